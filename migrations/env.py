@@ -1,0 +1,38 @@
+"""Runs the migrations on a connection that the caller hands over, or, by hand, on EARSHOT_DATABASE_URL."""
+
+import os
+
+from alembic import context
+from sqlalchemy import Connection, create_engine
+
+from app.domain.model import Base
+from app.domain.model.base import Moment
+
+
+def _type(kind: str, value: object, context_: object) -> str | bool:
+    """How a type is written into a version: by what it is in the database, for the model may change later."""
+    del context_
+    if kind == "type" and isinstance(value, Moment):
+        return "MOMENT"
+    return False
+
+
+def _migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        render_item=_type,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    _migrate(given)
+else:
+    engine = create_engine(os.environ.get("EARSHOT_DATABASE_URL", "sqlite:///data/earshot.db"))
+    with engine.begin() as opened:
+        _migrate(opened)

@@ -1,0 +1,1 @@
+"""The tools: database, files, limits. Each behind a small face."""

@@ -1,0 +1,82 @@
+"""The database: how an act is run, on SQLite and on PostgreSQL. Nothing outside this package commits.
+
+`reading(act, standing)` and `writing(act, standing)` hand a `Work` to a plain function and answer what it returns. The
+same functions serve requests, the command line and the tests; only where they run differs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from app.domain.policy import OPERATOR, Actor
+from app.domain.work import Work
+
+T = TypeVar("T")
+Act: TypeAlias = Callable[[Work], T]
+Clock: TypeAlias = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The server's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a Work stands: in which portal, on whose behalf, under which public address."""
+
+    portal_id: int
+    actor: Actor
+    base_url: str | None = None
+
+
+NOWHERE = Standing(portal_id=0, actor=OPERATOR)
+"""For the few questions that come before any portal is known: whose key is this, whose host?"""
+
+
+class Database(Protocol):
+    """Runs acts. Raises `app.domain.refusals.Unavailable` when the database can't serve."""
+
+    engine: str
+
+    async def open(self) -> None:
+        """Connect. Raises Unavailable with one line that says what to do."""
+
+    async def close(self) -> None:
+        """Finish what runs, then let go."""
+
+    async def reading(self, act: Act[T], standing: Standing, *, slow: bool = False, snapshot: bool = False) -> T:
+        """Run an act that changes nothing.
+
+        `slow`: may take more than a millisecond, so it must not hold the event loop. `snapshot`: its several
+        statements must see one state.
+        """
+        ...
+
+    async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
+        """Run an act in one transaction: committed when it returns, rolled back when it raises.
+
+        `at_once`: where the engine can, the act changes rows with a single statement, which is its own transaction.
+        """
+        ...
+
+    def describe(self) -> str:
+        """Which database this is, without secrets, for people."""
+        ...
+
+
+def database_for(url: str, *, password: str | None = None, clock: Clock = utc_now, **options: Any) -> Database:
+    """The database that the URL names: `sqlite:///path` or `postgresql://…`. Raises ValueError for any other."""
+    if url.startswith("sqlite:///"):
+        from app.adapters.database.sqlite import SqliteDatabase
+
+        return SqliteDatabase(Path(url.removeprefix("sqlite:///")), clock=clock)
+    if url.startswith(("postgresql://", "postgres://")):
+        try:
+            from app.adapters.database.postgres import PostgresDatabase
+        except ModuleNotFoundError as missing:
+            raise ValueError("PostgreSQL needs the extra: pip install 'earshot[postgres]'") from missing
+        return PostgresDatabase(url, password=password, clock=clock, **options)
+    raise ValueError("EARSHOT_DATABASE_URL must begin with sqlite:/// or postgresql://")

@@ -1,0 +1,241 @@
+"""SQLite: reads and short writes straight in the event loop, on one connection each.
+
+A vote takes some sixty microseconds; handing it to a thread and back costs more than running it. So the loop writes
+itself as long as no other process holds the lock. When one does, or an act is long, the act goes to the writer's thread
+and waits there. Within the process there is one writer, so acts are served in the order in which they came.
+
+A checkpoint (copying the log into the file) is what makes single writes slow, so a serving process turns the automatic
+one off and does it in a thread of its own.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from app.adapters.database import Act, Clock, Standing, T
+from app.domain.model import Base
+from app.domain.moments import stored
+from app.domain.refusals import Clash, ReferenceMissing, Unavailable
+from app.domain.statements import SQLITE, Statement
+from app.domain.work import Row, Work
+
+sqlite3.register_adapter(datetime, stored)
+sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
+
+BUSY_SECONDS: Final = 5.0
+CHECKPOINT_SECONDS: Final = 0.5
+MOST_LOG_BYTES: Final = 64 * 1024 * 1024
+
+_PRAGMAS: Final = (
+    "journal_mode = wal",
+    "synchronous = normal",
+    "foreign_keys = on",
+    "cache_size = -32768",
+    "mmap_size = 268435456",
+    "temp_store = memory",
+)
+
+_UNIQUE: Final = {
+    ", ".join(f"{table.name}.{column.name}" for column in unique.columns): str(unique.name)
+    for table in Base.metadata.tables.values()
+    for unique in (*table.constraints, *(index for index in table.indexes if index.unique))
+    if hasattr(unique, "columns")
+}
+
+
+def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection with Earshot's manners: WAL, foreign keys, transactions only where we say so."""
+    connection = sqlite3.connect(
+        path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    connection.row_factory = sqlite3.Row
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+class SqliteConnection:
+    """Runs prepared statements on one connection; see `app.domain.work.Connection`."""
+
+    __slots__ = ("raw",)
+
+    engine: str = SQLITE
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self.raw = raw
+
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]:
+        prepared = statement.prepared(SQLITE)
+        try:
+            return self.raw.execute(prepared.text, prepared.arguments(values)).fetchall()  # type: ignore[return-value]
+        except sqlite3.IntegrityError as error:
+            raise _refused(error) from error
+
+    def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
+        prepared = statement.prepared(SQLITE)
+        try:
+            return self.raw.execute(prepared.text, prepared.arguments(values)).rowcount
+        except sqlite3.IntegrityError as error:
+            raise _refused(error) from error
+
+
+class SqliteDatabase:
+    """One SQLite file; see `app.adapters.database.Database`."""
+
+    engine: str = SQLITE
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        self.path = path
+        self._clock = clock
+        self._reader: SqliteConnection
+        self._writer: SqliteConnection
+        self._turn = asyncio.Lock()
+        self._writer_thread = ThreadPoolExecutor(1, "sqlite-writer")
+        self._reader_threads = ThreadPoolExecutor(2, "sqlite-reader")
+        self._in_thread = threading.local()
+        self._thread_connections: list[sqlite3.Connection] = []
+        self._checkpointer: asyncio.Task[None] | None = None
+
+    def describe(self) -> str:
+        return f"SQLite, {self.path}"
+
+    async def open(self) -> None:
+        try:
+            self._writer = SqliteConnection(connect(self.path, busy_seconds=0))
+            self._reader = SqliteConnection(connect(self.path))
+            self._reader.raw.execute("PRAGMA query_only = on")
+        except sqlite3.Error as error:
+            raise Unavailable(f"SQLite can't open {self.path}: {error}") from error
+
+    def checkpoint_in_background(self) -> None:
+        """Take the copying of the log away from the writes; for a process that serves."""
+        self._writer.raw.execute("PRAGMA wal_autocheckpoint = 0")
+        self._checkpointer = asyncio.create_task(self._keep_checkpointing())
+
+    async def close(self) -> None:
+        if self._checkpointer is not None:
+            self._checkpointer.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._checkpointer
+        async with self._turn:
+            self._writer_thread.shutdown()
+            self._reader_threads.shutdown()
+            for connection in (*self._thread_connections, self._reader.raw, self._writer.raw):
+                connection.close()
+
+    async def reading(self, act: Act[T], standing: Standing, *, slow: bool = False, snapshot: bool = False) -> T:
+        if slow:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing)
+        if snapshot:
+            return self._read_snapshot(self._reader, act, standing)
+        try:
+            return act(self._work(self._reader, standing))
+        except sqlite3.OperationalError as error:
+            raise Unavailable(str(error)) from error
+
+    async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
+        # Nothing below awaits while it writes in the loop, so the lock is needed only against the writer's thread.
+        if not slow and not self._turn.locked():
+            try:
+                return self._write(act, standing)
+            except _Locked:
+                pass
+        async with self._turn:
+            if not slow:
+                try:
+                    return self._write(act, standing)
+                except _Locked:
+                    pass
+            loop = asyncio.get_running_loop()
+            return await asyncio.shield(
+                loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing)
+            )
+
+    def _work(self, connection: SqliteConnection, standing: Standing) -> Work:
+        return Work(
+            connection,
+            portal_id=standing.portal_id,
+            actor=standing.actor,
+            now=self._clock(),
+            base_url=standing.base_url,
+        )
+
+    def _read_in_thread(self, act: Act[T], standing: Standing) -> T:
+        connection: SqliteConnection | None = getattr(self._in_thread, "connection", None)
+        if connection is None:
+            connection = self._in_thread.connection = SqliteConnection(connect(self.path))
+            connection.raw.execute("PRAGMA query_only = on")
+            self._thread_connections.append(connection.raw)
+        return self._read_snapshot(connection, act, standing)
+
+    def _read_snapshot(self, connection: SqliteConnection, act: Act[T], standing: Standing) -> T:
+        try:
+            connection.raw.execute("BEGIN")
+            try:
+                return act(self._work(connection, standing))
+            finally:
+                connection.raw.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            raise Unavailable(str(error)) from error
+
+    def _write(self, act: Act[T], standing: Standing) -> T:
+        execute = self._writer.raw.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise _Locked from error
+            raise Unavailable(str(error)) from error
+        try:
+            outcome = act(self._work(self._writer, standing))
+            execute("COMMIT")
+        except BaseException as error:
+            if self._writer.raw.in_transaction:
+                execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise Unavailable(str(error)) from error
+            raise
+        return outcome
+
+    def _write_waiting(self, act: Act[T], standing: Standing) -> T:
+        raw = self._writer.raw
+        raw.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        try:
+            return self._write(act, standing)
+        except _Locked as locked:
+            raise Unavailable("another process holds the database's lock") from locked
+        finally:
+            raw.execute("PRAGMA busy_timeout = 0")
+
+    async def _keep_checkpointing(self) -> None:
+        loop = asyncio.get_running_loop()
+        log = self.path.with_name(self.path.name + "-wal")
+        with closing(connect(self.path)) as connection, ThreadPoolExecutor(1, "sqlite-checkpoint") as thread:
+            while True:
+                await asyncio.sleep(CHECKPOINT_SECONDS)
+                with suppress(OSError, sqlite3.OperationalError):
+                    size = log.stat().st_size
+                    await loop.run_in_executor(thread, connection.execute, "PRAGMA wal_checkpoint(PASSIVE)")
+                    if size > MOST_LOG_BYTES and not self._turn.locked():
+                        # Under steady writes the log never comes to its end by itself. What is left now is small.
+                        self._writer.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class _Locked(Exception):
+    """Another process writes just now."""
+
+
+def _refused(error: sqlite3.IntegrityError) -> Exception:
+    if error.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":
+        return ReferenceMissing(str(error))
+    columns = str(error).partition("constraint failed: ")[2]
+    return Clash(_UNIQUE.get(columns, columns))

@@ -1,0 +1,27 @@
+"""Kept numbers of posts, so that a list's total is exact without counting a hundred thousand rows."""
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, SmallInteger, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.model.base import Base, BigId, one_of
+
+TALLIES = ("portal", "board", "status", "section", "category")
+SHARDS = 16
+"""A number is spread over this many rows, so that creates at once seldom wait for each other."""
+
+
+class Tally(Base):
+    """The number of posts in a portal, board, status, section or category is the sum over the shards."""
+
+    __tablename__ = "post_tallies"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", *TALLIES), name="kind"),
+        {"sqlite_with_rowid": False, "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    portal_id: Mapped[int] = mapped_column(BigId, ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    ref_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    """The board, status, section or category; 0 for the portal itself."""
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    posts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

@@ -1,0 +1,170 @@
+"""Rules about posts: submit, edit, move, change status, delete. How posts are read is in `post_views`."""
+
+import html
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
+
+from app.domain import codes, slugs, tallies
+from app.domain.facts import Fact
+from app.domain.model import Board, Category, Follow, Post, PostCategory, Section, Status, User
+from app.domain.policy import Act
+from app.domain.refusals import Invalid, NotFound, Problem
+from app.domain.model.search import WaitingTitle
+from app.domain.statements import Statement, now, portal, upsert
+from app.domain.work import Work
+
+_TAG: Final = re.compile(r"<[^>]*>")
+SHORT: Final = 160
+
+
+def shortened(description: str | None) -> str:
+    """The lead of a description: tags off, blanks squeezed, the first 160 code points."""
+    if not description:
+        return ""
+    # Nothing past the first few kilobytes can reach the lead unless it is all markup.
+    plain = _TAG.sub(" ", description[:8192]) if "<" in description else description[:1024]
+    if "&" in plain:
+        plain = html.unescape(plain)
+    return " ".join(plain.split())[:SHORT].rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A wish to submit a post.
+
+    Board: `board_id`, or the portal's default board when None. Author: `author_id`, known to exist, or
+    `author_uuid`, which is looked up. Status, section and category that don't exist here count as not given.
+    """
+
+    title: str
+    description: str | None
+    author_id: int | None = None
+    author_uuid: str | None = None
+    board_id: int | None = None
+    status_id: int | None = None
+    default_status: bool = False
+    """Whether a post without a (known) status gets the portal's default one."""
+    section_id: int | None = None
+    category_id: int | None = None
+    follow: bool = False
+    moderation: str = "approved"
+
+
+_BOARD_BY_ID: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.id == bindparam("id")))
+_DEFAULT_BOARD: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.is_default))
+_USER_BY_UUID: Final = Statement(
+    select(User.id).where(User.portal_id == portal, User.uuid == bindparam("uuid"), User.deleted_at.is_(None))
+)
+_STATUS_BY_ID: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.id == bindparam("id")))
+_DEFAULT_STATUS: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.is_default))
+_SECTION_BY_ID: Final = Statement(select(Section.id).where(Section.portal_id == portal, Section.id == bindparam("id")))
+_CATEGORY_BY_ID: Final = Statement(
+    select(Category.id).where(Category.portal_id == portal, Category.id == bindparam("id"))
+)
+
+_INSERT: Final = Statement(
+    upsert(Post)
+    .values(
+        portal_id=portal,
+        code=bindparam("code"),
+        slug=bindparam("slug"),
+        board_id=bindparam("board"),
+        user_id=bindparam("user"),
+        status_id=bindparam("status"),
+        section_id=bindparam("section"),
+        title=bindparam("title"),
+        description=bindparam("description"),
+        description_short=bindparam("short"),
+        moderation=bindparam("moderation"),
+        status_changed_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+    .on_conflict_do_nothing()
+    .returning(Post.id)
+)
+_CARRY: Final = Statement(
+    upsert(PostCategory)
+    .from_select(
+        ["post_id", "category_id"],
+        select(bindparam("post", type_=Post.id.type), Category.id).where(
+            Category.portal_id == portal, Category.id == bindparam("category")
+        ),
+    )
+    .on_conflict_do_nothing()
+)
+_COUNT_AUTHOR: Final = Statement(
+    update(User)
+    .where(User.portal_id == portal, User.id == bindparam("user"))
+    .values(posts_count=User.posts_count + bindparam("step"))
+)
+# Updating on a clash, not ignoring it, locks the row: an indexer at work can't take it away with the old title.
+_AWAIT_INDEX: Final = Statement(
+    upsert(WaitingTitle)
+    .values(portal_id=portal, post_id=bindparam("post"))
+    .on_conflict_do_update(index_elements=["portal_id", "post_id"], set_={"post_id": bindparam("post")})
+)
+_FOLLOW: Final = Statement(
+    upsert(Follow)
+    .values(portal_id=portal, post_id=bindparam("post"), user_id=bindparam("user"), created_at=now)
+    .on_conflict_do_nothing()
+)
+
+
+def submit(work: Work, wish: Submission) -> int:
+    """Put a new post up; its id.
+
+    Raises Invalid (board mandatory), NotFound("user"). Announces post.submitted.
+    """
+    work.require(Act.WRITE_POST)
+    board_id = _board(work, wish.board_id)
+    author_id = wish.author_id
+    if wish.author_uuid is not None:
+        author_id = work.value(_USER_BY_UUID, uuid=wish.author_uuid)
+        if author_id is None:
+            raise NotFound("user", wish.author_uuid)
+    status_id = None if wish.status_id is None else work.value(_STATUS_BY_ID, id=wish.status_id)
+    if status_id is None and wish.default_status:
+        status_id = work.value(_DEFAULT_STATUS)
+    section_id = None if wish.section_id is None else work.value(_SECTION_BY_ID, id=wish.section_id)
+    category_id = None if wish.category_id is None else work.value(_CATEGORY_BY_ID, id=wish.category_id)
+
+    values = {
+        "board": board_id,
+        "user": author_id,
+        "status": status_id,
+        "section": section_id,
+        "title": wish.title,
+        "description": wish.description,
+        "short": shortened(wish.description),
+        "moderation": wish.moderation,
+    }
+    wanted = slugs.parameterize(wish.title)
+    post_id = work.value(_INSERT, code=codes.post_code(), slug=slugs.free_slug(wanted, taken=False), **values)
+    while post_id is None:
+        # The slug is taken, or, once in ten thousand portals, the code.
+        post_id = work.value(_INSERT, code=codes.post_code(), slug=slugs.free_slug(wanted, taken=True), **values)
+
+    carried = [category_id] if category_id is not None else []
+    for carried_id in carried:
+        work.run(_CARRY, post=post_id, category=carried_id)
+    if author_id is not None:
+        work.run(_COUNT_AUTHOR, user=author_id, step=1)
+        if wish.follow:
+            work.run(_FOLLOW, post=post_id, user=author_id)
+    tallies.count(
+        work, post_id, +1, board_id=board_id, status_id=status_id, section_id=section_id, category_ids=carried
+    )
+    work.run(_AWAIT_INDEX, post=post_id)
+    work.announce(Fact("post.submitted", post_id=post_id, user_id=author_id))
+    return int(post_id)
+
+
+def _board(work: Work, board_id: int | None) -> int:
+    found = work.value(_DEFAULT_BOARD) if board_id is None else work.value(_BOARD_BY_ID, id=board_id)
+    if found is None:
+        raise Invalid([Problem("board", "mandatory")])
+    return int(found)

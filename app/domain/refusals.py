@@ -1,0 +1,67 @@
+"""Why the domain refuses: codes and data, never sentences and never a status. Each dialect words them itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Refusal(Exception):
+    """What the domain answers instead of acting. Nothing has been written."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound(Refusal):
+    """There is no such thing in this portal, or the actor may not know of it.
+
+    `what` is the domain's word (post, board, vote, …); `asked` is the identifier as it was given, if one was.
+    """
+
+    what: str
+    asked: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden(Refusal):
+    """The actor may not do this. `why` tells cases of one act apart."""
+
+    act: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one field: a code such as `blank`, `too_short`, `taken`, and the numbers it speaks of."""
+
+    field: str
+    code: str
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid(Refusal):
+    """The wish contradicts the rules of the data."""
+
+    problems: Sequence[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict(Refusal):
+    """The wish contradicts what is there: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …"""
+
+    code: str
+
+
+class Unavailable(Exception):
+    """The database can't be reached, is locked, or all connections are taken. Try again later."""
+
+
+class Clash(Exception):
+    """The database refused a row. `constraint` is the broken constraint's name, as the model names it."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
+class ReferenceMissing(Exception):
+    """The database refused a row because what it points to is not there."""

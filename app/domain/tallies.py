@@ -1,0 +1,109 @@
+"""The kept numbers of posts per portal, board, status, section and category.
+
+They change in the transaction that changes the posts. Each number is spread over shards by the post's id, so that posts
+created at once seldom wait for one another; a single shard may be negative, the sum never is.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import BigInteger, bindparam, cast, delete, func, insert, literal_column, select, union_all
+
+from app.domain.model import Post, PostCategory, Tally
+from app.domain.model.tally import SHARDS
+from app.domain.statements import Statement, portal, upsert
+from app.domain.work import Work
+
+_insert = upsert(Tally).values(
+    portal_id=portal,
+    kind=bindparam("kind"),
+    ref_id=bindparam("ref"),
+    shard=bindparam("shard"),
+    posts=bindparam("step"),
+)
+_ADD: Final = Statement(
+    _insert.on_conflict_do_update(
+        index_elements=["portal_id", "kind", "ref_id", "shard"],
+        set_={"posts": Tally.posts + _insert.excluded.posts},
+    )
+)
+
+
+def add(work: Work, post_id: int, kind: str, ref_id: int | None, step: int) -> None:
+    """Count a post in or out of what it belongs to; nothing when it belongs to none."""
+    if ref_id is not None:
+        work.run(_ADD, kind=kind, ref=ref_id, shard=post_id % SHARDS, step=step)
+
+
+def count(
+    work: Work,
+    post_id: int,
+    step: int,
+    *,
+    board_id: int,
+    status_id: int | None,
+    section_id: int | None,
+    category_ids: Iterable[int] = (),
+) -> None:
+    """Count a whole post in (+1) or out (-1) everywhere it belongs, always in the same order, so none deadlock."""
+    add(work, post_id, "portal", 0, step)
+    add(work, post_id, "board", board_id, step)
+    add(work, post_id, "status", status_id, step)
+    add(work, post_id, "section", section_id, step)
+    for category_id in sorted(category_ids):
+        add(work, post_id, "category", category_id, step)
+
+
+_CLEAR: Final = Statement(delete(Tally).where(Tally.portal_id == portal))
+
+
+def _recounted(kind: str, ref: object) -> object:
+    rows = select(literal_column(f"'{kind}'"), ref, func.count()).where(Post.portal_id == portal)  # type: ignore[call-overload]
+    if kind == "category":
+        rows = rows.join(PostCategory, PostCategory.post_id == Post.id)
+    if kind != "portal":
+        rows = rows.where(ref.is_not(None)).group_by(ref)  # type: ignore[attr-defined]
+    return rows
+
+
+_TRUTH = union_all(
+    _recounted("portal", literal_column("0")),  # type: ignore[arg-type]
+    _recounted("board", Post.board_id),  # type: ignore[arg-type]
+    _recounted("status", Post.status_id),  # type: ignore[arg-type]
+    _recounted("section", Post.section_id),  # type: ignore[arg-type]
+    _recounted("category", PostCategory.category_id),  # type: ignore[arg-type]
+)
+_truth = _TRUTH.subquery("truth")
+_REPAIR: Final = Statement(
+    insert(Tally).from_select(
+        ["portal_id", "kind", "ref_id", "shard", "posts"],
+        select(portal, _truth.c[0], _truth.c[1], literal_column("0"), _truth.c[2]),
+    )
+)
+COUNTED: Final = Statement(_TRUTH)
+"""(kind, ref id, posts) as a recount of the rows gives them."""
+
+KEPT: Final = Statement(
+    select(Tally.kind, Tally.ref_id, cast(func.sum(Tally.posts), BigInteger))
+    .where(Tally.portal_id == portal)
+    .group_by(Tally.kind, Tally.ref_id)
+)
+"""(kind, ref id, posts) as they are kept."""
+
+
+def repair(work: Work) -> None:
+    """Make the kept numbers equal to a recount."""
+    work.run(_CLEAR)
+    work.run(_REPAIR)
+
+
+def differences(work: Work) -> list[tuple[str, int, int, int]]:
+    """(kind, ref id, kept, counted) wherever they differ; empty when all is well."""
+    kept = {(row[0], row[1]): row[2] for row in work.rows(KEPT) if row[2]}
+    counted = {(row[0], row[1]): row[2] for row in work.rows(COUNTED) if row[2]}
+    keys = sorted(kept.keys() | counted.keys())
+    return [
+        (kind, ref, kept.get((kind, ref), 0), counted.get((kind, ref), 0))
+        for kind, ref in keys
+        if kept.get((kind, ref), 0) != counted.get((kind, ref), 0)
+    ]
