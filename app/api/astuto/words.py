@@ -1,0 +1,78 @@
+"""What Astuto's dialect says when it refuses, to the letter. When it says what is decided elsewhere.
+
+docs/contracts/astuto.md, sections 1.4, 1.5 and 1.9. English always, whatever the client asks for.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+LABELS: Final[Mapping[str, str]] = {
+    "board_id": "Board",
+    "post_id": "Post",
+    "user_id": "User",
+    "full_name": "Full name",
+}
+"""Attributes whose label is not simply their name with a capital letter."""
+
+CODES: Final[Mapping[str, str]] = {
+    "blank": "cannot be blank",
+    "too_short": "is too short (minimum {minimum} characters)",
+    "too_long": "is too long (maximum {maximum} characters)",
+    "taken": "is already in use",
+    "invalid": "is invalid",
+    "mandatory": "is mandatory",
+    "not_pending": "is not pending approval",
+}
+
+MISSING: Final = "Some parameters are missing from the request. Please check the documentation."
+WRONG: Final = "Some parameters are wrong in the request. Please check the documentation."
+ACCESS_DENIED: Final = "Access denied."
+NOT_AUTHORIZED: Final = "You are not authorized to perform this action."
+IMPERSONATION_REFUSED: Final = "Impersonation error: You are not allowed to impersonate other users."
+IMPERSONATED_UNKNOWN: Final = "Impersonation error: Could not find the user to impersonate."
+UNEXPECTED: Final = "An unexpected error occurred."
+TOO_LARGE: Final = "The request is too large."
+UNAVAILABLE: Final = "Service temporarily unavailable."
+
+THINGS: Final[Mapping[str, str]] = {
+    "board": "Board",
+    "post": "Post",
+    "comment": "Comment",
+    "user": "User",
+    # A vote was called a like once; clients see the old word.
+    "vote": "Like",
+}
+
+
+def sentence(field: str, code: str, **limits: object) -> str:
+    """Word one problem with one field. `too_short` needs `minimum`, `too_long` needs `maximum`.
+
+    A code that Astuto has no words for is `is invalid`, so that a new rule of the domain never becomes a crash.
+    """
+    label = LABELS.get(field) or field.replace("_", " ").capitalize()
+    return f"{label} {CODES.get(code, CODES['invalid']).format_map(limits)}"
+
+
+def not_found(what: str, asked: object, *, by: str = "id") -> str:
+    """Word that there is no such thing. `by` is `id` or `email`; what was asked for stands there as it was sent."""
+    return f"{THINGS[what]} with {by} {'' if asked is None else asked} not found"
+
+
+def errors(*sentences: str) -> bytes:
+    """The body of every refusal: one object with one member."""
+    return orjson.dumps({"errors": sentences})
+
+
+MISSING_BODY: Final = errors(MISSING)
+WRONG_BODY: Final = errors(WRONG)
+ACCESS_DENIED_BODY: Final = errors(ACCESS_DENIED)
+NOT_AUTHORIZED_BODY: Final = errors(NOT_AUTHORIZED)
+IMPERSONATION_REFUSED_BODY: Final = errors(IMPERSONATION_REFUSED)
+IMPERSONATED_UNKNOWN_BODY: Final = errors(IMPERSONATED_UNKNOWN)
+UNEXPECTED_BODY: Final = errors(UNEXPECTED)
+TOO_LARGE_BODY: Final = errors(TOO_LARGE)
+UNAVAILABLE_BODY: Final = errors(UNAVAILABLE)
+NO_ROUTE_BODY: Final = b'{"status":404,"error":"Not Found"}'
+RETRY_LATER_BODY: Final = b"Retry later\n"
