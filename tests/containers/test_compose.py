@@ -1,0 +1,165 @@
+"""The compose file, as a compose implementation reads it: private, gated by health, with nothing secret in it."""
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.checkout import ROOT, tool
+from tests.support.requirements import need
+
+Compose = dict[str, Any]
+
+
+def read(**settings: str) -> Compose:
+    """Let podman-compose parse and fill in the file; it needs no container engine for that."""
+    program = tool("podman-compose")
+    need("podman-compose", program, "it parses docker-compose.yml; `./manage test` installs it")
+    assert program is not None
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("EARSHOT_", "COMPOSE_"))}
+    done = subprocess.run(
+        [program, "--file", str(ROOT / "docker-compose.yml"), "--env-file", os.devnull, "config"],
+        env={**own, **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    parsed: Compose = yaml.safe_load(done.stdout)
+    return parsed
+
+
+@pytest.fixture(scope="module")
+def compose() -> Compose:
+    return read()
+
+
+def test_it_starts_the_server_a_database_a_cache_and_the_maker_of_the_password(compose: Compose) -> None:
+    images = {name: service["image"] for name, service in compose["services"].items()}
+
+    assert images == {
+        "earshot": "earshot",
+        "database": "postgres:17-bookworm",
+        "cache": "valkey/valkey:8",
+        "secrets": "postgres:17-bookworm",
+    }
+
+
+def test_only_the_server_is_reached_from_outside_and_only_from_this_machine(compose: Compose) -> None:
+    ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
+
+    assert ports == {"earshot": ["127.0.0.1:8000:8000"]}
+    assert [name for name, service in compose["services"].items() if "network_mode" in service] == ["secrets"]
+    assert compose["services"]["secrets"]["network_mode"] == "none"
+
+
+def test_each_service_waits_until_what_it_needs_is_healthy(compose: Compose) -> None:
+    waits = {
+        name: {other: how["condition"] for other, how in service.get("depends_on", {}).items()}
+        for name, service in compose["services"].items()
+    }
+
+    assert waits == {
+        "earshot": {
+            "secrets": "service_completed_successfully",
+            "database": "service_healthy",
+            "cache": "service_healthy",
+        },
+        "database": {"secrets": "service_completed_successfully"},
+        "cache": {},
+        "secrets": {},
+    }
+    # The server's own check is in the image.
+    tests = {n: s["healthcheck"]["test"] for n, s in compose["services"].items() if "healthcheck" in s}
+    assert tests == {
+        "database": ["CMD", "pg_isready", "--quiet", "--host=127.0.0.1", "--username=earshot", "--dbname=earshot"],
+        "cache": ["CMD", "valkey-cli", "ping"],
+    }
+
+
+def test_what_must_last_is_in_named_volumes(compose: Compose) -> None:
+    mounts = {name: service.get("volumes", []) for name, service in compose["services"].items()}
+
+    assert mounts == {
+        "earshot": ["data:/data", "secrets:/run/earshot:ro"],
+        "database": ["database:/var/lib/postgresql/data", "secrets:/run/earshot:ro"],
+        "cache": [],
+        "secrets": ["secrets:/run/earshot"],
+    }
+    assert set(compose["volumes"]) == {"data", "database", "secrets"}
+
+
+def test_no_password_stands_in_the_file(compose: Compose) -> None:
+    settings = {
+        (service, name): value
+        for service, told in compose["services"].items()
+        for name, value in told.get("environment", {}).items()
+    }
+    secret = {key: value for key, value in settings.items() if re.search("PASS|SECRET|TOKEN|KEY", key[1])}
+
+    assert secret == {
+        ("earshot", "EARSHOT_DATABASE_PASSWORD_FILE"): "/run/earshot/database-password",
+        ("database", "POSTGRES_PASSWORD_FILE"): "/run/earshot/database-password",
+    }
+    assert settings["earshot", "EARSHOT_DATABASE_URL"] == "postgresql://earshot@database:5432/earshot"
+    assert settings["earshot", "EARSHOT_REDIS_URL"] == "redis://cache:6379/0"
+    assert not any(re.search(r"://[^/@]*:[^/@]*@", str(value)) for value in settings.values())
+
+
+def test_the_settings_that_people_change_come_from_outside() -> None:
+    unset = read()["services"]["earshot"]["environment"]
+    changed = read(
+        EARSHOT_WORKERS="4",
+        EARSHOT_BASE_URL="https://feedback.example.com",
+        EARSHOT_TRUSTED_PROXIES="172.18.0.1",
+    )["services"]["earshot"]["environment"]
+
+    assert {name for name in unset if unset[name] != changed[name]} == {
+        "EARSHOT_WORKERS",
+        "EARSHOT_BASE_URL",
+        "EARSHOT_TRUSTED_PROXIES",
+    }
+    assert (unset["EARSHOT_WORKERS"], unset["EARSHOT_BASE_URL"], unset["EARSHOT_TRUSTED_PROXIES"]) == ("2", "", "")
+    assert changed["EARSHOT_TRUSTED_PROXIES"] == "172.18.0.1"
+
+
+def test_the_first_start_makes_a_password_and_later_starts_keep_it(compose: Compose, tmp_path: Path) -> None:
+    service = compose["services"]["secrets"]
+    assert service["working_dir"] == "/run/earshot"
+
+    def start() -> str:
+        subprocess.run([*service["entrypoint"], *service["command"]], cwd=tmp_path, check=True)
+        return (tmp_path / "database-password").read_text()
+
+    first = start()
+    again = start()
+
+    assert re.fullmatch("[0-9a-f]{64}", first)
+    assert again == first
+    assert [entry.name for entry in tmp_path.iterdir()] == ["database-password"]
+    # The database and the server read it as two users, neither of them the one that wrote it.
+    assert stat.S_IMODE((tmp_path / "database-password").stat().st_mode) == 0o444
+
+
+def test_two_installations_have_two_passwords(compose: Compose, tmp_path: Path) -> None:
+    service = compose["services"]["secrets"]
+    made = set()
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        subprocess.run([*service["entrypoint"], *service["command"]], cwd=tmp_path / name, check=True)
+        made.add((tmp_path / name / "database-password").read_text())
+
+    assert len(made) == 2
+
+
+def test_the_server_may_change_nothing_but_its_data(compose: Compose) -> None:
+    service = compose["services"]["earshot"]
+
+    assert service["read_only"] is True
+    assert service["tmpfs"] == ["/tmp"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]

@@ -1,0 +1,28 @@
+"""The checkout that is tested: its folder, its files under version control, and the tools of its environment."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = Path(sys.prefix) / "bin"
+
+
+def tool(name: str) -> str | None:
+    """Find a program of the test environment, also when that is not on PATH; else any on PATH."""
+    return shutil.which(name, path=str(ENVIRONMENT)) or shutil.which(name)
+
+
+def manage(*arguments: str, cwd: Path = ROOT, timeout: int = 240) -> str:
+    """Run ./manage and give its standard output; its error output goes to the test's own."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage"), *arguments],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        timeout=timeout,
+    )
+    return done.stdout
