@@ -182,6 +182,6 @@ def test_the_installed_server_has_its_pages_and_documents(earshot: Path, empty: 
         answered = {path: ask(port, path)[:2] for path in [*pages, *documents]}
 
     assert answered == {
-        **{path: (200, "text/html") for path in pages},
-        **{path: (200, "application/json") for path in documents},
+        **dict.fromkeys(pages, (200, "text/html")),
+        **dict.fromkeys(documents, (200, "application/json")),
     }
