@@ -17,13 +17,13 @@ Compose = dict[str, Any]
 
 
 def read(**settings: str) -> Compose:
-    """Let podman-compose parse and fill in the file; it needs no container engine for that."""
+    """Let podman-compose parse and fill in the file: as a dry run, since that asks for no container engine."""
     program = tool("podman-compose")
     need("podman-compose", program, "it parses docker-compose.yml; `./manage test` installs it")
     assert program is not None
     own = {name: value for name, value in os.environ.items() if not name.startswith(("EARSHOT_", "COMPOSE_"))}
     done = subprocess.run(
-        [program, "--file", str(ROOT / "docker-compose.yml"), "--env-file", os.devnull, "config"],
+        [program, "--file", str(ROOT / "docker-compose.yml"), "--env-file", os.devnull, "--dry-run", "config"],
         env={**own, **settings},
         capture_output=True,
         text=True,
