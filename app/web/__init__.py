@@ -1,0 +1,1 @@
+"""What browsers reach: pages, files and the documents of both interfaces."""
