@@ -20,7 +20,7 @@ FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="Earshot" \
       org.opencontainers.image.description="A feedback portal that speaks the ProductLift and the Astuto REST APIs" \
       org.opencontainers.image.licenses="MIT"
-RUN useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin earshot \
+RUN useradd --no-log-init --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin earshot \
     && install --directory --owner=earshot --group=earshot --mode=0700 /data
 COPY --from=build /opt/earshot /opt/earshot
 ENV PATH=/opt/earshot/bin:$PATH \

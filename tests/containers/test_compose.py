@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.settings import Settings
 from tests.support.checkout import ROOT, tool
 from tests.support.requirements import need
 
@@ -125,6 +126,22 @@ def test_the_settings_that_people_change_come_from_outside() -> None:
     }
     assert (unset["EARSHOT_WORKERS"], unset["EARSHOT_BASE_URL"], unset["EARSHOT_TRUSTED_PROXIES"]) == ("2", "", "")
     assert changed["EARSHOT_TRUSTED_PROXIES"] == "172.18.0.1"
+
+
+def test_earshot_understands_every_setting_that_it_is_given(
+    compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = compose["services"]["earshot"]["environment"]
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    settings = Settings.load()
+
+    assert set(given) <= {f"EARSHOT_{name.upper()}" for name in Settings.model_fields}
+    assert settings.database == "postgresql://earshot@database:5432/earshot"
+    assert settings.database_password_file == Path("/run/earshot/database-password")
+    assert (settings.workers, settings.base_url, settings.trusted_proxies) == (2, None, ())
 
 
 def test_the_first_start_makes_a_password_and_later_starts_keep_it(compose: Compose, tmp_path: Path) -> None:
