@@ -8,6 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = Path(sys.prefix) / "bin"
 
+# The Python that the environment was made from: that one has pip, should uv be missing.
+PYTHON = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+
 
 def tool(name: str) -> str | None:
     """Find a program of the test environment, also when that is not on PATH; else any on PATH."""
@@ -17,7 +20,7 @@ def tool(name: str) -> str | None:
 def manage(*arguments: str, cwd: Path = ROOT, timeout: int = 240) -> str:
     """Run ./manage and give its standard output; its error output goes to the test's own."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "manage"), *arguments],
+        [str(PYTHON), str(ROOT / "manage"), *arguments],
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
