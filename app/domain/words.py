@@ -2,54 +2,66 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import Final
 from zlib import crc32
 
+from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from app.domain.model.search import MAX_WORD
 
-PREFIX: Final = 7
+PREFIX: Final = 8
 """Letters of a word that its signatures look at."""
 NO_SLIP_BELOW: Final = 4
 """Shorter words must match exactly."""
-TWO_SLIPS_FROM: Final = 6
+TWO_SLIPS_FROM: Final = 7
 """Words of so many letters may differ by two slips, shorter ones by one."""
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _LETTER_HYPHEN: Final = re.compile(r"\b([^\W\d_])-(?=[^\W\d_]{2})")
 """The e- of e-mail, which is one word with what follows."""
 
-_UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff]+")
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff]+"
+)
 """Writing without blanks between words (or, Korean, with blanks few agree on): read by pairs of characters."""
 
 _FOLDED: Final = str.maketrans(
-    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "'": None, "’": None, "&": " and "}
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+    | {"'": None, "’": None, "&": " and "}
 )
 
-_FUNCTION_WORDS: Final = frozenset(
-    """
-    a an the this that these those it its i we you he she they me us them my our your his her their own
-    of to for in on at by from with as into onto than about via through till until and or but not no nor
-    be is am are was were been being do does did doing has have had having can cant could should would will wont may might
-    must shall if when then so please there here also just too very how what which who why where
-    """.split()
-)
-"""Small words that say nothing about what a title is about; people put one for another without noticing."""
+_SMALL: Final = """
+    a an the this that these those it its i we you he she they me us them my our your his her their own of to for in on
+    at by from with as into onto than about via through till until and or but not no nor be is am are was were been
+    being do does did doing has have had having can cant could should would will wont may might must shall if when then
+    so please there here also just too very how what which who why where
+"""
+_FUNCTION_WORDS: Final = frozenset(_SMALL.split())
+"""Words that say nothing about what a title is about; people put one for another without noticing."""
 
-_NUMERALS: Final = dict(
-    zip("one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(1, 13)), strict=True)
-)
+_NUMERALS: Final = {
+    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
+    "seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
+}  # fmt: skip
+
+_KANA_VOICING: Final = frozenset("\u3099\u309a")
+"""Marks that make another letter of a letter, so they are no accents."""
 
 
 def fold(text: str) -> str:
     """The text without letter case, accents and apostrophes."""
     folded = text.casefold().translate(_FOLDED)
     if not folded.isascii():
-        plain = "".join(mark for mark in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(mark))
-        folded = unicodedata.normalize("NFC", plain)
+        plain = [
+            mark
+            for mark in unicodedata.normalize("NFKD", folded)
+            if not unicodedata.combining(mark) or mark in _KANA_VOICING
+        ]
+        folded = unicodedata.normalize("NFC", "".join(plain))
     return _LETTER_HYPHEN.sub(r"\1", folded) if "-" in folded else folded
 
 
@@ -86,7 +98,7 @@ def of(title: str) -> list[str]:
 
 @lru_cache(4096)
 def stem(word: str) -> str:
-    """The word without its plural, -ing, -ed and a final e; numerals as digits. Crude, but the same on both sides."""
+    """The word without plural, -ing, -ed and a final e; numerals as digits. Crude, but the same for all who ask."""
     word = _NUMERALS.get(word, word)[:MAX_WORD]
     if len(word) < 4:
         return word
@@ -129,12 +141,14 @@ def signatures(word: str) -> set[int]:
     return {crc32(text.encode()) for text in found}
 
 
-def closeness(asked: str, word: str) -> float:
-    """1 for the same word, less with each slip, 0 for another word."""
-    if asked == word:
-        return 1.0
-    allowed = min(slips(asked), slips(word))
-    if not allowed or abs(len(asked) - len(word)) > allowed:
-        return 0.0
-    distance = OSA.distance(asked, word, score_cutoff=allowed)
-    return 0.0 if distance > allowed else 1 - 1.5 * distance / max(len(asked), len(word))
+def near(word: str, others: Sequence[str]) -> dict[str, float]:
+    """Those of the others that may be the same word: 1 for the very same, less with each slip."""
+    allowed = slips(word)
+    if not allowed:
+        return {word: 1.0} if word in others else {}
+    alike = process.extract(word, others, scorer=OSA.distance, score_cutoff=allowed, limit=None)
+    return {
+        other: 1 - 1.5 * distance / max(len(word), len(other))
+        for other, distance, _ in alike
+        if distance <= slips(other)
+    }

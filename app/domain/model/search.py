@@ -1,4 +1,4 @@
-"""The index of titles by word, which the search for duplicates reads. Everything here can be made anew from the posts."""
+"""The index of titles by word, which the search for duplicates reads. All of it can be made anew from the posts."""
 
 from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
