@@ -1,0 +1,1 @@
+"""Two dialects at one address. Each translates; neither decides."""

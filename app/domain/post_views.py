@@ -135,6 +135,14 @@ class PostView:
             raise NotFound("post", code)
         return row
 
+    def by_key(self, work: Work, key: str) -> Row:
+        """The row of the post that a ProductLift address names. Raises NotFound("post") with the key as it was sent."""
+        named = key_of(key)
+        try:
+            return self.by_code(work, named) if isinstance(named, str) else self.by_id(work, named)
+        except NotFound as missing:
+            raise NotFound("post", key) from missing
+
     def page(
         self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int
     ) -> Sequence[Row]:
@@ -200,6 +208,13 @@ class PostView:
         if Tab in shown:
             rows = rows.outerjoin(Tab, Tab.id == Status.tab_id)
         return rows
+
+
+def key_of(key: str) -> int | str:
+    """What a ProductLift address names: a post's number when it is all digits, else its code. No code is all digits."""
+    if key.isascii() and key.isdigit():
+        return int(key) if len(key) < 19 else 0
+    return key
 
 
 def total(work: Work, wanted: PostFilter) -> int:

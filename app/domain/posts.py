@@ -7,13 +7,13 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, update
 
-from app.domain import codes, slugs, tallies
+from app.domain import at_once, codes, slugs, tallies
 from app.domain.facts import Fact
 from app.domain.model import Board, Category, Follow, Post, PostCategory, Section, Status, User
 from app.domain.policy import Act
 from app.domain.refusals import Invalid, NotFound, Problem
 from app.domain.model.search import WaitingTitle
-from app.domain.statements import Statement, now, portal, upsert
+from app.domain.statements import POSTGRESQL, Statement, now, portal, upsert
 from app.domain.work import Work
 
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -35,14 +35,13 @@ def shortened(description: str | None) -> str:
 class Submission:
     """A wish to submit a post.
 
-    Board: `board_id`, or the portal's default board when None. Author: `author_id`, known to exist, or
-    `author_uuid`, which is looked up. Status, section and category that don't exist here count as not given.
+    Author: a number is an id, a text a UUID. Board: the portal's default board when None. Status, section and
+    category that don't exist here count as not given.
     """
 
     title: str
     description: str | None
-    author_id: int | None = None
-    author_uuid: str | None = None
+    author: int | str
     board_id: int | None = None
     status_id: int | None = None
     default_status: bool = False
@@ -55,8 +54,9 @@ class Submission:
 
 _BOARD_BY_ID: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.id == bindparam("id")))
 _DEFAULT_BOARD: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.is_default))
+_USER_BY_ID: Final = Statement(select(User.id).where(User.portal_id == portal, User.id == bindparam("user")))
 _USER_BY_UUID: Final = Statement(
-    select(User.id).where(User.portal_id == portal, User.uuid == bindparam("uuid"), User.deleted_at.is_(None))
+    select(User.id).where(User.portal_id == portal, User.uuid == bindparam("user"), User.deleted_at.is_(None))
 )
 _STATUS_BY_ID: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.id == bindparam("id")))
 _DEFAULT_STATUS: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.is_default))
@@ -120,12 +120,12 @@ def submit(work: Work, wish: Submission) -> int:
     Raises Invalid (board mandatory), NotFound("user"). Announces post.submitted.
     """
     work.require(Act.WRITE_POST)
+    if work.engine == POSTGRESQL:
+        return _submit_at_once(work, wish)
+    author_id = work.value(_USER_BY_UUID if isinstance(wish.author, str) else _USER_BY_ID, user=wish.author)
+    if author_id is None:
+        raise NotFound("user", wish.author)
     board_id = _board(work, wish.board_id)
-    author_id = wish.author_id
-    if wish.author_uuid is not None:
-        author_id = work.value(_USER_BY_UUID, uuid=wish.author_uuid)
-        if author_id is None:
-            raise NotFound("user", wish.author_uuid)
     status_id = None if wish.status_id is None else work.value(_STATUS_BY_ID, id=wish.status_id)
     if status_id is None and wish.default_status:
         status_id = work.value(_DEFAULT_STATUS)
@@ -151,10 +151,9 @@ def submit(work: Work, wish: Submission) -> int:
     carried = [category_id] if category_id is not None else []
     for carried_id in carried:
         work.run(_CARRY, post=post_id, category=carried_id)
-    if author_id is not None:
-        work.run(_COUNT_AUTHOR, user=author_id, step=1)
-        if wish.follow:
-            work.run(_FOLLOW, post=post_id, user=author_id)
+    work.run(_COUNT_AUTHOR, user=author_id, step=1)
+    if wish.follow:
+        work.run(_FOLLOW, post=post_id, user=author_id)
     tallies.count(
         work, post_id, +1, board_id=board_id, status_id=status_id, section_id=section_id, category_ids=carried
     )
@@ -163,8 +162,46 @@ def submit(work: Work, wish: Submission) -> int:
     return int(post_id)
 
 
+def _submit_at_once(work: Work, wish: Submission) -> int:
+    wanted = slugs.parameterize(wish.title)
+    taken = False
+    while True:
+        outcome = work.one(
+            at_once.SUBMIT[isinstance(wish.author, str)],
+            user=wish.author,
+            board=wish.board_id,
+            status=wish.status_id,
+            default_status=wish.default_status,
+            section=wish.section_id,
+            category=wish.category_id,
+            title=wish.title,
+            description=wish.description,
+            short=shortened(wish.description),
+            moderation=wish.moderation,
+            follow=wish.follow,
+            code=codes.post_code(),
+            slug=slugs.free_slug(wanted, taken=taken),
+            actor=work.actor.user_id,
+            base_url=work.base_url,
+        )
+        assert outcome is not None
+        author_id, board_id, post_id = outcome
+        if author_id is None:
+            raise NotFound("user", wish.author)
+        if board_id is None:
+            raise Invalid([Problem("board", "mandatory")])
+        if post_id is not None:
+            return int(post_id)
+        taken = True
+
+
 def _board(work: Work, board_id: int | None) -> int:
     found = work.value(_DEFAULT_BOARD) if board_id is None else work.value(_BOARD_BY_ID, id=board_id)
     if found is None:
         raise Invalid([Problem("board", "mandatory")])
     return int(found)
+
+
+def board_exists(work: Work, board_id: int) -> bool:
+    """Whether the portal has this board."""
+    return work.value(_BOARD_BY_ID, id=board_id) is not None

@@ -9,7 +9,7 @@ class Refusal(Exception):
     """What the domain answers instead of acting. Nothing has been written."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class NotFound(Refusal):
     """There is no such thing in this portal, or the actor may not know of it.
 
@@ -20,7 +20,7 @@ class NotFound(Refusal):
     asked: object = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Forbidden(Refusal):
     """The actor may not do this. `why` tells cases of one act apart."""
 
@@ -37,14 +37,14 @@ class Problem:
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Invalid(Refusal):
     """The wish contradicts the rules of the data."""
 
     problems: Sequence[Problem]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class Conflict(Refusal):
     """The wish contradicts what is there: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …"""
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Subquery, Text, bindparam, cast, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Subquery, Text, bindparam, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as pysqlite_dialect
@@ -22,6 +22,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import Boolean
+
+from app.domain.model.base import Moment
 
 __all__ = ["POSTGRESQL", "SQLITE", "PortalMissing", "Prepared", "Statement", "among", "json_objects", "now", "portal", "upsert"]
 
@@ -32,10 +34,10 @@ DIALECTS: Final[Mapping[str, Dialect]] = {SQLITE: pysqlite_dialect(), POSTGRESQL
 # SQLite knows TRUE and FALSE; without this SQLAlchemy writes `= 1` behind every condition, which hides it from indexes.
 DIALECTS[SQLITE].supports_native_boolean = True
 
-portal: Final = bindparam("portal")
+portal: Final = bindparam("portal", type_=BigInteger)
 """The portal of the Work that runs the statement."""
 
-now: Final = bindparam("now")
+now: Final = bindparam("now", type_=Moment)
 """The moment of the Work that runs the statement."""
 
 

@@ -5,9 +5,9 @@ created at once seldom wait for one another; a single shard may be negative, the
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, bindparam, cast, delete, func, insert, literal_column, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, cast, delete, func, insert, literal_column, select, union_all
 
 from app.domain.model import Post, PostCategory, Tally
 from app.domain.model.tally import SHARDS
@@ -57,27 +57,26 @@ def count(
 _CLEAR: Final = Statement(delete(Tally).where(Tally.portal_id == portal))
 
 
-def _recounted(kind: str, ref: object) -> object:
-    rows = select(literal_column(f"'{kind}'"), ref, func.count()).where(Post.portal_id == portal)  # type: ignore[call-overload]
+def _recounted(kind: str, ref: ColumnElement[Any]) -> Select[Any]:
+    counted = (literal_column(f"'{kind}'").label("kind"), ref.label("ref"), func.count().label("posts"))
+    rows = select(*counted).select_from(Post).where(Post.portal_id == portal)
     if kind == "category":
         rows = rows.join(PostCategory, PostCategory.post_id == Post.id)
-    if kind != "portal":
-        rows = rows.where(ref.is_not(None)).group_by(ref)  # type: ignore[attr-defined]
-    return rows
+    return rows if kind == "portal" else rows.where(ref.is_not(None)).group_by(ref)
 
 
 _TRUTH = union_all(
-    _recounted("portal", literal_column("0")),  # type: ignore[arg-type]
-    _recounted("board", Post.board_id),  # type: ignore[arg-type]
-    _recounted("status", Post.status_id),  # type: ignore[arg-type]
-    _recounted("section", Post.section_id),  # type: ignore[arg-type]
-    _recounted("category", PostCategory.category_id),  # type: ignore[arg-type]
+    _recounted("portal", literal_column("0")),
+    _recounted("board", Post.board_id),
+    _recounted("status", Post.status_id),
+    _recounted("section", Post.section_id),
+    _recounted("category", PostCategory.category_id),
 )
 _truth = _TRUTH.subquery("truth")
 _REPAIR: Final = Statement(
     insert(Tally).from_select(
         ["portal_id", "kind", "ref_id", "shard", "posts"],
-        select(portal, _truth.c[0], _truth.c[1], literal_column("0"), _truth.c[2]),
+        select(portal, _truth.c.kind, _truth.c.ref, literal_column("0"), _truth.c.posts),
     )
 )
 COUNTED: Final = Statement(_TRUTH)

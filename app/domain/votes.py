@@ -3,23 +3,23 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, select, update
 
+from app.domain import at_once
+from app.domain.at_once import VOTEABLE, VOTER
 from app.domain.facts import Fact
 from app.domain.model import Follow, Post, Status, User, Vote
 from app.domain.policy import Act
 from app.domain.refusals import Conflict, NotFound
-from app.domain.statements import Statement, now, portal, upsert
-from app.domain.work import Work
+from app.domain.statements import POSTGRESQL, Statement, now, portal, upsert
+from app.domain.work import Row, Work
 
-_VOTEABLE = (Post.moderation == "approved") & or_(Post.status_id.is_(None), Status.is_voteable)
-
-_POST = select(Post.id, _VOTEABLE.label("voteable")).outerjoin(Status, Status.id == Post.status_id)
+_POST = select(Post.id, VOTEABLE.label("voteable")).outerjoin(Status, Status.id == Post.status_id)
 _POST_BY_ID: Final = Statement(_POST.where(Post.portal_id == portal, Post.id == bindparam("post")))
 _POST_BY_CODE: Final = Statement(_POST.where(Post.portal_id == portal, Post.code == bindparam("post")))
-_VOTER_BY_ID: Final = Statement(select(User.id).where(User.portal_id == portal, User.id == bindparam("user")))
+_VOTER_BY_ID: Final = Statement(select(User.id, *VOTER).where(User.portal_id == portal, User.id == bindparam("user")))
 _VOTER_BY_UUID: Final = Statement(
-    select(User.id).where(User.portal_id == portal, User.uuid == bindparam("user"), User.deleted_at.is_(None))
+    select(User.id, *VOTER).where(User.portal_id == portal, User.uuid == bindparam("user"), User.deleted_at.is_(None))
 )
 _INSERT: Final = Statement(
     upsert(Vote)
@@ -60,27 +60,54 @@ class Ballot:
 
     post: int | str
     voter: int | str
-    voteable_only: bool
-    """ProductLift: only approved posts whose status takes votes. Astuto: any post."""
-    follow: bool = False
+    strict: bool
+    """ProductLift: only approved posts whose status takes votes, and the voter follows the post. Astuto: any post."""
 
 
-def cast(work: Work, ballot: Ballot) -> int:
-    """Give the voter's one vote to a post; the vote's id.
+@dataclass(frozen=True, slots=True)
+class CastVote:
+    """A vote just cast, and its voter as `at_once.VOTER` lists him, before it was counted."""
+
+    id: int
+    voter: Row
+
+
+def cast(work: Work, ballot: Ballot) -> CastVote:
+    """Give the voter's one vote to a post.
 
     Raises NotFound("user"), NotFound("post"), Conflict("post.not_voteable"), Conflict("vote.taken"), Forbidden.
     Announces vote.cast.
     """
     work.require(Act.CAST_VOTE)
-    post_id, voter_id = _who_and_what(work, ballot)
-    vote_id = work.value(_INSERT, post=post_id, user=voter_id)
+    if work.engine == POSTGRESQL:
+        return _cast_at_once(work, ballot)
+    post_id, voter = _who_and_what(work, ballot)
+    vote_id = work.value(_INSERT, post=post_id, user=voter[0])
     if vote_id is None:
         raise Conflict("vote.taken")
-    _count(work, post_id, voter_id, +1)
-    if ballot.follow:
-        work.run(_FOLLOW, post=post_id, user=voter_id)
-    work.announce(Fact("vote.cast", post_id=post_id, subject_id=vote_id, user_id=voter_id))
-    return int(vote_id)
+    _count(work, post_id, voter[0], +1)
+    if ballot.strict:
+        work.run(_FOLLOW, post=post_id, user=voter[0])
+    work.announce(Fact("vote.cast", post_id=post_id, subject_id=vote_id, user_id=voter[0]))
+    return CastVote(vote_id, voter[1:])
+
+
+def _cast_at_once(work: Work, ballot: Ballot) -> CastVote:
+    statement = at_once.CAST[isinstance(ballot.post, str), isinstance(ballot.voter, str), ballot.strict]
+    outcome = work.one(
+        statement, post=ballot.post, user=ballot.voter, actor=work.actor.user_id, base_url=work.base_url
+    )
+    assert outcome is not None
+    voter_id, post_id, voteable, vote_id, *voter = outcome
+    if voter_id is None:
+        raise NotFound("user", ballot.voter)
+    if post_id is None:
+        raise NotFound("post", ballot.post)
+    if ballot.strict and not voteable:
+        raise Conflict("post.not_voteable")
+    if vote_id is None:
+        raise Conflict("vote.taken")
+    return CastVote(vote_id, voter)
 
 
 def retract(work: Work, ballot: Ballot) -> None:
@@ -89,7 +116,7 @@ def retract(work: Work, ballot: Ballot) -> None:
     Raises as `cast`, but Conflict("vote.missing"). Announces vote.retracted. Of two at once, one succeeds.
     """
     work.require(Act.CAST_VOTE)
-    post_id, voter_id = _who_and_what(work, ballot)
+    post_id, (voter_id, *_) = _who_and_what(work, ballot)
     vote_id = work.value(_DELETE, post=post_id, user=voter_id)
     if vote_id is None:
         raise Conflict("vote.missing")
@@ -108,19 +135,19 @@ def delete_by_id(work: Work, vote_id: int) -> None:
     work.announce(Fact("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=voter_id))
 
 
-def _who_and_what(work: Work, ballot: Ballot) -> tuple[int, int]:
-    """The ids of post and voter. The voter is looked up first, as ProductLift does."""
+def _who_and_what(work: Work, ballot: Ballot) -> tuple[int, Row]:
+    """The post's id, and the voter's id and columns. The voter is looked up first, as ProductLift does."""
     by_uuid = isinstance(ballot.voter, str)
-    voter_id = work.value(_VOTER_BY_UUID if by_uuid else _VOTER_BY_ID, user=ballot.voter)
-    if voter_id is None:
+    voter = work.one(_VOTER_BY_UUID if by_uuid else _VOTER_BY_ID, user=ballot.voter)
+    if voter is None:
         raise NotFound("user", ballot.voter)
     by_code = isinstance(ballot.post, str)
     post: Any = work.one(_POST_BY_CODE if by_code else _POST_BY_ID, post=ballot.post)
     if post is None:
         raise NotFound("post", ballot.post)
-    if ballot.voteable_only and not post[1]:
+    if ballot.strict and not post[1]:
         raise Conflict("post.not_voteable")
-    return post[0], voter_id
+    return post[0], voter
 
 
 def _count(work: Work, post_id: int, voter_id: int, step: int) -> None:

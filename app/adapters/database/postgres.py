@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -17,16 +17,14 @@ WAIT_SECONDS: Final = 2.0
 """The longest wait for a free connection; then the request is told that the service is unavailable."""
 STATEMENT_SECONDS: Final = 30.0
 
-R = TypeVar("R")
+_IN_DOUBT: Final = Unavailable("the connection was lost while committing")
+"""Nobody can tell whether the change stands, so it must not be tried a second time."""
 
-_AGAIN: Final = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.InvalidCachedStatementError,
-    asyncpg.ConnectionDoesNotExistError,
-    asyncpg.InterfaceError,
-)
-"""What a second run of the same act may well survive; none of them can come after a commit was sent."""
+_AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
+"""What a second run of the same act may well survive: the database itself has undone the first."""
+
+_LOST: Final = (OSError, asyncpg.ConnectionDoesNotExistError, asyncpg.ConnectionFailureError)
+"""The connection is gone. Before a commit was sent, the act may be run again on another."""
 
 _AWAY: Final = (
     OSError,
@@ -39,8 +37,6 @@ _AWAY: Final = (
     asyncpg.QueryCanceledError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InterfaceError,
-    *_AGAIN,
 )
 
 
@@ -123,7 +119,10 @@ class PostgresDatabase:
     async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
         async def once(raw: Any) -> T:
             if at_once:
-                return await greenlet_spawn(act, self._work(raw, standing))
+                try:
+                    return await greenlet_spawn(act, self._work(raw, standing))
+                except _LOST as error:
+                    raise _IN_DOUBT from error
             await raw.execute("BEGIN")
             try:
                 outcome = await greenlet_spawn(act, self._work(raw, standing))
@@ -133,9 +132,8 @@ class PostgresDatabase:
                 raise
             try:
                 await raw.execute("COMMIT")
-            except (OSError, asyncpg.InterfaceError, asyncpg.ConnectionDoesNotExistError) as error:
-                # Nobody can tell whether it stands, so it must not be tried a second time.
-                raise Unavailable("the connection was lost while committing") from error
+            except _LOST as error:
+                raise _IN_DOUBT from error
             return outcome
 
         return await self._with_connection(once)
@@ -157,7 +155,7 @@ class PostgresDatabase:
                     return await once(raw)
                 finally:
                     await self._pool.release(raw)
-            except _AGAIN as error:
+            except (*_AGAIN, *_LOST) as error:
                 if attempt == 3:
                     raise Unavailable(type(error).__name__) from error
             except _AWAY as error:

@@ -1,0 +1,1 @@
+"""Astuto's dialect. docs/contracts/astuto.md"""

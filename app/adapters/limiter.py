@@ -1,0 +1,150 @@
+"""Counting requests in fixed windows: in this process's memory, or in Redis when several processes serve."""
+
+import logging
+from collections.abc import Awaitable, Sequence
+from time import monotonic
+from typing import Any, Final, NamedTuple, Protocol
+
+from limits import parse
+
+log = logging.getLogger("earshot.limits")
+
+MOST_COUNTERS: Final = 100_000
+REDIS_SECONDS: Final = 0.5
+"""The longest that a request waits for Redis before it is counted in memory."""
+REDIS_REST_SECONDS: Final = 1.0
+"""How long Redis is left alone after it failed."""
+
+
+class Pace(NamedTuple):
+    """`limit` requests in `seconds`."""
+
+    limit: int
+    seconds: int
+
+    @classmethod
+    def parsed(cls, text: str) -> "Pace | None":
+        """Read `60/minute`, `100/5minutes`; `off` is no limit. Raises ValueError."""
+        if text.strip().lower() == "off":
+            return None
+        item = parse(text)
+        return cls(item.amount, item.get_expiry())
+
+
+class Count(NamedTuple):
+    """How many requests a window has seen, this one included, and when it ends (seconds since the epoch)."""
+
+    hits: int
+    ends_at: float
+
+
+class Counters(Protocol):
+    """Counts hits of named counters; each window begins with its first hit."""
+
+    fallbacks: int
+    """How often a request was counted in memory because Redis did not answer."""
+
+    async def hit(self, names: Sequence[tuple[str, int]], now: float) -> list[Count]:
+        """Count one request in each of (name, window in seconds), in one round trip."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class MemoryCounters:
+    """Counters of one process. Bounded: when full, those whose window has ended go first."""
+
+    def __init__(self, most: int = MOST_COUNTERS) -> None:
+        self._most = most
+        self._counters: dict[str, tuple[int, float]] = {}
+        self.fallbacks = 0
+
+    async def hit(self, names: Sequence[tuple[str, int]], now: float) -> list[Count]:
+        return [self.hit_one(name, seconds, now) for name, seconds in names]
+
+    def hit_one(self, name: str, seconds: int, now: float) -> Count:
+        """Count one request; never waits."""
+        hits, ends_at = self._counters.get(name, (0, 0.0))
+        if now >= ends_at:
+            hits, ends_at = 0, now + seconds
+            if len(self._counters) >= self._most:
+                self._make_room(now)
+        hits += 1
+        self._counters[name] = (hits, ends_at)
+        return Count(hits, ends_at)
+
+    def _make_room(self, now: float) -> None:
+        self._counters = {name: kept for name, kept in self._counters.items() if kept[1] > now}
+        if len(self._counters) >= self._most:
+            soonest = sorted(self._counters, key=lambda name: self._counters[name][1])
+            for name in soonest[: max(1, self._most // 10)]:
+                del self._counters[name]
+
+    async def close(self) -> None:
+        self._counters.clear()
+
+
+# Both of a request's counters in one round trip; a counter lives as long as its window.
+_SCRIPT: Final = """
+local answer = {}
+for i, name in ipairs(KEYS) do
+  local hits = redis.call('INCR', name)
+  if hits == 1 then redis.call('PEXPIRE', name, ARGV[i]) end
+  local left = redis.call('PTTL', name)
+  if left < 0 then redis.call('PEXPIRE', name, ARGV[i]); left = tonumber(ARGV[i]) end
+  answer[#answer + 1] = hits
+  answer[#answer + 1] = left
+end
+return answer
+"""
+
+
+class RedisCounters:
+    """Counters shared by all processes. While Redis is away each process counts for itself, and says so."""
+
+    def __init__(self, url: str) -> None:
+        from redis.asyncio import BlockingConnectionPool, Redis
+
+        self._redis: Any = Redis(
+            connection_pool=BlockingConnectionPool.from_url(
+                url,
+                max_connections=20,
+                timeout=REDIS_SECONDS,
+                socket_timeout=REDIS_SECONDS,
+                socket_connect_timeout=REDIS_SECONDS,
+            )
+        )
+        self._script: Any = self._redis.register_script(_SCRIPT)
+        self._memory = MemoryCounters()
+        self._away_until = 0.0
+        self.fallbacks = 0
+
+    async def hit(self, names: Sequence[tuple[str, int]], now: float) -> list[Count]:
+        if monotonic() >= self._away_until:
+            try:
+                return await self._shared(names, now)
+            except (OSError, TimeoutError, _redis_error()) as error:
+                self._away_until = monotonic() + REDIS_REST_SECONDS
+                log.warning("Redis does not answer (%s); counting in this process", type(error).__name__)
+        self.fallbacks += 1
+        return await self._memory.hit(names, now)
+
+    async def _shared(self, names: Sequence[tuple[str, int]], now: float) -> list[Count]:
+        answered: Awaitable[list[int]] = self._script(
+            keys=["earshot:" + name for name, _ in names], args=[seconds * 1000 for _, seconds in names]
+        )
+        flat = await answered
+        return [Count(flat[i], now + flat[i + 1] / 1000) for i in range(0, len(flat), 2)]
+
+    async def ping(self) -> None:
+        """Raises when Redis does not answer."""
+        await self._redis.ping()
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def _redis_error() -> type[Exception]:
+    from redis.exceptions import RedisError
+
+    return RedisError

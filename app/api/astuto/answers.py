@@ -1,0 +1,56 @@
+"""What Astuto's endpoints give back, and how their chapters are declared."""
+
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from app.api.calls import Answer
+from app.api.declaring import Chapter
+
+JSON: Final = ((b"content-type", b"application/json; charset=utf-8"),)
+
+
+class Errors(BaseModel):
+    """Every refusal."""
+
+    errors: list[str]
+
+
+class NoRoute(BaseModel):
+    status: int
+    error: str
+
+
+REFUSALS: Final[dict[int, dict[str, Any]]] = {
+    304: {"description": "You have this version already (`If-None-Match`)"},
+    400: {"description": "A required parameter is missing, or one can't be read", "model": Errors},
+    401: {"description": "No valid key, or the key's user may not do this", "model": Errors},
+    404: {"description": "There is no such thing", "model": Errors},
+    413: {"description": "The request is too large", "model": Errors},
+    422: {"description": "The values break a rule", "model": Errors},
+    429: {
+        "description": "Too many requests",
+        "content": {"text/plain": {"schema": {"type": "string", "const": "Retry later\n"}}},
+    },
+    503: {"description": "The database can't be reached just now", "model": Errors},
+}
+
+
+def chapter(tag: str) -> Chapter:
+    """A chapter of the dialect."""
+    return Chapter(tag, refusals=REFUSALS, always=(400, 401, 413, 429, 503), headers={})
+
+
+def ok(body: bytes) -> Answer:
+    """200 with a JSON body."""
+    return Answer(200, body, JSON)
+
+
+def written(row_id: int) -> Answer:
+    """200 with the id of what was changed."""
+    return Answer(200, b'{"id":%d}' % row_id, JSON)
+
+
+def created(row_id: int) -> Answer:
+    """201 with the id of what was made."""
+    return Answer(201, b'{"id":%d}' % row_id, JSON)

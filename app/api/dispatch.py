@@ -1,0 +1,89 @@
+"""Which dialect answers a request: by explicit prefix, by the key, by the host, by default. Chosen once, here."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.adapters.database import NOWHERE
+from app.api.astuto import manners
+from app.api.door import Door, Receive, Scope, Send, Visit
+from app.api.services import Services
+from app.domain import keys, portals
+from app.domain.keys import Admission
+
+BASE: Final = "/api/v1"
+PREFIXES: Final = {f"/{dialect}{BASE}": dialect for dialect in ("productlift", "astuto")}
+_LONGEST: Final = max(map(len, PREFIXES))
+
+
+class Dispatch:
+    """The ASGI application in front of everything: the two dialects' doors, and what is behind neither."""
+
+    def __init__(self, services: Services, doors: Mapping[str, Door], documents: Mapping[str, Any], rest: Any) -> None:
+        self._services = services
+        self._doors = doors
+        self._documents = documents
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path.startswith(BASE) and (len(path) == 7 or path[7] == "/"):
+                return await self._by_key(scope, receive, send, path[7:])
+            for prefix, dialect in PREFIXES.items():
+                if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):
+                    return await self._by_prefix(scope, receive, send, prefix, dialect)
+        await self._rest(scope, receive, send)
+
+    async def _by_key(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        visit = self._visit(scope, receive, path)
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in visit.headers:
+            # A preflight carries no key, so nobody knows whose it is; ProductLift's clients in browsers need the yes.
+            return await self._doors["productlift"].serve(visit, send)
+        known = None if visit.token is None else await self._services.admissions.of(visit.token)
+        if known is not None:
+            if known.answers_on(visit.host):
+                visit.admission = known
+            return await self._doors[known.dialect].serve(visit, send)
+        dialect = keys.shape(visit.token) if visit.token is not None else None
+        if dialect is None:
+            dialect = await self._host_default(visit.host) or self._services.default_dialect
+        await self._doors[dialect].serve(visit, send)
+
+    async def _by_prefix(self, scope: Scope, receive: Receive, send: Send, prefix: str, dialect: str) -> None:
+        path = scope["path"][len(prefix) :]
+        if path in ("/docs", "/openapi.json"):
+            inner = {**scope, "root_path": scope.get("root_path", "") + prefix}
+            return await self._documents[dialect](inner, receive, send)
+        visit = self._visit(scope, receive, path)
+        if visit.token is not None:
+            known: Admission | None = await self._services.admissions.of(visit.token)
+            # A key of the other dialect, or of another host's portal, is unknown here.
+            if known is not None and known.dialect == dialect and known.answers_on(visit.host):
+                visit.admission = known
+        await self._doors[dialect].serve(visit, send)
+
+    def _visit(self, scope: Scope, receive: Receive, path: str) -> Visit:
+        visit = Visit(scope, receive, path=path or "/")
+        visit.token = manners.token(visit.headers.get(b"authorization"))
+        self._locate(scope, visit)
+        return visit
+
+    def _locate(self, scope: Scope, visit: Visit) -> None:
+        """Where the request came from and what address it was sent to; a proxy is believed only where it is named."""
+        client = scope.get("client")
+        visit.peer = client[0] if client else "local"
+        scheme, host = scope["scheme"], visit.headers.get(b"host", b"localhost").decode("latin-1")
+        trusts = self._services.trusts
+        if trusts(visit.peer):
+            forwarded = [part.strip() for part in visit.header(b"x-forwarded-for").split(",") if part.strip()]
+            # From the right: whoever is not one of our proxies is the client, as far as anybody can tell.
+            while forwarded and trusts(visit.peer):
+                visit.peer = forwarded.pop()
+            scheme = visit.header(b"x-forwarded-proto").split(",")[0].strip() or scheme
+            host = visit.header(b"x-forwarded-host").split(",")[0].strip() or host
+        visit.address = f"{scheme}://{host}"
+        visit.host = host.lower().rsplit(":", 1)[0] if not host.endswith("]") else host.lower()
+
+    async def _host_default(self, host: str) -> str | None:
+        found = await self._services.database.reading(lambda work: portals.by_host(work, host), NOWHERE)
+        return None if found is None else found[2]

@@ -1,0 +1,180 @@
+"""The way through a dialect's door, in the order that its contract prescribes. What is said there is the dialect's."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final, Protocol
+
+from app.adapters.database import Standing
+from app.api.body import NO_BODY, Body, BodyTooLarge, ClientGone, close, read_body
+from app.api.calls import Answer, AskedCall, Header
+from app.api.routing import Found, RouteTable, WrongVerb
+from app.api.services import Services
+from app.domain.keys import Admission
+from app.domain.policy import Actor
+
+log = logging.getLogger("earshot.requests")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MOST_BODY: Final = 28 * 1024 * 1024
+MOST_JSON: Final = 5 * 1024 * 1024
+
+
+class Visit:
+    """One request on its way: what the wire said, before anybody judged it."""
+
+    __slots__ = ("address", "admission", "headers", "host", "method", "path", "peer", "query", "receive", "token")
+
+    def __init__(self, scope: Scope, receive: Receive, *, path: str) -> None:
+        self.method: str = scope["method"]
+        self.path = path
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.query: bytes = scope["query_string"]
+        self.receive = receive
+        self.token: str | None = None
+        """The key as it was sent, if one was."""
+        self.admission: Admission | None = None
+        """What the key admits to; None for a missing, unknown or misplaced one."""
+        self.peer = ""
+        """The client's address, as far as proxies are trusted."""
+        self.address = ""
+        """Scheme and host that the client used."""
+        self.host = ""
+        """The host alone, in lower case, without a port."""
+
+    def header(self, name: bytes) -> str:
+        """A header's text, empty when it was not sent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+
+class Manners(Protocol):
+    """What a dialect says and how it listens. The order of steps is the door's `serve`."""
+
+    table: RouteTable
+
+    async def pace(self, visit: Visit) -> tuple[Answer | None, tuple[Header, ...]]:
+        """Count the request: a refusal, or headers for every answer."""
+        ...
+
+    def misdirected(self, visit: Visit, found: WrongVerb | None) -> Answer: ...
+
+    def unknown_key(self, visit: Visit) -> Answer: ...
+
+    def asked(self, visit: Visit, body: Body) -> dict[str, Any]: ...
+
+    def overridden(self, visit: Visit, asked: Mapping[str, Any]) -> str: ...
+
+    def refused(self, error: Exception) -> Answer | None:
+        """The words for a refusal, or None for an error that nobody foresaw."""
+        ...
+
+    def crashed(self) -> Answer: ...
+
+    def finished(self, visit: Visit, answer: Answer, extra: tuple[Header, ...]) -> Answer:
+        """Add what every answer of the dialect carries."""
+        ...
+
+
+class Door:
+    """Serves one dialect's requests."""
+
+    def __init__(self, services: Services, manners: Manners) -> None:
+        self._services = services
+        self._manners = manners
+
+    async def serve(self, visit: Visit, send: Send) -> None:
+        """Answer one request: count, find the route, admit, read, call, word. Never raises but for a lost client."""
+        manners = self._manners
+        head = visit.method == "HEAD"
+        if head:
+            visit.method = "GET"
+        extra: tuple[Header, ...] = ()
+        try:
+            refusal, extra = await manners.pace(visit)
+            answer = refusal or await self._answer(visit)
+        except ClientGone:
+            return
+        except Exception as error:
+            answer = manners.refused(error) or self._crashed(error)
+        answer = manners.finished(visit, answer, extra)
+        await _send(answer, send, head=head)
+
+    def _crashed(self, error: Exception) -> Answer:
+        log.error("unexpected %s", type(error).__name__, exc_info=error)
+        return self._manners.crashed()
+
+    async def _answer(self, visit: Visit) -> Answer:
+        manners = self._manners
+        found = manners.table.find(visit.method, visit.path)
+        may_be_overridden = visit.method == "POST"
+        if not isinstance(found, Found) and not (may_be_overridden and isinstance(found, WrongVerb)):
+            return manners.misdirected(visit, found)
+        admission = visit.admission
+        if admission is None:
+            return manners.unknown_key(visit)
+        body = await self._body(visit)
+        try:
+            asked = manners.asked(visit, body)
+            if may_be_overridden:
+                meant = manners.overridden(visit, asked)
+                if meant != "POST":
+                    found = manners.table.find(meant, visit.path)
+                if not isinstance(found, Found):
+                    return manners.misdirected(visit, found)
+            assert isinstance(found, Found)
+            call = AskedCall(
+                self._services,
+                admission,
+                Standing(
+                    admission.portal_id,
+                    Actor(admission.user_id, admission.role, admission.key_id),
+                    self._base_url(visit, admission),
+                ),
+                found.path,
+                asked,
+            )
+            return await found.endpoint(call)
+        finally:
+            if body.fields:
+                await close(body)
+
+    async def _body(self, visit: Visit) -> Body:
+        length = visit.headers.get(b"content-length")
+        if length is None and b"transfer-encoding" not in visit.headers:
+            return NO_BODY
+        return await read_body(
+            visit.receive,
+            content_type=visit.header(b"content-type"),
+            content_length=int(length) if length is not None and length.isdigit() else None,
+            cap=MOST_BODY,
+            json_cap=MOST_JSON,
+        )
+
+    def _base_url(self, visit: Visit, admission: Admission) -> str:
+        configured = self._services.base_url
+        if configured is None:
+            return visit.address
+        if admission.only_portal or admission.host is None:
+            return configured
+        scheme, _, rest = configured.partition("://")
+        port = rest.partition(":")[2]
+        return f"{scheme}://{admission.host}{':' + port if port else ''}"
+
+
+async def _send(answer: Answer, send: Send, *, head: bool) -> None:
+    status, body, headers = answer
+    if isinstance(body, bytes):
+        length = (b"content-length", b"%d" % len(body))
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+        await send({"type": "http.response.body", "body": b"" if head else body})
+        return
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    if not head:
+        async for piece in body:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+__all__ = ["BodyTooLarge", "Door", "Manners", "Visit"]

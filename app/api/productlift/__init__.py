@@ -1,0 +1,1 @@
+"""ProductLift's dialect. docs/contracts/productlift.md"""

@@ -1,0 +1,56 @@
+"""What ProductLift's endpoints give back, and how their chapters are declared."""
+
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel
+
+from app.api.calls import Answer
+from app.api.declaring import Chapter
+
+JSON: Final = ((b"content-type", b"application/json"),)
+
+
+class Message(BaseModel):
+    """An error."""
+
+    message: str
+
+
+class InvalidData(BaseModel):
+    """Validation failed."""
+
+    message: str
+    errors: dict[str, list[str]]
+
+
+REFUSALS: Final[dict[int, dict[str, Any]]] = {
+    401: {"description": "No valid token", "model": Message},
+    404: {"description": "There is no such thing", "model": Message},
+    413: {"description": "The request is too large", "model": Message},
+    422: {"description": "The input breaks a rule", "model": InvalidData | Message},
+    429: {"description": "Too many requests", "model": Message},
+    503: {"description": "The database can't be reached just now", "model": Message},
+}
+_HEADERS: Final = {
+    "x-ratelimit-limit": {"schema": {"type": "integer"}, "description": "Requests a window"},
+    "x-ratelimit-remaining": {"schema": {"type": "integer"}, "description": "Requests left in this window"},
+}
+EMPTY: Final = Answer(200, b"{}", JSON)
+"""A successful delete."""
+
+
+def chapter(tag: str) -> Chapter:
+    """A chapter of the dialect."""
+    return Chapter(tag, refusals=REFUSALS, always=(401, 413, 429, 503), headers=_HEADERS)
+
+
+def data(shown: Any) -> Answer:
+    """200 with `{"data": …}`."""
+    return Answer(200, orjson.dumps({"data": shown}), JSON)
+
+
+def page(shown: list[Any], *, total: int, skip: int, limit: int) -> Answer:
+    """200 with the five keys of a paged list, in their order."""
+    body = {"data": shown, "hasMore": skip + len(shown) < total, "total": total, "skip": skip, "limit": limit}
+    return Answer(200, orjson.dumps(body), JSON)

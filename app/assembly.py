@@ -1,0 +1,102 @@
+"""The one place where the parts meet; read it to know what runs."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.adapters.database import Clock, Database, database_for, utc_now
+from app.adapters.limiter import Counters, MemoryCounters, Pace
+from app.api.admissions import Admissions
+from app.api.astuto.building import build as build_astuto
+from app.api.dispatch import Dispatch
+from app.api.productlift.building import build as build_productlift
+from app.api.services import Paces, Services
+from app.settings import Settings
+
+
+def database(settings: Settings, clock: Clock = utc_now) -> Database:
+    """The database that the settings name, not yet open."""
+    return database_for(
+        settings.database, password=settings.database_password, clock=clock, most=settings.database_connections
+    )
+
+
+def counters(settings: Settings) -> Counters:
+    """Where requests are counted."""
+    if settings.redis_url is None:
+        return MemoryCounters()
+    from app.adapters.limiter import RedisCounters
+
+    return RedisCounters(settings.redis_url)
+
+
+def paces(settings: Settings) -> Paces:
+    """How often clients may ask."""
+    if not settings.rate_limits:
+        return Paces(None, None, None)
+    return Paces(
+        Pace.parsed(settings.limit_productlift),
+        Pace.parsed(settings.limit_astuto_key),
+        Pace.parsed(settings.limit_astuto_ip),
+    )
+
+
+class Server:
+    """An assembled server: an ASGI application with a lifespan."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
+        self.settings = settings
+        self.database = database(settings, clock)
+        former = () if settings.astuto_secret is None else (settings.astuto_secret.encode(),)
+        self.services = Services(
+            database=self.database,
+            admissions=Admissions(self.database, settings.secret, former),
+            counters=counters(settings),
+            paces=paces(settings),
+            clock=clock,
+            base_url=settings.base_url,
+            default_dialect=settings.default_dialect,
+            trusted_proxies=settings.proxies,
+        )
+        productlift_door, productlift_document = build_productlift(self.services)
+        astuto_door, astuto_document = build_astuto(self.services)
+        rest = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None)
+        self._dispatch = Dispatch(
+            self.services,
+            {"productlift": productlift_door, "astuto": astuto_door},
+            {"productlift": productlift_document, "astuto": astuto_document},
+            rest,
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return await self._live(receive, send)
+        await self._dispatch(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self) -> None:
+        """Connect and begin what runs behind requests."""
+        await self.database.open()
+        if hasattr(self.database, "checkpoint_in_background"):
+            self.database.checkpoint_in_background()
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        await self.services.counters.close()
+        await self.database.close()
+
+
+def assemble(settings: Settings | None = None, *, clock: Clock = utc_now) -> Server:
+    """The server that the settings describe."""
+    return Server(settings or Settings.load(), clock=clock)

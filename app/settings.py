@@ -1,0 +1,180 @@
+"""Every knob, typed, from the environment and a `.env` file. Nothing else in the house reads the environment."""
+
+import secrets
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.adapters.limiter import Pace
+
+MASKED: Final = frozenset({"secret_key", "smtp_url", "redis_url", "database_url", "storage_url", "astuto_secret"})
+LEAST_SECRET: Final = 32
+SECRET_FILE: Final = "secret.key"
+
+
+class BadSettings(Exception):
+    """A setting is wrong; the text is one line that says which and what to do."""
+
+
+class Settings(BaseSettings):
+    """The settings of one server. Field `x` is read from `EARSHOT_X`."""
+
+    model_config = SettingsConfigDict(env_prefix="EARSHOT_", env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    database_url: str | None = Field(None, description="sqlite:///path or postgresql://…; a file in the data directory")
+    database_password_file: Path | None = Field(None, description="a file with the database's password")
+    database_connections: int = Field(16, ge=2, le=1000, description="most connections to PostgreSQL a process opens")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    workers: int = Field(1, ge=1, le=64, description="processes that serve; more than one needs Redis")
+    data_dir: Path = Field(Path("data"), description="database file, uploads, generated secret")
+    secret_key: str | None = Field(None, description="signs, and keys digests; made once and kept in the data directory")
+    redis_url: str | None = Field(None, description="shared rate limits: redis://…")
+    base_url: str | None = Field(None, description="public address, for links; from the request when unset")
+    default_dialect: Literal["productlift", "astuto"] = Field("productlift", description="who answers without a key")
+    rate_limits: bool = Field(True, description="on or off")
+    limit_productlift: str = Field("60/minute", description="requests per token, else per address")
+    limit_astuto_key: str = Field("100/5minutes", description="requests per key")
+    limit_astuto_ip: str = Field("100/5minutes", description="requests per address")
+    limit_pages: str = Field("300/5minutes", description="requests per address to pages, files and documents")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), description="addresses or networks, with commas")
+    smtp_url: str | None = Field(None, description="smtp://user:pass@host:port; unset keeps mail in the outbox")
+    storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; the data directory")
+    outbox: bool = Field(True, description="on: the server also delivers; off: earshot outbox run does")
+    log_format: Literal["text", "json"] | None = Field(None, description="text or json; text on a terminal")
+    metrics_port: int | None = Field(None, ge=1, le=65535, description="a port for Prometheus")
+    outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="networks that webhooks may reach though private"
+    )
+    astuto_secret: str | None = Field(None, description="the secret of an Astuto installation whose keys live on here")
+
+    @classmethod
+    def load(cls, **given: Any) -> "Settings":
+        """The settings in force; `given` (the command line's) win. Raises BadSettings."""
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as wrong:
+            first = wrong.errors()[0]
+            name = "_".join(str(part) for part in first["loc"][:1]).upper()
+            reason = first["msg"].removeprefix("Value error, ")
+            raise BadSettings(f"EARSHOT_{name}: {reason}" if name else reason) from None
+
+    @field_validator("trusted_proxies", "outbound_allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", "outbound_allow")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ip_network(part, strict=False)
+        return value
+
+    @field_validator("rate_limits", "outbox", mode="before")
+    @classmethod
+    def _switch(cls, value: Any) -> Any:
+        if isinstance(value, str) and value.lower() not in ("on", "off", "true", "false", "1", "0", "yes", "no"):
+            raise ValueError("must be on or off")
+        return value
+
+    @field_validator("limit_productlift", "limit_astuto_key", "limit_astuto_ip", "limit_pages")
+    @classmethod
+    def _pace(cls, value: str) -> str:
+        try:
+            Pace.parsed(value)
+        except ValueError:
+            raise ValueError("must be such as 60/minute, 100/5minutes or off") from None
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return None if value is None else value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _strong(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) < LEAST_SECRET or len(set(value)) < 8 or "change" in value.lower()):
+            raise ValueError(
+                f"must be at least {LEAST_SECRET} random characters; make one with: openssl rand -hex 32"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _shared_limits(self) -> "Settings":
+        if self.workers > 1 and self.rate_limits and self.redis_url is None:
+            raise ValueError(
+                "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together; "
+                "or set EARSHOT_RATE_LIMITS=off"
+            )
+        if self.workers > 1 and self.database.startswith("sqlite"):
+            raise ValueError("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'earshot.db'}"
+
+    @cached_property
+    def database_password(self) -> str | None:
+        """The password from its file, if one is named. Raises BadSettings."""
+        if self.database_password_file is None:
+            return None
+        try:
+            return self.database_password_file.read_text().strip()
+        except OSError as error:
+            raise BadSettings(f"EARSHOT_DATABASE_PASSWORD_FILE can't be read: {error.strerror}") from None
+
+    @cached_property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks whose forwarded headers count."""
+        return tuple(ip_network(part, strict=False) for part in self.trusted_proxies)
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The server's secret; made at the first call and kept with mode 600. Raises BadSettings."""
+        if self.secret_key is not None:
+            return self.secret_key.encode()
+        path = self.data_dir / SECRET_FILE
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                _written_once(path, secrets.token_hex(32))
+            return path.read_text().strip().encode()
+        except OSError as error:
+            raise BadSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
+
+
+def _written_once(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, whole or not at all, even with two processes at it."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
