@@ -1,0 +1,29 @@
+"""HTTP clients of a server in this process. The path is relative to `/api/v1`."""
+
+from typing import Any
+
+import httpx
+
+from app.assembly import Server
+
+HOST = "http://feedback.example.com"
+
+
+class Client(httpx.AsyncClient):
+    """Speaks to an assembled server through ASGI, with a key or without."""
+
+    def __init__(self, server: Server, *, token: str | None, base: str = "/api/v1", host: str = HOST) -> None:
+        self._server = server
+        self.token = token
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        super().__init__(
+            transport=httpx.ASGITransport(server, client=("192.0.2.1", 40000)), base_url=host + base, headers=headers
+        )
+
+    def of(self, token: str | None, *, base: str = "/api/v1", host: str = HOST) -> "Client":
+        """The same server asked with another key, below another base, on another host."""
+        return Client(self._server, token=token, base=base, host=host)
+
+    async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        """A request with a JSON body on any verb, GET included, as several real clients send it."""
+        return await self.request(method, path, json=body, **more)
