@@ -70,7 +70,8 @@ class Server:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            return await self._live(receive, send)
+            await self._live(receive, send)
+            return
         await self._dispatch(scope, receive, send)
 
     async def _live(self, receive: Any, send: Any) -> None:

@@ -13,7 +13,7 @@ from app.adapters.limiter import Pace
 
 MASKED: Final = frozenset({"secret_key", "smtp_url", "redis_url", "database_url", "storage_url", "astuto_secret"})
 LEAST_SECRET: Final = 32
-SECRET_FILE: Final = "secret.key"
+SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
 
 
 class BadSettings(Exception):

@@ -1,4 +1,4 @@
-"""How a chapter of a contract is declared to FastAPI: verbs, addresses, what goes in, what comes out, what is refused."""
+"""How a chapter of a contract is declared to FastAPI: verbs, addresses, input, answers and refusals."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar

@@ -28,32 +28,40 @@ class Dispatch:
         if scope["type"] == "http":
             path: str = scope["path"]
             if path.startswith(BASE) and (len(path) == 7 or path[7] == "/"):
-                return await self._by_key(scope, receive, send, path[7:])
+                await self._by_key(scope, receive, send, path[7:])
+                return
             for prefix, dialect in PREFIXES.items():
                 if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):
-                    return await self._by_prefix(scope, receive, send, prefix, dialect)
+                    await self._by_prefix(scope, receive, send, prefix, dialect)
+                    return
         await self._rest(scope, receive, send)
 
     async def _by_key(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         visit = self._visit(scope, receive, path)
-        if scope["method"] == "OPTIONS" and b"access-control-request-method" in visit.headers:
+        await self._doors[await self._dialect_of(visit)].serve(visit, send)
+
+    async def _dialect_of(self, visit: Visit) -> str:
+        """Who answers at the shared address; admits the key on the way, since it decides."""
+        if visit.method == "OPTIONS" and b"access-control-request-method" in visit.headers:
             # A preflight carries no key, so nobody knows whose it is; ProductLift's clients in browsers need the yes.
-            return await self._doors["productlift"].serve(visit, send)
-        known = None if visit.token is None else await self._services.admissions.of(visit.token)
-        if known is not None:
-            if known.answers_on(visit.host):
-                visit.admission = known
-            return await self._doors[known.dialect].serve(visit, send)
-        dialect = keys.shape(visit.token) if visit.token is not None else None
-        if dialect is None:
-            dialect = await self._host_default(visit.host) or self._services.default_dialect
-        await self._doors[dialect].serve(visit, send)
+            return "productlift"
+        if visit.token is not None:
+            known = await self._services.admissions.of(visit.token)
+            if known is not None:
+                if known.answers_on(visit.host):
+                    visit.admission = known
+                return known.dialect
+            shaped = keys.shape(visit.token)
+            if shaped is not None:
+                return shaped
+        return await self._host_default(visit.host) or self._services.default_dialect
 
     async def _by_prefix(self, scope: Scope, receive: Receive, send: Send, prefix: str, dialect: str) -> None:
         path = scope["path"][len(prefix) :]
         if path in ("/docs", "/openapi.json"):
             inner = {**scope, "root_path": scope.get("root_path", "") + prefix}
-            return await self._documents[dialect](inner, receive, send)
+            await self._documents[dialect](inner, receive, send)
+            return
         visit = self._visit(scope, receive, path)
         if visit.token is not None:
             known: Admission | None = await self._services.admissions.of(visit.token)

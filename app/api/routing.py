@@ -1,7 +1,7 @@
 """Routes: declared to FastAPI for the documents, found by a table at a request.
 
-FastAPI tries its routes one after another and solves an endpoint's parameters at every request; with the sixty routes of
-a dialect that costs more than the database. Our endpoints take one parameter, so the door needs only to find them.
+FastAPI tries its routes one after another and solves an endpoint's parameters at every request; with the sixty routes
+of a dialect that costs more than the database. Our endpoints take one parameter, so the door needs only to find them.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping

@@ -1,1 +1,1 @@
-"""The world of a feedback portal: its rows and its rules. Knows nothing of HTTP, of settings or of any dialect's words."""
+"""The world of a feedback portal: its rows and its rules. Knows nothing of HTTP, settings or any dialect's words."""

@@ -179,7 +179,7 @@ def _submit(*, by_uuid: bool) -> Statement:
         .cte("carried")
     )
     shard = cast(post.c.id % SHARDS, SmallInteger)
-    one = literal_column("1")
+    one: ColumnElement[int] = literal_column("1")
     belongs = union_all(
         select(portal, literal_column("'portal'"), literal_column("0"), shard, one).select_from(post),
         select(portal, literal_column("'board'"), post.c.board_id, shard, one),

@@ -116,16 +116,15 @@ def issue(work: Work, *, user_id: int, dialect: str, secret: bytes) -> str:
     """
     role = _entitled(work, user_id, dialect)
     if dialect == "astuto":
-        token = f"tkn_{'mod' if role == 'moderator' else 'admin'}_{codes.text(6, codes.BASE58)}{codes.text(24, codes.BASE58)}"
+        label = "mod" if role == "moderator" else "admin"
+        token = f"tkn_{label}_{codes.text(30, codes.BASE58)}"
     else:
         token = f"{work.value(_NEXT) + 1}|{codes.text(40)}"
     adopt(work, user_id=user_id, dialect=dialect, digest_=digest(token, secret), prefix=visible_part(token))
     return token
 
 
-def adopt(
-    work: Work, *, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str = "earshot"
-) -> int:
+def adopt(work: Work, *, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str = "earshot") -> int:
     """Take a key over by its digest alone; its id. Raises as `issue`, and Clash when the digest is known already."""
     _entitled(work, user_id, dialect)
     return int(work.value(_INSERT, user=user_id, dialect=dialect, scheme=scheme, digest=digest_, prefix=prefix))
@@ -203,9 +202,7 @@ def revoke(work: Work, key_id: int) -> None:
 
 def revoke_unentitled(work: Work, *, user_id: int, role: str | None) -> None:
     """End, for good, every key that a user with this role has no right to any more; None is no right at all."""
-    lost = [
-        dialect for dialect, least in LEAST_ROLE.items() if role is None or RANK[role] < RANK[least]
-    ]
+    lost = [dialect for dialect, least in LEAST_ROLE.items() if role is None or RANK[role] < RANK[least]]
     if lost:
         work.run(_REVOKE_OF, user=user_id, dialects=lost)
 

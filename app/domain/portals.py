@@ -169,6 +169,6 @@ def by_host(work: Work, host: str) -> Row | None:
 
 
 def configure(work: Work, *, setting: str, value: str | None) -> None:
-    """Change one of title, locale, host, default_dialect and moderation_policy. Raises Conflict("portal.host_taken")."""
+    """Change title, locale, host, default_dialect or moderation_policy. Raises Conflict("portal.host_taken")."""
     with work.clashing(uq_portals_host=Conflict("portal.host_taken")):
         work.run(_CONFIGURE[setting], value=value)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import QueryableAttribute, aliased
 
 from app.domain.model import Board, Category, Post, PostCategory, Status, Tab, Tally, User
 from app.domain.refusals import NotFound
-from app.domain.statements import Statement, among, json_objects, portal
+from app.domain.statements import Column, Statement, among, json_objects, portal
 from app.domain.work import Row, Work
 
 AUTHOR: Final = aliased(User, name="author")
@@ -29,7 +29,7 @@ CATEGORIES: Final = json_objects(
 )
 """The post's categories as ready JSON text: id, name, color."""
 
-ORDERS: Final[dict[str, ColumnElement[Any]]] = {
+ORDERS: Final[dict[str, Column]] = {
     "title": Post.title,
     "created_at": Post.created_at,
     "updated_at": Post.updated_at,
@@ -116,7 +116,7 @@ class PostPage:
 class PostView:
     """The columns of a post that a door shows, in its order, and the statements that fetch them."""
 
-    columns: Sequence[ColumnElement[Any]]
+    columns: Sequence[Column]
     _statements: dict[Any, Statement] = field(default_factory=dict)
 
     def by_id(self, work: Work, post_id: int) -> Row:
@@ -175,7 +175,7 @@ class PostView:
         return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
 
     def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
-        """The rows of these posts in the order of `ids`; those gone meanwhile are left out. The id is the first column."""
+        """The rows of these posts in this order; those gone meanwhile are left out. The id is the first column."""
         statement = self._statements.get("ids") or self._kept("ids", self._card(among(Post.id, "ids")))
         found = {row[0]: row for row in work.rows(statement, ids=list(ids))}
         return [found[post_id] for post_id in ids if post_id in found]
@@ -260,4 +260,3 @@ def _single(given: dict[str, Any]) -> dict[str, Any]:
         else:
             single[name] = value
     return single
-

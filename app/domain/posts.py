@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, select, update
 from app.domain import at_once, codes, slugs, tallies
 from app.domain.facts import Fact
 from app.domain.model import Board, Category, Follow, Post, PostCategory, Section, Status, User
+from app.domain.model.search import WaitingTitle
 from app.domain.policy import Act
 from app.domain.refusals import Invalid, NotFound, Problem
-from app.domain.model.search import WaitingTitle
 from app.domain.statements import POSTGRESQL, Statement, now, portal, upsert
 from app.domain.work import Work
 

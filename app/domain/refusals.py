@@ -1,7 +1,8 @@
 """Why the domain refuses: codes and data, never sentences and never a status. Each dialect words them itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as with_default
 from typing import Any
 
 
@@ -34,7 +35,7 @@ class Problem:
 
     field: str
     code: str
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = with_default(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -49,6 +50,10 @@ class Conflict(Refusal):
     """The wish contradicts what is there: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …"""
 
     code: str
+
+
+class Unstorable(Refusal):
+    """A value that the database can't hold, such as a number or a text past its column. Doors should notice first."""
 
 
 class Unavailable(Exception):

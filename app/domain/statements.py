@@ -11,26 +11,52 @@ The few that must look across portals say so.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, Subquery, Text, bindparam, cast, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    SQLColumnExpression,
+    Subquery,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as pysqlite_dialect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql import Executable
+from sqlalchemy.sql import Executable, coercions, roles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import Boolean
 
 from app.domain.model.base import Moment
 
-__all__ = ["POSTGRESQL", "SQLITE", "PortalMissing", "Prepared", "Statement", "among", "json_objects", "now", "portal", "upsert"]
+__all__ = [
+    "POSTGRESQL",
+    "SQLITE",
+    "Column",
+    "PortalMissing",
+    "Prepared",
+    "Statement",
+    "among",
+    "json_objects",
+    "now",
+    "portal",
+    "upsert",
+]
+
+Column: TypeAlias = SQLColumnExpression[Any]
+"""A table's column, or an expression over columns."""
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 
-DIALECTS: Final[Mapping[str, Dialect]] = {SQLITE: pysqlite_dialect(), POSTGRESQL: asyncpg_dialect()}
+DIALECTS: Final[Mapping[str, Dialect]] = {SQLITE: pysqlite_dialect(), POSTGRESQL: asyncpg_dialect()}  # type: ignore[no-untyped-call]
 # SQLite knows TRUE and FALSE; without this SQLAlchemy writes `= 1` behind every condition, which hides it from indexes.
 DIALECTS[SQLITE].supports_native_boolean = True
 
@@ -97,15 +123,15 @@ class among(ColumnElement[bool]):
     inherit_cache = True
     type = Boolean()
 
-    def __init__(self, column: ColumnElement[Any], name: str) -> None:
-        self.column = column
+    def __init__(self, column: Column, name: str) -> None:
+        self.column = coercions.expect(roles.ExpressionElementRole, column)
         self.parameter: ColumnElement[Any] = bindparam(name)
 
 
 @compiles(among, SQLITE)
 def _among_sqlite(element: among, compiler: SQLCompiler, **kw: Any) -> str:
     column, parameter = compiler.process(element.column, **kw), compiler.process(element.parameter, **kw)
-    return f"{column} IN (SELECT value FROM json_each({parameter}))"
+    return f"{column} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608 - both are compiled expressions
 
 
 @compiles(among, POSTGRESQL)

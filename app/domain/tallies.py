@@ -7,11 +7,11 @@ created at once seldom wait for one another; a single shard may be negative, the
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, cast, delete, func, insert, literal_column, select, union_all
+from sqlalchemy import BigInteger, Select, bindparam, cast, delete, func, insert, literal_column, select, union_all
 
 from app.domain.model import Post, PostCategory, Tally
 from app.domain.model.tally import SHARDS
-from app.domain.statements import Statement, portal, upsert
+from app.domain.statements import Column, Statement, portal, upsert
 from app.domain.work import Work
 
 _insert = upsert(Tally).values(
@@ -57,8 +57,12 @@ def count(
 _CLEAR: Final = Statement(delete(Tally).where(Tally.portal_id == portal))
 
 
-def _recounted(kind: str, ref: ColumnElement[Any]) -> Select[Any]:
-    counted = (literal_column(f"'{kind}'").label("kind"), ref.label("ref"), func.count().label("posts"))
+def _recounted(kind: str, ref: Column) -> Select[Any]:
+    counted: tuple[Column, ...] = (
+        literal_column(f"'{kind}'").label("kind"),
+        ref.label("ref"),
+        func.count().label("posts"),
+    )
     rows = select(*counted).select_from(Post).where(Post.portal_id == portal)
     if kind == "category":
         rows = rows.join(PostCategory, PostCategory.post_id == Post.id)

@@ -1,6 +1,7 @@
 """Keeps the index of titles by word, some moments behind the posts, so that who writes a post does not pay for it.
 
-Creates and changes of titles leave a row in `titles_waiting`; a background task calls `index_batch` until it answers 0.
+Creates and changes of titles leave a row in `titles_waiting`, see `app.domain.posts`; a background task calls
+`index_batch` until it answers 0. An index that was lost, or a portal filled by other means, is made whole by `rebuild`.
 Nothing is ever taken out: whoever reads the index looks at the posts' titles before answering.
 """
 
@@ -24,19 +25,14 @@ LENGTHS: Final = 8
 
 _here = sql_cast(portal, WHOLE)
 
-_await = upsert(WaitingTitle).values(portal_id=portal, post_id=bindparam("post"))
-AWAIT: Final = Statement(
-    # On a conflict the row is written again, not skipped: on PostgreSQL that locks it until the new title is committed,
-    # so that nobody indexes the old one and takes the row away.
-    _await.on_conflict_do_update(index_elements=["portal_id", "post_id"], set_={"post_id": _await.excluded.post_id})
-)
-"""Leave the title of `post`, new or changed in this transaction, to be indexed."""
-
 _all_posts = upsert(WaitingTitle).from_select(
     ["portal_id", "post_id"], select(Post.portal_id, Post.id).where(Post.portal_id == portal)
 )
 _AWAIT_ALL: Final = Statement(_all_posts.on_conflict_do_nothing())
-_FORGET: Final = Statement(delete(TitleWord).where(TitleWord.portal_id == portal))
+_FORGET: Final = [
+    Statement(delete(table).where(table.portal_id == portal))
+    for table in (TitleWordPosts, TitleWordSignature, TitleWord)
+]
 
 _claimed = (
     select(WaitingTitle.portal_id, WaitingTitle.post_id)
@@ -115,7 +111,7 @@ def portals_waiting(work: Work) -> list[int]:
     return [row[0] for row in work.rows(_WAITING)]
 
 
-def index_batch(work: Work, limit: int = 50) -> int:
+def index_batch(work: Work, limit: int = 100) -> int:
     """Index up to `limit` waiting titles of the portal; how many were taken. 0: nothing waits.
 
     Costs about 0.1 ms a title, in one transaction: keep `limit` small where others wait to write.
@@ -129,7 +125,8 @@ def index_batch(work: Work, limit: int = 50) -> int:
 
 def rebuild(work: Work) -> None:
     """Forget the portal's index and leave all its titles to be indexed anew."""
-    work.run(_FORGET)
+    for forget in _FORGET:
+        work.run(forget)
     work.run(_AWAIT_ALL)
 
 

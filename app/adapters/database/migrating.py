@@ -101,5 +101,3 @@ async def _connected(url: str, password: str | None) -> Any:
 
     given = {} if password is None else {"password": password}
     return await asyncpg.connect(url, timeout=5, **given)
-
-

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import asyncpg
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from app.adapters.database import Act, Clock, Standing, T
-from app.domain.refusals import Clash, ReferenceMissing, Unavailable
+from app.domain.refusals import Clash, ReferenceMissing, Unavailable, Unstorable
 from app.domain.statements import POSTGRESQL, Statement
 from app.domain.work import Row, Work
 
@@ -53,15 +53,15 @@ class PostgresConnection:
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]:
         prepared = statement.prepared(POSTGRESQL)
         try:
-            return await_only(self._raw.fetch(prepared.text, *prepared.arguments(values)))  # type: ignore[no-any-return]
-        except asyncpg.IntegrityConstraintViolationError as error:
+            return await_only(self._raw.fetch(prepared.text, *prepared.arguments(values)))
+        except _REFUSED as error:
             raise _refused(error) from error
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
         prepared = statement.prepared(POSTGRESQL)
         try:
             tag = await_only(self._raw.execute(prepared.text, *prepared.arguments(values)))
-        except asyncpg.IntegrityConstraintViolationError as error:
+        except _REFUSED as error:
             raise _refused(error) from error
         return int(tag.rpartition(" ")[2])
 
@@ -114,7 +114,7 @@ class PostgresDatabase:
             # A single statement is its own snapshot and needs no transaction.
             return await greenlet_spawn(act, self._work(raw, standing))
 
-        return await self._with_connection(once)
+        return cast(T, await self._with_connection(once))
 
     async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
         async def once(raw: Any) -> T:
@@ -136,7 +136,7 @@ class PostgresDatabase:
                 raise _IN_DOUBT from error
             return outcome
 
-        return await self._with_connection(once)
+        return cast(T, await self._with_connection(once))
 
     def _work(self, raw: Any, standing: Standing) -> Work:
         return Work(
@@ -175,7 +175,17 @@ async def _tidy(raw: Any) -> None:
         await raw.execute("ROLLBACK")
 
 
-def _refused(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
+_REFUSED: Final = (
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DataError,
+    asyncpg.ProgramLimitExceededError,
+    asyncpg.UntranslatableCharacterError,
+)
+
+
+def _refused(error: asyncpg.PostgresError) -> Exception:
+    if not isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return Unstorable(str(error))
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         return ReferenceMissing(str(error.constraint_name))
     return Clash(str(error.constraint_name))

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 
 from app.adapters.database import Act, Clock, Standing, T
 from app.domain.model import Base
 from app.domain.moments import stored
-from app.domain.refusals import Clash, ReferenceMissing, Unavailable
+from app.domain.refusals import Clash, ReferenceMissing, Unavailable, Unstorable
 from app.domain.statements import SQLITE, Statement
 from app.domain.work import Row, Work
 
@@ -46,8 +47,8 @@ _PRAGMAS: Final = (
 _UNIQUE: Final = {
     ", ".join(f"{table.name}.{column.name}" for column in unique.columns): str(unique.name)
     for table in Base.metadata.tables.values()
-    for unique in (*table.constraints, *(index for index in table.indexes if index.unique))
-    if hasattr(unique, "columns")
+    for unique in (*table.constraints, *table.indexes)
+    if isinstance(unique, UniqueConstraint | PrimaryKeyConstraint) or (isinstance(unique, Index) and unique.unique)
 }
 
 
@@ -75,15 +76,15 @@ class SqliteConnection:
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]:
         prepared = statement.prepared(SQLITE)
         try:
-            return self.raw.execute(prepared.text, prepared.arguments(values)).fetchall()  # type: ignore[return-value]
-        except sqlite3.IntegrityError as error:
+            return self.raw.execute(prepared.text, prepared.arguments(values)).fetchall()
+        except _REFUSED as error:
             raise _refused(error) from error
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
         prepared = statement.prepared(SQLITE)
         try:
             return self.raw.execute(prepared.text, prepared.arguments(values)).rowcount
-        except sqlite3.IntegrityError as error:
+        except _REFUSED as error:
             raise _refused(error) from error
 
 
@@ -156,9 +157,7 @@ class SqliteDatabase:
                 except _Locked:
                     pass
             loop = asyncio.get_running_loop()
-            return await asyncio.shield(
-                loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing)
-            )
+            return await asyncio.shield(loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing))
 
     def _work(self, connection: SqliteConnection, standing: Standing) -> Work:
         return Work(
@@ -234,7 +233,12 @@ class _Locked(Exception):
     """Another process writes just now."""
 
 
-def _refused(error: sqlite3.IntegrityError) -> Exception:
+_REFUSED: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
+
+
+def _refused(error: Exception) -> Exception:
+    if not isinstance(error, sqlite3.IntegrityError):
+        return Unstorable(str(error))
     if error.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":
         return ReferenceMissing(str(error))
     columns = str(error).partition("constraint failed: ")[2]

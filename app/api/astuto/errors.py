@@ -11,7 +11,16 @@ from app.api.astuto import manners, words
 from app.api.body import BodyTooLarge
 from app.api.calls import Answer
 from app.domain.policy import Act
-from app.domain.refusals import Conflict, Forbidden, Invalid, NotFound, Problem, ReferenceMissing, Unavailable
+from app.domain.refusals import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Problem,
+    ReferenceMissing,
+    Unavailable,
+    Unstorable,
+)
 
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 
@@ -55,7 +64,7 @@ def refused(error: Exception) -> Answer | None:
             return _answer(422, words.sentence(field, problem))
         case Missing():
             return MISSING
-        case manners.Unreadable() | manners.Wrong() | ReferenceMissing():
+        case manners.Unreadable() | manners.Wrong() | ReferenceMissing() | Unstorable():
             return WRONG
         case BodyTooLarge():
             return Answer(413, words.TOO_LARGE_BODY, (_JSON,))

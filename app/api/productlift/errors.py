@@ -10,7 +10,16 @@ import orjson
 from app.api.body import BodyTooLarge
 from app.api.calls import Answer
 from app.api.productlift.rules import Refused
-from app.domain.refusals import Conflict, Forbidden, Invalid, NotFound, Problem, ReferenceMissing, Unavailable
+from app.domain.refusals import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Problem,
+    ReferenceMissing,
+    Unavailable,
+    Unstorable,
+)
 
 JSON: Final = (b"content-type", b"application/json")
 
@@ -77,6 +86,8 @@ def refused(error: Exception) -> Answer | None:
             return UNAUTHENTICATED
         case ReferenceMissing():
             return message(404, "")
+        case Unstorable():
+            return message(422, "The given data was invalid.")
         case BodyTooLarge():
             return TOO_LARGE
         case Unavailable():
@@ -90,9 +101,7 @@ def _fields(problems: Any) -> dict[str, list[str]]:
     problem: Problem
     for problem in problems:
         shown = problem.field.replace("_", " ")
-        errors.setdefault(problem.field, []).append(
-            _SHOWN.get(problem.code, "The {} is invalid.").format(shown)
-        )
+        errors.setdefault(problem.field, []).append(_SHOWN.get(problem.code, "The {} is invalid.").format(shown))
     return errors
 
 

@@ -18,8 +18,8 @@ class WaitingTitle(Base):
     __tablename__ = "titles_waiting"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
-    portal_id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    post_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    portal_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    post_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
 
 
 class TitleWord(PortalOwned, Base):
@@ -35,14 +35,18 @@ class TitleWord(PortalOwned, Base):
 
 
 class TitleWordSignature(Base):
-    """The word with letters left out, hashed: words that share a signature are a slip or two apart."""
+    """The word with letters left out, hashed: words that share a signature are a slip or two apart.
+
+    `word_id` is no foreign key, here and below: without an index on it alone, which nobody else needs, each word taken
+    away would walk the whole table. Words go with their portal only, and then this goes, too.
+    """
 
     __tablename__ = "title_word_signatures"
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     portal_id: Mapped[int] = mapped_column(BigId, ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
     signature: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    word_id: Mapped[int] = mapped_column(BigId, ForeignKey("title_words.id", ondelete="CASCADE"), primary_key=True)
+    word_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
 
 
 class TitleWordPosts(Base):
@@ -55,7 +59,7 @@ class TitleWordPosts(Base):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     portal_id: Mapped[int] = mapped_column(BigId, ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
-    word_id: Mapped[int] = mapped_column(BigId, ForeignKey("title_words.id", ondelete="CASCADE"), primary_key=True)
+    word_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     span: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     """The post's id divided by the size of a range."""
     post_ids: Mapped[str] = mapped_column(Text)
