@@ -1,21 +1,22 @@
-"""Rules about people: register, change, block, delete, and act in another's name."""
+"""Rules about people: register, change, block, and act in another's name. How they leave is in `departures`."""
 
 import re
 import uuid
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
-from app.domain import addresses
+from app.domain import addresses, keys
 from app.domain.facts import Fact
 from app.domain.model import User
 from app.domain.policy import Act
-from app.domain.refusals import Conflict, Forbidden
+from app.domain.refusals import Conflict, Forbidden, Invalid, NotFound, Problem
 from app.domain.statements import Statement, now, portal, upsert
 from app.domain.work import Work
 
 NAMELESS: Final = "User"
 DELETED_NAME: Final = "[User Deleted]"
+MAX_EMAIL: Final = 255
 
 _BY_EMAIL: Final = Statement(
     select(User.id, User.role, User.blocked_at).where(User.portal_id == portal, User.email_key == bindparam("key"))
@@ -38,6 +39,35 @@ _INSERT: Final = Statement(
     .returning(User.id)
 )
 
+_CARD: Final = Statement(
+    select(User.email, User.name, User.role, User.password_hash).where(
+        User.portal_id == portal, User.id == bindparam("id"), User.deleted_at.is_(None)
+    )
+)
+_CHANGE: Final = Statement(
+    update(User)
+    .where(User.portal_id == portal, User.id == bindparam("id"))
+    .values(
+        email=bindparam("email"),
+        email_key=bindparam("key"),
+        name=bindparam("name"),
+        role=bindparam("role"),
+        password_hash=bindparam("password_hash"),
+        updated_at=now,
+    )
+)
+_STATE: Final = Statement(
+    select(User.role, User.blocked_at).where(User.portal_id == portal, User.id == bindparam("id"))
+)
+_BLOCK: Final = Statement(
+    update(User)
+    .where(User.portal_id == portal, User.id == bindparam("id"), User.blocked_at.is_(None))
+    .values(blocked_at=now, updated_at=now)
+)
+_UNBLOCK: Final = Statement(
+    update(User).where(User.portal_id == portal, User.id == bindparam("id")).values(blocked_at=None, updated_at=now)
+)
+
 
 def name_from(email: str) -> str:
     """The name that an address suggests: `jane.doe@x.org` gives `Jane Doe`."""
@@ -45,16 +75,14 @@ def name_from(email: str) -> str:
     return " ".join(word.capitalize() for word in re.split(r"[._-]+", local) if word)[:100] or NAMELESS
 
 
-def register(
-    work: Work, *, email: str | None, name: str, role: str = "user", password_hash: str | None = None
-) -> int:
+def register(work: Work, *, email: str | None, name: str, role: str = "user", password_hash: str | None = None) -> int:
     """A new user; his id.
 
-    Raises Forbidden, Conflict("user.taken") when the address is known, Conflict("owner.taken"). Announces
+    Raises Forbidden, Invalid, Conflict("user.taken") when the address is known, Conflict("owner.taken"). Announces
     user.registered.
     """
     work.require(Act.REGISTER_USER)
-    key = None if email is None else addresses.fold(email)
+    key = None if email is None else _address(email)
     user_id = work.value(
         _INSERT,
         uuid=str(uuid.uuid4()),
@@ -69,6 +97,66 @@ def register(
         raise Conflict("user.taken" if taken else "owner.taken")
     work.announce(Fact("user.registered", subject_id=user_id, user_id=user_id))
     return int(user_id)
+
+
+def change(
+    work: Work,
+    user_id: int,
+    *,
+    email: str | None = None,
+    name: str | None = None,
+    role: str | None = None,
+    password_hash: str | None = None,
+) -> None:
+    """Change what is given and differs; None keeps. A role below a key's need ends the key.
+
+    Raises NotFound("user"), for a deleted one too, Forbidden, Invalid (email taken; role: the owner stays the owner,
+    and nobody else becomes it).
+    """
+    work.require(Act.MANAGE_USERS)
+    row = work.one(_CARD, id=user_id)
+    if row is None:
+        raise NotFound("user", user_id)
+    old = {"email": row[0], "name": row[1], "role": row[2], "password_hash": row[3]}
+    given = {
+        "email": None if email is None else _address(email),
+        "name": name,
+        "role": role,
+        "password_hash": password_hash,
+    }
+    new = {field: old[field] if value is None else value for field, value in given.items()}
+    if new == old:
+        return
+    if new["role"] != old["role"] and "owner" in (new["role"], old["role"]):
+        raise Invalid([Problem("role", "owner")])
+    with work.clashing(uq_users_portal_id_email_key=Invalid([Problem("email", "taken")])):
+        work.run(_CHANGE, id=user_id, key=new["email"], **new)
+    keys.revoke_unentitled(work, user_id=user_id, role=new["role"])
+
+
+def block(work: Work, user_id: int) -> None:
+    """Keep a user from acting; all his keys end for good. Blocking a blocked one changes nothing.
+
+    A deleted user may be blocked, too, and stays deleted. Raises NotFound("user"), Forbidden("block_user").
+    """
+    row = work.one(_STATE, id=user_id)
+    if row is None:
+        raise NotFound("user", user_id)
+    role, blocked_at = row
+    work.require(Act.BLOCK_USER, of_role=role, of_user=user_id)
+    if blocked_at is None:
+        work.run(_BLOCK, id=user_id)
+        keys.revoke_unentitled(work, user_id=user_id, role=None)
+
+
+def unblock(work: Work, user_id: int) -> None:
+    """Let a blocked user act again; his former keys stay ended. Raises NotFound("user"), Forbidden."""
+    work.require(Act.MANAGE_USERS)
+    row = work.one(_STATE, id=user_id)
+    if row is None:
+        raise NotFound("user", user_id)
+    if row[1] is not None:
+        work.run(_UNBLOCK, id=user_id)
 
 
 def find_by_email(work: Work, email: str) -> int | None:
@@ -90,3 +178,11 @@ def acting_as(work: Work, user_id: int | None) -> int | None:
     if found is None:
         raise Forbidden(Act.IMPERSONATE, "unknown")
     return int(found)
+
+
+def _address(email: str) -> str:
+    key = addresses.fold(email)
+    # Some letters become two in lower case, so a text within a door's limit may still be too long for its column.
+    if len(key) > MAX_EMAIL:
+        raise Invalid([Problem("email", "invalid")])
+    return key

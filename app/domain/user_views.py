@@ -1,0 +1,76 @@
+"""Reading users. A door says once which columns it shows (`UserView`); this module knows how to fetch them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Select, bindparam, func, select
+
+from app.domain import addresses
+from app.domain.model import User
+from app.domain.refusals import NotFound
+from app.domain.statements import Column, Statement, portal
+from app.domain.work import Row, Work
+
+
+@dataclass(eq=False)
+class UserView:
+    """The columns of a user that a door shows, in its order, and the statements that fetch them.
+
+    `deleted`: whether the door sees the tombstones of deleted users, too.
+    """
+
+    columns: Sequence[Column]
+    deleted: bool
+    _statements: dict[Any, Statement] = field(default_factory=dict)
+
+    def by_id(self, work: Work, user_id: int) -> Row:
+        """The user's row. Raises NotFound("user")."""
+        row = work.one(self._one("id", User.id == bindparam("id")), id=user_id)
+        if row is None:
+            raise NotFound("user", user_id)
+        return row
+
+    def by_uuid(self, work: Work, uuid: str) -> Row:
+        """The row of the user with this UUID, in any case of letters. Raises NotFound("user") with it as it came."""
+        row = work.one(self._one("uuid", User.uuid == bindparam("uuid")), uuid=uuid.lower())
+        if row is None:
+            raise NotFound("user", uuid)
+        return row
+
+    def by_email(self, work: Work, email: str) -> Row:
+        """The row of the user with this address, whatever its letter case and padding. Raises NotFound("address")."""
+        row = work.one(self._one("email", User.email_key == bindparam("key")), key=addresses.fold(email))
+        if row is None:
+            raise NotFound("address", email)
+        return row
+
+    def page(self, work: Work, *, newest_first: bool, skip: int, limit: int) -> Sequence[Row]:
+        """The rows of one page, by the moment of their making, at most `limit`."""
+        statement = self._statements.get(newest_first)
+        if statement is None:
+            order = (User.created_at, User.id)
+            rows = self._rows().order_by(*((column.desc() if newest_first else column.asc()) for column in order))
+            statement = self._statements[newest_first] = Statement(
+                rows.limit(bindparam("limit")).offset(bindparam("skip"))
+            )
+        return work.rows(statement, limit=limit, skip=skip)
+
+    def total(self, work: Work) -> int:
+        """How many users there are in this view."""
+        return int(work.value(_COUNT_ALL if self.deleted else _COUNT_PRESENT))
+
+    def _rows(self) -> Select[Any]:
+        rows = select(*self.columns).where(User.portal_id == portal)
+        return rows if self.deleted else rows.where(User.deleted_at.is_(None))
+
+    def _one(self, by: str, condition: Column) -> Statement:
+        statement = self._statements.get(by)
+        if statement is None:
+            statement = self._statements[by] = Statement(self._rows().where(condition))
+        return statement
+
+
+_COUNT: Final = select(func.count()).select_from(User).where(User.portal_id == portal)
+_COUNT_ALL: Final = Statement(_COUNT)
+_COUNT_PRESENT: Final = Statement(_COUNT.where(User.deleted_at.is_(None)))
