@@ -10,10 +10,10 @@ from sqlalchemy import bindparam, select, update
 from app.domain import at_once, codes, slugs, tallies
 from app.domain.facts import Fact
 from app.domain.model import Board, Category, Follow, Post, PostCategory, Section, Status, User
-from app.domain.model.search import WaitingTitle
 from app.domain.policy import Act
 from app.domain.refusals import Invalid, NotFound, Problem
 from app.domain.statements import POSTGRESQL, Statement, now, portal, upsert
+from app.domain.title_index import AWAIT
 from app.domain.work import Work
 
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -101,12 +101,6 @@ _COUNT_AUTHOR: Final = Statement(
     .where(User.portal_id == portal, User.id == bindparam("user"))
     .values(posts_count=User.posts_count + bindparam("step"))
 )
-# Updating on a clash, not ignoring it, locks the row: an indexer at work can't take it away with the old title.
-_AWAIT_INDEX: Final = Statement(
-    upsert(WaitingTitle)
-    .values(portal_id=portal, post_id=bindparam("post"))
-    .on_conflict_do_update(index_elements=["portal_id", "post_id"], set_={"post_id": bindparam("post")})
-)
 _FOLLOW: Final = Statement(
     upsert(Follow)
     .values(portal_id=portal, post_id=bindparam("post"), user_id=bindparam("user"), created_at=now)
@@ -157,7 +151,7 @@ def submit(work: Work, wish: Submission) -> int:
     tallies.count(
         work, post_id, +1, board_id=board_id, status_id=status_id, section_id=section_id, category_ids=carried
     )
-    work.run(_AWAIT_INDEX, post=post_id)
+    work.run(AWAIT, post=post_id)
     work.announce(Fact("post.submitted", post_id=post_id, user_id=author_id))
     return int(post_id)
 

@@ -25,6 +25,14 @@ LENGTHS: Final = 8
 
 _here = sql_cast(portal, WHOLE)
 
+# Updating on a clash, not ignoring it, locks the row: an indexer at work can't take it away with the old title.
+AWAIT: Final = Statement(
+    upsert(WaitingTitle)
+    .values(portal_id=portal, post_id=bindparam("post"))
+    .on_conflict_do_update(index_elements=["portal_id", "post_id"], set_={"post_id": bindparam("post")})
+)
+"""Have the index read a post's title, `post`; whoever writes a title runs this."""
+
 _all_posts = upsert(WaitingTitle).from_select(
     ["portal_id", "post_id"], select(Post.portal_id, Post.id).where(Post.portal_id == portal)
 )
