@@ -36,8 +36,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "titles_waiting",
-        sa.Column("portal_id", ID, nullable=False),
-        sa.Column("post_id", ID, nullable=False),
+        sa.Column("portal_id", ID, autoincrement=False, nullable=False),
+        sa.Column("post_id", ID, autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("portal_id", "post_id", name=op.f("pk_titles_waiting")),
         sqlite_with_rowid=False,
     )
@@ -143,6 +143,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tabs")),
         sa.UniqueConstraint("portal_id", "url", name=op.f("uq_tabs_portal_id_url")),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "title_word_posts",
+        sa.Column("portal_id", ID, nullable=False),
+        sa.Column("word_id", ID, autoincrement=False, nullable=False),
+        sa.Column("span", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("post_ids", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["portal_id"], ["portals.id"], name=op.f("fk_title_word_posts_portal_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("portal_id", "word_id", "span", name=op.f("pk_title_word_posts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "title_word_signatures",
+        sa.Column("portal_id", ID, nullable=False),
+        sa.Column("signature", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("word_id", ID, autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["portal_id"], ["portals.id"], name=op.f("fk_title_word_signatures_portal_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("portal_id", "signature", "word_id", name=op.f("pk_title_word_signatures")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "title_words",
@@ -273,35 +296,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("is_default"),
         )
 
-    op.create_table(
-        "title_word_posts",
-        sa.Column("portal_id", ID, nullable=False),
-        sa.Column("word_id", ID, nullable=False),
-        sa.Column("span", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("post_ids", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["portal_id"], ["portals.id"], name=op.f("fk_title_word_posts_portal_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["word_id"], ["title_words.id"], name=op.f("fk_title_word_posts_word_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("portal_id", "word_id", "span", name=op.f("pk_title_word_posts")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "title_word_signatures",
-        sa.Column("portal_id", ID, nullable=False),
-        sa.Column("signature", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("word_id", ID, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["portal_id"], ["portals.id"], name=op.f("fk_title_word_signatures_portal_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["word_id"], ["title_words.id"], name=op.f("fk_title_word_signatures_word_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("portal_id", "signature", "word_id", name=op.f("pk_title_word_signatures")),
-        sqlite_with_rowid=False,
-    )
     op.create_table(
         "posts",
         sa.Column("id", ID, nullable=False),
@@ -538,8 +532,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_posts_board")
 
     op.drop_table("posts")
-    op.drop_table("title_word_signatures")
-    op.drop_table("title_word_posts")
     with op.batch_alter_table("statuses", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_statuses_default", sqlite_where=sa.text("is_default"), postgresql_where=sa.text("is_default")
@@ -564,6 +556,8 @@ def downgrade() -> None:
 
     op.drop_table("users")
     op.drop_table("title_words")
+    op.drop_table("title_word_signatures")
+    op.drop_table("title_word_posts")
     op.drop_table("tabs")
     op.drop_table("post_tallies")
     with op.batch_alter_table("facts", schema=None) as batch_op:
