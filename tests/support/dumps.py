@@ -1,0 +1,104 @@
+"""All rows of every table: to see that nothing changed, or that two databases say the same."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Boolean, Table, select
+
+from app.adapters.database import NOWHERE, Database
+from app.domain.model import Base
+from app.domain.model.base import Moment
+from app.domain.moments import parsed
+from app.domain.statements import Statement
+
+Rows = dict[str, list[dict[str, Any]]]
+
+_TABLES: list[Table] = Base.metadata.sorted_tables
+_EVERYTHING = {
+    table.name: Statement(select(table).order_by(*table.primary_key.columns), across_portals=True) for table in _TABLES
+}
+# Columns that hold an id without being a foreign key: facts outlive what they speak of.
+_PLAIN_IDS = {
+    ("facts", "post_id"): "posts",
+    ("facts", "user_id"): "users",
+    ("facts", "actor_id"): "users",
+    ("titles_waiting", "portal_id"): "portals",
+    ("titles_waiting", "post_id"): "posts",
+}
+_SUBJECTS = {"vote": "votes", "user": "users", "comment": "comments", "post": "statuses"}
+_TALLIED = {"board": "boards", "status": "statuses", "section": "sections", "category": "categories"}
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_RANDOM = {("posts", "code"), ("portals", "guid"), ("users", "uuid"), ("api_keys", "digest"), ("api_keys", "prefix")}
+
+
+async def everything(database: Database) -> Rows:
+    """Every row of every table by the table's name, in the order of the primary key; equal on both engines."""
+
+    def read(work: Any) -> Rows:
+        return {table.name: [_row(table, row) for row in work.rows(_EVERYTHING[table.name])] for table in _TABLES}
+
+    return await database.reading(read, NOWHERE)
+
+
+def likened(rows: Rows) -> Rows:
+    """The same without what chance made: ids become places in their table, codes and UUIDs a word, tallies their sum.
+
+    Gaps between ids, which PostgreSQL leaves behind a refused insert, are gone, and the shards that hang on ids.
+    """
+    places = {
+        name: {row["id"]: f"{name} {place}" for place, row in enumerate(table)}
+        for name, table in rows.items()
+        if table and "id" in table[0]
+    }
+    like: Rows = {}
+    for table in _TABLES:
+        shown = [_likened(table, row, places) for row in rows[table.name]]
+        like[table.name] = _summed(shown) if table.name == "post_tallies" else shown
+    return like
+
+
+def _row(table: Table, row: Any) -> dict[str, Any]:
+    shown = {}
+    for column in table.columns:
+        value = row[column.name]
+        if value is not None and isinstance(column.type, Boolean):
+            value = bool(value)
+        if value is not None and isinstance(column.type, Moment):
+            value = parsed(value)
+        shown[column.name] = value
+    return shown
+
+
+def _likened(table: Table, row: Mapping[str, Any], places: Mapping[str, Mapping[int, str]]) -> dict[str, Any]:
+    shown = dict(row)
+    for column in table.columns:
+        value = row[column.name]
+        if value is None:
+            continue
+        target = next((key.column.table.name for key in column.foreign_keys), _PLAIN_IDS.get((table.name, column.name)))
+        if (table.name, column.name) == ("facts", "subject_id"):
+            target = _SUBJECTS[row["kind"].partition(".")[0]]
+        if (table.name, column.name) == ("post_tallies", "ref_id"):
+            target = _TALLIED.get(row["kind"])
+        if column.name == "id":
+            target = table.name
+        if target is not None:
+            # What a fact speaks of may be gone.
+            shown[column.name] = places.get(target, {}).get(value, f"{target} gone")
+        elif (table.name, column.name) in _RANDOM:
+            shown[column.name] = "random"
+        elif column.name == "slug":
+            shown[column.name] = _UUID.sub("uuid", value)
+    return shown
+
+
+def _summed(tallies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    sums: dict[tuple[Any, ...], int] = {}
+    for tally in tallies:
+        key = (tally["portal_id"], tally["kind"], tally["ref_id"])
+        sums[key] = sums.get(key, 0) + tally["posts"]
+    return [
+        {"portal_id": portal, "kind": kind, "ref_id": ref, "posts": posts}
+        for (portal, kind, ref), posts in sorted(sums.items(), key=str)
+    ]
