@@ -1,5 +1,6 @@
 """Which dialect answers a request: by explicit prefix, by the key, by the host, by default. Chosen once, here."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from app.domain.keys import Admission
 
 BASE: Final = "/api/v1"
 PREFIXES: Final = {f"/{dialect}{BASE}": dialect for dialect in ("productlift", "astuto")}
-_LONGEST: Final = max(map(len, PREFIXES))
+_HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class Dispatch:
@@ -89,8 +90,10 @@ class Dispatch:
                 visit.peer = forwarded.pop()
             scheme = visit.header(b"x-forwarded-proto").split(",")[0].strip() or scheme
             host = visit.header(b"x-forwarded-host").split(",")[0].strip() or host
-        visit.address = f"{scheme}://{host}"
-        visit.host = host.lower().rsplit(":", 1)[0] if not host.endswith("]") else host.lower()
+        named = _HOST.fullmatch(host)
+        # What isn't a host would come back to people in links.
+        visit.host = named[1].lower() if named else ""
+        visit.address = f"{scheme}://{host}" if named else "http://localhost"
 
     async def _host_default(self, host: str) -> str | None:
         found = await self._services.database.reading(lambda work: portals.by_host(work, host), NOWHERE)

@@ -155,6 +155,9 @@ class PostgresDatabase:
                     return await once(raw)
                 finally:
                     await self._pool.release(raw)
+            except TimeoutError as error:
+                # Nobody gave a connection back, or a statement took too long: trying again would only add to it.
+                raise Unavailable("timed out") from error
             except (*_AGAIN, *_LOST) as error:
                 if attempt == 3:
                     raise Unavailable(type(error).__name__) from error

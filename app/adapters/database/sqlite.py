@@ -140,8 +140,8 @@ class SqliteDatabase:
             return self._read_snapshot(self._reader, act, standing)
         try:
             return act(self._work(self._reader, standing))
-        except sqlite3.OperationalError as error:
-            raise Unavailable(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise _away(error) from error
 
     async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
         # Nothing below awaits while it writes in the loop, so the lock is needed only against the writer's thread.
@@ -183,8 +183,8 @@ class SqliteDatabase:
                 return act(self._work(connection, standing))
             finally:
                 connection.raw.execute("ROLLBACK")
-        except sqlite3.OperationalError as error:
-            raise Unavailable(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise _away(error) from error
 
     def _write(self, act: Act[T], standing: Standing) -> T:
         execute = self._writer.raw.execute
@@ -193,15 +193,15 @@ class SqliteDatabase:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise _Locked from error
-            raise Unavailable(str(error)) from error
+            raise _away(error) from error
         try:
             outcome = act(self._work(self._writer, standing))
             execute("COMMIT")
         except BaseException as error:
             if self._writer.raw.in_transaction:
                 execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                raise Unavailable(str(error)) from error
+            if isinstance(error, sqlite3.DatabaseError):
+                raise _away(error) from error
             raise
         return outcome
 
@@ -231,6 +231,28 @@ class SqliteDatabase:
 
 class _Locked(Exception):
     """Another process writes just now."""
+
+
+_OUTSIDE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_PERM,
+    }
+)
+"""What is wrong with the file or the disk; any other error of the database is a mistake of ours."""
+
+
+def _away(error: sqlite3.DatabaseError) -> Exception:
+    return Unavailable(str(error)) if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE else error
 
 
 _REFUSED: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
