@@ -60,6 +60,10 @@ class Unavailable(Exception):
     """The database can't be reached, is locked, or all connections are taken. Try again later."""
 
 
+class InDoubt(Unavailable):
+    """The connection was lost while a change was being made final: it may stand or not."""
+
+
 class Clash(Exception):
     """The database refused a row. `constraint` is the broken constraint's name, as the model names it."""
 

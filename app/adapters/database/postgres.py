@@ -9,7 +9,7 @@ import asyncpg
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from app.adapters.database import Act, Clock, Standing, T
-from app.domain.refusals import Clash, ReferenceMissing, Unavailable, Unstorable
+from app.domain.refusals import Clash, InDoubt, ReferenceMissing, Unavailable, Unstorable
 from app.domain.statements import POSTGRESQL, Statement
 from app.domain.work import Row, Work
 
@@ -17,7 +17,7 @@ WAIT_SECONDS: Final = 2.0
 """The longest wait for a free connection; then the request is told that the service is unavailable."""
 STATEMENT_SECONDS: Final = 30.0
 
-_IN_DOUBT: Final = Unavailable("the connection was lost while committing")
+_IN_DOUBT: Final = InDoubt("the connection was lost while committing")
 """Nobody can tell whether the change stands, so it must not be tried a second time."""
 
 _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
