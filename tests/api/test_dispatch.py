@@ -1,0 +1,348 @@
+"""Who answers: by explicit prefix, by the key, by the host, by default. docs/compatibility.md, section 1."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from app.domain import portals
+from app.settings import Settings
+from tests.conftest import TestClock
+from tests.support.assembled import assembled
+from tests.support.clients import Client
+from tests.support.make import Make
+
+PRODUCTLIFT_401 = (401, {"message": "Unauthenticated."})
+ASTUTO_401 = (401, {"errors": ["Access denied."]})
+PRODUCTLIFT_404 = (404, {"message": ""})
+ASTUTO_404 = (404, {"status": 404, "error": "Not Found"})
+NOBODYS = {
+    "tkn_admin_3x9Kq2f8Zr7Lm1Nb5Vc4Xd6Wy8Et": ASTUTO_401,
+    "tkn_mod_3x9Kq2f8Zr7Lm1Nb5Vc4Xd6Wy8EtAa": ASTUTO_401,
+    "231|kZ8s7dKq2f8Zr7Lm1Nb5Vc4Xd6Wy8EtAa3x9Kq2": PRODUCTLIFT_401,
+}
+SHAPELESS = ("whatever", "tkn_other_3x9Kq2f8Zr7Lm1Nb", "a|b", "|b", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln")
+
+
+def said(response: httpx.Response) -> tuple[int, Any]:
+    return response.status_code, response.json()
+
+
+async def test_the_key_decides_at_the_shared_address(make: Make, astuto: Client, productlift: Client) -> None:
+    post = await make.post(title="Dark mode")
+    code = await make.code(post)
+
+    ours, theirs = await astuto.get("/posts"), await productlift.get("/posts")
+
+    assert [shown["id"] for shown in ours.json()] == [post]
+    assert [shown["id"] for shown in theirs.json()["data"]] == [code]
+    assert ours.headers["content-type"] == "application/json; charset=utf-8"
+    assert theirs.headers["content-type"] == "application/json"
+
+
+async def test_a_prefix_means_its_dialect_on_every_host(make: Make, astuto: Client, productlift: Client) -> None:
+    await make.act(lambda work: portals.configure(work, setting="default_dialect", value="astuto"))
+
+    for host in ("http://feedback.example.com", "http://other.example.org:8080", "http://[2001:db8::1]:8000"):
+        for token, base, answer in (
+            (astuto.token, "/astuto/api/v1", (200, [])),
+            (productlift.token, "/productlift/api/v1", (200, PAGE_OF_NONE)),
+            (productlift.token, "/astuto/api/v1", ASTUTO_401),
+            (astuto.token, "/productlift/api/v1", PRODUCTLIFT_401),
+            ("whatever", "/astuto/api/v1", ASTUTO_401),
+            ("whatever", "/productlift/api/v1", PRODUCTLIFT_401),
+            ("tkn_admin_unknown", "/productlift/api/v1", PRODUCTLIFT_401),
+            ("231|unknown", "/astuto/api/v1", ASTUTO_401),
+            (None, "/astuto/api/v1", ASTUTO_401),
+            (None, "/productlift/api/v1", PRODUCTLIFT_401),
+        ):
+            response = await astuto.of(token, base=base, host=host).get("/posts")
+
+            assert said(response) == answer, (token, base, host)
+
+
+PAGE_OF_NONE = {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10}
+
+
+async def test_an_unknown_key_is_refused_in_the_dialect_of_its_shape(
+    make: Make, anyone: Client, settings: Settings, clock: TestClock
+) -> None:
+    async with assembled(settings, clock, default_dialect="astuto") as other:
+        for token, refusal in NOBODYS.items():
+            assert said(await anyone.of(token).get("/posts")) == refusal
+            assert said(await Client(other, token=token).get("/posts")) == refusal
+
+
+async def test_without_a_key_of_known_shape_the_server_decides(
+    make: Make, anyone: Client, settings: Settings, clock: TestClock
+) -> None:
+    async with assembled(settings, clock, default_dialect="astuto") as other:
+        for token in (None, *SHAPELESS):
+            assert said(await anyone.of(token).get("/posts")) == PRODUCTLIFT_401
+            assert said(await Client(other, token=token).get("/posts")) == ASTUTO_401
+
+
+async def test_a_host_s_own_dialect_comes_before_the_server_s(make: Make, anyone: Client, astuto: Client) -> None:
+    await make.act(lambda work: portals.configure(work, setting="host", value="ideas.example.com"))
+    await make.act(lambda work: portals.configure(work, setting="default_dialect", value="astuto"))
+
+    for token in (None, *SHAPELESS):
+        assert said(await anyone.of(token, host="http://ideas.example.com").get("/posts")) == ASTUTO_401
+        assert said(await anyone.of(token, host="http://other.example.com").get("/posts")) == PRODUCTLIFT_401
+    for token, refusal in NOBODYS.items():
+        assert said(await anyone.of(token, host="http://ideas.example.com").get("/posts")) == refusal
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "Bearer {}", "Token {}", "Bearer   {}", "Bearer\t{}", "  Bearer {}  ", 'Bearer "{}"', "Token token={}",
+        'Bearer token="{}"', "Bearer {}, realm=x",
+    ],
+)  # fmt: skip
+async def test_the_token_is_read_generously_but_productlift_insists_on_bearer(
+    anyone: Client, astuto: Client, productlift: Client, authorization: str
+) -> None:
+    ours = await anyone.get("/posts", headers={"authorization": authorization.format(astuto.token)})
+    theirs = await anyone.get("/posts", headers={"authorization": authorization.format(productlift.token)})
+
+    assert said(ours) == (200, [])
+    # Found by the generous rule, so it is ProductLift that answers; admitted or not is for its own rule to say.
+    insists = authorization.startswith("Bearer ")
+    assert said(theirs) == ((200, PAGE_OF_NONE) if insists else PRODUCTLIFT_401)
+
+
+@pytest.mark.parametrize("authorization", ["bearer {}", "BEARER {}", "{}", "Basic {}", "Bearer", "Bearer ", ""])
+async def test_what_is_no_token_by_the_generous_rule_is_no_key(
+    anyone: Client, astuto: Client, productlift: Client, authorization: str
+) -> None:
+    for client in (astuto, productlift):
+        headers = {"authorization": authorization.format(client.token)}
+
+        assert said(await anyone.get("/posts", headers=headers)) == PRODUCTLIFT_401
+        assert said(await anyone.of(None, base="/astuto/api/v1").get("/posts", headers=headers)) == ASTUTO_401
+
+
+async def test_a_key_elsewhere_than_in_the_header_is_no_key(anyone: Client, astuto: Client) -> None:
+    assert said(await anyone.get("/posts", headers={"x-api-key": astuto.token or ""})) == PRODUCTLIFT_401
+    assert said(await anyone.get("/posts", params={"token": astuto.token or ""})) == PRODUCTLIFT_401
+
+
+async def test_a_key_that_died_is_refused_in_its_own_dialect(make: Make, anyone: Client) -> None:
+    for dialect, role, refusal in (("astuto", "moderator", ASTUTO_401), ("productlift", "admin", PRODUCTLIFT_401)):
+        for end in (
+            "UPDATE users SET blocked_at = created_at WHERE id = :user",
+            "UPDATE users SET deleted_at = created_at, email = NULL WHERE id = :user",
+            "UPDATE users SET role = 'user' WHERE id = :user",
+            "UPDATE api_keys SET revoked_at = created_at WHERE user_id = :user",
+        ):
+            user = await make.user(role=role)
+            client = anyone.of(await make.key(user, dialect))
+            assert (await client.get("/posts")).status_code == 200
+
+            await make.run(end, user=user)
+            make.server.services.admissions.forget()
+
+            assert said(await client.get("/posts")) == refusal, end
+
+
+class TestSeveralPortals:
+    """Two portals with hosts of their own, `one` and `two`."""
+
+    @pytest.fixture
+    async def two(self, make: Make) -> tuple[str, str]:
+        """Keys of the second portal's owner."""
+        portal, owner = await make.new_portal("Second", host="two.example.com", email="two@example.com")
+        await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+        return await make.key(owner, "astuto", portal=portal), await make.key(owner, "productlift", portal=portal)
+
+    async def test_a_key_works_on_its_portal_s_host_alone(
+        self, make: Make, anyone: Client, astuto: Client, productlift: Client, two: tuple[str, str]
+    ) -> None:
+        theirs = (two[0], ASTUTO_401), (two[1], PRODUCTLIFT_401)
+        ours = (astuto.token, ASTUTO_401), (productlift.token, PRODUCTLIFT_401)
+        for host, admitted, refused in (("one", ours, theirs), ("two", theirs, ours)):
+            for base in ("/api/v1", "/astuto/api/v1", "/productlift/api/v1"):
+                for token, refusal in (*admitted, *refused):
+                    dialect = "/astuto" if refusal == ASTUTO_401 else "/productlift"
+                    fits = base in ("/api/v1", dialect + "/api/v1")
+                    response = await anyone.of(token, base=base, host=f"http://{host}.example.com").get("/posts")
+                    if (token, refusal) in admitted and fits:
+                        assert response.status_code == 200
+                    else:
+                        other = ASTUTO_401 if base.startswith("/astuto") else PRODUCTLIFT_401
+                        assert said(response) == (refusal if fits else other)
+
+    async def test_an_unknown_host_gets_the_dialect_s_401(
+        self, anyone: Client, astuto: Client, productlift: Client, two: tuple[str, str]
+    ) -> None:
+        for host in ("http://three.example.com", "http://example.com", "http://one.example.com.evil.example"):
+            assert said(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
+            assert said(await anyone.of(productlift.token, host=host).get("/posts")) == PRODUCTLIFT_401
+            assert said(await anyone.of(None, host=host).get("/posts")) == PRODUCTLIFT_401
+
+    async def test_letter_case_and_port_of_a_host_do_not_matter(
+        self, anyone: Client, astuto: Client, two: tuple[str, str]
+    ) -> None:
+        for host in ("one.example.com", "ONE.Example.com", "one.example.com:8443"):
+            response = await anyone.of(astuto.token).get("/posts", headers={"host": host})
+
+            assert said(response) == (200, []), host
+
+    async def test_a_portal_without_a_host_answers_nowhere_beside_another(
+        self, make: Make, anyone: Client, astuto: Client, two: tuple[str, str]
+    ) -> None:
+        await make.run("UPDATE portals SET host = NULL WHERE id = :id", id=make.portal)
+        make.server.services.admissions.forget()
+
+        for host in ("http://one.example.com", "http://two.example.com", "http://feedback.example.com"):
+            assert said(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
+
+    async def test_each_host_has_its_own_default(self, make: Make, anyone: Client, two: tuple[str, str]) -> None:
+        await make.act(lambda work: portals.configure(work, setting="default_dialect", value="astuto"))
+
+        assert said(await anyone.of(None, host="http://one.example.com").get("/posts")) == ASTUTO_401
+        assert said(await anyone.of(None, host="http://two.example.com").get("/posts")) == PRODUCTLIFT_401
+
+    async def test_a_forwarded_host_counts_from_a_trusted_proxy_only(
+        self, make: Make, astuto: Client, settings: Settings, clock: TestClock, two: tuple[str, str]
+    ) -> None:
+        forwarded = {"x-forwarded-host": "two.example.com", "x-forwarded-proto": "https"}
+        at_one = astuto.of(two[0], host="http://one.example.com")
+
+        async with assembled(settings, clock, trusted_proxies=("192.0.2.0/24",)) as proxied:
+            behind = Client(proxied, token=two[0], host="http://one.example.com")
+            assert said(await at_one.get("/posts", headers=forwarded)) == ASTUTO_401
+            assert said(await behind.get("/posts", headers=forwarded)) == (200, [])
+            assert said(await behind.get("/posts")) == ASTUTO_401
+
+    async def test_links_lead_to_the_portal_s_own_host(
+        self, make: Make, settings: Settings, clock: TestClock, two: tuple[str, str], productlift: Client
+    ) -> None:
+        await make.post(title="Dark mode")
+        code = await make.value("SELECT code FROM posts")
+
+        async with assembled(settings, clock, base_url="https://feedback.example.com:8443") as server:
+            client = Client(server, token=productlift.token, host="http://one.example.com:8000")
+            shown = (await client.get("/posts")).json()["data"][0]
+        shown_without = (
+            await productlift.of(productlift.token, host="http://one.example.com:8000").get("/posts")
+        ).json()
+
+        assert shown["url"] == f"https://one.example.com:8443/p/dark-mode-{code}"
+        assert shown_without["data"][0]["url"] == f"http://one.example.com:8000/p/dark-mode-{code}"
+
+
+async def test_links_of_the_only_portal_use_the_base_url(
+    make: Make, settings: Settings, clock: TestClock, productlift: Client
+) -> None:
+    await make.post(title="Dark mode")
+    code = await make.value("SELECT code FROM posts")
+
+    async with assembled(settings, clock, base_url="https://ideas.example.org/") as server:
+        shown = (await Client(server, token=productlift.token).get("/posts")).json()["data"][0]
+
+    assert shown["url"] == f"https://ideas.example.org/p/dark-mode-{code}"
+
+
+PREFLIGHT = {
+    "origin": "https://app.example.org",
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization,content-type",
+}
+
+
+@pytest.mark.parametrize("base", ["/api/v1", "/productlift/api/v1"])
+async def test_a_preflight_is_granted_in_productlift_s_dialect(anyone: Client, base: str) -> None:
+    response = await anyone.of(None, base=base).options("/posts", headers=PREFLIGHT)
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert set(response.headers["access-control-allow-methods"].split(", ")) == {
+        "GET",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+    }
+    allowed = set(response.headers["access-control-allow-headers"].split(", "))
+    assert allowed == {"authorization", "content-type", "accept"}
+
+
+async def test_a_preflight_is_granted_nothing_in_astuto_s_dialect(anyone: Client) -> None:
+    response = await anyone.of(None, base="/astuto/api/v1").options("/posts", headers=PREFLIGHT)
+
+    assert (response.status_code, response.content) == (200, b"")
+    assert not [name for name in response.headers if name.startswith("access-control-")]
+
+
+async def test_scripts_of_any_origin_may_read_productlift_s_answers_and_none_astuto_s(
+    astuto: Client, productlift: Client
+) -> None:
+    for path in ("/posts", "/nothing"):
+        theirs = await productlift.get(path, headers={"origin": "https://app.example.org"})
+        ours = await astuto.get(path, headers={"origin": "https://app.example.org"})
+
+        assert theirs.headers["access-control-allow-origin"] == "*"
+        assert not [name for name in ours.headers if name.startswith("access-control-")]
+
+
+async def test_unknown_addresses_below_the_api_are_refused_in_the_dialect(astuto: Client, productlift: Client) -> None:
+    for path in ("", "/", "/nothing", "/posts/1/2/3/4"):
+        assert said(await astuto.get(path)) == ASTUTO_404
+        assert said(await productlift.get(path)) == PRODUCTLIFT_404
+
+
+async def test_only_whole_segments_are_the_api(anyone: Client, astuto: Client) -> None:
+    for base in ("/api/v1x", "/api/v10", "/api", "/astuto/api/v12", "/astuto", "/Astuto/api/v1", "/x/api/v1"):
+        response = await anyone.of(astuto.token, base=base).get("/posts")
+
+        assert response.status_code == 404, base
+        assert response.text not in ('{"status":404,"error":"Not Found"}', '{"message":""}')
+
+
+@pytest.mark.parametrize("dialect", ["astuto", "productlift"])
+async def test_each_dialect_has_its_document_and_its_page(anyone: Client, dialect: str) -> None:
+    base = f"/{dialect}/api/v1"
+    document = (await anyone.of(None, base=base).get("/openapi.json")).json()
+    page = await anyone.of(None, base=base).get("/docs")
+
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert f"{base}/openapi.json" in page.text
+    assert "/posts" in document["paths"]
+    assert [server["url"] for server in document["servers"]] == [base]
+
+
+async def test_at_the_shared_address_the_documents_are_no_routes(anyone: Client, astuto: Client) -> None:
+    for path in ("/docs", "/openapi.json"):
+        assert said(await astuto.get(path)) == ASTUTO_404
+        assert said(await anyone.get(path)) == PRODUCTLIFT_404
+
+
+async def test_what_is_written_through_one_dialect_is_seen_through_the_other(
+    make: Make, astuto: Client, productlift: Client
+) -> None:
+    made = (await productlift.post("/posts", json={"title": "Dark mode"})).json()["data"]
+    seen = (await astuto.get("/posts")).json()
+    assert [(post["title"], post["post_status"]["name"]) for post in seen] == [("Dark mode", "New")]
+
+    voter = await make.user()
+    voted = await astuto.post("/votes", json={"post_id": seen[0]["id"], "impersonated_user_id": voter})
+    assert voted.status_code == 201
+
+    assert (await productlift.get(f"/posts/{made['id']}")).json()["data"]["votes_count"] == 1
+
+
+async def test_a_new_key_works_at_once_and_each_speaks_its_own_dialect(make: Make, anyone: Client) -> None:
+    user = await make.user(role="admin")
+    first, second = await make.key(user, "astuto"), await make.key(user, "astuto")
+    third = await make.key(user, "productlift")
+
+    assert said(await anyone.of(first).get("/posts")) == (200, [])
+    assert said(await anyone.of(second).get("/posts")) == (200, [])
+    assert said(await anyone.of(third).get("/posts")) == (200, PAGE_OF_NONE)
+    assert first.startswith("tkn_admin_")
+    assert len(first.removeprefix("tkn_admin_")) == 30
+    assert third.partition("|")[0].isdigit()
+    assert len(third.partition("|")[2]) == 40
