@@ -5,13 +5,15 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.adapters.database import Clock, Database, database_for, utc_now
+from app.adapters.files import BadStorage, Files, storage
 from app.adapters.limiter import Counters, MemoryCounters, Pace
+from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
 from app.api.astuto.building import build as build_astuto
 from app.api.dispatch import Dispatch
 from app.api.productlift.building import build as build_productlift
 from app.api.services import Paces, Services
-from app.settings import Settings
+from app.settings import BadSettings, Settings
 
 
 def database(settings: Settings, clock: Clock = utc_now) -> Database:
@@ -41,6 +43,14 @@ def paces(settings: Settings) -> Paces:
     )
 
 
+def files(settings: Settings) -> Files:
+    """Where uploads lie. Raises BadSettings."""
+    try:
+        return storage(settings.storage_url, settings.data_dir)
+    except BadStorage as wrong:
+        raise BadSettings(str(wrong)) from None
+
+
 class Server:
     """An assembled server: an ASGI application with a lifespan."""
 
@@ -53,6 +63,7 @@ class Server:
             admissions=Admissions(self.database, settings.secret, former),
             counters=counters(settings),
             paces=paces(settings),
+            uploads=Uploads(files(settings), self.database, clock=clock),
             clock=clock,
             base_url=settings.base_url,
             default_dialect=settings.default_dialect,
@@ -94,6 +105,7 @@ class Server:
 
     async def stop(self) -> None:
         """Let go of everything."""
+        await self.services.uploads.close()
         await self.services.counters.close()
         await self.database.close()
 

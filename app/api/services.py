@@ -5,6 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from app.adapters.database import Clock, Database
 from app.adapters.limiter import Counters, Pace
+from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
 
 
@@ -25,6 +26,7 @@ class Services:
     admissions: Admissions
     counters: Counters
     paces: Paces
+    uploads: Uploads
     clock: Clock
     base_url: str | None = None
     default_dialect: str = "productlift"

@@ -12,11 +12,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from app.adapters.files import Files, StorageFailed, Stored, is_name
+from app.domain.file_names import tidied
 
 Header = tuple[bytes, bytes]
 Endpoint = Callable[..., Awaitable[Response]]
-
-MAX_FILE_NAME = 150
 
 SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp", "image/webp", "image/svg+xml"})
 """What a browser may show in its place. Everything else is for downloading."""
@@ -24,9 +23,6 @@ SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp", "image/w
 # Colours and lines of an SVG are styles; so are those with which a browser frames a picture shown alone.
 _SANDBOX = b"sandbox; default-src 'none'; style-src 'unsafe-inline'"
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
-# Letters that turn the direction of writing make `exe.png` of what ends in `.exe`.
-_TURNING = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ def headers_for(media_type: str, original_name: str | None, size: int) -> list[H
 
 def _disposition(manner: str, original_name: str | None) -> bytes:
     """RFC 6266: the name in plain ASCII for old clients and, if that is not all of it, in UTF-8 for the others."""
-    name = _tidied(original_name or "")
+    name = tidied(original_name or "")
     if not name:
         return manner.encode()
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -71,19 +67,6 @@ def _disposition(manner: str, original_name: str | None) -> bytes:
         plain = f"file{plain}"
     told = f'{manner}; filename="{plain}"'
     return (told if plain == name else f"{told}; filename*=UTF-8''{quote(name, safe='')}").encode()
-
-
-def _tidied(name: str) -> str:
-    """The last part of a path, on one line, in the direction in which it is read, not too long."""
-    name = re.split(r"[/\\]", name)[-1]
-    name = "".join(letter for letter in name if unicodedata.category(letter) not in _UNSEEN and letter not in _TURNING)
-    name = " ".join(name.split()).lstrip(".")
-    if len(name) <= MAX_FILE_NAME:
-        return name
-    stem, dot, extension = name.rpartition(".")
-    if not dot or len(extension) > 16:
-        return name[:MAX_FILE_NAME]
-    return f"{stem[: MAX_FILE_NAME - 1 - len(extension)]}.{extension}"
 
 
 class _Streamed(Response):
@@ -108,10 +91,10 @@ class _Streamed(Response):
 
 def router(
     files: Files,
-    find: Callable[[str], Awaitable[FileRow | None]],
+    find: Callable[[Request, str], Awaitable[FileRow | None]],
     guard: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint,
 ) -> APIRouter:
-    """GET and HEAD /files/{name}. `find` says what the database knows of a name, None if nothing.
+    """GET and HEAD /files/{name}. `find` says what the portal that was asked knows of a name, None if nothing.
 
     404 for what is unknown or gone, 304 for what the client has, 503 when the storage does not answer. `guard` wraps
     the endpoint, which takes `request` and `name`, for instance to count requests.
@@ -119,7 +102,7 @@ def router(
     routes = APIRouter()
 
     async def file(request: Request, name: str) -> Response:
-        row = await find(name) if is_name(name) else None
+        row = await find(request, name) if is_name(name) else None
         if row is None:
             return _refused("Not found", 404)
         etag = f'"{name}"'

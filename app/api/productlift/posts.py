@@ -8,6 +8,7 @@ from app.api.productlift.answers import chapter
 from app.api.productlift.kinds import FILE, ID, INTEGER, REFERENCE, STRING, UUID, each, image, one_of
 from app.api.productlift.rules import REQUIRED, Form, max_kilobytes, max_length, maximum, min_length, minimum
 from app.api.productlift.shapes import PostData, PostPage
+from app.api.productlift.uploads import received
 from app.domain import posts
 from app.domain.post_views import ORDERS, PostFilter
 from app.domain.posts import Submission
@@ -93,8 +94,11 @@ async def create_post(call: Call) -> Answer:
         follow=True,
     )
 
-    def submit(work: Work) -> Answer:
-        post_id = posts.submit(work, wish)
-        return answers.data(shapes.post(shapes.POSTS.by_id(work, post_id), base_url))
+    async with received(call, wanted) as files:
 
-    return await call.writing(submit, at_once=True)
+        def submit(work: Work) -> Answer:
+            post_id = posts.submit(work, wish)
+            files.attach(work, post_id)
+            return answers.data(shapes.post(shapes.POSTS.by_id(work, post_id), base_url))
+
+        return await call.writing(submit, at_once=not files)

@@ -1,0 +1,95 @@
+"""Uploads between request and post: cleaned, and gone again when nothing came of the request or the post went."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, BinaryIO, Final
+
+from app.adapters.database import NOWHERE, Clock, Database
+from app.adapters.files import Files, StorageFailed
+from app.adapters.pictures import Picture, cleaned
+from app.domain import attachments
+from app.domain.refusals import Unavailable
+
+log = logging.getLogger("earshot.uploads")
+
+CLEANED_AT_ONCE: Final = 2
+"""Drawing a large picture takes a processor and a few hundred megabytes for seconds."""
+LEFT_ALONE: Final = timedelta(hours=1)
+"""A stored file without a row is younger than this while its request may still be on its way."""
+SWEPT_AT_ONCE: Final = 500
+
+
+class Uploads:
+    """One server's uploads: where they lie, and how they are tidied."""
+
+    def __init__(self, files: Files, database: Database, *, clock: Clock) -> None:
+        self.files = files
+        self._database = database
+        self._clock = clock
+        self._cleaners = ThreadPoolExecutor(CLEANED_AT_ONCE, "pictures")
+        self._behind: set[asyncio.Task[Any]] = set()
+
+    async def clean(self, source: BinaryIO) -> Picture:
+        """See `pictures.cleaned`; at most a few at once, whoever waits or has gone meanwhile. Raises NotAPicture."""
+        return await asyncio.get_running_loop().run_in_executor(self._cleaners, cleaned, source)
+
+    async def discard(self, names: Iterable[str]) -> None:
+        """Remove files that no post has any more. What the storage refuses now, the sweep takes later."""
+        for name in names:
+            await self._remove(name)
+
+    async def undo(self, names: Sequence[str], *, in_doubt: bool) -> None:
+        """Remove files whose act failed, even while being cancelled; when in doubt only those that no post has."""
+        await self._to_the_end(self._undo(names, in_doubt=in_doubt))
+
+    async def sweep(self) -> int:
+        """Remove what was stored over an hour ago and belongs to no post; how many files. Raises StorageFailed."""
+        removed = 0
+        batch: list[str] = []
+        async for name in self.files.names(before=self._clock() - LEFT_ALONE):
+            batch.append(name)
+            if len(batch) == SWEPT_AT_ONCE:
+                removed += await self._swept(batch)
+                batch = []
+        return removed + await self._swept(batch)
+
+    async def close(self) -> None:
+        """Finish what is being tidied."""
+        if self._behind:
+            await asyncio.wait(self._behind)
+        self._cleaners.shutdown(wait=False, cancel_futures=True)
+
+    async def _undo(self, names: Sequence[str], *, in_doubt: bool) -> None:
+        if in_doubt:
+            try:
+                names = await self._unrecorded(names)
+            except Unavailable:
+                return
+        await self.discard(names)
+
+    async def _unrecorded(self, names: Sequence[str]) -> list[str]:
+        # As a slow write it waits for the act in doubt, which may still run in the writer's thread.
+        return await self._database.writing(lambda work: attachments.unrecorded(work, names), NOWHERE, slow=True)
+
+    async def _swept(self, names: Sequence[str]) -> int:
+        lost = await self._unrecorded(names) if names else []
+        for name in lost:
+            await self.files.delete(name)
+        return len(lost)
+
+    async def _remove(self, name: str) -> None:
+        try:
+            await self.files.delete(name)
+        except StorageFailed as failure:
+            log.warning("a file that nobody needs stays until the next sweep: %s", failure)
+
+    async def _to_the_end(self, tidying: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(tidying)
+        self._behind.add(task)
+        task.add_done_callback(self._behind.discard)
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)

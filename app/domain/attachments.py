@@ -1,0 +1,111 @@
+"""Files of posts: the main image and what is attached. Rows only; where the bytes lie is no affair of the domain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from app.domain.model import Attachment, Post
+from app.domain.refusals import NotFound
+from app.domain.statements import Statement, among, now, portal
+from app.domain.work import Row, Work
+
+NAMELESS: Final = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that has been stored under `name` and waits for its row."""
+
+    kind: Literal["image", "attachment"]
+    name: str
+    original_name: str
+    media_type: str
+    size: int
+
+
+# The post's row is changed first, so that of two images given at once the later one finds the earlier.
+_ADDED: Final = Statement(
+    update(Post).where(Post.portal_id == portal, Post.id == bindparam("post")).values(updated_at=now)
+)
+_SHOW: Final = Statement(
+    update(Post)
+    .where(Post.portal_id == portal, Post.id == bindparam("post"))
+    .values(image=bindparam("image"), updated_at=now)
+)
+_REPLACED: Final = Statement(
+    delete(Attachment)
+    .where(Attachment.portal_id == portal, Attachment.post_id == bindparam("post"), Attachment.kind == "image")
+    .returning(Attachment.name)
+)
+_INSERT: Final = Statement(
+    insert(Attachment)
+    .values(
+        portal_id=portal,
+        post_id=bindparam("post"),
+        kind=bindparam("kind"),
+        name=bindparam("name"),
+        original_name=bindparam("original_name"),
+        media_type=bindparam("media_type"),
+        size=bindparam("size"),
+        created_at=now,
+    )
+    .inline()
+)
+_OF_POST: Final = Statement(
+    select(
+        Attachment.kind, Attachment.name, Attachment.original_name, Attachment.media_type, Attachment.size
+    )
+    .where(Attachment.portal_id == portal, Attachment.post_id == bindparam("post"))
+    .order_by(Attachment.id)
+)
+_BY_NAME: Final = Statement(
+    select(Attachment.media_type, Attachment.original_name).where(
+        Attachment.portal_id == portal, Attachment.name == bindparam("name")
+    )
+)
+_ORPHANS: Final = Statement(delete(Attachment).where(Attachment.post_id.is_(None)), across_portals=True)
+_RECORDED: Final = Statement(
+    select(Attachment.name).where(among(Attachment.name, "names")), across_portals=True
+)
+
+
+def add(work: Work, *, post_id: int, file: NewFile) -> list[str]:
+    """Give the post a file; the names of the files that it replaces, to be removed once the act stands.
+
+    A second image takes the first one's place; attachments stand side by side. The post counts as edited.
+    Raises NotFound("post").
+    """
+    is_image = file.kind == "image"
+    changed = work.run(_SHOW, post=post_id, image=file.name) if is_image else work.run(_ADDED, post=post_id)
+    if not changed:
+        raise NotFound("post", post_id)
+    replaced = [row[0] for row in work.rows(_REPLACED, post=post_id)] if is_image else []
+    work.run(
+        _INSERT,
+        post=post_id,
+        kind=file.kind,
+        name=file.name,
+        original_name=file.original_name or NAMELESS,
+        media_type=file.media_type,
+        size=file.size,
+    )
+    return replaced
+
+
+def of_post(work: Work, post_id: int) -> Sequence[Row]:
+    """(kind, name, original name, media type, size) of each file, in the order in which they came."""
+    return work.rows(_OF_POST, post=post_id)
+
+
+def find(work: Work, name: str) -> Row | None:
+    """(media type, original name) of a file of the portal, or None."""
+    return work.one(_BY_NAME, name=name)
+
+
+def unrecorded(work: Work, names: Sequence[str]) -> list[str]:
+    """Which of these names no post of any portal has. Looks across portals: storage is shared by all."""
+    work.run(_ORPHANS)
+    recorded = {row[0] for row in work.rows(_RECORDED, names=list(names))}
+    return [name for name in names if name not in recorded]
