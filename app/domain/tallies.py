@@ -54,6 +54,34 @@ def count(
         add(work, post_id, "category", category_id, step)
 
 
+_DROP: Final = Statement(
+    delete(Tally).where(Tally.portal_id == portal, Tally.kind == bindparam("kind"), Tally.ref_id == bindparam("ref"))
+)
+_handed = upsert(Tally).from_select(
+    ["portal_id", "kind", "ref_id", "shard", "posts"],
+    select(Tally.portal_id, Tally.kind, bindparam("to", type_=BigInteger), Tally.shard, Tally.posts).where(
+        Tally.portal_id == portal, Tally.kind == bindparam("kind"), Tally.ref_id == bindparam("ref")
+    ),
+)
+_HAND_OVER: Final = Statement(
+    _handed.on_conflict_do_update(
+        index_elements=["portal_id", "kind", "ref_id", "shard"],
+        set_={"posts": Tally.posts + _handed.excluded.posts},
+    )
+)
+
+
+def drop(work: Work, kind: str, ref_id: int) -> None:
+    """Forget the number of something that is gone."""
+    work.run(_DROP, kind=kind, ref=ref_id)
+
+
+def hand_over(work: Work, kind: str, ref_id: int, to: int) -> None:
+    """All posts of one go to another; the first is forgotten."""
+    work.run(_HAND_OVER, kind=kind, ref=ref_id, to=to)
+    drop(work, kind, ref_id)
+
+
 _CLEAR: Final = Statement(delete(Tally).where(Tally.portal_id == portal))
 
 

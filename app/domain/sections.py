@@ -1,0 +1,142 @@
+"""Rules about sections, the groups inside a tab. They nest; a post lies in at most one."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import delete as deletion
+
+from app.domain import tabs, tallies
+from app.domain.model import Section
+from app.domain.policy import Act
+from app.domain.refusals import Invalid, NotFound, Problem
+from app.domain.statements import Statement, among, now, portal
+from app.domain.work import Row, Work
+
+MAX_TITLE: Final = 191
+
+_ROWS: Final = select(Section.id, Section.title, Section.tab_id, Section.parent_id).where(Section.portal_id == portal)
+_IN_ORDER: Final = (Section.position, Section.id)
+_EVERY: Final = Statement(_ROWS.order_by(*_IN_ORDER))
+_ROOTS: Final = Statement(_ROWS.where(Section.parent_id.is_(None)).order_by(*_IN_ORDER))
+_CHILDREN: Final = Statement(_ROWS.where(Section.parent_id == bindparam("parent")).order_by(*_IN_ORDER))
+_BY_ID: Final = Statement(_ROWS.where(Section.id == bindparam("id")))
+_INSERT: Final = Statement(
+    insert(Section)
+    .values(
+        portal_id=portal,
+        title=bindparam("title"),
+        tab_id=bindparam("tab"),
+        parent_id=bindparam("parent"),
+        position=select(func.coalesce(func.max(Section.position) + 1, 0))
+        .where(Section.portal_id == portal)
+        .scalar_subquery(),
+        created_at=now,
+        updated_at=now,
+    )
+    .returning(Section.id)
+)
+_CHANGE: Final = Statement(
+    update(Section)
+    .where(Section.portal_id == portal, Section.id == bindparam("id"))
+    .values(title=bindparam("title"), tab_id=bindparam("tab"), parent_id=bindparam("parent"), updated_at=now)
+)
+_FOLLOW: Final = Statement(
+    update(Section)
+    .where(Section.portal_id == portal, among(Section.id, "ids"))
+    .values(tab_id=bindparam("tab"), updated_at=now)
+)
+_PLACE: Final = Statement(
+    update(Section)
+    .where(Section.portal_id == portal, Section.id == bindparam("id"))
+    .values(position=bindparam("position"))
+)
+_DELETE: Final = Statement(deletion(Section).where(Section.portal_id == portal, Section.id == bindparam("id")))
+
+
+def every(work: Work) -> Sequence[Row]:
+    """(id, title, tab_id, parent_id) of all sections, in their order."""
+    return work.rows(_EVERY)
+
+
+def roots(work: Work) -> Sequence[Row]:
+    """As `every`, of those without a parent."""
+    return work.rows(_ROOTS)
+
+
+def children(work: Work, section_id: int) -> Sequence[Row]:
+    """As `every`, of the next level below one. Raises NotFound("section")."""
+    get(work, section_id)
+    return work.rows(_CHILDREN, parent=section_id)
+
+
+def get(work: Work, section_id: int) -> Row:
+    """(id, title, tab_id, parent_id). Raises NotFound("section")."""
+    row = work.one(_BY_ID, id=section_id)
+    if row is None:
+        raise NotFound("section", section_id)
+    return row
+
+
+def add(work: Work, *, title: str, tab_id: int, parent_id: int | None = None) -> int:
+    """A new section behind the others; its id.
+
+    Raises Forbidden, NotFound("tab"), NotFound("section"), Invalid (a parent on another tab).
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    _placeable(work, tab_id, parent_id, inside=())
+    return int(work.value(_INSERT, title=title, tab=tab_id, parent=parent_id))
+
+
+def edit(work: Work, section_id: int, *, title: str, tab_id: int, parent_id: int | None) -> None:
+    """Give a section this title and this place; what lies below it comes along to another tab.
+
+    Raises Forbidden, NotFound("section"), NotFound("tab"), Invalid (a parent on another tab, or below itself).
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    old = tuple(get(work, section_id))[1:]
+    if (title, tab_id, parent_id) == old:
+        return
+    below = _below(work, section_id)
+    _placeable(work, tab_id, parent_id, inside=(section_id, *below))
+    work.run(_CHANGE, id=section_id, title=title, tab=tab_id, parent=parent_id)
+    if below and tab_id != old[1]:
+        work.run(_FOLLOW, ids=below, tab=tab_id)
+
+
+def reorder(work: Work, section_ids: Sequence[int]) -> None:
+    """Put these first, in this order; the others follow as they were. Raises NotFound("section"), Forbidden."""
+    work.require(Act.MANAGE_CATALOGUE)
+    for position, section_id in enumerate(tabs.in_order(section_ids, [row[0] for row in every(work)], "section")):
+        work.run(_PLACE, id=section_id, position=position)
+
+
+def delete(work: Work, section_id: int) -> None:
+    """Take a section away; its posts stay without one, those below it become roots.
+
+    Raises NotFound("section"), Forbidden.
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    if not work.run(_DELETE, id=section_id):
+        raise NotFound("section", section_id)
+    # Only now: whoever was just putting a post into it has been waited for.
+    tallies.drop(work, "section", section_id)
+
+
+def _placeable(work: Work, tab_id: int, parent_id: int | None, *, inside: Sequence[int]) -> None:
+    tabs.get(work, tab_id)
+    if parent_id is None:
+        return
+    if get(work, parent_id)[2] != tab_id or parent_id in inside:
+        raise Invalid([Problem("parent_id", "misplaced")])
+
+
+def _below(work: Work, section_id: int) -> list[int]:
+    """The ids of all sections below one, however deep."""
+    of: dict[int | None, list[int]] = {}
+    for row in every(work):
+        of.setdefault(row[3], []).append(row[0])
+    found = list(of.get(section_id, ()))
+    for child in found:
+        found += of.get(child, ())
+    return found
