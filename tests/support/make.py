@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from app.adapters.database import NOWHERE, Act, Standing, T
 from app.assembly import Server
-from app.domain import keys, people, portals, posts, votes
+from app.domain import comments, keys, people, portals, posts, votes
 from app.domain.policy import OPERATOR, Actor
 from app.domain.posts import Submission
 from app.domain.statements import Statement
@@ -93,6 +93,33 @@ class Make:
         """A vote, whatever the post's state."""
         ballot = Ballot(post=post, voter=voter, strict=False)
         return (await self.act(lambda work: votes.cast(work, ballot), portal=portal)).id
+
+    async def comment(
+        self,
+        post: int,
+        *,
+        author: int | None = None,
+        body: str = "Well said",
+        parent: int | None = None,
+        official: bool = False,
+        internal: bool = False,
+        portal: int | None = None,
+    ) -> int:
+        """A comment, by the owner; its parent may stand on another post."""
+        return await self.act(
+            lambda work: comments.write(
+                work,
+                post_id=post,
+                author_id=author or self.owner,
+                body=body,
+                parent_id=parent,
+                official=official,
+                internal=internal,
+                same_post_parent=False,
+                follow=False,
+            ),
+            portal=portal,
+        )
 
     async def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
         """The rows of a plain SQL query, as dictionaries: what really is in the database."""

@@ -1,0 +1,110 @@
+"""Rules about the moderation of posts: approve and reject what waits, list what waits or was rejected."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, func, literal_column, select, update
+
+from app.domain.facts import Fact
+from app.domain.model import Post
+from app.domain.model.feedback import MODERATION
+from app.domain.policy import Act
+from app.domain.refusals import Conflict, Invalid, NotFound, Problem
+from app.domain.statements import Statement, now, portal
+from app.domain.work import Row, Work
+
+_FACTS: Final = {"approved": "post.approved", "rejected": "post.rejected"}
+
+_STATE: Final = Statement(
+    select(Post.moderation, Post.user_id)
+    .where(Post.portal_id == portal, Post.id == bindparam("post"))
+    .with_for_update(key_share=True)
+)
+_SET: Final = Statement(
+    update(Post)
+    .where(Post.portal_id == portal, Post.id == bindparam("post"))
+    .values(moderation=bindparam("state"), updated_at=now)
+)
+
+
+def approve(work: Work, post_id: int) -> None:
+    """Let a waiting post be seen. Raises Forbidden, NotFound("post"), Conflict("post.not_pending").
+
+    Announces post.approved. Of two decisions at once, one stands and the other is refused.
+    """
+    _decide(work, post_id, "approved")
+
+
+def reject(work: Work, post_id: int) -> None:
+    """Keep a waiting post from being seen. As `approve`; announces post.rejected."""
+    _decide(work, post_id, "rejected")
+
+
+def set(work: Work, post_id: int, state: str) -> bool:  # noqa: A001 - moderation.set says what it does
+    """Put a post into any state, whatever it was; whether it was another.
+
+    For the operator. Raises Forbidden, NotFound("post"), Invalid for an unknown state. Announces post.approved or
+    post.rejected.
+    """
+    work.require(Act.MODERATE)
+    if state not in MODERATION:
+        raise Invalid([Problem("moderation", "invalid")])
+    before, author_id = _state(work, post_id)
+    if before == state:
+        return False
+    _put(work, post_id, state, author_id)
+    return True
+
+
+def _decide(work: Work, post_id: int, state: str) -> None:
+    work.require(Act.MODERATE)
+    before, author_id = _state(work, post_id)
+    if before != "pending":
+        raise Conflict("post.not_pending")
+    _put(work, post_id, state, author_id)
+
+
+def _state(work: Work, post_id: int) -> tuple[str, int | None]:
+    row = work.one(_STATE, post=post_id)
+    if row is None:
+        raise NotFound("post", post_id)
+    return row[0], row[1]
+
+
+def _put(work: Work, post_id: int, state: str, author_id: int | None) -> None:
+    work.run(_SET, post=post_id, state=state)
+    if state in _FACTS:
+        work.announce(Fact(_FACTS[state], post_id=post_id, user_id=author_id))
+
+
+_COLUMNS = (Post.id, Post.code, Post.title, Post.moderation, Post.created_at)
+
+
+def _listed(state: str) -> Statement:
+    # A constant condition: only so can the index of what is not approved serve it.
+    listed = select(*_COLUMNS).where(Post.portal_id == portal, Post.moderation == literal_column(f"'{state}'"))
+    return Statement(
+        listed.order_by(Post.created_at.desc(), Post.id.desc()).limit(bindparam("limit")).offset(bindparam("skip"))
+    )
+
+
+def _counted(state: str) -> Statement:
+    return Statement(
+        select(func.count())
+        .select_from(Post)
+        .where(Post.portal_id == portal, Post.moderation == literal_column(f"'{state}'"))
+    )
+
+
+_LISTS: Final = {state: _listed(state) for state in ("pending", "rejected")}
+_COUNTS: Final = {state: _counted(state) for state in ("pending", "rejected")}
+
+
+def page(work: Work, state: str, *, skip: int, limit: int) -> Sequence[Row]:
+    """(id, code, title, moderation, created_at) of the posts that are `pending` or `rejected`, newest first."""
+    return work.rows(_LISTS[state], skip=skip, limit=limit)
+
+
+def total(work: Work, state: str) -> int:
+    """How many posts are `pending` or `rejected`."""
+    return int(work.value(_COUNTS[state]))

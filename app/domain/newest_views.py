@@ -1,0 +1,123 @@
+"""Reading what hangs on posts, newest first: one row each, with its author, in one constant statement per shape.
+
+A door says once which columns it shows; `comment_views` and `vote_views` say of which table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
+
+from app.domain.model import Comment, User, Vote
+from app.domain.refusals import NotFound
+from app.domain.statements import Column, Statement, among, portal
+from app.domain.work import Row, Work
+
+DEEP = 1000
+"""From this row on a page's ids are found in the index alone first: passing over rows costs far less than fetching."""
+
+
+@dataclass(eq=False)
+class NewestView:
+    """The columns of a vote or comment that a door shows, its id first, and the statements that fetch them.
+
+    Columns of its author are columns of `User`.
+    """
+
+    table: ClassVar[type[Comment] | type[Vote]]
+    what: ClassVar[str]
+
+    columns: Sequence[Column]
+    _statements: dict[Any, Statement] = field(default_factory=dict)
+
+    def visible(self) -> Sequence[ColumnElement[bool]]:
+        """What must hold of every row that the door may see."""
+        return ()
+
+    def by_id(self, work: Work, row_id: int) -> Row:
+        """The row with this id. Raises NotFound."""
+        statement = self._statements.get("id")
+        if statement is None:
+            statement = self._kept("id", self._here().where(self.table.id == bindparam("id")))
+        row = work.one(statement, id=row_id)
+        if row is None:
+            raise NotFound(self.what, row_id)
+        return row
+
+    def page(
+        self, work: Work, *, skip: int, limit: int, post_ids: Sequence[int] | None = None, oldest_first: bool = False
+    ) -> Sequence[Row]:
+        """The rows of one page, newest first unless told otherwise, at most `limit`; those of any of `post_ids`."""
+        shape, given = _shape(post_ids)
+        key = (shape, oldest_first, skip >= DEEP)
+        statement = self._statements.get(key) or self._kept(key, self._list(*key))
+        return work.rows(statement, limit=limit, skip=skip, **given)
+
+    def of_post(self, work: Work, post_id: int, *, oldest_first: bool = False) -> Sequence[Row]:
+        """All rows of one post, newest first unless told otherwise."""
+        key = ("of_post", oldest_first)
+        statement = self._statements.get(key)
+        if statement is None:
+            rows = self._here().where(self.table.post_id == bindparam("post_id"))
+            statement = self._kept(key, rows.order_by(*self._sorting(oldest_first)))
+        return work.rows(statement, post_id=post_id)
+
+    def ids(self, work: Work, *, skip: int, limit: int, post_ids: Sequence[int] | None = None) -> list[int]:
+        """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
+        shape, given = _shape(post_ids)
+        key = (shape, "ids")
+        statement = self._statements.get(key) or self._kept(key, self._ids(shape, oldest_first=False))
+        return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
+
+    def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
+        """The rows with these ids, in their order; those gone meanwhile are left out."""
+        statement = self._statements.get("ids")
+        if statement is None:
+            # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
+            mine = self.table.portal_id + literal_column("0") == portal
+            statement = self._kept("ids", self._joined().where(mine, among(self.table.id, "ids"), *self.visible()))
+        found = {row[0]: row for row in work.rows(statement, ids=list(ids))}
+        return [found[row_id] for row_id in ids if row_id in found]
+
+    def _kept(self, key: Any, source: Select[Any]) -> Statement:
+        statement = self._statements[key] = Statement(source)
+        return statement
+
+    def _joined(self) -> Select[Any]:
+        rows: Select[Any] = select(*self.columns).select_from(self.table)
+        return rows.join(User, User.id == self.table.user_id)
+
+    def _here(self) -> Select[Any]:
+        return self._joined().where(self.table.portal_id == portal, *self.visible())
+
+    def _list(self, shape: str, oldest_first: bool, deep: bool) -> Select[Any]:
+        if not deep:
+            rows = self._here().where(*self._conditions(shape)).order_by(*self._sorting(oldest_first))
+            return rows.limit(bindparam("limit")).offset(bindparam("skip"))
+        picked = self._ids(shape, oldest_first=oldest_first).subquery("picked")
+        found: Select[Any] = select(*self.columns).select_from(picked).join(self.table, self.table.id == picked.c.id)
+        return found.join(User, User.id == self.table.user_id).order_by(*self._sorting(oldest_first))
+
+    def _ids(self, shape: str, *, oldest_first: bool) -> Select[Any]:
+        conditions = (self.table.portal_id == portal, *self._conditions(shape), *self.visible())
+        rows: Select[Any] = select(self.table.id).where(*conditions)
+        return rows.order_by(*self._sorting(oldest_first)).limit(bindparam("limit")).offset(bindparam("skip"))
+
+    def _conditions(self, shape: str) -> Sequence[ColumnElement[bool]]:
+        if shape == "post":
+            return (self.table.post_id == bindparam("post_id"),)
+        return (among(self.table.post_id, "post_ids"),) if shape == "posts" else ()
+
+    def _sorting(self, oldest_first: bool) -> Sequence[ColumnElement[Any]]:
+        order = (self.table.created_at, self.table.id)
+        return [column.asc() if oldest_first else column.desc() for column in order]
+
+
+def _shape(post_ids: Sequence[int] | None) -> tuple[str, dict[str, Any]]:
+    """A single post is plain equality, which the index serves in order."""
+    if post_ids is None:
+        return "all", {}
+    if len(post_ids) == 1:
+        return "post", {"post_id": post_ids[0]}
+    return "posts", {"post_ids": list(post_ids)}
