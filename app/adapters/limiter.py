@@ -105,8 +105,9 @@ class RedisCounters:
     def __init__(self, url: str) -> None:
         from redis.asyncio import BlockingConnectionPool, Redis
 
-        self._redis: Any = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
+        # A client made from a pool closes it; one that is merely given a pool leaves its connections open.
+        self._redis: Any = Redis.from_pool(
+            BlockingConnectionPool.from_url(
                 url,
                 max_connections=20,
                 timeout=REDIS_SECONDS,
