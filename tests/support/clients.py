@@ -7,22 +7,25 @@ import httpx
 from app.assembly import Server
 
 HOST = "http://feedback.example.com"
+PEER = "192.0.2.1"
 
 
 class Client(httpx.AsyncClient):
     """Speaks to an assembled server through ASGI, with a key or without."""
 
-    def __init__(self, server: Server, *, token: str | None, base: str = "/api/v1", host: str = HOST) -> None:
+    def __init__(
+        self, server: Server, *, token: str | None, base: str = "/api/v1", host: str = HOST, peer: str = PEER
+    ) -> None:
         self._server = server
         self.token = token
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
         super().__init__(
-            transport=httpx.ASGITransport(server, client=("192.0.2.1", 40000)), base_url=host + base, headers=headers
+            transport=httpx.ASGITransport(server, client=(peer, 40000)), base_url=host + base, headers=headers
         )
 
-    def of(self, token: str | None, *, base: str = "/api/v1", host: str = HOST) -> "Client":
-        """The same server asked with another key, below another base, on another host."""
-        return Client(self._server, token=token, base=base, host=host)
+    def of(self, token: str | None, *, base: str = "/api/v1", host: str = HOST, peer: str = PEER) -> "Client":
+        """The same server asked with another key, below another base, on another host, from another address."""
+        return Client(self._server, token=token, base=base, host=host, peer=peer)
 
     async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """A request with a JSON body on any verb, GET included, as several real clients send it."""

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -199,6 +200,16 @@ class Redis:
             self._process.terminate()
             self._process.wait()
             self._process = None
+
+    def pause(self) -> None:
+        """Keep the server from answering, with its connections open."""
+        if self._process:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         self.stop()
