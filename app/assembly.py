@@ -1,5 +1,6 @@
 """The one place where the parts meet; read it to know what runs."""
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,6 +14,9 @@ from app.api.astuto.building import build as build_astuto
 from app.api.dispatch import Dispatch
 from app.api.productlift.building import build as build_productlift
 from app.api.services import Paces, Services
+from app.behind import Behind, Job, index_titles, remember_uses
+from app.domain.refusals import Unavailable
+from app.serving.logs import RequestLog
 from app.settings import BadSettings, Settings
 
 
@@ -51,6 +55,16 @@ def files(settings: Settings) -> Files:
         raise BadSettings(str(wrong)) from None
 
 
+def jobs(services: Services) -> list[Job]:
+    """What a serving process does behind its requests."""
+    database = services.database
+    return [
+        Job("the index of titles", 1.0, lambda: index_titles(database)),
+        Job("the last use of keys", 10.0, lambda: remember_uses(database, services.admissions)),
+        Job("the sweep of files", 3600.0, services.uploads.sweep),
+    ]
+
+
 class Server:
     """An assembled server: an ASGI application with a lifespan."""
 
@@ -69,12 +83,14 @@ class Server:
             default_dialect=settings.default_dialect,
             trusted_proxies=settings.proxies,
         )
+        self._behind = Behind(jobs(self.services))
         productlift_door, productlift_document = build_productlift(self.services)
         astuto_door, astuto_document = build_astuto(self.services)
+        self._doors = {"productlift": productlift_door, "astuto": astuto_door}
         rest = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None)
         self._dispatch = Dispatch(
             self.services,
-            {"productlift": productlift_door, "astuto": astuto_door},
+            self._doors,
             {"productlift": productlift_document, "astuto": astuto_document},
             rest,
         )
@@ -92,19 +108,32 @@ class Server:
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        self.work_behind()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def start(self) -> None:
-        """Connect and begin what runs behind requests."""
+        """Connect."""
         await self.database.open()
         if hasattr(self.database, "checkpoint_in_background"):
             self.database.checkpoint_in_background()
 
+    def work_behind(self) -> None:
+        """Begin what a serving process does behind its requests."""
+        self._behind.start()
+
+    def log_requests(self, requests: RequestLog) -> None:
+        """Have each request noted."""
+        for dialect, door in self._doors.items():
+            door.noting(requests.of(dialect))
+
     async def stop(self) -> None:
         """Let go of everything."""
+        await self._behind.stop()
+        with suppress(Unavailable):
+            await remember_uses(self.database, self.services.admissions)
         await self.services.uploads.close()
         await self.services.counters.close()
         await self.database.close()

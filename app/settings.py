@@ -1,17 +1,25 @@
 """Every knob, typed, from the environment and a `.env` file. Nothing else in the house reads the environment."""
 
+import os
+import re
 import secrets
+from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.adapters.limiter import Pace
 
-MASKED: Final = frozenset({"secret_key", "smtp_url", "redis_url", "database_url", "storage_url", "astuto_secret"})
+HIDDEN: Final = frozenset({"secret_key", "astuto_secret"})
+"""Settings that are secrets from end to end."""
+ADDRESSES: Final = frozenset({"smtp_url", "redis_url", "database_url", "storage_url", "base_url"})
+"""Settings that may have a password inside."""
+PREFIX: Final = "EARSHOT_"
 LEAST_SECRET: Final = 32
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
 
@@ -20,10 +28,21 @@ class BadSettings(Exception):
     """A setting is wrong; the text is one line that says which and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One setting as an operator may see it: no secret is in `value`."""
+
+    name: str
+    value: str | None
+    source: str
+    """`environment`, `.env`, `command line` or `default`."""
+    meaning: str
+
+
 class Settings(BaseSettings):
     """The settings of one server. Field `x` is read from `EARSHOT_X`."""
 
-    model_config = SettingsConfigDict(env_prefix="EARSHOT_", env_file=".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True)
 
     database_url: str | None = Field(None, description="sqlite:///path or postgresql://…; a file in the data directory")
     database_password_file: Path | None = Field(None, description="a file with the database's password")
@@ -32,7 +51,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     workers: int = Field(1, ge=1, le=64, description="processes that serve; more than one needs Redis")
     data_dir: Path = Field(Path("data"), description="database file, uploads, generated secret")
-    secret_key: str | None = Field(None, description="signs, and keys digests; made once and kept in the data directory")
+    secret_key: str | None = Field(None, description="signs and keys digests; made once and kept in the data directory")
     redis_url: str | None = Field(None, description="shared rate limits: redis://…")
     base_url: str | None = Field(None, description="public address, for links; from the request when unset")
     default_dialect: Literal["productlift", "astuto"] = Field("productlift", description="who answers without a key")
@@ -61,7 +80,9 @@ class Settings(BaseSettings):
             first = wrong.errors()[0]
             name = "_".join(str(part) for part in first["loc"][:1]).upper()
             reason = first["msg"].removeprefix("Value error, ")
-            raise BadSettings(f"EARSHOT_{name}: {reason}" if name else reason) from None
+            raise BadSettings(f"{PREFIX}{name}: {reason}" if name else reason) from None
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise BadSettings(f"the file .env can't be read: {wrong}; mend it, or move it away") from None
 
     @field_validator("trusted_proxies", "outbound_allow", mode="before")
     @classmethod
@@ -101,8 +122,21 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        if value is None:
+            return None
+        if value.startswith("sqlite:///"):
+            if value.removeprefix("sqlite:///") in ("", ":memory:"):
+                raise ValueError("must name a file, such as sqlite:///data/earshot.db")
+            return value
+        if not value.startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
+        try:
+            _ = urlsplit(value).port
+        except ValueError:
+            # Not in its own words: they may quote a part of the password.
+            raise ValueError(
+                "its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F %23 %40"
+            ) from None
         return value
 
     @field_validator("redis_url")
@@ -116,9 +150,7 @@ class Settings(BaseSettings):
     @classmethod
     def _strong(cls, value: str | None) -> str | None:
         if value is not None and (len(value) < LEAST_SECRET or len(set(value)) < 8 or "change" in value.lower()):
-            raise ValueError(
-                f"must be at least {LEAST_SECRET} random characters; make one with: openssl rand -hex 32"
-            )
+            raise ValueError(f"must be at least {LEAST_SECRET} random characters; make one with: openssl rand -hex 32")
         return value
 
     @model_validator(mode="after")
@@ -131,6 +163,29 @@ class Settings(BaseSettings):
         if self.workers > 1 and self.database.startswith("sqlite"):
             raise ValueError("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
         return self
+
+    def told(self) -> list[Told]:
+        """Every setting with where it comes from, secrets masked."""
+        surroundings = {name.upper() for name, value in os.environ.items() if value}
+        return [
+            Told(
+                name=f"{PREFIX}{field.upper()}",
+                value=_shown(field, getattr(self, field)),
+                source="default"
+                if field not in self.model_fields_set
+                else "environment"
+                if f"{PREFIX}{field.upper()}" in surroundings
+                else ".env",
+                meaning=str(about.description),
+            )
+            for field, about in type(self).model_fields.items()
+        ]
+
+    @classmethod
+    def unknown(cls) -> list[str]:
+        """Names in the environment that look like settings and are none: slips that would otherwise go unnoticed."""
+        known = {f"{PREFIX}{field.upper()}" for field in cls.model_fields}
+        return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
 
     @property
     def database(self) -> str:
@@ -165,6 +220,31 @@ class Settings(BaseSettings):
             return path.read_text().strip().encode()
         except OSError as error:
             raise BadSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
+
+
+_IN_QUERY: Final = re.compile(r"(?i)((?:password|secret|token|passfile|key)[^=&]*=)[^&]*")
+
+
+def masked(address: str) -> str:
+    """An address with everything in it that lets somebody in taken out."""
+    scheme, slashes, rest = address.partition("://")
+    if not slashes:
+        return address
+    person, at, place = rest.rpartition("@")
+    name, colon, _ = person.partition(":")
+    return _IN_QUERY.sub(r"\1***", f"{scheme}://{name}{colon and ':***'}{at}{place}")
+
+
+def _shown(field: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if field in HIDDEN:
+        return "***"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(value) or None
+    return masked(str(value)) if field in ADDRESSES else str(value)
 
 
 def _written_once(path: Path, text: str) -> None:

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from time import perf_counter
 from typing import Any, Final, Protocol
+from uuid import uuid4
 
 from app.adapters.database import Standing
 from app.api.body import NO_BODY, Body, BodyTooLarge, ClientGone, close, read_body
@@ -25,9 +27,24 @@ MOST_JSON: Final = 5 * 1024 * 1024
 class Visit:
     """One request on its way: what the wire said, before anybody judged it."""
 
-    __slots__ = ("address", "admission", "headers", "host", "method", "path", "peer", "query", "receive", "token")
+    __slots__ = (
+        "address",
+        "admission",
+        "began",
+        "headers",
+        "host",
+        "method",
+        "path",
+        "peer",
+        "query",
+        "receive",
+        "request_id",
+        "template",
+        "token",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, *, path: str) -> None:
+        self.began = perf_counter()
         self.method: str = scope["method"]
         self.path = path
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -43,6 +60,10 @@ class Visit:
         """Scheme and host that the client used."""
         self.host = ""
         """The host alone, in lower case, without a port."""
+        self.template = ""
+        """The route that was found, as it is declared; empty when none was."""
+        self.request_id = ""
+        """The name that log lines about this request share, once it has one."""
 
     def header(self, name: bytes) -> str:
         """A header's text, empty when it was not sent."""
@@ -77,12 +98,24 @@ class Manners(Protocol):
         ...
 
 
+Note = Callable[[Visit, Answer, float], None]
+"""Told of each answered request, and of how many seconds it took."""
+
+GONE: Final = Answer(499, b"")
+"""What is noted when the client hung up before there was anything to answer."""
+
+
 class Door:
     """Serves one dialect's requests."""
 
     def __init__(self, services: Services, manners: Manners) -> None:
         self._services = services
         self._manners = manners
+        self._note: Note | None = None
+
+    def noting(self, note: Note) -> None:
+        """Have every request noted from now on."""
+        self._note = note
 
     async def serve(self, visit: Visit, send: Send) -> None:
         """Answer one request: count, find the route, admit, read, call, word. Never raises but for a lost client."""
@@ -91,19 +124,25 @@ class Door:
         if head:
             visit.method = "GET"
         extra: tuple[Header, ...] = ()
+        unforeseen: Exception | None = None
         try:
             refusal, extra = await manners.pace(visit)
             answer = refusal or await self._answer(visit)
         except ClientGone:
+            if self._note is not None:
+                self._note(visit, GONE, perf_counter() - visit.began)
             return
         except Exception as error:
-            answer = manners.refused(error) or self._crashed(error)
+            refused = manners.refused(error)
+            if refused is None:
+                unforeseen = error
+            answer = refused or manners.crashed()
         answer = manners.finished(visit, answer, extra)
+        if unforeseen is not None:
+            _report(visit, answer, unforeseen)
         await _send(answer, send, head=head)
-
-    def _crashed(self, error: Exception) -> Answer:
-        log.error("unexpected %s", type(error).__name__, exc_info=error)
-        return self._manners.crashed()
+        if self._note is not None:
+            self._note(visit, answer, perf_counter() - visit.began)
 
     async def _answer(self, visit: Visit) -> Answer:
         manners = self._manners
@@ -111,6 +150,8 @@ class Door:
         may_be_overridden = visit.method == "POST"
         if not isinstance(found, Found) and not (may_be_overridden and isinstance(found, WrongVerb)):
             return manners.misdirected(visit, found)
+        if isinstance(found, Found):
+            visit.template = found.template
         admission = visit.admission
         if admission is None:
             return manners.unknown_key(visit)
@@ -123,6 +164,7 @@ class Door:
                     found = manners.table.find(meant, visit.path)
                 if not isinstance(found, Found):
                     return manners.misdirected(visit, found)
+                visit.template = found.template
             assert isinstance(found, Found)
             call = AskedCall(
                 self._services,
@@ -161,6 +203,13 @@ class Door:
         scheme, _, rest = configured.partition("://")
         port = rest.partition(":")[2]
         return f"{scheme}://{admission.host}{':' + port if port else ''}"
+
+
+def _report(visit: Visit, answer: Answer, error: Exception) -> None:
+    """Log what nobody foresaw, under the name by which the client knows the request if he was told one."""
+    told = next((value.decode() for name, value in answer.headers if name == b"x-request-id"), None)
+    visit.request_id = told or str(uuid4())
+    log.error("unexpected %s, request %s", type(error).__name__, visit.request_id, exc_info=error)
 
 
 async def _send(answer: Answer, send: Send, *, head: bool) -> None:

@@ -1,0 +1,92 @@
+"""What a serving process does behind its requests, again and again: small jobs, none of which may end the server."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from app.adapters.database import NOWHERE, Database, Standing
+from app.api.admissions import Admissions
+from app.domain import keys, title_index
+from app.domain.policy import OPERATOR
+from app.domain.refusals import Unavailable
+from app.domain.work import Work
+
+log = logging.getLogger("earshot.behind")
+
+TITLES_AT_ONCE: Final = 50
+LONGEST_REST: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something done every so often. `act` may raise; it is then tried again, less and less often."""
+
+    name: str
+    every_seconds: float
+    act: Callable[[], Awaitable[object]]
+
+
+class Behind:
+    """Runs jobs side by side until it is stopped."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = jobs
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin; each job first after its own pause."""
+        self._tasks = [asyncio.create_task(_repeat(job), name=job.name) for job in self._jobs]
+
+    async def stop(self) -> None:
+        """End, in the middle of a job if need be."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks = []
+
+
+async def _repeat(job: Job) -> None:
+    rest = job.every_seconds
+    while True:
+        await asyncio.sleep(rest)
+        try:
+            await job.act()
+            rest = job.every_seconds
+        except Unavailable as error:
+            rest = min(max(rest * 2, 1.0), LONGEST_REST)
+            log.warning("%s waits for the database: %s", job.name, error)
+        except Exception as error:
+            rest = min(max(rest * 2, 1.0), LONGEST_REST)
+            log.error("%s failed and is tried again in %d seconds", job.name, rest, exc_info=error)
+
+
+async def remember_uses(database: Database, admissions: Admissions) -> None:
+    """Store when keys were last used, for those used since the last time."""
+    used, admissions.used = admissions.used, {}
+    if not used:
+        return
+    try:
+        # In one order, so that two processes never wait for each other.
+        await database.writing(
+            lambda work: keys.remember_use(work, dict.fromkeys(sorted(used), work.now)), NOWHERE, slow=True
+        )
+    except BaseException:
+        admissions.used = {**used, **admissions.used}
+        raise
+
+
+async def index_titles(database: Database) -> None:
+    """Bring the index of titles up to date, a few at a time, so that requests come in between."""
+    for portal_id in await database.reading(title_index.portals_waiting, NOWHERE):
+        indexed = TITLES_AT_ONCE
+        while indexed == TITLES_AT_ONCE:
+            indexed = await database.writing(_index_some, Standing(portal_id, OPERATOR), slow=True)
+
+
+def _index_some(work: Work) -> int:
+    return title_index.index_batch(work, limit=TITLES_AT_ONCE)

@@ -1,0 +1,163 @@
+"""HTTP on the wire, bounded: how long a head may be, how long it and a body may take, what can't be parsed at all.
+
+These answers are the server's own, in plain text: before a head is read nobody knows which dialect would be spoken.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_HEAD_BYTES: Final = 64 * 1024
+HEAD_SECONDS: Final = 10.0
+"""The longest from the first byte of a head, or from the connection's beginning, to the head's end."""
+BODY_SECONDS: Final = 30.0
+"""The longest between two pieces of a body."""
+MOST_UNREAD_BYTES: Final = 64 * 1024 * 1024
+"""How much of a body is taken in and thrown away after the request has been answered."""
+LINGER_SECONDS: Final = 2.0
+
+WAITING: Final = 0
+HEAD: Final = 1
+BODY: Final = 2
+DONE: Final = 3
+REFUSED: Final = 4
+
+_REFUSALS: Final = {
+    400: (b"400 Bad Request", b"This is not an HTTP request that can be read.\n"),
+    431: (b"431 Request Header Fields Too Large", b"The head of the request is longer than 64 KiB.\n"),
+}
+
+
+class _HeadTooLong(Exception):
+    """Raised inside the parser, which turns it into an error of its own."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with patience and memory that end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stage = WAITING
+        self._chunk = 0
+        self._head_bytes = 0
+        self._unread = 0
+        self._heard = 0.0
+        self._status = 400
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._patient()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        stage = self._stage
+        if stage == REFUSED:
+            return
+        if stage in (DONE, WAITING) and data[0] in b"\r\n" and not data.strip(b"\r\n"):
+            # Empty lines before a request are allowed, but are no reason to keep a connection open.
+            return
+        self._chunk = len(data)
+        if stage == HEAD:
+            self._head_bytes += self._chunk
+        elif stage == BODY and self.cycle.response_complete:
+            self._unread += self._chunk
+            if self._unread > MOST_UNREAD_BYTES:
+                self.transport.close()
+                return
+        super().data_received(data)
+        stage = self._stage
+        if stage == DONE:
+            if self._timer is not None:
+                self._patient()
+            if self.cycle.response_complete and self.timeout_keep_alive_task is None:
+                # The answer went out before the body was in, and the body has ended the wait for the next request.
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+        elif stage == HEAD:
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self._refuse(431)
+            elif self._timer is None:
+                self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+        elif stage == BODY:
+            self._heard = self.loop.time()
+            if self._timer is None:
+                self._timer = self.loop.call_later(BODY_SECONDS, self._late)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._stage = HEAD
+        self._head_bytes = self._chunk
+        self._unread = 0
+
+    def on_headers_complete(self) -> None:
+        if self._head_bytes > MOST_HEAD_BYTES:
+            # What came may be mostly body; only now is it known.
+            length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if length > MOST_HEAD_BYTES:
+                self._status = 431
+                raise _HeadTooLong
+        super().on_headers_complete()
+        self._stage = BODY
+        if self._timer is not None:
+            self._patient()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._stage = DONE
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._stage == BODY and self.expect_100_continue:
+            # The client may or may not send the body that nobody asked for: what follows could not be told apart.
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._status)
+
+    def _refuse(self, status: int) -> None:
+        """Say so in plain text and hang up; after a moment, or the answer would be lost with what is still coming."""
+        stage, self._stage = self._stage, REFUSED
+        self._patient()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if stage != BODY or cycle.response_started:
+                # Nonsense behind a request that is being answered: that answer comes first, and is the last.
+                cycle.keep_alive = False
+                self.pipeline.clear()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        line, text = _REFUSALS[status]
+        self.transport.write(
+            b"HTTP/1.1 "
+            + line
+            + b"\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d" % len(text)
+            + b"\r\nconnection: close\r\n\r\n"
+            + text
+        )
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(LINGER_SECONDS, self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        if self.transport.is_closing() or self._stage == DONE:
+            return
+        if self._stage == BODY:
+            left = self._heard + BODY_SECONDS - self.loop.time()
+            # While reading is paused it is we who are slow.
+            if left > 0 or self.flow.read_paused:
+                self._timer = self.loop.call_later(max(left, 1.0), self._late)
+                return
+        self.transport.close()
+
+    def _patient(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
