@@ -3,8 +3,6 @@
 from contextlib import suppress
 from typing import Any
 
-from fastapi import FastAPI
-
 from app.adapters.database import Clock, Database, database_for, utc_now
 from app.adapters.files import BadStorage, Files, storage
 from app.adapters.limiter import Counters, MemoryCounters, Pace
@@ -18,6 +16,7 @@ from app.behind import Behind, Job, index_titles, remember_uses
 from app.domain.refusals import Unavailable
 from app.serving.logs import RequestLog
 from app.settings import BadSettings, Settings
+from app.web import build as build_pages
 
 
 def database(settings: Settings, clock: Clock = utc_now) -> Database:
@@ -45,6 +44,12 @@ def paces(settings: Settings) -> Paces:
         Pace.parsed(settings.limit_astuto_key),
         Pace.parsed(settings.limit_astuto_ip),
     )
+
+
+def page_pace(settings: Settings) -> str | None:
+    """How often one address may ask for pages, files and documents; None is as often as it likes."""
+    limited = settings.rate_limits and Pace.parsed(settings.limit_pages) is not None
+    return settings.limit_pages if limited else None
 
 
 def files(settings: Settings) -> Files:
@@ -87,13 +92,13 @@ class Server:
         productlift_door, productlift_document = build_productlift(self.services)
         astuto_door, astuto_document = build_astuto(self.services)
         self._doors = {"productlift": productlift_door, "astuto": astuto_door}
-        rest = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None)
-        self._dispatch = Dispatch(
+        pages = build_pages(
             self.services,
-            self._doors,
-            {"productlift": productlift_document, "astuto": astuto_document},
-            rest,
+            (productlift_document, astuto_document),
+            pace=page_pace(settings),
+            redis_url=settings.redis_url,
         )
+        self._dispatch = Dispatch(self.services, self._doors, pages)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -135,6 +140,7 @@ class Server:
         with suppress(Unavailable):
             await remember_uses(self.database, self.services.admissions)
         await self.services.uploads.close()
+        self.services.passwords.close()
         await self.services.counters.close()
         await self.database.close()
 

@@ -48,6 +48,10 @@ class Counters(Protocol):
         """Count one request in each of (name, window in seconds), in one round trip."""
         ...
 
+    async def answers(self) -> bool | None:
+        """Whether Redis answers; None where none is used."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -73,12 +77,20 @@ class MemoryCounters:
         self._counters[name] = (hits, ends_at)
         return Count(hits, ends_at)
 
+    def seen(self, name: str, now: float) -> Count:
+        """What the running window has seen, without counting."""
+        hits, ends_at = self._counters.get(name, (0, now))
+        return Count(hits, ends_at) if ends_at > now else Count(0, now)
+
     def _make_room(self, now: float) -> None:
         self._counters = {name: kept for name, kept in self._counters.items() if kept[1] > now}
         if len(self._counters) >= self._most:
             soonest = sorted(self._counters, key=lambda name: self._counters[name][1])
             for name in soonest[: max(1, self._most // 10)]:
                 del self._counters[name]
+
+    async def answers(self) -> bool | None:
+        return None
 
     async def close(self) -> None:
         self._counters.clear()
@@ -140,6 +152,13 @@ class RedisCounters:
     async def ping(self) -> None:
         """Raises when Redis does not answer."""
         await self._redis.ping()
+
+    async def answers(self) -> bool | None:
+        try:
+            await self.ping()
+        except (OSError, TimeoutError, _redis_error()):
+            return False
+        return True
 
     async def close(self) -> None:
         await self._redis.aclose()

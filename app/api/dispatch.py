@@ -13,16 +13,17 @@ from app.domain.keys import Admission
 
 BASE: Final = "/api/v1"
 PREFIXES: Final = {f"/{dialect}{BASE}": dialect for dialect in ("productlift", "astuto")}
+DOCUMENTS: Final = ("/docs", "/openapi.json")
+"""Below the explicit prefixes these are read without a key, and are pages like others."""
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class Dispatch:
     """The ASGI application in front of everything: the two dialects' doors, and what is behind neither."""
 
-    def __init__(self, services: Services, doors: Mapping[str, Door], documents: Mapping[str, Any], rest: Any) -> None:
+    def __init__(self, services: Services, doors: Mapping[str, Door], rest: Any) -> None:
         self._services = services
         self._doors = doors
-        self._documents = documents
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,6 +36,8 @@ class Dispatch:
                 if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):
                     await self._by_prefix(scope, receive, send, prefix, dialect)
                     return
+            # The pages, too, want to know who asks, from where, and for which host.
+            scope = {**scope, "earshot.visit": self._visit(scope, receive, path)}
         await self._rest(scope, receive, send)
 
     async def _by_key(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
@@ -59,11 +62,10 @@ class Dispatch:
 
     async def _by_prefix(self, scope: Scope, receive: Receive, send: Send, prefix: str, dialect: str) -> None:
         path = scope["path"][len(prefix) :]
-        if path in ("/docs", "/openapi.json"):
-            inner = {**scope, "root_path": scope.get("root_path", "") + prefix}
-            await self._documents[dialect](inner, receive, send)
-            return
         visit = self._visit(scope, receive, path)
+        if path in DOCUMENTS and visit.method in ("GET", "HEAD"):
+            await self._rest({**scope, "earshot.visit": visit}, receive, send)
+            return
         if visit.token is not None:
             known: Admission | None = await self._services.admissions.of(visit.token)
             # A key of the other dialect, or of another host's portal, is unknown here.

@@ -1,21 +1,37 @@
 """Puts ProductLift's dialect together: its chapters, its door, its document."""
 
-from fastapi import FastAPI
-
+from app.api.documents import Document
 from app.api.door import Door
+from app.api.productlift import introduction
+from app.api.productlift.categories import categories_chapter
+from app.api.productlift.comments import comments_chapter
 from app.api.productlift.house import ProductLiftManners
+from app.api.productlift.moderation import moderation_chapter
 from app.api.productlift.posts import posts_chapter
+from app.api.productlift.sections import sections_chapter
+from app.api.productlift.statuses import statuses_chapter
+from app.api.productlift.tabs import portal_chapter, tabs_chapter
+from app.api.productlift.users import users_chapter
 from app.api.productlift.votes import votes_chapter
 from app.api.routing import RouteTable
 from app.api.services import Services
 
-CHAPTERS = (posts_chapter, votes_chapter)
+CHAPTERS = (
+    posts_chapter,
+    votes_chapter,
+    comments_chapter,
+    users_chapter,
+    categories_chapter,
+    statuses_chapter,
+    sections_chapter,
+    tabs_chapter,
+    moderation_chapter,
+    portal_chapter,
+)
 
 
-def build(services: Services) -> tuple[Door, FastAPI]:
-    """The dialect's door, and the FastAPI application that documents it."""
+def build(services: Services) -> tuple[Door, Document]:
+    """The dialect's door, and its document."""
     routers = [chapter.router for chapter in CHAPTERS]
-    document = FastAPI(title="Earshot: ProductLift's API", version="1")
-    for router in routers:
-        document.include_router(router)
-    return Door(services, ProductLiftManners(services, RouteTable(routers))), document
+    door = Door(services, ProductLiftManners(services, RouteTable(routers)))
+    return door, introduction.document(services.paces, services.base_url, routers)

@@ -1,0 +1,176 @@
+"""What anybody may see of a portal: approved posts, one at a time, with what was said in public about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, bindparam, func, select, update
+
+from app.domain import attachments
+from app.domain.model import Board, Comment, Portal, Post, Status, Tab, User
+from app.domain.moments import Moment
+from app.domain.post_views import AUTHOR
+from app.domain.statements import Statement, portal
+from app.domain.work import Row, Work
+
+MAX_DESCRIPTION: Final = 50_000
+MAX_COMMENT: Final = 10_000
+MAX_COMMENTS: Final = 200
+"""A page is no archive: longer texts and threads are cut here, and the page says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicComment:
+    """One comment; `parent_id` is None for the first of a thread. A body longer than allowed is cut and `is_cut`."""
+
+    id: int
+    parent_id: int | None
+    author: str
+    body: str
+    is_cut: bool
+    official: bool
+    pinned: bool
+    created_at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class PublicFile:
+    """A file of the post, by the name it is served under and the one its sender gave it."""
+
+    name: str
+    original_name: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPost:
+    """An approved post and all that is shown with it."""
+
+    id: int
+    code: str
+    slug: str
+    title: str
+    description: str
+    is_cut: bool
+    image: str | None
+    votes_count: int
+    comments_count: int
+    created_at: Moment
+    portal: str
+    board: str
+    status: str | None
+    status_color: str | None
+    tab: str | None
+    author: str | None
+    comments: Sequence[PublicComment]
+    files: Sequence[PublicFile]
+
+
+def _one(which: ColumnElement[bool]) -> Statement:
+    return Statement(
+        select(
+            Post.id,
+            Post.code,
+            Post.slug,
+            Post.title,
+            func.substr(Post.description, 1, MAX_DESCRIPTION),
+            func.length(Post.description),
+            Post.image,
+            Post.votes_count,
+            Post.comments_count,
+            Post.created_at,
+            Portal.title,
+            Board.name,
+            Status.name,
+            Status.color,
+            Tab.name,
+            AUTHOR.name,
+        )
+        .select_from(Post)
+        .join(Portal, Portal.id == Post.portal_id)
+        .join(Board, Board.id == Post.board_id)
+        .outerjoin(AUTHOR, AUTHOR.id == Post.user_id)
+        .outerjoin(Status, Status.id == Post.status_id)
+        .outerjoin(Tab, Tab.id == Status.tab_id)
+        .where(Post.portal_id == portal, Post.moderation == "approved", which)
+    )
+
+
+_BY_CODE: Final = _one(Post.code == bindparam("code"))
+_BY_SLUG: Final = _one(Post.slug == bindparam("slug"))
+_COMMENTS: Final = Statement(
+    select(
+        Comment.id,
+        Comment.parent_id,
+        User.name,
+        func.substr(Comment.body, 1, MAX_COMMENT),
+        func.length(Comment.body),
+        Comment.official,
+        Comment.pinned,
+        Comment.created_at,
+    )
+    .join(User, User.id == Comment.user_id)
+    .where(Comment.portal_id == portal, Comment.post_id == bindparam("post"), Comment.internal.is_(False))
+    .order_by(Comment.created_at, Comment.id)
+    .limit(MAX_COMMENTS)
+)
+_VIEWED: Final = Statement(
+    update(Post)
+    .where(Post.portal_id == portal, Post.id == bindparam("post"))
+    .values(views_count=Post.views_count + 1)
+)
+
+
+def by_code(work: Work, code: str) -> PublicPost | None:
+    """The approved post with this code, or None."""
+    return _shown(work, work.one(_BY_CODE, code=code))
+
+
+def by_slug(work: Work, slug: str) -> PublicPost | None:
+    """The approved post with this slug, or None."""
+    return _shown(work, work.one(_BY_SLUG, slug=slug))
+
+
+def viewed(work: Work, post_id: int) -> None:
+    """Count that somebody looked at the post. Nothing else about it changes."""
+    work.run(_VIEWED, post=post_id)
+
+
+def _shown(work: Work, row: Row | None) -> PublicPost | None:
+    if row is None:
+        return None
+    (
+        post_id, code, slug, title, description, length, image, votes, comments, created_at,
+        portal_title, board, status, color, tab, author,
+    ) = row  # fmt: skip
+    return PublicPost(
+        id=post_id,
+        code=code,
+        slug=slug,
+        title=title,
+        description=description or "",
+        is_cut=(length or 0) > MAX_DESCRIPTION,
+        image=image,
+        votes_count=votes,
+        comments_count=comments,
+        created_at=created_at,
+        portal=portal_title,
+        board=board,
+        status=status,
+        status_color=color,
+        tab=tab,
+        author=author,
+        comments=[_comment(found) for found in work.rows(_COMMENTS, post=post_id)] if comments else [],
+        files=[
+            PublicFile(name, original_name, media_type, size)
+            for kind, name, original_name, media_type, size in attachments.of_post(work, post_id)
+            if kind == "attachment"
+        ],
+    )
+
+
+def _comment(row: Row) -> PublicComment:
+    comment_id, parent_id, author, body, length, official, pinned, created_at = row
+    cut = length > MAX_COMMENT
+    return PublicComment(comment_id, parent_id, author, body, cut, bool(official), bool(pinned), created_at)
