@@ -2,24 +2,29 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
-
-from passlib.context import CryptContext
+from functools import cache
+from typing import Any, Final
 
 MOST_AT_ONCE: Final = 2
 """Each hash takes 64 MiB while it is made."""
 
-_CONTEXT: Final = CryptContext(schemes=["argon2"])
+
+@cache
+def _context() -> Any:
+    # Seldom needed, and slow to import.
+    from passlib.context import CryptContext
+
+    return CryptContext(schemes=["argon2"])
 
 
 def hashed(password: str) -> str:
     """What is stored of a password. Takes about a tenth of a second."""
-    return str(_CONTEXT.hash(password))
+    return str(_context().hash(password))
 
 
 def matches(password: str, stored: str) -> bool:
     """Whether this is the password that was stored."""
-    return bool(_CONTEXT.verify(password, stored))
+    return bool(_context().verify(password, stored))
 
 
 class PasswordHasher:

@@ -1,10 +1,11 @@
 """What the doors need of the rest of the house, handed over by assembly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from app.adapters.database import Clock, Database
 from app.adapters.limiter import Counters, Pace
+from app.adapters.passwords import PasswordHasher
 from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
 
@@ -31,6 +32,7 @@ class Services:
     base_url: str | None = None
     default_dialect: str = "productlift"
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    passwords: PasswordHasher = field(default_factory=PasswordHasher)
 
     def trusts(self, peer: str) -> bool:
         """Whether this address is one of our proxies, so that its forwarded headers count."""

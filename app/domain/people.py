@@ -99,6 +99,11 @@ def register(work: Work, *, email: str | None, name: str, role: str = "user", pa
     return int(user_id)
 
 
+def invite(work: Work, user_id: int, message: str | None) -> None:
+    """Announce user.invited, so that a letter goes out; None is the default text."""
+    work.announce(Fact("user.invited", subject_id=user_id, user_id=user_id, body={"message": message}))
+
+
 def change(
     work: Work,
     user_id: int,

@@ -216,8 +216,13 @@ class PostView:
 
 
 def key_of(key: str) -> int | str:
-    """What a ProductLift address names: a post's number when it is all digits, else its code. No code is all digits."""
-    if key.isascii() and key.isdigit():
+    """What a ProductLift address names: a post's number when it is all digits, else its code. No code is all digits.
+
+    0, which no post has, for what can be neither.
+    """
+    if not key.isascii() or not key.isalnum():
+        return 0
+    if key.isdigit():
         return int(key) if len(key) < 19 else 0
     return key
 

@@ -1,5 +1,6 @@
 """What ProductLift's endpoints give back, and how their chapters are declared."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
@@ -7,6 +8,7 @@ from pydantic import BaseModel
 
 from app.api.calls import Answer
 from app.api.declaring import Chapter
+from app.api.productlift.rules import Form
 
 JSON: Final = ((b"content-type", b"application/json"),)
 
@@ -45,6 +47,16 @@ def chapter(tag: str) -> Chapter:
     return Chapter(tag, refusals=REFUSALS, always=(401, 413, 429, 503), headers=_HEADERS)
 
 
+def takes(form: Form) -> dict[str, Any]:
+    """What a route reads from a body, as OpenAPI describes it: JSON or a form, with files where there are any."""
+    content = {
+        "application/json": {"schema": form.schema()},
+        "application/x-www-form-urlencoded": {"schema": form.schema(of="form")},
+        "multipart/form-data": {"schema": form.schema(of="multipart")},
+    }
+    return {"required": any(field.required for field in form.fields), "content": content}
+
+
 def data(shown: Any) -> Answer:
     """200 with `{"data": …}`."""
     return Answer(200, orjson.dumps({"data": shown}), JSON)
@@ -54,3 +66,8 @@ def page(shown: list[Any], *, total: int, skip: int, limit: int) -> Answer:
     """200 with the five keys of a paged list, in their order."""
     body = {"data": shown, "hasMore": skip + len(shown) < total, "total": total, "skip": skip, "limit": limit}
     return Answer(200, orjson.dumps(body), JSON)
+
+
+def in_pieces(body: AsyncIterator[bytes]) -> Answer:
+    """200 with a long body, written as it comes."""
+    return Answer(200, body, JSON)

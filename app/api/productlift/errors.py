@@ -3,13 +3,15 @@
 docs/contracts/productlift.md, section 4.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
 
 from app.api.body import BodyTooLarge
 from app.api.calls import Answer
-from app.api.productlift.rules import Refused
+from app.api.productlift.rules import SELECTED, TAKEN, Refused
 from app.domain.refusals import (
     Conflict,
     Forbidden,
@@ -41,7 +43,15 @@ MESSAGES: Final = {
     "status.is_default": "The default status can not be deleted.",
     "post.not_pending": "Post is not pending approval.",
 }
-_SHOWN: Final = {"taken": "The {} has already been taken.", "role": "The selected {} is invalid."}
+_SHOWN: Final = {
+    "taken": TAKEN,
+    "owner": SELECTED,
+    "misplaced": SELECTED,
+    "blank": "The {} field is required.",
+    "invalid": "The {} must be a valid email address.",
+}
+_FIELDS: Final = {"body": "comment"}
+"""Fields that have another name here than in the domain."""
 
 
 def message(status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
@@ -100,9 +110,21 @@ def _fields(problems: Any) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
     problem: Problem
     for problem in problems:
-        shown = problem.field.replace("_", " ")
-        errors.setdefault(problem.field, []).append(_SHOWN.get(problem.code, "The {} is invalid.").format(shown))
+        name = _FIELDS.get(problem.field, problem.field)
+        shown = name.replace("_", " ")
+        errors.setdefault(name, []).append(_SHOWN.get(problem.code, "The {} is invalid.").format(shown))
     return errors
+
+
+@contextmanager
+def asked_as(**sent: object) -> Iterator[None]:
+    """What is not found is named as the client sent it: `asked_as(user=call.path["user"])`."""
+    try:
+        yield
+    except NotFound as missing:
+        if missing.what not in sent:
+            raise
+        raise NotFound(missing.what, sent[missing.what]) from missing
 
 
 def _as_sent(asked: object) -> str:

@@ -66,9 +66,7 @@ class ProductLiftManners:
         if found is None:
             return errors.NO_ROUTE
         verbs = sorted({*found.allowed, *(["HEAD"] if "GET" in found.allowed else [])}, key=_VERBS.index)
-        text = (
-            f"The {visit.method} method is not supported for this route. Supported methods: {', '.join(verbs)}."
-        )
+        text = f"The {visit.method} method is not supported for this route. Supported methods: {', '.join(verbs)}."
         return errors.message(405, text, (b"allow", ", ".join(verbs).encode()))
 
     def unknown_key(self, visit: Visit) -> Answer:

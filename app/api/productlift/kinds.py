@@ -46,7 +46,7 @@ class Kind:
 # Digits as filter_var(FILTER_VALIDATE_INT) takes them, and what is_numeric() takes besides.
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
 _NUMERIC = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+UUID_FORM = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 # RFC 5322 without comments and folding, letters of all scripts allowed (RFC 6531); a domain needs no dot.
 _ATOM = r"""[^\x00-\x20\x7f-\xa0\s"(),.:;<>@\[\]\\]+"""
@@ -148,7 +148,7 @@ ID = Kind(_id, "The {} must be an integer.", {"type": "integer"}, unit="")
 REFERENCE = Kind(_reference, "The {} must be a string.", {"type": ["string", "integer"]})
 BOOLEAN = Kind(_boolean, "The {} field must be true or false.", {"type": "boolean"})
 EMAIL = Kind(_email, "The {} must be a valid email address.", {"type": "string", "format": "email"})
-UUID = Kind(_matching(_UUID), "The {} must be a valid UUID.", {"type": "string", "format": "uuid"})
+UUID = Kind(_matching(UUID_FORM), "The {} must be a valid UUID.", {"type": "string", "format": "uuid"})
 COLOR = Kind(
     _matching(_COLOR), "The {} format is invalid.", {"type": "string", "pattern": "^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"}
 )

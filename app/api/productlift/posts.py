@@ -1,72 +1,67 @@
 """Posts in ProductLift's dialect. docs/contracts/productlift.md, sections 7.8 to 7.12 and 7.15."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
 from app.adapters.pictures import kind_of
 from app.api.calls import Answer, Call
-from app.api.declaring import in_path
-from app.api.productlift import answers, shapes
-from app.api.productlift.answers import chapter
-from app.api.productlift.kinds import FILE, ID, INTEGER, REFERENCE, STRING, UUID, each, image, one_of
-from app.api.productlift.rules import REQUIRED, Form, max_kilobytes, max_length, maximum, min_length, minimum
-from app.api.productlift.shapes import PostData, PostPage
-from app.api.productlift.uploads import received
-from app.domain import posts
-from app.domain.post_views import ORDERS, PostFilter
+from app.api.productlift import answers, errors, listing, paths, shapes
+from app.api.productlift.answers import JSON, chapter, takes
+from app.api.productlift.kinds import FILE, ID, STRING, UUID, image
+from app.api.productlift.models import Duplicates, Nothing, PostData, PostPage
+from app.api.productlift.rules import REQUIRED, Form, Rule, max_kilobytes, max_length, min_length
+from app.api.productlift.uploads import Received, received
+from app.domain import categories, post_changes, posts, sections, statuses
+from app.domain.keep import KEEP
+from app.domain.post_changes import Changes
 from app.domain.posts import Submission
+from app.domain.refusals import NotFound
+from app.domain.similar import similar
 from app.domain.work import Work
 
 posts_chapter = chapter("Posts")
 
-LIST = Form(
-    tab=(STRING,),
-    category=(REFERENCE,),
-    section=(REFERENCE,),
-    limit=(INTEGER, minimum(1), maximum(100)),
-    skip=(INTEGER,),
-    status=(each(ID),),
-    order_by=(one_of(*ORDERS),),
-    order_direction=(one_of("asc", "desc"),),
-)
-CREATE = Form(
-    title=(REQUIRED, STRING, min_length(2), max_length(180)),
-    description=(STRING,),
-    category_id=(ID,),
-    status_id=(ID,),
-    section_id=(ID,),
-    user_id=(UUID,),
-    image=(image(kind_of), max_kilobytes(20480)),
-    attachment=(FILE, max_kilobytes(5240)),
-)
-_ASCENDING = ("title", "order")
-KEY = in_path("post", {"type": "string"}, "The post's six-character code, or its number")
+TITLE: Final[tuple[Rule, ...]] = (STRING, min_length(2), max_length(180))
+_REST: Final[dict[str, tuple[Rule, ...]]] = {
+    "description": (STRING,),
+    "category_id": (ID,),
+    "status_id": (ID,),
+    "section_id": (ID,),
+    "user_id": (UUID,),
+    "image": (image(kind_of), max_kilobytes(20480)),
+    "attachment": (FILE, max_kilobytes(5240)),
+}
+CREATE: Final = Form(title=(REQUIRED, *TITLE), **_REST)
+UPDATE: Final = Form(title=TITLE, **_REST)
+SEARCH: Final = Form(title=TITLE, description=(STRING,))
 
 
-@posts_chapter.route("GET", "/posts", answers=PostPage, parameters=LIST.parameters(), may_refuse=[422])
+@posts_chapter.route("GET", "/posts", answers=PostPage, parameters=listing.LIST.parameters(), may_refuse=[422])
 async def list_posts(call: Call) -> Answer:
     """Posts of every moderation state, filtered, sorted, a page at a time."""
-    wanted = LIST.read(call.asked)
-    base_url = call.standing.base_url or ""
-    order = wanted.get("order_by") or "created_at"
-    direction = wanted.get("order_direction")
-    descending = direction == "desc" if direction else order not in _ASCENDING
-    limit, skip = wanted.get("limit") or 10, max(0, wanted.get("skip") or 0)
-    narrowed = PostFilter(
-        tab_url=wanted.get("tab"),
-        status_ids=wanted.get("status"),
-        category_ids=None if wanted.get("category") is None else [wanted["category"]],
-        section_ids=None if wanted.get("section") is None else [wanted["section"]],
-    )
-
-    def page(work: Work) -> Answer:
-        found = shapes.POSTS.page_with_total(
-            work, narrowed, order=order, descending=descending, skip=skip, limit=limit
-        )
-        shown = [shapes.post(row, base_url) for row in found.rows]
-        return answers.page(shown, total=found.total, skip=skip, limit=limit)
-
-    return await call.reading(page)
+    return await listing.page(call, listing.LIST.read(call.asked))
 
 
-@posts_chapter.route("GET", "/posts/{post}", answers=PostData, parameters=[KEY], may_refuse=[404])
+@posts_chapter.route(
+    "GET", "/posts/search_duplicates", answers=Duplicates, parameters=SEARCH.parameters(), may_refuse=[422]
+)
+async def search_duplicates(call: Call) -> Answer:
+    """Posts that may be about the same: the likeliest first, at most ten, never a rejected one."""
+    wanted = SEARCH.read(call.asked)
+
+    def search(work: Work) -> Answer:
+        found = [
+            {"id": code, "title": title, "description": description or ""}
+            for _, code, title, description in similar(work, wanted.get("title"), wanted.get("description"))
+        ]
+        return Answer(200, orjson.dumps({"count": len(found), "posts": found}), JSON)
+
+    return await call.reading(search, slow=True)
+
+
+@posts_chapter.route("GET", "/posts/{post}", answers=PostData, parameters=[paths.POST], may_refuse=[404])
 async def show_post(call: Call) -> Answer:
     """One post."""
     key = call.path["post"]
@@ -78,15 +73,16 @@ async def show_post(call: Call) -> Answer:
     return await call.reading(get)
 
 
-@posts_chapter.route("POST", "/posts", answers=PostData, may_refuse=[404, 422])
+@posts_chapter.route("POST", "/posts", answers=PostData, body=takes(CREATE), may_refuse=[404, 422])
 async def create_post(call: Call) -> Answer:
     """Submit a post; its author is the token's user unless another is named."""
     wanted = CREATE.read(call.asked)
     base_url = call.standing.base_url or ""
+    sent_user: str | None = wanted.get("user_id")
     wish = Submission(
         title=wanted["title"],
         description=wanted.get("description"),
-        author=wanted["user_id"].lower() if wanted.get("user_id") else call.admission.user_id,
+        author=sent_user.lower() if sent_user else call.admission.user_id,
         status_id=wanted.get("status_id"),
         default_status=True,
         section_id=wanted.get("section_id"),
@@ -97,8 +93,93 @@ async def create_post(call: Call) -> Answer:
     async with received(call, wanted) as files:
 
         def submit(work: Work) -> Answer:
-            post_id = posts.submit(work, wish)
+            with errors.asked_as(user=sent_user):
+                post_id = posts.submit(work, wish)
             files.attach(work, post_id)
             return answers.data(shapes.post(shapes.POSTS.by_id(work, post_id), base_url))
 
         return await call.writing(submit, at_once=not files)
+
+
+@posts_chapter.route(
+    ["PATCH", "PUT"],
+    "/posts/{post}",
+    answers=PostData,
+    parameters=[paths.POST],
+    body=takes(UPDATE),
+    may_refuse=[404, 422],
+)
+async def update_post(call: Call) -> Answer:
+    """Change what is sent of a post. `user_id` null makes it anonymous, `category_id` null clears its categories."""
+    key = call.path["post"]
+    base_url = call.standing.base_url or ""
+    # The 404 of the post comes before anything that is wrong with the input, and before a file is stored.
+    post_id = await call.reading(lambda work: int(shapes.POSTS.by_key(work, key)[0]))
+    wanted = UPDATE.read(call.asked)
+
+    async with received(call, wanted) as files:
+
+        def change(work: Work) -> Answer:
+            with errors.asked_as(post=key, user=wanted.get("user_id")):
+                _change(work, post_id, wanted, files)
+                return answers.data(shapes.post(shapes.POSTS.by_id(work, post_id), base_url))
+
+        return await call.writing(change)
+
+
+@posts_chapter.route("DELETE", "/posts/{post}", answers=Nothing, parameters=[paths.POST], may_refuse=[404])
+async def delete_post(call: Call) -> Answer:
+    """Take a post away, with its votes and comments."""
+    key = call.path["post"]
+
+    def delete(work: Work) -> list[str]:
+        post_id = shapes.POSTS.by_key(work, key)[0]
+        with errors.asked_as(post=key):
+            return post_changes.delete(work, post_id)
+
+    await call.services.uploads.discard(await call.writing(delete, slow=True))
+    return answers.EMPTY
+
+
+def _change(work: Work, post_id: int, wanted: Mapping[str, Any], files: Received) -> None:
+    post_changes.edit(
+        work,
+        post_id,
+        Changes(
+            title=wanted.get("title") or KEEP,
+            description=wanted.get("description", KEEP),
+            author=_lowered(wanted["user_id"]) if "user_id" in wanted else KEEP,
+            category_ids=_known_category(work, wanted["category_id"]) if "category_id" in wanted else KEEP,
+            section_id=_known_section(work, wanted["section_id"]) if "section_id" in wanted else KEEP,
+        ),
+    )
+    status_id = wanted.get("status_id")
+    if status_id is not None and _exists(lambda: statuses.get(work, status_id)):
+        post_changes.change_status(work, post_id, status_id, user_id=work.actor.user_id)
+    files.attach(work, post_id)
+
+
+def _lowered(uuid: str | None) -> str | None:
+    return None if uuid is None else uuid.lower()
+
+
+def _known_category(work: Work, category_id: int | None) -> list[int]:
+    """As on create, an unknown category is none; here it replaces all that the post carries."""
+    if category_id is None or not _exists(lambda: categories.get(work, category_id)):
+        return []
+    return [category_id]
+
+
+def _known_section(work: Work, section_id: int | None) -> int | None:
+    """As on create, an unknown section is none."""
+    if section_id is None or not _exists(lambda: sections.get(work, section_id)):
+        return None
+    return section_id
+
+
+def _exists(get: Callable[[], object]) -> bool:
+    try:
+        get()
+    except NotFound:
+        return False
+    return True

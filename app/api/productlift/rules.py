@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from app.api.multipart import Upload
 from app.api.productlift.kinds import ANYTHING, NO, STRING, Kind, Schema, number_in, past_64_bits
@@ -20,6 +20,9 @@ from app.api.productlift.manners import Repeated
 MOST_COMPLAINTS = 1000
 # A character that trimming leaves alone; with it a schema counts what is left after trimming.
 _SOLID = "[^ \\t\\n\\r\\v]"
+
+TAKEN = "The {} has already been taken."
+SELECTED = "The selected {} is invalid."
 
 Errors = dict[str, list[str]]
 
@@ -213,6 +216,27 @@ class Form:
             wanted[name] = taken
         return wanted
 
+    def read_checked(self, asked: Mapping[str, Any], **checks: Callable[[Any], str | None]) -> dict[str, Any]:
+        """As `read`, with checks that need more than the input, by field: each answers a message, `{}` its field.
+
+        A field is checked only where nothing else is wrong with it; all that fails is told together.
+        """
+        wanted: dict[str, Any] = {}
+        errors: Errors = {}
+        try:
+            wanted = self.read(asked)
+        except Refused as refused:
+            errors = dict(refused.errors)
+        for field in self.fields:
+            value = field.meant(asked.get(field.name))
+            if field.name in checks and field.name not in errors and value is not None:
+                message = checks[field.name](field.accept(value))
+                if message is not None:
+                    errors[field.name] = [message.format(field.shown)]
+        if errors:
+            raise Refused(errors)
+        return wanted
+
     def _complaints(self, asked: Mapping[str, Any]) -> Errors:
         errors: Errors = {}
         for field in self.fields:
@@ -223,13 +247,13 @@ class Form:
                 errors |= field.complaints(value)
         return errors
 
-    def schema(self, *, multipart: bool = False) -> Schema:
+    def schema(self, *, of: Literal["json", "form", "multipart"] = "json") -> Schema:
         """The JSON Schema of the body. Files are in the multipart form only, nulls in the JSON form only."""
         properties: dict[str, Schema] = {}
         for field in self.fields:
             if field.kind.unit != "kilobytes":
-                properties[field.name] = field.schema(nullable=not multipart)
-            elif multipart:
+                properties[field.name] = field.schema(nullable=of == "json")
+            elif of == "multipart":
                 properties[field.name] = {"type": "string", "contentMediaType": "application/octet-stream"}
         required = [field.name for field in self.fields if field.required]
         return {"type": "object", "properties": properties, **({"required": required} if required else {})}

@@ -4,15 +4,19 @@ import html
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from orjson import Fragment
-from pydantic import BaseModel
 
-from app.domain.model import Post, Status, Tab
+from app.domain import colors
+from app.domain.at_once import VOTER
+from app.domain.comment_views import CommentView
+from app.domain.model import Comment, Post, Status, Tab, User, Vote
 from app.domain.moments import day, seconds
 from app.domain.people import DELETED_NAME
 from app.domain.post_views import AUTHOR, CATEGORIES, PostView
+from app.domain.user_views import UserView
+from app.domain.vote_views import VoteView
 from app.domain.votes import CastVote
 
 Payload = dict[str, Any]
@@ -20,84 +24,6 @@ Payload = dict[str, Any]
 _TAG: Final = re.compile(r"<[^>]*>")
 
 ROLES: Final = {"owner": "admin", "admin": "admin", "moderator": "member", "user": "member"}
-
-
-class CategoryOut(BaseModel):
-    id: int
-    name: str
-    color: str
-
-
-class StatusShort(BaseModel):
-    id: int
-    name: str
-    color: str
-    tab_name: str
-
-
-class UserOut(BaseModel):
-    id: str
-    name: str
-    email: str
-    role: Literal["admin", "member"]
-    counter_votes: int
-    counter_comments: int
-    counter_posts: int
-    counter_comment_votes: int
-
-
-class PostOut(BaseModel):
-    id: str
-    uid: str
-    title: str
-    description_short: str
-    description: str
-    description_changelog: str
-    clean_description_changelog: str
-    image_main: str
-    votes_count: int
-    comments_count: int
-    views_count: int
-    url: str
-    url_edit: str
-    url_delete: str
-    created_at: datetime
-    updated_at: datetime
-    latest_status_change_at: datetime
-    latest_status_change_at_formatted: str
-    author: UserOut | None
-    categories: list[CategoryOut]
-    status: StatusShort | None
-    section_id: int | None
-    moderation_status: Literal["approved", "pending", "rejected"]
-    conversion: float | None
-    prioritization_impact: int | None
-    prioritization_confidence: int | None
-    prioritization_ease: int | None
-    prioritization_reach: int | None
-
-
-class PostData(BaseModel):
-    data: PostOut
-
-
-class PostPage(BaseModel):
-    data: list[PostOut]
-    hasMore: bool
-    total: int
-    skip: int
-    limit: int
-
-
-class VoteOut(BaseModel):
-    id: int
-    created_at: datetime
-    voter: UserOut | None
-
-
-class VoteData(BaseModel):
-    data: VoteOut
-
 
 AUTHOR_COLUMNS: Final = (
     AUTHOR.uuid,
@@ -143,6 +69,24 @@ POSTS: Final = PostView(
 )
 
 
+USERS: Final = UserView((User.id, *VOTER), deleted=False)
+VOTES: Final = VoteView((Vote.id, Vote.created_at, *VOTER))
+COMMENTS: Final = CommentView(
+    (
+        Comment.id,
+        Comment.post_id,
+        Comment.body,
+        Comment.pinned,
+        Comment.official,
+        Comment.parent_id,
+        Comment.created_at,
+        Comment.updated_at,
+        *VOTER,
+    ),
+    internal=True,
+)
+
+
 def post(row: Sequence[Any], base_url: str) -> Payload:
     """A row of POSTS as a Post. Section 6.4."""
     (
@@ -153,7 +97,7 @@ def post(row: Sequence[Any], base_url: str) -> Payload:
         section_id, moderation, conversion, impact, confidence, ease, reach,
         *_rest,
     ) = row  # fmt: skip
-    url = f"{base_url}/p/{slug}-{code}"
+    url = post_url(slug, code, base_url)
     author = None
     if uuid is not None:
         author = user(uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at)
@@ -191,13 +135,18 @@ def post(row: Sequence[Any], base_url: str) -> Payload:
     }
 
 
+def post_url(slug: str, code: str, base_url: str) -> str:
+    """Where people read the post."""
+    return f"{base_url}/p/{slug}-{code}"
+
+
 def plain(text: str) -> str:
     """A text without its markup."""
     return " ".join(html.unescape(_TAG.sub(" ", text)).split())
 
 
 def vote(row: Sequence[Any]) -> Payload:
-    """A row of `votes.SHOWN` as a Vote. Section 6.5."""
+    """A row of VOTES as a Vote. Section 6.5."""
     vote_id, created_at, *voter = row
     return {"id": vote_id, "created_at": seconds(created_at), "voter": user(*voter)}
 
@@ -234,3 +183,50 @@ def user(
         "counter_posts": posts,
         "counter_comment_votes": 0,
     }
+
+
+def comment(row: Sequence[Any], post_url: str) -> Payload:
+    """A row of COMMENTS as a Comment. Section 9.1."""
+    comment_id, _, body, pinned, official, parent_id, created_at, updated_at, *author = row
+    return {
+        "id": comment_id,
+        "comment": body,
+        "author": user(*author),
+        "pinned_to_top": bool(pinned),
+        "tagged_for_changelog": bool(official),
+        "parent_id": parent_id,
+        "created_at": seconds(created_at),
+        "updated_at": seconds(updated_at),
+        "url": f"{post_url}#comment-{comment_id}",
+    }
+
+
+def category(row: Sequence[Any]) -> Payload:
+    """A row of `categories.every` as a Category. Section 6.1."""
+    category_id, name, color = row
+    return {"id": category_id, "name": name, "color": color}
+
+
+def status(row: Sequence[Any]) -> Payload:
+    """A row of `statuses.every` as a Status. Section 6.2."""
+    status_id, name, color, tab_id, tab_name, text_color, *_ = row
+    return {
+        "id": status_id,
+        "name": name,
+        "color": color,
+        "tab_id": tab_id,
+        "tab_name": tab_name,
+        "text_color": text_color or colors.readable_on(color),
+    }
+
+
+def tab(row: Sequence[Any]) -> Payload:
+    """A row of `tabs.every` as a Tab. Section 9.7."""
+    tab_id, name, url, kind = row
+    return {"id": tab_id, "name": name, "url": url, "type": kind}
+
+
+def section(row: Sequence[Any]) -> Payload:
+    """A row of `sections.every` as a Section. Section 9.5."""
+    section_id, title, tab_id, parent_id = row
+    return {"id": section_id, "title": title, "tab_id": tab_id, "parent_id": parent_id}

@@ -43,9 +43,7 @@ class Received:
     def attach(self, work: Work, post_id: int) -> None:
         """Give the files to the post; to be called by the act. Raises NotFound("post")."""
         # Assigned, not added to, because an act may be run again.
-        self.replaced = [
-            name for file in self._files for name in attachments.add(work, post_id=post_id, file=file)
-        ]
+        self.replaced = [name for file in self._files for name in attachments.add(work, post_id=post_id, file=file)]
 
 
 @asynccontextmanager

@@ -558,7 +558,7 @@ def test_the_json_schema_tells_types_limits_and_nulls() -> None:
 
 def test_the_multipart_schema_has_files_and_no_nulls() -> None:
     binary = {"type": "string", "contentMediaType": "application/octet-stream"}
-    found = NEW_POST.schema(multipart=True)
+    found = NEW_POST.schema(of="multipart")
 
     assert (found["properties"]["image"], found["properties"]["attachment"]) == (binary, binary)
     assert found["properties"]["description"] == {"type": "string"}

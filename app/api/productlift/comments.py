@@ -1,0 +1,143 @@
+"""Comments in ProductLift's dialect. docs/contracts/productlift.md, section 9.1."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from app.api.calls import Answer, Call
+from app.api.declaring import in_path
+from app.api.pieces import MOST_IN_ONE_PIECE, in_pieces
+from app.api.productlift import answers, errors, paths, shapes
+from app.api.productlift.answers import chapter, takes
+from app.api.productlift.kinds import BOOLEAN, ID, STRING, UUID
+from app.api.productlift.models import CommentData, CommentList, Nothing
+from app.api.productlift.rules import REQUIRED, Form, max_length
+from app.domain import comments
+from app.domain.keep import KEEP
+from app.domain.refusals import NotFound
+from app.domain.work import Row, Work
+
+comments_chapter = chapter("Comments")
+
+MAX_COMMENT: Final = 10_000
+CREATE: Final = Form(
+    comment=(REQUIRED, STRING, max_length(MAX_COMMENT)), user_id=(UUID,), parent_id=(ID,), internal=(BOOLEAN,)
+)
+UPDATE: Final = Form(
+    comment=(STRING, max_length(MAX_COMMENT)), pinned_to_top=(BOOLEAN,), tagged_for_changelog=(BOOLEAN,)
+)
+COMMENT: Final = in_path("comment", {"type": "integer"}, "The comment's number")
+
+
+@comments_chapter.route("GET", "/posts/{post}/comments", answers=CommentList, parameters=[paths.POST], may_refuse=[404])
+async def list_comments(call: Call) -> Answer:
+    """All comments on a post, the team's own ones included, oldest first."""
+
+    def begin(work: Work) -> tuple[str, list[int], Answer | None]:
+        post = shapes.POSTS.by_key(work, call.path["post"])
+        url = _url(call, post)
+        ids = shapes.COMMENTS.ids(work, skip=0, limit=2**62, post_ids=[post[0]])
+        if len(ids) > MOST_IN_ONE_PIECE:
+            return url, ids, None
+        rows = shapes.COMMENTS.of_post(work, post[0], oldest_first=True)
+        return url, ids, answers.data([shapes.comment(row, url) for row in rows])
+
+    url, ids, whole = await call.reading(begin)
+    if whole is not None:
+        return whole
+
+    def shown(work: Work, some: Sequence[int]) -> list[Any]:
+        return [shapes.comment(row, url) for row in shapes.COMMENTS.by_ids(work, some)]
+
+    return answers.in_pieces(await in_pieces(call, ids[::-1], shown, before=b'{"data":[', after=b"]}"))
+
+
+@comments_chapter.route(
+    "POST",
+    "/posts/{post}/comments",
+    answers=CommentData,
+    parameters=[paths.POST],
+    body=takes(CREATE),
+    may_refuse=[404, 422],
+)
+async def create_comment(call: Call) -> Answer:
+    """Comment on a post, in a user's name or the token's user's own. Internal ones are for the team."""
+
+    def write(work: Work) -> Answer:
+        post = shapes.POSTS.by_key(work, call.path["post"])
+        wanted = CREATE.read(call.asked)
+        sent_user: str | None = wanted.get("user_id")
+        author_id = call.admission.user_id
+        if sent_user is not None:
+            author_id = shapes.USERS.by_uuid(work, sent_user)[0]
+        with errors.asked_as(comment=call.asked.get("parent_id")):
+            comment_id = comments.write(
+                work,
+                post_id=post[0],
+                author_id=author_id,
+                body=wanted["comment"],
+                parent_id=wanted.get("parent_id"),
+                internal=bool(wanted.get("internal")),
+                same_post_parent=True,
+                follow=True,
+            )
+        return answers.data(shapes.comment(shapes.COMMENTS.by_id(work, comment_id), _url(call, post)))
+
+    return await call.writing(write)
+
+
+@comments_chapter.route(
+    ["PATCH", "PUT"],
+    "/posts/{post}/comments/{comment}",
+    answers=CommentData,
+    parameters=[paths.POST, COMMENT],
+    body=takes(UPDATE),
+    may_refuse=[404, 422],
+)
+async def update_comment(call: Call) -> Answer:
+    """Change a comment. What is left out or null stays as it is."""
+
+    def change(work: Work) -> Answer:
+        post, comment_id = _found(work, call)
+        wanted = {name: value for name, value in UPDATE.read(call.asked).items() if value is not None}
+        comments.edit(
+            work,
+            comment_id,
+            body=wanted.get("comment", KEEP),
+            pinned=wanted.get("pinned_to_top", KEEP),
+            official=wanted.get("tagged_for_changelog", KEEP),
+        )
+        return answers.data(shapes.comment(shapes.COMMENTS.by_id(work, comment_id), _url(call, post)))
+
+    return await call.writing(change)
+
+
+@comments_chapter.route(
+    "DELETE",
+    "/posts/{post}/comments/{comment}",
+    answers=Nothing,
+    parameters=[paths.POST, COMMENT],
+    may_refuse=[404],
+)
+async def delete_comment(call: Call) -> Answer:
+    """Take a comment away. Its replies stay, without a parent."""
+
+    def delete(work: Work) -> Answer:
+        _, comment_id = _found(work, call)
+        comments.delete(work, comment_id, with_replies=False)
+        return answers.EMPTY
+
+    return await call.writing(delete)
+
+
+def _found(work: Work, call: Call) -> tuple[Row, int]:
+    """The post's row, and the id of its comment. Raises NotFound("post"), NotFound("comment")."""
+    post = shapes.POSTS.by_key(work, call.path["post"])
+    with errors.asked_as(comment=call.path["comment"]):
+        comment_id, post_id, *_ = shapes.COMMENTS.by_id(work, paths.number(call.path["comment"]))
+        if post_id != post[0]:
+            raise NotFound("comment", comment_id)
+    return post, comment_id
+
+
+def _url(call: Call, post: Row) -> str:
+    return shapes.post_url(post[2], post[1], call.standing.base_url or "")

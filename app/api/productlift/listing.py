@@ -1,0 +1,65 @@
+"""The list of posts: its filters, its orders, its page. docs/contracts/productlift.md, section 7.15."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.api.calls import Answer, AskedCall
+from app.api.productlift import answers, shapes
+from app.api.productlift.kinds import ID, INTEGER, REFERENCE, STRING, each, one_of
+from app.api.productlift.rules import Form, Rule, maximum, minimum
+from app.domain.post_views import DEEP, ORDERS, PostFilter
+from app.domain.work import Work
+
+PAGE: Final[dict[str, tuple[Rule, ...]]] = {"limit": (INTEGER, minimum(1), maximum(100)), "skip": (INTEGER,)}
+DEFAULT_LIMIT: Final = 10
+_FILTERS: Final[dict[str, tuple[Rule, ...]]] = {
+    "category": (REFERENCE,),
+    "section": (REFERENCE,),
+    **PAGE,
+    "status": (each(ID),),
+    "order_by": (one_of(*ORDERS),),
+    "order_direction": (one_of("asc", "desc"),),
+}
+LIST: Final = Form(tab=(STRING,), **_FILTERS)
+OF_A_TAB: Final = Form(**_FILTERS)
+
+_ASCENDING: Final = ("title", "order")
+_INDEXED: Final = ("created_at", "votes_count", "order")
+
+
+def window(wanted: Mapping[str, Any]) -> tuple[int, int]:
+    """The skip and limit in force."""
+    limit = wanted.get("limit")
+    return max(0, wanted.get("skip") or 0), DEFAULT_LIMIT if limit is None else limit
+
+
+async def page(call: AskedCall, wanted: Mapping[str, Any]) -> Answer:
+    """One page of the posts that meet all filters, in the paged envelope."""
+    base_url = call.standing.base_url or ""
+    order = wanted.get("order_by") or "created_at"
+    direction = wanted.get("order_direction")
+    descending = direction == "desc" if direction else order not in _ASCENDING
+    skip, limit = window(wanted)
+    narrowed = PostFilter(
+        tab_url=wanted.get("tab"),
+        # An empty list asks for nothing in particular, as an empty text does.
+        status_ids=wanted.get("status") or None,
+        category_ids=None if wanted.get("category") is None else [wanted["category"]],
+        section_ids=None if wanted.get("section") is None else [wanted["section"]],
+    )
+
+    def read(work: Work) -> Answer:
+        found = shapes.POSTS.page_with_total(work, narrowed, order=order, descending=descending, skip=skip, limit=limit)
+        shown = [shapes.post(row, base_url) for row in found.rows]
+        return answers.page(shown, total=found.total, skip=skip, limit=limit)
+
+    return await call.reading(read, slow=_is_slow(narrowed, order, skip))
+
+
+def _is_slow(narrowed: PostFilter, order: str, skip: int) -> bool:
+    """Whether the database must pass over or sort many rows, instead of walking an index to the page."""
+    given = narrowed.given()
+    if skip >= DEEP or order not in _INDEXED:
+        return True
+    by_one_status = len(given) == 1 and len(given.get("status_ids", ())) == 1 and order == "created_at"
+    return bool(given) and not by_one_status

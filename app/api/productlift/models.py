@@ -1,0 +1,233 @@
+"""ProductLift's resources as the document tells them: names, types, what may be null.
+
+docs/contracts/productlift.md, section 6. How they are made from rows is in `shapes.py`; FastAPI only reads these.
+"""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+
+class Category(BaseModel):
+    id: int
+    name: str
+    color: str
+
+
+class CategoryData(BaseModel):
+    data: Category
+
+
+class CategoryList(BaseModel):
+    data: list[Category]
+
+
+class StatusShort(BaseModel):
+    """A status as a post shows it."""
+
+    id: int
+    name: str
+    color: str
+    tab_name: str
+
+
+class Status(BaseModel):
+    id: int
+    name: str
+    color: str
+    tab_id: int
+    tab_name: str
+    text_color: str
+
+
+class StatusData(BaseModel):
+    data: Status
+
+
+class StatusList(BaseModel):
+    data: list[Status]
+
+
+class Tab(BaseModel):
+    id: int
+    name: str
+    url: str
+    type: Literal["feedback", "roadmap", "changelog", "knowledgebase"]
+
+
+class TabList(BaseModel):
+    data: list[Tab]
+
+
+class TabWithStatuses(Tab):
+    statuses: list[Status]
+
+
+class TabData(BaseModel):
+    data: TabWithStatuses
+
+
+class Section(BaseModel):
+    id: int
+    title: str
+    tab_id: int
+    parent_id: int | None
+
+
+class SectionData(BaseModel):
+    data: Section
+
+
+class SectionList(BaseModel):
+    data: list[Section]
+
+
+class Portal(BaseModel):
+    guid: UUID
+    title: str
+    localization: str
+
+
+class PortalData(BaseModel):
+    data: Portal
+
+
+class User(BaseModel):
+    id: UUID
+    name: str
+    email: str
+    role: Literal["admin", "member"]
+    counter_votes: int
+    counter_comments: int
+    counter_posts: int
+    counter_comment_votes: int
+
+
+class UserData(BaseModel):
+    data: User
+
+
+class UserPage(BaseModel):
+    data: list[User]
+    hasMore: bool
+    total: int
+    skip: int
+    limit: int
+
+
+class Post(BaseModel):
+    id: str
+    uid: str
+    title: str
+    description_short: str
+    description: str
+    description_changelog: str
+    clean_description_changelog: str
+    image_main: str
+    votes_count: int
+    comments_count: int
+    views_count: int
+    url: str
+    url_edit: str
+    url_delete: str
+    created_at: datetime
+    updated_at: datetime
+    latest_status_change_at: datetime
+    latest_status_change_at_formatted: str
+    author: User | None
+    categories: list[Category]
+    status: StatusShort | None
+    section_id: int | None
+    moderation_status: Literal["approved", "pending", "rejected"]
+    conversion: float | None
+    prioritization_impact: int | None
+    prioritization_confidence: int | None
+    prioritization_ease: int | None
+    prioritization_reach: int | None
+
+
+class PostData(BaseModel):
+    data: Post
+
+
+class PostPage(BaseModel):
+    data: list[Post]
+    hasMore: bool
+    total: int
+    skip: int
+    limit: int
+
+
+class Duplicate(BaseModel):
+    id: str
+    title: str
+    description: str
+
+
+class Duplicates(BaseModel):
+    """Posts that may be about the same. Not in `data`."""
+
+    count: int
+    posts: list[Duplicate]
+
+
+class Vote(BaseModel):
+    id: int
+    created_at: datetime
+    voter: User | None
+
+
+class VoteData(BaseModel):
+    data: Vote
+
+
+class VoteList(BaseModel):
+    data: list[Vote]
+
+
+class Comment(BaseModel):
+    id: int
+    comment: str
+    author: User
+    pinned_to_top: bool
+    tagged_for_changelog: bool
+    parent_id: int | None
+    created_at: datetime
+    updated_at: datetime
+    url: str
+
+
+class CommentData(BaseModel):
+    data: Comment
+
+
+class CommentList(BaseModel):
+    data: list[Comment]
+
+
+class Moderated(BaseModel):
+    id: str
+    type: Literal["post"]
+    status: Literal["pending", "rejected"]
+    title: str
+
+
+class ModeratedList(BaseModel):
+    data: list[Moderated]
+
+
+class Decision(BaseModel):
+    id: str
+    type: Literal["post"]
+    status: Literal["approved", "rejected"]
+    message: str
+
+
+class DecisionData(BaseModel):
+    data: Decision
+
+
+class Nothing(BaseModel):
+    """What a successful delete answers: `{}`."""
