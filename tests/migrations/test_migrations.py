@@ -1,0 +1,210 @@
+"""The migrations make what the model says, both ways, on both engines, with rows present."""
+
+import asyncio
+import itertools
+import re
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from app.adapters.database.migrating import NewerDatabase, _config, downgrade, head, migrate, with_connection
+from app.assembly import assemble
+from app.domain.model import Base
+from app.settings import Settings
+from tests.conftest import SECRET
+from tests.support.make import Make
+from tests.support.servers import Postgres
+
+_number = itertools.count(1)
+
+
+@pytest.fixture
+def blank(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database with nothing in it."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path / 'blank.db'}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = f"blank_{next(_number)}"
+    yield postgres.create(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+async def filled(blank: str, tmp_path: Path) -> AsyncIterator[str]:
+    """A database at the newest revision with rows in every table that the rules fill."""
+    await migrate(blank)
+    settings = Settings(_env_file=None, database_url=blank, data_dir=tmp_path, secret_key=SECRET)  # type: ignore[call-arg]
+    server = assemble(settings)
+    await server.start()
+    make = Make(server, SECRET.encode())
+    await make.first_portal()
+    await make.new_portal("Second", host="two.example.com", email="two@example.com")
+    await make.key(make.owner, "astuto")
+    for number in range(20):
+        await make.post(title=f"Post {number}", votes_by=[make.owner, await make.user()], status="New")
+    await server.stop()
+    yield blank
+
+
+def revisions() -> list[str]:
+    """All revisions, oldest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+async def tables(url: str) -> set[str]:
+    return set(await with_connection(url, lambda connection: inspect(connection).get_table_names()))
+
+
+async def rows(url: str) -> dict[str, int]:
+    """How many rows each table has."""
+
+    def count(connection: Connection) -> dict[str, int]:
+        names = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in sorted(names)}
+
+    return await with_connection(url, count)
+
+
+async def test_the_model_is_what_the_migrations_make(blank: str) -> None:
+    await migrate(blank)
+
+    def compare(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, Base.metadata)
+
+    assert await with_connection(blank, compare) == []
+
+
+async def test_constraints_and_indexes_are_the_model_s_to_the_letter(blank: str, engine: str) -> None:
+    """Alembic does not compare checks, defaults, conditions of indexes and options of tables."""
+    await migrate(blank)
+    migrated = await with_connection(blank, _schema)
+
+    def anew(connection: Connection) -> Any:
+        connection.execute(text("DROP TABLE alembic_version"))
+        Base.metadata.drop_all(connection)
+        Base.metadata.create_all(connection)
+        return _schema(connection)
+
+    assert await with_connection(blank, anew) == migrated
+
+
+def _schema(connection: Connection) -> Any:
+    if connection.dialect.name == "sqlite":
+        found = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        return {
+            name: sorted(re.sub(r"\s+", " ", line).strip(" ,").replace('"', "") for line in sql.splitlines())
+            for name, sql in found
+            if not name.startswith(("sqlite_", "alembic_version"))
+        }
+    asked = {
+        "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace",
+        "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "columns": "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default "
+        "FROM information_schema.columns WHERE table_schema = 'public'",
+        "options": "SELECT relname, reloptions FROM pg_class "
+        "WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'",
+    }
+    return {
+        name: sorted(str(row) for row in connection.execute(text(query)) if "alembic_version" not in str(row))
+        for name, query in asked.items()
+    }
+
+
+async def test_down_and_up_again_at_every_revision_with_rows_present(filled: str) -> None:
+    full = await rows(filled)
+    assert full["votes"] == 40
+    assert full["posts"] == 20
+
+    for revision in [*revisions()[-2::-1], "base"]:
+        await downgrade(filled, revision=revision)
+        left = await rows(filled)
+        assert left == {name: full[name] for name in left}
+
+        await migrate(filled)
+        again = await rows(filled)
+        assert again == {name: left.get(name, 0) for name in full}
+    assert await tables(filled) == {*Base.metadata.tables, "alembic_version"}
+
+
+async def test_down_to_nothing_leaves_nothing(filled: str) -> None:
+    await downgrade(filled, revision="base")
+
+    assert await tables(filled) == {"alembic_version"}
+    assert (
+        await with_connection(
+            filled, lambda connection: connection.execute(text("SELECT * FROM alembic_version")).all()
+        )
+        == []
+    )
+
+
+async def test_what_is_up_to_date_is_left_alone(filled: str, tmp_path: Path) -> None:
+    before = await rows(filled)
+
+    await migrate(filled)
+
+    assert await rows(filled) == before
+
+
+async def test_a_database_of_a_newer_program_is_refused_and_left_alone(filled: str) -> None:
+    before = await rows(filled)
+    await with_connection(
+        filled, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    )
+
+    with pytest.raises(NewerDatabase) as refused:
+        await migrate(filled)
+
+    assert str(refused.value) == (
+        "the database is of a newer Earshot (revision 9999); start that version, or restore a backup"
+    )
+    assert await rows(filled) == before
+    assert (
+        await with_connection(
+            filled, lambda connection: connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        )
+        == "9999"
+    )
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(blank: str) -> None:
+    await with_connection(blank, lambda connection: connection.execute(text("CREATE TABLE votes (id INTEGER)")))
+
+    with pytest.raises(DBAPIError):
+        await migrate(blank)
+
+    assert await tables(blank) == {"votes"}
+
+
+async def test_servers_that_start_at_once_migrate_once(blank: str) -> None:
+    together = threading.Barrier(4)
+
+    def start() -> None:
+        together.wait()
+        asyncio.run(migrate(blank))
+
+    with ThreadPoolExecutor(4) as threads:
+        for started in [threads.submit(start) for _ in range(4)]:
+            await asyncio.to_thread(started.result)
+
+    assert await tables(blank) == {*Base.metadata.tables, "alembic_version"}
+    assert head() == revisions()[-1]
+
+
+def test_no_version_looks_into_the_domain() -> None:
+    """A version must mean the same in five years, whatever becomes of the model."""
+    folder = Path(ScriptDirectory.from_config(_config()).versions)
+
+    assert [path.name for path in folder.glob("*.py") if re.search(r"\bapp\b", path.read_text())] == []
