@@ -1,0 +1,179 @@
+"""Fills an empty database with the benchmark's rows: Earshot's own schema, or the ceiling's.
+
+Rows are inserted in bulk, past the rules, and then the counters and tallies are made exact and the titles indexed, so
+that what is measured is a portal as years of requests would have left it.
+
+    python bench/seed.py --database sqlite:///earshot.db --posts 2000 --votes 10000 --comments 4000 --users 500
+    python bench/seed.py --database postgresql://… --ceiling
+"""
+
+import argparse
+import asyncio
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from app.adapters.database import NOWHERE, Standing, database_for
+from app.adapters.database.migrating import migrate
+from app.adapters.database.sqlite import connect
+from app.domain import keys, people, portals, tallies, title_index
+from app.domain.moments import stored
+from app.domain.policy import OPERATOR
+from app.domain.work import Work
+from bench import ceiling, rows
+from bench.rows import Amounts, Table
+
+SECRET = "benchmarks sign with this 0123456789"
+KEYS = {
+    "astuto": "tkn_admin_bench11111111111111111111111111",
+    "productlift": "1|bench0000000000000000000000000000000000000",
+}
+ROOT = Path(__file__).resolve().parents[1]
+
+_EXACT = """
+    update users set
+      posts_count = (select count(*) from posts where user_id = users.id),
+      votes_count = (select count(*) from votes where user_id = users.id),
+      comments_count = (select count(*) from comments where user_id = users.id)
+"""
+
+
+def fingerprint(amounts: Amounts) -> str:
+    """A name for databases that this program would fill alike: it changes with the amounts, the schema, the rows."""
+    told = hashlib.sha256(str(amounts).encode())
+    for source in (*sorted((ROOT / "migrations").rglob("*.py")), *(ROOT / "tests/search").glob("*")):
+        if source.is_file():
+            told.update(source.read_bytes())
+    for module in (ceiling, rows):
+        told.update(Path(module.__file__).read_bytes())
+    told.update(Path(__file__).read_bytes())
+    return told.hexdigest()[:12]
+
+
+async def fill_earshot(url: str, amounts: Amounts) -> None:
+    """Migrate the empty database, make its first portal and the two keys, and fill it."""
+    await migrate(url)
+    database = database_for(url)
+    await database.open()
+    try:
+        await database.writing(_first_portal, NOWHERE)
+        await _insert(url, lambda at: rows.of_earshot(amounts, at), after=[_EXACT])
+        inside = Standing(rows.PORTAL, OPERATOR)
+        await database.writing(tallies.repair, inside)
+        await database.writing(title_index.rebuild, inside)
+        while await database.writing(lambda work: title_index.index_batch(work, 1000), inside):
+            pass
+    finally:
+        await database.close()
+    await _settle(url)
+
+
+async def fill_ceiling(url: str, amounts: Amounts) -> None:
+    """Make the ceiling's tables and fill them."""
+    words = ceiling.SQLITE if url.startswith("sqlite") else ceiling.POSTGRESQL
+    tables = [f"create table {name} ({columns.format(**words)})" for name, columns in ceiling.TABLES.items()]
+    hashed = ceiling.digest(ceiling.KEY.encode())
+    await _insert(url, lambda at: rows.of_ceiling(amounts, at, hashed), before=tables, after=ceiling.INDEXES)
+    await _settle(url)
+
+
+def _first_portal(work: Work) -> None:
+    work.portal_id = portals.create(work, title="Feedback")
+    owner = people.register(work, email="owner@example.com", name="Owner", role="owner")
+    for dialect, token in KEYS.items():
+        digest, prefix = keys.digest(token, SECRET.encode()), keys.visible_part(token)
+        keys.adopt(work, user_id=owner, dialect=dialect, digest_=digest, prefix=prefix)
+
+
+async def _insert(
+    url: str,
+    tables: Callable[[rows.Moments], Iterable[Table]],
+    *,
+    before: Iterable[str] = (),
+    after: Iterable[str] = (),
+) -> None:
+    if url.startswith("sqlite"):
+        _insert_sqlite(url, tables(stored), before, after)
+    else:
+        await _insert_postgresql(url, tables(lambda moment: moment), before, after)
+
+
+def _insert_sqlite(url: str, tables: Iterable[Table], before: Iterable[str], after: Iterable[str]) -> None:
+    raw = connect(Path(url.removeprefix("sqlite:///")))
+    # Nothing is lost when this is interrupted: the file is not kept then.
+    raw.execute("pragma synchronous = off")
+    raw.execute("pragma foreign_keys = off")
+    raw.execute("begin")
+    for statement in before:
+        raw.execute(statement)
+    for table, columns, values in tables:
+        width = len(columns) or len(raw.execute(f"pragma table_info({table})").fetchall())
+        named = f"({', '.join(columns)})" if columns else ""
+        raw.executemany(f"insert into {table} {named} values ({', '.join('?' * width)})", values)
+    for statement in after:
+        raw.execute(statement)
+    raw.execute("commit")
+    raw.close()
+
+
+async def _insert_postgresql(url: str, tables: Iterable[Table], before: Iterable[str], after: Iterable[str]) -> None:
+    raw = await asyncpg.connect(url)
+    try:
+        for statement in before:
+            await raw.execute(statement)
+        for table, columns, values in tables:
+            await raw.copy_records_to_table(table, columns=columns or None, records=values)
+            if table != "post_categories":
+                numbered = f"pg_get_serial_sequence('{table}', 'id')"
+                await raw.execute(f"select setval({numbered}, (select max(id) from {table}))")
+        for statement in after:
+            await raw.execute(statement)
+    finally:
+        await raw.close()
+
+
+async def _settle(url: str) -> None:
+    """Leave the database as it lies after a quiet night: statistics fresh, the log written back."""
+    if url.startswith("sqlite"):
+        raw = sqlite3.connect(url.removeprefix("sqlite:///"))
+        raw.execute("analyze")
+        raw.execute("pragma wal_checkpoint(truncate)")
+        raw.close()
+        return
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("vacuum (analyze, freeze)")
+        await connection.execute("checkpoint")
+    finally:
+        await connection.close()
+
+
+def amount_options(parser: argparse.ArgumentParser) -> None:
+    """Options for how much there is."""
+    for each in fields(Amounts):
+        parser.add_argument(f"--{each.name}", type=int, default=each.default, help=f"{each.default:,} unless told")
+
+
+def amounts_of(asked: Any) -> Amounts:
+    """What the options say."""
+    return Amounts(**{each.name: getattr(asked, each.name) for each in fields(Amounts)})
+
+
+def main() -> None:
+    """Fill the database that the options name."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", required=True, help="sqlite:///path or postgresql://…, empty")
+    parser.add_argument("--ceiling", action="store_true", help="the ceiling's schema instead of Earshot's")
+    amount_options(parser)
+    asked = parser.parse_args()
+    fill = fill_ceiling if asked.ceiling else fill_earshot
+    asyncio.run(fill(asked.database, amounts_of(asked)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The benchmarks: their arithmetic, and that one command still carries them out."""

@@ -1,0 +1,101 @@
+"""The load driver's arithmetic, and how it fills blanks."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from bench import report
+from bench.client import Number, Request, filled, in_lua, template
+from bench.load import Run, line, planned, table
+from bench.rows import Amounts, code
+
+
+def run(rate: float, *, errors: float = 0) -> Run:
+    return Run(rate, p50=1, p99=2, longest=3, errors=errors, size=100)
+
+
+def test_a_ratio_is_the_median_of_the_ratios_within_rounds() -> None:
+    summed = line("list", "earshot", [run(50), run(90), run(20)], [run(100), run(100), run(80)])
+
+    assert (summed.rate, summed.ratio, summed.lowest, summed.highest) == (50, 0.5, 0.25, 0.9)
+
+
+@pytest.mark.parametrize("broken", ["earshot", "ceiling"])
+def test_one_run_with_errors_makes_the_ratio_invalid(broken: str) -> None:
+    fine, bad = [run(50), run(50)], [run(50), run(900, errors=0.011)]
+    pair = (bad, fine) if broken == "earshot" else (fine, bad)
+
+    summed = line("list", "earshot", *pair)
+
+    assert not summed.valid
+    assert table([summed]).splitlines()[2:] == ["| list | earshot | " + table([summed]).split("| earshot | ")[1]]
+    assert table([summed]).endswith("| 1.10% | 100 | INVALID |")
+
+
+def test_one_error_in_a_hundred_is_borne() -> None:
+    assert line("list", "earshot", [run(50, errors=0.01)], [run(100)]).valid
+
+
+def test_blanks_are_found_and_bare_ones_lose_their_quotes() -> None:
+    body = Request("/", "POST", {"post_id": "<1..9>", "user": "u-<2..30:12>", "title": "No <n> of <b>"}).body_text()
+
+    assert template(body) == (
+        '{"post_id": ', Number(1, 9), ', "user": "u-', Number(2, 30, 12), '", "title": "No ', Number(), ' of <b>"}',
+    )  # fmt: skip
+
+
+def test_blanks_are_filled_within_their_bounds() -> None:
+    parts = template("/posts/<4..4>/votes/0-<7..7:3>?n=<n>")
+
+    assert filled(parts, random.Random(), "1-2") == "/posts/4/votes/0-007?n=1-2"
+
+
+def test_wrk_is_told_the_same_blanks() -> None:
+    assert in_lua(template('a"<1..5:3><n>'), 7) == (
+        '"a\\"" .. string.format("%03d", math.random(1, 5)) .. "7-" .. thread .. "-" .. count'
+    )
+    assert in_lua((), 7) == '""'
+
+
+def test_a_plan_gives_each_server_its_own_requests() -> None:
+    [server] = planned(
+        {"one": {"url": "http://x", "headers": {"A": "b"}, "scenarios": {"vote": {"path": "/v", "body": {"x": 1}}}}}
+    )
+
+    request = server.scenarios["vote"]
+    assert (request.method, request.all_headers(server.headers)) == (
+        "GET",
+        {"A": "b", "Content-Type": "application/json"},
+    )
+
+
+def test_shares_add_up_to_the_whole() -> None:
+    amounts = Amounts(posts=7, votes=17)
+
+    assert [amounts.share(17, post) for post in range(1, 8)] == [3, 3, 3, 2, 2, 2, 2]
+
+
+def test_no_two_of_many_codes_are_alike_and_none_is_a_number() -> None:
+    codes = [code(post) for post in range(1, 20_001)]
+
+    assert len(set(codes)) == 20_000
+    assert all(len(each) == 6 and each[0].isalpha() for each in codes)
+
+
+def test_a_measurement_goes_into_its_place_alone() -> None:
+    document = "a\n<!-- measured: hot sqlite -->\nold\n<!-- end -->\nb\n<!-- measured: deep sqlite -->\n<!-- end -->\n"
+
+    assert report.placed(document, "hot sqlite", r"new \1") == document.replace("old", r"new \1")
+    with pytest.raises(KeyError):
+        report.placed(document, "cold sqlite", "new")
+
+
+def test_the_document_has_a_place_for_everything_that_is_measured() -> None:
+    from bench.further import NAMED
+
+    document = Path(report.DOCUMENT).read_text(encoding="utf-8")
+
+    for engine in ("sqlite", "postgresql"):
+        for name in ("hot", *NAMED):
+            assert f"<!-- measured: {name} {engine} -->" in document
