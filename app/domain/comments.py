@@ -28,7 +28,7 @@ _COUNT_AUTHOR: Final = Statement(
     .returning(User.id)
 )
 _PARENT: Final = Statement(
-    select(Comment.post_id)
+    select(Comment.post_id, Comment.internal)
     .where(Comment.portal_id == portal, Comment.id == bindparam("id"))
     .with_for_update(read=True, key_share=True)
 )
@@ -74,11 +74,13 @@ def write(
     official: bool = False,
     internal: bool = False,
     same_post_parent: bool,
+    internal_parent: bool = True,
     follow: bool,
 ) -> int:
     """A new comment; its id.
 
-    `same_post_parent`: a parent on another post counts as unknown. `follow`: its author follows the post from now on.
+    `same_post_parent`: a parent on another post counts as unknown; without `internal_parent`, an internal one does.
+    `follow`: its author follows the post from now on.
     Raises Forbidden, Invalid (post mandatory, body blank), NotFound("user"), NotFound("comment") for the parent.
     Announces comment.written, unless it is internal.
     """
@@ -91,8 +93,8 @@ def write(
     if problems:
         raise Invalid(problems)
     if parent_id is not None:
-        parents_post = work.value(_PARENT, id=parent_id)
-        if parents_post is None or (same_post_parent and parents_post != post_id):
+        parent = work.one(_PARENT, id=parent_id)
+        if parent is None or (same_post_parent and parent[0] != post_id) or (parent[1] and not internal_parent):
             raise NotFound("comment", parent_id)
     if work.value(_COUNT_AUTHOR, user=author_id, step=step) is None:
         raise NotFound("user", author_id)

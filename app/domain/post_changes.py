@@ -18,7 +18,7 @@ from app.domain.statements import Statement, among, now, portal
 from app.domain.title_index import AWAIT
 from app.domain.work import Row, Work
 
-__all__ = ["KEEP", "Changes", "change_status", "delete", "edit", "move"]
+__all__ = ["KEEP", "Changes", "change_status", "delete", "edit", "ensure", "move"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ _COLUMNS = (
     Post.created_at,
 )
 _POST = select(*_COLUMNS).where(Post.portal_id == portal, Post.id == bindparam("id"))
+_EXISTS: Final = Statement(select(Post.id).where(Post.portal_id == portal, Post.id == bindparam("id")))
 # Two who change one post take turns; votes and comments, which only point to it, don't wait for a change.
 _TO_CHANGE: Final = Statement(_POST.with_for_update(key_share=True))
 _TO_DELETE: Final = Statement(_POST.with_for_update())
@@ -134,6 +135,12 @@ _TAKE_FILES: Final = Statement(
     .returning(Attachment.name)
 )
 _DELETE: Final = Statement(sql_delete(Post).where(*_this))
+
+
+def ensure(work: Work, post_id: int) -> None:
+    """Raise NotFound("post") unless the post is there; for doors that say so before they judge anything else."""
+    if work.value(_EXISTS, id=post_id) is None:
+        raise NotFound("post", post_id)
 
 
 def edit(work: Work, post_id: int, changes: Changes) -> bool:

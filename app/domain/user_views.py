@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
 
 from app.domain import addresses
 from app.domain.model import User
 from app.domain.refusals import NotFound
-from app.domain.statements import Column, Statement, portal
+from app.domain.statements import Column, Statement, among, portal
 from app.domain.work import Row, Work
 
 
@@ -56,13 +56,35 @@ class UserView:
             )
         return work.rows(statement, limit=limit, skip=skip)
 
+    def ids(self, work: Work, *, skip: int, limit: int) -> list[int]:
+        """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
+        statement = self._statements.get("plan")
+        if statement is None:
+            rows = select(User.id).where(User.portal_id == portal, *self._present())
+            rows = rows.order_by(User.created_at.desc(), User.id.desc())
+            statement = self._statements["plan"] = Statement(rows.limit(bindparam("limit")).offset(bindparam("skip")))
+        return [row[0] for row in work.rows(statement, limit=limit, skip=skip)]
+
+    def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
+        """The rows of these users in the order of `ids`; the id is the first column."""
+        statement = self._statements.get("ids")
+        if statement is None:
+            # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up.
+            mine = User.portal_id + literal_column("0") == portal
+            rows = select(*self.columns).where(mine, among(User.id, "ids"), *self._present())
+            statement = self._statements["ids"] = Statement(rows)
+        found = {row[0]: row for row in work.rows(statement, ids=list(ids))}
+        return [found[user_id] for user_id in ids if user_id in found]
+
     def total(self, work: Work) -> int:
         """How many users there are in this view."""
         return int(work.value(_COUNT_ALL if self.deleted else _COUNT_PRESENT))
 
     def _rows(self) -> Select[Any]:
-        rows = select(*self.columns).where(User.portal_id == portal)
-        return rows if self.deleted else rows.where(User.deleted_at.is_(None))
+        return select(*self.columns).where(User.portal_id == portal, *self._present())
+
+    def _present(self) -> Sequence[ColumnElement[bool]]:
+        return () if self.deleted else (User.deleted_at.is_(None),)
 
     def _one(self, by: str, condition: Column) -> Statement:
         statement = self._statements.get(by)

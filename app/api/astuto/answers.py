@@ -1,11 +1,12 @@
 """What Astuto's endpoints give back, and how their chapters are declared."""
 
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from app.api.calls import Answer
-from app.api.declaring import Chapter
+from app.api.declaring import Chapter, E
 
 JSON: Final = ((b"content-type", b"application/json; charset=utf-8"),)
 
@@ -36,13 +37,29 @@ REFUSALS: Final[dict[int, dict[str, Any]]] = {
 }
 
 
-def chapter(tag: str) -> Chapter:
+class AstutoChapter(Chapter):
+    """A chapter of the dialect: what is read carries a tag, and who has it already is told so."""
+
+    def route(
+        self, methods: str | Iterable[str], path: str, *, may_refuse: Iterable[int] = (), **more: Any
+    ) -> Callable[[E], E]:
+        """See `Chapter.route`."""
+        refusals = [*may_refuse, 304] if methods == "GET" else may_refuse
+        return super().route(methods, path, may_refuse=refusals, **more)
+
+
+def chapter(tag: str) -> AstutoChapter:
     """A chapter of the dialect."""
-    return Chapter(tag, refusals=REFUSALS, always=(400, 401, 413, 429, 503), headers={})
+    return AstutoChapter(tag, refusals=REFUSALS, always=(400, 401, 413, 429, 503), headers={})
 
 
 def ok(body: bytes) -> Answer:
     """200 with a JSON body."""
+    return Answer(200, body, JSON)
+
+
+def in_pieces(body: AsyncIterator[bytes]) -> Answer:
+    """200 with a JSON body that is written as it comes."""
     return Answer(200, body, JSON)
 
 

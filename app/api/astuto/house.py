@@ -24,6 +24,7 @@ _ALWAYS: Final[tuple[Header, ...]] = (
 )
 _FRESH: Final = (b"cache-control", b"max-age=0, private, must-revalidate")
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
+_VERBS: Final = ("PUT", "PATCH", "DELETE")
 _NO_ROUTE: Final = Answer(404, words.NO_ROUTE_BODY, (JSON,))
 _OPTIONS: Final = Answer(200, b"", ())
 
@@ -78,12 +79,17 @@ class AstutoManners:
         return errors.ACCESS_DENIED
 
     def asked(self, visit: Visit, body: Body) -> dict[str, Any]:
-        return manners.asked(visit.header(b"content-type"), visit.query, body)
+        said: dict[str, Any] = manners.asked(visit.header(b"content-type"), visit.query, body)
+        if "_method" in said:
+            # Section 1.1: only a form names another verb so, neither the query nor JSON.
+            said["_method"] = manners.form_field(body, "_method")
+        return said
 
     def overridden(self, visit: Visit, asked: Mapping[str, Any]) -> str:
-        wanted = visit.header(b"x-http-method-override") or asked.get("_method")
-        verb = wanted.strip().upper() if isinstance(wanted, str) else ""
-        return verb if verb in ("PUT", "PATCH", "DELETE") else "POST"
+        wanted = asked.get("_method")
+        verb = wanted if isinstance(wanted, str) else visit.header(b"x-http-method-override")
+        verb = verb.strip().upper()
+        return verb if verb in _VERBS else "POST"
 
     def refused(self, error: Exception) -> Answer | None:
         return errors.refused(error)
@@ -94,10 +100,20 @@ class AstutoManners:
     def finished(self, visit: Visit, answer: Answer, extra: tuple[Header, ...]) -> Answer:
         status, body, headers = answer
         request_id = (b"x-request-id", str(uuid4()).encode())
-        if visit.method == "GET" and status == 200 and isinstance(body, bytes):
+        if visit.method == "GET" and status == 200:
+            if not isinstance(body, bytes):
+                # Written in pieces, so nobody knows the whole yet by which to tag it.
+                return Answer(status, body, (*headers, _FRESH, request_id, *_ALWAYS))
             # Section 1.13: a weak tag of the body, and 304 for who has it already.
             tag = b'W/"%s"' % hashlib.blake2b(body, digest_size=16).hexdigest().encode()
-            if visit.headers.get(b"if-none-match") in (tag, tag[2:], b"*"):
+            held = visit.headers.get(b"if-none-match")
+            if held is not None and _holds(held, tag):
                 return Answer(304, b"", (_FRESH, (b"etag", tag), request_id, *_ALWAYS))
             return Answer(status, body, (*headers, _FRESH, (b"etag", tag), request_id, *_ALWAYS))
         return Answer(status, body, (*headers, _NO_CACHE, request_id, *_ALWAYS))
+
+
+def _holds(if_none_match: bytes, tag: bytes) -> bool:
+    """Whether the client has this version: one of several tags, weak or not."""
+    held = [one.strip() for one in if_none_match.split(b",")]
+    return tag in held or tag[2:] in held or b"*" in held

@@ -1,12 +1,23 @@
 """Inputs that several of Astuto's chapters share."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.api.astuto import manners
 from app.api.astuto.manners import ABSENT
+from app.domain import people
+from app.domain.keep import KEEP, Kept
+from app.domain.policy import Act
 from app.domain.refusals import Problem
 from app.domain.work import Work
+
+MIN_TITLE: Final = 4
+MAX_TITLE: Final = 128
+
+
+def path_id(segment: str) -> int:
+    """The number that a path names; 0, which nothing has, when it names none. Section 1.7."""
+    return manners.leading_integer(segment) or 0
 
 
 def impersonated(asked: Mapping[str, Any]) -> int | None:
@@ -20,7 +31,26 @@ def impersonated(asked: Mapping[str, Any]) -> int | None:
     return manners.lookup(value) or 0
 
 
-MIN_TITLE, MAX_TITLE = 4, 128
+def acting_user(work: Work, asked: Mapping[str, Any]) -> int:
+    """The user in whose name the request acts, who exists. Raises Forbidden(IMPERSONATE)."""
+    user_id = people.acting_as(work, impersonated(asked))
+    assert user_id is not None
+    return user_id
+
+
+def named_user(work: Work, asked: Mapping[str, Any]) -> int:
+    """As `acting_user`, but whether he exists is left to the rule, which looks him up anyway."""
+    user_id = impersonated(asked)
+    if user_id is None:
+        return key_user(work)
+    work.require(Act.IMPERSONATE)
+    return user_id
+
+
+def key_user(work: Work) -> int:
+    """The user whose key was presented."""
+    assert work.actor.user_id is not None
+    return work.actor.user_id
 
 
 def title_problems(title: str) -> list[Problem]:
@@ -39,7 +69,7 @@ def text_or(value: object, instead: str | None) -> str | None:
     return instead if text is ABSENT else text
 
 
-def key_user(work: Work) -> int:
-    """The user whose key was presented."""
-    assert work.actor.user_id is not None
-    return work.actor.user_id
+def text_or_keep(value: object) -> str | Kept | None:
+    """The text of a parameter; KEEP for an absent one, an array or an object."""
+    text = manners.text(value)
+    return KEEP if text is ABSENT else text

@@ -28,6 +28,7 @@ __all__ = [
     "asked",
     "blank",
     "boolean",
+    "form_field",
     "integer",
     "last_word",
     "leading_integer",
@@ -121,6 +122,15 @@ def asked(content_type: str, query_string: bytes, body: Body) -> Asked:
     if query_string:
         said.update(nesting.query(query_string))
     return said
+
+
+def form_field(body: Body, name: str) -> str | None:
+    """What a form, and only a form, says under a name; the last of several. None when it says nothing."""
+    if body.kind == "form":
+        value: object = nesting.form(body.raw).get(name)
+    else:
+        value = dict(body.fields).get(name)
+    return value if isinstance(value, str) else None
 
 
 def integer(value: object) -> int | Absent | Past | None:

@@ -1,78 +1,159 @@
-"""Posts in Astuto's dialect. docs/contracts/astuto.md, section 2.3."""
+"""Posts in Astuto's dialect: list, show, create, edit, delete. docs/contracts/astuto.md, section 2.3."""
 
 import orjson
 
 from app.api.astuto import answers, errors, manners, shapes
 from app.api.astuto.answers import chapter
-from app.api.astuto.inputs import impersonated, key_user, text_or, title_problems
+from app.api.astuto.describing import (
+    IMPERSONATED,
+    INTEGER,
+    POST_ID,
+    TEXT,
+    TEXT_OR_NULL,
+    described,
+    members,
+    narrowed,
+    window,
+)
+from app.api.astuto.inputs import impersonated, named_user, path_id, text_or, text_or_keep, title_problems
+from app.api.astuto.listing import Listed, listed
 from app.api.astuto.manners import ABSENT
-from app.api.astuto.shapes import Id, PostOut
+from app.api.astuto.models import Id, PostOut
 from app.api.calls import Answer, Call
-from app.domain import people, posts
+from app.domain import people, post_changes, posts
+from app.domain.keep import KEEP
 from app.domain.policy import Act
+from app.domain.post_changes import Changes
 from app.domain.post_views import PostFilter
 from app.domain.posts import Submission
-from app.domain.refusals import Forbidden, Invalid, Problem
+from app.domain.refusals import Forbidden, Invalid, NotFound, Problem, ReferenceMissing
 from app.domain.work import Work
 
 posts_chapter = chapter("Posts")
 
-@posts_chapter.route("GET", "/posts", answers=list[PostOut])
+_TITLE = described(TEXT, "4 to 128 characters")
+
+
+@posts_chapter.route(
+    "GET",
+    "/posts",
+    answers=list[PostOut],
+    parameters=[*window(20), narrowed("board_id", "board"), narrowed("user_id", "author")],
+)
 async def list_posts(call: Call) -> Answer:
     """All posts, newest first, whatever their approval status."""
     asked = call.asked
+    wanted = PostFilter(
+        board_ids=manners.any_of(asked.get("board_id", ABSENT)), user_ids=manners.any_of(asked.get("user_id", ABSENT))
+    )
+    rows = Listed(
+        page=lambda work, skip, limit: shapes.POSTS.page(
+            work, wanted, order="created_at", descending=True, skip=skip, limit=limit
+        ),
+        ids=lambda work, skip, limit: shapes.POSTS.ids(
+            work, wanted, order="created_at", descending=True, skip=skip, limit=limit
+        ),
+        by_ids=shapes.POSTS.by_ids,
+        shape=shapes.post,
+    )
+    return await listed(call, rows, default=20)
 
-    def page(work: Work) -> bytes:
-        work.require(Act.READ)
-        limit = manners.limit(asked.get("limit", ABSENT), 20)
-        skip = manners.offset(asked.get("offset", ABSENT))
-        wanted = PostFilter(board_ids=manners.any_of(asked.get("board_id")), user_ids=manners.any_of(asked.get("user_id")))
-        rows = shapes.POSTS.page(work, wanted, order="created_at", descending=True, skip=skip, limit=limit)
-        return orjson.dumps([shapes.post(row) for row in rows])
 
-    return answers.ok(await call.reading(page))
-
-
-@posts_chapter.route("GET", "/posts/{id}", answers=PostOut)
+@posts_chapter.route("GET", "/posts/{id}", answers=PostOut, parameters=[POST_ID], may_refuse=[404])
 async def show_post(call: Call) -> Answer:
     """One post, whatever its approval status."""
-    asked_id = call.path["id"]
+    segment = call.path["id"]
 
     def get(work: Work) -> bytes:
-        row = shapes.POSTS.by_id(work, manners.leading_integer(asked_id) or 0)
+        with errors.reworded("post", NotFound("post", segment)):
+            row = shapes.POSTS.by_id(work, path_id(segment))
         work.require(Act.READ)
         return orjson.dumps(shapes.post(row))
 
     return answers.ok(await call.reading(get))
 
 
-@posts_chapter.route("POST", "/posts", answers=Id, status=201)
+@posts_chapter.route(
+    "POST",
+    "/posts",
+    answers=Id,
+    status=201,
+    may_refuse=[422],
+    body=members(
+        ["title", "board_id"],
+        title=_TITLE,
+        description=TEXT_OR_NULL,
+        board_id=INTEGER,
+        impersonated_user_id=IMPERSONATED,
+    ),
+)
 async def create_post(call: Call) -> Answer:
-    """Submit a post. An administrator's key may submit it in another user's name."""
+    """Submit a post, approved at once. An administrator's key may submit it in another user's name."""
     asked = call.asked
+    if manners.missing(asked.get("title", ABSENT)):
+        raise errors.Missing
 
     def submit(work: Work) -> int:
-        if manners.missing(asked.get("title", ABSENT)):
-            raise errors.Missing
         work.require(Act.WRITE_POST)
-        author_id = impersonated(asked)
-        if author_id is not None:
-            work.require(Act.IMPERSONATE)
+        author_id = named_user(work, asked)
         title = text_or(asked.get("title", ABSENT), "") or ""
         board_id = manners.lookup(asked.get("board_id", ABSENT)) or 0
         problems = title_problems(title)
         if problems:
-            people.acting_as(work, author_id)
+            people.acting_as(work, impersonated(asked))
             mandatory = [] if posts.board_exists(work, board_id) else [Problem("board", "mandatory")]
             raise Invalid([*mandatory, *problems])
-        wish = Submission(
-            title=title,
-            description=text_or(asked.get("description", ABSENT), None),
-            board_id=board_id,
-            author=key_user(work) if author_id is None else author_id,
-        )
+        description = text_or(asked.get("description", ABSENT), None)
+        wish = Submission(title=title, description=description, board_id=board_id, author=author_id)
         with errors.reworded("user", Forbidden(Act.IMPERSONATE, "unknown")):
             return posts.submit(work, wish)
 
-    return answers.created(await call.writing(submit, at_once=True))
+    try:
+        return answers.created(await call.writing(submit, at_once=True))
+    except ReferenceMissing as gone:
+        # The board was deleted between being found and being pointed to.
+        raise errors.mandatory("board_id") from gone
 
+
+@posts_chapter.route(
+    ("PUT", "PATCH"),
+    "/posts/{id}",
+    answers=Id,
+    parameters=[POST_ID],
+    may_refuse=[404, 422],
+    body=members(title=_TITLE, description=TEXT_OR_NULL),
+)
+async def update_post(call: Call) -> Answer:
+    """Change title or description; what is not sent stays, and is not checked."""
+    asked, segment = call.asked, call.path["id"]
+    post_id = path_id(segment)
+
+    def edit(work: Work) -> int:
+        with errors.reworded("post", NotFound("post", segment)):
+            post_changes.ensure(work, post_id)
+            title = text_or_keep(asked.get("title", ABSENT))
+            if title is not KEEP:
+                title = title or ""
+                problems = title_problems(title)
+                if problems:
+                    raise Invalid(problems)
+            description = text_or_keep(asked.get("description", ABSENT))
+            post_changes.edit(work, post_id, Changes(title=title, description=description))
+        return post_id
+
+    return answers.written(await call.writing(edit))
+
+
+@posts_chapter.route("DELETE", "/posts/{id}", answers=Id, parameters=[POST_ID], may_refuse=[404])
+async def delete_post(call: Call) -> Answer:
+    """Delete a post with its votes, its comments, and all replies to them."""
+    segment = call.path["id"]
+    post_id = path_id(segment)
+
+    def delete(work: Work) -> list[str]:
+        with errors.reworded("post", NotFound("post", segment)):
+            return post_changes.delete(work, post_id)
+
+    files = await call.writing(delete)
+    await call.services.uploads.discard(files)
+    return answers.written(post_id)

@@ -1,0 +1,50 @@
+"""Astuto's lists: newest first, as many as the client asks for, long ones in pieces. docs/contracts/astuto.md, 1.8."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from app.api.astuto import answers, manners
+from app.api.astuto.manners import ABSENT
+from app.api.calls import Answer, AskedCall
+from app.api.pieces import MOST_IN_ONE_PIECE, in_pieces
+from app.domain import policy
+from app.domain.policy import Act
+from app.domain.work import Row, Work
+
+QUICK: Final = 100
+"""A longer list, or one that begins further down, may take long enough to stop the loop for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """How a list is read: a page of it, the ids of a page, and the rows of ids; and how a row is shown."""
+
+    page: Callable[[Work, int, int], Sequence[Row]]
+    ids: Callable[[Work, int, int], Sequence[int]]
+    by_ids: Callable[[Work, Sequence[int]], Sequence[Row]]
+    shape: Callable[[Row], dict[str, Any]]
+
+
+async def listed(call: AskedCall, rows: Listed, *, default: int) -> Answer:
+    """The answer to a list that takes `limit` and `offset`. The role is checked before these are judged."""
+    policy.require(call.standing.actor, Act.READ)
+    limit = manners.limit(call.asked.get("limit", ABSENT), default)
+    skip = manners.offset(call.asked.get("offset", ABSENT))
+    shape = rows.shape
+    if limit <= MOST_IN_ONE_PIECE:
+        slow = limit > QUICK or skip > QUICK
+        body = await call.reading(
+            lambda work: orjson.dumps([shape(row) for row in rows.page(work, skip, limit)]), slow=slow
+        )
+        return answers.ok(body)
+
+    def shown(work: Work, some: Sequence[int]) -> list[dict[str, Any]]:
+        return [shape(row) for row in rows.by_ids(work, some)]
+
+    ids = await call.reading(lambda work: rows.ids(work, skip, limit), slow=True)
+    if len(ids) <= MOST_IN_ONE_PIECE:
+        return answers.ok(await call.reading(lambda work: orjson.dumps(shown(work, ids)), slow=True))
+    return answers.in_pieces(await in_pieces(call, ids, shown))
