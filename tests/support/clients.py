@@ -30,3 +30,8 @@ class Client(httpx.AsyncClient):
     async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """A request with a JSON body on any verb, GET included, as several real clients send it."""
         return await self.request(method, path, json=body, **more)
+
+
+def told(response: httpx.Response) -> tuple[int, Any]:
+    """Status and body, to be compared at once."""
+    return response.status_code, response.json()

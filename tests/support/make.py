@@ -8,9 +8,10 @@ from sqlalchemy import text
 
 from app.adapters.database import NOWHERE, Act, Standing, T
 from app.assembly import Server
-from app.domain import comments, keys, people, portals, posts, votes
+from app.domain import categories, comments, keys, people, portals, posts, recount, sections, votes
 from app.domain.policy import OPERATOR, Actor
 from app.domain.posts import Submission
+from app.domain.recount import Difference
 from app.domain.statements import Statement
 from app.domain.votes import Ballot
 
@@ -53,9 +54,7 @@ class Make:
     ) -> int:
         """A user; a fresh address unless one is given, None for none."""
         address = f"user{next(self._number)}@example.com" if email == "" else email
-        return await self.act(
-            lambda work: people.register(work, email=address, name=name, role=role), portal=portal
-        )
+        return await self.act(lambda work: people.register(work, email=address, name=name, role=role), portal=portal)
 
     async def key(self, user: int, dialect: str, *, portal: int | None = None) -> str:
         """A key of the user."""
@@ -121,6 +120,18 @@ class Make:
             portal=portal,
         )
 
+    async def category(self, name: str = "Speed", *, color: str | None = None, portal: int | None = None) -> int:
+        """A category; the next pastel unless a color is given."""
+        return await self.act(lambda work: categories.add(work, name=name, color=color), portal=portal)
+
+    async def section(self, title: str = "Later", *, tab: str = "feedback", parent: int | None = None) -> int:
+        """A section on a tab of the first portal."""
+        return await self.act(lambda work: sections.add(work, title=title, tab_id=self.tabs[tab], parent_id=parent))
+
+    async def wrong_counters(self, *, portal: int | None = None) -> list[Difference]:
+        """Every kept number that is not what it counts; none when all is well."""
+        return await self.act(recount.differences, portal=portal)
+
     async def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
         """The rows of a plain SQL query, as dictionaries: what really is in the database."""
         statement = Statement(text(query), across_portals=True)
@@ -157,4 +168,3 @@ class Make:
     async def _ids(self, name: str, key: str) -> dict[str, int]:
         rows = await self.rows(f"SELECT id, {key} AS name FROM {name}")
         return {row["name"]: row["id"] for row in rows}
-
