@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from redis import Redis as RedisClient
 
 from app.adapters.limiter import MemoryCounters
@@ -322,6 +324,34 @@ async def _assert_limited_everywhere(
 
         assert allowed.status_code in (200, 400, 401, 404, 422), route
         assert said(refused) == refusal, route
+
+
+async def test_the_first_request_too_many_is_refused_at_every_page(limited: Limited, clock: TestClock) -> None:
+    async with limited(limit_pages="1/5minutes") as server:
+        client = Client(server, token=None, base="")
+        routers = [included.original_router for included in server._dispatch._rest.routes]
+        pages = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+        free = set()
+        for page in pages:
+            path = re.sub(r"\{[^}]*\}", "987654", page.path)
+            clock.advance(minutes=5)
+
+            allowed, refused = await client.get(path), await client.get(path)
+
+            assert allowed.status_code in (200, 302, 304, 307, 404, 503), page.path
+            if refused.status_code == allowed.status_code:
+                free.add(page.path)
+                continue
+            assert refused.status_code == 429, page.path
+            assert refused.headers["content-type"] == "text/html; charset=utf-8", page.path
+            assert 1 <= int(refused.headers["retry-after"]) <= 300, page.path
+        clock.advance(minutes=5)
+        unknown = [(await client.get("/nothing")).status_code for _ in range(2)]
+
+    # Whoever watches over the server asks as often as it likes.
+    assert free == {"/health", "/health/ready"}
+    assert len(pages) > 8
+    assert unknown == [404, 429]
 
 
 class TestRedis:

@@ -41,6 +41,11 @@ async def everything(database: Database) -> Rows:
     return await database.reading(read, NOWHERE)
 
 
+def changed(before: Rows, after: Rows) -> set[str]:
+    """The names of the tables whose rows differ."""
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
 def likened(rows: Rows) -> Rows:
     """The same without what chance made: ids become places in their table, codes and UUIDs a word, tallies their sum.
 

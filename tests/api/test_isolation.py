@@ -1,0 +1,355 @@
+"""Nothing of one portal is ever seen from another, and nothing of it changes; and no key does more than its role may.
+
+Both go over all routes as they are declared. A route that the tests don't know how to fill fails them.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+import app
+from app.behind import index_titles
+from app.domain import portals
+from app.domain.model import Base, Post
+from app.domain.statements import PortalMissing, Statement
+from tests.support import routes
+from tests.support.clients import Client
+from tests.support.dumps import Rows, changed, everything
+from tests.support.make import Make
+from tests.support.routes import DIALECTS, Route
+from tests.support.things import NOWHERE, Things, address, inputs, place_of, populate, references
+
+ONE, TWO = "one.example.com", "two.example.com"
+ASTUTO_DENIED = (401, {"errors": ["Access denied."]})
+ASTUTO_NOT_AUTHORIZED = (401, {"errors": ["You are not authorized to perform this action."]})
+ASTUTO_MAY_NOT_IMPERSONATE = (401, {"errors": ["Impersonation error: You are not allowed to impersonate other users."]})
+PRODUCTLIFT_DENIED = (401, {"message": "Unauthenticated."})
+
+
+class TwoPortals:
+    """Two portals with the same content; ids are in ranges of their own, so that one in an answer is no chance."""
+
+    def __init__(self, make: Make, one: Things, keys: Mapping[str, str], before: Mapping[Route, Any]) -> None:
+        self.make = make
+        self.one = one
+        self.before = before
+        """What the first portal's lists answered when there was no second."""
+        self._keys = keys
+
+    async def second(self) -> None:
+        """Make the second portal."""
+        make = self.make
+        await _number_from(make, 1_000_000)
+        portal, owner = await make.new_portal("Feedback", host=TWO, email="owner@example.com")
+        self.two = await populate(make, portal, owner, name="")
+        await _number_from(make, 2_000_000)
+        self.keys_of_two = {dialect: await make.key(owner, dialect, portal=portal) for dialect in DIALECTS}
+        rows = await self._dump()
+        self._rows_of_two = _of_portal(rows, portal)
+        self._numbers = {row["id"] for table in self._rows_of_two.values() for row in table if "id" in row}
+        words = ("code", "uuid", "guid")
+        self._words = {
+            str(row[name]) for table in self._rows_of_two.values() for row in table for name in words if name in row
+        }
+        await index_titles(make.server.database)
+
+    def client(self, dialect: str) -> Client:
+        """A client of the first portal's owner."""
+        return Client(self.make.server, token=self._keys[dialect], host=f"http://{ONE}")
+
+    def leaks(self, answer: Any) -> list[Any]:
+        """Whatever in an answer belongs to the second portal."""
+        if isinstance(answer, dict):
+            return [leak for part in (*answer.keys(), *answer.values()) for leak in self.leaks(part)]
+        if isinstance(answer, list):
+            return [leak for part in answer for leak in self.leaks(part)]
+        if isinstance(answer, str):
+            return [word for word in self._words if word in answer]
+        return [answer] if type(answer) is int and answer in self._numbers else []
+
+    async def assert_second_untouched(self) -> None:
+        """Every row of the second portal is as it was, and nothing of the first leads to it."""
+        rows = await self._dump()
+        assert changed(self._rows_of_two, _of_portal(rows, self.two.portal)) == set()
+        assert _strayed(rows) == []
+
+    async def _dump(self) -> Rows:
+        return await everything(self.make.server.database)
+
+
+async def _number_from(make: Make, start: int) -> None:
+    """Let each table number its next rows from a range of its own."""
+    for place, table in enumerate(Base.metadata.sorted_tables):
+        if "id" not in table.c:
+            continue
+        last = start + place * 10_000
+        if make.server.database.engine == "sqlite":
+            await make.run("DELETE FROM sqlite_sequence WHERE name = :table", table=table.name)
+            await make.run(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)", table=table.name, last=last
+            )
+        else:
+            await make.value(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {last})")
+
+
+def _of_portal(rows: Rows, portal: int) -> Rows:
+    """The rows of one portal; those without a portal of their own by what they belong to."""
+    posts = {row["id"] for row in rows["posts"] if row["portal_id"] == portal}
+    found = {}
+    for name, table in rows.items():
+        if name == "portals":
+            found[name] = [row for row in table if row["id"] == portal]
+        elif name == "post_categories":
+            found[name] = [row for row in table if row["post_id"] in posts]
+        elif name != "api_keys" and not name.startswith("title"):
+            # When a key was last used, and the index of titles, are kept behind requests.
+            found[name] = [row for row in table if row["portal_id"] == portal]
+    return found
+
+
+def _strayed(rows: Rows) -> list[Any]:
+    """Rows that point to a row of another portal."""
+    portal_of = {
+        name: {row["id"]: row["portal_id"] for row in table}
+        for name, table in rows.items()
+        if table and "id" in table[0] and "portal_id" in table[0]
+    }
+    strayed = []
+    for table in Base.metadata.sorted_tables:
+        keys = [key for key in table.foreign_keys if key.column.table.name in portal_of]
+        for row in rows[table.name]:
+            ends = {portal_of[key.column.table.name].get(row[key.parent.name]) for key in keys} - {None}
+            own = {row["portal_id"]} if "portal_id" in row else set()
+            if len(ends | own) > 1:
+                strayed.append((table.name, row))
+    return strayed
+
+
+@pytest.fixture
+async def two_portals(make: Make) -> TwoPortals:
+    await make.act(lambda work: portals.configure(work, setting="host", value=ONE))
+    one = await populate(make, make.portal, make.owner, name="")
+    keys = {dialect: await make.key(make.owner, dialect) for dialect in DIALECTS}
+    await index_titles(make.server.database)
+    before: dict[Route, Any] = {}
+    both = TwoPortals(make, one, keys, before)
+    for route in routes.every():
+        if route.method == "GET":
+            before[route] = said(await both.client(route.dialect).get(address(route, one), params=reading(route, one)))
+    await both.second()
+    return both
+
+
+def reading(route: Route, things: Things) -> dict[str, Any]:
+    """What a list of everything is asked with: no filters, but what the route can't do without."""
+    return {name: value for name, value in inputs(route, things).items() if name in ("title", "email")}
+
+
+def said(response: httpx.Response) -> tuple[int, Any]:
+    return response.status_code, response.json()
+
+
+def unnamed(answer: tuple[int, Any], things: Things) -> tuple[int, Any]:
+    """The answer with what the client itself named taken out, so that two refusals can be compared."""
+    text = repr(answer[1])
+    for field, value in sorted(zip(fields(things), astuple(things), strict=True), key=lambda pair: -len(str(pair[1]))):
+        text = text.replace(str(value), field.name) if field.name not in ("tab_url", "portal") else text
+    return answer[0], text
+
+
+async def ask(client: Client, route: Route, path: str, sent: dict[str, Any]) -> tuple[int, Any]:
+    """One request in order: what is sent stands in the query of a GET and in the body of everything else."""
+    if route.method == "GET":
+        return said(await client.get(path, params=sent))
+    return said(await client.request(route.method, path, json=sent))
+
+
+async def test_lists_and_things_are_the_same_with_and_without_another_portal(two_portals: TwoPortals) -> None:
+    one, two = two_portals.one, two_portals.two
+    for route, before in two_portals.before.items():
+        client = two_portals.client(route.dialect)
+        path, sent = address(route, one), reading(route, one)
+
+        after = said(await client.get(path, params=sent))
+
+        assert after == before, route
+        assert after[0] == 200, route
+        assert two_portals.leaks(after[1]) == [], route
+
+        # The other portal's owner sees as much, so there was something to leak.
+        theirs = Client(two_portals.make.server, token=two_portals.keys_of_two[route.dialect], host=f"http://{TWO}")
+        seen = said(await theirs.get(address(route, two), params=sent))
+        assert seen[0] == 200, route
+        assert two_portals.leaks(seen[1]) != [], route
+    await two_portals.assert_second_untouched()
+
+
+async def test_what_is_another_portal_s_is_not_there_at_any_address(two_portals: TwoPortals) -> None:
+    one, two = two_portals.one, two_portals.two
+    before = await everything(two_portals.make.server.database)
+    for route in routes.every():
+        places = [place for place in route.places if place_of(route, place)]
+        for foreign in ([place] for place in places) if len(places) < 2 else (places, *([place] for place in places)):
+            client, sent = two_portals.client(route.dialect), inputs(route, one)
+
+            theirs = await ask(client, route, address(route, one, **dict.fromkeys(foreign, two)), sent)
+            nobodys = await ask(client, route, address(route, one, **dict.fromkeys(foreign, NOWHERE)), sent)
+
+            assert nobodys[0] == 404, (route, foreign, nobodys)
+            assert unnamed(theirs, two) == unnamed(nobodys, NOWHERE), (route, foreign)
+    assert changed(before, await everything(two_portals.make.server.database)) == set()
+
+
+async def test_what_is_another_portal_s_counts_as_unknown_in_every_input(two_portals: TwoPortals) -> None:
+    one, two = two_portals.one, two_portals.two
+    for route in routes.every():
+        for name, attribute in references(route).items():
+            client = two_portals.client(route.dialect)
+            path, sent = address(route, one), inputs(route, one)
+            theirs = await ask(client, route, path, sent | {name: getattr(two, attribute)})
+            sent = inputs(route, one)
+            nobodys = await ask(client, route, path, sent | {name: getattr(NOWHERE, attribute)})
+
+            assert theirs[0] == nobodys[0], (route, name, theirs, nobodys)
+            if theirs[0] >= 400 or route.method == "GET":
+                assert unnamed(theirs, two) == unnamed(nobodys, NOWHERE), (route, name)
+            else:
+                assert two_portals.leaks(theirs[1]) == [], (route, name)
+            await two_portals.assert_second_untouched()
+
+
+async def test_what_is_made_with_everything_of_one_portal_stays_there(two_portals: TwoPortals) -> None:
+    for route in routes.every():
+        if route.method in ("POST", "PUT", "PATCH"):
+            client = two_portals.client(route.dialect)
+            things = await populate(two_portals.make, two_portals.one.portal, two_portals.one.owner)
+
+            status, answer = await ask(client, route, address(route, things), inputs(route, things))
+
+            assert status < 300, (route, answer)
+            assert two_portals.leaks(answer) == [], route
+            await two_portals.assert_second_untouched()
+
+
+async def test_no_page_or_file_of_another_portal_is_shown(two_portals: TwoPortals) -> None:
+    make, two = two_portals.make, two_portals.two
+    slug, mine = "dark-mode-at-night", two_portals.one.code
+    attached = (
+        "INSERT INTO attachments (portal_id, post_id, kind, name, original_name, media_type, size, created_at) "
+        "SELECT portal_id, id, 'attachment', :name, 'x.txt', 'text/plain', 1, created_at FROM posts WHERE id = :post"
+    )
+    await make.run(attached, name="a" * 32 + ".txt", post=two.post)
+    client = Client(make.server, token=None, base="", host=f"http://{ONE}")
+    theirs = Client(make.server, token=None, base="", host=f"http://{TWO}")
+
+    for page in ("/p/{}", f"/p/{slug}-{{}}", f"/p/{slug}-{{}}/edit", f"/p/{slug}-{{}}/delete"):
+        known, unknown = await client.get(page.format(two.code)), await client.get(page.format("zzzzzz"))
+        assert (known.status_code, known.text) == (404, unknown.text), page
+        assert (await theirs.get(page.format(two.code))).status_code in (200, 302), page
+    shown = await client.get(f"/posts/{slug}")
+    assert shown.status_code == 200
+    assert mine in shown.text
+    assert two.code not in shown.text
+    unknown = await client.get("/files/" + "b" * 32 + ".txt")
+    assert ((await client.get("/files/" + "a" * 32 + ".txt")).status_code, unknown.status_code) == (404, 404)
+    assert await make.value("SELECT views_count FROM posts WHERE id = :id", id=two.post) == 1
+
+
+@pytest.mark.parametrize("role", ["moderator", "admin", "owner"])
+@pytest.mark.parametrize("impersonating", [False, True])
+async def test_every_route_of_astuto_asks_for_its_role(
+    make: Make, anyone: Client, role: str, impersonating: bool
+) -> None:
+    user = make.owner if role == "owner" else await make.user(role=role)
+    client = anyone.of(await make.key(user, "astuto"))
+    for route in routes.of_dialect("astuto"):
+        if impersonating and "impersonated_user_id" not in route.inputs:
+            continue
+        things = await populate(make, make.portal, make.owner)
+        sent = inputs(route, things, leave_out=() if impersonating else ("impersonated_user_id",))
+        before = await everything(make.server.database)
+
+        answer = await ask(client, route, address(route, things), sent)
+
+        least = "admin" if str(route) == "astuto POST /boards" else "moderator"
+        if role == "moderator" and (least == "admin" or impersonating):
+            assert answer == (ASTUTO_MAY_NOT_IMPERSONATE if impersonating else ASTUTO_NOT_AUTHORIZED), route
+            assert changed(before, await everything(make.server.database)) == set(), route
+        else:
+            assert answer[0] == route.status, (route, answer)
+            if route.method != "GET":
+                assert changed(before, await everything(make.server.database)), route
+
+
+@pytest.mark.parametrize("role", ["admin", "owner"])
+async def test_every_route_of_productlift_serves_administrators(make: Make, anyone: Client, role: str) -> None:
+    user = make.owner if role == "owner" else await make.user(role=role)
+    client = anyone.of(await make.key(user, "productlift"))
+    for route in routes.of_dialect("productlift"):
+        things = await populate(make, make.portal, make.owner)
+        before = await everything(make.server.database)
+
+        answer = await ask(client, route, address(route, things), inputs(route, things))
+
+        assert answer[0] == route.status, (route, answer)
+        if route.method != "GET":
+            assert changed(before, await everything(make.server.database)), route
+
+
+@pytest.mark.parametrize("end", ["blocked", "deleted", "demoted", "revoked"])
+async def test_a_dead_key_is_refused_at_every_route(make: Make, anyone: Client, end: str) -> None:
+    things = await populate(make, make.portal, make.owner)
+    ending = {
+        "blocked": "UPDATE users SET blocked_at = created_at WHERE id = :user",
+        "deleted": "UPDATE users SET deleted_at = created_at, email = NULL WHERE id = :user",
+        "demoted": "UPDATE users SET role = 'user' WHERE id = :user",
+        "revoked": "UPDATE api_keys SET revoked_at = created_at WHERE user_id = :user",
+    }[end]
+    for dialect, denied in (("astuto", ASTUTO_DENIED), ("productlift", PRODUCTLIFT_DENIED)):
+        user = await make.user(role="admin")
+        client = anyone.of(await make.key(user, dialect))
+        await make.run(ending, user=user)
+        make.server.services.admissions.forget()
+        before = await everything(make.server.database)
+        for route in routes.of_dialect(dialect):
+            assert await ask(client, route, address(route, things), inputs(route, things)) == denied, route
+        assert changed(before, await everything(make.server.database)) == set()
+
+
+async def test_a_statement_without_its_portal_is_refused(make: Make) -> None:
+    for careless in (select(Post.id), select(Post.id).where(Post.id == 1), Post.__table__.delete()):
+        with pytest.raises(PortalMissing):
+            await make.act(lambda work, careless=careless: work.run(Statement(careless)))
+    assert await make.rows("SELECT id FROM posts") == []
+
+
+def test_these_places_and_no_others_look_across_portals() -> None:
+    """Each was weighed: finding a key or a host comes before any portal is known; jobs serve all portals."""
+    found = set()
+    root = Path(app.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.keyword)
+                and node.arg == "across_portals"
+                and getattr(node.value, "value", 1) is True
+            ):
+                found.add(path.relative_to(root).as_posix())
+
+    assert found <= ACROSS
+
+
+ACROSS = {
+    "domain/attachments.py",  # the sweep of files that no portal knows any more
+    "domain/beginnings.py",  # the first portal of all
+    "domain/keys.py",  # whose key this is, and when keys were last used
+    "domain/portals.py",  # which portal answers on a host, and what portals there are
+    "domain/recount.py",  # a lock, without any row
+    "domain/title_index.py",  # which portals have titles that wait
+}
