@@ -18,7 +18,7 @@ from app.api.astuto.describing import (
     narrowed,
     window,
 )
-from app.api.astuto.inputs import acting_user, path_id, text_or, text_or_keep
+from app.api.astuto.inputs import acting_user, any_of, path_id, text_or, text_or_keep
 from app.api.astuto.listing import Listed, listed
 from app.api.astuto.manners import ABSENT, PAST
 from app.api.astuto.models import CommentOut, Id
@@ -37,7 +37,7 @@ comments_chapter = chapter("Comments")
 )
 async def list_comments(call: Call) -> Answer:
     """All comments, newest first, replies among them."""
-    post_ids = manners.any_of(call.asked.get("post_id", ABSENT))
+    post_ids = any_of(call.asked, "post_id")
     rows = Listed(
         page=lambda work, skip, limit: shapes.COMMENTS.page(work, skip=skip, limit=limit, post_ids=post_ids),
         ids=lambda work, skip, limit: shapes.COMMENTS.ids(work, skip=skip, limit=limit, post_ids=post_ids),

@@ -20,6 +20,12 @@ def path_id(segment: str) -> int:
     return manners.leading_integer(segment) or 0
 
 
+def any_of(asked: Mapping[str, Any], name: str) -> list[int] | None:
+    """The ids that a filter names; None for no filter, empty for one that nothing passes. Section 1.8."""
+    ids = manners.any_of(asked.get(name, ABSENT))
+    return None if ids is None else list(ids)
+
+
 def impersonated(asked: Mapping[str, Any]) -> int | None:
     """The user in whose name to act: None when the parameter is blank, 0 (nobody) when it can't be an id.
 

@@ -15,7 +15,7 @@ from app.api.astuto.describing import (
     narrowed,
     window,
 )
-from app.api.astuto.inputs import impersonated, named_user, path_id, text_or, text_or_keep, title_problems
+from app.api.astuto.inputs import any_of, impersonated, named_user, path_id, text_or, text_or_keep, title_problems
 from app.api.astuto.listing import Listed, listed
 from app.api.astuto.manners import ABSENT
 from app.api.astuto.models import Id, PostOut
@@ -43,9 +43,7 @@ _TITLE = described(TEXT, "4 to 128 characters")
 async def list_posts(call: Call) -> Answer:
     """All posts, newest first, whatever their approval status."""
     asked = call.asked
-    wanted = PostFilter(
-        board_ids=manners.any_of(asked.get("board_id", ABSENT)), user_ids=manners.any_of(asked.get("user_id", ABSENT))
-    )
+    wanted = PostFilter(board_ids=any_of(asked, "board_id"), user_ids=any_of(asked, "user_id"))
     rows = Listed(
         page=lambda work, skip, limit: shapes.POSTS.page(
             work, wanted, order="created_at", descending=True, skip=skip, limit=limit

@@ -5,7 +5,7 @@ import orjson
 from app.api.astuto import answers, errors, manners, shapes
 from app.api.astuto.answers import chapter
 from app.api.astuto.describing import IMPERSONATED, INTEGER, VOTE_ID, members, narrowed, window
-from app.api.astuto.inputs import named_user, path_id
+from app.api.astuto.inputs import any_of, named_user, path_id
 from app.api.astuto.listing import Listed, listed
 from app.api.astuto.manners import ABSENT
 from app.api.astuto.models import Id, VoteOut
@@ -22,7 +22,7 @@ votes_chapter = chapter("Votes")
 @votes_chapter.route("GET", "/votes", answers=list[VoteOut], parameters=[*window(100), narrowed("post_id", "post")])
 async def list_votes(call: Call) -> Answer:
     """All votes, newest first."""
-    post_ids = manners.any_of(call.asked.get("post_id", ABSENT))
+    post_ids = any_of(call.asked, "post_id")
     rows = Listed(
         page=lambda work, skip, limit: shapes.VOTES.page(work, skip=skip, limit=limit, post_ids=post_ids),
         ids=lambda work, skip, limit: shapes.VOTES.ids(work, skip=skip, limit=limit, post_ids=post_ids),
