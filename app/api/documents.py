@@ -65,5 +65,5 @@ def pace_in_words(pace: Pace | None) -> str:
         return "as many requests as they like"
     size, unit = next((size, unit) for size, unit in _UNITS if pace.seconds % size == 0)
     many = pace.seconds // size
-    window = f"a {unit}" if many == 1 else f"in {many} {unit}s"
+    window = f"{'an' if unit == 'hour' else 'a'} {unit}" if many == 1 else f"in {many} {unit}s"
     return f"{pace.limit:,} requests {window}".replace(",", " ")
