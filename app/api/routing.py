@@ -41,7 +41,11 @@ class _Node:
 
 
 class RouteTable:
-    """Finds the endpoint of a verb and address in a few dictionary look-ups. Fixed words win over parameters."""
+    """Finds the endpoint of a verb and address in a few dictionary look-ups.
+
+    Fixed words win over parameters where they are served: `GET /posts/search_duplicates` is a search, `PATCH` of the
+    same address looks for a post of that name.
+    """
 
     def __init__(self, routers: Iterable[APIRouter]) -> None:
         self._root = _Node()
@@ -66,29 +70,37 @@ class RouteTable:
             node.endpoints[method] = route.endpoint
 
     def find(self, method: str, path: str) -> Found | WrongVerb | None:
-        """The route of `/posts/3`, the verbs it knows instead, or None for an unknown address."""
-        segments = path[1:].split("/")
-        values: dict[str, str] = {}
-        node = self._walk(self._root, segments, 0, values)
-        if node is None:
-            return None
-        endpoint = node.endpoints.get(method)
-        if endpoint is None:
-            return WrongVerb(tuple(sorted(node.endpoints)))
-        return Found(endpoint, values, node.template)
+        """The route of `/posts/3`, the verbs it knows instead, or None for an unknown address.
 
-    def _walk(self, node: _Node, segments: list[str], at: int, values: dict[str, str]) -> _Node | None:
+        A slash at the end makes no difference.
+        """
+        segments = path[1:].rstrip("/").split("/")
+        values: dict[str, str] = {}
+        passed: list[_Node] = []
+        node = self._walk(self._root, segments, 0, values, method, passed)
+        if node is not None:
+            return Found(node.endpoints[method], values, node.template)
+        verbs = {verb for other in passed for verb in other.endpoints}
+        return WrongVerb(tuple(sorted(verbs))) if verbs else None
+
+    def _walk(
+        self, node: _Node, segments: list[str], at: int, values: dict[str, str], method: str, passed: list[_Node]
+    ) -> _Node | None:
+        """The node that serves the verb; `passed` collects those that have the address, but not the verb."""
         if at == len(segments):
-            return node if node.endpoints else None
+            if method in node.endpoints:
+                return node
+            passed.append(node)
+            return None
         segment = segments[at]
         literal = node.literals.get(segment)
         if literal is not None:
-            found = self._walk(literal, segments, at + 1, values)
+            found = self._walk(literal, segments, at + 1, values, method, passed)
             if found is not None:
                 return found
         if node.parameter is None or not segment:
             return None
-        found = self._walk(node.parameter, segments, at + 1, values)
+        found = self._walk(node.parameter, segments, at + 1, values, method, passed)
         if found is not None:
             values[node.parameter.name] = segment
         return found
