@@ -65,6 +65,12 @@ class Visit:
         self.request_id = ""
         """The name that log lines about this request share, once it has one."""
 
+    @property
+    def has_body(self) -> bool:
+        """Whether something follows the headers."""
+        length = self.headers.get(b"content-length")
+        return b"transfer-encoding" in self.headers if length is None else length != b"0"
+
     def header(self, name: bytes) -> str:
         """A header's text, empty when it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
@@ -84,6 +90,10 @@ class Manners(Protocol):
     def unknown_key(self, visit: Visit) -> Answer: ...
 
     def asked(self, visit: Visit, body: Body) -> dict[str, Any]: ...
+
+    def may_name_verb(self, visit: Visit) -> bool:
+        """Whether a POST may say that another verb is meant: by a header, or in a body of this kind."""
+        ...
 
     def overridden(self, visit: Visit, asked: Mapping[str, Any]) -> str: ...
 
@@ -147,7 +157,7 @@ class Door:
     async def _answer(self, visit: Visit) -> Answer:
         manners = self._manners
         found = manners.table.find(visit.method, visit.path)
-        may_be_overridden = visit.method == "POST"
+        may_be_overridden = visit.method == "POST" and manners.may_name_verb(visit)
         if not isinstance(found, Found) and not (may_be_overridden and isinstance(found, WrongVerb)):
             return manners.misdirected(visit, found)
         if isinstance(found, Found):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from app.api.astuto import errors, manners, words
-from app.api.body import Body
+from app.api.body import Body, kind_of
 from app.api.calls import Answer, Header
 from app.api.door import Visit
 from app.api.routing import RouteTable, WrongVerb
@@ -84,6 +84,11 @@ class AstutoManners:
             # Section 1.1: only a form names another verb so, neither the query nor JSON.
             said["_method"] = manners.form_field(body, "_method")
         return said
+
+    def may_name_verb(self, visit: Visit) -> bool:
+        return b"x-http-method-override" in visit.headers or (
+            visit.has_body and kind_of(visit.header(b"content-type")) in ("form", "multipart")
+        )
 
     def overridden(self, visit: Visit, asked: Mapping[str, Any]) -> str:
         wanted = asked.get("_method")

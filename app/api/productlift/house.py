@@ -75,6 +75,9 @@ class ProductLiftManners:
     def asked(self, visit: Visit, body: Body) -> dict[str, Any]:
         return manners.asked(visit.method, visit.header(b"content-type"), visit.query, body)
 
+    def may_name_verb(self, visit: Visit) -> bool:
+        return visit.has_body or visit.query != b"" or b"x-http-method-override" in visit.headers
+
     def overridden(self, visit: Visit, asked: Mapping[str, Any]) -> str:
         return manners.overridden("POST", lambda name: visit.header(name.encode()) or None, asked)
 
