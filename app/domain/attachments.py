@@ -54,9 +54,7 @@ _INSERT: Final = Statement(
     .inline()
 )
 _OF_POST: Final = Statement(
-    select(
-        Attachment.kind, Attachment.name, Attachment.original_name, Attachment.media_type, Attachment.size
-    )
+    select(Attachment.kind, Attachment.name, Attachment.original_name, Attachment.media_type, Attachment.size)
     .where(Attachment.portal_id == portal, Attachment.post_id == bindparam("post"))
     .order_by(Attachment.id)
 )
@@ -66,9 +64,7 @@ _BY_NAME: Final = Statement(
     )
 )
 _ORPHANS: Final = Statement(delete(Attachment).where(Attachment.post_id.is_(None)), across_portals=True)
-_RECORDED: Final = Statement(
-    select(Attachment.name).where(among(Attachment.name, "names")), across_portals=True
-)
+_RECORDED: Final = Statement(select(Attachment.name).where(among(Attachment.name, "names")), across_portals=True)
 
 
 def add(work: Work, *, post_id: int, file: NewFile) -> list[str]:

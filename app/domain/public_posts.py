@@ -116,9 +116,7 @@ _COMMENTS: Final = Statement(
     .limit(MAX_COMMENTS)
 )
 _VIEWED: Final = Statement(
-    update(Post)
-    .where(Post.portal_id == portal, Post.id == bindparam("post"))
-    .values(views_count=Post.views_count + 1)
+    update(Post).where(Post.portal_id == portal, Post.id == bindparam("post")).values(views_count=Post.views_count + 1)
 )
 
 

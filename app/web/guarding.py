@@ -4,6 +4,7 @@ The two interfaces for programs are counted at their doors, not here.
 """
 
 import functools
+import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -84,6 +85,7 @@ class Guard:
                 "in_memory_fallback_enabled": True,
             }
         self._limiter = _Limiter(key_func=_peer, enabled=pace is not None, headers_enabled=False, **where)
+        self._limiter.logger.addFilter(_is_news)
 
     def __call__(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint, refused to an address that asks too often."""
@@ -110,7 +112,6 @@ class Guard:
 
         return guarded
 
-
     def _seconds_left(self, item: RateLimitItem, names: Sequence[str]) -> int:
         try:
             ends_at = self._limiter.limiter.get_window_stats(item, *names)[0]
@@ -124,6 +125,11 @@ class _Limiter(Limiter):
 
     def get_app_config(self, key: str, default_value: Any = None) -> Any:
         return default_value
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not each refused request: whoever asks too often would fill the log as well."""
+    return not str(record.msg).startswith("ratelimit ")
 
 
 def _peer(request: Request) -> str:

@@ -387,7 +387,6 @@ async def test_who_hangs_up_while_the_post_is_written_leaves_no_file_that_no_pos
     assert await stored(server) == recorded
 
 
-
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     with bucket_server() as address:
