@@ -40,6 +40,8 @@ ORDERS: Final[dict[str, Column]] = {
 }
 """What lists may be sorted by. Every order ends with the id, so that pages neither repeat nor miss a post."""
 
+CODE_LENGTH: Final = 6
+
 DEEP: Final = 1000
 """From this row on a page's ids are found in the index alone first: passing over rows costs far less than fetching."""
 
@@ -137,7 +139,7 @@ class PostView:
 
     def by_key(self, work: Work, key: str) -> Row:
         """The row of the post that a ProductLift address names. Raises NotFound("post") with the key as it was sent."""
-        named = key_of(key)
+        named = named_by(work, key)
         try:
             return self.by_code(work, named) if isinstance(named, str) else self.by_id(work, named)
         except NotFound as missing:
@@ -213,6 +215,21 @@ class PostView:
         if Tab in shown:
             rows = rows.outerjoin(Tab, Tab.id == Status.tab_id)
         return rows
+
+
+_BY_CODE: Final = Statement(select(Post.id).where(Post.portal_id == portal, Post.code == bindparam("code")))
+
+
+def named_by(work: Work, key: str) -> int | str:
+    """What a ProductLift address names, a number or a code: as `key_of`, but six digits are a code if there is one.
+
+    Our codes are never all digits; one that was taken over from elsewhere may be.
+    """
+    named = key_of(key)
+    if isinstance(named, int) and named and len(key) == CODE_LENGTH:
+        code_of: int | None = work.value(_BY_CODE, code=key)
+        return named if code_of is None else code_of
+    return named
 
 
 def key_of(key: str) -> int | str:

@@ -9,7 +9,7 @@ from app.api.productlift import answers, errors, paths, shapes
 from app.api.productlift.answers import chapter
 from app.api.productlift.models import Nothing, VoteData, VoteList
 from app.domain import votes
-from app.domain.post_views import key_of
+from app.domain.post_views import named_by
 from app.domain.votes import Ballot
 from app.domain.work import Work
 
@@ -47,11 +47,10 @@ async def list_votes(call: Call) -> Answer:
 )
 async def create_vote(call: Call) -> Answer:
     """Vote for a post in a user's name."""
-    ballot = _ballot(call)
 
     def cast(work: Work) -> Answer:
         with errors.asked_as(**call.path):
-            return answers.data(shapes.fresh_vote(votes.cast(work, ballot), work.now))
+            return answers.data(shapes.fresh_vote(votes.cast(work, _ballot(work, call)), work.now))
 
     return await call.writing(cast, at_once=True)
 
@@ -65,15 +64,14 @@ async def create_vote(call: Call) -> Answer:
 )
 async def delete_vote(call: Call) -> Answer:
     """Take a user's vote back."""
-    ballot = _ballot(call)
 
     def retract(work: Work) -> Answer:
         with errors.asked_as(**call.path):
-            votes.retract(work, ballot)
+            votes.retract(work, _ballot(work, call))
         return answers.EMPTY
 
     return await call.writing(retract)
 
 
-def _ballot(call: Call) -> Ballot:
-    return Ballot(post=key_of(call.path["post"]), voter=paths.uuid(call.path["user"]), strict=True)
+def _ballot(work: Work, call: Call) -> Ballot:
+    return Ballot(post=named_by(work, call.path["post"]), voter=paths.uuid(call.path["user"]), strict=True)

@@ -1,0 +1,262 @@
+"""Each decided point of ProductLift's contract, one test a point. docs/contracts/productlift.md, section 8."""
+
+import pytest
+
+from tests.support.clients import Client, told
+from tests.support.make import Make
+from tests.support.productlift import GONE, NOBODY, UNKNOWN_TAB, invalid, owner, refused, unknown, user
+
+UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
+
+
+async def test_8_1_tabs_want_a_key_before_they_are_looked_up(make: Make, productlift: Client) -> None:
+    nobody = productlift.of(None)
+
+    for path in ("/tabs/99", "/tabs/99/fetch", "/tabs/roadmap", "/tabs"):
+        assert told(await nobody.get(path)) == UNAUTHENTICATED
+    assert told(await productlift.get("/tabs/99")) == told(await productlift.get("/tabs/99/fetch")) == UNKNOWN_TAB
+
+
+async def test_8_2_an_unknown_author_is_a_404_and_none_is_the_keys_user(make: Make, productlift: Client) -> None:
+    administrator = await make.user(name="Ann", email="ann@example.com", role="admin")
+    anns = productlift.of(await make.key(administrator, "productlift"))
+    uuid = await make.uuid(administrator)
+
+    assert told(await anns.post("/posts", json={"title": "Idea", "user_id": NOBODY})) == unknown("User", NOBODY)
+    missing = (await anns.post("/posts", json={"title": "Idea"})).json()["data"]
+    null = (await anns.post("/posts", json={"title": "Idea", "user_id": None})).json()["data"]
+    anonymous = (await anns.patch(f"/posts/{null['id']}", json={"user_id": None})).json()["data"]
+
+    assert missing["author"] == user(uuid, "Ann", "ann@example.com", role="admin", posts=1)
+    assert null["author"] == user(uuid, "Ann", "ann@example.com", role="admin", posts=2)
+    assert anonymous["author"] is None
+    assert await make.value("SELECT count(*) FROM posts") == 2
+
+
+async def test_8_3_the_posts_of_a_search_are_a_list_also_when_there_are_none(make: Make, productlift: Client) -> None:
+    code = await make.code(await make.post(title="Dark mode", description="At night"))
+    path = "/posts/search_duplicates"
+
+    assert (await productlift.get(path, params={"title": "Spreadsheet"})).json() == {"count": 0, "posts": []}
+    assert (await productlift.get(path, params={"title": "Dark mode"})).json() == {
+        "count": 1,
+        "posts": [{"id": code, "title": "Dark mode", "description": "At night"}],
+    }
+
+
+async def test_8_4_a_delete_answers_200_with_an_empty_object(make: Make, productlift: Client) -> None:
+    post, voter = await make.post(), await make.uuid(await make.user())
+    await make.comment(post)
+    await productlift.post(f"/posts/{post}/votes/{voter}")
+
+    for path in (
+        f"/posts/{post}/votes/{voter}",
+        f"/posts/{post}/comments/1",
+        f"/posts/{post}",
+        f"/categories/{await make.category()}",
+        f"/sections/{await make.section()}",
+        f"/statuses/{make.statuses['Rejected']}",
+        f"/users/{voter}",
+    ):
+        answer = await productlift.delete(path)
+        assert told(answer) == GONE
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.content == b"{}"
+
+
+async def test_8_5_a_bad_address_is_told_under_the_key_email(productlift: Client) -> None:
+    answer = await productlift.ask("GET", "/users/find_by_email", {"email": "no address"})
+
+    assert told(answer) == invalid(email="The email must be a valid email address.")
+
+
+@pytest.mark.parametrize(
+    ("color", "text_color"),
+    [
+        ("#FFCCB6", "#693620"),
+        ("#fcb", "#693625"),
+        ("#000", "#969696"),
+        ("#000000", "#969696"),
+        ("#FFFFFF", "#696969"),
+        ("#7f7f7f", "#ffffff"),
+        ("#808080", "#000000"),
+        ("#9437ff", "#ffcdff"),
+    ],
+)
+async def test_8_6_a_statuss_text_color_is_computed_from_its_color(
+    color: str, text_color: str, make: Make, productlift: Client
+) -> None:
+    sent = {"name": "Idea", "color": color, "tab_id": make.tabs["feedback"]}
+
+    created = (await productlift.post("/statuses", json=sent)).json()["data"]
+
+    assert (created["color"], created["text_color"]) == (color, text_color)
+
+
+async def test_8_6_a_text_color_of_its_own_goes_first(make: Make, productlift: Client) -> None:
+    await make.run("UPDATE statuses SET text_color = '#123456' WHERE name = 'Planned'")
+
+    shown = {each["name"]: each["text_color"] for each in (await productlift.get("/statuses")).json()["data"]}
+
+    assert (shown["Planned"], shown["New"]) == ("#123456", "#00000b")
+
+
+async def test_8_7_a_users_address_may_be_missing_and_a_categorys_name_not(productlift: Client) -> None:
+    nameless = await productlift.post("/users", json={"role": "member"})
+    uuid = nameless.json()["data"]["id"]
+
+    assert told(nameless) == (200, {"data": user(uuid, "User")})
+    assert told(await productlift.get(f"/users/{uuid}")) == (200, {"data": user(uuid, "User")})
+    assert told(await productlift.post("/categories", json={"color": "#fff"})) == invalid(
+        name="The name field is required."
+    )
+
+
+async def test_8_8_users_come_in_the_envelope_of_posts(make: Make, productlift: Client) -> None:
+    listed = await productlift.get("/users")
+
+    assert told(listed) == (
+        200,
+        {"data": [owner(await make.uuid(make.owner))], "hasMore": False, "total": 1, "skip": 0, "limit": 10},
+    )
+    assert list(listed.json()) == list((await productlift.get("/posts")).json())
+
+
+async def test_8_9_votes_are_told_with_their_voters(make: Make, productlift: Client) -> None:
+    post, uuid = await make.post(), await make.uuid(await make.user(email="jane@example.com"))
+
+    cast = (await productlift.post(f"/posts/{post}/votes/{uuid}")).json()["data"]
+
+    assert list(cast) == ["id", "created_at", "voter"]
+    assert cast["voter"] == user(uuid, "Jane Roe", "jane@example.com", votes=1)
+    assert (await productlift.get(f"/posts/{post}/votes")).json() == {"data": [cast]}
+
+
+async def test_8_10_a_second_vote_is_refused_and_changes_nothing(make: Make, productlift: Client) -> None:
+    post, uuid = await make.post(), await make.uuid(await make.user())
+    path = f"/posts/{post}/votes/{uuid}"
+    await productlift.post(path)
+    before = (await productlift.get(f"/posts/{post}/votes")).json()
+
+    assert told(await productlift.post(path)) == refused("User has already voted.")
+    assert (await productlift.get(f"/posts/{post}/votes")).json() == before
+    assert await make.wrong_counters() == []
+
+
+async def test_8_11_a_create_answers_200(make: Make, productlift: Client) -> None:
+    post, uuid = await make.post(), await make.uuid(make.owner)
+    tab = make.tabs["feedback"]
+
+    for path, sent in (
+        ("/posts", {"title": "Idea"}),
+        ("/categories", {"name": "Speed"}),
+        ("/users", {"role": "member"}),
+        ("/statuses", {"name": "Idea", "tab_id": tab}),
+        ("/sections", {"title": "Later", "tab_id": tab}),
+        (f"/posts/{post}/votes/{uuid}", None),
+        (f"/posts/{post}/comments", {"comment": "Yes"}),
+    ):
+        assert (await productlift.ask("POST", path, sent)).status_code == 200
+
+
+async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: Make, productlift: Client) -> None:
+    number = await make.post(title="By number")
+    code, uuid = await make.code(number), await make.uuid(make.owner)
+
+    for key in (code, str(number)):
+        assert (await productlift.get(f"/posts/{key}")).json()["data"]["id"] == code
+        assert (await productlift.patch(f"/posts/{key}", json={})).json()["data"]["id"] == code
+        assert (await productlift.post(f"/posts/{key}/votes/{uuid}")).status_code == 200
+        assert len((await productlift.get(f"/posts/{key}/votes")).json()["data"]) == 1
+        assert told(await productlift.delete(f"/posts/{key}/votes/{uuid}")) == GONE
+        assert (await productlift.post(f"/posts/{key}/comments", json={"comment": "Yes"})).status_code == 200
+    assert len((await productlift.get(f"/posts/{number}/comments")).json()["data"]) == 2
+    assert told(await productlift.get(f"/posts/{code.swapcase()}x")) == unknown("Post", f"{code.swapcase()}x")
+    assert told(await productlift.delete(f"/posts/{number}")) == GONE
+
+
+async def test_8_12_a_code_of_digits_taken_over_from_elsewhere_is_found_first(make: Make, productlift: Client) -> None:
+    digits, other = await make.post(title="Has digits for a code"), await make.post(title="Has that number")
+    uuid = await make.uuid(make.owner)
+    await make.run("UPDATE posts SET id = 123456 WHERE id = :id", id=other)
+    await make.run("UPDATE posts SET id = 123457 WHERE id = :id", id=await make.post(title="Has another number"))
+    await make.run("UPDATE posts SET code = '123456' WHERE id = :id", id=digits)
+
+    assert (await productlift.get("/posts/123456")).json()["data"]["title"] == "Has digits for a code"
+    assert (await productlift.get("/posts/123457")).json()["data"]["title"] == "Has another number"
+    for voted, path in ((digits, f"/posts/123456/votes/{uuid}"), (123457, f"/posts/123457/votes/{uuid}")):
+        await productlift.post(path)
+        assert await make.rows("SELECT post_id FROM votes") == [{"post_id": voted}]
+        assert told(await productlift.delete(path)) == GONE
+
+
+async def test_8_13_a_limit_goes_from_1_to_100_and_is_10_when_not_given(productlift: Client) -> None:
+    for path in ("/posts", "/users", "/tabs/roadmap/fetch"):
+        assert (await productlift.get(path)).json()["limit"] == 10
+        assert (await productlift.get(f"{path}?limit=1")).json()["limit"] == 1
+        assert (await productlift.get(f"{path}?limit=100")).json()["limit"] == 100
+        assert told(await productlift.get(f"{path}?limit=0")) == invalid(limit="The limit must be at least 1.")
+        assert told(await productlift.get(f"{path}?limit=101")) == invalid(
+            limit="The limit must not be greater than 100."
+        )
+
+
+async def test_8_14_changing_a_category_takes_a_color(make: Make, productlift: Client) -> None:
+    category = await make.category()
+
+    refused_ = await productlift.patch(f"/categories/{category}", json={"name": "Pace"})
+
+    assert told(refused_) == invalid(color="The color field is required.")
+    assert await make.value("SELECT name FROM categories") == "Speed"
+
+
+async def test_8_15_input_knows_two_roles_and_four_are_shown_as_two(make: Make, productlift: Client) -> None:
+    shown = {}
+    for role in ("user", "moderator", "admin"):
+        uuid = await make.uuid(await make.user(role=role))
+        shown[role] = (await productlift.get(f"/users/{uuid}")).json()["data"]["role"]
+    shown["owner"] = (await productlift.get(f"/users/{await make.uuid(make.owner)}")).json()["data"]["role"]
+
+    assert shown == {"user": "member", "moderator": "member", "admin": "admin", "owner": "admin"}
+    for role in ("user", "moderator", "owner", "Admin", "guest"):
+        assert told(await productlift.post("/users", json={"role": role})) == invalid(
+            role="The selected role is invalid."
+        )
+
+
+async def test_8_16_a_post_has_a_list_of_categories_and_no_single_one(make: Make, productlift: Client) -> None:
+    category = await make.category()
+
+    created = (await productlift.post("/posts", json={"title": "Idea", "category_id": category})).json()["data"]
+
+    assert created["categories"] == [{"id": category, "name": "Speed", "color": "#ABDEE6"}]
+    assert "category" not in created
+    assert (await productlift.post("/posts", json={"title": "Idea"})).json()["data"]["categories"] == []
+
+
+@pytest.mark.parametrize("filter_", ["tab=nothing", "category=99", "section=99"])
+async def test_7_15_an_unknown_filter_finds_nothing(filter_: str, make: Make, productlift: Client) -> None:
+    await make.post(status="New")
+
+    assert told(await productlift.get(f"/posts?{filter_}")) == (
+        200,
+        {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10},
+    )
+
+
+async def test_7_21_the_owner_can_not_be_deleted(make: Make, productlift: Client) -> None:
+    uuid = await make.uuid(make.owner)
+
+    assert told(await productlift.delete(f"/users/{uuid}")) == refused("The owner of the portal can not be deleted.")
+    assert (await productlift.get(f"/users/{uuid}")).status_code == 200
+
+
+async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Make, productlift: Client) -> None:
+    jane, post = await make.user(), await make.post()
+    uuid = await make.uuid(jane)
+    await make.run("UPDATE users SET blocked_at = created_at WHERE id = :id", id=jane)
+
+    assert (await productlift.post(f"/posts/{post}/votes/{uuid}")).status_code == 200
+    assert (await productlift.post("/posts", json={"title": "Idea", "user_id": uuid})).status_code == 200
+    shown = (await productlift.get(f"/users/{uuid}")).json()["data"]
+    assert (shown["counter_votes"], shown["counter_posts"]) == (1, 1)
