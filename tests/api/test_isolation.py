@@ -20,7 +20,7 @@ from app.domain.model import Base, Post
 from app.domain.statements import PortalMissing, Statement
 from tests.support import routes
 from tests.support.clients import Client
-from tests.support.dumps import Rows, changed, everything
+from tests.support.dumps import Rows, changed, everything, snapshot
 from tests.support.make import Make
 from tests.support.routes import DIALECTS, Route
 from tests.support.things import NOWHERE, Things, address, inputs, place_of, populate, references
@@ -192,7 +192,7 @@ async def test_lists_and_things_are_the_same_with_and_without_another_portal(two
 
 async def test_what_is_another_portal_s_is_not_there_at_any_address(two_portals: TwoPortals) -> None:
     one, two = two_portals.one, two_portals.two
-    before = await everything(two_portals.make.server.database)
+    before = await snapshot(two_portals.make.server.database)
     for route in routes.every():
         places = [place for place in route.places if place_of(route, place)]
         for foreign in ([place] for place in places) if len(places) < 2 else (places, *([place] for place in places)):
@@ -203,7 +203,7 @@ async def test_what_is_another_portal_s_is_not_there_at_any_address(two_portals:
 
             assert nobodys[0] == 404, (route, foreign, nobodys)
             assert unnamed(theirs, two) == unnamed(nobodys, NOWHERE), (route, foreign)
-    assert changed(before, await everything(two_portals.make.server.database)) == set()
+    assert changed(before, await snapshot(two_portals.make.server.database)) == set()
 
 
 async def test_what_is_another_portal_s_counts_as_unknown_in_every_input(two_portals: TwoPortals) -> None:
@@ -273,18 +273,18 @@ async def test_every_route_of_astuto_asks_for_its_role(
             continue
         things = await populate(make, make.portal, make.owner)
         sent = inputs(route, things, leave_out=() if impersonating else ("impersonated_user_id",))
-        before = await everything(make.server.database)
+        before = await snapshot(make.server.database)
 
         answer = await ask(client, route, address(route, things), sent)
 
         least = "admin" if str(route) == "astuto POST /boards" else "moderator"
         if role == "moderator" and (least == "admin" or impersonating):
             assert answer == (ASTUTO_MAY_NOT_IMPERSONATE if impersonating else ASTUTO_NOT_AUTHORIZED), route
-            assert changed(before, await everything(make.server.database)) == set(), route
+            assert changed(before, await snapshot(make.server.database)) == set(), route
         else:
             assert answer[0] == route.status, (route, answer)
             if route.method != "GET":
-                assert changed(before, await everything(make.server.database)), route
+                assert changed(before, await snapshot(make.server.database)), route
 
 
 @pytest.mark.parametrize("role", ["admin", "owner"])
@@ -293,13 +293,13 @@ async def test_every_route_of_productlift_serves_administrators(make: Make, anyo
     client = anyone.of(await make.key(user, "productlift"))
     for route in routes.of_dialect("productlift"):
         things = await populate(make, make.portal, make.owner)
-        before = await everything(make.server.database)
+        before = await snapshot(make.server.database)
 
         answer = await ask(client, route, address(route, things), inputs(route, things))
 
         assert answer[0] == route.status, (route, answer)
         if route.method != "GET":
-            assert changed(before, await everything(make.server.database)), route
+            assert changed(before, await snapshot(make.server.database)), route
 
 
 @pytest.mark.parametrize("end", ["blocked", "deleted", "demoted", "revoked"])
@@ -316,10 +316,10 @@ async def test_a_dead_key_is_refused_at_every_route(make: Make, anyone: Client, 
         client = anyone.of(await make.key(user, dialect))
         await make.run(ending, user=user)
         make.server.services.admissions.forget()
-        before = await everything(make.server.database)
+        before = await snapshot(make.server.database)
         for route in routes.of_dialect(dialect):
             assert await ask(client, route, address(route, things), inputs(route, things)) == denied, route
-        assert changed(before, await everything(make.server.database)) == set()
+        assert changed(before, await snapshot(make.server.database)) == set()
 
 
 async def test_a_statement_without_its_portal_is_refused(make: Make) -> None:
