@@ -1,10 +1,17 @@
 """Each decided point of ProductLift's contract, one test a point. docs/contracts/productlift.md, section 8."""
 
+from pathlib import Path
+
 import pytest
 
+from app.assembly import assemble
+from app.settings import Settings
+from tests.conftest import SECRET, TestClock
 from tests.support.clients import Client, told
 from tests.support.make import Make
 from tests.support.productlift import GONE, NOBODY, UNKNOWN_TAB, invalid, owner, refused, unknown, user
+from tests.support.requirements import need
+from tests.support.servers import Postgres
 
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 
@@ -260,3 +267,30 @@ async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Make, pro
     assert (await productlift.post("/posts", json={"title": "Idea", "user_id": uuid})).status_code == 200
     shown = (await productlift.get(f"/users/{uuid}")).json()["data"]
     assert (shown["counter_votes"], shown["counter_posts"]) == (1, 1)
+
+
+async def test_a_database_that_is_away_is_a_503_for_a_moment(
+    postgres: Postgres, postgres_database: str, clock: TestClock, tmp_path: Path
+) -> None:
+    need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        database_url=postgres_database,
+        data_dir=tmp_path,
+        secret_key=SECRET,
+        rate_limits=False,
+    )
+    server = assemble(settings, clock=clock)
+    await server.start()
+    async with Client(server, token="1|whoever") as client:
+        postgres.stop()
+        try:
+            away = await client.get("/posts")
+        finally:
+            postgres.start()
+        again = await client.get("/posts")
+    await server.stop()
+
+    assert told(away) == (503, {"message": "Service Unavailable"})
+    assert away.headers["retry-after"] == "2"
+    assert told(again) == UNAUTHENTICATED
