@@ -3,8 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from app.adapters.database import Clock, Database, database_for, utc_now
-from app.adapters.files import BadStorage, Files, storage
+from app.adapters.database import Clock, utc_now
 from app.adapters.limiter import Counters, MemoryCounters, Pace
 from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
@@ -14,16 +13,10 @@ from app.api.productlift.building import build as build_productlift
 from app.api.services import Paces, Services
 from app.behind import Behind, Job, index_titles, remember_uses
 from app.domain.refusals import Unavailable
+from app.opening import database, files
 from app.serving.logs import RequestLog
-from app.settings import BadSettings, Settings
+from app.settings import Settings
 from app.web import build as build_pages
-
-
-def database(settings: Settings, clock: Clock = utc_now) -> Database:
-    """The database that the settings name, not yet open."""
-    return database_for(
-        settings.database, password=settings.database_password, clock=clock, most=settings.database_connections
-    )
 
 
 def counters(settings: Settings) -> Counters:
@@ -50,14 +43,6 @@ def page_pace(settings: Settings) -> str | None:
     """How often one address may ask for pages, files and documents; None is as often as it likes."""
     limited = settings.rate_limits and Pace.parsed(settings.limit_pages) is not None
     return settings.limit_pages if limited else None
-
-
-def files(settings: Settings) -> Files:
-    """Where uploads lie. Raises BadSettings."""
-    try:
-        return storage(settings.storage_url, settings.data_dir)
-    except BadStorage as wrong:
-        raise BadSettings(str(wrong)) from None
 
 
 def jobs(services: Services) -> list[Job]:
@@ -92,19 +77,22 @@ class Server:
         productlift_door, productlift_document = build_productlift(self.services)
         astuto_door, astuto_document = build_astuto(self.services)
         self._doors = {"productlift": productlift_door, "astuto": astuto_door}
-        pages = build_pages(
+        self._pages: Any = build_pages(
             self.services,
             (productlift_document, astuto_document),
             pace=page_pace(settings),
             redis_url=settings.redis_url,
         )
-        self._dispatch = Dispatch(self.services, self._doors, pages)
+        self._dispatch = Dispatch(self.services, self._doors, self._serve_page)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
         await self._dispatch(scope, receive, send)
+
+    async def _serve_page(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._pages(scope, receive, send)
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
@@ -133,6 +121,7 @@ class Server:
         """Have each request noted."""
         for dialect, door in self._doors.items():
             door.noting(requests.of(dialect))
+        self._pages = requests.noted(self._pages)
 
     async def stop(self) -> None:
         """Let go of everything."""

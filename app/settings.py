@@ -115,9 +115,11 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return None if value is None else value.rstrip("/")
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")) or _host(value) is None:
+            raise ValueError("must be an address such as https://feedback.example.com")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -133,7 +135,6 @@ class Settings(BaseSettings):
         try:
             _ = urlsplit(value).port
         except ValueError:
-            # Not in its own words: they may quote a part of the password.
             raise ValueError(
                 "its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F %23 %40"
             ) from None
@@ -144,6 +145,15 @@ class Settings(BaseSettings):
     def _redis(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
+        if value is not None and not value.startswith("unix://") and _host(value) is None:
+            raise ValueError("must name a host: redis://host:6379/0")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: str | None) -> str | None:
+        if value is not None and (not value.startswith(("smtp://", "smtps://")) or _host(value) is None):
+            raise ValueError("must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning")
         return value
 
     @field_validator("secret_key")
@@ -222,7 +232,7 @@ class Settings(BaseSettings):
             raise BadSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
 
 
-_IN_QUERY: Final = re.compile(r"(?i)((?:password|secret|token|passfile|key)[^=&]*=)[^&]*")
+_IN_QUERY: Final = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 
 def masked(address: str) -> str:
@@ -233,6 +243,15 @@ def masked(address: str) -> str:
     person, at, place = rest.rpartition("@")
     name, colon, _ = person.partition(":")
     return _IN_QUERY.sub(r"\1***", f"{scheme}://{name}{colon and ':***'}{at}{place}")
+
+
+def _host(address: str) -> str | None:
+    """The host of an address; None when it has none, or can't be read. The reader's own words may quote a password."""
+    try:
+        parts = urlsplit(address)
+        return parts.hostname if parts.port is None or parts.port else None
+    except ValueError:
+        return None
 
 
 def _shown(field: str, value: Any) -> str | None:

@@ -66,7 +66,8 @@ def configure(form: Format) -> None:
     root.setLevel(logging.INFO)
     # Of uvicorn only what is broken: what a stranger sends must not fill the disk.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for quiet in ("asyncio", "alembic"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
 
 
 def _json(event: Any, **_: Any) -> str:

@@ -9,13 +9,8 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD_BYTES: Final = 64 * 1024
-HEAD_SECONDS: Final = 10.0
-"""The longest from the first byte of a head, or from the connection's beginning, to the head's end."""
-BODY_SECONDS: Final = 30.0
-"""The longest between two pieces of a body."""
 MOST_UNREAD_BYTES: Final = 64 * 1024 * 1024
 """How much of a body is taken in and thrown away after the request has been answered."""
-LINGER_SECONDS: Final = 2.0
 
 WAITING: Final = 0
 HEAD: Final = 1
@@ -36,6 +31,13 @@ class _HeadTooLong(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with patience and memory that end."""
 
+    head_seconds = 10.0
+    """The longest from the first byte of a head, or from the connection's beginning, to the head's end."""
+    body_seconds = 30.0
+    """The longest between two pieces of a body."""
+    linger_seconds = 2.0
+    """How long a client that was refused may take to read why."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._stage = WAITING
@@ -48,7 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+        self._timer = self.loop.call_later(self.head_seconds, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._patient()
@@ -83,11 +85,11 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._head_bytes > MOST_HEAD_BYTES:
                 self._refuse(431)
             elif self._timer is None:
-                self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+                self._timer = self.loop.call_later(self.head_seconds, self._late)
         elif stage == BODY:
             self._heard = self.loop.time()
             if self._timer is None:
-                self._timer = self.loop.call_later(BODY_SECONDS, self._late)
+                self._timer = self.loop.call_later(self.body_seconds, self._late)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -143,14 +145,14 @@ class BoundedProtocol(HttpToolsProtocol):
         )
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._timer = self.loop.call_later(LINGER_SECONDS, self._late)
+        self._timer = self.loop.call_later(self.linger_seconds, self._late)
 
     def _late(self) -> None:
         self._timer = None
         if self.transport.is_closing() or self._stage == DONE:
             return
         if self._stage == BODY:
-            left = self._heard + BODY_SECONDS - self.loop.time()
+            left = self._heard + self.body_seconds - self.loop.time()
             # While reading is paused it is we who are slow.
             if left > 0 or self.flow.read_paused:
                 self._timer = self.loop.call_later(max(left, 1.0), self._late)

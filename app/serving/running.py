@@ -148,6 +148,8 @@ class _Crew:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
             code = self._tasks[place]()
+        except SystemExit as told:
+            code = told.code if isinstance(told.code, int) else 1
         except BaseException as error:
             log.error("a worker failed", exc_info=error)
         finally:

@@ -1,0 +1,93 @@
+"""What a database is, seen without touching it: empty, of this program, older or newer, or somebody else's."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from app.adapters.database import database_for
+from app.adapters.database.migrating import NewerDatabase, head, revisions
+from app.domain.model import Base
+from app.domain.refusals import Unavailable
+
+_OURS: Final = frozenset(Base.metadata.tables)
+_VERSIONS: Final = "alembic_version"
+
+
+class StrangeDatabase(Exception):
+    """The database holds tables that are not Earshot's; nothing was changed."""
+
+
+async def revision(url: str, *, password: str | None = None) -> str | None:
+    """The revision that the database at `url` is at; None when it is empty or, for SQLite, not there yet.
+
+    Raises Unavailable, StrangeDatabase and NewerDatabase, each with one line that says what to do.
+    """
+    if url.startswith("sqlite:///"):
+        tables, found = _of_file(Path(url.removeprefix("sqlite:///")))
+    else:
+        tables, found = await _of_server(url, password)
+    if found is None:
+        strange = sorted(_OURS & tables)
+        if strange:
+            raise StrangeDatabase(
+                f"the database has a table {strange[0]!r} that is not Earshot's: "
+                "name an empty database in EARSHOT_DATABASE_URL"
+            )
+        return None
+    if found not in revisions():
+        raise NewerDatabase(
+            f"the database is of a newer Earshot (revision {found}; this one knows {head()}): "
+            "start that version, or restore a backup"
+        )
+    return found
+
+
+def _of_file(path: Path) -> tuple[set[str], str | None]:
+    if not path.exists():
+        return set(), None
+    try:
+        # `mode=rw`: never make a file by looking for one.
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=5)) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            tables = {str(name) for (name,) in rows}
+            row = connection.execute(f"SELECT version_num FROM {_VERSIONS}").fetchone() if _VERSIONS in tables else None  # noqa: S608
+    except sqlite3.OperationalError as error:
+        raise Unavailable(f"SQLite can't open {path} ({error}): check that it is a file this user may write") from None
+    except sqlite3.DatabaseError as error:
+        raise Unavailable(
+            f"{path} is no SQLite database or is damaged ({error}): restore a backup, or move it away to begin anew"
+        ) from None
+    return tables, None if row is None else str(row[0])
+
+
+def soundness(url: str) -> str:
+    """What SQLite says of the file's insides: `ok`, or the first damage that it finds. Reads the whole file."""
+    path = Path(url.removeprefix("sqlite:///"))
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)) as connection:
+            return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        return str(error)
+
+
+async def _of_server(url: str, password: str | None) -> tuple[set[str], str | None]:
+    # Opened once the plain way, so that what can't be reached is said in the same words everywhere.
+    try:
+        database = database_for(url, password=password, least=1, most=1)
+    except ValueError as error:
+        raise Unavailable(str(error)) from None
+    await database.open()
+    await database.close()
+    import asyncpg
+
+    given: dict[str, Any] = {} if password is None else {"password": password}
+    connection = await asyncpg.connect(url, timeout=5, **given)
+    try:
+        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
+        tables = {str(row[0]) for row in rows}
+        found = await connection.fetchval(f"SELECT version_num FROM {_VERSIONS}") if _VERSIONS in tables else None  # noqa: S608
+    finally:
+        await connection.close()
+    return tables, found

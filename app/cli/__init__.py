@@ -1,0 +1,80 @@
+"""The command line of the operator: `earshot …`. Commands ask and tell; the rules they call are the doors' rules."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from app.cli import (
+    boards,
+    follows,
+    keys,
+    portals,
+    posts,
+    sections,
+    serve,
+    spoken,
+    statuses,
+    tabs,
+    upkeep,
+    users,
+)
+from app.cli.words import REFUSALS, said
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="earshot",
+    help="""
+    Earshot, a feedback portal that speaks the ProductLift and the Astuto REST APIs.
+
+    \b
+    earshot serve                         start the server; the first start prints an API key for each dialect
+    earshot serve --demo                  the same with a sample portal to look at
+    earshot keys create --user owner@example.com --dialect astuto
+    earshot users list --json
+    earshot doctor                        what is wrong, and what to do about it
+
+    Settings come from the environment and from a file .env; `earshot settings` lists them. Each command takes --json,
+    and --portal where there are several. It exits with 0 when it is done, with 1 and one line on standard error when
+    it refuses, with 2 when it is called wrongly.
+    """,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+serve.join(app)
+upkeep.join(app)
+for name, group in {
+    "portals": portals.group,
+    "users": users.group,
+    "keys": keys.group,
+    "boards": boards.group,
+    "tabs": tabs.group,
+    "statuses": statuses.group,
+    "sections": sections.group,
+    "posts": posts.group,
+    "comments": spoken.comments_group,
+    "votes": spoken.votes_group,
+    "follows": follows.group,
+}.items():
+    app.add_typer(group, name=name)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="earshot")
+    except REFUSALS as error:
+        print(f"earshot: {said(error)}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read us has seen enough. Nothing more is to be written, not even at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

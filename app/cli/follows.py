@@ -1,0 +1,44 @@
+"""`earshot follows …`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.operating import writing
+from app.cli.people import id_of
+from app.cli.posts import named
+from app.cli.telling import JsonOption, PortalOption, tell
+from app.domain import follows
+from app.domain.work import Work
+
+group = typer.Typer(help="Follows: who hears about a post.", no_args_is_help=True)
+
+PostOption = Annotated[str, typer.Option("--post", metavar="POST", help="Number or code.")]
+UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="Address, id or UUID.")]
+
+
+@group.command()
+def add(post: PostOption, user: UserOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
+    """Have a user hear about a post from now on.
+
+    \b
+    earshot follows add --post 42 --user jane@example.com
+    """
+
+    def act(work: Work) -> dict[str, Any]:
+        post_id, user_id = named(work, post)["id"], id_of(work, user)
+        return {"post_id": post_id, "user_id": user_id, "changed": follows.add(work, post_id=post_id, user_id=user_id)}
+
+    tell(writing(act, portal=portal), f"{user} follows post {post}", as_json=as_json)
+
+
+@group.command()
+def remove(post: PostOption, user: UserOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
+    """Have a user hear no more about a post."""
+
+    def act(work: Work) -> dict[str, Any]:
+        post_id, user_id = named(work, post)["id"], id_of(work, user)
+        changed = follows.remove(work, post_id=post_id, user_id=user_id)
+        return {"post_id": post_id, "user_id": user_id, "changed": changed}
+
+    tell(writing(act, portal=portal), f"{user} does not follow post {post}", as_json=as_json)

@@ -1,0 +1,94 @@
+"""How a command acts: on the database that the settings name, in the portal that was chosen, as the operator."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from app.adapters.database import NOWHERE, Act, Database, Standing
+from app.adapters.database.looking import revision
+from app.adapters.database.migrating import head
+from app.cli.words import Refused
+from app.domain import portals
+from app.domain.policy import OPERATOR
+from app.domain.work import Work
+from app.opening import database as database_of
+from app.opening import files
+from app.settings import Settings
+
+T = TypeVar("T")
+
+
+def reading(act: Act[T], *, portal: str | None) -> T:
+    """Run an act that changes nothing, in the chosen portal."""
+    return _run(lambda database, standing: database.reading(act, standing, slow=True), portal)
+
+
+def writing(act: Act[T], *, portal: str | None) -> T:
+    """Run an act in one transaction, in the chosen portal."""
+    return _run(lambda database, standing: database.writing(act, standing, slow=True), portal)
+
+
+def reading_everywhere(act: Act[T]) -> T:
+    """Run an act that changes nothing and looks across portals."""
+    return _run(lambda database, _: database.reading(act, NOWHERE, slow=True), None, choose=False)
+
+
+def writing_anew(act: Act[T]) -> T:
+    """Run an act that makes a portal, in one transaction."""
+    return _run(lambda database, _: database.writing(act, NOWHERE, slow=True), None, choose=False)
+
+
+def discard(names: Iterable[str]) -> None:
+    """Remove stored files of what has just been deleted."""
+    stored = files(Settings.load())
+
+    async def remove() -> None:
+        for name in names:
+            await stored.delete(name)
+
+    asyncio.run(remove())
+
+
+def _run(act: Callable[[Database, Standing], Coroutine[Any, Any, T]], portal: str | None, *, choose: bool = True) -> T:
+    settings = Settings.load()
+
+    async def run() -> T:
+        await _present(settings)
+        database = database_of(settings)
+        await database.open()
+        try:
+            if not choose:
+                return await act(database, NOWHERE)
+            portal_id = await database.reading(lambda work: _chosen(work, portal), NOWHERE)
+            return await act(database, Standing(portal_id, OPERATOR, settings.base_url))
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+async def _present(settings: Settings) -> None:
+    found = await revision(settings.database, password=settings.database_password)
+    if found is None:
+        where = database_of(settings).describe()
+        raise Refused(
+            f"there is no Earshot in the database yet ({where}): start the server with `earshot serve`, "
+            "or choose another with EARSHOT_DATABASE_URL or EARSHOT_DATA_DIR"
+        )
+    if found != head():
+        raise Refused("the database is of an older Earshot: bring it up to date with `earshot migrate`")
+
+
+def _chosen(work: Work, wanted: str | None) -> int:
+    found = portals.every(work)
+    if not found:
+        raise Refused("there is no portal yet: make one with `earshot portals create --title T`")
+    if wanted is None:
+        if len(found) == 1:
+            return int(found[0][0])
+        names = ", ".join(f"{row[4] or 'without host'} ({row[0]})" for row in found)
+        raise Refused(f"there are several portals: choose one with --portal HOST_OR_ID from {names}")
+    for row in found:
+        if wanted.lower() in (str(row[0]), row[4]):
+            return int(row[0])
+    raise Refused(f"there is no portal {wanted}: `earshot portals list` names them")

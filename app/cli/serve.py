@@ -1,0 +1,67 @@
+"""`earshot serve`."""
+
+import asyncio
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from app.serving import lock, sockets, start
+from app.settings import Settings
+
+
+def join(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on: 127.0.0.1 is this machine, 0.0.0.0 everybody.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes; several need PostgreSQL, and Redis for the limits.")
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty database with a sample portal.")] = False,
+) -> None:
+    """Start the server.
+
+    The first start makes the database, a portal with its owner, and one API key for each dialect, printed once.
+
+    \b
+    earshot serve                                   http://127.0.0.1:8000, data in ./data
+    earshot serve --demo                            with 200 sample posts
+    earshot serve --host 0.0.0.0 --port 80          for everybody
+    EARSHOT_DATABASE_URL=postgresql://user:password@host/name \\
+    EARSHOT_REDIS_URL=redis://host:6379/0 earshot serve --workers 4
+
+    It ends on Ctrl-C or SIGTERM, after the requests that it is answering.
+    """
+    # The doors take longest to import, and no other command needs them.
+    from app.assembly import Server
+    from app.serving import logs, running
+
+    settings = Settings.load(host=host, port=port, workers=workers)
+    signal.signal(signal.SIGTERM, _leave)
+    form = logs.chosen(settings.log_format)
+    logs.configure(form)
+    # From what changes nothing to what does; each step may refuse.
+    listeners = sockets.listen(settings.host, settings.port, settings.workers)
+    asyncio.run(start.look(settings))
+    with lock.hold(settings):
+        _ = settings.secret
+        asyncio.run(start.ready(settings))
+        begun = asyncio.run(start.begin(settings, demo=demo))
+        address = sockets.address_of(listeners[0])
+        typer.echo(start.told_at_first(begun, address) + start.told_always(settings, address))
+        sys.stdout.flush()
+        code = running.run(lambda: Server(settings), listeners, logs.RequestLog(form))
+    raise typer.Exit(code)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Told to end before there was anything to finish: what was begun is rolled back."""
+    sys.exit(0)

@@ -1,0 +1,92 @@
+"""How a command answers: for people in words and columns, for scripts as one JSON object."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+
+PortalOption = Annotated[
+    str | None,
+    typer.Option("--portal", metavar="HOST_OR_ID", help="The portal; needed only where there are several."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
+
+MAX_NAME: Final = 255
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def tell(answer: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+    """Print an answer: the text, or the object."""
+    typer.echo(orjson.dumps(answer).decode() if as_json else text)
+
+
+def tell_rows(name: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print rows that all have the same members: as columns, or as one object with a list called `name`."""
+    tell({name: list(rows)}, columns(rows) if rows else f"no {name}", as_json=as_json)
+
+
+def columns(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows under each other, each column as wide as its widest cell."""
+    names = list(rows[0])
+    cells = [[name.replace("_", " ") for name in names], *([_cell(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(names))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    # People's texts must not move the cursor, nor break the columns.
+    text = _UNSEEN.sub(" ", str(value))
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def text_of(most: int = MAX_NAME) -> Any:
+    """A parser of texts that a column of `most` characters holds, trimmed and not blank."""
+
+    def parse(value: str) -> str:
+        text = value.strip()
+        if not text:
+            raise typer.BadParameter("must not be blank")
+        if len(text) > most:
+            raise typer.BadParameter(f"must have at most {most} characters")
+        if _UNSEEN.search(text) or any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise typer.BadParameter("must be plain text")
+        return text
+
+    return parse
+
+
+def color(value: str) -> str:
+    """A parser of colors."""
+    if not re.fullmatch(r"#(?:[0-9A-Fa-f]{3}){1,2}", value):
+        raise typer.BadParameter("must be such as #0096ff")
+    return value
+
+
+def url_key(value: str) -> str:
+    """A parser of the keys that stand in addresses."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,190}", value):
+        raise typer.BadParameter("must be letters, digits and dashes, such as feedback")
+    return value
+
+
+def host_name(value: str) -> str:
+    """A parser of hosts, as they stand in a request: lower case, no scheme, no port."""
+    host = value.strip().lower()
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?|\[[0-9a-f:.]+\]", host):
+        raise typer.BadParameter("must be a host alone, such as feedback.example.com")
+    return host
+
+
+def parsed_id(value: str) -> int:
+    """A parser of ids."""
+    if not (value.isascii() and value.isdigit()) or not 0 < int(value[:20]) < 2**63:
+        raise typer.BadParameter("must be a number above 0")
+    return int(value)

@@ -1,0 +1,95 @@
+"""Commands that tend the whole installation: `migrate`, `settings`, `counters`, `doctor`."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from app.adapters.database.migrating import head
+from app.cli.doctor import examine
+from app.cli.operating import reading, writing
+from app.cli.telling import JsonOption, PortalOption, columns, tell
+from app.cli.words import Refused
+from app.domain import recount
+from app.opening import database
+from app.serving import start
+from app.settings import Settings
+
+
+def join(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("migrate")(migrate)
+    app.command("settings")(settings)
+    app.command("counters")(counters)
+    app.command("doctor")(doctor)
+
+
+def migrate(as_json: JsonOption = False) -> None:
+    """Bring the database to this program's version.
+
+    `serve` does this by itself. Alone it is useful before several servers start on one database.
+    """
+    chosen = Settings.load()
+
+    async def act() -> None:
+        await start.look(chosen)
+        await start.ready(chosen)
+
+    asyncio.run(act())
+    where = database(chosen).describe()
+    tell({"database": where, "revision": head()}, f"{where} is at revision {head()}", as_json=as_json)
+
+
+def settings(as_json: JsonOption = False) -> None:
+    """List every setting with its value and where it comes from; secrets are masked.
+
+    \b
+    earshot settings
+    EARSHOT_PORT=9000 earshot settings --json
+    """
+    told = Settings.load().told()
+    text = columns(
+        [{"setting": one.name, "value": one.value, "from": one.source, "meaning": one.meaning} for one in told]
+    )
+    tell({"settings": [asdict(one) for one in told]}, text, as_json=as_json)
+
+
+def counters(
+    repair: Annotated[bool, typer.Option("--repair", help="Make every counter equal to a recount.")] = False,
+    portal: PortalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold the kept counters against the rows they count: votes, comments, posts.
+
+    Without --repair it exits with 1 when one is wrong.
+
+    \b
+    earshot counters
+    earshot counters --repair
+    """
+    found = writing(recount.repair, portal=portal) if repair else reading(recount.differences, portal=portal)
+    rows = [asdict(difference) for difference in found]
+    text = columns(rows) if rows else "all counters are right"
+    tell({"differences": rows, "repaired": repair}, f"{text}\nrepaired" if repair and rows else text, as_json=as_json)
+    if rows and not repair:
+        raise Refused(f"{len(rows)} counters differ from what they count: put them right with --repair")
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check settings, database, Redis, storage and mail, and say what to do about what is wrong.
+
+    It exits with 1 when something is.
+    """
+    findings = examine()
+    rows = [asdict(finding) for finding in findings]
+    lines = [
+        f"{'ok   ' if finding.well else 'WRONG'}  {finding.what:<10} {finding.state}"
+        + ("" if finding.well else f"\n{'':18} -> {finding.remedy}")
+        for finding in findings
+    ]
+    well = all(finding.well for finding in findings)
+    tell({"well": well, "findings": rows}, "\n".join(lines), as_json=as_json)
+    if not well:
+        wrong = [finding.what for finding in findings if not finding.well]
+        raise Refused(f"something is wrong with: {', '.join(wrong)}")

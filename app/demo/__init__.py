@@ -1,0 +1,167 @@
+"""A sample portal: two months in the life of a small product, told through the rules, the same at every telling.
+
+Only codes, UUIDs and keys differ from one portal to the next, for these must not be guessed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+
+from sqlalchemy import update
+
+from app.demo import texts
+from app.domain import boards, categories, comments, people, post_changes, posts, statuses, votes
+from app.domain.boards import BoardView
+from app.domain.model import Board, FactRow
+from app.domain.posts import Submission
+from app.domain.statements import Statement, now, portal
+from app.domain.votes import Ballot
+from app.domain.work import Work
+
+DAYS: Final = 60
+WAITING: Final = 8
+REFUSED: Final = 4
+
+_BOARDS: Final = BoardView((Board.id, Board.name))
+# Nobody is to get a letter about what never happened.
+_TOLD: Final = Statement(update(FactRow).where(FactRow.portal_id == portal).values(expanded_at=now))
+
+_LATER: Final = ("Planned", "In Progress", "Completed", "Rejected")
+_SHARES: Final = (24, 14, 22, 10)
+"""Of a hundred posts, how many came from New to each of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    at: datetime
+    act: Callable[[], object]
+
+
+def fill(work: Work, *, owner_id: int) -> None:
+    """Put the sample into a portal that has just begun. Counters, history and dates are those of real acts."""
+    _Story(work, owner_id).tell()
+
+
+class _Story:
+    def __init__(self, work: Work, owner_id: int) -> None:
+        self._work = work
+        # Not a secret: the story is to be the same every time.
+        self._random = Random("earshot")  # noqa: S311
+        self._end = work.now
+        self._events: list[_Event] = []
+        self._post_ids: dict[int, int] = {}
+        work.now = self._end - timedelta(days=DAYS + 1)
+        boards.add(work, name=texts.INTEGRATIONS, description="Other tools that this one should talk to.")
+        self._boards = {name: board_id for board_id, name in _BOARDS.all(work)}
+        self._statuses = {row[1]: row[0] for row in statuses.every(work)}
+        self._categories = [categories.add(work, name=name, color=color) for name, color in texts.CATEGORIES]
+        self._team = [owner_id]
+        self._people = [owner_id]
+        for email, name, role in texts.PEOPLE:
+            user_id = people.register(work, email=email, name=name, role=role)
+            self._people.append(user_id)
+            if role == "moderator":
+                self._team.append(user_id)
+
+    def tell(self) -> None:
+        work, chance = self._work, self._random
+        told = texts.titles()
+        chance.shuffle(told)
+        step = timedelta(days=DAYS) / len(told)
+        begin = self._end - timedelta(days=DAYS)
+        for number, (board, title) in enumerate(told):
+            # A little before its turn, so that the last one is not newer than now.
+            self._post(number, board, title, begin + step * number + step * chance.random())
+        # In the order of time, so that ids grow with dates as they do in life.
+        for event in sorted(self._events, key=lambda event: event.at):
+            work.now = event.at
+            event.act()
+        work.now = self._end
+        work.run(_TOLD)
+
+    def _post(self, number: int, board: str, title: str, at: datetime) -> None:
+        chance = self._random
+        author = chance.choice(self._people[1:])
+        wish = Submission(
+            title=title,
+            description=chance.choice(texts.REASONS) if chance.random() < 0.85 else None,
+            author=author,
+            board_id=self._boards[board],
+            status_id=self._statuses["New"],
+            category_id=chance.choice(self._categories) if chance.random() < 0.45 else None,
+            follow=True,
+            moderation=_moderation(number),
+        )
+        self._at(at, lambda: self._post_ids.update({number: posts.submit(self._work, wish)}))
+        if wish.moderation != "approved":
+            return
+        liking = chance.choice((0.2, 0.5, 0.8))
+        for voter in self._people:
+            if chance.random() < liking:
+                self._at(self._after(at), self._voting(number, voter))
+        remarks = chance.choice((0, 0, 1, 1, 2, 3))
+        for _ in range(remarks):
+            self._talk(number, self._after(at))
+        for status, at_then in self._course(at):
+            self._at(at_then, self._moving(number, status))
+
+    def _talk(self, number: int, at: datetime) -> None:
+        chance = self._random
+        remark, reply = chance.choice(texts.REMARKS), chance.choice(texts.REPLIES)
+        speaker, other = chance.sample(self._people, 2)
+        answered = chance.random() < 0.4
+        said: list[int] = []
+        self._at(at, lambda: said.append(self._say(number, speaker, remark)))
+        if answered:
+            self._at(self._after(at), lambda: self._say(number, other, reply, parent_id=said[0]))
+
+    def _course(self, at: datetime) -> list[tuple[str, datetime]]:
+        """The statuses that a post came to, and when."""
+        drawn = self._random.choices((*_LATER, None), (*_SHARES, 100 - sum(_SHARES)))[0]
+        if drawn is None:
+            return []
+        if drawn == "Completed":
+            planned = self._after(at)
+            begun = self._after(planned)
+            return [("Planned", planned), ("In Progress", begun), ("Completed", self._after(begun))]
+        return [(drawn, self._after(at))]
+
+    def _voting(self, number: int, voter: int) -> Callable[[], object]:
+        return lambda: votes.cast(self._work, Ballot(post=self._post_ids[number], voter=voter, strict=False))
+
+    def _moving(self, number: int, status: str) -> Callable[[], object]:
+        person = self._random.choice(self._team)
+
+        def move() -> None:
+            post_changes.change_status(self._work, self._post_ids[number], self._statuses[status], user_id=person)
+            self._say(number, person, texts.UPDATES[status], official=True)
+
+        return move
+
+    def _say(self, number: int, person: int, body: str, *, parent_id: int | None = None, official: bool = False) -> int:
+        return comments.write(
+            self._work,
+            post_id=self._post_ids[number],
+            author_id=person,
+            body=body,
+            parent_id=parent_id,
+            official=official,
+            same_post_parent=True,
+            follow=True,
+        )
+
+    def _at(self, moment: datetime, act: Callable[[], object]) -> None:
+        self._events.append(_Event(moment, act))
+
+    def _after(self, moment: datetime) -> datetime:
+        """Some time between a moment and the end, rather sooner than later."""
+        return moment + (self._end - moment) * (0.02 + 0.9 * self._random.random() ** 3)
+
+
+def _moderation(number: int) -> str:
+    newest = len(texts.titles()) - number
+    if newest <= WAITING:
+        return "pending"
+    return "rejected" if newest <= WAITING + REFUSED else "approved"

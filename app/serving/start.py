@@ -1,0 +1,133 @@
+"""Everything between a command and a serving server: look before touching, migrate, begin, and tell what runs where."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from app.adapters.database import NOWHERE
+from app.adapters.database.looking import revision
+from app.adapters.database.migrating import migrate
+from app.adapters.limiter import Pace
+from app.behind import index_titles
+from app.demo import fill
+from app.domain import beginnings
+from app.domain.beginnings import Beginning
+from app.domain.work import Work
+from app.opening import database, files
+from app.serving import CannotStart
+from app.settings import BadSettings, Settings, masked
+
+NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
+
+
+async def look(settings: Settings) -> None:
+    """Refuse what can't be served, before anything has been changed. Raises as `looking.revision`, BadSettings."""
+    if settings.redis_url is not None and find_spec("redis") is None:
+        raise BadSettings("EARSHOT_REDIS_URL: Redis needs the extra: pip install 'earshot[redis]'")
+    files(settings)
+    await revision(settings.database, password=settings.database_password)
+
+
+def make_folder(settings: Settings) -> None:
+    """Make the folder that a new SQLite file is to lie in. Raises CannotStart."""
+    if not settings.database.startswith("sqlite:///"):
+        return
+    folder = Path(settings.database.removeprefix("sqlite:///")).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"the folder {folder} can't be made ({error.strerror}): choose another one") from None
+
+
+async def ready(settings: Settings) -> None:
+    """Bring the database to this program's version. Raises CannotStart, NewerDatabase, Unavailable."""
+    make_folder(settings)
+    try:
+        await migrate(settings.database, password=settings.database_password)
+    except DBAPIError as error:
+        raise CannotStart(f"the database refused to be migrated, and is as it was: {error.orig}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a start found or made."""
+
+    made: Beginning | None
+    demo: bool
+
+
+async def begin(settings: Settings, *, demo: bool) -> Begun:
+    """On an empty database make the first portal, and fill it when a demo is wished; all of it or nothing."""
+    opened = database(settings)
+    await opened.open()
+
+    def act(work: Work) -> Beginning | None:
+        made = beginnings.begin(work, secret=settings.secret)
+        if made is not None and demo:
+            fill(work, owner_id=made.owner_id)
+        return made
+
+    try:
+        made = await opened.writing(act, NOWHERE, slow=True)
+        if made is not None and demo:
+            await index_titles(opened)
+        return Begun(made, demo)
+    finally:
+        with suppress(Exception):
+            await opened.close()
+
+
+def told_at_first(begun: Begun, address: str) -> str:
+    """What is said once: the keys, and a request in each dialect that works when pasted. Empty at a later start."""
+    made = begun.made
+    if made is None:
+        return "" if not begun.demo else "--demo was left out: there is data already, and it stays as it is.\n"
+    lines = [
+        f"This is a new portal, owned by {beginnings.OWNER_EMAIL}. Its two keys are shown now and never again:",
+        *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in made.keys.items()),
+        "Try them:",
+        *(f"  curl -H 'Authorization: Bearer {key}' {address}/api/v1/posts" for key in made.keys.values()),
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def told_always(settings: Settings, address: str) -> str:
+    """What every start says: where data lies, which database, which limits, which address."""
+    rows = [
+        ("address", f"{address}  (interactive documents: {address}/docs)"),
+        ("database", database(settings).describe()),
+        ("data", f"{settings.data_dir.absolute()}"),
+        ("uploads", masked(settings.storage_url) if settings.storage_url else "in the data directory"),
+        ("limits", _limits(settings)),
+        ("processes", str(settings.workers)),
+    ]
+    return f"Earshot {program_version()}\n" + "".join(f"  {name:<10} {value}\n" for name, value in rows)
+
+
+def _limits(settings: Settings) -> str:
+    if not settings.rate_limits:
+        return "off (EARSHOT_RATE_LIMITS)"
+    where = "in Redis" if settings.redis_url else "in this process"
+    return (
+        f"ProductLift {_pace(settings.limit_productlift)} a key; Astuto {_pace(settings.limit_astuto_key)} a key, "
+        f"{_pace(settings.limit_astuto_ip)} an address; counted {where}"
+    )
+
+
+def _pace(text: str) -> str:
+    pace = Pace.parsed(text)
+    return "without limit" if pace is None else f"{pace.limit} in {pace.seconds} s"
+
+
+def program_version() -> str:
+    """The version of the installed program."""
+    try:
+        return version("earshot")
+    except PackageNotFoundError:
+        return "unversioned"

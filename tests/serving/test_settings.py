@@ -1,0 +1,135 @@
+"""Settings: what is wrong is told in one line, where a value comes from is told, and no secret is."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app import opening
+from app.settings import BadSettings, Settings, masked
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings but those of the test."""
+    for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DATABASE_URL", "mysql://here", "must begin with sqlite:/// or postgresql://"),
+        ("DATABASE_URL", "sqlite:///:memory:", "must name a file, such as sqlite:///data/earshot.db"),
+        ("DATABASE_URL", "sqlite:///", "must name a file, such as sqlite:///data/earshot.db"),
+        (
+            "DATABASE_URL",
+            "postgresql://me:sec/ret@host/name",
+            "its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F %23 %40",
+        ),
+        ("PORT", "http", "Input should be a valid integer, unable to parse string as an integer"),
+        ("PORT", "70000", "Input should be less than or equal to 65535"),
+        ("LIMIT_PRODUCTLIFT", "many", "must be such as 60/minute, 100/5minutes or off"),
+        ("REDIS_URL", "localhost", "must begin with redis://, rediss:// or unix://"),
+        ("REDIS_URL", "redis://host:port/0", "must name a host: redis://host:6379/0"),
+        (
+            "SECRET_KEY",
+            "please change this secret to another",
+            "must be at least 32 random characters; make one with: openssl rand -hex 32",
+        ),
+        ("TRUSTED_PROXIES", "my proxy", "'my proxy' does not appear to be an IPv4 or IPv6 network"),
+        ("BASE_URL", "example.com", "must be an address such as https://feedback.example.com"),
+        ("BASE_URL", "https://", "must be an address such as https://feedback.example.com"),
+        (
+            "SMTP_URL",
+            "mail",
+            "must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning",
+        ),
+        ("RATE_LIMITS", "perhaps", "must be on or off"),
+        ("DEFAULT_DIALECT", "esperanto", "Input should be 'productlift' or 'astuto'"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_to_do(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"EARSHOT_{name}", value)
+
+    with pytest.raises(BadSettings) as refusal:
+        Settings.load()
+
+    assert str(refusal.value) == f"EARSHOT_{name}: {told}"
+
+
+def test_several_workers_need_shared_counters_and_a_server_for_the_database() -> None:
+    with pytest.raises(BadSettings) as without_redis:
+        Settings.load(workers=2)
+    with pytest.raises(BadSettings) as on_a_file:
+        Settings.load(workers=2, rate_limits=False)
+
+    assert str(without_redis.value) == (
+        "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together; "
+        "or set EARSHOT_RATE_LIMITS=off"
+    )
+    assert str(on_a_file.value) == ("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
+
+
+def test_a_password_file_that_is_not_there_is_told() -> None:
+    settings = Settings.load(database_password_file="gone")
+
+    with pytest.raises(BadSettings, match="EARSHOT_DATABASE_PASSWORD_FILE can't be read: No such file or directory"):
+        _ = settings.database_password
+
+
+def test_an_unknown_storage_is_told() -> None:
+    with pytest.raises(BadSettings, match="EARSHOT_STORAGE_URL: give a folder, or a bucket"):
+        opening.files(Settings.load(storage_url="ftp://here"))
+
+
+def test_a_file_of_settings_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"EARSHOT_PORT=\xff\xfe")
+
+    with pytest.raises(BadSettings, match=r"the file \.env can't be read: .*; mend it, or move it away"):
+        Settings.load()
+
+
+def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("EARSHOT_PORT=9000\nEARSHOT_SECRET_KEY=0123456789abcdef0123456789abcdef\n")
+    monkeypatch.setenv("EARSHOT_HOST", "0.0.0.0")
+    monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", "postgresql://me:secret@host:5432/name?sslmode=require&sslpassword=deep")
+
+    told = {one.name: (one.value, one.source) for one in Settings.load().told()}
+
+    assert told["EARSHOT_PORT"] == ("9000", ".env")
+    assert told["EARSHOT_SECRET_KEY"] == ("***", ".env")
+    assert told["EARSHOT_HOST"] == ("0.0.0.0", "environment")
+    assert told["EARSHOT_TRUSTED_PROXIES"] == ("10.0.0.1,10.1.0.0/16", "environment")
+    assert told["EARSHOT_DATABASE_URL"] == (
+        "postgresql://me:***@host:5432/name?sslmode=require&sslpassword=***",
+        "environment",
+    )
+    assert told["EARSHOT_RATE_LIMITS"] == ("on", "default")
+    assert told["EARSHOT_REDIS_URL"] == (None, "default")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
+        ("smtp://me@host", "smtp://me@host"),
+        ("smtp://me:se@cret@host", "smtp://me:***@host"),
+        ("s3://key:secret@bucket/prefix?endpoint=https://host", "s3://key:***@bucket/prefix?endpoint=https://host"),
+        ("unix:///run/redis.sock?password=secret&db=1", "unix:///run/redis.sock?password=***&db=1"),
+        ("/var/lib/uploads", "/var/lib/uploads"),
+    ],
+)
+def test_an_address_is_shown_without_what_lets_somebody_in(address: str, shown: str) -> None:
+    assert masked(address) == shown
+
+
+def test_a_slip_in_a_settings_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARSHOT_PROT", "9000")
+    monkeypatch.setenv("EARSHOT_PORT", "9000")
+
+    assert Settings.unknown() == ["EARSHOT_PROT"]

@@ -1,0 +1,111 @@
+"""The real command, run as people run it: once, or as a server until the test is over."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.checkout import ROOT
+
+COMMAND = [sys.executable, "-c", "from app.cli import main; main()"]
+SECONDS = 60
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Serving:
+    """A server that runs. `told` is what it has said on standard output, `log` the file of its standard error."""
+
+    def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
+        self.process = process
+        self.log = log
+        self.told = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.told += line
+            if line.startswith("  processes"):
+                break
+        else:
+            raise AssertionError(log.read_text(errors="replace"))
+        self.address = self.told.partition("  address ")[2].split()[0]
+        self.port = int(self.address.rpartition(":")[2])
+
+    def end(self) -> int:
+        """Ask the server to end, and give its exit code."""
+        self.process.terminate()
+        return self.process.wait(SECONDS)
+
+    def workers(self) -> set[int]:
+        """The processes that it has started."""
+        pid = self.process.pid
+        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+class Earshot:
+    """Runs `earshot` in a folder, with nothing of the tests' own surroundings but what is given."""
+
+    def __init__(self, folder: Path, cache: Path, settings: Mapping[str, str]) -> None:
+        self.folder = folder
+        self._cache = cache
+        self.settings = dict(settings)
+
+    def run(self, *arguments: str, stdin: str | None = None, **settings: str) -> Done:
+        """Run one command to its end."""
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._surroundings(settings),
+            input="" if stdin is None else stdin,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def serving(self, *arguments: str, **settings: str) -> Iterator[Serving]:
+        """A server on a free port, or on the one that is named, until the block is left."""
+        port = () if "--port" in arguments else ("--port", "0")
+        log = self.folder / f"log-{len(list(self.folder.glob('log-*')))}"
+        with (
+            log.open("wb") as errors,
+            subprocess.Popen(
+                [*COMMAND, "serve", *port, *arguments],
+                cwd=self.folder,
+                env=self._surroundings(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            ) as process,
+        ):
+            try:
+                yield Serving(process, log)
+            finally:
+                process.terminate()
+                try:
+                    process.wait(SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+    def _surroundings(self, settings: Mapping[str, str]) -> dict[str, str]:
+        return {
+            "PATH": os.defpath,
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(ROOT),
+            # Compiled once a run: most of a command's time would otherwise go into compiling what it imports.
+            "PYTHONPYCACHEPREFIX": str(self._cache),
+            **self.settings,
+            **settings,
+        }
