@@ -10,6 +10,7 @@ from app.api.door import Door, Receive, Scope, Send, Visit
 from app.api.services import Services
 from app.domain import keys, portals
 from app.domain.keys import Admission
+from app.domain.refusals import Unavailable
 
 BASE: Final = "/api/v1"
 PREFIXES: Final = {f"/{dialect}{BASE}": dialect for dialect in ("productlift", "astuto")}
@@ -50,7 +51,7 @@ class Dispatch:
             # A preflight carries no key, so nobody knows whose it is; ProductLift's clients in browsers need the yes.
             return "productlift"
         if visit.token is not None:
-            known = await self._services.admissions.of(visit.token)
+            known = await self._admission(visit, visit.token)
             if known is not None:
                 if known.answers_on(visit.host):
                     visit.admission = known
@@ -67,11 +68,19 @@ class Dispatch:
             await self._rest({**scope, "earshot.visit": visit}, receive, send)
             return
         if visit.token is not None:
-            known: Admission | None = await self._services.admissions.of(visit.token)
+            known = await self._admission(visit, visit.token)
             # A key of the other dialect, or of another host's portal, is unknown here.
             if known is not None and known.dialect == dialect and known.answers_on(visit.host):
                 visit.admission = known
         await self._doors[dialect].serve(visit, send)
+
+    async def _admission(self, visit: Visit, token: str) -> Admission | None:
+        """Whom the key admits. When nobody can tell just now, the dialect that answers says so in its words."""
+        try:
+            return await self._services.admissions.of(token)
+        except Unavailable as away:
+            visit.untold = away
+            return None
 
     def _visit(self, scope: Scope, receive: Receive, path: str) -> Visit:
         visit = Visit(scope, receive, path=path or "/")
@@ -98,5 +107,9 @@ class Dispatch:
         visit.address = f"{scheme}://{host}" if named else "http://localhost"
 
     async def _host_default(self, host: str) -> str | None:
-        found = await self._services.database.reading(lambda work: portals.by_host(work, host), NOWHERE)
+        try:
+            found = await self._services.database.reading(lambda work: portals.by_host(work, host), NOWHERE)
+        except Unavailable:
+            # Only how to refuse hangs on it.
+            return None
         return None if found is None else found[2]

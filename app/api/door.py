@@ -41,6 +41,7 @@ class Visit:
         "request_id",
         "template",
         "token",
+        "untold",
     )
 
     def __init__(self, scope: Scope, receive: Receive, *, path: str) -> None:
@@ -54,6 +55,8 @@ class Visit:
         """The key as it was sent, if one was."""
         self.admission: Admission | None = None
         """What the key admits to; None for a missing, unknown or misplaced one."""
+        self.untold: Exception | None = None
+        """Why nobody can tell whom the key admits."""
         self.peer = ""
         """The client's address, as far as proxies are trusted."""
         self.address = ""
@@ -164,6 +167,8 @@ class Door:
             visit.template = found.template
         admission = visit.admission
         if admission is None:
+            if visit.untold is not None:
+                raise visit.untold
             return manners.unknown_key(visit)
         body = await self._body(visit)
         try:
