@@ -1,0 +1,75 @@
+"""Moderation beyond what Astuto's dialect can do: any state by the operator, and the lists."""
+
+import pytest
+
+from app.domain import moderation
+from app.domain.policy import Actor
+from app.domain.refusals import Forbidden, Invalid, NotFound
+from tests.support.make import Make
+
+
+async def state(make: Make) -> str:
+    return str(await make.value("SELECT moderation FROM posts"))
+
+
+async def test_the_operator_puts_a_post_into_any_state(make: Make) -> None:
+    post = await make.post(author=await make.user())
+
+    outcomes = []
+    for wanted in ("pending", "pending", "rejected", "approved", "pending"):
+        changed = await make.act(lambda work, wanted=wanted: moderation.set(work, post, wanted))  # type: ignore[misc]
+        outcomes.append((changed, await state(make)))
+
+    assert outcomes == [
+        (True, "pending"),
+        (False, "pending"),
+        (True, "rejected"),
+        (True, "approved"),
+        (True, "pending"),
+    ]
+    author = await make.value("SELECT user_id FROM posts")
+    for kind in ("post.approved", "post.rejected"):
+        assert [(fact["post_id"], fact["user_id"]) for fact in await make.facts(kind)] == [(post, author)]
+
+
+async def test_what_can_not_be_set_is_refused(make: Make) -> None:
+    post = await make.post()
+
+    with pytest.raises(Invalid):
+        await make.act(lambda work: moderation.set(work, post, "maybe"))
+    with pytest.raises(NotFound):
+        await make.act(lambda work: moderation.set(work, 4711, "pending"))
+    with pytest.raises(Forbidden):
+        await make.act(lambda work: moderation.set(work, post, "pending"), actor=Actor(user_id=None, role="user"))
+    assert await state(make) == "approved"
+
+
+async def test_pending_and_rejected_posts_are_listed_newest_first(make: Make) -> None:
+    await make.post()
+    waiting = [await make.post(moderation="pending") for _ in range(3)]
+    rejected = await make.post(moderation="rejected", title="Spam")
+    portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
+    await make.post(moderation="pending", portal=portal, author=owner)
+
+    first = await make.act(lambda work: moderation.page(work, "pending", skip=0, limit=2))
+    second = await make.act(lambda work: moderation.page(work, "pending", skip=2, limit=2))
+    ((post, code, title, shown, _),) = await make.act(lambda work: moderation.page(work, "rejected", skip=0, limit=9))
+    totals = [await make.act(lambda work, of=of: moderation.total(work, of)) for of in ("pending", "rejected")]  # type: ignore[misc]
+
+    assert [row[0] for row in (*first, *second)] == waiting[::-1]
+    assert (post, code, title, shown) == (rejected, await make.code(rejected), "Spam", "rejected")
+    assert totals == [3, 1]
+
+
+async def test_another_portals_post_is_unknown(make: Make) -> None:
+    portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
+    theirs = await make.post(moderation="pending", portal=portal, author=owner)
+
+    for act in (
+        lambda work: moderation.approve(work, theirs),
+        lambda work: moderation.reject(work, theirs),
+        lambda work: moderation.set(work, theirs, "approved"),
+    ):
+        with pytest.raises(NotFound):
+            await make.act(act)
+    assert await state(make) == "pending"
