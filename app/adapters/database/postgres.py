@@ -161,6 +161,10 @@ class PostgresDatabase:
             except (*_AGAIN, *_LOST) as error:
                 if attempt == 3:
                     raise Unavailable(type(error).__name__) from error
+            except ReferenceMissing:
+                # What the act had just looked up went away meanwhile; the next look finds it gone and says so.
+                if attempt == 3:
+                    raise
             except _AWAY as error:
                 raise Unavailable(type(error).__name__) from error
         raise AssertionError("unreachable")
