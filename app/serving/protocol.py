@@ -6,6 +6,7 @@ These answers are the server's own, in plain text: before a head is read nobody 
 import asyncio
 from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_HEAD_BYTES: Final = 64 * 1024
@@ -17,6 +18,8 @@ HEAD: Final = 1
 BODY: Final = 2
 DONE: Final = 3
 REFUSED: Final = 4
+
+_HOP: Final = frozenset({b"upgrade", b"http2-settings"})
 
 _REFUSALS: Final = {
     400: (b"400 Bad Request", b"This is not an HTTP request that can be read.\n"),
@@ -46,6 +49,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread = 0
         self._heard = 0.0
         self._status = 400
+        self._plain_head: bytes | None = None
+        """The head of a request that wished for another protocol, without that wish."""
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -71,7 +76,8 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._unread > MOST_UNREAD_BYTES:
                 self.transport.close()
                 return
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         stage = self._stage
         if stage == DONE:
             if self._timer is not None:
@@ -91,6 +97,20 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._timer is None:
                 self._timer = self.loop.call_later(self.body_seconds, self._late)
 
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as wish:
+            head, self._plain_head = self._plain_head, None
+            if head is None:
+                self._refuse(400)
+                return
+            # The parser takes what follows for the other protocol, so a parser that knows nothing of it goes on.
+            self.parser = httptools.HttpRequestParser(self)
+            self._feed(head + data[wish.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(self._status)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._stage = HEAD
@@ -104,23 +124,35 @@ class BoundedProtocol(HttpToolsProtocol):
             if length > MOST_HEAD_BYTES:
                 self._status = 431
                 raise _HeadTooLong
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            # Java's client asks for HTTP/2 this way with its first request, and sends the body all the same.
+            self._plain_head = self._without_wish()
+            return
         super().on_headers_complete()
         self._stage = BODY
         if self._timer is not None:
             self._patient()
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._stage = DONE
+        if self._plain_head is None:
+            super().on_message_complete()
+            self._stage = DONE
+
+    def _without_wish(self) -> bytes:
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [part for part in value.split(b",") if part.strip().lower() not in _HOP]
+                value = b",".join(kept)
+            if name not in _HOP and value.strip():
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._stage == BODY and self.expect_100_continue:
             # The client may or may not send the body that nobody asked for: what follows could not be told apart.
             self.transport.close()
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(self._status)
 
     def _refuse(self, status: int) -> None:
         """Say so in plain text and hang up; after a moment, or the answer would be lost with what is still coming."""
