@@ -120,7 +120,9 @@ async def update_comment(call: Call) -> Answer:
 @comments_chapter.route("DELETE", "/comments/{id}", answers=Id, parameters=[COMMENT_ID], may_refuse=[404])
 async def delete_comment(call: Call) -> Answer:
     """Delete a comment with all replies to it, all the way down."""
-    return await _changed(call, lambda work, comment_id: comments.delete(work, comment_id, with_replies=True))
+    return await _changed(
+        call, lambda work, comment_id: comments.delete(work, comment_id, with_replies=True), slow=True
+    )
 
 
 @comments_chapter.route(
@@ -139,7 +141,7 @@ async def unmark_comment_as_post_update(call: Call) -> Answer:
     return await _changed(call, lambda work, comment_id: comments.edit(work, comment_id, official=False))
 
 
-async def _changed(call: AskedCall, change: Callable[[Work, int], object]) -> Answer:
+async def _changed(call: AskedCall, change: Callable[[Work, int], object], *, slow: bool = False) -> Answer:
     """Change the comment that the path names, if this dialect may see it at all."""
     segment = call.path["id"]
     comment_id = path_id(segment)
@@ -149,5 +151,5 @@ async def _changed(call: AskedCall, change: Callable[[Work, int], object]) -> An
             shapes.COMMENTS.by_id(work, comment_id)
             change(work, comment_id)
 
-    await call.writing(act)
+    await call.writing(act, slow=slow)
     return answers.written(comment_id)

@@ -152,6 +152,6 @@ async def delete_post(call: Call) -> Answer:
         with errors.reworded("post", NotFound("post", segment)):
             return post_changes.delete(work, post_id)
 
-    files = await call.writing(delete)
+    files = await call.writing(delete, slow=True)
     await call.services.uploads.discard(files)
     return answers.written(post_id)
