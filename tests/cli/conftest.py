@@ -1,0 +1,83 @@
+"""The command in this process, on a database of each engine that has the first portal."""
+
+import asyncio
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli import main
+from app.domain.beginnings import Beginning
+from app.serving import start
+from app.settings import Settings
+from tests.cli.database import Rows, rows_of_settings
+from tests.conftest import SECRET
+from tests.support.commands import Done
+
+
+class Cli:
+    """Runs commands as the shell would, but for the process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, begun: Beginning) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+        self.begun = begun
+
+    def run(self, *arguments: str, stdin: str = "") -> Done:
+        """Run one command to its end."""
+        self._monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        said = self._capsys.readouterr()
+        code = end.value.code
+        return Done(code if isinstance(code, int) else 0, said.out, said.err)
+
+    def json(self, *arguments: str, stdin: str = "") -> Any:
+        """What a command answers with --json, when it does what it is told."""
+        done = self.run(*arguments, "--json", stdin=stdin)
+        assert (done.code, done.err) == (0, "")
+        assert done.out.count("\n") == 1
+        return json.loads(done.out)
+
+    def refusal(self, *arguments: str, stdin: str = "") -> str:
+        """The one line with which a command refuses."""
+        done = self.run(*arguments, stdin=stdin)
+        assert (done.code, done.out) == (1, ""), done
+        assert done.err.startswith("earshot: ")
+        assert done.err.count("\n") == 1
+        return done.err.removeprefix("earshot: ").rstrip("\n")
+
+    def misuse(self, *arguments: str, stdin: str = "") -> str:
+        """What is said of a command that is called wrongly."""
+        done = self.run(*arguments, stdin=stdin)
+        assert (done.code, done.out) == (2, ""), done
+        return done.err.rpartition("Error: ")[2].rstrip("\n")
+
+
+@pytest.fixture
+def surroundings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of an operator, and an empty folder to work in."""
+    for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", database_url)
+    monkeypatch.setenv("EARSHOT_SECRET_KEY", SECRET)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def cli(surroundings: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Commands on a database with the first portal."""
+    begun = asyncio.run(start.begin(Settings.load(), demo=False)).made
+    assert begun is not None
+    return Cli(capsys, monkeypatch, begun)
+
+
+@pytest.fixture
+def rows(surroundings: None) -> Rows:
+    """Ask the database with plain SQL."""
+    return rows_of_settings

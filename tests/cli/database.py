@@ -1,0 +1,30 @@
+"""What really is in the database, for tests of commands."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import text
+
+from app import opening
+from app.adapters.database import NOWHERE
+from app.domain.statements import Statement
+from app.settings import Settings
+
+Rows = Callable[..., list[Mapping[str, Any]]]
+
+
+def rows_of_settings(query: str, **values: Any) -> list[Mapping[str, Any]]:
+    """The rows of a plain SQL query; a change is committed, too."""
+    statement = Statement(text(query), across_portals=True)
+
+    async def ask() -> list[Mapping[str, Any]]:
+        database = opening.database(Settings.load())
+        await database.open()
+        try:
+            found = await database.writing(lambda work: work.rows(statement, **values), NOWHERE)
+        finally:
+            await database.close()
+        return [{name: row[name] for name in row.keys()} for row in found]  # type: ignore[attr-defined]  # noqa: SIM118
+
+    return asyncio.run(ask())
