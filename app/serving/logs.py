@@ -64,8 +64,9 @@ def configure(form: Format) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Of uvicorn only what is broken: what a stranger sends must not fill the disk.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    # Of these only what is broken: what a stranger sends must not fill the disk.
+    for heard in ("uvicorn.error", "python_multipart"):
+        logging.getLogger(heard).setLevel(logging.ERROR)
     for quiet in ("asyncio", "alembic"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
 
