@@ -300,6 +300,21 @@ async def test_a_post_that_goes_takes_its_files_along(productlift: Client, serve
     assert await make.value("SELECT count(*) FROM attachments") == 0
 
 
+async def test_a_user_who_goes_with_all_data_takes_the_files_of_his_posts_along(
+    productlift: Client, server: Server, make: Make
+) -> None:
+    jane = await make.uuid(await make.user())
+    files = {"image": ("a.png", picture("PNG")), "attachment": ("a.txt", b"hello")}
+    for author in (jane, await make.uuid(make.owner)):
+        await productlift.post("/posts", data={"title": "One", "user_id": author}, files=files)
+
+    await productlift.ask("DELETE", f"/users/{jane}", {"delete_all_data": True})
+
+    kept = await make.rows("SELECT name FROM attachments ORDER BY name")
+    assert len(kept) == 2
+    assert sorted(await stored(server)) == [row["name"] for row in kept]
+
+
 async def test_a_post_that_goes_through_astuto_takes_its_files_along(
     productlift: Client, astuto: Client, server: Server, make: Make
 ) -> None:
