@@ -15,7 +15,7 @@ from app.domain.model import Board, Post
 from app.domain.statements import Statement, portal
 from app.domain.work import Row, Work
 
-group = typer.Typer(help="Boards: every post stands on one.", no_args_is_help=True)
+group = typer.Typer(help="Boards; every post stands on one.", no_args_is_help=True)
 
 CARD: Final = BoardView((Board.id, Board.name, Board.slug, Board.description, Board.is_default))
 _POSTS: Final = Statement(

@@ -11,7 +11,7 @@ from app.cli.telling import JsonOption, PortalOption, tell
 from app.domain import follows
 from app.domain.work import Work
 
-group = typer.Typer(help="Follows: who hears about a post.", no_args_is_help=True)
+group = typer.Typer(help="Follows, who hears about a post.", no_args_is_help=True)
 
 PostOption = Annotated[str, typer.Option("--post", metavar="POST", help="Number or code.")]
 UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="Address, id or UUID.")]

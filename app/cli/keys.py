@@ -20,9 +20,7 @@ from app.settings import Settings
 LEAST_TOKEN: Final = 16
 MOST_TOKEN: Final = 255
 
-group = typer.Typer(
-    help="API keys: create, list, revoke, and take over those that clients hold already.", no_args_is_help=True
-)
+group = typer.Typer(help="API keys, new ones and those that clients hold already.", no_args_is_help=True)
 
 
 def dialect_of(value: str) -> str:

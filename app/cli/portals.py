@@ -11,7 +11,7 @@ from app.domain.model.portal import DIALECTS, MODERATION_POLICIES
 from app.domain.work import Row, Work
 
 group = typer.Typer(
-    help="Portals: one is made at the first start; each further one needs a host.", no_args_is_help=True
+    help="Portals. The first start makes one; where there are several each needs a host.", no_args_is_help=True
 )
 
 SETTINGS: Final = {

@@ -16,7 +16,7 @@ from app.domain.refusals import NotFound
 from app.domain.statements import Statement, portal
 from app.domain.work import Work
 
-group = typer.Typer(help="Posts: what neither API can show or do.", no_args_is_help=True)
+group = typer.Typer(help="Posts, what neither API shows or does.", no_args_is_help=True)
 
 PostArgument = Annotated[str, typer.Argument(metavar="POST", help="Number or six-character code.")]
 

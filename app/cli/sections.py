@@ -11,7 +11,7 @@ from app.domain import sections
 from app.domain.sections import MAX_TITLE
 from app.domain.work import Row, Work
 
-group = typer.Typer(help="Sections: groups inside a tab; they nest.", no_args_is_help=True)
+group = typer.Typer(help="Sections, groups inside a tab.", no_args_is_help=True)
 
 SectionArgument = Annotated[
     int, typer.Argument(parser=parsed_id, metavar="ID", help="As `earshot sections list` shows it.")

@@ -41,8 +41,9 @@ def serve(
     It ends on Ctrl-C or SIGTERM, after the requests that it is answering.
     """
     # The doors take longest to import, and no other command needs them.
+    from app import logs
+    from app.serving import running
     from app.assembly import Server
-    from app.serving import logs, running
 
     settings = Settings.load(host=host, port=port, workers=workers)
     signal.signal(signal.SIGTERM, _leave)

@@ -13,7 +13,7 @@ from app.domain.work import Row, Work
 
 _NAMES: Final = tuple(column.key for column in statuses.COLUMNS)
 
-group = typer.Typer(help="Statuses: where a post stands.", no_args_is_help=True)
+group = typer.Typer(help="Statuses, where a post stands.", no_args_is_help=True)
 
 StatusArgument = Annotated[
     int, typer.Argument(parser=parsed_id, metavar="ID", help="As `earshot statuses list` shows it.")

@@ -26,7 +26,7 @@ def join(app: typer.Typer) -> None:
 
 
 def migrate(as_json: JsonOption = False) -> None:
-    """Bring the database to this program's version.
+    """Bring the database up to date.
 
     `serve` does this by itself. Alone it is useful before several servers start on one database.
     """
@@ -42,7 +42,9 @@ def migrate(as_json: JsonOption = False) -> None:
 
 
 def settings(as_json: JsonOption = False) -> None:
-    """List every setting with its value and where it comes from; secrets are masked.
+    """List settings and where they come from.
+
+    Secrets are masked.
 
     \b
     earshot settings
@@ -60,9 +62,9 @@ def counters(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold the kept counters against the rows they count: votes, comments, posts.
+    """Hold counters against what they count.
 
-    Without --repair it exits with 1 when one is wrong.
+    These are the kept numbers of votes, comments and posts. Without --repair it exits with 1 when one is wrong.
 
     \b
     earshot counters
@@ -77,9 +79,9 @@ def counters(
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Check settings, database, Redis, storage and mail, and say what to do about what is wrong.
+    """Look for what is wrong, and say what to do.
 
-    It exits with 1 when something is.
+    It looks at settings, data directory, database, Redis, storage and mail, and exits with 1 when something is wrong.
     """
     findings = examine()
     rows = [asdict(finding) for finding in findings]

@@ -18,7 +18,7 @@ from app.domain.work import Row, Work
 LEAST_PASSWORD: Final = 8
 MOST_PASSWORD: Final = 1024
 
-group = typer.Typer(help="People: create, list, block, give roles and passwords.", no_args_is_help=True)
+group = typer.Typer(help="People, their roles and passwords.", no_args_is_help=True)
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Address, id or UUID.")]
 

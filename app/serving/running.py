@@ -18,7 +18,7 @@ import uvicorn
 
 from app.assembly import Server
 from app.domain.refusals import Unavailable
-from app.serving.logs import RequestLog
+from app.logs import RequestLog
 from app.serving.protocol import BoundedProtocol
 
 FINISH_SECONDS: Final = 10
@@ -63,7 +63,14 @@ def run(build: Callable[[], Server], listeners: Sequence[socket.socket], request
     if len(listeners) == 1:
         return _serve(build, listeners[0], requests, parent=None)
     parent = os.getpid()
-    return _Crew([partial(_serve, build, listener, requests, parent=parent) for listener in listeners]).run()
+
+    def serve(own: socket.socket) -> int:
+        for other in listeners:
+            if other is not own:
+                other.close()
+        return _serve(build, own, requests, parent=parent)
+
+    return _Crew([partial(serve, listener) for listener in listeners], listeners).run()
 
 
 def _serve(build: Callable[[], Server], listener: socket.socket, requests: RequestLog, *, parent: int | None) -> int:
@@ -118,8 +125,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 class _Crew:
     """Processes that serve side by side; one that dies is replaced."""
 
-    def __init__(self, tasks: Sequence[Callable[[], int]]) -> None:
+    def __init__(self, tasks: Sequence[Callable[[], int]], listeners: Sequence[socket.socket]) -> None:
         self._tasks = tasks
+        self._listeners = listeners
+        """Kept open here, so that nobody is turned away while a process is replaced."""
         self._crew: dict[int, int] = {}
         """Process id to the place in `tasks`."""
 
@@ -169,6 +178,8 @@ class _Crew:
         return gone
 
     def _end(self) -> int:
+        for listener in self._listeners:
+            listener.close()
         for pid in self._crew:
             os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + END_SECONDS
