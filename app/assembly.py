@@ -13,8 +13,8 @@ from app.api.productlift.building import build as build_productlift
 from app.api.services import Paces, Services
 from app.behind import Behind, Job, index_titles, remember_uses
 from app.domain.refusals import Unavailable
+from app.logs import RequestLog
 from app.opening import database, files
-from app.serving.logs import RequestLog
 from app.settings import Settings
 from app.web import build as build_pages
 

@@ -42,8 +42,8 @@ def serve(
     """
     # The doors take longest to import, and no other command needs them.
     from app import logs
-    from app.serving import running
     from app.assembly import Server
+    from app.serving import running
 
     settings = Settings.load(host=host, port=port, workers=workers)
     signal.signal(signal.SIGTERM, _leave)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from app import logs
 from app.assembly import Server
-from app.serving import logs
-from app.serving.logs import RequestLog
+from app.logs import RequestLog
 from tests.support.clients import Client
 from tests.support.make import Make
 
