@@ -1,0 +1,160 @@
+"""What only a real socket can send: odd verbs and bytes in addresses, bodies that break off, what is no HTTP at all.
+
+All that parses as HTTP gets the error of its dialect; the rest a plain answer of the server. Nothing is half written.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.settings import Settings
+from tests.support.dumps import changed, snapshot
+from tests.support.listening import listening
+from tests.support.make import Make
+from tests.support.routes import DIALECTS
+
+PLAIN = b"This is not an HTTP request that can be read.\n"
+NO_ROUTE = {"astuto": {"status": 404, "error": "Not Found"}, "productlift": {"message": ""}}
+NO_TITLE = {
+    "astuto": (400, {"errors": ["Some parameters are missing from the request. Please check the documentation."]}),
+    "productlift": (
+        422,
+        {"message": "The given data was invalid.", "errors": {"title": ["The title field is required."]}},
+    ),
+}
+UNREADABLE = {
+    "astuto": (400, {"errors": ["Some parameters are wrong in the request. Please check the documentation."]}),
+    "productlift": NO_TITLE["productlift"],
+}
+
+
+async def tell(address: str, *pieces: bytes, hang_up: bool = False) -> tuple[int, bytes]:
+    """Send bytes as they are; the status and the body of the answer, or (0, b"") when we hang up first."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        if hang_up:
+            return 0, b""
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            (int(line.partition(b":")[2]) for line in head.splitlines() if line.lower().startswith(b"content-length:")),
+            0,
+        )
+        return int(head.split()[1]), await reader.readexactly(length)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def head(line: str, key: str, *more: str) -> bytes:
+    lines = [line, "Host: feedback.example.com", f"Authorization: Bearer {key}", "Connection: close", *more, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+class Wire:
+    """A listening server, asked in one dialect."""
+
+    def __init__(self, address: str, key: str, dialect: str) -> None:
+        self.address = address
+        self.key = key
+        self.dialect = dialect
+
+    def head(self, line: str, *more: str) -> bytes:
+        return head(line, self.key, *more)
+
+    async def said(self, *pieces: bytes) -> tuple[int, object]:
+        """Status and body, the JSON if it is some."""
+        status, body = await tell(self.address, *pieces)
+        return status, json.loads(body) if body.startswith((b"{", b"[")) else body
+
+
+@pytest.fixture(params=DIALECTS)
+async def wire(request: pytest.FixtureRequest, make: Make, settings: Settings) -> AsyncIterator[Wire]:
+    """Ends by seeing that no row was written, changed or taken away, and that the server still serves."""
+    key = await make.key(make.owner, request.param)
+    await make.post(votes_by=[make.owner])
+    before = await snapshot(make.server.database)
+    with listening(settings) as address:
+        wire = Wire(address, key, request.param)
+        yield wire
+        assert (await wire.said(wire.head("GET /api/v1/posts HTTP/1.1")))[0] == 200
+    after = await snapshot(make.server.database)
+    # When a key was last used is told.
+    assert changed(before, after) <= {"api_keys"}
+
+
+async def test_verbs_that_nobody_knows_get_the_dialect_s_refusal(wire: Wire) -> None:
+    for verb in ("PURGE", "PROPFIND", "M-SEARCH", "TRACE", "LOCK"):
+        status, body = await wire.said(wire.head(f"{verb} /api/v1/posts/1 HTTP/1.1"))
+
+        supported = "Supported methods: GET, HEAD, PUT, PATCH, DELETE."
+        wrong = (405, {"message": f"The {verb} method is not supported for this route. {supported}"})
+        assert (status, body) == ((404, NO_ROUTE["astuto"]) if wire.dialect == "astuto" else wrong)
+
+
+async def test_what_is_no_http_gets_a_plain_answer(wire: Wire) -> None:
+    for line in ("get /api/v1/posts HTTP/1.1", "FOO /api/v1/posts HTTP/1.1", "GET /api v1 HTTP/1.1", "GET", "\0\1\2\3",
+                 "GET /api/v1/posts HTTP/9.9", "\x16\x03\x01\x02\x00"):  # fmt: skip
+        assert await wire.said(wire.head(line)) == (400, PLAIN), line
+    for broken in (b"no colon here", b"x: a\0b", b"Content-Length: -1", b"Content-Length: 1\r\nContent-Length: 2",
+                   b"Transfer-Encoding: chunked\r\nContent-Length: 5"):  # fmt: skip
+        raw = b"POST /api/v1/posts HTTP/1.1\r\nHost: x\r\n" + broken + b"\r\n\r\n"
+        assert await wire.said(raw) == (400, PLAIN), broken
+
+
+async def test_a_head_of_a_hundred_kilobytes_gets_a_plain_answer(wire: Wire) -> None:
+    for more in (["X: " + "a" * 100_000], [f"X-{number}: {'a' * 100}" for number in range(1000)]):
+        status, body = await wire.said(wire.head("GET /api/v1/posts HTTP/1.1", *more))
+
+        assert (status, body) == (431, b"The head of the request is longer than 64 KiB.\n")
+    status, body = await wire.said(wire.head(f"GET /api/v1/{'a' * 100_000} HTTP/1.1"))
+    assert (status, body) == (431, b"The head of the request is longer than 64 KiB.\n")
+
+
+async def test_bytes_that_are_no_text_in_an_address_name_nothing(wire: Wire) -> None:
+    for path in ("/api/v1/nothing/\xff\xfe", "/api/v1/nothing%ff", "/api/v1/%00", "/api/v1/%ed%a0%80/x", "/api/v1/%zz"):
+        assert await wire.said(wire.head(f"GET {path} HTTP/1.1")) in ((404, NO_ROUTE[wire.dialect]), (400, PLAIN)), path
+    for path in ("/api/v1/posts/%ff", "/api/v1/posts/%00", "/api/v1/posts/%ed%a0%80", "/api/v1/posts/%2e%2e"):
+        status, body = await wire.said(wire.head(f"DELETE {path} HTTP/1.1"))
+        assert status == 404, path
+        assert isinstance(body, dict), path
+
+
+async def test_a_body_that_breaks_off_writes_nothing(wire: Wire) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\nDark mode'
+    for kind, body in (
+        ("application/json", b'{"title": "Dark mode", "board_id": 1'),
+        ("application/x-www-form-urlencoded", b"title=Dark mode&board_id=1"),
+        ("multipart/form-data; boundary=x", part + b"\r\n--x--\r\n"),
+    ):
+        sent = wire.head("POST /api/v1/posts HTTP/1.1", f"Content-Type: {kind}", f"Content-Length: {len(body) + 5}")
+        await tell(wire.address, sent, body, hang_up=True)
+        chunked = wire.head("POST /api/v1/posts HTTP/1.1", f"Content-Type: {kind}", "Transfer-Encoding: chunked")
+        await tell(wire.address, chunked, b"%x\r\n%b\r\n" % (len(body), body), hang_up=True)
+
+
+async def test_chunks_that_are_none_write_nothing(wire: Wire) -> None:
+    chunked = wire.head("POST /api/v1/posts HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked")
+
+    for nonsense in (b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n\r\n", b"2\r\n{}xx0\r\n\r\n", b"ffffffffffffffffff\r\n"):
+        assert await wire.said(chunked, nonsense) == (400, PLAIN), nonsense
+
+
+async def test_chunks_of_unreadable_json_get_the_dialect_s_refusal(wire: Wire) -> None:
+    chunked = wire.head("POST /api/v1/posts HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked")
+
+    assert await wire.said(chunked, b"1\r\n{\r\n0\r\n\r\n") == UNREADABLE[wire.dialect]
+    assert await wire.said(chunked, b"2\r\n{}\r\n0\r\n\r\n") == NO_TITLE[wire.dialect]
+
+
+async def test_a_body_of_thirty_megabytes_is_refused_without_being_taken_in(wire: Wire) -> None:
+    too_large = {"astuto": {"errors": ["The request is too large."]}, "productlift": {"message": ""}}[wire.dialect]
+    for kind in ("application/json", "multipart/form-data; boundary=x"):
+        told = wire.head("POST /api/v1/posts HTTP/1.1", f"Content-Type: {kind}", "Content-Length: 30000000")
+
+        assert await wire.said(told) == (413, too_large)
