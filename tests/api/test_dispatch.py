@@ -269,6 +269,17 @@ async def test_a_preflight_is_granted_in_productlift_s_dialect(anyone: Client, b
     assert allowed == {"authorization", "content-type", "accept"}
 
 
+async def test_a_preflight_at_the_shared_address_is_granted_whoever_the_default_is(
+    make: Make, settings: Settings, clock: TestClock
+) -> None:
+    await make.act(lambda work: portals.configure(work, setting="default_dialect", value="astuto"))
+
+    async with assembled(settings, clock, default_dialect="astuto") as server:
+        response = await Client(server, token=None).options("/posts", headers=PREFLIGHT)
+
+    assert (response.status_code, response.headers["access-control-allow-origin"]) == (204, "*")
+
+
 async def test_a_preflight_is_granted_nothing_in_astuto_s_dialect(anyone: Client) -> None:
     response = await anyone.of(None, base="/astuto/api/v1").options("/posts", headers=PREFLIGHT)
 

@@ -302,7 +302,7 @@ async def test_random_acts_leave_the_same_rows_whichever_way_they_are_done(world
     # The acts would prove little if most of them failed, or if none did.
     kinds = {outcome.split("'")[1] if outcome[0] == "[" else outcome for outcome in outcomes}
     assert kinds == {"voted", "submitted", "not found", "forbidden", "invalid", "conflict"}
-    assert sum(outcome.startswith(("submitted", "['voted'")) for outcome in outcomes) > 60
+    assert sum(outcome.startswith(("submitted", "['voted'")) for outcome in outcomes) > 50
 
 
 async def test_every_combination_of_a_submission_leaves_the_same_rows(worlds: list[World]) -> None:
