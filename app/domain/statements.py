@@ -150,8 +150,9 @@ class json_objects(ColumnElement[str]):
     def __init__(self, rows: Subquery) -> None:
         pairs = [part for column in rows.c for part in (literal_column(f"'{column.name}'"), column)]
         self.sqlite = select(func.json_group_array(func.json_object(*pairs))).scalar_subquery()
-        array = func.coalesce(func.json_agg(func.json_build_object(*pairs)), literal_column("'[]'"))
-        self.postgresql = select(cast(array, Text)).scalar_subquery()
+        # This way PostgreSQL writes JSON without blanks; json_agg and json_build_object put some in.
+        array = func.array_to_json(func.array_agg(func.row_to_json(rows.table_valued())))
+        self.postgresql = select(func.coalesce(cast(array, Text), literal_column("'[]'"))).scalar_subquery()
 
 
 @compiles(json_objects, SQLITE)
