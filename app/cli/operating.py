@@ -86,8 +86,8 @@ def _chosen(work: Work, wanted: str | None) -> int:
     if wanted is None:
         if len(found) == 1:
             return int(found[0][0])
-        names = ", ".join(f"{row[4] or 'without host'} ({row[0]})" for row in found)
-        raise Refused(f"there are several portals: choose one with --portal HOST_OR_ID from {names}")
+        names = ", ".join(row[4] or f"{row[0]} (no host)" for row in found)
+        raise Refused(f"there are several portals: choose one with --portal: {names}")
     for row in found:
         if wanted.lower() in (str(row[0]), row[4]):
             return int(row[0])

@@ -1,11 +1,13 @@
 """`earshot portals …`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
 from app.cli.operating import reading_everywhere, writing, writing_anew
 from app.cli.telling import JsonOption, PortalOption, host_name, tell, tell_rows, text_of
+from app.cli.words import Refused
 from app.domain import portals
 from app.domain.model.portal import DIALECTS, MODERATION_POLICIES
 from app.domain.work import Row, Work
@@ -31,14 +33,23 @@ def create(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a portal with its first boards, tabs and statuses. Its people and keys are its own.
+    """Make a portal with its first boards, tabs and statuses.
+
+    Its people and keys are its own. Where there are several portals, each answers on its host only, so give the first
+    one a host before you make another.
 
     \b
+    earshot portals set host feedback.example.com --portal 1
     earshot portals create --title Ideas --host ideas.example.com
     earshot users create --portal ideas.example.com --email jane@example.com --role owner
     earshot keys create --portal ideas.example.com --user jane@example.com --dialect astuto
     """
-    portal_id = writing_anew(lambda work: portals.create(work, title=title, host=host))
+
+    def act(work: Work) -> int:
+        _each_with_a_host(portals.every(work), host)
+        return portals.create(work, title=title, host=host)
+
+    portal_id = writing_anew(act)
     tell({"id": portal_id}, f"portal {portal_id} was created", as_json=as_json)
 
 
@@ -74,6 +85,18 @@ def set_(
         return _shown(portals.mine(work))
 
     tell(writing(act, portal=portal), f"{setting} is {'unset' if given is None else given}", as_json=as_json)
+
+
+def _each_with_a_host(there: Sequence[Row], host: str | None) -> None:
+    """A portal without a host answers everywhere while it is alone, and nowhere from then on: refuse to get there."""
+    for row in there:
+        if row[4] is None:
+            raise Refused(
+                f"portal {row[0]} has no host, and beside another one nobody would reach it: give it one first with "
+                f"`earshot portals set host HOST --portal {row[0]}`"
+            )
+    if there and host is None:
+        raise Refused("there is a portal already, and where there are several each needs a host: add --host HOST")
 
 
 def _judged(setting: str, value: str) -> str | None:

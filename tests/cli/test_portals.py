@@ -1,11 +1,21 @@
 """`earshot portals`, and how every other command chooses one."""
 
+import shlex
+
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.support.checkout import ROOT
+
+
+def second_portal(cli: Cli) -> None:
+    """Have a second portal made, as it may be: after the first one has a host."""
+    cli.json("portals", "set", "host", "feedback.example.com")
+    cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
 
 
 def test_a_portal_is_created_with_people_and_keys_of_its_own(cli: Cli) -> None:
+    cli.json("portals", "set", "host", "feedback.example.com")
     assert cli.json("portals", "create", "--title", "Ideas", "--host", "Ideas.Example.com") == {"id": 2}
     there = ("--portal", "ideas.example.com")
     cli.json("users", "create", "--email", "owner@example.com", "--role", "owner", *there)
@@ -18,7 +28,7 @@ def test_a_portal_is_created_with_people_and_keys_of_its_own(cli: Cli) -> None:
         "Bug Reports",
     ]
     first, second = cli.json("portals", "list")["portals"]
-    assert (first["title"], first["host"]) == ("Feedback", None)
+    assert (first["title"], first["host"]) == ("Feedback", "feedback.example.com")
     assert second.pop("guid")
     assert second == {
         "id": 2,
@@ -31,16 +41,48 @@ def test_a_portal_is_created_with_people_and_keys_of_its_own(cli: Cli) -> None:
 
 
 def test_with_several_portals_one_must_be_named(cli: Cli) -> None:
-    cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
+    second_portal(cli)
 
     assert cli.refusal("users", "list") == (
-        "there are several portals: choose one with --portal HOST_OR_ID from without host (1), ideas.example.com (2)"
+        "there are several portals: choose one with --portal: feedback.example.com, ideas.example.com"
     )
     assert cli.refusal("users", "list", "--portal", "3") == "there is no portal 3: `earshot portals list` names them"
     assert cli.refusal("portals", "create", "--title", "Again", "--host", "ideas.example.com") == (
         "another portal has this host"
     )
     assert len(cli.json("portals", "list")["portals"]) == 2
+    cli.json("portals", "set", "host", "none", "--portal", "1")
+    assert cli.refusal("users", "list") == (
+        "there are several portals: choose one with --portal: 1 (no host), ideas.example.com"
+    )
+
+
+def test_no_second_portal_is_made_while_the_first_has_no_host(cli: Cli) -> None:
+    told = (
+        "portal 1 has no host, and beside another one nobody would reach it: give it one first with "
+        "`earshot portals set host HOST --portal 1`"
+    )
+
+    assert cli.refusal("portals", "create", "--title", "Ideas", "--host", "ideas.example.com") == told
+    cli.json("portals", "set", "host", "feedback.example.com", "--portal", "1")
+    assert cli.refusal("portals", "create", "--title", "Ideas") == (
+        "there is a portal already, and where there are several each needs a host: add --host HOST"
+    )
+
+    assert len(cli.json("portals", "list")["portals"]) == 1
+
+
+def test_the_guide_to_several_portals_works_line_by_line(cli: Cli) -> None:
+    guide = (ROOT / "docs" / "moving.md").read_text(encoding="utf-8")
+    chapter = guide.partition("## Several portals\n")[2].partition("\n## ")[0]
+    lines = [line.strip() for line in chapter.splitlines() if line.startswith("    earshot ")]
+
+    assert len(lines) == 4
+    for line in lines:
+        done = cli.run(*shlex.split(line)[1:])
+        assert (done.code, done.err) == (0, ""), line
+    hosts = [portal["host"] for portal in cli.json("portals", "list")["portals"]]
+    assert hosts == ["ideas.globex.example", "feedback.acme.example"]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,9 @@ def test_the_doctor_says_what_to_do(cli: Cli, monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setenv("EARSHOT_SMTP_URL", f"smtp://127.0.0.1:{nobody}")
     monkeypatch.setenv("EARSHOT_STORAGE_URL", str(tmp_path / "not-a-folder"))
     monkeypatch.setenv("EARSHOT_PROT", "9000")
+    cli.json("portals", "set", "host", "feedback.example.com")
     cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
+    cli.json("portals", "set", "host", "none", "--portal", "1")
 
     assert states(cli) == {
         "settings": False,
