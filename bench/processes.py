@@ -125,7 +125,9 @@ def _serving(port: int, workers: int) -> list[str]:
 
 
 def _surroundings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(("EARSHOT_", "CEILING_"))}
+    """The environment without what would change the servers, or have Python compile them at every start."""
+    ours = ("EARSHOT_", "CEILING_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 def _family(process: int) -> list[int]:

@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,6 +60,14 @@ def placed(document: str, place: str, text: str) -> str:
     if not pattern.search(document):
         raise KeyError(place)
     return pattern.sub(lambda _: f"{begin}\n{text}\n{end}", document, count=1)
+
+
+def require(places: Iterable[str]) -> None:
+    """Exit with one line, before anything is measured, when the document has no such place."""
+    document = DOCUMENT.read_text(encoding="utf-8")
+    for place in places:
+        if f"<!-- measured: {place} -->" not in document:
+            raise SystemExit(f"docs/performance.md has no place for {place!r}; add one, or leave --write out")
 
 
 def write(measured: Measured) -> None:

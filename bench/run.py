@@ -42,6 +42,10 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = set(names) - {"hot", *further.NAMED}
     if unknown:
         raise SystemExit(f"--only knows hot, {', '.join(further.NAMED)}; not {', '.join(sorted(unknown))}")
+    suffix = f" {asked.workers} workers" if asked.workers > 1 else ""
+    places = {name: f"{name} {asked.engine}{suffix if name == 'hot' else ''}" for name in names}
+    if asked.write:
+        report.require(places.values())
     with _opened(asked) as (databases, folder):
         setting = Setting(databases, folder, amounts, rounds, Pressure(seconds, asked.connections, wrk))
         for name in names:
@@ -49,10 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
             found = hot(setting, asked.workers) if name == "hot" else further.NAMED[name](setting)
             print(f"\n## {name}, {databases.version}\n\n{found}\n", flush=True)
             if asked.write:
-                place = f"{name} {databases.engine}" + (f" {asked.workers} workers" if asked.workers > 1 else "")
                 command = " ".join(["./manage bench", *(each for each in given if each != "--write")])
                 client = "wrk" if wrk else "built-in client"
-                report.write(Measured(place, found, command, str(amounts), databases.version, client))
+                report.write(Measured(places[name], found, command, str(amounts), databases.version, client))
 
 
 def hot(setting: Setting, workers: int) -> str:

@@ -23,6 +23,11 @@ def test_a_tiny_benchmark_runs_from_end_to_end(tmp_path: Path, capsys: pytest.Ca
     assert sorted(path.name.split("-")[0] for path in tmp_path.iterdir()) == ["ceiling", "earshot"]
 
 
+def test_what_the_document_has_no_place_for_is_refused_before_it_is_measured() -> None:
+    with pytest.raises(SystemExit, match="has no place for 'hot sqlite 7 workers'"):
+        main(["--engine", "sqlite", "--workers", "7", "--write"])
+
+
 def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(SystemExit, match=r"--only knows hot, deep, .*; not heat"):
         main(["--only", "heat"])
