@@ -67,6 +67,8 @@ def configure(form: Format) -> None:
     # Of these only what is broken: what a stranger sends must not fill the disk.
     for heard in ("uvicorn.error", "python_multipart"):
         logging.getLogger(heard).setLevel(logging.ERROR)
+    # While PostgreSQL is away its pool writes a stack trace for each try; what refuses requests tells of it in a line.
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)
     for quiet in ("asyncio", "alembic"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
 

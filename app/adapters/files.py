@@ -109,7 +109,7 @@ def _bucket(url: str) -> Files:
         if missing.name != "obstore":
             raise
         raise BadStorage(
-            "EARSHOT_STORAGE_URL names a bucket, which needs an extra package: pip install 'earshot[s3]'"
+            "EARSHOT_STORAGE_URL names a bucket, and its client is not installed: pip install obstore"
         ) from None
     return bucket(url)
 

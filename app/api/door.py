@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -22,6 +22,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MOST_BODY: Final = 28 * 1024 * 1024
 MOST_JSON: Final = 5 * 1024 * 1024
+QUIET_SECONDS: Final = 60.0
+MOST_CAUSES: Final = 20
 
 
 class Visit:
@@ -125,6 +127,8 @@ class Door:
         self._services = services
         self._manners = manners
         self._note: Note | None = None
+        self._told: dict[str, float] = {}
+        """Causes of outages that were logged, and until when nothing more is said of each."""
 
     def noting(self, note: Note) -> None:
         """Have every request noted from now on."""
@@ -149,6 +153,8 @@ class Door:
             refused = manners.refused(error)
             if refused is None:
                 unforeseen = error
+            elif refused.status == 503:
+                self._tell_once(error)
             answer = refused or manners.crashed()
         answer = manners.finished(visit, answer, extra)
         if unforeseen is not None:
@@ -156,6 +162,17 @@ class Door:
         await _send(answer, send, head=head)
         if self._note is not None:
             self._note(visit, answer, perf_counter() - visit.began)
+
+    def _tell_once(self, error: Exception) -> None:
+        """Log why nothing could be answered: once a minute for each cause, for an outage refuses every request."""
+        cause, at = " ".join(str(error).split()), monotonic()
+        if at < self._told.get(cause, 0.0):
+            return
+        self._told = {told: until for told, until in self._told.items() if until > at}
+        if len(self._told) >= MOST_CAUSES:
+            return
+        self._told[cause] = at + QUIET_SECONDS
+        log.warning("answering 503, because of %s", cause)
 
     async def _answer(self, visit: Visit) -> Answer:
         manners = self._manners

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from shlex import quote
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -60,10 +61,12 @@ def _data(settings: Settings) -> Finding:
     if not folder.exists():
         return Finding("data", True, f"{folder} is not there yet; the first start makes it")
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return Finding("data", False, f"{folder} can't be written by this user", f"give it to the user: chown {folder}")
+        return Finding(
+            "data", False, f"{folder} can't be written by this user", f'sudo chown -R "$(id -un)" {quote(str(folder))}'
+        )
     secret = folder / SECRET_FILE
     if settings.secret_key is None and secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
-        return Finding("data", False, f"{secret} can be read by others", f"chmod 600 {secret}")
+        return Finding("data", False, f"{secret} can be read by others", f"chmod 600 {quote(str(secret))}")
     return Finding("data", True, f"{folder}")
 
 
@@ -114,7 +117,7 @@ def _redis(settings: Settings) -> Finding:
     if settings.redis_url is None:
         return Finding("Redis", True, "not set: requests are counted in the server's memory")
     if find_spec("redis") is None:
-        return Finding("Redis", False, "the client is not installed", "pip install 'earshot[redis]'")
+        return Finding("Redis", False, "the client is not installed", "pip install redis")
 
     async def ping(url: str) -> None:
         from redis.exceptions import RedisError

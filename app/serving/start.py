@@ -28,7 +28,7 @@ NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
 async def look(settings: Settings) -> None:
     """Refuse what can't be served, before anything has been changed. Raises as `looking.revision`, BadSettings."""
     if settings.redis_url is not None and find_spec("redis") is None:
-        raise BadSettings("EARSHOT_REDIS_URL: Redis needs the extra: pip install 'earshot[redis]'")
+        raise BadSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
     files(settings)
     await revision(settings.database, password=settings.database_password)
 

@@ -394,7 +394,7 @@ def test_a_bucket_without_the_extra_says_what_to_install(tmp_path: Path) -> None
 
     output = run_python(program)
 
-    assert output == ("EARSHOT_STORAGE_URL names a bucket, which needs an extra package: pip install 'earshot[s3]'\n")
+    assert output == ("EARSHOT_STORAGE_URL names a bucket, and its client is not installed: pip install obstore\n")
 
 
 def run_python(program: str) -> str:

@@ -77,6 +77,8 @@ def database_for(url: str, *, password: str | None = None, clock: Clock = utc_no
         try:
             from app.adapters.database.postgres import PostgresDatabase
         except ModuleNotFoundError as missing:
-            raise ValueError("PostgreSQL needs the extra: pip install 'earshot[postgres]'") from missing
+            raise ValueError(
+                "EARSHOT_DATABASE_URL: the client of PostgreSQL is not installed: pip install asyncpg"
+            ) from missing
         return PostgresDatabase(url, password=password, clock=clock, **options)
     raise ValueError("EARSHOT_DATABASE_URL must begin with sqlite:/// or postgresql://")

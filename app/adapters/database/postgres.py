@@ -157,16 +157,16 @@ class PostgresDatabase:
                     await self._pool.release(raw)
             except TimeoutError as error:
                 # Nobody gave a connection back, or a statement took too long: trying again would only add to it.
-                raise Unavailable("timed out") from error
+                raise Unavailable(f"{self.describe()} does not answer in time") from error
             except (*_AGAIN, *_LOST) as error:
                 if attempt == 3:
-                    raise Unavailable(type(error).__name__) from error
+                    raise Unavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
             except ReferenceMissing:
                 # What the act had just looked up went away meanwhile; the next look finds it gone and says so.
                 if attempt == 3:
                     raise
             except _AWAY as error:
-                raise Unavailable(type(error).__name__) from error
+                raise Unavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
         raise AssertionError("unreachable")
 
     async def _checked_out(self) -> Any:
