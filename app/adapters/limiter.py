@@ -72,7 +72,7 @@ class MemoryCounters:
         if now >= ends_at:
             hits, ends_at = 0, now + seconds
             if len(self._counters) >= self._most:
-                self._make_room(now)
+                self._make_room(now, name)
         hits += 1
         self._counters[name] = (hits, ends_at)
         return Count(hits, ends_at)
@@ -82,12 +82,22 @@ class MemoryCounters:
         hits, ends_at = self._counters.get(name, (0, now))
         return Count(hits, ends_at) if ends_at > now else Count(0, now)
 
-    def _make_room(self, now: float) -> None:
+    def _make_room(self, now: float, wanted: str) -> None:
+        """Drop what has ended; if that is not enough, a tenth of the counters of the wanted one's own kind.
+
+        Whoever invents a hundred thousand keys so pushes out invented keys, not the count of his own address.
+        """
         self._counters = {name: kept for name, kept in self._counters.items() if kept[1] > now}
-        if len(self._counters) >= self._most:
-            soonest = sorted(self._counters, key=lambda name: self._counters[name][1])
-            for name in soonest[: max(1, self._most // 10)]:
-                del self._counters[name]
+        if len(self._counters) < self._most:
+            return
+        kind = wanted.partition(":")[0]
+        alike = [name for name in self._counters if name.partition(":")[0] == kind]
+        if len(alike) <= self._most // 100:
+            # Too few to be what fills the place; looking for room at every request would cost more than it saves.
+            alike = list(self._counters)
+        alike.sort(key=lambda name: self._counters[name][1])
+        for name in alike[: max(1, self._most // 10)]:
+            del self._counters[name]
 
     async def answers(self) -> bool | None:
         return None

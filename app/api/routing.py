@@ -47,8 +47,10 @@ class RouteTable:
     same address looks for a post of that name.
     """
 
-    def __init__(self, routers: Iterable[APIRouter]) -> None:
+    def __init__(self, routers: Iterable[APIRouter], *, unserved: Iterable[str] = ()) -> None:
+        """`unserved` are addresses that a contract knows and this server does not: no post is looked for by them."""
         self._root = _Node()
+        self._unserved = frozenset(unserved)
         for router in routers:
             for route in router.routes:
                 assert isinstance(route, APIRoute)
@@ -74,6 +76,8 @@ class RouteTable:
 
         A slash at the end makes no difference.
         """
+        if path.rstrip("/") in self._unserved:
+            return None
         segments = path[1:].rstrip("/").split("/")
         values: dict[str, str] = {}
         passed: list[_Node] = []

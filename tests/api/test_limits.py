@@ -460,6 +460,15 @@ class TestMemory:
         assert [counters.hit_one(f"{number}", 60, now=1.0).hits for number in range(9, 2, -1)] == [2] * 7
         assert counters.hit_one("0", 60, now=1.0).hits == 1
 
+    def test_invented_keys_push_out_invented_keys_and_no_address(self) -> None:
+        counters = MemoryCounters(most=100)
+        counters.hit_one("ai:192.0.2.1", 60, now=0.0)
+
+        for number in range(1000):
+            counters.hit_one(f"ak:{number}", 300, now=0.1)
+
+        assert counters.hit_one("ai:192.0.2.1", 60, now=0.2).hits == 2
+
     def test_stays_within_its_bound_whatever_comes(self) -> None:
         counters = MemoryCounters(most=100)
 

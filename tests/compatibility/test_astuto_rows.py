@@ -79,6 +79,7 @@ async def test_a_limit_without_bound_returns_everything(make: Make, astuto: Clie
     assert answer.status_code == 200
     assert [comment["body"] for comment in answer.json()] == [f"Comment {number}" for number in range(2500, 0, -1)]
     assert answer.json()[-1] == (await astuto.get(f"/comments/{answer.json()[-1]['id']}")).json()
+    assert "etag" not in answer.headers
 
 
 async def test_an_empty_or_null_limit_is_the_default(make: Make, astuto: Client) -> None:

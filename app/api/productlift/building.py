@@ -29,9 +29,21 @@ CHAPTERS = (
     portal_chapter,
 )
 
+UNSERVED = (
+    "/posts/all",
+    "/posts/search",
+    "/users/groups-filter",
+    "/users/plan-types",
+    "/users/segment-metadata-keys",
+    "/users/bulk-block",
+    "/users/bulk-unblock",
+    "/users/bulk-delete",
+)
+"""Addresses of later editions that look like one of ours. docs/contracts/productlift.md, section 9."""
+
 
 def build(services: Services) -> tuple[Door, Document]:
     """The dialect's door, and its document."""
     routers = [chapter.router for chapter in CHAPTERS]
-    door = Door(services, ProductLiftManners(services, RouteTable(routers)))
+    door = Door(services, ProductLiftManners(services, RouteTable(routers, unserved=UNSERVED)))
     return door, introduction.document(services.paces, services.base_url, routers)

@@ -51,7 +51,8 @@ class ProductLiftManners:
         remaining = (b"x-ratelimit-remaining", b"%d" % max(0, left))
         if left >= 0:
             return None, (limit, remaining)
-        wait = max(1, math.ceil(count.ends_at - now))
+        # Clients give up on more than a minute; in a longer window they ask again, and are told again.
+        wait = min(60, max(1, math.ceil(count.ends_at - now)))
         refusal = errors.message(
             429,
             "Too Many Attempts.",

@@ -234,7 +234,8 @@ class Form:
                 if message is not None:
                     errors[field.name] = [message.format(field.shown)]
         if errors:
-            raise Refused(errors)
+            places = {field.name: place for place, field in enumerate(self.fields)}
+            raise Refused(dict(sorted(errors.items(), key=lambda told: places[told[0].partition(".")[0]])))
         return wanted
 
     def _complaints(self, asked: Mapping[str, Any]) -> Errors:

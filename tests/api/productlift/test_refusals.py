@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.api.productlift.building import UNSERVED as LATER
 from app.domain import people
 from tests.support.clients import Client, told
 from tests.support.make import Make
@@ -172,3 +173,26 @@ async def test_the_input_is_judged_before_other_records_are_looked_up(make: Make
     assert told(await productlift.post("/posts", json=sent)) == invalid(
         title="The title must be at least 2 characters."
     )
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+@pytest.mark.parametrize("address", LATER)
+async def test_an_address_of_later_editions_is_an_unknown_route(productlift: Client, address: str, method: str) -> None:
+    answer = await productlift.ask(method, address)
+
+    assert (answer.status_code, answer.json()) == (404, {"message": ""})
+
+
+async def test_failing_fields_are_told_in_the_order_of_the_form(make: Make, productlift: Client) -> None:
+    user = await make.uuid(await make.user())
+
+    answer = await productlift.patch(
+        f"/users/{user}", json={"email": "owner@example.com", "role": "x", "name": "y" * 101}
+    )
+
+    assert answer.status_code == 422
+    assert list(answer.json()["errors"].items()) == [
+        ("email", ["The email has already been taken."]),
+        ("role", ["The selected role is invalid."]),
+        ("name", ["The name must not be greater than 100 characters."]),
+    ]
