@@ -250,8 +250,9 @@ def _costs(
             for name, path in addresses.items()
         ]
         for each in compare(servers, [dialect], rounds=setting.rounds, pressure=pressure):
-            spread = f"({1 / each.highest:.2f}-{1 / each.lowest:.2f})" if each.ratio else ""
-            cost = f"**{1 / each.ratio:.2f}** {spread}" if each.valid else "INVALID"
+            cost = "INVALID"
+            if each.valid:
+                cost = f"**{1 / each.ratio:.2f}** ({1 / each.highest:.2f}-{1 / each.lowest:.2f})"
             rows.append([dialect, each.server, f"{each.p50:.2f}", f"{each.p99:.2f}", cost])
     return _rows(["", "list", "median ms", "p99 ms", f"cost ({baseline} = 1)"], rows)
 

@@ -22,6 +22,7 @@ time. A text in a JSON body that is nothing but `<1..500>` is sent as a number.
 import argparse
 import asyncio
 import json
+import math
 import random
 import shutil
 import statistics
@@ -88,7 +89,7 @@ class Pressure:
         seen = json.loads(told[0])
         count = max(1, seen["count"])
         # A broken connection ends its request, so it is counted apart from the answers.
-        errors = (seen["refused"] + seen["broken"]) / (count + seen["broken"])
+        errors = (seen["refused"] + seen["broken"]) / (count + seen["broken"]) if seen["count"] else 1.0
         rate = seen["count"] / seen["microseconds"] * 1e6
         return Run(rate, seen["p50"], seen["p99"], seen["longest"], errors, seen["bytes"] / count)
 
@@ -192,7 +193,8 @@ def compare(servers: Sequence[Server], scenarios: Iterable[str], *, rounds: int,
 
 def line(scenario: str, server: str, runs: Sequence[Run], baseline: Sequence[Run]) -> Line:
     """Sum the rounds up: medians, but the worst share of errors and the longest wait."""
-    ratios = [run.rate / other.rate for run, other in zip(runs, baseline, strict=True)]
+    # A baseline that answered nothing has errors enough to make the line invalid.
+    ratios = [run.rate / (other.rate or math.inf) for run, other in zip(runs, baseline, strict=True)]
     return Line(
         scenario,
         server,

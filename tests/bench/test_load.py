@@ -33,6 +33,10 @@ def test_one_run_with_errors_makes_the_ratio_invalid(broken: str) -> None:
     assert table([summed]).endswith("| 1.10% | 100 | INVALID |")
 
 
+def test_a_baseline_that_answers_nothing_makes_the_ratio_invalid() -> None:
+    assert table([line("list", "earshot", [run(50)], [run(0, errors=1)])]).endswith("| INVALID |")
+
+
 def test_one_error_in_a_hundred_is_borne() -> None:
     assert line("list", "earshot", [run(50, errors=0.01)], [run(100)]).valid
 
