@@ -21,8 +21,12 @@ from app.domain.votes import Ballot
 from app.domain.work import Work
 
 DAYS: Final = 60
-WAITING: Final = 8
-REFUSED: Final = 4
+LIVELY: Final = 12
+"""So many of the newest posts are approved, voted for and talked about: they are what is seen first."""
+WAITING: Final = range(25, 70, 6)
+"""The posts that wait for approval, counted from the newest."""
+REFUSED: Final = range(28, 70, 12)
+"""The posts that were rejected, counted likewise."""
 
 _BOARDS: Final = BoardView((Board.id, Board.name))
 # Nobody is to get a letter about what never happened.
@@ -84,32 +88,35 @@ class _Story:
     def _post(self, number: int, board: str, title: str, at: datetime) -> None:
         chance = self._random
         author = chance.choice(self._people[1:])
+        newest = len(texts.titles()) - number
         wish = Submission(
             title=title,
-            description=chance.choice(texts.REASONS) if chance.random() < 0.85 else None,
+            description=chance.choice(texts.REASONS[board]) if chance.random() < 0.85 else None,
             author=author,
             board_id=self._boards[board],
             status_id=self._statuses["New"],
             category_id=chance.choice(self._categories) if chance.random() < 0.45 else None,
             follow=True,
-            moderation=_moderation(number),
+            moderation=_moderation(newest),
         )
         self._at(at, lambda: self._post_ids.update({number: posts.submit(self._work, wish)}))
         if wish.moderation != "approved":
             return
+        lively = newest <= LIVELY
         liking = chance.choice((0.2, 0.5, 0.8))
         for voter in self._people:
-            if chance.random() < liking:
+            if chance.random() < liking or (lively and voter == author):
                 self._at(self._after(at), self._voting(number, voter))
-        remarks = chance.choice((0, 0, 1, 1, 2, 3))
-        for _ in range(remarks):
-            self._talk(number, self._after(at))
+        remarks = chance.choice((1, 1, 2, 3) if lively else (0, 0, 1, 1, 2, 3))
+        for talk in chance.sample(texts.TALK[board], remarks):
+            self._talk(number, talk, self._after(at))
         for status, at_then in self._course(at):
-            self._at(at_then, self._moving(number, status))
+            self._at(at_then, self._moving(number, status, texts.UPDATES[board][status]))
 
-    def _talk(self, number: int, at: datetime) -> None:
+    def _talk(self, number: int, talk: tuple[str, tuple[str, ...]], at: datetime) -> None:
         chance = self._random
-        remark, reply = chance.choice(texts.REMARKS), chance.choice(texts.REPLIES)
+        remark, replies = talk
+        reply = chance.choice(replies)
         speaker, other = chance.sample(self._people, 2)
         answered = chance.random() < 0.4
         said: list[int] = []
@@ -131,12 +138,12 @@ class _Story:
     def _voting(self, number: int, voter: int) -> Callable[[], object]:
         return lambda: votes.cast(self._work, Ballot(post=self._post_ids[number], voter=voter, strict=False))
 
-    def _moving(self, number: int, status: str) -> Callable[[], object]:
+    def _moving(self, number: int, status: str, update: str) -> Callable[[], object]:
         person = self._random.choice(self._team)
 
         def move() -> None:
             post_changes.change_status(self._work, self._post_ids[number], self._statuses[status], user_id=person)
-            self._say(number, person, texts.UPDATES[status], official=True)
+            self._say(number, person, update, official=True)
 
         return move
 
@@ -160,8 +167,8 @@ class _Story:
         return moment + (self._end - moment) * (0.02 + 0.9 * self._random.random() ** 3)
 
 
-def _moderation(number: int) -> str:
-    newest = len(texts.titles()) - number
-    if newest <= WAITING:
+def _moderation(newest: int) -> str:
+    """The state of a post that is the first, second, … from the newest."""
+    if newest in WAITING:
         return "pending"
-    return "rejected" if newest <= WAITING + REFUSED else "approved"
+    return "rejected" if newest in REFUSED else "approved"

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.adapters.database import NOWHERE, Standing
 from app.adapters.database.sqlite import SqliteDatabase
 from app.assembly import Server
-from app.demo import DAYS, fill
+from app.demo import DAYS, fill, texts
 from app.domain import beginnings, recount
 from app.domain.moments import parsed
 from app.domain.policy import OPERATOR
@@ -62,6 +62,36 @@ async def test_the_sample_is_a_portal_as_people_would_have_made_it(server: Serve
     assert await make.value("SELECT count(*) FROM comments WHERE official") == await make.value(
         "SELECT count(*) FROM status_changes"
     )
+
+
+async def test_what_is_seen_first_is_approved_voted_for_and_talked_about(server: Server, clock: TestClock) -> None:
+    clock.set(NOW)
+    make = Make(server, SECRET.encode())
+
+    make.portal = await server.database.writing(tell, NOWHERE)
+
+    newest = await make.rows("SELECT * FROM posts ORDER BY created_at DESC, id DESC LIMIT 24")
+    assert {post["moderation"] for post in newest} == {"approved"}
+    for post in newest[:12]:
+        assert post["votes_count"] > 0
+        assert post["comments_count"] > 0
+
+
+async def test_people_speak_of_what_the_board_is_for(server: Server) -> None:
+    make = Make(server, SECRET.encode())
+
+    make.portal = await server.database.writing(tell, NOWHERE)
+
+    for board in await make.rows("SELECT id, name FROM boards"):
+        posts = await make.rows(f"SELECT * FROM posts WHERE board_id = {board['id']}")
+        assert {post["description"] for post in posts} - {None} == set(texts.REASONS[board["name"]])
+        said = await make.rows(
+            "SELECT DISTINCT c.body, c.official FROM comments c JOIN posts p ON p.id = c.post_id "
+            f"WHERE p.board_id = {board['id']} AND c.parent_id IS NULL"
+        )
+        remarks = {remark for remark, _ in texts.TALK[board["name"]]}
+        assert {row["body"] for row in said if not row["official"]} == remarks
+        assert {row["body"] for row in said if row["official"]} <= set(texts.UPDATES[board["name"]].values())
 
 
 async def test_its_counters_are_right_and_nobody_is_told_of_it(server: Server) -> None:
