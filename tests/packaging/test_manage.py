@@ -59,6 +59,34 @@ def test_a_machine_without_uv_and_pip_is_told_what_to_install(tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({"PIP_CERT": "/a.pem", "REQUESTS_CA_BUNDLE": "/b.pem"}, "/a.pem"),
+        ({"REQUESTS_CA_BUNDLE": "/b.pem"}, "/b.pem"),
+        ({"SSL_CERT_FILE": "/c.pem", "PIP_CERT": "/a.pem"}, "/c.pem"),
+        ({}, "none"),
+    ],
+)
+def test_an_authority_that_pip_trusts_is_trusted_by_uv(given: dict[str, str], seen: str, tmp_path: Path) -> None:
+    copy = tmp_path / "manage"
+    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    own = tmp_path / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
+    own.parent.mkdir(parents=True)
+    own.write_text('#!/bin/sh\necho "${SSL_CERT_FILE:-none}"\n')
+    own.chmod(0o755)
+
+    done = subprocess.run(
+        [sys.executable, str(copy), "uv", "tree"],
+        env={"PATH": str(tmp_path), **given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"{seen}\n"
+
+
 def test_an_old_uv_is_passed_over(tmp_path: Path) -> None:
     copy = tmp_path / "manage"
     copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
