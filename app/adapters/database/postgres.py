@@ -16,6 +16,10 @@ from app.domain.work import Row, Work
 WAIT_SECONDS: Final = 2.0
 """The longest wait for a free connection; then the request is told that the service is unavailable."""
 STATEMENT_SECONDS: Final = 30.0
+MOST_ATTEMPTS: Final = 3
+"""How often an act is run when the database undoes it, or the connection is lost."""
+MOST_LOOKS: Final = 6
+"""How often it is run when what it points to went away: a post points to five things, and each may go on its own."""
 
 _IN_DOUBT: Final = InDoubt("the connection was lost while committing")
 """Nobody can tell whether the change stands, so it must not be tried a second time."""
@@ -148,7 +152,7 @@ class PostgresDatabase:
         )
 
     async def _with_connection(self, once: Any) -> Any:
-        for attempt in (1, 2, 3):
+        for attempt in range(1, MOST_LOOKS + 1):
             try:
                 raw = await self._checked_out()
                 try:
@@ -159,11 +163,11 @@ class PostgresDatabase:
                 # Nobody gave a connection back, or a statement took too long: trying again would only add to it.
                 raise Unavailable(f"{self.describe()} does not answer in time") from error
             except (*_AGAIN, *_LOST) as error:
-                if attempt == 3:
+                if attempt >= MOST_ATTEMPTS:
                     raise Unavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
             except ReferenceMissing:
                 # What the act had just looked up went away meanwhile; the next look finds it gone and says so.
-                if attempt == 3:
+                if attempt == MOST_LOOKS:
                     raise
             except _AWAY as error:
                 raise Unavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
