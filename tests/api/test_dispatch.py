@@ -322,7 +322,8 @@ async def test_each_dialect_has_its_document_and_its_page(anyone: Client, dialec
     assert page.headers["content-type"].startswith("text/html")
     assert f"{base}/openapi.json" in page.text
     assert "/posts" in document["paths"]
-    assert [server["url"] for server in document["servers"]] == [base]
+    # Where the page sends its requests first, so that no key is needed to tell the dialect.
+    assert document["servers"][0]["url"] == base
 
 
 async def test_at_the_shared_address_the_documents_are_no_routes(anyone: Client, astuto: Client) -> None:

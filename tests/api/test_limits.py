@@ -260,11 +260,19 @@ async def test_limits_can_be_switched_off_altogether(
 
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
-async def test_a_hundred_at_once_are_counted_exactly(counted: Limited, make: Make, dialect: str) -> None:
+async def test_a_hundred_at_once_are_counted_exactly(
+    counted: Limited, make: Make, dialect: str, request: pytest.FixtureRequest
+) -> None:
     token = await make.key(make.owner, dialect)
+    # A busy machine may need longer for all of them than a request waits for Redis.
+    lanes = asyncio.Semaphore(16 if "redis" in request.node.name else 100)
+
+    async def ask() -> httpx.Response:
+        async with lanes:
+            return await client.get("/posts")
 
     async with counted(limit_astuto_key="60/5minutes") as server, Client(server, token=token) as client:
-        answers = await asyncio.gather(*(client.get("/posts") for _ in range(100)))
+        answers = await asyncio.gather(*(ask() for _ in range(100)))
 
     assert sorted(response.status_code for response in answers) == [200] * 60 + [429] * 40
     if dialect == "productlift":
@@ -329,7 +337,7 @@ async def _assert_limited_everywhere(
 async def test_the_first_request_too_many_is_refused_at_every_page(limited: Limited, clock: TestClock) -> None:
     async with limited(limit_pages="1/5minutes") as server:
         client = Client(server, token=None, base="")
-        routers = [included.original_router for included in server._dispatch._rest.routes]
+        routers = [included.original_router for included in server._pages.routes]
         pages = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
         free = set()
         for page in pages:

@@ -1,9 +1,10 @@
 """The one-statement forms of voting and posting, which PostgreSQL runs, do what the plain sequences do, row for row."""
 
+import asyncio
 import random
 import shutil
 import string
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from app.adapters.database import NOWHERE, Database, Standing, database_for
+from app.adapters.database.migrating import migrate
 from app.domain import people, portals, posts, votes
 from app.domain.moments import parsed
 from app.domain.policy import OPERATOR, Actor
@@ -246,14 +248,22 @@ class Chance:
         }
 
 
+@pytest.fixture(scope="module")
+def untouched(postgres: Postgres) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database that is only ever copied."""
+    asyncio.run(migrate(postgres.create("untouched_world")))
+    yield "untouched_world"
+    postgres.drop("untouched_world")
+
+
 @pytest_asyncio.fixture
 async def worlds(
-    sqlite_template: Path, postgres: Postgres, postgres_database: str, tmp_path: Path
+    sqlite_template: Path, postgres: Postgres, untouched: str, tmp_path: Path
 ) -> AsyncIterator[list[World]]:
     """The same beginnings in SQLite, in PostgreSQL at once, and in PostgreSQL step by step."""
     shutil.copy(sqlite_template, tmp_path / "world.db")
     names = ["world_at_once", "world_plainly"]
-    urls = [postgres.create(name, template="earshot_tests") for name in names]
+    urls = [postgres.create(name, template=untouched) for name in names]
     made = [
         World(f"sqlite:///{tmp_path / 'world.db'}", plainly=True),
         World(urls[0], plainly=False),
