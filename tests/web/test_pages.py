@@ -195,7 +195,7 @@ async def test_the_page_for_nothing_is_a_page(visitor: Client) -> None:
 async def test_pages_take_nothing(visitor: Client, method: str) -> None:
     answer = await visitor.request(method, "/docs")
 
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
     assert "<h1>Not like this</h1>" in answer.text
 
 
