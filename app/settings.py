@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.adapters.limiter import Pace
@@ -61,13 +62,13 @@ class Settings(BaseSettings):
     limit_astuto_ip: str = Field("100/5minutes", description="requests per address")
     limit_pages: str = Field("300/5minutes", description="requests per address to pages, files and documents")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), description="addresses or networks, with commas")
-    smtp_url: str | None = Field(None, description="smtp://user:pass@host:port; unset keeps mail in the outbox")
+    smtp_url: str | None = Field(None, description="smtp://user:pass@host:port (no effect yet)")
     storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; the data directory")
-    outbox: bool = Field(True, description="on: the server also delivers; off: earshot outbox run does")
+    outbox: bool = Field(True, description="whether the server also delivers (no effect yet)")
     log_format: Literal["text", "json"] | None = Field(None, description="text or json; text on a terminal")
-    metrics_port: int | None = Field(None, ge=1, le=65535, description="a port for Prometheus")
+    metrics_port: int | None = Field(None, ge=1, le=65535, description="a port for Prometheus (no effect yet)")
     outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="networks that webhooks may reach though private"
+        (), description="networks that webhooks may reach though private (no effect yet)"
     )
     astuto_secret: str | None = Field(None, description="the secret of an Astuto installation whose keys live on here")
 
@@ -79,7 +80,7 @@ class Settings(BaseSettings):
         except ValidationError as wrong:
             first = wrong.errors()[0]
             name = "_".join(str(part) for part in first["loc"][:1]).upper()
-            reason = first["msg"].removeprefix("Value error, ")
+            reason = _in_words(first)
             raise BadSettings(f"{PREFIX}{name}: {reason}" if name else reason) from None
         except (OSError, UnicodeDecodeError) as wrong:
             raise BadSettings(f"the file .env can't be read: {wrong}; mend it, or move it away") from None
@@ -93,7 +94,10 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for part in value:
-            ip_network(part, strict=False)
+            try:
+                ip_network(part, strict=False)
+            except ValueError:
+                raise ValueError(f"{part} is no address or network, such as 10.0.0.1 or 10.0.0.0/8") from None
         return value
 
     @field_validator("rate_limits", "outbox", mode="before")
@@ -109,7 +113,9 @@ class Settings(BaseSettings):
         try:
             Pace.parsed(value)
         except ValueError:
-            raise ValueError("must be such as 60/minute, 100/5minutes or off") from None
+            raise ValueError(
+                "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
+            ) from None
         return value
 
     @field_validator("base_url")
@@ -224,7 +230,7 @@ class Settings(BaseSettings):
             return self.secret_key.encode()
         path = self.data_dir / SECRET_FILE
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 _written_once(path, secrets.token_hex(32))
             return path.read_text().strip().encode()
@@ -243,6 +249,22 @@ def masked(address: str) -> str:
     person, at, place = rest.rpartition("@")
     name, colon, _ = person.partition(":")
     return _IN_QUERY.sub(r"\1***", f"{scheme}://{name}{colon and ':***'}{at}{place}")
+
+
+def _in_words(wrong: ErrorDetails) -> str:
+    """Why a value was refused, in words that tell an operator what to write."""
+    limits = wrong.get("ctx", {})
+    match wrong["type"]:
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "must be a whole number"
+        case "greater_than_equal":
+            return f"must be at least {limits['ge']}"
+        case "less_than_equal":
+            return f"must be at most {limits['le']}"
+        case "literal_error":
+            return f"must be {str(limits['expected']).replace(chr(39), '')}"
+        case _:
+            return wrong["msg"].removeprefix("Value error, ")
 
 
 def _host(address: str) -> str | None:

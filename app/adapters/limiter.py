@@ -1,19 +1,22 @@
 """Counting requests in fixed windows: in this process's memory, or in Redis when several processes serve."""
 
 import logging
+import re
 from collections.abc import Awaitable, Sequence
 from time import monotonic
 from typing import Any, Final, NamedTuple, Protocol
 
-from limits import parse
-
 log = logging.getLogger("earshot.limits")
 
 MOST_COUNTERS: Final = 100_000
-REDIS_SECONDS: Final = 0.5
+REDIS_SECONDS: Final = 2.0
 """The longest that a request waits for Redis before it is counted in memory."""
 REDIS_REST_SECONDS: Final = 1.0
 """How long Redis is left alone after it failed."""
+
+MOST_REQUESTS: Final = 10**9
+_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_PACE: Final = re.compile(rf"([1-9][0-9]{{0,9}})/([1-9][0-9]{{0,4}})?({'|'.join(_SECONDS)})s?")
 
 
 class Pace(NamedTuple):
@@ -24,11 +27,16 @@ class Pace(NamedTuple):
 
     @classmethod
     def parsed(cls, text: str) -> "Pace | None":
-        """Read `60/minute`, `100/5minutes`; `off` is no limit. Raises ValueError."""
+        """Read `60/minute`, `100/5minutes`; `off` is no limit. A window is at most a day. Raises ValueError."""
         if text.strip().lower() == "off":
             return None
-        item = parse(text)
-        return cls(item.amount, item.get_expiry())
+        found = _PACE.fullmatch(text.strip())
+        if found is None:
+            raise ValueError(f"{text!r} is no limit")
+        pace = cls(int(found[1]), int(found[2] or 1) * _SECONDS[found[3]])
+        if pace.limit > MOST_REQUESTS or pace.seconds > _SECONDS["day"]:
+            raise ValueError(f"{text!r} is out of bounds")
+        return pace
 
 
 class Count(NamedTuple):

@@ -6,7 +6,26 @@ from pathlib import Path
 import pytest
 
 from app import opening
+from app.adapters.limiter import Pace
 from app.settings import BadSettings, Settings, masked
+
+NO_LIMIT = "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
+NO_LIMITS = (
+    "many",
+    "60",
+    "60 per minute",
+    "0/minute",
+    "-1/minute",
+    "60/0minutes",
+    "60/fortnight",
+    "60/month",
+    "60/minutely",
+    "60/minute, 5/second",
+    "1/25hours",
+    "1/2days",
+    "1000000001/minute",
+    "\u0666\u0660/minute",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +47,10 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "postgresql://me:sec/ret@host/name",
             "its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F %23 %40",
         ),
-        ("PORT", "http", "Input should be a valid integer, unable to parse string as an integer"),
-        ("PORT", "70000", "Input should be less than or equal to 65535"),
-        ("LIMIT_PRODUCTLIFT", "many", "must be such as 60/minute, 100/5minutes or off"),
+        ("PORT", "http", "must be a whole number"),
+        ("PORT", "70000", "must be at most 65535"),
+        ("PORT", "-1", "must be at least 0"),
+        *(("LIMIT_PRODUCTLIFT", value, NO_LIMIT) for value in NO_LIMITS),
         ("REDIS_URL", "localhost", "must begin with redis://, rediss:// or unix://"),
         ("REDIS_URL", "redis://host:port/0", "must name a host: redis://host:6379/0"),
         (
@@ -38,7 +58,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "please change this secret to another",
             "must be at least 32 random characters; make one with: openssl rand -hex 32",
         ),
-        ("TRUSTED_PROXIES", "my proxy", "'my proxy' does not appear to be an IPv4 or IPv6 network"),
+        ("TRUSTED_PROXIES", "my proxy", "my proxy is no address or network, such as 10.0.0.1 or 10.0.0.0/8"),
         ("BASE_URL", "example.com", "must be an address such as https://feedback.example.com"),
         ("BASE_URL", "https://", "must be an address such as https://feedback.example.com"),
         (
@@ -47,7 +67,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning",
         ),
         ("RATE_LIMITS", "perhaps", "must be on or off"),
-        ("DEFAULT_DIALECT", "esperanto", "Input should be 'productlift' or 'astuto'"),
+        ("DEFAULT_DIALECT", "esperanto", "must be productlift or astuto"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_to_do(
@@ -59,6 +79,31 @@ def test_a_wrong_setting_is_named_with_what_to_do(
         Settings.load()
 
     assert str(refusal.value) == f"EARSHOT_{name}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("given", "pace"),
+    [
+        ("60/minute", (60, 60)),
+        ("100/5minutes", (100, 300)),
+        ("1/second", (1, 1)),
+        ("5/hour", (5, 3600)),
+        ("1000000000/day", (10**9, 86400)),
+        ("7/86400seconds", (7, 86400)),
+        ("off", None),
+        ("OFF", None),
+    ],
+)
+def test_a_limit_is_requests_in_a_window(given: str, pace: tuple[int, int] | None) -> None:
+    settings = Settings.load(limit_productlift=given)
+
+    assert Pace.parsed(settings.limit_productlift) == pace
+
+
+def test_what_has_no_effect_yet_says_so() -> None:
+    told = {one.name for one in Settings.load().told() if one.meaning.endswith("(no effect yet)")}
+
+    assert told == {"EARSHOT_OUTBOX", "EARSHOT_METRICS_PORT", "EARSHOT_SMTP_URL", "EARSHOT_OUTBOUND_ALLOW"}
 
 
 def test_several_workers_need_shared_counters_and_a_server_for_the_database() -> None:
