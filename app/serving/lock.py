@@ -19,7 +19,7 @@ def hold(settings: Settings) -> IO[str]:
     """
     path = settings.data_dir / LOCK_FILE
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = path.open("a+")
     except OSError as error:
         raise CannotStart(

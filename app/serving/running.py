@@ -60,6 +60,13 @@ class _Uvicorn(uvicorn.Server):
 
 def run(build: Callable[[], Server], listeners: Sequence[socket.socket], requests: RequestLog) -> int:
     """Serve until SIGTERM or SIGINT, then finish what runs; the exit code. One process for each socket."""
+    code = _run(build, listeners, requests)
+    if code == 0:
+        log.info("ended")
+    return code
+
+
+def _run(build: Callable[[], Server], listeners: Sequence[socket.socket], requests: RequestLog) -> int:
     if len(listeners) == 1:
         return _serve(build, listeners[0], requests, parent=None)
     parent = os.getpid()

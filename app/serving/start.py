@@ -33,20 +33,23 @@ async def look(settings: Settings) -> None:
     await revision(settings.database, password=settings.database_password)
 
 
-def make_folder(settings: Settings) -> None:
-    """Make the folder that a new SQLite file is to lie in. Raises CannotStart."""
+def make_place(settings: Settings) -> None:
+    """Make the file of a new SQLite database, and its folder, for this user alone. Raises CannotStart."""
     if not settings.database.startswith("sqlite:///"):
         return
-    folder = Path(settings.database.removeprefix("sqlite:///")).parent
+    path = Path(settings.database.removeprefix("sqlite:///"))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotStart(f"the folder {folder} can't be made ({error.strerror}): choose another one") from None
+        raise CannotStart(f"the folder {path.parent} can't be made ({error.strerror}): choose another one") from None
+    # SQLite gives its log the file's own mode; one that is there already keeps what its owner gave it.
+    with suppress(OSError):
+        path.touch(mode=0o600)
 
 
 async def ready(settings: Settings) -> None:
     """Bring the database to this program's version. Raises CannotStart, NewerDatabase, Unavailable."""
-    make_folder(settings)
+    make_place(settings)
     try:
         await migrate(settings.database, password=settings.database_password)
     except DBAPIError as error:
@@ -92,19 +95,37 @@ def told_at_first(begun: Begun, address: str) -> str:
         *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in made.keys.items()),
         "Try them:",
         *(f"  curl -H 'Authorization: Bearer {key}' {address}/api/v1/posts" for key in made.keys.values()),
+        "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help",
         "",
     ]
     return "\n".join(lines) + "\n"
 
 
-def told_always(settings: Settings, address: str) -> str:
-    """What every start says: where data lies, which database, which limits, which address."""
+async def redis_answers(settings: Settings) -> bool | None:
+    """Whether Redis answers; None where none is used."""
+    if settings.redis_url is None:
+        return None
+    from app.adapters.limiter import RedisCounters
+
+    counters = RedisCounters(settings.redis_url)
+    try:
+        return await counters.answers()
+    finally:
+        await counters.close()
+
+
+def told_always(settings: Settings, address: str, *, redis: bool | None) -> str:
+    """What every start says: where data lies, which database, which limits, which address, and what is amiss."""
+    everywhere = settings.host in ("", "0.0.0.0", "::")  # noqa: S104
     rows = [
         ("address", f"{address}  (interactive documents: {address}/docs)"),
+        *([("listens", "on all addresses of this machine")] if everywhere else []),
+        *([("public", settings.base_url)] if settings.base_url else []),
         ("database", database(settings).describe()),
         ("data", f"{settings.data_dir.absolute()}"),
         ("uploads", masked(settings.storage_url) if settings.storage_url else "in the data directory"),
         ("limits", _limits(settings)),
+        *([("Redis", "does not answer; until it does each process counts for itself")] if redis is False else []),
         ("processes", str(settings.workers)),
     ]
     return f"Earshot {program_version()}\n" + "".join(f"  {name:<10} {value}\n" for name, value in rows)

@@ -59,6 +59,21 @@ def test_the_first_start_tells_the_keys_once_and_later_starts_tell_where_all_is(
     assert where == f"SQLite, {earshot.folder}/data/earshot.db" or where.startswith("PostgreSQL, ")
 
 
+def test_a_start_tells_that_everybody_may_come_that_links_are_public_and_that_redis_is_away(sqlite: Earshot) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    settings = {"EARSHOT_BASE_URL": "https://feedback.example.com", "EARSHOT_REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+
+    with sqlite.serving("--host", "0.0.0.0", **settings) as serving:
+        assert serving.end() == 0
+
+    lines = serving.told.splitlines()
+    assert "  listens    on all addresses of this machine" in lines
+    assert "  public     https://feedback.example.com" in lines
+    assert "  Redis      does not answer; until it does each process counts for itself" in lines
+    assert "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help" in lines
+
+
 def test_the_keys_are_in_no_log(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
         for line in curl_lines(serving):
@@ -69,11 +84,12 @@ def test_the_keys_are_in_no_log(sqlite: Earshot) -> None:
     keys = re.findall(r"Bearer (\S+)'", serving.told)
     assert len(keys) == 2
     assert [key for key in keys if key in logged] == []
-    lines = [json.loads(line) for line in logged.splitlines()]
+    *lines, last = [json.loads(line) for line in logged.splitlines()]
+    assert (last["logger"], last["level"], last["event"]) == ("earshot.serving", "info", "ended")
     assert [
         (line["dialect"], line["portal"], line["key"], line["method"], line["route"], line["status"]) for line in lines
     ] == [
-        ("productlift", 1, keys[0][:6], "GET", "/posts", 200),
+        ("productlift", 1, "1|", "GET", "/posts", 200),
         ("astuto", 1, keys[1][:16], "GET", "/posts", 200),
     ]
 
