@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -21,6 +22,7 @@ from app.cli import (
     users,
 )
 from app.cli.words import REFUSALS, said
+from app.serving.start import program_version
 
 __all__ = ["app", "main"]
 
@@ -46,6 +48,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _told_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"Earshot {program_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
 
 serve.join(app)
 upkeep.join(app)

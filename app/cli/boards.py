@@ -98,7 +98,7 @@ def delete(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a board, and with --with-posts all its posts with their votes and comments."""
+    """Delete a board. With --with-posts it takes all its posts with their votes and comments."""
 
     def act(work: Work) -> list[str]:
         CARD.by_id(work, board)

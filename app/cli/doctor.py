@@ -50,9 +50,12 @@ def examine() -> list[Finding]:
 def _settings() -> Finding:
     unknown = Settings.unknown()
     if unknown:
-        return Finding(
-            "settings", False, f"{', '.join(unknown)} is set, but is no setting", "`earshot settings` lists all names"
+        state = (
+            f"{unknown[0]} is set, but is no setting"
+            if len(unknown) == 1
+            else f"{', '.join(unknown)} are set, but are no settings"
         )
+        return Finding("settings", False, state, "`earshot settings` lists all names")
     return Finding("settings", True, "can be read")
 
 

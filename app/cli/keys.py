@@ -63,7 +63,9 @@ def adopt(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take over a key that a client holds, so that the client needs no new one.
+    """Take over a key that a client holds.
+
+    The client needs no new one then.
 
     A digest works once EARSHOT_ASTUTO_SECRET is set to the secret of the Astuto installation it comes from.
 
@@ -121,7 +123,13 @@ def revoke(
     as_json: JsonOption = False,
 ) -> None:
     """End a key for good. A running server forgets it within a second."""
-    writing(lambda work: keys.revoke(work, key_id), portal=portal)
+
+    def act(work: Work) -> None:
+        if any(row[0] == key_id and row[5] is not None for row in keys.page(work)):
+            raise Refused(f"key {key_id} is revoked already")
+        keys.revoke(work, key_id)
+
+    writing(act, portal=portal)
     tell({"id": key_id, "revoked": True}, f"key {key_id} is revoked", as_json=as_json)
 
 

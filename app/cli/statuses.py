@@ -41,7 +41,7 @@ def create(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a status, behind the others; on the first tab unless one is named.
+    """Create a status, behind the others. It lies on the first tab unless one is named.
 
     \b
     earshot statuses create --name "In Review" --tab roadmap --color "#ffaa00" --roadmap

@@ -10,7 +10,7 @@ from app.domain import tabs
 from app.domain.model.portal import TAB_TYPES
 from app.domain.work import Row, Work
 
-group = typer.Typer(help="Tabs, the pages of a portal; each shows the statuses assigned to it.", no_args_is_help=True)
+group = typer.Typer(help="Tabs, the pages of a portal. Each shows the statuses assigned to it.", no_args_is_help=True)
 
 TabArgument = Annotated[str, typer.Argument(metavar="TAB", help="URL key or id.")]
 

@@ -1,6 +1,7 @@
 """How a command answers: for people in words and columns, for scripts as one JSON object."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -14,6 +15,7 @@ PortalOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
 MAX_NAME: Final = 255
+MOST_SHOWN: Final = 60
 _UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -28,23 +30,24 @@ def tell_rows(name: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) ->
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows under each other, each column as wide as its widest cell."""
+    """Rows under each other, each column as wide as its widest cell; long cells are cut on a terminal only."""
     names = list(rows[0])
-    cells = [[name.replace("_", " ") for name in names], *([_cell(row[name]) for name in names] for row in rows)]
+    most = MOST_SHOWN if sys.stdout.isatty() else sys.maxsize
+    cells = [[name.replace("_", " ") for name in names], *([_cell(row[name], most) for name in names] for row in rows)]
     widths = [max(len(line[at]) for line in cells) for at in range(len(names))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, most: int) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     # People's texts must not move the cursor, nor break the columns.
     text = _UNSEEN.sub(" ", str(value))
-    return text if len(text) <= 60 else text[:59] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def text_of(most: int = MAX_NAME) -> Any:

@@ -75,7 +75,8 @@ def counters(
     text = columns(rows) if rows else "all counters are right"
     tell({"differences": rows, "repaired": repair}, f"{text}\nrepaired" if repair and rows else text, as_json=as_json)
     if rows and not repair:
-        raise Refused(f"{len(rows)} counters differ from what they count: put them right with --repair")
+        wrong = "1 counter differs from what it counts" if len(rows) == 1 else f"{len(rows)} counters are wrong"
+        raise Refused(f"{wrong}: put right with --repair")
 
 
 def doctor(as_json: JsonOption = False) -> None:

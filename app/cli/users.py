@@ -78,7 +78,7 @@ def list_(
 
 @group.command()
 def block(user: UserArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Keep a user from acting. All his keys end for good."""
+    """Keep a user from acting. Their keys end for good."""
 
     def act(work: Work) -> dict[str, Any]:
         people.block(work, id_of(work, user))

@@ -4,6 +4,7 @@ from typing import Final
 
 from app.adapters.database.looking import StrangeDatabase
 from app.adapters.database.migrating import NewerDatabase
+from app.domain.policy import Act
 from app.domain.refusals import (
     Conflict,
     Forbidden,
@@ -63,6 +64,8 @@ def _said(error: Exception) -> str:
     if isinstance(error, Invalid):
         return "; ".join(map(_problem, error.problems))
     if isinstance(error, Forbidden):
+        if error.act == Act.BLOCK_USER:
+            return "the owner of a portal can't be blocked"
         return f"this is not allowed: {error.act.replace('_', ' ')}"
     if isinstance(error, Unstorable):
         return "a value is too long or too large to be stored"

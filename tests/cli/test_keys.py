@@ -88,7 +88,7 @@ def test_a_revoked_key_admits_nobody_any_more(cli: Cli) -> None:
 
     assert admitted(key) is None
     assert admitted(cli.begun.keys["productlift"]) is not None
-    assert cli.refusal("keys", "revoke", "2") == "there is no key 2"
+    assert cli.refusal("keys", "revoke", "2") == "key 2 is revoked already"
     assert cli.refusal("keys", "revoke", "77") == "there is no key 77"
     assert "must be a number above 0" in cli.misuse("keys", "revoke", "two")
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.adapters.database.migrating import head
 from app.cli import main
+from app.serving.start import program_version
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
 from tests.support.servers import Redis
@@ -35,7 +37,7 @@ def test_wrong_counters_are_told_and_put_right(cli: Cli, rows: Rows) -> None:
 
     assert (done.code, done.err) == (
         1,
-        "earshot: 1 counters differ from what they count: put them right with --repair\n",
+        "earshot: 1 counter differs from what it counts: put right with --repair\n",
     )
     assert cli.json("counters", "--repair") == {"differences": [wrong], "repaired": True}
     assert cli.json("counters") == {"differences": [], "repaired": False}
@@ -174,6 +176,35 @@ def test_help_teaches_with_examples(command: list[str], capsys: pytest.CaptureFi
     assert code == 0
     assert told.startswith("Usage: earshot ")
     assert max(map(len, told.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    "group",
+    ["", "portals", "users", "keys", "boards", "tabs", "statuses", "sections", "posts", "comments", "votes", "follows"],
+)
+def test_no_summary_is_cut(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, told = said(capsys, *filter(None, [group]), "--help")
+
+    assert [line for line in told.partition("Commands:")[2].splitlines() if line.endswith("...")] == []
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "--version") == (0, f"Earshot {program_version()}\n")
+
+
+def test_what_is_piped_is_not_cut(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, told = said(capsys, "settings")
+
+    assert "…" not in told.replace("postgresql://…", "").replace("redis://…", "")
+    assert "whether the server also delivers (no effect yet)" in told
+
+
+def test_a_migrated_file_is_for_its_owner_alone(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "migrate")[0] == 0
+
+    data = alone / "data"
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE((data / "earshot.db").stat().st_mode) == 0o600
 
 
 def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,7 @@ def test_a_blocked_user_loses_his_keys_for_good(cli: Cli) -> None:
     assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None
     assert cli.json("users", "unblock", "jane@example.com")["blocked"] is False
     assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None
-    assert cli.refusal("users", "block", OWNER) == "this is not allowed: block user"
+    assert cli.refusal("users", "block", OWNER) == "the owner of a portal can't be blocked"
 
 
 def test_a_role_is_given_but_never_the_owners(cli: Cli) -> None:
