@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from app.adapters.database import NOWHERE
 from app.adapters.database.looking import revision
 from app.adapters.database.migrating import migrate
+from app.adapters.files import StorageFailed, check
 from app.adapters.limiter import Pace
 from app.behind import index_titles
 from app.demo import fill
@@ -48,8 +49,17 @@ def make_place(settings: Settings) -> None:
 
 
 async def ready(settings: Settings) -> None:
-    """Bring the database to this program's version. Raises CannotStart, NewerDatabase, Unavailable."""
+    """See that uploads can be stored, and bring the database to this program's version.
+
+    Raises CannotStart, NewerDatabase, Unavailable.
+    """
     make_place(settings)
+    if settings.storage_url is not None:
+        stored = files(settings)
+        try:
+            await check(stored)
+        except StorageFailed as error:
+            raise CannotStart(f"EARSHOT_STORAGE_URL: {error}; see `earshot doctor`") from None
     try:
         await migrate(settings.database, password=settings.database_password)
     except DBAPIError as error:

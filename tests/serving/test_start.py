@@ -251,6 +251,15 @@ def test_a_data_directory_that_cannot_be_written_is_told(sqlite: Earshot) -> Non
     assert list(files(sqlite.folder)) == ["data"]
 
 
+def test_a_place_for_uploads_that_cannot_be_written_ends_the_start(sqlite: Earshot) -> None:
+    done = sqlite.run("serve", "--port", "0", EARSHOT_STORAGE_URL="/proc/nowhere")
+
+    assert refused(done) == (
+        "EARSHOT_STORAGE_URL: folder /proc/nowhere: could not store a file: No such file or directory; "
+        "see `earshot doctor`"
+    )
+
+
 def test_a_second_server_on_a_data_directory_is_refused(sqlite: Earshot) -> None:
     with sqlite.serving() as first:
         done = sqlite.run("serve", "--port", "0")
