@@ -57,6 +57,10 @@ _CARD: Final = Statement(
     .where(Comment.portal_id == portal, Comment.id == bindparam("id"))
     .with_for_update(key_share=True)
 )
+_POST_OF: Final = Statement(select(Comment.post_id).where(Comment.portal_id == portal, Comment.id == bindparam("id")))
+_HOLD_POST: Final = Statement(
+    select(Post.id).where(Post.portal_id == portal, Post.id == bindparam("post")).with_for_update(key_share=True)
+)
 _EDIT: Final = Statement(
     update(Comment)
     .where(Comment.portal_id == portal, Comment.id == bindparam("id"))
@@ -190,6 +194,8 @@ def delete(work: Work, comment_id: int, *, with_replies: bool) -> None:
     Raises Forbidden, NotFound("comment"). Announces comment.deleted, once, unless it is internal.
     """
     work.require(Act.WRITE_COMMENT)
+    # The post before its comments, as `write` takes them: else a reply and this would wait for each other.
+    work.value(_HOLD_POST, post=work.value(_POST_OF, id=comment_id))
     row = work.one(_CARD, id=comment_id)
     if row is None:
         raise NotFound("comment", comment_id)
