@@ -23,7 +23,8 @@ CATEGORIES: Final = json_objects(
     select(Category.id, Category.name, Category.color)
     .join(PostCategory, PostCategory.category_id == Category.id)
     .where(PostCategory.post_id == Post.id)
-    .order_by(Category.id)
+    # The same order as by the category's own id, but one in which the index already is.
+    .order_by(PostCategory.category_id)
     .correlate(Post)
     .subquery()
 )

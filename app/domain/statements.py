@@ -79,6 +79,8 @@ class Prepared:
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
     """Values that the statement itself carries."""
+    reads: bool
+    """Whether it changes nothing."""
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the driver's order. Raises KeyError for a parameter nobody gave."""
@@ -114,7 +116,7 @@ def _prepare(statement: Statement, dialect: Dialect) -> Prepared:
         raise TypeError(f"use among() instead of in_(): a constant statement has no lists of its own: {compiled}")
     names = tuple(compiled.positiontup or ())
     fixed = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
-    return Prepared(str(compiled), names, fixed)
+    return Prepared(str(compiled), names, fixed, reads=bool(getattr(statement.source, "is_select", False)))
 
 
 class among(ColumnElement[bool]):

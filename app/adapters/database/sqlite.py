@@ -1,8 +1,11 @@
-"""SQLite: reads and short writes straight in the event loop, on one connection each.
+"""SQLite: reads and short writes straight in the event loop, on the connection that writes.
 
 A vote takes some sixty microseconds; handing it to a thread and back costs more than running it. So the loop writes
 itself as long as no other process holds the lock. When one does, or an act is long, the act goes to the writer's thread
 and waits there. Within the process there is one writer, so acts are served in the order in which they came.
+
+A commit makes every other connection throw its cached pages away, but not the one that wrote. So the loop reads there,
+too, as long as no thread has it; else on a connection that only reads.
 
 A checkpoint (copying the log into the file) is what makes single writes slow, so a serving process turns the automatic
 one off and does it in a thread of its own.
@@ -15,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +37,11 @@ sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
 
 BUSY_SECONDS: Final = 5.0
 CHECKPOINT_SECONDS: Final = 0.5
-MOST_LOG_BYTES: Final = 64 * 1024 * 1024
+MOST_LOG_BYTES: Final = 32 * 1024 * 1024
+"""Past this the log begins anew: writing over what lies in memory already is cheaper than making a file longer."""
+PAGE_BYTES: Final = 4096
+RESTART_MILLISECONDS: Final = 50
+"""How long that may wait for readers; the next time will do as well."""
 
 _PRAGMAS: Final = (
     "journal_mode = wal",
@@ -88,6 +96,24 @@ class SqliteConnection:
             raise _refused(error) from error
 
 
+class SqliteReading(SqliteConnection):
+    """A connection that could write, lent to an act that must not."""
+
+    __slots__ = ()
+
+    def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]:
+        if not statement.prepared(SQLITE).reads:
+            raise WritingWhileReading(str(statement.source))
+        return super().rows(statement, values)
+
+    def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
+        raise WritingWhileReading(str(statement.source))
+
+
+class WritingWhileReading(Exception):
+    """An act that was run by `reading` tried to change something: a bug, found in its first test."""
+
+
 class SqliteDatabase:
     """One SQLite file; see `app.adapters.database.Database`."""
 
@@ -96,7 +122,9 @@ class SqliteDatabase:
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self.path = path
         self._clock = clock
-        self._reader: SqliteConnection
+        self._own: SqliteReading
+        """The writer's connection, for the loop's reads while no thread has it."""
+        self._reader: SqliteReading
         self._writer: SqliteConnection
         self._turn = asyncio.Lock()
         self._writer_thread = ThreadPoolExecutor(1, "sqlite-writer")
@@ -111,7 +139,8 @@ class SqliteDatabase:
     async def open(self) -> None:
         try:
             self._writer = SqliteConnection(connect(self.path, busy_seconds=0))
-            self._reader = SqliteConnection(connect(self.path))
+            self._own = SqliteReading(self._writer.raw)
+            self._reader = SqliteReading(connect(self.path))
             self._reader.raw.execute("PRAGMA query_only = on")
         except sqlite3.Error as error:
             raise Unavailable(f"SQLite can't open {self.path}: {error}") from error
@@ -136,10 +165,11 @@ class SqliteDatabase:
         if slow:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing)
+        connection = self._reader if self._turn.locked() else self._own
         if snapshot:
-            return self._read_snapshot(self._reader, act, standing)
+            return self._read_snapshot(connection, act, standing)
         try:
-            return act(self._work(self._reader, standing))
+            return act(self._work(connection, standing))
         except sqlite3.DatabaseError as error:
             raise _away(error) from error
 
@@ -171,7 +201,7 @@ class SqliteDatabase:
     def _read_in_thread(self, act: Act[T], standing: Standing) -> T:
         connection: SqliteConnection | None = getattr(self._in_thread, "connection", None)
         if connection is None:
-            connection = self._in_thread.connection = SqliteConnection(connect(self.path))
+            connection = self._in_thread.connection = SqliteReading(connect(self.path))
             connection.raw.execute("PRAGMA query_only = on")
             self._thread_connections.append(connection.raw)
         return self._read_snapshot(connection, act, standing)
@@ -217,16 +247,23 @@ class SqliteDatabase:
 
     async def _keep_checkpointing(self) -> None:
         loop = asyncio.get_running_loop()
-        log = self.path.with_name(self.path.name + "-wal")
         with closing(connect(self.path)) as connection, ThreadPoolExecutor(1, "sqlite-checkpoint") as thread:
+            connection.execute(f"PRAGMA busy_timeout = {RESTART_MILLISECONDS}")
+            checkpoint = partial(_checkpoint, connection)
             while True:
                 await asyncio.sleep(CHECKPOINT_SECONDS)
-                with suppress(OSError, sqlite3.OperationalError):
-                    size = log.stat().st_size
-                    await loop.run_in_executor(thread, connection.execute, "PRAGMA wal_checkpoint(PASSIVE)")
-                    if size > MOST_LOG_BYTES and not self._turn.locked():
-                        # Under steady writes the log never comes to its end by itself. What is left now is small.
-                        self._writer.raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                with suppress(sqlite3.OperationalError):
+                    if await loop.run_in_executor(thread, checkpoint, "PASSIVE") > MOST_LOG_BYTES:
+                        # Under steady writes the log never comes to its end by itself. What is left now is small, and
+                        # while writes wait for it reads go on.
+                        async with self._turn:
+                            await loop.run_in_executor(thread, checkpoint, "RESTART")
+
+
+def _checkpoint(connection: sqlite3.Connection, mode: str) -> int:
+    """Copy the log into the file; how many bytes the log has."""
+    _, pages, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+    return int(pages) * PAGE_BYTES
 
 
 class _Locked(Exception):
