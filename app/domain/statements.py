@@ -116,7 +116,7 @@ def _prepare(statement: Statement, dialect: Dialect) -> Prepared:
         raise TypeError(f"use among() instead of in_(): a constant statement has no lists of its own: {compiled}")
     names = tuple(compiled.positiontup or ())
     fixed = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
-    return Prepared(str(compiled), names, fixed, reads=bool(getattr(statement.source, "is_select", False)))
+    return Prepared(str(compiled), names, fixed, reads=not getattr(statement.source, "is_dml", False))
 
 
 class among(ColumnElement[bool]):

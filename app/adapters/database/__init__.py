@@ -62,6 +62,13 @@ class Database(Protocol):
         """
         ...
 
+    def version(self) -> int | None:
+        """A number that is another one after each write by another process; None while that can't be told.
+
+        PostgreSQL tells nothing of the kind, so there it is always the same.
+        """
+        ...
+
     def describe(self) -> str:
         """Which database this is, without secrets, for people."""
         ...

@@ -83,6 +83,9 @@ class PostgresDatabase:
         self._least = least
         self._pool: Any = None
 
+    def version(self) -> int:
+        return 0
+
     def describe(self) -> str:
         parts = urlsplit(self._url)
         return f"PostgreSQL, {parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"

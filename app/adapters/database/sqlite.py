@@ -133,6 +133,15 @@ class SqliteDatabase:
         self._thread_connections: list[sqlite3.Connection] = []
         self._checkpointer: asyncio.Task[None] | None = None
 
+    def version(self) -> int | None:
+        if self._turn.locked():
+            return None
+        try:
+            told: tuple[int] = self._writer.raw.execute("PRAGMA data_version").fetchone()
+        except sqlite3.DatabaseError:
+            return None
+        return told[0]
+
     def describe(self) -> str:
         return f"SQLite, {self.path}"
 
