@@ -1,13 +1,32 @@
-"""Acts on PostgreSQL that meet others at their work are run again, until they stand or there is no hope."""
+"""Acts on PostgreSQL: run again when they meet others at their work, and handed one connection after another."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
+from sqlalchemy import text
 
 from app.adapters.database import NOWHERE
+from app.adapters.database.bridge import await_in_act
 from app.adapters.database.postgres import PostgresDatabase
 from app.domain.refusals import ReferenceMissing
+from app.domain.statements import Statement
 from app.domain.work import Work
+
+_PID = Statement(text("SELECT pg_backend_pid()"), across_portals=True)
+_SLEEP = Statement(text("SELECT pg_sleep(60)"), across_portals=True)
+_BREATHE = Statement(text("SELECT pg_sleep(0.01), pg_backend_pid()"), across_portals=True)
+
+
+@pytest.fixture
+async def two(postgres_database: str) -> AsyncIterator[PostgresDatabase]:
+    """A database with two connections at most."""
+    database = PostgresDatabase(postgres_database, password=None, clock=lambda: datetime.now(UTC), most=2)
+    await database.open()
+    yield database
+    await database.close()
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -40,3 +59,83 @@ async def test_an_act_is_run_again_as_often_as_something_it_points_to_goes_away(
         assert runs == 6
     finally:
         await database.close()
+
+
+async def test_many_acts_share_few_connections_and_none_is_lost(two: PostgresDatabase) -> None:
+    pids = await asyncio.gather(*(two.reading(lambda work: work.rows(_BREATHE)[0][1], NOWHERE) for _ in range(60)))
+
+    assert len(pids) == 60
+    assert len(set(pids)) <= 2
+
+
+async def test_acts_that_raise_give_their_connection_back_and_their_own_error(two: PostgresDatabase) -> None:
+    def fails(work: Work) -> None:
+        work.value(_PID)
+        raise LookupError("mine")
+
+    for _ in range(5):
+        with pytest.raises(LookupError, match="mine"):
+            await two.reading(fails, NOWHERE)
+        with pytest.raises(LookupError, match="mine"):
+            await two.writing(fails, NOWHERE)
+
+    assert await two.reading(lambda work: work.value(_PID), NOWHERE)
+
+
+async def test_an_act_that_is_cancelled_while_it_waits_leaves_nothing_behind(two: PostgresDatabase) -> None:
+    for _ in range(3):
+        waiting = [asyncio.create_task(two.reading(lambda work: work.value(_SLEEP), NOWHERE)) for _ in range(2)]
+        while len(await busy(two)) < 2:
+            pass
+        for task in waiting:
+            task.cancel()
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(end) for end in ended] == [asyncio.CancelledError] * 2
+
+    assert await two.reading(lambda work: work.value(_PID), NOWHERE)
+
+
+async def test_a_connection_that_died_while_nobody_used_it_is_replaced(two: PostgresDatabase) -> None:
+    before = await two.reading(lambda work: work.value(_PID), NOWHERE)
+    other = await asyncpg.connect(two._url)
+    await other.execute("SELECT pg_terminate_backend($1)", before)
+    await other.close()
+
+    after = await two.reading(lambda work: work.value(_PID), NOWHERE)
+
+    assert after != before
+
+
+async def test_a_connection_that_dies_between_two_statements_is_replaced_and_the_act_run_again(
+    two: PostgresDatabase,
+) -> None:
+    other = await asyncpg.connect(two._url)
+    seen: list[int] = []
+
+    def act(work: Work) -> int:
+        seen.append(work.value(_PID))
+        if len(seen) == 1:
+            await_in_act(other.execute("SELECT pg_terminate_backend($1)", seen[0]))
+            await_in_act(asyncio.sleep(0.05))
+        return int(work.value(_PID))
+
+    try:
+        for run in (two.reading, two.writing):
+            seen.clear()
+            assert await run(act, NOWHERE) == seen[-1]
+            assert len(seen) == 2
+    finally:
+        await other.close()
+
+
+async def busy(database: PostgresDatabase) -> list[int]:
+    """The other connections of the database that are running a statement, seen from outside."""
+    watcher = await asyncpg.connect(database._url)
+    try:
+        rows = await watcher.fetch(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()"
+        )
+    finally:
+        await watcher.close()
+    return [row[0] for row in rows]

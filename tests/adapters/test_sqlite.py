@@ -15,7 +15,8 @@ from app.domain.work import Work
 
 _MAKE = Statement(insert(Portal).values(title="One", guid="g", created_at=now, updated_at=now), across_portals=True)
 _MAKE_AND_TELL = Statement(
-    insert(Portal).values(title="One", guid="g", created_at=now, updated_at=now).returning(Portal.id), across_portals=True
+    insert(Portal).values(title="One", guid="g", created_at=now, updated_at=now).returning(Portal.id),
+    across_portals=True,
 )
 _RENAME = Statement(update(Portal).values(title="Another"), across_portals=True)
 _TITLES = Statement(select(Portal.title), across_portals=True)

@@ -1,4 +1,8 @@
-"""PostgreSQL over asyncpg: plain acts run in SQLAlchemy's greenlet bridge, so no thread is spent and nothing blocks."""
+"""PostgreSQL over asyncpg: plain acts run across a bridge of greenlets, so no thread is spent and nothing blocks.
+
+asyncpg's pool makes connections, bounds their number and ends idle ones. But each time that one is given back the pool
+starts a task, which costs more than a statement; so those in use go from hand to hand here, past the pool.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,15 +10,17 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import asyncpg
-from sqlalchemy.util import await_only, greenlet_spawn
 
 from app.adapters.database import Act, Clock, Standing, T
+from app.adapters.database.bridge import Bridge, await_in_act
 from app.domain.refusals import Clash, InDoubt, ReferenceMissing, Unavailable, Unstorable
 from app.domain.statements import POSTGRESQL, Statement
 from app.domain.work import Row, Work
 
 WAIT_SECONDS: Final = 2.0
 """The longest wait for a free connection; then the request is told that the service is unavailable."""
+KEEP_SECONDS: Final = 60.0
+"""How often all connections at hand go back to the pool, which ends those that nobody needs any more."""
 STATEMENT_SECONDS: Final = 30.0
 MOST_ATTEMPTS: Final = 3
 """How often an act is run when the database undoes it, or the connection is lost."""
@@ -27,7 +33,12 @@ _IN_DOUBT: Final = InDoubt("the connection was lost while committing")
 _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
 """What a second run of the same act may well survive: the database itself has undone the first."""
 
-_LOST: Final = (OSError, asyncpg.ConnectionDoesNotExistError, asyncpg.ConnectionFailureError)
+
+class _NeverSent(Exception):
+    """The connection was found dead before the statement went out, so nothing has happened on it."""
+
+
+_LOST: Final = (OSError, asyncpg.ConnectionDoesNotExistError, asyncpg.ConnectionFailureError, _NeverSent)
 """The connection is gone. Before a commit was sent, the act may be run again on another."""
 
 _AWAY: Final = (
@@ -57,16 +68,20 @@ class PostgresConnection:
     def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]:
         prepared = statement.prepared(POSTGRESQL)
         try:
-            return await_only(self._raw.fetch(prepared.text, *prepared.arguments(values)))
+            return await_in_act(self._raw.fetch(prepared.text, *prepared.arguments(values)))
         except _REFUSED as error:
             raise _refused(error) from error
+        except _MISUSED as error:
+            raise _dead(self._raw, error) from error
 
     def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
         prepared = statement.prepared(POSTGRESQL)
         try:
-            tag = await_only(self._raw.execute(prepared.text, *prepared.arguments(values)))
+            tag = await_in_act(self._raw.execute(prepared.text, *prepared.arguments(values)))
         except _REFUSED as error:
             raise _refused(error) from error
+        except _MISUSED as error:
+            raise _dead(self._raw, error) from error
         return int(tag.rpartition(" ")[2])
 
 
@@ -81,7 +96,14 @@ class PostgresDatabase:
         self._clock = clock
         self._most = most
         self._least = least
+        self._bridge = Bridge()
         self._pool: Any = None
+        self._at_hand: list[Any] = []
+        """Connections that are free and not in the pool: the last one given back is the first to go out."""
+        self._waiting = 0
+        """How many wait for the pool; while somebody does, what is given back goes there."""
+        self._letting_go: asyncio.TimerHandle | None = None
+        self._parting: asyncio.Task[None] | None = None
 
     def version(self) -> int:
         return 0
@@ -110,16 +132,21 @@ class PostgresDatabase:
             raise Unavailable(f"{self.describe()} can't be reached: {error}") from error
 
     async def close(self) -> None:
+        if self._letting_go is not None:
+            self._letting_go.cancel()
         if self._pool is not None:
+            if self._parting is not None:
+                await self._parting
+            await self._let_go()
             await self._pool.close()
 
     async def reading(self, act: Act[T], standing: Standing, *, slow: bool = False, snapshot: bool = False) -> T:
         async def once(raw: Any) -> T:
             if snapshot:
                 async with raw.transaction(isolation="repeatable_read", readonly=True):
-                    return await greenlet_spawn(act, self._work(raw, standing))
+                    return await self._bridge.run(act, self._work(raw, standing))
             # A single statement is its own snapshot and needs no transaction.
-            return await greenlet_spawn(act, self._work(raw, standing))
+            return await self._bridge.run(act, self._work(raw, standing))
 
         return cast(T, await self._with_connection(once))
 
@@ -127,18 +154,22 @@ class PostgresDatabase:
         async def once(raw: Any) -> T:
             if at_once:
                 try:
-                    return await greenlet_spawn(act, self._work(raw, standing))
+                    return await self._bridge.run(act, self._work(raw, standing))
+                except _NeverSent:
+                    raise
                 except _LOST as error:
                     raise _IN_DOUBT from error
-            await raw.execute("BEGIN")
+            await _say(raw, "BEGIN")
             try:
-                outcome = await greenlet_spawn(act, self._work(raw, standing))
+                outcome = await self._bridge.run(act, self._work(raw, standing))
             except BaseException:
-                if not raw.is_closed():
-                    await asyncio.shield(raw.execute("ROLLBACK"))
+                if not _is_closed(raw):
+                    await asyncio.shield(_say(raw, "ROLLBACK"))
                 raise
             try:
-                await raw.execute("COMMIT")
+                await _say(raw, "COMMIT")
+            except _NeverSent:
+                raise
             except _LOST as error:
                 raise _IN_DOUBT from error
             return outcome
@@ -159,9 +190,13 @@ class PostgresDatabase:
             try:
                 raw = await self._checked_out()
                 try:
-                    return await once(raw)
-                finally:
+                    outcome = await once(raw)
+                except BaseException:
+                    # The pool looks at what state it is in.
                     await self._pool.release(raw)
+                    raise
+                await self._give_back(raw)
+                return outcome
             except TimeoutError as error:
                 # Nobody gave a connection back, or a statement took too long: trying again would only add to it.
                 raise Unavailable(f"{self.describe()} does not answer in time") from error
@@ -177,10 +212,59 @@ class PostgresDatabase:
         raise AssertionError("unreachable")
 
     async def _checked_out(self) -> Any:
-        if self._pool.get_idle_size():
-            # Nothing to wait for, so no timer is set up.
-            return await self._pool.acquire()
-        return await self._pool.acquire(timeout=WAIT_SECONDS)
+        while self._at_hand:
+            raw = self._at_hand.pop()
+            if not _is_closed(raw):
+                return raw
+            await self._pool.release(raw)
+        self._waiting += 1
+        try:
+            return await self._pool.acquire(timeout=WAIT_SECONDS)
+        finally:
+            self._waiting -= 1
+
+    async def _give_back(self, raw: Any) -> None:
+        if self._waiting or _is_closed(raw) or raw.is_in_transaction():
+            await self._pool.release(raw)
+            return
+        self._at_hand.append(raw)
+        if self._letting_go is None:
+            self._letting_go = asyncio.get_running_loop().call_later(KEEP_SECONDS, self._let_go_now)
+
+    def _let_go_now(self) -> None:
+        self._letting_go = None
+        self._parting = asyncio.create_task(self._let_go())
+
+    async def _let_go(self) -> None:
+        while self._at_hand:
+            await self._pool.release(self._at_hand.pop())
+
+
+def _is_closed(raw: Any) -> bool:
+    try:
+        closed: bool = raw.is_closed()
+    except asyncpg.InterfaceError:
+        # It died while it was out, and the pool has written it off.
+        return True
+    return closed
+
+
+_MISUSED: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver says of a connection that died unnoticed: that it was used wrongly."""
+
+
+def _dead(raw: Any, error: Exception) -> Exception:
+    if isinstance(error, asyncpg.InternalClientError) and not _is_closed(raw):
+        # The server's farewell is read and its hanging up is not yet.
+        raw.terminate()
+    return _NeverSent(str(error)) if _is_closed(raw) else error
+
+
+async def _say(raw: Any, command: str) -> None:
+    try:
+        await raw.execute(command)
+    except _MISUSED as error:
+        raise _dead(raw, error) from error
 
 
 async def _tidy(raw: Any) -> None:
