@@ -12,10 +12,8 @@ from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
 from app.domain.model import Comment, User, Vote
 from app.domain.refusals import NotFound
 from app.domain.statements import Column, Statement, among, portal
+from app.domain.windows import Window, window
 from app.domain.work import Row, Work
-
-DEEP = 1000
-"""From this row on a page's ids are found in the index alone first: passing over rows costs far less than fetching."""
 
 
 @dataclass(eq=False)
@@ -50,7 +48,7 @@ class NewestView:
     ) -> Sequence[Row]:
         """The rows of one page, newest first unless told otherwise, at most `limit`; those of any of `post_ids`."""
         shape, given = _shape(post_ids)
-        key = (shape, oldest_first, skip >= DEEP)
+        key = (shape, oldest_first, window(skip, limit))
         statement = self._statements.get(key) or self._kept(key, self._list(*key))
         return work.rows(statement, limit=limit, skip=skip, **given)
 
@@ -66,8 +64,8 @@ class NewestView:
     def ids(self, work: Work, *, skip: int, limit: int, post_ids: Sequence[int] | None = None) -> list[int]:
         """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
         shape, given = _shape(post_ids)
-        key = (shape, "ids")
-        statement = self._statements.get(key) or self._kept(key, self._ids(shape, oldest_first=False))
+        key = (shape, False, window(skip, limit))
+        statement = self._statements.get(("ids", key)) or self._kept(("ids", key), self._ids(*key))
         return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
 
     def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
@@ -91,18 +89,18 @@ class NewestView:
     def _here(self) -> Select[Any]:
         return self._joined().where(self.table.portal_id == portal, *self.visible())
 
-    def _list(self, shape: str, oldest_first: bool, deep: bool) -> Select[Any]:
-        if not deep:
+    def _list(self, shape: str, oldest_first: bool, shown: Window) -> Select[Any]:
+        if not shown.deep:
             rows = self._here().where(*self._conditions(shape)).order_by(*self._sorting(oldest_first))
-            return rows.limit(bindparam("limit")).offset(bindparam("skip"))
-        picked = self._ids(shape, oldest_first=oldest_first).subquery("picked")
+            return shown.of(rows)
+        picked = self._ids(shape, oldest_first, shown).subquery("picked")
         found: Select[Any] = select(*self.columns).select_from(picked).join(self.table, self.table.id == picked.c.id)
         return found.join(User, User.id == self.table.user_id).order_by(*self._sorting(oldest_first))
 
-    def _ids(self, shape: str, *, oldest_first: bool) -> Select[Any]:
+    def _ids(self, shape: str, oldest_first: bool, shown: Window) -> Select[Any]:
         conditions = (self.table.portal_id == portal, *self._conditions(shape), *self.visible())
         rows: Select[Any] = select(self.table.id).where(*conditions)
-        return rows.order_by(*self._sorting(oldest_first)).limit(bindparam("limit")).offset(bindparam("skip"))
+        return shown.of(rows.order_by(*self._sorting(oldest_first)))
 
     def _conditions(self, shape: str) -> Sequence[ColumnElement[bool]]:
         if shape == "post":

@@ -14,6 +14,7 @@ from sqlalchemy.orm import QueryableAttribute, aliased
 from app.domain.model import Board, Category, Post, PostCategory, Status, Tab, Tally, User
 from app.domain.refusals import NotFound
 from app.domain.statements import Column, Statement, among, json_objects, portal
+from app.domain.windows import Window, window
 from app.domain.work import Row, Work
 
 AUTHOR: Final = aliased(User, name="author")
@@ -42,9 +43,6 @@ ORDERS: Final[dict[str, Column]] = {
 """What lists may be sorted by. Every order ends with the id, so that pages neither repeat nor miss a post."""
 
 CODE_LENGTH: Final = 6
-
-DEEP: Final = 1000
-"""From this row on a page's ids are found in the index alone first: passing over rows costs far less than fetching."""
 
 MOST_IN_ONE_PIECE: Final = 1000
 """Longer lists are answered in pieces; see `page_in_pieces`."""
@@ -151,7 +149,7 @@ class PostView:
     ) -> Sequence[Row]:
         """The rows of one page, at most `limit`."""
         given = _single(wanted.given())
-        shape = (tuple(given), order, descending, skip >= DEEP)
+        shape = (tuple(given), order, descending, window(skip, limit))
         statement = self._statements.get(shape) or self._kept(shape, self._list(*shape))
         return work.rows(statement, limit=limit, skip=skip, **given)
 
@@ -160,7 +158,7 @@ class PostView:
     ) -> PostPage:
         """As `page`, and the number of all posts that match, from the kept numbers where one filter alone is given."""
         given = _single(wanted.given())
-        shape = (tuple(given), order, descending, skip >= DEEP, "total")
+        shape = (tuple(given), order, descending, window(skip, limit), "total")
         statement = self._statements.get(shape)
         if statement is None:
             counted = _total(tuple(given)).label("total")
@@ -173,8 +171,8 @@ class PostView:
     def ids(self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int) -> list[int]:
         """Only the ids of a page, from the index: the plan of an answer that is written in pieces."""
         given = _single(wanted.given())
-        shape = (tuple(given), order, descending, "ids")
-        statement = self._statements.get(shape) or self._kept(shape, _ids(tuple(given), order, descending))
+        shape = (tuple(given), order, descending, window(skip, limit))
+        statement = self._statements.get(("ids", shape)) or self._kept(("ids", shape), _ids(*shape))
         return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
 
     def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
@@ -195,12 +193,12 @@ class PostView:
         of_portal = Post.portal_id + literal_column("0") == portal
         return self._joined(select(*self.columns).select_from(Post)).where(of_portal, among(Post.id, "ids"))
 
-    def _list(self, given: tuple[str, ...], order: str, descending: bool, deep: bool) -> Select[Any]:
-        if not deep:
+    def _list(self, given: tuple[str, ...], order: str, descending: bool, shown: Window) -> Select[Any]:
+        if not shown.deep:
             conditions = (_CONDITIONS[name] for name in given)
             rows = self._joined(select(*self.columns).select_from(Post)).where(Post.portal_id == portal, *conditions)
-            return rows.order_by(*_sorting(order, descending)).limit(bindparam("limit")).offset(bindparam("skip"))
-        picked = _ids(given, order, descending).subquery("picked")
+            return shown.of(rows.order_by(*_sorting(order, descending)))
+        picked = _ids(given, order, descending, shown).subquery("picked")
         rows = self._joined(select(*self.columns).select_from(picked).join(Post, Post.id == picked.c.id))
         return rows.order_by(*_sorting(order, descending))
 
@@ -269,9 +267,9 @@ def _total(given: tuple[str, ...]) -> ColumnElement[int]:
     return select(cast(func.coalesce(func.sum(Tally.posts), 0), BigInteger)).where(kept).scalar_subquery()
 
 
-def _ids(given: tuple[str, ...], order: str, descending: bool) -> Select[Any]:
+def _ids(given: tuple[str, ...], order: str, descending: bool, shown: Window) -> Select[Any]:
     rows = select(Post.id).where(Post.portal_id == portal, *(_CONDITIONS[name] for name in given))
-    return rows.order_by(*_sorting(order, descending)).limit(bindparam("limit")).offset(bindparam("skip"))
+    return shown.of(rows.order_by(*_sorting(order, descending)))
 
 
 def _sorting(order: str, descending: bool) -> list[ColumnElement[Any]]:
