@@ -99,7 +99,7 @@ class _Story:
             follow=True,
             moderation=_moderation(newest),
         )
-        self._at(at, lambda: self._post_ids.update({number: posts.submit(self._work, wish)}))
+        self._at(at, lambda: self._post_ids.update({number: posts.submit(self._work, wish).id}))
         if wish.moderation != "approved":
             return
         lively = newest <= LIVELY

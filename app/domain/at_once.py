@@ -11,6 +11,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    FromClause,
+    Select,
     SmallInteger,
     String,
     bindparam,
@@ -32,6 +34,7 @@ from app.domain.model import (
     PostCategory,
     Section,
     Status,
+    Tab,
     Tally,
     User,
     Vote,
@@ -120,38 +123,72 @@ CAST: Final = {
 by whether ProductLift's rule holds, which also makes the voter follow the post."""
 
 
-def _submit(*, by_uuid: bool) -> Statement:
-    wanted_board = bindparam("board", type_=BigInteger)
-    board = select(Board.id).where(
-        Board.portal_id == portal, or_(Board.id == wanted_board, wanted_board.is_(None) & Board.is_default)
-    )
-    board_cte = board.cte("board")
+def _wanted(*, by_uuid: bool) -> Select[Any]:
+    """What a new post points to, as one row; null for what is not there."""
     whose = (User.uuid == bindparam("user"), User.deleted_at.is_(None)) if by_uuid else (User.id == bindparam("user"),)
-    author = select(User.id).where(User.portal_id == portal, *whose).cte("author")
+    author = select(User.id, *VOTER).where(User.portal_id == portal, *whose).subquery("author")
+    wanted_board = bindparam("board", type_=BigInteger)
+    board = (
+        select(Board.id)
+        .where(Board.portal_id == portal, or_(Board.id == wanted_board, wanted_board.is_(None) & Board.is_default))
+        .subquery("board")
+    )
     wanted_status = bindparam("status", type_=BigInteger)
     status = (
-        select(Status.id)
+        select(Status.id, Status.name, Status.color, Tab.name.label("tab_name"))
+        .outerjoin(Tab, Tab.id == Status.tab_id)
         .where(
             Status.portal_id == portal,
             or_(Status.id == wanted_status, bindparam("default_status", type_=Boolean) & Status.is_default),
         )
         .order_by((Status.id == wanted_status).is_(True).desc())
-        .limit(1)
-        .scalar_subquery()
+        .limit(literal_column("1"))
+        .subquery("status")
     )
     section = (
         select(Section.id)
         .where(Section.portal_id == portal, Section.id == bindparam("section", type_=BigInteger))
-        .scalar_subquery()
+        .subquery("section")
     )
+    category = (
+        select(Category.id, Category.name, Category.color)
+        .where(Category.portal_id == portal, Category.id == bindparam("category", type_=BigInteger))
+        .subquery("category")
+    )
+    one = select(literal_column("1").label("one")).subquery("one")
+    found: FromClause = one
+    for part in (author, board, status, section, category):
+        found = found.outerjoin(part, literal_column("true"))
+    return select(
+        author.c.id.label("author_id"),
+        board.c.id.label("board_id"),
+        status.c.id.label("status_id"),
+        section.c.id.label("section_id"),
+        category.c.id.label("category_id"),
+        *(author.c[column.key].label(f"author_{column.key}") for column in VOTER),
+        status.c.name.label("status_name"),
+        status.c.color.label("status_color"),
+        status.c.tab_name.label("tab_name"),
+        category.c.name.label("category_name"),
+        category.c.color.label("category_color"),
+    ).select_from(found)
+
+
+WANTED: Final = {by_uuid: Statement(_wanted(by_uuid=by_uuid)) for by_uuid in (False, True)}
+"""One row: the ids of author, board, status, section and category (null: unknown or none), the author as VOTER, name,
+color and tab of the status, name and color of the category. Keyed by how the author is named."""
+
+
+def _submit(*, by_uuid: bool) -> Statement:
+    wanted = _wanted(by_uuid=by_uuid).cte("wanted")
     values: dict[str, Any] = {
         "portal_id": portal,
         "code": bindparam("code", type_=String),
         "slug": bindparam("slug", type_=String),
-        "board_id": board_cte.c.id,
-        "user_id": author.c.id,
-        "status_id": status,
-        "section_id": section,
+        "board_id": wanted.c.board_id,
+        "user_id": wanted.c.author_id,
+        "status_id": wanted.c.status_id,
+        "section_id": wanted.c.section_id,
         "title": bindparam("title", type_=String),
         "description": bindparam("description", type_=String),
         "description_short": bindparam("short", type_=String),
@@ -162,7 +199,10 @@ def _submit(*, by_uuid: bool) -> Statement:
     }
     post = (
         upsert(Post)
-        .from_select(list(values), select(*values.values()).select_from(board_cte.join(author, literal_column("true"))))
+        .from_select(
+            list(values),
+            select(*values.values()).where(wanted.c.author_id.is_not(None), wanted.c.board_id.is_not(None)),
+        )
         .on_conflict_do_nothing()
         .returning(Post.id, Post.board_id, Post.user_id, Post.status_id, Post.section_id)
         .cte("post")
@@ -171,9 +211,7 @@ def _submit(*, by_uuid: bool) -> Statement:
         insert(PostCategory)
         .from_select(
             ["post_id", "category_id"],
-            select(post.c.id, Category.id).where(
-                Category.portal_id == portal, Category.id == bindparam("category", type_=BigInteger)
-            ),
+            select(post.c.id, wanted.c.category_id).where(wanted.c.category_id.is_not(None)),
         )
         .returning(PostCategory.post_id, PostCategory.category_id)
         .cte("carried")
@@ -212,19 +250,9 @@ def _submit(*, by_uuid: bool) -> Statement:
         insert(WaitingTitle).from_select(["portal_id", "post_id"], select(portal, post.c.id)).cte("waiting"),
         _fact("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
     ]
-    asked = select(one.label("one")).subquery("asked")
-    outcome = (
-        select(author.c.id, board_cte.c.id, post.c.id)
-        .select_from(
-            asked.outerjoin(author, literal_column("true"))
-            .outerjoin(board_cte, literal_column("true"))
-            .outerjoin(post, literal_column("true"))
-        )
-        .add_cte(*effects)
-    )
+    outcome = select(post.c.id, *wanted.c).select_from(wanted.outerjoin(post, literal_column("true"))).add_cte(*effects)
     return Statement(outcome)
 
 
 SUBMIT: Final = {by_uuid: _submit(by_uuid=by_uuid) for by_uuid in (False, True)}
-"""One row: author id (null: unknown), board id (null: unknown), post id (null: slug or code taken). Keyed by how the
-author is named."""
+"""One row: post id (null: slug or code taken, or no author or board), then as WANTED, which is also how it is keyed."""

@@ -2,19 +2,20 @@
 
 import html
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import bindparam, select, update
 
 from app.domain import at_once, codes, slugs, tallies
 from app.domain.facts import Fact
-from app.domain.model import Board, Category, Follow, Post, PostCategory, Section, Status, User
+from app.domain.model import Board, Category, Follow, Post, PostCategory, User
 from app.domain.policy import Act
 from app.domain.refusals import Invalid, NotFound, Problem
 from app.domain.statements import POSTGRESQL, Statement, now, portal, upsert
 from app.domain.title_index import AWAIT
-from app.domain.work import Work
+from app.domain.work import Row, Work
 
 _TAG: Final = re.compile(r"<[^>]*>")
 SHORT: Final = 160
@@ -52,18 +53,24 @@ class Submission:
     moderation: str = "approved"
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A post just submitted, with all that was chosen for it or found on the way."""
+
+    id: int
+    code: str
+    slug: str
+    short: str
+    section_id: int | None
+    author: Row
+    """As `at_once.VOTER` lists him, before the post was counted."""
+    status: Row
+    """Id, name, color and the name of its tab; all None when it has none."""
+    category: Row
+    """Id, name and color; all None when it carries none."""
+
+
 _BOARD_BY_ID: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.id == bindparam("id")))
-_DEFAULT_BOARD: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.is_default))
-_USER_BY_ID: Final = Statement(select(User.id).where(User.portal_id == portal, User.id == bindparam("user")))
-_USER_BY_UUID: Final = Statement(
-    select(User.id).where(User.portal_id == portal, User.uuid == bindparam("user"), User.deleted_at.is_(None))
-)
-_STATUS_BY_ID: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.id == bindparam("id")))
-_DEFAULT_STATUS: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.is_default))
-_SECTION_BY_ID: Final = Statement(select(Section.id).where(Section.portal_id == portal, Section.id == bindparam("id")))
-_CATEGORY_BY_ID: Final = Statement(
-    select(Category.id).where(Category.portal_id == portal, Category.id == bindparam("id"))
-)
 
 _INSERT: Final = Statement(
     upsert(Post)
@@ -108,92 +115,105 @@ _FOLLOW: Final = Statement(
 )
 
 
-def submit(work: Work, wish: Submission) -> int:
-    """Put a new post up; its id.
+def submit(work: Work, wish: Submission) -> Submitted:
+    """Put a new post up.
 
     Raises Invalid (board mandatory), NotFound("user"). Announces post.submitted.
     """
     work.require(Act.WRITE_POST)
-    if work.engine == POSTGRESQL:
-        return _submit_at_once(work, wish)
-    author_id = work.value(_USER_BY_UUID if isinstance(wish.author, str) else _USER_BY_ID, user=wish.author)
-    if author_id is None:
-        raise NotFound("user", wish.author)
-    board_id = _board(work, wish.board_id)
-    status_id = None if wish.status_id is None else work.value(_STATUS_BY_ID, id=wish.status_id)
-    if status_id is None and wish.default_status:
-        status_id = work.value(_DEFAULT_STATUS)
-    section_id = None if wish.section_id is None else work.value(_SECTION_BY_ID, id=wish.section_id)
-    category_id = None if wish.category_id is None else work.value(_CATEGORY_BY_ID, id=wish.category_id)
+    put_up = _put_up_at_once if work.engine == POSTGRESQL else _put_up
+    wanted_slug, short = slugs.parameterize(wish.title), shortened(wish.description)
+    taken = False
+    while True:
+        # Tried again when the slug is taken or, once in ten thousand portals, the code.
+        code, slug = codes.post_code(), slugs.free_slug(wanted_slug, taken=taken)
+        post_id, found = put_up(work, wish, {"code": code, "slug": slug, "short": short})
+        if found[0] is None:
+            raise NotFound("user", wish.author)
+        if found[1] is None:
+            raise Invalid([Problem("board", "mandatory")])
+        if post_id is not None:
+            status_id, section_id, category_id, *author = found[2:13]
+            status_name, color, tab_name, category_name, category_color = found[13:]
+            return Submitted(
+                id=int(post_id),
+                code=code,
+                slug=slug,
+                short=short,
+                section_id=section_id,
+                author=author,
+                status=(status_id, status_name, color, tab_name),
+                category=(category_id, category_name, category_color),
+            )
+        taken = True
 
-    values = {
-        "board": board_id,
-        "user": author_id,
-        "status": status_id,
-        "section": section_id,
-        "title": wish.title,
-        "description": wish.description,
-        "short": shortened(wish.description),
-        "moderation": wish.moderation,
-    }
-    wanted = slugs.parameterize(wish.title)
-    post_id = work.value(_INSERT, code=codes.post_code(), slug=slugs.free_slug(wanted, taken=False), **values)
-    while post_id is None:
-        # The slug is taken, or, once in ten thousand portals, the code.
-        post_id = work.value(_INSERT, code=codes.post_code(), slug=slugs.free_slug(wanted, taken=True), **values)
 
-    carried = [category_id] if category_id is not None else []
-    for carried_id in carried:
-        work.run(_CARRY, post=post_id, category=carried_id)
+def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
+    """The post's id, None when its code or slug is taken; and what it points to, as `at_once.WANTED` lists it."""
+    found = work.one(
+        at_once.WANTED[isinstance(wish.author, str)],
+        user=wish.author,
+        board=wish.board_id,
+        status=wish.status_id,
+        default_status=wish.default_status,
+        section=wish.section_id,
+        category=wish.category_id,
+    )
+    assert found is not None
+    author_id, board_id, status_id, section_id, category_id = found[:5]
+    if author_id is None or board_id is None:
+        return None, found
+    post_id: int | None = work.value(
+        _INSERT,
+        board=board_id,
+        user=author_id,
+        status=status_id,
+        section=section_id,
+        title=wish.title,
+        description=wish.description,
+        moderation=wish.moderation,
+        **named,
+    )
+    if post_id is None:
+        return None, found
+    if category_id is not None:
+        work.run(_CARRY, post=post_id, category=category_id)
     work.run(_COUNT_AUTHOR, user=author_id, step=1)
     if wish.follow:
         work.run(_FOLLOW, post=post_id, user=author_id)
     tallies.count(
-        work, post_id, +1, board_id=board_id, status_id=status_id, section_id=section_id, category_ids=carried
+        work,
+        post_id,
+        +1,
+        board_id=board_id,
+        status_id=status_id,
+        section_id=section_id,
+        category_ids=() if category_id is None else (category_id,),
     )
     work.run(AWAIT, post=post_id)
     work.announce(Fact("post.submitted", post_id=post_id, user_id=author_id))
-    return int(post_id)
+    return post_id, found
 
 
-def _submit_at_once(work: Work, wish: Submission) -> int:
-    wanted = slugs.parameterize(wish.title)
-    taken = False
-    while True:
-        outcome = work.one(
-            at_once.SUBMIT[isinstance(wish.author, str)],
-            user=wish.author,
-            board=wish.board_id,
-            status=wish.status_id,
-            default_status=wish.default_status,
-            section=wish.section_id,
-            category=wish.category_id,
-            title=wish.title,
-            description=wish.description,
-            short=shortened(wish.description),
-            moderation=wish.moderation,
-            follow=wish.follow,
-            code=codes.post_code(),
-            slug=slugs.free_slug(wanted, taken=taken),
-            actor=work.actor.user_id,
-            base_url=work.base_url,
-        )
-        assert outcome is not None
-        author_id, board_id, post_id = outcome
-        if author_id is None:
-            raise NotFound("user", wish.author)
-        if board_id is None:
-            raise Invalid([Problem("board", "mandatory")])
-        if post_id is not None:
-            return int(post_id)
-        taken = True
-
-
-def _board(work: Work, board_id: int | None) -> int:
-    found = work.value(_DEFAULT_BOARD) if board_id is None else work.value(_BOARD_BY_ID, id=board_id)
-    if found is None:
-        raise Invalid([Problem("board", "mandatory")])
-    return int(found)
+def _put_up_at_once(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
+    outcome = work.one(
+        at_once.SUBMIT[isinstance(wish.author, str)],
+        user=wish.author,
+        board=wish.board_id,
+        status=wish.status_id,
+        default_status=wish.default_status,
+        section=wish.section_id,
+        category=wish.category_id,
+        title=wish.title,
+        description=wish.description,
+        moderation=wish.moderation,
+        follow=wish.follow,
+        actor=work.actor.user_id,
+        base_url=work.base_url,
+        **named,
+    )
+    assert outcome is not None
+    return outcome[0], outcome[1:]
 
 
 def board_exists(work: Work, board_id: int) -> bool:

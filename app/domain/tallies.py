@@ -7,8 +7,21 @@ created at once seldom wait for one another; a single shard may be negative, the
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, bindparam, cast, delete, func, insert, literal_column, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    Select,
+    SmallInteger,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+)
 
+from app.domain.given_rows import WHOLE, WORDS, given_rows, packed, part
 from app.domain.model import Post, PostCategory, Tally
 from app.domain.model.tally import SHARDS
 from app.domain.statements import Column, Statement, portal, upsert
@@ -25,6 +38,25 @@ _ADD: Final = Statement(
     _insert.on_conflict_do_update(
         index_elements=["portal_id", "kind", "ref_id", "shard"],
         set_={"posts": Tally.posts + _insert.excluded.posts},
+    )
+)
+
+
+_places = given_rows("places").table_valued("value", name="given")
+_insert_all = upsert(Tally).from_select(
+    ["portal_id", "kind", "ref_id", "shard", "posts"],
+    select(
+        cast(portal, WHOLE),
+        part(_places.c.value, 0, WORDS),
+        part(_places.c.value, 1, WHOLE),
+        bindparam("shard", type_=SmallInteger),
+        bindparam("step", type_=BigInteger),
+    ).where(literal_column("true")),
+)
+_ADD_ALL: Final = Statement(
+    _insert_all.on_conflict_do_update(
+        index_elements=["portal_id", "kind", "ref_id", "shard"],
+        set_={"posts": Tally.posts + _insert_all.excluded.posts},
     )
 )
 
@@ -46,12 +78,13 @@ def count(
     category_ids: Iterable[int] = (),
 ) -> None:
     """Count a whole post in (+1) or out (-1) everywhere it belongs, always in the same order, so none deadlock."""
-    add(work, post_id, "portal", 0, step)
-    add(work, post_id, "board", board_id, step)
-    add(work, post_id, "status", status_id, step)
-    add(work, post_id, "section", section_id, step)
-    for category_id in sorted(category_ids):
-        add(work, post_id, "category", category_id, step)
+    places: list[tuple[str, int]] = [("portal", 0), ("board", board_id)]
+    if status_id is not None:
+        places.append(("status", status_id))
+    if section_id is not None:
+        places.append(("section", section_id))
+    places += [("category", category_id) for category_id in sorted(category_ids)]
+    work.run(_ADD_ALL, places=packed(places), shard=post_id % SHARDS, step=step)
 
 
 _DROP: Final = Statement(

@@ -35,7 +35,7 @@ def acted(cli: Cli, act: Act[T]) -> T:
 
 def submitted(cli: Cli, title: str = "Dark mode", **more: object) -> int:
     wish = Submission(title=title, description="For the *eyes*", author=cli.begun.owner_id, **more)  # type: ignore[arg-type]
-    return acted(cli, lambda work: posts.submit(work, wish))
+    return acted(cli, lambda work: posts.submit(work, wish).id)
 
 
 def test_a_post_is_shown_with_all_that_no_api_shows(cli: Cli, rows: Rows) -> None:

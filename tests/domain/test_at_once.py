@@ -137,7 +137,7 @@ class World:
                 uuid, *shown, deleted_at = cast.voter
                 return ["voted", self.ids["uuids"].index(uuid), *shown, deleted_at and parsed(deleted_at)]
             submission = Submission(**values)
-            post_id = await self._run(lambda work: posts.submit(work, submission), standing)
+            post_id = await self._run(lambda work: posts.submit(work, submission).id, standing)
         except Refusal as refusal:
             return self._worded(refusal, wish)
         self.ids["posts"].append(post_id)

@@ -83,7 +83,7 @@ class Make:
             status_id=None if status is None else self.statuses[status],
             moderation=moderation,
         )
-        post_id = await self.act(lambda work: posts.submit(work, wish), portal=portal)
+        post_id = await self.act(lambda work: posts.submit(work, wish).id, portal=portal)
         for voter in votes_by:
             await self.vote(post_id, voter, portal=portal)
         return post_id

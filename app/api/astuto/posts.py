@@ -104,7 +104,7 @@ async def create_post(call: Call) -> Answer:
         description = text_or(asked.get("description", ABSENT), None)
         wish = Submission(title=title, description=description, board_id=board_id, author=author_id)
         with errors.reworded("user", Forbidden(Act.IMPERSONATE, "unknown")):
-            return posts.submit(work, wish)
+            return posts.submit(work, wish).id
 
     try:
         return answers.created(await call.writing(submit, at_once=True))

@@ -94,9 +94,11 @@ async def create_post(call: Call) -> Answer:
 
         def submit(work: Work) -> Answer:
             with errors.asked_as(user=sent_user):
-                post_id = posts.submit(work, wish)
-            files.attach(work, post_id)
-            return answers.data(shapes.post(shapes.POSTS.by_id(work, post_id), base_url))
+                submitted = posts.submit(work, wish)
+            if not files:
+                return answers.data(shapes.fresh_post(wish, submitted, work.now, base_url))
+            files.attach(work, submitted.id)
+            return answers.data(shapes.post(shapes.POSTS.by_id(work, submitted.id), base_url))
 
         return await call.writing(submit, at_once=not files)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
 from orjson import Fragment
 
 from app.domain import colors
@@ -15,6 +16,7 @@ from app.domain.model import Comment, Post, Status, Tab, User, Vote
 from app.domain.moments import day, seconds
 from app.domain.people import DELETED_NAME
 from app.domain.post_views import AUTHOR, CATEGORIES, PostView
+from app.domain.posts import Submission, Submitted
 from app.domain.user_views import UserView
 from app.domain.vote_views import VoteView
 from app.domain.votes import CastVote
@@ -133,6 +135,23 @@ def post(row: Sequence[Any], base_url: str) -> Payload:
         "prioritization_ease": ease,
         "prioritization_reach": reach,
     }
+
+
+def fresh_post(wish: Submission, submitted: Submitted, now: datetime, base_url: str) -> Payload:
+    """A post just submitted, as reading it would show it; its author has one more than when he was looked up."""
+    uuid, name, email, role, votes, comments, posts, deleted_at = submitted.author
+    category_id, category_name, color = submitted.category
+    carried = [] if category_id is None else [{"id": category_id, "name": category_name, "color": color}]
+    return post(
+        (
+            submitted.id, submitted.code, submitted.slug, wish.title, submitted.short, wish.description, "", None,
+            0, 0, 0, now, now, now,
+            uuid, name, email, role, votes, comments, posts + 1, deleted_at,
+            orjson.dumps(carried), *submitted.status,
+            submitted.section_id, wish.moderation, None, None, None, None, None,
+        ),
+        base_url,
+    )  # fmt: skip
 
 
 def post_url(slug: str, code: str, base_url: str) -> str:
