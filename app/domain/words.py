@@ -125,7 +125,9 @@ def _singular(word: str) -> str:
 
 
 def slips(word: str) -> int:
-    """How many letters may be wrong in a word of this length."""
+    """How many letters may be wrong in a word of this length; none in a number, for another number is another thing."""
+    if word.isdigit():
+        return 0
     return 0 if len(word) < NO_SLIP_BELOW else 1 if len(word) < TWO_SLIPS_FROM else 2
 
 

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,9 +35,11 @@ sqlite3.register_adapter(datetime, stored)
 sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
 
 BUSY_SECONDS: Final = 5.0
-CHECKPOINT_SECONDS: Final = 0.5
+CHECKPOINT_SECONDS: Final = 0.25
 MOST_LOG_BYTES: Final = 32 * 1024 * 1024
 """Past this the log begins anew: writing over what lies in memory already is cheaper than making a file longer."""
+MOST_ROUNDS: Final = 4
+SHORT_SECONDS: Final = 0.03
 PAGE_BYTES: Final = 4096
 RESTART_MILLISECONDS: Final = 50
 """How long that may wait for readers; the next time will do as well."""
@@ -258,21 +259,26 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         with closing(connect(self.path)) as connection, ThreadPoolExecutor(1, "sqlite-checkpoint") as thread:
             connection.execute(f"PRAGMA busy_timeout = {RESTART_MILLISECONDS}")
-            checkpoint = partial(_checkpoint, connection)
+
+            async def checkpoint(mode: str) -> int:
+                """Copy the log into the file; how many bytes the log had."""
+                told = await loop.run_in_executor(thread, connection.execute, f"PRAGMA wal_checkpoint({mode})")
+                return int(told.fetchone()[1]) * PAGE_BYTES
+
             while True:
                 await asyncio.sleep(CHECKPOINT_SECONDS)
                 with suppress(sqlite3.OperationalError):
-                    if await loop.run_in_executor(thread, checkpoint, "PASSIVE") > MOST_LOG_BYTES:
-                        # Under steady writes the log never comes to its end by itself. What is left now is small, and
-                        # while writes wait for it reads go on.
-                        async with self._turn:
-                            await loop.run_in_executor(thread, checkpoint, "RESTART")
-
-
-def _checkpoint(connection: sqlite3.Connection, mode: str) -> int:
-    """Copy the log into the file; how many bytes the log has."""
-    _, pages, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-    return int(pages) * PAGE_BYTES
+                    if await checkpoint("PASSIVE") < MOST_LOG_BYTES:
+                        continue
+                    # Under steady writes the log never comes to its end by itself. While it is copied more is written,
+                    # but less each time; for the last of it writes wait, and reads go on.
+                    for _ in range(MOST_ROUNDS):
+                        began = loop.time()
+                        await checkpoint("PASSIVE")
+                        if loop.time() - began < SHORT_SECONDS:
+                            break
+                    async with self._turn:
+                        await checkpoint("RESTART")
 
 
 class _Locked(Exception):
