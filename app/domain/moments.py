@@ -4,7 +4,8 @@ PostgreSQL's driver gives an aware datetime, SQLite's the stored text `YYYY-MM-D
 Lists print a hundred of them, so neither is converted into the other first.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 Moment: TypeAlias = datetime | str
@@ -41,16 +42,17 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def day(moment: Moment) -> str:
     """`16 May 2023`: day without a leading zero, English short month, year."""
-    if type(moment) is str:
-        return f"{int(moment[8:10])} {_MONTHS[int(moment[5:7]) - 1]} {moment[:4]}"
-    utc = _utc(moment)
-    return f"{utc.day} {_MONTHS[utc.month - 1]} {utc.year:04}"
+    return _day(moment[:10] if type(moment) is str else _utc(moment).date().isoformat())
+
+
+@lru_cache(1024)
+def _day(date: str) -> str:
+    # The posts of a list share a few days.
+    year, month, day_of_month = date.split("-")
+    return f"{int(day_of_month)} {_MONTHS[int(month) - 1]} {year}"
 
 
 def _utc(moment: datetime | str) -> datetime:
     assert isinstance(moment, datetime)
-    # asyncpg already answers in UTC; asking its offset is cheaper than converting.
-    return moment if moment.utcoffset() == _ZERO else moment.astimezone(UTC)
-
-
-_ZERO = timedelta(0)
+    # asyncpg already answers in UTC, and always in the same one.
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
