@@ -1,22 +1,25 @@
 """The one place where the parts meet; read it to know what runs."""
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from app.adapters.database import Clock, utc_now
 from app.adapters.limiter import Counters, MemoryCounters, Pace
 from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
 from app.api.astuto.building import build as build_astuto
+from app.api.calls import Answer
 from app.api.dispatch import Dispatch
+from app.api.door import Door, Note, Visit
 from app.api.productlift.building import build as build_productlift
 from app.api.services import Paces, Services
 from app.behind import Behind, Job, index_titles, remember_uses
 from app.domain.refusals import Unavailable
-from app.logs import RequestLog
 from app.opening import database, files
 from app.settings import Settings
 from app.web import build as build_pages
+from app.web.noting import Noted
 
 
 def counters(settings: Settings) -> Counters:
@@ -55,6 +58,25 @@ def jobs(services: Services) -> list[Job]:
     ]
 
 
+class Observer(Protocol):
+    """Who is told of every request: the log, the metrics, the spans."""
+
+    def of(self, dialect: str) -> Note:
+        """What is called after each request that this dialect, or `pages`, answered."""
+        ...
+
+
+def _noted_by(notes: Sequence[Note]) -> Note:
+    if len(notes) == 1:
+        return notes[0]
+
+    def note(visit: Visit, answer: Answer, seconds: float) -> None:
+        for one in notes:
+            one(visit, answer, seconds)
+
+    return note
+
+
 class Server:
     """An assembled server: an ASGI application with a lifespan."""
 
@@ -77,22 +99,21 @@ class Server:
         productlift_door, productlift_document = build_productlift(self.services)
         astuto_door, astuto_document = build_astuto(self.services)
         self._doors = {"productlift": productlift_door, "astuto": astuto_door}
-        self._pages: Any = build_pages(
-            self.services,
-            (productlift_document, astuto_document),
-            pace=page_pace(settings),
-            redis_url=settings.redis_url,
+        self._pages = Noted(
+            build_pages(
+                self.services,
+                (productlift_document, astuto_document),
+                pace=page_pace(settings),
+                redis_url=settings.redis_url,
+            )
         )
-        self._dispatch = Dispatch(self.services, self._doors, self._serve_page)
+        self._dispatch = Dispatch(self.services, self._doors, self._pages)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
         await self._dispatch(scope, receive, send)
-
-    async def _serve_page(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._pages(scope, receive, send)
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
@@ -117,11 +138,11 @@ class Server:
         """Begin what a serving process does behind its requests."""
         self._behind.start()
 
-    def log_requests(self, requests: RequestLog) -> None:
-        """Have each request noted."""
-        for dialect, door in self._doors.items():
-            door.noting(requests.of(dialect))
-        self._pages = requests.noted(self._pages)
+    def observed_by(self, *observers: Observer) -> None:
+        """Have each observer told of every request from now on."""
+        answering: dict[str, Door | Noted] = {**self._doors, "pages": self._pages}
+        for dialect, door in answering.items():
+            door.noting(_noted_by([observer.of(dialect) for observer in observers]))
 
     async def stop(self) -> None:
         """Let go of everything."""

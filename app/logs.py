@@ -6,18 +6,17 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Literal
-from uuid import uuid4
 
 import orjson
 import structlog
 
 from app.api.calls import Answer
-from app.api.door import Visit
+from app.api.door import Note, Visit
 
 Format = Literal["text", "json"]
 
@@ -99,15 +98,13 @@ class RequestLog:
         self._lines: list[Line] = []
         self._due: asyncio.TimerHandle | None = None
 
-    def of(self, dialect: str) -> Callable[[Visit, Answer, float], None]:
-        """What a dialect's door calls after each request: visit, answer, seconds it took."""
+    def of(self, dialect: str) -> Note:
+        """What a dialect's door calls after each request; of `pages`, not those that ask only whether it is well."""
 
         def note(visit: Visit, answer: Answer, seconds: float) -> None:
+            if dialect == "pages" and visit.path.startswith("/health"):
+                return
             admission = visit.admission
-            request_id = visit.request_id
-            for name, value in answer.headers:
-                if name == b"x-request-id":
-                    request_id = value.decode()
             self._note(
                 (
                     time.time(),
@@ -118,35 +115,11 @@ class RequestLog:
                     visit.template,
                     answer.status,
                     seconds,
-                    request_id,
+                    visit.request_id,
                 )
             )
 
         return note
-
-    def noted(self, pages: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        """The same ASGI application, each request to it noted; but not those that only ask whether it is well."""
-
-        async def serve(scope: Any, receive: Any, send: Any) -> None:
-            if scope["type"] != "http" or scope["path"].startswith("/health"):
-                await pages(scope, receive, send)
-                return
-            began, status = time.perf_counter(), 499
-
-            async def heard(message: MutableMapping[str, Any]) -> None:
-                nonlocal status
-                if message["type"] == "http.response.start":
-                    status = message["status"]
-                await send(message)
-
-            try:
-                await pages(scope, receive, heard)
-            finally:
-                route = getattr(scope.get("route"), "path", "")
-                seconds = time.perf_counter() - began
-                self._note((time.time(), "pages", None, None, scope["method"], route, status, seconds, ""))
-
-        return serve
 
     def _note(self, line: Line) -> None:
         self._lines.append(line)
@@ -186,7 +159,7 @@ def _object(line: Line) -> bytes:
             "level": "info",
             "logger": "earshot.requests",
             "event": "request",
-            "id": request_id or str(uuid4()),
+            "id": request_id,
             "dialect": dialect,
             "portal": portal,
             "key": key,
@@ -203,6 +176,5 @@ def _text(line: Line) -> bytes:
     at, dialect, portal, key, method, route, status, seconds, request_id = line
     clock = datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
     whose = "" if key is None else f"  portal {portal} key {key}"
-    named = f"  {request_id}" if request_id else ""
     asked = f"{method:<6} {route or '(no route)'}"
-    return f"{clock} {status} {seconds * 1000:8.2f} ms  {dialect:<11} {asked}{whose}{named}\n".encode()
+    return f"{clock} {status} {seconds * 1000:8.2f} ms  {dialect:<11} {asked}{whose}  {request_id}\n".encode()

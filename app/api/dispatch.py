@@ -7,6 +7,7 @@ from typing import Any, Final
 from app.adapters.database import NOWHERE
 from app.api.astuto import manners
 from app.api.door import Door, Receive, Scope, Send, Visit
+from app.api.naming import RequestNames, sane
 from app.api.services import Services
 from app.domain import keys, portals
 from app.domain.keys import Admission
@@ -26,6 +27,7 @@ class Dispatch:
         self._services = services
         self._doors = doors
         self._rest = rest
+        self._names = RequestNames()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -78,7 +80,8 @@ class Dispatch:
         """Whom the key admits. When nobody can tell just now, the dialect that answers says so in its words."""
         try:
             return await self._services.admissions.of(token)
-        except Unavailable as away:
+        except Exception as away:
+            # Foreseen or not: the door raises it again where it knows how to word and report it.
             visit.untold = away
             return None
 
@@ -94,13 +97,17 @@ class Dispatch:
         visit.peer = client[0] if client else "local"
         scheme, host = scope["scheme"], visit.headers.get(b"host", b"localhost").decode("latin-1")
         trusts = self._services.trusts
+        given: str | None = None
         if trusts(visit.peer):
+            visit.trusted = True
+            given = sane(visit.headers.get(b"x-request-id"))
             forwarded = [part.strip() for part in visit.header(b"x-forwarded-for").split(",") if part.strip()]
             # From the right: whoever is not one of our proxies is the client, as far as anybody can tell.
             while forwarded and trusts(visit.peer):
                 visit.peer = forwarded.pop()
             scheme = visit.header(b"x-forwarded-proto").split(",")[0].strip() or scheme
             host = visit.header(b"x-forwarded-host").split(",")[0].strip() or host
+        visit.request_id = given or self._names.made()
         named = _HOST.fullmatch(host)
         # What isn't a host would come back to people in links.
         visit.host = named[1].lower() if named else ""

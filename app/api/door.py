@@ -4,7 +4,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from time import monotonic, perf_counter
 from typing import Any, Final, Protocol
-from uuid import uuid4
 
 from app.adapters.database import Standing
 from app.api.body import NO_BODY, Body, BodyTooLarge, ClientGone, close, read_body
@@ -43,6 +42,7 @@ class Visit:
         "request_id",
         "template",
         "token",
+        "trusted",
         "untold",
     )
 
@@ -68,7 +68,9 @@ class Visit:
         self.template = ""
         """The route that was found, as it is declared; empty when none was."""
         self.request_id = ""
-        """The name that log lines about this request share, once it has one."""
+        """The name that the client, the log and error reports share for this request."""
+        self.trusted = False
+        """Whether a proxy that we trust sent it, so that what it says of the request counts."""
 
     @property
     def has_body(self) -> bool:
@@ -158,7 +160,7 @@ class Door:
             answer = refused or manners.crashed()
         answer = manners.finished(visit, answer, extra)
         if unforeseen is not None:
-            _report(visit, answer, unforeseen)
+            report(visit, unforeseen)
         await _send(answer, send, head=head)
         if self._note is not None:
             self._note(visit, answer, perf_counter() - visit.began)
@@ -237,10 +239,8 @@ class Door:
         return f"{scheme}://{admission.host}{':' + port if port else ''}"
 
 
-def _report(visit: Visit, answer: Answer, error: Exception) -> None:
-    """Log what nobody foresaw, under the name by which the client knows the request if he was told one."""
-    told = next((value.decode() for name, value in answer.headers if name == b"x-request-id"), None)
-    visit.request_id = told or str(uuid4())
+def report(visit: Visit, error: Exception) -> None:
+    """Log what nobody foresaw, under the name by which the client knows the request."""
     log.error("unexpected %s, request %s", type(error).__name__, visit.request_id, exc_info=error)
 
 
@@ -258,4 +258,4 @@ async def _send(answer: Answer, send: Send, *, head: bool) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-__all__ = ["BodyTooLarge", "Door", "Manners", "Visit"]
+__all__ = ["BodyTooLarge", "Door", "Manners", "Visit", "report"]

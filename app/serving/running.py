@@ -94,7 +94,7 @@ def _serve(build: Callable[[], Server], listener: socket.socket, requests: Reque
 
 async def _live(build: Callable[[], Server], listener: socket.socket, requests: RequestLog, parent: int | None) -> None:
     server = build()
-    server.log_requests(requests)
+    server.observed_by(requests)
     config = uvicorn.Config(
         server,
         http=BoundedProtocol,

@@ -38,7 +38,7 @@ def written() -> Written:
 def requests(server: Server, written: Written) -> RequestLog:
     """The requests of the server under test, logged as JSON."""
     log = RequestLog("json", written)
-    server.log_requests(log)
+    server.observed_by(log)
     return log
 
 
@@ -104,7 +104,7 @@ async def test_lines_are_written_together_but_never_more_than_a_pipe_takes_at_on
 
 async def test_on_a_terminal_a_line_is_for_people(server: Server, written: Written, astuto: Client) -> None:
     log = RequestLog("text", written)
-    server.log_requests(log)
+    server.observed_by(log)
 
     await astuto.get("/boards")
     log.flush()

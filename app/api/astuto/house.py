@@ -7,7 +7,6 @@ import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any, Final
-from uuid import uuid4
 
 from app.api.astuto import errors, manners, words
 from app.api.body import Body, kind_of
@@ -104,7 +103,7 @@ class AstutoManners:
 
     def finished(self, visit: Visit, answer: Answer, extra: tuple[Header, ...]) -> Answer:
         status, body, headers = answer
-        request_id = (b"x-request-id", str(uuid4()).encode())
+        request_id = (b"x-request-id", visit.request_id.encode())
         if visit.method == "GET" and status == 200:
             if not isinstance(body, bytes):
                 # Written in pieces, so nobody knows the whole yet by which to tag it.

@@ -89,7 +89,8 @@ class ProductLiftManners:
         return errors.SERVER_ERROR
 
     def finished(self, visit: Visit, answer: Answer, extra: tuple[Header, ...]) -> Answer:
-        return Answer(answer.status, answer.body, (*answer.headers, *_ALWAYS, *extra))
+        request_id = (b"x-request-id", visit.request_id.encode())
+        return Answer(answer.status, answer.body, (*answer.headers, *_ALWAYS, request_id, *extra))
 
 
 _VERBS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -125,7 +125,7 @@ async def test_head_answers_as_get_does_without_the_body(path: str, productlift:
     head, get = await productlift.head(path), await productlift.get(path)
 
     assert (head.status_code, head.content) == (get.status_code, b"")
-    assert head.headers == get.headers
+    assert {**head.headers, "x-request-id": ""} == {**get.headers, "x-request-id": ""}
 
 
 async def test_a_preflight_is_welcome_from_everywhere(anyone: Client) -> None:
