@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from app.adapters.database import Clock, utc_now
 from app.adapters.limiter import Counters, MemoryCounters, Pace
@@ -16,6 +16,7 @@ from app.api.productlift.building import build as build_productlift
 from app.api.services import Paces, Services
 from app.behind import Behind, Job, index_titles, remember_uses
 from app.domain.refusals import Unavailable
+from app.metrics import Ledger
 from app.opening import database, files
 from app.settings import Settings
 from app.web import build as build_pages
@@ -56,6 +57,9 @@ def jobs(services: Services) -> list[Job]:
         Job("the last use of keys", 10.0, lambda: remember_uses(database, services.admissions)),
         Job("the sweep of files", 3600.0, services.uploads.sweep),
     ]
+
+
+MEASURE_SECONDS: Final = 1.0
 
 
 class Observer(Protocol):
@@ -143,6 +147,20 @@ class Server:
         answering: dict[str, Door | Noted] = {**self._doors, "pages": self._pages}
         for dialect, door in answering.items():
             door.noting(_noted_by([observer.of(dialect) for observer in observers]))
+
+    def measured_into(self, ledger: Ledger) -> None:
+        """Keep telling the ledger how busy the database is and how often Redis was away; before `work_behind`."""
+        counters, told = self.services.counters, 0
+
+        async def measure() -> None:
+            nonlocal told
+            for name, value in self.database.measured().items():
+                ledger.set(name, value)
+            # What happened since: the ledger goes on from the process that wrote in it before.
+            ledger.add("redis_fallbacks", counters.fallbacks - told)
+            told = counters.fallbacks
+
+        self._behind.add(Job("the numbers of this process", MEASURE_SECONDS, measure))
 
     async def stop(self) -> None:
         """Let go of everything."""

@@ -36,6 +36,10 @@ class Behind:
         self._jobs = jobs
         self._tasks: list[asyncio.Task[None]] = []
 
+    def add(self, job: Job) -> None:
+        """One job more; before the start."""
+        self._jobs = [*self._jobs, job]
+
     def start(self) -> None:
         """Begin; each job first after its own pause."""
         self._tasks = [asyncio.create_task(_repeat(job), name=job.name) for job in self._jobs]

@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; the data directory")
     outbox: bool = Field(True, description="whether the server also delivers (no effect yet)")
     log_format: Literal["text", "json"] | None = Field(None, description="text or json; text on a terminal")
-    metrics_port: int | None = Field(None, ge=1, le=65535, description="a port for Prometheus (no effect yet)")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="port that tells Prometheus numbers; none")
+    metrics_host: str | None = Field(None, description="address of that port; that of EARSHOT_HOST when unset")
     outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="networks that webhooks may reach though private (no effect yet)"
     )

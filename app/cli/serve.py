@@ -43,7 +43,7 @@ def serve(
     # The doors take longest to import, and no other command needs them.
     from app import logs
     from app.assembly import Server
-    from app.serving import running
+    from app.serving import exposing, running
 
     settings = Settings.load(host=host, port=port, workers=workers)
     signal.signal(signal.SIGTERM, _leave)
@@ -51,6 +51,7 @@ def serve(
     logs.configure(form)
     # From what changes nothing to what does; each step may refuse.
     listeners = sockets.listen(settings.host, settings.port, settings.workers)
+    metrics = exposing.prepare(settings)
     asyncio.run(start.look(settings))
     with lock.hold(settings):
         _ = settings.secret
@@ -58,9 +59,12 @@ def serve(
         begun = asyncio.run(start.begin(settings, demo=demo))
         address = sockets.address_of(listeners[0])
         redis = asyncio.run(start.redis_answers(settings))
-        typer.echo(start.told_at_first(begun, address) + start.told_always(settings, address, redis=redis))
+        told = sockets.address_of(metrics.listener) + exposing.PATH if metrics is not None else None
+        typer.echo(
+            start.told_at_first(begun, address) + start.told_always(settings, address, redis=redis, metrics=told)
+        )
         sys.stdout.flush()
-        code = running.run(lambda: Server(settings), listeners, logs.RequestLog(form))
+        code = running.run(lambda: Server(settings), listeners, logs.RequestLog(form), metrics)
     raise typer.Exit(code)
 
 

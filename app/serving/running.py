@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 from typing import Any, Final
@@ -16,9 +17,10 @@ from typing import Any, Final
 import structlog
 import uvicorn
 
-from app.assembly import Server
+from app.assembly import Observer, Server
 from app.domain.refusals import Unavailable
 from app.logs import RequestLog
+from app.serving.exposing import Metrics, exposed
 from app.serving.protocol import BoundedProtocol
 
 FINISH_SECONDS: Final = 10
@@ -58,32 +60,60 @@ class _Uvicorn(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def run(build: Callable[[], Server], listeners: Sequence[socket.socket], requests: RequestLog) -> int:
-    """Serve until SIGTERM or SIGINT, then finish what runs; the exit code. One process for each socket."""
-    code = _run(build, listeners, requests)
+def run(
+    build: Callable[[], Server],
+    listeners: Sequence[socket.socket],
+    requests: RequestLog,
+    metrics: Metrics | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT, then finish what runs; the exit code. One process for each socket.
+
+    `metrics` has a ledger for each of them. The first process tells what stands in all.
+    """
+    code = _run(build, listeners, requests, metrics)
     if code == 0:
         log.info("ended")
     return code
 
 
-def _run(build: Callable[[], Server], listeners: Sequence[socket.socket], requests: RequestLog) -> int:
+def _run(
+    build: Callable[[], Server],
+    listeners: Sequence[socket.socket],
+    requests: RequestLog,
+    metrics: Metrics | None,
+) -> int:
     if len(listeners) == 1:
-        return _serve(build, listeners[0], requests, parent=None)
+        return _serve(_Place(build, listeners[0], requests, metrics, number=0, parent=None))
     parent = os.getpid()
+    kept = [*listeners, *([] if metrics is None else [metrics.listener])]
 
-    def serve(own: socket.socket) -> int:
-        for other in listeners:
-            if other is not own:
+    def serve(number: int) -> int:
+        needed = (listeners[number], metrics.listener if metrics is not None and number == 0 else None)
+        for other in kept:
+            if other not in needed:
                 other.close()
-        return _serve(build, own, requests, parent=parent)
+        return _serve(_Place(build, listeners[number], requests, metrics, number, parent))
 
-    return _Crew([partial(serve, listener) for listener in listeners], listeners).run()
+    return _Crew([partial(serve, number) for number in range(len(listeners))], kept).run()
 
 
-def _serve(build: Callable[[], Server], listener: socket.socket, requests: RequestLog, *, parent: int | None) -> int:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What one process serves with, and which of several it is."""
+
+    build: Callable[[], Server]
+    listener: socket.socket
+    requests: RequestLog
+    metrics: Metrics | None
+    number: int
+    parent: int | None
+
+
+def _serve(place: _Place) -> int:
+    requests = place.requests
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
-            runner.run(_live(build, listener, requests, parent))
+            runner.run(_live(place))
         except Unavailable as error:
             log.error("cannot start", reason=str(error))
             return 1
@@ -92,9 +122,15 @@ def _serve(build: Callable[[], Server], listener: socket.socket, requests: Reque
     return 0
 
 
-async def _live(build: Callable[[], Server], listener: socket.socket, requests: RequestLog, parent: int | None) -> None:
-    server = build()
-    server.observed_by(requests)
+async def _live(place: _Place) -> None:
+    server = place.build()
+    observers: list[Observer] = [place.requests]
+    if place.metrics is not None:
+        ledger = place.metrics.ledgers[place.number]
+        ledger.resume()
+        server.measured_into(ledger)
+        observers.append(ledger)
+    server.observed_by(*observers)
     config = uvicorn.Config(
         server,
         http=BoundedProtocol,
@@ -115,7 +151,8 @@ async def _live(build: Callable[[], Server], listener: socket.socket, requests: 
         # What stands after a start stands until the end; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        await _Uvicorn(config, parent).serve([listener])
+        async with exposed(place.metrics if place.number == 0 else None, server.database):
+            await _Uvicorn(config, place.parent).serve([place.listener])
     finally:
         await server.stop()
 

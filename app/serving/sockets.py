@@ -3,17 +3,28 @@
 import errno
 import socket
 import sys
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.serving import CannotStart
 
 BACKLOG: Final = 2048
 
 
-def listen(host: str, port: int, count: int) -> list[socket.socket]:
+class Knobs(NamedTuple):
+    """What an operator turns to have another address and port, for the words of a refusal."""
+
+    host: str
+    port: str
+
+
+REQUESTS: Final = Knobs("EARSHOT_HOST", "--port")
+METRICS: Final = Knobs("EARSHOT_METRICS_HOST", "EARSHOT_METRICS_PORT")
+
+
+def listen(host: str, port: int, count: int, knobs: Knobs = REQUESTS) -> list[socket.socket]:
     """`count` listening sockets on one address, one for each process. Raises CannotStart."""
-    family, address = _resolved(host, port)
-    first = _open(family, address, shared=False)
+    family, address = _resolved(host, port, knobs)
+    first = _open(family, address, knobs, shared=False)
     if count == 1:
         return [first]
     if not sys.platform.startswith("linux"):
@@ -22,22 +33,22 @@ def listen(host: str, port: int, count: int) -> list[socket.socket]:
     # them by the handful. The first was opened alone, to find a stranger there.
     address = first.getsockname()
     first.close()
-    return [_open(family, address, shared=True) for _ in range(count)]
+    return [_open(family, address, knobs, shared=True) for _ in range(count)]
 
 
 Address = tuple[Any, ...]
 
 
-def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, Address]:
+def _resolved(host: str, port: int, knobs: Knobs) -> tuple[socket.AddressFamily, Address]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise CannotStart(f"EARSHOT_HOST: {host} is no address of this machine ({error})") from None
+        raise CannotStart(f"{knobs.host}: {host} is no address of this machine ({error})") from None
     family, _, _, _, address = found[0]
     return family, address
 
 
-def _open(family: socket.AddressFamily, address: Address, *, shared: bool) -> socket.socket:
+def _open(family: socket.AddressFamily, address: Address, knobs: Knobs, *, shared: bool) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
@@ -50,18 +61,18 @@ def _open(family: socket.AddressFamily, address: Address, *, shared: bool) -> so
         opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
-        raise CannotStart(_why(error, str(address[0]), int(address[1]))) from None
+        raise CannotStart(_why(error, str(address[0]), int(address[1]), knobs)) from None
     opened.setblocking(False)
     return opened
 
 
-def _why(error: OSError, host: str, port: int) -> str:
+def _why(error: OSError, host: str, port: int, knobs: Knobs) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use: end what listens there, or choose another with --port"
+        return f"port {port} of {host} is in use: end what listens there, or choose another with {knobs.port}"
     if error.errno == errno.EACCES:
-        return f"this user may not listen on port {port}: choose one above 1023 with --port"
+        return f"this user may not listen on port {port}: choose one above 1023 with {knobs.port}"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"EARSHOT_HOST: {host} is no address of this machine; 127.0.0.1 is this machine only, 0.0.0.0 all of it"
+        return f"{knobs.host}: {host} is no address of this machine; 127.0.0.1 is this machine only, 0.0.0.0 all of it"
     return f"can't listen on {host} port {port}: {error.strerror}"
 
 

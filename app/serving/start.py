@@ -124,7 +124,7 @@ async def redis_answers(settings: Settings) -> bool | None:
         await counters.close()
 
 
-def told_always(settings: Settings, address: str, *, redis: bool | None) -> str:
+def told_always(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:
     """What every start says: where data lies, which database, which limits, which address, and what is amiss."""
     everywhere = settings.host in ("", "0.0.0.0", "::")  # noqa: S104
     rows = [
@@ -136,6 +136,7 @@ def told_always(settings: Settings, address: str, *, redis: bool | None) -> str:
         ("uploads", masked(settings.storage_url) if settings.storage_url else "in the data directory"),
         ("limits", _limits(settings)),
         *([("Redis", "does not answer; until it does each process counts for itself")] if redis is False else []),
+        *([("metrics", metrics)] if metrics else []),
         ("processes", str(settings.workers)),
     ]
     return f"Earshot {program_version()}\n" + "".join(f"  {name:<10} {value}\n" for name, value in rows)

@@ -103,7 +103,7 @@ def test_a_limit_is_requests_in_a_window(given: str, pace: tuple[int, int] | Non
 def test_what_has_no_effect_yet_says_so() -> None:
     told = {one.name for one in Settings.load().told() if one.meaning.endswith("(no effect yet)")}
 
-    assert told == {"EARSHOT_OUTBOX", "EARSHOT_METRICS_PORT", "EARSHOT_SMTP_URL", "EARSHOT_OUTBOUND_ALLOW"}
+    assert told == {"EARSHOT_OUTBOX", "EARSHOT_SMTP_URL", "EARSHOT_OUTBOUND_ALLOW"}
 
 
 def test_several_workers_need_shared_counters_and_a_server_for_the_database() -> None:

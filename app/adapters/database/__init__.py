@@ -4,7 +4,7 @@
 same functions serve requests, the command line and the tests; only where they run differs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +67,10 @@ class Database(Protocol):
 
         PostgreSQL tells nothing of the kind, so there it is always the same.
         """
+        ...
+
+    def measured(self) -> Mapping[str, float]:
+        """Numbers of how busy it is: `connections_max`, `_open`, `_in_use` and `_waiting`, or `wal_bytes`."""
         ...
 
     def describe(self) -> str:

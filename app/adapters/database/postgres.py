@@ -112,6 +112,16 @@ class PostgresDatabase:
         parts = urlsplit(self._url)
         return f"PostgreSQL, {parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
+    def measured(self) -> Mapping[str, float]:
+        pool = self._pool
+        opened, idle = (pool.get_size(), pool.get_idle_size()) if pool is not None else (0, 0)
+        return {
+            "connections_max": self._most,
+            "connections_open": opened,
+            "connections_in_use": opened - idle - len(self._at_hand),
+            "connections_waiting": self._waiting,
+        }
+
     async def open(self) -> None:
         given = {} if self._password is None else {"password": self._password}
         try:

@@ -146,6 +146,17 @@ class SqliteDatabase:
     def describe(self) -> str:
         return f"SQLite, {self.path}"
 
+    @property
+    def log_path(self) -> Path:
+        """The log that SQLite writes ahead of the file."""
+        return self.path.with_name(self.path.name + "-wal")
+
+    def measured(self) -> Mapping[str, float]:
+        try:
+            return {"wal_bytes": self.log_path.stat().st_size}
+        except OSError:
+            return {"wal_bytes": 0}
+
     async def open(self) -> None:
         try:
             self._writer = SqliteConnection(connect(self.path, busy_seconds=0))
