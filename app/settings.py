@@ -18,7 +18,7 @@ from app.adapters.limiter import Pace
 
 HIDDEN: Final = frozenset({"secret_key", "astuto_secret"})
 """Settings that are secrets from end to end."""
-ADDRESSES: Final = frozenset({"smtp_url", "redis_url", "database_url", "storage_url", "base_url"})
+ADDRESSES: Final = frozenset({"smtp_url", "redis_url", "database_url", "storage_url", "base_url", "otlp_url"})
 """Settings that may have a password inside."""
 PREFIX: Final = "EARSHOT_"
 LEAST_SECRET: Final = 32
@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] | None = Field(None, description="text or json; text on a terminal")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="port that tells Prometheus numbers; none")
     metrics_host: str | None = Field(None, description="address of that port; that of EARSHOT_HOST when unset")
+    otlp_url: str | None = Field(None, description="OpenTelemetry's collector: http://host:4318; none")
     outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="networks that webhooks may reach though private (no effect yet)"
     )
@@ -161,6 +162,13 @@ class Settings(BaseSettings):
     def _smtp(cls, value: str | None) -> str | None:
         if value is not None and (not value.startswith(("smtp://", "smtps://")) or _host(value) is None):
             raise ValueError("must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning")
+        return value
+
+    @field_validator("otlp_url")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        if value is not None and (not value.startswith(("http://", "https://")) or _host(value) is None):
+            raise ValueError("must be the address of a collector that takes OTLP over HTTP, such as http://host:4318")
         return value
 
     @field_validator("secret_key")

@@ -22,10 +22,13 @@ from app.domain.refusals import Unavailable
 from app.logs import RequestLog
 from app.serving.exposing import Metrics, exposed
 from app.serving.protocol import BoundedProtocol
+from app.serving.start import program_version
+from app.settings import Settings, masked
+from app.traces import Traces
 
 FINISH_SECONDS: Final = 10
 """How long requests may take to finish after the server was told to end."""
-END_SECONDS: Final = 14.0
+END_SECONDS: Final = 18.0
 """How long workers may take to end altogether."""
 IDLE_SECONDS: Final = 65
 """A proxy that keeps connections for a minute must not find them closed by us."""
@@ -130,6 +133,9 @@ async def _live(place: _Place) -> None:
         ledger.resume()
         server.measured_into(ledger)
         observers.append(ledger)
+    spans = _traces(server.settings)
+    if spans is not None:
+        observers.append(spans)
     server.observed_by(*observers)
     config = uvicorn.Config(
         server,
@@ -155,6 +161,14 @@ async def _live(place: _Place) -> None:
             await _Uvicorn(config, place.parent).serve([place.listener])
     finally:
         await server.stop()
+        if spans is not None:
+            await spans.close()
+
+
+def _traces(settings: Settings) -> Traces | None:
+    if settings.otlp_url is None:
+        return None
+    return Traces(settings.otlp_url, version=program_version(), shown=masked(settings.otlp_url))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

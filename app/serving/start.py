@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
+from app import traces
 from app.adapters.database import NOWHERE
 from app.adapters.database.looking import revision
 from app.adapters.database.migrating import migrate
@@ -30,6 +31,8 @@ async def look(settings: Settings) -> None:
     """Refuse what can't be served, before anything has been changed. Raises as `looking.revision`, BadSettings."""
     if settings.redis_url is not None and find_spec("redis") is None:
         raise BadSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
+    if settings.otlp_url is not None and not traces.installed():
+        raise BadSettings("EARSHOT_OTLP_URL: OpenTelemetry is not installed: pip install 'earshot[otel]'")
     files(settings)
     await revision(settings.database, password=settings.database_password)
 

@@ -42,7 +42,7 @@ def earshot(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = folder / "environment"
     python = str(environment / "bin" / "python")
     manage("uv", "venv", "--quiet", "--python", sys.executable, str(environment))
-    wanted = f"earshot[postgres,redis,s3] @ {wheel.as_uri()}"
+    wanted = f"earshot[postgres,redis,s3,otel] @ {wheel.as_uri()}"
     manage("uv", "pip", "install", "--quiet", "--python", python, "--constraints", str(locked), wanted)
     return environment / "bin" / "earshot"
 
