@@ -21,6 +21,7 @@ from app.opening import database, files
 from app.settings import Settings
 from app.web import build as build_pages
 from app.web.noting import Noted
+from app.web.readiness import Readiness
 
 
 def counters(settings: Settings) -> Counters:
@@ -103,10 +104,12 @@ class Server:
         productlift_door, productlift_document = build_productlift(self.services)
         astuto_door, astuto_document = build_astuto(self.services)
         self._doors = {"productlift": productlift_door, "astuto": astuto_door}
+        self._readiness = Readiness(self.database, self.services.counters, self.services.uploads.files)
         self._pages = Noted(
             build_pages(
                 self.services,
                 (productlift_document, astuto_document),
+                self._readiness,
                 pace=page_pace(settings),
                 redis_url=settings.redis_url,
             )
@@ -161,6 +164,10 @@ class Server:
             told = counters.fallbacks
 
         self._behind.add(Job("the numbers of this process", MEASURE_SECONDS, measure))
+
+    def end(self) -> None:
+        """Say to those who watch that this process is about to end; it serves on until it is stopped."""
+        self._readiness.end()
 
     async def stop(self) -> None:
         """Let go of everything."""

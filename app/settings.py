@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] | None = Field(None, description="text or json; text on a terminal")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="port that tells Prometheus numbers; none")
     metrics_host: str | None = Field(None, description="address of that port; that of EARSHOT_HOST when unset")
+    drain_seconds: float = Field(0, ge=0, le=60, description="how long after SIGTERM to serve on, not ready")
     otlp_url: str | None = Field(None, description="OpenTelemetry's collector: http://host:4318; none")
     outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="networks that webhooks may reach though private (no effect yet)"

@@ -114,9 +114,12 @@ def _bucket(url: str) -> Files:
     return bucket(url)
 
 
-async def check(files: Files) -> None:
-    """Store, read and remove a small file, for those who want to know whether storage works. Raises StorageFailed."""
-    name, content = new_name(), b"Earshot was here."
+async def check(files: Files, name: str | None = None) -> None:
+    """Store, read and remove a small file, for those who want to know whether storage works. Raises StorageFailed.
+
+    `name` is the file's, made by `new_name`, for whoever asks again and again; by default a new one.
+    """
+    name, content = name or new_name(), b"Earshot was here."
     await files.put(name, content, "text/plain")
     try:
         stored = await files.open(name)

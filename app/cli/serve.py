@@ -64,7 +64,9 @@ def serve(
             start.told_at_first(begun, address) + start.told_always(settings, address, redis=redis, metrics=told)
         )
         sys.stdout.flush()
-        code = running.run(lambda: Server(settings), listeners, logs.RequestLog(form), metrics)
+        code = running.run(
+            lambda: Server(settings), listeners, logs.RequestLog(form), metrics, drain_seconds=settings.drain_seconds
+        )
     raise typer.Exit(code)
 
 

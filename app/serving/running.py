@@ -37,12 +37,29 @@ BETWEEN_RESTARTS: Final = 1.0
 log = structlog.get_logger("earshot.serving")
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What one process serves with, and which of several it is."""
+
+    build: Callable[[], Server]
+    listener: socket.socket
+    requests: RequestLog
+    metrics: Metrics | None
+    drain_seconds: float
+    number: int
+    parent: int | None
+
+
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, which ends with success when it is asked to end, and with its parent."""
 
-    def __init__(self, config: uvicorn.Config, parent: int | None) -> None:
+    def __init__(self, config: uvicorn.Config, place: _Place, end: Callable[[], None]) -> None:
         super().__init__(config)
-        self._parent = parent
+        self._place = place
+        self._end = end
+        """Told that the end has come, before anything else happens."""
+        self._leave_at: float | None = None
+        """When a server that was told to end stops taking requests."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -55,11 +72,20 @@ class _Uvicorn(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT
+        self._end()
+        drain = self._place.drain_seconds
+        if self._leave_at is None and drain and sig == signal.SIGTERM:
+            # Who sends requests here has yet to notice that this process is not ready any more.
+            self._leave_at = time.monotonic() + drain
+            return
         self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
-        if self._parent is not None and os.getppid() != self._parent:
+        parent = self._place.parent
+        if parent is not None and os.getppid() != parent:
             return True
+        if self._leave_at is not None and time.monotonic() >= self._leave_at:
+            self.should_exit = True
         return await super().on_tick(counter)
 
 
@@ -68,12 +94,15 @@ def run(
     listeners: Sequence[socket.socket],
     requests: RequestLog,
     metrics: Metrics | None = None,
+    *,
+    drain_seconds: float = 0.0,
 ) -> int:
     """Serve until SIGTERM or SIGINT, then finish what runs; the exit code. One process for each socket.
 
-    `metrics` has a ledger for each of them. The first process tells what stands in all.
+    `metrics` has a ledger for each of them. The first process tells what stands in all. `drain_seconds` is how long
+    each serves on after SIGTERM.
     """
-    code = _run(build, listeners, requests, metrics)
+    code = _run(build, listeners, requests, metrics, drain_seconds)
     if code == 0:
         log.info("ended")
     return code
@@ -84,9 +113,10 @@ def _run(
     listeners: Sequence[socket.socket],
     requests: RequestLog,
     metrics: Metrics | None,
+    drain_seconds: float,
 ) -> int:
     if len(listeners) == 1:
-        return _serve(_Place(build, listeners[0], requests, metrics, number=0, parent=None))
+        return _serve(_Place(build, listeners[0], requests, metrics, drain_seconds, number=0, parent=None))
     parent = os.getpid()
     kept = [*listeners, *([] if metrics is None else [metrics.listener])]
 
@@ -95,21 +125,9 @@ def _run(
         for other in kept:
             if other not in needed:
                 other.close()
-        return _serve(_Place(build, listeners[number], requests, metrics, number, parent))
+        return _serve(_Place(build, listeners[number], requests, metrics, drain_seconds, number, parent))
 
-    return _Crew([partial(serve, number) for number in range(len(listeners))], kept).run()
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What one process serves with, and which of several it is."""
-
-    build: Callable[[], Server]
-    listener: socket.socket
-    requests: RequestLog
-    metrics: Metrics | None
-    number: int
-    parent: int | None
+    return _Crew([partial(serve, number) for number in range(len(listeners))], kept, drain_seconds + END_SECONDS).run()
 
 
 def _serve(place: _Place) -> int:
@@ -158,7 +176,7 @@ async def _live(place: _Place) -> None:
         gc.collect()
         gc.freeze()
         async with exposed(place.metrics if place.number == 0 else None, server.database):
-            await _Uvicorn(config, place.parent).serve([place.listener])
+            await _Uvicorn(config, place, server.end).serve([place.listener])
     finally:
         await server.stop()
         if spans is not None:
@@ -183,8 +201,11 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 class _Crew:
     """Processes that serve side by side; one that dies is replaced."""
 
-    def __init__(self, tasks: Sequence[Callable[[], int]], listeners: Sequence[socket.socket]) -> None:
+    def __init__(
+        self, tasks: Sequence[Callable[[], int]], listeners: Sequence[socket.socket], end_seconds: float
+    ) -> None:
         self._tasks = tasks
+        self._end_seconds = end_seconds
         self._listeners = listeners
         """Kept open here, so that nobody is turned away while a process is replaced."""
         self._crew: dict[int, int] = {}
@@ -240,7 +261,7 @@ class _Crew:
             listener.close()
         for pid in self._crew:
             os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + END_SECONDS
+        deadline = time.monotonic() + self._end_seconds
         while self._crew and time.monotonic() < deadline:
             if not self._ended():
                 time.sleep(0.02)

@@ -18,10 +18,13 @@ from app.web.assets import Assets
 from app.web.files import FileRow
 from app.web.guarding import Guard
 from app.web.pages import portal_on
+from app.web.readiness import Readiness
 from app.web.rendering import Pages, host_of
 
 
-def build(services: Services, told: Sequence[Document], *, pace: str | None, redis_url: str | None) -> FastAPI:
+def build(
+    services: Services, told: Sequence[Document], readiness: Readiness, *, pace: str | None, redis_url: str | None
+) -> FastAPI:
     """The application for everything that neither dialect answers. Its scopes carry the dispatcher's `Visit`.
 
     `pace` is how often one address may ask, None for as often as it likes.
@@ -38,7 +41,7 @@ def build(services: Services, told: Sequence[Document], *, pace: str | None, red
         return None if row is None else FileRow(row[0], row[1])
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.include_router(health.router(database, services.counters))
+    app.include_router(health.router(readiness))
     app.include_router(pages.router(drawn, database, guard))
     app.include_router(documents.router(drawn, told, guard))
     app.include_router(files.router(services.uploads.files, find_file, guard))

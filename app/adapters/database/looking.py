@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from app.adapters.database import database_for
+from sqlalchemy import column, select, table
+
+from app.adapters.database import NOWHERE, Database, database_for
 from app.adapters.database.migrating import NewerDatabase, head, revisions
 from app.domain.model import Base
 from app.domain.refusals import Unavailable
+from app.domain.statements import POSTGRESQL, Statement
 
 _OURS: Final = frozenset(Base.metadata.tables)
 _VERSIONS: Final = "alembic_version"
@@ -42,6 +45,23 @@ async def revision(url: str, *, password: str | None = None) -> str | None:
             "start that version, or restore a backup"
         )
     return found
+
+
+_HELD: Final = Statement(select(column("version_num")).select_from(table(_VERSIONS)), across_portals=True)
+
+
+async def held(database: Database) -> str | None:
+    """The revision that an open database is at just now; None when it has lost its tables. Raises Unavailable."""
+    missing: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+    if database.engine == POSTGRESQL:
+        import asyncpg
+
+        missing = (asyncpg.UndefinedTableError,)
+    try:
+        found = await database.reading(lambda work: work.one(_HELD), NOWHERE)
+    except missing:
+        return None
+    return None if found is None else str(found[0])
 
 
 def _of_file(path: Path) -> tuple[set[str], str | None]:
