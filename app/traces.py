@@ -19,6 +19,8 @@ log = logging.getLogger("earshot.traces")
 
 DELIVER_SECONDS: Final = 5.0
 """The longest that one delivery may take, its repetitions included."""
+ASK_SECONDS: Final = 2.0
+"""The longest that somebody who only wants to know waits."""
 CLOSE_SECONDS: Final = 3.0
 """The longest that the end of the server waits for the last delivery."""
 QUIET_SECONDS: Final = 60.0
@@ -39,6 +41,18 @@ def endpoint(url: str) -> str:
     """The address that takes spans, from a collector's own or from the whole."""
     url = url.rstrip("/")
     return url if url.endswith(PATH) else url + PATH
+
+
+def takes(url: str) -> bool:
+    """Whether the collector takes spans: sends it none, and hears whether that was well."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    exporter: Any = OTLPSpanExporter(endpoint=endpoint(url), timeout=ASK_SECONDS)
+    try:
+        return not exporter.export([]).value
+    finally:
+        exporter.shutdown()
 
 
 class Traces:

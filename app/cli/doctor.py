@@ -1,39 +1,32 @@
 """What `earshot doctor` looks at: one finding for each part that the server stands on."""
 
 import asyncio
-import os
 import smtplib
 import ssl
-import stat
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from importlib.util import find_spec
-from shlex import quote
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from app.adapters.database import NOWHERE
+from app import traces
+from app.adapters.database import NOWHERE, Database, Standing, utc_now
 from app.adapters.database.looking import StrangeDatabase, revision, soundness
 from app.adapters.database.migrating import NewerDatabase, head
-from app.adapters.files import check
+from app.adapters.files import FolderFiles, check
+from app.cli import surroundings
+from app.cli.findings import Finding, tried
 from app.cli.words import said
-from app.domain import portals
+from app.domain import keys, moments, outbox, portals, recount
+from app.domain.policy import OPERATOR
 from app.domain.refusals import Unavailable
-from app.domain.work import Row
+from app.domain.work import Row, Work
 from app.opening import database, files
-from app.settings import SECRET_FILE, BadSettings, Settings, masked
+from app.settings import BadSettings, Settings, masked
 
 PATIENCE_SECONDS: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """How one part is, and what to do when it is not well."""
-
-    what: str
-    well: bool
-    state: str
-    remedy: str | None = None
+MOST_SKEW: Final = timedelta(seconds=5)
+"""Limits count in windows of a minute, and keys and facts are written with the hour."""
 
 
 def examine() -> list[Finding]:
@@ -42,35 +35,14 @@ def examine() -> list[Finding]:
         settings = Settings.load()
     except BadSettings as error:
         return [Finding("settings", False, str(error), "set it right in the environment or in .env")]
+    # Before anything is opened: the last one to close SQLite's file writes the log back.
+    ahead = surroundings.written_ahead(settings)
     stored, ready = _database(settings)
-    found = [_settings(), _data(settings), stored, *([_portals(settings)] if ready else [])]
-    return [*found, _redis(settings), _storage(settings), _mail(settings)]
-
-
-def _settings() -> Finding:
-    unknown = Settings.unknown()
-    if unknown:
-        state = (
-            f"{unknown[0]} is set, but is no setting"
-            if len(unknown) == 1
-            else f"{', '.join(unknown)} are set, but are no settings"
-        )
-        return Finding("settings", False, state, "`earshot settings` lists all names")
-    return Finding("settings", True, "can be read")
-
-
-def _data(settings: Settings) -> Finding:
-    folder = settings.data_dir.absolute()
-    if not folder.exists():
-        return Finding("data", True, f"{folder} is not there yet; the first start makes it")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return Finding(
-            "data", False, f"{folder} can't be written by this user", f'sudo chown -R "$(id -un)" {quote(str(folder))}'
-        )
-    secret = folder / SECRET_FILE
-    if settings.secret_key is None and secret.exists() and stat.S_IMODE(secret.stat().st_mode) & 0o077:
-        return Finding("data", False, f"{secret} can be read by others", f"chmod 600 {quote(str(secret))}")
-    return Finding("data", True, f"{folder}")
+    found = [surroundings.unknown_settings(), surroundings.data(settings), surroundings.room(settings), stored]
+    found += [] if ahead is None else [ahead]
+    found += _inside(settings) if ready else []
+    found += [_redis(settings), surroundings.limits(settings), surroundings.proxies(settings)]
+    return [*found, _storage(settings), _mail(settings), _spans(settings)]
 
 
 def _database(settings: Settings) -> tuple[Finding, bool]:
@@ -80,7 +52,10 @@ def _database(settings: Settings) -> tuple[Finding, bool]:
         found = asyncio.run(revision(settings.database, password=settings.database_password))
     except BadSettings as error:
         return Finding("database", False, said(error), "set EARSHOT_DATABASE_URL right"), False
-    except (Unavailable, NewerDatabase, StrangeDatabase) as error:
+    except (NewerDatabase, StrangeDatabase) as error:
+        state, _, remedy = said(error).rpartition(": ")
+        return Finding("database", False, state, remedy), False
+    except Unavailable as error:
         remedy = "see that it runs and that EARSHOT_DATABASE_URL names it"
         return Finding("database", False, said(error), remedy), False
     if found is None:
@@ -95,16 +70,60 @@ def _database(settings: Settings) -> tuple[Finding, bool]:
     return Finding("database", True, f"{where}, revision {found}"), True
 
 
-def _portals(settings: Settings) -> Finding:
-    async def read() -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What the database answered."""
+
+    portals: list[Row]
+    keys: int
+    clock: datetime | None
+    """The time where it runs; None when that is this machine."""
+    newest: datetime | None
+    """When the newest fact was written."""
+    wrong_counters: dict[int, int] | None
+    """How many of each portal's counters are wrong; None when they could not be counted in time."""
+
+
+def _inside(settings: Settings) -> list[Finding]:
+    async def ask() -> _Heard:
         opened = database(settings)
         await opened.open()
         try:
-            return await opened.reading(portals.every, NOWHERE)
+            return await _heard(opened)
         finally:
             await opened.close()
 
-    found = asyncio.run(read())
+    heard = asyncio.run(ask())
+    hosts = [None if row[4] is None else str(row[4]) for row in heard.portals]
+    return [
+        surroundings.secret(settings, heard.keys),
+        _portals(heard.portals),
+        surroundings.address(settings, hosts),
+        _counters(heard.wrong_counters),
+        clock(utc_now(), there=heard.clock, newest=heard.newest),
+    ]
+
+
+async def _heard(opened: Database) -> _Heard:
+    found = await opened.reading(portals.every, NOWHERE)
+    wrong: dict[int, int] | None = {}
+    try:
+        for row in found:
+            differing = await opened.reading(_differing, Standing(int(row[0]), OPERATOR), slow=True)
+            if differing and wrong is not None:
+                wrong[int(row[0])] = differing
+    except Unavailable:
+        wrong = None
+    newest = await opened.reading(outbox.newest, NOWHERE)
+    there = await opened.reading(outbox.clock, NOWHERE)
+    return _Heard(found, await opened.reading(keys.count, NOWHERE), there, newest, wrong)
+
+
+def _differing(work: Work) -> int:
+    return len(recount.differences(work))
+
+
+def _portals(found: list[Row]) -> Finding:
     hostless = [str(row[0]) for row in found if row[4] is None]
     if len(found) > 1 and hostless:
         return Finding(
@@ -114,6 +133,28 @@ def _portals(settings: Settings) -> Finding:
             f"earshot portals set host feedback.example.com --portal {hostless[0]}",
         )
     return Finding("portals", True, f"{len(found)}")
+
+
+def _counters(wrong: dict[int, int] | None) -> Finding:
+    if wrong is None:
+        return Finding("counters", False, "could not be counted in time", "earshot counters, when there is less to do")
+    if wrong:
+        state = ", ".join(f"{count} of portal {portal_id} are wrong" for portal_id, count in wrong.items())
+        return Finding("counters", False, state, f"earshot counters --repair --portal {next(iter(wrong))}")
+    return Finding("counters", True, "are right")
+
+
+def clock(here: datetime, *, there: datetime | None, newest: datetime | None) -> Finding:
+    """This machine's time, held against the database's and against what was written last."""
+    remedy = "set the clocks by the network: timedatectl set-ntp true"
+    if there is not None and abs(here - there) > MOST_SKEW:
+        seconds = (here - there).total_seconds()
+        state = f"this machine is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the database's"
+        return Finding("clock", False, state, remedy)
+    if newest is not None and newest - here > MOST_SKEW:
+        state = f"what was written last is of {moments.seconds(newest)}, which is yet to come"
+        return Finding("clock", False, state, remedy)
+    return Finding("clock", True, moments.seconds(here))
 
 
 def _redis(settings: Settings) -> Finding:
@@ -135,7 +176,7 @@ def _redis(settings: Settings) -> Finding:
         finally:
             await counters.close()
 
-    return _tried(
+    return tried(
         "Redis",
         f"{masked(settings.redis_url)} answers",
         lambda: asyncio.run(ping(settings.redis_url or "")),
@@ -151,9 +192,12 @@ def _storage(settings: Settings) -> Finding:
     where = masked(settings.storage_url) if settings.storage_url else "the data directory"
     if settings.storage_url is None and not settings.data_dir.exists():
         return Finding("storage", True, f"{where}, which the first start makes")
-    return _tried(
-        "storage", f"{where} can be written and read", lambda: asyncio.run(check(stored)), "see to it, then try again"
+    remedy = (
+        "give the folder to this user, and see that its disk has room"
+        if isinstance(stored, FolderFiles)
+        else "see that bucket, endpoint, region and key in EARSHOT_STORAGE_URL are right and the bucket may be written"
     )
+    return tried("storage", f"{where} can be written and read", lambda: asyncio.run(check(stored)), remedy)
 
 
 def _mail(settings: Settings) -> Finding:
@@ -177,14 +221,18 @@ def _mail(settings: Settings) -> Finding:
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
 
-    return _tried(
+    return tried(
         "mail", f"{masked(settings.smtp_url)} takes letters", greet, "see that EARSHOT_SMTP_URL is right and it runs"
     )
 
 
-def _tried(what: str, state: str, act: Callable[[], object], remedy: str) -> Finding:
-    try:
-        act()
-    except (OSError, smtplib.SMTPException, Unavailable) as error:
-        return Finding(what, False, said(error), remedy)
-    return Finding(what, True, state)
+def _spans(settings: Settings) -> Finding:
+    if settings.otlp_url is None:
+        return Finding("spans", True, "not set: none are made")
+    if not traces.installed():
+        return Finding("spans", False, "OpenTelemetry is not installed", "pip install 'earshot[otel]'")
+    where = masked(settings.otlp_url)
+    if not traces.takes(settings.otlp_url):
+        remedy = "see that the collector runs, takes OTLP over HTTP, and is named by EARSHOT_OTLP_URL"
+        return Finding("spans", False, f"{where} takes none", remedy)
+    return Finding("spans", True, f"{where} takes them")

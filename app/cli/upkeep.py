@@ -82,7 +82,13 @@ def counters(
 def doctor(as_json: JsonOption = False) -> None:
     """Look for what is wrong, and say what to do.
 
-    It looks at settings, data directory, database, Redis, storage and mail, and exits with 1 when something is wrong.
+    It looks at settings, files and their modes, the disk, the database and what it holds, counters, clocks, Redis,
+    limits, proxies, the public address, storage, mail and OpenTelemetry, and changes nothing. It exits with 1 when
+    something is wrong.
+
+    \b
+    earshot doctor
+    earshot doctor --json
     """
     findings = examine()
     rows = [asdict(finding) for finding in findings]

@@ -190,6 +190,16 @@ _USED: Final = Statement(
 )
 
 
+_COUNT: Final = Statement(
+    select(func.count()).select_from(ApiKey).where(ApiKey.revoked_at.is_(None)), across_portals=True
+)
+
+
+def count(work: Work) -> int:
+    """How many keys of all portals open something."""
+    return int(work.value(_COUNT))
+
+
 def page(work: Work) -> Sequence[Row]:
     """All keys of the portal, without what would let anyone use them."""
     return work.rows(_LIST)

@@ -1,11 +1,13 @@
 """What waits to be told to the world outside: facts of which no letter and no call has been made yet."""
 
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import func, literal, select
 
+from app.domain import moments
 from app.domain.model import FactRow
-from app.domain.statements import Statement
+from app.domain.statements import POSTGRESQL, Statement
 from app.domain.work import Work
 
 MOST_COUNTED: Final = 100_000
@@ -17,6 +19,24 @@ _DEPTH: Final = Statement(
     ),
     across_portals=True,
 )
+
+
+_NEWEST: Final = Statement(
+    select(FactRow.created_at).order_by(FactRow.id.desc()).limit(1),
+    across_portals=True,
+)
+_CLOCK: Final = Statement(select(func.clock_timestamp()), across_portals=True)
+
+
+def newest(work: Work) -> datetime | None:
+    """When the newest fact of all portals was written."""
+    row = work.one(_NEWEST)
+    return None if row is None else moments.parsed(row[0])
+
+
+def clock(work: Work) -> datetime | None:
+    """The time where the database runs; None for SQLite, which runs here."""
+    return moments.parsed(work.value(_CLOCK)) if work.engine == POSTGRESQL else None
 
 
 def depth(work: Work) -> int:

@@ -1,0 +1,174 @@
+"""What the doctor sees without asking anybody: settings that contradict each other, files, room on the disk."""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+from shlex import quote
+from typing import Final
+from urllib.parse import urlsplit
+
+from app.adapters.files import BadStorage, FolderFiles, storage
+from app.adapters.limiter import Pace
+from app.cli.findings import MEGABYTE, Finding
+from app.settings import SECRET_FILE, Settings
+
+LEAST_ROOM: Final = 512 * MEGABYTE
+"""With less left on a disk it is time to do something."""
+LARGEST_LOG: Final = 256 * MEGABYTE
+"""A serving process starts SQLite's log anew at a quarter of this, unless something keeps it from that."""
+
+
+def unknown_settings() -> Finding:
+    """Names in the environment that look like settings and are none."""
+    unknown = Settings.unknown()
+    if unknown:
+        state = (
+            f"{unknown[0]} is set, but is no setting"
+            if len(unknown) == 1
+            else f"{', '.join(unknown)} are set, but are no settings"
+        )
+        return Finding("settings", False, state, "`earshot settings` lists all names")
+    return Finding("settings", True, "can be read")
+
+
+def data(settings: Settings) -> Finding:
+    """The data directory, and who may read what lies in it."""
+    folder = settings.data_dir.absolute()
+    if not folder.exists():
+        return Finding("data", True, f"{folder} is not there yet; the first start makes it")
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return Finding(
+            "data", False, f"{folder} can't be written by this user", f'sudo chown -R "$(id -un)" {quote(str(folder))}'
+        )
+    secret = folder / SECRET_FILE
+    if settings.secret_key is None and secret.exists() and _mode(secret) & 0o077:
+        return Finding("data", False, f"{secret} can be read by others", f"chmod 600 {quote(str(secret))}")
+    kept = database_file(settings)
+    if kept is not None and kept.exists() and _mode(kept) & 0o007 and _mode(kept.parent) & 0o001:
+        return Finding("data", False, f"{kept} can be read by everybody here", f"chmod o= {quote(str(kept))}*")
+    return Finding("data", True, f"{folder}")
+
+
+def secret(settings: Settings, keys: int) -> Finding:
+    """The secret that `keys` keys depend on."""
+    if settings.secret_key is not None:
+        return Finding("secret", True, "in EARSHOT_SECRET_KEY")
+    path = settings.data_dir.absolute() / SECRET_FILE
+    if keys and not path.exists():
+        return Finding(
+            "secret",
+            False,
+            f"{path} is not there, and none of the {keys} keys is worth anything with another",
+            f"put {SECRET_FILE} back from a backup before the next start makes a new one",
+        )
+    return Finding("secret", True, f"{path}" if path.exists() else f"{path}, which the first start makes")
+
+
+def room(settings: Settings, least: int = LEAST_ROOM) -> Finding:
+    """What is left on the disks where data lies."""
+    folders = [settings.data_dir.absolute()]
+    kept = database_file(settings)
+    if kept is not None:
+        folders.append(kept.parent)
+    try:
+        stored = storage(settings.storage_url, settings.data_dir)
+    except BadStorage:
+        stored = None
+    if isinstance(stored, FolderFiles):
+        folders.append(stored.root.absolute())
+    left = {folder: shutil.disk_usage(_existing(folder)).free for folder in folders}
+    folder = min(left, key=lambda one: left[one])
+    state = f"{left[folder] // MEGABYTE} MB left at {folder}"
+    if left[folder] < least:
+        return Finding("room", False, state, "make room on that disk, or move what lies there to a larger one")
+    nodes = os.statvfs(_existing(folder))
+    if nodes.f_files and not nodes.f_favail:
+        return Finding("room", False, f"no file more can be made at {folder}", "remove files from that disk")
+    return Finding("room", True, state)
+
+
+def written_ahead(settings: Settings, largest: int = LARGEST_LOG) -> Finding | None:
+    """The log that SQLite writes ahead of its file; None with PostgreSQL. Look before the file is opened."""
+    kept = database_file(settings)
+    if kept is None:
+        return None
+    log = kept.with_name(kept.name + "-wal")
+    size = log.stat().st_size if log.exists() else 0
+    if size > largest:
+        return Finding(
+            "log",
+            False,
+            f"{log} has {size // MEGABYTE} MB, and is not written back",
+            f"end what reads {quote(str(kept))} without end (`fuser -v` names it), then restart the server",
+        )
+    return Finding("log", True, f"{size / MEGABYTE:.1f} MB ahead of the file")
+
+
+def limits(settings: Settings) -> Finding:
+    """Where requests are counted. Several workers without Redis are no settings at all, and said so before."""
+    if not settings.rate_limits:
+        return Finding("limits", True, "off: nobody is held to any (EARSHOT_RATE_LIMITS)")
+    where = "in Redis, for all servers that share it" if settings.redis_url else "in the memory of one process"
+    return Finding("limits", True, f"counted {where}")
+
+
+def proxies(settings: Settings) -> Finding:
+    """Whose forwarded headers count."""
+    everybody = [str(network) for network in settings.proxies if network.prefixlen == 0]
+    if everybody:
+        return Finding(
+            "proxies",
+            False,
+            f"{everybody[0]} trusts everybody: whoever asks can say from where, and no limit per address holds",
+            "name in EARSHOT_TRUSTED_PROXIES only the addresses from which your proxies connect",
+        )
+    if not settings.proxies and (settings.base_url or "").startswith("https://") and _by_address(settings):
+        return Finding(
+            "proxies",
+            False,
+            "EARSHOT_BASE_URL is https, so a proxy stands before the server, but none is trusted: "
+            "everybody behind it shares one limit per address",
+            "EARSHOT_TRUSTED_PROXIES=127.0.0.1 for a proxy on this machine, else the address from which it connects",
+        )
+    trusted = ", ".join(map(str, settings.proxies))
+    return Finding(
+        "proxies", True, f"trusted: {trusted}" if trusted else "none is trusted: forwarded headers are nothing"
+    )
+
+
+def address(settings: Settings, hosts: list[str | None]) -> Finding:
+    """The public address, and whether the portals with these hosts are found there."""
+    if settings.base_url is None:
+        return Finding("address", True, "not set: links carry the address to which a request was sent")
+    host = (urlsplit(settings.base_url).hostname or "").lower()
+    if len(hosts) == 1 and hosts[0] not in (None, host):
+        return Finding(
+            "address",
+            False,
+            f"links lead to {host}, but the portal answers on {hosts[0]} only",
+            f"earshot portals set host {host}, or set EARSHOT_BASE_URL to {hosts[0]}",
+        )
+    return Finding("address", True, settings.base_url)
+
+
+def database_file(settings: Settings) -> Path | None:
+    """SQLite's file; None with PostgreSQL."""
+    if not settings.database.startswith("sqlite:///"):
+        return None
+    return Path(settings.database.removeprefix("sqlite:///")).absolute()
+
+
+def _by_address(settings: Settings) -> bool:
+    paces = (settings.limit_astuto_ip, settings.limit_pages)
+    return settings.rate_limits and any(Pace.parsed(pace) is not None for pace in paces)
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)

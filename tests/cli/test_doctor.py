@@ -1,0 +1,260 @@
+"""`earshot doctor`: each thing is broken for real, found, and well again once its remedy was followed."""
+
+import json
+import shutil
+import sys
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.adapters.database import NOWHERE, database_for, utc_now
+from app.adapters.database.migrating import head
+from app.adapters.database.sqlite import connect
+from app.cli import doctor, surroundings
+from app.domain import outbox
+from app.settings import Settings
+from tests.cli.conftest import Cli
+from tests.cli.database import Rows
+from tests.serving.test_traces import Collector, collecting
+from tests.support.processes import free_port
+
+Environment = pytest.MonkeyPatch
+
+
+def finding(cli: Cli, what: str) -> dict[str, Any]:
+    """What the doctor finds of one part, as JSON tells it."""
+    done = cli.run("doctor", "--json")
+    told = json.loads(done.out)
+    (found,) = [one for one in told["findings"] if one["what"] == what]
+    assert done.code == (0 if told["well"] else 1)
+    assert told["well"] or done.code == 1
+    assert found["well"] or not told["well"]
+    assert found["well"] == (found["remedy"] is None)
+    return dict(found)
+
+
+def amiss(cli: Cli, what: str) -> tuple[str, str]:
+    """State and remedy of what is the one thing that is wrong."""
+    found = finding(cli, what)
+    assert found["well"] is False, found
+    done = cli.run("doctor")
+    assert (done.code, done.err) == (1, f"earshot: something is wrong with: {what}\n")
+    assert f"WRONG  {what:<10} {found['state']}\n{'':18} -> {found['remedy']}\n" in done.out
+    return found["state"], found["remedy"]
+
+
+def well(cli: Cli, what: str) -> str:
+    found = finding(cli, what)
+    assert found["well"] is True, found
+    return str(found["state"])
+
+
+def test_a_lost_secret_is_told_before_a_start_makes_another(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+    monkeypatch.delenv("EARSHOT_SECRET_KEY")
+    path = tmp_path / "data" / "secret.key"
+
+    assert amiss(cli, "secret") == (
+        f"{path} is not there, and none of the 2 keys is worth anything with another",
+        "put secret.key back from a backup before the next start makes a new one",
+    )
+    # Looking has not made one.
+    assert not path.exists()
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("0123456789abcdef" * 4)
+    path.chmod(0o600)
+    assert well(cli, "secret") == str(path)
+
+
+def test_a_secret_that_others_can_read_is_told(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+    monkeypatch.delenv("EARSHOT_SECRET_KEY")
+    path = tmp_path / "data" / "secret.key"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text("0123456789abcdef" * 4)
+    path.chmod(0o640)
+
+    assert amiss(cli, "data") == (f"{path} can be read by others", f"chmod 600 {path}")
+    path.chmod(0o600)
+    assert well(cli, "data") == str(tmp_path / "data")
+
+
+@pytest.fixture
+def on_sqlite(sqlite_template: Path, tmp_path: Path) -> Settings:
+    """The settings of a server on a SQLite file of its own."""
+    kept = tmp_path / "kept" / "earshot.db"
+    kept.parent.mkdir(mode=0o700)
+    shutil.copy(sqlite_template, kept)
+    return Settings.load(database_url=f"sqlite:///{kept}", data_dir=kept.parent)
+
+
+def test_a_database_that_everybody_can_read_is_told(on_sqlite: Settings) -> None:
+    kept = on_sqlite.data_dir / "earshot.db"
+    kept.chmod(0o644)
+
+    shut_away = surroundings.data(on_sqlite)
+    kept.parent.chmod(0o755)
+    open_to_all = surroundings.data(on_sqlite)
+    kept.chmod(0o640)
+    put_right = surroundings.data(on_sqlite)
+
+    assert (shut_away.well, open_to_all.well, put_right.well) == (True, False, True)
+    assert open_to_all.state == f"{kept} can be read by everybody here"
+    assert open_to_all.remedy == f"chmod o= {kept}*"
+
+
+def test_too_little_room_is_told(cli: Cli, tmp_path: Path) -> None:
+    settings = Settings.load()
+    there_is = surroundings.room(settings, least=1)
+
+    wanting = surroundings.room(settings, least=sys.maxsize)
+
+    assert (there_is.well, wanting.well) == (True, False)
+    assert wanting.state.endswith(f" MB left at {tmp_path / 'data'}")
+    assert wanting.remedy == "make room on that disk, or move what lies there to a larger one"
+
+
+def test_a_log_that_is_not_written_back_is_told(on_sqlite: Settings) -> None:
+    kept = on_sqlite.data_dir / "earshot.db"
+    with closing(connect(kept)) as reader, closing(connect(kept)) as writer:
+        # Whoever reads on and on keeps the log from being written back.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM posts").fetchone()
+        writer.execute("CREATE TABLE written (ahead)")
+        size = kept.with_name("earshot.db-wal").stat().st_size
+        assert size > 0
+
+        grown = surroundings.written_ahead(on_sqlite, largest=size - 1)
+        fine = surroundings.written_ahead(on_sqlite)
+
+    assert grown is not None and fine is not None
+    assert (grown.well, fine.well) == (False, True)
+    assert grown.state == f"{kept}-wal has 0 MB, and is not written back"
+    assert grown.remedy == f"end what reads {kept} without end (`fuser -v` names it), then restart the server"
+
+
+def test_wrong_counters_are_told_and_the_remedy_puts_them_right(cli: Cli, rows: Rows) -> None:
+    rows("UPDATE users SET votes_count = 3, posts_count = 7")
+
+    state, remedy = amiss(cli, "counters")
+
+    assert state == "2 of portal 1 are wrong"
+    assert remedy == "earshot counters --repair --portal 1"
+    assert cli.run(*remedy.split()[1:]).code == 0
+    assert well(cli, "counters") == "are right"
+
+
+def test_what_was_written_in_the_future_is_told(cli: Cli, rows: Rows) -> None:
+    rows(
+        "INSERT INTO facts (portal_id, kind, created_at) VALUES (1, 'user.registered', '2999-01-01 00:00:00.000000')"
+        " RETURNING id"
+    )
+
+    assert amiss(cli, "clock") == (
+        "what was written last is of 2999-01-01T00:00:00Z, which is yet to come",
+        "set the clocks by the network: timedatectl set-ntp true",
+    )
+    rows("UPDATE facts SET created_at = '2020-01-01 00:00:00.000000' RETURNING id")
+    well(cli, "clock")
+
+
+async def test_a_clock_that_differs_from_the_databases_is_told(postgres_database: str) -> None:
+    opened = database_for(postgres_database)
+    await opened.open()
+    there = await opened.reading(outbox.clock, NOWHERE)
+    await opened.close()
+
+    ahead, behind, right = [
+        doctor.clock(utc_now() + shift, there=there, newest=None)
+        for shift in (timedelta(hours=1), timedelta(hours=-1), timedelta())
+    ]
+
+    assert (ahead.well, behind.well, right.well) == (False, False, True)
+    assert ahead.state in [f"this machine is {seconds} s ahead of the database's" for seconds in range(3600, 3605)]
+    assert behind.state in [f"this machine is {seconds} s behind the database's" for seconds in range(3595, 3601)]
+    assert ahead.remedy == "set the clocks by the network: timedatectl set-ntp true"
+
+
+def test_a_proxy_that_is_not_trusted_is_told(cli: Cli, monkeypatch: Environment) -> None:
+    monkeypatch.setenv("EARSHOT_BASE_URL", "https://feedback.example.com")
+
+    state, remedy = amiss(cli, "proxies")
+
+    assert state.startswith("EARSHOT_BASE_URL is https, so a proxy stands before the server, but none is trusted")
+    assert remedy.startswith("EARSHOT_TRUSTED_PROXIES=127.0.0.1 for a proxy on this machine")
+    monkeypatch.setenv("EARSHOT_RATE_LIMITS", "off")
+    well(cli, "proxies")
+    monkeypatch.delenv("EARSHOT_RATE_LIMITS")
+    monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "127.0.0.1")
+    assert well(cli, "proxies") == "trusted: 127.0.0.1/32"
+
+
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
+def test_who_trusts_everybody_is_told(cli: Cli, monkeypatch: Environment, everybody: str) -> None:
+    monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", f"127.0.0.1,{everybody}")
+
+    assert amiss(cli, "proxies") == (
+        f"{everybody} trusts everybody: whoever asks can say from where, and no limit per address holds",
+        "name in EARSHOT_TRUSTED_PROXIES only the addresses from which your proxies connect",
+    )
+
+
+def test_links_that_lead_to_another_host_are_told(cli: Cli, monkeypatch: Environment) -> None:
+    monkeypatch.setenv("EARSHOT_BASE_URL", "http://feedback.example.com:8000")
+    cli.json("portals", "set", "host", "ideas.example.com")
+
+    state, remedy = amiss(cli, "address")
+
+    assert state == "links lead to feedback.example.com, but the portal answers on ideas.example.com only"
+    first, _, _ = remedy.partition(",")
+    assert cli.run(*first.split()[1:]).code == 0
+    assert well(cli, "address") == "http://feedback.example.com:8000"
+
+
+def test_workers_that_would_count_apart_are_told(cli: Cli, monkeypatch: Environment) -> None:
+    monkeypatch.setenv("EARSHOT_WORKERS", "2")
+
+    state, _ = amiss(cli, "settings")
+
+    assert state.startswith("EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together")
+
+
+def test_where_requests_are_counted_is_told(cli: Cli, monkeypatch: Environment) -> None:
+    in_memory = well(cli, "limits")
+    monkeypatch.setenv("EARSHOT_RATE_LIMITS", "off")
+    off = well(cli, "limits")
+
+    assert (in_memory, off) == (
+        "counted in the memory of one process",
+        "off: nobody is held to any (EARSHOT_RATE_LIMITS)",
+    )
+
+
+def test_a_database_of_a_newer_program_is_told(cli: Cli, rows: Rows) -> None:
+    rows("UPDATE alembic_version SET version_num = 'unheard_of' RETURNING version_num")
+    try:
+        told = amiss(cli, "database")
+    finally:
+        rows("UPDATE alembic_version SET version_num = :held RETURNING version_num", held=head())
+
+    assert told == (
+        f"the database is of a newer Earshot (revision unheard_of; this one knows {head()})",
+        "start that version, or restore a backup",
+    )
+    assert well(cli, "database").endswith(f"revision {head()}")
+
+
+def test_a_collector_that_takes_no_spans_is_told(cli: Cli, monkeypatch: Environment) -> None:
+    url = f"http://me:hidden@127.0.0.1:{free_port()}"
+    monkeypatch.setenv("EARSHOT_OTLP_URL", url)
+
+    assert amiss(cli, "spans") == (
+        f"{url.replace('hidden', '***')} takes none",
+        "see that the collector runs, takes OTLP over HTTP, and is named by EARSHOT_OTLP_URL",
+    )
+    collector: Collector
+    with collecting() as collector:
+        monkeypatch.setenv("EARSHOT_OTLP_URL", collector.url)
+        assert well(cli, "spans") == f"{collector.url} takes them"
+    assert collector.spans == []
