@@ -61,7 +61,7 @@ class Dispatch:
             shaped = keys.shape(visit.token)
             if shaped is not None:
                 return shaped
-        return await self._host_default(visit.host) or self._services.default_dialect
+        return await self._host_default(visit) or self._services.default_dialect
 
     async def _by_prefix(self, scope: Scope, receive: Receive, send: Send, prefix: str, dialect: str) -> None:
         path = scope["path"][len(prefix) :]
@@ -113,10 +113,13 @@ class Dispatch:
         visit.host = named[1].lower() if named else ""
         visit.address = f"{scheme}://{host}" if named else "http://localhost"
 
-    async def _host_default(self, host: str) -> str | None:
+    async def _host_default(self, visit: Visit) -> str | None:
         try:
-            found = await self._services.database.reading(lambda work: portals.by_host(work, host), NOWHERE)
+            found = await self._services.database.reading(lambda work: portals.by_host(work, visit.host), NOWHERE)
         except Unavailable:
             # Only how to refuse hangs on it.
+            return None
+        except Exception as unforeseen:
+            visit.untold = unforeseen
             return None
         return None if found is None else found[2]

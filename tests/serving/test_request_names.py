@@ -133,8 +133,13 @@ async def test_names_are_all_different(anyone: Client) -> None:
 
 @pytest.mark.parametrize(
     ("path", "token"),
-    [("/api/v1/posts", "tkn_admin_abc"), ("/productlift/api/v1/posts", "1|abc"), ("/posts/dark-mode", None)],
-    ids=["astuto", "productlift", "a page"],
+    [
+        ("/api/v1/posts", "tkn_admin_abc"),
+        ("/productlift/api/v1/posts", "1|abc"),
+        ("/api/v1/posts", None),
+        ("/posts/dark-mode", None),
+    ],
+    ids=["astuto", "productlift", "nobody", "a page"],
 )
 async def test_an_error_report_names_the_request(
     settings: Settings, clock: TestClock, caplog: pytest.LogCaptureFixture, path: str, token: str | None
