@@ -1,7 +1,10 @@
 """What is logged of a request: who asked what, never what was sent."""
 
+import http.client
 import json
 import logging
+import os
+import pty
 import re
 from collections.abc import Iterator
 
@@ -11,7 +14,9 @@ import structlog
 from app import logs
 from app.assembly import Server
 from app.logs import RequestLog
+from tests.serving.test_running import key_of, until
 from tests.support.clients import Client
+from tests.support.commands import Earshot
 from tests.support.make import Make
 
 
@@ -114,6 +119,58 @@ async def test_on_a_terminal_a_line_is_for_people(server: Server, written: Writt
         r"\d\d:\d\d:\d\d 200 +\d+\.\d\d ms  astuto      GET    /boards  portal 1 key tkn_admin_\w{6}  [0-9a-f-]{36}\n",
         told,
     )
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["on a terminal", "in a file"])
+def test_a_server_writes_for_people_or_for_machines(sqlite: Earshot, terminal: bool) -> None:
+    """One line a request, of the form that suits where the log goes; no key, no password, nothing of a body."""
+    ours, theirs = pty.openpty()
+    with sqlite.serving(stderr=theirs if terminal else None) as serving:
+        key = key_of(serving, "ProductLift")
+        connection = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=30)
+        connection.request(
+            "POST",
+            "/api/v1/users?note=in-the-query",
+            body=json.dumps(
+                {"name": "Of-the-body", "email": "jane@example.com", "password": "a-secret-word", "role": "member"}
+            ),
+            headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+        )
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        name = str(answer.getheader("x-request-id"))
+        connection.close()
+        if terminal:
+            told = ""
+            while f"{name}\r\n" not in told:
+                told += os.read(ours, 4096).decode()
+        else:
+            until(lambda: name in serving.log.read_text())
+            told = serving.log.read_text()
+    os.close(ours)
+    os.close(theirs)
+
+    (line,) = [one for one in told.splitlines() if name in one]
+    if terminal:
+        assert re.fullmatch(
+            r"\d\d:\d\d:\d\d 200 +\d+\.\d\d ms  productlift POST   /users"
+            rf"  portal 1 key 1\|  {name}",
+            line,
+        ), line
+    else:
+        assert {key: value for key, value in json.loads(line).items() if key not in ("at", "ms", "key")} == {
+            "level": "info",
+            "logger": "earshot.requests",
+            "event": "request",
+            "id": name,
+            "dialect": "productlift",
+            "portal": 1,
+            "method": "POST",
+            "route": "/users",
+            "status": 200,
+        }
+    assert "jane@example.com" in str(body)
+    assert [secret for secret in (key, "secret-word", "Of-the-body", "jane@", "in-the-query") if secret in told] == []
 
 
 @pytest.fixture

@@ -73,8 +73,11 @@ class Earshot:
         return Done(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
-    def serving(self, *arguments: str, **settings: str) -> Iterator[Serving]:
-        """A server on a free port, or on the one that is named, until the block is left."""
+    def serving(self, *arguments: str, stderr: int | None = None, **settings: str) -> Iterator[Serving]:
+        """A server on a free port, or on the one that is named, until the block is left.
+
+        It logs to the descriptor `stderr`, else to a file.
+        """
         port = () if "--port" in arguments else ("--port", "0")
         log = self.folder / f"log-{len(list(self.folder.glob('log-*')))}"
         with (
@@ -85,7 +88,7 @@ class Earshot:
                 env=self._surroundings(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=errors,
+                stderr=errors if stderr is None else stderr,
                 text=True,
             ) as process,
         ):
