@@ -161,9 +161,15 @@ class Door:
         answer = manners.finished(visit, answer, extra)
         if unforeseen is not None:
             report(visit, unforeseen)
-        await _send(answer, send, head=head)
-        if self._note is not None:
-            self._note(visit, answer, perf_counter() - visit.began)
+        try:
+            await _send(answer, send, head=head)
+        except Exception as error:
+            # In the midst of an answer that is written in pieces: it can only be broken off.
+            report(visit, error)
+            raise
+        finally:
+            if self._note is not None:
+                self._note(visit, answer, perf_counter() - visit.began)
 
     def _tell_once(self, error: Exception) -> None:
         """Log why nothing could be answered: once a minute for each cause, for an outage refuses every request."""

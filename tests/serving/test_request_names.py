@@ -2,10 +2,18 @@
 
 import logging
 import re
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from fastapi import APIRouter
 
+from app.api.astuto.house import AstutoManners
+from app.api.calls import Answer, Call
+from app.api.dispatch import Dispatch
+from app.api.door import Door
+from app.api.routing import RouteTable
 from app.assembly import Server, assemble
 from app.logs import RequestLog
 from app.settings import Settings
@@ -129,6 +137,35 @@ async def test_names_are_all_different(anyone: Client) -> None:
     names = {(await anyone.get("/posts")).headers["x-request-id"] for _ in range(600)}
 
     assert len(names) == 600
+
+
+async def test_an_answer_that_breaks_off_is_noted_and_reported(
+    server: Server, astuto: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = APIRouter()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"[1,"
+        raise ConnectionError("the database went away")
+
+    @router.get("/broken", response_model=None)
+    async def broken(call: Call) -> Answer:
+        return Answer(200, pieces())
+
+    written = Written()
+    requests = RequestLog("json", written)
+    door = Door(server.services, AstutoManners(server.services, RouteTable([router])))
+    door.noting(requests.of("astuto"))
+    dispatch: Any = Dispatch(server.services, {"astuto": door}, None)
+
+    with caplog.at_level(logging.ERROR, "earshot.requests"), pytest.raises(ConnectionError):
+        await Client(dispatch, token=astuto.token).get("/broken")
+    requests.flush()
+
+    (line,) = written.lines
+    (report,) = (record for record in caplog.records if record.name == "earshot.requests")
+    assert (line["route"], line["status"]) == ("/broken", 200)
+    assert report.getMessage() == f"unexpected ConnectionError, request {line['id']}"
 
 
 @pytest.mark.parametrize(
