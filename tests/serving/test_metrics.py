@@ -1,5 +1,6 @@
 """The numbers that Prometheus is told, read with its own parser from a running server."""
 
+import asyncio
 import http.client
 import json
 import os
@@ -8,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
@@ -167,6 +170,34 @@ def test_the_pool_of_postgresql_is_told(on_postgres: Earshot) -> None:
         assert 0 <= connections[at(state="in_use")] <= connections[at(state="open")]
         assert told["earshot_database_waiting"] == {at(): 0}
         assert "earshot_sqlite_wal_bytes" not in told
+
+
+async def test_who_waits_for_a_connection_is_told(on_postgres: Earshot, fresh_postgres: str) -> None:
+    with on_postgres.serving(EARSHOT_METRICS_PORT="0", EARSHOT_DATABASE_CONNECTIONS="2") as serving:
+        key = key_of(serving, "Astuto")
+        over = threading.Event()
+
+        def keep_asking() -> None:
+            while not over.is_set():
+                ask(serving.port, key)
+
+        def all_taken() -> bool:
+            told = numbers(serving)
+            in_use = told["earshot_database_connections"][at(state="in_use")]
+            return in_use == 2 and told["earshot_database_waiting"][at()] >= 1
+
+        holder = await asyncpg.connect(fresh_postgres)
+        async with asyncio.TaskGroup() as group:
+            async with holder.transaction():
+                # Whoever reads posts now keeps his connection, and further ones find none.
+                await holder.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE")
+                for _ in range(4):
+                    group.create_task(asyncio.to_thread(keep_asking))
+                await asyncio.to_thread(until, all_taken)
+            over.set()
+        await holder.close()
+
+        await asyncio.to_thread(until, lambda: numbers(serving)["earshot_database_waiting"] == {at(): 0})
 
 
 def test_the_log_of_sqlite_is_told(sqlite: Earshot) -> None:
