@@ -105,16 +105,15 @@ class Server:
         astuto_door, astuto_document = build_astuto(self.services)
         self._doors = {"productlift": productlift_door, "astuto": astuto_door}
         self._readiness = Readiness(self.database, self.services.counters, self.services.uploads.files)
-        self._pages = Noted(
-            build_pages(
-                self.services,
-                (productlift_document, astuto_document),
-                self._readiness,
-                pace=page_pace(settings),
-                redis_url=settings.redis_url,
-            )
+        self._pages = build_pages(
+            self.services,
+            (productlift_document, astuto_document),
+            self._readiness,
+            pace=page_pace(settings),
+            redis_url=settings.redis_url,
         )
-        self._dispatch = Dispatch(self.services, self._doors, self._pages)
+        self._noted_pages = Noted(self._pages)
+        self._dispatch = Dispatch(self.services, self._doors, self._noted_pages)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -147,7 +146,7 @@ class Server:
 
     def observed_by(self, *observers: Observer) -> None:
         """Have each observer told of every request from now on."""
-        answering: dict[str, Door | Noted] = {**self._doors, "pages": self._pages}
+        answering: dict[str, Door | Noted] = {**self._doors, "pages": self._noted_pages}
         for dialect, door in answering.items():
             door.noting(_noted_by([observer.of(dialect) for observer in observers]))
 

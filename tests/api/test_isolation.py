@@ -346,9 +346,11 @@ def test_these_places_and_no_others_look_across_portals() -> None:
 
 
 ACROSS = {
+    "adapters/database/looking.py",  # which revision the database is at
     "domain/attachments.py",  # the sweep of files that no portal knows any more
     "domain/beginnings.py",  # the first portal of all
-    "domain/keys.py",  # whose key this is, and when keys were last used
+    "domain/keys.py",  # whose key this is, when keys were last used, and how many there are
+    "domain/outbox.py",  # how many facts wait, when the newest was written, what time it is
     "domain/portals.py",  # which portal answers on a host, and what portals there are
     "domain/recount.py",  # a lock, without any row
     "domain/title_index.py",  # which portals have titles that wait

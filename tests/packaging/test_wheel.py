@@ -129,13 +129,18 @@ def test_the_wheel_holds_all_of_the_application_and_its_migrations_and_nothing_e
     assert held == files("app") | {f"app/{name}" for name in files("migrations")}
 
 
-def test_the_wheel_carries_the_licence_and_offers_the_three_extras(wheel: Path) -> None:
+def test_the_wheel_carries_the_licence_and_offers_the_extras(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         told = archive.read(metadata).decode()
         licences = [name for name in archive.namelist() if name.endswith(".dist-info/licenses/LICENSE")]
 
-    assert sorted(re.findall(r"^Provides-Extra: (.+)$", told, flags=re.MULTILINE)) == ["postgres", "redis", "s3"]
+    assert sorted(re.findall(r"^Provides-Extra: (.+)$", told, flags=re.MULTILINE)) == [
+        "otel",
+        "postgres",
+        "redis",
+        "s3",
+    ]
     assert len(licences) == 1
 
 
