@@ -112,7 +112,7 @@ def duplicates(setting: Setting) -> str:
     asked = len(waits)
     if broken:
         return f"INVALID: {broken} of {asked} searches were refused."
-    return _rows(
+    return table_of(
         ["", "median ms", "p99 ms", "cost", "found"],
         [
             ["first page", f"{median(pages):.2f}", f"{_p99(pages):.2f}", "1.0", ""],
@@ -144,7 +144,7 @@ def big(setting: Setting) -> str:
             return beside, await peak, (await reading).size
 
         beside, peak, size = asyncio.run(both())
-    return _rows(
+    return table_of(
         ["get, 4 clients", "median ms", "p99 ms", "longest ms", "server's own MiB (resident)"],
         [
             ["alone", f"{median(alone):.2f}", f"{_p99(alone):.2f}", f"{max(alone):.1f}", str(before)],
@@ -178,7 +178,7 @@ def mixed(setting: Setting) -> str:
                 f"{allowed:.0f}",
             ]
         )
-    return _rows(["16 connections", "requests", "median ms", "p99 ms", "longest ms", "promised ms"], rows)
+    return table_of(["16 connections", "requests", "median ms", "p99 ms", "longest ms", "promised ms"], rows)
 
 
 def memory(setting: Setting) -> str:
@@ -196,7 +196,7 @@ def memory(setting: Setting) -> str:
         warm = earshot.memory()
         asyncio.run(_waits(server, kinds, 600, most=requests))
         after = earshot.memory()
-    return _rows(
+    return table_of(
         [
             "start to first answer s",
             "own (resident) MiB at rest",
@@ -228,7 +228,7 @@ def growth(setting: Setting) -> str:
         [each.scenario, each.server, f"{each.p50:.2f}", f"**{1 / each.ratio:.2f}**" if each.valid else "INVALID"]
         for each in lines
     ]
-    return _rows(["first page", "portal", "median ms", "cost"], rows)
+    return table_of(["first page", "portal", "median ms", "cost"], rows)
 
 
 NAMED: Mapping[str, Callable[[Setting], str]] = {
@@ -254,7 +254,7 @@ def _costs(
             if each.valid:
                 cost = f"**{1 / each.ratio:.2f}** ({1 / each.highest:.2f}-{1 / each.lowest:.2f})"
             rows.append([dialect, each.server, f"{each.p50:.2f}", f"{each.p99:.2f}", cost])
-    return _rows(["", "list", "median ms", "p99 ms", f"cost ({baseline} = 1)"], rows)
+    return table_of(["", "list", "median ms", "p99 ms", f"cost ({baseline} = 1)"], rows)
 
 
 async def _waits(
@@ -291,6 +291,7 @@ def _p99(waits: list[float]) -> float:
     return quantiles(waits, n=100)[-1] if len(waits) > 1 else waits[0]
 
 
-def _rows(head: list[str], rows: list[list[str]]) -> str:
+def table_of(head: list[str], rows: list[list[str]]) -> str:
+    """A table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

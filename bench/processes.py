@@ -67,6 +67,11 @@ class Process:
             self._process.kill()
             self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        return self._process.pid
+
     def memory(self) -> "Memory":
         """What the server and its workers hold at this moment; only Linux tells."""
         held = [_memory(process) for process in _family(self._process.pid)]
@@ -97,12 +102,14 @@ def start_ceiling(database: str, folder: Path, *, workers: int = 1, redis: str =
     return Process("ceiling", command, url=f"http://127.0.0.1:{port}", token=ceiling.KEY, folder=folder)
 
 
-def start_earshot(database: str, folder: Path, *, workers: int = 1, redis: str = "") -> Process:
-    """Earshot as `earshot serve` starts it, all limits on and out of reach."""
+def start_earshot(
+    database: str, folder: Path, *, workers: int = 1, redis: str = "", command: list[str] | None = None
+) -> Process:
+    """Earshot as `earshot serve` starts it, or as another command does, all limits on and out of reach."""
     port = free_port()
     settings = {
         "EARSHOT_DATABASE_URL": database,
-        "EARSHOT_DATA_DIR": str(folder / "data"),
+        "EARSHOT_DATA_DIR": str(folder / f"data-{port}"),
         "EARSHOT_SECRET_KEY": SECRET,
         "EARSHOT_LIMIT_PRODUCTLIFT": f"{BOUNDLESS}/minute",
         "EARSHOT_LIMIT_ASTUTO_KEY": f"{BOUNDLESS}/5minutes",
@@ -113,7 +120,9 @@ def start_earshot(database: str, folder: Path, *, workers: int = 1, redis: str =
         "EARSHOT_PORT": str(port),
     }
     url = f"http://127.0.0.1:{port}/api/v1"
-    return Process("earshot", _serving(port, workers), url=url, token=KEYS["astuto"], folder=folder, **settings)
+    return Process(
+        "earshot", command or _serving(port, workers), url=url, token=KEYS["astuto"], folder=folder, **settings
+    )
 
 
 def _serving(port: int, workers: int) -> list[str]:

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from bench import further, processes, report, scenarios
+from bench import beside, further, processes, report, scenarios
 from bench.databases import Databases, PostgresDatabases, SqliteDatabases
 from bench.further import Setting
 from bench.load import Pressure, compare, table
@@ -27,6 +27,7 @@ from bench.rows import Amounts
 from tests.support.servers import find_redis, start_redis
 
 CACHE = report.ROOT / ".cache" / "bench"
+FURTHER = {**further.NAMED, **beside.NAMED}
 LITTLE = Amounts(posts=2_000, votes=10_000, comments=4_000, users=5_000)
 
 
@@ -39,9 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
     seconds = asked.duration or (1 if asked.quick else 3)
     wrk = None if asked.builtin else shutil.which("wrk")
     names = asked.only.split(",") if asked.only else ["hot"]
-    unknown = set(names) - {"hot", *further.NAMED}
+    unknown = set(names) - {"hot", *FURTHER}
     if unknown:
-        raise SystemExit(f"--only knows hot, {', '.join(further.NAMED)}; not {', '.join(sorted(unknown))}")
+        raise SystemExit(f"--only knows hot, {', '.join(FURTHER)}; not {', '.join(sorted(unknown))}")
     suffix = f" {asked.workers} workers" if asked.workers > 1 else ""
     places = {name: f"{name} {asked.engine}{suffix if name == 'hot' else ''}" for name in names}
     if asked.write:
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
         setting = Setting(databases, folder, amounts, rounds, Pressure(seconds, asked.connections, wrk))
         for name in names:
             _say(f"measuring {name} on {databases.version}")
-            found = hot(setting, asked.workers) if name == "hot" else further.NAMED[name](setting)
+            found = hot(setting, asked.workers) if name == "hot" else FURTHER[name](setting)
             print(f"\n## {name}, {databases.version}\n\n{found}\n", flush=True)
             if asked.write:
                 command = " ".join(["./manage bench", *(each for each in given if each != "--write")])
@@ -87,7 +88,7 @@ def _options() -> argparse.ArgumentParser:
         prog="./manage bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--only", default="", help=f"names with commas: hot, {', '.join(further.NAMED)}")
+    parser.add_argument("--only", default="", help=f"names with commas: hot, {', '.join(FURTHER)}")
     parser.add_argument("--rounds", type=int, help="5 unless told")
     parser.add_argument("--duration", type=float, help="seconds of each run, 3 unless told")
     parser.add_argument("--connections", type=int, default=16)
