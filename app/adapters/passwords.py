@@ -1,12 +1,43 @@
-"""Passwords: hashed with argon2id in threads of their own, for one hash costs more time than a hundred requests."""
+"""Passwords: hashed with argon2id in threads of their own, for one hash costs more time than a hundred requests.
+
+A hash that came with a user from elsewhere may be bcrypt's; it is checked as it stands, and made anew after that.
+"""
 
 import asyncio
+import re
+import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+
+from app.domain.refusals import Unavailable
 
 MOST_AT_ONCE: Final = 2
 """Each hash takes 64 MiB while it is made."""
+MOST_WAITING: Final = 64
+"""Who comes later is sent away: the last of these waits some four seconds."""
+MOST_BYTES: Final = 4096
+"""No longer text is anybody's password: hashing it would be work that a stranger can order."""
+BCRYPT_BYTES: Final = 72
+"""bcrypt never read any further, and the library refuses what is longer instead of cutting it."""
+
+# What may be checked at all. Costs beyond these bounds would occupy a thread for minutes, or take gigabytes.
+_BCRYPT: Final = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
+_ARGON2: Final = re.compile(
+    r"\$argon2(?:id|i|d)\$v=19\$m=[1-9]\d{0,5},t=[1-9]\d?,p=[1-9]\d?\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,86}"
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Checked(NamedTuple):
+    """What became of checking a password."""
+
+    good: bool
+    renewed: str | None
+    """What should be stored from now on, when what is stored is not what would be made today."""
 
 
 @cache
@@ -14,7 +45,13 @@ def _context() -> Any:
     # Seldom needed, and slow to import.
     from passlib.context import CryptContext
 
-    return CryptContext(schemes=["argon2"])
+    return CryptContext(schemes=["argon2", "bcrypt"], deprecated=["bcrypt"])
+
+
+@cache
+def _nobodys() -> str:
+    """What is checked where there is nothing to check, so that an answer's time tells nothing."""
+    return hashed(secrets.token_urlsafe())
 
 
 def hashed(password: str) -> str:
@@ -23,20 +60,66 @@ def hashed(password: str) -> str:
 
 
 def matches(password: str, stored: str) -> bool:
-    """Whether this is the password that was stored."""
-    return bool(_context().verify(password, stored))
+    """Whether this is the password that was stored. No text and no hash, however broken, is an error."""
+    try:
+        secret = password.encode()
+    except UnicodeEncodeError:
+        return False
+    # Nobody's password has a NUL, and libraries differ in what they make of one.
+    if len(secret) > MOST_BYTES or b"\0" in secret:
+        return False
+    if _BCRYPT.fullmatch(stored):
+        secret = secret[:BCRYPT_BYTES]
+    elif not _ARGON2.fullmatch(stored):
+        return False
+    try:
+        return bool(_context().verify(secret, stored))
+    except ValueError:
+        return False
+
+
+def checked(password: str, stored: str | None) -> Checked:
+    """Check a password against what is stored; None is a user without a password, or no user at all.
+
+    Whatever is found, a hash is made, so that "nobody" takes as long as "wrong". An imported bcrypt hash takes the
+    time that its own cost asks for.
+    """
+    nobodys = _nobodys()
+    if stored is None or not (_ARGON2.fullmatch(stored) or _BCRYPT.fullmatch(stored)):
+        matches("nobody", nobodys)
+        return Checked(False, None)
+    if not matches(password, stored):
+        return Checked(False, None)
+    return Checked(True, hashed(password) if _context().needs_update(stored) else None)
 
 
 class PasswordHasher:
-    """Hashes beside the event loop, a few at a time."""
+    """Hashes and checks beside the event loop, a few at a time, with a few waiting."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "passwords")
+        self._under_way = 0
 
     async def hashed(self, password: str) -> str:
-        """As the function `hashed`."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, hashed, password)
+        """As the function `hashed`. Raises Unavailable when too many wait."""
+        return await self._in_turn(hashed, password)
+
+    async def checked(self, password: str, stored: str | None) -> Checked:
+        """As the function `checked`. Raises Unavailable when too many wait."""
+        return await self._in_turn(checked, password, stored)
 
     def close(self) -> None:
         """Finish what runs."""
         self._threads.shutdown()
+
+    async def _in_turn(self, act: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        if self._under_way >= MOST_AT_ONCE + MOST_WAITING:
+            raise Unavailable("too many passwords that are being hashed")
+        self._under_way += 1
+        running = asyncio.get_running_loop().run_in_executor(self._threads, lambda: act(*given, **named))
+        # Whoever hangs up meanwhile leaves his hash behind: it counts until it is done.
+        running.add_done_callback(self._done)
+        return await asyncio.shield(running)
+
+    def _done(self, _: Any) -> None:
+        self._under_way -= 1

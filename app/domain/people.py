@@ -56,6 +56,19 @@ _CHANGE: Final = Statement(
         updated_at=now,
     )
 )
+_SECRET: Final = Statement(
+    select(User.id, User.password_hash).where(
+        User.portal_id == portal,
+        User.email_key == bindparam("key"),
+        User.blocked_at.is_(None),
+        User.deleted_at.is_(None),
+    )
+)
+_RENEW_SECRET: Final = Statement(
+    update(User)
+    .where(User.portal_id == portal, User.id == bindparam("id"), User.password_hash == bindparam("former"))
+    .values(password_hash=bindparam("renewed"))
+)
 _STATE: Final = Statement(
     select(User.role, User.blocked_at).where(User.portal_id == portal, User.id == bindparam("id"))
 )
@@ -168,6 +181,17 @@ def find_by_email(work: Work, email: str) -> int | None:
     """The id of the user with this address, whatever its letter case and padding."""
     found: Any = work.one(_BY_EMAIL, key=addresses.fold(email))
     return None if found is None else int(found[0])
+
+
+def secret_of(work: Work, email: str) -> tuple[int, str | None] | None:
+    """The id and the stored password of whoever may sign in with this address; None for a blocked or deleted user."""
+    found = work.one(_SECRET, key=addresses.fold(email))
+    return None if found is None else (int(found[0]), found[1])
+
+
+def renew_secret(work: Work, user_id: int, *, former: str, renewed: str) -> None:
+    """Store the same password in another form, unless it was changed meanwhile."""
+    work.run(_RENEW_SECRET, id=user_id, former=former, renewed=renewed)
 
 
 def acting_as(work: Work, user_id: int | None) -> int | None:

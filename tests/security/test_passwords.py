@@ -1,0 +1,245 @@
+"""Passwords at rest and at sign-in: argon2id, hashes brought over, and what a stranger can't order or learn."""
+
+import asyncio
+import threading
+from typing import Any
+
+import bcrypt
+import pytest
+from passlib.hash import argon2
+
+from app.adapters import passwords, sign_in
+from app.adapters.database import Standing
+from app.adapters.passwords import MOST_AT_ONCE, MOST_WAITING, Checked, PasswordHasher
+from app.domain import people
+from app.domain.policy import OPERATOR
+from app.domain.refusals import Unavailable
+from tests.support.dumps import changed, snapshot
+from tests.support.make import Make
+
+CHEAP = 4
+"""The least cost of bcrypt: what is tested here does not hang on it."""
+PHC = "$argon2id$v=19$m=65536,t=3,p=4$"
+
+
+def brought(password: bytes, kind: str = "2b") -> str:
+    """A bcrypt hash as another installation stores it: `2a` is Ruby's, `2y` PHP's."""
+    made = bcrypt.hashpw(password, bcrypt.gensalt(CHEAP, b"2a" if kind == "2a" else b"2b")).decode()
+    return made.replace("$2b$", f"${kind}$")
+
+
+async def prove(make: Make, password: str, email: str = "jane@example.com") -> int | None:
+    services = make.server.services
+    return await sign_in.prove(
+        services.database, services.passwords, Standing(make.portal, OPERATOR), email=email, password=password
+    )
+
+
+async def with_secret(make: Make, secret: str | None, **more: Any) -> int:
+    jane = await make.user(email="jane@example.com", **more)
+    await make.run("UPDATE users SET password_hash = :secret WHERE id = :id", secret=secret, id=jane)
+    return jane
+
+
+async def stored_of(make: Make, user: int) -> str:
+    return str(await make.value("SELECT password_hash FROM users WHERE id = :id", id=user))
+
+
+def test_a_password_is_stored_as_argon2id_with_64_mib_and_a_salt_of_its_own() -> None:
+    first, second = passwords.hashed("open sesame"), passwords.hashed("open sesame")
+
+    assert first.startswith(PHC)
+    assert second.startswith(PHC)
+    assert first != second
+    assert passwords.checked("open sesame", first) == Checked(True, None)
+    assert passwords.checked("open sesam", first) == Checked(False, None)
+
+
+@pytest.mark.parametrize("kind", ["2a", "2b", "2y"])
+def test_a_hash_of_bcrypt_is_known_and_made_anew(kind: str) -> None:
+    stored = brought(b"open sesame", kind)
+
+    good, renewed = passwords.checked("open sesame", stored)
+
+    assert good
+    assert renewed is not None
+    assert renewed.startswith(PHC)
+    assert passwords.checked("open sesame", renewed) == Checked(True, None)
+    assert passwords.checked("open sesame!", stored) == Checked(False, None)
+
+
+def test_a_weaker_hash_of_argon2_is_known_and_made_anew() -> None:
+    stored = argon2.using(rounds=1, memory_cost=8192, parallelism=1).hash("open sesame")
+
+    good, renewed = passwords.checked("open sesame", stored)
+
+    assert good
+    assert renewed is not None
+    assert renewed.startswith(PHC)
+
+
+def test_bcrypt_reads_72_bytes_and_argon2id_all_of_them() -> None:
+    # 36 letters of two bytes are 72; the tail is what bcrypt never saw. The second cut falls inside a letter.
+    for head, tail in (("é" * 36, "tail"), ("a" + "é" * 36, "tail")):
+        password = head + tail
+        stored = brought(password.encode()[:72])
+
+        good, renewed = passwords.checked(password, stored)
+
+        assert good
+        assert passwords.matches(head + "another", stored)
+        assert not passwords.matches("x" + password, stored)
+        assert renewed is not None
+        assert passwords.matches(password, renewed)
+        assert not passwords.matches(head + "another", renewed)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "", "x", "$", "open sesame", "$2b$", "$2b$04$", "$2b$04$" + "a" * 52, "$2b$04$" + "a" * 54,
+        "$2x$04$" + "a" * 53, "$2b$04$" + "a" * 53 + "\n", "$2b$03$" + "a" * 53, "$2b$00$" + "a" * 53,
+        PHC, PHC + "abc", PHC + "c2FsdHNhbHRzYWx0$", PHC + "!!!!$!!!!", "$argon2id$v=19$m=8,t=0,p=1$" + "a" * 22,
+        "$argon2id$v=19$m=1,t=1,p=9$c2FsdHNhbHRzYWx0$" + "a" * 43, "$1$salt$hash", "{SHA}x", "\0", "\udc80",
+    ],
+)  # fmt: skip
+def test_a_broken_hash_admits_nobody_and_is_no_error(broken: str) -> None:
+    assert passwords.checked("open sesame", broken) == Checked(False, None)
+    assert not passwords.matches("", broken)
+    assert not passwords.matches(broken, broken)
+
+
+@pytest.mark.parametrize(
+    "greedy",
+    [
+        "$2b$31$" + "a" * 53,
+        "$2b$17$" + "a" * 53,
+        "$argon2id$v=19$m=4194304,t=3,p=4$c2FsdHNhbHRzYWx0$" + "a" * 43,
+        "$argon2id$v=19$m=65536,t=100000,p=4$c2FsdHNhbHRzYWx0$" + "a" * 43,
+    ],
+)
+def test_a_hash_that_asks_for_minutes_or_gigabytes_is_not_tried(greedy: str) -> None:
+    """Each of these would take from many seconds to days, so that the test would run out of time."""
+    assert passwords.checked("open sesame", greedy) == Checked(False, None)
+
+
+@pytest.mark.parametrize("odd", ["", "\0", "open\0sesame", "open sesame\0", "\udc80", "x" * 4097, "x" * 50_000_000])
+def test_a_text_that_can_be_no_password_is_wrong_and_no_error(odd: str) -> None:
+    for stored in (
+        passwords.hashed("open sesame"),
+        brought(b"open sesame"),
+        brought(b"x" * 72),
+        brought(b"open"),
+        None,
+    ):
+        assert passwords.checked(odd, stored) == Checked(False, None)
+
+
+async def test_signing_in_proves_who_one_is(make: Make) -> None:
+    jane = await with_secret(make, passwords.hashed("open sesame"))
+    before = await snapshot(make.server.database)
+
+    assert await prove(make, "open sesame") == jane
+    assert await prove(make, "open sesame", " Jane@Example.COM ") == jane
+    assert await prove(make, "open sesam") is None
+    assert await prove(make, "") is None
+    assert changed(before, await snapshot(make.server.database)) == set()
+
+
+async def test_signing_in_turns_a_hash_of_bcrypt_into_argon2id_once(make: Make) -> None:
+    jane = await with_secret(make, brought(b"open sesame", "2y"))
+    other = await make.user(email="other@example.com")
+    before = await make.row("SELECT * FROM users WHERE id = :id", id=jane)
+    others = await make.row("SELECT * FROM users WHERE id = :id", id=other)
+
+    assert await prove(make, "wrong") is None
+    assert await make.row("SELECT * FROM users WHERE id = :id", id=jane) == before
+    assert await prove(make, "open sesame") == jane
+    renewed = await stored_of(make, jane)
+    assert await prove(make, "open sesame") == jane
+
+    assert renewed.startswith(PHC)
+    # Nothing else of the user moves, not even the moment of the last change.
+    assert await make.row("SELECT * FROM users WHERE id = :id", id=jane) == {**before, "password_hash": renewed}
+    assert await make.row("SELECT * FROM users WHERE id = :id", id=other) == others
+
+
+async def test_a_password_changed_meanwhile_is_not_overwritten_by_the_old_one(make: Make) -> None:
+    old = brought(b"open sesame")
+    jane = await with_secret(make, old)
+    new = passwords.hashed("another one")
+
+    await make.act(lambda work: people.change(work, jane, password_hash=new))
+    await make.act(lambda work: people.renew_secret(work, jane, former=old, renewed=passwords.hashed("open sesame")))
+
+    assert await stored_of(make, jane) == new
+    assert await prove(make, "open sesame") is None
+
+
+async def test_whoever_may_not_sign_in_is_told_nothing_else_than_a_wrong_password(make: Make) -> None:
+    secret = passwords.hashed("open sesame")
+    jane = await with_secret(make, secret)
+    portal, _ = await make.new_portal("Other", host="other.example.com", email="owner@example.com")
+    theirs = await make.user(email="joe@example.com", portal=portal)
+    await make.run("UPDATE users SET password_hash = :secret WHERE id = :id", secret=secret, id=theirs)
+
+    # Another portal's user, somebody without a password, nobody, and what can be no address at all.
+    for email in ("joe@example.com", "owner@example.com", "nobody@example.com", "", "x", "a\0@b.c", "\udc80@b.c"):
+        assert await prove(make, "open sesame", email) is None, email
+    await make.act(lambda work: people.block(work, jane))
+    assert await prove(make, "open sesame") is None
+    await make.act(lambda work: people.unblock(work, jane))
+    assert await prove(make, "open sesame") == jane
+    # A deleted user has neither a way to be found nor a password any more; and with both he would not get in either.
+    await make.run("UPDATE users SET email = NULL, deleted_at = created_at WHERE id = :id", id=jane)
+    assert await prove(make, "open sesame") is None
+
+
+def test_where_there_is_nothing_to_check_a_hash_is_made_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the time of an answer does not tell which addresses are known."""
+    work: list[str] = []
+    context = passwords._context()
+    verify = context.verify
+
+    def counted(secret: Any, stored: str) -> bool:
+        work.append(stored[: len(PHC)])
+        return bool(verify(secret, stored))
+
+    stored = passwords.hashed("open sesame")
+    monkeypatch.setattr(context, "verify", counted)
+    for known in (stored, None, "", "broken"):
+        work.clear()
+        passwords.checked("wrong", known)
+        assert work == [PHC], known
+
+
+async def test_no_more_than_two_are_hashed_at_once_and_a_crowd_is_sent_away() -> None:
+    hasher = PasswordHasher()
+    gate, lock = threading.Event(), threading.Lock()
+    at_once, most = 0, 0
+
+    def held() -> int:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        gate.wait(30)
+        with lock:
+            at_once -= 1
+        return 1
+
+    crowd = [asyncio.ensure_future(hasher._in_turn(held)) for _ in range(MOST_AT_ONCE + MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="too many passwords"):
+        await hasher.hashed("open sesame")
+    # Hanging up frees no place: the hash is made all the same.
+    crowd[-1].cancel()
+    await asyncio.gather(crowd[-1], return_exceptions=True)
+    with pytest.raises(Unavailable, match="too many passwords"):
+        await hasher.checked("open sesame", None)
+    gate.set()
+    assert sum(await asyncio.gather(*crowd[:-1])) == MOST_AT_ONCE + MOST_WAITING - 1
+
+    assert most == MOST_AT_ONCE
+    assert (await hasher.hashed("open sesame")).startswith(PHC)
+    hasher.close()
