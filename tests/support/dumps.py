@@ -6,17 +6,35 @@ from typing import Any
 
 from sqlalchemy import Boolean, Table, select
 
-from app.adapters.database import NOWHERE, Database
+from app.adapters.database import NOWHERE, Database, Standing
 from app.domain.model import Base
 from app.domain.model.base import Moment
 from app.domain.moments import parsed
-from app.domain.statements import Statement
+from app.domain.policy import OPERATOR
+from app.domain.statements import Statement, portal
 
 Rows = dict[str, list[dict[str, Any]]]
 
 _TABLES: list[Table] = Base.metadata.sorted_tables
 _EVERYTHING = {
     table.name: Statement(select(table).order_by(*table.primary_key.columns), across_portals=True) for table in _TABLES
+}
+_POSTS = Base.metadata.tables["posts"]
+_OF_PORTAL = {
+    table.name: Statement(select(table).where(table.c.portal_id == portal).order_by(*table.primary_key.columns))
+    for table in _TABLES
+    if "portal_id" in table.c
+} | {
+    "portals": Statement(select(Base.metadata.tables["portals"]).where(Base.metadata.tables["portals"].c.id == portal)),
+    "post_categories": Statement(
+        select(Base.metadata.tables["post_categories"])
+        .where(
+            Base.metadata.tables["post_categories"].c.post_id.in_(
+                select(_POSTS.c.id).where(_POSTS.c.portal_id == portal)
+            )
+        )
+        .order_by(*Base.metadata.tables["post_categories"].primary_key.columns)
+    ),
 }
 # Columns that hold an id without being a foreign key: facts outlive what they speak of.
 _PLAIN_IDS = {
@@ -45,6 +63,14 @@ async def snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     """As `everything`, but as the driver gives the rows: quick, and only good to see whether something `changed`."""
     return await database.reading(
         lambda work: {name: [tuple(row) for row in work.rows(query)] for name, query in _EVERYTHING.items()}, NOWHERE
+    )
+
+
+async def of_portal(database: Database, portal_id: int) -> dict[str, list[tuple[Any, ...]]]:
+    """As `snapshot`, but only what belongs to one portal."""
+    return await database.reading(
+        lambda work: {name: [tuple(row) for row in work.rows(query)] for name, query in _OF_PORTAL.items()},
+        Standing(portal_id, OPERATOR),
     )
 
 

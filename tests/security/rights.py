@@ -1,0 +1,164 @@
+"""Who may do what, told once, as docs/contracts/astuto.md (1.3) and productlift.md (2) say it. No code is asked."""
+
+from dataclasses import dataclass
+from typing import Final
+
+ROLES: Final = ("user", "moderator", "admin", "owner")
+STATES: Final = ("approved", "pending", "rejected")
+
+# The least role whose key is served, and the state that a post must be in where not every one will do.
+TABLE: Final = """
+astuto
+    GET     /boards                                     moderator
+    POST    /boards                                     admin
+    GET     /boards/{id}                                moderator
+    GET     /post_statuses                              moderator
+    GET     /posts                                      moderator
+    POST    /posts                                      moderator
+    GET     /posts/{id}                                 moderator
+    PUT     /posts/{id}                                 moderator
+    PATCH   /posts/{id}                                 moderator
+    DELETE  /posts/{id}                                 moderator
+    PUT     /posts/{id}/update_board                    moderator
+    PUT     /posts/{id}/update_status                   moderator
+    PUT     /posts/{id}/approve                         moderator   pending
+    PUT     /posts/{id}/reject                          moderator   pending
+    GET     /comments                                   moderator
+    POST    /comments                                   moderator
+    GET     /comments/{id}                              moderator
+    PUT     /comments/{id}                              moderator
+    PATCH   /comments/{id}                              moderator
+    DELETE  /comments/{id}                              moderator
+    PUT     /comments/{id}/mark_as_post_update          moderator
+    PUT     /comments/{id}/unmark_as_post_update        moderator
+    GET     /users                                      moderator
+    POST    /users                                      moderator
+    GET     /users/{id}                                 moderator
+    GET     /users/get_by_email                         moderator
+    PUT     /users/{id}/block                           moderator
+    GET     /votes                                      moderator
+    POST    /votes                                      moderator
+    GET     /votes/{id}                                 moderator
+    DELETE  /votes/{id}                                 moderator
+productlift
+    GET     /posts                                      admin
+    GET     /posts/search_duplicates                    admin
+    GET     /posts/{post}                               admin
+    POST    /posts                                      admin
+    PATCH   /posts/{post}                               admin
+    PUT     /posts/{post}                               admin
+    DELETE  /posts/{post}                               admin
+    GET     /posts/{post}/votes                         admin
+    POST    /posts/{post}/votes/{user}                  admin       approved
+    DELETE  /posts/{post}/votes/{user}                  admin       approved
+    GET     /posts/{post}/comments                      admin
+    POST    /posts/{post}/comments                      admin
+    PATCH   /posts/{post}/comments/{comment}            admin
+    PUT     /posts/{post}/comments/{comment}            admin
+    DELETE  /posts/{post}/comments/{comment}            admin
+    GET     /users                                      admin
+    POST    /users                                      admin
+    GET     /users/find_by_email                        admin
+    GET     /users/{user}                               admin
+    PUT     /users/{user}                               admin
+    PATCH   /users/{user}                               admin
+    DELETE  /users/{user}                               admin
+    GET     /categories                                 admin
+    POST    /categories                                 admin
+    PATCH   /categories/{id}                            admin
+    PUT     /categories/{id}                            admin
+    DELETE  /categories/{id}                            admin
+    GET     /statuses                                   admin
+    POST    /statuses                                   admin
+    PATCH   /statuses/{status}                          admin
+    PUT     /statuses/{status}                          admin
+    DELETE  /statuses/{status}                          admin
+    GET     /sections                                   admin
+    GET     /sections/{section}/children                admin
+    POST    /sections                                   admin
+    PATCH   /sections/{section}                         admin
+    PUT     /sections/{section}                         admin
+    DELETE  /sections/{section}                         admin
+    GET     /tabs                                       admin
+    GET     /tabs/{key}                                 admin
+    GET     /tabs/{key}/fetch                           admin
+    GET     /moderation/pending                         admin
+    GET     /moderation/rejected                        admin
+    POST    /moderation/approve/{type}/{id}             admin       pending
+    POST    /moderation/reject/{type}/{id}              admin       pending
+    GET     /portal                                     admin
+"""
+
+# Below this role a key of the dialect is dead, whatever is asked; above it a refused act has words of its own.
+LEAST_FOR_A_KEY: Final = {"astuto": "moderator", "productlift": "admin"}
+
+Answer = tuple[int, object]
+DENIED: Final[dict[str, Answer]] = {
+    "astuto": (401, {"errors": ["Access denied."]}),
+    "productlift": (401, {"message": "Unauthenticated."}),
+}
+NOT_AUTHORIZED: Final[Answer] = (401, {"errors": ["You are not authorized to perform this action."]})
+
+# What is told when a post is in another state than the one it must be in.
+WRONG_STATE: Final[dict[str, dict[str, Answer]]] = {
+    "astuto": {"pending": (422, {"errors": ["Post is not pending approval"]})},
+    "productlift": {
+        "pending": (422, {"message": "Post is not pending approval."}),
+        "approved": (422, {"message": "Post is not voteable."}),
+    },
+}
+
+# How what is not there is called, by what of `Things` names it.
+ASTUTO_NAMES: Final = {
+    "board": "Board", "post": "Post", "pending": "Post", "comment": "Comment", "official": "Comment", "user": "User",
+    "vote": "Like",
+}  # fmt: skip
+PRODUCTLIFT_NAMES: Final = {
+    "code": "Post", "pending_code": "Post", "uuid": "User", "voter_uuid": "User", "comment": "Comment",
+    "category": "Category", "status": "Status", "section": "Section", "tab": "Tab",
+}  # fmt: skip
+
+# Routes whose input, not their address, names the thing: the input, what of `Things` it is, and the answer to an
+# unknown one.
+NAMED_BY_INPUT: Final[dict[str, tuple[str, str, int, object]]] = {
+    "astuto GET /users/get_by_email": ("email", "email", 404, {"errors": ["User with email {} not found"]}),
+    "productlift GET /users/find_by_email": ("email", "email", 404, {"message": "User not found"}),
+    "astuto POST /votes": ("post_id", "post", 422, {"errors": ["Post is mandatory"]}),
+    "astuto POST /comments": ("post_id", "post", 422, {"errors": ["Post is mandatory"]}),
+}
+
+
+@dataclass(frozen=True)
+class Right:
+    """What one route asks for."""
+
+    least: str
+    state: str | None
+    """The only state in which the post may be, None for any."""
+
+
+def rights() -> dict[str, Right]:
+    """The table by the route's name, such as `astuto GET /posts/{id}`."""
+    found: dict[str, Right] = {}
+    dialect = ""
+    for line in TABLE.strip().splitlines():
+        if not line.startswith(" "):
+            dialect = line
+            continue
+        method, path, least, *state = line.split()
+        found[f"{dialect} {method} {path}"] = Right(least, state[0] if state else None)
+    return found
+
+
+def absent(dialect: str, attribute: str, asked: object) -> Answer:
+    """The answer to an id that the portal does not have."""
+    if dialect == "astuto":
+        return 404, {"errors": [f"{ASTUTO_NAMES[attribute]} with id {asked} not found"]}
+    if attribute == "tab":
+        return 404, {"message": "No query results for model [App\\Tab]."}
+    return 404, {"message": f"No query results for model [App\\{PRODUCTLIFT_NAMES[attribute]}] {asked}"}
+
+
+def at_least(role: str, least: str) -> bool:
+    """Whether a role has the rights of another."""
+    return ROLES.index(role) >= ROLES.index(least)
