@@ -94,18 +94,19 @@ class Dispatch:
     def _locate(self, scope: Scope, visit: Visit) -> None:
         """Where the request came from and what address it was sent to; a proxy is believed only where it is named."""
         client = scope.get("client")
-        visit.peer = client[0] if client else "local"
+        # A socket that takes both kinds shows who comes by IPv4 as `::ffff:192.0.2.1`.
+        visit.peer = client[0].removeprefix("::ffff:") if client else "local"
         scheme, host = scope["scheme"], visit.headers.get(b"host", b"localhost").decode("latin-1")
         trusts = self._services.trusts
         given: str | None = None
         if trusts(visit.peer):
             visit.trusted = True
             given = sane(visit.headers.get(b"x-request-id"))
-            forwarded = [part.strip() for part in visit.header(b"x-forwarded-for").split(",") if part.strip()]
-            # From the right: whoever is not one of our proxies is the client, as far as anybody can tell.
-            while forwarded and trusts(visit.peer):
-                visit.peer = forwarded.pop()
-            scheme = visit.header(b"x-forwarded-proto").split(",")[0].strip() or scheme
+            # Each proxy may have added a line of its own.
+            lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            visit.peer = self._services.client_behind(visit.peer, ",".join(lines))
+            told = visit.header(b"x-forwarded-proto").split(",")[0].strip().lower()
+            scheme = told if told in ("http", "https") else scheme
             host = visit.header(b"x-forwarded-host").split(",")[0].strip() or host
         visit.request_id = given or self._names.made()
         named = _HOST.fullmatch(host)

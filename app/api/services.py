@@ -1,13 +1,18 @@
 """What the doors need of the rest of the house, handed over by assembly."""
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Final
 
 from app.adapters.database import Clock, Database
 from app.adapters.limiter import Counters, Pace
 from app.adapters.passwords import PasswordHasher
 from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
+
+_TOLD: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15}))(?::[0-9]{1,5})?|([0-9A-Fa-f:.]{2,45})")
+"""An address as proxies write it: bare, in brackets, or with a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +48,32 @@ class Services:
         except ValueError:
             return False
         return any(address in network for network in self.trusted_proxies)
+
+    def client_behind(self, proxy: str, forwarded: str) -> str:
+        """The client that our proxies tell of: from the right, the first address that is none of theirs.
+
+        What is no address was not written by one of ours; then the proxy that let it through stands for its client.
+        """
+        client = proxy
+        for told in reversed(forwarded.split(",")):
+            if not told.strip():
+                continue
+            address = _address(told.strip())
+            if address is None:
+                break
+            client = address
+            if not self.trusts(client):
+                break
+        return client
+
+
+def _address(told: str) -> str | None:
+    """An address in its one spelling, without a port; None for what is none."""
+    found = _TOLD.fullmatch(told)
+    if found is None:
+        return None
+    try:
+        address = ip_address(found[1] or found[2] or found[3])
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)

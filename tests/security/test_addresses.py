@@ -1,0 +1,149 @@
+"""Where a request came from, and which portal it is for: what a client writes into its headers changes neither."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from app.assembly import Server
+from app.domain import portals
+from app.settings import Settings
+from tests.conftest import TestClock
+from tests.support.assembled import assembled
+from tests.support.clients import Client, told
+from tests.support.make import Make
+
+PROXIES = "10.0.0.0/8,192.0.2.10,2001:db8:1::/48"
+PROXY, STRANGER, CLIENT = "192.0.2.10", "203.0.113.66", "198.51.100.7"
+FOR = "x-forwarded-for"
+
+
+@pytest_asyncio.fixture
+async def counting(make: Make, settings: Settings, clock: TestClock) -> AsyncIterator[Server]:
+    """A server behind proxies that lets each address ask once a minute."""
+    more = {"rate_limits": True, "limit_productlift": "1/minute", "trusted_proxies": PROXIES}
+    async with assembled(settings, clock, **more) as server:
+        yield server
+
+
+async def asks(server: Server, peer: str, headers: list[tuple[str, str]]) -> bool:
+    """Whether a request from there is let in; without a key it is the address that is counted."""
+    answer = await Client(server, token=None, peer=peer).get("/posts", headers=headers)
+    assert answer.status_code in (401, 429)
+    return answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("peer", "lines", "client"),
+    [
+        # Whoever is no proxy of ours is the client himself, whatever he writes.
+        (STRANGER, [(FOR, CLIENT)], STRANGER),
+        (STRANGER, [(FOR, "10.0.0.1")], STRANGER),
+        (STRANGER, [(FOR, f"{CLIENT}, {PROXY}")], STRANGER),
+        (STRANGER, [("forwarded", f"for={CLIENT}"), ("x-real-ip", CLIENT), ("cf-connecting-ip", CLIENT)], STRANGER),
+        ("2001:db8:2::1", [(FOR, CLIENT)], "2001:db8:2::1"),
+        # A proxy tells of its client, and what the client had written before does not count.
+        (PROXY, [(FOR, CLIENT)], CLIENT),
+        (PROXY, [(FOR, f"8.8.8.8, {CLIENT}")], CLIENT),
+        (PROXY, [(FOR, f"10.0.0.1, 8.8.8.8,{CLIENT}")], CLIENT),
+        (PROXY, [(FOR, f"10.0.0.1, {CLIENT}, 10.9.9.9 , 10.0.0.1")], CLIENT),
+        (PROXY, [(FOR, f",, {CLIENT} ,,")], CLIENT),
+        (PROXY, [], PROXY),
+        (PROXY, [(FOR, "")], PROXY),
+        (PROXY, [(FOR, "10.1.2.3")], "10.1.2.3"),
+        (PROXY, [("forwarded", f"for={CLIENT}"), ("x-real-ip", CLIENT)], PROXY),
+        # Several lines are one list in their order, as proxies write them that add a line of their own.
+        (PROXY, [(FOR, "8.8.8.8"), (FOR, CLIENT), (FOR, "10.0.0.1")], CLIENT),
+        (PROXY, [(FOR, f"8.8.8.8, {CLIENT}"), (FOR, "10.0.0.1")], CLIENT),
+        # With a port, as some load balancers add it, it is the same client at each connection.
+        (PROXY, [(FOR, f"{CLIENT}:50123")], CLIENT),
+        (PROXY, [(FOR, "[2001:db8:2::1]:50123")], "2001:db8:2::1"),
+        (PROXY, [(FOR, "[2001:db8:2::1]")], "2001:db8:2::1"),
+        # One address has one spelling.
+        (PROXY, [(FOR, "2001:DB8:2:0:0:0:0:1")], "2001:db8:2::1"),
+        (PROXY, [(FOR, f"::ffff:{CLIENT}")], CLIENT),
+        ("2001:db8:1::5", [(FOR, "2001:db8:2::1")], "2001:db8:2::1"),
+        # On a socket that takes both, who comes by IPv4 has an address of IPv6.
+        (f"::ffff:{PROXY}", [(FOR, CLIENT)], CLIENT),
+        (f"::ffff:{STRANGER}", [(FOR, CLIENT)], STRANGER),
+        # What is no address is nobody: the proxy that let it through stands for its client.
+        (PROXY, [(FOR, "unknown")], PROXY),
+        (PROXY, [(FOR, "_hidden")], PROXY),
+        (PROXY, [(FOR, "x" * 5000)], PROXY),
+        (PROXY, [(FOR, f"{CLIENT}, 1.2.3.4.5")], PROXY),
+        (PROXY, [(FOR, f"{CLIENT}, 10.0.0.1\x1b[31m")], PROXY),
+        (PROXY, [(FOR, "fe80::1%made-up")], PROXY),
+        (PROXY, [(FOR, "1.2.3.4:99999999")], PROXY),
+        (PROXY, [(FOR, f"{CLIENT}, garbage, 10.0.0.1")], "10.0.0.1"),
+    ],
+)
+async def test_the_client_is_who_our_proxies_say_and_nobody_else(
+    counting: Server, peer: str, lines: list[tuple[str, str]], client: str
+) -> None:
+    assert await asks(counting, client, [])
+
+    assert not await asks(counting, peer, lines), "counted as somebody else"
+    assert await asks(counting, "192.0.2.77", []), "counted everybody"
+
+
+async def test_without_a_named_proxy_nobody_is_believed(make: Make, settings: Settings, clock: TestClock) -> None:
+    async with assembled(settings, clock, rate_limits=True, limit_productlift="1/minute") as server:
+        assert await asks(server, PROXY, [(FOR, CLIENT)])
+        assert not await asks(server, PROXY, [(FOR, "198.51.100.8")])
+
+
+@pytest.mark.parametrize(
+    "scheme", ["javascript", "https://evil.example.com/?", "", "ftp", "HTTPS://", "https\x1b", "data:"]
+)
+async def test_links_have_a_scheme_of_the_web_whatever_a_proxy_lets_through(
+    make: Make, settings: Settings, clock: TestClock, productlift: Client, scheme: str
+) -> None:
+    await make.post(title="Dark mode")
+    code = await make.value("SELECT code FROM posts")
+    async with assembled(settings, clock, trusted_proxies=PROXIES) as server:
+        behind = Client(server, token=productlift.token, peer=PROXY)
+        shown = (await behind.get("/posts", headers={"x-forwarded-proto": scheme})).json()["data"][0]
+        secure = (await behind.get("/posts", headers={"x-forwarded-proto": "https"})).json()["data"][0]
+
+    assert shown["url"] == f"http://feedback.example.com/p/dark-mode-{code}"
+    assert secure["url"] == f"https://feedback.example.com/p/dark-mode-{code}"
+
+
+HOSTS = [
+    "", ".", "..", "one.example.com.evil.example.org", "evil.example.org", "one.example.com:80:80", "one.example.com@x",
+    "two.example.com@one.example.com", "one.example.com/", "one.example.com#", "one.example.com\\", "http://one.example.com",
+    "one.example.com,two.example.com", "one.example.com two.example.com", "xone.example.com", "ONE.example.com.",
+    "[::1]", "[one.example.com]", "127.0.0.1", "localhost", "one.example.com:port", "%6fne.example.com",
+    "one.example.com\x1f", "оne.example.com".encode().decode("latin-1"), "x" * 300,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ["astuto", "productlift"])
+async def test_no_host_but_a_portal_s_own_is_answered_where_there_are_several(
+    make: Make, anyone: Client, dialect: str
+) -> None:
+    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+    await make.new_portal("Other", host="two.example.com", email="owner@example.com")
+    client = anyone.of(await make.key(make.owner, dialect))
+    good = [await client.get("/posts", headers={"host": host}) for host in ("one.example.com", "ONE.Example.com:8443")]
+
+    assert [answer.status_code for answer in good] == [200, 200]
+    denied = told(await client.get("/posts", headers={"host": "two.example.com"}))
+    assert denied[0] == 401
+    for host in HOSTS:
+        raw = [(b"host", host.encode("latin-1")), (b"authorization", f"Bearer {client.token}".encode())]
+        answer = await anyone.of(None, base="").get(f"/{dialect}/api/v1/posts", headers=raw)
+        assert told(answer) == denied, host
+        # A page knows of no portal there either.
+        page = await anyone.of(None, base="").get("/p/abcdef", headers=raw[:1])
+        assert page.status_code == 404, host
+
+
+async def test_a_host_that_is_none_comes_back_in_no_link(make: Make, productlift: Client) -> None:
+    await make.post(title="Dark mode")
+    code = await make.value("SELECT code FROM posts")
+    key = ("authorization", f"Bearer {productlift.token}")
+    for host in ('x"><script>', "a b", "evil.example.org/path?", "user:password@evil.example.org", "x\x1b[31m"):
+        shown = await productlift.of(None).get("/posts", headers=[key, ("host", host)])
+
+        assert shown.json()["data"][0]["url"] == f"http://localhost/p/dark-mode-{code}", host
