@@ -79,8 +79,11 @@ def _json(event: Any, **_: Any) -> str:
 def _error(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
     """Where an error came from, without its message: a database's messages quote what it was given."""
     error: BaseException | None = exc_info[1]
-    parts = []
-    while error is not None:
+    parts: list[str] = []
+    seen: set[int] = set()
+    # An error may name itself as its cause, or two each other; a log that follows them would never end.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         parts.append("".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n\nwhich led to\n\n".join(reversed(parts))

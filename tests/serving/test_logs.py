@@ -213,3 +213,17 @@ def test_an_error_is_logged_with_its_place_but_without_what_it_quotes(
             "earshot.requests",
         )
         assert (second["event"], second["code"]) == ("a worker ended", 9)
+
+
+@pytest.mark.usefixtures("as_it_was")
+def test_an_error_that_is_its_own_cause_is_logged_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json")
+    one, other = ValueError("one"), KeyError("other")
+    one.__cause__, other.__cause__ = one, one
+
+    for error in (one, other):
+        logging.getLogger("earshot.requests").error("unexpected", exc_info=error)
+
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert first["exception"] == "ValueError"
+    assert second["exception"].split() == ["ValueError", "which", "led", "to", "KeyError"]
