@@ -126,7 +126,8 @@ class Settings(BaseSettings):
     def _address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not value.startswith(("http://", "https://")) or _host(value) is None:
+        if not value.startswith(("http://", "https://")) or _host(value) is None or "@" in urlsplit(value).netloc:
+            # A name or password in it would be told to everybody, with every link.
             raise ValueError("must be an address such as https://feedback.example.com")
         return value.rstrip("/")
 
@@ -141,12 +142,10 @@ class Settings(BaseSettings):
             return value
         if not value.startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
-        try:
-            _ = urlsplit(value).port
-        except ValueError:
+        if not _readable(value):
             raise ValueError(
                 "its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F %23 %40"
-            ) from None
+            )
         return value
 
     @field_validator("redis_url")
@@ -279,11 +278,24 @@ def _in_words(wrong: ErrorDetails) -> str:
 
 def _host(address: str) -> str | None:
     """The host of an address; None when it has none, or can't be read. The reader's own words may quote a password."""
+    if not _readable(address):
+        return None
+    parts = urlsplit(address)
+    return parts.hostname if parts.port is None or parts.port else None
+
+
+def _readable(address: str) -> bool:
+    """Whether host and port can be told from a user and a password before them.
+
+    After a password with a bare `/`, `?` or `#` its beginning would pass for a port, and the rest for a path that is
+    shown to people.
+    """
     try:
         parts = urlsplit(address)
-        return parts.hostname if parts.port is None or parts.port else None
+        _ = parts.port
     except ValueError:
-        return None
+        return False
+    return "@" in parts.netloc or "@" not in address
 
 
 def _shown(field: str, value: Any) -> str | None:
