@@ -10,6 +10,8 @@ from starlette.datastructures import Headers, UploadFile
 
 MAX_FIELDS = 1000
 MAX_FILES = 20
+# With those that have no name or no file, which cost time and are nothing.
+MAX_PARTS = MAX_FIELDS + MAX_FILES
 # Kept in memory up to this size, on disk beyond it.
 SPOOLED = 1024 * 1024
 # RFC 2046 allows 70; the parser refuses more than 256.
@@ -31,7 +33,7 @@ class Parts:
 
     `begun` says that there was anything at all. `fields` has the parts read so far, in order, and a file that was
     cut off as an `Upload` that is not whole. `broken` says that the body can't be read any further: wrong syntax,
-    no closing line, or more than MAX_FIELDS texts or MAX_FILES files.
+    no closing line, more than MAX_FIELDS texts or MAX_FILES files, or more than MAX_PARTS parts of any kind.
     Starlette's own parser is not used, because it drops a file that was cut off without a word.
     """
 
@@ -41,7 +43,7 @@ class Parts:
         self.broken = False
         self._closed = False
         self._text_left = text_cap
-        self._counts = {"text": 0, "file": 0}
+        self._counts = {"any": 0, "text": 0, "file": 0}
         self._header_name = b""
         self._header_value = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -105,6 +107,7 @@ class Parts:
                 value.file.close()
 
     def _begin(self) -> None:
+        self._count("any", MAX_PARTS)
         self._header_name = self._header_value = b""
         self._headers = []
         self._name = None

@@ -5,7 +5,8 @@ Bytes in, plain values out. What a value then means (a number, a flag) is not de
 
 import re
 from collections.abc import Iterable
-from urllib.parse import unquote_to_bytes
+
+from app.api.escapes import unescaped
 
 MAX_PAIRS = 4096
 MAX_BRACKETS = 100
@@ -86,7 +87,7 @@ def _pairs(raw: bytes) -> list[tuple[str, object]]:
 
 def _unescaped(piece: bytes) -> str:
     try:
-        return readable(unquote_to_bytes(piece.replace(b"+", b" ")).decode())
+        return readable(unescaped(piece.replace(b"+", b" ")).decode())
     except UnicodeDecodeError:
         raise Unreadable from None
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from app.api.body import Body, speaks_json
+from app.api.escapes import unescaped
 from app.api.multipart import Upload
 
 # PHP's own bounds: what comes after that many parameters, or lies deeper, is not seen.
@@ -133,7 +133,7 @@ def _own(method: str, content_type: str, body: Body) -> Asked:
 def _decoded(raw: bytes) -> Iterator[tuple[str, str]]:
     for piece in raw.split(b"&", MAX_PARAMETERS)[:MAX_PARAMETERS]:
         name, _, value = piece.replace(b"+", b" ").partition(b"=")
-        yield unquote_to_bytes(name).decode("utf-8", "replace"), unquote_to_bytes(value).decode("utf-8", "replace")
+        yield unescaped(name).decode("utf-8", "replace"), unescaped(value).decode("utf-8", "replace")
 
 
 def _gathered(pairs: Iterable[tuple[str, str | Upload]]) -> Asked:

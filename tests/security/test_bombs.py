@@ -1,0 +1,179 @@
+"""Bodies that are small to send and large to read. The bounds are far from what is measured, and far below what hurts.
+
+What is merely broken or strange: tests/api/test_bad_input.py; heads and patience: tests/serving/test_wire.py; pictures:
+tests/adapters/test_pictures.py.
+"""
+
+import io
+import resource
+import shutil
+import struct
+import time
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+import pytest
+import pytest_asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from app.adapters.pictures import NotAPicture, cleaned
+from app.api import escapes, multipart
+from app.api.multipart import MAX_PARTS, Parts
+from app.assembly import Server, assemble
+from app.settings import Settings
+from tests.conftest import SECRET
+from tests.support.clients import Client
+from tests.support.make import Make
+from tests.support.routes import DIALECTS
+
+SECONDS = 20
+MEGABYTES = 1500
+
+JSON, FORM = 5 << 20, 28 << 20
+
+
+def repeated(piece: bytes, most: int, *, before: bytes = b"", after: bytes = b"") -> bytes:
+    """The piece again and again, as often as a body of this kind may have it."""
+    return before + piece * ((most - len(before) - len(after)) // len(piece)) + after
+
+
+JSONS = {
+    "deep lists": repeated(b"[", JSON),
+    "deep objects": repeated(b'{"a":', JSON),
+    "digits": repeated(b"9", JSON, before=b'{"limit":', after=b"}"),
+    "digits of a fraction": repeated(b"9", JSON, before=b'{"limit":0.', after=b"}"),
+    "an endless exponent": repeated(b"9", JSON, before=b'{"limit":1e', after=b"}"),
+    "many names": b"{" + b",".join(b'"%d":0' % number for number in range(JSON // 11)) + b"}",
+    "one name": repeated(b'"a":0,', JSON, before=b"{", after=b'"a":0}'),
+    "many items": repeated(b"1,", JSON, before=b'{"status":[', after=b"1]}"),
+    "many lists": repeated(b"[],", JSON, before=b'{"status":[', after=b"[]]}"),
+    "many objects": repeated(b'{"a":1},', JSON, before=b'{"status":[', after=b"{}]}"),
+    "escaped letters": repeated(b"\\u0041", JSON, before=b'{"title":"', after=b'"}'),
+    "halves of letters": repeated(b"\\ud800", JSON, before=b'{"title":"', after=b'"}'),
+    "NUL": repeated(b"\\u0000", JSON, before=b'{"title":"', after=b'"}'),
+    "opened tags": repeated(b"<", JSON, before=b'{"title":"Dark mode","board_id":1,"description":"', after=b'"}'),
+    "blanks": repeated(b" ", JSON),
+}
+FORMS = {
+    "names": repeated(b"a=1&", FORM),
+    "lists": repeated(b"a[]=1&", FORM),
+    "a deep name": b"a" + repeated(b"[a]", FORM - 3) + b"=1",
+    "deep names": repeated(b"a" + b"[b]" * 90 + b"=1&", FORM),
+    "escapes": repeated(b"%41", FORM, before=b"title="),
+    "signs that are no escapes": repeated(b"%", FORM, before=b"title="),
+    "nothing": repeated(b"&", FORM),
+}
+MULTIPARTS = {
+    "nameless parts": repeated(b"--x\r\nA: b\r\n\r\n\r\n", FORM),
+    "parts of nothing": repeated(b"--x\r\nContent-Disposition: form-data\r\n\r\n\r\n", FORM),
+    "empty files": repeated(b'--x\r\nContent-Disposition: form-data; name="a"; filename=""\r\n\r\n\r\n', FORM),
+    "headers": repeated(b"A: b\r\n", FORM, before=b"--x\r\n"),
+    "a long header": repeated(b"b", FORM, before=b"--x\r\nA: "),
+    "parameters": repeated(b"; a=b", FORM, before=b"--x\r\nContent-Disposition: form-data"),
+    "no beginning": repeated(b"y", FORM),
+    "almost ends": repeated(
+        b"\r\n--", FORM, before=b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n'
+    ),
+}
+TYPES = {
+    "application/json": JSONS,
+    "application/x-www-form-urlencoded": FORMS,
+    "multipart/form-data; boundary=x": MULTIPARTS,
+}
+
+
+@pytest_asyncio.fixture
+async def alone(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Server]:
+    """A server on SQLite: none of this comes as far as a database."""
+    shutil.copy(sqlite_template, tmp_path / "earshot.db")
+    server = assemble(
+        Settings(
+            _env_file=None,  # type: ignore[call-arg]
+            database_url=f"sqlite:///{tmp_path}/earshot.db",
+            data_dir=tmp_path / "data",
+            secret_key=SECRET,
+            rate_limits=False,
+        )
+    )
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("kind", TYPES)
+async def test_a_body_made_to_be_costly_is_answered_soon_and_without_gigabytes(
+    alone: Server, dialect: str, kind: str
+) -> None:
+    make = Make(alone, SECRET.encode())
+    await make.first_portal()
+    async with Client(alone, token=await make.key(make.owner, dialect)) as client:
+        for name, body in TYPES[kind].items():
+            began, grown = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            answer = await client.post("/posts", content=body, headers={"content-type": kind})
+            took = time.monotonic() - began
+            grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown) // 1024
+
+            assert answer.status_code < 500, name
+            assert len(answer.content) < max(100_000, 2 * len(body) if answer.status_code == 200 else 0), name
+            assert took < SECONDS, (name, took)
+            assert grown < MEGABYTES, (name, grown)
+
+
+async def test_no_more_parts_are_read_than_fields_and_files_may_be_sent() -> None:
+    def part(number: int) -> bytes:
+        return b"--x\r\nA: b\r\n\r\n\r\n" + (b"--x--\r\n" if number == MAX_PARTS else b"")
+
+    for most, broken in ((MAX_PARTS, False), (MAX_PARTS + 1, True)):
+        parts = Parts(b"x", text_cap=JSON)
+        await parts.feed(b"".join(part(0) for _ in range(most)) + b"--x--\r\n")
+        await parts.finish()
+
+        assert (parts.broken, parts.fields) == (broken, [])
+    assert multipart.MAX_PARTS == multipart.MAX_FIELDS + multipart.MAX_FILES
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.text("%%%=4a1gF\r\n _+\t.z\x00\xff3D25", max_size=40).map(lambda text: text.encode("latin-1")))
+def test_long_text_is_unescaped_like_short_text(text: bytes) -> None:
+    long = text * (2 * escapes.SLICE // max(len(text), 1) + 1)
+
+    assert escapes.unescaped(text) == unquote_to_bytes(text)
+    assert escapes.unescaped(long) == unquote_to_bytes(long)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_what_is_packed_in_a_png_is_left_behind_unopened(kind: bytes) -> None:
+    plain = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(plain, "PNG")
+    whole = plain.getvalue()
+    packed = zlib.compress(b"\0" * (512 << 20), 9)
+    before = {b"zTXt": b"Comment\0\0", b"iTXt": b"Comment\0\x01\0\0\0", b"iCCP": b"ICC\0\0"}[kind]
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    picture = cleaned(io.BytesIO(whole[:33] + chunk(kind, before + packed) + whole[33:]))
+
+    assert len(picture.content) < 1000
+    assert packed[:64] not in picture.content
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown) // 1024 < 256
+
+
+def test_an_svg_of_a_billion_laughs_is_not_told_a_single_one() -> None:
+    entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    laughing = (
+        f'<!DOCTYPE svg [<!ENTITY l0 "ha">{entities}]><svg xmlns="http://www.w3.org/2000/svg">&l9;</svg>'.encode()
+    )
+    try:
+        content = cleaned(io.BytesIO(laughing)).content
+    except NotAPicture:
+        return
+
+    assert content == laughing
