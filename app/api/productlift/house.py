@@ -17,6 +17,7 @@ from app.api.services import Services
 _ALWAYS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-cache, private"),
     (b"access-control-allow-origin", b"*"),
+    (b"x-content-type-options", b"nosniff"),
 )
 _PREFLIGHT: Final = Answer(
     204,

@@ -1,0 +1,216 @@
+"""What is sent stays what it is: a value, in statements, in headers and in lines of a log."""
+
+import json
+import re
+import sqlite3
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.support import routes
+from tests.support.clients import Client
+from tests.support.commands import Earshot
+from tests.support.dumps import changed, snapshot
+from tests.support.make import Make
+from tests.support.routes import DIALECTS, Route
+from tests.support.things import NOWHERE, Things, address, inputs, place_of, populate, references
+
+# None begins with a digit: a leading integer is an id, by the contract of Astuto.
+SQL = [
+    "'", "''", '"', "' OR '1'='1", "' OR 1=1 --", '" OR ""="', "') OR ('1'='1", "'; DROP TABLE posts; --",
+    "x'; UPDATE users SET role='owner' --", "' UNION SELECT password_hash FROM users --", "'||(SELECT 'x')||'", "%",
+    "%%", "_", "x%' ESCAPE '%", "\\", "\\'", "$1", "$$x$$", ":portal", ":id", "%(portal)s", "%s", "?", "{}", "{portal}",
+    "E'\\x27'", "ʼ OR 1=1", "＇ OR 1=1", "x;SELECT pg_sleep(9)", "x AND randomblob(9)", "NULL", "id) OR (id",
+]  # fmt: skip
+HARMLESS = "zqzqzq"
+
+
+def told(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.text
+
+
+def naming(answer: tuple[int, str], asked: str) -> tuple[int, str]:
+    """The answer to the harmless word, as it must be when something else was asked for."""
+    return answer[0], answer[1].replace(HARMLESS, json.dumps(asked, ensure_ascii=False)[1:-1])
+
+
+async def ask(client: Client, route: Route, path: str, sent: dict[str, Any]) -> httpx.Response:
+    if route.method == "GET":
+        return await client.get(path, params=sent)
+    return await client.request(route.method, path, json=sent)
+
+
+@pytest.fixture(params=DIALECTS)
+async def door(request: pytest.FixtureRequest, make: Make, anyone: Client) -> tuple[str, Client, Things]:
+    things = await populate(make, make.portal, make.owner)
+    return request.param, anyone.of(await make.key(make.owner, request.param)), things
+
+
+async def test_sql_in_what_is_looked_for_finds_what_any_unknown_word_finds(
+    make: Make, door: tuple[str, Client, Things]
+) -> None:
+    dialect, client, things = door
+    before = await snapshot(make.server.database)
+    asked = 0
+    for route in routes.of_dialect(dialect):
+        usual = inputs(route, things, leave_out=("password",))
+        named = list(route.inputs) if route.method == "GET" else list(references(route))
+        for name in named:
+            sent = usual if route.method != "GET" else {key: usual[key] for key in usual if key in ("title", "email")}
+            # What belongs to a thing that is not there is refused in any case, so that nothing is written.
+            path = address(route, things if route.method == "GET" else NOWHERE)
+            plain = told(await ask(client, route, path, sent | {name: HARMLESS}))
+            if route.method != "GET" and plain[0] < 400:
+                continue
+            for payload in [f"zz{payload}" for payload in SQL] if name == "title" else SQL:
+                # (A title that is looked for has two letters at least.)
+                assert told(await ask(client, route, path, sent | {name: payload})) == naming(plain, payload), (
+                    route, name, payload,
+                )  # fmt: skip
+                asked += 1
+        for place in [place for place in route.places if place_of(route, place)]:
+            template = route.path.replace("{" + place + "}", "\0")
+            others = {other: getattr(things, place_of(route, other) or "tab_url") for other in route.places}
+            if "{type}" in template:
+                others["type"] = "post"
+            template = template.format(**others)
+            plain = told(await ask(client, route, template.replace("\0", HARMLESS), usual))
+            assert plain[0] == 404, route
+            for payload in (payload for payload in SQL if "/" not in payload):
+                answer = await ask(client, route, template.replace("\0", quote(payload, safe="")), usual)
+                assert told(answer) == naming(plain, payload), (route, place, payload)
+                asked += 1
+    assert changed(before, await snapshot(make.server.database)) == set()
+    assert asked > 1000
+
+
+async def test_sql_in_a_text_is_stored_as_the_text_that_it_is(make: Make, door: tuple[str, Client, Things]) -> None:
+    dialect, client, things = door
+    for number, payload in enumerate(SQL):
+        title = f"Dark {payload}"
+        made = await client.post("/posts", json={"title": title, "description": payload, "board_id": things.board})
+        assert made.status_code < 300, payload
+        shown = (
+            await client.get(f"/posts/{made.json()['id'] if dialect == 'astuto' else made.json()['data']['id']}")
+        ).json()
+        shown = shown if dialect == "astuto" else shown["data"]
+        assert (shown["title"], shown["description"]) == (title, payload)
+        email = {"email": f"sql{number}@example.com", "role": "member"}
+        name = {"full_name" if dialect == "astuto" else "name": f"Jane {payload}"}
+        assert (await client.post("/users", json={**email, **name})).status_code < 300, payload
+    names = await make.rows("SELECT name FROM users WHERE email LIKE 'sql%' ORDER BY id")
+    assert [row["name"] for row in names] == [f"Jane {payload}" for payload in SQL]
+    assert await make.value("SELECT count(*) FROM users WHERE role = 'owner'") == 1
+
+
+SPLITTERS = [
+    "\r\nSet-Cookie: a=b",
+    "\nX-Evil: 1",
+    "\r\n\r\n<script>",
+    "\x1b[31m",
+    "\u2028X-Evil: 1",
+    "\x85X-Evil: 1",
+    "嘊嘍X-Evil: 1",
+]
+
+
+def assert_whole(answer: httpx.Response, what: object) -> None:
+    """No header that a client invented, and none that goes on over a line."""
+    for name, value in answer.headers.raw:
+        assert name.lower() not in (b"set-cookie", b"x-evil"), what
+        assert not re.search(rb"[\x00-\x1f\x7f]", value), what
+
+
+async def test_no_line_break_of_a_client_comes_into_a_header(make: Make, door: tuple[str, Client, Things]) -> None:
+    dialect, client, _ = door
+    for splitter in SPLITTERS:
+        escaped = quote(splitter, safe="")
+        for route in routes.of_dialect(dialect):
+            path = route.at(**dict.fromkeys(route.places, "x" + escaped))
+            assert_whole(await client.request(route.method, f"{path}?title=xx{escaped}&{escaped}=1"), (route, splitter))
+        assert_whole(await client.post("/posts", json={"_method": f"PUT{splitter}"}), splitter)
+        assert_whole(await client.get("/posts", headers={"if-none-match": '"x"', "x-request-id": "x"}), splitter)
+        post = await make.post(title=f"Dark{splitter}mode")
+        code = await make.code(post)
+        pages = client.of(None, base="")
+        for path in (
+            f"/p/{code}", f"/p/x-{code}/edit", f"/p/{escaped}-{code}", f"/posts/{escaped}", f"/files/x{escaped}",
+            f"/static/x{escaped}", f"/{escaped}",
+        ):  # fmt: skip
+            assert_whole(await pages.get(path), (path, splitter))
+        moved = await pages.get(f"/p/other-{code}")
+        assert moved.status_code == 302
+        assert re.fullmatch(r"/p/[\w%-]+", moved.headers["location"])
+
+
+async def test_a_redirect_leads_nowhere_else(make: Make, anyone: Client) -> None:
+    await make.post(title="//evil.example.org/x")
+    code = await make.value("SELECT code FROM posts")
+    pages = anyone.of(None, base="")
+    for named in (code, f"x-{code}", f"-{code}", f"%2F%2Fevil.example.org-{code}", f"%5Cevil.example.org-{code}"):
+        moved = await pages.get(f"/p/{named}", headers={"x-forwarded-host": "evil.example.org"})
+
+        assert moved.status_code in (302, 404), named
+        assert re.fullmatch(rf"/p/[a-z0-9-]+-{code}", moved.headers.get("location", f"/p/x-{code}")), named
+
+
+LINE = re.compile(
+    r"\d\d:\d\d:\d\d \d{3} +\d+\.\d\d ms  (productlift|astuto     |pages      ) [A-Z]+ +(/[\w{}/:.-]*|\(no route\))"
+    r"(  portal \d+ key \S+)?(  [0-9a-f-]{36})?"
+)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_log_has_the_lines_that_the_server_wrote_and_no_other(sqlite: Earshot, form: str) -> None:
+    forged = [
+        "\n12:00:00 200 0.10 ms forged", '\r\n{"event":"forged"}', "\x1b[2J\x1b[31mforged", "\x9b31mforged",
+        "\u202eforged", "%s %d %(forged)s {forged}", '","event":"forged',
+    ]  # fmt: skip
+    asked = 0
+    with sqlite.serving(EARSHOT_LOG_FORMAT=form, EARSHOT_RATE_LIMITS="off") as serving:
+        theirs = re.findall(r"Bearer (\S+)'", serving.told)
+        with httpx.Client(base_url=serving.address, timeout=30) as client:
+            for text in forged:
+                escaped, printable = quote(text, safe=""), re.sub(r"[^ -~]", "", text)
+                for key in theirs:
+                    bearer = {"authorization": f"Bearer {key}"}
+                    for request in (
+                        {"url": f"/api/v1/posts/{escaped}?{escaped}={escaped}", "headers": bearer},
+                        {"url": f"/api/v1/{escaped}", "headers": bearer},
+                        {"url": "/api/v1/posts", "headers": {"authorization": f"Bearer {printable}"}},
+                        {"url": "/api/v1/posts", "headers": {**bearer, "user-agent": printable, "x-a": printable}},
+                        {"url": f"/p/{escaped}"},
+                        {"url": f"/{escaped}", "headers": {"host": "x", "referer": printable}},
+                        {"url": "/api/v1/posts", "method": "POST", "headers": bearer,
+                         "json": {"title": text, "description": text, "board_id": 1, "_method": text}},
+                        {"url": "/api/v1/posts", "method": "POST", "headers": bearer,
+                         "files": {"image": (printable, text.encode(), "image/png")}},
+                    ):  # fmt: skip
+                        assert client.request(**{"method": "GET", **request}).status_code < 500  # type: ignore[arg-type]
+                        asked += 1
+            with sqlite3.connect(sqlite.folder / "data" / "earshot.db", timeout=30) as connection:
+                connection.execute("DROP TABLE votes")
+            for text in forged:
+                crashed = client.get(
+                    f"/astuto/api/v1/votes?post_id={quote(text)}", headers={"authorization": f"Bearer {theirs[1]}"}
+                )
+                assert crashed.status_code == 500
+        assert serving.end() == 0
+    logged = serving.log.read_text()
+
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\x80-\x9f\u202e]", logged)
+    if form == "json":
+        events = [json.loads(line) for line in logged.splitlines()]
+        assert {event["event"].partition(",")[0] for event in events} == {
+            "request",
+            "unexpected OperationalError",
+            "ended",
+        }
+        assert [event["event"] for event in events].count("request") == asked + len(forged)
+    else:
+        assert "forged" not in logged
+        lines = logged.splitlines()
+        assert len([line for line in lines if LINE.fullmatch(line)]) == asked + len(forged)
+        assert len([line for line in lines if re.match(r"\d\d:\d\d:\d\d ", line)]) == asked + len(forged)
