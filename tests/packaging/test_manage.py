@@ -30,7 +30,7 @@ def test_help_shows_every_command(asked: list[str]) -> None:
 
     assert (code, complaint) == (0, "")
     shown = [line.split()[1] for line in said.splitlines() if line.startswith("  ./manage ")]
-    assert shown == ["serve", "earshot", "test", "bench", "lock", "uv", "help"]
+    assert shown == ["serve", "earshot", "test", "audit", "bench", "lock", "uv", "help"]
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
