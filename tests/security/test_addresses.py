@@ -1,5 +1,6 @@
 """Where a request came from, and which portal it is for: what a client writes into its headers changes neither."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,6 +12,7 @@ from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.assembled import assembled
 from tests.support.clients import Client, told
+from tests.support.listening import listening
 from tests.support.make import Make
 
 PROXIES = "10.0.0.0/8,192.0.2.10,2001:db8:1::/48"
@@ -147,3 +149,33 @@ async def test_a_host_that_is_none_comes_back_in_no_link(make: Make, productlift
         shown = await productlift.of(None).get("/posts", headers=[key, ("host", host)])
 
         assert shown.json()["data"][0]["url"] == f"http://localhost/p/dark-mode-{code}", host
+
+
+async def test_an_address_in_the_request_line_opens_no_other_portal(make: Make, settings: Settings) -> None:
+    """`GET http://two.example.com/… HTTP/1.1`, as a proxy is asked, and two Host lines, over a real socket."""
+    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+    portal, owner = await make.new_portal("Other", host="two.example.com", email="owner@example.com")
+    await make.post(title="Of the first")
+    await make.post(title="Of the second", portal=portal, author=owner)
+    key = await make.key(make.owner, "astuto")
+    theirs = await make.key(owner, "astuto", portal=portal)
+
+    with listening(settings) as url:
+        address = url.removeprefix("http://").split(":")
+
+        async def ask(target: str, key: str, *hosts: str) -> str:
+            reader, writer = await asyncio.open_connection(address[0], int(address[1]))
+            lines = [f"GET {target} HTTP/1.1", *(f"Host: {host}" for host in hosts), f"Authorization: Bearer {key}"]
+            writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+            answer = (await reader.read()).decode()
+            writer.close()
+            await writer.wait_closed()
+            return answer
+
+        own = await ask("/api/v1/posts", key, "one.example.com")
+        assert own.startswith("HTTP/1.1 200 ")
+        assert "Of the first" in own
+        for target in ("http://two.example.com/api/v1/posts", "http://one.example.com/api/v1/posts", "/api/v1/posts"):
+            for hosts in (("one.example.com",), ("two.example.com",), ("one.example.com", "two.example.com"), ()):
+                for whose, title in ((key, "Of the second"), (theirs, "Of the first")):
+                    assert title not in await ask(target, whose, *hosts), (target, hosts)
