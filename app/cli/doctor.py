@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from app import traces
 from app.adapters.database import NOWHERE, Database, Standing, utc_now
+from app.adapters.database.lineage import NewerDatabase, head
 from app.adapters.database.looking import StrangeDatabase, revision, soundness
-from app.adapters.database.migrating import NewerDatabase, head
 from app.adapters.files import FolderFiles, check
 from app.cli import surroundings
 from app.cli.findings import Finding, tried

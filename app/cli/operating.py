@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from app.adapters.database import NOWHERE, Act, Database, Standing
+from app.adapters.database.lineage import head
 from app.adapters.database.looking import revision
-from app.adapters.database.migrating import head
 from app.cli.words import Refused
 from app.domain import portals
 from app.domain.policy import OPERATOR

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.adapters.database.migrating import head
+from app.adapters.database.lineage import head
 from app.cli.doctor import examine
 from app.cli.operating import reading, writing
 from app.cli.telling import JsonOption, PortalOption, columns, tell

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from app.adapters.database.lineage import NewerDatabase
 from app.adapters.database.looking import StrangeDatabase
-from app.adapters.database.migrating import NewerDatabase
 from app.domain.policy import Act
 from app.domain.refusals import (
     Conflict,

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app import traces
 from app.adapters.database import NOWHERE
+from app.adapters.database.lineage import head
 from app.adapters.database.looking import revision
-from app.adapters.database.migrating import migrate
 from app.adapters.files import StorageFailed, check
 from app.adapters.limiter import Pace
 from app.behind import index_titles
@@ -63,6 +63,11 @@ async def ready(settings: Settings) -> None:
             await check(stored)
         except StorageFailed as error:
             raise CannotStart(f"EARSHOT_STORAGE_URL: {error}; see `earshot doctor`") from None
+    if await revision(settings.database, password=settings.database_password) == head():
+        return
+    # With Alembic come a tenth of a second and some megabytes, which a server would hold to its end.
+    from app.adapters.database.migrating import migrate
+
     try:
         await migrate(settings.database, password=settings.database_password)
     except DBAPIError as error:

@@ -6,8 +6,8 @@ from time import monotonic
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from app.adapters.database import Database
+from app.adapters.database.lineage import head
 from app.adapters.database.looking import held
-from app.adapters.database.migrating import head
 from app.adapters.files import Files, StorageFailed, check, new_name
 from app.domain.refusals import Unavailable
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.adapters.database import NOWHERE, database_for, utc_now
-from app.adapters.database.migrating import head
+from app.adapters.database.lineage import head
 from app.adapters.database.sqlite import connect
 from app.cli import doctor, surroundings
 from app.domain import outbox

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.database.migrating import head
+from app.adapters.database.lineage import head
 from app.cli import main
 from app.serving.start import program_version
 from app.settings import Settings

@@ -16,7 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from app.adapters.database.migrating import NewerDatabase, _config, downgrade, head, migrate, with_connection
+from app.adapters.database.lineage import NewerDatabase, head
+from app.adapters.database.lineage import revisions as known_revisions
+from app.adapters.database.migrating import _config, downgrade, migrate, with_connection
 from app.assembly import assemble
 from app.domain.model import Base
 from app.settings import Settings
@@ -208,3 +210,10 @@ def test_no_version_looks_into_the_domain() -> None:
     folder = Path(ScriptDirectory.from_config(_config()).versions)
 
     assert [path.name for path in folder.glob("*.py") if re.search(r"\bapp\b", path.read_text())] == []
+
+
+def test_the_revisions_are_those_that_alembic_knows() -> None:
+    scripts = ScriptDirectory.from_config(_config())
+
+    assert head() == scripts.get_current_head()
+    assert known_revisions() == {script.revision for script in scripts.walk_revisions()}

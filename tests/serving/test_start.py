@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.adapters.database.migrating import head
+from app.adapters.database.lineage import head
 from tests.support.commands import Done, Earshot, Serving
 from tests.support.servers import Postgres, Redis, in_own_loop
 

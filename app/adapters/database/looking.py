@@ -9,7 +9,7 @@ from urllib.parse import quote
 from sqlalchemy import column, select, table
 
 from app.adapters.database import NOWHERE, Database, database_for
-from app.adapters.database.migrating import NewerDatabase, head, revisions
+from app.adapters.database.lineage import NewerDatabase, head, revisions
 from app.domain.model import Base
 from app.domain.refusals import Unavailable
 from app.domain.statements import POSTGRESQL, Statement

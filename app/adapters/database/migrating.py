@@ -1,44 +1,25 @@
 """Bringing a database to the program's version, and refusing one that is newer than the program."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.adapters.database.lineage import NewerDatabase, folder, revisions
 from app.domain.refusals import Unavailable
 
-_PACKAGED: Final = Path(__file__).parents[2] / "migrations"
-_CHECKED_OUT: Final = Path(__file__).parents[3] / "migrations"
 _ONE_AT_A_TIME: Final = 0x4561_7273
-
-
-class NewerDatabase(Exception):
-    """The database was written by a newer Earshot; nothing was changed."""
 
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_PACKAGED if _PACKAGED.exists() else _CHECKED_OUT))
+    config.set_main_option("script_location", str(folder()))
     config.attributes["connection"] = connection
     return config
-
-
-def head() -> str:
-    """The revision that this program works with."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None
-    return revision
-
-
-def revisions() -> set[str]:
-    """Every revision that this program knows."""
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

@@ -264,9 +264,12 @@ _MISUSED: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 def _dead(raw: Any, error: Exception) -> Exception:
-    if isinstance(error, asyncpg.InternalClientError) and not _is_closed(raw):
-        # The server's farewell is read and its hanging up is not yet.
+    if isinstance(error, asyncpg.InternalClientError):
+        # Either the server's farewell was read before the statement went out and its hanging up was not yet noticed, or
+        # it came in the midst of an answer. Such a connection is of no more use.
         raw.terminate()
+        sent = not str(error).startswith("cannot switch to state")
+        return asyncpg.ConnectionDoesNotExistError(str(error)) if sent else _NeverSent(str(error))
     return _NeverSent(str(error)) if _is_closed(raw) else error
 
 
