@@ -1,13 +1,14 @@
 """Text that people wrote, as HTML that can do no harm. The one place that calls such text safe."""
 
 import re
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 import nh3
-from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
-_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 # Editors of ProductLift's clients send HTML. It begins and ends with a tag and is no Markdown.
 _HTML: Final = re.compile(
@@ -23,9 +24,17 @@ _HEADING: Final = re.compile(r"(</?h)([1-6])(?=>)")
 _LOWER: Final = 2
 
 
+@cache
+def _markdown() -> "MarkdownIt":
+    # Sixty modules that a server whose pages nobody opens need not load.
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+
+
 def shown(text: str) -> Markup:
     """Markdown, or the HTML of an editor, as HTML with a few harmless tags; headings below those of the page."""
-    html = text if _HTML.fullmatch(text) else str(_MARKDOWN.render(text))
+    html = text if _HTML.fullmatch(text) else str(_markdown().render(text))
     clean = nh3.clean(
         html,
         tags=_TAGS,
