@@ -1,5 +1,6 @@
 """Counting requests in fixed windows: in this process's memory, or in Redis when several processes serve."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Sequence
@@ -147,18 +148,42 @@ class RedisCounters:
         )
         self._script: Any = self._redis.register_script(_SCRIPT)
         self._memory = MemoryCounters()
+        self._away = False
         self._away_until = 0.0
+        self._look: asyncio.Task[None] | None = None
         self.fallbacks = 0
 
     async def hit(self, names: Sequence[tuple[str, int]], now: float) -> list[Count]:
-        if monotonic() >= self._away_until:
+        if not self._away:
             try:
-                return await self._shared(names, now)
+                # Around all of it: waiting for a free connection, connecting and being answered.
+                async with asyncio.timeout(REDIS_SECONDS):
+                    return await self._shared(names, now)
             except (OSError, TimeoutError, _redis_error()) as error:
-                self._away_until = monotonic() + REDIS_REST_SECONDS
-                log.warning("Redis does not answer (%s); counting in this process", type(error).__name__)
+                self._leave_alone(error)
+        elif self._look is None and monotonic() >= self._away_until:
+            # Beside the requests: a Redis that hangs would hold up whichever of them went to look.
+            self._look = asyncio.create_task(self._look_again())
         self.fallbacks += 1
         return await self._memory.hit(names, now)
+
+    def _leave_alone(self, error: Exception) -> None:
+        self._away_until = monotonic() + REDIS_REST_SECONDS
+        if not self._away:
+            self._away = True
+            log.warning("Redis does not answer (%s); counting in this process", type(error).__name__)
+
+    async def _look_again(self) -> None:
+        try:
+            async with asyncio.timeout(REDIS_SECONDS):
+                await self.ping()
+        except (OSError, TimeoutError, _redis_error()) as error:
+            self._leave_alone(error)
+        else:
+            self._away = False
+            log.info("Redis answers again; counting there")
+        finally:
+            self._look = None
 
     async def _shared(self, names: Sequence[tuple[str, int]], now: float) -> list[Count]:
         answered: Awaitable[list[int]] = self._script(
@@ -179,6 +204,8 @@ class RedisCounters:
         return True
 
     async def close(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
         await self._redis.aclose()
 
 

@@ -1,0 +1,88 @@
+"""Redis that goes away or hangs under a running server of two processes."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.serving.test_running import key_of, until
+from tests.support.commands import Earshot, Serving
+from tests.support.requirements import need
+from tests.support.servers import Redis, find_redis, start_redis
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    """A Redis that only this test uses, and may stop."""
+    found = find_redis()
+    need("Redis", found, "it shares rate limits between processes")
+    server = start_redis(found)
+    yield server
+    server.close()
+
+
+def ask(serving: Serving, dialect: str, count: int) -> list[httpx.Response]:
+    """So many requests at once, each on a connection of its own, so that both processes get some."""
+
+    async def all_of_them() -> list[httpx.Response]:
+        headers = {"authorization": f"Bearer {key_of(serving, dialect)}", "connection": "close"}
+        async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=100), headers=headers) as client:
+            return await asyncio.gather(*(client.get(f"{serving.address}/api/v1/posts") for _ in range(count)))
+
+    return asyncio.run(all_of_them())
+
+
+def statuses(answers: list[httpx.Response]) -> Counter[int]:
+    return Counter(answer.status_code for answer in answers)
+
+
+def events(serving: Serving) -> list[str]:
+    return [json.loads(line)["event"] for line in serving.log.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("dialect", "limit"), [("ProductLift", 60), ("Astuto", 100)])
+def test_parallel_requests_to_two_processes_share_one_limit(
+    on_postgres: Earshot, own_redis: Redis, dialect: str, limit: int
+) -> None:
+    with on_postgres.serving("--workers", "2", EARSHOT_REDIS_URL=own_redis.url) as serving:
+        assert statuses(ask(serving, dialect, 200)) == {200: limit, 429: 200 - limit}
+        assert serving.end() == 0
+
+
+@pytest.mark.parametrize("fault", ["stopped", "hangs"])
+def test_requests_go_on_without_redis_and_are_counted_together_when_it_is_back(
+    on_postgres: Earshot, own_redis: Redis, fault: str
+) -> None:
+    with on_postgres.serving("--workers", "2", EARSHOT_REDIS_URL=own_redis.url) as serving:
+        ask(serving, "ProductLift", 10)
+        if fault == "stopped":
+            own_redis.stop()
+        else:
+            own_redis.pause()
+
+        begun = time.monotonic()
+        without = statuses(ask(serving, "ProductLift", 200))
+        # One wait of two seconds for Redis, not one for each of the requests behind another.
+        assert time.monotonic() - begun < 15
+        assert set(without) <= {200, 429}
+        assert 60 <= without[200] <= 120
+
+        if fault == "stopped":
+            own_redis.start()
+        else:
+            own_redis.resume()
+
+        def both_count_there() -> bool:
+            ask(serving, "Astuto", 2)
+            return events(serving).count("Redis answers again; counting there") == 2
+
+        until(both_count_there)
+        assert sum("Redis does not answer" in event for event in events(serving)) == 2
+        passed = statuses(ask(serving, "ProductLift", 100))
+        # What a hanging Redis had been sent it may have counted when it went on.
+        assert passed[200] == 60 if fault == "stopped" else passed[200] <= 50
+        assert serving.end() == 0
