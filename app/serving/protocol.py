@@ -41,6 +41,9 @@ class BoundedProtocol(HttpToolsProtocol):
     linger_seconds = 2.0
     """How long a client that was refused may take to read why."""
 
+    goodbye_seconds = 1.0
+    """How long an idle connection stays open when the server ends: a request may be on its way."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._stage = WAITING
@@ -49,6 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread = 0
         self._heard = 0.0
         self._status = 400
+        self._ending = False
         self._plain_head: bytes | None = None
         """The head of a request that wished for another protocol, without that wish."""
         self._timer: asyncio.TimerHandle | None = None
@@ -129,6 +133,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._plain_head = self._without_wish()
             return
         super().on_headers_complete()
+        if self._ending:
+            self.cycle.keep_alive = False
         self._stage = BODY
         if self._timer is not None:
             self._patient()
@@ -178,6 +184,18 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._timer = self.loop.call_later(self.linger_seconds, self._late)
+
+    def shutdown(self) -> None:
+        """The server ends: what is asked now is the last, and is answered with `connection: close`."""
+        self._ending = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(self.goodbye_seconds, self._part)
+        else:
+            self.cycle.keep_alive = False
+
+    def _part(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
 
     def _late(self) -> None:
         self._timer = None

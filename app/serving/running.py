@@ -22,6 +22,7 @@ from app.domain.refusals import Unavailable
 from app.logs import RequestLog
 from app.serving.exposing import Metrics, exposed
 from app.serving.protocol import BoundedProtocol
+from app.serving.sockets import turn_away
 from app.serving.start import program_version
 from app.settings import Settings, masked
 from app.traces import Traces
@@ -32,6 +33,8 @@ END_SECONDS: Final = 18.0
 """How long workers may take to end altogether."""
 IDLE_SECONDS: Final = 65
 """A proxy that keeps connections for a minute must not find them closed by us."""
+DRAIN_SECONDS: Final = 0.05
+"""How long the loop takes in who has connected before the socket is closed."""
 BETWEEN_RESTARTS: Final = 1.0
 
 log = structlog.get_logger("earshot.serving")
@@ -79,6 +82,13 @@ class _Uvicorn(uvicorn.Server):
             self._leave_at = time.monotonic() + drain
             return
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in sockets or []:
+            turn_away(listener)
+        # Connections that wait to be accepted would be reset with their listener: the loop takes them all first.
+        await asyncio.sleep(DRAIN_SECONDS)
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         parent = self._place.parent

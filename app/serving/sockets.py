@@ -1,13 +1,18 @@
 """The sockets that a server listens on, opened before anything else, so that a taken port ends a start early."""
 
+import ctypes
 import errno
 import socket
+import struct
 import sys
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from app.serving import CannotStart
 
 BACKLOG: Final = 2048
+_ATTACH_FILTER: Final = 26
+"""Linux's SO_ATTACH_FILTER, which Python does not name."""
 
 
 class Knobs(NamedTuple):
@@ -64,6 +69,17 @@ def _open(family: socket.AddressFamily, address: Address, knobs: Knobs, *, share
         raise CannotStart(_why(error, str(address[0]), int(address[1]), knobs)) from None
     opened.setblocking(False)
     return opened
+
+
+def turn_away(listener: socket.socket) -> None:
+    """Let nobody connect any more, while those who have can still be accepted. Without effect outside Linux."""
+    if not sys.platform.startswith("linux"):
+        return
+    # A filter of one instruction, `return 0`, drops what is sent to the listener itself; accepted connections keep
+    # their packets. A client that connects now tries again after a second, and is refused.
+    nothing = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+    with suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(nothing)))
 
 
 def _why(error: OSError, host: str, port: int, knobs: Knobs) -> str:
