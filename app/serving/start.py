@@ -1,5 +1,6 @@
 """Everything between a command and a serving server: look before touching, migrate, begin, and tell what runs where."""
 
+import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from app import traces
 from app.adapters.database import NOWHERE
 from app.adapters.database.lineage import head
-from app.adapters.database.looking import revision
+from app.adapters.database.looking import remedy, revision
 from app.adapters.files import StorageFailed, check
 from app.adapters.limiter import Pace
 from app.behind import index_titles
@@ -71,7 +72,8 @@ async def ready(settings: Settings) -> None:
     try:
         await migrate(settings.database, password=settings.database_password)
     except DBAPIError as error:
-        raise CannotStart(f"the database refused to be migrated, and is as it was: {error.orig}") from None
+        todo = f" ({error.orig}): {remedy(error.orig)}" if isinstance(error.orig, sqlite3.Error) else f": {error.orig}"
+        raise CannotStart(f"the database could not be migrated, and is as it was{todo}") from None
 
 
 @dataclass(frozen=True, slots=True)

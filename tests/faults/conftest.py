@@ -1,5 +1,5 @@
-"""The command and its databases, as the tests of serving have them."""
+"""The command in an empty folder, on a database of each engine, as the tests of serving have it."""
 
-from tests.serving.conftest import compiled, folder, fresh_postgres, on_postgres, sqlite
+from tests.serving.conftest import compiled, earshot, folder, fresh_postgres, on_postgres, sqlite
 
-__all__ = ["compiled", "folder", "fresh_postgres", "on_postgres", "sqlite"]
+__all__ = ["compiled", "earshot", "folder", "fresh_postgres", "on_postgres", "sqlite"]

@@ -65,9 +65,9 @@ class Postgres:
         self._run(f'DROP DATABASE IF EXISTS "{self._prefix}{dbname}" WITH (FORCE)')
         self._created.discard(dbname)
 
-    def stop(self) -> None:
-        """Stop the server, keeping its data; clients lose their connections."""
-        self._own().stop()
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server, keeping its data; clients lose their connections. `immediate` is as if it had crashed."""
+        self._own().stop(mode)
 
     def start(self) -> None:
         """Start the server again at the same address."""
@@ -143,8 +143,8 @@ class OwnPostgres:
         wait = ["-w", "-t", str(START_SECONDS)]
         self._command("pg_ctl", "-D", str(self._data), "-l", log, "-o", f"-F {options}", *wait, "start")
 
-    def stop(self) -> None:
-        self._command("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "stop")
+    def stop(self, mode: str) -> None:
+        self._command("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "stop")
 
     def close(self) -> None:
         self._guard.release()

@@ -16,6 +16,12 @@ from app.domain.statements import POSTGRESQL, Statement
 
 _OURS: Final = frozenset(Base.metadata.tables)
 _VERSIONS: Final = "alembic_version"
+_REMEDIES: Final = {
+    sqlite3.SQLITE_BUSY: "end the other process that holds it",
+    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_IOERR: "see to its disk",
+    sqlite3.SQLITE_CORRUPT: "restore a backup, or move it away to begin anew",
+}
 
 
 class StrangeDatabase(Exception):
@@ -74,12 +80,18 @@ def _of_file(path: Path) -> tuple[set[str], str | None]:
             tables = {str(name) for (name,) in rows}
             row = connection.execute(f"SELECT version_num FROM {_VERSIONS}").fetchone() if _VERSIONS in tables else None  # noqa: S608
     except sqlite3.OperationalError as error:
-        raise Unavailable(f"SQLite can't open {path} ({error}): check that it is a file this user may write") from None
+        raise Unavailable(f"SQLite can't open {path} ({error}): {remedy(error)}") from None
     except sqlite3.DatabaseError as error:
         raise Unavailable(
             f"{path} is no SQLite database or is damaged ({error}): restore a backup, or move it away to begin anew"
         ) from None
     return tables, None if row is None else str(row[0])
+
+
+def remedy(error: sqlite3.Error) -> str:
+    """What an operator can do about a file that SQLite can't use."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return _REMEDIES.get(code, "check that it is a file this user may write")
 
 
 def soundness(url: str) -> str:

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 import orjson
@@ -61,10 +62,10 @@ _UNIQUE: Final = {
 }
 
 
-def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     """A connection with Earshot's manners: WAL, foreign keys, transactions only where we say so."""
     connection = sqlite3.connect(
-        path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=512
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     connection.row_factory = sqlite3.Row
     for pragma in _PRAGMAS:
@@ -159,7 +160,9 @@ class SqliteDatabase:
 
     async def open(self) -> None:
         try:
-            self._writer = SqliteConnection(connect(self.path, busy_seconds=0))
+            # Opening waits: another process may be bringing the log of a server that was killed into the file.
+            self._writer = SqliteConnection(connect(self.path))
+            self._writer.raw.execute("PRAGMA busy_timeout = 0")
             self._own = SqliteReading(self._writer.raw)
             self._reader = SqliteReading(connect(self.path))
             self._reader.raw.execute("PRAGMA query_only = on")
@@ -201,6 +204,7 @@ class SqliteDatabase:
                 return self._write(act, standing)
             except _Locked:
                 pass
+        until = monotonic() + BUSY_SECONDS
         async with self._turn:
             if not slow:
                 try:
@@ -208,7 +212,8 @@ class SqliteDatabase:
                 except _Locked:
                     pass
             loop = asyncio.get_running_loop()
-            return await asyncio.shield(loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing))
+            waiting = loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing, until)
+            return await asyncio.shield(waiting)
 
     def _work(self, connection: SqliteConnection, standing: Standing) -> Work:
         return Work(
@@ -241,7 +246,7 @@ class SqliteDatabase:
         execute = self._writer.raw.execute
         try:
             execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise _Locked from error
             raise _away(error) from error
@@ -256,9 +261,10 @@ class SqliteDatabase:
             raise
         return outcome
 
-    def _write_waiting(self, act: Act[T], standing: Standing) -> T:
+    def _write_waiting(self, act: Act[T], standing: Standing, until: float) -> T:
         raw = self._writer.raw
-        raw.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        # Counted from its arrival: else each act would wait in full behind all that came before it.
+        raw.execute(f"PRAGMA busy_timeout = {max(0, int((until - monotonic()) * 1000))}")
         try:
             return self._write(act, standing)
         except _Locked as locked:
@@ -278,7 +284,8 @@ class SqliteDatabase:
 
             while True:
                 await asyncio.sleep(CHECKPOINT_SECONDS)
-                with suppress(sqlite3.OperationalError):
+                # Whatever is wrong with the file, writes and reads say so; this only tries again.
+                with suppress(sqlite3.DatabaseError):
                     if await checkpoint("PASSIVE") < MOST_LOG_BYTES:
                         continue
                     # Under steady writes the log never comes to its end by itself. While it is copied more is written,

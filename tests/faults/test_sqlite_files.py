@@ -1,0 +1,267 @@
+"""SQLite's file locked, without room, read-only or damaged: a 503 or one line at the start, the file untouched."""
+
+import json
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.adapters.database import NOWHERE, utc_now
+from app.adapters.database.sqlite import BUSY_SECONDS, SqliteDatabase
+from tests.faults.test_killed import keys_of
+from tests.serving.test_start import refused
+from tests.support.commands import Earshot, Serving
+from tests.support.disks import fill, read_only, small_disk
+from tests.support.sql import rows
+from tests.support.writers import Answer, Caller, is_unavailable
+
+DIALECTS = ("astuto", "productlift")
+NO_LIMITS = {"EARSHOT_RATE_LIMITS": "off"}
+
+
+@contextmanager
+def calling(serving: Serving, keys: dict[str, str]) -> Iterator[Caller]:
+    with closing(Caller(serving.port, keys)) as caller:
+        yield caller
+
+
+def write(caller: Caller, dialect: str, title: str, **more: Any) -> Answer:
+    return caller.ask(dialect, "POST", "/posts", {"title": title, "board_id": 1, **more})
+
+
+def titles(path: Path) -> list[str]:
+    return [title for (title,) in rows(f"sqlite:///{path}", "SELECT title FROM posts ORDER BY id")]
+
+
+@pytest.fixture(scope="session")
+def beginning(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> tuple[Path, dict[str, str]]:
+    """Where a server has been started once, and a post written in each dialect; and the keys."""
+    place = Earshot(tmp_path_factory.mktemp("beginning"), compiled, NO_LIMITS)
+    with place.serving() as serving:
+        keys = keys_of(serving)
+        with calling(serving, keys) as caller:
+            for dialect in DIALECTS:
+                assert write(caller, dialect, f"Before, by {dialect}").status in (200, 201)
+        assert serving.end() == 0
+    return place.folder, keys
+
+
+@pytest.fixture
+def begun(sqlite: Earshot, beginning: tuple[Path, dict[str, str]]) -> dict[str, str]:
+    """That beginning in this test's folder: the keys."""
+    folder, keys = beginning
+    sqlite.settings.update(NO_LIMITS)
+    shutil.copytree(folder / "data", sqlite.folder / "data")
+    return keys
+
+
+@pytest.fixture
+def path(sqlite: Earshot) -> Path:
+    return sqlite.folder / "data" / "earshot.db"
+
+
+def test_a_file_locked_by_another_process_is_told_in_time_and_reads_go_on(
+    sqlite: Earshot, begun: dict[str, str], path: Path
+) -> None:
+    """Many writes at once wait no longer than one: each counts from its own arrival."""
+    many = 6
+    with sqlite.serving() as serving, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(many) as threads:
+            together = threading.Barrier(many + 1, timeout=30)
+
+            def wait(number: int) -> tuple[str, Answer]:
+                dialect = DIALECTS[number % 2]
+                with calling(serving, begun) as caller:
+                    together.wait()
+                    return dialect, write(caller, dialect, f"Locked out {number}")
+
+            waiting = [threads.submit(wait, number) for number in range(many)]
+            together.wait()
+            with calling(serving, begun) as caller:
+                assert [caller.ask(dialect, "GET", "/posts").status for dialect in DIALECTS] == [200, 200]
+            answers = [one.result(timeout=2 * BUSY_SECONDS) for one in waiting]
+        other.execute("ROLLBACK")
+
+        assert [answer for dialect, answer in answers if not is_unavailable(dialect, answer)] == []
+        with calling(serving, begun) as caller:
+            assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
+        assert serving.end() == 0
+    assert titles(path) == [
+        *(f"Before, by {dialect}" for dialect in DIALECTS),
+        *(f"After, by {dialect}" for dialect in DIALECTS),
+    ]
+
+
+async def test_a_lock_held_for_a_moment_does_not_keep_a_server_from_opening(sqlite_template: Path) -> None:
+    """Whoever opens a file after a kill brings its log home, and holds it meanwhile."""
+    other = sqlite3.connect(sqlite_template, isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA locking_mode = exclusive")
+    other.execute("BEGIN EXCLUSIVE")
+    soon = threading.Timer(0.2, other.close)
+    soon.start()
+    database = SqliteDatabase(sqlite_template, clock=utc_now)
+    try:
+        await database.open()
+
+        assert await database.writing(lambda work: work.engine, NOWHERE) == "sqlite"
+        await database.close()
+    finally:
+        soon.join()
+
+
+def test_a_start_on_a_file_that_is_held_says_so(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
+    before = path.read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = exclusive")
+        other.execute("BEGIN EXCLUSIVE")
+
+        done = sqlite.run("serve", "--port", "0")
+
+        assert refused(done) == f"SQLite can't open {path} (database is locked): end the other process that holds it"
+        other.execute("ROLLBACK")
+    assert path.read_bytes() == before
+
+
+def test_a_full_disk_stops_writes_alone_until_there_is_room(sqlite: Earshot) -> None:
+    sqlite.settings.update(NO_LIMITS)
+    with small_disk(sqlite.folder / "disk", "6m") as disk:
+        path = disk / "earshot.db"
+        sqlite.settings["EARSHOT_DATABASE_URL"] = f"sqlite:///{path}"
+        with sqlite.serving() as serving, calling(serving, keys := keys_of(serving)) as caller:
+            stood = [f"Before, by {dialect}" for dialect in DIALECTS]
+            assert [write(caller, dialect, f"Before, by {dialect}").status for dialect in DIALECTS] == [201, 200]
+            ballast = fill(disk)
+
+            full: set[str] = set()
+            for number in range(2000):
+                dialect = DIALECTS[number % 2]
+                answer = write(caller, dialect, f"Full {number}", description="room " * 2000)
+                if answer.status in (200, 201):
+                    stood.append(f"Full {number}")
+                    continue
+                assert is_unavailable(dialect, answer), answer
+                full.add(dialect)
+                if full == set(DIALECTS):
+                    break
+            assert full == set(DIALECTS)
+            assert [caller.ask(dialect, "GET", "/posts?limit=1").status for dialect in DIALECTS] == [200, 200]
+            assert caller.ask("productlift", "GET", "/posts?limit=1").told()["total"] == len(stood)
+
+            ballast.unlink()
+            assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
+            stood += [f"After, by {dialect}" for dialect in DIALECTS]
+            assert serving.end() == 0
+        assert titles(path) == stood
+        assert rows(f"sqlite:///{path}", "PRAGMA quick_check") == [("ok",)]
+        assert json.loads(sqlite.run("counters", "--json").out) == {"differences": [], "repaired": False}
+        del keys
+
+
+def test_a_first_start_on_a_full_disk_is_told(sqlite: Earshot) -> None:
+    with small_disk(sqlite.folder / "disk", "1m") as disk:
+        ballast = fill(disk)
+
+        done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{disk}/earshot.db")
+
+        assert refused(done) == (
+            "the database could not be migrated, and is as it was (database or disk is full): make room on its disk"
+        )
+        ballast.unlink()
+        with sqlite.serving(EARSHOT_DATABASE_URL=f"sqlite:///{disk}/earshot.db") as serving:
+            assert serving.end() == 0
+
+
+def test_a_read_only_folder_ends_the_start(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
+    place = sqlite.folder / "theirs"
+    place.mkdir()
+    moved = path.rename(place / "earshot.db")
+    before = moved.read_bytes()
+
+    with read_only(place):
+        done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{moved}")
+
+    assert refused(done) == (
+        f"SQLite can't open {moved} (unable to open database file): check that it is a file this user may write"
+    )
+    assert {one.name: one.read_bytes() for one in place.iterdir()} == {"earshot.db": before}
+
+
+def damage(path: Path, how: str) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        if how in ("cut short", "cut to a page"):
+            file.truncate(size // 2 if how == "cut short" else 4096)
+            return
+        file.seek({"header": 0, "schema": 100}[how])
+        file.write(os.urandom(100) if how == "header" else b"\xff" * 3000)
+
+
+@pytest.mark.parametrize("how", ["cut short", "header", "schema"])
+def test_a_damaged_file_ends_the_start_and_is_left_as_it_is(
+    sqlite: Earshot, begun: dict[str, str], path: Path, how: str
+) -> None:
+    damage(path, how)
+    before = path.read_bytes()
+
+    told = refused(sqlite.run("serve", "--port", "0"))
+
+    assert told.startswith(f"{path} is no SQLite database or is damaged (")
+    assert told.endswith("): restore a backup, or move it away to begin anew")
+    assert path.read_bytes() == before
+
+
+def page_of(path: Path, table: str) -> tuple[int, int]:
+    """Where the table's first page lies in the file, and how long it is."""
+    url = f"sqlite:///{path}"
+    ((root,),) = rows(url, f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'")
+    ((size,),) = rows(url, "PRAGMA page_size")
+    return (root - 1) * size, size
+
+
+def test_a_damaged_page_is_a_503_for_what_needs_it_alone(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
+    place, size = page_of(path, "posts")
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"\xa5" * size)
+
+    with sqlite.serving() as serving, calling(serving, begun) as caller:
+        answers = {
+            (dialect, method): caller.ask(dialect, method, "/posts", sent)
+            for dialect in DIALECTS
+            for method, sent in (("GET", None), ("POST", {"title": "On ruins", "board_id": 1}))
+        }
+        assert [ask for ask, answer in answers.items() if not is_unavailable(ask[0], answer)] == []
+        assert caller.ask("astuto", "GET", "/boards").status == 200
+        assert caller.ask("productlift", "GET", "/statuses").status == 200
+        assert serving.end() == 0
+    assert path.read_bytes()[place : place + size] == b"\xa5" * size
+    done = sqlite.run("doctor")
+    assert done.code == 1
+    assert "is damaged" in done.out
+
+
+@pytest.mark.parametrize("how", ["cut short", "cut to a page", "header"])
+def test_a_file_damaged_under_a_server_does_not_end_it(
+    sqlite: Earshot, begun: dict[str, str], path: Path, how: str
+) -> None:
+    with sqlite.serving() as serving, calling(serving, begun) as caller:
+        # It tells its address before it opens the file; who is answered knows that it has.
+        assert caller.ask("astuto", "GET", "/boards").status == 200
+        damage(path, how)
+
+        for dialect in DIALECTS:
+            for _ in range(3):
+                answer = caller.ask(dialect, "GET", "/posts")
+                assert answer.status == 200 or is_unavailable(dialect, answer), answer
+                answer = write(caller, dialect, "Whatever")
+                assert answer.status in (200, 201) or is_unavailable(dialect, answer), answer
+        assert serving.process.poll() is None
+        assert serving.end() == 0
