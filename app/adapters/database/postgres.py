@@ -153,8 +153,12 @@ class PostgresDatabase:
     async def reading(self, act: Act[T], standing: Standing, *, slow: bool = False, snapshot: bool = False) -> T:
         async def once(raw: Any) -> T:
             if snapshot:
-                async with raw.transaction(isolation="repeatable_read", readonly=True):
+                await _say(raw, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                try:
                     return await self._bridge.run(act, self._work(raw, standing))
+                finally:
+                    if not _is_closed(raw):
+                        await asyncio.shield(_say(raw, "ROLLBACK"))
             # A single statement is its own snapshot and needs no transaction.
             return await self._bridge.run(act, self._work(raw, standing))
 
@@ -267,7 +271,8 @@ def _dead(raw: Any, error: Exception) -> Exception:
     if isinstance(error, asyncpg.InternalClientError):
         # Either the server's farewell was read before the statement went out and its hanging up was not yet noticed, or
         # it came in the midst of an answer. Such a connection is of no more use.
-        raw.terminate()
+        if not _is_closed(raw):
+            raw.terminate()
         sent = not str(error).startswith("cannot switch to state")
         return asyncpg.ConnectionDoesNotExistError(str(error)) if sent else _NeverSent(str(error))
     return _NeverSent(str(error)) if _is_closed(raw) else error
