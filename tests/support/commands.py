@@ -63,7 +63,7 @@ class Earshot:
         done = subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.folder,
-            env=self._surroundings(settings),
+            env=self.surroundings(settings),
             input="" if stdin is None else stdin,
             capture_output=True,
             text=True,
@@ -85,7 +85,7 @@ class Earshot:
             subprocess.Popen(
                 [*COMMAND, "serve", *port, *arguments],
                 cwd=self.folder,
-                env=self._surroundings(settings),
+                env=self.surroundings(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors if stderr is None else stderr,
@@ -101,7 +101,7 @@ class Earshot:
                 except subprocess.TimeoutExpired:
                     process.kill()
 
-    def _surroundings(self, settings: Mapping[str, str]) -> dict[str, str]:
+    def surroundings(self, settings: Mapping[str, str]) -> dict[str, str]:
         return {
             "PATH": os.defpath,
             "HOME": str(self.folder),
