@@ -6,7 +6,8 @@ import subprocess
 import asyncpg
 import pytest
 
-from app.adapters.database.migrating import downgrade, head, migrate
+from app.adapters.database.lineage import head
+from app.adapters.database.migrating import downgrade, migrate
 from tests.support.commands import COMMAND, Earshot
 from tests.support.sql import rows
 
