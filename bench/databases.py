@@ -61,6 +61,9 @@ class SqliteDatabases:
         self._copies += 1
         copy = self._folder / f"{kind}-{self._copies}.db"
         shutil.copyfile(filled, copy)
+        # Without it the copying itself would be written back to the disk during the first rounds.
+        with copy.open("rb") as copied:
+            os.fsync(copied.fileno())
         return f"sqlite:///{copy}"
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ one off and does it in a thread of its own.
 """
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ import orjson
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 
 from app.adapters.database import Act, Clock, Standing, T
+from app.adapters.database.turns import Turns
 from app.domain.model import Base
 from app.domain.moments import stored
 from app.domain.refusals import Clash, ReferenceMissing, Unavailable, Unstorable
@@ -42,14 +44,15 @@ MOST_LOG_BYTES: Final = 32 * 1024 * 1024
 MOST_ROUNDS: Final = 4
 SHORT_SECONDS: Final = 0.03
 PAGE_BYTES: Final = 4096
+READERS_IN_THE_WAY: Final = 8
 RESTART_MILLISECONDS: Final = 50
-"""How long that may wait for readers; the next time will do as well."""
+"""How long is waited for readers when the log has grown so many times as long; the next time will do as well."""
 
 _PRAGMAS: Final = (
     "journal_mode = wal",
     "synchronous = normal",
     "foreign_keys = on",
-    "cache_size = -32768",
+    "cache_size = -8192",
     "mmap_size = 268435456",
     "temp_store = memory",
 )
@@ -128,15 +131,17 @@ class SqliteDatabase:
         """The writer's connection, for the loop's reads while no thread has it."""
         self._reader: SqliteReading
         self._writer: SqliteConnection
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self._writer_thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._reader_threads = ThreadPoolExecutor(2, "sqlite-reader")
         self._in_thread = threading.local()
         self._thread_connections: list[sqlite3.Connection] = []
         self._checkpointer: asyncio.Task[None] | None = None
+        self._file: int | None = None
+        """The file, to flush it. To close it ends every lock that this process has on it, so that comes last."""
 
     def version(self) -> int | None:
-        if self._turn.locked():
+        if self._turns.held:
             return None
         try:
             told: tuple[int] = self._writer.raw.execute("PRAGMA data_version").fetchone()
@@ -172,24 +177,28 @@ class SqliteDatabase:
     def checkpoint_in_background(self) -> None:
         """Take the copying of the log away from the writes; for a process that serves."""
         self._writer.raw.execute("PRAGMA wal_autocheckpoint = 0")
-        self._checkpointer = asyncio.create_task(self._keep_checkpointing())
+        self._file = os.open(self.path, os.O_RDONLY)
+        self._checkpointer = asyncio.create_task(self._keep_checkpointing(self._file))
 
     async def close(self) -> None:
         if self._checkpointer is not None:
             self._checkpointer.cancel()
             with suppress(asyncio.CancelledError):
                 await self._checkpointer
-        async with self._turn:
+        async with self._turns.hold():
             self._writer_thread.shutdown()
             self._reader_threads.shutdown()
             for connection in (*self._thread_connections, self._reader.raw, self._writer.raw):
                 connection.close()
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
 
     async def reading(self, act: Act[T], standing: Standing, *, slow: bool = False, snapshot: bool = False) -> T:
         if slow:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing)
-        connection = self._reader if self._turn.locked() else self._own
+        connection = self._reader if self._turns.held else self._own
         if snapshot:
             return self._read_snapshot(connection, act, standing)
         try:
@@ -198,22 +207,23 @@ class SqliteDatabase:
             raise _away(error) from error
 
     async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
-        # Nothing below awaits while it writes in the loop, so the lock is needed only against the writer's thread.
-        if not slow and not self._turn.locked():
+        until = monotonic() + BUSY_SECONDS
+        if not slow:
             try:
-                return self._write(act, standing)
+                if self._turns.free:
+                    return self._write(act, standing)
+                return await self._turns.run(lambda: self._write(act, standing))
             except _Locked:
                 pass
-        until = monotonic() + BUSY_SECONDS
-        async with self._turn:
-            if not slow:
-                try:
-                    return self._write(act, standing)
-                except _Locked:
-                    pass
+        async with self._turns.hold():
             loop = asyncio.get_running_loop()
-            waiting = loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing, until)
-            return await asyncio.shield(waiting)
+            writing = loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing, until)
+            try:
+                return await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                # The thread goes on, and until it has ended the connection is nobody else's.
+                await asyncio.wait([writing])
+                raise
 
     def _work(self, connection: SqliteConnection, standing: Standing) -> Work:
         return Work(
@@ -272,7 +282,7 @@ class SqliteDatabase:
         finally:
             raw.execute("PRAGMA busy_timeout = 0")
 
-    async def _keep_checkpointing(self) -> None:
+    async def _keep_checkpointing(self, file: int) -> None:
         loop = asyncio.get_running_loop()
         with closing(connect(self.path)) as connection, ThreadPoolExecutor(1, "sqlite-checkpoint") as thread:
             connection.execute(f"PRAGMA busy_timeout = {RESTART_MILLISECONDS}")
@@ -289,14 +299,19 @@ class SqliteDatabase:
                     if await checkpoint("PASSIVE") < MOST_LOG_BYTES:
                         continue
                     # Under steady writes the log never comes to its end by itself. While it is copied more is written,
-                    # but less each time; for the last of it writes wait, and reads go on.
+                    # but less each time; for the last of it writes wait, and reads go on. SQLite flushes the file only
+                    # when all is copied, so most of that is done before, too.
                     for _ in range(MOST_ROUNDS):
                         began = loop.time()
+                        await loop.run_in_executor(thread, os.fsync, file)
                         await checkpoint("PASSIVE")
                         if loop.time() - began < SHORT_SECONDS:
                             break
-                    async with self._turn:
-                        await checkpoint("RESTART")
+                    async with self._turns.hold():
+                        # Once all is copied the next write begins the log anew, unless somebody reads just then.
+                        # To wait for readers, who come and go, takes longer than all the copying.
+                        if await checkpoint("PASSIVE") > READERS_IN_THE_WAY * MOST_LOG_BYTES:
+                            await checkpoint("RESTART")
 
 
 class _Locked(Exception):

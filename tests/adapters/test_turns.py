@@ -1,0 +1,120 @@
+"""Turns are taken one at a time and in order, and nobody who goes away keeps them from the next."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.adapters.database import NOWHERE, utc_now
+from app.adapters.database.migrating import migrate
+from app.adapters.database.sqlite import SqliteDatabase
+from app.adapters.database.turns import AT_A_STRETCH, Turns
+from app.domain.model import Portal
+from app.domain.statements import Statement
+from app.domain.work import Work
+
+_TITLES = Statement(select(Portal.title), across_portals=True)
+
+
+async def test_acts_wait_for_who_holds_the_turn_and_run_in_the_order_in_which_they_came() -> None:
+    turns, done = Turns(), list[int]()
+
+    async with turns.hold():
+        waiting = [asyncio.create_task(turns.run(lambda number=number: done.append(number))) for number in range(100)]
+        await asyncio.sleep(0)
+        assert not turns.free
+        assert done == []
+    await asyncio.gather(*waiting)
+
+    assert done == list(range(100))
+    assert turns.free
+
+
+async def test_others_come_between_a_long_row_of_acts() -> None:
+    turns, done = Turns(), list[int]()
+    async with turns.hold():
+        waiting = [asyncio.create_task(turns.run(lambda: done.append(0))) for _ in range(2 * AT_A_STRETCH)]
+        await asyncio.sleep(0)
+    assert len(done) == AT_A_STRETCH
+
+    await asyncio.gather(*waiting)
+
+    assert len(done) == 2 * AT_A_STRETCH
+
+
+async def test_what_an_act_raises_is_its_own_callers() -> None:
+    turns = Turns()
+
+    def fails() -> None:
+        raise LookupError("mine")
+
+    async with turns.hold():
+        first, second = asyncio.create_task(turns.run(fails)), asyncio.create_task(turns.run(lambda: "done"))
+        await asyncio.sleep(0)
+
+    with pytest.raises(LookupError, match="mine"):
+        await first
+    assert await second == "done"
+
+
+async def test_who_is_cancelled_while_he_waits_is_left_out() -> None:
+    turns, done = Turns(), list[str]()
+    async with turns.hold():
+        gone = asyncio.create_task(turns.run(lambda: done.append("gone")))
+        stays = asyncio.create_task(turns.run(lambda: done.append("stays")))
+        await asyncio.sleep(0)
+        gone.cancel()
+    await stays
+
+    assert done == ["stays"]
+
+
+async def test_a_turn_that_was_given_to_who_is_cancelled_just_then_goes_to_the_next() -> None:
+    turns = Turns()
+
+    async def hold() -> None:
+        async with turns.hold():
+            pass
+
+    async with turns.hold():
+        gone = asyncio.create_task(hold())
+        await asyncio.sleep(0)
+    # The turn is his now, and he has not run since.
+    gone.cancel()
+    next_one = asyncio.create_task(turns.run(lambda: "next"))
+
+    assert await next_one == "next"
+    assert gone.cancelled()
+    assert turns.free
+
+
+async def test_a_long_write_whose_caller_is_cancelled_still_ends_before_the_next_begins(tmp_path: Path) -> None:
+    path = tmp_path / "earshot.db"
+    await migrate(f"sqlite:///{path}")
+    database = SqliteDatabase(path, clock=utc_now)
+    await database.open()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def long_act(work: Work) -> None:
+        begun.set()
+        assert go_on.wait(30)
+        work.rows(_TITLES)
+
+    try:
+        long_one = asyncio.create_task(database.writing(long_act, NOWHERE, slow=True))
+        assert await asyncio.to_thread(begun.wait, 30)
+        long_one.cancel()
+        short_one = asyncio.create_task(database.writing(lambda work: work.rows(_TITLES), NOWHERE))
+        done, _ = await asyncio.wait([long_one, short_one], timeout=0.1)
+        assert not done
+
+        go_on.set()
+
+        assert await short_one == []
+        with pytest.raises(asyncio.CancelledError):
+            await long_one
+    finally:
+        go_on.set()
+        await database.close()
