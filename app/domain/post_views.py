@@ -6,15 +6,17 @@ but a look-up of the statement for the shape of its filters.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, cast, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
 from sqlalchemy.orm import QueryableAttribute, aliased
 
-from app.domain.model import Board, Category, Post, PostCategory, Status, Tab, Tally, User
+from app.domain import post_filters
+from app.domain.model import Board, Category, Post, PostCategory, Status, Tab, User
+from app.domain.post_filters import PostFilter, Sizes, Way, conditions, has_own_index, total_of
 from app.domain.refusals import NotFound
 from app.domain.statements import Column, Statement, among, json_objects, portal
-from app.domain.windows import Window, window
+from app.domain.windows import DEEP, Window, window
 from app.domain.work import Row, Work
 
 AUTHOR: Final = aliased(User, name="author")
@@ -42,67 +44,13 @@ ORDERS: Final[dict[str, Column]] = {
 }
 """What lists may be sorted by. Every order ends with the id, so that pages neither repeat nor miss a post."""
 
+Sorting: TypeAlias = tuple[str, bool]
+"""Which of ORDERS, and whether the highest come first."""
+
 CODE_LENGTH: Final = 6
 
 MOST_IN_ONE_PIECE: Final = 1000
 """Longer lists are answered in pieces; see `page_in_pieces`."""
-
-
-@dataclass(frozen=True, slots=True)
-class PostFilter:
-    """What a list is narrowed to; all that are given must hold. A list means any of."""
-
-    board_ids: Sequence[int] | None = None
-    user_ids: Sequence[int] | None = None
-    status_ids: Sequence[int] | None = None
-    category_ids: Sequence[int] | None = None
-    section_ids: Sequence[int] | None = None
-    tab_url: str | None = None
-
-    def given(self) -> dict[str, Any]:
-        """The filters in use, by their parameter's name."""
-        found: dict[str, Any] = {}
-        for name in ("board_ids", "user_ids", "status_ids", "category_ids", "section_ids", "tab_url"):
-            value = getattr(self, name)
-            if value is not None:
-                found[name] = value
-        return found
-
-
-ALL: Final = PostFilter()
-
-_TAB_STATUSES: Final = (
-    select(Status.id)
-    .join(Tab, Tab.id == Status.tab_id)
-    .where(Tab.portal_id == portal, Tab.url == bindparam("tab_url"))
-    .scalar_subquery()
-)
-
-_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
-    "board_ids": among(Post.board_id, "board_ids"),
-    "board_id": Post.board_id == bindparam("board_id"),
-    "user_ids": among(Post.user_id, "user_ids"),
-    "user_id": Post.user_id == bindparam("user_id"),
-    "status_ids": among(Post.status_id, "status_ids"),
-    "status_id": Post.status_id == bindparam("status_id"),
-    "section_ids": among(Post.section_id, "section_ids"),
-    "section_id": Post.section_id == bindparam("section_id"),
-    "category_ids": Post.id.in_(select(PostCategory.post_id).where(among(PostCategory.category_id, "category_ids"))),
-    "category_id": Post.id.in_(
-        select(PostCategory.post_id).where(PostCategory.category_id == bindparam("category_id"))
-    ),
-    "tab_url": Post.status_id.in_(_TAB_STATUSES),
-}
-
-_TALLIED: Final[dict[str, tuple[str, ColumnElement[bool]]]] = {
-    "board_id": ("board", Tally.ref_id == bindparam("board_id")),
-    "status_id": ("status", Tally.ref_id == bindparam("status_id")),
-    "status_ids": ("status", among(Tally.ref_id, "status_ids")),
-    "section_id": ("section", Tally.ref_id == bindparam("section_id")),
-    "category_id": ("category", Tally.ref_id == bindparam("category_id")),
-    "tab_url": ("status", Tally.ref_id.in_(_TAB_STATUSES)),
-}
-"""Single filters whose number of posts is kept. Several categories at once are not: a post may carry two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,31 +96,38 @@ class PostView:
         self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int
     ) -> Sequence[Row]:
         """The rows of one page, at most `limit`."""
-        given = _single(wanted.given())
-        shape = (tuple(given), order, descending, window(skip, limit))
-        statement = self._statements.get(shape) or self._kept(shape, self._list(*shape))
-        return work.rows(statement, limit=limit, skip=skip, **given)
+        given = wanted.given()
+        if skip < DEEP and not given:
+            return self._page(work, given, (order, descending), window(skip, limit), "plain", skip=skip, limit=limit)
+        return self._planned(work, given, (order, descending), skip, limit, _sizes(work, given, order, skip))
 
     def page_with_total(
         self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int
     ) -> PostPage:
         """As `page`, and the number of all posts that match, from the kept numbers where one filter alone is given."""
-        given = _single(wanted.given())
-        shape = (tuple(given), order, descending, window(skip, limit), "total")
+        given = wanted.given()
+        if given or skip >= DEEP:
+            known = post_filters.sizes(work, given)
+            rows = self._planned(work, given, (order, descending), skip, limit, known)
+            exact = None if known is None else known.exact
+            return PostPage(rows, post_filters.total(work, given, known) if exact is None else exact)
+        shown = window(skip, limit)
+        shape = (order, descending, shown, "total")
         statement = self._statements.get(shape)
         if statement is None:
-            counted = _total(tuple(given)).label("total")
-            statement = self._kept(shape, self._list(*shape[:4]).add_columns(counted))
-        rows = work.rows(statement, limit=limit, skip=skip, **given)
+            counted = total_of(()).label("total")
+            statement = self._kept(shape, self._list((), (order, descending), shown, "plain").add_columns(counted))
+        rows = work.rows(statement, limit=limit, skip=skip)
         if rows:
             return PostPage(rows, rows[0][-1])
-        return PostPage(rows, total(work, wanted))
+        return PostPage(rows, post_filters.total(work, given, None))
 
     def ids(self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int) -> list[int]:
         """Only the ids of a page, from the index: the plan of an answer that is written in pieces."""
-        given = _single(wanted.given())
-        shape = (tuple(given), order, descending, window(skip, limit))
-        statement = self._statements.get(("ids", shape)) or self._kept(("ids", shape), _ids(*shape))
+        given = wanted.given()
+        names, sorting, shown = tuple(given), (order, descending), window(skip, limit)
+        shape = ("ids", names, sorting, shown)
+        statement = self._statements.get(shape) or self._kept(shape, _ids(names, sorting, shown, "plain"))
         return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
 
     def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
@@ -193,14 +148,37 @@ class PostView:
         of_portal = Post.portal_id + literal_column("0") == portal
         return self._joined(select(*self.columns).select_from(Post)).where(of_portal, among(Post.id, "ids"))
 
-    def _list(self, given: tuple[str, ...], order: str, descending: bool, shown: Window) -> Select[Any]:
-        if not shown.deep:
-            conditions = (_CONDITIONS[name] for name in given)
-            rows = self._joined(select(*self.columns).select_from(Post)).where(Post.portal_id == portal, *conditions)
-            return shown.of(rows.order_by(*_sorting(order, descending)))
-        picked = _ids(given, order, descending, shown).subquery("picked")
+    def _planned(
+        self, work: Work, given: dict[str, Any], sorting: Sorting, skip: int, limit: int, known: Sizes | None
+    ) -> Sequence[Row]:
+        """A page by the way that finds it soonest; one beyond the middle is looked for from the end."""
+        if has_own_index(tuple(given), sorting[0]):
+            way: Way = "index"
+        else:
+            way = "plain" if known is None else known.way(skip + limit)
+        matching = None if known is None else known.exact
+        if skip < DEEP or matching is None or skip < matching // 2:
+            return self._page(work, given, sorting, window(skip, limit), way, skip=skip, limit=limit)
+        below = matching - skip
+        if below <= 0:
+            return ()
+        shown = window(max(0, below - limit), min(limit, below))._replace(backwards=True, deep=True)
+        return self._page(work, given, sorting, shown, way, skip=max(0, below - limit), limit=min(limit, below))
+
+    def _page(
+        self, work: Work, given: dict[str, Any], sorting: Sorting, shown: Window, way: Way, *, skip: int, limit: int
+    ) -> Sequence[Row]:
+        shape = (tuple(given), sorting, shown, way)
+        statement = self._statements.get(shape) or self._kept(shape, self._list(*shape))
+        return work.rows(statement, limit=limit, skip=skip, **given)
+
+    def _list(self, given: tuple[str, ...], sorting: Sorting, shown: Window, way: Way) -> Select[Any]:
+        if not shown.deep and way != "gather":
+            rows = self._joined(select(*self.columns).select_from(Post)).where(*conditions(given, way))
+            return shown.of(rows.order_by(*_sorting(*sorting)))
+        picked = _ids(given, sorting, shown, way).subquery("picked")
         rows = self._joined(select(*self.columns).select_from(picked).join(Post, Post.id == picked.c.id))
-        return rows.order_by(*_sorting(order, descending))
+        return rows.order_by(*_sorting(*sorting))
 
     def _joined(self, rows: Select[Any]) -> Select[Any]:
         """Join what the columns speak of."""
@@ -243,46 +221,24 @@ def key_of(key: str) -> int | str:
     return key
 
 
-def total(work: Work, wanted: PostFilter) -> int:
-    """How many posts match."""
-    given = _single(wanted.given())
-    shape = tuple(given)
-    statement = _TOTALS.get(shape)
-    if statement is None:
-        statement = _TOTALS[shape] = Statement(select(_total(shape)))
-    return int(work.value(statement, **given))
+def _sizes(work: Work, given: dict[str, Any], order: str, skip: int) -> Sizes | None:
+    """The kept numbers, unless nothing hangs on them."""
+    return None if skip < DEEP and has_own_index(tuple(given), order) else post_filters.sizes(work, given)
 
 
-_TOTALS: Final[dict[tuple[str, ...], Statement]] = {}
-
-
-def _total(given: tuple[str, ...]) -> ColumnElement[int]:
-    """The number as one uncorrelated subquery, which the database computes once a statement."""
-    if len(given) > 1 or (given and given[0] not in _TALLIED):
-        conditions = [_CONDITIONS[name] for name in given]
-        inner = select(Post.id).where(Post.portal_id == portal, *conditions).subquery("matching")
-        return select(func.count()).select_from(inner).scalar_subquery()
-    kind, condition = _TALLIED[given[0]] if given else ("portal", Tally.ref_id == literal_column("0"))
-    kept = and_(Tally.portal_id == portal, Tally.kind == literal_column(f"'{kind}'"), condition)
-    return select(cast(func.coalesce(func.sum(Tally.posts), 0), BigInteger)).where(kept).scalar_subquery()
-
-
-def _ids(given: tuple[str, ...], order: str, descending: bool, shown: Window) -> Select[Any]:
-    rows = select(Post.id).where(Post.portal_id == portal, *(_CONDITIONS[name] for name in given))
-    return shown.of(rows.order_by(*_sorting(order, descending)))
+def _ids(given: tuple[str, ...], sorting: Sorting, shown: Window, way: Way) -> Select[Any]:
+    order, descending = sorting
+    towards = descending is not shown.backwards
+    if way != "gather":
+        rows = select(Post.id).where(*conditions(given, way))
+        return shown.of(rows.order_by(*_sorting(order, towards)))
+    # All of them first, before the database may think of walking.
+    found = select(Post.id, ORDERS[order].label("key")).where(*conditions(given, way)).cte("found")
+    found = found.prefix_with("MATERIALIZED")
+    keys = (found.c.key, found.c.id)
+    return shown.of(select(found.c.id).order_by(*(key.desc() if towards else key.asc() for key in keys)))
 
 
 def _sorting(order: str, descending: bool) -> list[ColumnElement[Any]]:
     columns = (ORDERS[order], Post.id)
     return [column.desc() if descending else column.asc() for column in columns]
-
-
-def _single(given: dict[str, Any]) -> dict[str, Any]:
-    """Lists of one become plain equality, which every index serves in order."""
-    single: dict[str, Any] = {}
-    for name, value in given.items():
-        if name.endswith("_ids") and len(value) == 1:
-            single[name[:-1]] = value[0]
-        else:
-            single[name] = value
-    return single

@@ -22,6 +22,8 @@ class Window(NamedTuple):
     """A usual limit, which stands in the statement; None for any other."""
     first: bool
     deep: bool
+    backwards: bool = False
+    """Counted from the other end, and turned around afterwards: the shorter way to a page beyond the middle."""
 
     def of(self, rows: Select[Any]) -> Select[Any]:
         """These rows of the sorted ones."""

@@ -24,7 +24,7 @@ from app.domain import people, post_changes, posts
 from app.domain.keep import KEEP
 from app.domain.policy import Act
 from app.domain.post_changes import Changes
-from app.domain.post_views import PostFilter
+from app.domain.post_filters import PostFilter
 from app.domain.posts import Submission
 from app.domain.refusals import Forbidden, Invalid, NotFound, Problem, ReferenceMissing
 from app.domain.work import Work

@@ -7,7 +7,8 @@ from app.api.calls import Answer, AskedCall
 from app.api.productlift import answers, shapes
 from app.api.productlift.kinds import ID, INTEGER, REFERENCE, STRING, each, one_of
 from app.api.productlift.rules import Form, Rule, maximum, minimum
-from app.domain.post_views import ORDERS, PostFilter
+from app.domain.post_filters import PostFilter
+from app.domain.post_views import ORDERS
 from app.domain.windows import DEEP
 from app.domain.work import Work
 

@@ -1,0 +1,192 @@
+"""What a list of posts is narrowed to: the conditions, how many posts meet them, and which way finds a page soonest.
+
+The ways differ a hundredfold. Walking down the index of the order passes over posts until enough have met the filters,
+which is soon done when many do; gathering all that do and sorting them is soon done when few do. Databases guess this
+from averages, and a plan that is kept for all values can't guess at all; but the numbers of posts are kept (`tallies`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, cast, func, literal_column, select
+
+from app.domain.model import Post, PostCategory, Status, Tab, Tally
+from app.domain.statements import Statement, among, portal
+from app.domain.work import Work
+
+Way = Literal["plain", "index", "walk", "gather"]
+"""`plain`: as the database likes; `index`: down the filter's own index, which has the order, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostFilter:
+    """What a list is narrowed to; all that are given must hold. A list means any of."""
+
+    board_ids: Sequence[int] | None = None
+    user_ids: Sequence[int] | None = None
+    status_ids: Sequence[int] | None = None
+    category_ids: Sequence[int] | None = None
+    section_ids: Sequence[int] | None = None
+    tab_url: str | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The filters in use, by their parameter's name. A list of one is plain equality, named in the singular."""
+        found: dict[str, Any] = {}
+        for name in ("board_ids", "user_ids", "status_ids", "category_ids", "section_ids", "tab_url"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name.endswith("_ids") and len(value) == 1:
+                found[name[:-1]] = value[0]
+            else:
+                found[name] = value
+        return found
+
+
+ALL: Final = PostFilter()
+
+_TAB_STATUSES: Final = (
+    select(Status.id)
+    .join(Tab, Tab.id == Status.tab_id)
+    .where(Tab.portal_id == portal, Tab.url == bindparam("tab_url"))
+    .scalar_subquery()
+)
+
+_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
+    "board_ids": among(Post.board_id, "board_ids"),
+    "board_id": Post.board_id == bindparam("board_id"),
+    "user_ids": among(Post.user_id, "user_ids"),
+    "user_id": Post.user_id == bindparam("user_id"),
+    "status_ids": among(Post.status_id, "status_ids"),
+    "status_id": Post.status_id == bindparam("status_id"),
+    "section_ids": among(Post.section_id, "section_ids"),
+    "section_id": Post.section_id == bindparam("section_id"),
+    "category_ids": Post.id.in_(select(PostCategory.post_id).where(among(PostCategory.category_id, "category_ids"))),
+    "category_id": Post.id.in_(
+        select(PostCategory.post_id).where(PostCategory.category_id == bindparam("category_id"))
+    ),
+    "tab_url": Post.status_id.in_(_TAB_STATUSES),
+}
+
+# A sum is no column, so no index of the filter's offers itself; and a scalar subquery stays where it stands.
+_NOTHING: Final[ColumnElement[int]] = literal_column("0")
+_WALKED: Final[dict[str, ColumnElement[bool]]] = {
+    "board_id": Post.board_id + _NOTHING == bindparam("board_id"),
+    "status_id": Post.status_id + _NOTHING == bindparam("status_id"),
+    "status_ids": among(Post.status_id + _NOTHING, "status_ids"),
+    "section_id": Post.section_id + _NOTHING == bindparam("section_id"),
+    "category_id": select(PostCategory.post_id)
+    .where(PostCategory.post_id == Post.id, PostCategory.category_id == bindparam("category_id"))
+    .correlate(Post)
+    .scalar_subquery()
+    .is_not(None),
+    "tab_url": (Post.status_id + _NOTHING).in_(_TAB_STATUSES),
+}
+
+_TALLIED: Final[dict[str, tuple[str, ColumnElement[bool]]]] = {
+    "board_id": ("board", Tally.ref_id == bindparam("board_id")),
+    "status_id": ("status", Tally.ref_id == bindparam("status_id")),
+    "status_ids": ("status", among(Tally.ref_id, "status_ids")),
+    "section_id": ("section", Tally.ref_id == bindparam("section_id")),
+    "category_id": ("category", Tally.ref_id == bindparam("category_id")),
+    "tab_url": ("status", Tally.ref_id.in_(_TAB_STATUSES)),
+}
+"""Single filters whose number of posts is kept. Several categories at once are not: a post may carry two of them."""
+
+_OWN_INDEX: Final = frozenset({("board_id", "created_at"), ("status_id", "created_at"), ("user_id", "created_at")})
+
+
+def conditions(given: Sequence[str], way: Way) -> list[ColumnElement[bool]]:
+    """That a post is of the portal and meets the filters, said so that the database goes this way."""
+    if way == "walk":
+        return [Post.portal_id == portal, *(_WALKED[name] for name in given)]
+    of_portal = Post.portal_id + _NOTHING == portal if way == "index" else Post.portal_id == portal
+    return [of_portal, *(_CONDITIONS[name] for name in given)]
+
+
+def has_own_index(given: Sequence[str], order: str) -> bool:
+    """Whether one index holds the filter's posts in this order."""
+    return len(given) == 1 and (given[0], order) in _OWN_INDEX
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many posts the portal has, and how many of them meet each filter alone."""
+
+    portal: int
+    each: Sequence[int]
+
+    @property
+    def exact(self) -> int | None:
+        """How many meet all filters, where that is known without counting."""
+        if not self.each:
+            return self.portal
+        return self.each[0] if len(self.each) == 1 else None
+
+    def way(self, reach: int) -> Way:
+        """The sooner way to the page that ends `reach` posts down, as if filters had nothing to do with each other."""
+        if not self.each:
+            return "plain"
+        least = min(self.each)
+        matching = float(self.portal)
+        for each in self.each:
+            matching *= each / self.portal if self.portal else 0
+        return "walk" if least * matching > reach * self.portal else "gather"
+
+
+_SIZES: Final[dict[tuple[str, ...], Statement]] = {}
+
+
+def sizes(work: Work, given: dict[str, Any]) -> Sizes | None:
+    """The kept numbers; None when a filter is given whose number is not kept."""
+    if not all(name in _TALLIED for name in given):
+        return None
+    shape = tuple(given)
+    statement = _SIZES.get(shape)
+    if statement is None:
+        asked = [_kept(), *(_kept(name) for name in shape)]
+        statement = _SIZES[shape] = Statement(select(*(each.label(f"n{at}") for at, each in enumerate(asked))))
+    whole, *each = work.one(statement, **given) or (0,)
+    return Sizes(whole, each)
+
+
+_TOTALS: Final[dict[tuple[tuple[str, ...], str | None], Statement]] = {}
+
+
+def total(work: Work, given: dict[str, Any], known: Sizes | None) -> int:
+    """How many posts meet all filters."""
+    names = tuple(given)
+    rarest = None
+    if known is not None and len(names) > 1:
+        _, rarest = min(zip(known.each, names, strict=True))
+    statement = _TOTALS.get((names, rarest))
+    if statement is None:
+        counted = total_of(names) if rarest is None else _counted(names, rarest)
+        statement = _TOTALS[names, rarest] = Statement(select(counted))
+    return int(work.value(statement, **given))
+
+
+def _counted(given: Sequence[str], rarest: str) -> ColumnElement[int]:
+    """Look at the posts that meet the rarest filter, and at no others."""
+    few = select(Post.id).where(Post.portal_id == portal, _CONDITIONS[rarest])
+    if rarest == "category_id":
+        few = select(PostCategory.post_id.label("id")).where(PostCategory.category_id == bindparam("category_id"))
+    found = few.cte("found").prefix_with("MATERIALIZED")
+    others = (_WALKED[name] for name in given if name != rarest)
+    matching = select(func.count()).select_from(found).join(Post, Post.id == found.c.id)
+    return matching.where(Post.portal_id + _NOTHING == portal, *others).scalar_subquery()
+
+
+def total_of(given: Sequence[str]) -> ColumnElement[int]:
+    """The number as one uncorrelated subquery, which the database computes once a statement."""
+    if len(given) > 1 or (given and given[0] not in _TALLIED):
+        inner = select(Post.id).where(*conditions(given, "plain")).subquery("matching")
+        return select(func.count()).select_from(inner).scalar_subquery()
+    return _kept(*given)
+
+
+def _kept(name: str | None = None) -> ColumnElement[int]:
+    kind, condition = ("portal", Tally.ref_id == literal_column("0")) if name is None else _TALLIED[name]
+    kept = and_(Tally.portal_id == portal, Tally.kind == literal_column(f"'{kind}'"), condition)
+    return select(cast(func.coalesce(func.sum(Tally.posts), _NOTHING), BigInteger)).where(kept).scalar_subquery()

@@ -1,0 +1,154 @@
+"""Whatever way a page of posts is found, it is the same page, and its total is what counting says."""
+
+import random
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from app.adapters.database import Standing
+from app.api.productlift import shapes
+from app.domain import post_filters, posts, tallies
+from app.domain.policy import OPERATOR
+from app.domain.post_filters import ALL, PostFilter, Sizes, Way, has_own_index
+from app.domain.posts import Submission
+from app.domain.windows import Window
+from app.domain.work import Work
+from tests.support.make import Make
+
+POSTS = 60
+LIMIT = 7
+ORDERED = ("created_at", "votes_count", "order", "title")
+
+
+async def many_posts(make: Make) -> list[PostFilter]:
+    """Posts of every mixture, and filters that many, few and none of them meet."""
+    chance = random.Random(7)
+    common, rare, empty = [await make.category(name) for name in ("Common", "Rare", "Empty")]
+    section = await make.section()
+    writers = [make.owner, await make.user()]
+    boards = list(make.boards.values())
+    statuses = [*make.statuses.values(), None]
+
+    def submit(work: Work) -> None:
+        for number in range(POSTS):
+            wish = Submission(
+                title=f"Post {chance.randrange(1000)}",
+                description=None,
+                author=chance.choice(writers),
+                board_id=chance.choice(boards),
+                status_id=chance.choice(statuses),
+                section_id=section if chance.random() < 0.3 else None,
+                category_id=rare if number % 20 == 0 else common if chance.random() < 0.6 else None,
+            )
+            posts.submit(work, wish)
+
+    await make.act(submit)
+    await make.run("UPDATE posts SET votes_count = id % 5, position = id % 7")
+    one, two = list(make.statuses.values())[:2]
+    singles: list[dict[str, Any]] = [
+        {"board_ids": [boards[0]]},
+        {"user_ids": [writers[1]]},
+        {"status_ids": [one]},
+        {"status_ids": [one, two]},
+        {"status_ids": []},
+        {"category_ids": [common]},
+        {"category_ids": [rare]},
+        {"category_ids": [empty]},
+        {"category_ids": [common, rare]},
+        {"section_ids": [section]},
+        {"section_ids": [999]},
+        {"tab_url": "roadmap"},
+        {"tab_url": "nowhere"},
+    ]
+    pairs = [{**one, **other} for one, other in combinations(singles, 2) if not one.keys() & other.keys()]
+    return [ALL, *(PostFilter(**each) for each in (*singles, *pairs))]
+
+
+@pytest.mark.parametrize("order", ORDERED)
+@pytest.mark.parametrize("descending", [False, True])
+async def test_every_way_finds_the_same_page(make: Make, order: str, descending: bool) -> None:
+    view, sorting = shapes.POSTS, (order, descending)
+    wanted = await many_posts(make)
+
+    def compare(work: Work) -> int:
+        compared = 0
+        for each in wanted:
+            given = each.given()
+            names = tuple(given)
+            plainly = view._page(work, given, sorting, Window(None, False, False), "plain", skip=0, limit=1000)
+            everything = [row[0] for row in plainly]
+            assert post_filters.total(work, given, post_filters.sizes(work, given)) == len(everything)
+            ways: list[Way] = ["plain"]
+            if post_filters.sizes(work, given) is not None:
+                ways += ["walk", "gather"]
+            if has_own_index(names, order):
+                ways.append("index")
+            for way in ways:
+                for skip in (0, 5, 40):
+                    expected = everything[skip : skip + LIMIT]
+                    from_the_end = max(0, len(everything) - skip - LIMIT)
+                    left = min(LIMIT, max(0, len(everything) - skip))
+                    for shown, rows in (
+                        (Window(None, skip == 0, False), (skip, LIMIT)),
+                        (Window(None, skip == 0, True), (skip, LIMIT)),
+                        (Window(None, from_the_end == 0, True, True), (from_the_end, left)),
+                    ):
+                        page = view._page(work, given, sorting, shown, way, skip=rows[0], limit=rows[1])
+                        assert [row[0] for row in page] == expected, (names, way, skip, shown)
+                        compared += 1
+        return compared
+
+    assert await make.server.database.reading(compare, Standing(make.portal, OPERATOR)) > 1000
+
+
+async def test_the_numbers_that_choose_the_way_are_the_kept_ones(make: Make) -> None:
+    await many_posts(make)
+
+    def compare(work: Work) -> None:
+        kept = {(kind, ref): count for kind, ref, count in work.rows(tallies.KEPT)}
+        for status in make.statuses.values():
+            known = post_filters.sizes(work, {"status_id": status})
+            assert known == Sizes(POSTS, [kept["status", status]])
+        assert post_filters.sizes(work, {}) == Sizes(POSTS, [])
+        assert post_filters.sizes(work, {"user_id": make.owner}) is None
+
+    await make.server.database.reading(compare, Standing(make.portal, OPERATOR))
+
+
+@pytest.mark.parametrize(
+    ("portal", "each", "reach", "way"),
+    [
+        (100_000, [], 20, "plain"),
+        (100_000, [10_000], 20, "walk"),
+        (100_000, [30], 20, "gather"),
+        (100_000, [0], 20, "gather"),
+        (100_000, [10_000, 30_000], 20, "walk"),
+        (100_000, [10_000, 30], 20, "gather"),
+        # So far down, gathering is no dearer.
+        (100_000, [10_000], 5_000, "gather"),
+        (0, [0], 20, "gather"),
+    ],
+)
+def test_few_are_gathered_and_many_are_walked_to(portal: int, each: list[int], reach: int, way: Way) -> None:
+    assert Sizes(portal, each).way(reach) == way
+
+
+async def test_pages_beyond_the_middle_meet_those_above_it(make: Make) -> None:
+    def copy(work: Work) -> None:
+        for number in range(2_105):
+            posts.submit(work, Submission(title=f"Post {number:04}", description=None, author=make.owner))
+
+    await make.act(copy)
+    seen: list[int] = []
+
+    def read(work: Work) -> None:
+        for skip in range(0, 2_300, 100):
+            page = shapes.POSTS.page_with_total(work, ALL, order="created_at", descending=True, skip=skip, limit=100)
+            assert page.total == 2_105
+            seen.extend(row[0] for row in page.rows)
+
+    await make.server.database.reading(read, Standing(make.portal, OPERATOR))
+
+    assert len(seen) == 2_105
+    assert seen == sorted(seen, reverse=True)
