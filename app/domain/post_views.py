@@ -49,6 +49,9 @@ Sorting: TypeAlias = tuple[str, bool]
 
 CODE_LENGTH: Final = 6
 
+MOST_STATEMENTS: Final = 512
+"""Shapes of lists that a view keeps; one takes some tens of kilobytes, and a few milliseconds to make."""
+
 MOST_IN_ONE_PIECE: Final = 1000
 """Longer lists are answered in pieces; see `page_in_pieces`."""
 
@@ -137,6 +140,9 @@ class PostView:
         return [found[post_id] for post_id in ids if post_id in found]
 
     def _kept(self, shape: Any, source: Select[Any]) -> Statement:
+        if len(self._statements) >= MOST_STATEMENTS:
+            # Whoever tries every mixture of filters, orders and limits must not fill the memory with them.
+            del self._statements[next(iter(self._statements))]
         statement = self._statements[shape] = Statement(source)
         return statement
 

@@ -9,8 +9,10 @@ import pytest
 from app.adapters.database import Standing
 from app.api.productlift import shapes
 from app.domain import post_filters, posts, tallies
+from app.domain.model import Post
 from app.domain.policy import OPERATOR
 from app.domain.post_filters import ALL, PostFilter, Sizes, Way, has_own_index
+from app.domain.post_views import MOST_STATEMENTS, PostView
 from app.domain.posts import Submission
 from app.domain.windows import Window
 from app.domain.work import Work
@@ -152,3 +154,19 @@ async def test_pages_beyond_the_middle_meet_those_above_it(make: Make) -> None:
 
     assert len(seen) == 2_105
     assert seen == sorted(seen, reverse=True)
+
+
+async def test_no_more_shapes_are_kept_than_there_is_room_for(make: Make) -> None:
+    post = await make.post()
+    view = PostView((Post.id, Post.title))
+
+    def read(work: Work) -> None:
+        for number in range(MOST_STATEMENTS + 50):
+            # No client can ask for so many, but for most of them.
+            shape = Window(number + 1, True, False)
+            rows = view._page(work, {}, ("created_at", True), shape, "plain", skip=0, limit=number + 1)
+            assert [row[0] for row in rows] == [post]
+
+    await make.server.database.reading(read, Standing(make.portal, OPERATOR))
+
+    assert len(view._statements) == MOST_STATEMENTS
