@@ -52,9 +52,6 @@ CODE_LENGTH: Final = 6
 MOST_STATEMENTS: Final = 512
 """Shapes of lists that a view keeps; one takes some tens of kilobytes, and a few milliseconds to make."""
 
-MOST_IN_ONE_PIECE: Final = 1000
-"""Longer lists are answered in pieces; see `page_in_pieces`."""
-
 
 @dataclass(frozen=True, slots=True)
 class PostPage:
