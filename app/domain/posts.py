@@ -148,16 +148,23 @@ def submit(work: Work, wish: Submission) -> Submitted:
         taken = True
 
 
+def _pointed_to(wish: Submission) -> dict[str, Any]:
+    """What `at_once.WANTED` looks for."""
+    return {
+        "user": wish.author,
+        "board": wish.board_id,
+        "status": wish.status_id,
+        "default_status": wish.default_status,
+        "section": wish.section_id,
+        "category": wish.category_id,
+    }
+
+
 def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
     """The post's id, None when its code or slug is taken; and what it points to, as `at_once.WANTED` lists it."""
     found = work.one(
         at_once.WANTED[isinstance(wish.author, str)],
-        user=wish.author,
-        board=wish.board_id,
-        status=wish.status_id,
-        default_status=wish.default_status,
-        section=wish.section_id,
-        category=wish.category_id,
+        **_pointed_to(wish),
     )
     assert found is not None
     author_id, board_id, status_id, section_id, category_id = found[:5]
@@ -198,12 +205,7 @@ def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int
 def _put_up_at_once(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
     outcome = work.one(
         at_once.SUBMIT[isinstance(wish.author, str)],
-        user=wish.author,
-        board=wish.board_id,
-        status=wish.status_id,
-        default_status=wish.default_status,
-        section=wish.section_id,
-        category=wish.category_id,
+        **_pointed_to(wish),
         title=wish.title,
         description=wish.description,
         moderation=wish.moderation,
