@@ -81,6 +81,8 @@ class Prepared:
     """Values that the statement itself carries."""
     reads: bool
     """Whether it changes nothing."""
+    dated: bool
+    """Whether it binds the moment of the Work."""
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the driver's order. Raises KeyError for a parameter nobody gave."""
@@ -116,7 +118,9 @@ def _prepare(statement: Statement, dialect: Dialect) -> Prepared:
         raise TypeError(f"use among() instead of in_(): a constant statement has no lists of its own: {compiled}")
     names = tuple(compiled.positiontup or ())
     fixed = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
-    return Prepared(str(compiled), names, fixed, reads=not getattr(statement.source, "is_dml", False))
+    return Prepared(
+        str(compiled), names, fixed, reads=not getattr(statement.source, "is_dml", False), dated="now" in names
+    )
 
 
 class among(ColumnElement[bool]):

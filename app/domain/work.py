@@ -1,6 +1,6 @@
 """A Work: one request's, command's or job's dealings with one portal, in one transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,13 +16,13 @@ Row = Sequence[Any]
 
 
 class Connection(Protocol):
-    """What a Work needs of the database: to run one prepared statement at a time."""
+    """What a Work needs of the database: to run one prepared statement at a time, with values that are its own then."""
 
     engine: str
 
-    def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]: ...
+    def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]: ...
 
-    def run(self, statement: Statement, values: Mapping[str, Any]) -> int: ...
+    def run(self, statement: Statement, values: dict[str, Any]) -> int: ...
 
 
 class Work:

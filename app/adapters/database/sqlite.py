@@ -31,7 +31,7 @@ from app.adapters.database.turns import Turns
 from app.domain.model import Base
 from app.domain.moments import stored
 from app.domain.refusals import Clash, ReferenceMissing, Unavailable, Unstorable
-from app.domain.statements import SQLITE, Statement
+from app.domain.statements import SQLITE, Prepared, Statement
 from app.domain.work import Row, Work
 
 sqlite3.register_adapter(datetime, stored)
@@ -79,26 +79,35 @@ def connect(path: Path) -> sqlite3.Connection:
 class SqliteConnection:
     """Runs prepared statements on one connection; see `app.domain.work.Connection`."""
 
-    __slots__ = ("raw",)
+    __slots__ = ("_moment", "_text", "raw")
 
     engine: str = SQLITE
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self.raw = raw
+        self._moment: datetime | None = None
+        self._text = ""
 
-    def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]:
-        prepared = statement.prepared(SQLITE)
+    def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
         try:
-            return self.raw.execute(prepared.text, prepared.arguments(values)).fetchall()
+            return self._executed(statement.prepared(SQLITE), values).fetchall()
         except _REFUSED as error:
             raise _refused(error) from error
 
-    def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
-        prepared = statement.prepared(SQLITE)
+    def run(self, statement: Statement, values: dict[str, Any]) -> int:
         try:
-            return self.raw.execute(prepared.text, prepared.arguments(values)).rowcount
+            return self._executed(statement.prepared(SQLITE), values).rowcount
         except _REFUSED as error:
             raise _refused(error) from error
+
+    def _executed(self, prepared: Prepared, values: dict[str, Any]) -> sqlite3.Cursor:
+        if prepared.dated:
+            # A Work has one moment, and a create binds it six times; the driver would print it each time.
+            if values["now"] is not self._moment:
+                self._moment = values["now"]
+                self._text = stored(values["now"])
+            values["now"] = self._text
+        return self.raw.execute(prepared.text, prepared.arguments(values))
 
 
 class SqliteReading(SqliteConnection):
@@ -106,12 +115,12 @@ class SqliteReading(SqliteConnection):
 
     __slots__ = ()
 
-    def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]:
+    def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
         if not statement.prepared(SQLITE).reads:
             raise WritingWhileReading(str(statement.source))
         return super().rows(statement, values)
 
-    def run(self, statement: Statement, values: Mapping[str, Any]) -> int:
+    def run(self, statement: Statement, values: dict[str, Any]) -> int:
         raise WritingWhileReading(str(statement.source))
 
 
