@@ -59,14 +59,20 @@ def hashed(password: str) -> str:
     return str(_context().hash(password))
 
 
-def matches(password: str, stored: str) -> bool:
-    """Whether this is the password that was stored. No text and no hash, however broken, is an error."""
+def _secret(password: str) -> bytes | None:
+    """The password as it is hashed; None for what can be nobody's."""
     try:
         secret = password.encode()
     except UnicodeEncodeError:
-        return False
+        return None
     # Nobody's password has a NUL, and libraries differ in what they make of one.
-    if len(secret) > MOST_BYTES or b"\0" in secret:
+    return None if len(secret) > MOST_BYTES or b"\0" in secret else secret
+
+
+def matches(password: str, stored: str) -> bool:
+    """Whether this is the password that was stored. No text and no hash, however broken, is an error."""
+    secret = _secret(password)
+    if secret is None:
         return False
     if _BCRYPT.fullmatch(stored):
         secret = secret[:BCRYPT_BYTES]
@@ -85,7 +91,8 @@ def checked(password: str, stored: str | None) -> Checked:
     time that its own cost asks for.
     """
     nobodys = _nobodys()
-    if stored is None or not (_ARGON2.fullmatch(stored) or _BCRYPT.fullmatch(stored)):
+    known = stored is not None and bool(_ARGON2.fullmatch(stored) or _BCRYPT.fullmatch(stored))
+    if stored is None or not known or _secret(password) is None:
         matches("nobody", nobodys)
         return Checked(False, None)
     if not matches(password, stored):

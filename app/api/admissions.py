@@ -20,6 +20,8 @@ class Admissions:
         self._database = database
         self._secrets = (secret, *former)
         self._remembered: dict[str, tuple[float, int, Admission]] = {}
+        self._endings = 0
+        """How often `forget` was called."""
         self.used: dict[int, None] = {}
         """Keys used since somebody last asked; their last use is stored behind the requests."""
 
@@ -31,11 +33,13 @@ class Admissions:
         if remembered is not None and remembered[0] > now and remembered[1] == version:
             self.used[remembered[2].key_id] = None
             return remembered[2]
+        endings = self._endings
         digests = [digest, *(keys.digest(token, former) for former in self._secrets[1:])]
         admission = await self._database.reading(lambda work: keys.verify(work, digests), NOWHERE)
         if admission is not None:
             self.used[admission.key_id] = None
-            if version is not None:
+            # What was looked up before a key was ended may be heard after it.
+            if version is not None and endings == self._endings:
                 if len(self._remembered) >= MOST:
                     self._remembered.clear()
                 self._remembered[digest] = (now + REMEMBER_SECONDS, version, admission)
@@ -43,4 +47,5 @@ class Admissions:
 
     def forget(self) -> None:
         """A key, a user or a role changed: look everybody up again."""
+        self._endings += 1
         self._remembered.clear()

@@ -97,8 +97,6 @@ class PostView:
     ) -> Sequence[Row]:
         """The rows of one page, at most `limit`."""
         given = wanted.given()
-        if skip < DEEP and not given:
-            return self._page(work, given, (order, descending), window(skip, limit), "plain", skip=skip, limit=limit)
         return self._planned(work, given, (order, descending), skip, limit, _sizes(work, given, order, skip))
 
     def page_with_total(
@@ -106,18 +104,20 @@ class PostView:
     ) -> PostPage:
         """As `page`, and the number of all posts that match, from the kept numbers where one filter alone is given."""
         given = wanted.given()
-        if given or skip >= DEEP:
+        sorting = (order, descending)
+        if skip >= DEEP or len(given) > 1:
             known = post_filters.sizes(work, given)
-            rows = self._planned(work, given, (order, descending), skip, limit, known)
+            rows = self._planned(work, given, sorting, skip, limit, known)
             exact = None if known is None else known.exact
             return PostPage(rows, post_filters.total(work, given, known) if exact is None else exact)
+        way = self._way(given, sorting, skip, limit, _sizes(work, given, order, skip))
         shown = window(skip, limit)
-        shape = (order, descending, shown, "total")
+        shape = (tuple(given), sorting, shown, way, "total")
         statement = self._statements.get(shape)
         if statement is None:
-            counted = total_of(()).label("total")
-            statement = self._kept(shape, self._list((), (order, descending), shown, "plain").add_columns(counted))
-        rows = work.rows(statement, limit=limit, skip=skip)
+            counted = total_of(tuple(given)).label("total")
+            statement = self._kept(shape, self._list(*shape[:4]).add_columns(counted))
+        rows = work.rows(statement, limit=limit, skip=skip, **given)
         if rows:
             return PostPage(rows, rows[0][-1])
         return PostPage(rows, post_filters.total(work, given, None))
@@ -155,10 +155,7 @@ class PostView:
         self, work: Work, given: dict[str, Any], sorting: Sorting, skip: int, limit: int, known: Sizes | None
     ) -> Sequence[Row]:
         """A page by the way that finds it soonest; one beyond the middle is looked for from the end."""
-        if has_own_index(tuple(given), sorting[0]):
-            way: Way = "index"
-        else:
-            way = "plain" if known is None else known.way(skip + limit)
+        way = self._way(given, sorting, skip, limit, known)
         matching = None if known is None else known.exact
         if skip < DEEP or matching is None or skip < matching // 2:
             return self._page(work, given, sorting, window(skip, limit), way, skip=skip, limit=limit)
@@ -167,6 +164,11 @@ class PostView:
             return ()
         shown = window(max(0, below - limit), min(limit, below))._replace(backwards=True, deep=True)
         return self._page(work, given, sorting, shown, way, skip=max(0, below - limit), limit=min(limit, below))
+
+    def _way(self, given: dict[str, Any], sorting: Sorting, skip: int, limit: int, known: Sizes | None) -> Way:
+        if has_own_index(tuple(given), sorting[0]):
+            return "index"
+        return "plain" if known is None else known.way(skip + limit)
 
     def _page(
         self, work: Work, given: dict[str, Any], sorting: Sorting, shown: Window, way: Way, *, skip: int, limit: int
@@ -226,7 +228,9 @@ def key_of(key: str) -> int | str:
 
 def _sizes(work: Work, given: dict[str, Any], order: str, skip: int) -> Sizes | None:
     """The kept numbers, unless nothing hangs on them."""
-    return None if skip < DEEP and has_own_index(tuple(given), order) else post_filters.sizes(work, given)
+    if skip < DEEP and (not given or has_own_index(tuple(given), order)):
+        return None
+    return post_filters.sizes(work, given)
 
 
 def _ids(given: tuple[str, ...], sorting: Sorting, shown: Window, way: Way) -> Select[Any]:

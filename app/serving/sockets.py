@@ -58,10 +58,10 @@ def _open(family: socket.AddressFamily, address: Address, knobs: Knobs, *, share
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    if family == socket.AF_INET6:
-        # `::` is everybody, as 0.0.0.0 is; a dual socket takes both.
-        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     try:
+        if family == socket.AF_INET6:
+            # `::` is everybody, as 0.0.0.0 is; a dual socket takes both.
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         opened.bind(address)
         opened.listen(BACKLOG)
     except OSError as error:

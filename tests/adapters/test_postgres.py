@@ -1,6 +1,7 @@
 """Acts on PostgreSQL: run again when they meet others at their work, and handed one connection after another."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -139,3 +140,26 @@ async def busy(database: PostgresDatabase) -> list[int]:
     finally:
         await watcher.close()
     return [row[0] for row in rows]
+
+
+async def test_nothing_of_an_answer_lives_on_with_the_runner(two: PostgresDatabase) -> None:
+    class Answer:
+        pass
+
+    answer = await two.reading(lambda work: Answer(), NOWHERE)
+    seen = weakref.ref(answer)
+    del answer
+
+    assert seen() is None
+
+
+async def test_connections_that_died_at_hand_are_not_in_use(two: PostgresDatabase) -> None:
+    pid = await two.reading(lambda work: int(work.value(_PID)), NOWHERE)
+    other = await asyncpg.connect(two._url)
+    await other.execute("SELECT pg_terminate_backend($1)", pid)
+    while await other.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid):
+        pass
+    await other.close()
+    await asyncio.sleep(0)
+
+    assert two.measured()["connections_in_use"] >= 0

@@ -1,14 +1,19 @@
 """What only SQLite's adapter does: reading on the writing connection, and telling of other processes' writes."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, update
 
 from app.adapters.database import NOWHERE, utc_now
+from app.adapters.database.checkpoints import Checkpoints
 from app.adapters.database.migrating import migrate
 from app.adapters.database.sqlite import SqliteDatabase, WritingWhileReading, connect
+from app.adapters.database.turns import Turns
 from app.domain.model import Portal
 from app.domain.statements import Statement, now
 from app.domain.work import Work
@@ -74,3 +79,32 @@ async def test_a_write_by_another_process_is_told_and_an_own_one_is_not(database
     assert after_own == before
     assert database.version() not in (before, None)
     assert await database.reading(titles, NOWHERE) == ["Another"]
+
+
+async def test_checkpoints_go_on_after_the_disk_failed(
+    database: SqliteDatabase, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = True
+
+    def opened() -> sqlite3.Connection:
+        if failing:
+            raise OSError(5, "Input/output error")
+        return connect(database.path)
+
+    with (database.path).open("rb") as file:
+        checkpoints = Checkpoints(opened, file.fileno(), Turns())
+        taking = asyncio.create_task(checkpoints.keep_taking())
+        try:
+            while not caplog.records:  # noqa: ASYNC110  # Neither the log nor the file tells when it changes.
+                await asyncio.sleep(0.05)
+            assert "can't be copied" in caplog.text
+            await database.writing(lambda work: work.run(_MAKE), NOWHERE)
+            before = database.path.read_bytes()
+            failing = False
+            while database.path.read_bytes() == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            assert not taking.done()
+        finally:
+            taking.cancel()
+            with suppress(asyncio.CancelledError):
+                await taking

@@ -208,9 +208,10 @@ def test_where_there_is_nothing_to_check_a_hash_is_made_all_the_same(monkeypatch
     stored = passwords.hashed("open sesame")
     monkeypatch.setattr(context, "verify", counted)
     for known in (stored, None, "", "broken"):
-        work.clear()
-        passwords.checked("wrong", known)
-        assert work == [PHC], known
+        for wrong in ("wrong", "x" * 5000, "a\0b", "\udc80"):
+            work.clear()
+            passwords.checked(wrong, known)
+            assert work == [PHC], (known, wrong[:5])
 
 
 async def test_no_more_than_two_are_hashed_at_once_and_a_crowd_is_sent_away() -> None:

@@ -34,9 +34,12 @@ class Bridge:
             else:
                 told = runner.switch(answer)
         self._kept.append(runner)
-        if told.error is not None:
-            raise told.error
-        return told.value  # type: ignore[no-any-return]
+        value, error = told.value, told.error
+        # The runner holds its last outcome until its next act; what was answered must not live on with it.
+        told.value = told.error = None
+        if error is not None:
+            raise error
+        return value  # type: ignore[no-any-return]
 
 
 def await_in_act(awaitable: Awaitable[T]) -> T:

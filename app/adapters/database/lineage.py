@@ -18,6 +18,12 @@ _BELOW: Final = re.compile(r'^down_revision(?:: [^=]+)? = "(\w+)"', re.MULTILINE
 class NewerDatabase(Exception):
     """The database was written by a newer Earshot; nothing was changed."""
 
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"the database is of a newer Earshot (revision {found}; this one knows {head()}): "
+            "start that version, or restore a backup"
+        )
+
 
 def folder() -> Path:
     """Where the migrations lie, in the installed package or in a checkout."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from sqlalchemy import column, select, table
 
 from app.adapters.database import NOWHERE, Database, database_for
-from app.adapters.database.lineage import NewerDatabase, head, revisions
+from app.adapters.database.lineage import NewerDatabase, revisions
 from app.domain.model import Base
 from app.domain.refusals import Unavailable
 from app.domain.statements import POSTGRESQL, Statement
@@ -46,10 +46,7 @@ async def revision(url: str, *, password: str | None = None) -> str | None:
             )
         return None
     if found not in revisions():
-        raise NewerDatabase(
-            f"the database is of a newer Earshot (revision {found}; this one knows {head()}): "
-            "start that version, or restore a backup"
-        )
+        raise NewerDatabase(found)
     return found
 
 

@@ -28,9 +28,7 @@ def _upgrade(connection: Connection, revision: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in revisions():
-        raise NewerDatabase(
-            f"the database is of a newer Earshot (revision {current}); start that version, or restore a backup"
-        )
+        raise NewerDatabase(current)
     command.upgrade(_config(connection), revision)
 
 

@@ -5,6 +5,7 @@ starts a task, which costs more than a statement; so those in use go from hand t
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from app.adapters.database.bridge import Bridge, await_in_act
 from app.domain.refusals import Clash, InDoubt, ReferenceMissing, Unavailable, Unstorable
 from app.domain.statements import POSTGRESQL, Statement
 from app.domain.work import Row, Work
+
+log = logging.getLogger("earshot.postgresql")
 
 WAIT_SECONDS: Final = 2.0
 """The longest wait for a free connection; then the request is told that the service is unavailable."""
@@ -118,7 +121,7 @@ class PostgresDatabase:
         return {
             "connections_max": self._most,
             "connections_open": opened,
-            "connections_in_use": opened - idle - len(self._at_hand),
+            "connections_in_use": opened - idle - sum(not _is_closed(raw) for raw in self._at_hand),
             "connections_waiting": self._waiting,
         }
 
@@ -207,10 +210,8 @@ class PostgresDatabase:
                     outcome = await once(raw)
                 except BaseException:
                     # The pool looks at what state it is in.
-                    await self._pool.release(raw)
+                    await self._released(raw)
                     raise
-                await self._give_back(raw)
-                return outcome
             except TimeoutError as error:
                 # Nobody gave a connection back, or a statement took too long: trying again would only add to it.
                 raise Unavailable(f"{self.describe()} does not answer in time") from error
@@ -223,6 +224,10 @@ class PostgresDatabase:
                     raise
             except _AWAY as error:
                 raise Unavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
+            else:
+                # Out of reach of what runs acts again: this one stands, however its connection fares.
+                await self._give_back(raw)
+                return outcome
         raise AssertionError("unreachable")
 
     async def _checked_out(self) -> Any:
@@ -230,7 +235,7 @@ class PostgresDatabase:
             raw = self._at_hand.pop()
             if not _is_closed(raw):
                 return raw
-            await self._pool.release(raw)
+            await self._released(raw)
         self._waiting += 1
         try:
             return await self._pool.acquire(timeout=WAIT_SECONDS)
@@ -239,7 +244,7 @@ class PostgresDatabase:
 
     async def _give_back(self, raw: Any) -> None:
         if self._waiting or _is_closed(raw) or raw.is_in_transaction():
-            await self._pool.release(raw)
+            await self._released(raw)
             return
         self._at_hand.append(raw)
         if self._letting_go is None:
@@ -251,7 +256,14 @@ class PostgresDatabase:
 
     async def _let_go(self) -> None:
         while self._at_hand:
-            await self._pool.release(self._at_hand.pop())
+            await self._released(self._at_hand.pop())
+
+    async def _released(self, raw: Any) -> None:
+        """Give a connection back to the pool, which ends it if it is of no more use."""
+        try:
+            await self._pool.release(raw)
+        except (*_LOST, asyncpg.PostgresError) as error:
+            log.warning("a connection to PostgreSQL was lost when it was given back: %s", type(error).__name__)
 
 
 def _is_closed(raw: Any) -> bool:

@@ -17,7 +17,7 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -27,6 +27,7 @@ import orjson
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 
 from app.adapters.database import Act, Clock, Standing, T
+from app.adapters.database.checkpoints import MOST_LOG_BYTES, Checkpoints
 from app.adapters.database.turns import Turns
 from app.domain.model import Base
 from app.domain.moments import stored
@@ -38,15 +39,8 @@ sqlite3.register_adapter(datetime, stored)
 sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
 
 BUSY_SECONDS: Final = 5.0
-CHECKPOINT_SECONDS: Final = 0.25
-MOST_LOG_BYTES: Final = 32 * 1024 * 1024
-"""Past this the log begins anew: writing over what lies in memory already is cheaper than making a file longer."""
-MOST_ROUNDS: Final = 4
-SHORT_SECONDS: Final = 0.03
-PAGE_BYTES: Final = 4096
-READERS_IN_THE_WAY: Final = 8
-RESTART_MILLISECONDS: Final = 50
-"""How long is waited for readers when the log has grown so many times as long; the next time will do as well."""
+LONGEST_LOG_BYTES: Final = 4 * MOST_LOG_BYTES
+"""A log that grew longer while somebody read is cut when it begins anew."""
 
 _PRAGMAS: Final = (
     "journal_mode = wal",
@@ -55,6 +49,7 @@ _PRAGMAS: Final = (
     "cache_size = -8192",
     "mmap_size = 268435456",
     "temp_store = memory",
+    f"journal_size_limit = {LONGEST_LOG_BYTES}",
 )
 
 _UNIQUE: Final = {
@@ -187,7 +182,8 @@ class SqliteDatabase:
         """Take the copying of the log away from the writes; for a process that serves."""
         self._writer.raw.execute("PRAGMA wal_autocheckpoint = 0")
         self._file = os.open(self.path, os.O_RDONLY)
-        self._checkpointer = asyncio.create_task(self._keep_checkpointing(self._file))
+        checkpoints = Checkpoints(lambda: connect(self.path), self._file, self._turns)
+        self._checkpointer = asyncio.create_task(checkpoints.keep_taking())
 
     async def close(self) -> None:
         if self._checkpointer is not None:
@@ -229,10 +225,11 @@ class SqliteDatabase:
             writing = loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing, until)
             try:
                 return await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                # The thread goes on, and until it has ended the connection is nobody else's.
-                await asyncio.wait([writing])
-                raise
+            finally:
+                # Whoever is cancelled, even twice: until the thread has ended the connection is nobody else's.
+                while not writing.done():
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([writing])
 
     def _work(self, connection: SqliteConnection, standing: Standing) -> Work:
         return Work(
@@ -257,7 +254,9 @@ class SqliteDatabase:
             try:
                 return act(self._work(connection, standing))
             finally:
-                connection.raw.execute("ROLLBACK")
+                # At some errors of the disk SQLite has ended it itself.
+                if connection.raw.in_transaction:
+                    connection.raw.execute("ROLLBACK")
         except sqlite3.DatabaseError as error:
             raise _away(error) from error
 
@@ -290,37 +289,6 @@ class SqliteDatabase:
             raise Unavailable("another process holds the database's lock") from locked
         finally:
             raw.execute("PRAGMA busy_timeout = 0")
-
-    async def _keep_checkpointing(self, file: int) -> None:
-        loop = asyncio.get_running_loop()
-        with closing(connect(self.path)) as connection, ThreadPoolExecutor(1, "sqlite-checkpoint") as thread:
-            connection.execute(f"PRAGMA busy_timeout = {RESTART_MILLISECONDS}")
-
-            async def checkpoint(mode: str) -> int:
-                """Copy the log into the file; how many bytes the log had."""
-                told = await loop.run_in_executor(thread, connection.execute, f"PRAGMA wal_checkpoint({mode})")
-                return int(told.fetchone()[1]) * PAGE_BYTES
-
-            while True:
-                await asyncio.sleep(CHECKPOINT_SECONDS)
-                # Whatever is wrong with the file, writes and reads say so; this only tries again.
-                with suppress(sqlite3.DatabaseError):
-                    if await checkpoint("PASSIVE") < MOST_LOG_BYTES:
-                        continue
-                    # Under steady writes the log never comes to its end by itself. While it is copied more is written,
-                    # but less each time; for the last of it writes wait, and reads go on. SQLite flushes the file only
-                    # when all is copied, so most of that is done before, too.
-                    for _ in range(MOST_ROUNDS):
-                        began = loop.time()
-                        await loop.run_in_executor(thread, os.fsync, file)
-                        await checkpoint("PASSIVE")
-                        if loop.time() - began < SHORT_SECONDS:
-                            break
-                    async with self._turns.hold():
-                        # Once all is copied the next write begins the log anew, unless somebody reads just then.
-                        # To wait for readers, who come and go, takes longer than all the copying.
-                        if await checkpoint("PASSIVE") > READERS_IN_THE_WAY * MOST_LOG_BYTES:
-                            await checkpoint("RESTART")
 
 
 class _Locked(Exception):

@@ -7,7 +7,7 @@ from app.api.calls import Answer, AskedCall
 from app.api.productlift import answers, shapes
 from app.api.productlift.kinds import ID, INTEGER, REFERENCE, STRING, each, one_of
 from app.api.productlift.rules import Form, Rule, maximum, minimum
-from app.domain.post_filters import PostFilter
+from app.domain.post_filters import PostFilter, has_own_index
 from app.domain.post_views import ORDERS
 from app.domain.windows import DEEP
 from app.domain.work import Work
@@ -29,7 +29,7 @@ _ASCENDING: Final = ("title", "order")
 _INDEXED: Final = ("created_at", "votes_count", "order")
 
 
-def window(wanted: Mapping[str, Any]) -> tuple[int, int]:
+def skip_and_limit(wanted: Mapping[str, Any]) -> tuple[int, int]:
     """The skip and limit in force."""
     limit = wanted.get("limit")
     return max(0, wanted.get("skip") or 0), DEFAULT_LIMIT if limit is None else limit
@@ -41,7 +41,7 @@ async def page(call: AskedCall, wanted: Mapping[str, Any]) -> Answer:
     order = wanted.get("order_by") or "created_at"
     direction = wanted.get("order_direction")
     descending = direction == "desc" if direction else order not in _ASCENDING
-    skip, limit = window(wanted)
+    skip, limit = skip_and_limit(wanted)
     narrowed = PostFilter(
         tab_url=wanted.get("tab"),
         # An empty list asks for nothing in particular, as an empty text does.
@@ -55,7 +55,9 @@ async def page(call: AskedCall, wanted: Mapping[str, Any]) -> Answer:
         shown = [shapes.post(row, base_url) for row in found.rows]
         return answers.page(shown, total=found.total, skip=skip, limit=limit)
 
-    return await call.reading(read, slow=_is_slow(narrowed, order, skip))
+    # Of several statements, or counted from the end: the page and its total must be of one moment.
+    snapshot = skip >= DEEP or len(narrowed.given()) > 1
+    return await call.reading(read, slow=_is_slow(narrowed, order, skip), snapshot=snapshot)
 
 
 def _is_slow(narrowed: PostFilter, order: str, skip: int) -> bool:
@@ -63,5 +65,4 @@ def _is_slow(narrowed: PostFilter, order: str, skip: int) -> bool:
     given = narrowed.given()
     if skip >= DEEP or order not in _INDEXED:
         return True
-    by_one_status = len(given) == 1 and len(given.get("status_ids", ())) == 1 and order == "created_at"
-    return bool(given) and not by_one_status
+    return bool(given) and not has_own_index(tuple(given), order)

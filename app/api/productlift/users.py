@@ -52,7 +52,7 @@ async def find_user_by_email(call: Call) -> Answer:
 @users_chapter.route("GET", "/users", answers=UserPage, parameters=LIST.parameters(), may_refuse=[422])
 async def list_users(call: Call) -> Answer:
     """The people of the portal, oldest first, a page at a time. Deleted ones are absent."""
-    skip, limit = listing.window(LIST.read(call.asked))
+    skip, limit = listing.skip_and_limit(LIST.read(call.asked))
 
     def page(work: Work) -> Answer:
         rows = shapes.USERS.page(work, newest_first=False, skip=skip, limit=limit)
