@@ -1,0 +1,247 @@
+"""Makes the databases of the version that this checkout is, to be kept for the tests of later ones.
+
+Run once for a release, in the checkout that is released:
+
+    .venv/bin/python -m tests.migrations.released.make 0.1.0
+
+It lets the program live a small life on a new database of each engine, through both interfaces and the rules, until
+each table has rows, and writes down the schema and every row as SQL. `access.json` beside them has what a client needs.
+"""
+
+import asyncio
+import io
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from PIL import Image
+
+from app.adapters.database.migrating import migrate
+from app.assembly import assemble
+from app.behind import index_titles
+from app.domain import follows, keys, moderation, portals
+from app.domain.model import Base
+from app.settings import Settings
+from tests.conftest import TestClock
+from tests.support.clients import Client
+from tests.support.make import Make
+from tests.support.servers import find_postgres, start_postgres
+
+FOLDER: Final = Path(__file__).parent
+SECRET: Final = "the secret of a server that has been released"
+BEGAN: Final = datetime(2026, 11, 22, 9, 0, 7, 123456, tzinfo=UTC)
+HOSTS: Final = {"first": "first.example.com", "second": "second.example.com"}
+
+
+class Life:
+    """What happens on the database at `url`; `keys` are those that a client may present afterwards."""
+
+    def __init__(self, make: Make, clock: TestClock, astuto: Client, productlift: Client) -> None:
+        self._make = make
+        self._clock = clock
+        self._astuto = astuto
+        self._productlift = productlift
+
+    async def ask(self, client: Client, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        """One request that must succeed, a minute after the one before."""
+        self._clock.advance(minutes=1)
+        answer = await (client.request(method, path, **more) if more else client.ask(method, path, body))
+        if answer.status_code not in (200, 201):
+            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
+        told = answer.json() if answer.content else {}
+        return told["data"] if isinstance(told, dict) and "data" in told else told
+
+    async def live(self) -> None:
+        people = await self._people()
+        await self._catalogue()
+        posts = await self._posts(people)
+        await self._talk(posts, people)
+        await self._judge(posts)
+        await self._part(people)
+        await self._second()
+        await index_titles(self._make.server.database)
+        # Its title waits to be read when the server ends.
+        await self.ask(self._astuto, "POST", "/posts", {"title": "Export to a spreadsheet", "board_id": 1})
+
+    async def _people(self) -> dict[str, Any]:
+        people = {}
+        for name, role in (
+            ("Ada", "member"),
+            ("Bob", "member"),
+            ("Cid", "member"),
+            ("Dot", "member"),
+            ("Eve", "admin"),
+        ):
+            sent = {"name": f"{name} Example", "email": f"{name.lower()}@example.com", "role": role}
+            await self.ask(self._productlift, "POST", "/users", sent)
+            people[name] = await self._make.row(
+                "SELECT id, uuid FROM users WHERE email_key = :email", email=sent["email"]
+            )
+        return people
+
+    async def _catalogue(self) -> None:
+        for name, color in (("Speed", "#336699"), ("Überblick 📊", "#aabbcc")):
+            await self.ask(self._productlift, "POST", "/categories", {"name": name, "color": color})
+        await self._make.section("Soon")
+        first = await self._make.value("SELECT min(id) FROM sections")
+        await self._make.section("Very soon", parent=first)
+
+    async def _posts(self, people: dict[str, Any]) -> list[Any]:
+        ask, posts = self.ask, []
+        titles = ("Dark mode", "Faster search", 'It\'s "quoted"; -- and ends', "Ein Überblick für alle 📊", "Bulk edit")
+        for number, title in enumerate(titles):
+            if number % 2:
+                sent = {"title": title, "description": f"Line one of {number}\nline two", "category_id": 1}
+                await ask(self._productlift, "POST", "/posts", sent)
+            else:
+                sent = {"title": title, "board_id": 1 + number % 2, "impersonated_user_id": people["Ada"]["id"]}
+                await ask(self._astuto, "POST", "/posts", sent)
+            posts.append(await self._make.row("SELECT id, code FROM posts WHERE title = :title", title=title))
+        files = [("image", ("one.png", picture())), ("attachment", ("log.txt", b"what happened\n"))]
+        await ask(self._productlift, "POST", "/posts", data={"title": "With files"}, files=files)
+        await ask(self._productlift, "PATCH", f"/posts/{posts[0]['code']}", {"section_id": 2, "category_id": 2})
+        for number, post in enumerate(posts):
+            for person in list(people.values())[: number % 4]:
+                await ask(self._productlift, "POST", f"/posts/{post['code']}/votes/{person['uuid']}")
+        await ask(self._productlift, "DELETE", f"/posts/{posts[3]['code']}/votes/{people['Cid']['uuid']}")
+        await self._make.act(lambda work: follows.add(work, post_id=posts[1]["id"], user_id=people["Bob"]["id"]))
+        return posts
+
+    async def _talk(self, posts: list[Any], people: dict[str, Any]) -> None:
+        first, second = posts[0]["id"], posts[1]["id"]
+        said = await self.ask(self._astuto, "POST", "/comments", {"post_id": first, "body": "Please, at night."})
+        answer = {"post_id": first, "body": "Yes.\n\n*Soon*.", "parent_id": said["id"]}
+        answer["impersonated_user_id"] = people["Bob"]["id"]
+        await self.ask(self._astuto, "POST", "/comments", answer)
+        news = await self.ask(self._astuto, "POST", "/comments", {"post_id": second, "body": "We have begun."})
+        await self.ask(self._astuto, "PUT", f"/comments/{news['id']}/mark_as_post_update")
+        await self._make.comment(first, body="Between us", internal=True)
+        for post, status in ((first, "Planned"), (first, "In Progress"), (second, "Completed")):
+            sent = {"post_status_id": self._make.statuses[status]}
+            await self.ask(self._astuto, "PUT", f"/posts/{post}/update_status", sent)
+
+    async def _judge(self, posts: list[Any]) -> None:
+        """One post is rejected, another waits."""
+        for post, state in ((posts[2]["id"], "rejected"), (posts[4]["id"], "pending")):
+            await self._make.act(lambda work, post=post, state=state: moderation.set(work, post, state))
+
+    async def _part(self, people: dict[str, Any]) -> None:
+        """One goes, one is blocked, a key ends."""
+        await self.ask(self._productlift, "DELETE", f"/users/{people['Dot']['uuid']}")
+        await self.ask(self._astuto, "PUT", f"/users/{people['Cid']['id']}/block")
+        await adopt(self._make, people["Eve"]["id"], "astuto", TOKENS["revoked"])
+        ended = await self._make.value("SELECT max(id) FROM api_keys")
+        await self._make.act(lambda work: keys.revoke(work, ended))
+
+    async def _second(self) -> None:
+        make = self._make
+        await make.act(lambda work: portals.configure(work, setting="host", value=HOSTS["first"]))
+        portal, owner = await make.new_portal("Second", host=HOSTS["second"], email="owner@second.example.com")
+        await adopt(make, owner, "astuto", TOKENS["second"], portal=portal)
+        board = await make.value("SELECT min(id) FROM boards WHERE portal_id = :of", of=portal)
+        await make.post(title="Of the second portal", author=owner, board=board, votes_by=[owner], portal=portal)
+
+
+TOKENS: Final = {
+    "astuto": "tkn_admin_" + "a" * 32,
+    "productlift": "1|" + "p" * 40,
+    "revoked": "tkn_admin_" + "r" * 32,
+    "second": "tkn_admin_" + "s" * 32,
+}
+
+
+def picture() -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (8, 6), "#336699").save(written, "PNG")
+    return written.getvalue()
+
+
+async def adopt(make: Make, user: int, dialect: str, token: str, *, portal: int | None = None) -> None:
+    """Give a user a key of which the text is known: the same at every making."""
+    digest = keys.digest(token, SECRET.encode())
+    await make.act(
+        lambda work: keys.adopt(work, user_id=user, dialect=dialect, digest_=digest, prefix=keys.visible_part(token)),
+        portal=portal,
+    )
+
+
+async def make_at(url: str, folder: Path) -> None:
+    """Make the database at `url`; uploads go below `folder`."""
+    await migrate(url)
+    clock = TestClock()
+    clock.set(BEGAN)
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        database_url=url,
+        data_dir=folder,
+        secret_key=SECRET,
+        rate_limits=False,
+    )
+    server = assemble(settings, clock=clock)
+    await server.start()
+    try:
+        make = Make(server, SECRET.encode())
+        await make.first_portal()
+        for dialect in ("astuto", "productlift"):
+            await adopt(make, make.owner, dialect, TOKENS[dialect])
+        async with (
+            Client(server, token=TOKENS["astuto"], host=f"http://{HOSTS['first']}") as astuto,
+            Client(server, token=TOKENS["productlift"], host=f"http://{HOSTS['first']}") as productlift,
+        ):
+            await Life(make, clock, astuto, productlift).live()
+        for table in Base.metadata.tables:
+            if not await make.value(f"SELECT count(*) FROM {table}"):
+                raise RuntimeError(f"nothing happened that makes a row in {table}")
+    finally:
+        await server.stop()
+
+
+def of_sqlite(folder: Path) -> str:
+    path = folder / "earshot.db"
+    asyncio.run(make_at(f"sqlite:///{path}", folder / "data"))
+    with closing(sqlite3.connect(path)) as connection:
+        return "\n".join(connection.iterdump()) + "\n"
+
+
+def of_postgresql(folder: Path) -> str:
+    found, program = find_postgres(), shutil.which("pg_dump")
+    if found is None or program is None:
+        raise RuntimeError("PostgreSQL and its pg_dump are needed")
+    server = start_postgres(found)
+    try:
+        url = server.create("released")
+        asyncio.run(make_at(url, folder / "data"))
+        dump = [program, "--inserts", "--no-owner", "--no-privileges", url]
+        told = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
+    finally:
+        server.close()
+    # Comments, and what is set for the session: a later server may not know it.
+    kept = re.sub(r"^(--.*|SET .*;|SELECT pg_catalog\.set_config.*;|\\.*)\n", "", told, flags=re.MULTILINE)
+    return re.sub(r"\n{2,}", "\n", kept).lstrip()
+
+
+def main(version: str) -> None:
+    makers: dict[str, Callable[[Path], str]] = {"sqlite": of_sqlite, "postgresql": of_postgresql}
+    told = {}
+    for engine, maker in makers.items():
+        with TemporaryDirectory() as folder:
+            told[engine] = maker(Path(folder))
+    # What has been released stays as it is: an existing folder is refused.
+    (FOLDER / version).mkdir()
+    for engine, text in told.items():
+        (FOLDER / version / f"{engine}.sql").write_text(text, encoding="utf-8")
+    access = {"secret": SECRET, "hosts": HOSTS, "tokens": TOKENS}
+    (FOLDER / version / "access.json").write_text(json.dumps(access, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
