@@ -1,14 +1,13 @@
 """`earshot serve`."""
 
 import asyncio
-import signal
 import sys
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from app.serving import lock, sockets, start
+from app.serving.leaving import Leaving
 from app.settings import Settings
 
 
@@ -40,13 +39,14 @@ def serve(
 
     It ends on Ctrl-C or SIGTERM, after the requests that it is answering.
     """
+    leaving = Leaving()
+    leaving.heed()
     # The doors take longest to import, and no other command needs them.
     from app import logs
     from app.assembly import Server
     from app.serving import exposing, running
 
     settings = Settings.load(host=host, port=port, workers=workers)
-    signal.signal(signal.SIGTERM, _leave)
     form = logs.chosen(settings.log_format)
     logs.configure(form)
     # From what changes nothing to what does; each step may refuse.
@@ -56,6 +56,8 @@ def serve(
     with lock.hold(settings):
         _ = settings.secret
         asyncio.run(start.ready(settings))
+        # A portal's keys are told once: who is told to end between making and telling them tells them first.
+        leaving.hold()
         begun = asyncio.run(start.begin(settings, demo=demo))
         address = sockets.address_of(listeners[0])
         redis = asyncio.run(start.redis_answers(settings))
@@ -65,11 +67,11 @@ def serve(
         )
         sys.stdout.flush()
         code = running.run(
-            lambda: Server(settings), listeners, logs.RequestLog(form), metrics, drain_seconds=settings.drain_seconds
+            lambda: Server(settings),
+            listeners,
+            logs.RequestLog(form),
+            metrics,
+            leaving=leaving,
+            drain_seconds=settings.drain_seconds,
         )
     raise typer.Exit(code)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    """Told to end before there was anything to finish: what was begun is rolled back."""
-    sys.exit(0)

@@ -21,6 +21,7 @@ from app.assembly import Observer, Server
 from app.domain.refusals import Unavailable
 from app.logs import RequestLog
 from app.serving.exposing import Metrics, exposed
+from app.serving.leaving import SIGNALS, Leaving
 from app.serving.protocol import BoundedProtocol
 from app.serving.sockets import turn_away
 from app.serving.start import program_version
@@ -48,6 +49,7 @@ class _Place:
     listener: socket.socket
     requests: RequestLog
     metrics: Metrics | None
+    leaving: Leaving
     drain_seconds: float
     number: int
     parent: int | None
@@ -66,12 +68,9 @@ class _Uvicorn(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        # To the end of the process: being told again while it lets go of everything changes nothing.
+        self._place.leaving.hand_over(self.handle_exit)
+        yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT
@@ -105,14 +104,15 @@ def run(
     requests: RequestLog,
     metrics: Metrics | None = None,
     *,
-    drain_seconds: float = 0.0,
+    leaving: Leaving,
+    drain_seconds: float,
 ) -> int:
     """Serve until SIGTERM or SIGINT, then finish what runs; the exit code. One process for each socket.
 
-    `metrics` has a ledger for each of them. The first process tells what stands in all. `drain_seconds` is how long
-    each serves on after SIGTERM.
+    `leaving` holds what this process was told so far. `metrics` has a ledger for each process; the first tells what
+    stands in all. `drain_seconds` is how long each serves on after SIGTERM.
     """
-    code = _run(build, listeners, requests, metrics, drain_seconds)
+    code = _run(build, listeners, requests, metrics, leaving, drain_seconds)
     if code == 0:
         log.info("ended")
     return code
@@ -123,10 +123,11 @@ def _run(
     listeners: Sequence[socket.socket],
     requests: RequestLog,
     metrics: Metrics | None,
+    leaving: Leaving,
     drain_seconds: float,
 ) -> int:
     if len(listeners) == 1:
-        return _serve(_Place(build, listeners[0], requests, metrics, drain_seconds, number=0, parent=None))
+        return _serve(_Place(build, listeners[0], requests, metrics, leaving, drain_seconds, number=0, parent=None))
     parent = os.getpid()
     kept = [*listeners, *([] if metrics is None else [metrics.listener])]
 
@@ -135,12 +136,15 @@ def _run(
         for other in kept:
             if other not in needed:
                 other.close()
-        return _serve(_Place(build, listeners[number], requests, metrics, drain_seconds, number, parent))
+        return _serve(_Place(build, listeners[number], requests, metrics, leaving, drain_seconds, number, parent))
 
-    return _Crew([partial(serve, number) for number in range(len(listeners))], kept, drain_seconds + END_SECONDS).run()
+    tasks = [partial(serve, number) for number in range(len(listeners))]
+    return _Crew(tasks, kept, leaving, drain_seconds + END_SECONDS).run()
 
 
 def _serve(place: _Place) -> int:
+    if place.leaving.asked:
+        return 0
     requests = place.requests
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
@@ -212,9 +216,14 @@ class _Crew:
     """Processes that serve side by side; one that dies is replaced."""
 
     def __init__(
-        self, tasks: Sequence[Callable[[], int]], listeners: Sequence[socket.socket], end_seconds: float
+        self,
+        tasks: Sequence[Callable[[], int]],
+        listeners: Sequence[socket.socket],
+        leaving: Leaving,
+        end_seconds: float,
     ) -> None:
         self._tasks = tasks
+        self._leaving = leaving
         self._end_seconds = end_seconds
         self._listeners = listeners
         """Kept open here, so that nobody is turned away while a process is replaced."""
@@ -222,9 +231,11 @@ class _Crew:
         """Process id to the place in `tasks`."""
 
     def run(self) -> int:
-        heeded = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+        heeded = {*SIGNALS, signal.SIGCHLD}
         signal.signal(signal.SIGCHLD, _nothing)
         signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
+        if self._leaving.asked:
+            return 0
         for place in range(len(self._tasks)):
             self._begin(place, heeded)
         while True:
@@ -232,7 +243,8 @@ class _Crew:
                 return self._end()
             for place, code in self._ended():
                 log.error("a worker ended and is replaced", code=code)
-                time.sleep(BETWEEN_RESTARTS)
+                if signal.sigtimedwait(SIGNALS, BETWEEN_RESTARTS) is not None:
+                    return self._end()
                 self._begin(place, heeded)
 
     def _begin(self, place: int, heeded: set[signal.Signals]) -> None:
