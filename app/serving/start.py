@@ -1,5 +1,6 @@
 """Everything between a command and a serving server: look before touching, migrate, begin, and tell what runs where."""
 
+import os
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,13 +30,26 @@ NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
 
 
 async def look(settings: Settings) -> None:
-    """Refuse what can't be served, before anything has been changed. Raises as `looking.revision`, BadSettings."""
+    """Refuse what can't be served, before anything has been changed.
+
+    Raises as `looking.revision`, BadSettings, CannotStart.
+    """
     if settings.redis_url is not None and find_spec("redis") is None:
         raise BadSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
     if settings.otlp_url is not None and not traces.installed():
         raise BadSettings("EARSHOT_OTLP_URL: OpenTelemetry is not installed: pip install 'earshot[otel]'")
     files(settings)
+    _refuse_read_only(settings)
     await revision(settings.database, password=settings.database_password)
+
+
+def _refuse_read_only(settings: Settings) -> None:
+    if not settings.database.startswith("sqlite:///"):
+        return
+    path = Path(settings.database.removeprefix("sqlite:///"))
+    # In a folder that can be written SQLite would open such a file for reading, and only the first write would tell.
+    if path.is_file() and os.access(path.parent, os.W_OK) and not os.access(path, os.W_OK):
+        raise CannotStart(f"the file {path} is read-only: give it to this user, and take its write protection away")
 
 
 def make_place(settings: Settings) -> None:

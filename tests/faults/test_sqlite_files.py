@@ -18,7 +18,7 @@ from app.adapters.database.sqlite import BUSY_SECONDS, SqliteDatabase
 from tests.faults.test_killed import keys_of
 from tests.serving.test_start import refused
 from tests.support.commands import Earshot, Serving
-from tests.support.disks import fill, read_only, small_disk
+from tests.support.disks import fill, read_only, small_disk, write_protected
 from tests.support.sql import rows
 from tests.support.writers import Answer, Caller, is_unavailable
 
@@ -192,6 +192,42 @@ def test_a_read_only_folder_ends_the_start(sqlite: Earshot, begun: dict[str, str
         f"SQLite can't open {moved} (unable to open database file): check that it is a file this user may write"
     )
     assert {one.name: one.read_bytes() for one in place.iterdir()} == {"earshot.db": before}
+
+
+def test_a_read_only_file_in_a_writable_folder_ends_the_start(
+    sqlite: Earshot, begun: dict[str, str], path: Path
+) -> None:
+    before = path.read_bytes()
+
+    with write_protected(path):
+        done = sqlite.run("serve", "--port", "0")
+
+    assert refused(done) == (f"the file {path} is read-only: give it to this user, and take its write protection away")
+    assert [one.read_bytes() for one in path.parent.glob("earshot.db*")] == [before]
+    with sqlite.serving() as serving:
+        assert serving.end() == 0
+
+
+def test_a_file_that_becomes_read_only_stops_writes_alone(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
+    """As a disk does that its system mounts anew, for reading only, after an error."""
+    log = path.with_name("earshot.db-wal")
+    with sqlite.serving() as serving, calling(serving, begun) as caller:
+        assert write(caller, "astuto", "Still writable").status == 201
+        with write_protected(path, log):
+            before = path.read_bytes(), log.read_bytes()
+            for dialect in DIALECTS:
+                for number in range(3):
+                    answer = write(caller, dialect, f"Refused {number}")
+                    assert is_unavailable(dialect, answer), answer
+                    assert caller.ask(dialect, "GET", "/posts").status == 200
+            assert (path.read_bytes(), log.read_bytes()) == before
+
+        assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
+        assert serving.end() == 0
+    before_it = [f"Before, by {dialect}" for dialect in DIALECTS]
+    assert titles(path) == [*before_it, "Still writable", *(f"After, by {dialect}" for dialect in DIALECTS)]
+    assert rows(f"sqlite:///{path}", "PRAGMA quick_check") == [("ok",)]
+    assert json.loads(sqlite.run("counters", "--json").out) == {"differences": [], "repaired": False}
 
 
 def damage(path: Path, how: str) -> None:

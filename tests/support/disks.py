@@ -59,6 +59,27 @@ def read_only(folder: Path) -> Iterator[None]:
         _unmount(folder)
 
 
+@contextmanager
+def write_protected(*files: Path) -> Iterator[None]:
+    """Nobody may write in the files, not even who has them open, nor root."""
+
+    def change(how: str) -> str | None:
+        try:
+            done = subprocess.run(["chattr", how, *map(str, files)], capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return "there is no chattr"
+        return None if done.returncode == 0 else done.stderr.strip()
+
+    wrong = change("+i")
+    need(
+        "the right to protect a file from writing", wrong is None, f"a file becomes read-only under a server ({wrong})"
+    )
+    try:
+        yield
+    finally:
+        assert change("-i") is None
+
+
 def fill(disk: Path) -> Path:
     """Take all room that is left; the file that takes it."""
     ballast = disk / "ballast"
