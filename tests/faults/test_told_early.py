@@ -24,7 +24,7 @@ from tests.support.commands import COMMAND, Earshot
 from tests.support.servers import Postgres
 from tests.support.sql import rows
 
-MOMENTS = int(os.environ.get("MOMENTS", "6"))
+MOMENTS = int(os.environ.get("MOMENTS", "4"))
 AT_ONCE = 2
 LONGEST = 15.0
 """Nobody who tells a server to end must wait longer while it starts."""
