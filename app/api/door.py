@@ -1,5 +1,6 @@
 """The way through a dialect's door, in the order that its contract prescribes. What is said there is the dialect's."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from time import monotonic, perf_counter
@@ -162,7 +163,7 @@ class Door:
         if unforeseen is not None:
             report(visit, unforeseen)
         try:
-            await _send(answer, send, head=head)
+            await _send(answer, visit.receive, send, head=head)
         except Exception as error:
             # In the midst of an answer that is written in pieces: it can only be broken off.
             report(visit, error)
@@ -250,7 +251,7 @@ def report(visit: Visit, error: Exception) -> None:
     log.error("unexpected %s, request %s", type(error).__name__, visit.request_id, exc_info=error)
 
 
-async def _send(answer: Answer, send: Send, *, head: bool) -> None:
+async def _send(answer: Answer, receive: Receive, send: Send, *, head: bool) -> None:
     status, body, headers = answer
     if isinstance(body, bytes):
         length = (b"content-length", b"%d" % len(body))
@@ -259,9 +260,22 @@ async def _send(answer: Answer, send: Send, *, head: bool) -> None:
         return
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
     if not head:
-        async for piece in body:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        gone = asyncio.create_task(_until_gone(receive))
+        try:
+            async for piece in body:
+                if gone.done():
+                    # Nobody would get the rest, which has yet to be read from the database.
+                    break
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            gone.cancel()
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Return when the client has hung up; what still comes of a body is thrown away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 __all__ = ["BodyTooLarge", "Door", "Manners", "Visit", "report"]

@@ -1,13 +1,14 @@
-"""HTTP on the wire, bounded: how long a head may be, how long it and a body may take, what can't be parsed at all.
+"""HTTP on the wire, bounded: how long a head, how slow a client, and what can't be parsed at all.
 
 These answers are the server's own, in plain text: before a head is read nobody knows which dialect would be spoken.
 """
 
 import asyncio
+import math
 from typing import Any, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MOST_HEAD_BYTES: Final = 64 * 1024
 MOST_UNREAD_BYTES: Final = 64 * 1024 * 1024
@@ -40,7 +41,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """The longest between two pieces of a body."""
     linger_seconds = 2.0
     """How long a client that was refused may take to read why."""
-
+    write_seconds = 60.0
+    """The longest that a client may take in nothing of an answer that waits for it."""
     goodbye_seconds = 1.0
     """How long an idle connection stays open when the server ends: a request may be on its way."""
 
@@ -56,6 +58,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._plain_head: bytes | None = None
         """The head of a request that wished for another protocol, without that wish."""
         self._timer: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
+        """The request that is being answered; `cycle` is the one that was read last, and may have to wait for it."""
+        self._unsent = math.inf
+        """How much of an answer waited when it was last looked at; infinite once some of it has gone out."""
+        self._unsent_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -63,6 +70,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._patient()
+        self._all_sent()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -78,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif stage == BODY and self.cycle.response_complete:
             self._unread += self._chunk
             if self._unread > MOST_UNREAD_BYTES:
-                self.transport.close()
+                self._hang_up()
                 return
         self._unset_keepalive_if_required()
         self._feed(data)
@@ -154,11 +165,17 @@ class BoundedProtocol(HttpToolsProtocol):
                 lines.append(name + b": " + value)
         return b"\r\n".join([*lines, b"", b""])
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_sending()
         if self._stage == BODY and self.expect_100_continue:
             # The client may or may not send the body that nobody asked for: what follows could not be told apart.
-            self.transport.close()
+            self._hang_up()
 
     def _refuse(self, status: int) -> None:
         """Say so in plain text and hang up; after a moment, or the answer would be lost with what is still coming."""
@@ -187,15 +204,57 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server ends: what is asked now is the last, and is answered with `connection: close`."""
+        if self._ending:
+            return
         self._ending = True
         if self.cycle is None or self.cycle.response_complete:
             self.loop.call_later(self.goodbye_seconds, self._part)
         else:
             self.cycle.keep_alive = False
 
+    def break_off(self) -> None:
+        """The time for finishing is over. Who waits for the rest of a body is told that the client is gone."""
+        self.pipeline.clear()
+        self.transport.abort()
+
     def _part(self) -> None:
         if self.cycle is None or self.cycle.response_complete:
-            self.transport.close()
+            self._hang_up()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_sending()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unsent = math.inf
+        if not self.transport.is_closing():
+            self._all_sent()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close when all has been sent, or when the client takes no more of it."""
+        self.transport.close()
+        self._watch_sending()
+
+    def _watch_sending(self) -> None:
+        if self._unsent_timer is None and (left := self.transport.get_write_buffer_size()):
+            self._unsent = left
+            self._unsent_timer = self.loop.call_later(self.write_seconds, self._look_at_sending)
+
+    def _look_at_sending(self) -> None:
+        self._unsent_timer = None
+        if self.transport.get_write_buffer_size() >= self._unsent:
+            self.transport.abort()
+        else:
+            self._watch_sending()
+
+    def _all_sent(self) -> None:
+        if self._unsent_timer is not None:
+            self._unsent_timer.cancel()
+            self._unsent_timer = None
 
     def _late(self) -> None:
         self._timer = None
@@ -207,7 +266,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if left > 0 or self.flow.read_paused:
                 self._timer = self.loop.call_later(max(left, 1.0), self._late)
                 return
-        self.transport.close()
+        self._hang_up()
 
     def _patient(self) -> None:
         if self._timer is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 import uvicorn
@@ -23,7 +24,7 @@ from app.logs import RequestLog
 from app.serving.exposing import Metrics, exposed
 from app.serving.leaving import SIGNALS, Leaving
 from app.serving.protocol import BoundedProtocol
-from app.serving.sockets import turn_away
+from app.serving.sockets import turn_away, waiting_at
 from app.serving.start import program_version
 from app.settings import Settings, masked
 from app.traces import Traces
@@ -35,7 +36,9 @@ END_SECONDS: Final = 18.0
 IDLE_SECONDS: Final = 65
 """A proxy that keeps connections for a minute must not find them closed by us."""
 DRAIN_SECONDS: Final = 0.05
-"""How long the loop takes in who has connected before the socket is closed."""
+"""How long who is just connecting may take to do so when the end has come."""
+BREAK_OFF_SECONDS: Final = 1.0
+"""How long what is broken off may take to notice, before it is cancelled, and then to take that."""
 BETWEEN_RESTARTS: Final = 1.0
 
 log = structlog.get_logger("earshot.serving")
@@ -83,11 +86,50 @@ class _Uvicorn(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for listener in sockets or []:
+        """Take in who has connected, finish what they ask, and break off what takes too long."""
+        listeners = sockets or []
+        for listener in listeners:
             turn_away(listener)
         # Connections that wait to be accepted would be reset with their listener: the loop takes them all first.
+        began = time.monotonic()
         await asyncio.sleep(DRAIN_SECONDS)
-        await super().shutdown(sockets)
+        while any(map(waiting_at, listeners)) and time.monotonic() - began < BREAK_OFF_SECONDS:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        for server in self.servers:
+            server.close()
+        for listener in listeners:
+            listener.close()
+        if not await self._finished(FINISH_SECONDS):
+            await self._break_off()
+
+    async def _finished(self, seconds: float) -> bool:
+        """Wait until all connections are closed and all requests answered; whether that came to pass."""
+        state = self.server_state
+        deadline = time.monotonic() + seconds
+        while state.connections or state.tasks:
+            # Again and again: one that was accepted last may be there only now.
+            for connection in state.connections:
+                connection.shutdown()
+            if self.force_exit or time.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    async def _break_off(self) -> None:
+        state = self.server_state
+        log.warning("broke off what did not finish in time", requests=len(state.tasks))
+        for connection in list(state.connections):
+            cast(BoundedProtocol, connection).break_off()
+        self.force_exit = False
+        if await self._finished(BREAK_OFF_SECONDS):
+            return
+        # The traces of what is cancelled on purpose would tell nobody anything.
+        logging.getLogger("uvicorn.error").addFilter(_unless_cancelled)
+        tasks = list(state.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
 
     async def on_tick(self, counter: int) -> bool:
         parent = self._place.parent
@@ -181,7 +223,6 @@ async def _live(place: _Place) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=FINISH_SECONDS,
     )
     await server.start()
     try:
@@ -195,6 +236,10 @@ async def _live(place: _Place) -> None:
         await server.stop()
         if spans is not None:
             await spans.close()
+
+
+def _unless_cancelled(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _traces(settings: Settings) -> Traces | None:

@@ -75,11 +75,30 @@ def turn_away(listener: socket.socket) -> None:
     """Let nobody connect any more, while those who have can still be accepted. Without effect outside Linux."""
     if not sys.platform.startswith("linux"):
         return
-    # A filter of one instruction, `return 0`, drops what is sent to the listener itself; accepted connections keep
-    # their packets. A client that connects now tries again after a second, and is refused.
-    nothing = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+    # A filter that drops the first packet of a connection, SYN without ACK in the flags of its TCP header, and lets the
+    # others pass: who is half-way through connecting gets there. A client that is dropped tries again after a second,
+    # and is refused.
+    code = (
+        struct.pack("HBBI", 0x30, 0, 0, 13)  # load the byte of flags
+        + struct.pack("HBBI", 0x54, 0, 0, 0x12)  # of them, SYN and ACK
+        + struct.pack("HBBI", 0x15, 0, 1, 0x02)  # SYN alone?
+        + struct.pack("HBBI", 0x06, 0, 0, 0)  # drop
+        + struct.pack("HBBI", 0x06, 0, 0, 0xFFFFFFFF)  # keep
+    )
+    kept = ctypes.create_string_buffer(code)
     with suppress(OSError):
-        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(nothing)))
+        listener.setsockopt(
+            socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", len(code) // 8, ctypes.addressof(kept))
+        )
+
+
+def waiting_at(listener: socket.socket) -> int:
+    """How many have connected and wait to be accepted; 0 where the system doesn't tell."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    # Of a listening socket, what Linux's tcp_info counts as unacknowledged is its queue.
+    told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
+    return int(struct.unpack_from("I", told, 24)[0])
 
 
 def _why(error: OSError, host: str, port: int, knobs: Knobs) -> str:

@@ -1,27 +1,54 @@
-"""SIGTERM under load: what was acknowledged is there, nobody is cut off in a request, and the exit is a success."""
+"""SIGTERM under load: what was acknowledged is there, nobody is cut off in a request, and the exit is a success.
+
+ENDS=20 ./manage test tests/faults/test_ending.py -n 0        # more ends than the suite has time for
+"""
 
 import asyncio
+import errno
+import json
+import os
+import socket
 import sqlite3
 import time
-from contextlib import closing
+from collections import Counter
+from contextlib import closing, suppress
 
 import asyncpg
 import httpx
 import pytest
 
-from tests.serving.test_running import key_of, refuses
+from tests.serving.test_running import ask, key_of, refuses
 from tests.support.commands import Earshot, Serving
 from tests.support.servers import in_own_loop
 
+ENDS = int(os.environ.get("ENDS", "1"))
+DATABASES = [("sqlite", "1"), ("on_postgres", "1"), ("on_postgres", "2")]
+FINISH_AND_BREAK_OFF = 10 + 1
+
+
+def kind_of(error: BaseException) -> str:
+    """The class of the error, and what the system called it: `ConnectError ECONNREFUSED`."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno is not None:
+            return f"{type(error).__name__} {errno.errorcode[found.errno]}"
+        found = found.exceptions[0] if isinstance(found, BaseExceptionGroup) else found.__cause__ or found.__context__
+    return repr(error)
+
 
 class Load:
-    """Clients that write as fast as they are answered. `acknowledged` are the titles, `errors` what went wrong."""
+    """Clients that write as fast as they are answered, until they can't.
 
-    def __init__(self, serving: Serving) -> None:
+    `acknowledged` are the titles, `ends` the kinds of errors that ended the clients, `refused` what was answered else.
+    """
+
+    def __init__(self, serving: Serving, key: str, *, name: str) -> None:
         self._serving = serving
-        self._headers = {"authorization": f"Bearer {key_of(serving, 'Astuto')}"}
+        self._name = name
+        self._headers = {"authorization": f"Bearer {key}"}
         self.acknowledged: list[str] = []
-        self.errors: list[str] = []
+        self.ends: Counter[str] = Counter()
+        self.refused: list[str] = []
         self._under_way = asyncio.Event()
 
     async def until_the_end(self, clients: int) -> None:
@@ -34,20 +61,18 @@ class Load:
     async def _client(self, number: int) -> None:
         async with httpx.AsyncClient(base_url=self._serving.address, timeout=30, headers=self._headers) as client:
             for count in range(100_000):
-                title = f"client {number} post {count}"
+                title = f"{self._name} client {number} post {count}"
                 try:
                     answer = await client.post("/api/v1/posts", json={"title": title, "board_id": 1})
-                except httpx.ConnectError:
-                    return
                 except httpx.TransportError as error:
-                    self.errors.append(repr(error))
+                    self.ends[kind_of(error)] += 1
                     return
                 if answer.status_code == 201:
                     self.acknowledged.append(title)
                     if len(self.acknowledged) == 100:
                         self._under_way.set()
                 else:
-                    self.errors.append(f"{answer.status_code} {answer.text}")
+                    self.refused.append(f"{answer.status_code} {answer.text}")
 
 
 def titles(earshot: Earshot) -> set[str]:
@@ -70,39 +95,185 @@ def titles(earshot: Earshot) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("database", "workers"), [("sqlite", "1"), ("on_postgres", "1"), ("on_postgres", "2")])
+@pytest.mark.parametrize(("database", "workers"), DATABASES)
 def test_an_end_under_load_loses_nothing(request: pytest.FixtureRequest, database: str, workers: str) -> None:
     earshot: Earshot = request.getfixturevalue(database)
-    with earshot.serving("--workers", workers, EARSHOT_RATE_LIMITS="off") as serving:
-        load = Load(serving)
-        asyncio.run(load.until_the_end(clients=16))
+    earshot.settings["EARSHOT_RATE_LIMITS"] = "off"
+    clients, keys = 16, ""
+    acknowledged: set[str] = set()
+    for end in range(ENDS):
+        with earshot.serving("--workers", workers) as serving:
+            keys = keys or key_of(serving, "Astuto")
+            load = Load(serving, keys, name=f"end {end}")
+            asyncio.run(load.until_the_end(clients))
 
-        assert serving.process.wait(15) == 0
-    assert load.errors == []
-    kept = titles(earshot)
-    assert set(load.acknowledged) - kept == set()
+            assert serving.process.wait(15) == 0
+        assert load.refused == []
+        # Nobody who had connected was reset, neither in a request nor before it.
+        assert load.ends == {"ConnectError ECONNREFUSED": clients}
+        assert acknowledged.isdisjoint(load.acknowledged)
+        acknowledged.update(load.acknowledged)
+    assert acknowledged - titles(earshot) == set()
 
 
-def test_a_client_that_never_finishes_does_not_keep_the_server(sqlite: Earshot) -> None:
-    async def stuck(serving: Serving) -> int:
-        key = key_of(serving, "Astuto")
-        reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
-        writer.write(
-            f"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
-            "content-type: application/json\r\ncontent-length: 100\r\n\r\n{".encode()
-        )
-        await writer.drain()
-        # Answered on another connection, so that the first has been read before the end is asked for.
-        async with httpx.AsyncClient() as other:
-            assert (await other.get(f"{serving.address}/health")).status_code == 200
-        begun = time.monotonic()
-        code = await asyncio.to_thread(serving.end)
-        assert time.monotonic() - begun < 15
-        # Given up after ten seconds: an error or nothing, but never a success.
-        assert not (await reader.read()).startswith(b"HTTP/1.1 2")
-        writer.close()
-        return code
+Connections = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
 
-    with sqlite.serving() as serving:
-        assert asyncio.run(stuck(serving)) == 0
+
+async def connect(serving: Serving, count: int) -> Connections:
+    return [await asyncio.open_connection("127.0.0.1", serving.port) for _ in range(count)]
+
+
+async def answer_of(reader: asyncio.StreamReader) -> str:
+    """The status line of an answer and what it says of the connection, or the error instead."""
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.partition("content-length: ")[2].split()[0])
+        await reader.readexactly(length)
+    except (OSError, asyncio.IncompleteReadError) as error:
+        return kind_of(error)
+    return f"{head.split()[1]}{' close' if 'connection: close' in head else ''}"
+
+
+@pytest.mark.parametrize(("database", "workers"), DATABASES)
+def test_requests_sent_on_idle_connections_at_the_very_end_are_answered(
+    request: pytest.FixtureRequest, database: str, workers: str
+) -> None:
+    """A hundred before the signal, a hundred after it, and a hundred once nobody new is let in any more."""
+    earshot: Earshot = request.getfixturevalue(database)
+
+    async def race(serving: Serving, key: str) -> tuple[Counter[str], Counter[str]]:
+        asked = f"GET /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n".encode()
+        kept = await connect(serving, 300)
+        for _, writer in kept:
+            writer.write(asked)
+        first = Counter([await answer_of(reader) for reader, _ in kept])
+
+        before, after, late = kept[:100], kept[100:200], kept[200:]
+        for _, writer in before:
+            writer.write(asked)
+        serving.process.terminate()
+        for _, writer in after:
+            writer.write(asked)
+        answers = [await answer_of(reader) for reader, _ in after]
+        for _, writer in late:
+            writer.write(asked)
+        answers += [await answer_of(reader) for reader, _ in before + late]
+        for _, writer in kept:
+            writer.close()
+        return first, Counter(answers)
+
+    key = ""
+    for _ in range(ENDS):
+        with earshot.serving("--workers", workers, EARSHOT_RATE_LIMITS="off") as serving:
+            key = key or key_of(serving, "Astuto")
+            first, answers = asyncio.run(race(serving, key))
+            assert first == {"200": 300}
+            assert set(answers) <= {"200", "200 close"}, answers
+            assert answers.total() == 300
+            assert serving.process.wait(15) == 0
+
+
+@pytest.mark.parametrize(("database", "workers"), DATABASES)
+def test_connections_that_wait_to_be_accepted_at_the_end_are_answered(
+    request: pytest.FixtureRequest, database: str, workers: str
+) -> None:
+    """The server is halted, so that they wait, and is told to end before it goes on."""
+    earshot: Earshot = request.getfixturevalue(database)
+
+    async def wait_in_line(serving: Serving, key: str) -> Counter[str]:
+        asked = f"GET /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n".encode()
+        serving.halt()
+        waiting = await connect(serving, 100)
+        for _, writer in waiting[:50]:
+            writer.write(asked)
+        serving.process.terminate()
+        serving.go_on()
+        for _, writer in waiting[50:]:
+            writer.write(asked)
+        answers = Counter([await answer_of(reader) for reader, _ in waiting])
+        for _, writer in waiting:
+            writer.close()
+        return answers
+
+    key = ""
+    for _ in range(ENDS):
+        with earshot.serving("--workers", workers, EARSHOT_RATE_LIMITS="off") as serving:
+            key = key or key_of(serving, "Astuto")
+            # Whoever is answered knows that all processes listen; that they serve is known by what they answer.
+            assert ask(serving.port, key)[0] == 200
+            answers = asyncio.run(wait_in_line(serving, key))
+            assert set(answers) <= {"200", "200 close"}, answers
+            assert answers.total() == 100
+            assert serving.process.wait(15) == 0
+
+
+def upload(key: str, title: str) -> bytes:
+    body = json.dumps({"title": title, "board_id": 1}).encode()
+    head = (
+        f"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def reading_nothing(port: int, key: str) -> socket.socket:
+    """A client that asks for more than the system's buffers hold, and reads none of it."""
+    asked = f"GET /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n".encode()
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.connect(("127.0.0.1", port))
+    deaf.sendall(asked * 100)
+    return deaf
+
+
+def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite: Earshot) -> None:
+    """Broken off are uploads that never finish, and answers that nobody reads."""
+
+    async def send(serving: Serving, key: str) -> tuple[Counter[str], list[bytes]]:
+        slow, stuck = await connect(serving, 20), await connect(serving, 3)
+        idle, of_idle = await asyncio.open_connection("127.0.0.1", serving.port)
+        wholes = [upload(key, f"slow {number}") for number in range(len(slow))]
+        for whole, (_, writer) in zip(wholes, slow, strict=True):
+            writer.write(whole[:-10])
+        for _, writer in stuck:
+            writer.write(upload(key, "never whole")[:-10])
+        # Answered on another connection, so that these have been read before the end is asked for.
+        assert (await asyncio.to_thread(ask, serving.port, key))[0] == 200
+        serving.process.terminate()
+        # An idle connection is closed a while after the server has begun to end.
+        assert await idle.read() == b""
         assert refuses(serving.port)
+        for at in range(-10, 0):
+            for whole, (_, writer) in zip(wholes, slow, strict=True):
+                writer.write(whole[at:][:1])
+            # In pieces: the server has had time to read each.
+            await asyncio.sleep(0.05)
+        answers = Counter([await answer_of(reader) for reader, _ in slow])
+        left = []
+        for reader, _ in stuck:
+            with suppress(ConnectionResetError):
+                left.append(await reader.read())
+        for writer in (of_idle, *(writer for _, writer in slow + stuck)):
+            writer.close()
+        return answers, left
+
+    with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
+        key = key_of(serving, "Astuto")
+        with httpx.Client(base_url=serving.address, headers={"authorization": f"Bearer {key}"}) as client:
+            for number in range(20):
+                post = {"title": f"long {number}", "description": "long " * 10_000, "board_id": 1}
+                assert client.post("/api/v1/posts", json=post).status_code == 201
+        begun = time.monotonic()
+        with reading_nothing(serving.port, key):
+            answers, left = asyncio.run(send(serving, key))
+            assert serving.process.wait(15) == 0
+        assert time.monotonic() - begun < FINISH_AND_BREAK_OFF + 10
+
+        assert answers == {"201 close": 20}
+        # Closed without an answer, for nothing true could be said of it.
+        assert b"".join(left) == b""
+        logged = [json.loads(line) for line in serving.log.read_text().splitlines()]
+    others = [line["event"] for line in logged if "status" not in line]
+    assert others == ["broke off what did not finish in time", "ended"]
+    assert Counter(line["status"] for line in logged if line.get("method") == "POST") == {201: 40, 499: 3}
+    assert titles(sqlite) == {f"{kind} {number}" for kind in ("long", "slow") for number in range(20)}

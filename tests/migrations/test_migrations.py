@@ -170,7 +170,8 @@ async def test_a_database_of_a_newer_program_is_refused_and_left_alone(filled: s
         await migrate(filled)
 
     assert str(refused.value) == (
-        "the database is of a newer Earshot (revision 9999); start that version, or restore a backup"
+        f"the database is of a newer Earshot (revision 9999; this one knows {head()}): "
+        "start that version, or restore a backup"
     )
     assert await rows(filled) == before
     assert (

@@ -1,8 +1,9 @@
 """HTTP on the wire, through real sockets: what is too long, too slow, or no HTTP at all."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ class Impatient(BoundedProtocol):
     head_seconds = 0.1
     body_seconds = 0.1
     linger_seconds = 0.1
+    write_seconds = 0.1
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -42,6 +44,31 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 async def deaf(scope: Any, receive: Any, send: Any) -> None:
     """Answer without having read anything."""
     await answer(send, b"no")
+
+
+class Endless:
+    """Answers without an end, and knows how many pieces it has got rid of."""
+
+    def __init__(self) -> None:
+        self.pieces = 0
+        self.gone = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await receive()
+        leaving = asyncio.create_task(receive())
+        while not leaving.done():
+            await send({"type": "http.response.body", "body": b"a" * 65536, "more_body": True})
+            self.pieces += 1
+            await asyncio.sleep(0)
+        self.gone.set()
+
+
+async def whole(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with more than the system's buffers hold, at once, and mean to close the connection."""
+    length = (b"content-length", b"50000000")
+    await send({"type": "http.response.start", "status": 200, "headers": [length, (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": b"a" * 50_000_000})
 
 
 async def answer(send: Any, text: bytes) -> None:
@@ -168,6 +195,67 @@ async def test_a_body_that_never_ends_is_waited_for_no_longer() -> None:
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
 
         assert await reader.read() == b""
+
+
+async def test_a_client_that_reads_nothing_of_its_answer_is_let_go() -> None:
+    endless = Endless()
+    async with wire(endless, Impatient) as (reader, writer):
+        writer.write(request(verb="GET"))
+
+        async with asyncio.timeout(20):
+            await endless.gone.wait()
+        # No more than the system's own buffers took.
+        assert endless.pieces * 65536 < 32 * 1024 * 1024
+        with suppress(ConnectionResetError):
+            assert len(await reader.read()) < 32 * 1024 * 1024
+
+
+async def test_a_client_that_leaves_the_end_of_its_answer_is_let_go() -> None:
+    lost = asyncio.Event()
+
+    class Watched(Impatient):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set()
+
+    async with wire(whole, Watched) as (reader, writer):
+        writer.write(request(verb="GET"))
+        await reader.readexactly(1_000_000)
+
+        async with asyncio.timeout(20):
+            await lost.wait()
+        with suppress(ConnectionResetError):
+            assert len(await reader.read()) < 40_000_000
+
+
+async def test_a_client_that_asked_for_more_and_hung_up_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    endless = Endless()
+    async with wire(endless) as (reader, writer):
+        writer.write(request(verb="GET") * 3)
+        await reader.readexactly(1_000_000)
+        writer.transport.abort()
+
+        async with asyncio.timeout(20):
+            await endless.gone.wait()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_client_that_reads_slowly_gets_all() -> None:
+    class Patient(BoundedProtocol):
+        write_seconds = 1.0
+
+    async with wire(whole, Patient) as (reader, writer):
+        writer.write(request(verb="GET"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"connection: close" in head
+
+        began, read = asyncio.get_running_loop().time(), 0
+        while piece := await reader.read(1_000_000):
+            read += len(piece)
+            # The slowness of the client, which takes longer for it all than one that takes in nothing is given.
+            await asyncio.sleep(len(piece) / 25_000_000)
+        assert read == 50_000_000
+        assert asyncio.get_running_loop().time() - began > Patient.write_seconds
 
 
 async def test_a_body_that_nobody_reads_does_not_end_the_connection() -> None:

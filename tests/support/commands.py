@@ -1,6 +1,7 @@
 """The real command, run as people run it: once, or as a server until the test is over."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -44,6 +45,16 @@ class Serving:
         self.process.terminate()
         return self.process.wait(SECONDS)
 
+    def halt(self) -> None:
+        """Keep all its processes from running."""
+        for pid in (self.process.pid, *self.workers()):
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let them run again, the first of them last, so that the others find what they were sent by it."""
+        for pid in (*self.workers(), self.process.pid):
+            os.kill(pid, signal.SIGCONT)
+
     def workers(self) -> set[int]:
         """The processes that it has started."""
         pid = self.process.pid
@@ -73,17 +84,20 @@ class Earshot:
         return Done(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
-    def serving(self, *arguments: str, stderr: int | None = None, **settings: str) -> Iterator[Serving]:
+    def serving(
+        self, *arguments: str, stderr: int | None = None, open_files: int | None = None, **settings: str
+    ) -> Iterator[Serving]:
         """A server on a free port, or on the one that is named, until the block is left.
 
-        It logs to the descriptor `stderr`, else to a file.
+        It logs to the descriptor `stderr`, else to a file. It may have `open_files` open, else as many as the tests.
         """
         port = () if "--port" in arguments else ("--port", "0")
+        limited = [] if open_files is None else ["bash", "-c", 'ulimit -n "$0"; exec "$@"', str(open_files)]
         log = self.folder / f"log-{len(list(self.folder.glob('log-*')))}"
         with (
             log.open("wb") as errors,
             subprocess.Popen(
-                [*COMMAND, "serve", *port, *arguments],
+                [*limited, *COMMAND, "serve", *port, *arguments],
                 cwd=self.folder,
                 env=self.surroundings(settings),
                 stdin=subprocess.DEVNULL,
