@@ -14,7 +14,12 @@ from app.domain.work import Work
 
 MOST_IN_ONE_PIECE: Final = 1000
 """Longer lists are answered in pieces."""
-PIECE: Final = 250
+MOST_ROWS: Final = 250
+"""Rows of one piece, for as long as they are short."""
+FIRST_ROWS: Final = 10
+"""Rows of the first piece, whose length nobody knows yet."""
+PIECE_BYTES: Final = 256 * 1024
+"""About how long a piece may be: some of them wait in memory for each client that reads slowly."""
 
 Shaped = Callable[[Work, Sequence[int]], Sequence[Any]]
 """The rows with these ids, as they are shown."""
@@ -27,17 +32,20 @@ async def in_pieces(
 
     The first piece is read before this returns, so that a database that is away is an error and not half an answer.
     """
-    first = await _piece(call, ids[:PIECE], shaped)
+    first = await _piece(call, ids[:FIRST_ROWS], shaped)
     return _written(call, ids, shaped, first, before, after)
 
 
 async def _written(
-    call: AskedCall, ids: Sequence[int], shaped: Shaped, first: bytes, before: bytes, after: bytes
+    call: AskedCall, ids: Sequence[int], shaped: Shaped, piece: bytes, before: bytes, after: bytes
 ) -> AsyncIterator[bytes]:
-    yield before + first
-    begun = bool(first)
-    for start in range(PIECE, len(ids), PIECE):
-        piece = await _piece(call, ids[start : start + PIECE], shaped)
+    yield before + piece
+    begun = bool(piece)
+    start = rows = FIRST_ROWS
+    while start < len(ids):
+        rows = max(1, min(MOST_ROWS, rows * PIECE_BYTES // (len(piece) or 1)))
+        piece = await _piece(call, ids[start : start + rows], shaped)
+        start += rows
         if piece:
             yield b"," + piece if begun else piece
             begun = True

@@ -1,4 +1,4 @@
-"""HTTP on the wire, bounded: how long a head, how slow a client, and what can't be parsed at all.
+"""HTTP on the wire, bounded: how many connections, how long a head, how slow a client, and what can't be parsed at all.
 
 These answers are the server's own, in plain text: before a head is read nobody knows which dialect would be spoken.
 """
@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from app.serving.connections import Connections
 
 MOST_HEAD_BYTES: Final = 64 * 1024
 MOST_UNREAD_BYTES: Final = 64 * 1024 * 1024
@@ -25,6 +27,7 @@ _HOP: Final = frozenset({b"upgrade", b"http2-settings"})
 _REFUSALS: Final = {
     400: (b"400 Bad Request", b"This is not an HTTP request that can be read.\n"),
     431: (b"431 Request Header Fields Too Large", b"The head of the request is longer than 64 KiB.\n"),
+    503: (b"503 Service Unavailable", b"The server has as many connections as it can take. Try again in a moment.\n"),
 }
 
 
@@ -66,7 +69,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._timer = self.loop.call_later(self.head_seconds, self._late)
+        room = self.server_state.room() if isinstance(self.server_state, Connections) else None
+        if room is None:
+            self._timer = self.loop.call_later(self.head_seconds, self._late)
+        elif room:
+            self._refuse(503)
+        else:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._patient()

@@ -21,6 +21,7 @@ import uvicorn
 from app.assembly import Observer, Server
 from app.domain.refusals import Unavailable
 from app.logs import RequestLog
+from app.serving.connections import Connections
 from app.serving.exposing import Metrics, exposed
 from app.serving.leaving import SIGNALS, Leaving
 from app.serving.protocol import BoundedProtocol
@@ -63,6 +64,7 @@ class _Uvicorn(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, place: _Place, end: Callable[[], None]) -> None:
         super().__init__(config)
+        self.server_state = Connections()
         self._place = place
         self._end = end
         """Told that the end has come, before anything else happens."""

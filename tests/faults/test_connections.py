@@ -1,14 +1,23 @@
-"""Connections that do nothing, dribble, or never end: others are answered, and memory is bounded."""
+"""Connections that do nothing, dribble, never end, or are too many: others are answered, and memory is bounded."""
 
 import asyncio
+import json
+import os
 import re
+import resource
+import socket
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.faults.test_killed import keys_of
+from tests.serving.test_running import ask, key_of
 from tests.support.commands import Earshot, Serving
+from tests.support.writers import Caller
 
 MIB = 1024 * 1024
 
@@ -105,3 +114,142 @@ def test_endless_heads_of_many_are_refused_in_bounded_memory(sqlite: Earshot) ->
         assert memory(serving) - before < 100 * MIB
         assert asyncio.run(health(serving, 1)) == {200: 1}
         assert serving.end() == 0
+
+
+def test_lists_that_nobody_reads_are_kept_in_bounded_memory(sqlite: Earshot) -> None:
+    """Each is far longer than what the system keeps for a connection."""
+    many, length = 1500, 6000
+    with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
+        key = key_of(serving, "Astuto")
+        with closing(Caller(serving.port, keys_of(serving))) as caller:
+            for number in range(many):
+                post = {"title": f"Long {number}", "description": "long " * (length // 5), "board_id": 1}
+                assert caller.ask("astuto", "POST", "/posts", post).status == 201
+        asked = f"GET /api/v1/posts?limit=100000 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n"
+        before = memory(serving)
+
+        with ExitStack() as deaf:
+            begun = [deaf.enter_context(unread(serving.port, asked.encode())) for _ in range(20)]
+            for one in begun:
+                # The first piece has been read from the database and sent.
+                assert one.recv(12) == b"HTTP/1.1 200"
+            assert {ask(serving.port, key, "/api/v1/posts?limit=20")[0] for _ in range(50)} == {200}
+            assert memory(serving) - before < 64 * MIB < 20 * many * length
+
+        whole = httpx.get(
+            f"{serving.address}/api/v1/posts?limit=100000", headers={"authorization": f"Bearer {key}"}, timeout=30
+        )
+        assert len(whole.json()) == many
+        assert serving.end() == 0
+        assert "Traceback" not in serving.log.read_text()
+
+
+@contextmanager
+def unread(port: int, asked: bytes) -> Iterator[socket.socket]:
+    """A connection with little room for an answer, on which something has been asked."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(30)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(asked)
+        yield connection
+
+
+def processor_seconds(pid: int) -> float:
+    """How long a process has run on a processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def warnings(serving: Serving) -> list[str]:
+    lines = map(json.loads, serving.log.read_text().splitlines())
+    return [line["event"] for line in lines if line["level"] in ("warning", "error")]
+
+
+HEALTH = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
+FULL = b"The server has as many connections as it can take. Try again in a moment.\n"
+
+
+async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """What health answers on a connection: the body; nothing where the connection was closed instead."""
+    try:
+        writer.write(HEALTH)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        return await reader.readexactly(int(head.partition("content-length: ")[2].split()[0]))
+    except (OSError, asyncio.IncompleteReadError):
+        return b""
+
+
+async def idle_cost(serving: Serving) -> float:
+    """How much of a second the server uses when nobody asks anything. The second is what is measured."""
+    begun = processor_seconds(serving.process.pid)
+    await asyncio.sleep(1)
+    return processor_seconds(serving.process.pid) - begun
+
+
+def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sqlite: Earshot) -> None:
+    async def crowd(serving: Serving) -> None:
+        kept = await connect(serving, 64)
+        assert Counter([await said(*pair) for pair in kept]) == {b"success": 64}
+
+        more = await connect(serving, 300)
+        answers = Counter([await said(*pair) for pair in more])
+        assert set(answers) == {FULL, b""}
+        # A part of the files that are kept for other work; the rest are turned away without a word.
+        assert 16 <= answers[FULL] <= 300
+        assert await idle_cost(serving) < 0.5
+
+        assert Counter([await said(*pair) for pair in kept]) == {b"success": 64}
+        for _, writer in kept[:10] + more:
+            writer.close()
+        async with asyncio.timeout(20):
+            while await health_at_all(serving) != b"success":
+                pass
+        for _, writer in kept:
+            writer.close()
+
+    with sqlite.serving(open_files=128, EARSHOT_RATE_LIMITS="off") as serving:
+        asyncio.run(crowd(serving))
+        assert warnings(serving) == [
+            "new connections are refused: raise the limit of open files (ulimit -n), or start more processes"
+        ]
+        assert serving.end() == 0
+
+
+async def health_at_all(serving: Serving) -> bytes:
+    ((reader, writer),) = await connect(serving, 1)
+    try:
+        return await said(reader, writer)
+    finally:
+        writer.close()
+
+
+def test_a_process_without_a_file_left_goes_on_and_recovers(sqlite: Earshot) -> None:
+    async def starve(serving: Serving) -> None:
+        pid = serving.process.pid
+        kept = await connect(serving, 20)
+        assert Counter([await said(*pair) for pair in kept]) == {b"success": 20}
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(pid), before[1]))
+
+        more = await connect(serving, 100)
+        assert Counter([await said(*pair) for pair in more]) == {b"": 100}
+        assert await idle_cost(serving) < 0.5
+        assert Counter([await said(*pair) for pair in kept]) == {b"success": 20}
+
+        for _, writer in kept[:10]:
+            writer.close()
+        async with asyncio.timeout(20):
+            while await health_at_all(serving) != b"success":
+                pass
+        for _, writer in kept + more:
+            writer.close()
+
+    with sqlite.serving() as serving:
+        asyncio.run(starve(serving))
+        assert serving.end() == 0
+        assert warnings(serving) == []
