@@ -1,12 +1,13 @@
 """A second start on the same port or data directory: one line that says what to do, and nothing changed."""
 
+import re
 import socket
-import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import pytest
 
+from tests.serving.test_running import ask, key_of
 from tests.serving.test_start import files, refused
 from tests.support.commands import Earshot
 
@@ -16,14 +17,15 @@ def test_a_port_of_a_running_server_is_refused(request: pytest.FixtureRequest, d
     earshot: Earshot = request.getfixturevalue(database)
     settings = {"EARSHOT_RATE_LIMITS": "off"}
     with earshot.serving("--workers", workers, **settings) as first:
-        before = earshot.folder / "data"
-        kept = {name for name in files(before) if not name.endswith(("-wal", "-shm"))}
+        # The answer to a request is there once the first start has made all it makes.
+        assert ask(first.port, key_of(first, "Astuto"))[0] == 200
+        kept = files(earshot.folder / "data")
         done = earshot.run("serve", "--port", str(first.port), "--workers", workers, **settings)
 
         assert refused(done) == (
             f"port {first.port} of 127.0.0.1 is in use: end what listens there, or choose another with --port"
         )
-        assert {name for name in files(before) if not name.endswith(("-wal", "-shm"))} == kept
+        assert files(earshot.folder / "data") == kept
         assert first.end() == 0
 
 
@@ -48,18 +50,31 @@ def test_a_lock_that_a_killed_server_left_keeps_nobody_out(sqlite: Earshot) -> N
 
 
 def test_of_two_starts_at_once_on_a_new_directory_one_serves(sqlite: Earshot) -> None:
-    def start(_: int) -> str:
-        try:
-            with sqlite.serving("--port", "0") as serving:
-                # Held until the other has been refused.
-                with suppress(subprocess.TimeoutExpired):
-                    serving.process.wait(8)
-                assert serving.end() == 0
-                return "served"
-        except AssertionError as error:
-            return str(error)
-
-    # A log's name is the number of logs there are, so that one is made ahead of the other's.
     with ThreadPoolExecutor(2) as both:
-        told = sorted(both.map(start, range(2)))
-    assert len([one for one in told if one == "served"]) == 1, told
+        together, refusal = threading.Barrier(2, timeout=30), threading.Event()
+
+        def start(name: str) -> str:
+            # Each has a log of its own.
+            mine = sqlite.folder / name
+            together.wait()
+            with mine.open("wb") as errors:
+                try:
+                    with sqlite.serving(stderr=errors.fileno()) as serving:
+                        assert refusal.wait(30), "both serve"
+                        assert ask(serving.port, key_of(serving, "Astuto"))[0] == 200
+                        assert serving.end() == 0
+                        return str(serving.process.pid)
+                except AssertionError:
+                    refusal.set()
+            return mine.read_text()
+
+        told = sorted(both.map(start, ("one", "other")))
+    (winner,) = [one for one in told if one.isdigit()]
+    (loser,) = [one for one in told if not one.isdigit()]
+    # Who holds the directory may not have written down its number yet.
+    assert re.fullmatch(
+        rf"earshot: another server (\(process {winner}\) )?runs on the data directory {re.escape(str(sqlite.folder))}"
+        r"/data: end it, or set EARSHOT_REDIS_URL so that both count requests together, "
+        r"or set EARSHOT_RATE_LIMITS=off\n",
+        loser,
+    ), loser
