@@ -201,6 +201,13 @@ class Redis:
             self._process.wait()
             self._process = None
 
+    def kill(self) -> None:
+        """End the server as a crash does."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
     def pause(self) -> None:
         """Keep the server from answering, with its connections open."""
         if self._process:
