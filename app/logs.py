@@ -68,6 +68,8 @@ def configure(form: Format) -> None:
         logging.getLogger(heard).setLevel(logging.ERROR)
     # While PostgreSQL is away its pool writes a stack trace for each try; what refuses requests tells of it in a line.
     logging.getLogger("asyncpg").setLevel(logging.ERROR)
+    # That Redis is away is told by who counts the requests.
+    logging.getLogger("slowapi").setLevel(logging.CRITICAL)
     for quiet in ("asyncio", "alembic"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
 

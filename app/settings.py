@@ -232,6 +232,11 @@ class Settings(BaseSettings):
         """The networks whose forwarded headers count."""
         return tuple(ip_network(part, strict=False) for part in self.trusted_proxies)
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether the server's secret is there already."""
+        return self.secret_key is not None or (self.data_dir / SECRET_FILE).exists()
+
     @cached_property
     def secret(self) -> bytes:
         """The server's secret; made at the first call and kept with mode 600. Raises BadSettings."""

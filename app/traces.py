@@ -17,6 +17,8 @@ from app.api.door import Note, Visit
 
 log = logging.getLogger("earshot.traces")
 
+REMEDY: Final = "pip install '.[otel]' in a copy of Earshot's sources; ./manage does so by itself"
+"""What brings the packages that spans need."""
 DELIVER_SECONDS: Final = 5.0
 """The longest that one delivery may take, its repetitions included."""
 ASK_SECONDS: Final = 2.0

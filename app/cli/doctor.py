@@ -35,10 +35,14 @@ def examine() -> list[Finding]:
         settings = Settings.load()
     except BadSettings as error:
         return [Finding("settings", False, str(error), "set it right in the environment or in .env")]
+    data = surroundings.data(settings)
+    if not data.well and not surroundings.may_enter(settings.data_dir):
+        # Where nothing can be seen, nothing else about it can be said.
+        return [surroundings.unknown_settings(), data]
     # Before anything is opened: the last one to close SQLite's file writes the log back.
     ahead = surroundings.written_ahead(settings)
     stored, ready = _database(settings)
-    found = [surroundings.unknown_settings(), surroundings.data(settings), surroundings.room(settings), stored]
+    found = [surroundings.unknown_settings(), data, surroundings.room(settings), stored]
     found += [] if ahead is None else [ahead]
     found += _inside(settings) if ready else []
     found += [_redis(settings), surroundings.limits(settings), surroundings.proxies(settings)]
@@ -230,7 +234,7 @@ def _spans(settings: Settings) -> Finding:
     if settings.otlp_url is None:
         return Finding("spans", True, "not set: none are made")
     if not traces.installed():
-        return Finding("spans", False, "OpenTelemetry is not installed", "pip install 'earshot[otel]'")
+        return Finding("spans", False, "OpenTelemetry is not installed", traces.REMEDY)
     where = masked(settings.otlp_url)
     if not traces.takes(settings.otlp_url):
         remedy = "see that the collector runs, takes OTLP over HTTP, and is named by EARSHOT_OTLP_URL"

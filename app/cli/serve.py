@@ -54,6 +54,7 @@ def serve(
     metrics = exposing.prepare(settings)
     asyncio.run(start.look(settings))
     with lock.hold(settings):
+        asyncio.run(start.keep_keys(settings))
         _ = settings.secret
         asyncio.run(start.ready(settings))
         # A portal's keys are told once: who is told to end between making and telling them tells them first.

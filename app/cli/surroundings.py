@@ -32,12 +32,20 @@ def unknown_settings() -> Finding:
     return Finding("settings", True, "can be read")
 
 
+def may_enter(folder: Path) -> bool:
+    """Whether this user may look into the folder, or it is not there."""
+    try:
+        return not folder.exists() or os.access(folder, os.R_OK | os.X_OK)
+    except PermissionError:
+        return False
+
+
 def data(settings: Settings) -> Finding:
     """The data directory, and who may read what lies in it."""
     folder = settings.data_dir.absolute()
-    if not folder.exists():
+    if may_enter(folder) and not folder.exists():
         return Finding("data", True, f"{folder} is not there yet; the first start makes it")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+    if not (may_enter(folder) and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
         return Finding(
             "data", False, f"{folder} can't be written by this user", f'sudo chown -R "$(id -un)" {quote(str(folder))}'
         )
@@ -94,7 +102,10 @@ def written_ahead(settings: Settings, largest: int = LARGEST_LOG) -> Finding | N
     if kept is None:
         return None
     log = kept.with_name(kept.name + "-wal")
-    size = log.stat().st_size if log.exists() else 0
+    try:
+        size = log.stat().st_size
+    except OSError:
+        size = 0
     if size > largest:
         return Finding(
             "log",

@@ -19,12 +19,12 @@ from app.adapters.files import StorageFailed, check
 from app.adapters.limiter import Pace
 from app.behind import index_titles
 from app.demo import fill
-from app.domain import beginnings
+from app.domain import beginnings, keys
 from app.domain.beginnings import Beginning
 from app.domain.work import Work
 from app.opening import database, files
 from app.serving import CannotStart
-from app.settings import BadSettings, Settings, masked
+from app.settings import SECRET_FILE, BadSettings, Settings, masked
 
 NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
 
@@ -37,7 +37,7 @@ async def look(settings: Settings) -> None:
     if settings.redis_url is not None and find_spec("redis") is None:
         raise BadSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
     if settings.otlp_url is not None and not traces.installed():
-        raise BadSettings("EARSHOT_OTLP_URL: OpenTelemetry is not installed: pip install 'earshot[otel]'")
+        raise BadSettings(f"EARSHOT_OTLP_URL: OpenTelemetry is not installed: {traces.REMEDY}")
     files(settings)
     _refuse_read_only(settings)
     await revision(settings.database, password=settings.database_password)
@@ -50,6 +50,24 @@ def _refuse_read_only(settings: Settings) -> None:
     # In a folder that can be written SQLite would open such a file for reading, and only the first write would tell.
     if path.is_file() and os.access(path.parent, os.W_OK) and not os.access(path, os.W_OK):
         raise CannotStart(f"the file {path} is read-only: give it to this user, and take its write protection away")
+
+
+async def keep_keys(settings: Settings) -> None:
+    """Refuse to make a new secret beside keys that hang on the one that is lost. Raises CannotStart, as `revision`."""
+    if settings.has_secret or await revision(settings.database, password=settings.database_password) is None:
+        return
+    opened = database(settings)
+    await opened.open()
+    try:
+        count = await opened.reading(keys.count, NOWHERE)
+    finally:
+        await opened.close()
+    if count:
+        path = settings.data_dir.absolute() / SECRET_FILE
+        raise CannotStart(
+            f"the database has {count} keys, and the secret that they were made with is not there: put {path} back "
+            f"from a backup, or set EARSHOT_SECRET_KEY; to end all keys, write a new one: openssl rand -hex 32 > {path}"
+        )
 
 
 def make_place(settings: Settings) -> None:

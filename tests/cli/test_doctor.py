@@ -1,8 +1,13 @@
 """`earshot doctor`: each thing is broken for real, found, and well again once its remedy was followed."""
 
+import asyncio
+import contextlib
 import json
+import os
+import pwd
 import shutil
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +17,11 @@ import pytest
 
 from app.adapters.database import NOWHERE, database_for, utc_now
 from app.adapters.database.lineage import head
+from app.adapters.database.looking import revision
 from app.adapters.database.sqlite import connect
 from app.cli import doctor, surroundings
 from app.domain import outbox
+from app.domain.refusals import Unavailable
 from app.settings import Settings
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
@@ -258,3 +265,35 @@ def test_a_collector_that_takes_no_spans_is_told(cli: Cli, monkeypatch: Environm
         monkeypatch.setenv("EARSHOT_OTLP_URL", collector.url)
         assert well(cli, "spans") == f"{collector.url} takes them"
     assert collector.spans == []
+
+
+def test_what_another_user_may_not_enter_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    (folder / "earshot.db").touch(mode=0o600)
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("EARSHOT_DATA_DIR", str(folder))
+    if os.geteuid() != 0:
+        folder.chmod(0)
+    # Files are judged by the effective user, whom only root may change.
+    as_nobody = contextlib.nullcontext() if os.geteuid() != 0 else _as(pwd.getpwnam("nobody").pw_uid)
+    try:
+        with as_nobody:
+            found = {each.what: each for each in doctor.examine()}
+            with pytest.raises(Unavailable, match="check that it is a file this user may write"):
+                asyncio.run(revision(f"sqlite:///{folder}/earshot.db"))
+    finally:
+        folder.chmod(0o700)
+
+    assert not found["data"].well
+    assert "can't be written by this user" in found["data"].state
+    assert "database" not in found
+
+
+@contextlib.contextmanager
+def _as(user: int) -> Iterator[None]:
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

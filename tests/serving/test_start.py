@@ -294,3 +294,37 @@ def test_a_wrong_option_is_wrong_usage(sqlite: Earshot) -> None:
 
     assert (done.code, done.out) == (2, "")
     assert "Invalid value for '--port'" in done.err
+
+
+def test_a_lost_secret_is_not_replaced_beside_the_keys_that_hang_on_it(earshot: Earshot) -> None:
+    with earshot.serving() as first:
+        assert first.end() == 0
+    secret = earshot.folder / "data" / "secret.key"
+    secret.rename(earshot.folder / "backup.key")
+
+    done = earshot.run("serve", "--port", "0")
+
+    assert refused(done) == (
+        "the database has 2 keys, and the secret that they were made with is not there: "
+        f"put {secret} back from a backup, or set EARSHOT_SECRET_KEY; "
+        f"to end all keys, write a new one: openssl rand -hex 32 > {secret}"
+    )
+    assert not secret.exists()
+    (earshot.folder / "backup.key").rename(secret)
+    with earshot.serving() as again:
+        assert again.end() == 0
+
+
+def test_a_file_with_tables_that_no_earshot_has_is_left_as_it_is(sqlite: Earshot) -> None:
+    path = sqlite.folder / "theirs.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE customers (name TEXT)")
+    connection.close()
+    before = files(sqlite.folder)
+
+    done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{path}")
+
+    assert refused(done) == (
+        "the database has a table 'customers' that is not Earshot's: name an empty database in EARSHOT_DATABASE_URL"
+    )
+    assert files(sqlite.folder) == before

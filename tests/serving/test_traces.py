@@ -204,7 +204,10 @@ def test_without_the_extra_a_start_says_what_to_install(sqlite: Earshot, tmp_pat
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_OTLP_URL="http://127.0.0.1:4318", PYTHONPATH=f"{site}:{ROOT}")
 
-    told = "earshot: EARSHOT_OTLP_URL: OpenTelemetry is not installed: pip install 'earshot[otel]'\n"
+    told = (
+        "earshot: EARSHOT_OTLP_URL: OpenTelemetry is not installed: "
+        "pip install '.[otel]' in a copy of Earshot's sources; ./manage does so by itself\n"
+    )
     assert (done.code, done.err) == (1, told)
     assert not (sqlite.folder / "data").exists()
 

@@ -38,7 +38,8 @@ async def revision(url: str, *, password: str | None = None) -> str | None:
     else:
         tables, found = await _of_server(url, password)
     if found is None:
-        strange = sorted(_OURS & tables)
+        # Names that are ours first: they are what would clash.
+        strange = sorted(_OURS & tables) or sorted(tables - {_VERSIONS})
         if strange:
             raise StrangeDatabase(
                 f"the database has a table {strange[0]!r} that is not Earshot's: "
@@ -68,12 +69,19 @@ async def held(database: Database) -> str | None:
 
 
 def _of_file(path: Path) -> tuple[set[str], str | None]:
-    if not path.exists():
-        return set(), None
+    try:
+        if not path.exists():
+            return set(), None
+    except OSError as error:
+        raise Unavailable(
+            f"SQLite can't open {path} ({error.strerror}): check that it is a file this user may write"
+        ) from None
     try:
         # `mode=rw`: never make a file by looking for one.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=5)) as connection:
-            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            rows = connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+            ).fetchall()
             tables = {str(name) for (name,) in rows}
             row = connection.execute(f"SELECT version_num FROM {_VERSIONS}").fetchone() if _VERSIONS in tables else None  # noqa: S608
     except sqlite3.OperationalError as error:
