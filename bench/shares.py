@@ -16,7 +16,10 @@ from typing import Final
 
 INTERVAL: Final = 0.001
 
+REST: Final = "HTTP and loop"
 PARTS: Final = (
+    ("uvicorn", REST),
+    ("app/serving", REST),
     ("app/domain/moments", "shaping and encoding"),
     ("app/api/productlift/shapes", "shaping and encoding"),
     ("app/api/astuto/shapes", "shaping and encoding"),
@@ -45,7 +48,6 @@ PARTS: Final = (
     ("concurrent/futures", "jobs behind requests"),
 )
 """The first that occurs in the file's name tells the part. The innermost frame that has one counts."""
-REST: Final = "HTTP and loop"
 
 seen: Counter[str] = Counter()
 
