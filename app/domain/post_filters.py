@@ -174,8 +174,15 @@ def _counted(given: Sequence[str], rarest: str) -> ColumnElement[int]:
         few = select(PostCategory.post_id.label("id")).where(PostCategory.category_id == bindparam("category_id"))
     found = few.cte("found").prefix_with("MATERIALIZED")
     others = (_WALKED[name] for name in given if name != rarest)
-    matching = select(func.count()).select_from(found).join(Post, Post.id == found.c.id)
-    return matching.where(Post.portal_id + _NOTHING == portal, *others).scalar_subquery()
+    # A scalar subquery is looked up post by post; joined, PostgreSQL reads all posts, as if the rarest were average.
+    meets = (
+        select(literal_column("1"))
+        .select_from(Post)
+        .where(Post.id == found.c.id, Post.portal_id + _NOTHING == portal, *others)
+        .correlate(found)
+        .scalar_subquery()
+    )
+    return select(func.count()).select_from(found).where(meets.is_not(None)).scalar_subquery()
 
 
 def total_of(given: Sequence[str]) -> ColumnElement[int]:
