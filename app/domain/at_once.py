@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     bindparam,
     cast,
+    func,
     insert,
     literal_column,
     or_,
@@ -35,13 +36,13 @@ from app.domain.model import (
     Section,
     Status,
     Tab,
-    Tally,
     User,
     Vote,
     WaitingTitle,
 )
 from app.domain.model.tally import SHARDS
 from app.domain.statements import Statement, now, portal, upsert
+from app.domain.tallies import adding
 
 VOTEABLE: Final = (Post.moderation == "approved") & or_(Post.status_id.is_(None), Status.is_voteable)
 """Whether a post takes votes by ProductLift's rule. Needs the status joined."""
@@ -213,32 +214,23 @@ def _submit(*, by_uuid: bool) -> Statement:
             ["post_id", "category_id"],
             select(post.c.id, wanted.c.category_id).where(wanted.c.category_id.is_not(None)),
         )
-        .returning(PostCategory.post_id, PostCategory.category_id)
+        .returning(PostCategory.category_id)
         .cte("carried")
     )
     shard = cast(post.c.id % SHARDS, SmallInteger)
     one: ColumnElement[int] = literal_column("1")
-    belongs = union_all(
-        select(portal, literal_column("'portal'"), literal_column("0"), shard, one).select_from(post),
-        select(portal, literal_column("'board'"), post.c.board_id, shard, one),
-        select(portal, literal_column("'status'"), post.c.status_id, shard, one).where(post.c.status_id.is_not(None)),
-        select(portal, literal_column("'section'"), post.c.section_id, shard, one).where(
-            post.c.section_id.is_not(None)
-        ),
-        select(
-            portal,
-            literal_column("'category'"),
-            carried.c.category_id,
-            cast(carried.c.post_id % SHARDS, SmallInteger),
-            one,
+    nothing: ColumnElement[int] = literal_column("0")
+    status, section = (func.coalesce(post.c[name], nothing) for name in ("status_id", "section_id"))
+    places = union_all(
+        select(portal, literal_column("'portal'"), nothing, nothing, nothing, shard, one).select_from(post),
+        select(portal, literal_column("'board'"), post.c.board_id, nothing, nothing, shard, one),
+        select(portal, literal_column("'status'"), nothing, status, section, shard, one).select_from(post),
+        select(portal, literal_column("'category'"), carried.c.category_id, status, section, shard, one).join_from(
+            post, carried, literal_column("true")
         ),
     )
-    tally = upsert(Tally).from_select(["portal_id", "kind", "ref_id", "shard", "posts"], belongs)
     effects = [
-        tally.on_conflict_do_update(
-            index_elements=["portal_id", "kind", "ref_id", "shard"],
-            set_={"posts": Tally.posts + tally.excluded.posts},
-        ).cte("tallied"),
+        adding(places).cte("tallied"),
         update(User).where(User.id == post.c.user_id).values(posts_count=User.posts_count + 1).cte("author_counted"),
         upsert(Follow)
         .from_select(

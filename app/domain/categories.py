@@ -91,7 +91,7 @@ def delete(work: Work, category_id: int) -> None:
     if not work.run(_DELETE, id=category_id):
         raise NotFound("category", category_id)
     # Only now: whoever was just putting a post into it has been waited for.
-    tallies.drop(work, "category", category_id)
+    tallies.drop_category(work, category_id)
 
 
 def _key(name: str) -> str:

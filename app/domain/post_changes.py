@@ -1,6 +1,6 @@
 """Rules about posts that stand: edit, move to another board, change the status, delete. `posts` puts them up."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,6 +68,8 @@ _CARRIED: Final = Statement(
     .join(Post, Post.id == PostCategory.post_id)
     .where(Post.portal_id == portal, PostCategory.post_id == bindparam("post"))
     .order_by(PostCategory.category_id)
+    # Whoever is taking a category away has finished, or waits with forgetting its numbers until we have.
+    .with_for_update(of=PostCategory)
 )
 
 _this = (Post.portal_id == portal, Post.id == bindparam("post"))
@@ -157,7 +159,8 @@ def edit(work: Work, post_id: int, changes: Changes) -> bool:
         "user_id": _author(work, changes.author, old["user_id"]),
         "section_id": _section(work, changes.section_id, old["section_id"]),
     }
-    carried, wanted = _categories(work, post_id, changes.category_ids)
+    carried = _carried(work, post_id)
+    wanted = _categories(work, carried, changes.category_ids)
     if new == old and carried == wanted:
         return False
 
@@ -173,11 +176,11 @@ def edit(work: Work, post_id: int, changes: Changes) -> bool:
     if new["title"] != old["title"]:
         work.run(AWAIT, post=post_id)
     _recount(work, old["user_id"], new["user_id"])
-    _retally(work, post_id, "section", {old["section_id"]}, {new["section_id"]})
     if carried != wanted:
         work.run(_DROP, post=post_id, categories=sorted(carried - wanted))
         work.run(_CARRY, post=post_id, categories=sorted(wanted - carried))
-        _retally(work, post_id, "category", carried, wanted)
+    before, after = _places(post, carried), _places(post, wanted, section_id=new["section_id"])
+    tallies.change(work, post_id, before=before, after=after)
     return True
 
 
@@ -190,7 +193,7 @@ def move(work: Work, post_id: int, board_id: int) -> bool:
     if post["board_id"] == board_id:
         return False
     work.run(_MOVE, post=post_id, board=board_id)
-    _retally(work, post_id, "board", {post["board_id"]}, {board_id})
+    tallies.change(work, post_id, before=_places(post), after=_places(post, board_id=board_id))
     return True
 
 
@@ -207,9 +210,10 @@ def change_status(work: Work, post_id: int, status_id: int | None, *, user_id: i
     before = post["status_id"]
     if before == status_id:
         return False
+    carried = _carried(work, post_id)
     work.run(_CHANGE_STATUS, post=post_id, status=status_id)
     work.run(_HISTORY, post=post_id, status=status_id, user=user_id, actor=work.actor.user_id)
-    _retally(work, post_id, "status", {before}, {status_id})
+    tallies.change(work, post_id, before=_places(post, carried), after=_places(post, carried, status_id=status_id))
     told = {"old_status_id": before, "new_status_id": status_id}
     work.announce(Fact("post.status_changed", post_id=post_id, subject_id=status_id, user_id=user_id, body=told))
     return True
@@ -223,20 +227,12 @@ def delete(work: Work, post_id: int) -> list[str]:
     """
     work.require(Act.WRITE_POST)
     post = _locked(work, _TO_DELETE, post_id)
-    carried = [row[0] for row in work.rows(_CARRIED, post=post_id)]
+    carried = _carried(work, post_id)
     comments.delete_of_post(work, post_id)
     work.rows(_LOCK_VOTERS, post=post_id)
     work.run(_UNCOUNT_VOTERS, post=post_id)
     _recount(work, post["user_id"], None)
-    tallies.count(
-        work,
-        post_id,
-        -1,
-        board_id=post["board_id"],
-        status_id=post["status_id"],
-        section_id=post["section_id"],
-        category_ids=carried,
-    )
+    tallies.change(work, post_id, before=_places(post, carried))
     files = [row[0] for row in work.rows(_TAKE_FILES, post=post_id)]
     work.run(_DELETE, post=post_id)
     told = {name: post[name] for name in ("title", "code", "slug", "board_id", "status_id")}
@@ -271,13 +267,16 @@ def _section(work: Work, wanted: int | Kept | None, before: int | None) -> int |
     return before if found is None else found
 
 
-def _categories(work: Work, post_id: int, wanted: Sequence[int] | Kept) -> tuple[set[int], set[int]]:
-    """What the post carries, and what it is to carry."""
+def _carried(work: Work, post_id: int) -> set[int]:
+    return {row[0] for row in work.rows(_CARRIED, post=post_id)}
+
+
+def _categories(work: Work, carried: set[int], wanted: Sequence[int] | Kept) -> set[int]:
+    """What a post that carries these is to carry."""
     if wanted is KEEP:
-        return set(), set()
-    carried = {row[0] for row in work.rows(_CARRIED, post=post_id)}
+        return carried
     known = {row[0] for row in work.rows(_CATEGORIES, ids=list(wanted))} if wanted else set()
-    return carried, carried if wanted and not known else known
+    return carried if wanted and not known else known
 
 
 def _recount(work: Work, before: int | None, after: int | None) -> None:
@@ -289,7 +288,7 @@ def _recount(work: Work, before: int | None, after: int | None) -> None:
         work.run(_COUNT_AUTHOR, user=user_id, step=step)
 
 
-def _retally(work: Work, post_id: int, kind: str, before: set[Any], after: set[Any]) -> None:
-    """Count the post out of what it left and into what it came to, always in the order of ids."""
-    for ref_id in sorted((before ^ after) - {None}):
-        tallies.add(work, post_id, kind, ref_id, +1 if ref_id in after else -1)
+def _places(post: Mapping[str, Any], carried: Collection[int] = (), **changed: int | None) -> set[tallies.Place]:
+    """Where the post counts, or will when this has changed."""
+    belongs = {name: post[name] for name in ("board_id", "status_id", "section_id")}
+    return tallies.places_of(**(belongs | changed), category_ids=carried)

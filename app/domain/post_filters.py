@@ -5,11 +5,11 @@ which is soon done when many do; gathering all that do and sorting them is soon 
 from averages, and a plan that is kept for all values can't guess at all; but the numbers of posts are kept (`tallies`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, cast, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, literal_column, select
 
 from app.domain.model import Post, PostCategory, Status, Tab, Tally
 from app.domain.statements import Statement, among, portal
@@ -84,15 +84,15 @@ _WALKED: Final[dict[str, ColumnElement[bool]]] = {
     "tab_url": (Post.status_id + _NOTHING).in_(_TAB_STATUSES),
 }
 
-_TALLIED: Final[dict[str, tuple[str, ColumnElement[bool]]]] = {
-    "board_id": ("board", Tally.ref_id == bindparam("board_id")),
-    "status_id": ("status", Tally.ref_id == bindparam("status_id")),
-    "status_ids": ("status", among(Tally.ref_id, "status_ids")),
-    "section_id": ("section", Tally.ref_id == bindparam("section_id")),
-    "category_id": ("category", Tally.ref_id == bindparam("category_id")),
-    "tab_url": ("status", Tally.ref_id.in_(_TAB_STATUSES)),
+_KEPT: Final[dict[str, ColumnElement[bool]]] = {
+    "board_id": Tally.ref_id == bindparam("board_id"),
+    "status_id": Tally.status_id == bindparam("status_id"),
+    "status_ids": among(Tally.status_id, "status_ids"),
+    "section_id": Tally.section_id == bindparam("section_id"),
+    "category_id": Tally.ref_id == bindparam("category_id"),
+    "tab_url": Tally.status_id.in_(_TAB_STATUSES),
 }
-"""Single filters whose number of posts is kept. Several categories at once are not: a post may carry two of them."""
+"""Filters whose number of posts is kept. Several categories at once are not: a post may carry two of them."""
 
 _OWN_INDEX: Final = frozenset({("board_id", "created_at"), ("status_id", "created_at"), ("user_id", "created_at")})
 
@@ -112,88 +112,62 @@ def has_own_index(given: Sequence[str], order: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many posts the portal has, and how many of them meet each filter alone."""
+    """How many posts the portal has, how many of them meet each filter alone, and how many meet all."""
 
     portal: int
     each: Sequence[int]
-
-    @property
-    def exact(self) -> int | None:
-        """How many meet all filters, where that is known without counting."""
-        if not self.each:
-            return self.portal
-        return self.each[0] if len(self.each) == 1 else None
+    all: int
 
     def way(self, reach: int) -> Way:
-        """The sooner way to the page that ends `reach` posts down, as if filters had nothing to do with each other."""
+        """The sooner way to the page that ends `reach` posts down, as if those that meet were strewn evenly."""
         if not self.each:
             return "plain"
-        least = min(self.each)
-        matching = float(self.portal)
-        for each in self.each:
-            matching *= each / self.portal if self.portal else 0
-        return "walk" if least * matching > reach * self.portal else "gather"
+        return "walk" if min(self.each) * self.all > reach * self.portal else "gather"
 
 
 _SIZES: Final[dict[tuple[str, ...], Statement]] = {}
 
 
+def are_kept(given: Collection[str]) -> bool:
+    """Whether the number of posts that meet all of these together is kept."""
+    return all(name in _KEPT for name in given) and (len(given) == 1 or "board_id" not in given)
+
+
 def sizes(work: Work, given: dict[str, Any]) -> Sizes | None:
-    """The kept numbers; None when a filter is given whose number is not kept."""
-    if not all(name in _TALLIED for name in given):
+    """The kept numbers; None when not all that is asked for are kept."""
+    if not are_kept(given):
         return None
-    shape = tuple(given)
-    statement = _SIZES.get(shape)
+    names = tuple(given)
+    statement = _SIZES.get(names)
     if statement is None:
-        asked = [_kept(), *(_kept(name) for name in shape)]
-        statement = _SIZES[shape] = Statement(select(*(each.label(f"n{at}") for at, each in enumerate(asked))))
-    whole, *each = work.one(statement, **given) or (0,)
-    return Sizes(whole, each)
+        asked = [_kept(()), *(_kept((name,)) for name in names), *([_kept(names)] if len(names) > 1 else ())]
+        statement = _SIZES[names] = Statement(select(*(each.label(f"n{at}") for at, each in enumerate(asked))))
+    found = work.one(statement, **given)
+    assert found is not None
+    return Sizes(found[0], found[1 : 1 + len(names)], found[-1])
 
 
-_TOTALS: Final[dict[tuple[tuple[str, ...], str | None], Statement]] = {}
+_TOTALS: Final[dict[tuple[str, ...], Statement]] = {}
 
 
-def total(work: Work, given: dict[str, Any], known: Sizes | None) -> int:
+def total(work: Work, given: dict[str, Any]) -> int:
     """How many posts meet all filters."""
     names = tuple(given)
-    rarest = None
-    if known is not None and len(names) > 1:
-        _, rarest = min(zip(known.each, names, strict=True))
-    statement = _TOTALS.get((names, rarest))
+    statement = _TOTALS.get(names)
     if statement is None:
-        counted = total_of(names) if rarest is None else _counted(names, rarest)
-        statement = _TOTALS[names, rarest] = Statement(select(counted))
+        statement = _TOTALS[names] = Statement(select(total_of(names)))
     return int(work.value(statement, **given))
-
-
-def _counted(given: Sequence[str], rarest: str) -> ColumnElement[int]:
-    """Look at the posts that meet the rarest filter, and at no others."""
-    few = select(Post.id).where(Post.portal_id == portal, _CONDITIONS[rarest])
-    if rarest == "category_id":
-        few = select(PostCategory.post_id.label("id")).where(PostCategory.category_id == bindparam("category_id"))
-    found = few.cte("found").prefix_with("MATERIALIZED")
-    others = (_WALKED[name] for name in given if name != rarest)
-    # A scalar subquery is looked up post by post; joined, PostgreSQL reads all posts, as if the rarest were average.
-    meets = (
-        select(literal_column("1"))
-        .select_from(Post)
-        .where(Post.id == found.c.id, Post.portal_id + _NOTHING == portal, *others)
-        .correlate(found)
-        .scalar_subquery()
-    )
-    return select(func.count()).select_from(found).where(meets.is_not(None)).scalar_subquery()
 
 
 def total_of(given: Sequence[str]) -> ColumnElement[int]:
     """The number as one uncorrelated subquery, which the database computes once a statement."""
-    if len(given) > 1 or (given and given[0] not in _TALLIED):
-        inner = select(Post.id).where(*conditions(given, "plain")).subquery("matching")
-        return select(func.count()).select_from(inner).scalar_subquery()
-    return _kept(*given)
+    if are_kept(given):
+        return _kept(given)
+    inner = select(Post.id).where(*conditions(given, "plain")).subquery("matching")
+    return select(func.count()).select_from(inner).scalar_subquery()
 
 
-def _kept(name: str | None = None) -> ColumnElement[int]:
-    kind, condition = ("portal", Tally.ref_id == literal_column("0")) if name is None else _TALLIED[name]
-    kept = and_(Tally.portal_id == portal, Tally.kind == literal_column(f"'{kind}'"), condition)
-    return select(cast(func.coalesce(func.sum(Tally.posts), _NOTHING), BigInteger)).where(kept).scalar_subquery()
+def _kept(given: Sequence[str]) -> ColumnElement[int]:
+    kind = "category" if "category_id" in given else "board" if "board_id" in given else "status" if given else "portal"
+    kept = (Tally.portal_id == portal, Tally.kind == literal_column(f"'{kind}'"), *(_KEPT[name] for name in given))
+    return select(cast(func.coalesce(func.sum(Tally.posts), _NOTHING), BigInteger)).where(*kept).scalar_subquery()

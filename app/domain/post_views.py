@@ -102,14 +102,13 @@ class PostView:
     def page_with_total(
         self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int
     ) -> PostPage:
-        """As `page`, and the number of all posts that match, from the kept numbers where one filter alone is given."""
+        """As `page`, and the number of all posts that match, from the kept numbers where these say it."""
         given = wanted.given()
         sorting = (order, descending)
         if skip >= DEEP or len(given) > 1:
             known = post_filters.sizes(work, given)
             rows = self._planned(work, given, sorting, skip, limit, known)
-            exact = None if known is None else known.exact
-            return PostPage(rows, post_filters.total(work, given, known) if exact is None else exact)
+            return PostPage(rows, post_filters.total(work, given) if known is None else known.all)
         way = self._way(given, sorting, skip, limit, _sizes(work, given, order, skip))
         shown = window(skip, limit)
         shape = (tuple(given), sorting, shown, way, "total")
@@ -120,7 +119,7 @@ class PostView:
         rows = work.rows(statement, limit=limit, skip=skip, **given)
         if rows:
             return PostPage(rows, rows[0][-1])
-        return PostPage(rows, post_filters.total(work, given, None))
+        return PostPage(rows, post_filters.total(work, given))
 
     def ids(self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int) -> list[int]:
         """Only the ids of a page, from the index: the plan of an answer that is written in pieces."""
@@ -156,10 +155,9 @@ class PostView:
     ) -> Sequence[Row]:
         """A page by the way that finds it soonest; one beyond the middle is looked for from the end."""
         way = self._way(given, sorting, skip, limit, known)
-        matching = None if known is None else known.exact
-        if skip < DEEP or matching is None or skip < matching // 2:
+        if skip < DEEP or known is None or skip < known.all // 2:
             return self._page(work, given, sorting, window(skip, limit), way, skip=skip, limit=limit)
-        below = matching - skip
+        below = known.all - skip
         if below <= 0:
             return ()
         shown = window(max(0, below - limit), min(limit, below))._replace(backwards=True, deep=True)

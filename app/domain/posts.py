@@ -188,15 +188,13 @@ def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int
     work.run(_COUNT_AUTHOR, user=author_id, step=1)
     if wish.follow:
         work.run(_FOLLOW, post=post_id, user=author_id)
-    tallies.count(
-        work,
-        post_id,
-        +1,
+    places = tallies.places_of(
         board_id=board_id,
         status_id=status_id,
         section_id=section_id,
         category_ids=() if category_id is None else (category_id,),
     )
+    tallies.change(work, post_id, after=places)
     work.run(AWAIT, post=post_id)
     work.announce(Fact("post.submitted", post_id=post_id, user_id=author_id))
     return post_id, found

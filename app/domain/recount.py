@@ -58,9 +58,7 @@ _PUT_RIGHT: Final = {
 }
 
 
-_ALONE: Final = Statement(
-    text("LOCK TABLE posts, users, post_tallies IN SHARE ROW EXCLUSIVE MODE"), across_portals=True
-)
+_ALONE: Final = Statement(text("LOCK TABLE posts, users, tallies IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
 """Whoever was counting has finished, and whoever comes waits: else a vote at the same moment would be counted away."""
 
 
@@ -75,7 +73,12 @@ def differences(work: Work) -> list[Difference]:
                 for name, (kept, counted) in pairs
                 if kept != counted
             ]
-    found += [Difference(kind, ref, "posts", kept, counted) for kind, ref, kept, counted in tallies.differences(work)]
+    for place, posts, ought in tallies.differences(work):
+        within = f" in section {place.section_id}" if place.section_id else ""
+        if place.kind == "category":
+            within = f" of status {place.status_id}{within}" if place.status_id else f" of no status{within}"
+        whose = place.status_id if place.kind == "status" else place.ref_id
+        found.append(Difference(place.kind, whose, f"posts{within}", posts, ought))
     return found
 
 
@@ -84,7 +87,7 @@ def repair(work: Work) -> list[Difference]:
     if work.engine == POSTGRESQL:
         work.rows(_ALONE)
     found = differences(work)
-    if any(difference.counter == "posts" for difference in found):
+    if any(difference.counter.startswith("posts") for difference in found):
         tallies.repair(work)
     for model in _COUNTERS:
         work.run(_PUT_RIGHT[model])

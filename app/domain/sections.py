@@ -120,7 +120,7 @@ def delete(work: Work, section_id: int) -> None:
     if not work.run(_DELETE, id=section_id):
         raise NotFound("section", section_id)
     # Only now: whoever was just putting a post into it has been waited for.
-    tallies.drop(work, "section", section_id)
+    tallies.empty_section(work, section_id)
 
 
 def _placeable(work: Work, tab_id: int, parent_id: int | None, *, inside: Sequence[int]) -> None:

@@ -274,7 +274,4 @@ def _bequeath(work: Work, status_id: int, heir: int | None) -> None:
         base_url=work.base_url,
     )
     work.run(_MOVE, id=status_id, to=heir)
-    if heir is None:
-        tallies.drop(work, "status", status_id)
-    else:
-        tallies.hand_over(work, "status", status_id, heir)
+    tallies.hand_over_status(work, status_id, heir)

@@ -294,7 +294,7 @@ async def assert_the_same(worlds: list[World]) -> None:
             shards[shard] = shards.get(shard, 0) + 1
         assert shards == {
             (tally["portal_id"], tally["shard"]): tally["posts"]
-            for tally in dump["post_tallies"]
+            for tally in dump["tallies"]
             if tally["kind"] == "portal"
         }
 

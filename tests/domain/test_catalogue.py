@@ -197,6 +197,26 @@ async def test_posts_made_while_their_section_and_category_go_stay_without(make:
     assert await make.wrong_counters() == []
 
 
+async def test_numbers_are_right_when_all_that_posts_belong_to_goes_at_once(make: Make, productlift: Client) -> None:
+    section, category = await make.section(), await make.category()
+    going, other = make.statuses["Planned"], make.statuses["Completed"]
+    wish = {"title": "Idea", "section_id": section, "category_id": category, "status_id": going}
+    made = [(await productlift.post("/posts", json=wish)).json()["data"]["id"] for _ in range(8)]
+
+    answers = await asyncio.gather(
+        *(productlift.patch(f"/posts/{code}", json={"status_id": other}) for code in made[:4]),
+        productlift.delete(f"/categories/{category}"),
+        productlift.delete(f"/sections/{section}"),
+        productlift.delete(f"/statuses/{going}"),
+        *(productlift.delete(f"/posts/{code}") for code in made[4:6]),
+        *(productlift.patch(f"/posts/{code}", json={"status_id": other}) for code in made[6:]),
+    )
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert await make.wrong_counters() == []
+    assert await make.value("SELECT sum(posts) FROM tallies WHERE kind = 'status' AND status_id = :it", it=other) == 6
+
+
 def test_the_next_pastel_is_the_first_of_the_least_used() -> None:
     assert colors.next_pastel([]) == colors.PASTELS[0]
     assert colors.next_pastel(["#000", colors.PASTELS[0].lower()]) == colors.PASTELS[1]

@@ -43,7 +43,7 @@ async def test_a_recount_tells_what_was_bent_and_repairs_it(make: Make) -> None:
     things = await populate(make, make.portal, make.owner)
     await make.run("UPDATE posts SET votes_count = 7 WHERE id = :id", id=things.post)
     await make.run("UPDATE users SET comments_count = 9 WHERE id = :id", id=things.user)
-    await make.run("UPDATE post_tallies SET posts = posts + 1 WHERE kind = 'board'")
+    await make.run("UPDATE tallies SET posts = posts + 1 WHERE kind = 'board'")
     assert len(await differences(make)) >= 3
 
     await make.act(recount.repair)

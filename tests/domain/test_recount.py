@@ -25,7 +25,7 @@ async def test_every_wrong_counter_is_found_and_put_right(make: Make) -> None:
     await make.run("UPDATE posts SET votes_count = 7, comments_count = 3")
     await make.run("UPDATE users SET posts_count = 9 WHERE id = :id", id=make.owner)
     await make.run("UPDATE users SET votes_count = 0 WHERE id = :id", id=voter)
-    await make.run("UPDATE post_tallies SET posts = 5 WHERE kind = 'portal'")
+    await make.run("UPDATE tallies SET posts = 5 WHERE kind = 'portal'")
 
     found = await make.act(recount.differences)
 

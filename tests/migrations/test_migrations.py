@@ -67,12 +67,19 @@ async def tables(url: str) -> set[str]:
     return set(await with_connection(url, lambda connection: inspect(connection).get_table_names()))
 
 
+NUMBERS = {"tallies", "post_tallies"}
+"""Tables of numbers that may be kept in other pieces, so that their sums say more than their rows."""
+
+
 async def rows(url: str) -> dict[str, int]:
-    """How many rows each table has."""
+    """How many rows each table has; of numbers, what they add up to."""
 
     def count(connection: Connection) -> dict[str, int]:
-        names = set(inspect(connection).get_table_names()) - {"alembic_version"}
-        return {name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one() for name in sorted(names)}
+        found = {}
+        for name in sorted(set(inspect(connection).get_table_names()) - {"alembic_version"}):
+            counted = "coalesce(sum(posts), 0)" if name in NUMBERS else "count(*)"
+            found[name] = int(connection.execute(text(f"SELECT {counted} FROM {name}")).scalar_one())
+        return found
 
     return await with_connection(url, count)
 
@@ -132,11 +139,13 @@ async def test_down_and_up_again_at_every_revision_with_rows_present(filled: str
     for revision in [*revisions()[-2::-1], "base"]:
         await downgrade(filled, revision=revision)
         left = await rows(filled)
-        assert left == {name: full[name] for name in left}
+        assert {name: left[name] for name in left.keys() & full.keys()} == {
+            name: full[name] for name in left.keys() & full.keys()
+        }
 
         await migrate(filled)
         again = await rows(filled)
-        assert again == {name: left.get(name, 0) for name in full}
+        assert again == (full if revision != "base" else dict.fromkeys(full, 0))
     assert await tables(filled) == {*Base.metadata.tables, "alembic_version"}
 
 

@@ -41,11 +41,13 @@ _PLAIN_IDS = {
     ("facts", "post_id"): "posts",
     ("facts", "user_id"): "users",
     ("facts", "actor_id"): "users",
+    ("tallies", "status_id"): "statuses",
+    ("tallies", "section_id"): "sections",
     ("titles_waiting", "portal_id"): "portals",
     ("titles_waiting", "post_id"): "posts",
 }
 _SUBJECTS = {"vote": "votes", "user": "users", "comment": "comments", "post": "statuses"}
-_TALLIED = {"board": "boards", "status": "statuses", "section": "sections", "category": "categories"}
+_TALLIED = {"board": "boards", "category": "categories"}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RANDOM = {("posts", "code"), ("portals", "guid"), ("users", "uuid"), ("api_keys", "digest"), ("api_keys", "prefix")}
 
@@ -92,7 +94,7 @@ def likened(rows: Rows) -> Rows:
     like: Rows = {}
     for table in _TABLES:
         shown = [_likened(table, row, places) for row in rows[table.name]]
-        like[table.name] = _summed(shown) if table.name == "post_tallies" else shown
+        like[table.name] = _summed(shown) if table.name == "tallies" else shown
     return like
 
 
@@ -117,8 +119,10 @@ def _likened(table: Table, row: Mapping[str, Any], places: Mapping[str, Mapping[
         target = next((key.column.table.name for key in column.foreign_keys), _PLAIN_IDS.get((table.name, column.name)))
         if (table.name, column.name) == ("facts", "subject_id"):
             target = _SUBJECTS[row["kind"].partition(".")[0]]
-        if (table.name, column.name) == ("post_tallies", "ref_id"):
-            target = _TALLIED.get(row["kind"])
+        if table.name == "tallies" and column.name != "portal_id":
+            # 0 is nobody's id.
+            target = _TALLIED.get(row["kind"]) if column.name == "ref_id" else target
+            target = target if value else None
         if column.name == "id":
             target = table.name
         if target is not None:
@@ -132,11 +136,9 @@ def _likened(table: Table, row: Mapping[str, Any], places: Mapping[str, Mapping[
 
 
 def _summed(tallies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Numbers of nothing are as good as none."""
     sums: dict[tuple[Any, ...], int] = {}
     for tally in tallies:
-        key = (tally["portal_id"], tally["kind"], tally["ref_id"])
+        key = tuple((name, value) for name, value in tally.items() if name not in ("shard", "posts"))
         sums[key] = sums.get(key, 0) + tally["posts"]
-    return [
-        {"portal_id": portal, "kind": kind, "ref_id": ref, "posts": posts}
-        for (portal, kind, ref), posts in sorted(sums.items(), key=str)
-    ]
+    return [dict(key) | {"posts": posts} for key, posts in sorted(sums.items(), key=str) if posts]

@@ -14,16 +14,19 @@ _COUNTED = {
     "AND NOT internal) FROM users",
 }
 _BELONGS = {
-    "portal": "SELECT portal_id, 0, count(*) FROM posts GROUP BY portal_id",
-    "board": "SELECT portal_id, board_id, count(*) FROM posts GROUP BY portal_id, board_id",
-    "status": "SELECT portal_id, status_id, count(*) FROM posts WHERE status_id IS NOT NULL "
-    "GROUP BY portal_id, status_id",
-    "section": "SELECT portal_id, section_id, count(*) FROM posts WHERE section_id IS NOT NULL "
-    "GROUP BY portal_id, section_id",
-    "category": "SELECT posts.portal_id, category_id, count(*) FROM posts JOIN post_categories ON post_id = posts.id "
-    "GROUP BY posts.portal_id, category_id",
+    "portal": "SELECT portal_id, 0 AS ref, 0 AS status, 0 AS section, count(*) FROM posts GROUP BY portal_id",
+    "board": "SELECT portal_id, board_id, 0 AS status, 0 AS section, count(*) FROM posts GROUP BY portal_id, board_id",
+    "status": "SELECT portal_id, 0 AS ref, coalesce(status_id, 0) AS status, coalesce(section_id, 0) AS section, "
+    "count(*) FROM posts "
+    "GROUP BY portal_id, status_id, section_id",
+    "category": "SELECT portal_id, category_id, coalesce(status_id, 0) AS status, coalesce(section_id, 0) AS section, "
+    "count(*) FROM posts "
+    "JOIN post_categories ON post_id = posts.id GROUP BY portal_id, category_id, status_id, section_id",
 }
-_TALLIES = "SELECT portal_id, kind, ref_id, sum(posts) FROM post_tallies GROUP BY portal_id, kind, ref_id"
+_TALLIES = (
+    "SELECT portal_id, kind, ref_id, status_id, section_id, sum(posts) FROM tallies "
+    "GROUP BY portal_id, kind, ref_id, status_id, section_id"
+)
 
 
 async def differences(make: Make) -> list[Any]:
@@ -34,12 +37,12 @@ async def differences(make: Make) -> list[Any]:
             whose, kept, counted = row.values()
             if kept != counted:
                 found.append((name, whose, kept, counted))
-    kept_tallies = {tuple(row.values())[:3]: int(tuple(row.values())[3]) for row in await make.rows(_TALLIES)}
+    kept_tallies = {tuple(row.values())[:5]: int(tuple(row.values())[5]) for row in await make.rows(_TALLIES)}
     counted_tallies = {}
     for kind, query in _BELONGS.items():
         for row in await make.rows(query):
-            portal, ref, posts = row.values()
-            counted_tallies[portal, kind, ref] = posts
+            portal, *place, posts = row.values()
+            counted_tallies[portal, kind, *place] = posts
     for key in kept_tallies.keys() | counted_tallies.keys():
         kept, counted = kept_tallies.get(key, 0), counted_tallies.get(key, 0)
         if kept != counted:

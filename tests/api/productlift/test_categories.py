@@ -192,10 +192,10 @@ async def test_deleting_a_category_keeps_its_posts(make: Make, productlift: Clie
     both = await productlift.post("/posts", json={"title": "Both", "category_id": category})
     code = both.json()["data"]["id"]
     await make.run("INSERT INTO post_categories (post_id, category_id) SELECT id, :category FROM posts", category=other)
-    await make.run("UPDATE post_tallies SET posts = 1 WHERE kind = 'category'")
+    await make.run("UPDATE tallies SET posts = 1 WHERE kind = 'category'")
     await make.run(
-        "INSERT INTO post_tallies (portal_id, kind, ref_id, shard, posts)"
-        " SELECT portal_id, kind, :category, shard, posts FROM post_tallies WHERE kind = 'category'",
+        "INSERT INTO tallies (portal_id, kind, ref_id, status_id, section_id, shard, posts)"
+        " SELECT portal_id, kind, :category, status_id, section_id, shard, posts FROM tallies WHERE kind = 'category'",
         category=other,
     )
 
