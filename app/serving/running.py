@@ -25,7 +25,7 @@ from app.serving.connections import Connections
 from app.serving.exposing import Metrics, exposed
 from app.serving.leaving import SIGNALS, Leaving
 from app.serving.protocol import BoundedProtocol
-from app.serving.sockets import turn_away, waiting_at
+from app.serving.sockets import let_in, turn_away, waiting_at
 from app.serving.start import program_version
 from app.settings import Settings, masked
 from app.traces import Traces
@@ -189,6 +189,8 @@ def _run(
 def _serve(place: _Place) -> int:
     if place.leaving.asked:
         return 0
+    # One that alone was told to end has turned everybody away from the socket that is its successor's now.
+    let_in(place.listener)
     requests = place.requests
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:

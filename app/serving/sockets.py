@@ -12,7 +12,8 @@ from app.serving import CannotStart
 
 BACKLOG: Final = 2048
 _ATTACH_FILTER: Final = 26
-"""Linux's SO_ATTACH_FILTER, which Python does not name."""
+_DETACH_FILTER: Final = 27
+"""Linux's SO_ATTACH_FILTER and SO_DETACH_FILTER, which Python does not name."""
 
 
 class Knobs(NamedTuple):
@@ -90,6 +91,14 @@ def turn_away(listener: socket.socket) -> None:
         listener.setsockopt(
             socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", len(code) // 8, ctypes.addressof(kept))
         )
+
+
+def let_in(listener: socket.socket) -> None:
+    """Take `turn_away` back, in whichever of the processes that share the socket it was called."""
+    if sys.platform.startswith("linux"):
+        # An error where there is none to take away.
+        with suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
 
 
 def waiting_at(listener: socket.socket) -> int:

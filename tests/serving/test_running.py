@@ -136,6 +136,21 @@ def test_workers_count_requests_together_and_are_replaced_when_they_die(on_postg
         assert [pid for pid in before | after if alive(pid)] == []
 
 
+def test_a_worker_that_alone_is_told_to_end_is_replaced(on_postgres: Earshot) -> None:
+    with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
+        key = key_of(serving, "Astuto")
+        assert ask(serving.port, key)[0] == 200
+        until(lambda: len(serving.workers()) == 2)
+        before = serving.workers()
+
+        os.kill(min(before), signal.SIGTERM)
+        until(lambda: len(serving.workers() - before) == 1)
+
+        # It took nobody in any more at the end, and shared the socket where its successor does.
+        assert [ask(serving.port, key)[0] for _ in range(20)] == [200] * 20
+        assert serving.end() == 0
+
+
 def test_workers_end_with_their_parent(on_postgres: Earshot) -> None:
     with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
         assert ask(serving.port, key_of(serving, "Astuto"))[0] == 200
