@@ -41,6 +41,7 @@ DRAIN_SECONDS: Final = 0.05
 BREAK_OFF_SECONDS: Final = 1.0
 """How long what is broken off may take to notice, before it is cancelled, and then to take that."""
 BETWEEN_RESTARTS: Final = 1.0
+"""From one replacement to the next in the same place, at least: what can't live is not begun without end."""
 
 log = structlog.get_logger("earshot.serving")
 
@@ -187,7 +188,8 @@ def _run(
 
 
 def _serve(place: _Place) -> int:
-    if place.leaving.asked:
+    # Who waits already, since another process died here, is answered before the end.
+    if place.leaving.asked and not waiting_at(place.listener):
         return 0
     # One that alone was told to end has turned everybody away from the socket that is its successor's now.
     let_in(place.listener)
@@ -278,6 +280,8 @@ class _Crew:
         """Kept open here, so that nobody is turned away while a process is replaced."""
         self._crew: dict[int, int] = {}
         """Process id to the place in `tasks`."""
+        self._not_before = [0.0] * len(tasks)
+        """When one may be replaced again, by place."""
 
     def run(self) -> int:
         heeded = {*SIGNALS, signal.SIGCHLD}
@@ -292,8 +296,11 @@ class _Crew:
                 return self._end()
             for place, code in self._ended():
                 log.error("a worker ended and is replaced", code=code)
-                if signal.sigtimedwait(SIGNALS, BETWEEN_RESTARTS) is not None:
+                # At once, where that can be: clients wait where it listened, and an end would cut them off.
+                rest = self._not_before[place] - time.monotonic()
+                if rest > 0 and signal.sigtimedwait(SIGNALS, rest) is not None:
                     return self._end()
+                self._not_before[place] = time.monotonic() + BETWEEN_RESTARTS
                 self._begin(place, heeded)
 
     def _begin(self, place: int, heeded: set[signal.Signals]) -> None:

@@ -151,6 +151,29 @@ def test_a_worker_that_alone_is_told_to_end_is_replaced(on_postgres: Earshot) ->
         assert serving.end() == 0
 
 
+def test_who_waits_where_a_worker_died_is_answered_though_the_end_comes(on_postgres: Earshot) -> None:
+    with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
+        key = key_of(serving, "Astuto")
+        assert ask(serving.port, key)[0] == 200
+        until(lambda: len(serving.workers()) == 2)
+        asked = f"GET /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
+
+        os.kill(max(serving.workers()), signal.SIGKILL)
+        until(lambda: "a worker ended and is replaced" in serving.log.read_text())
+        # The system deals them to both places, also to the one where nobody serves yet.
+        waiting = [socket.create_connection(("127.0.0.1", serving.port), timeout=30) for _ in range(40)]
+        for connection in waiting:
+            connection.sendall(asked.encode())
+        serving.process.terminate()
+
+        answers = []
+        for connection in waiting:
+            with connection:
+                answers.append(connection.makefile("rb").readline())
+        assert answers == [b"HTTP/1.1 200 OK\r\n"] * 40
+        assert serving.process.wait(15) == 0
+
+
 def test_workers_end_with_their_parent(on_postgres: Earshot) -> None:
     with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
         assert ask(serving.port, key_of(serving, "Astuto"))[0] == 200
