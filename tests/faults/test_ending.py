@@ -4,116 +4,55 @@ ENDS=20 ./manage test tests/faults/test_ending.py -n 0        # more ends than t
 """
 
 import asyncio
-import errno
 import json
 import os
+import random
 import socket
-import sqlite3
 import time
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import suppress
 
-import asyncpg
 import httpx
 import pytest
 
+from tests.faults.test_killed import SEED, keys_of, url_of, wrong_counters
 from tests.serving.test_running import ask, key_of, refuses
 from tests.support.commands import Earshot, Serving
-from tests.support.servers import in_own_loop
+from tests.support.journal import Journal
+from tests.support.sql import rows
+from tests.support.writers import writing
 
 ENDS = int(os.environ.get("ENDS", "1"))
+CLIENTS = 16
 DATABASES = [("sqlite", "1"), ("on_postgres", "1"), ("on_postgres", "2")]
 FINISH_AND_BREAK_OFF = 10 + 1
 
 
-def kind_of(error: BaseException) -> str:
-    """The class of the error, and what the system called it: `ConnectError ECONNREFUSED`."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError) and found.errno is not None:
-            return f"{type(error).__name__} {errno.errorcode[found.errno]}"
-        found = found.exceptions[0] if isinstance(found, BaseExceptionGroup) else found.__cause__ or found.__context__
-    return repr(error)
-
-
-class Load:
-    """Clients that write as fast as they are answered, until they can't.
-
-    `acknowledged` are the titles, `ends` the kinds of errors that ended the clients, `refused` what was answered else.
-    """
-
-    def __init__(self, serving: Serving, key: str, *, name: str) -> None:
-        self._serving = serving
-        self._name = name
-        self._headers = {"authorization": f"Bearer {key}"}
-        self.acknowledged: list[str] = []
-        self.ends: Counter[str] = Counter()
-        self.refused: list[str] = []
-        self._under_way = asyncio.Event()
-
-    async def until_the_end(self, clients: int) -> None:
-        """Load the server, end it once it has answered a hundred times, and go on until it refuses."""
-        running = [asyncio.create_task(self._client(number)) for number in range(clients)]
-        await self._under_way.wait()
-        self._serving.process.terminate()
-        await asyncio.gather(*running)
-
-    async def _client(self, number: int) -> None:
-        async with httpx.AsyncClient(base_url=self._serving.address, timeout=30, headers=self._headers) as client:
-            for count in range(100_000):
-                title = f"{self._name} client {number} post {count}"
-                try:
-                    answer = await client.post("/api/v1/posts", json={"title": title, "board_id": 1})
-                except httpx.TransportError as error:
-                    self.ends[kind_of(error)] += 1
-                    return
-                if answer.status_code == 201:
-                    self.acknowledged.append(title)
-                    if len(self.acknowledged) == 100:
-                        self._under_way.set()
-                else:
-                    self.refused.append(f"{answer.status_code} {answer.text}")
-
-
-def titles(earshot: Earshot) -> set[str]:
-    """The titles of all posts, as they stand in the database."""
-    url = earshot.settings.get("EARSHOT_DATABASE_URL")
-    found: set[str] = set()
-    if url is None:
-        with closing(sqlite3.connect(earshot.folder / "data" / "earshot.db")) as connection:
-            found.update(title for (title,) in connection.execute("SELECT title FROM posts"))
-        return found
-
-    async def look(url: str) -> None:
-        connection = await asyncpg.connect(url)
-        try:
-            found.update(row["title"] for row in await connection.fetch("SELECT title FROM posts"))
-        finally:
-            await connection.close()
-
-    in_own_loop(look(url))
-    return found
-
-
+@pytest.mark.timeout(60 + 30 * ENDS)
 @pytest.mark.parametrize(("database", "workers"), DATABASES)
 def test_an_end_under_load_loses_nothing(request: pytest.FixtureRequest, database: str, workers: str) -> None:
+    """Clients of both dialects write as fast as they are answered, and go on until nobody listens any more."""
     earshot: Earshot = request.getfixturevalue(database)
     earshot.settings["EARSHOT_RATE_LIMITS"] = "off"
-    clients, keys = 16, ""
-    acknowledged: set[str] = set()
+    url, journal, chance = url_of(earshot), Journal(), random.Random(SEED)
+    keys: dict[str, str] = {}
     for end in range(ENDS):
         with earshot.serving("--workers", workers) as serving:
-            keys = keys or key_of(serving, "Astuto")
-            load = Load(serving, keys, name=f"end {end}")
-            asyncio.run(load.until_the_end(clients))
-
-            assert serving.process.wait(15) == 0
-        assert load.refused == []
-        # Nobody who had connected was reset, neither in a request nor before it.
-        assert load.ends == {"ConnectError ECONNREFUSED": clients}
-        assert acknowledged.isdisjoint(load.acknowledged)
-        acknowledged.update(load.acknowledged)
-    assert acknowledged - titles(earshot) == set()
+            keys = keys or keys_of(serving)
+            with writing(serving.port, keys, url, journal, writers=CLIENTS, seed=SEED + end) as clients:
+                journal.await_a_moment(chance)
+                serving.process.terminate()
+                assert serving.process.wait(15) == 0
+                for client in clients:
+                    client.join()
+        assert journal.wrong == []
+        # Whatever was sent was answered, with success: nobody was reset, neither in a request nor before it. So there
+        # is nothing that may stand or not, and the journal says exactly what does.
+        acknowledged = journal.acknowledged
+        assert journal.outcomes == {"acknowledged": acknowledged, "refused": CLIENTS * (end + 1)}, f"SEED={SEED}"
+        assert journal.differences(url) == [], f"SEED={SEED}, end {end}"
+        assert wrong_counters(url) == [], f"SEED={SEED}, end {end}"
+    print(f"\n{database}, {workers} at work: {ENDS} ends, SEED={SEED}: {dict(journal.outcomes)}; 0 lost, 0 doubled")
 
 
 Connections = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
@@ -130,7 +69,7 @@ async def answer_of(reader: asyncio.StreamReader) -> str:
         length = int(head.partition("content-length: ")[2].split()[0])
         await reader.readexactly(length)
     except (OSError, asyncio.IncompleteReadError) as error:
-        return kind_of(error)
+        return repr(error)
     return f"{head.split()[1]}{' close' if 'connection: close' in head else ''}"
 
 
@@ -276,4 +215,5 @@ def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite
     others = [line["event"] for line in logged if "status" not in line]
     assert others == ["broke off what did not finish in time", "ended"]
     assert Counter(line["status"] for line in logged if line.get("method") == "POST") == {201: 40, 499: 3}
-    assert titles(sqlite) == {f"{kind} {number}" for kind in ("long", "slow") for number in range(20)}
+    titles = {title for (title,) in rows(url_of(sqlite), "SELECT title FROM posts")}
+    assert titles == {f"{kind} {number}" for kind in ("long", "slow") for number in range(20)}

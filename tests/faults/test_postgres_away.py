@@ -57,7 +57,7 @@ def test_postgresql_stopped_and_started_under_load_is_told_and_outlived(
         every_connection_still_serves(serving.port, keys, fresh_postgres)
         assert serving.end() == 0
     assert journal.wrong == []
-    assert journal.outcomes["cut"] == 0
+    assert journal.cut == 0
     assert all(journal.outcomes[f"{dialect} again"] for dialect in DIALECTS)
     assert wrong_counters(fresh_postgres) == []
     print(f"\n4 stops: {dict(journal.outcomes)}; {connections} connections of {POOL} at the end")

@@ -45,6 +45,11 @@ class Serving:
         self.process.terminate()
         return self.process.wait(SECONDS)
 
+    def kill(self) -> None:
+        """Kill all its processes, the first of them first, so that it replaces none."""
+        for pid in (self.process.pid, *self.workers()):
+            os.kill(pid, signal.SIGKILL)
+
     def halt(self) -> None:
         """Keep all its processes from running."""
         for pid in (self.process.pid, *self.workers()):

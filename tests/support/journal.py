@@ -1,13 +1,18 @@
 """What writers were told, and whether the database says the same: each acknowledged write once, none twice."""
 
 import json
+import random
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from tests.support.sql import rows
+
+CUT_BY: Final = "cut by"
+"""How the outcome of a request begins that was sent and not answered; the kind of error follows."""
 
 
 @dataclass
@@ -38,10 +43,14 @@ class Thing:
 
 @dataclass
 class Course:
-    """The statuses that a post was given; `last` is the one that it has, None when nobody can tell."""
+    """The statuses that a post was given; `last` is the one that was acknowledged last."""
 
     changes: Tally = field(default_factory=Tally)
     last: int | None = None
+
+    def allows(self, status: int | None) -> bool:
+        """Whether the post may have this status: after a change that was cut nobody can tell."""
+        return bool(self.changes.perhaps) or self.last in (None, status)
 
 
 class Journal:
@@ -71,6 +80,16 @@ class Journal:
     @property
     def acknowledged(self) -> int:
         return self.outcomes["acknowledged"]
+
+    @property
+    def cut(self) -> int:
+        """How many requests were sent, or begun to be, and never answered."""
+        return sum(many for outcome, many in self.outcomes.items() if outcome.startswith(CUT_BY))
+
+    def await_a_moment(self, chance: random.Random) -> None:
+        """Wait until writes are under way, and then for any moment of them: the pause is what makes it random."""
+        self.await_outcomes("acknowledged", chance.randrange(20, 120))
+        time.sleep(chance.uniform(0, 0.02))
 
     def await_outcomes(self, outcome: str, many: int, *, seconds: float = 60) -> None:
         """Wait until so many more requests had this outcome."""
@@ -134,7 +153,7 @@ class Journal:
             passed = history[post]
             if not course.changes.allows(len(passed)) or told[post] != len(passed):
                 wrong.append(f"status of post {post}: {course}, but history has {len(passed)} and facts {told[post]}")
-            if (passed and kept[post] != passed[-1]) or course.last not in (None, kept[post]):
+            if (passed and kept[post] != passed[-1]) or not course.allows(kept[post]):
                 wrong.append(f"status of post {post}: {course}, but it has {kept[post]} after {passed[-1:]}")
         return wrong
 

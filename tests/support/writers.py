@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any, Final, NamedTuple
 
-from tests.support.journal import Course, Journal, Thing
+from tests.support.journal import CUT_BY, Course, Journal, Thing
 from tests.support.sql import rows
 
 LONGEST_ANSWER: Final = 20.0
@@ -82,8 +82,16 @@ class Stage(NamedTuple):
     board: int
 
 
-class _Cut(Exception):
-    """Nobody can tell whether the write stands."""
+class _Unanswered(Exception):
+    """The write was not acknowledged."""
+
+
+class _Cut(_Unanswered):
+    """Nobody can tell whether it stands."""
+
+
+class _Refused(_Unanswered):
+    """Nobody listened: it was not even sent, and can't stand."""
 
 
 class Writer:
@@ -107,12 +115,12 @@ class Writer:
         self._comments: list[tuple[str, int, int]] = []
 
     def work(self, over: threading.Event, *, outlast: bool) -> None:
-        """Write until it is over or, unless the writer is to outlast that, an answer was cut."""
+        """Write until it is over or, unless the writer is to outlast that, a write was not acknowledged."""
         try:
             while not over.is_set():
                 try:
                     self._chance.choice(self._acts)()
-                except _Cut:
+                except _Unanswered:
                     if not outlast:
                         return
                     self._await_service(over)
@@ -128,7 +136,8 @@ class Writer:
             for dialect in tuple(away):
                 try:
                     answer = self._caller.ask(dialect, "GET", "/posts?limit=1")
-                except CUT:
+                except CUT as error:
+                    self._unanswered(error)
                     continue
                 if answer.status == 200:
                     self._journal.note(f"{dialect} again")
@@ -141,13 +150,19 @@ class Writer:
             raise AssertionError(f"{dialect}: {answer}")
         self._journal.note(f"{dialect} 503")
 
+    def _unanswered(self, error: Exception) -> _Unanswered:
+        if isinstance(error, ConnectionRefusedError):
+            self._journal.note("refused")
+            return _Refused()
+        self._journal.note(f"{CUT_BY} {type(error).__name__}")
+        return _Cut()
+
     def _write(self, dialect: str, method: str, path: str, sent: Any = None) -> Any:
-        """What the answer says. Raises _Cut."""
+        """What the answer says. Raises _Unanswered."""
         try:
             answer = self._caller.ask(dialect, method, path, sent)
         except CUT as error:
-            self._journal.note("cut")
-            raise _Cut from error
+            raise self._unanswered(error) from error
         if answer.status in (200, 201):
             self._journal.note("acknowledged")
             return answer.told()
@@ -245,7 +260,6 @@ class Writer:
         if course.changes.perhaps:
             return
         status = self._chance.choice([one for one in self._stage.statuses if one != course.last])
-        course.last = None
         with self._noted(course.changes):
             if self._dialect() == "astuto":
                 self._write("astuto", "PUT", f"/posts/{post}/update_status", {"post_status_id": status})
