@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, cast, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, literal_column, select
 
 from app.domain.model import Post, PostCategory, Status, Tab, Tally
 from app.domain.statements import Statement, among, portal
@@ -69,20 +69,16 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "tab_url": Post.status_id.in_(_TAB_STATUSES),
 }
 
-# A sum is no column, so no index of the filter's offers itself; and a scalar subquery stays where it stands.
+# A sum is no column, so no index of the filter's offers itself.
 _NOTHING: Final[ColumnElement[int]] = literal_column("0")
-_WALKED: Final[dict[str, ColumnElement[bool]]] = {
-    "board_id": Post.board_id + _NOTHING == bindparam("board_id"),
-    "status_id": Post.status_id + _NOTHING == bindparam("status_id"),
-    "status_ids": among(Post.status_id + _NOTHING, "status_ids"),
-    "section_id": Post.section_id + _NOTHING == bindparam("section_id"),
-    "category_id": select(PostCategory.post_id)
+_CARRIED: Final = (
+    select(PostCategory.post_id)
     .where(PostCategory.post_id == Post.id, PostCategory.category_id == bindparam("category_id"))
     .correlate(Post)
     .scalar_subquery()
-    .is_not(None),
-    "tab_url": (Post.status_id + _NOTHING).in_(_TAB_STATUSES),
-}
+    .is_not(None)
+)
+"""Asked of one post, instead of gathering the category's posts first."""
 
 _KEPT: Final[dict[str, ColumnElement[bool]]] = {
     "board_id": Tally.ref_id == bindparam("board_id"),
@@ -100,7 +96,12 @@ _OWN_INDEX: Final = frozenset({("board_id", "created_at"), ("status_id", "create
 def conditions(given: Sequence[str], way: Way) -> list[ColumnElement[bool]]:
     """That a post is of the portal and meets the filters, said so that the database goes this way."""
     if way == "walk":
-        return [Post.portal_id == portal, *(_WALKED[name] for name in given)]
+        # What must be looked up comes last: few posts are left to ask.
+        asked = [_CONDITIONS[name] for name in given if name != "category_id"]
+        asked += [_CARRIED] if "category_id" in given else []
+        # In a CASE no filter offers its index, and PostgreSQL takes it that every other post meets them: else it would
+        # sort the whole portal sooner than walk to what it thinks is hardly there.
+        return [Post.portal_id == portal, case((and_(*asked), literal_column("true")), else_=literal_column("false"))]
     of_portal = Post.portal_id + _NOTHING == portal if way == "index" else Post.portal_id == portal
     return [of_portal, *(_CONDITIONS[name] for name in given)]
 
@@ -108,6 +109,10 @@ def conditions(given: Sequence[str], way: Way) -> list[ColumnElement[bool]]:
 def has_own_index(given: Sequence[str], order: str) -> bool:
     """Whether one index holds the filter's posts in this order."""
     return len(given) == 1 and (given[0], order) in _OWN_INDEX
+
+
+_GATHERED: Final = 4
+"""A post that is gathered, looked up and sorted costs about as much as four that are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Sizes:
         """The sooner way to the page that ends `reach` posts down, as if those that meet were strewn evenly."""
         if not self.each:
             return "plain"
-        return "walk" if min(self.each) * self.all > reach * self.portal else "gather"
+        return "walk" if _GATHERED * min(self.each) * self.all > reach * self.portal else "gather"
 
 
 _SIZES: Final[dict[tuple[str, ...], Statement]] = {}

@@ -44,6 +44,9 @@ ORDERS: Final[dict[str, Column]] = {
 }
 """What lists may be sorted by. Every order ends with the id, so that pages neither repeat nor miss a post."""
 
+INDEXED: Final = frozenset({"created_at", "votes_count", "order"})
+"""Orders in which posts can be walked down; in the others all that are wanted must be sorted."""
+
 Sorting: TypeAlias = tuple[str, bool]
 """Which of ORDERS, and whether the highest come first."""
 
@@ -164,6 +167,9 @@ class PostView:
         return self._page(work, given, sorting, shown, way, skip=max(0, below - limit), limit=min(limit, below))
 
     def _way(self, given: dict[str, Any], sorting: Sorting, skip: int, limit: int, known: Sizes | None) -> Way:
+        if sorting[0] not in INDEXED:
+            # Ids and keys alone: SQLite would carry every column of every post through its sorting.
+            return "gather"
         if has_own_index(tuple(given), sorting[0]):
             return "index"
         return "plain" if known is None else known.way(skip + limit)

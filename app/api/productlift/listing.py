@@ -8,7 +8,7 @@ from app.api.productlift import answers, shapes
 from app.api.productlift.kinds import ID, INTEGER, REFERENCE, STRING, each, one_of
 from app.api.productlift.rules import Form, Rule, maximum, minimum
 from app.domain.post_filters import PostFilter, has_own_index
-from app.domain.post_views import ORDERS
+from app.domain.post_views import INDEXED, ORDERS
 from app.domain.windows import DEEP
 from app.domain.work import Work
 
@@ -26,7 +26,6 @@ LIST: Final = Form(tab=(STRING,), **_FILTERS)
 OF_A_TAB: Final = Form(**_FILTERS)
 
 _ASCENDING: Final = ("title", "order")
-_INDEXED: Final = ("created_at", "votes_count", "order")
 
 
 def skip_and_limit(wanted: Mapping[str, Any]) -> tuple[int, int]:
@@ -63,6 +62,6 @@ async def page(call: AskedCall, wanted: Mapping[str, Any]) -> Answer:
 def _is_slow(narrowed: PostFilter, order: str, skip: int) -> bool:
     """Whether the database must pass over or sort many rows, instead of walking an index to the page."""
     given = narrowed.given()
-    if skip >= DEEP or order not in _INDEXED:
+    if skip >= DEEP or order not in INDEXED:
         return True
     return bool(given) and not has_own_index(tuple(given), order)
