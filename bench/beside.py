@@ -98,9 +98,9 @@ def parts(setting: Setting) -> str:
             for scenario in scenarios.HOT:
                 setting.pressure.load(server, scenario)
                 _told(earshot.pid, told)
-                before = _cpu_seconds(earshot.pid)
+                before = cpu_seconds(earshot.pid)
                 run = setting.pressure.load(server, scenario)
-                spent = (_cpu_seconds(earshot.pid) - before) / (run.rate * setting.pressure.seconds)
+                spent = (cpu_seconds(earshot.pid) - before) / (run.rate * setting.pressure.seconds)
                 found[scenario, dialect] = (spent * 1e6, _told(earshot.pid, told))
     names = sorted({part for _, seen in found.values() for part in seen}, key=_weight(found), reverse=True)
     rows = []
@@ -130,7 +130,7 @@ def _told(pid: int, file: Path) -> Mapping[str, int]:
     return seen
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """What the process has used of the processors, its threads included; only Linux tells."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

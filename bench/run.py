@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from bench import beside, further, processes, report, scenarios
+from bench import beside, crowd, further, processes, report, scenarios
 from bench.databases import Databases, PostgresDatabases, SqliteDatabases
 from bench.further import Setting
 from bench.load import Pressure, compare, table
@@ -27,7 +27,7 @@ from bench.rows import Amounts
 from tests.support.servers import find_redis, start_redis
 
 CACHE = report.ROOT / ".cache" / "bench"
-FURTHER = {**further.NAMED, **beside.NAMED}
+FURTHER = {**further.NAMED, **beside.NAMED, **crowd.NAMED}
 LITTLE = Amounts(posts=2_000, votes=10_000, comments=4_000, users=5_000)
 
 

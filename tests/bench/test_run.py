@@ -31,3 +31,15 @@ def test_what_the_document_has_no_place_for_is_refused_before_it_is_measured() -
 def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(SystemExit, match=r"--only knows hot, deep, .*; not heat"):
         main(["--only", "heat"])
+
+
+def test_what_others_lose_by_a_crowd_of_connections_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--quick", "--only", "crowd", "--builtin", "--duration", "0.1", "--cache", str(tmp_path), *TINY])
+
+    told = capsys.readouterr().out
+    rows = [line.split(" | ") for line in told.splitlines() if line.startswith("| ")][2:]
+    assert [(row[0].strip("| "), row[1]) for row in rows] == [
+        (scenario, server) for scenario in ("list", "get", "vote", "create") for server in ("astuto", "productlift")
+    ]
+    assert "INVALID" not in told
+    assert "Held at the least 250 of 250; 0 that the server closed were replaced" in told
