@@ -1,6 +1,7 @@
 """How many connections one process takes: fewer than it may have files open, so that there are some for its work."""
 
 import resource
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -10,6 +11,8 @@ from uvicorn.server import ServerState
 MOST_RESERVED: Final = 200
 """Files kept for the database, Redis, uploads and what else is at work; half of them for saying no to connections."""
 WITHOUT_LIMIT: Final = 100_000
+MOST_ASKED_FOR: Final = 65_536
+"""As far as a process raises its own limit of open files."""
 QUIET_SECONDS: Final = 60.0
 
 log = structlog.get_logger("earshot.serving")
@@ -49,3 +52,17 @@ def open_files() -> int:
     """How many files this process may have open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else min(soft, WITHOUT_LIMIT)
+
+
+def raise_open_files() -> None:
+    """Let this process, and those that it starts, have as many files open as the system grants without being asked.
+
+    The usual soft limit of 1024 is there for old programs that can't count further, not to hold others to it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_ASKED_FOR if hard == resource.RLIM_INFINITY else min(hard, MOST_ASKED_FOR)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return
+    # Some systems grant less than they say; then it stays as it is.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

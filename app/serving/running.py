@@ -21,7 +21,7 @@ import uvicorn
 from app.assembly import Observer, Server
 from app.domain.refusals import Unavailable
 from app.logs import RequestLog
-from app.serving.connections import Connections
+from app.serving.connections import Connections, raise_open_files
 from app.serving.exposing import Metrics, exposed
 from app.serving.leaving import SIGNALS, Leaving
 from app.serving.protocol import BoundedProtocol
@@ -157,6 +157,7 @@ def run(
     `leaving` holds what this process was told so far. `metrics` has a ledger for each process; the first tells what
     stands in all. `drain_seconds` is how long each serves on after SIGTERM.
     """
+    raise_open_files()
     code = _run(build, listeners, requests, metrics, leaving, drain_seconds)
     if code == 0:
         log.info("ended")

@@ -212,11 +212,26 @@ def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sq
         for _, writer in kept:
             writer.close()
 
-    with sqlite.serving(open_files=128, EARSHOT_RATE_LIMITS="off") as serving:
+    with sqlite.serving(open_files=(128, 128), EARSHOT_RATE_LIMITS="off") as serving:
         asyncio.run(crowd(serving))
         assert warnings(serving) == [
             "new connections are refused: raise the limit of open files (ulimit -n), or start more processes"
         ]
+        assert serving.end() == 0
+
+
+def test_it_may_have_as_many_files_open_as_the_system_grants(sqlite: Earshot) -> None:
+    async def crowd(serving: Serving) -> Counter[bytes]:
+        kept = await connect(serving, 400)
+        answers = Counter([await said(*pair) for pair in kept])
+        for _, writer in kept:
+            writer.close()
+        return answers
+
+    with sqlite.serving(open_files=(256, 700), EARSHOT_RATE_LIMITS="off") as serving:
+        assert asyncio.run(crowd(serving)) == {b"success": 400}
+        assert resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE) == (700, 700)
+        assert warnings(serving) == []
         assert serving.end() == 0
 
 

@@ -90,14 +90,17 @@ class Earshot:
 
     @contextmanager
     def serving(
-        self, *arguments: str, stderr: int | None = None, open_files: int | None = None, **settings: str
+        self, *arguments: str, stderr: int | None = None, open_files: tuple[int, int] | None = None, **settings: str
     ) -> Iterator[Serving]:
         """A server on a free port, or on the one that is named, until the block is left.
 
-        It logs to the descriptor `stderr`, else to a file. It may have `open_files` open, else as many as the tests.
+        It logs to the descriptor `stderr`, else to a file. `open_files` are the soft and the hard limit that it starts
+        with; the tests' own unless told.
         """
         port = () if "--port" in arguments else ("--port", "0")
-        limited = [] if open_files is None else ["bash", "-c", 'ulimit -n "$0"; exec "$@"', str(open_files)]
+        limited = []
+        if open_files is not None:
+            limited = ["bash", "-c", 'ulimit -S -n "$0" && ulimit -H -n "$1" && exec "${@:2}"', *map(str, open_files)]
         log = self.folder / f"log-{len(list(self.folder.glob('log-*')))}"
         with (
             log.open("wb") as errors,
