@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from app.adapters.limiter import Pace
 
@@ -208,9 +208,10 @@ class Settings(BaseSettings):
 
     @classmethod
     def unknown(cls) -> list[str]:
-        """Names in the environment that look like settings and are none: slips that would otherwise go unnoticed."""
+        """Names in the environment and in `.env` that look like settings and are none: slips that nobody would see."""
         known = {f"{PREFIX}{field.upper()}" for field in cls.model_fields}
-        return sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+        given = {*os.environ, *(name.upper() for name in DotEnvSettingsSource(cls).env_vars)}
+        return sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
 
     @property
     def database(self) -> str:

@@ -4,11 +4,15 @@ import asyncio
 import sys
 from typing import Annotated
 
+import structlog
 import typer
 
+from app.cli import surroundings
 from app.serving import lock, sockets, start
 from app.serving.leaving import Leaving
 from app.settings import Settings
+
+log = structlog.get_logger("earshot.serving")
 
 
 def join(app: typer.Typer) -> None:
@@ -67,6 +71,8 @@ def serve(
             start.told_at_first(begun, address) + start.told_always(settings, address, redis=redis, metrics=told)
         )
         sys.stdout.flush()
+        for found in surroundings.amiss(settings):
+            log.warning(found.state, remedy=found.remedy)
         code = running.run(
             lambda: Server(settings),
             listeners,

@@ -19,8 +19,13 @@ LARGEST_LOG: Final = 256 * MEGABYTE
 """A serving process starts SQLite's log anew at a quarter of this, unless something keeps it from that."""
 
 
+def amiss(settings: Settings) -> list[Finding]:
+    """What the settings alone show to be wrong, and a server may start with all the same."""
+    return [found for found in (unknown_settings(), proxies(settings)) if not found.well]
+
+
 def unknown_settings() -> Finding:
-    """Names in the environment that look like settings and are none."""
+    """Names that look like settings and are none."""
     unknown = Settings.unknown()
     if unknown:
         state = (

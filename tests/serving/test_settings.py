@@ -178,3 +178,9 @@ def test_a_slip_in_a_settings_name_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("EARSHOT_PORT", "9000")
 
     assert Settings.unknown() == ["EARSHOT_PROT"]
+
+
+def test_a_slip_in_the_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("EARSHOT_PROT=9000\nEARSHOT_PORT=9000\nCOMPOSE_PROJECT_NAME=ideas\n")
+
+    assert Settings.unknown() == ["EARSHOT_PROT"]

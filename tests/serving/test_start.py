@@ -120,6 +120,37 @@ def test_a_demo_comes_into_an_empty_database_only(earshot: Earshot) -> None:
     assert json.loads(earshot.run("counters", "--json").out) == {"differences": [], "repaired": False}
 
 
+def warned(serving: Serving) -> list[tuple[str, str]]:
+    """What a server that has ended warned of, each with its remedy."""
+    lines = map(json.loads, serving.log.read_text().splitlines())
+    return [(line["event"], line["remedy"]) for line in lines if line["level"] == "warning"]
+
+
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
+def test_a_start_warns_of_what_the_doctor_finds_in_the_settings(sqlite: Earshot, everybody: str) -> None:
+    with sqlite.serving(EARSHOT_LIMIT_ASTUTO_KEYS="5/minute", EARSHOT_TRUSTED_PROXIES=everybody) as serving:
+        assert serving.end() == 0
+
+    told = json.loads(
+        sqlite.run("doctor", "--json", EARSHOT_LIMIT_ASTUTO_KEYS="5/minute", EARSHOT_TRUSTED_PROXIES=everybody).out
+    )
+    assert warned(serving) == [(each["state"], each["remedy"]) for each in told["findings"] if not each["well"]]
+    assert warned(serving) == [
+        ("EARSHOT_LIMIT_ASTUTO_KEYS is set, but is no setting", "`earshot settings` lists all names"),
+        (
+            f"{everybody} trusts everybody: whoever asks can say from where, and no limit per address holds",
+            "name in EARSHOT_TRUSTED_PROXIES only the addresses from which your proxies connect",
+        ),
+    ]
+
+
+def test_a_start_with_sound_settings_warns_of_nothing(sqlite: Earshot) -> None:
+    with sqlite.serving(EARSHOT_TRUSTED_PROXIES="10.0.0.0/8", EARSHOT_LIMIT_ASTUTO_KEY="5/minute") as serving:
+        assert serving.end() == 0
+
+    assert warned(serving) == []
+
+
 def refused(done: Done) -> str:
     """What a refused start says: one line, without the program's name."""
     assert (done.code, done.out) == (1, "")
