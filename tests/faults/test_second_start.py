@@ -4,9 +4,11 @@ import re
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import SECRET
 from tests.serving.test_running import ask, key_of
 from tests.serving.test_start import files, refused
 from tests.support.commands import Earshot
@@ -78,3 +80,45 @@ def test_of_two_starts_at_once_on_a_new_directory_one_serves(sqlite: Earshot) ->
         r"or set EARSHOT_RATE_LIMITS=off\n",
         loser,
     ), loser
+
+
+@pytest.mark.parametrize("named", ["by its path", "by a link"])
+def test_a_file_that_a_server_on_another_data_directory_serves_is_refused(
+    sqlite: Earshot, named: str, folder: Path
+) -> None:
+    kept = folder / "kept" / "earshot.db"
+    other = {"EARSHOT_DATA_DIR": str(folder / "other"), "EARSHOT_SECRET_KEY": SECRET}
+    with sqlite.serving(EARSHOT_DATABASE_URL=f"sqlite:///{kept}", EARSHOT_SECRET_KEY=SECRET) as first:
+        key = key_of(first, "Astuto")
+        assert ask(first.port, key)[0] == 200
+        path = kept
+        if named == "by a link":
+            path = folder / "link.db"
+            path.symlink_to(kept)
+        second = {**other, "EARSHOT_DATABASE_URL": f"sqlite:///{path}"}
+
+        done = sqlite.run("serve", "--port", "0", **second)
+
+        assert refused(done) == (
+            f"another server (process {first.process.pid}) serves the database {kept}: end it, or set "
+            "EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
+        )
+        # SQLite's own locks are as they were, and so is what every other command may do meanwhile.
+        assert sqlite.run("boards", "create", "--name", "Ideas", **second).code == 0
+        assert sqlite.run("migrate", **second).code == 0
+        assert ask(first.port, key)[0] == 200
+        assert first.end() == 0
+
+    with sqlite.serving(**second) as again:
+        assert again.end() == 0
+
+
+def test_servers_on_one_file_that_count_nothing_may_share_it(sqlite: Earshot, folder: Path) -> None:
+    settings = {"EARSHOT_DATABASE_URL": f"sqlite:///{folder}/kept.db", "EARSHOT_SECRET_KEY": SECRET}
+    settings["EARSHOT_RATE_LIMITS"] = "off"
+
+    with sqlite.serving(**settings) as first:
+        key = key_of(first, "Astuto")
+        with sqlite.serving(EARSHOT_DATA_DIR=str(folder / "other"), **settings) as second:
+            assert ask(second.port, key)[0] == 200
+            assert (second.end(), first.end()) == (0, 0)
