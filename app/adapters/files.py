@@ -22,7 +22,7 @@ from app.domain.refusals import Unavailable
 CHUNK: Final = 256 * 1024
 EXTENSIONS: Final = frozenset({"jpg", "png", "gif", "bmp", "svg", "webp"})
 
-_MODE: Final = 0o640
+_MODE: Final = 0o600
 _PART: Final = ".part"
 _LETTERS: Final = 22
 """Of 62 letters, so many make 131 bits."""
@@ -151,7 +151,7 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 class FolderFiles:
-    """Files in a folder, spread over subfolders by the first two letters of their names, readable by the group."""
+    """Files in a folder, spread over subfolders by the first two letters of their names, for this user alone."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -231,7 +231,7 @@ def _pieces(source: BinaryIO | bytes) -> Iterable[bytes]:
 def _make(folder: Path) -> None:
     if not folder.is_dir():
         _make(folder.parent)
-        folder.mkdir(mode=0o750, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         _sync(folder.parent)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from app import traces
 from app.adapters.database import NOWHERE, Database, Standing, utc_now
 from app.adapters.database.lineage import NewerDatabase, head
-from app.adapters.database.looking import StrangeDatabase, revision, soundness
+from app.adapters.database.looking import StrangeDatabase, Unusable, revision, sound
 from app.adapters.files import FolderFiles, check
 from app.cli import surroundings
 from app.cli.findings import Finding, tried
@@ -46,6 +46,7 @@ def examine() -> list[Finding]:
     found += [] if ahead is None else [ahead]
     found += _inside(settings) if ready else []
     found += [_redis(settings), surroundings.limits(settings), surroundings.proxies(settings)]
+    found += [surroundings.metrics(settings)]
     return [*found, _storage(settings), _mail(settings), _spans(settings)]
 
 
@@ -54,23 +55,21 @@ def _database(settings: Settings) -> tuple[Finding, bool]:
     try:
         where = database(settings).describe()
         found = asyncio.run(revision(settings.database, password=settings.database_password))
+        if found is not None and settings.database.startswith("sqlite:///"):
+            # Before anybody is told to migrate what is damaged.
+            sound(settings.database)
     except BadSettings as error:
         return Finding("database", False, said(error), "set EARSHOT_DATABASE_URL right"), False
     except (NewerDatabase, StrangeDatabase) as error:
         state, _, remedy = said(error).rpartition(": ")
         return Finding("database", False, state, remedy), False
-    except Unavailable as error:
-        remedy = "see that it runs and that EARSHOT_DATABASE_URL names it"
-        return Finding("database", False, said(error), remedy), False
+    except Unusable as error:
+        return Finding("database", False, error.state, error.remedy), False
     if found is None:
         return Finding("database", True, f"{where} is empty; the first start of `earshot serve` fills it"), False
     if found != head():
         state = f"{where} is at revision {found}, behind {head()}"
         return Finding("database", False, state, "earshot migrate"), False
-    damage = soundness(settings.database) if settings.database.startswith("sqlite:///") else "ok"
-    if damage != "ok":
-        state = f"{where} is damaged: {damage}"
-        return Finding("database", False, state, "stop the server and restore a backup"), False
     return Finding("database", True, f"{where}, revision {found}"), True
 
 
@@ -97,7 +96,10 @@ def _inside(settings: Settings) -> list[Finding]:
         finally:
             await opened.close()
 
-    heard = asyncio.run(ask())
+    try:
+        heard = asyncio.run(ask())
+    except Unavailable as error:
+        return [Finding("database", False, said(error), "see that it does not hang, and look again")]
     hosts = [None if row[4] is None else str(row[4]) for row in heard.portals]
     return [
         surroundings.secret(settings, heard.keys),

@@ -58,7 +58,10 @@ def data(settings: Settings) -> Finding:
     if settings.secret_key is None and secret.exists() and _mode(secret) & 0o077:
         return Finding("data", False, f"{secret} can be read by others", f"chmod 600 {quote(str(secret))}")
     kept = database_file(settings)
-    if kept is not None and kept.exists() and _mode(kept) & 0o007 and _mode(kept.parent) & 0o001:
+    for place in [folder, *([] if kept is None or kept.parent == folder else [kept.parent])]:
+        if place.exists() and _mode(place) & 0o002:
+            return Finding("data", False, f"{place} can be written by everybody here", f"chmod o= {quote(str(place))}")
+    if kept is not None and _mode(kept.parent) & 0o001 and any(_mode(one) & 0o007 for one in _with_logs(kept)):
         return Finding("data", False, f"{kept} can be read by everybody here", f"chmod o= {quote(str(kept))}*")
     return Finding("data", True, f"{folder}")
 
@@ -153,6 +156,22 @@ def proxies(settings: Settings) -> Finding:
     )
 
 
+def metrics(settings: Settings) -> Finding:
+    """Where Prometheus is told numbers, if anywhere."""
+    if settings.metrics_port is None:
+        return Finding("metrics", True, "not set: nobody is told numbers")
+    host = settings.host if settings.metrics_host is None else settings.metrics_host
+    together = host == settings.host or {host, settings.host} & {"", "0.0.0.0", "::"}  # noqa: S104
+    if settings.metrics_port == settings.port != 0 and together:
+        return Finding(
+            "metrics",
+            False,
+            f"EARSHOT_METRICS_PORT is {settings.port}, on which the server itself listens",
+            "set EARSHOT_METRICS_PORT to another port, such as 9464",
+        )
+    return Finding("metrics", True, f"told on port {settings.metrics_port}")
+
+
 def address(settings: Settings, hosts: list[str | None]) -> Finding:
     """The public address, and whether the portals with these hosts are found there."""
     if settings.base_url is None:
@@ -173,6 +192,12 @@ def database_file(settings: Settings) -> Path | None:
     if not settings.database.startswith("sqlite:///"):
         return None
     return Path(settings.database.removeprefix("sqlite:///")).absolute()
+
+
+def _with_logs(kept: Path) -> list[Path]:
+    """SQLite's file and those beside it that hold the same rows, as far as they are there."""
+    files = (kept, *(kept.with_name(kept.name + ending) for ending in ("-wal", "-shm")))
+    return [file for file in files if file.exists()]
 
 
 def _by_address(settings: Settings) -> bool:

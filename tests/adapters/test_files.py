@@ -266,10 +266,10 @@ def test_names_are_random_and_bear_the_extensions_of_pictures_alone() -> None:
     )
 
 
-async def test_files_are_spread_and_readable_by_the_group_whatever_the_mask(tmp_path: Path) -> None:
+async def test_files_are_spread_and_for_their_owner_alone_whatever_the_mask(tmp_path: Path) -> None:
     files, name = FolderFiles(tmp_path / "deep" / "uploads"), new_name()
 
-    mask = os.umask(0o077)
+    mask = os.umask(0)
     try:
         await files.put(name, b"x", "text/plain")
     finally:
@@ -277,7 +277,9 @@ async def test_files_are_spread_and_readable_by_the_group_whatever_the_mask(tmp_
 
     (path,) = all_files(tmp_path)
     assert path == tmp_path / "deep" / "uploads" / name[:2] / name
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    folders = (path.parent, tmp_path / "deep" / "uploads", tmp_path / "deep")
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700] * 3
 
 
 async def test_a_file_is_not_there_before_it_is_whole(tmp_path: Path) -> None:

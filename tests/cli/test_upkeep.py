@@ -29,7 +29,7 @@ def parts() -> list[str]:
     """What the doctor looks at where there is a database with a portal."""
     on_sqlite = ["log"] if Settings.load().database.startswith("sqlite") else []
     inside = ["secret", "portals", "address", "counters", "clock"]
-    outside = ["Redis", "limits", "proxies", "storage", "mail", "spans"]
+    outside = ["Redis", "limits", "proxies", "metrics", "storage", "mail", "spans"]
     return ["settings", "data", "room", "database", *on_sqlite, *inside, *outside]
 
 

@@ -250,7 +250,12 @@ def test_a_damaged_file_ends_the_start_and_is_left_as_it_is(
     told = refused(sqlite.run("serve", "--port", "0"))
 
     assert told.startswith(f"{path} is no SQLite database or is damaged (")
-    assert told.endswith("): restore a backup, or move it away to begin anew")
+    assert told.endswith(
+        "): restore a backup, or move it away to begin anew"
+        if how == "header"
+        else "): stop the server and restore a backup; without one, save what"
+        " can be read with .recover of sqlite.org's sqlite3"
+    )
     assert path.read_bytes() == before
 
 

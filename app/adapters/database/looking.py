@@ -1,10 +1,12 @@
 """What a database is, seen without touching it: empty, of this program, older or newer, or somebody else's."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from shlex import quote as shell
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 from sqlalchemy import column, select, table
 
@@ -16,22 +18,36 @@ from app.domain.statements import POSTGRESQL, Statement
 
 _OURS: Final = frozenset(Base.metadata.tables)
 _VERSIONS: Final = "alembic_version"
+_PATIENCE_SECONDS: Final = 5.0
 _REMEDIES: Final = {
     sqlite3.SQLITE_BUSY: "end the other process that holds it",
     sqlite3.SQLITE_FULL: "make room on its disk",
     sqlite3.SQLITE_IOERR: "see to its disk",
-    sqlite3.SQLITE_CORRUPT: "restore a backup, or move it away to begin anew",
+    # Debian's sqlite3 has a .recover that fails on every file, so there is no line to paste.
+    sqlite3.SQLITE_CORRUPT: "stop the server and restore a backup; without one, save what can be read with .recover of "
+    "sqlite.org's sqlite3",
+    sqlite3.SQLITE_NOTADB: "restore a backup, or move it away to begin anew",
 }
+_OWN: Final = "check that it is a file this user may write"
 
 
 class StrangeDatabase(Exception):
     """The database holds tables that are not Earshot's; nothing was changed."""
 
 
+class Unusable(Unavailable):
+    """The database can't be used. `state` says how it is, `remedy` what to do, and the text both in one line."""
+
+    def __init__(self, state: str, remedy: str) -> None:
+        self.state = " ".join(state.split())
+        super().__init__(f"{self.state}: {remedy}")
+        self.remedy = remedy
+
+
 async def revision(url: str, *, password: str | None = None) -> str | None:
     """The revision that the database at `url` is at; None when it is empty or, for SQLite, not there yet.
 
-    Raises Unavailable, StrangeDatabase and NewerDatabase, each with one line that says what to do.
+    Raises Unusable, StrangeDatabase and NewerDatabase, each with one line that says what to do.
     """
     if url.startswith("sqlite:///"):
         tables, found = _of_file(Path(url.removeprefix("sqlite:///")))
@@ -73,9 +89,7 @@ def _of_file(path: Path) -> tuple[set[str], str | None]:
         if not path.exists():
             return set(), None
     except OSError as error:
-        raise Unavailable(
-            f"SQLite can't open {path} ({error.strerror}): check that it is a file this user may write"
-        ) from None
+        raise Unusable(f"SQLite can't open {path} ({error.strerror})", _OWN) from None
     try:
         # `mode=rw`: never make a file by looking for one.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=5)) as connection:
@@ -85,46 +99,101 @@ def _of_file(path: Path) -> tuple[set[str], str | None]:
             tables = {str(name) for (name,) in rows}
             row = connection.execute(f"SELECT version_num FROM {_VERSIONS}").fetchone() if _VERSIONS in tables else None  # noqa: S608
     except sqlite3.OperationalError as error:
-        raise Unavailable(f"SQLite can't open {path} ({error}): {remedy(error)}") from None
+        raise Unusable(f"SQLite can't open {path} ({error})", remedy(error)) from None
     except sqlite3.DatabaseError as error:
-        raise Unavailable(
-            f"{path} is no SQLite database or is damaged ({error}): restore a backup, or move it away to begin anew"
-        ) from None
+        raise Unusable(f"{path} is no SQLite database or is damaged ({error})", remedy(error)) from None
     return tables, None if row is None else str(row[0])
 
 
 def remedy(error: sqlite3.Error) -> str:
     """What an operator can do about a file that SQLite can't use."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return _REMEDIES.get(code, "check that it is a file this user may write")
+    return _REMEDIES.get(code, _OWN)
 
 
-def soundness(url: str) -> str:
-    """What SQLite says of the file's insides: `ok`, or the first damage that it finds. Reads the whole file."""
+def sound(url: str) -> None:
+    """Read the whole of SQLite's file. Raises Unusable with the first damage that SQLite finds."""
     path = Path(url.removeprefix("sqlite:///"))
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)) as connection:
-            return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        raise Unusable(f"SQLite can't read {path} ({error})", remedy(error)) from None
     except sqlite3.DatabaseError as error:
-        return str(error)
+        found = str(error)
+    if found != "ok":
+        raise Unusable(f"{path} is damaged ({found})", _REMEDIES[sqlite3.SQLITE_CORRUPT])
 
 
 async def _of_server(url: str, password: str | None) -> tuple[set[str], str | None]:
+    import asyncpg
+
     # Opened once the plain way, so that what can't be reached is said in the same words everywhere.
     try:
         database = database_for(url, password=password, least=1, most=1)
     except ValueError as error:
-        raise Unavailable(str(error)) from None
-    await database.open()
+        raise Unusable(str(error), "set EARSHOT_DATABASE_URL right") from None
+    try:
+        await database.open()
+    except Unavailable as error:
+        raise _unreached(url, database, error.__cause__) from None
     await database.close()
+    given: dict[str, Any] = {} if password is None else {"password": password}
+    try:
+        connection = await asyncpg.connect(url, timeout=_PATIENCE_SECONDS, command_timeout=_PATIENCE_SECONDS, **given)
+        try:
+            rows = await connection.fetch(_TABLES)
+            tables = {str(row[0]) for row in rows}
+            found = await connection.fetchval(f"SELECT version_num FROM {_VERSIONS}") if _VERSIONS in tables else None  # noqa: S608
+        finally:
+            await connection.close(timeout=_PATIENCE_SECONDS)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _unreached(url, database, error) from None
+    return tables, found
+
+
+_TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"
+
+
+def _unreached(url: str, database: Database, why: BaseException | None) -> Unusable:
+    """What to do about a server that does not let us in, by what it said; the words may be in any language."""
     import asyncpg
 
-    given: dict[str, Any] = {} if password is None else {"password": password}
-    connection = await asyncpg.connect(url, timeout=5, **given)
-    try:
-        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
-        tables = {str(row[0]) for row in rows}
-        found = await connection.fetchval(f"SELECT version_num FROM {_VERSIONS}") if _VERSIONS in tables else None  # noqa: S608
-    finally:
-        await connection.close()
-    return tables, found
+    state = f"{database.describe()} can't be reached: {why}"
+    parts = urlsplit(url)
+    name, role = (unquote(part or "") for part in (parts.path.lstrip("/"), parts.username))
+    if isinstance(why, TimeoutError):
+        return Unusable(
+            f"{database.describe()} can't be reached: no answer in time",
+            "see that it runs and does not hang, that no firewall is between, and that EARSHOT_DATABASE_URL names it",
+        )
+    if isinstance(why, asyncpg.InvalidCatalogNameError):
+        owner = f"--owner={shell(role)} " if role else ""
+        return Unusable(state, f"createdb {_server(parts)}{owner}{shell(name or _quoted(why))}")
+    if isinstance(why, asyncpg.InvalidPasswordError):
+        return Unusable(
+            state,
+            "put the password right in EARSHOT_DATABASE_URL or EARSHOT_DATABASE_PASSWORD_FILE; "
+            f"if the role is not there yet: createuser {_server(parts)}--pwprompt {shell(role or _quoted(why))}",
+        )
+    if isinstance(why, asyncpg.InvalidAuthorizationSpecificationError):
+        return Unusable(
+            state,
+            f"if the role is not there yet: createuser {_server(parts)}--pwprompt {shell(role or _quoted(why))}; "
+            "else let it in with a line in pg_hba.conf",
+        )
+    return Unusable(state, "see that it runs and that EARSHOT_DATABASE_URL names it")
+
+
+def _server(parts: SplitResult) -> str:
+    """Options for PostgreSQL's own programs: the same server, as its administrator."""
+    host = parts.hostname or "".join(parse_qs(parts.query).get("host", []))
+    told = [f"--host={shell(host)}"] if host else []
+    told += [f"--port={parts.port}"] if parts.port else []
+    return " ".join([*told, "--username=postgres", ""])
+
+
+def _quoted(error: BaseException) -> str:
+    """The name that the server quotes, where the address leaves it to the driver."""
+    found = re.search(r'["«“„](.+)["»”“]', str(error))
+    return found[1].strip() if found else "NAME"
