@@ -5,9 +5,9 @@ which is soon done when many do; gathering all that do and sorting them is soon 
 from averages, and a plan that is kept for all values can't guess at all; but the numbers of posts are kept (`tallies`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, literal_column, select
 
@@ -15,8 +15,8 @@ from app.domain.model import Post, PostCategory, Status, Tab, Tally
 from app.domain.statements import Statement, among, portal
 from app.domain.work import Work
 
-Way = Literal["plain", "index", "walk", "gather"]
-"""`plain`: as the database likes; `index`: down the filter's own index, which has the order, too."""
+Way: TypeAlias = str
+"""`plain`, as the database likes, `walk`, `gather`, or the filter down whose own index to walk, which has the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +90,22 @@ _KEPT: Final[dict[str, ColumnElement[bool]]] = {
 }
 """Filters whose number of posts is kept. Several categories at once are not: a post may carry two of them."""
 
-_OWN_INDEX: Final = frozenset({("board_id", "created_at"), ("status_id", "created_at"), ("user_id", "created_at")})
+_OWN_INDEX: Final = frozenset((name, "created_at") for name in ("board_id", "status_id", "section_id", "user_id"))
 
 
 def conditions(given: Sequence[str], way: Way) -> list[ColumnElement[bool]]:
     """That a post is of the portal and meets the filters, said so that the database goes this way."""
+    if way in ("plain", "gather"):
+        return [Post.portal_id == portal, *(_CONDITIONS[name] for name in given)]
+    # What must be looked up comes last: few posts are left to ask.
+    asked = [_CONDITIONS[name] for name in given if name not in (way, "category_id")]
+    asked += [_CARRIED] if "category_id" in given else []
+    # In a CASE no filter offers its index, and PostgreSQL takes it that every other post meets them: else it would sort
+    # the whole portal sooner than walk to what it thinks is hardly there.
+    passed = [case((and_(*asked), literal_column("true")), else_=literal_column("false"))] if asked else []
     if way == "walk":
-        # What must be looked up comes last: few posts are left to ask.
-        asked = [_CONDITIONS[name] for name in given if name != "category_id"]
-        asked += [_CARRIED] if "category_id" in given else []
-        # In a CASE no filter offers its index, and PostgreSQL takes it that every other post meets them: else it would
-        # sort the whole portal sooner than walk to what it thinks is hardly there.
-        return [Post.portal_id == portal, case((and_(*asked), literal_column("true")), else_=literal_column("false"))]
-    of_portal = Post.portal_id + _NOTHING == portal if way == "index" else Post.portal_id == portal
-    return [of_portal, *(_CONDITIONS[name] for name in given)]
+        return [Post.portal_id == portal, *passed]
+    return [Post.portal_id + _NOTHING == portal, _CONDITIONS[way], *passed]
 
 
 def has_own_index(given: Sequence[str], order: str) -> bool:
@@ -120,14 +122,19 @@ class Sizes:
     """How many posts the portal has, how many of them meet each filter alone, and how many meet all."""
 
     portal: int
-    each: Sequence[int]
+    each: Mapping[str, int]
     all: int
 
-    def way(self, reach: int) -> Way:
-        """The sooner way to the page that ends `reach` posts down, as if those that meet were strewn evenly."""
+    def way(self, order: str, reach: int) -> Way:
+        """The soonest way to the page that ends `reach` posts down, as if those that meet were strewn evenly."""
         if not self.each:
             return "plain"
-        return "walk" if _GATHERED * min(self.each) * self.all > reach * self.portal else "gather"
+        if not self.all:
+            return "gather"
+        passed = {name: size for name, size in self.each.items() if (name, order) in _OWN_INDEX}
+        costs = {name: reach * size / self.all for name, size in (passed | {"walk": self.portal}).items()}
+        costs["gather"] = _GATHERED * min(self.each.values())
+        return min(costs, key=lambda way: costs[way])
 
 
 _SIZES: Final[dict[tuple[str, ...], Statement]] = {}
@@ -149,7 +156,7 @@ def sizes(work: Work, given: dict[str, Any]) -> Sizes | None:
         statement = _SIZES[names] = Statement(select(*(each.label(f"n{at}") for at, each in enumerate(asked))))
     found = work.one(statement, **given)
     assert found is not None
-    return Sizes(found[0], found[1 : 1 + len(names)], found[-1])
+    return Sizes(found[0], dict(zip(names, found[1:], strict=False)), found[-1])
 
 
 _TOTALS: Final[dict[tuple[str, ...], Statement]] = {}

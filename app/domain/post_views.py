@@ -171,8 +171,8 @@ class PostView:
             # Ids and keys alone: SQLite would carry every column of every post through its sorting.
             return "gather"
         if has_own_index(tuple(given), sorting[0]):
-            return "index"
-        return "plain" if known is None else known.way(skip + limit)
+            return next(iter(given))
+        return "plain" if known is None else known.way(sorting[0], skip + limit)
 
     def _page(
         self, work: Work, given: dict[str, Any], sorting: Sorting, shown: Window, way: Way, *, skip: int, limit: int

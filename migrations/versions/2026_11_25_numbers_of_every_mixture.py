@@ -1,4 +1,4 @@
-"""Keep the numbers of posts in every mixture of status, section and category: combined filters need no count."""
+"""Keep the numbers of posts in every mixture of status, section and category, and a section's posts in order."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -45,6 +45,7 @@ def upgrade() -> None:
         """
     )
     op.drop_table("post_tallies")
+    _index_sections("section_id", "created_at", "id")
 
 
 def downgrade() -> None:
@@ -79,3 +80,13 @@ def downgrade() -> None:
         """
     )
     op.drop_table("tallies")
+    _index_sections("section_id")
+
+
+def _index_sections(*columns: str) -> None:
+    """Posts of a section, in the order of lists where the index has it."""
+    there = "section_id is not null"
+    op.drop_index("ix_posts_section", "posts")
+    op.create_index(
+        "ix_posts_section", "posts", list(columns), sqlite_where=sa.text(there), postgresql_where=sa.text(there)
+    )

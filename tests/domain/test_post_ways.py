@@ -92,8 +92,7 @@ async def test_every_way_finds_the_same_page(make: Make, order: str, descending:
             ways: list[Way] = ["plain", "gather"]
             if given and post_filters.sizes(work, given) is not None:
                 ways.append("walk")
-            if has_own_index(names, order):
-                ways.append("index")
+            ways += [name for name in names if has_own_index((name,), order)]
             for way in ways:
                 for skip in (0, 5, 40):
                     expected = everything[skip : skip + LIMIT]
@@ -125,32 +124,37 @@ async def test_the_numbers_that_choose_the_way_are_the_kept_ones(make: Make) -> 
             asks_for_what_is_not_kept = {"user_id", "category_ids"} & given.keys() or given.keys() > {"board_id"}
             assert (known is None) == bool(asks_for_what_is_not_kept), given
             if known is not None:
-                alone = [counted(work, {name: value}) for name, value in given.items()]
-                assert known == Sizes(POSTS, tuple(alone), counted(work, given)), given
+                alone = {name: counted(work, {name: value}) for name, value in given.items()}
+                assert known == Sizes(POSTS, alone, counted(work, given)), given
 
     await make.server.database.reading(compare, Standing(make.portal, OPERATOR))
 
 
 @pytest.mark.parametrize(
-    ("portal", "each", "meet", "reach", "way"),
+    ("portal", "each", "meet", "reach", "order", "way"),
     [
-        (100_000, [], 100_000, 20, "plain"),
-        (100_000, [10_000], 10_000, 20, "walk"),
-        (100_000, [30], 30, 20, "gather"),
-        (100_000, [0], 0, 20, "gather"),
-        (100_000, [10_000, 30_000], 3_000, 20, "walk"),
-        (100_000, [10_000, 30], 3, 20, "gather"),
+        (100_000, {}, 100_000, 20, "votes_count", "plain"),
+        (100_000, {"category_id": 10_000}, 10_000, 20, "votes_count", "walk"),
+        (100_000, {"category_id": 30}, 30, 20, "votes_count", "gather"),
+        (100_000, {"category_id": 0}, 0, 20, "votes_count", "gather"),
+        (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3_000, 20, "votes_count", "walk"),
+        (100_000, {"category_id": 10_000, "tab_url": 30}, 3, 20, "votes_count", "gather"),
         # As many are passed over as would be gathered: passing over is cheaper.
-        (100_000, [10_000, 2_000], 1_000, 20, "walk"),
+        (100_000, {"category_id": 10_000, "tab_url": 2_000}, 1_000, 20, "votes_count", "walk"),
         # Both are common, but hardly ever together: a walk would not end.
-        (100_000, [10_000, 30_000], 3, 20, "gather"),
+        (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3, 20, "votes_count", "gather"),
         # So far down, gathering is no dearer.
-        (100_000, [10_000], 10_000, 5_000, "gather"),
-        (0, [0], 0, 20, "gather"),
+        (100_000, {"category_id": 10_000}, 10_000, 5_000, "votes_count", "gather"),
+        # Only a filter that has the order in its own index can be walked down by itself.
+        (100_000, {"category_id": 10_000, "section_id": 5_000}, 500, 20, "created_at", "section_id"),
+        (100_000, {"category_id": 10_000, "section_id": 5_000}, 500, 20, "votes_count", "walk"),
+        (0, {"category_id": 0}, 0, 20, "votes_count", "gather"),
     ],
 )
-def test_few_are_gathered_and_many_are_walked_to(portal: int, each: list[int], meet: int, reach: int, way: Way) -> None:
-    assert Sizes(portal, each, meet).way(reach) == way
+def test_the_cheapest_way_is_gone(
+    portal: int, each: dict[str, int], meet: int, reach: int, order: str, way: Way
+) -> None:
+    assert Sizes(portal, each, meet).way(order, reach) == way
 
 
 async def test_pages_beyond_the_middle_meet_those_above_it(make: Make) -> None:

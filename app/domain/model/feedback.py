@@ -29,6 +29,8 @@ class Post(PortalOwned, Timed, Base):
         Index(
             "ix_posts_section",
             "section_id",
+            "created_at",
+            "id",
             sqlite_where=text("section_id is not null"),
             postgresql_where=text("section_id is not null"),
         ),
