@@ -69,7 +69,6 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "tab_url": Post.status_id.in_(_TAB_STATUSES),
 }
 
-# A sum is no column, so no index of the filter's offers itself.
 _NOTHING: Final[ColumnElement[int]] = literal_column("0")
 _CARRIED: Final = (
     select(PostCategory.post_id)
@@ -95,17 +94,17 @@ _OWN_INDEX: Final = frozenset((name, "created_at") for name in ("board_id", "sta
 
 def conditions(given: Sequence[str], way: Way) -> list[ColumnElement[bool]]:
     """That a post is of the portal and meets the filters, said so that the database goes this way."""
+    of_portal = Post.portal_id == portal
     if way in ("plain", "gather"):
-        return [Post.portal_id == portal, *(_CONDITIONS[name] for name in given)]
+        return [of_portal, *(_CONDITIONS[name] for name in given)]
+    driver = of_portal if way == "walk" else _CONDITIONS[way]
+    asked = [] if way == "walk" else [of_portal]
+    asked += [_CONDITIONS[name] for name in given if name not in (way, "category_id")]
     # What must be looked up comes last: few posts are left to ask.
-    asked = [_CONDITIONS[name] for name in given if name not in (way, "category_id")]
     asked += [_CARRIED] if "category_id" in given else []
-    # In a CASE no filter offers its index, and PostgreSQL takes it that every other post meets them: else it would sort
-    # the whole portal sooner than walk to what it thinks is hardly there.
-    passed = [case((and_(*asked), literal_column("true")), else_=literal_column("false"))] if asked else []
-    if way == "walk":
-        return [Post.portal_id == portal, *passed]
-    return [Post.portal_id + _NOTHING == portal, _CONDITIONS[way], *passed]
+    # In a CASE nothing offers its index, and PostgreSQL takes it that every other post meets it: else it would sort all
+    # that it can get sooner than walk to what it thinks is hardly there.
+    return [driver, case((and_(*asked), literal_column("true")), else_=literal_column("false"))]
 
 
 def has_own_index(given: Sequence[str], order: str) -> bool:
