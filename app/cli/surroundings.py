@@ -59,9 +59,13 @@ def data(settings: Settings) -> Finding:
         return Finding("data", False, f"{secret} can be read by others", f"chmod 600 {quote(str(secret))}")
     kept = database_file(settings)
     for place in [folder, *([] if kept is None or kept.parent == folder else [kept.parent])]:
-        if place.exists() and _mode(place) & 0o002:
-            return Finding("data", False, f"{place} can be written by everybody here", f"chmod o= {quote(str(place))}")
-    if kept is not None and _mode(kept.parent) & 0o001 and any(_mode(one) & 0o007 for one in _with_logs(kept)):
+        if may_enter(place) and place.exists() and _mode(place) & 0o002:
+            # A directory such as /tmp is everybody's on purpose.
+            shared = _mode(place) & stat.S_ISVTX
+            remedy = "move it into a directory of its own" if shared else f"chmod o= {quote(str(place))}"
+            return Finding("data", False, f"{place} can be written by everybody here", remedy)
+    files = [] if kept is None else _with_logs(kept)
+    if kept is not None and any(_mode(one) & 0o007 for one in files) and _mode(kept.parent) & 0o001:
         return Finding("data", False, f"{kept} can be read by everybody here", f"chmod o= {quote(str(kept))}*")
     return Finding("data", True, f"{folder}")
 

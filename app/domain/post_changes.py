@@ -179,6 +179,8 @@ def edit(work: Work, post_id: int, changes: Changes) -> bool:
     if carried != wanted:
         work.run(_DROP, post=post_id, categories=sorted(carried - wanted))
         work.run(_CARRY, post=post_id, categories=sorted(wanted - carried))
+        # One of them may have gone meanwhile.
+        wanted = _carried(work, post_id)
     before, after = _places(post, carried), _places(post, wanted, section_id=new["section_id"])
     tallies.change(work, post_id, before=before, after=after)
     return True

@@ -81,13 +81,16 @@ _CARRIED: Final = (
 
 _KEPT: Final[dict[str, ColumnElement[bool]]] = {
     "board_id": Tally.ref_id == bindparam("board_id"),
-    "status_id": Tally.status_id == bindparam("status_id"),
-    "status_ids": among(Tally.status_id, "status_ids"),
-    "section_id": Tally.section_id == bindparam("section_id"),
+    "status_id": (Tally.status_id == bindparam("status_id")) & (Tally.status_id != _NOTHING),
+    "status_ids": among(Tally.status_id, "status_ids") & (Tally.status_id != _NOTHING),
+    "section_id": (Tally.section_id == bindparam("section_id")) & (Tally.section_id != _NOTHING),
     "category_id": Tally.ref_id == bindparam("category_id"),
     "tab_url": Tally.status_id.in_(_TAB_STATUSES),
 }
-"""Filters whose number of posts is kept. Several categories at once are not: a post may carry two of them."""
+"""Filters whose number of posts is kept. Several categories at once are not: a post may carry two of them.
+
+0 is nobody's id, but what is kept of posts without a status or section.
+"""
 
 _OWN_INDEX: Final = frozenset((name, "created_at") for name in ("board_id", "status_id", "section_id", "user_id"))
 
@@ -180,5 +183,8 @@ def total_of(given: Sequence[str]) -> ColumnElement[int]:
 
 def _kept(given: Sequence[str]) -> ColumnElement[int]:
     kind = "category" if "category_id" in given else "board" if "board_id" in given else "status" if given else "portal"
-    kept = (Tally.portal_id == portal, Tally.kind == literal_column(f"'{kind}'"), *(_KEPT[name] for name in given))
+    kept = [Tally.portal_id == portal, Tally.kind == literal_column(f"'{kind}'"), *(_KEPT[name] for name in given)]
+    if kind in ("portal", "status"):
+        # So that the index leads to the status, and not only to the kind.
+        kept.append(Tally.ref_id == _NOTHING)
     return select(cast(func.coalesce(func.sum(Tally.posts), _NOTHING), BigInteger)).where(*kept).scalar_subquery()

@@ -110,6 +110,8 @@ class PostView:
         sorting = (order, descending)
         if skip >= DEEP or len(given) > 1:
             known = post_filters.sizes(work, given)
+            if known is not None and not known.all:
+                return PostPage((), 0)
             rows = self._planned(work, given, sorting, skip, limit, known)
             return PostPage(rows, post_filters.total(work, given) if known is None else known.all)
         way = self._way(given, sorting, skip, limit, _sizes(work, given, order, skip))

@@ -88,8 +88,8 @@ def change(work: Work, post_id: int, *, before: Collection[Place] = (), after: C
         work.run(_ADD, places=packed(steps), shard=shard)
 
 
-# What goes through all numbers of one thing must not pass over those that another such act is just moving. Posts that
-# come and go meanwhile only point at the portal, and don't wait.
+# Two such acts at once, say for a section and for a category, would each miss the rows that the other is writing: so
+# they take turns. Posts that come and go meanwhile don't wait: they only point at the portal.
 _ONE_BY_ONE: Final = Statement(select(Portal.id).where(Portal.id == portal).with_for_update(key_share=True))
 
 _DROP_CATEGORY: Final = Statement(
@@ -156,8 +156,7 @@ def _recounted(kind: str) -> Select[Any]:
     rows = select(*shown, func.count().label("posts")).select_from(Post)
     if kind == "category":
         rows = rows.join(PostCategory, PostCategory.post_id == Post.id)
-    of_portal = rows.where(Post.portal_id == portal)
-    return of_portal.group_by(*(each for each in by if each is not _NONE)).having(func.count() > _NONE)
+    return rows.where(Post.portal_id == portal).group_by(*(each for each in by if each is not _NONE))
 
 
 _TRUTH = union_all(*(_recounted(kind) for kind in TALLIES))

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 MOST_RESERVED: Final = 200
 """Files kept for the database, Redis, uploads and what else is at work; half of them for saying no to connections."""
 WITHOUT_LIMIT: Final = 100_000
-MOST_ASKED_FOR: Final = 65_536
+MOST_ASKED_FOR: Final = 8_192
 """As far as a process raises its own limit of open files."""
 QUIET_SECONDS: Final = 60.0
 

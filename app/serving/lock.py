@@ -33,7 +33,7 @@ def hold(settings: Settings) -> Iterator[None]:
         if settings.database.startswith("sqlite:///"):
             # Two data directories may name one file, also by a link. Beside the file, never on it: to close the file
             # would end the locks that SQLite itself has on it.
-            file = Path(settings.database.removeprefix("sqlite:///")).resolve()
+            file = Path(os.path.realpath(settings.database.removeprefix("sqlite:///")))
             # What can't be written there is told by who makes and opens the file.
             with suppress(OSError):
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def _taken(path: Path, what: str, settings: Settings) -> int:
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         if settings.redis_url is not None or not settings.rate_limits:
             return file
         holder = os.read(file, 20).decode(errors="replace").strip()
@@ -56,6 +56,9 @@ def _taken(path: Path, what: str, settings: Settings) -> int:
             f"another server{f' (process {holder})' if holder.isdigit() else ''} {what}: end it, or set "
             "EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
         ) from None
+    except OSError:
+        # Some network file systems have no locks.
+        return file
     # On a full disk the lock holds all the same.
     with suppress(OSError):
         os.ftruncate(file, 0)

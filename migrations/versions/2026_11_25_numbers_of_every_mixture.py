@@ -12,6 +12,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    _wait_for_writers("post_tallies")
     op.create_table(
         "tallies",
         sa.Column("portal_id", ID, nullable=False),
@@ -49,6 +50,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _wait_for_writers("tallies")
     op.create_table(
         "post_tallies",
         sa.Column("portal_id", ID, nullable=False),
@@ -81,6 +83,12 @@ def downgrade() -> None:
     )
     op.drop_table("tallies")
     _index_sections("section_id")
+
+
+def _wait_for_writers(table: str) -> None:
+    """Else posts that are just being written would be in no number."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _index_sections(*columns: str) -> None:

@@ -256,3 +256,28 @@ def test_a_directory_that_is_there_keeps_its_mode(sqlite: Earshot) -> None:
         assert serving.end() == 0
 
     assert stat.S_IMODE(data.stat().st_mode) == 0o750
+
+
+def test_a_file_in_a_directory_that_is_not_there_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"sqlite:///{tmp_path}/nowhere/earshot.db")
+
+    assert found("data").well
+
+
+def test_a_directory_that_is_everybody_s_on_purpose_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"sqlite:///{shared}/earshot.db")
+
+    told = found("data")
+
+    assert (told.state, told.remedy) == (
+        f"{shared} can be written by everybody here",
+        "move it into a directory of its own",
+    )
+    assert not told.well

@@ -61,6 +61,10 @@ async def many_posts(make: Make) -> list[PostFilter]:
         {"category_ids": [common, rare]},
         {"section_ids": [section]},
         {"section_ids": [999]},
+        # Nobody's id, which some unreadable ones become.
+        {"section_ids": [0]},
+        {"status_ids": [0]},
+        {"status_ids": [0, two]},
         {"tab_url": "roadmap"},
         {"tab_url": "nowhere"},
     ]

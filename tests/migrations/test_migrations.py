@@ -4,11 +4,12 @@ import asyncio
 import itertools
 import re
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -20,7 +21,9 @@ from app.adapters.database.lineage import NewerDatabase, head
 from app.adapters.database.lineage import revisions as known_revisions
 from app.adapters.database.migrating import _config, downgrade, migrate, with_connection
 from app.assembly import assemble
+from app.domain import posts
 from app.domain.model import Base
+from app.domain.posts import Submission
 from app.settings import Settings
 from tests.conftest import SECRET
 from tests.support.make import Make
@@ -42,10 +45,15 @@ def blank(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture
-async def filled(blank: str, tmp_path: Path) -> AsyncIterator[str]:
+async def filled(blank: str, tmp_path: Path) -> str:
     """A database at the newest revision with rows in every table that the rules fill."""
-    await migrate(blank)
-    settings = Settings(_env_file=None, database_url=blank, data_dir=tmp_path, secret_key=SECRET)  # type: ignore[call-arg]
+    await fill(blank, tmp_path)
+    return blank
+
+
+async def fill(url: str, tmp_path: Path) -> None:
+    await migrate(url)
+    settings = Settings(_env_file=None, database_url=url, data_dir=tmp_path, secret_key=SECRET)  # type: ignore[call-arg]
     server = assemble(settings)
     await server.start()
     make = Make(server, SECRET.encode())
@@ -54,8 +62,15 @@ async def filled(blank: str, tmp_path: Path) -> AsyncIterator[str]:
     await make.key(make.owner, "astuto")
     for number in range(20):
         await make.post(title=f"Post {number}", votes_by=[make.owner, await make.user()], status="New")
+    wish = Submission(
+        title="Sorted",
+        description=None,
+        author=make.owner,
+        section_id=await make.section(),
+        category_id=await make.category(),
+    )
+    await make.act(lambda work: posts.submit(work, wish))
     await server.stop()
-    yield blank
 
 
 def revisions() -> list[str]:
@@ -134,7 +149,7 @@ def _schema(connection: Connection) -> Any:
 async def test_down_and_up_again_at_every_revision_with_rows_present(filled: str) -> None:
     full = await rows(filled)
     assert full["votes"] == 40
-    assert full["posts"] == 20
+    assert full["posts"] == 21
 
     for revision in [*revisions()[-2::-1], "base"]:
         await downgrade(filled, revision=revision)
@@ -147,6 +162,57 @@ async def test_down_and_up_again_at_every_revision_with_rows_present(filled: str
         again = await rows(filled)
         assert again == (full if revision != "base" else dict.fromkeys(full, 0))
     assert await tables(filled) == {*Base.metadata.tables, "alembic_version"}
+
+
+async def test_numbers_in_the_old_pieces_are_those_of_the_posts(filled: str) -> None:
+    await downgrade(filled, revision="0001")
+
+    def compare(connection: Connection) -> tuple[set[Any], set[Any]]:
+        kept = "SELECT portal_id, kind, ref_id, sum(posts) FROM post_tallies GROUP BY portal_id, kind, ref_id"
+        counted = (
+            "SELECT portal_id, 'portal', 0, count(*) FROM posts GROUP BY portal_id "
+            "UNION ALL SELECT portal_id, 'board', board_id, count(*) FROM posts GROUP BY portal_id, board_id "
+            "UNION ALL SELECT portal_id, 'status', status_id, count(*) FROM posts GROUP BY portal_id, status_id "
+            "UNION ALL SELECT portal_id, 'section', section_id, count(*) FROM posts GROUP BY portal_id, section_id "
+            "UNION ALL SELECT portal_id, 'category', category_id, count(*) FROM post_categories "
+            "JOIN posts ON posts.id = post_id GROUP BY portal_id, category_id"
+        )
+        one, other = ({tuple(row) for row in connection.execute(text(query))} for query in (kept, counted))
+        return {row for row in one if row[3]}, {row for row in other if row[2] is not None}
+
+    kept, counted = await with_connection(filled, compare)
+    assert kept == counted
+    assert {row[1] for row in counted} == {"portal", "board", "status", "section", "category"}
+
+
+async def test_posts_that_are_being_written_meanwhile_are_counted(postgres: Postgres, tmp_path: Path) -> None:
+    """SQLite has one writer at a time, so nobody can be writing there."""
+    name = f"blank_{next(_number)}"
+    filled = postgres.create(name)
+    await fill(filled, tmp_path)
+    await downgrade(filled, revision="0001")
+    writer, watcher = await asyncpg.connect(filled), await asyncpg.connect(filled)
+    writing = writer.transaction()
+    await writing.start()
+    await writer.execute(
+        "INSERT INTO posts (portal_id, board_id, code, slug, title, status_changed_at, created_at, updated_at) "
+        "SELECT portal_id, board_id, 'Fresh1', 'fresh', 'Fresh', now(), now(), now() FROM posts LIMIT 1"
+    )
+    await writer.execute("UPDATE post_tallies SET posts = posts + 1 WHERE kind = 'portal'")
+
+    migrating = asyncio.create_task(migrate(filled))
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not await watcher.fetchval(waits):
+        assert not migrating.done()
+        await asyncio.sleep(0.02)
+    await writing.commit()
+    await migrating
+    counted = await watcher.fetchval("SELECT sum(posts) FROM tallies WHERE kind = 'portal'")
+    posts_there = await watcher.fetchval("SELECT count(*) FROM posts")
+    await asyncio.gather(writer.close(), watcher.close())
+    postgres.drop(name)
+
+    assert counted == posts_there == 22
 
 
 async def test_down_to_nothing_leaves_nothing(filled: str) -> None:

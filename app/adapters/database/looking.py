@@ -126,13 +126,14 @@ def sound(url: str) -> None:
 
 
 async def _of_server(url: str, password: str | None) -> tuple[set[str], str | None]:
-    import asyncpg
-
     # Opened once the plain way, so that what can't be reached is said in the same words everywhere.
     try:
         database = database_for(url, password=password, least=1, most=1)
     except ValueError as error:
         raise Unusable(str(error), "set EARSHOT_DATABASE_URL right") from None
+    # Only now: who has not installed it has been told so.
+    import asyncpg
+
     try:
         await database.open()
     except Unavailable as error:
