@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -20,6 +21,7 @@ from app.cli.findings import Finding
 from app.settings import Settings
 from tests.faults.test_killed import keys_of
 from tests.serving.conftest import compiled, folder, fresh_postgres, sqlite
+from tests.support.checkout import ROOT
 from tests.support.commands import Earshot
 from tests.support.servers import Postgres
 from tests.support.sql import script
@@ -281,3 +283,23 @@ def test_a_directory_that_is_everybody_s_on_purpose_is_left_as_it_is(
         "move it into a directory of its own",
     )
     assert not told.well
+
+
+def test_a_client_of_postgresql_that_is_not_installed_is_told() -> None:
+    code = (
+        "import sys; sys.modules['asyncpg'] = None\n"
+        "from app.cli import doctor\n"
+        "(one,) = [each for each in doctor.examine() if each.what == 'database']\n"
+        "print(one.state)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "EARSHOT_DATABASE_URL": "postgresql://127.0.0.1/none"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout == "EARSHOT_DATABASE_URL: the client of PostgreSQL is not installed: pip install asyncpg\n"
