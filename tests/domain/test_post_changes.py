@@ -3,13 +3,15 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from app.domain import post_changes, tallies
+from app.domain import categories, post_changes, tallies
 from app.domain.policy import Actor
 from app.domain.post_changes import Changes
 from app.domain.refusals import Forbidden, NotFound
+from app.domain.work import Work
 from tests.conftest import TestClock
 from tests.support.make import Make
 
@@ -295,3 +297,19 @@ async def test_changes_at_once_leave_the_numbers_right(make: Make) -> None:
             id=user,
         )
         assert await counters(make, user) == tuple(counted.values())
+
+
+async def test_a_category_gone_during_an_edit_leaves_no_number(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    category, post = await make.category(), await make.post()
+    look = post_changes._categories
+
+    def look_and_lose(work: Work, *asked: Any) -> set[int]:
+        found = look(work, *asked)
+        categories.delete(work, category)
+        return found
+
+    monkeypatch.setattr(post_changes, "_categories", look_and_lose)
+    await make.act(lambda work: post_changes.edit(work, post, Changes(category_ids=[category])))
+
+    assert await make.rows("SELECT * FROM post_categories") == []
+    assert await make.act(tallies.differences) == []
