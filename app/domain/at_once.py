@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    CompoundSelect,
     FromClause,
     Select,
     SmallInteger,
@@ -180,6 +181,22 @@ WANTED: Final = {by_uuid: Statement(_wanted(by_uuid=by_uuid)) for by_uuid in (Fa
 color and tab of the status, name and color of the category. Keyed by how the author is named."""
 
 
+def _places(post: CTE, carried: CTE) -> CompoundSelect[Any]:
+    """Where the new post counts, as `tallies.places_of` says it."""
+    shard = cast(post.c.id % SHARDS, SmallInteger)
+    one: ColumnElement[int] = literal_column("1")
+    nothing: ColumnElement[int] = literal_column("0")
+    status, section = (func.coalesce(post.c[name], nothing) for name in ("status_id", "section_id"))
+    return union_all(
+        select(portal, literal_column("'portal'"), nothing, nothing, nothing, shard, one).select_from(post),
+        select(portal, literal_column("'board'"), post.c.board_id, nothing, nothing, shard, one),
+        select(portal, literal_column("'status'"), nothing, status, section, shard, one).select_from(post),
+        select(portal, literal_column("'category'"), carried.c.category_id, status, section, shard, one).join_from(
+            post, carried, literal_column("true")
+        ),
+    )
+
+
 def _submit(*, by_uuid: bool) -> Statement:
     wanted = _wanted(by_uuid=by_uuid).cte("wanted")
     values: dict[str, Any] = {
@@ -217,20 +234,8 @@ def _submit(*, by_uuid: bool) -> Statement:
         .returning(PostCategory.category_id)
         .cte("carried")
     )
-    shard = cast(post.c.id % SHARDS, SmallInteger)
-    one: ColumnElement[int] = literal_column("1")
-    nothing: ColumnElement[int] = literal_column("0")
-    status, section = (func.coalesce(post.c[name], nothing) for name in ("status_id", "section_id"))
-    places = union_all(
-        select(portal, literal_column("'portal'"), nothing, nothing, nothing, shard, one).select_from(post),
-        select(portal, literal_column("'board'"), post.c.board_id, nothing, nothing, shard, one),
-        select(portal, literal_column("'status'"), nothing, status, section, shard, one).select_from(post),
-        select(portal, literal_column("'category'"), carried.c.category_id, status, section, shard, one).join_from(
-            post, carried, literal_column("true")
-        ),
-    )
     effects = [
-        adding(places).cte("tallied"),
+        adding(_places(post, carried)).cte("tallied"),
         update(User).where(User.id == post.c.user_id).values(posts_count=User.posts_count + 1).cte("author_counted"),
         upsert(Follow)
         .from_select(
