@@ -74,6 +74,7 @@ def differences(work: Work) -> list[Difference]:
                 if kept != counted
             ]
     for place, posts, ought in tallies.differences(work):
+        # The numbers of posts without a status are told as those of status 0, which is nobody's.
         within = f" in section {place.section_id}" if place.section_id else ""
         if place.kind == "category":
             within = f" of status {place.status_id}{within}" if place.status_id else f" of no status{within}"

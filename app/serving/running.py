@@ -192,7 +192,7 @@ def _serve(place: _Place) -> int:
     # Who waits already, since another process died here, is answered before the end.
     if place.leaving.asked and not waiting_at(place.listener):
         return 0
-    # One that alone was told to end has turned everybody away from the socket that is its successor's now.
+    # The socket outlives its process: a worker that was told to end alone left it turning everybody away.
     let_in(place.listener)
     requests = place.requests
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
