@@ -68,7 +68,7 @@ def edit(
         raise typer.BadParameter("give --parent or --no-parent, not both")
 
     def act(work: Work) -> dict[str, Any]:
-        _, old_title, old_tab, old_parent = sections.get(work, section)
+        _, old_title, old_tab, old_parent = sections.get_to_change(work, section)
         sections.edit(
             work,
             section,

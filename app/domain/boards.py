@@ -6,9 +6,9 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, literal_column, select, update
 from sqlalchemy import delete as sql_delete
 
-from app.domain import post_changes, slugs
+from app.domain import portals, post_changes, slugs
 from app.domain.keep import KEEP, Kept
-from app.domain.model import Board, Portal, Post
+from app.domain.model import Board, Post
 from app.domain.policy import Act
 from app.domain.refusals import Conflict, Invalid, NotFound, Problem
 from app.domain.statements import Column, Statement, now, portal, upsert
@@ -19,8 +19,6 @@ MAX_NAME: Final = 512
 MAX_SLUG: Final = 512
 MAX_DESCRIPTION: Final = 1024
 
-# Who changes the order or the default takes turns, so that no two boards get one place.
-_TURN: Final = Statement(select(Portal.id).where(Portal.id == portal).with_for_update(key_share=True))
 _PLACE: Final = Statement(select(func.coalesce(func.max(Board.position) + 1, 0)).where(Board.portal_id == portal))
 _BY_NAME: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.name == bindparam("name")))
 _BY_SLUG: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.slug == bindparam("slug")))
@@ -80,10 +78,10 @@ def add(work: Work, *, name: str, slug: str | None = None, description: str | No
     Forbidden, Invalid (name taken, blank, too long; description too long).
     """
     work.require(Act.ADD_BOARD)
+    portals.lock(work)
     problems = _wrong_with(work, name, description, board_id=None)
     if problems:
         raise Invalid(problems)
-    work.one(_TURN)
     place = work.value(_PLACE)
     values = {"name": name, "description": description, "position": place}
     board_id = work.value(_INSERT, slug=_free_slug(work, name, slug), **values)
@@ -158,6 +156,7 @@ def edit(
     Raises Forbidden, NotFound("board"), Invalid (as `add`; slug invalid, taken).
     """
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     row = work.one(_CARD, id=board_id)
     if row is None:
         raise NotFound("board", board_id)
@@ -188,14 +187,14 @@ def edit(
 def reorder(work: Work, board_ids: Sequence[int]) -> None:
     """Put these boards first, in this order; the others follow in theirs. Raises Forbidden, NotFound("board")."""
     work.require(Act.MANAGE_CATALOGUE)
-    work.one(_TURN)
+    portals.lock(work)
     _place(work, board_ids, [row[0] for row in work.rows(_IDS)])
 
 
 def make_default(work: Work, board_id: int) -> None:
     """Let posts that name no board go here. Raises Forbidden, NotFound("board")."""
     work.require(Act.MANAGE_CATALOGUE)
-    work.one(_TURN)
+    portals.lock(work)
     if work.one(_CARD, id=board_id) is None:
         raise NotFound("board", board_id)
     work.run(_NO_DEFAULT)
@@ -209,7 +208,7 @@ def delete(work: Work, board_id: int) -> list[str]:
     Conflict("board.default").
     """
     work.require(Act.MANAGE_CATALOGUE)
-    work.one(_TURN)
+    portals.lock(work)
     row = work.one(_HOLD, id=board_id)
     if row is None:
         raise NotFound("board", board_id)

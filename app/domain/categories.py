@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy import delete as deletion
 
-from app.domain import colors, tallies
+from app.domain import colors, portals, tallies
 from app.domain.model import Category
 from app.domain.policy import Act
 from app.domain.refusals import Invalid, NotFound, Problem
@@ -68,6 +68,7 @@ def add(work: Work, *, name: str, color: str | None = None) -> int:
     Raises Forbidden, Invalid (name taken).
     """
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     if color is None:
         color = colors.next_pastel(row[2] for row in every(work))
     with work.clashing(uq_categories_portal_id_name_key=_TAKEN):
@@ -77,6 +78,7 @@ def add(work: Work, *, name: str, color: str | None = None) -> int:
 def edit(work: Work, category_id: int, *, name: str | None = None, color: str | None = None) -> None:
     """Change what is given and differs; None keeps. Raises NotFound("category"), Forbidden, Invalid (name taken)."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     _, old_name, old_color = get(work, category_id)
     name, color = name or old_name, color or old_color
     if (name, color) == (old_name, old_color):
@@ -88,6 +90,7 @@ def edit(work: Work, category_id: int, *, name: str | None = None, color: str | 
 def delete(work: Work, category_id: int) -> None:
     """Take a category away; its posts stay without it. Raises NotFound("category"), Forbidden."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     if not work.run(_DELETE, id=category_id):
         raise NotFound("category", category_id)
     # Only now: whoever was just putting a post into it has been waited for.

@@ -12,7 +12,10 @@ from app.domain.work import Work
 
 _POST: Final = Statement(select(Post.id).where(Post.portal_id == portal, Post.id == bindparam("post")))
 _USER: Final = Statement(
-    select(User.id).where(User.portal_id == portal, User.id == bindparam("user"), User.deleted_at.is_(None))
+    select(User.id)
+    .where(User.portal_id == portal, User.id == bindparam("user"), User.deleted_at.is_(None))
+    # A deletion that is under way is waited for, and then the user is gone.
+    .with_for_update(read=True, key_share=True)
 )
 _ADD: Final = Statement(
     upsert(Follow)

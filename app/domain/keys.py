@@ -89,9 +89,10 @@ def verify(work: Work, digests: Sequence[str]) -> Admission | None:
 
 
 _OWNER: Final = Statement(
-    select(User.role, User.blocked_at).where(
-        User.portal_id == portal, User.id == bindparam("user"), User.deleted_at.is_(None)
-    )
+    select(User.role, User.blocked_at)
+    .where(User.portal_id == portal, User.id == bindparam("user"), User.deleted_at.is_(None))
+    # Who takes the user's right away waits for the new key and ends it, too; or is waited for.
+    .with_for_update(read=True)
 )
 _INSERT: Final = Statement(
     insert(ApiKey)

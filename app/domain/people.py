@@ -40,9 +40,10 @@ _INSERT: Final = Statement(
 )
 
 _CARD: Final = Statement(
-    select(User.email, User.name, User.role, User.password_hash).where(
-        User.portal_id == portal, User.id == bindparam("id"), User.deleted_at.is_(None)
-    )
+    select(User.email, User.name, User.role, User.password_hash)
+    .where(User.portal_id == portal, User.id == bindparam("id"), User.deleted_at.is_(None))
+    # Changes of one user wait for each other, and for his deletion; rows that point to him don't wait.
+    .with_for_update(key_share=True)
 )
 _CHANGE: Final = Statement(
     update(User)
@@ -70,7 +71,9 @@ _RENEW_SECRET: Final = Statement(
     .values(password_hash=bindparam("renewed"))
 )
 _STATE: Final = Statement(
-    select(User.role, User.blocked_at).where(User.portal_id == portal, User.id == bindparam("id"))
+    select(User.role, User.blocked_at)
+    .where(User.portal_id == portal, User.id == bindparam("id"))
+    .with_for_update(key_share=True)
 )
 _BLOCK: Final = Statement(
     update(User)

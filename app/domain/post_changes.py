@@ -55,7 +55,10 @@ _TO_DELETE: Final = Statement(_POST.with_for_update())
 
 _USER_BY_ID: Final = Statement(select(User.id).where(User.portal_id == portal, User.id == bindparam("user")))
 _USER_BY_UUID: Final = Statement(
-    select(User.id).where(User.portal_id == portal, User.uuid == bindparam("user"), User.deleted_at.is_(None))
+    select(User.id)
+    .where(User.portal_id == portal, User.uuid == bindparam("user"), User.deleted_at.is_(None))
+    # A deletion that is under way is waited for, and then the user is gone.
+    .with_for_update(read=True, key_share=True)
 )
 _BOARD: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.id == bindparam("id")))
 _STATUS: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.id == bindparam("id")))

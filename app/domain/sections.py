@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy import delete as deletion
 
-from app.domain import tabs, tallies
+from app.domain import portals, tabs, tallies
 from app.domain.model import Section
 from app.domain.policy import Act
 from app.domain.refusals import Invalid, NotFound, Problem
@@ -46,6 +46,11 @@ _FOLLOW: Final = Statement(
     .where(Section.portal_id == portal, among(Section.id, "ids"))
     .values(tab_id=bindparam("tab"), updated_at=now)
 )
+_MAKE_ROOT: Final = Statement(
+    update(Section)
+    .where(Section.portal_id == portal, Section.id == bindparam("id"))
+    .values(parent_id=None, updated_at=now)
+)
 _PLACE: Final = Statement(
     update(Section)
     .where(Section.portal_id == portal, Section.id == bindparam("id"))
@@ -78,12 +83,19 @@ def get(work: Work, section_id: int) -> Row:
     return row
 
 
+def get_to_change(work: Work, section_id: int) -> Row:
+    """As `get`, and no other Work changes any section of the portal until this one ends."""
+    portals.lock(work)
+    return get(work, section_id)
+
+
 def add(work: Work, *, title: str, tab_id: int, parent_id: int | None = None) -> int:
     """A new section behind the others; its id.
 
     Raises Forbidden, NotFound("tab"), NotFound("section"), Invalid (a parent on another tab).
     """
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     _placeable(work, tab_id, parent_id, inside=())
     return int(work.value(_INSERT, title=title, tab=tab_id, parent=parent_id))
 
@@ -91,14 +103,17 @@ def add(work: Work, *, title: str, tab_id: int, parent_id: int | None = None) ->
 def edit(work: Work, section_id: int, *, title: str, tab_id: int, parent_id: int | None) -> None:
     """Give a section this title and this place; what lies below it comes along to another tab.
 
-    Raises Forbidden, NotFound("section"), NotFound("tab"), Invalid (a parent on another tab, or below itself).
+    Read what is to stay with `get_to_change`. Raises Forbidden, NotFound("section"), NotFound("tab"), Invalid (a parent
+    on another tab, or below itself).
     """
     work.require(Act.MANAGE_CATALOGUE)
-    old = tuple(get(work, section_id))[1:]
+    old = tuple(get_to_change(work, section_id))[1:]
     if (title, tab_id, parent_id) == old:
         return
-    below = _below(work, section_id)
-    _placeable(work, tab_id, parent_id, inside=(section_id, *below))
+    below: list[int] = []
+    if (tab_id, parent_id) != old[1:]:
+        below = _below(work, section_id)
+        _placeable(work, tab_id, parent_id, inside=(section_id, *below))
     work.run(_CHANGE, id=section_id, title=title, tab=tab_id, parent=parent_id)
     if below and tab_id != old[1]:
         work.run(_FOLLOW, ids=below, tab=tab_id)
@@ -107,6 +122,7 @@ def edit(work: Work, section_id: int, *, title: str, tab_id: int, parent_id: int
 def reorder(work: Work, section_ids: Sequence[int]) -> None:
     """Put these first, in this order; the others follow as they were. Raises NotFound("section"), Forbidden."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     for position, section_id in enumerate(tabs.in_order(section_ids, [row[0] for row in every(work)], "section")):
         work.run(_PLACE, id=section_id, position=position)
 
@@ -117,6 +133,7 @@ def delete(work: Work, section_id: int) -> None:
     Raises NotFound("section"), Forbidden.
     """
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     if not work.run(_DELETE, id=section_id):
         raise NotFound("section", section_id)
     # Only now: whoever was just putting a post into it has been waited for.
@@ -132,11 +149,43 @@ def _placeable(work: Work, tab_id: int, parent_id: int | None, *, inside: Sequen
 
 
 def _below(work: Work, section_id: int) -> list[int]:
-    """The ids of all sections below one, however deep."""
+    """The ids of all sections below one, however deep; each once, also where the rows form a cycle."""
     of: dict[int | None, list[int]] = {}
     for row in every(work):
         of.setdefault(row[3], []).append(row[0])
-    found = list(of.get(section_id, ()))
-    for child in found:
-        found += of.get(child, ())
+    found: set[int] = set()
+    waiting = [section_id]
+    while waiting:
+        for child in of.get(waiting.pop(), ()):
+            if child != section_id and child not in found:
+                found.add(child)
+                waiting.append(child)
+    return sorted(found)
+
+
+def cycles(work: Work) -> list[list[int]]:
+    """The sections that lie below themselves: each cycle from its smallest id on, every section before its parent."""
+    parent_of: dict[int, int | None] = {row[0]: row[3] for row in every(work)}
+    found: list[list[int]] = []
+    seen: set[int] = set()
+    for start in parent_of:
+        path: list[int] = []
+        above: int | None = start
+        while above is not None and above in parent_of and above not in seen:
+            seen.add(above)
+            path.append(above)
+            above = parent_of[above]
+        if above in path:
+            cycle = path[path.index(above) :]
+            at = cycle.index(min(cycle))
+            found.append(cycle[at:] + cycle[:at])
+    return sorted(found)
+
+
+def break_cycles(work: Work) -> list[list[int]]:
+    """Make the section with the smallest id of each cycle a root; the `cycles` that there were. For the operator."""
+    portals.lock(work)
+    found = cycles(work)
+    for cycle in found:
+        work.run(_MAKE_ROOT, id=cycle[0])
     return found

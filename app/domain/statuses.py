@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import BigInteger, String, bindparam, func, insert, literal_column, select, update
 from sqlalchemy import delete as deletion
 
-from app.domain import colors, tabs, tallies
+from app.domain import colors, portals, tabs, tallies
 from app.domain.model import FactRow, Post, Status, StatusChange, Tab
 from app.domain.policy import Act
 from app.domain.refusals import Conflict, Invalid, NotFound, Problem
@@ -166,6 +166,7 @@ def add(
     Raises Forbidden, NotFound("tab"), Invalid (name taken).
     """
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     tabs.get(work, tab_id)
     if named(work, name) is not None:
         raise _TAKEN
@@ -201,6 +202,7 @@ def edit(
     Raises Forbidden, NotFound("status"), NotFound("tab"), Invalid (name taken).
     """
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     row = get(work, status_id)
     if tab_id is not None:
         tabs.get(work, tab_id)
@@ -230,6 +232,7 @@ def default(work: Work) -> int | None:
 def make_default(work: Work, status_id: int) -> None:
     """Give ProductLift's new posts this status from now on. Raises Forbidden, NotFound("status")."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     if get(work, status_id)[6]:
         return
     work.run(_NO_DEFAULT)
@@ -239,6 +242,7 @@ def make_default(work: Work, status_id: int) -> None:
 def reorder(work: Work, status_ids: Sequence[int]) -> None:
     """Put these first, in this order; the others follow as they were. Raises NotFound("status"), Forbidden."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     present = [row[0] for row in sorted(every(work), key=lambda row: (row[9], row[0]))]
     for position, status_id in enumerate(tabs.in_order(status_ids, present, "status")):
         work.run(_PLACE, id=status_id, position=position)
@@ -250,6 +254,7 @@ def delete(work: Work, status_id: int) -> None:
     May take long where it has many posts. Raises Forbidden, NotFound("status"), Conflict("status.is_default").
     """
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     if work.one(_SEIZE, id=status_id) is None:
         raise NotFound("status", status_id)
     heir = default(work)

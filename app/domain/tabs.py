@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy import delete as deletion
 
+from app.domain import portals
 from app.domain.model import Section, Status, Tab
 from app.domain.policy import Act
 from app.domain.refusals import Conflict, Invalid, NotFound, Problem
@@ -72,6 +73,7 @@ def by_url(work: Work, url: str) -> Row:
 def add(work: Work, *, name: str, url: str, kind: str = "feedback") -> int:
     """A new tab behind the others; its id. `kind` is one of TAB_TYPES. Raises Forbidden, Invalid (url taken)."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     with work.clashing(uq_tabs_portal_id_url=_TAKEN):
         return int(work.value(_INSERT, name=name, url=url, type=kind))
 
@@ -79,6 +81,7 @@ def add(work: Work, *, name: str, url: str, kind: str = "feedback") -> int:
 def edit(work: Work, tab_id: int, *, name: str | None = None, url: str | None = None, kind: str | None = None) -> None:
     """Change what is given and differs; None keeps. Raises NotFound("tab"), Forbidden, Invalid (url taken)."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     old = tuple(get(work, tab_id))[1:]
     new = (name or old[0], url or old[1], kind or old[2])
     if new == old:
@@ -90,6 +93,7 @@ def edit(work: Work, tab_id: int, *, name: str | None = None, url: str | None = 
 def reorder(work: Work, tab_ids: Sequence[int]) -> None:
     """Put these tabs first, in this order; the others follow as they were. Raises NotFound("tab"), Forbidden."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     for position, tab_id in enumerate(in_order(tab_ids, [row[0] for row in every(work)], "tab")):
         work.run(_PLACE, id=tab_id, position=position)
 
@@ -97,6 +101,7 @@ def reorder(work: Work, tab_ids: Sequence[int]) -> None:
 def delete(work: Work, tab_id: int) -> None:
     """Take a tab away. Raises NotFound("tab"), Forbidden, Conflict("tab.in_use") while it has statuses or sections."""
     work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
     get(work, tab_id)
     if work.value(_USED, id=tab_id):
         raise Conflict("tab.in_use")

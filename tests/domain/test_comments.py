@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.domain import comments
+from app.domain import comments, post_changes
 from app.domain.comment_views import CommentView
 from app.domain.model import Comment, User
 from app.domain.policy import Actor
@@ -199,3 +199,22 @@ async def test_plain_users_and_other_portals_change_nothing(make: Make) -> None:
             await make.act(act)
     assert await make.act(lambda work: SEEN_BY_TEAM.by_ids(work, [theirs])) == []
     assert await make.rows("SELECT body FROM comments") == [{"body": "Well said"}] * 2
+
+
+@pytest.mark.timeout(60)
+async def test_comments_that_form_a_cycle_go_like_others(make: Make) -> None:
+    post, other = await make.post(), await make.post()
+    for deleted in ("comment", "post"):
+        first = await make.comment(post)
+        second = await make.comment(other, parent=first)
+        below = await make.comment(post, parent=second)
+        await make.run("UPDATE comments SET parent_id = :second WHERE id = :first", first=first, second=second)
+        await make.run("UPDATE comments SET parent_id = :own WHERE id = :own", own=await make.comment(post))
+
+        if deleted == "comment":
+            await make.act(lambda work, first=first: comments.delete(work, first, with_replies=True))
+            assert await make.value("SELECT count(*) FROM comments WHERE id <= :below", below=below) == 0
+        else:
+            await make.act(lambda work: post_changes.delete(work, post))
+            assert await make.rows("SELECT id FROM comments") == []
+        assert await make.wrong_counters() == []

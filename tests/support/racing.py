@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from app.adapters.database import Act, Standing
 from app.assembly import Server, assemble
+from app.domain.policy import OPERATOR
+from app.domain.refusals import Refusal
 from app.settings import Settings
 from tests.support.clients import Client
 
@@ -44,6 +47,17 @@ class Runner:
 
         return self._loop.run(once())
 
+    def act(self, start: Callable[[], object], portal: int, act: Act[Any]) -> Refusal | None:
+        async def once() -> Refusal | None:
+            start()
+            try:
+                await self._server.database.writing(act, Standing(portal, OPERATOR))
+            except Refusal as refusal:
+                return refusal
+            return None
+
+        return self._loop.run(once())
+
     def end(self) -> None:
         self._loop.run(self._server.stop())
         self._loop.close()
@@ -64,6 +78,16 @@ class Race:
             for thread, runner, ask in zip(self._threads, self._runners, asks, strict=False)
         ]
         return [answer.result() for answer in answers]
+
+    def acts(self, portal: int, *acts: Act[Any]) -> list[Refusal | None]:
+        """Run all at the same moment as the operator; how each was refused, None for what was done."""
+        assert len(acts) <= len(self._threads)
+        together = threading.Barrier(len(acts), timeout=30)
+        ended = [
+            thread.submit(runner.act, together.wait, portal, act)
+            for thread, runner, act in zip(self._threads, self._runners, acts, strict=False)
+        ]
+        return [each.result() for each in ended]
 
     def end(self) -> None:
         for thread, runner in zip(self._threads, self._runners, strict=True):

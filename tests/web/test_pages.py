@@ -280,6 +280,20 @@ async def test_a_long_chain_of_replies_is_shown_no_further_to_the_right(visitor:
     assert re.findall(r"depth-(\d)", page.text) == ["0", "1", "2", "3", *(["4"] * 26)]
 
 
+@pytest.mark.timeout(60)
+async def test_comments_that_form_a_cycle_keep_no_page_from_being_shown(visitor: Client, make: Make) -> None:
+    post = await make.post()
+    first = await make.comment(post, body="Round")
+    second = await make.comment(post, body="and round", parent=first)
+    await make.comment(post, body="Straight on")
+    await make.run("UPDATE comments SET parent_id = :second WHERE id = :first", first=first, second=second)
+
+    page = await open_post(visitor, make, post)
+
+    assert page.status_code == 200
+    assert "Straight on" in page.text
+
+
 async def test_what_is_too_long_for_a_page_is_cut_and_says_so(visitor: Client, make: Make) -> None:
     post = await make.post(description="d" * 50_001)
     await make.comment(post, body="c" * 10_001)

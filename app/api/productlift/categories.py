@@ -61,7 +61,8 @@ async def update_category(call: Call) -> Answer:
             call.asked,
             name=lambda name: TAKEN if categories.named(work, name) not in (None, category_id) else None,
         )
-        categories.edit(work, category_id, name=wanted.get("name"), color=wanted["color"])
+        with errors.asked_as(category=call.path["id"]):
+            categories.edit(work, category_id, name=wanted.get("name"), color=wanted["color"])
         return answers.data(shapes.category(categories.get(work, category_id)))
 
     return await call.writing(change)

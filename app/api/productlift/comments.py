@@ -99,13 +99,14 @@ async def update_comment(call: Call) -> Answer:
     def change(work: Work) -> Answer:
         post, comment_id = _found(work, call)
         wanted = {name: value for name, value in UPDATE.read(call.asked).items() if value is not None}
-        comments.edit(
-            work,
-            comment_id,
-            body=wanted.get("comment", KEEP),
-            pinned=wanted.get("pinned_to_top", KEEP),
-            official=wanted.get("tagged_for_changelog", KEEP),
-        )
+        with errors.asked_as(comment=call.path["comment"]):
+            comments.edit(
+                work,
+                comment_id,
+                body=wanted.get("comment", KEEP),
+                pinned=wanted.get("pinned_to_top", KEEP),
+                official=wanted.get("tagged_for_changelog", KEEP),
+            )
         return answers.data(shapes.comment(shapes.COMMENTS.by_id(work, comment_id), _url(call, post)))
 
     return await call.writing(change)
@@ -123,7 +124,8 @@ async def delete_comment(call: Call) -> Answer:
 
     def delete(work: Work) -> Answer:
         _, comment_id = _found(work, call)
-        comments.delete(work, comment_id, with_replies=False)
+        with errors.asked_as(comment=call.path["comment"]):
+            comments.delete(work, comment_id, with_replies=False)
         return answers.EMPTY
 
     return await call.writing(delete)

@@ -71,7 +71,7 @@ async def update_section(call: Call) -> Answer:
 
     def change(work: Work) -> Answer:
         with errors.asked_as(section=call.path["section"]):
-            _, title, tab_id, parent_id = sections.get(work, section_id)
+            _, title, tab_id, parent_id = sections.get_to_change(work, section_id)
         wanted = UPDATE.read(call.asked)
         goes_to = wanted.get("tab_id")
         if "parent_id" in wanted:

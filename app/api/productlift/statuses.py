@@ -63,7 +63,8 @@ async def update_status(call: Call) -> Answer:
         with errors.asked_as(status=call.path["status"]):
             statuses.get(work, status_id)
         wanted = UPDATE.read_checked(call.asked, name=free_name(work, but_for=status_id))
-        statuses.edit(work, status_id, **{name: wanted.get(name) for name in ("name", "color", "tab_id")})
+        with errors.asked_as(status=call.path["status"]):
+            statuses.edit(work, status_id, **{name: wanted.get(name) for name in ("name", "color", "tab_id")})
         return answers.data(shapes.status(statuses.get(work, status_id)))
 
     return await call.writing(change)

@@ -112,14 +112,15 @@ async def update_user(call: Call) -> Answer:
 
     def change(work: Work) -> Answer:
         user_id, role = _id_and_role(_found(work, call))
-        people.change(
-            work,
-            user_id,
-            email=wanted.get("email"),
-            name=wanted.get("name"),
-            role=_meant_role(wanted.get("role"), role),
-            password_hash=password_hash,
-        )
+        with errors.asked_as(user=call.path["user"]):
+            people.change(
+                work,
+                user_id,
+                email=wanted.get("email"),
+                name=wanted.get("name"),
+                role=_meant_role(wanted.get("role"), role),
+                password_hash=password_hash,
+            )
         return _shown(shapes.USERS.by_id(work, user_id))
 
     answer = await call.writing(change)
@@ -141,7 +142,8 @@ async def delete_user(call: Call) -> Answer:
 
     def delete(work: Work) -> list[str]:
         user_id, _ = _id_and_role(_found(work, call))
-        return departures.delete(work, user_id, with_data=with_data)
+        with errors.asked_as(user=call.path["user"]):
+            return departures.delete(work, user_id, with_data=with_data)
 
     files = await call.writing(delete, slow=with_data)
     call.services.admissions.forget()
