@@ -131,8 +131,9 @@ def change(
 ) -> None:
     """Change what is given and differs; None keeps. A role below a key's need ends the key.
 
-    Raises NotFound("user"), for a deleted one too, Forbidden, Invalid (email taken; role: the owner stays the owner,
-    and nobody else becomes it).
+    The e-mail and the password of the owner are changed by the owner and the operator only.
+    Raises NotFound("user"), for a deleted one too, Forbidden, Forbidden("change_sign_in"), Invalid (email taken; role:
+    the owner stays the owner, and nobody else becomes it).
     """
     work.require(Act.MANAGE_USERS)
     row = work.one(_CARD, id=user_id)
@@ -148,6 +149,8 @@ def change(
     new = {field: old[field] if value is None else value for field, value in given.items()}
     if new == old:
         return
+    if (new["email"], new["password_hash"]) != (old["email"], old["password_hash"]):
+        work.require(Act.CHANGE_SIGN_IN, of_role=old["role"])
     if new["role"] != old["role"] and "owner" in (new["role"], old["role"]):
         raise Invalid([Problem("role", "owner")])
     with work.clashing(uq_users_portal_id_email_key=Invalid([Problem("email", "taken")])):

@@ -20,6 +20,7 @@ class Act(StrEnum):
     REGISTER_USER = "register_user"
     MANAGE_USERS = "manage_users"
     BLOCK_USER = "block_user"
+    CHANGE_SIGN_IN = "change_sign_in"
     MANAGE_CATALOGUE = "manage_catalogue"
     IMPERSONATE = "impersonate"
 
@@ -36,6 +37,7 @@ _LEAST: Final = {
     Act.REGISTER_USER: "moderator",
     Act.MANAGE_USERS: "admin",
     Act.BLOCK_USER: "moderator",
+    Act.CHANGE_SIGN_IN: "admin",
     Act.MANAGE_CATALOGUE: "admin",
     Act.IMPERSONATE: "admin",
 }
@@ -54,7 +56,7 @@ OPERATOR: Final = Actor(user_id=None, role="owner")
 
 
 def may(actor: Actor, act: Act, *, of_role: str | None = None, of_user: int | None = None) -> bool:
-    """Whether the actor may. For BLOCK_USER, `of_role` and `of_user` say whom."""
+    """Whether the actor may. For BLOCK_USER and CHANGE_SIGN_IN, `of_role` and `of_user` say whose."""
     if RANK[actor.role] < RANK[_LEAST[act]]:
         return False
     if act is Act.BLOCK_USER and of_role is not None:
@@ -62,6 +64,9 @@ def may(actor: Actor, act: Act, *, of_role: str | None = None, of_user: int | No
             return False
         # Administrators may block each other; below them, only who stands lower.
         return RANK[actor.role] >= RANK["admin"] or RANK[of_role] < RANK[actor.role]
+    if act is Act.CHANGE_SIGN_IN and of_role == "owner":
+        # Whoever has the e-mail or the password of the owner becomes the owner. A portal has one.
+        return actor.role == "owner"
     return True
 
 

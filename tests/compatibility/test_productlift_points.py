@@ -258,6 +258,17 @@ async def test_7_21_the_owner_can_not_be_deleted(make: Make, productlift: Client
     assert (await productlift.get(f"/users/{uuid}")).status_code == 200
 
 
+async def test_7_20_the_owners_email_and_password_are_the_owners(make: Make, productlift: Client) -> None:
+    path = f"/users/{await make.uuid(make.owner)}"
+    admin = productlift.of(await make.key(await make.user(role="admin"), "productlift"))
+
+    for sent in ({"email": "mine@example.com"}, {"password": "correct horse"}):
+        assert told(await admin.patch(path, json=sent)) == refused(
+            "The email and password of the owner can only be changed by the owner."
+        )
+    assert (await productlift.patch(path, json={"password": "correct horse"})).status_code == 200
+
+
 async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Make, productlift: Client) -> None:
     jane, post = await make.user(), await make.post()
     uuid = await make.uuid(jane)

@@ -40,6 +40,25 @@ async def test_nobody_else_becomes_the_owner_and_the_owner_nothing_else(make: Ma
     assert await make.value("SELECT role FROM users WHERE id = :id", id=admin) == "admin"
 
 
+@pytest.mark.parametrize("change", [{"email": "mine@example.com"}, {"password_hash": "mine"}])
+async def test_email_and_password_of_the_owner_are_the_owners_and_the_operators(
+    change: dict[str, str], make: Make
+) -> None:
+    admin = Actor(user_id=await make.user(role="admin"), role="admin")
+    owner = Actor(user_id=make.owner, role="owner")
+    ((field, value),) = change.items()
+
+    with pytest.raises(Forbidden) as refused:
+        await make.act(lambda work: people.change(work, make.owner, name="Mine", **change), actor=admin)
+    assert refused.value.act == "change_sign_in"
+    assert await make.value("SELECT name FROM users WHERE id = :id", id=make.owner) == "Owner"
+
+    await make.act(lambda work: people.change(work, make.owner, **change), actor=owner)
+    assert await make.value(f"SELECT {field} FROM users WHERE id = :id", id=make.owner) == value
+    await make.act(lambda work: people.change(work, make.owner, **{field: f"other{value}"}))
+    assert await make.value(f"SELECT {field} FROM users WHERE id = :id", id=make.owner) == f"other{value}"
+
+
 async def test_a_taken_address_is_no_ones_second(make: Make) -> None:
     jane = await make.user(email="jane@example.com")
 

@@ -91,8 +91,11 @@ def refused(error: Exception) -> Answer | None:
             return invalid(_fields(problems))
         case Conflict(code):
             return message(422, MESSAGES.get(code, "The given data was invalid."))
+        case Forbidden("change_sign_in"):
+            # Not 401: the key is good, and clients would take it for a bad one.
+            return message(422, "The email and password of the owner can only be changed by the owner.")
         case Forbidden():
-            # Keys of this dialect are administrators', so nothing is forbidden to them; a demotion ends the key.
+            # Keys of this dialect are administrators', so nothing else is forbidden; a demotion ends the key.
             return UNAUTHENTICATED
         case ReferenceMissing():
             return message(404, "")

@@ -363,6 +363,39 @@ async def test_the_owner_stays_the_owner(make: Make, productlift: Client) -> Non
     assert await make.row("SELECT role, name FROM users") == {"role": "owner", "name": "Owner"}
 
 
+async def test_email_and_password_of_the_owner_are_changed_by_the_owner_alone(make: Make, productlift: Client) -> None:
+    path = f"/users/{await make.uuid(make.owner)}"
+    admin = productlift.of(await make.key(await make.user(role="admin"), "productlift"))
+    await make.run("UPDATE users SET password_hash = 'kept' WHERE id = :id", id=make.owner)
+    before = await make.row("SELECT * FROM users WHERE id = :id", id=make.owner)
+    told_no = refused("The email and password of the owner can only be changed by the owner.")
+
+    for verb in ("PUT", "PATCH"):
+        for sent in ({"email": "mine@example.com"}, {"password": "correct horse"}):
+            assert told(await admin.ask(verb, path, sent)) == told_no
+            assert told(await admin.ask(verb, path, {"name": "Mine", "role": "admin", **sent})) == told_no
+    read = (await admin.get(path)).json()["data"]
+    back = await admin.put(path, json={name: read[name] for name in ("email", "name", "role")} | {"password": None})
+    assert told(back) == (200, {"data": read})
+    assert await make.row("SELECT * FROM users WHERE id = :id", id=make.owner) == before
+
+    named = await admin.patch(path, json={"name": "Boss", "email": "OWNER@example.com"})
+    assert (named.status_code, named.json()["data"]["name"]) == (200, "Boss")
+
+    own = await productlift.patch(path, json={"email": "boss@example.com", "password": "correct horse"})
+    assert (own.status_code, own.json()["data"]["email"]) == (200, "boss@example.com")
+    stored = await make.value("SELECT password_hash FROM users WHERE id = :id", id=make.owner)
+    assert passwords.matches("correct horse", stored)
+
+
+async def test_administrators_may_change_each_others_email_and_password(make: Make, productlift: Client) -> None:
+    one, other = [await make.user(role="admin") for _ in range(2)]
+    theirs = productlift.of(await make.key(one, "productlift"))
+    sent = {"email": "other@example.com", "password": "correct horse"}
+
+    assert (await theirs.patch(f"/users/{await make.uuid(other)}", json=sent)).status_code == 200
+
+
 async def test_a_demoted_administrators_keys_end_for_good(make: Make, productlift: Client) -> None:
     admin = await make.user(role="admin")
     uuid = await make.uuid(admin)
