@@ -3,7 +3,8 @@
 import asyncio
 import smtplib
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import Final
@@ -17,7 +18,7 @@ from app.adapters.files import FolderFiles, check
 from app.cli import surroundings
 from app.cli.findings import Finding, tried
 from app.cli.words import said
-from app.domain import keys, moments, outbox, portals, recount
+from app.domain import keys, moments, outbox, portals, recount, sections
 from app.domain.policy import OPERATOR
 from app.domain.refusals import Unavailable
 from app.domain.work import Row, Work
@@ -29,8 +30,11 @@ MOST_SKEW: Final = timedelta(seconds=5)
 """Limits count in windows of a minute, and keys and facts are written with the hour."""
 
 
-def examine() -> list[Finding]:
-    """Look at every part. With settings that can't be read there is nothing more to look at."""
+def examine(*, fix: bool = False) -> list[Finding]:
+    """Look at every part. With settings that can't be read there is nothing more to look at.
+
+    `fix`: put right what can be put right without losing anything, and say so.
+    """
     try:
         settings = Settings.load()
     except BadSettings as error:
@@ -44,7 +48,7 @@ def examine() -> list[Finding]:
     stored, ready = _database(settings)
     found = [surroundings.unknown_settings(), data, surroundings.room(settings), stored]
     found += [] if ahead is None else [ahead]
-    found += _inside(settings) if ready else []
+    found += _inside(settings, fix=fix) if ready else []
     found += [_redis(settings), surroundings.limits(settings), surroundings.proxies(settings)]
     found += [surroundings.metrics(settings)]
     return [*found, _storage(settings), _mail(settings), _spans(settings)]
@@ -85,14 +89,16 @@ class _Heard:
     """When the newest fact was written."""
     wrong_counters: dict[int, int] | None
     """How many of each portal's counters are wrong; None when they could not be counted in time."""
+    cycles: dict[int, list[list[int]]] = field(default_factory=dict)
+    """The cycles of each portal's sections; with `fix`, those that were broken."""
 
 
-def _inside(settings: Settings) -> list[Finding]:
+def _inside(settings: Settings, *, fix: bool) -> list[Finding]:
     async def ask() -> _Heard:
         opened = database(settings)
         await opened.open()
         try:
-            return await _heard(opened)
+            return await _heard(opened, fix=fix)
         finally:
             await opened.close()
 
@@ -106,11 +112,12 @@ def _inside(settings: Settings) -> list[Finding]:
         _portals(heard.portals),
         surroundings.address(settings, hosts),
         _counters(heard.wrong_counters),
+        _sections(heard.cycles, fixed=fix),
         clock(utc_now(), there=heard.clock, newest=heard.newest),
     ]
 
 
-async def _heard(opened: Database) -> _Heard:
+async def _heard(opened: Database, *, fix: bool) -> _Heard:
     found = await opened.reading(portals.every, NOWHERE)
     wrong: dict[int, int] | None = {}
     try:
@@ -122,7 +129,15 @@ async def _heard(opened: Database) -> _Heard:
         wrong = None
     newest = await opened.reading(outbox.newest, NOWHERE)
     there = await opened.reading(outbox.clock, NOWHERE)
-    return _Heard(found, await opened.reading(keys.count, NOWHERE), there, newest, wrong)
+    cycles: dict[int, list[list[int]]] = {}
+    for row in found:
+        standing = Standing(int(row[0]), OPERATOR)
+        circling = await opened.reading(sections.cycles, standing, slow=True)
+        if circling and fix:
+            circling = await opened.writing(sections.break_cycles, standing, slow=True)
+        if circling:
+            cycles[int(row[0])] = circling
+    return _Heard(found, await opened.reading(keys.count, NOWHERE), there, newest, wrong, cycles)
 
 
 def _differing(work: Work) -> int:
@@ -148,6 +163,20 @@ def _counters(wrong: dict[int, int] | None) -> Finding:
         state = ", ".join(f"{count} of portal {portal_id} are wrong" for portal_id, count in wrong.items())
         return Finding("counters", False, state, f"earshot counters --repair --portal {next(iter(wrong))}")
     return Finding("counters", True, "are right")
+
+
+def _sections(cycles: Mapping[int, Sequence[Sequence[int]]], *, fixed: bool) -> Finding:
+    told = [
+        f"{' -> '.join(map(str, [*cycle, cycle[0]]))} of portal {portal_id}"
+        + (f" (section {cycle[0]} lies in no other now)" if fixed else "")
+        for portal_id, found in cycles.items()
+        for cycle in found
+    ]
+    if not told:
+        return Finding("sections", True, "none lies below itself")
+    if fixed:
+        return Finding("sections", True, f"lay below themselves: {', '.join(told)}", fixed=True)
+    return Finding("sections", False, f"lie below themselves: {', '.join(told)}", "earshot doctor --fix")
 
 
 def clock(here: datetime, *, there: datetime | None, newest: datetime | None) -> Finding:

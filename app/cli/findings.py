@@ -18,6 +18,8 @@ class Finding:
     well: bool
     state: str
     remedy: str | None = None
+    fixed: bool = False
+    """Whether it was wrong until just now; `state` says what was changed."""
 
 
 def tried(what: str, state: str, act: Callable[[], object], remedy: str) -> Finding:

@@ -79,21 +79,25 @@ def counters(
         raise Refused(f"{wrong}: put right with --repair")
 
 
-def doctor(as_json: JsonOption = False) -> None:
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Put right what loses nothing: break cycles of sections.")] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Look for what is wrong, and say what to do.
 
-    It looks at settings, files and their modes, the disk, the database and what it holds, counters, clocks, Redis,
-    limits, proxies, the public address, storage, mail and OpenTelemetry, and changes nothing. It exits with 1 when
-    something is wrong.
+    It looks at settings, files and their modes, the disk, the database and what it holds, counters, sections, clocks,
+    Redis, limits, proxies, the public address, storage, mail and OpenTelemetry. Without --fix it changes nothing. It
+    exits with 1 when something is wrong, also after --fix.
 
     \b
     earshot doctor
     earshot doctor --json
+    earshot doctor --fix
     """
-    findings = examine()
+    findings = examine(fix=fix)
     rows = [asdict(finding) for finding in findings]
     lines = [
-        f"{'ok   ' if finding.well else 'WRONG'}  {finding.what:<10} {finding.state}"
+        f"{'FIXED' if finding.fixed else 'ok   ' if finding.well else 'WRONG'}  {finding.what:<10} {finding.state}"
         + ("" if finding.well else f"\n{'':18} -> {finding.remedy}")
         for finding in findings
     ]

@@ -152,6 +152,77 @@ def test_wrong_counters_are_told_and_the_remedy_puts_them_right(cli: Cli, rows: 
     assert well(cli, "counters") == "are right"
 
 
+def ring(cli: Cli, rows: Rows, many: int) -> list[int]:
+    """The ids of sections, each put below the next and the last below the first."""
+    made = [cli.json("sections", "create", "--title", "Later", "--tab", "roadmap")["id"] for _ in range(many)]
+    for below, above in zip(made, made[1:] + made[:1], strict=True):
+        rows("UPDATE sections SET parent_id = :above WHERE id = :below RETURNING id", above=above, below=below)
+    return [int(section) for section in made]
+
+
+def test_sections_below_themselves_are_told_and_put_right(cli: Cli, rows: Rows) -> None:
+    one, two, three = ring(cli, rows, 3)
+    (alone,) = ring(cli, rows, 1)
+    child = cli.json("sections", "create", "--title", "Child", "--tab", "roadmap", "--parent", str(three))["id"]
+    before = rows("SELECT id, parent_id FROM sections ORDER BY id")
+    cycles = [f"{one} -> {two} -> {three} -> {one} of portal 1", f"{alone} -> {alone} of portal 1"]
+
+    state, remedy = amiss(cli, "sections")
+    assert state == f"lie below themselves: {', '.join(cycles)}"
+    assert remedy == "earshot doctor --fix"
+    assert rows("SELECT id, parent_id FROM sections ORDER BY id") == before
+
+    done = cli.run(*remedy.split()[1:])
+    changed = [
+        f"{cycle} (section {root} lies in no other now)" for cycle, root in zip(cycles, (one, alone), strict=True)
+    ]
+    assert (done.code, done.err) == (0, "")
+    assert f"FIXED  sections   lay below themselves: {', '.join(changed)}\n" in done.out
+    parents = {row["id"]: row["parent_id"] for row in rows("SELECT id, parent_id FROM sections")}
+    assert parents == {one: None, two: three, three: one, alone: None, child: three}
+    assert well(cli, "sections") == "none lies below itself"
+
+
+def test_what_was_fixed_is_told_as_json_and_what_was_not_ends_with_1(cli: Cli, rows: Rows) -> None:
+    one, two = ring(cli, rows, 2)
+    rows("UPDATE users SET votes_count = 3 RETURNING id")
+
+    done = cli.run("doctor", "--fix", "--json")
+    again = cli.run("doctor", "--fix", "--json")
+
+    assert (done.code, again.code) == (1, 1)
+    assert done.err == again.err == "earshot: something is wrong with: counters\n"
+    first, second = (json.loads(each.out) for each in (done, again))
+    assert (first["well"], second["well"]) == (False, False)
+    assert [one for one in first["findings"] if one["fixed"]] == [
+        {
+            "what": "sections",
+            "well": True,
+            "state": f"lay below themselves: {one} -> {two} -> {one} of portal 1 (section {one} lies in no other now)",
+            "remedy": None,
+            "fixed": True,
+        }
+    ]
+    assert [one for one in second["findings"] if one["fixed"]] == []
+
+
+def test_cycles_of_every_portal_are_put_right(cli: Cli, rows: Rows) -> None:
+    cli.json("portals", "set", "host", "feedback.example.com")
+    cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
+    made = []
+    for portal in ("1", "2"):
+        made += [
+            cli.json("sections", "create", "--title", "Later", "--tab", "roadmap", "--portal", portal)["id"]
+            for _ in range(2)
+        ]
+    rows("UPDATE sections SET parent_id = CASE id % 2 WHEN 1 THEN id + 1 ELSE id - 1 END RETURNING id")
+
+    state, _ = amiss(cli, "sections")
+    assert state == "lie below themselves: 1 -> 2 -> 1 of portal 1, 3 -> 4 -> 3 of portal 2"
+    assert cli.run("doctor", "--fix").code == 0
+    assert [row["id"] for row in rows("SELECT id FROM sections WHERE parent_id IS NULL ORDER BY id")] == made[::2]
+
+
 def test_what_was_written_in_the_future_is_told(cli: Cli, rows: Rows) -> None:
     rows(
         "INSERT INTO facts (portal_id, kind, created_at) VALUES (1, 'user.registered', '2999-01-01 00:00:00.000000')"

@@ -28,7 +28,7 @@ def states(cli: Cli) -> dict[str, bool]:
 def parts() -> list[str]:
     """What the doctor looks at where there is a database with a portal."""
     on_sqlite = ["log"] if Settings.load().database.startswith("sqlite") else []
-    inside = ["secret", "portals", "address", "counters", "clock"]
+    inside = ["secret", "portals", "address", "counters", "sections", "clock"]
     outside = ["Redis", "limits", "proxies", "metrics", "storage", "mail", "spans"]
     return ["settings", "data", "room", "database", *on_sqlite, *inside, *outside]
 
