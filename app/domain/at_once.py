@@ -17,6 +17,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     bindparam,
+    case,
     cast,
     func,
     insert,
@@ -42,8 +43,10 @@ from app.domain.model import (
     WaitingTitle,
 )
 from app.domain.model.tally import SHARDS
-from app.domain.statements import Statement, now, portal, upsert
+from app.domain.refusals import Clash, ReferenceMissing
+from app.domain.statements import Column, Statement, now, portal, upsert
 from app.domain.tallies import adding
+from app.domain.work import Row, Work
 
 VOTEABLE: Final = (Post.moderation == "approved") & or_(Post.status_id.is_(None), Status.is_voteable)
 """Whether a post takes votes by ProductLift's rule. Needs the status joined."""
@@ -69,6 +72,35 @@ def _fact(kind: str, row: CTE, *, subject: ColumnElement[Any], post: ColumnEleme
     return insert(FactRow).from_select(columns, source).inline().cte("fact")
 
 
+_COUNTERS: Final = "ck_users_counters"
+
+
+def outcome(work: Work, statement: Statement, **values: Any) -> Row:
+    """The row of a statement of this module.
+
+    Raises ReferenceMissing when the user was deleted between being found by his UUID and being counted: nothing
+    stands then, and the act is run again, which does not find him.
+    """
+    try:
+        row = work.one(statement, **values)
+    except Clash as clash:
+        if clash.constraint != _COUNTERS:
+            raise
+        raise ReferenceMissing("user") from clash
+    assert row is not None
+    return row
+
+
+def _one_more(counter: Column, *, by_uuid: bool) -> Column:
+    """What the counter of the author or voter becomes; what breaks its constraint when he is deleted by now.
+
+    Only this sees the user as he is after a deletion that was under way; he was found as he was before it.
+    """
+    if not by_uuid:
+        return counter + 1
+    return case((User.deleted_at.is_(None), counter + 1), else_=literal_column("-1"))
+
+
 def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) -> Statement:
     whose = (User.uuid == bindparam("user"), User.deleted_at.is_(None)) if by_uuid else (User.id == bindparam("user"),)
     voter = select(User.id, *VOTER).where(User.portal_id == portal, *whose).cte("voter")
@@ -91,7 +123,10 @@ def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) ->
     )
     effects = [
         update(Post).where(Post.id == vote.c.post_id).values(votes_count=Post.votes_count + 1).cte("post_counted"),
-        update(User).where(User.id == vote.c.user_id).values(votes_count=User.votes_count + 1).cte("voter_counted"),
+        update(User)
+        .where(User.id == vote.c.user_id)
+        .values(votes_count=_one_more(User.votes_count, by_uuid=by_uuid))
+        .cte("voter_counted"),
         _fact("vote.cast", vote, subject=vote.c.id, post=vote.c.post_id),
     ]
     if follow:
@@ -236,7 +271,10 @@ def _submit(*, by_uuid: bool) -> Statement:
     )
     effects = [
         adding(_places(post, carried)).cte("tallied"),
-        update(User).where(User.id == post.c.user_id).values(posts_count=User.posts_count + 1).cte("author_counted"),
+        update(User)
+        .where(User.id == post.c.user_id)
+        .values(posts_count=_one_more(User.posts_count, by_uuid=by_uuid))
+        .cte("author_counted"),
         upsert(Follow)
         .from_select(
             ["portal_id", "post_id", "user_id", "created_at"],

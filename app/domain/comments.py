@@ -25,7 +25,8 @@ _COUNT_AUTHOR: Final = Statement(
     update(User)
     .where(User.portal_id == portal, User.id == bindparam("user"))
     .values(comments_count=User.comments_count + bindparam("step"))
-    .returning(User.id)
+    # As he is now: a deletion that was under way has been waited for.
+    .returning(User.deleted_at)
 )
 _PARENT: Final = Statement(
     select(Comment.post_id, Comment.internal)
@@ -79,12 +80,13 @@ def write(
     internal: bool = False,
     same_post_parent: bool,
     internal_parent: bool = True,
+    deleted_author: bool = True,
     follow: bool,
 ) -> int:
     """A new comment; its id.
 
     `same_post_parent`: a parent on another post counts as unknown; without `internal_parent`, an internal one does.
-    `follow`: its author follows the post from now on.
+    Without `deleted_author`, a deleted one counts as unknown. `follow`: its author follows the post from now on.
     Raises Forbidden, Invalid (post mandatory, body blank), NotFound("user"), NotFound("comment") for the parent.
     Announces comment.written, unless it is internal.
     """
@@ -100,7 +102,8 @@ def write(
         parent = work.one(_PARENT, id=parent_id)
         if parent is None or (same_post_parent and parent[0] != post_id) or (parent[1] and not internal_parent):
             raise NotFound("comment", parent_id)
-    if work.value(_COUNT_AUTHOR, user=author_id, step=step) is None:
+    author = work.one(_COUNT_AUTHOR, user=author_id, step=step)
+    if author is None or (author[0] is not None and not deleted_author):
         raise NotFound("user", author_id)
     comment_id = int(
         work.value(

@@ -201,7 +201,8 @@ def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int
 
 
 def _put_up_at_once(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
-    outcome = work.one(
+    post_id, *found = at_once.outcome(
+        work,
         at_once.SUBMIT[isinstance(wish.author, str)],
         **_pointed_to(wish),
         title=wish.title,
@@ -212,8 +213,7 @@ def _put_up_at_once(work: Work, wish: Submission, named: Mapping[str, str]) -> t
         base_url=work.base_url,
         **named,
     )
-    assert outcome is not None
-    return outcome[0], outcome[1:]
+    return post_id, found
 
 
 def board_exists(work: Work, board_id: int) -> bool:

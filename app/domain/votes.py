@@ -94,9 +94,14 @@ def cast(work: Work, ballot: Ballot) -> CastVote:
 
 def _cast_at_once(work: Work, ballot: Ballot) -> CastVote:
     statement = at_once.CAST[isinstance(ballot.post, str), isinstance(ballot.voter, str), ballot.strict]
-    outcome = work.one(statement, post=ballot.post, user=ballot.voter, actor=work.actor.user_id, base_url=work.base_url)
-    assert outcome is not None
-    voter_id, post_id, voteable, vote_id, *voter = outcome
+    voter_id, post_id, voteable, vote_id, *voter = at_once.outcome(
+        work,
+        statement,
+        post=ballot.post,
+        user=ballot.voter,
+        actor=work.actor.user_id,
+        base_url=work.base_url,
+    )
     if voter_id is None:
         raise NotFound("user", ballot.voter)
     if post_id is None:

@@ -415,6 +415,31 @@ async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(
         assert isinstance(blocked, Forbidden) == (row["blocked_at"] is None)
 
 
+@pytest.mark.parametrize("what", ["vote", "post", "comment"])
+async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
+    what: str, make: Make, race: Race, owner_key: str
+) -> None:
+    post = await make.code(await make.post())
+    for _ in range(PAIRS):
+        user = await make.user()
+        uuid = await make.uuid(user)
+        ask = {
+            "vote": Ask(owner_key, "POST", f"/posts/{post}/votes/{uuid}"),
+            "post": Ask(owner_key, "POST", "/posts", {"title": "My last one", "user_id": uuid}),
+            "comment": Ask(owner_key, "POST", f"/posts/{post}/comments", {"comment": "Bye", "user_id": uuid}),
+        }[what]
+
+        gone, done = race(Ask(owner_key, "DELETE", f"/users/{uuid}", {"delete_all_data": True}), ask)
+
+        assert gone.status_code == 200
+        if done.status_code != 200:
+            unknown = {"message": f"No query results for model [App\\User] {uuid}"}
+            assert (done.status_code, done.json()) == (404, unknown)
+        for table in ("votes", "posts", "comments", "follows"):
+            assert await make.value(f"SELECT count(*) FROM {table} WHERE user_id = :id", id=user) == 0
+    assert await make.wrong_counters() == []
+
+
 async def test_what_is_given_to_a_user_who_is_going_does_not_stay(make: Make, race: Race) -> None:
     for _ in range(PAIRS // 2):
         user, post = await make.user(), await make.post()

@@ -69,7 +69,7 @@ async def create_comment(call: Call) -> Answer:
         author_id = call.admission.user_id
         if sent_user is not None:
             author_id = shapes.USERS.by_uuid(work, sent_user)[0]
-        with errors.asked_as(comment=call.asked.get("parent_id")):
+        with errors.asked_as(comment=call.asked.get("parent_id"), user=sent_user):
             comment_id = comments.write(
                 work,
                 post_id=post[0],
@@ -78,6 +78,7 @@ async def create_comment(call: Call) -> Answer:
                 parent_id=wanted.get("parent_id"),
                 internal=bool(wanted.get("internal")),
                 same_post_parent=True,
+                deleted_author=False,
                 follow=True,
             )
         return answers.data(shapes.comment(shapes.COMMENTS.by_id(work, comment_id), _url(call, post)))
