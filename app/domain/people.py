@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 from app.domain import addresses, keys
 from app.domain.facts import Fact
 from app.domain.model import User
-from app.domain.policy import Act
+from app.domain.policy import RANK, Act
 from app.domain.refusals import Conflict, Forbidden, Invalid, NotFound, Problem
 from app.domain.statements import Statement, now, portal, upsert
 from app.domain.work import Work
@@ -94,10 +94,12 @@ def name_from(email: str) -> str:
 def register(work: Work, *, email: str | None, name: str, role: str = "user", password_hash: str | None = None) -> int:
     """A new user; his id.
 
-    Raises Forbidden, Invalid, Conflict("user.taken") when the address is known, Conflict("owner.taken"). Announces
-    user.registered.
+    Raises Forbidden, also for a role above the actor's, Invalid, Conflict("user.taken") when the address is known,
+    Conflict("owner.taken"). Announces user.registered.
     """
     work.require(Act.REGISTER_USER)
+    if RANK[role] > RANK[work.actor.role]:
+        raise Forbidden(Act.REGISTER_USER)
     key = None if email is None else _address(email)
     user_id = work.value(
         _INSERT,

@@ -10,9 +10,6 @@ from app.domain import (
     boards,
     categories,
     comments,
-    departures,
-    follows,
-    keys,
     people,
     placing,
     portals,
@@ -21,9 +18,8 @@ from app.domain import (
     statuses,
     tabs,
 )
-from app.domain.policy import Actor
 from app.domain.post_changes import Changes
-from app.domain.refusals import Conflict, Forbidden, NotFound
+from app.domain.refusals import Conflict, NotFound
 from app.settings import Settings
 from tests.support.make import Make
 from tests.support.racing import Ask, Race, racing
@@ -372,87 +368,3 @@ async def test_ordering_beside_adding_and_deleting_loses_nothing(make: Make, rac
         # Names are unique whatever the case of letters.
         assert names.count(None) == 1
     assert await make.rows("SELECT position FROM sections GROUP BY position HAVING count(*) > 1") == []
-
-
-async def test_no_key_that_works_is_left_to_who_loses_the_right_to_it(make: Make, race: Race) -> None:
-    losing: list[Callable[[Any, int], object]] = [
-        lambda work, user: people.change(work, user, role="user"),
-        lambda work, user: people.block(work, user),
-        lambda work, user: departures.delete(work, user, with_data=True),
-    ]
-    for at in range(PAIRS):
-        user = await make.user(role="admin")
-
-        lost, _ = race.acts(
-            make.portal,
-            lambda work, at=at, user=user: losing[at % 3](work, user),
-            lambda work, user=user: keys.issue(work, user_id=user, dialect="astuto", secret=b"secret"),
-        )
-
-        assert lost is None
-        live = "SELECT count(*) FROM api_keys WHERE user_id = :id AND revoked_at IS NULL"
-        assert await make.value(live, id=user) == 0
-
-
-async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(make: Make, race: Race) -> None:
-    moderator = Actor(user_id=await make.user(role="moderator"), role="moderator")
-
-    def block(work: Any, user: int) -> None:
-        work.actor = moderator
-        people.block(work, user)
-
-    for _ in range(PAIRS):
-        user = await make.user(role="user")
-
-        promoted, blocked = race.acts(
-            make.portal,
-            lambda work, user=user: people.change(work, user, role="admin"),
-            lambda work, user=user: block(work, user),
-        )
-
-        assert promoted is None
-        row = await make.row("SELECT blocked_at, updated_at FROM users WHERE id = :id", id=user)
-        assert isinstance(blocked, Forbidden) == (row["blocked_at"] is None)
-
-
-@pytest.mark.parametrize("what", ["vote", "post", "comment"])
-async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
-    what: str, make: Make, race: Race, owner_key: str
-) -> None:
-    post = await make.code(await make.post())
-    for _ in range(PAIRS):
-        user = await make.user()
-        uuid = await make.uuid(user)
-        ask = {
-            "vote": Ask(owner_key, "POST", f"/posts/{post}/votes/{uuid}"),
-            "post": Ask(owner_key, "POST", "/posts", {"title": "My last one", "user_id": uuid}),
-            "comment": Ask(owner_key, "POST", f"/posts/{post}/comments", {"comment": "Bye", "user_id": uuid}),
-        }[what]
-
-        gone, done = race(Ask(owner_key, "DELETE", f"/users/{uuid}", {"delete_all_data": True}), ask)
-
-        assert gone.status_code == 200
-        if done.status_code != 200:
-            unknown = {"message": f"No query results for model [App\\User] {uuid}"}
-            assert (done.status_code, done.json()) == (404, unknown)
-        for table in ("votes", "posts", "comments", "follows"):
-            assert await make.value(f"SELECT count(*) FROM {table} WHERE user_id = :id", id=user) == 0
-    assert await make.wrong_counters() == []
-
-
-async def test_what_is_given_to_a_user_who_is_going_does_not_stay(make: Make, race: Race) -> None:
-    for _ in range(PAIRS // 2):
-        user, post = await make.user(), await make.post()
-        uuid = await make.uuid(user)
-
-        gone, *_ = race.acts(
-            make.portal,
-            lambda work, user=user: departures.delete(work, user, with_data=True),
-            lambda work, user=user, post=post: follows.add(work, post_id=post, user_id=user),
-            lambda work, uuid=uuid, post=post: post_changes.edit(work, post, Changes(author=uuid)),
-        )
-
-        assert gone is None
-        assert await make.value("SELECT count(*) FROM follows WHERE user_id = :id", id=user) == 0
-        assert await make.value("SELECT count(*) FROM posts WHERE user_id = :id", id=user) == 0
-    assert await make.wrong_counters() == []

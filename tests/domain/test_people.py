@@ -7,6 +7,7 @@ import pytest
 
 from app.adapters import passwords
 from app.domain import people
+from app.domain.model.people import ROLES
 from app.domain.policy import Actor
 from app.domain.refusals import Forbidden, Invalid, NotFound, Problem
 from tests.conftest import TestClock
@@ -151,6 +152,20 @@ async def test_a_moderator_neither_changes_nor_unblocks(make: Make) -> None:
     for act in (people.unblock, people.change):
         with pytest.raises(Forbidden):
             await make.act(lambda work, act=act: act(work, jane), actor=moderator)
+
+
+@pytest.mark.parametrize(("role", "highest"), [("moderator", "moderator"), ("admin", "admin")])
+async def test_nobody_registers_whoever_would_stand_above_him(role: str, highest: str, make: Make) -> None:
+    actor = Actor(user_id=await make.user(role=role), role=role)
+    before = await make.value("SELECT count(*) FROM users")
+
+    for wanted in ROLES[ROLES.index(highest) + 1 :]:
+        with pytest.raises(Forbidden):
+            await make.act(
+                lambda work, wanted=wanted: people.register(work, email="a@x.org", name="A", role=wanted), actor=actor
+            )
+    assert await make.value("SELECT count(*) FROM users") == before
+    await make.act(lambda work: people.register(work, email="a@x.org", name="A", role=highest), actor=actor)
 
 
 def test_a_password_is_known_again_and_no_other() -> None:
