@@ -19,7 +19,7 @@ group = typer.Typer(
 SETTINGS: Final = {
     "title": "the portal's name",
     "host": "the host that it answers on, such as feedback.example.com; `none` takes it away",
-    "moderation-policy": f"which new posts wait for approval: {', '.join(MODERATION_POLICIES)}",
+    "moderation-policy": f"which new posts of ProductLift's API wait: {', '.join(MODERATION_POLICIES)}",
     "default-dialect": f"who answers requests without a key: {', '.join(DIALECTS)}, or `none` for the server's choice",
     "locale": "the language, such as en",
 }
@@ -69,7 +69,10 @@ def setting_of(value: str) -> str:
     "set",
     help="Change a setting of a portal.\n\n\b\n"
     + "\n".join(f"{name:<18} {meaning}" for name, meaning in SETTINGS.items())
-    + "\n\n\b\nearshot portals set moderation-policy always\n"
+    + "\n\nUnder `always` a post that ProductLift's API makes in the name of somebody below moderator waits. "
+    "Under `anonymous` only a post without an author would, and no API makes one yet. Posts by moderators and above "
+    "never wait, and neither does what Astuto's API makes."
+    "\n\n\b\nearshot portals set moderation-policy always\n"
     "earshot portals set host feedback.example.com --portal 1",
 )
 def set_(

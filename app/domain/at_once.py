@@ -28,11 +28,13 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain import moderation
 from app.domain.model import (
     Board,
     Category,
     FactRow,
     Follow,
+    Portal,
     Post,
     PostCategory,
     Section,
@@ -42,6 +44,8 @@ from app.domain.model import (
     Vote,
     WaitingTitle,
 )
+from app.domain.model.people import ROLES
+from app.domain.model.portal import MODERATION_POLICIES
 from app.domain.model.tally import SHARDS
 from app.domain.refusals import Clash, ReferenceMissing
 from app.domain.statements import Column, Statement, now, portal, upsert
@@ -208,12 +212,27 @@ def _wanted(*, by_uuid: bool) -> Select[Any]:
         status.c.tab_name.label("tab_name"),
         category.c.name.label("category_name"),
         category.c.color.label("category_color"),
+        select(Portal.moderation_policy).where(Portal.id == portal).scalar_subquery().label("moderation_policy"),
     ).select_from(found)
 
 
 WANTED: Final = {by_uuid: Statement(_wanted(by_uuid=by_uuid)) for by_uuid in (False, True)}
 """One row: the ids of author, board, status, section and category (null: unknown or none), the author as VOTER, name,
-color and tab of the status, name and color of the category. Keyed by how the author is named."""
+color and tab of the status, name and color of the category, and the portal's policy of moderation. Keyed by how the
+author is named."""
+
+
+def _initial_state(wanted: CTE) -> ColumnElement[str]:
+    """The state of the new post: `moderation.initial_state` for each policy and role, written out."""
+    waits = [
+        (wanted.c.moderation_policy == literal_column(f"'{policy}'"))
+        & (wanted.c.author_role == literal_column(f"'{role}'"))
+        for policy in MODERATION_POLICIES
+        for role in ROLES
+        if moderation.initial_state(None, policy=policy, author_role=role) == "pending"
+    ]
+    by_policy = case((or_(*waits), literal_column("'pending'")), else_=literal_column("'approved'"))
+    return func.coalesce(bindparam("moderation", type_=String), by_policy)
 
 
 def _places(post: CTE, carried: CTE) -> CompoundSelect[Any]:
@@ -245,7 +264,7 @@ def _submit(*, by_uuid: bool) -> Statement:
         "title": bindparam("title", type_=String),
         "description": bindparam("description", type_=String),
         "description_short": bindparam("short", type_=String),
-        "moderation": bindparam("moderation", type_=String),
+        "moderation": _initial_state(wanted),
         "status_changed_at": now,
         "created_at": now,
         "updated_at": now,

@@ -1,4 +1,4 @@
-"""Rules about the moderation of posts: approve and reject what waits, list what waits or was rejected."""
+"""Rules about the moderation of posts: which new ones wait; approve, reject and list them."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, literal_column, select, update
 from app.domain.facts import Fact
 from app.domain.model import Post
 from app.domain.model.feedback import MODERATION
-from app.domain.policy import Act
+from app.domain.policy import RANK, Act
 from app.domain.refusals import Conflict, Invalid, NotFound, Problem
 from app.domain.statements import Statement, now, portal
 from app.domain.work import Row, Work
@@ -25,6 +25,19 @@ _SET: Final = Statement(
     .where(Post.portal_id == portal, Post.id == bindparam("post"))
     .values(moderation=bindparam("state"), updated_at=now)
 )
+
+
+def initial_state(wish: str | None, *, policy: str, author_role: str | None) -> str:
+    """The state of a new post: the wish, or what the portal's policy says where that is None.
+
+    Without author (`author_role` None) a post waits under `anonymous` and `always`; one by somebody below moderator
+    waits under `always`; one by a moderator and above never does.
+    """
+    if wish is not None:
+        return wish
+    if author_role is None:
+        return "approved" if policy == "never" else "pending"
+    return "pending" if policy == "always" and RANK[author_role] < RANK["moderator"] else "approved"
 
 
 def approve(work: Work, post_id: int) -> None:

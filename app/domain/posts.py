@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select, update
 
-from app.domain import at_once, codes, slugs, tallies
+from app.domain import at_once, codes, moderation, slugs, tallies
 from app.domain.facts import Fact
 from app.domain.model import Board, Category, Follow, Post, PostCategory, User
 from app.domain.policy import Act
@@ -50,7 +50,8 @@ class Submission:
     section_id: int | None = None
     category_id: int | None = None
     follow: bool = False
-    moderation: str = "approved"
+    moderation: str | None = "approved"
+    """The state that the post begins with; None leaves it to the portal's policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,11 @@ class Submitted:
     """Id, name, color and the name of its tab; all None when it has none."""
     category: Row
     """Id, name and color; all None when it carries none."""
+    moderation: str
 
+
+_ROLE: Final = 5 + at_once.VOTER.index(User.role)
+"""Where the author's role stands in a row of `at_once.WANTED`."""
 
 _BOARD_BY_ID: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.id == bindparam("id")))
 
@@ -134,7 +139,7 @@ def submit(work: Work, wish: Submission) -> Submitted:
             raise Invalid([Problem("board", "mandatory")])
         if post_id is not None:
             status_id, section_id, category_id, *author = found[2:13]
-            status_name, color, tab_name, category_name, category_color = found[13:]
+            status_name, color, tab_name, category_name, category_color, _ = found[13:]
             return Submitted(
                 id=int(post_id),
                 code=code,
@@ -144,6 +149,7 @@ def submit(work: Work, wish: Submission) -> Submitted:
                 author=author,
                 status=(status_id, status_name, color, tab_name),
                 category=(category_id, category_name, category_color),
+                moderation=_initial_state(wish, found),
             )
         taken = True
 
@@ -158,6 +164,11 @@ def _pointed_to(wish: Submission) -> dict[str, Any]:
         "section": wish.section_id,
         "category": wish.category_id,
     }
+
+
+def _initial_state(wish: Submission, found: Sequence[Any]) -> str:
+    """The state of the post, after a row of `at_once.WANTED`."""
+    return moderation.initial_state(wish.moderation, policy=found[-1], author_role=found[_ROLE])
 
 
 def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
@@ -178,7 +189,7 @@ def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int
         section=section_id,
         title=wish.title,
         description=wish.description,
-        moderation=wish.moderation,
+        moderation=_initial_state(wish, found),
         **named,
     )
     if post_id is None:

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from app.adapters.database import NOWHERE, Database, Standing, database_for
 from app.adapters.database.migrating import migrate
 from app.domain import people, portals, posts, votes
+from app.domain.model.portal import MODERATION_POLICIES
 from app.domain.moments import parsed
 from app.domain.policy import OPERATOR, Actor
 from app.domain.posts import Submission
@@ -136,6 +137,9 @@ class World:
                 cast = await self._run(lambda work: votes.cast(work, ballot), standing)
                 uuid, *shown, deleted_at = cast.voter
                 return ["voted", self.ids["uuids"].index(uuid), *shown, deleted_at and parsed(deleted_at)]
+            if wish.what == "policy":
+                await self._run(lambda work: portals.configure(work, setting="moderation_policy", **values), standing)
+                return "policy set"
             submission = Submission(**values)
             post_id = await self._run(lambda work: posts.submit(work, submission).id, standing)
         except Refusal as refusal:
@@ -205,6 +209,8 @@ class Chance:
     def wish(self) -> Wish:
         pick = self._random.choice
         portal, what = pick((0, 0, 0, 1)), pick(("vote", "vote", "vote", "submit", "submit"))
+        if self._random.random() < 0.1:
+            return Wish(portal, "operator", "policy", {"value": pick(MODERATION_POLICIES)}, None)
         return Wish(
             portal=portal,
             actor=pick(("operator", "owner", "admin", "moderator", "moderator", "moderator", "moderator", "user")),
@@ -244,7 +250,7 @@ class Chance:
             "section_id": some("sections"),
             "category_id": some("categories"),
             "follow": pick((True, False)),
-            "moderation": pick(("approved", "approved", "pending", "rejected")),
+            "moderation": pick((None, None, "approved", "approved", "pending", "rejected")),
         }
 
 
@@ -314,7 +320,7 @@ async def test_random_acts_leave_the_same_rows_whichever_way_they_are_done(world
     await assert_the_same(worlds)
     # The acts would prove little if most of them failed, or if none did.
     kinds = {outcome.split("'")[1] if outcome[0] == "[" else outcome for outcome in outcomes}
-    assert kinds == {"voted", "submitted", "not found", "forbidden", "invalid", "conflict"}
+    assert kinds == {"voted", "submitted", "not found", "forbidden", "invalid", "conflict", "policy set"}
     assert sum(outcome.startswith(("submitted", "['voted'")) for outcome in outcomes) > 50
 
 
@@ -341,6 +347,30 @@ async def test_every_combination_of_a_submission_leaves_the_same_rows(worlds: li
     await assert_the_same(worlds)
     dump = await everything(worlds[1].database)
     assert len(dump["posts"]) == 2 * 3 * 3 * 3 * 2
+
+
+async def test_every_policy_judges_every_author_the_same_whichever_way(worlds: list[World]) -> None:
+    expected = []
+    for policy in MODERATION_POLICIES:
+        await all_do(worlds, Wish(0, "operator", "policy", {"value": policy}, None))
+        # Owner, administrator, moderator, a blocked and a deleted user.
+        for place, role in enumerate(("owner", "admin", "moderator", "user", "user")):
+            for wish in (None, "approved", "rejected"):
+                values = {
+                    "title": f"{policy} {place} {wish}",
+                    "description": "",
+                    "author": Known("users", place),
+                    "follow": True,
+                    "moderation": wish,
+                }
+                assert await all_do(worlds, Wish(0, "owner", "submit", values, None)) == "submitted"
+                waits = policy == "always" and role == "user"
+                expected.append(wish or ("pending" if waits else "approved"))
+
+    await assert_the_same(worlds)
+    for world in worlds:
+        dump = await everything(world.database)
+        assert [post["moderation"] for post in sorted(dump["posts"], key=lambda post: post["id"])] == expected
 
 
 async def test_every_combination_of_a_ballot_leaves_the_same_rows(worlds: list[World]) -> None:

@@ -3,6 +3,8 @@
 import pytest
 
 from app.domain import moderation
+from app.domain.model.feedback import MODERATION
+from app.domain.model.people import ROLES
 from app.domain.policy import Actor
 from app.domain.refusals import Forbidden, Invalid, NotFound
 from tests.support.make import Make
@@ -10,6 +12,20 @@ from tests.support.make import Make
 
 async def state(make: Make) -> str:
     return str(await make.value("SELECT moderation FROM posts"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "waiting"),
+    [("never", set()), ("anonymous", {None}), ("always", {None, "user"})],
+)
+def test_the_policy_says_whose_posts_wait(policy: str, waiting: set[str | None]) -> None:
+    roles = (None, *ROLES)
+
+    states = {role: moderation.initial_state(None, policy=policy, author_role=role) for role in roles}
+
+    assert states == {role: "pending" if role in waiting else "approved" for role in roles}
+    for wish in MODERATION:
+        assert {moderation.initial_state(wish, policy=policy, author_role=role) for role in roles} == {wish}
 
 
 async def test_the_operator_puts_a_post_into_any_state(make: Make) -> None:

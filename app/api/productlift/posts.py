@@ -88,6 +88,7 @@ async def create_post(call: Call) -> Answer:
         section_id=wanted.get("section_id"),
         category_id=wanted.get("category_id"),
         follow=True,
+        moderation=None,
     )
 
     async with received(call, wanted) as files:

@@ -148,7 +148,7 @@ def fresh_post(wish: Submission, submitted: Submitted, now: datetime, base_url: 
             0, 0, 0, now, now, now,
             uuid, name, email, role, votes, comments, posts + 1, deleted_at,
             orjson.dumps(carried), *submitted.status,
-            submitted.section_id, wish.moderation, None, None, None, None, None,
+            submitted.section_id, submitted.moderation, None, None, None, None, None,
         ),
         base_url,
     )  # fmt: skip

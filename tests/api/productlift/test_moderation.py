@@ -1,6 +1,7 @@
 """Moderation in ProductLift's dialect. docs/contracts/productlift.md, section 9.11."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,64 @@ async def test_posts_alone_have_a_state(verb: str, make: Make, productlift: Clie
     assert told(await productlift.post(f"/moderation/{verb}/user/{post}")) == (404, {"message": ""})
     assert told(await productlift.post(f"/moderation/{verb}/post/nosuch")) == unknown("Post", "nosuch")
     assert await make.value("SELECT moderation FROM posts") == "pending"
+
+
+@pytest.mark.parametrize("policy", ["never", "anonymous", "always"])
+@pytest.mark.parametrize("role", ["owner", "admin", "moderator", "user"])
+@pytest.mark.parametrize("with_file", [False, True])
+async def test_a_new_post_waits_as_the_policy_says(
+    policy: str, role: str, with_file: bool, make: Make, productlift: Client
+) -> None:
+    await make.run("UPDATE portals SET moderation_policy = :policy", policy=policy)
+    author = make.owner if role == "owner" else await make.user(role=role)
+    sent = {"title": "Dark mode", "user_id": await make.uuid(author)}
+
+    created = await productlift.post(
+        "/posts", **({"data": sent, "files": {"attachment": ("a.txt", b"text")}} if with_file else {"json": sent})
+    )
+
+    state = "pending" if policy == "always" and role == "user" else "approved"
+    shown = created.json()["data"]
+    assert (created.status_code, shown["moderation_status"]) == (200, state)
+    assert told(await productlift.get(f"/posts/{shown['id']}")) == told(created)
+    assert await make.value("SELECT moderation FROM posts") == state
+    waiting = (await productlift.get("/moderation/pending")).json()["data"]
+    assert [post["id"] for post in waiting] == ([shown["id"]] if state == "pending" else [])
+
+
+@pytest.mark.parametrize("nobody", [{}, {"user_id": None}, {"user_id": ""}])
+async def test_a_post_of_the_key_s_own_user_never_waits(nobody: Any, make: Make, productlift: Client) -> None:
+    await make.run("UPDATE portals SET moderation_policy = 'always'")
+
+    created = await productlift.post("/posts", json={"title": "Dark mode", **nobody})
+
+    assert created.json()["data"]["moderation_status"] == "approved"
+
+
+async def test_a_post_that_the_policy_lets_wait_is_counted_and_announced_and_shown_once_approved(
+    make: Make, productlift: Client, anyone: Client
+) -> None:
+    await make.run("UPDATE portals SET moderation_policy = 'always'")
+    jane = await make.user()
+    sent = {"title": "Dark mode", "user_id": await make.uuid(jane)}
+    shown = (await productlift.post("/posts", json=sent)).json()["data"]
+    page = anyone.of(None, base="")
+    path = shown["url"].partition("/p/")[2]
+
+    assert (await page.get(f"/p/{path}")).status_code == 404
+    assert shown["author"]["counter_posts"] == 1
+    assert await make.rows("SELECT user_id FROM follows") == [{"user_id": jane}]
+    assert [fact["user_id"] for fact in await make.facts("post.submitted")] == [jane]
+    assert await make.facts("post.approved") == []
+    assert await make.wrong_counters() == []
+    assert (await productlift.post(f"/posts/{shown['id']}/votes/{sent['user_id']}")).status_code == 422
+
+    assert (await productlift.post(f"/moderation/approve/post/{shown['id']}")).status_code == 200
+
+    assert (await page.get(f"/p/{path}")).status_code == 200
+    (fact,) = await make.facts("post.approved")
+    assert (fact["user_id"], fact["actor_id"]) == (jane, make.owner)
+    assert await make.wrong_counters() == []
 
 
 async def test_more_than_fit_in_one_piece_are_all_listed(make: Make, productlift: Client) -> None:
