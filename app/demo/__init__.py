@@ -91,7 +91,7 @@ class _Story:
         newest = len(texts.titles()) - number
         wish = Submission(
             title=title,
-            description=chance.choice(texts.REASONS[board]) if chance.random() < 0.85 else None,
+            description=chance.choice(texts.REASONS[board]) if chance.random() < 0.85 else "",
             author=author,
             board_id=self._boards[board],
             status_id=self._statuses["New"],

@@ -81,7 +81,8 @@ async def create_post(call: Call) -> Answer:
     sent_user: str | None = wanted.get("user_id")
     wish = Submission(
         title=wanted["title"],
-        description=wanted.get("description"),
+        # Never null, which Astuto's dialect would show: section 7.9.
+        description=wanted.get("description") or "",
         author=sent_user.lower() if sent_user else call.admission.user_id,
         status_id=wanted.get("status_id"),
         default_status=True,
@@ -150,7 +151,7 @@ def _change(work: Work, post_id: int, wanted: Mapping[str, Any], files: Received
         post_id,
         Changes(
             title=wanted.get("title") or KEEP,
-            description=wanted.get("description", KEEP),
+            description=(wanted["description"] or "") if "description" in wanted else KEEP,
             author=_lowered(wanted["user_id"]) if "user_id" in wanted else KEEP,
             category_ids=_known_category(work, wanted["category_id"]) if "category_id" in wanted else KEEP,
             section_id=_known_section(work, wanted["section_id"]) if "section_id" in wanted else KEEP,

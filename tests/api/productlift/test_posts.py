@@ -100,6 +100,37 @@ async def test_what_is_missing_blank_or_unknown_takes_its_default(
     assert await make.wrong_counters() == []
 
 
+@pytest.mark.parametrize("sent", [{}, {"description": None}, {"description": ""}])
+async def test_a_post_without_description_has_an_empty_one_in_both_dialects(
+    sent: dict[str, Any], make: Make, productlift: Client, astuto: Client
+) -> None:
+    code = (await productlift.post("/posts", json={"title": "Dark mode", **sent})).json()["data"]["id"]
+
+    (shown,) = (await astuto.get("/posts")).json()
+    assert shown["description"] == ""
+    assert (await productlift.get(f"/posts/{code}")).json()["data"]["description"] == ""
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+async def test_an_emptied_description_is_empty_in_both_dialects(
+    nothing: str | None, make: Make, productlift: Client, astuto: Client
+) -> None:
+    post = await make.post(description="Text")
+
+    assert (await productlift.patch(f"/posts/{post}", json={"description": nothing})).status_code == 200
+
+    assert (await astuto.get(f"/posts/{post}")).json()["description"] == ""
+    assert (await productlift.patch(f"/posts/{post}", json={"title": "Other"})).status_code == 200
+    assert (await astuto.get(f"/posts/{post}")).json()["description"] == ""
+
+
+async def test_only_astuto_s_own_creates_without_description_have_null(make: Make, astuto: Client) -> None:
+    board = make.boards["Bug Reports"]
+    post = (await astuto.post("/posts", json={"title": "Dark mode", "board_id": board})).json()["id"]
+
+    assert (await astuto.get(f"/posts/{post}")).json()["description"] is None
+
+
 async def test_a_post_in_a_portal_without_a_default_status_has_none(make: Make, productlift: Client) -> None:
     await make.run("UPDATE statuses SET is_default = false")
 
