@@ -8,7 +8,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -22,6 +22,7 @@ ADDRESSES: Final = frozenset({"smtp_url", "redis_url", "database_url", "storage_
 """Settings that may have a password inside."""
 PREFIX: Final = "EARSHOT_"
 LEAST_SECRET: Final = 32
+ESCAPES: Final = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
 
 
@@ -142,10 +143,14 @@ class Settings(BaseSettings):
             return value
         if not value.startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
-        if not _readable(value):
-            raise ValueError(
-                "its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F %23 %40"
-            )
+        # A second `@` in front, too: the driver takes the first for the end of the password, urlsplit the last.
+        if not _readable(value) or urlsplit(value).netloc.count("@") > 1:
+            raise ValueError(f"its host and port can't be read; {ESCAPES}")
+        try:
+            parse_qsl(urlsplit(value).query, strict_parsing=bool(urlsplit(value).query))
+        except ValueError:
+            # The driver's own words quote what it can't read, which may be the end of a password.
+            raise ValueError("what follows its ? can't be read; in a value write % & # as %25 %26 %23") from None
         return value
 
     @field_validator("redis_url")
@@ -153,22 +158,26 @@ class Settings(BaseSettings):
     def _redis(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
-        if value is not None and not value.startswith("unix://") and _host(value) is None:
-            raise ValueError("must name a host: redis://host:6379/0")
+        if value is not None and not (_readable(value) if value.startswith("unix://") else _host(value)):
+            raise ValueError(f"must name a host: redis://host:6379/0; {ESCAPES}")
         return value
 
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: str | None) -> str | None:
         if value is not None and (not value.startswith(("smtp://", "smtps://")) or _host(value) is None):
-            raise ValueError("must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning")
+            raise ValueError(
+                f"must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning; {ESCAPES}"
+            )
         return value
 
     @field_validator("otlp_url")
     @classmethod
     def _collector(cls, value: str | None) -> str | None:
         if value is not None and (not value.startswith(("http://", "https://")) or _host(value) is None):
-            raise ValueError("must be the address of a collector that takes OTLP over HTTP, such as http://host:4318")
+            raise ValueError(
+                f"must be the address of a collector that takes OTLP over HTTP, such as http://host:4318; {ESCAPES}"
+            )
         return value
 
     @field_validator("secret_key")
@@ -253,17 +262,16 @@ class Settings(BaseSettings):
             raise BadSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
 
 
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})?(.*)", re.DOTALL)
 _IN_QUERY: Final = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 
 def masked(address: str) -> str:
-    """An address with everything in it that lets somebody in taken out."""
-    scheme, slashes, rest = address.partition("://")
-    if not slashes:
-        return address
+    """An address with everything in it that lets somebody in taken out, also one that is written wrongly."""
+    scheme, rest = _SCHEME.fullmatch(_IN_QUERY.sub(r"\1***", address)).groups()  # type: ignore[union-attr]
     person, at, place = rest.rpartition("@")
     name, colon, _ = person.partition(":")
-    return _IN_QUERY.sub(r"\1***", f"{scheme}://{name}{colon and ':***'}{at}{place}")
+    return f"{scheme or ''}{name}{colon and ':***'}{at}{place}"
 
 
 def _in_words(wrong: ErrorDetails) -> str:
@@ -293,15 +301,15 @@ def _host(address: str) -> str | None:
 def _readable(address: str) -> bool:
     """Whether host and port can be told from a user and a password before them.
 
-    After a password with a bare `/`, `?` or `#` its beginning would pass for a port, and the rest for a path that is
-    shown to people.
+    After a password with a bare `/`, `?` or `#` its beginning would pass for a host or a port, and the rest for a path
+    that is shown to people. Such a password leaves an `@` behind host and port, where no address needs one.
     """
     try:
         parts = urlsplit(address)
         _ = parts.port
     except ValueError:
         return False
-    return "@" in parts.netloc or "@" not in address
+    return address.count("@") == parts.netloc.count("@")
 
 
 def _shown(field: str, value: Any) -> str | None:

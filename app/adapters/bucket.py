@@ -39,8 +39,12 @@ def bucket(url: str) -> BucketFiles:
         asked = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         endpoint = urlsplit(asked.pop("endpoint", ""))
         has_port = parts.port is not None
+        readable = url.count("@") == parts.netloc.count("@")
     except ValueError:
-        raise _bad("it cannot be read; a slash in a secret is written %2F") from None
+        readable = False
+    if not readable:
+        # A secret with a bare slash would pass for the bucket's name and a prefix.
+        raise _bad("it cannot be read; in key and secret write : / ? # @ as %3A %2F %3F %23 %40")
     region = asked.pop("region", "")
     name = parts.hostname or ""
     if has_port or not _BUCKET.fullmatch(name):

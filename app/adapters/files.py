@@ -89,9 +89,10 @@ def storage(url: str | None, data_dir: Path) -> Files:
     """
     if not url:
         return FolderFiles(data_dir / "uploads")
-    scheme = url.partition("://")[0].lower() if "://" in url else ""
-    if scheme == "s3":
+    if url.lower().startswith("s3:"):
+        # Also with slashes missing: a folder of that name would be made and named, with the secret in it.
         return _bucket(url)
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
     if scheme == "file":
         place = urlsplit(url)
         if place.netloc not in ("", "localhost") or place.path in ("", "/"):

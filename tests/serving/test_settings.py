@@ -28,6 +28,9 @@ NO_LIMITS = (
 )
 
 
+ESCAPES = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
+
+
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings but those of the test."""
@@ -45,14 +48,15 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "DATABASE_URL",
             "postgresql://me:sec/ret@host/name",
-            "its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F %23 %40",
+            f"its host and port can't be read; {ESCAPES}",
         ),
         ("PORT", "http", "must be a whole number"),
         ("PORT", "70000", "must be at most 65535"),
         ("PORT", "-1", "must be at least 0"),
         *(("LIMIT_PRODUCTLIFT", value, NO_LIMIT) for value in NO_LIMITS),
         ("REDIS_URL", "localhost", "must begin with redis://, rediss:// or unix://"),
-        ("REDIS_URL", "redis://host:port/0", "must name a host: redis://host:6379/0"),
+        ("REDIS_URL", "redis://host:port/0", f"must name a host: redis://host:6379/0; {ESCAPES}"),
+        ("REDIS_URL", "unix://me:se/cret@/run/redis", f"must name a host: redis://host:6379/0; {ESCAPES}"),
         (
             "SECRET_KEY",
             "please change this secret to another",
@@ -64,7 +68,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "SMTP_URL",
             "mail",
-            "must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning",
+            f"must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning; {ESCAPES}",
         ),
         ("RATE_LIMITS", "perhaps", "must be on or off"),
         ("DEFAULT_DIALECT", "esperanto", "must be productlift or astuto"),

@@ -1,0 +1,224 @@
+"""Whatever letters a password in an address has: no piece of it is said, and none is taken for a host."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import click
+import pytest
+import typer
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from app.adapters.database import database_for
+from app.adapters.files import BadStorage, storage
+from app.cli import app
+from app.domain.beginnings import Beginning
+from app.settings import BadSettings, Settings
+from tests.cli.conftest import Cli
+from tests.support.commands import Earshot
+
+PIECES: Final = ("zqvkxw", "jwqzpf", "kxzvqj")
+"""What passwords are put together from; nothing else that is said has these letters."""
+SPECIAL: Final = st.text("@/?#:%&= []\\'\"+;,!$~<>é", min_size=1, max_size=3)
+PASSWORDS: Final = st.builds(
+    lambda first, one, second, two, third: first.join(("", PIECES[0])) + one + PIECES[1] + two + PIECES[2] + third,
+    st.sampled_from(("", "@", "/", "#")),
+    SPECIAL,
+    SPECIAL,
+    SPECIAL,
+    st.sampled_from(("", "@", "/", "?", " ")),
+)
+ADDRESSES: Final = {
+    "database_url": "postgresql://me:{}@127.0.0.1:1/earshot",
+    "redis_url": "redis://me:{}@127.0.0.1:1/0",
+    "smtp_url": "smtp://me:{}@127.0.0.1:1",
+    "otlp_url": "http://me:{}@127.0.0.1:1",
+    "storage_url": "s3://me:{}@bucket?endpoint=http://127.0.0.1:1",
+}
+GIVEN: Final = {
+    "role": "admin",
+    "state": "approved",
+    "dialect": "astuto",
+    "setting": "title",
+    "url": "feedback",
+    "email": "jane@example.com",
+}
+"""What is written for a parameter that a command needs; for all others a number does."""
+
+MORE: Final = {
+    ("keys", "adopt"): ["--token-stdin"],
+    ("users", "password"): ["--password-stdin"],
+    ("boards", "edit"): ["--name", "1"],
+    ("tabs", "edit"): ["--name", "1"],
+    ("statuses", "edit"): ["--name", "1"],
+    ("sections", "edit"): ["--title", "1"],
+}
+
+NO_DEADLINE: Final = examples(
+    deadline=None, database=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def every_command(command: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """A call of each command that gets as far as the settings."""
+    if isinstance(command, click.Group) or hasattr(command, "commands"):
+        for name, below in command.commands.items():
+            yield from every_command(below, (*path, name))
+        return
+    call = list(path)
+    for parameter in command.params:
+        if parameter.required:
+            option = [parameter.opts[0]] if parameter.param_type_name == "option" else []
+            call += [*option, GIVEN.get(parameter.name, "1")]
+    yield [*call, *MORE.get(tuple(path), [])]
+
+
+# `serve` heeds signals, so it has a process of its own below.
+COMMANDS: Final = [call for call in every_command(typer.main.get_command(app)) if call != ["serve"]]
+
+looked_up: list[str] = []
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.getaddrinfo":
+        looked_up.append(str(arguments[0]))
+    elif event == "socket.connect":
+        looked_up.append(str(arguments[1]))
+
+
+sys.addaudithook(_note)
+
+
+@pytest.fixture
+def commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Commands in an empty folder, without any database."""
+    for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return Cli(capsys, monkeypatch, Beginning(0, 0, {}))
+
+
+def leaked(text: str) -> list[str]:
+    return [piece for piece in PIECES if piece in text.lower()]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@examples(NO_DEADLINE, max_examples=8)
+@given(password=PASSWORDS)
+@example(password="aaa@zqvkxw/jwqzpf")
+@example(password="zqvkxw@jwqzpf")
+def test_no_command_says_a_piece_of_a_database_s_password_or_looks_it_up(
+    command: list[str], commands: Cli, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", ADDRESSES["database_url"].format(password))
+    looked_up.clear()
+
+    done = commands.run(*command, stdin="x" * 40)
+
+    assert done.code in ((0, 1) if command == ["settings"] else (1,)), done.err
+    assert leaked(done.out + done.err) == []
+    assert "Traceback" not in done.err
+    assert leaked("".join(looked_up)) == []
+
+
+@pytest.mark.parametrize("name", [name for name in ADDRESSES if name not in ("database_url", "storage_url")])
+@examples(NO_DEADLINE, max_examples=40)
+@given(password=PASSWORDS)
+def test_no_command_says_a_piece_of_another_password_or_looks_it_up(
+    name: str, commands: Cli, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"EARSHOT_{name.upper()}", ADDRESSES[name].format(password))
+    looked_up.clear()
+
+    for command in (["doctor"], ["settings"], ["users", "list"]):
+        done = commands.run(*command)
+
+        assert done.code in (0, 1), command
+        assert leaked(done.out + done.err) == [], command
+        assert "Traceback" not in done.err, command
+    assert leaked("".join(looked_up)) == []
+
+
+@examples(NO_DEADLINE, max_examples=100)
+@given(password=PASSWORDS)
+def test_a_secret_of_a_bucket_is_in_no_word_and_names_no_bucket(
+    commands: Cli, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = ADDRESSES["storage_url"].format(password)
+    monkeypatch.setenv("EARSHOT_STORAGE_URL", url)
+
+    done = commands.run("settings")
+    try:
+        said = repr(storage(url, Path("data")))
+        assert "bucket bucket at http://127.0.0.1:1" in said
+    except BadStorage as error:
+        said = str(error)
+
+    assert leaked(done.out + done.err + said) == []
+
+
+@pytest.mark.parametrize("url", ["s3:/me:{}@bucket", "s3:me:{}@bucket", "S3:///me:{}@bucket", "s3//me:{}@bucket"])
+def test_a_bucket_written_wrongly_tells_no_secret(url: str, commands: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARSHOT_STORAGE_URL", url.format(PIECES[0]))
+
+    done = commands.run("settings")
+
+    assert leaked(done.out + done.err) == []
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+@examples(NO_DEADLINE, max_examples=100)
+@given(password=PASSWORDS)
+def test_an_escaped_password_is_taken_and_another_leads_to_no_other_host(name: str, password: str) -> None:
+    escaped, bare = (ADDRESSES[name].format(form) for form in (quote(password, safe=""), password))
+
+    assert getattr(Settings.load(**{name: escaped}), name) == escaped
+    if name == "database_url":
+        assert database_for(escaped).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
+        try:
+            Settings.load(**{name: bare})
+        except BadSettings as refused:
+            assert leaked(str(refused)) == []
+        else:
+            assert database_for(bare).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
+            # The driver ends the password at the first, everybody else at the last.
+            assert "@" not in password
+
+
+@pytest.mark.parametrize(
+    "password", ["aaa@SEC/RET", "aaa@SEC?RET", "aaa@SEC#RET", "aaa@SEC@RET", "a/b@c", "@/", "a b@c/d"]
+)
+def test_a_bare_at_sign_is_answered_as_other_bare_letters_are(password: str) -> None:
+    with pytest.raises(BadSettings) as refused:
+        Settings.load(database_url=f"postgresql://earshot:{password}@127.0.0.1:5499/earshot")
+
+    assert str(refused.value) == (
+        "EARSHOT_DATABASE_URL: its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F "
+        "%23 %40"
+    )
+
+
+@pytest.mark.parametrize("query", ["password=zqvkxw&jwqzpf", "password=zqvkxw&&jwqzpf", "zqvkxw"])
+def test_a_query_that_can_not_be_read_is_not_quoted(query: str, commands: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"postgresql://me@127.0.0.1:1/earshot?{query}")
+
+    for command in (["doctor"], ["settings"], ["migrate"], ["users", "list"]):
+        done = commands.run(*command)
+
+        assert done.code == 1
+        assert leaked(done.out + done.err) == []
+
+
+@pytest.mark.parametrize("password", ["zqvkxw@jwqzpf/kxzvqj", "zqvkxw jwqzpf"])
+def test_no_start_says_a_piece_of_a_database_s_password(sqlite: Earshot, password: str) -> None:
+    url = ADDRESSES["database_url"].format(password)
+
+    done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=url)
+
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert leaked(done.err) == []
