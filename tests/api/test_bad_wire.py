@@ -16,6 +16,7 @@ from tests.support.make import Make
 from tests.support.routes import DIALECTS
 
 PLAIN = b"This is not an HTTP request that can be read.\n"
+NOT_CHUNKED = b"The only transfer coding that is understood is chunked.\n"
 NO_ROUTE = {"astuto": {"status": 404, "error": "Not Found"}, "productlift": {"message": ""}}
 NO_TITLE = {
     "astuto": (400, {"errors": ["Some parameters are missing from the request. Please check the documentation."]}),
@@ -32,20 +33,25 @@ UNREADABLE = {
 
 async def tell(address: str, *pieces: bytes, hang_up: bool = False) -> tuple[int, bytes]:
     """Send bytes as they are; the status and the body of the answer, or (0, b"") when we hang up first."""
+    (answer,) = await tell_and_hear(address, *pieces, answers=0 if hang_up else 1) or [(0, b"")]
+    return answer
+
+
+async def tell_and_hear(address: str, *pieces: bytes, answers: int) -> list[tuple[int, bytes]]:
+    """Send bytes as they are; the status and the body of so many answers."""
     host, _, port = address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
+    heard = []
     try:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
-        if hang_up:
-            return 0, b""
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            (int(line.partition(b":")[2]) for line in head.splitlines() if line.lower().startswith(b"content-length:")),
-            0,
-        )
-        return int(head.split()[1]), await reader.readexactly(length)
+        for _ in range(answers):
+            head = await reader.readuntil(b"\r\n\r\n")
+            told = (line.partition(b":") for line in head.lower().splitlines())
+            length = next((int(value) for name, _, value in told if name == b"content-length"), 0)
+            heard.append((int(head.split()[1]), await reader.readexactly(length)))
+        return heard
     finally:
         writer.close()
         await writer.wait_closed()
@@ -69,8 +75,15 @@ class Wire:
 
     async def said(self, *pieces: bytes) -> tuple[int, object]:
         """Status and body, the JSON if it is some."""
-        status, body = await tell(self.address, *pieces)
-        return status, json.loads(body) if body.startswith((b"{", b"[")) else body
+        (answer,) = await self.said_of_each(1, *pieces)
+        return answer
+
+    async def said_of_each(self, answers: int, *pieces: bytes) -> list[tuple[int, object]]:
+        """The same of several answers on one connection."""
+        return [
+            (status, json.loads(body) if body.startswith((b"{", b"[")) else body)
+            for status, body in await tell_and_hear(self.address, *pieces, answers=answers)
+        ]
 
 
 @pytest.fixture(params=DIALECTS)
@@ -150,6 +163,36 @@ async def test_chunks_of_unreadable_json_get_the_dialect_s_refusal(wire: Wire) -
 
     assert await wire.said(chunked, b"1\r\n{\r\n0\r\n\r\n") == UNREADABLE[wire.dialect]
     assert await wire.said(chunked, b"2\r\n{}\r\n0\r\n\r\n") == NO_TITLE[wire.dialect]
+
+
+async def test_fields_behind_a_body_are_nothing(wire: Wire) -> None:
+    """A key there admits nobody, and what a proxy says at the head of the request stands."""
+    denied = {"astuto": {"errors": ["Access denied."]}, "productlift": {"message": "Unauthenticated."}}[wire.dialect]
+    keyless = b"GET /%b/api/v1/posts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" % wire.dialect.encode()
+    ends = b"0\r\nAuthorization: Bearer %b\r\nX-HTTP-Method-Override: DELETE\r\n\r\n" % wire.key.encode()
+
+    for pieces in ((keyless + ends,), (keyless, ends), (keyless, ends[:30], ends[30:])):
+        assert await wire.said(*pieces) == (401, denied)
+    # Nor do they belong to the request that comes next on the connection.
+    following = b"GET /%b/api/v1/posts HTTP/1.1\r\nHost: x\r\n\r\n" % wire.dialect.encode()
+    for pieces in ((keyless + ends + following,), (keyless, ends, following)):
+        assert await wire.said_of_each(2, *pieces) == [(401, denied), (401, denied)]
+    unsafe = keyless.replace(b"GET", b"POST").replace(b"/posts", b"/posts/1")
+    assert (await wire.said(unsafe + ends))[0] in (401, 404, 405)
+
+
+async def test_a_body_in_another_coding_is_refused(wire: Wire) -> None:
+    for coding in ("gzip, chunked", "identity", "xchunked", "chunked;q=1", "\tchunked\t", ",chunked",
+                   "gzip\r\nTransfer-Encoding: chunked"):  # fmt: skip
+        sent = wire.head("DELETE /api/v1/posts/1 HTTP/1.1", f"Transfer-Encoding: {coding}")
+        assert await wire.said(sent + b"2\r\n{}\r\n0\r\n\r\n") == (501, NOT_CHUNKED), coding
+    for coding in ("chunked, chunked", "chunked, gzip", "chunked,", "", "chunked\r\nTransfer-Encoding: chunked",
+                   "chunked\r\nContent-Length: 5"):  # fmt: skip
+        sent = wire.head("DELETE /api/v1/posts/1 HTTP/1.1", f"Transfer-Encoding: {coding}")
+        status, body = await wire.said(sent + b"2\r\n{}\r\n0\r\n\r\n")
+        assert (status, body) in ((400, PLAIN), (501, NOT_CHUNKED)), coding
+    old = wire.head("DELETE /api/v1/posts/1 HTTP/1.0", "Transfer-Encoding: chunked")
+    assert await wire.said(old + b"2\r\n{}\r\n0\r\n\r\n") == (400, PLAIN)
 
 
 async def test_a_body_of_thirty_megabytes_is_refused_without_being_taken_in(wire: Wire) -> None:

@@ -8,7 +8,7 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -95,6 +95,47 @@ def test_200_mb_are_refused_early_and_in_bounded_memory(sqlite: Earshot, framing
         assert sent < 64 * MIB
         assert memory(serving) - before < 64 * MIB
         assert serving.end() == 0
+
+
+CHUNKED = b"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begun", "more"),
+    [
+        (CHUNKED + b"0\r\n", b"x-more: and more\r\n" * 4096),
+        (CHUNKED + b"0\r\nx-more: ", b"a" * 65536),
+        (CHUNKED + b"1;", b"a" * 65536),
+        (CHUNKED, b"0" * 65536),
+        (b"GET / HTTP/1.1\r\nhost: x\r\n", b"a:\r\n" * 16384),
+        (b"", b"GET / HTTP/1.1\r\n\r\n" * 4096),
+    ],
+    ids=["trailer fields", "one trailer field", "a chunk extension", "a chunk size", "short fields", "requests"],
+)
+def test_what_frames_a_request_takes_bounded_memory(sqlite: Earshot, begun: bytes, more: bytes) -> None:
+    """Four connections without a key send as much as the server takes, up to 68 MiB each, and read nothing."""
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(begun)
+        with suppress(OSError, TimeoutError):
+            for _ in range(68 * MIB // len(more)):
+                writer.write(more)
+                # What is not taken in a second is not taken: requests wait unread while nobody reads their answers.
+                async with asyncio.timeout(1):
+                    await writer.drain()
+        writer.transport.abort()
+
+    async def flood(serving: Serving) -> None:
+        await asyncio.gather(*(one(*pair) for pair in await connect(serving, 4)))
+
+    with sqlite.serving() as serving:
+        before = memory(serving)
+        asyncio.run(flood(serving))
+
+        assert memory(serving) - before < 32 * MIB
+        assert asyncio.run(health(serving, 1)) == {200: 1}
+        assert serving.end() == 0
+        assert "Traceback" not in serving.log.read_text()
 
 
 def test_endless_heads_of_many_are_refused_in_bounded_memory(sqlite: Earshot) -> None:
