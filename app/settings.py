@@ -23,6 +23,7 @@ ADDRESSES: Final = frozenset({"smtp_url", "redis_url", "database_url", "storage_
 PREFIX: Final = "EARSHOT_"
 LEAST_SECRET: Final = 32
 ESCAPES: Final = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
+MAX_CONNECTIONS_PER_IP: Final = 100_000
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
 
 
@@ -62,6 +63,9 @@ class Settings(BaseSettings):
     limit_astuto_key: str = Field("100/5minutes", description="requests per key")
     limit_astuto_ip: str = Field("100/5minutes", description="requests per address")
     limit_pages: str = Field("300/5minutes", description="requests per address to pages, files and documents")
+    connections_per_ip: int | Literal["off"] = Field(
+        256, description="connections of one address to a process, or off; trusted proxies have no bound"
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), description="addresses or networks, with commas")
     smtp_url: str | None = Field(None, description="smtp://user:pass@host:port (no effect yet)")
     storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; the data directory")
@@ -121,6 +125,16 @@ class Settings(BaseSettings):
                 "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
             ) from None
         return value
+
+    @field_validator("connections_per_ip", mode="before")
+    @classmethod
+    def _count_or_off(cls, value: Any) -> Any:
+        text = str(value)
+        if text == "off":
+            return text
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:7]) <= MAX_CONNECTIONS_PER_IP):
+            raise ValueError(f"must be a whole number from 1 to {MAX_CONNECTIONS_PER_IP}, or off")
+        return int(text)
 
     @field_validator("base_url")
     @classmethod

@@ -115,6 +115,8 @@ def start_earshot(
         "EARSHOT_LIMIT_ASTUTO_KEY": f"{BOUNDLESS}/5minutes",
         "EARSHOT_LIMIT_ASTUTO_IP": f"{BOUNDLESS}/5minutes",
         "EARSHOT_LIMIT_PAGES": f"{BOUNDLESS}/5minutes",
+        # All clients of a benchmark have one address.
+        "EARSHOT_CONNECTIONS_PER_IP": "100000",
         "EARSHOT_WORKERS": str(workers),
         "EARSHOT_REDIS_URL": redis,
         "EARSHOT_PORT": str(port),

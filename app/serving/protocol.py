@@ -32,6 +32,7 @@ _HOP: Final = frozenset({b"upgrade", b"http2-settings"})
 
 _REFUSALS: Final = {
     400: (b"400 Bad Request", b"This is not an HTTP request that can be read.\n"),
+    429: (b"429 Too Many Requests", b"Your address has as many connections as it may have. Close some first.\n"),
     431: (b"431 Request Header Fields Too Large", b"The head of the request is longer than 64 KiB.\n"),
     501: (b"501 Not Implemented", b"The only transfer coding that is understood is chunked.\n"),
     503: (b"503 Service Unavailable", b"The server has as many connections as it can take. Try again in a moment.\n"),
@@ -77,6 +78,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """What came since the last byte of the body itself: chunk sizes, chunk extensions, trailer fields."""
         self._held = bytearray()
         """What came behind requests that wait for their turn. It is parsed when they have been started."""
+        self._address: str | None = None
+        """Whose connection this is, where connections are counted by address."""
         self._reason: tuple[int, bytes | None] = (400, None)
         """How `_refuse` is called when the parser fails."""
         self._ending = False
@@ -92,15 +95,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = Flow(transport, self.pipeline, self._held)
-        room = self.server_state.room() if isinstance(self.server_state, Connections) else None
-        if room is None:
+        status = None
+        if isinstance(self.server_state, Connections):
+            self._address = self.server_state.enter(self.client and self.client[0])
+            status = self.server_state.refusal(self._address)
+        if status is None:
             self._timer = self.loop.call_later(self.head_seconds, self._late)
-        elif room:
-            self._refuse(503)
+        elif status:
+            self._refuse(status)
         else:
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(self.server_state, Connections):
+            self.server_state.leave(self._address)
         self._held.clear()
         self._patient()
         self._all_sent()

@@ -63,9 +63,11 @@ class _Place:
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, which ends with success when it is asked to end, and with its parent."""
 
-    def __init__(self, config: uvicorn.Config, place: _Place, end: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, place: _Place, connections: Connections, end: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self.server_state = Connections()
+        self.server_state = connections
         self._place = place
         self._end = end
         """Told that the end has come, before anything else happens."""
@@ -238,11 +240,16 @@ async def _live(place: _Place) -> None:
         gc.collect()
         gc.freeze()
         async with exposed(place.metrics if place.number == 0 else None, server.database):
-            await _Uvicorn(config, place, server.end).serve([place.listener])
+            await _Uvicorn(config, place, _connections(server.settings), server.end).serve([place.listener])
     finally:
         await server.stop()
         if spans is not None:
             await spans.close()
+
+
+def _connections(settings: Settings) -> Connections:
+    per_ip = None if settings.connections_per_ip == "off" else settings.connections_per_ip
+    return Connections(per_ip=per_ip, trusted_proxies=settings.proxies)
 
 
 def _unless_cancelled(record: logging.LogRecord) -> bool:

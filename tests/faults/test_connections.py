@@ -60,7 +60,7 @@ def test_idle_and_dribbling_connections_do_not_keep_others_waiting(sqlite: Earsh
             for _, writer in idle + slow:
                 writer.close()
 
-    with sqlite.serving() as serving:
+    with sqlite.serving(EARSHOT_CONNECTIONS_PER_IP="off") as serving:
         assert asyncio.run(beside(serving)) == {200: 300}
         assert serving.end() == 0
 
@@ -211,7 +211,10 @@ def warnings(serving: Serving) -> list[str]:
     return [line["event"] for line in lines if line["level"] in ("warning", "error")]
 
 
+CROWD = {"EARSHOT_RATE_LIMITS": "off", "EARSHOT_CONNECTIONS_PER_IP": "off"}
+"""Many clients are simulated from one address."""
 HEALTH = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
+OVER = b"Your address has as many connections as it may have. Close some first.\n"
 FULL = b"The server has as many connections as it can take. Try again in a moment.\n"
 
 
@@ -253,7 +256,7 @@ def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sq
         for _, writer in kept:
             writer.close()
 
-    with sqlite.serving(open_files=(128, 128), EARSHOT_RATE_LIMITS="off") as serving:
+    with sqlite.serving(open_files=(128, 128), **CROWD) as serving:
         asyncio.run(crowd(serving))
         assert warnings(serving) == [
             "new connections are refused: raise the limit of open files (ulimit -n), or start more processes"
@@ -269,9 +272,62 @@ def test_it_may_have_as_many_files_open_as_the_system_grants(sqlite: Earshot) ->
             writer.close()
         return answers
 
-    with sqlite.serving(open_files=(256, 700), EARSHOT_RATE_LIMITS="off") as serving:
+    with sqlite.serving(open_files=(256, 700), **CROWD) as serving:
         assert asyncio.run(crowd(serving)) == {b"success": 400}
         assert resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE) == (700, 700)
+        assert warnings(serving) == []
+        assert serving.end() == 0
+
+
+async def connect_from(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection from another address of this machine."""
+    return await asyncio.open_connection("127.0.0.1", port, local_addr=(host, 0))
+
+
+def test_an_address_has_so_many_connections_and_others_are_served(sqlite: Earshot) -> None:
+    async def crowd(serving: Serving) -> None:
+        kept = await connect(serving, 40)
+        assert Counter([await said(*pair) for pair in kept]) == {b"success": 40}
+
+        more = await connect(serving, 100)
+        # Some are told; the rest are closed without a word, so that they take no place from others.
+        assert Counter([await said(*pair) for pair in more]) == {OVER: 16, b"": 84}
+        assert Counter([await said(*pair) for pair in kept]) == {b"success": 40}
+        others = [await connect_from(f"127.0.0.{number}", serving.port) for number in range(2, 12)]
+        assert Counter([await said(*pair) for pair in others]) == {b"success": 10}
+
+        for _, writer in kept[:10] + more:
+            writer.close()
+        async with asyncio.timeout(20):
+            while await health_at_all(serving) != b"success":
+                pass
+        for _, writer in kept + others:
+            writer.close()
+
+    with sqlite.serving(EARSHOT_RATE_LIMITS="off", EARSHOT_CONNECTIONS_PER_IP="40") as serving:
+        asyncio.run(crowd(serving))
+        assert warnings(serving) == [
+            "new connections from an address are refused: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
+            "EARSHOT_TRUSTED_PROXIES if it is your proxy"
+        ]
+        assert serving.end() == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"EARSHOT_CONNECTIONS_PER_IP": "off"}, {"EARSHOT_TRUSTED_PROXIES": "127.0.0.0/30"}],
+    ids=["off", "trusted proxy"],
+)
+def test_a_trusted_proxy_has_as_many_connections_as_it_likes(sqlite: Earshot, settings: dict[str, str]) -> None:
+    async def crowd(serving: Serving) -> Counter[bytes]:
+        kept = await connect(serving, 300)
+        answers = Counter([await said(*pair) for pair in kept])
+        for _, writer in kept:
+            writer.close()
+        return answers
+
+    with sqlite.serving(EARSHOT_RATE_LIMITS="off", **settings) as serving:
+        assert asyncio.run(crowd(serving)) == {b"success": 300}
         assert warnings(serving) == []
         assert serving.end() == 0
 

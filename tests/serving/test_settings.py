@@ -10,6 +10,7 @@ from app.adapters.limiter import Pace
 from app.settings import BadSettings, Settings, masked
 
 NO_LIMIT = "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
+NO_COUNT = "must be a whole number from 1 to 100000, or off"
 NO_LIMITS = (
     "many",
     "60",
@@ -71,6 +72,10 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             f"must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning; {ESCAPES}",
         ),
         ("RATE_LIMITS", "perhaps", "must be on or off"),
+        *(
+            ("CONNECTIONS_PER_IP", value, NO_COUNT)
+            for value in ("0", "-1", "none", "1.5", "100001", "10000000000", "\u0666")
+        ),
         ("DEFAULT_DIALECT", "esperanto", "must be productlift or astuto"),
     ],
 )
@@ -102,6 +107,15 @@ def test_a_limit_is_requests_in_a_window(given: str, pace: tuple[int, int] | Non
     settings = Settings.load(limit_productlift=given)
 
     assert Pace.parsed(settings.limit_productlift) == pace
+
+
+@pytest.mark.parametrize(("given", "count"), [("1", 1), ("100000", 100_000), ("off", "off"), (None, 256)])
+def test_a_bound_of_connections_is_a_number_or_off(given: str | None, count: object) -> None:
+    settings = Settings.load(connections_per_ip=given)
+
+    assert settings.connections_per_ip == count
+    told = {one.name: one.value for one in settings.told()}
+    assert told["EARSHOT_CONNECTIONS_PER_IP"] == str(count)
 
 
 def test_what_has_no_effect_yet_says_so() -> None:
