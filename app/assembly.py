@@ -14,7 +14,7 @@ from app.api.dispatch import Dispatch
 from app.api.door import Door, Note, Visit
 from app.api.productlift.building import build as build_productlift
 from app.api.services import Paces, Services
-from app.behind import Behind, Job, index_titles, remember_uses
+from app.behind import Behind, Job, index_titles, record_views, remember_uses
 from app.domain.refusals import Unavailable
 from app.metrics import Ledger
 from app.opening import database, files
@@ -55,6 +55,7 @@ def jobs(services: Services) -> list[Job]:
     database = services.database
     return [
         Job("the index of titles", 1.0, lambda: index_titles(database)),
+        Job("the count of page views", 5.0, lambda: record_views(database, services.views)),
         Job("the last use of keys", 10.0, lambda: remember_uses(database, services.admissions)),
         Job("the sweep of files", 3600.0, services.uploads.sweep),
     ]
@@ -173,6 +174,7 @@ class Server:
         await self._behind.stop()
         with suppress(Unavailable):
             await remember_uses(self.database, self.services.admissions)
+            await record_views(self.database, self.services.views)
         await self.services.uploads.close()
         self.services.passwords.close()
         await self.services.counters.close()

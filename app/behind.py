@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,14 +10,16 @@ from typing import Final
 
 from app.adapters.database import NOWHERE, Database, Standing
 from app.api.admissions import Admissions
-from app.domain import keys, title_index
+from app.api.services import PageViews
+from app.domain import keys, public_posts, title_index
 from app.domain.policy import OPERATOR
-from app.domain.refusals import Unavailable
+from app.domain.refusals import InDoubt, Unavailable
 from app.domain.work import Work
 
 log = logging.getLogger("earshot.behind")
 
 TITLES_AT_ONCE: Final = 50
+VIEWED_AT_ONCE: Final = 500
 LONGEST_REST: Final = 60.0
 
 
@@ -82,6 +85,43 @@ async def remember_uses(database: Database, admissions: Admissions) -> None:
     except BaseException:
         admissions.used = {**used, **admissions.used}
         raise
+
+
+async def record_views(database: Database, views: PageViews) -> None:
+    """Store the page views counted since the last time, some posts in each transaction.
+
+    What could not be stored stays for the next time, also the views of posts that a longer transaction holds.
+    """
+    by_portal: dict[int, list[int]] = defaultdict(list)
+    for portal_id, post_id in sorted(views.counts):
+        by_portal[portal_id].append(post_id)
+    for portal_id, post_ids in by_portal.items():
+        for start in range(0, len(post_ids), VIEWED_AT_ONCE):
+            await _record_some(database, views, portal_id, post_ids[start : start + VIEWED_AT_ONCE])
+
+
+async def _record_some(database: Database, views: PageViews, portal_id: int, post_ids: Sequence[int]) -> None:
+    left: dict[int, int] = {}
+    taken = {post_id: views.counts.pop((portal_id, post_id)) for post_id in post_ids}
+    adding = asyncio.ensure_future(
+        database.writing(lambda work: public_posts.add_views(work, taken), Standing(portal_id, OPERATOR), slow=True)
+    )
+    try:
+        try:
+            left = await asyncio.shield(adding)
+        except asyncio.CancelledError:
+            # The server ends. Whether these are stored is known once the write has ended.
+            left = await adding
+            raise
+    except InDoubt:
+        # They may be stored: adding them again could count them twice.
+        raise
+    except Exception:
+        left = taken
+        raise
+    finally:
+        for post_id, many in left.items():
+            views.add(portal_id, post_id, many)
 
 
 async def index_titles(database: Database) -> None:

@@ -24,6 +24,24 @@ class Paces:
     astuto_ip: Pace | None
 
 
+MAX_VIEWED_POSTS: Final = 20_000
+
+
+@dataclass(slots=True)
+class PageViews:
+    """Page views of posts that are not stored yet. A page only counts here, so that showing it writes nothing."""
+
+    counts: dict[tuple[int, int], int] = field(default_factory=dict)
+    """By portal and post."""
+
+    def add(self, portal_id: int, post_id: int, many: int = 1) -> None:
+        """Count views of a post. At the bound, posts that are not in the table yet are not counted."""
+        key = (portal_id, post_id)
+        counted = self.counts.get(key)
+        if counted is not None or len(self.counts) < MAX_VIEWED_POSTS:
+            self.counts[key] = (counted or 0) + many
+
+
 @dataclass(slots=True)
 class Services:
     """One server's tools."""
@@ -38,6 +56,7 @@ class Services:
     default_dialect: str = "productlift"
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     passwords: PasswordHasher = field(default_factory=PasswordHasher)
+    views: PageViews = field(default_factory=PageViews)
 
     def trusts(self, peer: str) -> bool:
         """Whether this address is one of our proxies, so that its forwarded headers count."""

@@ -42,7 +42,7 @@ def build(
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
-    app.include_router(pages.router(drawn, database, guard))
+    app.include_router(pages.router(drawn, database, guard, services.views))
     app.include_router(documents.router(drawn, told, guard))
     app.include_router(files.router(services.uploads.files, find_file, guard))
     app.include_router(assets.router(drawn.assets, guard))

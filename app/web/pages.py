@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.adapters.database import NOWHERE, Database, Standing
+from app.api.services import PageViews
 from app.domain import portals, public_posts
 from app.domain.policy import OPERATOR
 from app.domain.public_posts import PublicComment, PublicPost
-from app.domain.refusals import Unavailable
 from app.domain.work import Work
 from app.web import text
 from app.web.guarding import Guard
@@ -55,7 +55,7 @@ def address_of(post: PublicPost) -> str:
     return f"/p/{quote(post.slug, safe='')}-{post.code}"
 
 
-def router(pages: Pages, database: Database, guard: Guard) -> APIRouter:
+def router(pages: Pages, database: Database, guard: Guard, views: PageViews) -> APIRouter:
     """GET and HEAD of /, /p/{slug}-{code} and /posts/{slug}."""
     routes = APIRouter()
 
@@ -69,7 +69,7 @@ def router(pages: Pages, database: Database, guard: Guard) -> APIRouter:
 
     async def show(request: Request, portal_id: int, post: PublicPost) -> Response:
         if request.method == "GET":
-            await _count(database, portal_id, post.id)
+            views.add(portal_id, post.id)
         long = len(post.description) + sum(len(comment.body) for comment in post.comments) > QUICK
         seen = await anyio.to_thread.run_sync(_seen, post) if long else _seen(post)
         return pages.page("post.html", seen=seen, post=post, address=address_of(post))
@@ -117,15 +117,6 @@ async def portal_on(database: Database, host: str) -> int | None:
     """The portal that answers on this host, or None."""
     row = await database.reading(lambda work: portals.by_host(work, host), NOWHERE)
     return None if row is None else int(row[0])
-
-
-async def _count(database: Database, portal_id: int, post_id: int) -> None:
-    standing = Standing(portal_id, OPERATOR)
-    try:
-        await database.writing(lambda work: public_posts.viewed(work, post_id), standing, at_once=True)
-    except Unavailable:
-        # A page that can be shown is shown, counted or not.
-        return
 
 
 def _seen(post: PublicPost) -> Seen:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 import app
-from app.behind import index_titles
+from app.behind import index_titles, record_views
 from app.domain import portals
 from app.domain.model import Base, Post
 from app.domain.statements import PortalMissing, Statement
@@ -258,6 +258,7 @@ async def test_no_page_or_file_of_another_portal_is_shown(two_portals: TwoPortal
     assert two.code not in shown.text
     unknown = await client.get("/files/" + "b" * 32 + ".txt")
     assert ((await client.get("/files/" + "a" * 32 + ".txt")).status_code, unknown.status_code) == (404, 404)
+    await record_views(make.server.database, make.server.services.views)
     assert await make.value("SELECT views_count FROM posts WHERE id = :id", id=two.post) == 1
 
 

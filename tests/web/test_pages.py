@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.behind import record_views
 from tests.support.clients import Client
 from tests.support.make import Make
 
@@ -28,6 +29,7 @@ async def open_post(visitor: Client, make: Make, post: int) -> httpx.Response:
 
 
 async def views(make: Make, post: int) -> int:
+    await record_views(make.server.database, make.server.services.views)
     return int(await make.value("SELECT views_count FROM posts WHERE id = :id", id=post))
 
 
@@ -209,7 +211,9 @@ async def test_views_are_counted_once_a_view_and_nothing_else_changes(visitor: C
     await visitor.get("/posts/dark-mode")
     await visitor.head(f"/p/dark-mode-{code}")
     await visitor.head("/posts/dark-mode")
+    assert dict(await make.row("SELECT * FROM posts")) == before
 
+    assert await views(make, post) == 4
     assert dict(await make.row("SELECT * FROM posts")) == {**before, "views_count": 4}
 
 
