@@ -9,11 +9,14 @@ from sqlalchemy import select
 
 from app.adapters.database import NOWHERE, utc_now
 from app.adapters.database.migrating import migrate
-from app.adapters.database.sqlite import SqliteDatabase
+from app.adapters.database.sqlite import BUSY_SECONDS, SqliteDatabase
 from app.adapters.database.turns import AT_A_STRETCH, Turns
 from app.domain.model import Portal
+from app.domain.refusals import Unavailable
 from app.domain.statements import Statement
 from app.domain.work import Work
+from tests.support.clients import Client, told
+from tests.support.make import Make
 
 _TITLES = Statement(select(Portal.title), across_portals=True)
 
@@ -120,3 +123,64 @@ async def test_a_long_write_whose_caller_is_cancelled_still_ends_before_the_next
     finally:
         go_on.set()
         await database.close()
+
+
+async def test_who_waits_too_long_is_refused_and_the_others_go_on() -> None:
+    turns, done = Turns(max_wait_seconds=0.0), list[str]()
+
+    async def hold() -> None:
+        async with turns.hold():
+            done.append("held")
+
+    async def wait_for_it() -> None:
+        async with turns.hold(patient=True):
+            done.append("patient")
+
+    async with turns.hold():
+        patient = asyncio.create_task(wait_for_it())
+        refused = [asyncio.create_task(turns.run(lambda: done.append("run"))), asyncio.create_task(hold())]
+        for outcome in await asyncio.gather(*refused, return_exceptions=True):
+            assert isinstance(outcome, Unavailable)
+        assert done == []
+    await patient
+
+    assert done == ["patient"]
+    assert turns.free
+    assert await turns.run(lambda: "next") == "next"
+
+
+async def test_a_write_behind_a_long_one_is_answered_503_and_writes_nothing(
+    make: Make, astuto: Client, productlift: Client
+) -> None:
+    database = make.server.database
+    if not isinstance(database, SqliteDatabase):
+        # PostgreSQL has no such queue.
+        return
+    database.turns.max_wait_seconds = 0.0
+    begun, go_on = threading.Event(), threading.Event()
+
+    def long_act(work: Work) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    try:
+        long_one = asyncio.create_task(database.writing(long_act, NOWHERE, slow=True))
+        assert await asyncio.to_thread(begun.wait, 30)
+
+        one = await astuto.post("/posts", json={"title": "Dark mode", "board_id": 1})
+        two = await productlift.post("/posts", json={"title": "Dark mode"})
+        listed = await astuto.get("/posts")
+    finally:
+        go_on.set()
+    await long_one
+
+    assert told(one) == (503, {"errors": ["Service temporarily unavailable."]})
+    assert told(two) == (503, {"message": "Service Unavailable"})
+    assert one.headers["retry-after"] == two.headers["retry-after"] == "2"
+    assert told(listed) == (200, [])
+    assert (await productlift.post("/posts", json={"title": "Dark mode"})).status_code == 200
+    assert await make.value("SELECT count(*) FROM posts") == 1
+
+
+def test_a_write_waits_for_its_turn_for_five_seconds() -> None:
+    assert Turns().max_wait_seconds == BUSY_SECONDS == 5.0

@@ -70,7 +70,7 @@ class Checkpoints:
             await self._copied("PASSIVE")
             if loop.time() - began < SHORT_SECONDS:
                 break
-        async with self._turns.hold():
+        async with self._turns.hold(patient=True):
             # Once all is copied the next write begins the log anew, unless somebody reads just then. To wait for
             # readers, who come and go, takes longer than all the copying.
             if await self._copied("PASSIVE") > READERS_IN_THE_WAY * MOST_LOG_BYTES:

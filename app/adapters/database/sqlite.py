@@ -135,7 +135,7 @@ class SqliteDatabase:
         """The writer's connection, for the loop's reads while no thread has it."""
         self._reader: SqliteReading
         self._writer: SqliteConnection
-        self._turns = Turns()
+        self.turns = Turns()
         self._writer_thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._reader_threads = ThreadPoolExecutor(2, "sqlite-reader")
         self._in_thread = threading.local()
@@ -145,7 +145,7 @@ class SqliteDatabase:
         """The file, to flush it. To close it ends every lock that this process has on it, so that comes last."""
 
     def version(self) -> int | None:
-        if self._turns.held:
+        if self.turns.held:
             return None
         try:
             told: tuple[int] = self._writer.raw.execute("PRAGMA data_version").fetchone()
@@ -182,7 +182,7 @@ class SqliteDatabase:
         """Take the copying of the log away from the writes; for a process that serves."""
         self._writer.raw.execute("PRAGMA wal_autocheckpoint = 0")
         self._file = os.open(self.path, os.O_RDONLY)
-        checkpoints = Checkpoints(lambda: connect(self.path), self._file, self._turns)
+        checkpoints = Checkpoints(lambda: connect(self.path), self._file, self.turns)
         self._checkpointer = asyncio.create_task(checkpoints.keep_taking())
 
     async def close(self) -> None:
@@ -190,7 +190,7 @@ class SqliteDatabase:
             self._checkpointer.cancel()
             with suppress(asyncio.CancelledError):
                 await self._checkpointer
-        async with self._turns.hold():
+        async with self.turns.hold(patient=True):
             self._writer_thread.shutdown()
             self._reader_threads.shutdown()
             for connection in (*self._thread_connections, self._reader.raw, self._writer.raw):
@@ -203,7 +203,7 @@ class SqliteDatabase:
         if slow:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing)
-        connection = self._reader if self._turns.held else self._own
+        connection = self._reader if self.turns.held else self._own
         if snapshot:
             return self._read_snapshot(connection, act, standing)
         try:
@@ -215,12 +215,12 @@ class SqliteDatabase:
         until = monotonic() + BUSY_SECONDS
         if not slow:
             try:
-                if self._turns.free:
+                if self.turns.free:
                     return self._write(act, standing)
-                return await self._turns.run(lambda: self._write(act, standing))
+                return await self.turns.run(lambda: self._write(act, standing))
             except _Locked:
                 pass
-        async with self._turns.hold():
+        async with self.turns.hold():
             loop = asyncio.get_running_loop()
             writing = loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing, until)
             try:
