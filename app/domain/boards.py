@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, func, literal_column, select, update
 from sqlalchemy import delete as sql_delete
 
-from app.domain import portals, post_changes, slugs
+from app.domain import portals, post_deletions, slugs
 from app.domain.keep import KEEP, Kept
 from app.domain.model import Board, Post
 from app.domain.policy import Act
@@ -214,7 +214,7 @@ def delete(work: Work, board_id: int) -> list[str]:
         raise NotFound("board", board_id)
     if row[0]:
         raise Conflict("board.default")
-    files = [name for (post_id,) in work.rows(_POSTS, id=board_id) for name in post_changes.delete(work, post_id)]
+    files = post_deletions.delete(work, [row[0] for row in work.rows(_POSTS, id=board_id)])
     work.run(_DELETE, id=board_id)
     _place(work, (), [row[0] for row in work.rows(_IDS)])
     return files

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import String, bindparam, insert, literal_column, select, update
 from sqlalchemy import delete as deletion
 
-from app.domain import keys, post_changes
+from app.domain import keys, post_deletions
 from app.domain.given_rows import WHOLE, WORDS, given_rows, packed, part
 from app.domain.model import Comment, FactRow, Follow, Post, User, Vote
 from app.domain.people import DELETED_NAME
@@ -109,9 +109,7 @@ def delete(work: Work, user_id: int, *, with_data: bool) -> list[str]:
 
 
 def _take_data(work: Work, user_id: int) -> list[str]:
-    files: list[str] = []
-    for (post_id,) in work.rows(_POSTS, id=user_id):
-        files += post_changes.delete(work, post_id)
+    files = post_deletions.delete(work, [row[0] for row in work.rows(_POSTS, id=user_id)])
     comments = work.rows(_TAKE_COMMENTS, id=user_id)
     told = [(row[0], row[1]) for row in comments if not row[2]]
     _uncount(work, _UNCOUNT_COMMENTS, told)

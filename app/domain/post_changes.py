@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy import delete as sql_delete
 
-from app.domain import comments, tallies
+from app.domain import post_deletions, tallies
 from app.domain.facts import Fact
 from app.domain.keep import KEEP, Kept
-from app.domain.model import Attachment, Board, Category, Post, PostCategory, Section, Status, StatusChange, User, Vote
+from app.domain.model import Board, Category, Post, PostCategory, Section, Status, StatusChange, User
 from app.domain.policy import Act
 from app.domain.posts import shortened
 from app.domain.refusals import NotFound
@@ -51,7 +51,7 @@ _POST = select(*_COLUMNS).where(Post.portal_id == portal, Post.id == bindparam("
 _EXISTS: Final = Statement(select(Post.id).where(Post.portal_id == portal, Post.id == bindparam("id")))
 # Two who change one post take turns; votes and comments, which only point to it, don't wait for a change.
 _TO_CHANGE: Final = Statement(_POST.with_for_update(key_share=True))
-_TO_DELETE: Final = Statement(_POST.with_for_update())
+_SEIZE: Final = Statement(select(Post.id).where(Post.portal_id == portal, Post.id == bindparam("id")).with_for_update())
 
 _USER_BY_ID: Final = Statement(select(User.id).where(User.portal_id == portal, User.id == bindparam("user")))
 _USER_BY_UUID: Final = Statement(
@@ -125,21 +125,6 @@ _COUNT_AUTHOR: Final = Statement(
     .where(User.portal_id == portal, User.id == bindparam("user"))
     .values(posts_count=User.posts_count + bindparam("step"))
 )
-# Written as a sum, the portal is no way into an index, so that SQLite looks the voters up and walks no portal.
-_my_user = User.portal_id + literal_column("0") == portal
-_voters = select(Vote.user_id).where(Vote.portal_id == portal, Vote.post_id == bindparam("post"))
-_LOCK_VOTERS: Final = Statement(
-    select(User.id).where(_my_user, User.id.in_(_voters)).order_by(User.id).with_for_update()
-)
-_UNCOUNT_VOTERS: Final = Statement(
-    update(User).where(_my_user, User.id.in_(_voters)).values(votes_count=User.votes_count - literal_column("1"))
-)
-_TAKE_FILES: Final = Statement(
-    sql_delete(Attachment)
-    .where(Attachment.portal_id == portal, Attachment.post_id == bindparam("post"))
-    .returning(Attachment.name)
-)
-_DELETE: Final = Statement(sql_delete(Post).where(*_this))
 
 
 def ensure(work: Work, post_id: int) -> None:
@@ -231,18 +216,10 @@ def delete(work: Work, post_id: int) -> list[str]:
     Announces post.deleted with what can't be looked up any more.
     """
     work.require(Act.WRITE_POST)
-    post = _locked(work, _TO_DELETE, post_id)
-    carried = _carried(work, post_id)
-    comments.delete_of_post(work, post_id)
-    work.rows(_LOCK_VOTERS, post=post_id)
-    work.run(_UNCOUNT_VOTERS, post=post_id)
-    _recount(work, post["user_id"], None)
-    tallies.change(work, post_id, before=_places(post, carried))
-    files = [row[0] for row in work.rows(_TAKE_FILES, post=post_id)]
-    work.run(_DELETE, post=post_id)
-    told = {name: post[name] for name in ("title", "code", "slug", "board_id", "status_id")}
-    work.announce(Fact("post.deleted", post_id=post_id, user_id=post["user_id"], body=told))
-    return files
+    # Of two who delete it at once, the second waits here and finds it gone.
+    if work.value(_SEIZE, id=post_id) is None:
+        raise NotFound("post", post_id)
+    return post_deletions.delete(work, [post_id])
 
 
 def _locked(work: Work, statement: Statement, post_id: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ They change in the transaction that changes the posts. Each number is spread ove
 created at once seldom wait for one another; a single shard may be negative, the sum never is.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
@@ -83,9 +84,22 @@ def change(work: Work, post_id: int, *, before: Collection[Place] = (), after: C
         (*place, +1 if place in after else -1) for place in sorted({*before} ^ {*after}, key=lambda one: one.order)
     ]
     if steps:
-        # On SQLite creates never run at once, and fewer rows are fewer pages to write.
-        shard = 0 if work.engine == SQLITE else post_id % SHARDS
+        work.run(_ADD, places=packed(steps), shard=_shard(work, post_id))
+
+
+def uncount(work: Work, posts: Iterable[tuple[int, Collection[Place]]]) -> None:
+    """Count posts out, each with all the places where it counts."""
+    lost: dict[int, Counter[Place]] = defaultdict(Counter)
+    for post_id, places in posts:
+        lost[_shard(work, post_id)].update(places)
+    for shard, by_place in sorted(lost.items()):
+        steps = [(*place, -by_place[place]) for place in sorted(by_place, key=lambda one: one.order)]
         work.run(_ADD, places=packed(steps), shard=shard)
+
+
+def _shard(work: Work, post_id: int) -> int:
+    # On SQLite creates never run at once, and fewer rows are fewer pages to write.
+    return 0 if work.engine == SQLITE else post_id % SHARDS
 
 
 # Two such acts at once, say for a section and for a category, would each miss the rows that the other is writing: so
