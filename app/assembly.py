@@ -100,6 +100,7 @@ class Server:
             base_url=settings.base_url,
             default_dialect=settings.default_dialect,
             trusted_proxies=settings.proxies,
+            forwarded_host=settings.forwarded_host,
         )
         self._behind = Behind(jobs(self.services))
         productlift_door, productlift_document = build_productlift(self.services)

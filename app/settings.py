@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     connections_per_ip: int | Literal["off"] = Field(
         256, description="connections of one address to a process, or off; trusted proxies have no bound"
     )
+    forwarded_host: bool = Field(False, description="whether X-Forwarded-Host of a trusted proxy names the portal")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), description="addresses or networks, with commas")
     smtp_url: str | None = Field(None, description="smtp://user:pass@host:port (no effect yet)")
     storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; the data directory")
@@ -108,7 +109,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{part} is no address or network, such as 10.0.0.1 or 10.0.0.0/8") from None
         return value
 
-    @field_validator("rate_limits", "outbox", mode="before")
+    @field_validator("rate_limits", "outbox", "forwarded_host", mode="before")
     @classmethod
     def _switch(cls, value: Any) -> Any:
         if isinstance(value, str) and value.lower() not in ("on", "off", "true", "false", "1", "0", "yes", "no"):

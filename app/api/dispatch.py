@@ -97,6 +97,9 @@ class Dispatch:
         # A socket that takes both kinds shows who comes by IPv4 as `::ffff:192.0.2.1`.
         visit.peer = client[0].removeprefix("::ffff:") if client else "local"
         scheme, host = scope["scheme"], visit.headers.get(b"host", b"localhost").decode("latin-1")
+        if len(visit.headers) != len(scope["headers"]) and _has_several_hosts(scope):
+            # A proxy or cache before the server may have read the other one.
+            host = ""
         trusts = self._services.trusts
         given: str | None = None
         if trusts(visit.peer):
@@ -105,9 +108,11 @@ class Dispatch:
             # Each proxy may have added a line of its own.
             lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
             visit.peer = self._services.client_behind(visit.peer, ",".join(lines))
-            told = visit.header(b"x-forwarded-proto").split(",")[0].strip().lower()
+            # Of several values the last is the nearest proxy's; those before it may be the client's.
+            told = visit.header(b"x-forwarded-proto").rpartition(",")[2].strip().lower()
             scheme = told if told in ("http", "https") else scheme
-            host = visit.header(b"x-forwarded-host").split(",")[0].strip() or host
+            if self._services.forwarded_host:
+                host = visit.header(b"x-forwarded-host").rpartition(",")[2].strip() or host
         visit.request_id = given or self._names.made()
         named = _HOST.fullmatch(host)
         # What isn't a host would come back to people in links.
@@ -124,3 +129,7 @@ class Dispatch:
             visit.untold = unforeseen
             return None
         return None if found is None else found[2]
+
+
+def _has_several_hosts(scope: Scope) -> bool:
+    return [name for name, _ in scope["headers"]].count(b"host") > 1

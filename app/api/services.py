@@ -11,6 +11,8 @@ from app.adapters.passwords import PasswordHasher
 from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
 
+MAX_HOPS: Final = 32
+"""What comes before so many addresses of our proxies is not read."""
 _TOLD: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15}))(?::[0-9]{1,5})?|([0-9A-Fa-f:.]{2,45})")
 """An address as proxies write it: bare, in brackets, or with a port."""
 
@@ -55,6 +57,8 @@ class Services:
     base_url: str | None = None
     default_dialect: str = "productlift"
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    forwarded_host: bool = False
+    """Whether a trusted proxy's `X-Forwarded-Host` is read instead of `Host`."""
     passwords: PasswordHasher = field(default_factory=PasswordHasher)
     views: PageViews = field(default_factory=PageViews)
 
@@ -74,7 +78,7 @@ class Services:
         What is no address was not written by one of ours; then the proxy that let it through stands for its client.
         """
         client = proxy
-        for told in reversed(forwarded.split(",")):
+        for told in reversed(forwarded.rsplit(",", MAX_HOPS)):
             if not told.strip():
                 continue
             address = _address(told.strip())

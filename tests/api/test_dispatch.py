@@ -204,17 +204,56 @@ class TestSeveralPortals:
         assert said(await anyone.of(None, host="http://one.example.com").get("/posts")) == ASTUTO_401
         assert said(await anyone.of(None, host="http://two.example.com").get("/posts")) == PRODUCTLIFT_401
 
-    async def test_a_forwarded_host_counts_from_a_trusted_proxy_only(
-        self, make: Make, astuto: Client, settings: Settings, clock: TestClock, two: tuple[str, str]
+    async def test_the_portal_is_chosen_by_host_alone_unless_the_setting_is_on(
+        self, make: Make, settings: Settings, clock: TestClock, two: tuple[str, str]
     ) -> None:
         forwarded = {"x-forwarded-host": "two.example.com", "x-forwarded-proto": "https"}
-        at_one = astuto.of(two[0], host="http://one.example.com")
+        post = await make.post(title="Dark mode")
+        for proxies in ((), ("192.0.2.0/24",)):
+            async with assembled(settings, clock, trusted_proxies=proxies) as server:
+                client = Client(server, token=two[0], host="http://one.example.com")
+                page = await client.of(None, base="", host="http://two.example.com").get(
+                    f"/p/dark-mode-{await make.code(post)}", headers={"x-forwarded-host": "one.example.com"}
+                )
 
-        async with assembled(settings, clock, trusted_proxies=("192.0.2.0/24",)) as proxied:
-            behind = Client(proxied, token=two[0], host="http://one.example.com")
-            assert said(await at_one.get("/posts", headers=forwarded)) == ASTUTO_401
+                assert said(await client.get("/posts", headers=forwarded)) == ASTUTO_401
+                assert page.status_code == 404
+
+    async def test_a_forwarded_host_counts_from_a_trusted_proxy_only(
+        self, settings: Settings, clock: TestClock, two: tuple[str, str]
+    ) -> None:
+        forwarded = {"x-forwarded-host": "two.example.com", "x-forwarded-proto": "https"}
+
+        async with assembled(settings, clock, trusted_proxies=("192.0.2.0/24",), forwarded_host=True) as server:
+            behind = Client(server, token=two[0], host="http://one.example.com")
+            stranger = behind.of(two[0], host="http://one.example.com", peer="203.0.113.66")
+            assert said(await stranger.get("/posts", headers=forwarded)) == ASTUTO_401
             assert said(await behind.get("/posts", headers=forwarded)) == (200, [])
             assert said(await behind.get("/posts")) == ASTUTO_401
+
+    @pytest.mark.parametrize(
+        ("lines", "answers"),
+        [
+            (["one.example.com, two.example.com"], True),
+            (["one.example.com", "two.example.com"], True),
+            (["one.example.com,TWO.example.com:8443 "], True),
+            (["two.example.com, one.example.com"], False),
+            (["two.example.com", "one.example.com"], False),
+            (["two.example.com,"], False),
+            (["two.example.com@one.example.com"], False),
+            (["http://two.example.com"], False),
+            (["two.example.com."], False),
+            ([""], False),
+        ],
+    )
+    async def test_of_several_forwarded_hosts_the_last_counts(
+        self, settings: Settings, clock: TestClock, two: tuple[str, str], lines: list[str], answers: bool
+    ) -> None:
+        async with assembled(settings, clock, trusted_proxies=("192.0.2.0/24",), forwarded_host=True) as server:
+            behind = Client(server, token=two[0], host="http://one.example.com")
+            answer = await behind.get("/posts", headers=[("x-forwarded-host", line) for line in lines])
+
+            assert said(answer) == ((200, []) if answers else ASTUTO_401)
 
     async def test_links_lead_to_the_portal_s_own_host(
         self, make: Make, settings: Settings, clock: TestClock, two: tuple[str, str], productlift: Client

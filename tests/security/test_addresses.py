@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from app.api.services import MAX_HOPS
 from app.assembly import Server
 from app.domain import portals
 from app.settings import Settings
@@ -111,6 +112,35 @@ async def test_links_have_a_scheme_of_the_web_whatever_a_proxy_lets_through(
     assert secure["url"] == f"https://feedback.example.com/p/dark-mode-{code}"
 
 
+async def test_of_several_forwarded_schemes_the_last_counts(
+    make: Make, settings: Settings, clock: TestClock, productlift: Client
+) -> None:
+    """A proxy that adds its value to what is there leaves the client's before it."""
+    await make.post(title="Dark mode")
+    async with assembled(settings, clock, trusted_proxies=PROXIES) as server:
+        behind = Client(server, token=productlift.token, peer=PROXY)
+        for lines, scheme in (
+            (["https, http"], "http"),
+            (["http,HTTPS "], "https"),
+            (["https", "http"], "http"),
+            (["https, javascript"], "http"),
+        ):
+            headers = [("x-forwarded-proto", line) for line in lines]
+            shown = (await behind.get("/posts", headers=headers)).json()["data"][0]
+
+            assert shown["url"].partition("://")[0] == scheme, lines
+
+
+async def test_only_the_end_of_a_long_list_of_addresses_is_read(counting: Server) -> None:
+    """As long as a head may be, it would take the server some tenths of a second."""
+    proxies = ", 10.0.0.1"
+
+    assert await asks(counting, CLIENT, [])
+    assert not await asks(counting, PROXY, [(FOR, CLIENT + proxies * MAX_HOPS)])
+    assert await asks(counting, PROXY, [(FOR, CLIENT + proxies * (MAX_HOPS + 1))])
+    assert not await asks(counting, "10.0.0.1", []), "counted as another one than the last that was read"
+
+
 HOSTS = [
     "", ".", "..", "one.example.com.evil.example.org", "evil.example.org", "one.example.com:80:80", "one.example.com@x",
     "two.example.com@one.example.com", "one.example.com/", "one.example.com#", "one.example.com\\", "http://one.example.com",
@@ -149,6 +179,23 @@ async def test_a_host_that_is_none_comes_back_in_no_link(make: Make, productlift
         shown = await productlift.of(None).get("/posts", headers=[key, ("host", host)])
 
         assert shown.json()["data"][0]["url"] == f"http://localhost/p/dark-mode-{code}", host
+
+
+async def test_two_host_lines_count_as_none(make: Make, anyone: Client) -> None:
+    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+    await make.new_portal("Other", host="two.example.com", email="owner@example.com")
+    post = await make.post(title="Dark mode")
+    page, key = f"/p/dark-mode-{await make.code(post)}", await make.key(make.owner, "astuto")
+    visitor = anyone.of(None, base="")
+    for hosts, status in ((("one",), 200), (("one", "two"), 404), (("two", "one"), 404), (("one", "one"), 404)):
+        # httpx would send one line of several.
+        lines = [(b"host", f"{host}.example.com".encode()) for host in hosts]
+        seen = await visitor.get(page, headers=lines)
+        told_of = await visitor.get("/api/v1/posts", headers=[*lines, (b"authorization", f"Bearer {key}".encode())])
+
+        assert (seen.status_code, told_of.status_code) == (status, 200 if status == 200 else 401), hosts
+    # Other headers may be sent twice.
+    assert (await visitor.get(page, headers=[lines[0], (b"accept", b"a/b"), (b"accept", b"c/d")])).status_code == 200
 
 
 async def test_an_address_in_the_request_line_opens_no_other_portal(make: Make, settings: Settings) -> None:

@@ -1,0 +1,89 @@
+"""What a client writes into its request behind nginx, Caddy and HAProxy, configured as docs/moving.md says."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.domain import portals
+from tests.conftest import SECRET
+from tests.support.commands import Earshot
+from tests.support.make import Make
+from tests.support.proxies import PROGRAMS, proxying
+
+ONE, TWO = "one.example.com", "two.example.com"
+FORGED = [
+    ("x-forwarded-host", TWO),
+    ("x-forwarded-host", f"{ONE}, {TWO}"),
+    ("x-forwarded-server", TWO),
+    ("x-host", TWO),
+    ("x-original-host", TWO),
+    ("forwarded", f"for=198.51.100.7;host={TWO};proto=https"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-port", "8443"),
+    ("x-forwarded-prefix", "/evil"),
+    ("x-original-url", "/p/evil"),
+    ("x-request-id", "forged-by-a-client"),
+]
+
+
+@pytest.fixture
+def database_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """One engine will do: a proxy knows none."""
+    path = tmp_path / "earshot.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+def ask_raw(port: int, path: str, *hosts: str) -> str:
+    """What is answered to a request with these Host lines."""
+    lines = [f"GET {path} HTTP/1.1", *(f"Host: {host}" for host in hosts), "Connection: close", "", ""]
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall("\r\n".join(lines).encode())
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace")
+
+
+@pytest.mark.parametrize("forwarded_host", ["off", "on"])
+@pytest.mark.parametrize("proxy", PROGRAMS)
+async def test_nothing_forged_counts_behind_a_proxy_as_documented(
+    proxy: str, forwarded_host: str, make: Make, sqlite: Earshot, database_url: str, tmp_path: Path
+) -> None:
+    await make.act(lambda work: portals.configure(work, setting="host", value=ONE))
+    portal, owner = await make.new_portal("Second", host=TWO, email="two@example.com")
+    post = await make.post(title="Of the second", portal=portal, author=owner)
+    await make.post(title="Of the first")
+    page = f"/p/of-the-second-{await make.code(post)}"
+    key = await make.key(make.owner, "productlift")
+    settings = {
+        "EARSHOT_DATABASE_URL": database_url,
+        "EARSHOT_SECRET_KEY": SECRET,
+        "EARSHOT_TRUSTED_PROXIES": "127.0.0.1",
+        "EARSHOT_FORWARDED_HOST": forwarded_host,
+        "EARSHOT_LIMIT_PRODUCTLIFT": "4/minute",
+    }
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+
+    with sqlite.serving(**settings) as serving, proxying(proxy, serving.port, folder, hosts=f"{ONE} {TWO}") as port:
+
+        def get(path: str, host: str, *more: tuple[str, str]) -> httpx.Response:
+            return httpx.get(f"http://127.0.0.1:{port}{path}", headers=[("host", host), *more], timeout=30)
+
+        assert "Of the second" in get(page, TWO).text
+        assert "Of the second" in get(page, TWO, ("x-forwarded-host", ONE)).text
+        for header in (*[[one] for one in FORGED], FORGED):
+            assert get(page, ONE, *header).status_code == 404, header
+        for hosts in ((ONE, TWO), (TWO, ONE), (f"{TWO}@{ONE}",), (f"{ONE}@{TWO}",), (f"{ONE}, {TWO}",)):
+            assert "Of the second" not in ask_raw(port, page, *hosts), hosts
+
+        # Links and the request's name are not the client's to choose.
+        shown = get("/api/v1/posts", ONE, ("authorization", f"Bearer {key}"), *FORGED)
+        assert [post["url"].partition("/p/")[0] for post in shown.json()["data"]] == [f"http://{ONE}"]
+        assert shown.headers["x-request-id"] != "forged-by-a-client"
+        assert get("/nothing", ONE, *FORGED).headers["x-request-id"] != "forged-by-a-client"
+
+        # Nor is its address: all these come from one.
+        asked = [get("/api/v1/posts", ONE, ("x-forwarded-for", f"198.51.100.{last}")).status_code for last in range(5)]
+        assert asked == [401, 401, 401, 401, 429]

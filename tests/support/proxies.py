@@ -1,0 +1,131 @@
+"""Real proxies before a server on loopback, with the lines that docs/moving.md gives for them."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.checkout import ROOT
+from tests.support.processes import Guard, free_port
+from tests.support.requirements import need
+
+DOCUMENT = ROOT / "docs" / "moving.md"
+START_SECONDS = 20
+PROGRAMS = {"nginx": "nginx", "Caddy": "caddy", "HAProxy": "haproxy"}
+
+NGINX = """
+daemon off;
+pid nginx.pid;
+worker_processes 1;
+{user}
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+{server}
+}}
+"""
+CADDY = "{\n    admin off\n    auto_https off\n}\n"
+
+
+def documented(heading: str) -> list[str]:
+    """The pieces of configuration below a heading of the document."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    section = re.search(rf"^### {heading}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
+    assert section is not None, heading
+    pieces = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", section[1], re.MULTILINE)
+    return [textwrap.dedent(piece).strip() + "\n" for piece in pieces]
+
+
+def replaced(text: str, *pairs: tuple[str, str]) -> str:
+    """The text with what has to differ on this machine; each must be there, so that the document is what is tested."""
+    for old, new in pairs:
+        assert old in text, f"{old!r} is not in {text}"
+        text = text.replace(old, new)
+    return text
+
+
+def find(proxy: str) -> str:
+    """The program of a proxy, or a skip."""
+    name = PROGRAMS[proxy]
+    # As a user other than root one has no /usr/sbin among the places of programs.
+    found = shutil.which(name, path=os.pathsep.join([*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"]))
+    need(proxy, found, f"the documented configuration is tested with it: apt-get install {name}")
+    assert found
+    return found
+
+
+@contextmanager
+def proxying(proxy: str, server: int, folder: Path, *, hosts: str, location: str | None = None) -> Iterator[int]:
+    """The proxy as documented, without TLS, before the server's port until the block is left; its own port.
+
+    `location` stands for nginx' one of the document.
+    """
+    program, port = find(proxy), free_port()
+    (text,) = documented(proxy)
+    backend = ("127.0.0.1:8000", f"127.0.0.1:{server}")
+    if proxy == "nginx":
+        text = re.sub(r"^ *ssl_certificate.*\n", "", text, flags=re.MULTILINE)
+        if location is not None:
+            text, count = re.subn(r"^ *location / \{.*?\}\n", lambda _: location, text, flags=re.MULTILINE | re.DOTALL)
+            assert count == 1
+        listen = ("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+        text = replaced(text, listen, ("server_name feedback.example.com", f"server_name {hosts}"), backend)
+        text = NGINX.format(user="user root;" if os.geteuid() == 0 else "", server=text)
+        command = [program, "-e", "stderr", "-p", f"{folder}/", "-c", str(folder / "configuration")]
+    elif proxy == "Caddy":
+        addresses = ", ".join(f"http://{host}:{port}" for host in hosts.split())
+        text = CADDY + replaced(text, ("feedback.example.com {", f"{addresses} {{"), backend)
+        command = [program, "run", "--config", str(folder / "configuration"), "--adapter", "caddyfile"]
+    else:
+        bind = ("bind :443 ssl crt /etc/ssl/private/feedback.example.com.pem", f"bind 127.0.0.1:{port}")
+        text = replaced(text, bind, backend)
+        command = [program, "-db", "-f", str(folder / "configuration")]
+    (folder / "configuration").write_text(text, encoding="utf-8")
+    with _running(command, folder, port):
+        yield port
+
+
+@contextmanager
+def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={"PATH": os.defpath, "HOME": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    # Ends the proxy also where the tests themselves are killed.
+    guard = Guard('kill "$1"', str(process.pid), identity={})
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not _listens(port):
+            if process.returncode is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[0]} did not start: {log.read_text(errors='replace')[-4000:]}")
+            time.sleep(0.01)
+            process.poll()
+        yield
+    finally:
+        guard.release()
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
