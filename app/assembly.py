@@ -18,6 +18,7 @@ from app.behind import Behind, Job, index_titles, record_views, remember_uses
 from app.domain.refusals import Unavailable
 from app.metrics import Ledger
 from app.opening import database, files
+from app.public_address import PublicAddress
 from app.settings import Settings
 from app.web import build as build_pages
 from app.web.noting import Noted
@@ -97,7 +98,7 @@ class Server:
             paces=paces(settings),
             uploads=Uploads(files(settings), self.database, clock=clock),
             clock=clock,
-            base_url=settings.base_url,
+            public=PublicAddress(settings.base_url),
             default_dialect=settings.default_dialect,
             trusted_proxies=settings.proxies,
             forwarded_host=settings.forwarded_host,

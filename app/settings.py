@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from app.adapters.limiter import Pace
+from app.public_address import check_path
 
 HIDDEN: Final = frozenset({"secret_key", "astuto_secret"})
 """Settings that are secrets from end to end."""
@@ -142,10 +143,20 @@ class Settings(BaseSettings):
     def _address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if not value.startswith(("http://", "https://")) or _host(value) is None or "@" in urlsplit(value).netloc:
+        if (
+            not value.startswith(("http://", "https://"))
+            or _host(value) is None
+            or "@" in urlsplit(value).netloc
+            or _UNPRINTABLE.search(value)
+        ):
             # A name or password in it would be told to everybody, with every link.
             raise ValueError("must be an address such as https://feedback.example.com")
-        return value.rstrip("/")
+        if len(value) > 255:
+            raise ValueError("must have at most 255 characters")
+        if "?" in value or "#" in value:
+            raise ValueError("must end with its host or path, without ? and #")
+        path = urlsplit(value).path
+        return value.removesuffix(path) + check_path(path)
 
     @field_validator("database_url")
     @classmethod
@@ -278,6 +289,8 @@ class Settings(BaseSettings):
 
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})?(.*)", re.DOTALL)
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f\\\s]")
+"""Letters that readers of addresses drop, or read as another letter."""
 _IN_QUERY: Final = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 

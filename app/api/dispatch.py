@@ -17,7 +17,8 @@ BASE: Final = "/api/v1"
 PREFIXES: Final = {f"/{dialect}{BASE}": dialect for dialect in ("productlift", "astuto")}
 DOCUMENTS: Final = ("/docs", "/openapi.json")
 """Below the explicit prefixes these are read without a key, and are pages like others."""
-_HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# A link's beginning, with scheme and port, fits into its column of 255.
+_HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,240}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class Dispatch:
@@ -28,10 +29,13 @@ class Dispatch:
         self._doors = doors
         self._rest = rest
         self._names = RequestNames()
+        self._public_path = services.public.path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path: str = scope["path"]
+            if self._public_path or path.startswith("//"):
+                path = _enter(scope, self._public_path)
             if path.startswith(BASE) and (len(path) == 7 or path[7] == "/"):
                 await self._by_key(scope, receive, send, path[7:])
                 return
@@ -129,6 +133,25 @@ class Dispatch:
             visit.untold = unforeseen
             return None
         return None if found is None else found[2]
+
+
+def _enter(scope: Scope, public_path: str) -> str:
+    """Take the public path off the request's, unless a proxy did, and read slashes at the beginning as one.
+
+    Only what stands in the address as it was sent counts, so that `%2F` stays a letter of its segment, and `path` and
+    `raw_path` change alike.
+    """
+    path, raw = _with_one_slash(scope["path"], scope["raw_path"])
+    length = len(public_path)
+    if raw[:length] == public_path.encode() and raw[length : length + 1] in (b"/", b""):
+        path, raw = _with_one_slash(path[length:] or "/", raw[length:] or b"/")
+    scope["path"], scope["raw_path"] = path, raw
+    return path
+
+
+def _with_one_slash(path: str, raw: bytes) -> tuple[str, bytes]:
+    more = max(0, len(raw) - len(raw.lstrip(b"/")) - 1)
+    return path[more:], raw[more:]
 
 
 def _has_several_hosts(scope: Scope) -> bool:

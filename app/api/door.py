@@ -236,14 +236,12 @@ class Door:
         )
 
     def _base_url(self, visit: Visit, admission: Admission) -> str:
-        configured = self._services.base_url
-        if configured is None:
+        public = self._services.public
+        if public.url is None:
             return visit.address
         if admission.only_portal or admission.host is None:
-            return configured
-        scheme, _, rest = configured.partition("://")
-        port = rest.partition(":")[2]
-        return f"{scheme}://{admission.host}{':' + port if port else ''}"
+            return public.url
+        return public.on(admission.host)
 
 
 def report(visit: Visit, error: Exception) -> None:

@@ -10,6 +10,7 @@ from app.adapters.limiter import Counters, Pace
 from app.adapters.passwords import PasswordHasher
 from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
+from app.public_address import PublicAddress
 
 MAX_HOPS: Final = 32
 """What comes before so many addresses of our proxies is not read."""
@@ -54,7 +55,7 @@ class Services:
     paces: Paces
     uploads: Uploads
     clock: Clock
-    base_url: str | None = None
+    public: PublicAddress = field(default_factory=PublicAddress)
     default_dialect: str = "productlift"
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     forwarded_host: bool = False

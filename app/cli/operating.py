@@ -13,6 +13,7 @@ from app.domain.policy import OPERATOR
 from app.domain.work import Work
 from app.opening import database as database_of
 from app.opening import files
+from app.public_address import PublicAddress
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -59,8 +60,10 @@ def _run(act: Callable[[Database, Standing], Coroutine[Any, Any, T]], portal: st
         try:
             if not choose:
                 return await act(database, NOWHERE)
-            portal_id = await database.reading(lambda work: _chosen(work, portal), NOWHERE)
-            return await act(database, Standing(portal_id, OPERATOR, settings.base_url))
+            portal_id, host = await database.reading(lambda work: _chosen(work, portal), NOWHERE)
+            public = PublicAddress(settings.base_url)
+            base_url = public.url if public.url is None or host is None else public.on(host)
+            return await act(database, Standing(portal_id, OPERATOR, base_url))
         finally:
             await database.close()
 
@@ -79,16 +82,17 @@ async def _present(settings: Settings) -> None:
         raise Refused("the database is of an older Earshot: bring it up to date with `earshot migrate`")
 
 
-def _chosen(work: Work, wanted: str | None) -> int:
+def _chosen(work: Work, wanted: str | None) -> tuple[int, str | None]:
+    """The portal's id, and the host of its links where there are several."""
     found = portals.every(work)
     if not found:
         raise Refused("there is no portal yet: make one with `earshot portals create --title T`")
     if wanted is None:
         if len(found) == 1:
-            return int(found[0][0])
+            return int(found[0][0]), None
         names = ", ".join(row[4] or f"{row[0]} (no host)" for row in found)
         raise Refused(f"there are several portals: choose one with --portal: {names}")
     for row in found:
         if wanted.lower() in (str(row[0]), row[4]):
-            return int(row[0])
+            return int(row[0]), row[4] if len(found) > 1 else None
     raise Refused(f"there is no portal {wanted}: `earshot portals list` names them")

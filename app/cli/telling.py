@@ -81,10 +81,13 @@ def url_key(value: str) -> str:
 
 
 def host_name(value: str) -> str:
-    """A parser of hosts, as they stand in a request: lower case, no scheme, no port."""
+    """A parser of hosts, as they stand in a request: lower case, no scheme, no port.
+
+    With scheme, port and the path of the public address, a link's beginning fits into its column of 255.
+    """
     host = value.strip().lower()
-    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?|\[[0-9a-f:.]+\]", host):
-        raise typer.BadParameter("must be a host alone, such as feedback.example.com")
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]{0,158}[a-z0-9])?|\[[0-9a-f:.]+\]", host):
+        raise typer.BadParameter("must be a host alone, such as feedback.example.com, of at most 160 characters")
     return host
 
 

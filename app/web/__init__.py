@@ -29,7 +29,7 @@ def build(
 
     `pace` is how often one address may ask, None for as often as it likes.
     """
-    drawn = Pages(Assets())
+    drawn = Pages(Assets(), services.public)
     guard = Guard(pace, redis_url=redis_url, clock=services.clock, refusal=drawn.too_often)
     database = services.database
 

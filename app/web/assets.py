@@ -41,7 +41,7 @@ class Assets:
         self._read = cache(self._load)
 
     def address(self, name: str) -> str:
-        """Where pages find the file; another content has another address. Raises KeyError."""
+        """Where the server has the file; another content has another address. Raises KeyError."""
         return f"/static/{name}?v={_version(self._paths[name])}"
 
     async def find(self, name: str) -> Asset | None:

@@ -44,7 +44,9 @@ def _add(routes: APIRouter, pages: Pages, document: Document, guard: Guard) -> N
 
     async def interactive(request: Request) -> Response:
         headers = {"Content-Security-Policy": _INTERACTIVE}
-        return pages.page("interactive.html", headers=headers, title=document.title, address=f"{base}/openapi.json")
+        return pages.page(
+            "interactive.html", headers=headers, title=document.title, address=pages.link(f"{base}/openapi.json")
+        )
 
     async def openapi(request: Request) -> Response:
         return await _told(request, as_json, "application/json")

@@ -72,7 +72,7 @@ def router(pages: Pages, database: Database, guard: Guard, views: PageViews) -> 
             views.add(portal_id, post.id)
         long = len(post.description) + sum(len(comment.body) for comment in post.comments) > QUICK
         seen = await anyio.to_thread.run_sync(_seen, post) if long else _seen(post)
-        return pages.page("post.html", seen=seen, post=post, address=address_of(post))
+        return pages.page("post.html", seen=seen, post=post, address=pages.link(address_of(post)))
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     @guard
@@ -89,7 +89,7 @@ def router(pages: Pages, database: Database, guard: Guard, views: PageViews) -> 
         address = address_of(found[1])
         if address != f"/p/{quote(named, safe='')}":
             # The code decides; titles change, and links are typed by hand.
-            return RedirectResponse(address, 302, {"Cache-Control": "no-cache"})
+            return RedirectResponse(pages.link(address), 302, {"Cache-Control": "no-cache"})
         return await show(request, *found)
 
     @routes.api_route("/p/{named}/edit", methods=["GET", "HEAD"])
@@ -101,7 +101,7 @@ def router(pages: Pages, database: Database, guard: Guard, views: PageViews) -> 
         found = None if code is None else await find(request, lambda work: public_posts.by_code(work, code[1]))
         if found is None:
             return pages.refusal(404)
-        return RedirectResponse(address_of(found[1]), 302, {"Cache-Control": "no-cache"})
+        return RedirectResponse(pages.link(address_of(found[1])), 302, {"Cache-Control": "no-cache"})
 
     @routes.api_route("/posts/{slug}", methods=["GET", "HEAD"])
     @guard

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app.domain import moments
+from app.public_address import PublicAddress
 from app.web.assets import Assets
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -38,8 +39,9 @@ _WORDS: Final = {
 class Pages:
     """Makes pages out of templates."""
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, public: PublicAddress) -> None:
         self.assets = assets
+        self.link = public.link
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -48,7 +50,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals["asset"] = assets.address
+        self._environment.globals |= {"asset": lambda name: public.link(assets.address(name)), "link": public.link}
         self._environment.filters |= {"day": moments.day, "moment": moments.seconds}
 
     def html(self, template: str, **shown: Any) -> str:

@@ -5,6 +5,7 @@ import shlex
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.cli.database import Rows
 from tests.support.checkout import ROOT
 
 
@@ -55,6 +56,20 @@ def test_with_several_portals_one_must_be_named(cli: Cli) -> None:
     assert cli.refusal("users", "list") == (
         "there are several portals: choose one with --portal: 1 (no host), ideas.example.com"
     )
+
+
+def test_links_to_what_a_command_did_lead_to_its_portal(cli: Cli, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARSHOT_BASE_URL", "https://other.example.com:8443/feedback")
+    cli.json("users", "create", "--email", "jane@example.com")
+    second_portal(cli)
+    for portal in ("feedback.example.com", "ideas.example.com"):
+        cli.json("users", "create", "--email", "joe@example.com", "--portal", portal)
+
+    assert [row["base_url"] for row in rows("SELECT base_url FROM facts ORDER BY id DESC LIMIT 3")][::-1] == [
+        "https://other.example.com:8443/feedback",
+        "https://feedback.example.com:8443/feedback",
+        "https://ideas.example.com:8443/feedback",
+    ]
 
 
 def test_no_second_portal_is_made_while_the_first_has_no_host(cli: Cli) -> None:
@@ -114,7 +129,11 @@ def test_a_host_and_a_dialect_are_taken_away(cli: Cli) -> None:
     ("setting", "value", "told"),
     [
         ("moderation-policy", "sometimes", "moderation-policy must be one of never, anonymous, always"),
-        ("host", "https://example.com/", "must be a host alone, such as feedback.example.com"),
+        (
+            "host",
+            "https://example.com/",
+            "must be a host alone, such as feedback.example.com, of at most 160 characters",
+        ),
         ("default-dialect", "latin", "default-dialect must be one of productlift, astuto"),
         ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale"),
         ("title", " ", "must not be blank"),

@@ -30,6 +30,25 @@ NO_LIMITS = (
 
 
 ESCAPES = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
+NO_QUERY = "must end with its host or path, without ? and #"
+NO_PATHS = (
+    "//feedback",
+    "/a//b",
+    "/feed%62ack",
+    "/%2e%2e",
+    "/a/../b",
+    "/./a",
+    "/.hidden",
+    "/a;b",
+    "/ü",
+    "/a:b",
+    "/a&b",
+)
+NO_PATH = "its path may have letters, digits and - _ ~ . between single slashes, such as https://example.com/feedback"
+OWN_PATH = (
+    "its path must not begin with /{}, which the server has itself: write the address without /api/v1, "
+    "or choose another path"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +85,17 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("TRUSTED_PROXIES", "my proxy", "my proxy is no address or network, such as 10.0.0.1 or 10.0.0.0/8"),
         ("BASE_URL", "example.com", "must be an address such as https://feedback.example.com"),
         ("BASE_URL", "https://", "must be an address such as https://feedback.example.com"),
+        ("BASE_URL", "https://exam ple.com", "must be an address such as https://feedback.example.com"),
+        ("BASE_URL", "https://example.com/feed\nback", "must be an address such as https://feedback.example.com"),
+        ("BASE_URL", "https://example.com\\feedback", "must be an address such as https://feedback.example.com"),
+        *(("BASE_URL", f"https://example.com{end}", NO_QUERY) for end in ("?", "/feedback?a=b", "#a", "/feedback/#")),
+        *(("BASE_URL", f"https://example.com{path}", NO_PATH) for path in NO_PATHS),
+        ("BASE_URL", f"https://example.com/{'x' * 80}", "its path may have at most 80 characters"),
+        ("BASE_URL", f"https://{'x' * 250}.com", "must have at most 255 characters"),
+        *(
+            ("BASE_URL", f"https://example.com/{path}", OWN_PATH.format(path.partition("/")[0]))
+            for path in ("api/v1", "api", "productlift/api/v1/", "p", "static", "health/feedback")
+        ),
         (
             "SMTP_URL",
             "mail",
@@ -116,6 +146,23 @@ def test_a_bound_of_connections_is_a_number_or_off(given: str | None, count: obj
     assert settings.connections_per_ip == count
     told = {one.name: one.value for one in settings.told()}
     assert told["EARSHOT_CONNECTIONS_PER_IP"] == str(count)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://example.com", "https://example.com"),
+        ("https://example.com/", "https://example.com"),
+        ("https://example.com///", "https://example.com"),
+        ("https://example.com:8443/feedback", "https://example.com:8443/feedback"),
+        ("https://example.com/feedback/", "https://example.com/feedback"),
+        ("https://example.com/a/b-c_d/e.f~1//", "https://example.com/a/b-c_d/e.f~1"),
+        ("http://[::1]:8000/feedback", "http://[::1]:8000/feedback"),
+        ("https://example.com/apis", "https://example.com/apis"),
+    ],
+)
+def test_a_public_address_ends_without_a_slash(given: str, kept: str) -> None:
+    assert Settings.load(base_url=given).base_url == kept
 
 
 def test_what_has_no_effect_yet_says_so() -> None:

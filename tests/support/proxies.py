@@ -66,12 +66,14 @@ def find(proxy: str) -> str:
 
 
 @contextmanager
-def proxying(proxy: str, server: int, folder: Path, *, hosts: str, location: str | None = None) -> Iterator[int]:
+def proxying(
+    proxy: str, server: int, folder: Path, *, hosts: str, location: str | None = None, port: int = 0
+) -> Iterator[int]:
     """The proxy as documented, without TLS, before the server's port until the block is left; its own port.
 
-    `location` stands for nginx' one of the document.
+    `location` stands for nginx's one of the document; `port` is chosen here unless it is given.
     """
-    program, port = find(proxy), free_port()
+    program, port = find(proxy), port or free_port()
     (text,) = documented(proxy)
     backend = ("127.0.0.1:8000", f"127.0.0.1:{server}")
     if proxy == "nginx":

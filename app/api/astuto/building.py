@@ -29,4 +29,4 @@ def build(services: Services) -> tuple[Door, Document]:
     """The dialect's door, and its document."""
     routers = [chapter.router for chapter in CHAPTERS]
     door = Door(services, AstutoManners(services, AstutoRoutes(routers)))
-    return door, introduction.document(services.paces, services.base_url, routers)
+    return door, introduction.document(services.paces, services.public, routers)

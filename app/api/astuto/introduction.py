@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from app.api.documents import Document, pace_in_words
 from app.api.services import Paces
+from app.public_address import PublicAddress
 
 _TEXT: Final = """\
 The feedback of one portal, as **Astuto's API (v1)** speaks of it. Programs written for Astuto work here unchanged:
@@ -24,8 +25,8 @@ Without a valid key the answer is 401 `{"errors":["Access denied."]}`; when the 
 
 ## The address
 
-The same routes are served at `/astuto/api/v1` and at `/api/v1`. At `/api/v1` the key decides which dialect answers, so
-an existing client keeps its paths. This document is also at `/api-docs/v1/swagger.yaml`.
+The same routes are served at `{path}/astuto/api/v1` and at `{path}/api/v1`. At `{path}/api/v1` the key decides which
+dialect answers, so an existing client keeps its paths. This document is also at `{path}/api-docs/v1/swagger.yaml`.
 
 ## A first request
 
@@ -57,7 +58,7 @@ _TAGS: Final = {
 }
 
 
-def document(paces: Paces, base_url: str | None, routers: Sequence[APIRouter]) -> Document:
+def document(paces: Paces, public: PublicAddress, routers: Sequence[APIRouter]) -> Document:
     """The dialect's document."""
     key_pace = pace_in_words(paces.astuto_key)
     text = _TEXT.replace("{key_pace}", key_pace[:1].upper() + key_pace[1:])
@@ -65,11 +66,11 @@ def document(paces: Paces, base_url: str | None, routers: Sequence[APIRouter]) -
     return Document(
         dialect="astuto",
         title="Earshot: Astuto's API",
-        description=text.replace("{address}", base_url or "http://127.0.0.1:8000"),
+        description=text.replace("{address}", public.url or "http://127.0.0.1:8000").replace("{path}", public.path),
         key="A key of the Astuto dialect, such as `tkn_admin_…`.",
         servers=(
-            ("/astuto/api/v1", "Astuto's dialect, whatever the key"),
-            ("/api/v1", "Where existing clients ask: the key decides the dialect"),
+            (public.link("/astuto/api/v1"), "Astuto's dialect, whatever the key"),
+            (public.link("/api/v1"), "Where existing clients ask: the key decides the dialect"),
         ),
         tags=_TAGS,
         routers=routers,

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from app.api.documents import Document, pace_in_words
 from app.api.services import Paces
+from app.public_address import PublicAddress
 
 _TEXT: Final = """\
 The feedback of one portal, as **ProductLift's API (v1)** speaks of it. Programs written for ProductLift work here
@@ -24,8 +25,8 @@ Without a valid key the answer is 401 `{"message":"Unauthenticated."}`. To try r
 
 ## The address
 
-The same routes are served at `/productlift/api/v1` and at `/api/v1`. At `/api/v1` the key decides which dialect
-answers, so an existing client keeps its paths.
+The same routes are served at `{path}/productlift/api/v1` and at `{path}/api/v1`. At `{path}/api/v1` the key decides
+which dialect answers, so an existing client keeps its paths.
 
 ## A first request
 
@@ -62,18 +63,18 @@ _TAGS: Final = {
 }
 
 
-def document(paces: Paces, base_url: str | None, routers: Sequence[APIRouter]) -> Document:
+def document(paces: Paces, public: PublicAddress, routers: Sequence[APIRouter]) -> Document:
     """The dialect's document."""
     pace = pace_in_words(paces.productlift)
     text = _TEXT.replace("{pace}", pace[:1].upper() + pace[1:])
     return Document(
         dialect="productlift",
         title="Earshot: ProductLift's API",
-        description=text.replace("{address}", base_url or "http://127.0.0.1:8000"),
+        description=text.replace("{address}", public.url or "http://127.0.0.1:8000").replace("{path}", public.path),
         key="A key of the ProductLift dialect, such as `2|x0…`.",
         servers=(
-            ("/productlift/api/v1", "ProductLift's dialect, whatever the key"),
-            ("/api/v1", "Where existing clients ask: the key decides the dialect"),
+            (public.link("/productlift/api/v1"), "ProductLift's dialect, whatever the key"),
+            (public.link("/api/v1"), "Where existing clients ask: the key decides the dialect"),
         ),
         tags=_TAGS,
         routers=routers,

@@ -1,0 +1,58 @@
+"""The public address of the server. Each link that leaves the server, and each path of a cookie, is built here."""
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+MAX_PATH: Final = 80
+"""With the scheme, the longest host of a portal and a port, a link's beginning fits into its column of 255."""
+OWN_PATHS: Final = frozenset(
+    {"api", "api-docs", "astuto", "docs", "files", "health", "p", "posts", "productlift", "static"}
+)
+"""First segments of the server's own routes. A proxy may remove the public path, so it must differ from them."""
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+
+
+class PublicAddress:
+    """What `EARSHOT_BASE_URL` says, which `check_path` has accepted; empty when it is unset."""
+
+    __slots__ = ("_after_host", "_scheme", "path", "url")
+
+    def __init__(self, url: str | None = None) -> None:
+        parts = urlsplit(url or "")
+        self.url = url
+        self.path = parts.path
+        """Empty, or such as `/feedback`; never ends with a slash."""
+        self._scheme = parts.scheme
+        self._after_host = f":{parts.port}{parts.path}" if parts.port else parts.path
+
+    def on(self, host: str) -> str:
+        """The address of the portal on this host: scheme, port and path stay."""
+        return f"{self._scheme}://{host}{self._after_host}"
+
+    def link(self, path: str) -> str:
+        """An absolute path of this server, such as `/docs`, as a browser has to ask for it."""
+        return self.path + path
+
+    @property
+    def cookie_path(self) -> str:
+        """The `Path` of cookies: all of this server, and nothing beside it on the same host."""
+        return self.path or "/"
+
+
+def check_path(path: str) -> str:
+    """The path of a public address without slashes at its end. Raises ValueError in an operator's words."""
+    path = path.rstrip("/")
+    if not _PATH.fullmatch(path):
+        raise ValueError(
+            "its path may have letters, digits and - _ ~ . between single slashes, such as https://example.com/feedback"
+        )
+    if len(path) > MAX_PATH:
+        raise ValueError(f"its path may have at most {MAX_PATH} characters")
+    first = path[1:].partition("/")[0]
+    if first in OWN_PATHS:
+        raise ValueError(
+            f"its path must not begin with /{first}, which the server has itself: write the address without /api/v1, "
+            "or choose another path"
+        )
+    return path
