@@ -29,7 +29,7 @@ class Dispatch:
         self._doors = doors
         self._rest = rest
         self._names = RequestNames()
-        self._public_path = services.public.path
+        self._public_path = services.public.path.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -135,22 +135,27 @@ class Dispatch:
         return None if found is None else found[2]
 
 
-def _enter(scope: Scope, public_path: str) -> str:
+def _enter(scope: Scope, public_path: bytes) -> str:
     """Take the public path off the request's, unless a proxy did, and read slashes at the beginning as one.
 
     Only what stands in the address as it was sent counts, so that `%2F` stays a letter of its segment, and `path` and
     `raw_path` change alike.
     """
-    path, raw = _with_one_slash(scope["path"], scope["raw_path"])
+    path: str = scope["path"]
+    raw: bytes = scope["raw_path"]
+    if raw.startswith(b"//"):
+        path, raw = _with_one_slash(path, raw)
     length = len(public_path)
-    if raw[:length] == public_path.encode() and raw[length : length + 1] in (b"/", b""):
-        path, raw = _with_one_slash(path[length:] or "/", raw[length:] or b"/")
+    if length and raw.startswith(public_path) and raw[length : length + 1] in (b"/", b""):
+        path, raw = path[length:] or "/", raw[length:] or b"/"
+        if raw.startswith(b"//"):
+            path, raw = _with_one_slash(path, raw)
     scope["path"], scope["raw_path"] = path, raw
     return path
 
 
 def _with_one_slash(path: str, raw: bytes) -> tuple[str, bytes]:
-    more = max(0, len(raw) - len(raw.lstrip(b"/")) - 1)
+    more = len(raw) - len(raw.lstrip(b"/")) - 1
     return path[more:], raw[more:]
 
 
