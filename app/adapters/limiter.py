@@ -94,7 +94,8 @@ class MemoryCounters:
     def _make_room(self, now: float, wanted: str) -> None:
         """Drop what has ended; if that is not enough, a tenth of the counters of the wanted one's own kind.
 
-        Whoever invents a hundred thousand keys so pushes out invented keys, not the count of his own address.
+        Whoever invents a hundred thousand keys so pushes out invented keys, not the count of his own address; and
+        those with the fewest requests go first, not the count of a key that he really has.
         """
         self._counters = {name: kept for name, kept in self._counters.items() if kept[1] > now}
         if len(self._counters) < self._most:
@@ -104,7 +105,7 @@ class MemoryCounters:
         if len(alike) <= self._most // 100:
             # Too few to be what fills the place; looking for room at every request would cost more than it saves.
             alike = list(self._counters)
-        alike.sort(key=lambda name: self._counters[name][1])
+        alike.sort(key=self._counters.__getitem__)
         for name in alike[: max(1, self._most // 10)]:
             del self._counters[name]
 

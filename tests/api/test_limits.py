@@ -155,6 +155,37 @@ class TestProductLift:
         assert (elsewhere.status_code, pace_headers(elsewhere)["x-ratelimit-remaining"]) == (401, "3")
         assert (with_token.status_code, pace_headers(with_token)["x-ratelimit-remaining"]) == (200, "3")
 
+    async def test_all_spellings_of_a_token_are_counted_together_or_by_the_address(
+        self, counted: Limited, productlift: Client
+    ) -> None:
+        taken = [
+            *(f"Bearer {{}}, n{number}" for number in range(3)), "Bearer {}; n", "Bearer {}\tn", 'Bearer "{}"',
+            "Bearer token={}", 'Bearer token="{}", n', "Bearer   {}",
+        ]  # fmt: skip
+        untaken = [
+            "Token {}",
+            "Token token={}",
+            "Bearer\t{}",
+            "bearer {}",
+            "{}",
+            "Basic {}",
+            " Bearer {}",
+            "Token {}, n",
+        ]
+        async with counted(limit_productlift=f"{len(taken)}/minute") as server:
+            client = Client(server, token=None, base="/productlift/api/v1")
+
+            async def ask(spelled: str) -> tuple[int, str]:
+                answer = await client.get("/posts", headers={"authorization": spelled.format(productlift.token)})
+                return answer.status_code, answer.headers["x-ratelimit-remaining"]
+
+            by_token = [await ask(one) for one in (*taken, taken[0])]
+            by_address = [await ask(one) for one in untaken]
+
+        left = [str(len(taken) - 1 - number) for number in range(len(taken))]
+        assert by_token == [*((200, number) for number in left), (429, "0")]
+        assert by_address == [(401, number) for number in left[: len(untaken)]]
+
     async def test_preflights_are_not_counted(self, counted: Limited, anyone: Client) -> None:
         async with counted(limit_productlift="1/minute") as server, Client(server, token=None) as client:
             preflight = {"origin": "https://app.example.org", "access-control-request-method": "GET"}
@@ -223,6 +254,54 @@ class TestAstuto:
         assert wrong == [401, 401, 429]
         assert right == [200, 200, 429]
         assert none == [401] * 4
+
+    async def test_words_behind_a_key_do_not_count_for_it(self, counted: Limited, astuto: Client) -> None:
+        async with counted(limit_astuto_ip="off") as server, Client(server, token=None) as client:
+
+            async def ask(authorization: str) -> int:
+                return (await client.get("/posts", headers={"authorization": authorization})).status_code
+
+            statuses = [await ask(f"Bearer {astuto.token}, n{number}") for number in range(130)]
+            plain = await ask(f"Bearer {astuto.token}")
+
+        assert statuses == [200] * 100 + [429] * 30
+        assert plain == 429
+
+    @pytest.mark.parametrize("base", ["/api/v1", "/astuto/api/v1"])
+    async def test_all_spellings_of_a_key_are_counted_together(
+        self, counted: Limited, astuto: Client, base: str
+    ) -> None:
+        spelled = (
+            "Bearer {}", "Bearer {}, n1", "Bearer {},n2", "Bearer {}; n3", "Bearer {};n4", "Bearer {}\tn5",
+            "Bearer {}\t, n6", "Bearer   {}  , n7", "Bearer\t{} , n8", "  Bearer {}, n9  ", "Token {}, n10", "Token {}",
+            'Bearer "{}"', 'Bearer "{}', 'Bearer {}"', 'Token "{}", n11', "Token token={}", 'Token token="{}"',
+            'Bearer token="{}", nonce="n12"', "Bearer token={}; n13", "Bearer {}, Bearer n14", "Bearer {}, \xe9",
+        )  # fmt: skip
+        given: dict[str, str] = {"limit_astuto_ip": "off", "limit_astuto_key": f"{len(spelled)}/5minutes"}
+        async with counted(**given) as server, Client(server, token=None, base=base) as client:
+
+            async def ask(*authorizations: str) -> int:
+                lines = [(b"authorization", line.encode("latin-1")) for line in authorizations]
+                return (await client.get("/posts", headers=lines)).status_code
+
+            allowed = [await ask(one.format(astuto.token)) for one in spelled]
+            refused = [await ask(one.format(astuto.token)) for one in spelled]
+            # Of several headers the last is read, to admit and to count.
+            several = [await ask(f"Bearer n{number}", f"Bearer {astuto.token}, n{number}") for number in range(3)]
+
+        assert allowed == [200] * len(spelled)
+        assert refused == [429] * len(spelled)
+        assert several == [429] * 3
+
+    async def test_unknown_keys_are_bounded_by_their_address(self, counted: Limited, astuto: Client) -> None:
+        async with counted(limit_astuto_ip="3/5minutes") as server:
+            client = Client(server, token=None, base="/astuto/api/v1")
+            statuses = [
+                (await client.get("/posts", headers={"authorization": f"Bearer wrong, n{number}"})).status_code
+                for number in range(5)
+            ]
+
+        assert statuses == [401] * 3 + [429] * 2
 
     async def test_unknown_addresses_and_verbs_are_counted(self, counted: Limited, astuto: Client) -> None:
         async with counted(limit_astuto_key="3/5minutes") as server, Client(server, token=astuto.token) as client:
@@ -386,7 +465,7 @@ class TestRedis:
 
         with RedisClient.from_url(redis.url) as kept:
             left = {name.decode(): kept.pttl(name) for name in kept.scan_iter()}
-        # A token and an address with ProductLift, a key and an address with Astuto.
+        # A token and an address with ProductLift, a key and an address with Astuto: nothing is counted twice.
         assert len(left) == 4
         for name, milliseconds in left.items():
             assert name.startswith("earshot:")
@@ -478,6 +557,16 @@ class TestMemory:
             counters.hit_one(f"ak:{number}", 300, now=0.1)
 
         assert counters.hit_one("ai:192.0.2.1", 60, now=0.2).hits == 2
+
+    def test_invented_keys_push_out_no_key_that_is_used(self) -> None:
+        counters = MemoryCounters(most=1000)
+        for _ in range(2):
+            counters.hit_one("ak:used", 300, now=0.0)
+
+        for number in range(10_000):
+            counters.hit_one(f"ak:{number}", 300, now=0.1)
+
+        assert counters.hit_one("ak:used", 300, now=0.2).hits == 3
 
     def test_stays_within_its_bound_whatever_comes(self) -> None:
         counters = MemoryCounters(most=100)

@@ -253,6 +253,21 @@ async def test_a_429_says_when_to_come_back(settings: Settings, clock: TestClock
     }
 
 
+async def test_words_behind_a_key_are_not_counted_instead_of_it(
+    settings: Settings, clock: TestClock, make: Make
+) -> None:
+    token = await make.key(make.owner, "astuto")
+    changed = {"rate_limits": True, "limit_astuto_key": "2/5minutes", "limit_astuto_ip": "off"}
+    async with assembled(settings, clock, **changed) as server, Client(server, token=None) as client:
+
+        async def ask(authorization: str) -> int:
+            return (await client.get("/boards", headers={"authorization": authorization})).status_code
+
+        statuses = [await ask(f"Bearer {token}, n{number}") for number in range(3)]
+
+    assert statuses == [200, 200, 429]
+
+
 async def test_members_without_a_value_are_absent_and_not_null(make: Make, astuto: Client) -> None:
     post = await make.post()
     await make.run("UPDATE posts SET user_id = NULL, status_id = NULL")

@@ -43,7 +43,9 @@ class AstutoManners:
             slot = int(now // paces.astuto_ip.seconds)
             counted.append((f"ai:{slot}:{visit.peer}", paces.astuto_ip))
         if paces.astuto_key is not None:
-            word = manners.last_word(visit.headers.get(b"authorization"))
+            # What follows an admitted key is the client's to choose, so that counting it would bound nothing.
+            admitted, header = visit.admission is not None, visit.headers.get(b"authorization")
+            word = visit.token if admitted else manners.last_word(header)
             if word is not None:
                 slot = int(now // paces.astuto_key.seconds)
                 # A digest, because a key must not lie about in memory dumps or in Redis.
