@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from app.adapters.database import NOWHERE
 from app.api.astuto import manners
 from app.api.door import Door, Receive, Scope, Send, Visit
 from app.api.naming import RequestNames, sane
+from app.api.routing import ENCODED_SLASH
 from app.api.services import Services
 from app.domain import keys, portals
 from app.domain.keys import Admission
@@ -17,6 +19,8 @@ BASE: Final = "/api/v1"
 PREFIXES: Final = {f"/{dialect}{BASE}": dialect for dialect in ("productlift", "astuto")}
 DOCUMENTS: Final = ("/docs", "/openapi.json")
 """Below the explicit prefixes these are read without a key, and are pages like others."""
+_ANY_VERSION: Final = re.compile(r"(?:/(productlift|astuto))?/api/v[0-9]+(?:/|\Z)")
+_SLASH_IN_SEGMENT: Final = re.compile("%2[Ff]")
 # A link's beginning, with scheme and port, fits into its column of 255.
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,240}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -36,13 +40,24 @@ class Dispatch:
             path: str = scope["path"]
             if self._public_path or path.startswith("//"):
                 path = _enter(scope, self._public_path)
+            raw: bytes = scope["raw_path"]
+            if b"%" in raw and b"%2f" in raw.lower():
+                path = _decode_segments(raw)
             if path.startswith(BASE) and (len(path) == 7 or path[7] == "/"):
                 await self._by_key(scope, receive, send, path[7:])
                 return
             for prefix, dialect in PREFIXES.items():
                 if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):
-                    await self._by_prefix(scope, receive, send, prefix, dialect)
+                    await self._by_prefix(scope, receive, send, path[len(prefix) :], dialect)
                     return
+            unknown_version = _ANY_VERSION.match(path)
+            if unknown_version is not None and not _asks_for_page(scope):
+                # No route has the whole path, so that the dialect refuses it in its words.
+                if unknown_version[1] is None:
+                    await self._by_key(scope, receive, send, path)
+                else:
+                    await self._by_prefix(scope, receive, send, path, unknown_version[1])
+                return
             # The pages, too, want to know who asks, from where, and for which host.
             scope = {**scope, "earshot.visit": self._visit(scope, receive, path)}
         await self._rest(scope, receive, send)
@@ -53,7 +68,7 @@ class Dispatch:
 
     async def _dialect_of(self, visit: Visit) -> str:
         """Who answers at the shared address; admits the key on the way, since it decides."""
-        if visit.method == "OPTIONS" and b"access-control-request-method" in visit.headers:
+        if visit.is_preflight:
             # A preflight carries no key, so nobody knows whose it is; ProductLift's clients in browsers need the yes.
             return "productlift"
         if visit.token is not None:
@@ -67,8 +82,7 @@ class Dispatch:
                 return shaped
         return await self._host_default(visit) or self._services.default_dialect
 
-    async def _by_prefix(self, scope: Scope, receive: Receive, send: Send, prefix: str, dialect: str) -> None:
-        path = scope["path"][len(prefix) :]
+    async def _by_prefix(self, scope: Scope, receive: Receive, send: Send, path: str, dialect: str) -> None:
         visit = self._visit(scope, receive, path)
         if path in DOCUMENTS and visit.method in ("GET", "HEAD"):
             await self._rest({**scope, "earshot.visit": visit}, receive, send)
@@ -161,3 +175,14 @@ def _with_one_slash(path: str, raw: bytes) -> tuple[str, bytes]:
 
 def _has_several_hosts(scope: Scope) -> bool:
     return [name for name, _ in scope["headers"]].count(b"host") > 1
+
+
+def _decode_segments(raw_path: bytes) -> str:
+    """The path; a slash that was sent as `%2F` stands there as ENCODED_SLASH, for it separates nothing."""
+    return ENCODED_SLASH.join(unquote(part) for part in _SLASH_IN_SEGMENT.split(raw_path.decode("latin-1")))
+
+
+def _asks_for_page(scope: Scope) -> bool:
+    """Whether nothing says that this is a call of an API: it takes HTML, as browsers do, and presents no key."""
+    headers = dict(scope["headers"])
+    return b"authorization" not in headers and b"text/html" in headers.get(b"accept", b"")

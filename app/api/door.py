@@ -79,6 +79,11 @@ class Visit:
         length = self.headers.get(b"content-length")
         return b"transfer-encoding" in self.headers if length is None else length != b"0"
 
+    @property
+    def is_preflight(self) -> bool:
+        """Whether a browser asks what a script of another site may send."""
+        return self.method == "OPTIONS" and b"access-control-request-method" in self.headers
+
     def header(self, name: bytes) -> str:
         """A header's text, empty when it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")

@@ -5,12 +5,15 @@ of a dialect that costs more than the database. Our endpoints take one parameter
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from app.api.calls import Answer
+
+ENCODED_SLASH: Final = "\udc2f"
+"""Stands in a path for a slash within a segment. Half a surrogate pair is in no path that was decoded from UTF-8."""
 
 Endpoint = Callable[[Any], Awaitable[Answer]]
 
@@ -83,6 +86,8 @@ class RouteTable:
         passed: list[_Node] = []
         node = self._walk(self._root, segments, 0, values, method, passed)
         if node is not None:
+            if ENCODED_SLASH in path:
+                values = {name: value.replace(ENCODED_SLASH, "/") for name, value in values.items()}
             return Found(node.endpoints[method], values, node.template)
         verbs = {verb for other in passed for verb in other.endpoints}
         return WrongVerb(tuple(sorted(verbs))) if verbs else None

@@ -102,7 +102,12 @@ async def wire(request: pytest.FixtureRequest, make: Make, settings: Settings) -
 
 
 async def test_verbs_that_nobody_knows_get_the_dialect_s_refusal(wire: Wire) -> None:
-    for verb in ("PURGE", "PROPFIND", "M-SEARCH", "TRACE", "LOCK"):
+    for verb in (
+        "PURGE", "PROPFIND", "PROPPATCH", "M-SEARCH", "TRACE", "LOCK", "UNLOCK", "LINK", "UNLINK", "COPY", "MOVE",
+        "MKCOL", "SEARCH", "REPORT", "MERGE", "NOTIFY", "SUBSCRIBE", "BIND", "ACL",
+    ):  # fmt: skip
+        unknown = await wire.said(wire.head(f"{verb} /api/v1/nothing HTTP/1.1"))
+        assert unknown == (404, NO_ROUTE[wire.dialect])
         status, body = await wire.said(wire.head(f"{verb} /api/v1/posts/1 HTTP/1.1"))
 
         supported = "Supported methods: GET, HEAD, PUT, PATCH, DELETE."
@@ -136,6 +141,16 @@ async def test_bytes_that_are_no_text_in_an_address_name_nothing(wire: Wire) -> 
         status, body = await wire.said(wire.head(f"DELETE {path} HTTP/1.1"))
         assert status == 404, path
         assert isinstance(body, dict), path
+
+
+async def test_an_escaped_slash_belongs_to_its_segment(wire: Wire) -> None:
+    words = {
+        "astuto": {"errors": ["Post with id no such/post< not found"]},
+        "productlift": {"message": "No query results for model [App\\Post] no such/post<"},
+    }[wire.dialect]
+    for path in ("/api/v1/posts/no%20such%2Fpost%3C", "/api/v1/posts/no%20such%2fpost%3C/"):
+        assert await wire.said(wire.head(f"GET {path} HTTP/1.1")) == (404, words)
+    assert await wire.said(wire.head("GET /api/v1/posts%2F1 HTTP/1.1")) == (404, NO_ROUTE[wire.dialect])
 
 
 async def test_a_body_that_breaks_off_writes_nothing(wire: Wire) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.domain import portals
+from app.domain import keys, portals
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.assembled import assembled
@@ -344,11 +344,84 @@ async def test_unknown_addresses_below_the_api_are_refused_in_the_dialect(astuto
 
 
 async def test_only_whole_segments_are_the_api(anyone: Client, astuto: Client) -> None:
-    for base in ("/api/v1x", "/api/v10", "/api", "/astuto/api/v12", "/astuto", "/Astuto/api/v1", "/x/api/v1"):
+    for base in (
+        "/api/v1x",
+        "/api/v",
+        "/api",
+        "/astuto/api/v1x",
+        "/astuto",
+        "/Astuto/api/v1",
+        "/x/api/v1",
+        "/api%2Fv1",
+    ):
         response = await anyone.of(astuto.token, base=base).get("/posts")
 
         assert response.status_code == 404, base
         assert response.text not in ('{"status":404,"error":"Not Found"}', '{"message":""}')
+
+
+@pytest.mark.parametrize("version", ["/api/v2", "/api/v0", "/api/v10", "/api/v01"])
+async def test_an_unknown_version_of_the_api_is_refused_by_the_dialect_that_would_answer(
+    make: Make, anyone: Client, astuto: Client, productlift: Client, version: str, settings: Settings, clock: TestClock
+) -> None:
+    adopted = "a-key-of-another-form"
+    digest = keys.digest(adopted, settings.secret)
+    await make.act(lambda work: keys.adopt(work, user_id=make.owner, dialect="astuto", digest_=digest, prefix=""))
+    refused = {
+        astuto.token: ASTUTO_404, adopted: ASTUTO_404, "tkn_mod_unknown": ASTUTO_404,
+        productlift.token: PRODUCTLIFT_404, "7|unknown": PRODUCTLIFT_404, "unknown": PRODUCTLIFT_404,
+        None: PRODUCTLIFT_404,
+    }  # fmt: skip
+    html = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+    for token, refusal in refused.items():
+        client = anyone.of(token, base=version)
+        for method, path in (("GET", "/boards"), ("GET", ""), ("GET", "/"), ("POST", "/posts"), ("GET", "/docs")):
+            assert said(await client.request(method, path)) == refusal, (token, method, path)
+        prefixed = [
+            said(await anyone.of(token, base=f"/{dialect}{version}").get("/boards", headers=html if token else {}))
+            for dialect in ("astuto", "productlift")
+        ]
+        assert prefixed == [ASTUTO_404, PRODUCTLIFT_404]
+        if token is not None:
+            assert said(await client.get("/boards", headers=html)) == refusal
+    async with assembled(settings, clock, default_dialect="astuto") as other:
+        assert said(await Client(other, token=None, base=version).get("/boards")) == ASTUTO_404
+    page = await anyone.of(None, base=version).get("/boards", headers=html)
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
+async def test_an_escaped_slash_belongs_to_its_segment(make: Make, astuto: Client, productlift: Client) -> None:
+    post = await make.post()
+    for segment, meant in (
+        ("no%20such%2Fboard%3C", "no such/board<"), ("%2f", "/"), ("987654%2Fvotes", "987654/votes"),
+        ("a%2Fb%2F%2fc", "a/b//c"), ("x%252Fy", "x%2Fy"), ("%252f%2F", "%2f/"), ("%F0%9F%92%A5%2F", "💥/"),
+    ):  # fmt: skip
+        ours = {
+            what: await astuto.get(f"/{what.lower()}s/{segment}") for what in ("Board", "Post", "Comment", "User")
+        } | {"Like": await astuto.get(f"/votes/{segment}/")}
+        theirs = await productlift.get(f"/posts/{segment}"), await productlift.get(f"/posts/{segment}/votes")
+
+        for what, answer in ours.items():
+            assert said(answer) == (404, {"errors": [f"{what} with id {meant} not found"]}), (what, segment)
+        for answer in theirs:
+            assert said(answer) == (404, {"message": f"No query results for model [App\\Post] {meant}"}), segment
+    # It begins with the post's number, which is all that Astuto reads of a segment.
+    assert (await astuto.get(f"/posts/{post}%2Fapprove")).json()["id"] == post
+    assert said(await astuto.put(f"/posts/{post}%2Fapprove")) == (200, {"id": post})
+    for path in (f"/posts%2F{post}", "/users%2Fget_by_email", "%2Fposts"):
+        assert said(await astuto.get(path)) == ASTUTO_404
+        assert said(await productlift.get(path)) == PRODUCTLIFT_404
+
+
+async def test_without_the_headers_of_a_preflight_options_is_no_route_of_astuto(anyone: Client, astuto: Client) -> None:
+    for path in ("/posts", "/boards/1", "/nothing"):
+        for headers in ({}, {"origin": "https://app.example.org"}):
+            for client in (astuto, anyone.of(None, base="/astuto/api/v1")):
+                response = await client.options(path, headers=headers)
+
+                assert said(response) == ASTUTO_404
+                assert "allow" not in response.headers
 
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])

@@ -38,6 +38,22 @@ async def test_an_unknown_path_or_verb_is_always_the_same_404(make: Make, astuto
     assert {answer.headers["content-type"] for answer in answers} == {"application/json; charset=utf-8"}
 
 
+async def test_an_array_of_several_names_nobody(make: Make, astuto: Client) -> None:
+    jane, john = await make.user(email="jane@example.com"), await make.user(email="john@example.com")
+    post = await make.post()
+
+    answer = await astuto.get("/users/get_by_email?email[]=jane@example.com&email[]=john@example.com")
+    refused = [
+        await astuto.post("/votes", json={"post_id": post, "impersonated_user_id": named})
+        for named in ([jane, john], {"id": jane})
+    ]
+
+    assert told(answer) == (404, {"errors": ["User with email  not found"]})
+    nobody = (401, {"errors": ["Impersonation error: Could not find the user to impersonate."]})
+    assert [told(one) for one in refused] == [nobody] * 2
+    assert await make.value("SELECT count(*) FROM votes") == 0
+
+
 async def test_what_can_not_be_read_is_wrong_parameters_after_the_key(make: Make, astuto: Client) -> None:
     post = await make.post()
     past = 2**63

@@ -71,7 +71,7 @@ class AstutoManners:
         return None, ()
 
     def misdirected(self, visit: Visit, found: WrongVerb | None) -> Answer:
-        if visit.method == "OPTIONS":
+        if visit.is_preflight:
             # Section 1.13: a preflight is answered, but nothing is allowed to other origins.
             return _OPTIONS
         return _NO_ROUTE

@@ -27,11 +27,11 @@ def any_of(asked: Mapping[str, Any], name: str) -> list[int] | None:
 
 
 def impersonated(asked: Mapping[str, Any]) -> int | None:
-    """The user in whose name to act: None when the parameter is blank, 0 (nobody) when it can't be an id.
+    """The user in whose name to act: None when the parameter is blank, 0 (nobody) when it can't be one id.
 
     docs/contracts/astuto.md, section 1.14.
     """
-    value = asked.get("impersonated_user_id", ABSENT)
+    value = manners.only(asked.get("impersonated_user_id", ABSENT))
     if manners.blank(value):
         return None
     return manners.lookup(value) or 0

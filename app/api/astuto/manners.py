@@ -36,6 +36,7 @@ __all__ = [
     "lookup",
     "missing",
     "offset",
+    "only",
     "reference",
     "text",
     "token",
@@ -187,6 +188,14 @@ def boolean(value: object) -> bool | Absent | None:
     return True if isinstance(value, float) else ABSENT
 
 
+def only(value: object) -> object:
+    """Read an array of one as its element, null elements aside; anything else stays as it is. Section 1.6."""
+    if not isinstance(value, list):
+        return value
+    items = [item for item in value if item is not None]
+    return items[0] if len(items) == 1 else items
+
+
 def blank(value: object) -> bool:
     """Whether there is nothing in it, false included: the test for impersonation and for filters."""
     if isinstance(value, str):
@@ -255,8 +264,6 @@ def any_of(value: object) -> tuple[int, ...] | None:
     if blank(value):
         return None
     number = integer(value)
-    if number is ABSENT:
-        return None
     return (number,) if isinstance(number, int) and number > 0 else ()
 
 

@@ -23,6 +23,7 @@ users_chapter = chapter("Users")
 
 MIN_NAME: Final = 2
 MAX_NAME: Final = 64
+ARRAY_AS_EMAIL: Final = "[]"
 
 _TOMBSTONE: Final = re.compile(r"deleted-([1-9][0-9]{0,17})@deleted\.invalid")
 
@@ -62,12 +63,13 @@ async def show_user(call: Call) -> Answer:
 )
 async def get_user_by_email(call: Call) -> Answer:
     """The user with an address."""
-    email = text_or(call.asked.get("email", ABSENT), None) or ""
+    sent = call.asked.get("email", ABSENT)
+    email = text_or(manners.only(sent), None) or ""
 
     def get(work: Work) -> bytes:
         row = _known(work, email)
         if row is None:
-            raise NotFound("address", email)
+            raise NotFound("address", text_or(sent, None))
         work.require(Act.READ)
         return orjson.dumps(shapes.single_user(row))
 
@@ -90,7 +92,9 @@ async def get_user_by_email(call: Call) -> Answer:
 async def create_user(call: Call) -> Answer:
     """Find the user with an address, or else register one: a plain user without a password."""
     asked = call.asked
-    email = text_or(asked.get("email", ABSENT), None) or ""
+    sent = asked.get("email", ABSENT)
+    # Section 1.6: an array is no missing address, but one that is not well-formed.
+    email = ARRAY_AS_EMAIL if isinstance(sent, list) and manners.only(sent) != [] else text_or(sent, None) or ""
     name = asked.get("full_name", ABSENT)
     full_name = email if name is False else text_or(name, None)
 

@@ -32,7 +32,7 @@ KINDS = sorted(NEWEST)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("blank", [None, "", "   ", False, [], {}])
+@pytest.mark.parametrize("blank", [None, "", "   ", False, [], {}, [None], [""]])
 async def test_a_blank_name_is_no_impersonation(make: Make, astuto: Client, kind: str, blank: object) -> None:
     moderator = await make.user(role="moderator")
     client = astuto.of(await make.key(moderator, "astuto"))
@@ -45,7 +45,7 @@ async def test_a_blank_name_is_no_impersonation(make: Make, astuto: Client, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("whom", ["himself", "somebody", 4711, "abc", 0, True])
+@pytest.mark.parametrize("whom", ["himself", "somebody", 4711, "abc", 0, True, [4711], {"a": 1}])
 async def test_a_moderator_may_not_act_in_any_name(make: Make, astuto: Client, kind: str, whom: object) -> None:
     moderator = await make.user(role="moderator")
     client = astuto.of(await make.key(moderator, "astuto"))
@@ -59,7 +59,32 @@ async def test_a_moderator_may_not_act_in_any_name(make: Make, astuto: Client, k
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("whom", [4711, "abc", 0, -1, 10**30, "elsewhere"])
+@pytest.mark.parametrize("form", ["json", "data", "params"])
+async def test_an_array_of_one_names_its_element(make: Make, astuto: Client, kind: str, form: str) -> None:
+    jane = await make.user()
+    method, path, body = (await routes(make))[kind]
+    named = {"impersonated_user_id": [jane]} if form == "json" else {"impersonated_user_id[]": jane}
+    sent: dict[str, Any] = {"json": body, "params": named} if form == "params" else {form: {**body, **named}}
+
+    answer = await astuto.request(method, path, **sent)
+
+    assert answer.is_success
+    assert await make.value(NEWEST[kind]) == jane
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("several", [lambda jane: [jane, jane], lambda jane: [[jane]], lambda jane: [{"id": jane}]])
+async def test_an_array_of_anything_else_names_nobody(make: Make, astuto: Client, kind: str, several: Any) -> None:
+    method, path, body = (await routes(make))[kind]
+    named = several(await make.user())
+
+    answer = await astuto.request(method, path, json={**body, "impersonated_user_id": named})
+
+    assert (answer.status_code, answer.json()) == (401, NOT_FOUND)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("whom", [4711, "abc", 0, -1, 10**30, "elsewhere", [4711], [10**30], {"a": 1}])
 async def test_whoever_is_not_in_the_portal_can_not_be_named(
     make: Make, astuto: Client, kind: str, whom: object
 ) -> None:

@@ -162,6 +162,28 @@ async def test_a_window_that_can_not_be_read_is_wrong(astuto: Client, path: str,
     assert (answer.status_code, answer.json()) == (400, WRONG)
 
 
+@pytest.mark.parametrize("path", ["/posts", "/comments", "/votes"])
+async def test_an_object_as_a_filter_matches_nothing(make: Make, astuto: Client, path: str) -> None:
+    post = await make.post(votes_by=[make.owner], board=make.boards["Bug Reports"], author=make.owner)
+    await make.comment(post)
+    filters = {"board_id": make.boards["Bug Reports"], "user_id": make.owner} if path == "/posts" else {"post_id": post}
+
+    for name, value in filters.items():
+        some = await astuto.get(path, params={name: value})
+        none = [
+            await astuto.get(path, params={f"{name}[x]": value}),
+            await astuto.get(path, params={f"{name}[][x]": value}),
+            await astuto.request("GET", path, data={f"{name}[x]": value}),
+            await astuto.request("GET", path, files={f"{name}[x]": (None, str(value))}),
+            await astuto.request("GET", path, files={name: ("a.txt", str(value))}),
+            await astuto.ask("GET", path, {name: {"x": value}}),
+            await astuto.ask("GET", path, {name: [[value]]}),
+        ]
+
+        assert len(some.json()) == 1
+        assert [(answer.status_code, answer.json()) for answer in none] == [(200, [])] * len(none)
+
+
 async def test_boards_and_statuses_know_no_window(astuto: Client) -> None:
     assert len(await ids(astuto, "/boards", limit=-1, offset="x")) == 2
     assert len(await ids(astuto, "/post_statuses", limit="abc", offset=-5)) == 5

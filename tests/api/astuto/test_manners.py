@@ -724,7 +724,9 @@ def test_a_negative_offset_and_one_past_64_bits_are_wrong(sent: object) -> None:
         (b"post_id=", None),
         (b"post_id=+", None),
         (b"post_id[]", None),
-        (b"post_id[a]=1", None),
+        (b"post_id[a]=1", ()),
+        (b"post_id[a]", ()),
+        (b"post_id[a][b][]=1", ()),
         (b"post_id=3", (3,)),
         (b"post_id=3abc", (3,)),
         (b"post_id=1&post_id=2", (2,)),
@@ -744,7 +746,21 @@ def test_a_filter_names_the_ids_of_which_any_may_match(query: bytes, ids: tuple[
 
 @pytest.mark.parametrize(
     ("sent", "ids"),
-    [(3, (3,)), (3.9, (3,)), (True, (1,)), (False, None), (None, None), ([1, None, "2"], (1, 2)), ([None], None)],
+    [
+        (3, (3,)),
+        (3.9, (3,)),
+        (True, (1,)),
+        (False, None),
+        (None, None),
+        ([1, None, "2"], (1, 2)),
+        ([None], None),
+        ([], None),
+        ([[1]], ()),
+        ([{"a": 1}], ()),
+        ({}, None),
+        ({"a": 1}, ()),
+        ({"a": None}, ()),
+    ],
 )
 def test_a_filter_may_come_as_json(sent: object, ids: tuple[int, ...] | None) -> None:
     assert manners.any_of(manners.asked("application/json", b"", in_json({"post_id": sent}))["post_id"]) == ids

@@ -94,6 +94,28 @@ async def test_an_address_is_found_whatever_its_case_and_padding(make: Make, ast
     assert (in_query.status_code, in_query.json()["id"]) == (in_body.status_code, in_body.json()["id"]) == (200, jane)
 
 
+async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Make, astuto: Client) -> None:
+    jane, path = await make.user(email="jane@example.com"), "/users/get_by_email"
+
+    found = [
+        await astuto.get(path, params={"email[]": " JANE@example.com"}),
+        await astuto.ask("GET", path, {"email": ["jane@example.com"]}),
+        await astuto.ask("GET", path, {"email": [None, "jane@example.com"]}),
+        await astuto.request("GET", path, data={"email[]": "jane@example.com"}),
+    ]
+    not_found = [
+        await astuto.ask("GET", path, {"email": email})
+        for email in (
+            [], [None], [""], ["jane@example.com", "owner@example.com"], [["jane@example.com"]],
+            [{"a": "jane@example.com"}], {"a": "jane@example.com"}, {}, ["nobody@example.com"],
+        )
+    ]  # fmt: skip
+
+    assert [(answer.status_code, answer.json()["id"]) for answer in found] == [(200, jane)] * 4
+    told = {(answer.status_code, answer.text) for answer in not_found}
+    assert told == {(404, '{"errors":["User with email  not found"]}')}
+
+
 @pytest.mark.parametrize(
     ("params", "told"),
     [({}, ""), ({"email": ""}, ""), ({"email": " No@One.com"}, " No@One.com"), ({"email[]": "a@b"}, "")],
@@ -197,7 +219,16 @@ async def test_without_a_name_the_address_is_the_name_as_it_was_sent(
         ({"email": "jané@x.com", "full_name": "Jane"}, ["Email is invalid"]),
         ({"email": "a@b@c", "full_name": "Jane"}, ["Email is invalid"]),
         ({"email": "a" * 300 + "@b.com", "full_name": "Jane"}, ["Email is invalid"]),
-        ({"email": ["jane@x.com"], "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
+        ({"email": ["jane@x.com"]}, ["Email is invalid"]),
+        ({"email": ["jane@x.com"], "full_name": "Jane"}, ["Email is invalid"]),
+        ({"email": ["owner@example.com"]}, ["Email is invalid"]),
+        ({"email": ["a" * 70 + "@x.com", None]}, ["Email is invalid"]),
+        ({"email": ["jane@x.com", "john@x.com"]}, ["Email is invalid"]),
+        ({"email": [["jane@x.com"]]}, ["Email is invalid"]),
+        ({"email": [{"a": "jane@x.com"}]}, ["Email is invalid"]),
+        ({"email": [], "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
+        ({"email": [None], "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
+        ({"email": {"a": "jane@x.com"}, "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
         ({"email": "  ", "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
     ],
 )
@@ -205,6 +236,18 @@ async def test_what_is_wrong_with_a_user(make: Make, astuto: Client, body: dict[
     answer = await astuto.post("/users", json=body)
 
     assert (answer.status_code, answer.json()) == (422, {"errors": told})
+    assert await make.value("SELECT count(*) FROM users") == 1
+
+
+@pytest.mark.parametrize("form", ["data", "files", "params"])
+async def test_an_address_in_an_array_is_invalid_in_a_form_and_a_query_too(
+    make: Make, astuto: Client, form: str
+) -> None:
+    sent = {"email[]": (None, "jane@x.com") if form == "files" else "jane@x.com"}
+
+    answer = await astuto.request("POST", "/users", **{form: sent})  # type: ignore[arg-type]
+
+    assert (answer.status_code, answer.json()) == (422, {"errors": ["Email is invalid"]})
     assert await make.value("SELECT count(*) FROM users") == 1
 
 
