@@ -7,8 +7,11 @@ so cameras' notes, places, comments, thumbnails, second pictures and whatever fo
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 MAX_PROFILE = 1 << 20
 """Colour profiles of print shops take half a mebibyte; none takes more than this."""
@@ -17,13 +20,20 @@ MAX_SCANS = 100
 """Encoders write some ten scans; thousands of them make a small file slow to draw."""
 
 
+MAX_PARTS = 50_000
+"""Encoders write some thousand at most; millions of empty ones make a file slow to read and to draw."""
+
+
 class NotAPicture(Exception):
     """These bytes are no picture that can be kept; the message says why, in words for a log."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A container written anew. `exif` is what was left behind; `drawn` is the number of pixels of all frames."""
+    """A container written anew. `exif` is what was left behind; `drawn` is the number of pixels of all frames.
+
+    `buffered` is how many bytes a decoder must hold before it gives the first pixel.
+    """
 
     content: bytes
     exif: bytes
@@ -31,16 +41,25 @@ class Parts:
     height: int
     frames: int
     drawn: int
+    buffered: int = 0
+
+
+def _counted(parts: Iterable[T]) -> Iterator[T]:
+    for number, part in enumerate(parts):
+        if number == MAX_PARTS:
+            raise NotAPicture("a picture of too many parts")
+        yield part
 
 
 def jpeg(data: bytes) -> Parts:
     """Keep tables, frame and scans, and of the applications' segments JFIF, Adobe and a sound profile."""
-    kept: list[bytes] = []
+    kept = bytearray()
     jfif, exif = b"", b""
     profile: dict[int, bytes] = {}
     size: tuple[int, int] | None = None
-    scans = 0
-    for marker, payload, entropy in _jpeg_segments(data):
+    scans = coefficients = 0
+    progressive = False
+    for marker, payload, entropy in _counted(_jpeg_segments(data)):
         if marker == 0xE0 and payload.startswith(b"JFIF\0") and len(payload) >= 14 and not jfif:
             jfif = _segment(marker, payload[:12] + b"\0\0")
         elif marker == 0xE1 and payload.startswith(b"Exif\0") and not exif:
@@ -48,27 +67,50 @@ def jpeg(data: bytes) -> Parts:
         elif marker == 0xE2 and payload.startswith(b"ICC_PROFILE\0") and len(payload) > 14:
             profile[payload[12]] = payload[14:]
         elif marker == 0xEE and payload.startswith(b"Adobe"):
-            kept.append(_segment(marker, payload[:12]))
+            kept += _segment(marker, payload[:12])
         elif marker in _JPEG_FRAMES:
             if size or len(payload) < 6:
                 raise NotAPicture("a JPEG has one frame")
             size = struct.unpack_from(">xHH", payload)[::-1]
-            kept.append(_segment(marker, payload))
+            coefficients = size[0] * size[1] * _jpeg_coefficients(payload)
+            progressive = marker == _JPEG_PROGRESSIVE
+            kept += _segment(marker, payload)
         elif marker == 0xDA:
             scans += 1
-            kept += [_segment(marker, payload), entropy]
+            kept += _segment(marker, payload) + entropy
         elif marker in _JPEG_TABLES:
-            kept.append(_segment(marker, payload))
+            kept += _segment(marker, payload)
     if size is None:
         raise NotAPicture("a JPEG without a frame")
     if not 1 <= scans <= MAX_SCANS:
         raise NotAPicture(f"a JPEG of {scans} scans")
     colours = b"".join(profile[number] for number in sorted(profile))
     head = [b"\xff\xd8", jfif, *(_jpeg_profile(colours) if _sound(colours) else [])]
-    return _still(b"".join([*head, *kept, b"\xff\xd9"]), exif, *size)
+    content = b"".join([*head, kept, b"\xff\xd9"])
+    # What comes in several scans is known only after the last one, so all coefficients are held until then.
+    buffered = coefficients if progressive or scans > 1 else 0
+    return Parts(content, exif, *size, frames=1, drawn=size[0] * size[1], buffered=buffered)
 
 
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+def oriented(content: bytes, orientation: int) -> bytes:
+    """A JPEG without EXIF, given one that holds the orientation and nothing else."""
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+    return content[:2] + _segment(0xE1, exif) + content[2:]
+
+
+def _jpeg_coefficients(frame: bytes) -> int:
+    """Bytes of coefficients for each pixel: two for each component, fewer where a component is sampled coarsely."""
+    samplings = [(byte >> 4, byte & 15) for byte in frame[7::3]]
+    wide, high = (max(sizes) for sizes in zip(*samplings, strict=True)) if samplings else (0, 0)
+    if not all(across and down for across, down in samplings) or not wide * high:
+        raise NotAPicture("a JPEG of components without a size")
+    return -(-2 * sum(across * down for across, down in samplings) // (wide * high))
+
+
+_JPEG_PROGRESSIVE = 0xC2
+# Lossless, hierarchical and arithmetic-coded ones are shown by no browser.
+_JPEG_FRAMES = frozenset({0xC0, 0xC1, _JPEG_PROGRESSIVE})
 _JPEG_TABLES = frozenset({0xC4, 0xCC, 0xDB, 0xDC, 0xDD})
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
@@ -117,10 +159,10 @@ _PNG_KEPT = _PNG_NEEDED | frozenset(
 
 def png(data: bytes) -> Parts:
     """Keep pixels, palette, transparency, colour space and animation; texts, times and EXIF go."""
-    kept = [_PNG_HEAD]
+    kept = bytearray(_PNG_HEAD)
     exif = b""
-    width = height = frames = announced = drawn = 0
-    for kind, body in _png_chunks(data):
+    width = height = frames = announced = drawn = apart = 0
+    for kind, body in _counted(_png_chunks(data)):
         if kind == b"IHDR":
             if width or len(body) != 13:
                 raise NotAPicture("a PNG has one header")
@@ -132,20 +174,23 @@ def png(data: bytes) -> Parts:
         elif kind == b"fcTL" and len(body) == 26:
             wide, high = struct.unpack_from(">4xII", body)
             frames, drawn = frames + 1, drawn + wide * high
+        elif kind == b"IDAT" and announced and not frames:
+            apart = 1  # A first picture for programs that know no animation.
         elif kind == b"eXIf":
             exif = body
         elif kind == b"iCCP":
             colours = _png_profile(body)
             if colours:
-                kept.append(_chunk(b"iCCP", b"ICC\0\0" + zlib.compress(colours)))
+                kept += _chunk(b"iCCP", b"ICC\0\0" + zlib.compress(colours))
         elif not kind[0] & 0x20 and kind not in _PNG_NEEDED:
             raise NotAPicture("a PNG demands a part that nobody knows")
         if kind in _PNG_KEPT:
-            kept.append(_chunk(kind, body))
+            kept += _chunk(kind, body)
     if announced != frames:
         raise NotAPicture("a PNG announces another number of frames than it has")
     # Showing a frame means drawing the whole canvas, however small the part that changes.
-    return Parts(b"".join(kept), exif, width, height, max(frames, 1), max(drawn, width * height * max(frames, 1)))
+    frames = max(frames + apart, 1)
+    return Parts(bytes(kept), exif, width, height, frames, max(drawn, width * height * frames))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -180,8 +225,8 @@ def gif(data: bytes) -> Parts:
     """Keep the frames, how long and how often they are shown; comments, captions and the rest go."""
     width, height, flags = struct.unpack_from("<HHB", data, 6) if len(data) > 13 else (0, 0, 0)
     at = 13 + _gif_palette(flags)
-    kept = [data[:at]]
-    control = b""
+    kept = bytearray(data[:at])
+    control = loop = b""
     frames = 0
     while True:
         sign = data[at : at + 1]
@@ -194,18 +239,19 @@ def gif(data: bytes) -> Parts:
                 control = block
             elif label == 0x01:
                 control = b""  # A caption uses up the control before it; the next frame must not inherit it.
-            elif label == 0xFF and (loop := _gif_loop(block)):
-                kept.append(loop)
+            elif label == 0xFF and not loop:
+                loop = _gif_loop(block)
+                kept += loop
         elif sign == b"," and at + 11 <= len(data):
             left, top, wide, high, local = struct.unpack_from("<HHHHB", data, at + 1)
             end = _gif_blocks(data, at + 11 + _gif_palette(local))
-            kept += [control, data[at:end]]
+            kept += control + data[at:end]
             control, frames = b"", frames + 1
             width, height = max(width, left + wide), max(height, top + high)
         else:
             raise NotAPicture("a GIF has something unknown in it, or ends without its end")
         at = end
-    return Parts(b"".join([*kept, b";"]), b"", width, height, frames, width * height * frames)
+    return Parts(bytes(kept + b";"), b"", width, height, frames, width * height * frames)
 
 
 def _gif_palette(flags: int) -> int:
@@ -237,30 +283,32 @@ def webp(data: bytes) -> Parts:
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
         raise NotAPicture("a WebP is cut short")
-    kept: list[bytes] = []
+    kept = bytearray()
     exif, extended = b"", b""
     canvas: tuple[int, int] | None = None
     flags = frames = 0
-    for kind, body in _webp_chunks(data, 12, end):
+    for kind, body in _counted(_webp_chunks(data, 12, end)):
         if kind == b"VP8X" and len(body) >= 10 and not canvas:
             flags, extended = body[0] & _WEBP_DRAWN, body[4:10]
             canvas = _three(body, 4) + 1, _three(body, 7) + 1
         elif kind == b"ICCP" and extended and _sound(body):
             flags |= _WEBP_PROFILE
-            kept.append(_webp_chunk(kind, body))
+            kept += _webp_chunk(kind, body)
         elif kind == b"ANMF":
-            inner = [_webp_chunk(*part) for part in _webp_chunks(body, 16, len(body)) if part[0] in _WEBP_KEPT]
-            kept.append(_webp_chunk(kind, body[:16] + b"".join(inner)))
+            inner = [
+                _webp_chunk(*part) for part in _counted(_webp_chunks(body, 16, len(body))) if part[0] in _WEBP_KEPT
+            ]
+            kept += _webp_chunk(kind, body[:16] + b"".join(inner))
             frames += 1
         elif kind == b"EXIF":
             exif = body.removeprefix(b"Exif\0\0")
         elif kind in _WEBP_KEPT:
             canvas = canvas or _webp_size(kind, body)
-            kept.append(_webp_chunk(kind, body))
+            kept += _webp_chunk(kind, body)
     if canvas is None:
         raise NotAPicture("a WebP without a picture")
     head = _webp_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + extended) if extended else b""
-    content = _webp_chunk(b"RIFF", b"".join([b"WEBP", head, *kept]))
+    content = _webp_chunk(b"RIFF", b"".join([b"WEBP", head, kept]))
     frames = max(frames, 1)
     return Parts(content, exif, *canvas, frames, canvas[0] * canvas[1] * frames)
 

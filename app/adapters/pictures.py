@@ -12,21 +12,34 @@ from typing import Any, BinaryIO
 
 from PIL import Image, JpegImagePlugin
 
-from app.adapters.picture_parts import READERS, NotAPicture, Parts, orientation
+from app.adapters.picture_parts import READERS, NotAPicture, Parts, orientation, oriented
 
-__all__ = ["HEAD", "MAX_DRAWN", "MAX_FRAMES", "MAX_PIXELS", "NotAPicture", "Picture", "cleaned", "kind_of"]
+__all__ = [
+    "HEAD",
+    "MAX_DRAWN",
+    "MAX_FRAMES",
+    "MAX_MEMORY",
+    "MAX_PIXELS",
+    "NotAPicture",
+    "Picture",
+    "cleaned",
+    "kind_of",
+]
 
 HEAD = 65_536
 """So many bytes from the beginning are enough for `kind_of`."""
 
 MAX_PIXELS = 64_000_000
-"""Of one frame; drawing takes four bytes for each. Telephones make up to 50 million by default."""
+"""Of one frame. Telephones make up to 50 million by default."""
 
 MAX_FRAMES = 1_000
 MAX_DRAWN = 600_000_000
 """Pixels of all frames together: half a minute of screen recording, some ten seconds of drawing."""
 
-MAX_WRITTEN = 64 << 20
+MAX_MEMORY = 256 << 20
+"""Bytes that one picture may take while it is read, drawn and written, by what its header says."""
+
+MAX_WRITTEN = 32 << 20
 """Bytes of a picture that had to be encoded once more; a BMP, for one, may come packed and is written unpacked."""
 
 
@@ -75,8 +88,9 @@ def cleaned(source: BinaryIO) -> Picture:
 
     Of JPEG, PNG, GIF and WebP the pixels are kept as sent, byte for byte, in a container written anew, without EXIF,
     places, comments, thumbnails and what follows the end; animations keep frames, times and loop. A picture that its
-    EXIF block wants turned is turned, which encodes it once more. BMP is drawn and written anew. What is given back
-    has been drawn whole. SVG passes as sent and must be served in a sandbox.
+    EXIF block wants turned is turned, which encodes it once more; a JPEG too large for that keeps its orientation, and
+    nothing else of its EXIF block. BMP is drawn and written anew. What is given back has been drawn whole. SVG passes
+    as sent and must be served in a sandbox. No more than `MAX_MEMORY` is taken meanwhile.
     Raises NotAPicture for everything else: other kinds, damaged or cut pictures, and such as grow too large.
     """
     data = source.read()
@@ -86,8 +100,19 @@ def cleaned(source: BinaryIO) -> Picture:
     if kind == "svg":
         return Picture(data, *_KINDS[kind], size=None)
     parts = _parts(kind, data)
-    content, size = _drawn(kind, parts)
-    return Picture(content, *_KINDS[kind], size=size)
+    del data
+    turn = orientation(parts.exif)
+    if turn > 1 and _memory(kind, parts, turned=True) > MAX_MEMORY:
+        if kind != "jpeg":
+            raise NotAPicture(f"a {kind} of {parts.frames} frames is too large to be turned")
+        _draw(kind, parts, None)
+        size = (parts.height, parts.width) if turn > 4 else (parts.width, parts.height)
+        return Picture(oriented(parts.content, turn), *_KINDS[kind], size=size)
+    written = _draw(kind, parts, _TURNS.get(turn))
+    if written is not None:
+        # Pillow copies comments of its own accord, so its work goes the way of all pictures.
+        parts = _parts(kind, written)
+    return Picture(parts.content, *_KINDS[kind], size=(parts.width, parts.height))
 
 
 def _parts(kind: str, data: bytes) -> Parts:
@@ -97,9 +122,29 @@ def _parts(kind: str, data: bytes) -> Parts:
         raise NotAPicture(f"a {kind} is cut short") from None
     if not (parts.width and parts.height and parts.frames):
         raise NotAPicture(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}")
-    if parts.width * parts.height > MAX_PIXELS or parts.frames > MAX_FRAMES or parts.drawn > MAX_DRAWN:
+    too_long = parts.frames > MAX_FRAMES or parts.drawn > MAX_DRAWN
+    if parts.width * parts.height > MAX_PIXELS or too_long or _memory(kind, parts, turned=False) > MAX_MEMORY:
         raise NotAPicture(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}, is too large to draw")
     return parts
+
+
+# Bytes that Pillow and its libraries take for each pixel at most, measured; tests/security/test_bombs.py holds them.
+_STILL = {"jpeg": 0, "png": 4, "gif": 1, "webp": 18, "bmp": 8}
+_ANIMATED = 18
+_TURNED = {"jpeg": 8, "png": 8, "webp": 40}
+_TURNED_ANIMATION = 40
+"""For each pixel of all frames, because all are held at once."""
+
+
+def _memory(kind: str, parts: Parts, *, turned: bool) -> int:
+    """Bytes that it takes at most to draw the picture, and to turn it, with the copies of what was sent."""
+    animated = parts.frames > 1
+    if not turned:
+        pixels = parts.width * parts.height * (_ANIMATED if animated else _STILL[kind])
+        return pixels + parts.buffered + 3 * len(parts.content)
+    # A progressive JPEG is buffered once more when it is written, then perhaps with finer sampling.
+    buffered = max(parts.buffered, 6 * parts.drawn) if parts.buffered else 0
+    return parts.drawn * (_TURNED_ANIMATION if animated else _TURNED[kind]) + buffered + 3 * len(parts.content)
 
 
 # What Pillow's decoders raise at bytes that lie; they have no common ancestor narrower than Exception.
@@ -118,29 +163,24 @@ _LIES = (
 )
 
 
-def _drawn(kind: str, parts: Parts) -> tuple[bytes, tuple[int, int]]:
-    """Draw each frame to see that it can be drawn; turn or rewrite the picture where that is called for."""
-    turn = _TURNS.get(orientation(parts.exif))
+def _draw(kind: str, parts: Parts, turn: Image.Transpose | None) -> bytes | None:
+    """Draw each frame to see that it can be drawn. The picture turned or rewritten where that is called for."""
     try:
         with Image.open(io.BytesIO(parts.content), formats=[kind.upper()]) as picture:
             if kind == "jpeg" and turn is None:
                 # Every coefficient is read, yet an eighth of the width and height takes a sixty-fourth of the memory.
                 picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))
             frames = getattr(picture, "n_frames", 1)
-            if frames > parts.frames + 1:
+            if frames > parts.frames:
                 raise NotAPicture(f"a {kind} of {frames} frames announces {parts.frames}")
             if turn is not None:
-                if frames > 1 and parts.drawn > MAX_PIXELS:  # All frames of it are held at once.
-                    raise NotAPicture(f"a {kind} of {frames} frames is too large to be turned")
                 return _turned(kind, picture, turn, parts.content)
             for frame in range(frames):
                 picture.seek(frame)
                 picture.load()
-            if kind == "bmp":
-                return _rewritten(picture), picture.size
+            return _rewritten(picture) if kind == "bmp" else None
     except _LIES as lie:
         raise NotAPicture(f"a {kind} cannot be drawn: {lie}") from None
-    return parts.content, (parts.width, parts.height)
 
 
 def _rewritten(picture: Image.Image) -> bytes:
@@ -162,7 +202,7 @@ _TURNS: dict[int, Image.Transpose] = {
 }
 
 
-def _turned(kind: str, picture: Image.Image, turn: Image.Transpose, sent: bytes) -> tuple[bytes, tuple[int, int]]:
+def _turned(kind: str, picture: Image.Image, turn: Image.Transpose, sent: bytes) -> bytes:
     frames: list[Image.Image] = []
     times: list[float] = []
     for number in range(getattr(picture, "n_frames", 1)):
@@ -179,8 +219,7 @@ def _turned(kind: str, picture: Image.Image, turn: Image.Transpose, sent: bytes)
     first.save(written, kind.upper(), **options)
     if written.tell() > MAX_WRITTEN:
         raise NotAPicture(f"a {kind} is too large when turned")
-    # Pillow copies comments of its own accord, so its work goes the way of all pictures.
-    return _parts(kind, written.getvalue()).content, first.size
+    return written.getvalue()
 
 
 def _encoding(picture: Image.Image, sent: bytes) -> dict[str, Any]:

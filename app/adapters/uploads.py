@@ -17,7 +17,9 @@ from app.domain.refusals import Unavailable
 log = logging.getLogger("earshot.uploads")
 
 CLEANED_AT_ONCE: Final = 2
-"""Drawing a large picture takes a processor and a few hundred megabytes for seconds."""
+"""Each picture takes up to `pictures.MAX_MEMORY`, and a processor for seconds."""
+MAX_WAITING: Final = 16
+"""Whoever comes later is sent away, instead of waiting for a minute."""
 LEFT_ALONE: Final = timedelta(hours=1)
 """A stored file without a row is younger than this while its request may still be on its way."""
 SWEPT_AT_ONCE: Final = 500
@@ -32,10 +34,23 @@ class Uploads:
         self._clock = clock
         self._cleaners = ThreadPoolExecutor(CLEANED_AT_ONCE, "pictures")
         self._behind: set[asyncio.Task[Any]] = set()
+        self._cleaning = 0
 
     async def clean(self, source: BinaryIO) -> Picture:
-        """See `pictures.cleaned`; at most a few at once, whoever waits or has gone meanwhile. Raises NotAPicture."""
-        return await asyncio.get_running_loop().run_in_executor(self._cleaners, cleaned, source)
+        """See `pictures.cleaned`; at most a few at once, with a few waiting, whoever has gone meanwhile.
+
+        Raises NotAPicture, and Unavailable when too many wait.
+        """
+        if self._cleaning >= CLEANED_AT_ONCE + MAX_WAITING:
+            raise Unavailable("too many pictures that are being drawn")
+        self._cleaning += 1
+        running = asyncio.get_running_loop().run_in_executor(self._cleaners, cleaned, source)
+        # Whoever hangs up meanwhile leaves the picture behind: it counts until it is done.
+        running.add_done_callback(self._cleaned)
+        return await asyncio.shield(running)
+
+    def _cleaned(self, _: Any) -> None:
+        self._cleaning -= 1
 
     async def discard(self, names: Iterable[str]) -> None:
         """Remove files that no post has any more. What the storage refuses now, the sweep takes later."""

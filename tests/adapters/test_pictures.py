@@ -220,6 +220,42 @@ def test_a_picture_is_turned_as_its_exif_says(form: str, orientation: int) -> No
     assert furthest(kept.convert("RGB"), expected) <= tolerance
 
 
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_jpeg_too_large_to_be_turned_keeps_its_orientation_and_nothing_else(orientation: int) -> None:
+    sent = encoded(Image.new("RGB", (8160, 6120)), "JPEG", exif=telling_exif(orientation), comment=SECRET)
+
+    picture = cleaned(io.BytesIO(sent))
+
+    kept = opened(picture.content)
+    assert dict(kept.getexif()) == {0x0112: orientation}
+    assert SECRET not in picture.content
+    assert kept.size == (8160, 6120)
+    assert picture.size == ((6120, 8160) if orientation == 6 else (8160, 6120))
+    assert picture.content[picture.content.index(b"\xff\xdb") :] in sent
+
+
+@pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC9, 0xCA])
+def test_a_jpeg_that_no_browser_shows_is_refused(marker: int) -> None:
+    plain = encoded(painted(), "JPEG")
+
+    assert refused(plain.replace(b"\xff\xc0", bytes([0xFF, marker]))) == "a JPEG without a frame"
+
+
+@pytest.mark.parametrize("sampling", [b"\0", b"\x01", b"\x10"])
+def test_a_jpeg_of_components_without_a_size_is_refused(sampling: bytes) -> None:
+    plain = encoded(painted(), "JPEG")
+    at = plain.index(b"\xff\xc0") + 11
+
+    assert refused(plain[:at] + sampling + plain[at + 1 :]) == "a JPEG of components without a size"
+
+
+def test_a_moving_png_may_have_a_first_picture_apart() -> None:
+    sent = moving("PNG", default_image=True)
+
+    assert opened(sent).n_frames == 3  # type: ignore[attr-defined]
+    assert pixels(clean(sent)) == pixels(sent)
+
+
 def furthest(one: Image.Image, other: Image.Image) -> int:
     return max(abs(a - b) for a, b in zip(one.tobytes(), other.tobytes(), strict=True))
 

@@ -8,6 +8,8 @@ import io
 import resource
 import shutil
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import AsyncIterator
@@ -20,12 +22,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.adapters.pictures import NotAPicture, cleaned
+from app.adapters.pictures import MAX_MEMORY, NotAPicture, cleaned
 from app.api import escapes, multipart
 from app.api.multipart import MAX_PARTS, Parts
 from app.assembly import Server, assemble
 from app.settings import Settings
 from tests.conftest import SECRET
+from tests.support.checkout import ROOT
 from tests.support.clients import Client
 from tests.support.make import Make
 from tests.support.routes import DIALECTS
@@ -164,6 +167,119 @@ def test_what_is_packed_in_a_png_is_left_behind_unopened(kind: bytes) -> None:
     assert len(picture.content) < 1000
     assert packed[:64] not in picture.content
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown) // 1024 < 256
+
+
+DRAW = """
+import io, re, sys
+from pathlib import Path
+from app.adapters.pictures import NotAPicture, cleaned
+from PIL import Image
+
+def peak():
+    # What getrusage tells begins with the peak of the process that started this one.
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) << 10
+
+Image.init()
+content = io.BytesIO(sys.stdin.buffer.read())
+before = peak()
+try:
+    cleaned(content)
+    outcome = "taken"
+except NotAPicture:
+    outcome = "refused"
+print(outcome, peak() - before)
+"""
+
+
+def memory_of_drawing(content: bytes) -> tuple[str, int]:
+    """What becomes of a picture in a process of its own, and by how many bytes the process grows meanwhile."""
+    done = subprocess.run([sys.executable, "-c", DRAW], input=content, capture_output=True, check=True, cwd=ROOT)
+    outcome, grown = done.stdout.decode().split()
+    return outcome, int(grown)
+
+
+def flat(mode: str, width: int, height: int, form: str, *, turned: bool = False, **options: object) -> bytes:
+    """A picture of one colour, so that it is small however large it is when drawn."""
+    exif, written = Image.Exif(), io.BytesIO()
+    if turned:
+        exif[0x0112] = 6
+        options["exif"] = exif
+    Image.new(mode, (width, height)).save(written, form, **options)
+    return written.getvalue()
+
+
+def gif_of(frames: int, width: int, height: int, *, dispose: int = 0) -> bytes:
+    """Frames of all the canvas, each with a palette of its own and a transparent colour."""
+    one = flat("P", width, height, "GIF")
+    image = one[one.index(b",\0\0\0\0" + struct.pack("<HH", width, height)) + 10 : -1]
+    drawn = b"".join(
+        b"!\xf9\x04" + bytes([dispose << 2 | 1, 5, 0, number % 2, 0])
+        + b",\0\0\0\0" + struct.pack("<HHB", width, height, 0x87) + bytes([number]) * 768 + image
+        for number in range(frames)
+    )  # fmt: skip
+    return b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0) + drawn + b";"
+
+
+def apng_of(frames: int, width: int, height: int) -> bytes:
+    """Frames of all the canvas in eight bits of red, green, blue and alpha, each blended over the one before."""
+    row, packer = b"\0" + b"\x11" * (4 * width), zlib.compressobj()
+    pixels = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    parts = [chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0))]
+    parts.append(chunk(b"acTL", struct.pack(">II", frames, 0)))
+    for number in range(frames):
+        control = struct.pack(">IIIIIHHBB", max(2 * number - 1, 0), width, height, 0, 0, 1, 10, 2, 1)
+        data = chunk(b"fdAT", struct.pack(">I", 2 * number) + pixels) if number else chunk(b"IDAT", pixels)
+        parts += [chunk(b"fcTL", control), data]
+    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IEND", b"")])
+
+
+COSTLY = {
+    "a turned WebP": (lambda: flat("RGB", 8000, 8000, "WEBP", lossless=True, turned=True), "refused"),
+    "the largest WebP": (lambda: flat("RGBA", 3850, 3850, "WEBP", lossless=True, method=0), "taken"),
+    "the largest turned WebP": (lambda: flat("RGBA", 2580, 2580, "WEBP", method=0, turned=True), "taken"),
+    "a GIF of nine frames": (lambda: gif_of(9, 8000, 8000), "refused"),
+    "the largest moving GIF": (lambda: gif_of(4, 3800, 3850, dispose=2), "taken"),
+    "the largest moving PNG": (lambda: apng_of(3, 3800, 3850), "taken"),
+    "a larger moving PNG": (lambda: apng_of(2, 4000, 4000), "refused"),
+    "the largest PNG": (lambda: flat("RGBA", 7990, 7990, "PNG"), "taken"),
+    "a PNG of sixteen bits": (lambda: flat("I;16", 7990, 7990, "PNG"), "taken"),
+    "the largest turned PNG": (lambda: flat("RGBA", 5760, 5760, "PNG", turned=True), "taken"),
+    "a larger turned PNG": (lambda: flat("RGBA", 5860, 5860, "PNG", turned=True), "refused"),
+    "the largest turned JPEG": (lambda: flat("CMYK", 5720, 5720, "JPEG", turned=True), "taken"),
+    "a larger turned JPEG": (lambda: flat("RGB", 8160, 6120, "JPEG", turned=True), "taken"),
+    "the largest progressive JPEG": (lambda: flat("CMYK", 5600, 5600, "JPEG", progressive=True), "taken"),
+    "a larger progressive JPEG": (lambda: flat("CMYK", 6500, 6500, "JPEG", progressive=True), "refused"),
+    "a turned progressive JPEG": (
+        lambda: flat("RGB", 4250, 4250, "JPEG", progressive=True, subsampling=1, turned=True),
+        "taken",
+    ),
+    "the largest BMP": (lambda: flat("RGB", 2640, 2640, "BMP"), "taken"),
+}
+
+
+@pytest.mark.parametrize("costly", COSTLY)
+def test_one_picture_takes_less_than_256_mebibytes(costly: str) -> None:
+    make_content, expected = COSTLY[costly]
+
+    outcome, grown = memory_of_drawing(make_content())
+
+    assert MAX_MEMORY == 256 << 20
+    assert (outcome, grown < MAX_MEMORY) == (expected, True), grown >> 20
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
+def test_a_picture_of_a_million_empty_parts_is_refused(kind: str) -> None:
+    million = 1 << 20
+    jpeg, png = flat("L", 8, 8, "JPEG"), flat("L", 8, 8, "PNG")
+    webp = b"WEBP" + (b"ANMF" + struct.pack("<I", 16) + bytes(16)) * (million // 2)
+    content = {
+        "jpeg": jpeg[:2] + b"\xff\xdb\0\2" * million + jpeg[2:],
+        "png": png[:33] + chunk(b"IDAT", b"") * million + png[33:],
+        "webp": b"RIFF" + struct.pack("<I", len(webp)) + webp,
+    }[kind]
+
+    with pytest.raises(NotAPicture, match="too many parts"):
+        cleaned(io.BytesIO(content))
 
 
 def test_an_svg_of_a_billion_laughs_is_not_told_a_single_one() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image
 
 from app.adapters.files import new_name
+from app.adapters.pictures import Picture
+from app.adapters.uploads import CLEANED_AT_ONCE, MAX_WAITING
 from app.assembly import Server, assemble
 from app.settings import BadSettings, Settings
 from tests.conftest import SECRET, TestClock
@@ -265,6 +268,46 @@ async def test_an_update_without_files_keeps_those_there_are(productlift: Client
 
     assert changed.json()["data"]["image_main"] == created["image_main"]
     assert len(await stored(server)) == 1
+
+
+class Held(io.BytesIO):
+    """A picture that is read when the gate opens; counts how many are read at once."""
+
+    def __init__(self, content: bytes, gate: threading.Event, held: list[int]) -> None:
+        super().__init__(content)
+        self._gate, self._held = gate, held
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._held.append(1)
+        self._gate.wait()
+        return super().read(size)
+
+
+async def test_a_few_pictures_are_drawn_at_once_and_a_few_wait(productlift: Client, server: Server) -> None:
+    uploads, gate, held = server.services.uploads, threading.Event(), list[int]()
+    drawing = [
+        asyncio.ensure_future(uploads.clean(Held(picture("PNG"), gate, held)))
+        for _ in range(CLEANED_AT_ONCE + MAX_WAITING)
+    ]
+    await asyncio.sleep(0)
+    try:
+        # Who hangs up leaves the picture behind, so that makes no room for others.
+        drawing[0].cancel()
+        files = {"image": ("a.png", picture("PNG")), "attachment": ("a.txt", b"hello")}
+        refused = await productlift.post("/posts", data={"title": "One too many"}, files=files)
+        without = await productlift.post("/posts", data={"title": "No picture"}, files={"attachment": ("a.txt", b"x")})
+        at_once = len(held)
+    finally:
+        gate.set()
+    outcomes = await asyncio.gather(*drawing, return_exceptions=True)
+    accepted = await productlift.post("/posts", data={"title": "Later"}, files=files)
+
+    assert (refused.status_code, refused.json()) == (503, {"message": "Service Unavailable"})
+    assert without.status_code == 200
+    assert at_once <= CLEANED_AT_ONCE
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert [type(outcome) for outcome in outcomes[1:]] == [Picture] * (CLEANED_AT_ONCE + MAX_WAITING - 1)
+    assert accepted.status_code == 200
 
 
 UNKNOWN_USER = "11111111-2222-4333-8444-555555555555"
