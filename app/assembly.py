@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from app.adapters.database import Clock, utc_now
+from app.adapters.file_signer import FileSigner
 from app.adapters.limiter import Counters, MemoryCounters, Pace
 from app.adapters.uploads import Uploads
 from app.api.admissions import Admissions
@@ -97,6 +98,7 @@ class Server:
             counters=counters(settings),
             paces=paces(settings),
             uploads=Uploads(files(settings), self.database, clock=clock),
+            signer=FileSigner(settings.secret, clock=clock),
             clock=clock,
             public=PublicAddress(settings.base_url),
             default_dialect=settings.default_dialect,

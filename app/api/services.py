@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from app.adapters.database import Clock, Database
+from app.adapters.file_signer import FileSigner
 from app.adapters.limiter import Counters, Pace
 from app.adapters.passwords import PasswordHasher
 from app.adapters.uploads import Uploads
@@ -54,6 +55,7 @@ class Services:
     counters: Counters
     paces: Paces
     uploads: Uploads
+    signer: FileSigner
     clock: Clock
     public: PublicAddress = field(default_factory=PublicAddress)
     default_dialect: str = "productlift"

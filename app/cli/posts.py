@@ -5,6 +5,8 @@ from typing import Annotated, Any, Final
 import typer
 from sqlalchemy import bindparam, func, select
 
+from app.adapters.database import utc_now
+from app.adapters.file_signer import FileSigner
 from app.cli.operating import reading, writing
 from app.cli.telling import JsonOption, PortalOption, tell
 from app.domain import attachments, moderation, placing
@@ -14,7 +16,8 @@ from app.domain.moments import seconds
 from app.domain.post_views import key_of
 from app.domain.refusals import NotFound
 from app.domain.statements import Statement, portal
-from app.domain.work import Work
+from app.domain.work import Row, Work
+from app.settings import Settings
 
 group = typer.Typer(help="Posts, what neither API shows or does.", no_args_is_help=True)
 
@@ -143,13 +146,21 @@ def _shown(work: Work, post: dict[str, Any]) -> dict[str, Any]:
         "created_at": seconds(post["created_at"]),
         "updated_at": seconds(post["updated_at"]),
         "categories": [name for (name,) in work.rows(_CATEGORIES, post=post["id"])],
-        "files": [dict(zip(_FILE, row, strict=True)) for row in attachments.of_post(work, post["id"])],
+        "files": [_file(row, post["moderation"]) for row in attachments.of_post(work, post["id"])],
     }
+
+
+def _file(row: Row, moderation: str) -> dict[str, Any]:
+    told = dict(zip(_FILE, row, strict=True))
+    path = f"/files/{told['name']}"
+    if moderation != attachments.PUBLIC:
+        path = FileSigner(Settings.load().secret, clock=utc_now).path(told["name"])
+    return {**told, "path": path}
 
 
 def _line(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_line(one) for one in value) or "-"
     if isinstance(value, dict):
-        return f"{value['original_name']} ({value['kind']}, {value['size']} bytes, /files/{value['name']})"
+        return f"{value['original_name']} ({value['kind']}, {value['size']} bytes, {value['path']})"
     return "-" if value is None else " ".join(str(value).split())

@@ -12,6 +12,8 @@ from app.domain.statements import Statement, among, now, portal
 from app.domain.work import Row, Work
 
 NAMELESS: Final = "file"
+PUBLIC: Final = "approved"
+"""The state of moderation in which anybody may have a post's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ _OF_POST: Final = Statement(
     .order_by(Attachment.id)
 )
 _BY_NAME: Final = Statement(
-    select(Attachment.media_type, Attachment.original_name).where(
-        Attachment.portal_id == portal, Attachment.name == bindparam("name")
-    )
+    select(Attachment.media_type, Attachment.original_name, Post.moderation)
+    .join(Post, Post.id == Attachment.post_id)
+    .where(Attachment.portal_id == portal, Attachment.name == bindparam("name"))
 )
 _ORPHANS: Final = Statement(delete(Attachment).where(Attachment.post_id.is_(None)), across_portals=True)
 _RECORDED: Final = Statement(select(Attachment.name).where(among(Attachment.name, "names")), across_portals=True)
@@ -96,7 +98,7 @@ def of_post(work: Work, post_id: int) -> Sequence[Row]:
 
 
 def find(work: Work, name: str) -> Row | None:
-    """(media type, original name) of a file of the portal, or None."""
+    """(media type, original name, its post's state of moderation) of a file that a post of the portal has, or None."""
     return work.one(_BY_NAME, name=name)
 
 

@@ -38,7 +38,13 @@ def build(
         if portal_id is None:
             return None
         row = await database.reading(lambda work: attachments.find(work, name), Standing(portal_id, OPERATOR))
-        return None if row is None else FileRow(row[0], row[1])
+        if row is None:
+            return None
+        media_type, original_name, moderation = row
+        public, given = moderation == attachments.PUBLIC, request.query_params
+        if not public and not services.signer.accepts(name, given.get("expires", ""), given.get("signature", "")):
+            return None
+        return FileRow(media_type, original_name, public)
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))

@@ -27,31 +27,32 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """What the database knows of a file: the media type, and what its sender called it."""
+    """What the database knows of a file: the media type, what its sender called it, whether anybody may have it."""
 
     media_type: str
     original_name: str | None
+    public: bool
 
 
-def headers_for(media_type: str, original_name: str | None, size: int) -> list[Header]:
+def headers_for(row: FileRow, size: int) -> list[Header]:
     """The headers under which a file is harmless, whatever is in it and whatever its sender called it.
 
     Pictures are shown in place, and on other sites too, since clients put them there; the rest is for downloading.
     All is in a sandbox, so that an SVG that is opened runs no script and reaches nothing. The bytes under a name never
-    change, so caches may keep them.
+    change, but whether they may be had does: caches ask again after a minute, and keep nothing that is not public.
     """
-    kind = media_type.lower()
+    kind = row.media_type.lower()
     shown = kind in SHOWN
     if not _MEDIA_TYPE.fullmatch(kind):
         kind = "application/octet-stream"
     return [
         (b"content-type", kind.encode()),
         (b"content-length", str(size).encode()),
-        (b"content-disposition", _disposition("inline" if shown else "attachment", original_name)),
+        (b"content-disposition", _disposition("inline" if shown else "attachment", row.original_name)),
         (b"content-security-policy", _SANDBOX),
         (b"x-content-type-options", b"nosniff"),
         (b"cross-origin-resource-policy", b"cross-origin" if shown else b"same-origin"),
-        (b"cache-control", b"public, max-age=31536000, immutable"),
+        (b"cache-control", b"public, max-age=60, must-revalidate" if row.public else b"private, no-store"),
     ]
 
 
@@ -94,7 +95,8 @@ def router(
     find: Callable[[Request, str], Awaitable[FileRow | None]],
     guard: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint,
 ) -> APIRouter:
-    """GET and HEAD /files/{name}. `find` says what the portal that was asked knows of a name, None if nothing.
+    """GET and HEAD /files/{name}. `find` says what the portal that was asked knows of a name, None if the one who asks
+    may not have it.
 
     404 for what is unknown or gone, 304 for what the client has, 503 when the storage does not answer. `guard` wraps
     the endpoint, which takes `request` and `name`, for instance to count requests.
@@ -107,7 +109,7 @@ def router(
             return _refused("Not found", 404)
         etag = f'"{name}"'
         if _has(request, etag):
-            kept = [header for header in headers_for(row.media_type, row.original_name, 0) if header[0] in _UNCHANGED]
+            kept = [header for header in headers_for(row, 0) if header[0] in _UNCHANGED]
             return _bare(304, [*kept, (b"etag", etag.encode())])
         try:
             stored = await files.open(name)
@@ -115,7 +117,7 @@ def router(
             return _refused("Service temporarily unavailable.", 503, {"Retry-After": "10"})
         if stored is None:
             return _refused("Not found", 404)
-        headers = [*headers_for(row.media_type, row.original_name, stored.size), (b"etag", etag.encode())]
+        headers = [*headers_for(row, stored.size), (b"etag", etag.encode())]
         return _Streamed(stored, headers, only_head=request.method == "HEAD")
 
     routes.add_api_route("/files/{name}", guard(file), methods=["GET", "HEAD"], include_in_schema=False)

@@ -1,11 +1,13 @@
 """`earshot posts`, `comments`, `votes`, `follows`."""
 
 import asyncio
+from urllib.parse import parse_qs
 
 import pytest
 
 from app import opening
-from app.adapters.database import Act, Standing, T
+from app.adapters.database import Act, Standing, T, utc_now
+from app.adapters.file_signer import FileSigner
 from app.domain import attachments, comments, posts, votes
 from app.domain.attachments import NewFile
 from app.domain.policy import OPERATOR
@@ -73,6 +75,7 @@ def test_a_post_is_shown_with_all_that_no_api_shows(cli: Cli, rows: Rows) -> Non
                 "original_name": "plan.pdf",
                 "media_type": "application/pdf",
                 "size": 1234,
+                "path": "/files/" + "a" * 32,
             }
         ],
     }
@@ -81,6 +84,22 @@ def test_a_post_is_shown_with_all_that_no_api_shows(cli: Cli, rows: Rows) -> Non
     assert told.endswith("\n\nFor the *eyes*\n")
     for unknown in ("77", "ABCDEF", "not a post", "99999999999999999999"):
         assert cli.refusal("posts", "show", unknown) == f"there is no post {unknown}"
+
+
+@pytest.mark.parametrize("state", ["pending", "rejected"])
+def test_files_of_a_post_that_is_not_approved_are_shown_with_an_address_that_works(cli: Cli, state: str) -> None:
+    post, name = submitted(cli), "a" * 22
+    acted(cli, lambda work: attachments.add(work, post_id=post, file=NewFile("image", name, "a.png", "image/png", 5)))
+    cli.run("posts", "set-moderation", str(post), state)
+
+    path = cli.json("posts", "show", str(post))["files"][0]["path"]
+
+    plain, _, query = path.partition("?")
+    given = parse_qs(query)
+    assert plain == f"/files/{name}"
+    signer = FileSigner(Settings.load().secret, clock=utc_now)
+    assert signer.accepts(name, given["expires"][0], given["signature"][0])
+    assert "a.png (image, 5 bytes, /files/" in cli.run("posts", "show", str(post)).out
 
 
 def test_a_post_gets_a_place(cli: Cli, rows: Rows) -> None:

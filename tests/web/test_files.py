@@ -33,7 +33,7 @@ class House:
     async def keep(self, content: bytes, media_type: str, original_name: str | None = None, ext: str = "") -> str:
         name = new_name(ext)
         await self.files.put(name, content, media_type)
-        self.rows[name] = FileRow(media_type, original_name)
+        self.rows[name] = FileRow(media_type, original_name, public=True)
         return name
 
     def app(self, **options: Any) -> FastAPI:
@@ -69,7 +69,7 @@ async def test_a_picture_is_shown_in_its_place_on_any_site(house: House) -> None
         "content-security-policy": SANDBOX,
         "x-content-type-options": "nosniff",
         "cross-origin-resource-policy": "cross-origin",
-        "cache-control": "public, max-age=31536000, immutable",
+        "cache-control": "public, max-age=60, must-revalidate",
         "etag": f'"{name}"',
     }
 
@@ -101,7 +101,7 @@ async def test_everything_else_is_for_downloading(house: House, media_type: str)
         "content-security-policy": SANDBOX,
         "x-content-type-options": "nosniff",
         "cross-origin-resource-policy": "same-origin",
-        "cache-control": "public, max-age=31536000, immutable",
+        "cache-control": "public, max-age=60, must-revalidate",
         "etag": f'"{name}"',
     }
 
@@ -120,14 +120,14 @@ async def test_everything_else_is_for_downloading(house: House, media_type: str)
     ],
 )
 def test_a_media_type_that_is_none_becomes_plain_bytes(media_type: str) -> None:
-    told = dict(headers_for(media_type, None, 5))
+    told = dict(headers_for(FileRow(media_type, None, public=True), 5))
 
     assert told[b"content-type"] == b"application/octet-stream"
     assert told[b"content-disposition"] == b"attachment"
 
 
 def test_letter_case_makes_no_other_media_type() -> None:
-    told = dict(headers_for("IMAGE/SVG+XML", None, 5))
+    told = dict(headers_for(FileRow("IMAGE/SVG+XML", None, public=True), 5))
 
     assert told[b"content-type"] == b"image/svg+xml"
     assert told[b"content-disposition"] == b"inline"
@@ -157,7 +157,7 @@ def test_letter_case_makes_no_other_media_type() -> None:
     ],
 )
 def test_a_file_is_offered_under_its_name_made_safe(name: str, plain: str, whole: str | None) -> None:
-    told = dict(headers_for("application/pdf", name, 5))[b"content-disposition"].decode("ascii")
+    told = dict(headers_for(FileRow("application/pdf", name, public=True), 5))[b"content-disposition"].decode("ascii")
 
     found = re.fullmatch(r"attachment; filename=\"([^\"\\%]*)\"(?:; filename\*=UTF-8''([!-~]+))?", told)
     assert found is not None
@@ -167,7 +167,7 @@ def test_a_file_is_offered_under_its_name_made_safe(name: str, plain: str, whole
 
 @pytest.mark.parametrize("name", [None, "", "/", "..", "\r\n", "\u202e"])
 def test_a_file_without_a_name_is_offered_without_one(name: str | None) -> None:
-    assert dict(headers_for("application/pdf", name, 5))[b"content-disposition"] == b"attachment"
+    assert dict(headers_for(FileRow("application/pdf", name, public=True), 5))[b"content-disposition"] == b"attachment"
 
 
 async def test_head_tells_what_get_would(house: House) -> None:
@@ -192,7 +192,7 @@ async def test_what_the_client_has_is_not_sent_again(house: House, known: str, m
     assert dict(answer.headers) == {
         "content-security-policy": SANDBOX,
         "cross-origin-resource-policy": "cross-origin",
-        "cache-control": "public, max-age=31536000, immutable",
+        "cache-control": "public, max-age=60, must-revalidate",
         "etag": f'"{name}"',
     }
 
@@ -246,7 +246,7 @@ async def test_files_are_only_read(house: House, method: str) -> None:
 
 async def test_storage_that_does_not_answer_is_told_as_such(house: House, tmp_path: Path) -> None:
     name = new_name()
-    house.rows[name] = FileRow("image/png", None)
+    house.rows[name] = FileRow("image/png", None, public=True)
     (tmp_path / name[:2]).write_bytes(b"a file where a folder belongs")
 
     answer = await house.get(f"/files/{name}")

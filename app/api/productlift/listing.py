@@ -36,7 +36,7 @@ def skip_and_limit(wanted: Mapping[str, Any]) -> tuple[int, int]:
 
 async def page(call: AskedCall, wanted: Mapping[str, Any]) -> Answer:
     """One page of the posts that meet all filters, in the paged envelope."""
-    base_url = call.standing.base_url or ""
+    base_url, signer = call.standing.base_url or "", call.services.signer
     order = wanted.get("order_by") or "created_at"
     direction = wanted.get("order_direction")
     descending = direction == "desc" if direction else order not in _ASCENDING
@@ -51,7 +51,7 @@ async def page(call: AskedCall, wanted: Mapping[str, Any]) -> Answer:
 
     def read(work: Work) -> Answer:
         found = shapes.POSTS.page_with_total(work, narrowed, order=order, descending=descending, skip=skip, limit=limit)
-        shown = [shapes.post(row, base_url) for row in found.rows]
+        shown = [shapes.post(row, base_url, signer) for row in found.rows]
         return answers.page(shown, total=found.total, skip=skip, limit=limit)
 
     # Of several statements, or counted from the end: the page and its total must be of one moment.

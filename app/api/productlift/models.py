@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Category(BaseModel):
@@ -125,7 +125,9 @@ class Post(BaseModel):
     description: str
     description_changelog: str
     clean_description_changelog: str
-    image_main: str
+    image_main: str = Field(
+        description="Absolute URL, empty when there is none. That of a pending or rejected post works for some hours."
+    )
     votes_count: int
     comments_count: int
     views_count: int

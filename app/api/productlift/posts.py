@@ -65,10 +65,10 @@ async def search_duplicates(call: Call) -> Answer:
 async def show_post(call: Call) -> Answer:
     """One post."""
     key = call.path["post"]
-    base_url = call.standing.base_url or ""
+    base_url, signer = call.standing.base_url or "", call.services.signer
 
     def get(work: Work) -> Answer:
-        return answers.data(shapes.post(shapes.POSTS.by_key(work, key), base_url))
+        return answers.data(shapes.post(shapes.POSTS.by_key(work, key), base_url, signer))
 
     return await call.reading(get)
 
@@ -77,7 +77,7 @@ async def show_post(call: Call) -> Answer:
 async def create_post(call: Call) -> Answer:
     """Submit a post; its author is the token's user unless another is named."""
     wanted = CREATE.read(call.asked)
-    base_url = call.standing.base_url or ""
+    base_url, signer = call.standing.base_url or "", call.services.signer
     sent_user: str | None = wanted.get("user_id")
     wish = Submission(
         title=wanted["title"],
@@ -98,9 +98,9 @@ async def create_post(call: Call) -> Answer:
             with errors.asked_as(user=sent_user):
                 submitted = posts.submit(work, wish)
             if not files:
-                return answers.data(shapes.fresh_post(wish, submitted, work.now, base_url))
+                return answers.data(shapes.fresh_post(wish, submitted, work.now, base_url, signer))
             files.attach(work, submitted.id)
-            return answers.data(shapes.post(shapes.POSTS.by_id(work, submitted.id), base_url))
+            return answers.data(shapes.post(shapes.POSTS.by_id(work, submitted.id), base_url, signer))
 
         return await call.writing(submit, at_once=not files)
 
@@ -116,7 +116,7 @@ async def create_post(call: Call) -> Answer:
 async def update_post(call: Call) -> Answer:
     """Change what is sent of a post. `user_id` null makes it anonymous, `category_id` null clears its categories."""
     key = call.path["post"]
-    base_url = call.standing.base_url or ""
+    base_url, signer = call.standing.base_url or "", call.services.signer
     # The 404 of the post comes before anything that is wrong with the input, and before a file is stored.
     post_id = await call.reading(lambda work: int(shapes.POSTS.by_key(work, key)[0]))
     wanted = UPDATE.read(call.asked)
@@ -126,7 +126,7 @@ async def update_post(call: Call) -> Answer:
         def change(work: Work) -> Answer:
             with errors.asked_as(post=key, user=wanted.get("user_id")):
                 _change(work, post_id, wanted, files)
-                return answers.data(shapes.post(shapes.POSTS.by_id(work, post_id), base_url))
+                return answers.data(shapes.post(shapes.POSTS.by_id(work, post_id), base_url, signer))
 
         return await call.writing(change)
 

@@ -9,8 +9,10 @@ from typing import Any, Final
 import orjson
 from orjson import Fragment
 
+from app.adapters.file_signer import FileSigner
 from app.domain import colors
 from app.domain.at_once import VOTER
+from app.domain.attachments import PUBLIC
 from app.domain.comment_views import CommentView
 from app.domain.model import Comment, Post, Status, Tab, User, Vote
 from app.domain.moments import day, seconds
@@ -89,7 +91,7 @@ COMMENTS: Final = CommentView(
 )
 
 
-def post(row: Sequence[Any], base_url: str) -> Payload:
+def post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
     """A row of POSTS as a Post. Section 6.4."""
     (
         _, code, slug, title, short, description, changelog, image, votes, comments, views,
@@ -111,7 +113,11 @@ def post(row: Sequence[Any], base_url: str) -> Payload:
         "description": description or "",
         "description_changelog": changelog,
         "clean_description_changelog": plain(changelog) if changelog else "",
-        "image_main": f"{base_url}/files/{image}" if image else "",
+        "image_main": ""
+        if not image
+        else f"{base_url}/files/{image}"
+        if moderation == PUBLIC
+        else base_url + signer.path(image),
         "votes_count": votes,
         "comments_count": comments,
         "views_count": views,
@@ -137,7 +143,7 @@ def post(row: Sequence[Any], base_url: str) -> Payload:
     }
 
 
-def fresh_post(wish: Submission, submitted: Submitted, now: datetime, base_url: str) -> Payload:
+def fresh_post(wish: Submission, submitted: Submitted, now: datetime, base_url: str, signer: FileSigner) -> Payload:
     """A post just submitted, as reading it would show it; its author has one more than when he was looked up."""
     uuid, name, email, role, votes, comments, posts, deleted_at = submitted.author
     category_id, category_name, color = submitted.category
@@ -151,6 +157,7 @@ def fresh_post(wish: Submission, submitted: Submitted, now: datetime, base_url: 
             submitted.section_id, submitted.moderation, None, None, None, None, None,
         ),
         base_url,
+        signer,
     )  # fmt: skip
 
 
