@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.web import build as build_pages
 from app.web.noting import Noted
 from app.web.readiness import Readiness
+from app.web.texts import FormattedTexts
 
 
 def counters(settings: Settings) -> Counters:
@@ -110,10 +111,12 @@ class Server:
         astuto_door, astuto_document = build_astuto(self.services)
         self._doors = {"productlift": productlift_door, "astuto": astuto_door}
         self._readiness = Readiness(self.database, self.services.counters, self.services.uploads.files)
+        self._texts = FormattedTexts()
         self._pages = build_pages(
             self.services,
             (productlift_document, astuto_document),
             self._readiness,
+            self._texts,
             pace=page_pace(settings),
             redis_url=settings.redis_url,
         )
@@ -175,6 +178,7 @@ class Server:
 
     async def stop(self) -> None:
         """Let go of everything."""
+        self._texts.close()
         await self._behind.stop()
         with suppress(Unavailable):
             await remember_uses(self.database, self.services.admissions)

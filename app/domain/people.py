@@ -18,6 +18,9 @@ NAMELESS: Final = "User"
 DELETED_NAME: Final = "[User Deleted]"
 MAX_EMAIL: Final = 255
 
+# More than EMAIL takes, so that an address in other letters, in brackets or with a mistake is none the less not shown.
+_AFTER_LOCAL_PART: Final = re.compile(r"""(?<=[^\s<>()\[\],;:])[@\uff20\ufe6b][^\s<>(),;]+""")
+
 _BY_EMAIL: Final = Statement(
     select(User.id, User.role, User.blocked_at).where(User.portal_id == portal, User.email_key == bindparam("key"))
 )
@@ -89,6 +92,14 @@ def name_from(email: str) -> str:
     """The name that an address suggests: `jane.doe@x.org` gives `Jane Doe`."""
     local = email.partition("@")[0]
     return " ".join(word.capitalize() for word in re.split(r"[._-]+", local) if word)[:100] or NAMELESS
+
+
+def public_name(name: str) -> str:
+    """The name as anybody may see it: of each e-mail address in it only what is before the @.
+
+    Users made without a name have their address for one.
+    """
+    return _AFTER_LOCAL_PART.sub("", name)
 
 
 def register(work: Work, *, email: str | None, name: str, role: str = "user", password_hash: str | None = None) -> int:

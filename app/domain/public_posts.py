@@ -10,6 +10,7 @@ from app.domain import attachments
 from app.domain.given_rows import WHOLE, given_rows, packed, part
 from app.domain.model import Board, Comment, Portal, Post, Status, Tab, User
 from app.domain.moments import Moment
+from app.domain.people import public_name
 from app.domain.post_views import AUTHOR
 from app.domain.statements import Statement, among, portal
 from app.domain.work import Row, Work
@@ -177,7 +178,7 @@ def _shown(work: Work, row: Row | None) -> PublicPost | None:
         status=status,
         status_color=color,
         tab=tab,
-        author=author,
+        author=None if author is None else public_name(author),
         comments=[_comment(found) for found in work.rows(_COMMENTS, post=post_id)] if comments else [],
         files=[
             PublicFile(name, original_name, media_type, size)
@@ -190,4 +191,6 @@ def _shown(work: Work, row: Row | None) -> PublicPost | None:
 def _comment(row: Row) -> PublicComment:
     comment_id, parent_id, author, body, length, official, pinned, created_at = row
     cut = length > MAX_COMMENT
-    return PublicComment(comment_id, parent_id, author, body, cut, bool(official), bool(pinned), created_at)
+    return PublicComment(
+        comment_id, parent_id, public_name(author), body, cut, bool(official), bool(pinned), created_at
+    )

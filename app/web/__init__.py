@@ -20,10 +20,17 @@ from app.web.guarding import Guard
 from app.web.pages import portal_on
 from app.web.readiness import Readiness
 from app.web.rendering import Pages, host_of
+from app.web.texts import FormattedTexts
 
 
 def build(
-    services: Services, told: Sequence[Document], readiness: Readiness, *, pace: str | None, redis_url: str | None
+    services: Services,
+    told: Sequence[Document],
+    readiness: Readiness,
+    texts: FormattedTexts,
+    *,
+    pace: str | None,
+    redis_url: str | None,
 ) -> FastAPI:
     """The application for everything that neither dialect answers. Its scopes carry the dispatcher's `Visit`.
 
@@ -48,7 +55,7 @@ def build(
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
-    app.include_router(pages.router(drawn, database, guard, services.views))
+    app.include_router(pages.router(drawn, database, guard, services.views, texts))
     app.include_router(documents.router(drawn, told, guard))
     app.include_router(files.router(services.uploads.files, find_file, guard))
     app.include_router(assets.router(drawn.assets, guard))

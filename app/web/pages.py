@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-import anyio.to_thread
 from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.requests import Request
@@ -18,15 +17,12 @@ from app.domain import portals, public_posts
 from app.domain.policy import OPERATOR
 from app.domain.public_posts import PublicComment, PublicPost
 from app.domain.work import Work
-from app.web import text
 from app.web.guarding import Guard
 from app.web.rendering import Pages, host_of
+from app.web.texts import FormattedTexts
 
 DEEPEST: Final = 4
 """Replies to replies to replies are shown no further to the right than this."""
-QUICK: Final = 4_000
-FORMATTED: Final = 200_000
-"""Characters of one page that are formatted as Markdown; what goes beyond is shown as it was written."""
 
 _CODE: Final = re.compile(r"(?:[\w-]*-)?([0-9A-Za-z]{6})")
 _SLUG: Final = re.compile(r"[\w-]{1,1000}")
@@ -55,7 +51,7 @@ def address_of(post: PublicPost) -> str:
     return f"/p/{quote(post.slug, safe='')}-{post.code}"
 
 
-def router(pages: Pages, database: Database, guard: Guard, views: PageViews) -> APIRouter:
+def router(pages: Pages, database: Database, guard: Guard, views: PageViews, texts: FormattedTexts) -> APIRouter:
     """GET and HEAD of /, /p/{slug}-{code} and /posts/{slug}."""
     routes = APIRouter()
 
@@ -68,10 +64,10 @@ def router(pages: Pages, database: Database, guard: Guard, views: PageViews) -> 
         return None if post is None else (portal_id, post)
 
     async def show(request: Request, portal_id: int, post: PublicPost) -> Response:
+        # Before the view is counted: a page that is refused is no view.
+        seen = await _seen(texts, post)
         if request.method == "GET":
             views.add(portal_id, post.id)
-        long = len(post.description) + sum(len(comment.body) for comment in post.comments) > QUICK
-        seen = await anyio.to_thread.run_sync(_seen, post) if long else _seen(post)
         return pages.page("post.html", seen=seen, post=post, address=pages.link(address_of(post)))
 
     @routes.api_route("/", methods=["GET", "HEAD"])
@@ -119,16 +115,10 @@ async def portal_on(database: Database, host: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _seen(post: PublicPost) -> Seen:
-    left = FORMATTED
-
-    def formatted(written: str) -> Markup:
-        nonlocal left
-        left -= len(written)
-        return text.shown(written) if left >= 0 else text.plain(written)
-
-    description = formatted(post.description)
-    said = [Said(comment, depth, formatted(comment.body)) for comment, depth in _threaded(post.comments)]
+async def _seen(texts: FormattedTexts, post: PublicPost) -> Seen:
+    threaded = _threaded(post.comments)
+    description, *bodies = await texts.format([post.description, *(comment.body for comment, _ in threaded)])
+    said = [Said(comment, depth, body) for (comment, depth), body in zip(threaded, bodies, strict=True)]
     return Seen(post, description, said)
 
 

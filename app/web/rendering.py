@@ -32,7 +32,7 @@ _WORDS: Final = {
     405: ("Not like this", "This address can be read, but takes nothing else."),
     429: ("A little slower, please", "Too many requests came from your address. Try again in a moment."),
     500: ("Something went wrong", "This is our fault, not yours. It has been written to the server's log."),
-    503: ("Back in a moment", "The server cannot reach its data just now. Try again in a moment."),
+    503: ("Back in a moment", "The server is too busy, or cannot reach its data, just now. Try again in a moment."),
 }
 
 

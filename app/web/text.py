@@ -1,52 +1,119 @@
-"""Text that people wrote, as HTML that can do no harm. The one place that calls such text safe."""
+"""Text that people wrote, as HTML that can do no harm. The one place that calls such text safe.
+
+Rendering is bounded: what would take too much time, memory or output is shown as it was written. Each bound counts
+something in the text, never time, so that a text looks the same on every machine.
+"""
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Final
 
 import nh3
 from markupsafe import Markup, escape
 
+from app.web.editor_html import ATTRIBUTES, TAGS, balance, lower_heading
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+
+MAX_LENGTH: Final = 50_000
+MAX_MARKUP: Final = 15_000
+"""As `count_markup` counts, in one text."""
+MAX_REFERENCED: Final = (2_000, 4)
+"""What reference links may add to a text, and for each of its characters: a short one may stand for a long address."""
+MAX_HTML: Final = 500_000
 
 # Editors of ProductLift's clients send HTML. It begins and ends with a tag and is no Markdown.
 _HTML: Final = re.compile(
     r"\s*<(?:p|div|h[1-6]|ul|ol|blockquote|pre|table|figure)\b[^>]*>.*>\s*", re.DOTALL | re.IGNORECASE
 )
-_TAGS: Final = {
-    *("p", "br", "hr", "div", "blockquote", "pre", "code", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6"),
-    *("strong", "b", "em", "i", "u", "s", "del", "sub", "sup", "mark", "kbd", "a", "img", "figure", "figcaption"),
-    *("table", "thead", "tbody", "tr", "th", "td"),
-}
-_ATTRIBUTES: Final = {"a": {"href", "title"}, "img": {"src", "alt", "width", "height"}, "ol": {"start"}}
-_HEADING: Final = re.compile(r"(</?h)([1-6])(?=>)")
-_LOWER: Final = 2
+_CELLS_PER_LINE: Final = 2
+_CELLS_PER_PIPE: Final = 4
+"""How many table cells a text may make: a short row is filled up with empty ones, so few characters can make many."""
+_MARKUP: Final = "\n" * _CELLS_PER_LINE + "|" * _CELLS_PER_PIPE + "!#$%&*+-:<=>@[\\]^_`{}~"
+"""Where Markdown's parser stops and tries its rules; what costs more counts more than once."""
+
+
+class _TooCostly(ValueError):
+    """The text is over a bound."""
+
+
+def shown(text: str) -> Markup:
+    """Markdown, or the HTML of an editor, as HTML with a few harmless tags; headings below those of the page.
+
+    What is over a bound, or can't be read, is shown as `plain` shows it.
+    """
+    if len(text) > MAX_LENGTH or count_markup(text) > MAX_MARKUP:
+        return plain(text)
+    try:
+        html = balance(text) if _HTML.fullmatch(text) else str(_markdown().render(text))
+    except ValueError:
+        return plain(text)
+    if len(html) > MAX_HTML:
+        return plain(text)
+    clean = nh3.clean(
+        html,
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        link_rel="nofollow ugc noopener noreferrer",
+    )
+    return plain(text) if len(clean) > MAX_HTML else Markup(clean)  # noqa: S704  cleaned above
+
+
+def plain(text: str) -> Markup:
+    """The text as it was written, line by line, for what is too long or too costly to be formatted."""
+    return Markup('<p class="plain">{}</p>').format(escape(text))
+
+
+def count_markup(text: str) -> int:
+    """How many characters may be Markdown. Each costs some twenty microseconds, other characters next to nothing.
+
+    An editor's HTML has none: its parser is fast enough for any text that is not cut.
+    """
+    return 0 if _HTML.fullmatch(text) else sum(map(text.count, _MARKUP))
 
 
 @cache
 def _markdown() -> "MarkdownIt":
     # Sixty modules that a server whose pages nobody opens need not load.
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock, table
 
-    return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    def bounded_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        if not table(state, start, end, True):
+            return False
+        if not silent:
+            _count_cells(state, start, end)
+            table(state, start, end, False)
+        return True
 
-
-def shown(text: str) -> Markup:
-    """Markdown, or the HTML of an editor, as HTML with a few harmless tags; headings below those of the page."""
-    html = text if _HTML.fullmatch(text) else str(_markdown().render(text))
-    clean = nh3.clean(
-        html,
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
-        link_rel="nofollow ugc noopener noreferrer",
-    )
-    # What was cleaned has no other `<` than those of its tags, and headings have no attributes.
-    lowered = _HEADING.sub(lambda found: f"{found[1]}{min(6, int(found[2]) + _LOWER)}", clean)
-    return Markup(lowered)  # noqa: S704  cleaned above
+    markdown = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    markdown.block.ruler.at("table", bounded_table, {"alt": ["paragraph", "reference"]})
+    markdown.core.ruler.after("block", "bound_references", _bound_references)
+    markdown.core.ruler.after("block", "lower_headings", _lower_headings)
+    return markdown
 
 
-def plain(text: str) -> Markup:
-    """The text as it was written, line by line, for what is too long to be formatted."""
-    return Markup('<p class="plain">{}</p>').format(escape(text))
+def _count_cells(state: Any, start: int, end: int) -> None:
+    """Refuse a table that would be too large, before there is a single cell."""
+    columns = state.src.count("|", state.bMarks[start], state.eMarks[start]) + 1
+    rows = 1 + sum(1 for _ in takewhile(lambda line: not state.isEmpty(line), range(start + 2, end)))
+    state.env["cells"] = state.env.get("cells", 0) + columns * rows
+    if state.env["cells"] > _CELLS_PER_LINE * state.src.count("\n") + _CELLS_PER_PIPE * state.src.count("|"):
+        raise _TooCostly
+
+
+def _bound_references(state: Any) -> None:
+    references = state.env.get("references", {}).values()
+    longest = max((len(found["href"]) + len(found["title"]) for found in references), default=0)
+    most, most_per_character = MAX_REFERENCED
+    if longest * state.src.count("]") > most + most_per_character * len(state.src):
+        raise _TooCostly
+
+
+def _lower_headings(state: Any) -> None:
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = lower_heading(token.tag)

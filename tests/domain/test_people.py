@@ -175,3 +175,25 @@ def test_a_password_is_known_again_and_no_other() -> None:
     assert passwords.matches("correct horse 🐎", stored)
     assert not passwords.matches("correct horse", stored)
     assert passwords.hashed("correct horse 🐎") != stored
+
+
+@pytest.mark.parametrize(
+    ("name", "public"),
+    [
+        ("jane.doe@example.com", "jane.doe"),
+        ("jane@localhost", "jane"),
+        ("Jane Doe", "Jane Doe"),
+        ("Jane Doe <jane@example.com>", "Jane Doe <jane>"),
+        ("Jane (jane@example.com), or jim@example.com", "Jane (jane), or jim"),
+        ("jörg@größe.example", "jörg"),
+        ("jane@[192.0.2.1]", "jane"),
+        ('"jane doe"@example.com', '"jane doe"'),
+        ("jane@@example.com", "jane"),
+        ("jane\uff20example.com", "jane"),
+        ("@jane", "@jane"),
+        ("Jane @ work", "Jane @ work"),
+        ("", ""),
+    ],
+)
+def test_a_public_name_has_no_address_in_it(name: str, public: str) -> None:
+    assert people.public_name(name) == public

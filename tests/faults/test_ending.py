@@ -219,3 +219,32 @@ def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite
     assert Counter(line["status"] for line in logged if line.get("method") == "POST") == {201: 40, 499: 3}
     titles = {title for (title,) in rows(url_of(sqlite), "SELECT title FROM posts")}
     assert titles == {f"{kind} {number}" for kind in ("long", "slow") for number in range(20)}
+
+
+COSTLY = {
+    "tables": ("a|" * 60 + "a\n" + "-|" * 60 + "-\n" + "|\n" * 120 + "\n") * 100,
+    "tags": "<p>" + "".join(f"<b x{number}>" for number in range(2_500)) + "</p>" + "<p>x</p>" * 2_800,
+    "quotes": ">" * 20 + "a\n" * 7_000,
+}
+
+
+def test_an_end_waits_for_no_text_that_is_costly_to_format(sqlite: Earshot) -> None:
+    """Three of each are asked for, and nobody reads on."""
+    with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
+        key = key_of(serving, "Astuto")
+        with httpx.Client(base_url=serving.address, headers={"authorization": f"Bearer {key}"}, timeout=60) as client:
+            for title, text in COSTLY.items():
+                given = {"title": f"Costly {title}", "board_id": 1, "description": text[:49_990] + ">"}
+                assert client.post("/api/v1/posts", json=given).status_code == 201
+        asking = [socket.create_connection(("127.0.0.1", serving.port)) for _ in range(3 * len(COSTLY))]
+        for number, connection in enumerate(asking):
+            title = list(COSTLY)[number % len(COSTLY)]
+            connection.sendall(f"GET /posts/costly-{title} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        # Until the server has read them all, since it answers this one after them.
+        with httpx.Client(base_url=serving.address, timeout=60) as client:
+            assert client.get("/health").status_code == 200
+        serving.process.terminate()
+
+        assert serving.process.wait(15) == 0
+        for connection in asking:
+            connection.close()

@@ -5,6 +5,7 @@ tests/adapters/test_pictures.py.
 """
 
 import io
+import json
 import resource
 import shutil
 import struct
@@ -147,6 +148,70 @@ def test_long_text_is_unescaped_like_short_text(text: bytes) -> None:
 
     assert escapes.unescaped(text) == unquote_to_bytes(text)
     assert escapes.unescaped(long) == unquote_to_bytes(long)
+
+
+TEXTS = {
+    "tables filled with empty cells": ("a|" * 60 + "a\n" + "-|" * 60 + "-\n" + "|\n" * 120 + "\n") * 100,
+    "a wide table": "|" + "a|" * 8_000 + "\n|" + "-|" * 8_000 + "\n" + "|\n" * 8_000,
+    "tables with attributes": ("a|" * 60 + "a\n" + ":-:|" * 60 + ":-:\n" + "|\n" * 120 + "\n") * 100,
+    "a long address, often referred to": f"[a]: <{'x' * 25_000}>\n\n" + "[a]" * 8_000,
+    "a long address that grows when encoded": f"[a]: <{'€' * 25_000}>\n\n" + "[a]" * 8_000,
+    "a long title, often referred to": "[a]: x '" + '"' * 25_000 + "'\n\n" + "[a]" * 8_000,
+    "pictures of a long address": f"[a]: <{'x' * 25_000}>\n\n" + "![a]" * 6_000,
+    "nested brackets": "[" * 25_000 + "]" * 25_000,
+    "nested pictures": "![" * 8_000 + "](b)" * 8_000,
+    "open links": '[a](b "' * 7_000,
+    "open emphasis": "*a_ " * 12_000,
+    "nested quotes": (">" * 20 + "a\n") * 2_300,
+    "a nested quote that goes on": ">" * 20 + "a\n" * 25_000,
+    "nested lists": ("- " * 20 + "a\n") * 1_200,
+    "entities": "&CounterClockwiseContourIntegral;" * 1_500,
+    "open code": "".join("`" * length + "a" for length in range(1, 310)),
+    "addresses": "<http://€.€>" * 4_000,
+    "deep HTML": "<p>" + "<div>" * 9_900 + ">",
+    "formats that are never closed": "<p>"
+    + "".join(f"<b x{number}>" for number in range(2_500))
+    + "</p>"
+    + "<p>x</p>" * 2_800,
+    "formats in items that are never closed": "<ul><li>"
+    + "".join(f"<b x{number}>" for number in range(2_000))
+    + "<li>x" * 5_000
+    + "</ul>",
+    "open comments": "<p>" + "<!--" * 12_000 + ">",
+    "open attributes": "<p>" + "<a x='" * 8_000 + ">",
+}
+
+
+RENDERING = """
+import json, resource, sys
+from app.web.text import shown
+shown("*a*")
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for name, written in json.load(sys.stdin).items():
+    shown(written)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(name, (most - grown) // 1024, sep="\\t", flush=True)
+"""
+
+
+def test_texts_made_to_be_costly_are_shown_soon_and_without_gigabytes() -> None:
+    """In a process of its own, whose end is no end of the tests. Measured: each below half a second and 20 MiB."""
+    written = {name: text[:49_990] + (">" if text.startswith("<") else "") for name, text in TEXTS.items()}
+    limits = {resource.RLIMIT_CPU: (SECONDS, SECONDS), resource.RLIMIT_AS: (MEGABYTES << 20, MEGABYTES << 20)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", RENDERING],
+        cwd=ROOT,
+        input=json.dumps(written),
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: [resource.setrlimit(name, limit) for name, limit in limits.items()],
+        check=False,
+    )
+
+    grown = dict(line.split("\t") for line in done.stdout.splitlines())
+    assert (done.returncode, list(grown)) == (0, list(written)), done.stderr
+    assert {name: growth for name, growth in grown.items() if int(growth) >= 50} == {}
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

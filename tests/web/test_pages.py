@@ -110,6 +110,25 @@ async def test_an_anonymous_post_and_a_deleted_writer_have_no_name(visitor: Clie
     assert "<b>[User Deleted]</b>" in page.text
 
 
+async def test_no_page_shows_the_address_of_a_user_whose_name_it_is(
+    astuto: Client, visitor: Client, make: Make
+) -> None:
+    await astuto.post("/users", json={"email": "jane.doe@private.example"})
+    jane = await make.value("SELECT id FROM users WHERE name = 'jane.doe@private.example'")
+    post = await make.post(author=jane)
+    await make.comment(post, author=jane, body="Write to jane.doe@work.example")
+    await make.comment(post, author=await make.user(name="Jim Roe <jim@private.example>"))
+
+    page = await open_post(visitor, make, post)
+
+    assert "Posted by <b>jane.doe</b>" in page.text
+    assert re.findall(r'<p class="by"><b>(.*?)</b>', page.text) == ["jane.doe", "Jim Roe &lt;jim&gt;"]
+    assert "private.example" not in page.text
+    # What somebody wrote himself stays as it is, and so does the name.
+    assert "Write to jane.doe@work.example" in page.text
+    assert await make.value("SELECT name FROM users WHERE id = :id", id=jane) == "jane.doe@private.example"
+
+
 @pytest.mark.parametrize("moderation", ["pending", "rejected"])
 async def test_only_approved_posts_are_shown(visitor: Client, make: Make, moderation: str) -> None:
     post = await make.post(title="Not for you", moderation=moderation)
