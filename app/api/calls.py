@@ -37,9 +37,12 @@ class AskedCall:
     def database(self) -> Database:
         return self.services.database
 
-    async def reading(self, act: Act[T], *, slow: bool = False, snapshot: bool = False) -> T:
+    async def reading(
+        self, act: Act[T], *, slow: bool = False, snapshot: bool = False, max_text: int | None = None
+    ) -> T:
         """Run an act that changes nothing; see `Database.reading`."""
-        return await self.services.database.reading(act, self.standing, slow=slow, snapshot=snapshot)
+        database = self.services.database
+        return await database.reading(act, self.standing, slow=slow, snapshot=snapshot, max_text=max_text)
 
     async def writing(self, act: Act[T], *, slow: bool = False, at_once: bool = False) -> T:
         """Run an act in one transaction; see `Database.writing`. The answer's shape belongs inside it."""

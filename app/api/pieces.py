@@ -1,4 +1,5 @@
-"""Answers of more than a thousand rows, written in pieces: a long list must neither stop the loop nor fill the memory.
+"""Answers of more than a thousand rows, or with long texts, written in pieces: they must neither stop the loop nor
+fill the memory.
 
 The ids come first and are the plan; the rows follow, some at a time, each piece read by itself. A row that goes away
 meanwhile is left out. Without the plan's rows at hand there is no tag of the whole, so such an answer has no `ETag`.
@@ -10,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from app.api.calls import AskedCall
+from app.domain.long_texts import LongTexts, max_text_bytes
 from app.domain.work import Work
 
 MOST_IN_ONE_PIECE: Final = 1000
@@ -32,19 +34,28 @@ async def in_pieces(
 
     The first piece is read before this returns, so that a database that is away is an error and not half an answer.
     """
-    first = await _piece(call, ids[:FIRST_ROWS], shaped)
-    return _written(call, ids, shaped, first, before, after)
+    rows = FIRST_ROWS
+    try:
+        first = await _piece(call, ids[:rows], shaped)
+    except LongTexts:
+        rows = 1
+        first = await _piece(call, ids[:rows], shaped)
+    return _written(call, ids, shaped, first, rows, before, after)
 
 
 async def _written(
-    call: AskedCall, ids: Sequence[int], shaped: Shaped, piece: bytes, before: bytes, after: bytes
+    call: AskedCall, ids: Sequence[int], shaped: Shaped, piece: bytes, start: int, before: bytes, after: bytes
 ) -> AsyncIterator[bytes]:
     yield before + piece
     begun = bool(piece)
-    start = rows = FIRST_ROWS
+    rows = start
     while start < len(ids):
         rows = max(1, min(MOST_ROWS, rows * PIECE_BYTES // (len(piece) or 1)))
-        piece = await _piece(call, ids[start : start + rows], shaped)
+        try:
+            piece = await _piece(call, ids[start : start + rows], shaped)
+        except LongTexts:
+            rows = 1
+            piece = await _piece(call, ids[start : start + rows], shaped)
         start += rows
         if piece:
             yield b"," + piece if begun else piece
@@ -53,5 +64,6 @@ async def _written(
 
 
 async def _piece(call: AskedCall, ids: Sequence[int], shaped: Shaped) -> bytes:
-    """The rows as JSON without the brackets around them."""
-    return await call.reading(lambda work: orjson.dumps(shaped(work, ids))[1:-1], slow=True)
+    """The rows as JSON without the brackets around them. Raises LongTexts; a single row may be as long as it likes."""
+    most = max_text_bytes(len(ids)) if len(ids) > 1 else None
+    return await call.reading(lambda work: orjson.dumps(shaped(work, ids))[1:-1], slow=True, max_text=most)

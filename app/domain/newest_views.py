@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
 
+from app.domain import long_texts
+from app.domain.long_texts import max_text_bytes, require_short
 from app.domain.model import Comment, User, Vote
 from app.domain.refusals import NotFound
 from app.domain.statements import Column, Statement, among, portal
@@ -27,7 +29,13 @@ class NewestView:
     what: ClassVar[str]
 
     columns: Sequence[Column]
+    bounded: bool = field(default=False, kw_only=True)
+    """Whether pages, and several rows by their ids, raise LongTexts instead of carrying long texts."""
     _statements: dict[Any, Statement] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._long = long_texts.are_long(self.columns) if self.bounded else ()
+        self._short_columns = long_texts.bounding(self.columns, self._long)
 
     def visible(self) -> Sequence[ColumnElement[bool]]:
         """What must hold of every row that the door may see."""
@@ -50,16 +58,20 @@ class NewestView:
         shape, given = _shape(post_ids)
         key = (shape, oldest_first, window(skip, limit))
         statement = self._statements.get(key) or self._kept(key, self._list(*key))
-        return work.rows(statement, limit=limit, skip=skip, **given)
+        rows = work.rows(statement, limit=limit, skip=skip, max_text=max_text_bytes(limit), **given)
+        require_short(work, rows, self._long)
+        return rows
 
-    def of_post(self, work: Work, post_id: int, *, oldest_first: bool = False) -> Sequence[Row]:
-        """All rows of one post, newest first unless told otherwise."""
+    def of_post(self, work: Work, post_id: int, *, many: int, oldest_first: bool = False) -> Sequence[Row]:
+        """All rows of one post, newest first unless told otherwise; `many` is about how many they are."""
         key = ("of_post", oldest_first)
         statement = self._statements.get(key)
         if statement is None:
-            rows = self._here().where(self.table.post_id == bindparam("post_id"))
+            rows = self._here(bounded=True).where(self.table.post_id == bindparam("post_id"))
             statement = self._kept(key, rows.order_by(*self._sorting(oldest_first)))
-        return work.rows(statement, post_id=post_id)
+        found = work.rows(statement, post_id=post_id, max_text=max_text_bytes(many))
+        require_short(work, found, self._long)
+        return found
 
     def ids(self, work: Work, *, skip: int, limit: int, post_ids: Sequence[int] | None = None) -> list[int]:
         """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
@@ -69,32 +81,40 @@ class NewestView:
         return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
 
     def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
-        """The rows with these ids, in their order; those gone meanwhile are left out."""
-        statement = self._statements.get("ids")
+        """The rows with these ids, in their order; those gone meanwhile are left out.
+
+        A single one may be as long as it likes.
+        """
+        whole = len(ids) == 1
+        statement = self._statements.get(("by_ids", whole))
         if statement is None:
             # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
             mine = self.table.portal_id + literal_column("0") == portal
-            statement = self._kept("ids", self._joined().where(mine, among(self.table.id, "ids"), *self.visible()))
-        found = {row[0]: row for row in work.rows(statement, ids=list(ids))}
+            found_rows = self._joined(bounded=not whole).where(mine, among(self.table.id, "ids"), *self.visible())
+            statement = self._kept(("by_ids", whole), found_rows)
+        rows = work.rows(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
+        require_short(work, rows, () if whole else self._long)
+        found = {row[0]: row for row in rows}
         return [found[row_id] for row_id in ids if row_id in found]
 
     def _kept(self, key: Any, source: Select[Any]) -> Statement:
         statement = self._statements[key] = Statement(source)
         return statement
 
-    def _joined(self) -> Select[Any]:
-        rows: Select[Any] = select(*self.columns).select_from(self.table)
+    def _joined(self, *, bounded: bool = False) -> Select[Any]:
+        rows: Select[Any] = select(*(self._short_columns if bounded else self.columns)).select_from(self.table)
         return rows.join(User, User.id == self.table.user_id)
 
-    def _here(self) -> Select[Any]:
-        return self._joined().where(self.table.portal_id == portal, *self.visible())
+    def _here(self, *, bounded: bool = False) -> Select[Any]:
+        return self._joined(bounded=bounded).where(self.table.portal_id == portal, *self.visible())
 
     def _list(self, shape: str, oldest_first: bool, shown: Window) -> Select[Any]:
         if not shown.deep:
-            rows = self._here().where(*self._conditions(shape)).order_by(*self._sorting(oldest_first))
+            rows = self._here(bounded=True).where(*self._conditions(shape)).order_by(*self._sorting(oldest_first))
             return shown.of(rows)
         picked = self._ids(shape, oldest_first, shown).subquery("picked")
-        found: Select[Any] = select(*self.columns).select_from(picked).join(self.table, self.table.id == picked.c.id)
+        found: Select[Any] = select(*self._short_columns).select_from(picked)
+        found = found.join(self.table, self.table.id == picked.c.id)
         return found.join(User, User.id == self.table.user_id).order_by(*self._sorting(oldest_first))
 
     def _ids(self, shape: str, oldest_first: bool, shown: Window) -> Select[Any]:

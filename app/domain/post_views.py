@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
 from sqlalchemy.orm import QueryableAttribute, aliased
 
-from app.domain import post_filters
+from app.domain import long_texts, post_filters
+from app.domain.long_texts import max_text_bytes, require_short
 from app.domain.model import Board, Category, Post, PostCategory, Status, Tab, User
 from app.domain.post_filters import PostFilter, Sizes, Way, conditions, has_own_index, total_of
 from app.domain.refusals import NotFound
@@ -69,7 +70,13 @@ class PostView:
     """The columns of a post that a door shows, in its order, and the statements that fetch them."""
 
     columns: Sequence[Column]
+    bounded: bool = False
+    """Whether pages, and several posts by their ids, raise LongTexts instead of carrying long texts."""
     _statements: dict[Any, Statement] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._long = long_texts.are_long(self.columns) if self.bounded else ()
+        self._short_columns = long_texts.bounding(self.columns, self._long)
 
     def by_id(self, work: Work, post_id: int) -> Row:
         """The post's row. Raises NotFound("post")."""
@@ -121,7 +128,8 @@ class PostView:
         if statement is None:
             counted = total_of(tuple(given)).label("total")
             statement = self._kept(shape, self._list(*shape[:4]).add_columns(counted))
-        rows = work.rows(statement, limit=limit, skip=skip, **given)
+        rows = work.rows(statement, limit=limit, skip=skip, max_text=max_text_bytes(limit), **given)
+        require_short(work, rows, self._long)
         if rows:
             return PostPage(rows, rows[0][-1])
         return PostPage(rows, post_filters.total(work, given))
@@ -135,9 +143,15 @@ class PostView:
         return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
 
     def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
-        """The rows of these posts in this order; those gone meanwhile are left out. The id is the first column."""
-        statement = self._statements.get("ids") or self._kept("ids", self._many())
-        found = {row[0]: row for row in work.rows(statement, ids=list(ids))}
+        """The rows of these posts in this order; those gone meanwhile are left out. The id is the first column.
+
+        A single one may be as long as it likes.
+        """
+        whole = len(ids) == 1
+        statement = self._statements.get(("ids", whole)) or self._kept(("ids", whole), self._many(whole=whole))
+        rows = work.rows(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
+        require_short(work, rows, () if whole else self._long)
+        found = {row[0]: row for row in rows}
         return [found[post_id] for post_id in ids if post_id in found]
 
     def _kept(self, shape: Any, source: Select[Any]) -> Statement:
@@ -150,10 +164,11 @@ class PostView:
     def _card(self, condition: ColumnElement[bool]) -> Select[Any]:
         return self._joined(select(*self.columns).select_from(Post)).where(Post.portal_id == portal, condition)
 
-    def _many(self) -> Select[Any]:
+    def _many(self, *, whole: bool) -> Select[Any]:
         # The sum hides the portal from SQLite's planner, which else walks the whole portal instead of its few ids.
         of_portal = Post.portal_id + literal_column("0") == portal
-        return self._joined(select(*self.columns).select_from(Post)).where(of_portal, among(Post.id, "ids"))
+        columns = self.columns if whole else self._short_columns
+        return self._joined(select(*columns).select_from(Post)).where(of_portal, among(Post.id, "ids"))
 
     def _planned(
         self, work: Work, given: dict[str, Any], sorting: Sorting, skip: int, limit: int, known: Sizes | None
@@ -181,14 +196,16 @@ class PostView:
     ) -> Sequence[Row]:
         shape = (tuple(given), sorting, shown, way)
         statement = self._statements.get(shape) or self._kept(shape, self._list(*shape))
-        return work.rows(statement, limit=limit, skip=skip, **given)
+        rows = work.rows(statement, limit=limit, skip=skip, max_text=max_text_bytes(limit), **given)
+        require_short(work, rows, self._long)
+        return rows
 
     def _list(self, given: tuple[str, ...], sorting: Sorting, shown: Window, way: Way) -> Select[Any]:
         if not shown.deep and way != "gather":
-            rows = self._joined(select(*self.columns).select_from(Post)).where(*conditions(given, way))
+            rows = self._joined(select(*self._short_columns).select_from(Post)).where(*conditions(given, way))
             return shown.of(rows.order_by(*_sorting(*sorting)))
         picked = _ids(given, sorting, shown, way).subquery("picked")
-        rows = self._joined(select(*self.columns).select_from(picked).join(Post, Post.id == picked.c.id))
+        rows = self._joined(select(*self._short_columns).select_from(picked).join(Post, Post.id == picked.c.id))
         return rows.order_by(*_sorting(*sorting))
 
     def _joined(self, rows: Select[Any]) -> Select[Any]:

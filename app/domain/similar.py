@@ -89,7 +89,14 @@ _FOUND: Final = Statement(
 
 
 def similar(work: Work, title: str | None, description: str | None = None) -> list[Row]:
-    """The posts that may be about the same, the likeliest first, at most ten: id, code, title, description.
+    """The posts of `similar_ids`: id, code, title, description."""
+    best = similar_ids(work, title, description)
+    found = {row[0]: row for row in work.rows(_FOUND, ids=best)} if best else {}
+    return [found[post_id] for post_id in best if post_id in found]
+
+
+def similar_ids(work: Work, title: str | None, description: str | None = None) -> list[int]:
+    """The ids of the posts that may be about the same, the likeliest first, at most ten.
 
     Rejected posts are left out. Compared are titles; the description given only helps to choose between them, or
     stands in when there is no title. Empty when nothing is near enough.
@@ -101,9 +108,7 @@ def similar(work: Work, title: str | None, description: str | None = None) -> li
     rows = work.rows(_TITLES, ids=_candidates(work, asked, meanings))
     judge = Judge(asked, {word: meaning.weight for word, meaning in meanings.items()})
     ranked = sorted({row[0]: (-judge.rank(row[1]), row[0]) for row in rows}.values())
-    best = [post_id for rank, post_id in ranked[:MOST] if rank < 0 and rank <= ALIKE * ranked[0][0]]
-    found = {row[0]: row for row in work.rows(_FOUND, ids=best)} if best else {}
-    return [found[post_id] for post_id in best if post_id in found]
+    return [post_id for rank, post_id in ranked[:MOST] if rank < 0 and rank <= ALIKE * ranked[0][0]]
 
 
 @dataclass(frozen=True, slots=True)

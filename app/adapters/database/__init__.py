@@ -47,11 +47,20 @@ class Database(Protocol):
     async def close(self) -> None:
         """Finish what runs, then let go."""
 
-    async def reading(self, act: Act[T], standing: Standing, *, slow: bool = False, snapshot: bool = False) -> T:
+    async def reading(
+        self,
+        act: Act[T],
+        standing: Standing,
+        *,
+        slow: bool = False,
+        snapshot: bool = False,
+        max_text: int | None = None,
+    ) -> T:
         """Run an act that changes nothing.
 
         `slow`: may take more than a millisecond, so it must not hold the event loop. `snapshot`: its several
-        statements must see one state.
+        statements must see one state. `max_text`: raise `LongTexts` where SQLite meets a text of more bytes; the act
+        itself asks PostgreSQL for no longer ones.
         """
         ...
 

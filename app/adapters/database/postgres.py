@@ -153,7 +153,15 @@ class PostgresDatabase:
             await self._let_go()
             await self._pool.close()
 
-    async def reading(self, act: Act[T], standing: Standing, *, slow: bool = False, snapshot: bool = False) -> T:
+    async def reading(
+        self,
+        act: Act[T],
+        standing: Standing,
+        *,
+        slow: bool = False,
+        snapshot: bool = False,
+        max_text: int | None = None,
+    ) -> T:
         async def once(raw: Any) -> T:
             if snapshot:
                 await _say(raw, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -29,6 +29,7 @@ from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 from app.adapters.database import Act, Clock, Standing, T
 from app.adapters.database.checkpoints import MOST_LOG_BYTES, Checkpoints
 from app.adapters.database.turns import Turns
+from app.domain.long_texts import LongTexts
 from app.domain.model import Base
 from app.domain.moments import stored
 from app.domain.refusals import Clash, ReferenceMissing, Unavailable, Unstorable
@@ -41,6 +42,11 @@ sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
 BUSY_SECONDS: Final = 5.0
 LONGEST_LOG_BYTES: Final = 4 * MOST_LOG_BYTES
 """A log that grew longer while somebody read is cut when it begins anew."""
+
+MAX_LOOP_TEXT_BYTES: Final = 64 * 1024
+"""An act that reads a longer text is run in a thread."""
+_MAX_LENGTH: Final = 2**31 - 1
+"""Of a text, where no reading sets a bound; SQLite takes its own instead."""
 
 _PRAGMAS: Final = (
     "journal_mode = wal",
@@ -113,7 +119,12 @@ class SqliteReading(SqliteConnection):
     def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
         if not statement.prepared(SQLITE).reads:
             raise WritingWhileReading(str(statement.source))
-        return super().rows(statement, values)
+        try:
+            return super().rows(statement, values)
+        except Unstorable as error:
+            if getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_TOOBIG:
+                raise LongTexts from error
+            raise
 
     def run(self, statement: Statement, values: dict[str, Any]) -> int:
         raise WritingWhileReading(str(statement.source))
@@ -199,17 +210,33 @@ class SqliteDatabase:
                 os.close(self._file)
                 self._file = None
 
-    async def reading(self, act: Act[T], standing: Standing, *, slow: bool = False, snapshot: bool = False) -> T:
-        if slow:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing)
-        connection = self._reader if self.turns.held else self._own
-        if snapshot:
-            return self._read_snapshot(connection, act, standing)
-        try:
-            return act(self._work(connection, standing))
-        except sqlite3.DatabaseError as error:
-            raise _away(error) from error
+    async def reading(
+        self,
+        act: Act[T],
+        standing: Standing,
+        *,
+        slow: bool = False,
+        snapshot: bool = False,
+        max_text: int | None = None,
+    ) -> T:
+        if not slow:
+            connection = self._reader if self.turns.held else self._own
+            limit = connection.raw.setlimit
+            # A long text is no reading for the event loop.
+            limit(sqlite3.SQLITE_LIMIT_LENGTH, max_text or MAX_LOOP_TEXT_BYTES)
+            try:
+                if snapshot:
+                    return self._read_snapshot(connection, act, standing)
+                return act(self._work(connection, standing))
+            except LongTexts:
+                if max_text is not None:
+                    raise
+            except sqlite3.DatabaseError as error:
+                raise _away(error) from error
+            finally:
+                limit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_LENGTH)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing, max_text)
 
     async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
         until = monotonic() + BUSY_SECONDS
@@ -240,12 +267,13 @@ class SqliteDatabase:
             base_url=standing.base_url,
         )
 
-    def _read_in_thread(self, act: Act[T], standing: Standing) -> T:
+    def _read_in_thread(self, act: Act[T], standing: Standing, max_text: int | None) -> T:
         connection: SqliteConnection | None = getattr(self._in_thread, "connection", None)
         if connection is None:
             connection = self._in_thread.connection = SqliteReading(connect(self.path))
             connection.raw.execute("PRAGMA query_only = on")
             self._thread_connections.append(connection.raw)
+        connection.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max_text or _MAX_LENGTH)
         return self._read_snapshot(connection, act, standing)
 
     def _read_snapshot(self, connection: SqliteConnection, act: Act[T], standing: Standing) -> T:

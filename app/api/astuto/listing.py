@@ -1,6 +1,7 @@
 """Astuto's lists: newest first, as many as the client asks for, long ones in pieces. docs/contracts/astuto.md, 1.8."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +12,14 @@ from app.api.astuto.manners import ABSENT
 from app.api.calls import Answer, AskedCall
 from app.api.pieces import MOST_IN_ONE_PIECE, in_pieces
 from app.domain import policy
+from app.domain.long_texts import LongTexts, max_text_bytes
 from app.domain.policy import Act
 from app.domain.work import Row, Work
 
 QUICK: Final = 100
 """A longer list, or one that begins further down, may take long enough to stop the loop for others."""
+MAX_TEXT_OF_MANY: Final = 20 * 1024
+"""Bytes of a text in a list of up to a thousand ids; the ids themselves are one text, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +40,21 @@ async def listed(call: AskedCall, rows: Listed, *, default: int) -> Answer:
     shape = rows.shape
     if limit <= MOST_IN_ONE_PIECE:
         slow = limit > QUICK or skip > QUICK
-        body = await call.reading(
-            lambda work: orjson.dumps([shape(row) for row in rows.page(work, skip, limit)]), slow=slow
-        )
-        return answers.ok(body)
+        with suppress(LongTexts):
+            body = await call.reading(
+                lambda work: orjson.dumps([shape(row) for row in rows.page(work, skip, limit)]),
+                slow=slow,
+                max_text=max_text_bytes(limit),
+            )
+            return answers.ok(body)
 
     def shown(work: Work, some: Sequence[int]) -> list[dict[str, Any]]:
         return [shape(row) for row in rows.by_ids(work, some)]
 
     ids = await call.reading(lambda work: rows.ids(work, skip, limit), slow=True)
-    if len(ids) <= MOST_IN_ONE_PIECE:
-        return answers.ok(await call.reading(lambda work: orjson.dumps(shown(work, ids)), slow=True))
+    if len(ids) <= MOST_IN_ONE_PIECE < limit:
+        with suppress(LongTexts):
+            return answers.ok(
+                await call.reading(lambda work: orjson.dumps(shown(work, ids)), slow=True, max_text=MAX_TEXT_OF_MANY)
+            )
     return answers.in_pieces(await in_pieces(call, ids, shown))

@@ -35,6 +35,7 @@ COMMENTS: Final = CommentView(
         Comment.official,
         *_AUTHOR,
     ),
+    bounded=True,
     internal=False,
 )
 VOTES: Final = VoteView((Vote.id, Vote.post_id, Vote.created_at, Vote.updated_at, *_AUTHOR))
@@ -65,7 +66,8 @@ POSTS: Final = PostView(
         AUTHOR.updated_at,
         AUTHOR.name,
         AUTHOR.deleted_at,
-    )
+    ),
+    bounded=True,
 )
 
 

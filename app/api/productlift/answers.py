@@ -68,6 +68,12 @@ def page(shown: list[Any], *, total: int, skip: int, limit: int) -> Answer:
     return Answer(200, orjson.dumps(body), JSON)
 
 
+def page_ends(shown: int, *, total: int, skip: int, limit: int) -> tuple[bytes, bytes]:
+    """What stands before and behind the rows of `page`, for one that is written in pieces."""
+    rest = orjson.dumps({"hasMore": skip + shown < total, "total": total, "skip": skip, "limit": limit})
+    return b'{"data":[', b"]," + rest[1:]
+
+
 def in_pieces(body: AsyncIterator[bytes]) -> Answer:
     """200 with a long body, written as it comes."""
     return Answer(200, body, JSON)

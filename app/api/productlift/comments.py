@@ -1,11 +1,12 @@
 """Comments in ProductLift's dialect. docs/contracts/productlift.md, section 9.1."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from app.api.calls import Answer, Call
 from app.api.declaring import in_path
-from app.api.pieces import MOST_IN_ONE_PIECE, in_pieces
+from app.api.pieces import MOST_ROWS, in_pieces
 from app.api.productlift import answers, errors, paths, shapes
 from app.api.productlift.answers import chapter, takes
 from app.api.productlift.kinds import BOOLEAN, ID, STRING, UUID
@@ -13,12 +14,15 @@ from app.api.productlift.models import CommentData, CommentList, Nothing
 from app.api.productlift.rules import REQUIRED, Form, max_length
 from app.domain import comments
 from app.domain.keep import KEEP
+from app.domain.long_texts import MIN_TEXT_BYTES, LongTexts
 from app.domain.refusals import NotFound
 from app.domain.work import Row, Work
 
 comments_chapter = chapter("Comments")
 
 MAX_COMMENT: Final = 10_000
+MAX_SHORT_COMMENT: Final = MIN_TEXT_BYTES
+"""Bytes; a list with a longer one is written in pieces."""
 CREATE: Final = Form(
     comment=(REQUIRED, STRING, max_length(MAX_COMMENT)), user_id=(UUID,), parent_id=(ID,), internal=(BOOLEAN,)
 )
@@ -32,18 +36,22 @@ COMMENT: Final = in_path("comment", {"type": "integer"}, "The comment's number")
 async def list_comments(call: Call) -> Answer:
     """All comments on a post, the team's own ones included, oldest first."""
 
-    def begin(work: Work) -> tuple[str, list[int], Answer | None]:
+    def plan(work: Work) -> tuple[Row, str, list[int]]:
         post = shapes.POSTS.by_key(work, call.path["post"])
-        url = _url(call, post)
-        ids = shapes.COMMENTS.ids(work, skip=0, limit=2**62, post_ids=[post[0]])
-        if len(ids) > MOST_IN_ONE_PIECE:
-            return url, ids, None
-        rows = shapes.COMMENTS.of_post(work, post[0], oldest_first=True)
-        return url, ids, answers.data([shapes.comment(row, url) for row in rows])
+        return post, _url(call, post), shapes.COMMENTS.ids(work, skip=0, limit=2**62, post_ids=[post[0]])
 
-    url, ids, whole = await call.reading(begin)
-    if whole is not None:
-        return whole
+    def begin(work: Work) -> Answer | None:
+        post, url, ids = plan(work)
+        if len(ids) > MOST_ROWS:
+            return None
+        rows = shapes.COMMENTS.of_post(work, post[0], many=len(ids), oldest_first=True)
+        return answers.data([shapes.comment(row, url) for row in rows])
+
+    with suppress(LongTexts):
+        whole = await call.reading(begin, max_text=MAX_SHORT_COMMENT)
+        if whole is not None:
+            return whole
+    _, url, ids = await call.reading(plan, slow=True)
 
     def shown(work: Work, some: Sequence[int]) -> list[Any]:
         return [shapes.comment(row, url) for row in shapes.COMMENTS.by_ids(work, some)]

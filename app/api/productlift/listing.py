@@ -1,12 +1,14 @@
 """The list of posts: its filters, its orders, its page. docs/contracts/productlift.md, section 7.15."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.api.calls import Answer, AskedCall
+from app.api.pieces import in_pieces
 from app.api.productlift import answers, shapes
 from app.api.productlift.kinds import ID, INTEGER, REFERENCE, STRING, each, one_of
 from app.api.productlift.rules import Form, Rule, maximum, minimum
+from app.domain.long_texts import LongTexts, max_text_bytes
 from app.domain.post_filters import PostFilter, has_own_index
 from app.domain.post_views import INDEXED, ORDERS
 from app.domain.windows import DEEP
@@ -56,7 +58,25 @@ async def page(call: AskedCall, wanted: Mapping[str, Any]) -> Answer:
 
     # Of several statements, or counted from the end: the page and its total must be of one moment.
     snapshot = skip >= DEEP or len(narrowed.given()) > 1
-    return await call.reading(read, slow=_is_slow(narrowed, order, skip), snapshot=snapshot)
+    slow = _is_slow(narrowed, order, skip)
+    try:
+        return await call.reading(read, slow=slow, snapshot=snapshot, max_text=max_text_bytes(limit))
+    except LongTexts:
+        pass
+    found = await call.reading(
+        lambda work: shapes.POST_IDS.page_with_total(
+            work, narrowed, order=order, descending=descending, skip=skip, limit=limit
+        ),
+        slow=True,
+        snapshot=snapshot,
+    )
+
+    def some(work: Work, ids: Sequence[int]) -> list[Any]:
+        return [shapes.post(row, base_url) for row in shapes.POSTS.by_ids(work, ids)]
+
+    ids = [row[0] for row in found.rows]
+    before, after = answers.page_ends(len(ids), total=found.total, skip=skip, limit=limit)
+    return answers.in_pieces(await in_pieces(call, ids, some, before=before, after=after))
 
 
 def _is_slow(narrowed: PostFilter, order: str, skip: int) -> bool:

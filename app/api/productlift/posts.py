@@ -1,12 +1,13 @@
 """Posts in ProductLift's dialect. docs/contracts/productlift.md, sections 7.8 to 7.12 and 7.15."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
 from app.adapters.pictures import kind_of
 from app.api.calls import Answer, Call
+from app.api.pieces import in_pieces
 from app.api.productlift import answers, errors, listing, paths, shapes
 from app.api.productlift.answers import JSON, chapter, takes
 from app.api.productlift.kinds import FILE, ID, STRING, UUID, image
@@ -15,10 +16,11 @@ from app.api.productlift.rules import REQUIRED, Form, Rule, max_kilobytes, max_l
 from app.api.productlift.uploads import Received, received
 from app.domain import categories, post_changes, posts, sections, statuses
 from app.domain.keep import KEEP
+from app.domain.long_texts import LongTexts, max_text_bytes
 from app.domain.post_changes import Changes
 from app.domain.posts import Submission
 from app.domain.refusals import NotFound
-from app.domain.similar import similar
+from app.domain.similar import similar_ids
 from app.domain.work import Work
 
 posts_chapter = chapter("Posts")
@@ -51,14 +53,20 @@ async def search_duplicates(call: Call) -> Answer:
     """Posts that may be about the same: the likeliest first, at most ten, never a rejected one."""
     wanted = SEARCH.read(call.asked)
 
+    def shown(work: Work, ids: Sequence[int]) -> list[Any]:
+        rows = shapes.DUPLICATES.by_ids(work, ids)
+        return [{"id": code, "title": title, "description": text or ""} for _, code, title, text in rows]
+
     def search(work: Work) -> Answer:
-        found = [
-            {"id": code, "title": title, "description": description or ""}
-            for _, code, title, description in similar(work, wanted.get("title"), wanted.get("description"))
-        ]
+        found = shown(work, ids) if ids else []
         return Answer(200, orjson.dumps({"count": len(found), "posts": found}), JSON)
 
-    return await call.reading(search, slow=True)
+    ids = await call.reading(lambda work: similar_ids(work, wanted.get("title"), wanted.get("description")), slow=True)
+    try:
+        return await call.reading(search, slow=True, max_text=max_text_bytes(len(ids)))
+    except LongTexts:
+        before = b'{"count":%d,"posts":[' % len(ids)
+        return answers.in_pieces(await in_pieces(call, ids, shown, before=before, after=b"]}"))
 
 
 @posts_chapter.route("GET", "/posts/{post}", answers=PostData, parameters=[paths.POST], may_refuse=[404])

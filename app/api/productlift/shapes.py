@@ -69,9 +69,12 @@ POSTS: Final = PostView(
         Post.confidence,
         Post.ease,
         Post.reach,
-    )
+    ),
+    bounded=True,
 )
 
+POST_IDS: Final = PostView((Post.id,))
+DUPLICATES: Final = PostView((Post.id, Post.code, Post.title, Post.description), bounded=True)
 
 USERS: Final = UserView((User.id, *VOTER), deleted=False)
 VOTES: Final = VoteView((Vote.id, Vote.created_at, *VOTER))
@@ -87,6 +90,7 @@ COMMENTS: Final = CommentView(
         Comment.updated_at,
         *VOTER,
     ),
+    bounded=True,
     internal=True,
 )
 

@@ -27,7 +27,7 @@ async def list_votes(call: Call) -> Answer:
     post_id, many = await call.reading(plan)
     if many <= MOST_IN_ONE_PIECE:
         return await call.reading(
-            lambda work: answers.data([shapes.vote(row) for row in shapes.VOTES.of_post(work, post_id)])
+            lambda work: answers.data([shapes.vote(row) for row in shapes.VOTES.of_post(work, post_id, many=many)])
         )
 
     def shown(work: Work, ids: Sequence[int]) -> list[Any]:

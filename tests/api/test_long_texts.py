@@ -1,0 +1,109 @@
+"""Lists of long texts: the same bytes as ever, but read a few rows at a time."""
+
+import orjson
+import pytest
+
+from app.adapters.database import Standing
+from app.api.astuto import shapes
+from app.domain import recount
+from app.domain.long_texts import MAX_PAGE_BYTES, MIN_TEXT_BYTES, LongTexts, max_text_bytes
+from app.domain.policy import OPERATOR
+from app.domain.post_filters import PostFilter
+from tests.support.clients import Client
+from tests.support.make import Make
+
+LONG = 'Ü "quoted"\n\x01' * 30_000
+TEXTS = ("short", LONG, "short, too", "x" * MIN_TEXT_BYTES, LONG[1:], "", LONG[2:], "last")
+
+
+async def posts_with(make: Make, texts: tuple[str, ...]) -> list[int]:
+    return [await make.post(title=f"Export of invoices {at}", description=text) for at, text in enumerate(texts)]
+
+
+async def test_posts_with_long_texts_are_the_same_bytes_in_both_dialects(
+    make: Make, astuto: Client, productlift: Client
+) -> None:
+    ids = await posts_with(make, TEXTS)
+    category = await make.category()
+    await make.run("INSERT INTO post_categories SELECT id, :category FROM posts", category=category)
+    await make.act(recount.repair)
+
+    for query in ("", "?limit=100", "?limit=500", "?limit=2000", "?limit=100&offset=1"):
+        listed = await astuto.get(f"/posts{query}")
+        expected = [(await astuto.get(f"/posts/{post}")).content for post in reversed(ids)]
+        assert listed.content == b"[" + b",".join(expected[1:] if "offset" in query else expected) + b"]"
+        assert "etag" not in listed.headers
+    for query in ("limit=50", "limit=3&skip=2", "limit=50&order_by=updated_at", "limit=50&category={}"):
+        listed = await productlift.get(f"/posts?{query.format(category)}")
+        told = listed.json()
+        for post in told["data"]:
+            assert post == (await productlift.get(f"/posts/{post['id']}")).json()["data"]
+        assert len(told["data"]) == (3 if "skip" in query else len(ids))
+        assert listed.content == orjson.dumps(told)
+        assert told["total"] == len(ids)
+        assert told["hasMore"] is ("skip" in query)
+
+
+async def test_comments_with_long_texts_are_the_same_bytes_in_both_dialects(
+    make: Make, astuto: Client, productlift: Client
+) -> None:
+    post = await make.post(description=LONG)
+    ids = [await make.comment(post, body=text or "x") for text in TEXTS]
+
+    for query in ("", f"?post_id={post}", "?limit=2000"):
+        listed = await astuto.get(f"/comments{query}")
+        shown = [(await astuto.get(f"/comments/{comment}")).content for comment in reversed(ids)]
+        assert listed.content == b"[" + b",".join(shown) + b"]"
+    told = await productlift.get(f"/posts/{await make.code(post)}/comments")
+    assert [comment["comment"] for comment in told.json()["data"]] == [text or "x" for text in TEXTS]
+    assert told.content == orjson.dumps(told.json())
+
+
+async def test_duplicates_with_long_texts_are_told_as_short_ones_are(make: Make, productlift: Client) -> None:
+    await posts_with(make, TEXTS)
+
+    told = await productlift.get("/posts/search_duplicates", params={"title": "Export of invoices"})
+
+    assert told.json()["count"] == len(told.json()["posts"]) == len(TEXTS)
+    assert {post["description"] for post in told.json()["posts"]} == set(TEXTS)
+    assert told.content == orjson.dumps(told.json())
+
+
+async def test_a_page_of_short_texts_is_whole_and_tagged(make: Make, astuto: Client) -> None:
+    await posts_with(make, ("x" * MIN_TEXT_BYTES,) * 20)
+
+    assert "etag" in (await astuto.get("/posts")).headers
+
+
+@pytest.mark.parametrize("rows", [1, 20, 100, 1000])
+async def test_no_page_is_read_with_more_than_its_bytes(make: Make, rows: int) -> None:
+    most = max_text_bytes(rows)
+    post = await make.post(description="x" * most)
+    standing = Standing(make.portal, OPERATOR)
+
+    async def read() -> int:
+        found = await make.server.database.reading(
+            lambda work: shapes.POSTS.page(work, PostFilter(), order="created_at", descending=True, skip=0, limit=rows),
+            standing,
+            slow=rows > 100,
+            max_text=most,
+        )
+        return len(found)
+
+    assert await read() == 1
+    await make.run("UPDATE posts SET description = description || 'x' WHERE id = :id", id=post)
+    with pytest.raises(LongTexts):
+        await read()
+    assert rows * most <= 4 * MAX_PAGE_BYTES
+
+
+async def test_a_single_long_text_is_shown_and_a_bound_does_not_stay(make: Make, astuto: Client) -> None:
+    post = await make.post(description=LONG)
+    await astuto.get("/posts")
+
+    shown = await astuto.get(f"/posts/{post}")
+    written = await astuto.put(f"/posts/{post}", json={"description": LONG * 2})
+
+    assert shown.json()["description"] == LONG
+    assert written.status_code == 200
+    assert (await astuto.get(f"/posts/{post}")).json()["description"] == LONG * 2
