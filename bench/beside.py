@@ -1,6 +1,7 @@
 """What is learnt from one Earshot beside another, or from looking into one: workers, the index of titles, its parts."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -81,7 +82,9 @@ def indexing(setting: Setting) -> str:
                 scenarios.earshot(dialect, kept.url, create, name="with it"),
             ]
             for line in compare(servers, [dialect], rounds=setting.rounds, pressure=setting.pressure):
-                cost = f"**{1 / line.ratio:.2f}** ({1 / line.highest:.2f}-{1 / line.lowest:.2f})"
+                cost = "INVALID"
+                if line.valid:
+                    cost = f"**{1 / line.ratio:.2f}** ({1 / line.highest:.2f}-{1 / line.lowest:.2f})"
                 rows.append([dialect, line.server, f"{line.rate:.0f}", f"{line.p99:.1f}", cost])
     return table_of(["create", "server", "requests/s", "p99 ms", "cost (without = 1)"], rows)
 
@@ -100,8 +103,8 @@ def parts(setting: Setting) -> str:
                 _told(earshot.pid, told)
                 before = cpu_seconds(earshot.pid)
                 run = setting.pressure.load(server, scenario)
-                spent = (cpu_seconds(earshot.pid) - before) / (run.rate * setting.pressure.seconds)
-                found[scenario, dialect] = (spent * 1e6, _told(earshot.pid, told))
+                spent = (cpu_seconds(earshot.pid) - before) / (run.rate * setting.pressure.seconds or math.inf)
+                found[scenario, dialect] = (spent * 1e6 if run.rate else math.nan, _told(earshot.pid, told))
     names = sorted({part for _, seen in found.values() for part in seen}, key=_weight(found), reverse=True)
     rows = []
     for scenario in scenarios.HOT:
@@ -109,7 +112,7 @@ def parts(setting: Setting) -> str:
             spent, seen = found[scenario, dialect]
             total = sum(seen.values()) or 1
             shares = [f"{100 * seen.get(name, 0) / total:.0f}" for name in names]
-            rows.append([scenario, dialect, f"{spent:.0f}", *shares])
+            rows.append([scenario, dialect, "INVALID" if math.isnan(spent) else f"{spent:.0f}", *shares])
     return table_of(["", "dialect", "µs a request", *names], rows)
 
 

@@ -10,6 +10,7 @@ replaced, and how much of a processor it used: it must not be its own work that 
 
 import asyncio
 import json
+import math
 import random
 import signal
 import subprocess
@@ -86,7 +87,8 @@ def _load_all(setting: Setting, earshot: Process, servers: list[Server], *, besi
         for server in servers:
             before = cpu_seconds(earshot.pid)
             run = setting.pressure.load(server, scenario)
-            own = (cpu_seconds(earshot.pid) - before) / (run.rate * setting.pressure.seconds) * 1e6
+            # A run without requests has errors enough to make its row invalid.
+            own = (cpu_seconds(earshot.pid) - before) / (run.rate * setting.pressure.seconds or math.inf) * 1e6
             into.setdefault((scenario, server.name, beside), []).append(_Seen(run, own))
 
 
@@ -95,7 +97,7 @@ def _row(scenario: str, dialect: str, alone: list[_Seen], beside: list[_Seen]) -
     cells = []
     for value in (lambda seen: seen.run.rate, lambda seen: seen.run.p99, lambda seen: seen.own):
         before, after = ([value(each) for each in seen] for seen in (alone, beside))
-        ratios = [there / here for here, there in zip(before, after, strict=True)]
+        ratios = [there / (here or math.inf) for here, there in zip(before, after, strict=True)]
         ratio = f"**{median(ratios):.2f}** ({min(ratios):.2f}-{max(ratios):.2f})"
         cells += [f"{median(before):.4g}", f"{median(after):.4g}", ratio if errors <= MOST_ERRORS else "INVALID"]
     return [scenario, dialect, *cells, f"{errors:.2%}"]

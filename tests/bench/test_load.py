@@ -1,13 +1,17 @@
 """The load driver's arithmetic, and how it fills blanks."""
 
 import random
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import report
 from bench.client import Number, Request, filled, in_lua, template
-from bench.load import Run, line, planned, table
+from bench.load import Pressure, Run, Server, compare, line, planned, table
 from bench.rows import Amounts, code
 
 
@@ -35,6 +39,50 @@ def test_one_run_with_errors_makes_the_ratio_invalid(broken: str) -> None:
 
 def test_a_baseline_that_answers_nothing_makes_the_ratio_invalid() -> None:
     assert table([line("list", "earshot", [run(50)], [run(0, errors=1)])]).endswith("| INVALID |")
+
+
+def test_a_run_without_requests_is_invalid() -> None:
+    server = Server("earshot", "http://127.0.0.1:1", {"list": Request("/posts")})
+    nothing = Pressure(seconds=0.1, connections=0, wrk=None)
+
+    summed = compare([server, replace(server, name="other")], ["list"], rounds=2, pressure=nothing)
+
+    assert [each.valid for each in summed] == [False, False]
+    assert [row.rsplit(" | ", 2)[0] for row in table(summed).splitlines()[2:]] == [
+        f"| list | {name} | 0 | 0.00 | 0.00 | 0 | 100.00%" for name in ("earshot", "other")
+    ]
+    assert table(summed).count("| 0 | INVALID |") == 2
+
+
+class Empty(BaseHTTPRequestHandler):
+    """Answers everything with an empty list."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, *arguments: Any) -> None:
+        """Quiet."""
+
+
+def test_a_run_whose_time_is_over_at_once_has_a_request_of_each_connection() -> None:
+    """On a busy machine the time may be over before anybody has connected."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        server = Server("earshot", f"http://127.0.0.1:{listening.server_port}", {"list": Request("/posts")})
+
+        seen = Pressure(seconds=0, connections=4, wrk=None).load(server, "list")
+
+        listening.shutdown()
+        thread.join()
+
+    assert seen.errors == 0
+    assert seen.rate > 0
 
 
 def test_one_error_in_a_hundred_is_borne() -> None:
