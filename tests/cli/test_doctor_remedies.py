@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from app.adapters.database.lineage import head, revisions
+from app.adapters.database.looking import _as_administrator
 from app.cli import doctor, surroundings
 from app.cli.findings import Finding
 from app.settings import Settings
@@ -113,10 +114,18 @@ def test_a_server_that_does_not_answer_is_told_as_such(mute: int, monkeypatch: p
 
 
 def administered(url: str) -> str:
-    """The options with which PostgreSQL's own programs reach the server as its administrator."""
+    """The options with which PostgreSQL's own programs reach the tests' server as its administrator, who is trusted."""
     parts = urlsplit(url)
     host = parts.hostname or parse_qs(parts.query)["host"][0]
     return f"--host={host} {f'--port={parts.port} ' if parts.port else ''}--username=postgres"
+
+
+def as_administrator(program: str, url: str) -> str:
+    """How the remedy calls the program: on this machine as the system's user postgres, whom stock servers let in."""
+    parts = urlsplit(url)
+    host = parts.hostname or parse_qs(parts.query)["host"][0]
+    socket_folder = [f"--host={host}"] if host.startswith("/") else []
+    return " ".join(["sudo -u postgres", program, *socket_folder, *([f"--port={parts.port}"] if parts.port else [])])
 
 
 def test_a_database_that_does_not_exist_is_named_and_the_remedy_makes_it(
@@ -131,10 +140,11 @@ def test_a_database_that_does_not_exist_is_named_and_the_remedy_makes_it(
 
     assert not told.well
     assert told.state.endswith(f'can\'t be reached: database "{name}" does not exist')
-    assert told.remedy == f"createdb {administered(url)} --owner={owner} '{name}'"
+    making = as_administrator("createdb", url)
+    assert told.remedy == f"{making} --owner={owner} '{name}'"
     if not postgres.ours or shutil.which("createdb") is None:
         return
-    shell(told.remedy)
+    shell(told.remedy.replace(making, f"createdb {administered(url)}"))
     try:
         assert found("database").state.endswith("is empty; the first start of `earshot serve` fills it")
     finally:
@@ -153,16 +163,32 @@ def test_a_role_that_does_not_exist_is_named_and_the_remedy_makes_it(
 
     assert not told.well
     assert told.state.endswith('can\'t be reached: role "newcomer" does not exist')
-    making = f"createuser {administered(url)} --pwprompt newcomer"
+    making = f"{as_administrator('createuser', url)} --pwprompt newcomer"
     assert told.remedy == f"if the role is not there yet: {making}; else let it in with a line in pg_hba.conf"
     if shutil.which("createuser") is None:
         return
     # Whom the server trusts needs no password, and there is nobody here to type one.
-    shell(making.replace("--pwprompt ", ""))
+    shell(f"createuser {administered(url)} newcomer")
     try:
         assert found("database").well
     finally:
         shell(f"dropuser {administered(url)} newcomer")
+
+
+@pytest.mark.parametrize(
+    ("url", "making"),
+    [
+        ("postgresql://earshot@localhost/x", "sudo -u postgres createuser"),
+        ("postgresql://earshot@127.0.0.1:5432/x", "sudo -u postgres createuser"),
+        ("postgresql://earshot@[::1]:5433/x", "sudo -u postgres createuser --port=5433"),
+        ("postgresql:///x", "sudo -u postgres createuser"),
+        ("postgresql://earshot@/x?host=/run/pg", "sudo -u postgres createuser --host=/run/pg"),
+        ("postgresql://me@db.example.com:5432/x", "createuser --host=db.example.com --port=5432 --username=postgres"),
+        ("postgresql://me@10.0.0.9/x", "createuser --host=10.0.0.9 --username=postgres"),
+    ],
+)
+def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: str, making: str) -> None:
+    assert _as_administrator("createuser", urlsplit(url)) == f"{making} "
 
 
 @pytest.mark.parametrize(

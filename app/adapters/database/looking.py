@@ -28,6 +28,8 @@ _REMEDIES: Final = {
     "sqlite.org's sqlite3",
     sqlite3.SQLITE_NOTADB: "restore a backup, or move it away to begin anew",
 }
+_HERE: Final = ("", "localhost", "127.0.0.1", "::1")
+POSTGRESQL_PORT: Final = 5432
 _OWN: Final = "check that it is a file this user may write"
 
 
@@ -170,28 +172,36 @@ def _unreached(url: str, database: Database, why: BaseException | None) -> Unusa
         )
     if isinstance(why, asyncpg.InvalidCatalogNameError):
         owner = f"--owner={shell(role)} " if role else ""
-        return Unusable(state, f"createdb {_server(parts)}{owner}{shell(name or _quoted(why))}")
+        return Unusable(state, f"{_as_administrator('createdb', parts)}{owner}{shell(name or _quoted(why))}")
     if isinstance(why, asyncpg.InvalidPasswordError):
         return Unusable(
             state,
             "put the password right in EARSHOT_DATABASE_URL or EARSHOT_DATABASE_PASSWORD_FILE; "
-            f"if the role is not there yet: createuser {_server(parts)}--pwprompt {shell(role or _quoted(why))}",
+            f"if the role is not there yet: {_as_administrator('createuser', parts)}--pwprompt "
+            f"{shell(role or _quoted(why))}",
         )
     if isinstance(why, asyncpg.InvalidAuthorizationSpecificationError):
         return Unusable(
             state,
-            f"if the role is not there yet: createuser {_server(parts)}--pwprompt {shell(role or _quoted(why))}; "
-            "else let it in with a line in pg_hba.conf",
+            f"if the role is not there yet: {_as_administrator('createuser', parts)}--pwprompt "
+            f"{shell(role or _quoted(why))}; else let it in with a line in pg_hba.conf",
         )
     return Unusable(state, "see that it runs and that EARSHOT_DATABASE_URL names it")
 
 
-def _server(parts: SplitResult) -> str:
-    """Options for PostgreSQL's own programs: the same server, as its administrator."""
+def _as_administrator(program: str, parts: SplitResult) -> str:
+    """A call of one of PostgreSQL's own programs on the same server, as its administrator.
+
+    On this machine that is the system's user postgres, who is let in by the socket without a password: Debian's
+    servers ask for one over TCP, and the administrator has none.
+    """
     host = parts.hostname or "".join(parse_qs(parts.query).get("host", []))
-    told = [f"--host={shell(host)}"] if host else []
-    told += [f"--port={parts.port}"] if parts.port else []
-    return " ".join([*told, "--username=postgres", ""])
+    here = host in _HERE or host.startswith("/")
+    told = [f"--host={shell(host)}"] if host and host not in _HERE else []
+    told += [f"--port={parts.port}"] if parts.port and not (here and parts.port == POSTGRESQL_PORT) else []
+    if here:
+        return " ".join(["sudo -u postgres", program, *told, ""])
+    return " ".join([program, *told, "--username=postgres", ""])
 
 
 def _quoted(error: BaseException) -> str:
