@@ -13,6 +13,7 @@ from app.cli import (
     keys,
     portals,
     posts,
+    secret,
     sections,
     serve,
     spoken,
@@ -38,9 +39,9 @@ app = typer.Typer(
     earshot users list --json
     earshot doctor                        what is wrong, and what to do about it
 
-    Settings come from the environment and from a file .env; `earshot settings` lists them. Each command takes --json,
-    and --portal where there are several. It exits with 0 when it is done, with 1 and one line on standard error when
-    it refuses, with 2 when it is called wrongly.
+    Settings come from the environment and from a file .env; `earshot settings` lists them. Each command but `serve`
+    takes --json, and --portal where it acts in one of several portals. It exits with 0 when it is done, with 1 and one
+    line on standard error when it refuses, with 2 when it is called wrongly.
     """,
     no_args_is_help=True,
     add_completion=False,
@@ -71,6 +72,7 @@ for name, group in {
     "portals": portals.group,
     "users": users.group,
     "keys": keys.group,
+    "secret": secret.group,
     "boards": boards.group,
     "tabs": tabs.group,
     "statuses": statuses.group,

@@ -18,7 +18,7 @@ from app.adapters.files import FolderFiles, check
 from app.cli import surroundings
 from app.cli.findings import Finding, tried
 from app.cli.words import said
-from app.domain import keys, moments, outbox, portals, recount, sections
+from app.domain import installation, keys, moments, outbox, portals, recount, sections
 from app.domain.policy import OPERATOR
 from app.domain.refusals import Unavailable
 from app.domain.work import Row, Work
@@ -87,6 +87,7 @@ class _Heard:
     """The time where it runs; None when that is this machine."""
     newest: datetime | None
     """When the newest fact was written."""
+    secret_matches: bool
     wrong_counters: dict[int, int] | None
     """How many of each portal's counters are wrong; None when they could not be counted in time."""
     cycles: dict[int, list[list[int]]] = field(default_factory=dict)
@@ -98,7 +99,7 @@ def _inside(settings: Settings, *, fix: bool) -> list[Finding]:
         opened = database(settings)
         await opened.open()
         try:
-            return await _heard(opened, fix=fix)
+            return await _heard(opened, settings, fix=fix)
         finally:
             await opened.close()
 
@@ -108,7 +109,7 @@ def _inside(settings: Settings, *, fix: bool) -> list[Finding]:
         return [Finding("database", False, said(error), "see that it does not hang, and look again")]
     hosts = [None if row[4] is None else str(row[4]) for row in heard.portals]
     return [
-        surroundings.secret(settings, heard.keys),
+        surroundings.secret(settings, heard.keys, matches=heard.secret_matches),
         _portals(heard.portals),
         surroundings.address(settings, hosts),
         _counters(heard.wrong_counters),
@@ -117,7 +118,7 @@ def _inside(settings: Settings, *, fix: bool) -> list[Finding]:
     ]
 
 
-async def _heard(opened: Database, *, fix: bool) -> _Heard:
+async def _heard(opened: Database, settings: Settings, *, fix: bool) -> _Heard:
     found = await opened.reading(portals.every, NOWHERE)
     wrong: dict[int, int] | None = {}
     try:
@@ -137,7 +138,11 @@ async def _heard(opened: Database, *, fix: bool) -> _Heard:
             circling = await opened.writing(sections.break_cycles, standing, slow=True)
         if circling:
             cycles[int(row[0])] = circling
-    return _Heard(found, await opened.reading(keys.count, NOWHERE), there, newest, wrong, cycles)
+    # One that is not there yet is not made by looking.
+    matches = not settings.has_secret or await opened.reading(
+        lambda work: installation.matches(work, settings.secret), NOWHERE
+    )
+    return _Heard(found, await opened.reading(keys.count, NOWHERE), there, newest, matches, wrong, cycles)
 
 
 def _differing(work: Work) -> int:
@@ -237,7 +242,7 @@ def _storage(settings: Settings) -> Finding:
 
 def _mail(settings: Settings) -> Finding:
     if settings.smtp_url is None:
-        return Finding("mail", True, "not set: letters are kept in the outbox")
+        return Finding("mail", True, "not set; it has no effect yet, for no letters are written")
     parts = urlsplit(settings.smtp_url)
 
     def greet() -> None:
@@ -257,7 +262,10 @@ def _mail(settings: Settings) -> Finding:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
 
     return tried(
-        "mail", f"{masked(settings.smtp_url)} takes letters", greet, "see that EARSHOT_SMTP_URL is right and it runs"
+        "mail",
+        f"{masked(settings.smtp_url)} lets this server in; no letters are written yet",
+        greet,
+        "see that EARSHOT_SMTP_URL is right and it runs",
     )
 
 

@@ -10,7 +10,7 @@ from app.cli.operating import reading, writing
 from app.cli.people import id_of
 from app.cli.telling import JsonOption, PortalOption, parsed_id, tell, tell_rows
 from app.cli.words import Refused
-from app.domain import keys
+from app.domain import installation, keys
 from app.domain.model.portal import DIALECTS
 from app.domain.moments import Moment, seconds
 from app.domain.refusals import Clash, Conflict
@@ -42,10 +42,13 @@ def create(user: UserOption, dialect: DialectOption, portal: PortalOption = None
     \b
     earshot keys create --user owner@example.com --dialect productlift
     """
-    secret = Settings.load().secret
-    key = writing(
-        lambda work: keys.issue(work, user_id=id_of(work, user), dialect=dialect, secret=secret), portal=portal
-    )
+    settings = Settings.load()
+
+    def act(work: Work) -> str:
+        secret = _secret(work, settings)
+        return keys.issue(work, user_id=id_of(work, user), dialect=dialect, secret=secret)
+
+    key = writing(act, portal=portal)
     tell({"key": key}, key, as_json=as_json)
 
 
@@ -80,9 +83,12 @@ def adopt(
         digest, prefix, scheme = _digest(astuto_digest, dialect, settings), "tkn_…", "astuto"
     else:
         token = _token()
-        digest, prefix, scheme = keys.digest(token, settings.secret), keys.visible_part(token)[:32], "earshot"
+        digest, prefix, scheme = "", keys.visible_part(token)[:32], "earshot"
 
     def act(work: Work) -> int:
+        nonlocal digest
+        if scheme == "earshot":
+            digest = keys.digest(token, _secret(work, settings))
         try:
             return keys.adopt(
                 work, user_id=id_of(work, user), dialect=dialect, digest_=digest, prefix=prefix, scheme=scheme
@@ -135,6 +141,15 @@ def revoke(
 
 def _moment(moment: Moment | None) -> str | None:
     return None if moment is None else seconds(moment)
+
+
+def _secret(work: Work, settings: Settings) -> bytes:
+    """The secret to make keys with. Raises Conflict("secret.other")."""
+    if not settings.has_secret and installation.has_fingerprint(work):
+        # Do not make one here that can't be the right one.
+        raise Conflict("secret.other")
+    installation.require_secret(work, settings.secret)
+    return settings.secret
 
 
 def _token() -> str:

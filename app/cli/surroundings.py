@@ -70,8 +70,16 @@ def data(settings: Settings) -> Finding:
     return Finding("data", True, f"{folder}")
 
 
-def secret(settings: Settings, keys: int) -> Finding:
-    """The secret that `keys` keys depend on."""
+def secret(settings: Settings, keys: int, *, matches: bool) -> Finding:
+    """The secret that `keys` keys depend on, and whether it is the one that they were made with."""
+    if not matches:
+        where = "EARSHOT_SECRET_KEY" if settings.secret_key is not None else settings.data_dir.absolute() / SECRET_FILE
+        return Finding(
+            "secret",
+            False,
+            f"{where} is another secret than the one that the keys in the database were made with: none of them works",
+            f"put the database's own {SECRET_FILE} back, or to end all keys: earshot secret accept",
+        )
     if settings.secret_key is not None:
         return Finding("secret", True, "in EARSHOT_SECRET_KEY")
     path = settings.data_dir.absolute() / SECRET_FILE

@@ -33,6 +33,10 @@ _CONFLICTS: Final = {
         "this user may not have such a key: for Astuto's dialect one must be at least a moderator, for ProductLift's "
         "an administrator, and not blocked"
     ),
+    "secret.other": (
+        "the keys in the database were made with another secret: put its secret.key back into the data directory, or "
+        "set EARSHOT_SECRET_KEY to it; to go on with this secret and end all keys: earshot secret accept"
+    ),
     "key.known": "this key is known already",
     "portal.host_taken": "another portal has this host",
     "board.default": "this is the default board: make another one the default first (earshot boards edit ID --default)",

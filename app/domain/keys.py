@@ -180,6 +180,10 @@ _REVOKE_OF: Final = Statement(
     )
     .values(revoked_at=now)
 )
+_REVOKE_ALL: Final = Statement(
+    update(ApiKey).where(ApiKey.revoked_at.is_(None), ApiKey.scheme == bindparam("scheme")).values(revoked_at=now),
+    across_portals=True,
+)
 _USED: Final = Statement(
     update(ApiKey)
     .where(
@@ -210,6 +214,11 @@ def revoke(work: Work, key_id: int) -> None:
     """End a key for good. Raises NotFound("key") for an unknown or already revoked one."""
     if not work.run(_REVOKE, id=key_id):
         raise NotFound("key", key_id)
+
+
+def revoke_all(work: Work) -> int:
+    """End, for good, every key that hangs on the server's secret, in all portals; how many."""
+    return work.run(_REVOKE_ALL, scheme="earshot")
 
 
 def revoke_unentitled(work: Work, *, user_id: int, role: str | None) -> None:

@@ -19,7 +19,7 @@ from app.adapters.files import StorageFailed, check
 from app.adapters.limiter import Pace
 from app.behind import index_titles
 from app.demo import fill
-from app.domain import beginnings, keys
+from app.domain import beginnings, installation, keys
 from app.domain.beginnings import Beginning
 from app.domain.work import Work
 from app.opening import database, files
@@ -66,7 +66,8 @@ async def keep_keys(settings: Settings) -> None:
         path = settings.data_dir.absolute() / SECRET_FILE
         raise CannotStart(
             f"the database has {count} keys, and the secret that they were made with is not there: put {path} back "
-            f"from a backup, or set EARSHOT_SECRET_KEY; to end all keys, write a new one: openssl rand -hex 32 > {path}"
+            f"from a backup, or set EARSHOT_SECRET_KEY; to end all keys, write a new one: "
+            f"(umask 077; openssl rand -hex 32 > {path}) && earshot secret accept"
         )
 
 
@@ -117,12 +118,16 @@ class Begun:
 
 
 async def begin(settings: Settings, *, demo: bool) -> Begun:
-    """On an empty database make the first portal, and fill it when a demo is wished; all of it or nothing."""
+    """On an empty database make the first portal, and fill it when a demo is wished; all of it or nothing.
+
+    Raises Conflict("secret.other") when the database's keys were made with another secret.
+    """
     opened = database(settings)
     await opened.open()
 
     def act(work: Work) -> Beginning | None:
         made = beginnings.begin(work, secret=settings.secret)
+        installation.require_secret(work, settings.secret)
         if made is not None and demo:
             fill(work, owner_id=made.owner_id)
         return made

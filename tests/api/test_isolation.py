@@ -350,7 +350,8 @@ ACROSS = {
     "adapters/database/looking.py",  # which revision the database is at
     "domain/attachments.py",  # the sweep of files that no portal knows any more
     "domain/beginnings.py",  # the first portal of all
-    "domain/keys.py",  # whose key this is, when keys were last used, and how many there are
+    "domain/installation.py",  # which secret the keys of all portals were made with
+    "domain/keys.py",  # whose key this is, when keys were last used, how many there are, and their end with the secret
     "domain/outbox.py",  # how many facts wait, when the newest was written, what time it is
     "domain/portals.py",  # which portal answers on a host, and what portals there are
     "domain/recount.py",  # a lock, without any row

@@ -25,6 +25,7 @@ from app.domain.refusals import Unavailable
 from app.settings import Settings
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
+from tests.conftest import SECRET
 from tests.serving.test_traces import Collector, collecting
 from tests.support.processes import free_port
 
@@ -70,16 +71,29 @@ def test_a_lost_secret_is_told_before_a_start_makes_another(cli: Cli, tmp_path: 
     # Looking has not made one.
     assert not path.exists()
     path.parent.mkdir(exist_ok=True)
-    path.write_text("0123456789abcdef" * 4)
+    path.write_text(SECRET)
     path.chmod(0o600)
     assert well(cli, "secret") == str(path)
+
+
+def test_another_secret_is_told(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+    where = "another secret than the one that the keys in the database were made with: none of them works"
+    remedy = "put the database's own secret.key back, or to end all keys: earshot secret accept"
+    monkeypatch.setenv("EARSHOT_SECRET_KEY", "another-secret-of-another-data-directory-0123")
+    assert amiss(cli, "secret") == (f"EARSHOT_SECRET_KEY is {where}", remedy)
+    monkeypatch.delenv("EARSHOT_SECRET_KEY")
+    path = tmp_path / "data" / "secret.key"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text("0123456789abcdef" * 4)
+    path.chmod(0o600)
+    assert amiss(cli, "secret") == (f"{path} is {where}", remedy)
 
 
 def test_a_secret_that_others_can_read_is_told(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
     monkeypatch.delenv("EARSHOT_SECRET_KEY")
     path = tmp_path / "data" / "secret.key"
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.write_text("0123456789abcdef" * 4)
+    path.write_text(SECRET)
     path.chmod(0o640)
 
     assert amiss(cli, "data") == (f"{path} can be read by others", f"chmod 600 {path}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import socket
 import sqlite3
 import stat
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 
 from app.adapters.database.lineage import head
@@ -338,12 +340,85 @@ def test_a_lost_secret_is_not_replaced_beside_the_keys_that_hang_on_it(earshot: 
     assert refused(done) == (
         "the database has 2 keys, and the secret that they were made with is not there: "
         f"put {secret} back from a backup, or set EARSHOT_SECRET_KEY; "
-        f"to end all keys, write a new one: openssl rand -hex 32 > {secret}"
+        f"to end all keys, write a new one: (umask 077; openssl rand -hex 32 > {secret}) && earshot secret accept"
     )
     assert not secret.exists()
     (earshot.folder / "backup.key").rename(secret)
     with earshot.serving() as again:
         assert again.end() == 0
+
+
+OTHER = "another-secret-of-another-data-directory-0123"
+WRONG_SECRET = (
+    "the keys in the database were made with another secret: put its secret.key back into the data directory, or set "
+    "EARSHOT_SECRET_KEY to it; to go on with this secret and end all keys: earshot secret accept"
+)
+
+
+def test_another_secret_than_the_database_s_is_refused_and_changes_nothing(earshot: Earshot) -> None:
+    with earshot.serving() as first:
+        key = re.findall(r"Bearer (\S+)'", first.told)[0]
+        assert first.end() == 0
+    owner = ("--user", "owner@example.com", "--dialect", "astuto")
+
+    assert refused(earshot.run("serve", "--port", "0", EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
+    assert refused(earshot.run("keys", "create", *owner, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
+    adopting = ("keys", "adopt", *owner, "--token-stdin")
+    assert refused(earshot.run(*adopting, stdin="k" * 40, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
+    with earshot.serving() as again:
+        answer = httpx.get(f"{again.address}/api/v1/posts", headers={"authorization": f"Bearer {key}"}, timeout=20)
+        assert answer.status_code == 200
+        assert again.end() == 0
+
+
+def test_a_database_restored_beside_another_data_directory_is_refused(earshot: Earshot) -> None:
+    with earshot.serving() as first:
+        assert first.end() == 0
+    database = earshot.settings.get("EARSHOT_DATABASE_URL", f"sqlite:///{earshot.folder}/data/earshot.db")
+    elsewhere = {"EARSHOT_DATABASE_URL": database, "EARSHOT_DATA_DIR": str(earshot.folder / "elsewhere")}
+    # Without any secret there, none is made that can't be the right one.
+    owner = ("--user", "owner@example.com", "--dialect", "astuto")
+    assert refused(earshot.run("keys", "create", *owner, **elsewhere)) == WRONG_SECRET
+    assert not (earshot.folder / "elsewhere" / "secret.key").exists()
+    (earshot.folder / "elsewhere").mkdir(exist_ok=True)
+    (earshot.folder / "elsewhere" / "secret.key").write_text("0123456789abcdef" * 4)
+
+    assert refused(earshot.run("serve", "--port", "0", **elsewhere)) == WRONG_SECRET
+
+    shutil.copy(earshot.folder / "data" / "secret.key", earshot.folder / "elsewhere" / "secret.key")
+    with earshot.serving(**elsewhere) as restored:
+        assert restored.end() == 0
+
+
+def test_another_secret_is_accepted_on_demand_and_ends_all_keys(earshot: Earshot) -> None:
+    with earshot.serving() as first:
+        key = re.findall(r"Bearer (\S+)'", first.told)[0]
+        assert first.end() == 0
+
+    done = earshot.run("secret", "accept", EARSHOT_SECRET_KEY=OTHER)
+    assert (done.code, done.out, done.err) == (0, "this secret is accepted, and 2 keys have ended\n", "")
+    done = earshot.run("secret", "accept", "--json", EARSHOT_SECRET_KEY=OTHER)
+    assert (done.code, done.out) == (0, '{"ended_keys":0}\n')
+
+    made = earshot.run("keys", "create", "--user", "owner@example.com", "--dialect", "astuto", EARSHOT_SECRET_KEY=OTHER)
+    with earshot.serving(EARSHOT_SECRET_KEY=OTHER) as serving:
+        for token, code in ((key, 401), (made.out.strip(), 200)):
+            sent = {"authorization": f"Bearer {token}"}
+            assert httpx.get(f"{serving.address}/api/v1/posts", headers=sent, timeout=20).status_code == code
+        assert serving.end() == 0
+    assert refused(earshot.run("serve", "--port", "0")) == WRONG_SECRET
+
+
+def test_no_secret_is_made_to_be_accepted(earshot: Earshot) -> None:
+    with earshot.serving() as first:
+        assert first.end() == 0
+    path = earshot.folder / "data" / "secret.key"
+    path.unlink()
+
+    assert refused(earshot.run("secret", "accept")) == (
+        f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})"
+    )
+    assert not path.exists()
 
 
 def test_a_file_with_tables_that_no_earshot_has_is_left_as_it_is(sqlite: Earshot) -> None:

@@ -2,6 +2,7 @@
 
 from app.domain.model.base import Base
 from app.domain.model.feedback import Attachment, Comment, Follow, Post, PostCategory, StatusChange, Vote
+from app.domain.model.installation import Installation
 from app.domain.model.outgoing import FactRow
 from app.domain.model.people import ApiKey, User
 from app.domain.model.portal import Board, Category, Portal, Section, Status, Tab
@@ -17,6 +18,7 @@ __all__ = [
     "Comment",
     "FactRow",
     "Follow",
+    "Installation",
     "Portal",
     "Post",
     "PostCategory",

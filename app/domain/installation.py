@@ -1,0 +1,56 @@
+"""The installation's secret: the database keeps a fingerprint of it, so that a wrong one is noticed at once."""
+
+import hmac
+from typing import Final
+
+from sqlalchemy import bindparam, select, update
+
+from app.domain import keys
+from app.domain.model import Installation
+from app.domain.refusals import Conflict
+from app.domain.statements import Statement, upsert
+from app.domain.work import Work
+
+_LABEL: Final = b"earshot: fingerprint of the server's secret, version 1"
+
+_FIND: Final = Statement(select(Installation.secret_fingerprint), across_portals=True)
+_KEEP: Final = Statement(
+    upsert(Installation).values(id=1, secret_fingerprint=bindparam("fingerprint")).on_conflict_do_nothing(),
+    across_portals=True,
+)
+_REPLACE: Final = Statement(
+    update(Installation).values(secret_fingerprint=bindparam("fingerprint")), across_portals=True
+)
+
+
+def fingerprint(secret: bytes) -> str:
+    """What is kept of the secret: a keyed hash of a label, from which no part of the secret can be told."""
+    return hmac.digest(secret, _LABEL, "sha256").hex()
+
+
+def has_fingerprint(work: Work) -> bool:
+    """Whether a secret is known here already."""
+    return work.value(_FIND) is not None
+
+
+def matches(work: Work, secret: bytes) -> bool:
+    """Whether this is the secret of the database; a database that knows none yet takes any."""
+    found = work.value(_FIND)
+    return found is None or hmac.compare_digest(str(found), fingerprint(secret))
+
+
+def require_secret(work: Work, secret: bytes) -> None:
+    """Refuse another secret than the database's; the first one becomes that. Raises Conflict("secret.other")."""
+    if not has_fingerprint(work):
+        work.run(_KEEP, fingerprint=fingerprint(secret))
+    if not matches(work, secret):
+        raise Conflict("secret.other")
+
+
+def accept_secret(work: Work, secret: bytes) -> int:
+    """Take the secret for the database's from now on; how many keys have ended, for good, as it was another before."""
+    if not has_fingerprint(work) or matches(work, secret):
+        require_secret(work, secret)
+        return 0
+    work.run(_REPLACE, fingerprint=fingerprint(secret))
+    return keys.revoke_all(work)

@@ -1,0 +1,47 @@
+"""Which secret the database's keys were made with."""
+
+import pytest
+
+from app.domain import installation
+from app.domain.refusals import Conflict
+from tests.conftest import SECRET
+from tests.support.make import Make
+
+OURS, OTHER = SECRET.encode(), b"another secret of the server 012345"
+
+
+async def test_a_database_without_a_fingerprint_takes_the_first_secret_and_no_other_afterwards(make: Make) -> None:
+    assert await make.rows("SELECT * FROM installation") == []
+
+    await make.act(lambda work: installation.require_secret(work, OURS))
+    await make.act(lambda work: installation.require_secret(work, OURS))
+
+    assert await make.rows("SELECT * FROM installation") == [
+        {"id": 1, "secret_fingerprint": installation.fingerprint(OURS)}
+    ]
+    with pytest.raises(Conflict, match=r"secret\.other"):
+        await make.act(lambda work: installation.require_secret(work, OTHER))
+    assert await make.act(lambda work: installation.matches(work, OURS))
+    assert not await make.act(lambda work: installation.matches(work, OTHER))
+
+
+async def test_accepting_another_secret_ends_the_keys_that_hang_on_it(make: Make) -> None:
+    await make.act(lambda work: installation.require_secret(work, OURS))
+    await make.key(make.owner, "astuto")
+    await make.key(make.owner, "productlift")
+    await make.run("UPDATE api_keys SET scheme = 'astuto' WHERE dialect = 'astuto'")
+
+    assert await make.act(lambda work: installation.accept_secret(work, OURS)) == 0
+    assert await make.act(lambda work: installation.accept_secret(work, OTHER)) == 1
+
+    ended = await make.rows("SELECT dialect FROM api_keys WHERE revoked_at IS NOT NULL")
+    assert ended == [{"dialect": "productlift"}]
+    assert await make.act(lambda work: installation.matches(work, OTHER))
+
+
+def test_the_fingerprint_is_no_part_of_the_secret_and_no_digest_of_it() -> None:
+    kept = installation.fingerprint(OURS)
+
+    assert len(kept) == 64
+    assert SECRET not in kept
+    assert kept != installation.fingerprint(OURS + b" ")
