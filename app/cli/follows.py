@@ -11,7 +11,7 @@ from app.cli.telling import JsonOption, PortalOption, tell
 from app.domain import follows
 from app.domain.work import Work
 
-group = typer.Typer(help="Follows, who hears about a post.", no_args_is_help=True)
+group = typer.Typer(help="Follows: kept for mail, which does not exist yet.", no_args_is_help=True)
 
 PostOption = Annotated[str, typer.Option("--post", metavar="POST", help="Number or code.")]
 UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="Address, id or UUID.")]
@@ -19,7 +19,9 @@ UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="Address
 
 @group.command()
 def add(post: PostOption, user: UserOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Have a user hear about a post from now on.
+    """Let a user follow a post.
+
+    No effect yet: there is no mail by which followers would hear about it.
 
     \b
     earshot follows add --post 42 --user jane@example.com
@@ -34,7 +36,7 @@ def add(post: PostOption, user: UserOption, portal: PortalOption = None, as_json
 
 @group.command()
 def remove(post: PostOption, user: UserOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Have a user hear no more about a post."""
+    """Let a user follow a post no more. No effect yet, as `earshot follows add`."""
 
     def act(work: Work) -> dict[str, Any]:
         post_id, user_id = named(work, post)["id"], id_of(work, user)

@@ -112,7 +112,10 @@ def edit(
 
 @group.command()
 def delete(status: StatusArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Delete a status. Its posts come to the default one, with history and notifications."""
+    """Delete a status. Its posts come to the default one, each with a row in its history.
+
+    Nothing shows that history yet, and nobody is notified yet.
+    """
     writing(lambda work: statuses.delete(work, status), portal=portal)
     tell({"id": status, "deleted": True}, f"status {status} was deleted", as_json=as_json)
 

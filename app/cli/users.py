@@ -39,7 +39,8 @@ def create(
         str, typer.Option(callback=role_of, metavar="|".join(reversed(ROLES)), help="What the user may do.")
     ] = "user",
     password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read a password from standard input.")
+        bool,
+        typer.Option("--password-stdin", help="Read a password from standard input; nobody can sign in yet."),
     ] = False,
     portal: PortalOption = None,
     as_json: JsonOption = False,
@@ -128,6 +129,8 @@ def password(
     as_json: JsonOption = False,
 ) -> None:
     """Give a user a password.
+
+    No effect yet: there is no page to sign in at.
 
     \b
     printf %s "$PASSWORD" | earshot users password jane@example.com --password-stdin
