@@ -72,7 +72,7 @@ async def page(call: AskedCall, wanted: Mapping[str, Any]) -> Answer:
     )
 
     def some(work: Work, ids: Sequence[int]) -> list[Any]:
-        return [shapes.post(row, base_url) for row in shapes.POSTS.by_ids(work, ids)]
+        return [shapes.post(row, base_url, signer) for row in shapes.POSTS.by_ids(work, ids)]
 
     ids = [row[0] for row in found.rows]
     before, after = answers.page_ends(len(ids), total=found.total, skip=skip, limit=limit)
