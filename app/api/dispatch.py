@@ -40,8 +40,8 @@ class Dispatch:
             path: str = scope["path"]
             if self._public_path or path.startswith("//"):
                 path = _enter(scope, self._public_path)
-            raw: bytes = scope["raw_path"]
-            if b"%" in raw and b"%2f" in raw.lower():
+            raw = scope.get("raw_path")
+            if raw and b"%" in raw and b"%2f" in raw.lower():
                 path = _decode_segments(raw)
             if path.startswith(BASE) and (len(path) == 7 or path[7] == "/"):
                 await self._by_key(scope, receive, send, path[7:])
@@ -156,7 +156,7 @@ def _enter(scope: Scope, public_path: bytes) -> str:
     `raw_path` change alike.
     """
     path: str = scope["path"]
-    raw: bytes = scope["raw_path"]
+    raw: bytes = scope.get("raw_path") or path.encode()
     if raw.startswith(b"//"):
         path, raw = _with_one_slash(path, raw)
     length = len(public_path)

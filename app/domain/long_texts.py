@@ -17,7 +17,7 @@ from app.domain.statements import POSTGRESQL, SQLITE, Column
 from app.domain.work import Row, Work
 
 MAX_PAGE_BYTES: Final = 1024 * 1024
-MIN_TEXT_BYTES: Final = 4096
+MIN_TEXT_BYTES: Final = 1024
 TOO_LONG: Final = "\x01 too long"
 """Stands for a text that was not read."""
 

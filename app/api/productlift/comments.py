@@ -14,14 +14,14 @@ from app.api.productlift.models import CommentData, CommentList, Nothing
 from app.api.productlift.rules import REQUIRED, Form, max_length
 from app.domain import comments
 from app.domain.keep import KEEP
-from app.domain.long_texts import MIN_TEXT_BYTES, LongTexts
+from app.domain.long_texts import LongTexts, max_text_bytes
 from app.domain.refusals import NotFound
 from app.domain.work import Row, Work
 
 comments_chapter = chapter("Comments")
 
 MAX_COMMENT: Final = 10_000
-MAX_SHORT_COMMENT: Final = MIN_TEXT_BYTES
+MAX_SHORT_COMMENT: Final = max_text_bytes(MOST_ROWS)
 """Bytes; a list with a longer one is written in pieces."""
 CREATE: Final = Form(
     comment=(REQUIRED, STRING, max_length(MAX_COMMENT)), user_id=(UUID,), parent_id=(ID,), internal=(BOOLEAN,)
