@@ -133,6 +133,14 @@ def invite(work: Work, user_id: int, message: str | None) -> None:
     work.announce(Fact("user.invited", subject_id=user_id, user_id=user_id, body={"message": message}))
 
 
+def role_to_change(work: Work, user_id: int) -> str:
+    """The role, which no other Work changes until this one ends. Raises NotFound("user"), for a deleted one too."""
+    row = work.one(_CARD, id=user_id)
+    if row is None:
+        raise NotFound("user", user_id)
+    return str(row[2])
+
+
 def change(
     work: Work,
     user_id: int,

@@ -68,6 +68,27 @@ async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(
         assert isinstance(blocked, Forbidden) == (row["blocked_at"] is None)
 
 
+async def test_who_is_made_a_moderator_while_a_client_writes_member_stays_one(
+    make: Make, race: Race, owner_key: str
+) -> None:
+    lost = []
+    for at in range(PAIRS):
+        user = await make.user(role="admin")
+        path = f"/users/{await make.uuid(user)}"
+
+        promoted, answer = race.beside(
+            make.portal,
+            lambda work, user=user: people.change(work, user, role="moderator"),
+            Ask(owner_key, "PATCH", path, {"role": "member"}),
+        )
+
+        # A moderator is shown as a member, so to write that after the other change changes nothing.
+        assert (promoted, answer.status_code, answer.json()["data"]["role"]) == (None, 200, "member")
+        if await make.value("SELECT role FROM users WHERE id = :id", id=user) != "moderator":
+            lost.append(at)
+    assert lost == []
+
+
 @pytest.mark.parametrize("what", ["vote", "post", "comment"])
 async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
     what: str, make: Make, race: Race, owner_key: str

@@ -89,6 +89,13 @@ class Race:
         ]
         return [each.result() for each in ended]
 
+    def beside(self, portal: int, act: Act[Any], ask: Ask) -> tuple[Refusal | None, httpx.Response]:
+        """Run an act as the operator at the moment of a request: how it was refused, if it was, and the answer."""
+        together = threading.Barrier(2, timeout=30)
+        ended = self._threads[0].submit(self._runners[0].act, together.wait, portal, act)
+        answer = self._threads[1].submit(self._runners[1].ask, together.wait, ask)
+        return ended.result(), answer.result()
+
     def end(self) -> None:
         for thread, runner in zip(self._threads, self._runners, strict=True):
             thread.submit(runner.end).result()

@@ -111,8 +111,9 @@ async def update_user(call: Call) -> Answer:
     password_hash = await _hashed(call, wanted)
 
     def change(work: Work) -> Answer:
-        user_id, role = _id_and_role(_found(work, call))
+        user_id, _ = _id_and_role(_found(work, call))
         with errors.asked_as(user=call.path["user"]):
+            role = people.role_to_change(work, user_id)
             people.change(
                 work,
                 user_id,
