@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Final
 
 import typer
-from sqlalchemy import bindparam, func, select
 
 from app.cli.operating import discard, reading, writing
 from app.cli.telling import JsonOption, PortalOption, parsed_id, tell, tell_rows, text_of
@@ -11,16 +10,12 @@ from app.cli.words import Refused
 from app.domain import boards
 from app.domain.boards import MAX_DESCRIPTION, MAX_NAME, MAX_SLUG, BoardView
 from app.domain.keep import KEEP
-from app.domain.model import Board, Post
-from app.domain.statements import Statement, portal
+from app.domain.model import Board
 from app.domain.work import Row, Work
 
 group = typer.Typer(help="Boards; every post stands on one.", no_args_is_help=True)
 
 CARD: Final = BoardView((Board.id, Board.name, Board.slug, Board.description, Board.is_default))
-_POSTS: Final = Statement(
-    select(func.count()).select_from(Post).where(Post.portal_id == portal, Post.board_id == bindparam("board"))
-)
 
 BoardArgument = Annotated[
     int, typer.Argument(parser=parsed_id, metavar="ID", help="As `earshot boards list` shows it.")
@@ -101,8 +96,7 @@ def delete(
     """Delete a board. With --with-posts it takes all its posts with their votes and comments."""
 
     def act(work: Work) -> list[str]:
-        CARD.by_id(work, board)
-        posts = work.value(_POSTS, board=board)
+        posts = boards.count_posts(work, board)
         if posts and not with_posts:
             raise Refused(f"there are {posts} posts on this board: add --with-posts to delete them with it")
         return boards.delete(work, board)

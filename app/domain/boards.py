@@ -140,6 +140,9 @@ _POSTS: Final = Statement(
     .where(Post.portal_id + literal_column("0") == portal, Post.board_id == bindparam("id"))
     .order_by(Post.id)
 )
+_COUNT: Final = Statement(
+    select(func.count()).select_from(Post).where(Post.portal_id == portal, Post.board_id == bindparam("id"))
+)
 _DELETE: Final = Statement(sql_delete(Board).where(*_this))
 
 
@@ -199,6 +202,14 @@ def make_default(work: Work, board_id: int) -> None:
         raise NotFound("board", board_id)
     work.run(_NO_DEFAULT)
     work.run(_DEFAULT, id=board_id)
+
+
+def count_posts(work: Work, board_id: int) -> int:
+    """How many posts stand on the board; no other comes there until this Work ends. Raises NotFound("board")."""
+    portals.lock(work)
+    if work.one(_HOLD, id=board_id) is None:
+        raise NotFound("board", board_id)
+    return int(work.value(_COUNT, id=board_id))
 
 
 def delete(work: Work, board_id: int) -> list[str]:

@@ -20,6 +20,7 @@ from app.domain import (
 )
 from app.domain.post_changes import Changes
 from app.domain.refusals import Conflict, NotFound
+from app.domain.work import Work
 from app.settings import Settings
 from tests.support.make import Make
 from tests.support.racing import Ask, Race, racing
@@ -345,6 +346,29 @@ async def test_of_two_made_the_default_at_once_one_is(make: Make, race: Race, th
         )
         assert [type(refusal) for refusal in refused] in ([type(None), Conflict], [NotFound, type(None)])
         assert await make.value("SELECT count(*) FROM statuses WHERE is_default") == 1
+
+
+async def test_a_board_that_is_deleted_for_having_no_posts_takes_none_along(
+    make: Make, race: Race, things: Things
+) -> None:
+    key = await make.key(make.owner, "astuto")
+
+    def delete_without_posts(work: Work, board: int) -> None:
+        if boards.count_posts(work, board) == 0:
+            boards.delete(work, board)
+
+    for at in range(PAIRS):
+        board = await make.act(lambda work, at=at: boards.add(work, name=f"Empty {at}"))
+
+        refused, answer = race.beside(
+            make.portal,
+            lambda work, board=board: delete_without_posts(work, board),
+            Ask(key, "POST", "/posts", {"title": "Just now", "board_id": board}),
+        )
+
+        assert refused is None
+        kept = await make.value("SELECT count(*) FROM posts WHERE board_id = :board", board=board)
+        assert (answer.status_code, kept) in ((201, 1), (422, 0))
 
 
 async def test_ordering_beside_adding_and_deleting_loses_nothing(make: Make, race: Race, things: Things) -> None:
