@@ -145,10 +145,15 @@ def _moment(moment: Moment | None) -> str | None:
 
 def _secret(work: Work, settings: Settings) -> bytes:
     """The secret to make keys with. Raises Conflict("secret.other")."""
-    if not settings.has_secret and installation.has_fingerprint(work):
+    known = installation.has_fingerprint(work)
+    used = known or keys.count(work) > 0
+    if used and not settings.has_secret:
         # Do not make one here that can't be the right one.
         raise Conflict("secret.other")
-    installation.require_secret(work, settings.secret)
+    if known or not used:
+        installation.require_secret(work, settings.secret)
+    # Else the keys are older than the fingerprint. A command may run beside another data directory than the server, so
+    # the server's next start says which secret is the right one.
     return settings.secret
 
 

@@ -153,8 +153,10 @@ def _shown(work: Work, post: dict[str, Any]) -> dict[str, Any]:
 def _file(row: Row, moderation: str) -> dict[str, Any]:
     told = dict(zip(_FILE, row, strict=True))
     path = f"/files/{told['name']}"
-    if moderation != attachments.PUBLIC:
-        path = FileSigner(Settings.load().secret, clock=utc_now).path(told["name"])
+    settings = Settings.load()
+    # Looking makes no secret: beside one that is lost it would be taken for the server's.
+    if moderation != attachments.PUBLIC and settings.has_secret:
+        path = FileSigner(settings.secret, clock=utc_now).path(told["name"])
     return {**told, "path": path}
 
 

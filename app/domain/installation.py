@@ -48,9 +48,12 @@ def require_secret(work: Work, secret: bytes) -> None:
 
 
 def accept_secret(work: Work, secret: bytes) -> int:
-    """Take the secret for the database's from now on; how many keys have ended, for good, as it was another before."""
-    if not has_fingerprint(work) or matches(work, secret):
-        require_secret(work, secret)
+    """Take the secret for the database's from now on; how many keys have ended, for good, as it was another before.
+
+    Of a database without a fingerprint nobody can tell what its keys were made with: they end, too.
+    """
+    if has_fingerprint(work) and matches(work, secret):
         return 0
+    work.run(_KEEP, fingerprint=fingerprint(secret))
     work.run(_REPLACE, fingerprint=fingerprint(secret))
     return keys.revoke_all(work)

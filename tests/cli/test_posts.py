@@ -1,6 +1,7 @@
 """`earshot posts`, `comments`, `votes`, `follows`."""
 
 import asyncio
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -100,6 +101,19 @@ def test_files_of_a_post_that_is_not_approved_are_shown_with_an_address_that_wor
     signer = FileSigner(Settings.load().secret, clock=utc_now)
     assert signer.accepts(name, given["expires"][0], given["signature"][0])
     assert "a.png (image, 5 bytes, /files/" in cli.run("posts", "show", str(post)).out
+
+
+def test_showing_the_files_of_such_a_post_makes_no_secret(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    post, name = submitted(cli), "a" * 22
+    acted(cli, lambda work: attachments.add(work, post_id=post, file=NewFile("image", name, "a.png", "image/png", 5)))
+    cli.run("posts", "set-moderation", str(post), "pending")
+    monkeypatch.delenv("EARSHOT_SECRET_KEY")
+
+    assert cli.json("posts", "show", str(post))["files"][0]["path"] == f"/files/{name}"
+
+    assert not (tmp_path / "data" / "secret.key").exists()
 
 
 def test_a_post_gets_a_place(cli: Cli, rows: Rows) -> None:

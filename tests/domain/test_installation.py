@@ -39,6 +39,17 @@ async def test_accepting_another_secret_ends_the_keys_that_hang_on_it(make: Make
     assert await make.act(lambda work: installation.matches(work, OTHER))
 
 
+async def test_accepting_a_secret_ends_keys_of_which_nobody_knows_the_secret(make: Make) -> None:
+    await make.key(make.owner, "astuto")
+
+    assert await make.act(lambda work: installation.accept_secret(work, OTHER)) == 1
+
+    assert await make.value("SELECT count(*) FROM api_keys WHERE revoked_at IS NULL") == 0
+    assert await make.rows("SELECT * FROM installation") == [
+        {"id": 1, "secret_fingerprint": installation.fingerprint(OTHER)}
+    ]
+
+
 def test_the_fingerprint_is_no_part_of_the_secret_and_no_digest_of_it() -> None:
     kept = installation.fingerprint(OURS)
 

@@ -17,6 +17,7 @@ import pytest
 from app.adapters.database.lineage import head
 from tests.support.commands import Done, Earshot, Serving
 from tests.support.servers import Postgres, Redis, in_own_loop
+from tests.support.sql import script
 
 
 def curl(line: str) -> object:
@@ -388,6 +389,26 @@ def test_a_database_restored_beside_another_data_directory_is_refused(earshot: E
     shutil.copy(earshot.folder / "data" / "secret.key", earshot.folder / "elsewhere" / "secret.key")
     with earshot.serving(**elsewhere) as restored:
         assert restored.end() == 0
+
+
+def test_a_command_beside_another_data_directory_chooses_no_secret_for_keys_older_than_the_fingerprint(
+    earshot: Earshot,
+) -> None:
+    with earshot.serving() as first:
+        assert first.end() == 0
+    database = earshot.settings.get("EARSHOT_DATABASE_URL", f"sqlite:///{earshot.folder}/data/earshot.db")
+    # As a migration from a version without fingerprint leaves it.
+    script(database, "DELETE FROM installation")
+    elsewhere = {"EARSHOT_DATABASE_URL": database, "EARSHOT_DATA_DIR": str(earshot.folder / "elsewhere")}
+    creating = ("keys", "create", "--user", "owner@example.com", "--dialect", "astuto")
+
+    assert refused(earshot.run(*creating, **elsewhere)) == WRONG_SECRET
+    assert not (earshot.folder / "elsewhere").exists()
+    assert earshot.run(*creating, EARSHOT_SECRET_KEY=OTHER).code == 0
+
+    with earshot.serving() as again:
+        assert again.end() == 0
+    assert refused(earshot.run(*creating, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
 
 
 def test_another_secret_is_accepted_on_demand_and_ends_all_keys(earshot: Earshot) -> None:
