@@ -43,6 +43,7 @@ async def list_comments(call: Call) -> Answer:
         ids=lambda work, skip, limit: shapes.COMMENTS.ids(work, skip=skip, limit=limit, post_ids=post_ids),
         by_ids=shapes.COMMENTS.by_ids,
         shape=shapes.comment,
+        slow=post_ids is not None and len(post_ids) > 1,
     )
     return await listed(call, rows, default=100)
 

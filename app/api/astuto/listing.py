@@ -30,6 +30,8 @@ class Listed:
     ids: Callable[[Work, int, int], Sequence[int]]
     by_ids: Callable[[Work, Sequence[int]], Sequence[Row]]
     shape: Callable[[Row], dict[str, Any]]
+    slow: bool = False
+    """Whether even the first page may be found only behind all rows of the portal, as no index has it in its order."""
 
 
 async def listed(call: AskedCall, rows: Listed, *, default: int) -> Answer:
@@ -39,7 +41,7 @@ async def listed(call: AskedCall, rows: Listed, *, default: int) -> Answer:
     skip = manners.offset(call.asked.get("offset", ABSENT))
     shape = rows.shape
     if limit <= MOST_IN_ONE_PIECE:
-        slow = limit > QUICK or skip > QUICK
+        slow = rows.slow or limit > QUICK or skip > QUICK
         with suppress(LongTexts):
             body = await call.reading(
                 lambda work: orjson.dumps([shape(row) for row in rows.page(work, skip, limit)]),

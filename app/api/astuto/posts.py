@@ -24,7 +24,7 @@ from app.domain import people, post_changes, posts
 from app.domain.keep import KEEP
 from app.domain.policy import Act
 from app.domain.post_changes import Changes
-from app.domain.post_filters import PostFilter
+from app.domain.post_filters import PostFilter, has_own_index
 from app.domain.posts import Submission
 from app.domain.refusals import Forbidden, Invalid, NotFound, Problem, ReferenceMissing
 from app.domain.work import Work
@@ -44,6 +44,7 @@ async def list_posts(call: Call) -> Answer:
     """All posts, newest first, whatever their approval status."""
     asked = call.asked
     wanted = PostFilter(board_ids=any_of(asked, "board_id"), user_ids=any_of(asked, "user_id"))
+    given = tuple(wanted.given())
     rows = Listed(
         page=lambda work, skip, limit: shapes.POSTS.page(
             work, wanted, order="created_at", descending=True, skip=skip, limit=limit
@@ -53,6 +54,7 @@ async def list_posts(call: Call) -> Answer:
         ),
         by_ids=shapes.POSTS.by_ids,
         shape=shapes.post,
+        slow=bool(given) and not has_own_index(given, "created_at"),
     )
     return await listed(call, rows, default=20)
 

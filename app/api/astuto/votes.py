@@ -28,6 +28,7 @@ async def list_votes(call: Call) -> Answer:
         ids=lambda work, skip, limit: shapes.VOTES.ids(work, skip=skip, limit=limit, post_ids=post_ids),
         by_ids=shapes.VOTES.by_ids,
         shape=shapes.vote,
+        slow=post_ids is not None and len(post_ids) > 1,
     )
     return await listed(call, rows, default=100)
 

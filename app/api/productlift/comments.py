@@ -36,12 +36,12 @@ COMMENT: Final = in_path("comment", {"type": "integer"}, "The comment's number")
 async def list_comments(call: Call) -> Answer:
     """All comments on a post, the team's own ones included, oldest first."""
 
-    def plan(work: Work) -> tuple[Row, str, list[int]]:
+    def plan(work: Work, most: int = 2**62) -> tuple[Row, str, list[int]]:
         post = shapes.POSTS.by_key(work, call.path["post"])
-        return post, _url(call, post), shapes.COMMENTS.ids(work, skip=0, limit=2**62, post_ids=[post[0]])
+        return post, _url(call, post), shapes.COMMENTS.ids(work, skip=0, limit=most, post_ids=[post[0]])
 
     def begin(work: Work) -> Answer | None:
-        post, url, ids = plan(work)
+        post, url, ids = plan(work, MOST_ROWS + 1)
         if len(ids) > MOST_ROWS:
             return None
         rows = shapes.COMMENTS.of_post(work, post[0], many=len(ids), oldest_first=True)
@@ -137,7 +137,8 @@ async def delete_comment(call: Call) -> Answer:
             comments.delete(work, comment_id, with_replies=False)
         return answers.EMPTY
 
-    return await call.writing(delete)
+    # Each of its replies is written, too.
+    return await call.writing(delete, slow=True)
 
 
 def _found(work: Work, call: Call) -> tuple[Row, int]:

@@ -146,7 +146,7 @@ async def delete_user(call: Call) -> Answer:
         with errors.asked_as(user=call.path["user"]):
             return departures.delete(work, user_id, with_data=with_data)
 
-    files = await call.writing(delete, slow=with_data)
+    files = await call.writing(delete, slow=True)
     call.services.admissions.forget()
     await call.services.uploads.discard(files)
     return answers.EMPTY

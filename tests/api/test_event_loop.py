@@ -1,0 +1,135 @@
+"""What may go over many rows is not run in the event loop, where everybody else would wait for it.
+
+Counted in SQLite's own steps, on the two connections of the event loop; PostgreSQL works in processes of its own.
+"""
+
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from app.adapters.database.sqlite import SqliteDatabase
+from tests.support.clients import Client
+from tests.support.make import Make
+
+MANY = 3000
+MAX_STEPS = 10_000
+"""Far more than a page of a hundred rows takes, and far fewer than going over all rows."""
+EVERY = 100
+NUMBERS = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) "
+
+
+@contextmanager
+def steps(make: Make) -> Iterator[list[int]]:
+    """Counts the steps that SQLite takes in the event loop within the block; none on PostgreSQL."""
+    database = make.server.database
+    connections = [database._own.raw, database._reader.raw] if isinstance(database, SqliteDatabase) else []
+    taken, loop_thread = [0], threading.get_ident()
+
+    def count() -> int:
+        if threading.get_ident() == loop_thread:
+            taken[0] += EVERY
+        return 0
+
+    for connection in connections:
+        connection.set_progress_handler(count, EVERY)
+    yield taken
+    for connection in connections:
+        connection.set_progress_handler(None, EVERY)
+
+
+async def many_posts(make: Make) -> int:
+    post = await make.post()
+    await make.run(
+        "INSERT INTO posts(code, slug, board_id, user_id, title, status_changed_at, portal_id, created_at, updated_at) "
+        f"{NUMBERS}SELECT 100000 + i, 's' || i, board_id, user_id, 'Many ' || i, created_at, portal_id, created_at, "
+        "created_at FROM n JOIN posts ON id = :post",
+        post=post,
+    )
+    return post
+
+
+async def many_comments(make: Make, parent: int | None = None) -> int:
+    post = await make.post()
+    await make.run(
+        "INSERT INTO comments(post_id, user_id, parent_id, body, portal_id, created_at, updated_at) "
+        f"{NUMBERS}SELECT posts.id, user_id, :parent, 'Said', portal_id, created_at, created_at FROM n "
+        "JOIN posts ON posts.id = :post",
+        post=post,
+        parent=parent,
+    )
+    return post
+
+
+async def many_votes(make: Make) -> int:
+    await many_posts(make)
+    await make.run(
+        "INSERT INTO votes(post_id, user_id, portal_id, created_at, updated_at) "
+        "SELECT id, user_id, portal_id, created_at, created_at FROM posts"
+    )
+    return await make.post()
+
+
+@pytest.mark.parametrize(
+    ("fill", "query"),
+    [
+        (many_posts, "/posts?user_id[]=99998&user_id[]=99999"),
+        (many_posts, "/posts?board_id[]=99998&board_id[]=99999"),
+        (many_comments, "/comments?post_id[]=99998&post_id[]=99999"),
+        (many_votes, "/votes?post_id[]=99998&post_id[]=99999"),
+    ],
+)
+async def test_a_list_that_nothing_meets_is_looked_for_elsewhere(
+    make: Make, astuto: Client, fill: Callable[[Make], Awaitable[int]], query: str
+) -> None:
+    await fill(make)
+
+    with steps(make) as taken:
+        answer = await astuto.get(query)
+
+    assert answer.json() == []
+    assert taken[0] < MAX_STEPS
+
+
+async def test_a_long_list_of_comments_is_not_even_numbered_in_the_event_loop(make: Make, productlift: Client) -> None:
+    post = await many_comments(make)
+
+    with steps(make) as taken:
+        answer = await productlift.get(f"/posts/{post}/comments")
+
+    assert len(answer.json()["data"]) == MANY
+    assert taken[0] < MAX_STEPS
+
+
+async def test_a_comment_with_many_replies_goes_elsewhere(make: Make, productlift: Client) -> None:
+    parent = await make.comment(await make.post())
+    post = await many_comments(make, parent)
+    on = await make.value("SELECT post_id FROM comments WHERE id = :id", id=parent)
+
+    with steps(make) as taken:
+        answer = await productlift.delete(f"/posts/{on}/comments/{parent}")
+
+    assert answer.status_code == 200
+    assert taken[0] < MAX_STEPS
+    assert await make.value("SELECT count(*) FROM comments WHERE post_id = :post AND parent_id IS NULL", post=post) == (
+        MANY
+    )
+
+
+async def test_a_user_who_follows_much_goes_elsewhere(make: Make, productlift: Client) -> None:
+    user = await make.user()
+    await many_posts(make)
+    await make.run(
+        "INSERT INTO follows(post_id, user_id, created_at, portal_id) "
+        "SELECT id, :user, created_at, portal_id FROM posts WHERE id > :none",
+        user=user,
+        none=0,
+    )
+
+    with steps(make) as taken:
+        answer = await productlift.delete(f"/users/{await make.uuid(user)}")
+
+    assert answer.status_code == 200
+    assert taken[0] < MAX_STEPS
+    assert await make.value("SELECT count(*) FROM follows WHERE user_id = :user", user=user) == 0
