@@ -10,7 +10,7 @@ from app.domain.model import Post
 from app.domain.model.feedback import MODERATION
 from app.domain.policy import RANK, Act
 from app.domain.refusals import Conflict, Invalid, NotFound, Problem
-from app.domain.statements import Statement, now, portal
+from app.domain.statements import Statement, among, now, portal
 from app.domain.work import Row, Work
 
 _FACTS: Final = {"approved": "post.approved", "rejected": "post.rejected"}
@@ -109,13 +109,35 @@ def _counted(state: str) -> Statement:
     )
 
 
+def _ids(state: str) -> Statement:
+    ids = select(Post.id).where(Post.portal_id == portal, Post.moderation == literal_column(f"'{state}'"))
+    return Statement(ids.order_by(Post.created_at.desc(), Post.id.desc()))
+
+
+# Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
+_my_post = Post.portal_id + literal_column("0") == portal
+_BY_IDS: Final = Statement(
+    select(*_COLUMNS).where(_my_post, among(Post.id, "ids"), Post.moderation == bindparam("state"))
+)
 _LISTS: Final = {state: _listed(state) for state in ("pending", "rejected")}
+_IDS: Final = {state: _ids(state) for state in ("pending", "rejected")}
 _COUNTS: Final = {state: _counted(state) for state in ("pending", "rejected")}
 
 
 def page(work: Work, state: str, *, skip: int, limit: int) -> Sequence[Row]:
     """(id, code, title, moderation, created_at) of the posts that are `pending` or `rejected`, newest first."""
     return work.rows(_LISTS[state], skip=skip, limit=limit)
+
+
+def ids(work: Work, state: str) -> list[int]:
+    """The ids of all posts that are `pending` or `rejected`, newest first."""
+    return [row[0] for row in work.rows(_IDS[state])]
+
+
+def by_ids(work: Work, state: str, post_ids: Sequence[int]) -> list[Row]:
+    """The rows of `page` of these posts, in this order; those that are not in this state any more are left out."""
+    found = {row[0]: row for row in work.rows(_BY_IDS, ids=list(post_ids), state=state)}
+    return [found[post_id] for post_id in post_ids if post_id in found]
 
 
 def total(work: Work, state: str) -> int:

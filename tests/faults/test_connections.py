@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import socket
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -182,6 +183,33 @@ def test_lists_that_nobody_reads_are_kept_in_bounded_memory(sqlite: Earshot) -> 
             f"{serving.address}/api/v1/posts?limit=100000", headers={"authorization": f"Bearer {key}"}, timeout=30
         )
         assert len(whole.json()) == many
+        assert serving.end() == 0
+        assert "Traceback" not in serving.log.read_text()
+
+
+def test_a_queue_of_moderation_that_nobody_reads_is_kept_in_bounded_memory(sqlite: Earshot) -> None:
+    many = 50_000
+    with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
+        key = key_of(serving, "ProductLift")
+        with closing(sqlite3.connect(sqlite.folder / "data" / "earshot.db")) as file, file:
+            file.execute(
+                "INSERT INTO posts(code, slug, board_id, title, moderation, status_changed_at, portal_id, created_at, "
+                "updated_at) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+                "SELECT 100000 + i, 's' || i, id, 'Waiting ' || i, 'pending', created_at, portal_id, created_at, "
+                "created_at FROM n JOIN boards ON boards.id = 1",
+                (many,),
+            )
+        path = "/api/v1/moderation/pending"
+        asked = f"GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n"
+        whole = httpx.get(f"{serving.address}{path}", headers={"authorization": f"Bearer {key}"}, timeout=30)
+        assert len(whole.json()["data"]) == many
+        before = memory(serving)
+
+        with ExitStack() as deaf:
+            begun = [deaf.enter_context(unread(serving.port, asked.encode())) for _ in range(20)]
+            for one in begun:
+                assert one.recv(12) == b"HTTP/1.1 200"
+            assert memory(serving) - before < 96 * MIB
         assert serving.end() == 0
         assert "Traceback" not in serving.log.read_text()
 

@@ -50,18 +50,20 @@ async def reject(call: Call) -> Answer:
 
 
 async def _listed(call: Call, state: str) -> Answer:
-    rows = await call.reading(lambda work: moderation.page(work, state, skip=0, limit=2**62), slow=True)
+    most = MOST_IN_ONE_PIECE
+    rows = await call.reading(lambda work: moderation.page(work, state, skip=0, limit=most + 1), slow=True)
 
     def shown(row: Row) -> dict[str, str]:
         return {"id": row[1], "type": "post", "status": state, "title": row[2]}
 
-    if len(rows) <= MOST_IN_ONE_PIECE:
+    if len(rows) <= most:
         return answers.data([shown(row) for row in rows])
 
-    def some(work: Work, places: Sequence[int]) -> list[Any]:
-        return [shown(rows[at]) for at in places]
+    def some(work: Work, ids: Sequence[int]) -> list[Any]:
+        return [shown(row) for row in moderation.by_ids(work, state, ids)]
 
-    return answers.in_pieces(await in_pieces(call, range(len(rows)), some, before=b'{"data":[', after=b"]}"))
+    ids = await call.reading(lambda work: moderation.ids(work, state), slow=True)
+    return answers.in_pieces(await in_pieces(call, ids, some, before=b'{"data":[', after=b"]}"))
 
 
 async def _decided(call: Call, decide: Callable[[Work, int], None], state: str) -> Answer:
