@@ -161,6 +161,7 @@ def png(data: bytes) -> Parts:
     """Keep pixels, palette, transparency, colour space and animation; texts, times and EXIF go."""
     kept = bytearray(_PNG_HEAD)
     exif = b""
+    profile: bytes | None = None
     width = height = frames = announced = drawn = apart = 0
     for kind, body in _counted(_png_chunks(data)):
         if kind == b"IHDR":
@@ -178,10 +179,11 @@ def png(data: bytes) -> Parts:
             apart = 1  # A first picture for programs that know no animation.
         elif kind == b"eXIf":
             exif = body
-        elif kind == b"iCCP":
-            colours = _png_profile(body)
-            if colours:
-                kept += _chunk(b"iCCP", b"ICC\0\0" + zlib.compress(colours))
+        elif kind == b"iCCP" and profile is None:
+            # A PNG has one at most. Each one more would be unpacked and packed again.
+            profile = _png_profile(body)
+            if profile:
+                kept += _chunk(b"iCCP", b"ICC\0\0" + zlib.compress(profile))
         elif not kind[0] & 0x20 and kind not in _PNG_NEEDED:
             raise NotAPicture("a PNG demands a part that nobody knows")
         if kind in _PNG_KEPT:
@@ -212,13 +214,14 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _png_profile(body: bytes) -> bytes | None:
+def _png_profile(body: bytes) -> bytes:
+    """The colour profile, unpacked; empty for one that is not sound."""
     _, _, packed = body.partition(b"\0")
     try:
         colours = zlib.decompressobj().decompress(packed[1:], MAX_PROFILE + 1)
     except zlib.error:
-        return None
-    return colours if _sound(colours) else None
+        return b""
+    return colours if _sound(colours) else b""
 
 
 def gif(data: bytes) -> Parts:
@@ -291,7 +294,7 @@ def webp(data: bytes) -> Parts:
         if kind == b"VP8X" and len(body) >= 10 and not canvas:
             flags, extended = body[0] & _WEBP_DRAWN, body[4:10]
             canvas = _three(body, 4) + 1, _three(body, 7) + 1
-        elif kind == b"ICCP" and extended and _sound(body):
+        elif kind == b"ICCP" and extended and not flags & _WEBP_PROFILE and _sound(body):
             flags |= _WEBP_PROFILE
             kept += _webp_chunk(kind, body)
         elif kind == b"ANMF":
