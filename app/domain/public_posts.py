@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
@@ -18,7 +19,11 @@ from app.domain.work import Row, Work
 MAX_DESCRIPTION: Final = 50_000
 MAX_COMMENT: Final = 10_000
 MAX_COMMENTS: Final = 200
-"""A page is no archive: longer texts and threads are cut here, and the page says so."""
+MAX_THREADS: Final = 200_000
+"""A page is no archive: longer texts and threads are cut here, and the page says so.
+
+`MAX_THREADS` is for the bodies of all comments together. A page is held in memory for each client that reads it slowly.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +184,19 @@ def _shown(work: Work, row: Row | None) -> PublicPost | None:
         status_color=color,
         tab=tab,
         author=None if author is None else public_name(author),
-        comments=[_comment(found) for found in work.rows(_COMMENTS, post=post_id)] if comments else [],
+        comments=_first_comments(work.rows(_COMMENTS, post=post_id)) if comments else [],
         files=[
             PublicFile(name, original_name, media_type, size)
             for kind, name, original_name, media_type, size in attachments.of_post(work, post_id)
             if kind == "attachment"
         ],
     )
+
+
+def _first_comments(rows: Sequence[Row]) -> list[PublicComment]:
+    comments = [_comment(row) for row in rows]
+    lengths = accumulate(len(comment.body) for comment in comments)
+    return [comment for comment, length in zip(comments, lengths, strict=True) if length <= MAX_THREADS]
 
 
 def _comment(row: Row) -> PublicComment:

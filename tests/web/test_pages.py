@@ -330,6 +330,18 @@ async def test_what_is_too_long_for_a_page_is_cut_and_says_so(visitor: Client, m
     assert page.text.count("only its beginning is shown here") == 2
 
 
+async def test_a_post_with_very_long_comments_shows_the_first(visitor: Client, make: Make) -> None:
+    post = await make.post()
+    for number in range(22):
+        await make.comment(post, body=f"{number:02}" + "'" * 9_998)
+
+    page = await open_post(visitor, make, post)
+
+    assert page.text.count('<article class="comment') == 20
+    assert "Only the first 20 comments are shown here." in page.text
+    assert len(page.content) < 1_500_000
+
+
 async def test_a_post_with_very_many_comments_shows_the_first(visitor: Client, make: Make) -> None:
     post = await make.post()
     await make.comment(post, body="the first")
