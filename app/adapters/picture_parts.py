@@ -24,6 +24,10 @@ MAX_PARTS = 50_000
 """Encoders write some thousand at most; millions of empty ones make a file slow to read and to draw."""
 
 
+MAX_RUNS = 4_000_000
+"""Pixels of a BMP packed in runs, and bytes of its file. Pillow unpacks runs in Python, which holds up all others."""
+
+
 class NotAPicture(Exception):
     """These bytes are no picture that can be kept; the message says why, in words for a log."""
 
@@ -350,6 +354,9 @@ def bmp(data: bytes) -> Parts:
         raise NotAPicture("a BMP is cut short")
     short = int.from_bytes(data[14:18], "little") == 12
     width, height = struct.unpack_from("<HH" if short else "<ii", data, 18)
+    in_runs = not short and int.from_bytes(data[30:34], "little") in (1, 2)
+    if in_runs and max(abs(width * height), len(data)) > MAX_RUNS:
+        raise NotAPicture("a BMP of too many runs")
     return _still(data, b"", abs(width), abs(height))
 
 
