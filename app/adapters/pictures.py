@@ -20,6 +20,7 @@ __all__ = [
     "MAX_FRAMES",
     "MAX_MEMORY",
     "MAX_PIXELS",
+    "MAX_SIDE",
     "NotAPicture",
     "Picture",
     "cleaned",
@@ -31,6 +32,9 @@ HEAD = 65_536
 
 MAX_PIXELS = 64_000_000
 """Of one frame. Telephones make up to 50 million by default."""
+
+MAX_SIDE = 65_535
+"""What JPEG and GIF allow and browsers show. A decoder holds rows and a list of all rows beside the pixels."""
 
 MAX_FRAMES = 1_000
 MAX_DRAWN = 600_000_000
@@ -122,7 +126,7 @@ def _parts(kind: str, data: bytes) -> Parts:
         raise NotAPicture(f"a {kind} is cut short") from None
     if not (parts.width and parts.height and parts.frames):
         raise NotAPicture(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}")
-    too_long = parts.frames > MAX_FRAMES or parts.drawn > MAX_DRAWN
+    too_long = parts.frames > MAX_FRAMES or parts.drawn > MAX_DRAWN or max(parts.width, parts.height) > MAX_SIDE
     if parts.width * parts.height > MAX_PIXELS or too_long or _memory(kind, parts, turned=False) > MAX_MEMORY:
         raise NotAPicture(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}, is too large to draw")
     return parts
@@ -157,6 +161,7 @@ _LIES = (
     LookupError,
     TypeError,
     OverflowError,
+    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,

@@ -535,15 +535,15 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
 
 @pytest.mark.parametrize(("bits", "packing"), [(8, 1), (4, 2)])
 def test_a_bmp_of_many_runs_is_refused_before_one_is_read(bits: int, packing: int) -> None:
-    def bmp(width: int, runs: bytes) -> bytes:
+    def bmp(width: int, height: int, runs: bytes) -> bytes:
         palette, start = bytes(4 << bits), 54 + (4 << bits)
         head = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
-        sizes = struct.pack("<IiiHHIIiiII", 40, width, 1, 1, bits, packing, len(runs), 0, 0, 0, 0)
+        sizes = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, packing, len(runs), 0, 0, 0, 0)
         return head + sizes + palette + runs
 
-    assert cleaned(io.BytesIO(bmp(4_000_000, b"\1\0\0\0\0\1"))).size == (4_000_000, 1)
-    assert "runs" in refused(bmp(4_000_001, b"\1\0\0\0\0\1"))
-    assert "runs" in refused(bmp(4, b"\4\0" + b"\xff\0" * 2_000_000))
+    assert cleaned(io.BytesIO(bmp(40_000, 100, b"\1\0\0\0" * 100 + b"\0\1"))).size == (40_000, 100)
+    assert "runs" in refused(bmp(40_001, 100, b"\1\0\0\0" * 100 + b"\0\1"))
+    assert "runs" in refused(bmp(4, 1, b"\4\0" + b"\xff\0" * 2_000_000))
 
 
 def test_a_packed_profile_bomb_is_left_behind() -> None:

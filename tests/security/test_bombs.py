@@ -318,7 +318,21 @@ def apng_of(frames: int, width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IEND", b"")])
 
 
+def png_of(width: int, height: int, *, depth: int) -> bytes:
+    """A black picture of red, green, blue and alpha, as narrow or low as one likes."""
+    packer = zlib.compressobj()
+    row = bytes(1 + width * depth // 2)
+    pixels = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 6, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
 COSTLY = {
+    "a PNG of one row": (lambda: png_of(63_000_000, 1, depth=8), "refused"),
+    "a PNG of one row that no decoder takes": (lambda: png_of(63_000_000, 1, depth=16), "refused"),
+    "a PNG of one column": (lambda: png_of(1, 20_000_000, depth=8), "refused"),
+    "a PNG of few long rows": (lambda: png_of(65_535, 970, depth=16), "taken"),
+    "a PNG of few long columns": (lambda: png_of(970, 65_535, depth=16), "taken"),
     "a turned WebP": (lambda: flat("RGB", 8000, 8000, "WEBP", lossless=True, turned=True), "refused"),
     "the largest WebP": (lambda: flat("RGBA", 3850, 3850, "WEBP", lossless=True, method=0), "taken"),
     "the largest turned WebP": (lambda: flat("RGBA", 2580, 2580, "WEBP", method=0, turned=True), "taken"),
