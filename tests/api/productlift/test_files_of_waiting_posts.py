@@ -118,6 +118,19 @@ async def test_answers_about_such_a_post_carry_an_address_that_expires(
     assert (await someone.get(await address(productlift))).status_code == 200
 
 
+async def test_lists_of_long_texts_carry_such_an_address_too(productlift: Client, make: Make) -> None:
+    created = await posted(productlift)
+    await make.run("UPDATE posts SET description = :text", text="x" * 200_000)
+    await put_into(make, "pending")
+    shown = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
+
+    for path in ("/posts", "/tabs/feedback/fetch"):
+        (post,) = (await productlift.get(path)).json()["data"]
+
+        assert post["image_main"] == shown, path
+    assert "signature=" in shown
+
+
 async def test_a_list_stays_the_same_within_an_hour(productlift: Client, make: Make, clock: TestClock) -> None:
     await posted(productlift)
     await put_into(make, "pending")
