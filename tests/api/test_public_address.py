@@ -27,7 +27,7 @@ async def below(make: Make, settings: Settings, clock: TestClock) -> AsyncIterat
         yield server
 
 
-async def ask(server: Server, path: str, token: str | None = None) -> httpx.Response:
+async def ask(server: Server, path: str, token: str | None = None, *, with_raw_path: bool = True) -> httpx.Response:
     """The answer to a path just as it is written here; httpx would tidy it up."""
     sent: list[MutableMapping[str, Any]] = []
     headers = [(b"host", b"feedback.example.com")]
@@ -40,11 +40,13 @@ async def ask(server: Server, path: str, token: str | None = None) -> httpx.Resp
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
         "path": unquote(path), "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
         "client": ("192.0.2.1", 40000), "server": ("127.0.0.1", 8000),
     }  # fmt: skip
+    if not with_raw_path:
+        del scope["raw_path"]
     await server(scope, receive, send)
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=body)
@@ -93,6 +95,17 @@ async def test_only_the_path_itself_is_taken_off_and_once(below: Server, astuto:
         answer = await ask(below, path, astuto.token)
 
         assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
+
+
+async def test_a_server_that_gives_no_raw_path_is_served(server: Server, below: Server, astuto: Client) -> None:
+    """ASGI leaves `raw_path` to the server."""
+    for there, path in (
+        (server, "/api/v1/posts"), (server, "//api/v1/posts"), (below, "/feedback/api/v1/posts"),
+        (below, "//feedback//api/v1/posts"),
+    ):  # fmt: skip
+        answer = await ask(there, path, astuto.token, with_raw_path=False)
+
+        assert (answer.status_code, answer.content) == (200, b"[]"), path
 
 
 async def test_links_and_redirects_have_the_path_once(
