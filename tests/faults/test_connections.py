@@ -23,10 +23,10 @@ from tests.support.writers import Caller
 MIB = 1024 * 1024
 
 
-def memory(serving: Serving) -> int:
-    """The most memory that the server has ever had, in bytes."""
+def memory(serving: Serving, what: str = "VmHWM") -> int:
+    """The most memory that the server has ever had, in bytes; or another figure of /proc/PID/status."""
     status = Path(f"/proc/{serving.process.pid}/status").read_text()
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, flags=re.MULTILINE)
+    found = re.search(rf"^{what}:\s+(\d+) kB$", status, flags=re.MULTILINE)
     assert found is not None
     return int(found[1]) * 1024
 
@@ -212,6 +212,31 @@ def test_a_queue_of_moderation_that_nobody_reads_is_kept_in_bounded_memory(sqlit
             assert memory(serving) - before < 96 * MIB
         assert serving.end() == 0
         assert "Traceback" not in serving.log.read_text()
+
+
+def test_a_list_of_texts_of_megabytes_takes_bounded_memory(sqlite: Earshot) -> None:
+    many, length = 40, 4 * MIB
+    with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
+        with closing(Caller(serving.port, keys_of(serving))) as caller:
+            for number in range(many):
+                post = {"title": f"Long {number}", "description": "x" * length, "board_id": 1}
+                assert caller.ask("astuto", "POST", "/posts", post).status == 201
+        # Without the pages of the database file, which the system shares and takes back.
+        before, most, received = memory(serving, "RssAnon"), 0, 0
+
+        for dialect in ("Astuto", "ProductLift"):
+            headers = {"authorization": f"Bearer {key_of(serving, dialect)}"}
+            with httpx.stream(
+                "GET", f"{serving.address}/api/v1/posts?limit=100", headers=headers, timeout=60
+            ) as answer:
+                assert answer.status_code == 200
+                for piece in answer.iter_raw(MIB):
+                    received += len(piece)
+                    most = max(most, memory(serving, "RssAnon"))
+        assert received > 2 * many * length
+        assert most - before < 64 * MIB < many * length
+
+        assert serving.end() == 0
 
 
 @contextmanager

@@ -214,6 +214,10 @@ async def test_the_rest_of_a_body_that_was_answered_early_is_waited_for_no_longe
         await dribble.end()
 
 
+def test_the_rest_has_five_seconds() -> None:
+    assert BoundedProtocol.rest_seconds == 5.0
+
+
 async def test_a_connection_lives_on_when_the_rest_comes_in_time() -> None:
     async with wire(deaf, OfShortRest) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
