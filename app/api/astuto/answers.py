@@ -33,7 +33,7 @@ REFUSALS: Final[dict[int, dict[str, Any]]] = {
         "description": "Too many requests",
         "content": {"text/plain": {"schema": {"type": "string", "const": "Retry later\n"}}},
     },
-    503: {"description": "The database can't be reached just now", "model": Errors},
+    503: {"description": "Not now: the database can't be reached, or too many requests wait", "model": Errors},
 }
 
 

@@ -32,7 +32,7 @@ REFUSALS: Final[dict[int, dict[str, Any]]] = {
     413: {"description": "The request is too large", "model": Message},
     422: {"description": "The input breaks a rule", "model": InvalidData | Message},
     429: {"description": "Too many requests", "model": Message},
-    503: {"description": "The database can't be reached just now", "model": Message},
+    503: {"description": "Not now: the database can't be reached, or too many requests wait", "model": Message},
 }
 _HEADERS: Final = {
     "x-ratelimit-limit": {"schema": {"type": "integer"}, "description": "Requests a window"},

@@ -83,7 +83,7 @@ async def show_post(call: Call) -> Answer:
 
 @posts_chapter.route("POST", "/posts", answers=PostData, body=takes(CREATE), may_refuse=[404, 422])
 async def create_post(call: Call) -> Answer:
-    """Submit a post; its author is the token's user unless another is named."""
+    """Submit a post; its author is the token's user unless another is named. The portal's policy may let it wait."""
     wanted = CREATE.read(call.asked)
     base_url, signer = call.standing.base_url or "", call.services.signer
     sent_user: str | None = wanted.get("user_id")

@@ -64,7 +64,7 @@ async def list_users(call: Call) -> Answer:
 
 @users_chapter.route("POST", "/users", answers=UserData, body=takes(CREATE), may_refuse=[422])
 async def create_user(call: Call) -> Answer:
-    """Add a user. Without a password he is invited by mail, unless `skip_email` has any value."""
+    """Add a user. Nobody is invited by mail yet, whatever `skip_email` and `invitation_message` say."""
     wanted = CREATE.read(call.asked)
     email: str | None = wanted.get("email")
     password_hash = await _hashed(call, wanted)
@@ -100,7 +100,7 @@ async def show_user(call: Call) -> Answer:
     may_refuse=[404, 422],
 )
 async def update_user(call: Call) -> Answer:
-    """Change a user. What is left out or null stays as it is."""
+    """Change a user. What is left out or null stays as it is. The owner's e-mail and password are the owner's alone."""
 
     def judge(work: Work) -> dict[str, Any]:
         user_id, role = _id_and_role(_found(work, call))
