@@ -8,6 +8,7 @@ import pytest
 from app import opening
 from app.adapters.limiter import Pace
 from app.settings import BadSettings, Settings, masked
+from tests.support.checkout import ROOT
 
 NO_LIMIT = "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
 NO_COUNT = "must be a whole number from 1 to 100000, or off"
@@ -169,6 +170,19 @@ def test_what_has_no_effect_yet_says_so() -> None:
     told = {one.name for one in Settings.load().told() if one.meaning.endswith("(no effect yet)")}
 
     assert told == {"EARSHOT_OUTBOX", "EARSHOT_SMTP_URL", "EARSHOT_OUTBOUND_ALLOW"}
+
+
+def test_each_setting_stands_in_the_document_with_its_default() -> None:
+    section = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").partition("\n## Settings\n")[2]
+    documented: dict[str, str] = {}
+    for line in section.splitlines():
+        if line.startswith("| `EARSHOT_"):
+            names, defaults, _ = line.replace("`", "").strip("|").split("|", 2)
+            given = defaults.split(",") if "," in defaults else [defaults] * len(names.split(","))
+            documented |= zip(map(str.strip, names.split(",")), map(str.strip, given), strict=True)
+
+    told = {one.name: (one.value or "").removesuffix(".0") for one in Settings.model_construct().told()}
+    assert documented == told
 
 
 def test_several_workers_need_shared_counters_and_a_server_for_the_database() -> None:
