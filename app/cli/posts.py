@@ -17,6 +17,7 @@ from app.domain.post_views import key_of
 from app.domain.refusals import NotFound
 from app.domain.statements import Statement, portal
 from app.domain.work import Row, Work
+from app.public_address import PublicAddress
 from app.settings import Settings
 
 group = typer.Typer(help="Posts, what neither API shows or does.", no_args_is_help=True)
@@ -152,12 +153,12 @@ def _shown(work: Work, post: dict[str, Any]) -> dict[str, Any]:
 
 def _file(row: Row, moderation: str) -> dict[str, Any]:
     told = dict(zip(_FILE, row, strict=True))
-    path = f"/files/{told['name']}"
     settings = Settings.load()
+    path = f"/files/{told['name']}"
     # Looking makes no secret: beside one that is lost it would be taken for the server's.
     if moderation != attachments.PUBLIC and settings.has_secret:
         path = FileSigner(settings.secret, clock=utc_now).path(told["name"])
-    return {**told, "path": path}
+    return {**told, "path": PublicAddress(settings.base_url).link(path)}
 
 
 def _line(value: Any) -> str:

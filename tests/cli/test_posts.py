@@ -116,6 +116,20 @@ def test_showing_the_files_of_such_a_post_makes_no_secret(
     assert not (tmp_path / "data" / "secret.key").exists()
 
 
+@pytest.mark.parametrize("state", ["approved", "pending"])
+def test_files_are_shown_with_the_path_of_the_public_address(
+    cli: Cli, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, name = submitted(cli), "a" * 22
+    acted(cli, lambda work: attachments.add(work, post_id=post, file=NewFile("image", name, "a.png", "image/png", 5)))
+    cli.run("posts", "set-moderation", str(post), state)
+    monkeypatch.setenv("EARSHOT_BASE_URL", "https://example.com/feedback")
+
+    path = cli.json("posts", "show", str(post))["files"][0]["path"]
+
+    assert path.partition("?")[0] == f"/feedback/files/{name}"
+
+
 def test_a_post_gets_a_place(cli: Cli, rows: Rows) -> None:
     first, second = submitted(cli, "First"), submitted(cli, "Second")
 
