@@ -143,14 +143,10 @@ class Settings(BaseSettings):
     def _address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if (
-            not value.startswith(("http://", "https://"))
-            or _host(value) is None
-            or "@" in urlsplit(value).netloc
-            or _UNPRINTABLE.search(value)
-        ):
-            # A name or password in it would be told to everybody, with every link.
+        if not value.startswith(("http://", "https://")) or _host(value) is None or _UNPRINTABLE.search(value):
             raise ValueError("must be an address such as https://feedback.example.com")
+        if "@" in urlsplit(value).netloc:
+            raise ValueError("must have no user and password: every link would tell them")
         if len(value) > 255:
             raise ValueError("must have at most 255 characters")
         if "?" in value or "#" in value:
