@@ -145,7 +145,7 @@ async def test_a_door_sees_internal_comments_or_not(make: Make) -> None:
         return [row[0] for row in rows[view, oldest_first]]
 
     rows = {
-        (view, oldest): await make.act(lambda work, v=view, o=oldest: v.of_post(work, post, oldest_first=o))  # type: ignore[misc]
+        (view, oldest): await make.act(lambda work, v=view, o=oldest: v.of_post(work, post, many=2, oldest_first=o))  # type: ignore[misc]
         for view in (SEEN_BY_ALL, SEEN_BY_TEAM)
         for oldest in (True, False)
     }

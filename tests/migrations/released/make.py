@@ -28,7 +28,7 @@ from PIL import Image
 from app.adapters.database.migrating import migrate
 from app.assembly import assemble
 from app.behind import index_titles
-from app.domain import follows, keys, moderation, portals
+from app.domain import follows, installation, keys, moderation, portals
 from app.domain.model import Base
 from app.settings import Settings
 from tests.conftest import TestClock
@@ -190,6 +190,7 @@ async def make_at(url: str, folder: Path) -> None:
     await server.start()
     try:
         make = Make(server, SECRET.encode())
+        await make.act(lambda work: installation.require_secret(work, SECRET.encode()))
         await make.first_portal()
         for dialect in ("astuto", "productlift"):
             await adopt(make, make.owner, dialect, TOKENS[dialect])
