@@ -135,18 +135,23 @@ class RedisCounters:
     """Counters shared by all processes. While Redis is away each process counts for itself, and says so."""
 
     def __init__(self, url: str) -> None:
+        """Raises ValueError for an address with options that the client does not take."""
         from redis.asyncio import BlockingConnectionPool, Redis
 
-        # A client made from a pool closes it; one that is merely given a pool leaves its connections open.
-        self._redis: Any = Redis.from_pool(
-            BlockingConnectionPool.from_url(
+        try:
+            pool: Any = BlockingConnectionPool.from_url(
                 url,
                 max_connections=20,
                 timeout=REDIS_SECONDS,
                 socket_timeout=REDIS_SECONDS,
                 socket_connect_timeout=REDIS_SECONDS,
             )
-        )
+            # Only a connection refuses an unknown option. Making one connects to nothing.
+            pool.make_connection()
+        except (TypeError, ValueError, _redis_error()):
+            raise ValueError("what follows its ? is no option of the client of Redis") from None
+        # A client made from a pool closes it; one that is merely given a pool leaves its connections open.
+        self._redis: Any = Redis.from_pool(pool)
         self._script: Any = self._redis.register_script(_SCRIPT)
         self._memory = MemoryCounters()
         self._away = False

@@ -208,7 +208,10 @@ def _redis(settings: Settings) -> Finding:
 
         from app.adapters.limiter import RedisCounters
 
-        counters = RedisCounters(url)
+        try:
+            counters = RedisCounters(url)
+        except ValueError as error:
+            raise Unavailable(str(error)) from None
         try:
             await counters.ping()
         except RedisError as error:

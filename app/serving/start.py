@@ -16,7 +16,7 @@ from app.adapters.database import NOWHERE
 from app.adapters.database.lineage import head
 from app.adapters.database.looking import remedy, revision
 from app.adapters.files import StorageFailed, check
-from app.adapters.limiter import Pace
+from app.adapters.limiter import Pace, RedisCounters
 from app.behind import index_titles
 from app.demo import fill
 from app.domain import beginnings, installation, keys
@@ -34,8 +34,13 @@ async def look(settings: Settings) -> None:
 
     Raises as `looking.revision`, BadSettings, CannotStart.
     """
-    if settings.redis_url is not None and find_spec("redis") is None:
-        raise BadSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
+    if settings.redis_url is not None:
+        if find_spec("redis") is None:
+            raise BadSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
+        try:
+            RedisCounters(settings.redis_url)
+        except ValueError as wrong:
+            raise BadSettings(f"EARSHOT_REDIS_URL: {wrong}") from None
     if settings.otlp_url is not None and not traces.installed():
         raise BadSettings(f"EARSHOT_OTLP_URL: OpenTelemetry is not installed: {traces.REMEDY}")
     files(settings)
@@ -162,8 +167,6 @@ async def redis_answers(settings: Settings) -> bool | None:
     """Whether Redis answers; None where none is used."""
     if settings.redis_url is None:
         return None
-    from app.adapters.limiter import RedisCounters
-
     counters = RedisCounters(settings.redis_url)
     try:
         return await counters.answers()

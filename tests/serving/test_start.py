@@ -192,6 +192,19 @@ def test_a_wrong_setting_ends_the_start_with_one_line(sqlite: Earshot) -> None:
     assert files(sqlite.folder) == {}
 
 
+@pytest.mark.parametrize("options", ["db=x", "unknown=1"])
+def test_an_address_of_redis_with_wrong_options_is_told_before_anything_is_made(sqlite: Earshot, options: str) -> None:
+    address = f"redis://:password@127.0.0.1:1/0?{options}"
+
+    assert refused(sqlite.run("serve", "--port", "0", EARSHOT_REDIS_URL=address)) == (
+        "EARSHOT_REDIS_URL: what follows its ? is no option of the client of Redis"
+    )
+
+    assert files(sqlite.folder) == {}
+    done = sqlite.run("doctor", EARSHOT_REDIS_URL=address)
+    assert "WRONG  Redis      what follows its ? is no option of the client of Redis\n" in done.out
+
+
 def test_a_database_that_is_not_there_is_told(sqlite: Earshot) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
