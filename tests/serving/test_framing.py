@@ -274,3 +274,37 @@ def test_a_trusted_proxy_passes_trailers_on_and_they_change_nothing(sqlite: Ears
     assert {status for status, _ in answers} == {401, 429}
     assert valid[0] == 429
     assert not any("forged" in answer for _, answer in [*answers, valid])
+
+
+def test_a_key_that_ends_while_the_body_is_coming_admits_the_request_no_more(earshot: Earshot) -> None:
+    body = b'{"name": "Too late"}'
+    head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+
+    with earshot.serving(EARSHOT_RATE_LIMITS="off") as serving:
+        head += f"authorization: Bearer {key_of(serving, 'Astuto')}\r\n"
+
+        async def late() -> int:
+            reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
+            writer.write(request(path="/api/v1/boards", head=head) + body[:5])
+            await writer.drain()
+            # Answered after the first, so that this one has been admitted.
+            while (await ask("/api/v1/boards")) != 200:
+                pass
+            assert earshot.run("keys", "revoke", "2").code == 0
+            while (await ask("/api/v1/boards")) != 401:
+                pass
+            writer.write(body[5:])
+            status, _ = await told(reader)
+            writer.close()
+            return status
+
+        async def ask(path: str) -> int:
+            reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
+            key = f"authorization: Bearer {key_of(serving, 'Astuto')}\r\n"
+            writer.write(request(path=path, verb="GET", head=key))
+            status, _ = await told(reader)
+            writer.close()
+            return status
+
+        assert asyncio.run(late()) == 401
+        assert "Too late" not in earshot.run("boards", "list").out
