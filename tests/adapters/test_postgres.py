@@ -163,3 +163,39 @@ async def test_connections_that_died_at_hand_are_not_in_use(two: PostgresDatabas
     await asyncio.sleep(0)
 
     assert two.measured()["connections_in_use"] >= 0
+
+
+async def test_an_act_that_is_undone_for_a_deadlock_lets_the_others_go_first(postgres_database: str) -> None:
+    database = PostgresDatabase(postgres_database, password=None, clock=lambda: datetime.now(UTC))
+    await database.open()
+    lock = Statement(text("SELECT pg_advisory_xact_lock(:key)"), across_portals=True)
+    is_free = Statement(text("SELECT pg_try_advisory_xact_lock(:key)"), across_portals=True)
+    found_free = []
+
+    def taking(first: int, second: int) -> object:
+        runs = 0
+
+        def act(work: Work) -> None:
+            nonlocal runs
+            runs += 1
+            if runs > 1:
+                # What the other one holds until it has ended.
+                found_free.append(work.value(is_free, key=second))
+                return
+            work.one(lock, key=first)
+            work.one(_BREATHE)
+            work.one(lock, key=second)
+            work.one(_BREATHE)
+
+        return act
+
+    try:
+        for _ in range(5):
+            await asyncio.gather(
+                database.writing(taking(1, 2), NOWHERE),  # type: ignore[arg-type]
+                database.writing(taking(2, 1), NOWHERE),  # type: ignore[arg-type]
+            )
+    finally:
+        await database.close()
+
+    assert found_free == [True] * 5

@@ -27,6 +27,8 @@ KEEP_SECONDS: Final = 60.0
 STATEMENT_SECONDS: Final = 30.0
 MOST_ATTEMPTS: Final = 3
 """How often an act is run when the database undoes it, or the connection is lost."""
+YIELD_SECONDS: Final = 0.1
+"""How long an act that the database undid for a deadlock leaves its locks to the others before it is run again."""
 MOST_LOOKS: Final = 6
 """How often it is run when what it points to went away: a post points to five things, and each may go on its own."""
 
@@ -226,6 +228,9 @@ class PostgresDatabase:
             except (*_AGAIN, *_LOST) as error:
                 if attempt >= MOST_ATTEMPTS:
                     raise Unavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
+                if isinstance(error, asyncpg.DeadlockDetectedError):
+                    # Whoever waited for this one goes first, instead of finding its locks taken anew.
+                    await asyncio.sleep(YIELD_SECONDS)
             except ReferenceMissing:
                 # What the act had just looked up went away meanwhile; the next look finds it gone and says so.
                 if attempt == MOST_LOOKS:
