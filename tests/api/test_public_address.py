@@ -108,6 +108,15 @@ async def test_a_server_that_gives_no_raw_path_is_served(server: Server, below: 
         assert (answer.status_code, answer.content) == (200, b"[]"), path
 
 
+async def test_escapes_are_read_as_the_letters_they_stand_for(below: Server, make: Make, astuto: Client) -> None:
+    """A proxy's rule about a path has to decode it, as docs/moving.md says."""
+    code = await make.code(await make.post(title="Dark mode"))
+
+    assert (await ask(below, "/%61pi/v1/posts", astuto.token)).json()[0]["title"] == "Dark mode"
+    for path in (f"/p/dark-mode-{code}", f"/%70/dark%2Dmode-{code}", f"/p%2Fdark-mode-{code}"):
+        assert "<h1>Dark mode</h1>" in (await ask(below, path)).text, path
+
+
 async def test_links_and_redirects_have_the_path_once(
     below: Server, make: Make, productlift: Client, astuto: Client
 ) -> None:
