@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Final
 
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
@@ -24,6 +23,8 @@ MAX_THREADS: Final = 200_000
 
 `MAX_THREADS` is for the bodies of all comments together. A page is held in memory for each client that reads it slowly.
 """
+COMMENTS_AT_ONCE: Final = 20
+"""A database reads a body whole, however little is taken of it: none is read beyond MAX_THREADS but of these few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ _COMMENTS: Final = Statement(
     .join(User, User.id == Comment.user_id)
     .where(Comment.portal_id == portal, Comment.post_id == bindparam("post"), Comment.internal.is_(False))
     .order_by(Comment.created_at, Comment.id)
-    .limit(MAX_COMMENTS)
+    .limit(COMMENTS_AT_ONCE)
+    .offset(bindparam("start"))
 )
 # Written as a sum, the portal is no way into an index, so that SQLite looks posts up and walks no portal.
 _my_post = Post.portal_id + literal_column("0") == portal
@@ -184,7 +186,7 @@ def _shown(work: Work, row: Row | None) -> PublicPost | None:
         status_color=color,
         tab=tab,
         author=None if author is None else public_name(author),
-        comments=_first_comments(work.rows(_COMMENTS, post=post_id)) if comments else [],
+        comments=_first_comments(work, post_id) if comments else [],
         files=[
             PublicFile(name, original_name, media_type, size)
             for kind, name, original_name, media_type, size in attachments.of_post(work, post_id)
@@ -193,10 +195,19 @@ def _shown(work: Work, row: Row | None) -> PublicPost | None:
     )
 
 
-def _first_comments(rows: Sequence[Row]) -> list[PublicComment]:
-    comments = [_comment(row) for row in rows]
-    lengths = accumulate(len(comment.body) for comment in comments)
-    return [comment for comment, length in zip(comments, lengths, strict=True) if length <= MAX_THREADS]
+def _first_comments(work: Work, post_id: int) -> list[PublicComment]:
+    comments: list[PublicComment] = []
+    length = 0
+    while len(comments) < MAX_COMMENTS:
+        rows = work.rows(_COMMENTS, post=post_id, start=len(comments))
+        for comment in map(_comment, rows):
+            length += len(comment.body)
+            if length > MAX_THREADS:
+                return comments
+            comments.append(comment)
+        if len(rows) < COMMENTS_AT_ONCE:
+            break
+    return comments
 
 
 def _comment(row: Row) -> PublicComment:

@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from app.behind import record_views
+from app.domain import public_posts
+from tests.domain.test_deletions import statements_of
 from tests.support.clients import Client
 from tests.support.make import Make
 
@@ -340,6 +342,18 @@ async def test_a_post_with_very_long_comments_shows_the_first(visitor: Client, m
     assert page.text.count('<article class="comment') == 20
     assert "Only the first 20 comments are shown here." in page.text
     assert len(page.content) < 1_500_000
+
+
+async def test_comments_beyond_those_that_are_shown_are_not_read(make: Make) -> None:
+    post = await make.post()
+    for number in range(41):
+        await make.comment(post, body=f"{number:02}" + "long" * 5_000)
+    code = await make.code(post)
+
+    read = await statements_of(make, lambda work: public_posts.by_code(work, code))
+
+    # 20 comments are 200,000 characters as they are shown, and the 21st tells that there are more.
+    assert read.count(public_posts._COMMENTS) == 2
 
 
 async def test_a_post_with_very_many_comments_shows_the_first(visitor: Client, make: Make) -> None:
