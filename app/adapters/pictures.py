@@ -7,12 +7,14 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from PIL import Image, JpegImagePlugin
 
 from app.adapters.picture_parts import READERS, NotAPicture, Parts, orientation, oriented
+from app.domain.refusals import Unavailable
 
 __all__ = [
     "HEAD",
@@ -87,7 +89,7 @@ def kind_of(head: bytes) -> str | None:
     return "svg" if _begins_as_svg(head[:HEAD]) else None
 
 
-def cleaned(source: BinaryIO) -> Picture:
+def cleaned(source: BinaryIO, go_on: Callable[[], bool] = lambda: True) -> Picture:
     """Read a picture from where the source stands and give it back fit to be served.
 
     Of JPEG, PNG, GIF and WebP the pixels are kept as sent, byte for byte, in a container written anew, without EXIF,
@@ -95,7 +97,8 @@ def cleaned(source: BinaryIO) -> Picture:
     EXIF block wants turned is turned, which encodes it once more; a JPEG too large for that keeps its orientation, and
     nothing else of its EXIF block. BMP is drawn and written anew. What is given back has been drawn whole. SVG passes
     as sent and must be served in a sandbox. No more than `MAX_MEMORY` is taken meanwhile.
-    Raises NotAPicture for everything else: other kinds, damaged or cut pictures, and such as grow too large.
+    Raises NotAPicture for everything else: other kinds, damaged or cut pictures, and such as grow too large. `go_on` is
+    asked before each frame; Unavailable is raised when it says no.
     """
     data = source.read()
     kind = kind_of(data[:HEAD])
@@ -109,10 +112,10 @@ def cleaned(source: BinaryIO) -> Picture:
     if turn > 1 and _memory(kind, parts, turned=True) > MAX_MEMORY:
         if kind != "jpeg":
             raise NotAPicture(f"a {kind} of {parts.frames} frames is too large to be turned")
-        _draw(kind, parts, None)
+        _draw(kind, parts, None, go_on)
         size = (parts.height, parts.width) if turn > 4 else (parts.width, parts.height)
         return Picture(oriented(parts.content, turn), *_KINDS[kind], size=size)
-    written = _draw(kind, parts, _TURNS.get(turn))
+    written = _draw(kind, parts, _TURNS.get(turn), go_on)
     if written is not None:
         # Pillow copies comments of its own accord, so its work goes the way of all pictures.
         parts = _parts(kind, written)
@@ -168,7 +171,7 @@ _LIES = (
 )
 
 
-def _draw(kind: str, parts: Parts, turn: Image.Transpose | None) -> bytes | None:
+def _draw(kind: str, parts: Parts, turn: Image.Transpose | None, go_on: Callable[[], bool]) -> bytes | None:
     """Draw each frame to see that it can be drawn. The picture turned or rewritten where that is called for."""
     try:
         with Image.open(io.BytesIO(parts.content), formats=[kind.upper()]) as picture:
@@ -179,13 +182,19 @@ def _draw(kind: str, parts: Parts, turn: Image.Transpose | None) -> bytes | None
             if frames > parts.frames:
                 raise NotAPicture(f"a {kind} of {frames} frames announces {parts.frames}")
             if turn is not None:
-                return _turned(kind, picture, turn, parts.content)
+                return _turned(kind, picture, turn, parts.content, go_on)
             for frame in range(frames):
-                picture.seek(frame)
-                picture.load()
+                _load(picture, frame, go_on)
             return _rewritten(picture) if kind == "bmp" else None
     except _LIES as lie:
         raise NotAPicture(f"a {kind} cannot be drawn: {lie}") from None
+
+
+def _load(picture: Image.Image, frame: int, go_on: Callable[[], bool]) -> None:
+    if not go_on():
+        raise Unavailable("the server is ending")
+    picture.seek(frame)
+    picture.load()
 
 
 def _rewritten(picture: Image.Image) -> bytes:
@@ -207,12 +216,11 @@ _TURNS: dict[int, Image.Transpose] = {
 }
 
 
-def _turned(kind: str, picture: Image.Image, turn: Image.Transpose, sent: bytes) -> bytes:
+def _turned(kind: str, picture: Image.Image, turn: Image.Transpose, sent: bytes, go_on: Callable[[], bool]) -> bytes:
     frames: list[Image.Image] = []
     times: list[float] = []
     for number in range(getattr(picture, "n_frames", 1)):
-        picture.seek(number)
-        picture.load()
+        _load(picture, number, go_on)
         times.append(picture.info.get("duration", 0))
         frames.append(picture.transpose(turn))
     first, *others = frames

@@ -35,6 +35,7 @@ class Uploads:
         self._cleaners = ThreadPoolExecutor(CLEANED_AT_ONCE, "pictures")
         self._behind: set[asyncio.Task[Any]] = set()
         self._cleaning = 0
+        self._closed = False
 
     async def clean(self, source: BinaryIO) -> Picture:
         """See `pictures.cleaned`; at most a few at once, with a few waiting, whoever has gone meanwhile.
@@ -44,7 +45,7 @@ class Uploads:
         if self._cleaning >= CLEANED_AT_ONCE + MAX_WAITING:
             raise Unavailable("too many pictures that are being drawn")
         self._cleaning += 1
-        running = asyncio.get_running_loop().run_in_executor(self._cleaners, cleaned, source)
+        running = asyncio.get_running_loop().run_in_executor(self._cleaners, cleaned, source, lambda: not self._closed)
         # Whoever hangs up meanwhile leaves the picture behind: it counts until it is done.
         running.add_done_callback(self._cleaned)
         return await asyncio.shield(running)
@@ -73,7 +74,8 @@ class Uploads:
         return removed + await self._swept(batch)
 
     async def close(self) -> None:
-        """Finish what is being tidied."""
+        """Finish what is being tidied, and draw no further frame: the process ends when its threads have."""
+        self._closed = True
         if self._behind:
             await asyncio.wait(self._behind)
         self._cleaners.shutdown(wait=False, cancel_futures=True)

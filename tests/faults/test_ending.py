@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.faults.test_killed import SEED, keys_of, url_of, wrong_counters
+from tests.security.test_bombs import gif_of
 from tests.serving.test_running import ask, key_of, refuses
 from tests.support.commands import Earshot, Serving
 from tests.support.journal import Journal
@@ -247,4 +248,31 @@ def test_an_end_waits_for_no_text_that_is_costly_to_format(sqlite: Earshot) -> N
 
         assert serving.process.wait(15) == 0
         for connection in asking:
+            connection.close()
+
+
+def test_an_end_waits_for_no_picture_of_many_frames(sqlite: Earshot) -> None:
+    """Each takes some nine seconds of computing. Two are drawn at once, the others wait."""
+    with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
+        fields = {"title": b"Moving", "board_id": b"1", "image": gif_of(590, 1000, 1000, dispose=2)}
+        body = b"".join(
+            b'--x\r\nContent-Disposition: form-data; name="%b"' % name.encode()
+            + (b'; filename="a.gif"' if name == "image" else b"")
+            + b"\r\n\r\n%b\r\n" % value
+            for name, value in fields.items()
+        )
+        body += b"--x--\r\n"
+        head = (
+            f"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key_of(serving, 'ProductLift')}\r\n"
+            f"content-type: multipart/form-data; boundary=x\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        sending = [socket.create_connection(("127.0.0.1", serving.port)) for _ in range(8)]
+        for connection in sending:
+            connection.sendall(head.encode() + body)
+        with httpx.Client(base_url=serving.address, timeout=60) as client:
+            assert client.get("/health").status_code == 200
+        serving.process.terminate()
+
+        assert serving.process.wait(15) == 0
+        for connection in sending:
             connection.close()

@@ -299,7 +299,7 @@ def gif_of(frames: int, width: int, height: int, *, dispose: int = 0) -> bytes:
     image = one[one.index(b",\0\0\0\0" + struct.pack("<HH", width, height)) + 10 : -1]
     drawn = b"".join(
         b"!\xf9\x04" + bytes([dispose << 2 | 1, 5, 0, number % 2, 0])
-        + b",\0\0\0\0" + struct.pack("<HHB", width, height, 0x87) + bytes([number]) * 768 + image
+        + b",\0\0\0\0" + struct.pack("<HHB", width, height, 0x87) + bytes([number % 256]) * 768 + image
         for number in range(frames)
     )  # fmt: skip
     return b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0) + drawn + b";"
