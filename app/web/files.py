@@ -51,6 +51,8 @@ def headers_for(row: FileRow, size: int) -> list[Header]:
         (b"content-disposition", _disposition("inline" if shown else "attachment", row.original_name)),
         (b"content-security-policy", _SANDBOX),
         (b"x-content-type-options", b"nosniff"),
+        # A link in an SVG must not tell its target the signed address.
+        (b"referrer-policy", b"no-referrer"),
         (b"cross-origin-resource-policy", b"cross-origin" if shown else b"same-origin"),
         (b"cache-control", b"public, max-age=60, must-revalidate" if row.public else b"private, no-store"),
     ]
