@@ -95,14 +95,12 @@ def outcome(work: Work, statement: Statement, **values: Any) -> Row:
     return row
 
 
-def _one_more(counter: Column, *, by_uuid: bool) -> Column:
-    """What the counter of the author or voter becomes; what breaks its constraint when he is deleted by now.
+def _one_more(counter: Column, *, known: ColumnElement[bool]) -> Column:
+    """What the counter of the author or voter becomes; what breaks its constraint when he is not known any more.
 
     Only this sees the user as he is after a deletion that was under way; he was found as he was before it.
     """
-    if not by_uuid:
-        return counter + 1
-    return case((User.deleted_at.is_(None), counter + 1), else_=literal_column("-1"))
+    return case((known, counter + 1), else_=literal_column("-1"))
 
 
 def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) -> Statement:
@@ -129,7 +127,11 @@ def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) ->
         update(Post).where(Post.id == vote.c.post_id).values(votes_count=Post.votes_count + 1).cte("post_counted"),
         update(User)
         .where(User.id == vote.c.user_id)
-        .values(votes_count=_one_more(User.votes_count, by_uuid=by_uuid))
+        .values(
+            votes_count=_one_more(User.votes_count, known=User.deleted_at.is_(None))
+            if by_uuid
+            else User.votes_count + 1
+        )
         .cte("voter_counted"),
         _fact("vote.cast", vote, subject=vote.c.id, post=vote.c.post_id),
     ]
@@ -164,10 +166,20 @@ CAST: Final = {
 by whether ProductLift's rule holds, which also makes the voter follow the post."""
 
 
+def _known_author(*, by_uuid: bool) -> ColumnElement[bool]:
+    """Whether the user may be the author, as far as deletion goes."""
+    here = User.deleted_at.is_(None)
+    return here if by_uuid else or_(here, bindparam("deleted_author", type_=Boolean))
+
+
 def _wanted(*, by_uuid: bool) -> Select[Any]:
     """What a new post points to, as one row; null for what is not there."""
-    whose = (User.uuid == bindparam("user"), User.deleted_at.is_(None)) if by_uuid else (User.id == bindparam("user"),)
-    author = select(User.id, *VOTER).where(User.portal_id == portal, *whose).subquery("author")
+    whose = (User.uuid if by_uuid else User.id) == bindparam("user")
+    author = (
+        select(User.id, *VOTER)
+        .where(User.portal_id == portal, whose, _known_author(by_uuid=by_uuid))
+        .subquery("author")
+    )
     wanted_board = bindparam("board", type_=BigInteger)
     board = (
         select(Board.id)
@@ -292,7 +304,7 @@ def _submit(*, by_uuid: bool) -> Statement:
         adding(_places(post, carried)).cte("tallied"),
         update(User)
         .where(User.id == post.c.user_id)
-        .values(posts_count=_one_more(User.posts_count, by_uuid=by_uuid))
+        .values(posts_count=_one_more(User.posts_count, known=_known_author(by_uuid=by_uuid)))
         .cte("author_counted"),
         upsert(Follow)
         .from_select(

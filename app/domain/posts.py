@@ -50,6 +50,8 @@ class Submission:
     section_id: int | None = None
     category_id: int | None = None
     follow: bool = False
+    deleted_author: bool = True
+    """Whether an author who is named by his id may be a deleted one."""
     moderation: str | None = "approved"
     """The state that the post begins with; None leaves it to the portal's policy."""
 
@@ -163,6 +165,7 @@ def _pointed_to(wish: Submission) -> dict[str, Any]:
         "default_status": wish.default_status,
         "section": wish.section_id,
         "category": wish.category_id,
+        "deleted_author": wish.deleted_author,
     }
 
 

@@ -114,6 +114,25 @@ async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
     assert await make.wrong_counters() == []
 
 
+async def test_what_a_user_posts_with_his_own_key_while_he_goes_does_not_stay(
+    make: Make, race: Race, owner_key: str
+) -> None:
+    for _ in range(PAIRS // 2):
+        user = await make.user(role="admin")
+        uuid, key = await make.uuid(user), await make.key(user, "productlift")
+
+        gone, done = race(
+            Ask(owner_key, "DELETE", f"/users/{uuid}", {"delete_all_data": True}),
+            Ask(key, "POST", "/posts", {"title": "My last one"}),
+        )
+
+        assert gone.status_code == 200
+        assert done.status_code in (200, 401, 404), done.text
+        for table in ("posts", "follows"):
+            assert await make.value(f"SELECT count(*) FROM {table} WHERE user_id = :id", id=user) == 0
+    assert await make.wrong_counters() == []
+
+
 async def test_what_is_given_to_a_user_who_is_going_does_not_stay(make: Make, race: Race) -> None:
     for _ in range(PAIRS // 2):
         user, post = await make.user(), await make.post()

@@ -97,6 +97,7 @@ async def create_post(call: Call) -> Answer:
         section_id=wanted.get("section_id"),
         category_id=wanted.get("category_id"),
         follow=True,
+        deleted_author=False,
         moderation=None,
     )
 
