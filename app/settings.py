@@ -279,9 +279,13 @@ class Settings(BaseSettings):
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 _written_once(path, secrets.token_hex(32))
-            return path.read_text().strip().encode()
+            found = path.read_text().strip().encode()
         except OSError as error:
             raise BadSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
+        if not found:
+            # Anybody could sign with it.
+            raise BadSettings(f"EARSHOT_DATA_DIR: {path} is empty: put it back from a backup, or remove it")
+        return found
 
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})?(.*)", re.DOTALL)

@@ -362,6 +362,17 @@ def test_a_lost_secret_is_not_replaced_beside_the_keys_that_hang_on_it(earshot: 
         assert again.end() == 0
 
 
+def test_an_empty_secret_is_refused(sqlite: Earshot) -> None:
+    secret = sqlite.folder / "data" / "secret.key"
+    secret.parent.mkdir()
+    secret.write_text("\n")
+
+    assert refused(sqlite.run("serve", "--port", "0")) == (
+        f"EARSHOT_DATA_DIR: {secret.relative_to(sqlite.folder)} is empty: put it back from a backup, or remove it"
+    )
+    assert not (sqlite.folder / "data" / "earshot.db").exists()
+
+
 OTHER = "another-secret-of-another-data-directory-0123"
 WRONG_SECRET = (
     "the keys in the database were made with another secret: put its secret.key back into the data directory, or set "
