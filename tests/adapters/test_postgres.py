@@ -12,12 +12,13 @@ from sqlalchemy import text
 from app.adapters.database import NOWHERE
 from app.adapters.database.bridge import await_in_act
 from app.adapters.database.postgres import PostgresDatabase
-from app.domain.refusals import ReferenceMissing
+from app.domain.refusals import ReferenceMissing, Unavailable
 from app.domain.statements import Statement
 from app.domain.work import Work
 
 _PID = Statement(text("SELECT pg_backend_pid()"), across_portals=True)
 _SLEEP = Statement(text("SELECT pg_sleep(60)"), across_portals=True)
+_HELD = Statement(text("SELECT pg_advisory_xact_lock_shared(1)"), across_portals=True)
 _BREATHE = Statement(text("SELECT pg_sleep(0.01), pg_backend_pid()"), across_portals=True)
 
 
@@ -67,6 +68,40 @@ async def test_many_acts_share_few_connections_and_none_is_lost(two: PostgresDat
 
     assert len(pids) == 60
     assert len(set(pids)) <= 2
+
+
+@pytest.mark.parametrize("act", ["writes", "long reads"])
+async def test_acts_that_wait_for_others_leave_connections_for_short_reads(postgres_database: str, act: str) -> None:
+    database = PostgresDatabase(postgres_database, password=None, clock=lambda: datetime.now(UTC), most=4)
+    await database.open()
+    holder = await asyncpg.connect(postgres_database)
+    waiting: list[asyncio.Task[object]] = []
+    try:
+        await holder.execute("BEGIN")
+        await holder.execute("SELECT pg_advisory_xact_lock(1)")
+        if act == "writes":
+            acts = [database.writing(lambda work: work.value(_HELD), NOWHERE) for _ in range(20)]
+        else:
+            acts = [database.reading(lambda work: work.value(_HELD), NOWHERE, slow=True) for _ in range(20)]
+        waiting += [asyncio.create_task(each) for each in acts]
+        while len(await busy(database)) < 3:
+            pass
+
+        assert await database.reading(lambda work: work.value(_PID), NOWHERE)
+        # Who waits for too long is refused, and keeps no place.
+        refused = await asyncio.wait_for(asyncio.gather(*waiting[3:], return_exceptions=True), 20)
+        assert {type(each) for each in refused} == {Unavailable}
+        assert await database.reading(lambda work: work.value(_PID), NOWHERE)
+
+        await holder.execute("COMMIT")
+        await asyncio.gather(*waiting[:3])
+        assert await database.writing(lambda work: work.value(_PID), NOWHERE)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await holder.close()
+        await database.close()
 
 
 async def test_acts_that_raise_give_their_connection_back_and_their_own_error(two: PostgresDatabase) -> None:

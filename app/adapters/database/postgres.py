@@ -105,6 +105,8 @@ class PostgresDatabase:
         self._pool: Any = None
         self._at_hand: list[Any] = []
         """Connections that are free and not in the pool: the last one given back is the first to go out."""
+        self._long_acts = asyncio.Semaphore(max(1, most * 3 // 4))
+        """Of acts that may take long, or wait for rows that another transaction holds; the rest is for short reads."""
         self._waiting = 0
         """How many wait for the pool; while somebody does, what is given back goes there."""
         self._letting_go: asyncio.TimerHandle | None = None
@@ -175,7 +177,7 @@ class PostgresDatabase:
             # A single statement is its own snapshot and needs no transaction.
             return await self._bridge.run(act, self._work(raw, standing))
 
-        return cast(T, await self._with_connection(once))
+        return cast(T, await (self._in_share(once) if slow else self._with_connection(once)))
 
     async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
         async def once(raw: Any) -> T:
@@ -201,7 +203,7 @@ class PostgresDatabase:
                 raise _IN_DOUBT from error
             return outcome
 
-        return cast(T, await self._with_connection(once))
+        return cast(T, await self._in_share(once))
 
     def _work(self, raw: Any, standing: Standing) -> Work:
         return Work(
@@ -211,6 +213,22 @@ class PostgresDatabase:
             now=self._clock(),
             base_url=standing.base_url,
         )
+
+    async def _in_share(self, once: Any) -> Any:
+        """As `_with_connection`, for an act of which only so many may run at once."""
+        acts = self._long_acts
+        if acts.locked():
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await acts.acquire()
+            except TimeoutError as error:
+                raise Unavailable(f"{self.describe()} has too many acts that take long") from error
+        else:
+            await acts.acquire()
+        try:
+            return await self._with_connection(once)
+        finally:
+            acts.release()
 
     async def _with_connection(self, once: Any) -> Any:
         for attempt in range(1, MOST_LOOKS + 1):
