@@ -15,6 +15,7 @@ from app.domain import outbox
 from app.domain.refusals import Unavailable
 from app.metrics import BOUNDS, NO_ROUTE, Ledger
 from app.serving import sockets
+from app.serving.connections import Connections
 from app.serving.protocol import BoundedProtocol
 from app.settings import Settings
 
@@ -174,8 +175,23 @@ async def _answer(send: Any, status: int, kind: bytes, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class _Few(Connections):
+    """The connections to the numbers: few, so that they take no open files from the requests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = self.most_refused = MOST_AT_ONCE
+
+    def _warn_full(self) -> None:
+        """Say nothing: more open files would change nothing, and whoever asks for the numbers is told."""
+
+
 class _Beside(uvicorn.Server):
     """uvicorn's server beside another one in the same loop, which alone hears signals."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = _Few()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.faults.test_killed import keys_of
+from tests.serving.test_metrics import port_of
 from tests.serving.test_running import ask, key_of
 from tests.support.commands import Earshot, Serving
 from tests.support.writers import Caller
@@ -315,6 +316,24 @@ def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sq
         assert warnings(serving) == [
             "new connections are refused: raise the limit of open files (ulimit -n), or start more processes"
         ]
+        assert serving.end() == 0
+
+
+def test_connections_to_the_numbers_take_no_files_from_requests(sqlite: Earshot) -> None:
+    async def crowd(serving: Serving) -> None:
+        numbers = port_of(serving)
+        kept = [await asyncio.open_connection("127.0.0.1", numbers) for _ in range(200)]
+        # Those beyond the few are closed, and these are still waited for.
+        await asyncio.gather(*(reader.read() for reader, _ in kept[8:]), return_exceptions=True)
+        assert not any(reader.at_eof() for reader, _ in kept[:8])
+        assert await health(serving, 20) == {200: 20}
+        for _, writer in kept:
+            writer.close()
+
+    with sqlite.serving(open_files=(128, 128), EARSHOT_METRICS_PORT="0", **CROWD) as serving:
+        asyncio.run(crowd(serving))
+        assert httpx.get(f"http://127.0.0.1:{port_of(serving)}/metrics", timeout=20).status_code == 200
+        assert warnings(serving) == []
         assert serving.end() == 0
 
 
