@@ -26,11 +26,12 @@ KEEP_SECONDS: Final = 60.0
 """How often all connections at hand go back to the pool, which ends those that nobody needs any more."""
 STATEMENT_SECONDS: Final = 30.0
 MOST_ATTEMPTS: Final = 3
-"""How often an act is run when the database undoes it, or the connection is lost."""
+"""How often an act is run when the database undoes it for another reason than a deadlock, or the connection is lost."""
 YIELD_SECONDS: Final = 0.1
 """How long an act that the database undid for a deadlock leaves its locks to the others before it is run again."""
 MOST_LOOKS: Final = 6
-"""How often it is run when what it points to went away: a post points to five things, and each may go on its own."""
+"""How often it is run after a deadlock, or when what it points to went away: a post points to five things, and each
+may go on its own."""
 
 _IN_DOUBT: Final = InDoubt("the connection was lost while committing")
 """Nobody can tell whether the change stands, so it must not be tried a second time."""
@@ -244,9 +245,10 @@ class PostgresDatabase:
                 # Nobody gave a connection back, or a statement took too long: trying again would only add to it.
                 raise Unavailable(f"{self.describe()} does not answer in time") from error
             except (*_AGAIN, *_LOST) as error:
-                if attempt >= MOST_ATTEMPTS:
+                deadlock = isinstance(error, asyncpg.DeadlockDetectedError)
+                if attempt >= (MOST_LOOKS if deadlock else MOST_ATTEMPTS):
                     raise Unavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
-                if isinstance(error, asyncpg.DeadlockDetectedError):
+                if deadlock:
                     # Whoever waited for this one goes first, instead of finding its locks taken anew.
                     await asyncio.sleep(YIELD_SECONDS)
             except ReferenceMissing:
