@@ -196,7 +196,12 @@ class Settings(BaseSettings):
     @field_validator("otlp_url")
     @classmethod
     def _collector(cls, value: str | None) -> str | None:
-        if value is not None and (not value.startswith(("http://", "https://")) or _host(value) is None):
+        if value is not None and (
+            not value.startswith(("http://", "https://"))
+            or _host(value) is None
+            # The client of the collector takes a backslash for a slash, and what is before it for the host.
+            or _UNPRINTABLE.search(value)
+        ):
             raise ValueError(
                 f"must be the address of a collector that takes OTLP over HTTP, such as http://host:4318; {ESCAPES}"
             )

@@ -129,6 +129,7 @@ def test_no_command_says_a_piece_of_a_database_s_password_or_looks_it_up(
 @pytest.mark.parametrize("name", [name for name in ADDRESSES if name not in ("database_url", "storage_url")])
 @examples(NO_DEADLINE, max_examples=40)
 @given(password=PASSWORDS)
+@example(password="@zqvkxw\\jwqzpf:kxzvqj")
 def test_no_command_says_a_piece_of_another_password_or_looks_it_up(
     name: str, commands: Cli, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
