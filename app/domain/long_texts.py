@@ -6,6 +6,7 @@ there the statement of a page puts `TOO_LONG` in the text's place.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Integer, Text, bindparam
@@ -26,6 +27,7 @@ class LongTexts(Exception):
     """The page's texts are too long to be read at once."""
 
 
+@lru_cache(maxsize=256)
 def max_text_bytes(rows: int) -> int:
     """How long each text of a page may be, so that all rows together stay near MAX_PAGE_BYTES."""
     return max(MIN_TEXT_BYTES, MAX_PAGE_BYTES // max(1, rows))

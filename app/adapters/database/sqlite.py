@@ -45,6 +45,7 @@ LONGEST_LOG_BYTES: Final = 4 * MOST_LOG_BYTES
 
 MAX_LOOP_TEXT_BYTES: Final = 64 * 1024
 """An act that reads a longer text is run in a thread."""
+_TEXT_LENGTH: Final = sqlite3.SQLITE_LIMIT_LENGTH
 _MAX_LENGTH: Final = 2**31 - 1
 """Of a text, where no reading sets a bound; SQLite takes its own instead."""
 
@@ -223,7 +224,7 @@ class SqliteDatabase:
             connection = self._reader if self.turns.held else self._own
             limit = connection.raw.setlimit
             # A long text is no reading for the event loop.
-            limit(sqlite3.SQLITE_LIMIT_LENGTH, max_text or MAX_LOOP_TEXT_BYTES)
+            limit(_TEXT_LENGTH, max_text or MAX_LOOP_TEXT_BYTES)
             try:
                 if snapshot:
                     return self._read_snapshot(connection, act, standing)
@@ -234,7 +235,7 @@ class SqliteDatabase:
             except sqlite3.DatabaseError as error:
                 raise _away(error) from error
             finally:
-                limit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_LENGTH)
+                limit(_TEXT_LENGTH, _MAX_LENGTH)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing, max_text)
 
@@ -273,7 +274,7 @@ class SqliteDatabase:
             connection = self._in_thread.connection = SqliteReading(connect(self.path))
             connection.raw.execute("PRAGMA query_only = on")
             self._thread_connections.append(connection.raw)
-        connection.raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max_text or _MAX_LENGTH)
+        connection.raw.setlimit(_TEXT_LENGTH, max_text or _MAX_LENGTH)
         return self._read_snapshot(connection, act, standing)
 
     def _read_snapshot(self, connection: SqliteConnection, act: Act[T], standing: Standing) -> T:
