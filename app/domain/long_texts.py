@@ -14,6 +14,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 
+from app.domain.model.base import UNBOUNDED
 from app.domain.statements import POSTGRESQL, SQLITE, Column
 from app.domain.work import Row, Work
 
@@ -58,9 +59,8 @@ def _bounded_postgresql(element: bounded, compiler: SQLCompiler, **kw: Any) -> s
 
 
 def are_long(columns: Sequence[Column]) -> tuple[int, ...]:
-    """The places of the columns whose texts have no bound of their own."""
-    kinds = [getattr(column, "type", None) for column in columns]
-    return tuple(at for at, kind in enumerate(kinds) if isinstance(kind, Text))
+    """The places of the columns whose texts have no bound of their own, as `UNBOUNDED` in their `info` says."""
+    return tuple(at for at, column in enumerate(columns) if UNBOUNDED in getattr(column, "info", ()))
 
 
 def bounding(columns: Sequence[Column], places: Sequence[int]) -> list[Any]:

@@ -115,7 +115,18 @@ class SqliteConnection:
 class SqliteReading(SqliteConnection):
     """A connection that could write, lent to an act that must not."""
 
-    __slots__ = ()
+    __slots__ = ("_max_text",)
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        super().__init__(raw)
+        self._max_text = 0
+
+    def limit_text(self, max_bytes: int) -> None:
+        """Bound the length of the texts that are read or written from now on, until the next call."""
+        if max_bytes != self._max_text:
+            # Two calls for each read would cost as much as the reading of a short row.
+            self.raw.setlimit(_TEXT_LENGTH, max_bytes)
+            self._max_text = max_bytes
 
     def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
         if not statement.prepared(SQLITE).reads:
@@ -222,9 +233,8 @@ class SqliteDatabase:
     ) -> T:
         if not slow:
             connection = self._reader if self.turns.held else self._own
-            limit = connection.raw.setlimit
             # A long text is no reading for the event loop.
-            limit(_TEXT_LENGTH, max_text or MAX_LOOP_TEXT_BYTES)
+            connection.limit_text(max_text or MAX_LOOP_TEXT_BYTES)
             try:
                 if snapshot:
                     return self._read_snapshot(connection, act, standing)
@@ -234,8 +244,6 @@ class SqliteDatabase:
                     raise
             except sqlite3.DatabaseError as error:
                 raise _away(error) from error
-            finally:
-                limit(_TEXT_LENGTH, _MAX_LENGTH)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing, max_text)
 
@@ -269,12 +277,12 @@ class SqliteDatabase:
         )
 
     def _read_in_thread(self, act: Act[T], standing: Standing, max_text: int | None) -> T:
-        connection: SqliteConnection | None = getattr(self._in_thread, "connection", None)
+        connection: SqliteReading | None = getattr(self._in_thread, "connection", None)
         if connection is None:
             connection = self._in_thread.connection = SqliteReading(connect(self.path))
             connection.raw.execute("PRAGMA query_only = on")
             self._thread_connections.append(connection.raw)
-        connection.raw.setlimit(_TEXT_LENGTH, max_text or _MAX_LENGTH)
+        connection.limit_text(max_text or _MAX_LENGTH)
         return self._read_snapshot(connection, act, standing)
 
     def _read_snapshot(self, connection: SqliteConnection, act: Act[T], standing: Standing) -> T:
@@ -291,6 +299,8 @@ class SqliteDatabase:
 
     def _write(self, act: Act[T], standing: Standing) -> T:
         execute = self._writer.raw.execute
+        # The last read on this connection may have set a bound.
+        self._own.limit_text(_MAX_LENGTH)
         try:
             execute("BEGIN IMMEDIATE")
         except sqlite3.DatabaseError as error:

@@ -1,13 +1,16 @@
 """What every table shares: names of constraints, id and moment columns, the portal that owns the row."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from sqlalchemy import BigInteger, ForeignKey, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.types import TypeEngine
+
+UNBOUNDED: Final = "unbounded"
+"""In the `info` of a column whose texts no rule bounds. To look at the length of others as well makes pages slower."""
 
 
 class Base(DeclarativeBase):

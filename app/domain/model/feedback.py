@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.model.base import Base, BigId, Id, Moment, PortalOwned, Timed, one_of
+from app.domain.model.base import UNBOUNDED, Base, BigId, Id, Moment, PortalOwned, Timed, one_of
 
 MODERATION = ("approved", "pending", "rejected")
 
@@ -57,9 +57,9 @@ class Post(PortalOwned, Timed, Base):
     status_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("statuses.id"))
     section_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("sections.id", ondelete="SET NULL"))
     title: Mapped[str] = mapped_column(String(255))
-    description: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text, info={UNBOUNDED: True})
     description_short: Mapped[str] = mapped_column(String(160), server_default="")
-    changelog: Mapped[str] = mapped_column(Text, server_default="")
+    changelog: Mapped[str] = mapped_column(Text, server_default="", info={UNBOUNDED: True})
     image: Mapped[str | None] = mapped_column(String(64))
     """The name of the stored file that is the main image."""
     moderation: Mapped[str] = mapped_column(String(16), server_default="approved")
@@ -117,7 +117,7 @@ class Comment(PortalOwned, Timed, Base):
     post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
     parent_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("comments.id", ondelete="SET NULL"))
-    body: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text, info={UNBOUNDED: True})
     official: Mapped[bool] = mapped_column(server_default=text("false"))
     """Astuto's post update, ProductLift's changelog mark."""
     internal: Mapped[bool] = mapped_column(server_default=text("false"))
