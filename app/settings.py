@@ -14,8 +14,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
-from app.adapters.limiter import Pace
-from app.public_address import check_path
+from app.adapters.rate_limiter import Pace
+from app.public_url import check_path
 
 HIDDEN: Final = frozenset({"secret_key", "astuto_secret"})
 """Settings that are secrets from end to end."""

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 
 from bench import seed
-from bench.rows import Amounts
+from bench.dataset import Amounts
 from tests.support.processes import Guard, identity_for_servers, make_folder, open_to_all
 from tests.support.servers import LOCALE, START_SECONDS, find_postgres, reachable
 

@@ -18,16 +18,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from bench import beside, crowd, further, processes, report, scenarios
+from bench import comparisons, idle_connections, processes, promises, report, scenarios
 from bench.databases import Databases, PostgresDatabases, SqliteDatabases
-from bench.further import Setting
+from bench.dataset import Amounts
 from bench.load import Pressure, compare, table
+from bench.promises import Setting
 from bench.report import Measured
-from bench.rows import Amounts
 from tests.support.servers import find_redis, start_redis
 
 CACHE = report.ROOT / ".cache" / "bench"
-FURTHER = {**further.NAMED, **beside.NAMED, **crowd.NAMED}
+FURTHER = {**promises.NAMED, **comparisons.NAMED, **idle_connections.NAMED}
 LITTLE = Amounts(posts=2_000, votes=10_000, comments=4_000, users=5_000)
 
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from bench import ceiling
 from bench.client import Request
+from bench.dataset import Amounts, user_uuid
 from bench.load import Server
-from bench.rows import Amounts, user_uuid
 from bench.seed import KEYS
 
 HOT: Final = ("list", "get", "vote", "create")

@@ -19,14 +19,17 @@ from typing import Any
 import asyncpg
 
 from app.adapters.database import NOWHERE, Standing, database_for
-from app.adapters.database.migrating import migrate
+from app.adapters.database.migrations import migrate
 from app.adapters.database.sqlite import connect
-from app.domain import keys, people, portals, tallies, title_index
-from app.domain.moments import stored
-from app.domain.policy import OPERATOR
-from app.domain.work import Work
-from bench import ceiling, rows
-from bench.rows import Amounts, Table
+from app.domain.counters import post_counters
+from app.domain.permissions import OPERATOR
+from app.domain.portals import portals
+from app.domain.search import index
+from app.domain.sql.timestamps import stored
+from app.domain.unit_of_work import Work
+from app.domain.users import api_keys, users
+from bench import ceiling, dataset
+from bench.dataset import Amounts, Table
 
 SECRET = "benchmarks sign with this 0123456789"
 KEYS = {
@@ -49,7 +52,7 @@ def fingerprint(amounts: Amounts) -> str:
     for source in (*sorted((ROOT / "migrations").rglob("*.py")), *(ROOT / "tests/search").glob("*")):
         if source.is_file():
             told.update(source.read_bytes())
-    for module in (ceiling, rows):
+    for module in (ceiling, dataset):
         told.update(Path(module.__file__).read_bytes())
     told.update(Path(__file__).read_bytes())
     return told.hexdigest()[:12]
@@ -62,11 +65,11 @@ async def fill_earshot(url: str, amounts: Amounts) -> None:
     await database.open()
     try:
         await database.writing(_first_portal, NOWHERE)
-        await _insert(url, lambda at: rows.of_earshot(amounts, at), after=[_EXACT])
-        inside = Standing(rows.PORTAL, OPERATOR)
-        await database.writing(tallies.repair, inside)
-        await database.writing(title_index.rebuild, inside)
-        while await database.writing(lambda work: title_index.index_batch(work, 1000), inside):
+        await _insert(url, lambda at: dataset.of_earshot(amounts, at), after=[_EXACT])
+        inside = Standing(dataset.PORTAL, OPERATOR)
+        await database.writing(post_counters.repair, inside)
+        await database.writing(index.rebuild, inside)
+        while await database.writing(lambda work: index.index_batch(work, 1000), inside):
             pass
     finally:
         await database.close()
@@ -78,21 +81,21 @@ async def fill_ceiling(url: str, amounts: Amounts) -> None:
     words = ceiling.SQLITE if url.startswith("sqlite") else ceiling.POSTGRESQL
     tables = [f"create table {name} ({columns.format(**words)})" for name, columns in ceiling.TABLES.items()]
     hashed = ceiling.digest(ceiling.KEY.encode())
-    await _insert(url, lambda at: rows.of_ceiling(amounts, at, hashed), before=tables, after=ceiling.INDEXES)
+    await _insert(url, lambda at: dataset.of_ceiling(amounts, at, hashed), before=tables, after=ceiling.INDEXES)
     await _settle(url)
 
 
 def _first_portal(work: Work) -> None:
     work.portal_id = portals.create(work, title="Feedback")
-    owner = people.register(work, email="owner@example.com", name="Owner", role="owner")
+    owner = users.register(work, email="owner@example.com", name="Owner", role="owner")
     for dialect, token in KEYS.items():
-        digest, prefix = keys.digest(token, SECRET.encode()), keys.visible_part(token)
-        keys.adopt(work, user_id=owner, dialect=dialect, digest_=digest, prefix=prefix)
+        digest, prefix = api_keys.digest(token, SECRET.encode()), api_keys.visible_part(token)
+        api_keys.adopt(work, user_id=owner, dialect=dialect, digest_=digest, prefix=prefix)
 
 
 async def _insert(
     url: str,
-    tables: Callable[[rows.Moments], Iterable[Table]],
+    tables: Callable[[dataset.Moments], Iterable[Table]],
     *,
     before: Iterable[str] = (),
     after: Iterable[str] = (),

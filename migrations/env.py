@@ -5,8 +5,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from app.domain.model import Base
-from app.domain.model.base import Moment
+from app.domain.models import Base
+from app.domain.models.base import Moment
 
 
 def _type(kind: str, value: object, context_: object) -> str | bool:

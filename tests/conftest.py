@@ -10,15 +10,25 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from app.adapters.database.migrating import migrate
-from app.assembly import Server, assemble
+from app.adapters.database.migrations import migrate
+from app.application import Server, assemble
 from app.settings import Settings
 from tests.support.clients import Client
-from tests.support.make import Make
+from tests.support.command_fixtures import compiled, earshot, folder, fresh_postgres, on_postgres, sqlite
+from tests.support.factory import Make
 from tests.support.requirements import need, pytest_make_collect_report, pytest_runtest_makereport
 from tests.support.servers import Postgres, Redis, find_postgres, find_redis, start_postgres, start_redis
 
-__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+__all__ = [
+    "compiled",
+    "earshot",
+    "folder",
+    "fresh_postgres",
+    "on_postgres",
+    "pytest_make_collect_report",
+    "pytest_runtest_makereport",
+    "sqlite",
+]
 
 ENGINES = ("sqlite", "postgresql")
 SECRET = "a secret of the tests, long enough 0123456789"

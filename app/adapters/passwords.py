@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
-from app.domain.refusals import Unavailable
+from app.domain.errors import Unavailable
 
 MOST_AT_ONCE: Final = 2
 """Each hash takes 64 MiB while it is made."""

@@ -2,7 +2,7 @@
 
 from app.adapters.database import Database, Standing
 from app.adapters.passwords import PasswordHasher
-from app.domain import addresses, people
+from app.domain.users import emails, users
 
 
 async def prove(
@@ -14,15 +14,13 @@ async def prove(
     password. An old or imported hash is replaced by today's on the way. Raises Unavailable.
     """
     found = None
-    if addresses.well_formed(addresses.fold(email)):
-        found = await database.reading(lambda work: people.secret_of(work, email), standing)
+    if emails.well_formed(emails.fold(email)):
+        found = await database.reading(lambda work: users.secret_of(work, email), standing)
     user_id, stored = found or (None, None)
     checked = await passwords.checked(password, stored)
     if user_id is None or stored is None or not checked.good:
         return None
     renewed = checked.renewed
     if renewed is not None:
-        await database.writing(
-            lambda work: people.renew_secret(work, user_id, former=stored, renewed=renewed), standing
-        )
+        await database.writing(lambda work: users.renew_secret(work, user_id, former=stored, renewed=renewed), standing)
     return user_id

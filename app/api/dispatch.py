@@ -6,14 +6,16 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from app.adapters.database import NOWHERE
-from app.api.astuto import manners
-from app.api.door import Door, Receive, Scope, Send, Visit
-from app.api.naming import RequestNames, sane
-from app.api.routing import ENCODED_SLASH
+from app.api.astuto import params
+from app.api.dialect import Door
+from app.api.router import ENCODED_SLASH
 from app.api.services import Services
-from app.domain import keys, portals
-from app.domain.keys import Admission
-from app.domain.refusals import Unavailable
+from app.domain.errors import Unavailable
+from app.domain.portals import portals
+from app.domain.users import api_keys
+from app.domain.users.api_keys import Admission
+from app.http.request import Receive, Scope, Send, Visit
+from app.http.request_id import RequestNames, sane
 
 BASE: Final = "/api/v1"
 PREFIXES: Final = {f"/{dialect}{BASE}": dialect for dialect in ("productlift", "astuto")}
@@ -77,7 +79,7 @@ class Dispatch:
                 if known.answers_on(visit.host):
                     visit.admission = known
                 return known.dialect
-            shaped = keys.shape(visit.token)
+            shaped = api_keys.shape(visit.token)
             if shaped is not None:
                 return shaped
         return await self._host_default(visit) or self._services.default_dialect
@@ -105,7 +107,7 @@ class Dispatch:
 
     def _visit(self, scope: Scope, receive: Receive, path: str) -> Visit:
         visit = Visit(scope, receive, path=path or "/")
-        visit.token = manners.token(visit.headers.get(b"authorization"))
+        visit.token = params.token(visit.headers.get(b"authorization"))
         self._locate(scope, visit)
         return visit
 

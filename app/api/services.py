@@ -6,12 +6,12 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from app.adapters.database import Clock, Database
-from app.adapters.file_signer import FileSigner
-from app.adapters.limiter import Counters, Pace
 from app.adapters.passwords import PasswordHasher
-from app.adapters.uploads import Uploads
-from app.api.admissions import Admissions
-from app.public_address import PublicAddress
+from app.adapters.rate_limiter import Counters, Pace
+from app.adapters.storage.signed_urls import FileSigner
+from app.adapters.storage.uploads import Uploads
+from app.api.authentication import Admissions
+from app.public_url import PublicAddress
 
 MAX_HOPS: Final = 32
 """What comes before so many addresses of our proxies is not read."""

@@ -7,23 +7,23 @@ from typing import Annotated
 
 import typer
 
-from app.cli import (
+from app.cli.commands import (
     boards,
     follows,
     keys,
+    maintenance,
     portals,
     posts,
+    replies,
     secret,
     sections,
     serve,
-    spoken,
     statuses,
     tabs,
-    upkeep,
     users,
 )
-from app.cli.words import REFUSALS, said
-from app.serving.start import program_version
+from app.cli.errors import REFUSALS, said
+from app.server.startup import program_version
 
 __all__ = ["app", "main"]
 
@@ -67,7 +67,7 @@ def _options(
 
 
 serve.join(app)
-upkeep.join(app)
+maintenance.join(app)
 for name, group in {
     "portals": portals.group,
     "users": users.group,
@@ -78,8 +78,8 @@ for name, group in {
     "statuses": statuses.group,
     "sections": sections.group,
     "posts": posts.group,
-    "comments": spoken.comments_group,
-    "votes": spoken.votes_group,
+    "comments": replies.comments_group,
+    "votes": replies.votes_group,
     "follows": follows.group,
 }.items():
     app.add_typer(group, name=name)

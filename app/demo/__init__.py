@@ -12,13 +12,16 @@ from typing import Final
 from sqlalchemy import update
 
 from app.demo import texts
-from app.domain import boards, categories, comments, people, post_changes, posts, statuses, votes
-from app.domain.boards import BoardView
-from app.domain.model import Board, FactRow
-from app.domain.posts import Submission
-from app.domain.statements import Statement, now, portal
-from app.domain.votes import Ballot
-from app.domain.work import Work
+from app.domain.models import Board, FactRow
+from app.domain.portals import boards, categories, statuses
+from app.domain.portals.boards import BoardView
+from app.domain.posts import comments, create, votes
+from app.domain.posts import update as post_changes
+from app.domain.posts.create import Submission
+from app.domain.posts.votes import Ballot
+from app.domain.sql.statement import Statement, now, portal
+from app.domain.unit_of_work import Work
+from app.domain.users import users
 
 DAYS: Final = 60
 LIVELY: Final = 12
@@ -64,7 +67,7 @@ class _Story:
         self._team = [owner_id]
         self._people = [owner_id]
         for email, name, role in texts.PEOPLE:
-            user_id = people.register(work, email=email, name=name, role=role)
+            user_id = users.register(work, email=email, name=name, role=role)
             self._people.append(user_id)
             if role == "moderator":
                 self._team.append(user_id)
@@ -99,7 +102,7 @@ class _Story:
             follow=True,
             moderation=_moderation(newest),
         )
-        self._at(at, lambda: self._post_ids.update({number: posts.submit(self._work, wish).id}))
+        self._at(at, lambda: self._post_ids.update({number: create.submit(self._work, wish).id}))
         if wish.moderation != "approved":
             return
         lively = newest <= LIVELY

@@ -5,11 +5,11 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, update
 
-from app.domain import keys
-from app.domain.model import Installation
-from app.domain.refusals import Conflict
-from app.domain.statements import Statement, upsert
-from app.domain.work import Work
+from app.domain.errors import Conflict
+from app.domain.models import Installation
+from app.domain.sql.statement import Statement, upsert
+from app.domain.unit_of_work import Work
+from app.domain.users import api_keys
 
 _LABEL: Final = b"earshot: fingerprint of the server's secret, version 1"
 
@@ -56,4 +56,4 @@ def accept_secret(work: Work, secret: bytes) -> int:
         return 0
     work.run(_KEEP, fingerprint=fingerprint(secret))
     work.run(_REPLACE, fingerprint=fingerprint(secret))
-    return keys.revoke_all(work)
+    return api_keys.revoke_all(work)

@@ -5,10 +5,10 @@ from typing import Final
 
 from sqlalchemy import func, literal, select
 
-from app.domain import moments
-from app.domain.model import FactRow
-from app.domain.statements import POSTGRESQL, Statement
-from app.domain.work import Work
+from app.domain.models import FactRow
+from app.domain.sql import timestamps
+from app.domain.sql.statement import POSTGRESQL, Statement
+from app.domain.unit_of_work import Work
 
 MOST_COUNTED: Final = 100_000
 """Counting reads each waiting row's entry in the index, so it ends somewhere; beyond this nobody needs to be exact."""
@@ -31,12 +31,12 @@ _CLOCK: Final = Statement(select(func.clock_timestamp()), across_portals=True)
 def newest(work: Work) -> datetime | None:
     """When the newest fact of all portals was written."""
     row = work.one(_NEWEST)
-    return None if row is None else moments.parsed(row[0])
+    return None if row is None else timestamps.parsed(row[0])
 
 
 def clock(work: Work) -> datetime | None:
     """The time where the database runs; None for SQLite, which runs here."""
-    return moments.parsed(work.value(_CLOCK)) if work.engine == POSTGRESQL else None
+    return timestamps.parsed(work.value(_CLOCK)) if work.engine == POSTGRESQL else None
 
 
 def depth(work: Work) -> int:

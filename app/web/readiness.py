@@ -6,10 +6,10 @@ from time import monotonic
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from app.adapters.database import Database
-from app.adapters.database.lineage import head
-from app.adapters.database.looking import held
-from app.adapters.files import Files, StorageFailed, check, new_name
-from app.domain.refusals import Unavailable
+from app.adapters.database.inspection import held
+from app.adapters.database.revisions import head
+from app.adapters.storage.base import Files, StorageFailed, check, new_name
+from app.domain.errors import Unavailable
 
 T = TypeVar("T")
 

@@ -13,10 +13,10 @@ import pytest
 
 from tests.support import routes
 from tests.support.clients import Client
-from tests.support.dumps import changed, snapshot
-from tests.support.make import Make
+from tests.support.database_dump import changed, snapshot
+from tests.support.factory import Make
 from tests.support.routes import DIALECTS, Route
-from tests.support.things import Things, address, inputs, populate
+from tests.support.sample_portal import Things, address, inputs, populate
 
 STRANGE: dict[str, Any] = {
     "null": None, "true": True, "false": False, "nothing": "", "blanks": " \t\n ", "a NUL": "a\0b", "only a NUL": "\0",

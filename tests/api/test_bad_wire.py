@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.settings import Settings
-from tests.support.dumps import changed, snapshot
-from tests.support.listening import listening
-from tests.support.make import Make
+from tests.support.database_dump import changed, snapshot
+from tests.support.factory import Make
+from tests.support.live_server import listening
 from tests.support.routes import DIALECTS
 
 PLAIN = b"This is not an HTTP request that can be read.\n"

@@ -5,12 +5,13 @@ from typing import Any
 import httpx
 import pytest
 
-from app.domain import keys, portals
+from app.domain.portals import portals
+from app.domain.users import api_keys
 from app.settings import Settings
 from tests.conftest import TestClock
-from tests.support.assembled import assembled
 from tests.support.clients import Client
-from tests.support.make import Make
+from tests.support.extra_servers import assembled
+from tests.support.factory import Make
 
 PRODUCTLIFT_401 = (401, {"message": "Unauthenticated."})
 ASTUTO_401 = (401, {"errors": ["Access denied."]})
@@ -365,8 +366,8 @@ async def test_an_unknown_version_of_the_api_is_refused_by_the_dialect_that_woul
     make: Make, anyone: Client, astuto: Client, productlift: Client, version: str, settings: Settings, clock: TestClock
 ) -> None:
     adopted = "a-key-of-another-form"
-    digest = keys.digest(adopted, settings.secret)
-    await make.act(lambda work: keys.adopt(work, user_id=make.owner, dialect="astuto", digest_=digest, prefix=""))
+    digest = api_keys.digest(adopted, settings.secret)
+    await make.act(lambda work: api_keys.adopt(work, user_id=make.owner, dialect="astuto", digest_=digest, prefix=""))
     refused = {
         astuto.token: ASTUTO_404, adopted: ASTUTO_404, "tkn_mod_unknown": ASTUTO_404,
         productlift.token: PRODUCTLIFT_404, "7|unknown": PRODUCTLIFT_404, "unknown": PRODUCTLIFT_404,

@@ -11,7 +11,7 @@ import pytest
 
 from app.adapters.database.sqlite import SqliteDatabase
 from tests.support.clients import Client
-from tests.support.make import Make
+from tests.support.factory import Make
 
 MANY = 3000
 MAX_STEPS = 10_000

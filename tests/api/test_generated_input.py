@@ -14,9 +14,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
 from tests.api.test_bad_input import Judge, distinct, judge
-from tests.support.make import Make
+from tests.support.factory import Make
 from tests.support.routes import Route
-from tests.support.things import address, inputs, populate
+from tests.support.sample_portal import address, inputs, populate
 
 __all__ = ["judge"]
 

@@ -14,16 +14,16 @@ import pytest
 from sqlalchemy import select
 
 import app
-from app.behind import index_titles, record_views
-from app.domain import portals
-from app.domain.model import Base, Post
-from app.domain.statements import PortalMissing, Statement
+from app.background import index_titles, record_views
+from app.domain.models import Base, Post
+from app.domain.portals import portals
+from app.domain.sql.statement import PortalMissing, Statement
 from tests.support import routes
 from tests.support.clients import Client
-from tests.support.dumps import Rows, changed, everything, snapshot
-from tests.support.make import Make
+from tests.support.database_dump import Rows, changed, everything, snapshot
+from tests.support.factory import Make
 from tests.support.routes import DIALECTS, Route
-from tests.support.things import NOWHERE, Things, address, inputs, place_of, populate, references
+from tests.support.sample_portal import NOWHERE, Things, address, inputs, place_of, populate, references
 
 ONE, TWO = "one.example.com", "two.example.com"
 ASTUTO_DENIED = (401, {"errors": ["Access denied."]})
@@ -347,13 +347,13 @@ def test_these_places_and_no_others_look_across_portals() -> None:
 
 
 ACROSS = {
-    "adapters/database/looking.py",  # which revision the database is at
-    "domain/attachments.py",  # the sweep of files that no portal knows any more
-    "domain/beginnings.py",  # the first portal of all
+    "adapters/database/inspection.py",  # which revision the database is at
+    "domain/posts/attachments.py",  # the sweep of files that no portal knows any more
+    "domain/portals/bootstrap.py",  # the first portal of all
     "domain/installation.py",  # which secret the keys of all portals were made with
-    "domain/keys.py",  # whose key this is, when keys were last used, how many there are, and their end with the secret
+    "domain/users/api_keys.py",  # whose key this is, when keys were last used, their number and end
     "domain/outbox.py",  # how many facts wait, when the newest was written, what time it is
-    "domain/portals.py",  # which portal answers on a host, and what portals there are
-    "domain/recount.py",  # a lock, without any row
-    "domain/title_index.py",  # which portals have titles that wait
+    "domain/portals/portals.py",  # which portal answers on a host, and what portals there are
+    "domain/counters/audit.py",  # a lock, without any row
+    "domain/search/index.py",  # which portals have titles that wait
 }

@@ -4,13 +4,13 @@ import orjson
 import pytest
 
 from app.adapters.database import Standing
-from app.api.astuto import shapes
-from app.domain import recount
-from app.domain.long_texts import MAX_PAGE_BYTES, MIN_TEXT_BYTES, LongTexts, max_text_bytes
-from app.domain.policy import OPERATOR
-from app.domain.post_filters import PostFilter
+from app.api.astuto import serializers
+from app.domain.counters import audit
+from app.domain.permissions import OPERATOR
+from app.domain.posts.filters import PostFilter
+from app.domain.sql.text_limits import MAX_PAGE_BYTES, MIN_TEXT_BYTES, LongTexts, max_text_bytes
 from tests.support.clients import Client
-from tests.support.make import Make
+from tests.support.factory import Make
 
 LONG = 'Ü "quoted"\n\x01' * 30_000
 TEXTS = ("short", LONG, "short, too", "x" * MIN_TEXT_BYTES, LONG[1:], "", LONG[2:], "last")
@@ -26,7 +26,7 @@ async def test_posts_with_long_texts_are_the_same_bytes_in_both_dialects(
     ids = await posts_with(make, TEXTS)
     category = await make.category()
     await make.run("INSERT INTO post_categories SELECT id, :category FROM posts", category=category)
-    await make.act(recount.repair)
+    await make.act(audit.repair)
 
     for query in ("", "?limit=100", "?limit=500", "?limit=2000", "?limit=100&offset=1"):
         listed = await astuto.get(f"/posts{query}")
@@ -83,7 +83,9 @@ async def test_no_page_is_read_with_more_than_its_bytes(make: Make, rows: int) -
 
     async def read() -> int:
         found = await make.server.database.reading(
-            lambda work: shapes.POSTS.page(work, PostFilter(), order="created_at", descending=True, skip=0, limit=rows),
+            lambda work: serializers.POSTS.page(
+                work, PostFilter(), order="created_at", descending=True, skip=0, limit=rows
+            ),
             standing,
             slow=rows > 100,
             max_text=most,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.assembly import assemble
+from app.application import assemble
 from app.settings import Settings
 from tests.conftest import SECRET
 from tests.support.clients import Client

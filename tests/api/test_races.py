@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from tests.support.chance import Chance
-from tests.support.make import Make
-from tests.support.racing import Ask, Race, racing, statuses
-from tests.support.recounts import differences
-from tests.support.things import Things, populate
+from tests.support.concurrency import Ask, Race, racing, statuses
+from tests.support.expected_counters import differences
+from tests.support.factory import Make
+from tests.support.random_requests import Chance
+from tests.support.sample_portal import Things, populate
 
 LANES = 4
 ROUNDS = 5

@@ -25,10 +25,10 @@ from schemathesis.specs.openapi.checks import (
 from app.settings import Settings
 from tests.support import routes
 from tests.support.clients import Client
-from tests.support.listening import listening
-from tests.support.make import Make
+from tests.support.factory import Make
+from tests.support.live_server import listening
 from tests.support.routes import DIALECTS, Route
-from tests.support.things import Things, inputs, place_of, populate
+from tests.support.sample_portal import Things, inputs, place_of, populate
 
 CHECKS = [
     not_a_server_error,

@@ -11,8 +11,8 @@ import pytest
 
 from bench import report
 from bench.client import Number, Request, filled, in_lua, template
+from bench.dataset import Amounts, code
 from bench.load import Pressure, Run, Server, compare, line, planned, table
-from bench.rows import Amounts, code
 
 
 def run(rate: float, *, errors: float = 0) -> Run:
@@ -144,7 +144,7 @@ def test_a_measurement_goes_into_its_place_alone() -> None:
 
 
 def test_the_document_has_a_place_for_everything_that_is_measured() -> None:
-    from bench.further import NAMED
+    from bench.promises import NAMED
 
     document = Path(report.DOCUMENT).read_text(encoding="utf-8")
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from app.cli import main
-from app.domain.beginnings import Beginning
-from app.serving import start
+from app.domain.portals.bootstrap import Beginning
+from app.server import startup
 from app.settings import Settings
 from tests.cli.database import Rows, rows_of_settings
 from tests.conftest import SECRET
@@ -72,7 +72,7 @@ def surroundings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def cli(surroundings: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Commands on a database with the first portal."""
-    begun = asyncio.run(start.begin(Settings.load(), demo=False)).made
+    begun = asyncio.run(startup.begin(Settings.load(), demo=False)).made
     assert begun is not None
     return Cli(capsys, monkeypatch, begun)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app import opening
+from app import backends
 from app.adapters.database import NOWHERE
-from app.domain.statements import Statement
+from app.domain.sql.statement import Statement
 from app.settings import Settings
 
 Rows = Callable[..., list[Mapping[str, Any]]]
@@ -19,7 +19,7 @@ def rows_of_settings(query: str, **values: Any) -> list[Mapping[str, Any]]:
     statement = Statement(text(query), across_portals=True)
 
     async def ask() -> list[Mapping[str, Any]]:
-        database = opening.database(Settings.load())
+        database = backends.database(Settings.load())
         await database.open()
         try:
             found = await database.writing(lambda work: work.rows(statement, **values), NOWHERE)

@@ -6,13 +6,13 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.assembly import assemble
-from app.domain import people
+from app.application import assemble
+from app.domain.users import users
 from app.settings import Settings
 from tests.conftest import SECRET, TestClock
-from tests.support.assembled import assembled
 from tests.support.clients import Client, told
-from tests.support.make import Make
+from tests.support.extra_servers import assembled
+from tests.support.factory import Make
 from tests.support.requirements import need
 from tests.support.servers import Postgres
 
@@ -215,7 +215,7 @@ async def test_the_key_of_a_blocked_user_is_denied(make: Make, astuto: Client) -
 
     await astuto.put(f"/users/{user}/block")
     blocked = await theirs.get("/boards")
-    await make.act(lambda work: people.unblock(work, user))
+    await make.act(lambda work: users.unblock(work, user))
     unblocked = await theirs.get("/boards")
 
     assert [told(answer) for answer in (blocked, unblocked)] == [DENIED] * 2

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from app.assembly import assemble
+from app.application import assemble
 from app.settings import Settings
 from tests.conftest import SECRET, TestClock
 from tests.support.clients import Client, told
-from tests.support.make import Make
+from tests.support.factory import Make
 from tests.support.productlift import GONE, NOBODY, UNKNOWN_TAB, invalid, owner, refused, unknown, user
 from tests.support.requirements import need
 from tests.support.servers import Postgres

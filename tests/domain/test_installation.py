@@ -3,9 +3,9 @@
 import pytest
 
 from app.domain import installation
-from app.domain.refusals import Conflict
+from app.domain.errors import Conflict
 from tests.conftest import SECRET
-from tests.support.make import Make
+from tests.support.factory import Make
 
 OURS, OTHER = SECRET.encode(), b"another secret of the server 012345"
 

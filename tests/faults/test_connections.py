@@ -15,11 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.test_killed import keys_of
-from tests.serving.test_metrics import port_of
-from tests.serving.test_running import ask, key_of
+from tests.faults.test_crash_recovery import keys_of
+from tests.observability.test_metrics import port_of
+from tests.server.test_serve import ask, key_of
 from tests.support.commands import Earshot, Serving
-from tests.support.writers import Caller
+from tests.support.continuous_writers import Caller
 
 MIB = 1024 * 1024
 

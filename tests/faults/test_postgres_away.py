@@ -8,13 +8,13 @@ import asyncpg
 import pytest
 
 from app.adapters.database.postgres import WAIT_SECONDS
-from tests.faults.test_killed import keys_of, wrong_counters
+from tests.faults.test_crash_recovery import keys_of, wrong_counters
 from tests.support.commands import Earshot
-from tests.support.journal import Journal
+from tests.support.continuous_writers import Answer, Caller, is_unavailable, writing
 from tests.support.requirements import need
 from tests.support.servers import Postgres
 from tests.support.sql import rows, script
-from tests.support.writers import Answer, Caller, is_unavailable, writing
+from tests.support.write_journal import Journal
 
 POOL = 4
 WRITES = POOL * 3 // 4

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.serving.test_metrics import at, numbers
-from tests.serving.test_running import key_of, until
+from tests.observability.test_metrics import at, numbers
+from tests.server.test_serve import key_of, until
 from tests.support.commands import Earshot, Serving
 from tests.support.requirements import need
 from tests.support.servers import Redis, find_redis, start_redis

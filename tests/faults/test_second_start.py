@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SECRET
-from tests.serving.test_running import ask, key_of
-from tests.serving.test_start import files, refused
+from tests.server.test_serve import ask, key_of
+from tests.server.test_startup import files, refused
 from tests.support.commands import Earshot
 
 

@@ -15,12 +15,12 @@ import pytest
 
 from app.adapters.database import NOWHERE, utc_now
 from app.adapters.database.sqlite import BUSY_SECONDS, SqliteDatabase
-from tests.faults.test_killed import keys_of
-from tests.serving.test_start import refused
+from tests.faults.test_crash_recovery import keys_of
+from tests.server.test_startup import refused
 from tests.support.commands import Earshot, Serving
-from tests.support.disks import fill, read_only, small_disk, write_protected
+from tests.support.continuous_writers import Answer, Caller, is_unavailable
+from tests.support.disk_faults import fill, read_only, small_disk, write_protected
 from tests.support.sql import rows
-from tests.support.writers import Answer, Caller, is_unavailable
 
 DIALECTS = ("astuto", "productlift")
 NO_LIMITS = {"EARSHOT_RATE_LIMITS": "off"}

@@ -17,16 +17,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from app.adapters.database.lineage import NewerDatabase, head
-from app.adapters.database.lineage import revisions as known_revisions
-from app.adapters.database.migrating import _config, downgrade, migrate, with_connection
-from app.assembly import assemble
-from app.domain import installation, posts
-from app.domain.model import Base
-from app.domain.posts import Submission
+from app.adapters.database.migrations import _config, downgrade, migrate, with_connection
+from app.adapters.database.revisions import NewerDatabase, head
+from app.adapters.database.revisions import revisions as known_revisions
+from app.application import assemble
+from app.domain import installation
+from app.domain.models import Base
+from app.domain.posts import create
+from app.domain.posts.create import Submission
 from app.settings import Settings
 from tests.conftest import SECRET
-from tests.support.make import Make
+from tests.support.factory import Make
 from tests.support.servers import Postgres
 
 _number = itertools.count(1)
@@ -69,7 +70,7 @@ async def fill(url: str, tmp_path: Path) -> None:
         section_id=await make.section(),
         category_id=await make.category(),
     )
-    await make.act(lambda work: posts.submit(work, wish))
+    await make.act(lambda work: create.submit(work, wish))
     await make.act(lambda work: installation.require_secret(work, SECRET.encode()))
     await server.stop()
 

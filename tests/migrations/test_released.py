@@ -12,9 +12,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
-from app.adapters.database.lineage import head
-from app.adapters.database.migrating import with_connection
-from app.domain.model import Base
+from app.adapters.database.migrations import with_connection
+from app.adapters.database.revisions import head
+from app.domain.models import Base
 from tests.migrations.released import make
 from tests.support.checkout import ROOT
 from tests.support.commands import Earshot, Serving

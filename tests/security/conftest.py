@@ -1,6 +1,5 @@
-"""Servers and commands as the tests of their own rooms make them."""
+"""The command line in the test's process, as its own tests run it."""
 
 from tests.cli.conftest import cli, surroundings
-from tests.serving.conftest import compiled, earshot, folder, fresh_postgres, on_postgres, sqlite
 
-__all__ = ["cli", "compiled", "earshot", "folder", "fresh_postgres", "on_postgres", "sqlite", "surroundings"]
+__all__ = ["cli", "surroundings"]

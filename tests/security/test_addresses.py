@@ -7,14 +7,14 @@ import pytest
 import pytest_asyncio
 
 from app.api.services import MAX_HOPS
-from app.assembly import Server
-from app.domain import portals
+from app.application import Server
+from app.domain.portals import portals
 from app.settings import Settings
 from tests.conftest import TestClock
-from tests.support.assembled import assembled
 from tests.support.clients import Client, told
-from tests.support.listening import listening
-from tests.support.make import Make
+from tests.support.extra_servers import assembled
+from tests.support.factory import Make
+from tests.support.live_server import listening
 
 PROXIES = "10.0.0.0/8,192.0.2.10,2001:db8:1::/48"
 PROXY, STRANGER, CLIENT = "192.0.2.10", "203.0.113.66", "198.51.100.7"

@@ -1,7 +1,7 @@
 """Bodies that are small to send and large to read. The bounds are far from what is measured, and far below what hurts.
 
-What is merely broken or strange: tests/api/test_bad_input.py; heads and patience: tests/serving/test_wire.py; pictures:
-tests/adapters/test_pictures.py.
+What is merely broken or strange: tests/api/test_bad_input.py; heads and patience: tests/server/test_http_limits.py;
+pictures: tests/adapters/test_images.py.
 """
 
 import io
@@ -23,15 +23,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.adapters.pictures import MAX_MEMORY, NotAPicture, cleaned
-from app.api import escapes, multipart
-from app.api.multipart import MAX_PARTS, Parts
-from app.assembly import Server, assemble
+from app.adapters.images import MAX_MEMORY, NotAPicture, cleaned
+from app.application import Server, assemble
+from app.http import multipart, percent_decoding
+from app.http.multipart import MAX_PARTS, Parts
 from app.settings import Settings
 from tests.conftest import SECRET
 from tests.support.checkout import ROOT
 from tests.support.clients import Client
-from tests.support.make import Make
+from tests.support.factory import Make
 from tests.support.routes import DIALECTS
 
 SECONDS = 20
@@ -144,10 +144,10 @@ async def test_no_more_parts_are_read_than_fields_and_files_may_be_sent() -> Non
 @settings(deadline=None, max_examples=500)
 @given(st.text("%%%=4a1gF\r\n _+\t.z\x00\xff3D25", max_size=40).map(lambda text: text.encode("latin-1")))
 def test_long_text_is_unescaped_like_short_text(text: bytes) -> None:
-    long = text * (2 * escapes.SLICE // max(len(text), 1) + 1)
+    long = text * (2 * percent_decoding.SLICE // max(len(text), 1) + 1)
 
-    assert escapes.unescaped(text) == unquote_to_bytes(text)
-    assert escapes.unescaped(long) == unquote_to_bytes(long)
+    assert percent_decoding.unescaped(text) == unquote_to_bytes(text)
+    assert percent_decoding.unescaped(long) == unquote_to_bytes(long)
 
 
 TEXTS = {

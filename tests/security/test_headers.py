@@ -9,9 +9,9 @@ import pytest
 from tests.support import routes
 from tests.support.clients import Client
 from tests.support.commands import Earshot
-from tests.support.make import Make
+from tests.support.factory import Make
 from tests.support.routes import DIALECTS
-from tests.support.things import NOWHERE, address, inputs, populate
+from tests.support.sample_portal import NOWHERE, address, inputs, populate
 
 # Headers that would tell what serves, that would make a client remember something, or that belong to a proxy.
 NEVER = {"server", "via", "x-powered-by", "x-runtime", "set-cookie", "strict-transport-security", "x-xss-protection"}

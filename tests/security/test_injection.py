@@ -12,10 +12,10 @@ import pytest
 from tests.support import routes
 from tests.support.clients import Client
 from tests.support.commands import Earshot
-from tests.support.dumps import changed, snapshot
-from tests.support.make import Make
+from tests.support.database_dump import changed, snapshot
+from tests.support.factory import Make
 from tests.support.routes import DIALECTS, Route
-from tests.support.things import NOWHERE, Things, address, inputs, place_of, populate, references
+from tests.support.sample_portal import NOWHERE, Things, address, inputs, place_of, populate, references
 
 # None begins with a digit: a leading integer is an id, by the contract of Astuto.
 SQL = [

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.domain import categories, people, portals, sections, statuses
+from app.domain.portals import categories, portals, sections, statuses
+from app.domain.users import users
 from tests.security.rights import (
     DENIED,
     LEAST_FOR_A_KEY,
@@ -27,10 +28,10 @@ from tests.security.rights import (
 )
 from tests.support import routes
 from tests.support.clients import Client, told
-from tests.support.dumps import changed, of_portal
-from tests.support.make import Make
+from tests.support.database_dump import changed, of_portal
+from tests.support.factory import Make
 from tests.support.routes import DIALECTS, Route
-from tests.support.things import NOWHERE, Things, address, inputs, place_of, populate
+from tests.support.sample_portal import NOWHERE, Things, address, inputs, place_of, populate
 
 ONE, TWO = "http://one.example.com", "http://two.example.com"
 OTHER = {"astuto": "productlift", "productlift": "astuto"}
@@ -240,10 +241,10 @@ async def test_a_key_ended_by_the_rules_is_refused_like_one_that_never_was(world
         client = world.callers[0].client.of(await make.key(user, dialect), base=f"/{dialect}/api/v1", host=ONE)
         assert (await client.get("/posts")).status_code == 200
         if end == "block":
-            await make.act(lambda work, user=user: people.block(work, user))
+            await make.act(lambda work, user=user: users.block(work, user))
         elif end == "demote":
-            await make.act(lambda work, user=user: people.change(work, user, role="user"))
-            await make.act(lambda work, user=user: people.change(work, user, role="admin"))
+            await make.act(lambda work, user=user: users.change(work, user, role="user"))
+            await make.act(lambda work, user=user: users.change(work, user, role="admin"))
         else:
             uuid = await make.uuid(user)
             owner = Client(make.server, token=await make.key(make.owner, "productlift"), host=ONE)

@@ -11,11 +11,11 @@ from passlib.hash import argon2
 from app.adapters import passwords, sign_in
 from app.adapters.database import Standing
 from app.adapters.passwords import MOST_AT_ONCE, MOST_WAITING, Checked, PasswordHasher
-from app.domain import people
-from app.domain.policy import OPERATOR
-from app.domain.refusals import Unavailable
-from tests.support.dumps import changed, snapshot
-from tests.support.make import Make
+from app.domain.errors import Unavailable
+from app.domain.permissions import OPERATOR
+from app.domain.users import users
+from tests.support.database_dump import changed, snapshot
+from tests.support.factory import Make
 
 CHEAP = 4
 """The least cost of bcrypt: what is tested here does not hang on it."""
@@ -169,8 +169,8 @@ async def test_a_password_changed_meanwhile_is_not_overwritten_by_the_old_one(ma
     jane = await with_secret(make, old)
     new = passwords.hashed("another one")
 
-    await make.act(lambda work: people.change(work, jane, password_hash=new))
-    await make.act(lambda work: people.renew_secret(work, jane, former=old, renewed=passwords.hashed("open sesame")))
+    await make.act(lambda work: users.change(work, jane, password_hash=new))
+    await make.act(lambda work: users.renew_secret(work, jane, former=old, renewed=passwords.hashed("open sesame")))
 
     assert await stored_of(make, jane) == new
     assert await prove(make, "open sesame") is None
@@ -186,9 +186,9 @@ async def test_whoever_may_not_sign_in_is_told_nothing_else_than_a_wrong_passwor
     # Another portal's user, somebody without a password, nobody, and what can be no address at all.
     for email in ("joe@example.com", "owner@example.com", "nobody@example.com", "", "x", "a\0@b.c", "\udc80@b.c"):
         assert await prove(make, "open sesame", email) is None, email
-    await make.act(lambda work: people.block(work, jane))
+    await make.act(lambda work: users.block(work, jane))
     assert await prove(make, "open sesame") is None
-    await make.act(lambda work: people.unblock(work, jane))
+    await make.act(lambda work: users.unblock(work, jane))
     assert await prove(make, "open sesame") == jane
     # A deleted user has neither a way to be found nor a password any more; and with both he would not get in either.
     await make.run("UPDATE users SET email = NULL, deleted_at = created_at WHERE id = :id", id=jane)

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.domain import portals
+from app.domain.portals import portals
 from tests.conftest import SECRET
 from tests.support.commands import Earshot
-from tests.support.make import Make
+from tests.support.factory import Make
 from tests.support.proxies import PROGRAMS, proxying
 
 ONE, TWO = "one.example.com", "two.example.com"

@@ -11,14 +11,14 @@ import asyncpg
 import httpx
 import pytest
 
-from app.api.admissions import Admissions
-from app.domain import keys
-from app.domain.beginnings import Beginning
+from app.api.authentication import Admissions
+from app.domain.portals.bootstrap import Beginning
+from app.domain.users import api_keys
 from app.settings import BadSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot, Serving
-from tests.support.dumps import everything
-from tests.support.make import Make
+from tests.support.database_dump import everything
+from tests.support.factory import Make
 from tests.support.servers import in_own_loop
 
 SERVER_SECRET = "the-servers-own-secret-0123456789-abcdefgh"
@@ -163,9 +163,9 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
 
     secrets = [*theirs, *WRONG, USERS_PASSWORD, SERVER_SECRET, DATABASE_PASSWORD]
     # What of a key is no secret is in the log, and it is a small part of it.
-    assert keys.visible_part(theirs[1]) in logged
+    assert api_keys.visible_part(theirs[1]) in logged
     assert "unexpected" in logged
-    secrets += [key[len(keys.visible_part(key)) :] for key in theirs]
+    secrets += [key[len(api_keys.visible_part(key)) :] for key in theirs]
     places = {
         "the log": logged,
         "standard output, after the first lines": told_later,
@@ -186,7 +186,7 @@ async def test_a_key_is_found_by_its_digest_alone(make: Make, server: Any) -> No
     token = await make.key(make.owner, "astuto")
     rows = (await everything(server.database))["api_keys"]
 
-    assert [row["digest"] for row in rows] == [keys.digest(token, make._secret)]
+    assert [row["digest"] for row in rows] == [api_keys.digest(token, make._secret)]
     assert token not in repr(rows)
     admissions = Admissions(server.database, make._secret)
     for near in (token[:-1], token + "x", token.swapcase(), token[:-1] + chr(ord(token[-1]) ^ 1), rows[0]["digest"]):

@@ -15,9 +15,10 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from app.adapters.database import database_for
-from app.adapters.files import BadStorage, storage
+from app.adapters.storage import storage
+from app.adapters.storage.base import BadStorage
 from app.cli import app
-from app.domain.beginnings import Beginning
+from app.domain.portals.bootstrap import Beginning
 from app.settings import BadSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot

@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 
-from app.assembly import Server
+from app.application import Server
 
 PATIENCE_SECONDS = 60
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}

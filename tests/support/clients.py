@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from app.assembly import Server
+from app.application import Server
 
 HOST = "http://feedback.example.com"
 PEER = "192.0.2.1"

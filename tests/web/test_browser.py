@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.assembly import Server
+from app.application import Server
 from tests.support.browser import Browser, browsing, find_chromium, listening
-from tests.support.make import Make
+from tests.support.factory import Make
 from tests.support.requirements import need
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from app.domain.policy import OPERATOR, Actor
-from app.domain.work import Work
+from app.domain.permissions import OPERATOR, Actor
+from app.domain.unit_of_work import Work
 
 T = TypeVar("T")
 Act: TypeAlias = Callable[[Work], T]
@@ -37,7 +37,7 @@ NOWHERE = Standing(portal_id=0, actor=OPERATOR)
 
 
 class Database(Protocol):
-    """Runs acts. Raises `app.domain.refusals.Unavailable` when the database can't serve."""
+    """Runs acts. Raises `app.domain.errors.Unavailable` when the database can't serve."""
 
     engine: str
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from app.adapters.database import Act, Clock, Standing, T
-from app.adapters.database.bridge import Bridge, await_in_act
-from app.domain.refusals import Clash, InDoubt, ReferenceMissing, Unavailable, Unstorable
-from app.domain.statements import POSTGRESQL, Statement
-from app.domain.work import Row, Work
+from app.adapters.database.greenlet_bridge import Bridge, await_in_act
+from app.domain.errors import Clash, InDoubt, ReferenceMissing, Unavailable, Unstorable
+from app.domain.sql.statement import POSTGRESQL, Statement
+from app.domain.unit_of_work import Row, Work
 
 log = logging.getLogger("earshot.postgresql")
 
@@ -62,7 +62,7 @@ _AWAY: Final = (
 
 
 class PostgresConnection:
-    """Runs prepared statements inside the greenlet bridge; see `app.domain.work.Connection`."""
+    """Runs prepared statements inside the greenlet bridge; see `app.domain.unit_of_work.Connection`."""
 
     __slots__ = ("_raw",)
 

@@ -27,14 +27,14 @@ import orjson
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 
 from app.adapters.database import Act, Clock, Standing, T
-from app.adapters.database.checkpoints import MOST_LOG_BYTES, Checkpoints
-from app.adapters.database.turns import Turns
-from app.domain.long_texts import LongTexts
-from app.domain.model import Base
-from app.domain.moments import stored
-from app.domain.refusals import Clash, ReferenceMissing, Unavailable, Unstorable
-from app.domain.statements import SQLITE, Prepared, Statement
-from app.domain.work import Row, Work
+from app.adapters.database.wal_checkpointer import MOST_LOG_BYTES, Checkpoints
+from app.adapters.database.write_queue import Turns
+from app.domain.errors import Clash, ReferenceMissing, Unavailable, Unstorable
+from app.domain.models import Base
+from app.domain.sql.statement import SQLITE, Prepared, Statement
+from app.domain.sql.text_limits import LongTexts
+from app.domain.sql.timestamps import stored
+from app.domain.unit_of_work import Row, Work
 
 sqlite3.register_adapter(datetime, stored)
 sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
@@ -79,7 +79,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class SqliteConnection:
-    """Runs prepared statements on one connection; see `app.domain.work.Connection`."""
+    """Runs prepared statements on one connection; see `app.domain.unit_of_work.Connection`."""
 
     __slots__ = ("_moment", "_text", "raw")
 

@@ -7,29 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from app.api.astuto import manners, words
-from app.api.body import BodyTooLarge
-from app.api.calls import Answer
-from app.domain.policy import Act
-from app.domain.refusals import (
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Problem,
-    ReferenceMissing,
-    Unavailable,
-    Unstorable,
-)
+from app.api.astuto import messages, params
+from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem, ReferenceMissing, Unavailable, Unstorable
+from app.domain.permissions import Act
+from app.http.body import BodyTooLarge
+from app.http.request import Answer
 
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 
 ACCESS_DENIED: Final = Answer(
-    401, words.ACCESS_DENIED_BODY, (_JSON, (b"www-authenticate", b'Bearer realm="Application"'))
+    401, messages.ACCESS_DENIED_BODY, (_JSON, (b"www-authenticate", b'Bearer realm="Application"'))
 )
-UNEXPECTED: Final = Answer(500, words.UNEXPECTED_BODY, (_JSON,))
-MISSING: Final = Answer(400, words.MISSING_BODY, (_JSON,))
-WRONG: Final = Answer(400, words.WRONG_BODY, (_JSON,))
+UNEXPECTED: Final = Answer(500, messages.UNEXPECTED_BODY, (_JSON,))
+MISSING: Final = Answer(400, messages.MISSING_BODY, (_JSON,))
+WRONG: Final = Answer(400, messages.WRONG_BODY, (_JSON,))
 
 _CONFLICTS: Final = {
     "vote.taken": ("user_id", "taken"),
@@ -48,28 +39,28 @@ def refused(error: Exception) -> Answer | None:
     match error:
         case NotFound(what, asked):
             by = "email" if what == "address" else "id"
-            return _answer(404, words.not_found("user" if what == "address" else what, asked, by=by))
+            return _answer(404, messages.not_found("user" if what == "address" else what, asked, by=by))
         case Forbidden(Act.IMPERSONATE, why):
             return Answer(
                 401,
-                words.IMPERSONATED_UNKNOWN_BODY if why == "unknown" else words.IMPERSONATION_REFUSED_BODY,
+                messages.IMPERSONATED_UNKNOWN_BODY if why == "unknown" else messages.IMPERSONATION_REFUSED_BODY,
                 (_JSON,),
             )
         case Forbidden():
-            return Answer(401, words.NOT_AUTHORIZED_BODY, (_JSON,))
+            return Answer(401, messages.NOT_AUTHORIZED_BODY, (_JSON,))
         case Invalid(problems):
-            return _answer(422, *(words.sentence(wrong.field, wrong.code, **wrong.limits) for wrong in problems))
+            return _answer(422, *(messages.sentence(wrong.field, wrong.code, **wrong.limits) for wrong in problems))
         case Conflict(code):
             field, problem = _CONFLICTS.get(code, (code.partition(".")[0], "invalid"))
-            return _answer(422, words.sentence(field, problem))
+            return _answer(422, messages.sentence(field, problem))
         case Missing():
             return MISSING
-        case manners.Unreadable() | manners.Wrong() | ReferenceMissing() | Unstorable():
+        case params.Unreadable() | params.Wrong() | ReferenceMissing() | Unstorable():
             return WRONG
         case BodyTooLarge():
-            return Answer(413, words.TOO_LARGE_BODY, (_JSON,))
+            return Answer(413, messages.TOO_LARGE_BODY, (_JSON,))
         case Unavailable():
-            return Answer(503, words.UNAVAILABLE_BODY, (_JSON, (b"retry-after", b"2")))
+            return Answer(503, messages.UNAVAILABLE_BODY, (_JSON, (b"retry-after", b"2")))
         case _:
             return None
 
@@ -91,4 +82,4 @@ def mandatory(field: str) -> Invalid:
 
 
 def _answer(status: int, *sentences: str) -> Answer:
-    return Answer(status, words.errors(*sentences), (_JSON,))
+    return Answer(status, messages.errors(*sentences), (_JSON,))

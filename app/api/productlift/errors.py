@@ -9,19 +9,10 @@ from typing import Any, Final
 
 import orjson
 
-from app.api.body import BodyTooLarge
-from app.api.calls import Answer
-from app.api.productlift.rules import SELECTED, TAKEN, Refused
-from app.domain.refusals import (
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    Problem,
-    ReferenceMissing,
-    Unavailable,
-    Unstorable,
-)
+from app.api.productlift.forms import SELECTED, TAKEN, Refused
+from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem, ReferenceMissing, Unavailable, Unstorable
+from app.http.body import BodyTooLarge
+from app.http.request import Answer
 
 JSON: Final = (b"content-type", b"application/json")
 

@@ -25,15 +25,18 @@ from typing import Any, Final
 
 from PIL import Image
 
-from app.adapters.database.migrating import migrate
-from app.assembly import assemble
-from app.behind import index_titles
-from app.domain import follows, installation, keys, moderation, portals
-from app.domain.model import Base
+from app.adapters.database.migrations import migrate
+from app.application import assemble
+from app.background import index_titles
+from app.domain import installation
+from app.domain.models import Base
+from app.domain.portals import portals
+from app.domain.posts import follows, moderation
+from app.domain.users import api_keys
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.make import Make
+from tests.support.factory import Make
 from tests.support.servers import find_postgres, start_postgres
 
 FOLDER: Final = Path(__file__).parent
@@ -140,7 +143,7 @@ class Life:
         await self.ask(self._astuto, "PUT", f"/users/{people['Cid']['id']}/block")
         await adopt(self._make, people["Eve"]["id"], "astuto", TOKENS["revoked"])
         ended = await self._make.value("SELECT max(id) FROM api_keys")
-        await self._make.act(lambda work: keys.revoke(work, ended))
+        await self._make.act(lambda work: api_keys.revoke(work, ended))
 
     async def _second(self) -> None:
         make = self._make
@@ -167,9 +170,11 @@ def picture() -> bytes:
 
 async def adopt(make: Make, user: int, dialect: str, token: str, *, portal: int | None = None) -> None:
     """Give a user a key of which the text is known: the same at every making."""
-    digest = keys.digest(token, SECRET.encode())
+    digest = api_keys.digest(token, SECRET.encode())
     await make.act(
-        lambda work: keys.adopt(work, user_id=user, dialect=dialect, digest_=digest, prefix=keys.visible_part(token)),
+        lambda work: api_keys.adopt(
+            work, user_id=user, dialect=dialect, digest_=digest, prefix=api_keys.visible_part(token)
+        ),
         portal=portal,
     )
 

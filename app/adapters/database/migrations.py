@@ -1,0 +1,86 @@
+"""Bringing a database to the program's version, and refusing one that is newer than the program."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, event, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.adapters.database.revisions import NewerDatabase, folder, revisions
+from app.domain.errors import Unavailable
+
+_ONE_AT_A_TIME: Final = 0x4561_7273
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder()))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    if connection.dialect.name == "postgresql":
+        # Two servers starting at once: the second waits, then finds nothing to do.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in revisions():
+        raise NewerDatabase(current)
+    command.upgrade(_config(connection), revision)
+
+
+def _downgrade(connection: Connection, revision: str) -> None:
+    command.downgrade(_config(connection), revision)
+
+
+async def migrate(url: str, *, password: str | None = None, revision: str = "head") -> None:
+    """Bring the database at `url` to `revision`. Raises NewerDatabase, Unavailable."""
+    await _with_connection(url, password, lambda connection: _upgrade(connection, revision))
+
+
+async def downgrade(url: str, *, revision: str, password: str | None = None) -> None:
+    """Take the database at `url` back to `revision`."""
+    await _with_connection(url, password, lambda connection: _downgrade(connection, revision))
+
+
+async def with_connection(url: str, act: Callable[[Connection], Any], *, password: str | None = None) -> Any:
+    """Run one function on a plain SQLAlchemy connection: for migrations and their tests only."""
+    return await _with_connection(url, password, act)
+
+
+async def _with_connection(url: str, password: str | None, act: Callable[[Connection], Any]) -> Any:
+    if url.startswith("sqlite:///"):
+        engine = create_engine(url, poolclass=pool.NullPool)
+        # The driver would commit before each CREATE TABLE; a migration must happen whole or not at all.
+        event.listen(engine, "connect", _begin_by_hand)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        try:
+            with engine.begin() as connection:
+                return act(connection)
+        finally:
+            engine.dispose()
+    async_engine = create_async_engine(
+        "postgresql+asyncpg://", poolclass=pool.NullPool, async_creator=lambda: _connected(url, password)
+    )
+    try:
+        async with async_engine.begin() as opened:
+            return await opened.run_sync(act)
+    except OSError as error:
+        raise Unavailable(f"PostgreSQL can't be reached: {error}") from error
+    finally:
+        await async_engine.dispose()
+
+
+def _begin_by_hand(driver_connection: Any, _record: object) -> None:
+    driver_connection.isolation_level = None
+    driver_connection.execute("PRAGMA busy_timeout = 10000")
+
+
+async def _connected(url: str, password: str | None) -> Any:
+    import asyncpg
+
+    given = {} if password is None else {"password": password}
+    return await asyncpg.connect(url, timeout=5, **given)

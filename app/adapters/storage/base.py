@@ -1,0 +1,106 @@
+"""The interface of every file storage: files by random names. The database knows their kinds and original names."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, Final, Protocol
+
+import anyio
+
+from app.domain import identifiers
+from app.domain.errors import Unavailable
+
+CHUNK: Final = 256 * 1024
+
+EXTENSIONS: Final = frozenset({"jpg", "png", "gif", "bmp", "svg", "webp"})
+
+_LETTERS: Final = 22
+"""Of 62 letters, so many make 131 bits."""
+
+_NAME: Final = re.compile(rf"[0-9A-Za-z]{{{_LETTERS}}}(?:\.(?:{'|'.join(sorted(EXTENSIONS))}))?")
+
+
+class StorageFailed(Unavailable):
+    """The storage could not do what was asked. The message names storage and reason, and no secret."""
+
+
+class BadStorage(ValueError):
+    """`EARSHOT_STORAGE_URL` cannot be used; the message is one line that says what to do, and no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file opened for reading. Read `chunks` to the end or await `close`, which does no harm twice."""
+
+    size: int
+    chunks: AsyncIterator[bytes]
+    close: Callable[[], Awaitable[None]]
+
+
+class Files(Protocol):
+    """Uploads by name. Every act may raise StorageFailed. A name that `new_name` cannot have made is not there."""
+
+    async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
+        """Keep the bytes, read from where the source stands, under a name made by `new_name` and never used before.
+
+        The whole file is there when this returns, also after a loss of power, and nothing of it when this raises or
+        is cancelled; the source is not read any more then.
+        """
+
+    async def open(self, name: str) -> Stored | None:
+        """Open a file for reading; None if there is none."""
+
+    async def delete(self, name: str) -> None:
+        """Remove a file; none there is fine."""
+
+    def names(self, *, before: datetime) -> AsyncIterator[str]:
+        """Names of files stored before that moment, also of those that a crash left half-written, in no order."""
+
+
+def new_name(extension: str | None = None) -> str:
+    """A name that nobody can guess, with the extension if it is one that a picture gets."""
+    return identifiers.text(_LETTERS) + (f".{extension}" if extension in EXTENSIONS else "")
+
+
+def is_name(name: str) -> bool:
+    """Can `new_name` have made this? What it cannot have made never reaches a file system or a bucket."""
+    return _NAME.fullmatch(name) is not None
+
+
+async def check(files: Files, name: str | None = None) -> None:
+    """Store, read and remove a small file, for those who want to know whether storage works. Raises StorageFailed.
+
+    `name` is the file's, made by `new_name`, for whoever asks again and again; by default a new one.
+    """
+    name, content = name or new_name(), b"Earshot was here."
+    await files.put(name, content, "text/plain")
+    try:
+        stored = await files.open(name)
+        if stored is None or b"".join([chunk async for chunk in stored.chunks]) != content:
+            raise StorageFailed(f"{files}: a file was stored and could not be read back")
+    finally:
+        await files.delete(name)
+
+
+async def kept_or_gone(keeping: Coroutine[Any, Any, None], undoing: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Keep to the end, even when cancelled meanwhile; when that failed or was cancelled, undo before raising it."""
+    task = asyncio.ensure_future(keeping)
+    try:
+        await asyncio.shield(task)
+    except BaseException:
+        await _ended(task)
+        await _ended(asyncio.ensure_future(undoing()))
+        raise
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            # To be cancelled again changes nothing: the caller raises as soon as nothing is left behind.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()  # Looked at, so that asyncio does not report it as lost: the first failure is what is raised.

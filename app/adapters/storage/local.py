@@ -1,0 +1,137 @@
+"""Uploads in a local folder."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeVar
+
+from app.adapters.storage.base import CHUNK, StorageFailed, Stored, is_name, kept_or_gone
+
+_MODE: Final = 0o600
+_PART: Final = ".part"
+
+
+T = TypeVar("T")
+
+
+class FolderFiles:
+    """Files in a folder, spread over subfolders by the first two letters of their names, for this user alone."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __repr__(self) -> str:
+        return f"folder {self.root}"
+
+    async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
+        if not is_name(name):
+            raise ValueError("a name for a new file is made by new_name")
+        await kept_or_gone(self._asked("store", _write, self._path(name), source), lambda: self.delete(name))
+
+    async def open(self, name: str) -> Stored | None:
+        if not is_name(name):
+            return None
+        file = await self._asked("open", _open, self._path(name))
+        if file is None:
+            return None
+
+        chunks = self._chunks(file)
+
+        async def close() -> None:
+            await chunks.aclose()
+            file.close()  # The line before does nothing to what has not begun.
+
+        return Stored(os.fstat(file.fileno()).st_size, chunks, close)
+
+    async def _chunks(self, file: BinaryIO) -> AsyncGenerator[bytes, None]:
+        with file:
+            while chunk := await self._asked("read", file.read, CHUNK):
+                yield chunk
+
+    async def delete(self, name: str) -> None:
+        if is_name(name):
+            await self._asked("remove", _remove, self._path(name))
+
+    async def names(self, *, before: datetime) -> AsyncIterator[str]:
+        for folder in await self._asked("list", _folders, self.root):
+            for name in await self._asked("list", _names, folder, before.timestamp()):
+                yield name
+
+    def _path(self, name: str) -> Path:
+        return self.root / name[:2] / name
+
+    async def _asked(self, verb: str, act: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return await asyncio.to_thread(act, *arguments)
+        except OSError as failure:
+            raise StorageFailed(f"{self}: could not {verb} a file: {failure.strerror or failure}") from None
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + _PART)
+
+
+def _write(path: Path, source: BinaryIO | bytes) -> None:
+    _make(path.parent)
+    part = _part(path)
+    try:
+        with part.open("xb") as file:
+            os.fchmod(file.fileno(), _MODE)  # Whatever the mask of the process says.
+            for chunk in _pieces(source):
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _pieces(source: BinaryIO | bytes) -> Iterable[bytes]:
+    return (source,) if isinstance(source, bytes) else iter(lambda: source.read(CHUNK), b"")
+
+
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _open(path: Path) -> BinaryIO | None:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _part(path).unlink(missing_ok=True)
+
+
+def _folders(root: Path) -> list[Path]:
+    return [folder for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
+
+
+def _names(folder: Path, before: float) -> set[str]:
+    found = set()
+    for path in folder.iterdir():
+        name = path.name.removesuffix(_PART)
+        # A file may be removed while the folder is read.
+        with suppress(FileNotFoundError):
+            if is_name(name) and name[:2] == folder.name and path.stat().st_mtime < before:
+                found.add(name)
+    return found

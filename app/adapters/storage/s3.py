@@ -1,0 +1,147 @@
+"""Uploads in an S3-compatible bucket. Imported only when one is asked for: obstore is an extra."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import S3Store
+
+from app.adapters.storage.base import CHUNK, BadStorage, StorageFailed, Stored, is_name, kept_or_gone
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config
+
+T = TypeVar("T")
+
+_ADVICE: Final = "write s3://bucket/prefix?endpoint=https://host&region=name"
+# Somebody waits for the answer, so ask less often and less long than obstore does unless told.
+_RETRIES: Final[RetryConfig] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+_TIMEOUTS: Final[ClientConfig] = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=30)}
+# What obstore documents, and the built-in errors that it raises instead of some of them.
+_MISSING: Final = (NotFoundError, FileNotFoundError)
+_FAILURES: Final = (BaseError, OSError)
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
+_REASON: Final = re.compile(r"<Code>(\w{1,64})</Code>|\bstatus:? (\d{3})\b|(error sending request|timed out)")
+
+
+def bucket(url: str) -> BucketFiles:
+    """The bucket that an `s3://` URL names. Nothing is touched yet. Raises BadStorage."""
+    try:
+        parts = urlsplit(url)
+        asked = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        endpoint = urlsplit(asked.pop("endpoint", ""))
+        has_port = parts.port is not None
+        readable = url.count("@") == parts.netloc.count("@")
+    except ValueError:
+        readable = False
+    if not readable:
+        # A secret with a bare slash would pass for the bucket's name and a prefix.
+        raise _bad("it cannot be read; in key and secret write : / ? # @ as %3A %2F %3F %23 %40")
+    region = asked.pop("region", "")
+    name = parts.hostname or ""
+    if has_port or not _BUCKET.fullmatch(name):
+        raise _bad("it names no bucket")
+    if asked or parts.fragment:
+        raise _bad("after the question mark it takes endpoint and region, nothing else")
+    if endpoint.geturl() and (endpoint.scheme not in ("http", "https") or not endpoint.hostname or endpoint.username):
+        raise _bad("the endpoint is a plain http or https address")
+    if bool(parts.username) != bool(parts.password):
+        raise _bad("key and secret come together, as s3://key:secret@bucket, or not at all")
+    config: S3Config = {"disable_bulk_delete": True}  # Not every compatible server knows how to delete in bulk.
+    if endpoint.geturl():
+        config["endpoint"] = endpoint.geturl().rstrip("/")
+    if region:
+        config["region"] = region
+    if parts.username and parts.password:
+        config["access_key_id"], config["secret_access_key"] = unquote(parts.username), unquote(parts.password)
+    prefix = unquote(parts.path).strip("/")
+    options: ClientConfig = {**_TIMEOUTS, "allow_http": endpoint.scheme == "http"}
+    try:
+        store = S3Store(name, prefix=prefix or None, config=config, client_options=options, retry_config=_RETRIES)
+    except (BaseError, ValueError):
+        store = None
+    if store is None:
+        raise _bad("the bucket cannot be set up so")
+    where = f" at {endpoint.scheme}://{endpoint.netloc}" if endpoint.netloc else ""
+    return BucketFiles(store, f"bucket {'/'.join(filter(None, (name, prefix)))}{where}")
+
+
+def _bad(why: str) -> BadStorage:
+    return BadStorage(f"EARSHOT_STORAGE_URL: {why}; {_ADVICE}")
+
+
+class BucketFiles:
+    """Files as objects of a bucket, all under one prefix; `label` names the place in messages."""
+
+    def __init__(self, store: ObjectStore, label: str) -> None:
+        self._store = store
+        self._label = label
+
+    def __repr__(self) -> str:
+        return self._label
+
+    async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
+        if not is_name(name):
+            raise ValueError("a name for a new file is made by new_name")
+        await kept_or_gone(self._keep(name, source, media_type), lambda: self.delete(name))
+
+    async def _keep(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
+        content = source if isinstance(source, bytes) else await asyncio.to_thread(source.read)
+        # In one request: what is put in several leaves unseen pieces behind, to be paid for, when it is broken off.
+        putting = obstore.put_async(
+            self._store, name, content, attributes={"Content-Type": media_type}, use_multipart=False
+        )
+        await self._asked("store", putting)
+
+    async def open(self, name: str) -> Stored | None:
+        if not is_name(name):
+            return None
+        result = await self._asked("open", _unless_missing(obstore.get_async(self._store, name)))
+        if result is None:
+            return None
+        chunks = self._chunks(result)
+        return Stored(result.meta["size"], chunks, chunks.aclose)
+
+    async def _chunks(self, result: GetResult) -> AsyncGenerator[bytes, None]:
+        stream = result.stream(min_chunk_size=CHUNK)
+        while chunk := await self._asked("read", anext(stream, b"")):
+            yield bytes(chunk)
+
+    async def delete(self, name: str) -> None:
+        if is_name(name):
+            await self._asked("remove", _unless_missing(obstore.delete_async(self._store, name)))
+
+    async def names(self, *, before: datetime) -> AsyncIterator[str]:
+        pages = obstore.list(self._store)
+        while page := await self._asked("list", anext(pages, [])):
+            for found in page:
+                if is_name(found["path"]) and found["last_modified"] < before:
+                    yield found["path"]
+
+    async def _asked(self, verb: str, act: Awaitable[T]) -> T:
+        try:
+            return await act
+        except _FAILURES as failure:
+            reason = _reason(failure)
+        # Raised outside of the handler, because obstore's own words repeat what was signed and with which key.
+        raise StorageFailed(f"{self}: could not {verb} a file: {reason}")
+
+
+async def _unless_missing(act: Awaitable[T]) -> T | None:
+    try:
+        return await act
+    except _MISSING:
+        return None
+
+
+def _reason(failure: Exception) -> str:
+    found = _REASON.search(str(failure))
+    return next(filter(None, found.groups())) if found else type(failure).__name__

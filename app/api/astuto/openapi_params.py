@@ -1,0 +1,59 @@
+"""What Astuto's endpoints take, as their document tells it. How values are really read, generously, is in `manners`.
+
+Every parameter may stand in the query, in a JSON object or in a form; the document shows each where clients send it.
+docs/contracts/astuto.md, section 1.6.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from app.api.router import in_path, in_query
+
+Schema = dict[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}
+INTEGER: Final[Schema] = {"type": "integer"}
+INTEGER_OR_NULL: Final[Schema] = {"type": ["integer", "null"]}
+BOOLEAN_OR_NULL: Final[Schema] = {"type": ["boolean", "null"]}
+
+_FORMS: Final = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+_FROM_ZERO: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+
+IMPERSONATED: Final[Schema] = {
+    **INTEGER_OR_NULL,
+    "description": "The user in whose name to act; for administrators' keys only",
+}
+
+POST_ID: Final = in_path("id", INTEGER, "The post's number")
+COMMENT_ID: Final = in_path("id", INTEGER, "The comment's number")
+VOTE_ID: Final = in_path("id", INTEGER, "The vote's number")
+USER_ID: Final = in_path("id", TEXT, "The user's number")
+BOARD_ID: Final = in_path("id", TEXT, "The board's number or slug")
+
+
+def described(schema: Mapping[str, Any], description: str) -> Schema:
+    """The schema with a sentence about the parameter."""
+    return {**schema, "description": description}
+
+
+def window(default: int) -> list[dict[str, Any]]:
+    """`limit` and `offset` of a list."""
+    return [
+        in_query("limit", {**_FROM_ZERO, "default": default}, "How many at most; there is no greatest value"),
+        in_query("offset", {**_FROM_ZERO, "default": 0}, "How many to pass over"),
+    ]
+
+
+def narrowed(name: str, whose: str) -> dict[str, Any]:
+    """A filter by id. Blank is none; an unknown id gives an empty list; `name[]` may be repeated for any of several."""
+    return in_query(name, INTEGER, f"Only those of this {whose}")
+
+
+def members(required: Iterable[str] = (), /, **schemas: Schema) -> dict[str, Any]:
+    """A request body: a JSON object or a form with these members. Unknown members are ignored."""
+    needed = list(required)
+    schema: Schema = {"type": "object", "properties": schemas}
+    if needed:
+        schema["required"] = needed
+    return {"required": bool(needed), "content": {kind: {"schema": schema} for kind in _FORMS}}

@@ -1,0 +1,370 @@
+"""How Astuto's dialect reads what clients send: the key, the parameters and each value. No rule of the data is here.
+
+docs/contracts/astuto.md, sections 1.2, 1.6 to 1.9 and 1.14. Coercions take the value of a parameter, or ABSENT:
+`manners.text(asked.get("title", ABSENT))`.
+"""
+
+import json
+import math
+import re
+from enum import Enum
+from typing import Final
+
+import orjson
+
+from app.api.astuto import rack_params
+from app.api.astuto.rack_params import Unreadable, Wrong
+from app.http.body import Body
+
+__all__ = [
+    "ABSENT",
+    "PAST",
+    "Absent",
+    "Asked",
+    "Past",
+    "Unreadable",
+    "Wrong",
+    "any_of",
+    "asked",
+    "blank",
+    "boolean",
+    "form_field",
+    "integer",
+    "last_word",
+    "leading_integer",
+    "limit",
+    "lookup",
+    "missing",
+    "offset",
+    "only",
+    "reference",
+    "text",
+    "token",
+]
+
+Asked = dict[str, object]
+"""The parameters of a request by name: text, numbers, flags, null, files; arrays and objects of these."""
+
+
+class Absent(Enum):
+    """A parameter that was not sent, or sent as an array or object, which counts the same."""
+
+    ABSENT = "absent"
+
+
+class Past(Enum):
+    """A number that 64 bits don't hold: as an id it belongs to nothing."""
+
+    PAST = "past 64 bits"
+
+
+ABSENT: Final = Absent.ABSENT
+PAST: Final = Past.PAST
+
+MAX_INTEGER: Final = 2**63 - 1
+MAX_ANY_OF: Final = rack_params.MAX_PAIRS
+
+# What Ruby's [[:space:]] matches. Python's own notion has four separators more.
+_SPACES = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "off", "OFF"})
+_JSON_TYPES = frozenset({"application/json", "text/x-json", "application/jsonrequest"})
+
+_PLAIN_KEY = re.compile(rb"(?:Bearer|Token) ([0-9A-Za-z_|]+)")
+_SCHEME = re.compile(rb"(?:Bearer|Token)\s+")
+_AFTER_KEY = re.compile(rb"[,;\t]")
+_LEADING_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+(?:_[0-9]+)*)")
+# What Ruby's Integer() reads: a sign, a base, digits with single underscores between them, and nothing else.
+_WHOLE_INTEGER = re.compile(
+    r"([+-]?)(?:0[xX](?P<hex>[0-9A-Fa-f]+(?:_[0-9A-Fa-f]+)*)|0[bB](?P<binary>[01]+(?:_[01]+)*)"
+    r"|0[oO_]?(?P<octal>[0-7]+(?:_[0-7]+)*)|(?:0[dD])?(?P<decimal>0|[1-9][0-9]*(?:_[0-9]+)*))"
+)
+_BASES = {"hex": 16, "binary": 2, "octal": 8, "decimal": 10}
+# No number within 64 bits has more digits in any base, once leading zeros are gone.
+_MAX_DIGITS = 64
+
+
+def token(authorization: bytes | str | None) -> str | None:
+    """Find the key in an Authorization header, or None. Section 1.2: both schemes, quotes, `token=`, spare spaces."""
+    if not authorization:
+        return None
+    header = authorization.encode("latin-1", "replace") if isinstance(authorization, str) else authorization
+    plain = _PLAIN_KEY.fullmatch(header)
+    if plain:
+        return plain[1].decode("ascii")
+    header = header.strip()
+    scheme = _SCHEME.match(header)
+    if scheme is None:
+        return None
+    first = _AFTER_KEY.split(header[scheme.end() :], maxsplit=1)[0].rstrip()
+    key = first.removeprefix(b"token=").removeprefix(b'"').removesuffix(b'"')
+    return key.decode("latin-1") or None
+
+
+def last_word(authorization: bytes | str | None) -> str | None:
+    """Give the header's last word, valid key or not, by which the rate limit counts; None if there is none."""
+    if not authorization:
+        return None
+    header = authorization.encode("latin-1", "replace") if isinstance(authorization, str) else authorization
+    words = header.rsplit(maxsplit=1)
+    return words[-1].decode("latin-1") if words else None
+
+
+def asked(content_type: str, query_string: bytes, body: Body) -> Asked:
+    """Merge what the body and the query string say; the query string wins. The path is the caller's to put on top.
+
+    Raises Unreadable for broken JSON or encoding, a NUL character anywhere, or names that contradict each other.
+    """
+    if body.kind == "none":
+        return rack_params.query(query_string)
+    said = _said(content_type, body)
+    if query_string:
+        said.update(rack_params.query(query_string))
+    return said
+
+
+def form_field(body: Body, name: str) -> str | None:
+    """What a form, and only a form, says under a name; the last of several. None when it says nothing."""
+    if body.kind == "form":
+        value: object = rack_params.form(body.raw).get(name)
+    else:
+        value = dict(body.fields).get(name)
+    return value if isinstance(value, str) else None
+
+
+def integer(value: object) -> int | Absent | Past | None:
+    """Read a whole number as generously as Astuto: `"5abc"` and 5.9 are 5, `"abc"` is 0, blank is null."""
+    if type(value) is int:
+        return value if -MAX_INTEGER <= value <= MAX_INTEGER else PAST
+    if isinstance(value, str):
+        if value.isascii() and value.isdigit() and len(value) < 19:
+            return int(value)
+        return _leading(value)
+    if value is None or isinstance(value, bool):
+        return None if value is None else int(value)
+    if isinstance(value, float):
+        return int(value) if abs(value) <= MAX_INTEGER else PAST
+    return ABSENT
+
+
+def reference(value: object) -> int | Absent | None:
+    """Read an id that is to be stored. Raises Wrong for a number past 64 bits."""
+    number = integer(value)
+    if number is PAST:
+        raise Wrong
+    return number
+
+
+def lookup(value: object) -> int | None:
+    """Read an id that is to be looked up; None for all that can't be the id of anything."""
+    number = integer(value)
+    return number if isinstance(number, int) and number > 0 else None
+
+
+def text(value: object) -> str | Absent | None:
+    """Read a text, spaces and all. Numbers become their digits, true and false become `t` and `f`."""
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return _float_text(value)
+    return ABSENT
+
+
+def boolean(value: object) -> bool | Absent | None:
+    """Read a flag: a few spellings are false, null and `""` are null, everything else is true."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, str):
+        return value not in _FALSE if value else None
+    if isinstance(value, int):
+        return value != 0
+    # A fraction is never false in Astuto, not even 0.0.
+    return True if isinstance(value, float) else ABSENT
+
+
+def only(value: object) -> object:
+    """Read an array of one as its element, null elements aside; anything else stays as it is. Section 1.6."""
+    if not isinstance(value, list):
+        return value
+    items = [item for item in value if item is not None]
+    return items[0] if len(items) == 1 else items
+
+
+def blank(value: object) -> bool:
+    """Whether there is nothing in it, false included: the test for impersonation and for filters."""
+    if isinstance(value, str):
+        return not value or not value.strip(_SPACES)
+    return value is None or value is False or value is ABSENT or value == [] or value == {}
+
+
+def missing(value: object) -> bool:
+    """Whether a required parameter counts as missing: absent, null, empty or only whitespace. False is a value."""
+    return value is not False and blank(value)
+
+
+def limit(value: object, default: int) -> int:
+    """Read `limit`; blank and null give the default. Raises Wrong for what isn't a whole number from 0 to 64 bits."""
+    if isinstance(value, str):
+        if value.isascii() and value.isdigit() and len(value) < 19 and value[0] != "0":
+            return int(value)
+        if value == "null" or blank(value):
+            return default
+        number = _whole(value)
+    elif value is None or value is ABSENT:
+        return default
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = int(value) if abs(value) <= MAX_INTEGER else None
+    else:
+        raise Wrong
+    if number is None or not 0 <= number <= MAX_INTEGER:
+        raise Wrong
+    return number
+
+
+def offset(value: object) -> int:
+    """Read `offset`: its leading integer, else 0. Raises Wrong for a negative one or one past 64 bits."""
+    if value is None or value is ABSENT:
+        return 0
+    number = integer(value)
+    if number is PAST:
+        raise Wrong
+    if number is None or number is ABSENT:
+        return 0
+    if number < 0:
+        raise Wrong
+    return number
+
+
+def leading_integer(path_segment: str) -> int | None:
+    """Read the id at the beginning of a path segment: `3abc` is 3. None if there is none that could be an id."""
+    return lookup(path_segment)
+
+
+def any_of(value: object) -> tuple[int, ...] | None:
+    """Read a filter by id: the ids of which any may match, ascending; None for no filter; empty matches nothing.
+
+    Raises Wrong for more than MAX_ANY_OF ids.
+    """
+    if value is None or value is ABSENT:
+        return None
+    if isinstance(value, list):
+        items = [item for item in value if item is not None]
+        if not items:
+            return None
+        ids = {number for number in map(lookup, items) if number is not None}
+        if len(ids) > MAX_ANY_OF:
+            raise Wrong
+        return tuple(sorted(ids))
+    if blank(value):
+        return None
+    number = integer(value)
+    return (number,) if isinstance(number, int) and number > 0 else ()
+
+
+def _said(content_type: str, body: Body) -> Asked:
+    """What the body alone says. A kind that Astuto doesn't read says nothing."""
+    if body.kind == "json":
+        known = content_type == "application/json" or content_type.partition(";")[0].strip().lower() in _JSON_TYPES
+        return _json(body.raw) if known else {}
+    if body.kind == "form":
+        return rack_params.form(body.raw)
+    if body.kind == "multipart":
+        if body.broken or len(body.fields) > rack_params.MAX_PAIRS:
+            raise Unreadable
+        readable = rack_params.readable
+        return rack_params.nested(
+            (readable(name), readable(value) if isinstance(value, str) else value) for name, value in body.fields
+        )
+    return {}
+
+
+def _json(raw: bytes) -> Asked:
+    """Read a JSON object; any other value, and an empty body, say nothing."""
+    if not raw.strip():
+        return {}
+    try:
+        said = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        # orjson refuses a number too large for a float, be it a whole one; the exact reader gives its digits.
+        if "infinity" not in str(error):
+            raise Unreadable from None
+        said = _exact(raw)
+    else:
+        # orjson makes floats of whole numbers past 64 bits, and as text they must keep their digits.
+        if isinstance(said, dict) and any(isinstance(v, float) and abs(v) > MAX_INTEGER for v in said.values()):
+            said = _exact(raw)
+    if not isinstance(said, dict):
+        return {}
+    if b"\\u0000" in raw:
+        _check_all(said)
+    return said
+
+
+def _exact(raw: bytes) -> object:
+    """Read JSON with long whole numbers as their digits, which every coercion reads as that number."""
+    try:
+        said: object = json.loads(
+            raw.decode(), parse_int=lambda digits: int(digits) if len(digits) < 19 else digits, parse_constant=_refuse
+        )
+    except (ValueError, RecursionError):
+        raise Unreadable from None
+    _check_all(said)
+    return said
+
+
+def _refuse(constant: str) -> object:
+    raise ValueError(constant)
+
+
+def _check_all(said: object) -> None:
+    """Raise Unreadable if any text in it, names included, has a NUL character or half a surrogate pair."""
+    left = [said]
+    while left:
+        here = left.pop()
+        if isinstance(here, str):
+            rack_params.readable(here)
+        elif isinstance(here, dict):
+            left.extend(here)
+            left.extend(here.values())
+        elif isinstance(here, list):
+            left.extend(here)
+
+
+def _leading(value: str) -> int | Past | None:
+    if blank(value):
+        return None
+    found = _LEADING_INTEGER.match(value)
+    if found is None:
+        return 0
+    return _within(found[1], found[2], 10)
+
+
+def _whole(value: str) -> int | None:
+    """What Ruby's Integer() makes of it, or None where that would raise or 64 bits don't hold it."""
+    found = _WHOLE_INTEGER.fullmatch(value.strip(" \t\n\v\f\r"))
+    if found is None or found.lastgroup is None:
+        return None
+    number = _within(found[1], found[found.lastgroup], _BASES[found.lastgroup])
+    return None if isinstance(number, Past) else number
+
+
+def _within(sign: str, digits: str, base: int) -> int | Past:
+    significant = digits.replace("_", "").lstrip("0")
+    if len(significant) > _MAX_DIGITS:
+        return PAST
+    number = int(sign + (significant or "0"), base)
+    return number if abs(number) <= MAX_INTEGER else PAST
+
+
+def _float_text(value: float) -> str:
+    """Write a fraction as Ruby does: as Python does, save for `1.0e+20` and `Infinity`."""
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    mantissa, e, exponent = repr(value).partition("e")
+    return f"{mantissa}.0e{exponent}" if e and "." not in mantissa else mantissa + e + exponent

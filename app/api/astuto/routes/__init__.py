@@ -1,0 +1,1 @@
+"""Astuto's endpoints, one module for each resource."""

@@ -1,0 +1,1 @@
+"""ProductLift's endpoints, one module for each resource."""

@@ -1,0 +1,261 @@
+"""ProductLift's resources on the wire: which columns, in which order. docs/contracts/productlift.md, section 6."""
+
+import html
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from orjson import Fragment
+
+from app.adapters.storage.signed_urls import FileSigner
+from app.domain.models import Comment, Post, Status, Tab, User, Vote
+from app.domain.portals import colors
+from app.domain.posts.attachments import PUBLIC
+from app.domain.posts.create import Submission, Submitted
+from app.domain.posts.queries import AUTHOR, CATEGORIES, PostView
+from app.domain.posts.reply_queries import CommentView, VoteView
+from app.domain.posts.single_statement import VOTER
+from app.domain.posts.votes import CastVote
+from app.domain.sql.timestamps import day, seconds
+from app.domain.users.queries import UserView
+from app.domain.users.users import DELETED_NAME
+
+Payload = dict[str, Any]
+
+_TAG: Final = re.compile(r"<[^>]*>")
+
+ROLES: Final = {"owner": "admin", "admin": "admin", "moderator": "member", "user": "member"}
+
+AUTHOR_COLUMNS: Final = (
+    AUTHOR.uuid,
+    AUTHOR.name,
+    AUTHOR.email,
+    AUTHOR.role,
+    AUTHOR.votes_count,
+    AUTHOR.comments_count,
+    AUTHOR.posts_count,
+    AUTHOR.deleted_at,
+)
+
+POSTS: Final = PostView(
+    (
+        Post.id,
+        Post.code,
+        Post.slug,
+        Post.title,
+        Post.description_short,
+        Post.description,
+        Post.changelog,
+        Post.image,
+        Post.votes_count,
+        Post.comments_count,
+        Post.views_count,
+        Post.created_at,
+        Post.updated_at,
+        Post.status_changed_at,
+        *AUTHOR_COLUMNS,
+        CATEGORIES,
+        Status.id,
+        Status.name,
+        Status.color,
+        Tab.name,
+        Post.section_id,
+        Post.moderation,
+        Post.conversion,
+        Post.impact,
+        Post.confidence,
+        Post.ease,
+        Post.reach,
+    ),
+    bounded=True,
+)
+
+POST_IDS: Final = PostView((Post.id,))
+DUPLICATES: Final = PostView((Post.id, Post.code, Post.title, Post.description), bounded=True)
+
+USERS: Final = UserView((User.id, *VOTER), deleted=False)
+VOTES: Final = VoteView((Vote.id, Vote.created_at, *VOTER))
+COMMENTS: Final = CommentView(
+    (
+        Comment.id,
+        Comment.post_id,
+        Comment.body,
+        Comment.pinned,
+        Comment.official,
+        Comment.parent_id,
+        Comment.created_at,
+        Comment.updated_at,
+        *VOTER,
+    ),
+    bounded=True,
+    internal=True,
+)
+
+
+def post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
+    """A row of POSTS as a Post. Section 6.4."""
+    (
+        _, code, slug, title, short, description, changelog, image, votes, comments, views,
+        created_at, updated_at, status_changed_at,
+        uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at,
+        categories, status_id, status_name, color, tab_name,
+        section_id, moderation, conversion, impact, confidence, ease, reach,
+        *_rest,
+    ) = row  # fmt: skip
+    url = post_url(slug, code, base_url)
+    author = None
+    if uuid is not None:
+        author = user(uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at)
+    return {
+        "id": code,
+        "uid": f"{code}-uid",
+        "title": title,
+        "description_short": short,
+        "description": description or "",
+        "description_changelog": changelog,
+        "clean_description_changelog": plain(changelog) if changelog else "",
+        "image_main": ""
+        if not image
+        else f"{base_url}/files/{image}"
+        if moderation == PUBLIC
+        else base_url + signer.path(image),
+        "votes_count": votes,
+        "comments_count": comments,
+        "views_count": views,
+        "url": url,
+        "url_edit": f"{url}/edit",
+        "url_delete": f"{url}/delete",
+        "created_at": seconds(created_at),
+        "updated_at": seconds(updated_at),
+        "latest_status_change_at": seconds(status_changed_at),
+        "latest_status_change_at_formatted": day(status_changed_at),
+        "author": author,
+        "categories": Fragment(categories),
+        "status": None
+        if status_id is None
+        else {"id": status_id, "name": status_name, "color": color, "tab_name": tab_name},
+        "section_id": section_id,
+        "moderation_status": moderation,
+        "conversion": conversion,
+        "prioritization_impact": impact,
+        "prioritization_confidence": confidence,
+        "prioritization_ease": ease,
+        "prioritization_reach": reach,
+    }
+
+
+def fresh_post(wish: Submission, submitted: Submitted, now: datetime, base_url: str, signer: FileSigner) -> Payload:
+    """A post just submitted, as reading it would show it; its author has one more than when he was looked up."""
+    uuid, name, email, role, votes, comments, posts, deleted_at = submitted.author
+    category_id, category_name, color = submitted.category
+    carried = [] if category_id is None else [{"id": category_id, "name": category_name, "color": color}]
+    return post(
+        (
+            submitted.id, submitted.code, submitted.slug, wish.title, submitted.short, wish.description, "", None,
+            0, 0, 0, now, now, now,
+            uuid, name, email, role, votes, comments, posts + 1, deleted_at,
+            orjson.dumps(carried), *submitted.status,
+            submitted.section_id, submitted.moderation, None, None, None, None, None,
+        ),
+        base_url,
+        signer,
+    )  # fmt: skip
+
+
+def post_url(slug: str, code: str, base_url: str) -> str:
+    """Where people read the post."""
+    return f"{base_url}/p/{slug}-{code}"
+
+
+def plain(text: str) -> str:
+    """A text without its markup."""
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+
+
+def vote(row: Sequence[Any]) -> Payload:
+    """A row of VOTES as a Vote. Section 6.5."""
+    vote_id, created_at, *voter = row
+    return {"id": vote_id, "created_at": seconds(created_at), "voter": user(*voter)}
+
+
+def fresh_vote(cast: CastVote, now: datetime) -> Payload:
+    """A vote just cast; its voter has one more than when he was looked up."""
+    uuid, name, email, role, votes, comments, posts, deleted_at = cast.voter
+    voter = user(uuid, name, email, role, votes + 1, comments, posts, deleted_at)
+    return {"id": cast.id, "created_at": seconds(now), "voter": voter}
+
+
+def user(
+    uuid: str, name: str, email: str | None, role: str, votes: int, comments: int, posts: int, deleted_at: Any
+) -> Payload:
+    """A User. Section 6.3; a deleted one keeps only its UUID (section 11.9)."""
+    if deleted_at is not None:
+        return {
+            "id": uuid,
+            "name": DELETED_NAME,
+            "email": "",
+            "role": "member",
+            "counter_votes": 0,
+            "counter_comments": 0,
+            "counter_posts": 0,
+            "counter_comment_votes": 0,
+        }
+    return {
+        "id": uuid,
+        "name": name,
+        "email": email or "",
+        "role": ROLES[role],
+        "counter_votes": votes,
+        "counter_comments": comments,
+        "counter_posts": posts,
+        "counter_comment_votes": 0,
+    }
+
+
+def comment(row: Sequence[Any], post_url: str) -> Payload:
+    """A row of COMMENTS as a Comment. Section 9.1."""
+    comment_id, _, body, pinned, official, parent_id, created_at, updated_at, *author = row
+    return {
+        "id": comment_id,
+        "comment": body,
+        "author": user(*author),
+        "pinned_to_top": bool(pinned),
+        "tagged_for_changelog": bool(official),
+        "parent_id": parent_id,
+        "created_at": seconds(created_at),
+        "updated_at": seconds(updated_at),
+        "url": f"{post_url}#comment-{comment_id}",
+    }
+
+
+def category(row: Sequence[Any]) -> Payload:
+    """A row of `categories.every` as a Category. Section 6.1."""
+    category_id, name, color = row
+    return {"id": category_id, "name": name, "color": color}
+
+
+def status(row: Sequence[Any]) -> Payload:
+    """A row of `statuses.every` as a Status. Section 6.2."""
+    status_id, name, color, tab_id, tab_name, text_color, *_ = row
+    return {
+        "id": status_id,
+        "name": name,
+        "color": color,
+        "tab_id": tab_id,
+        "tab_name": tab_name,
+        "text_color": text_color or colors.readable_on(color),
+    }
+
+
+def tab(row: Sequence[Any]) -> Payload:
+    """A row of `tabs.every` as a Tab. Section 9.7."""
+    tab_id, name, url, kind = row
+    return {"id": tab_id, "name": name, "url": url, "type": kind}
+
+
+def section(row: Sequence[Any]) -> Payload:
+    """A row of `sections.every` as a Section. Section 9.5."""
+    section_id, title, tab_id, parent_id = row
+    return {"id": section_id, "title": title, "tab_id": tab_id, "parent_id": parent_id}

@@ -1,0 +1,47 @@
+"""`earshot follows …`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.commands.posts import named
+from app.cli.database import writing
+from app.cli.lookup import id_of
+from app.cli.output import tell
+from app.cli.params import JsonOption, PortalOption
+from app.domain.posts import follows
+from app.domain.unit_of_work import Work
+
+group = typer.Typer(help="Follows: kept for mail, which does not exist yet.", no_args_is_help=True)
+
+PostOption = Annotated[str, typer.Option("--post", metavar="POST", help="Number or code.")]
+UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="Address, id or UUID.")]
+
+
+@group.command()
+def add(post: PostOption, user: UserOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
+    """Let a user follow a post.
+
+    No effect yet: there is no mail by which followers would hear about it.
+
+    \b
+    earshot follows add --post 42 --user jane@example.com
+    """
+
+    def act(work: Work) -> dict[str, Any]:
+        post_id, user_id = named(work, post)["id"], id_of(work, user)
+        return {"post_id": post_id, "user_id": user_id, "changed": follows.add(work, post_id=post_id, user_id=user_id)}
+
+    tell(writing(act, portal=portal), f"{user} follows post {post}", as_json=as_json)
+
+
+@group.command()
+def remove(post: PostOption, user: UserOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
+    """Let a user follow a post no more. No effect yet, as `earshot follows add`."""
+
+    def act(work: Work) -> dict[str, Any]:
+        post_id, user_id = named(work, post)["id"], id_of(work, user)
+        changed = follows.remove(work, post_id=post_id, user_id=user_id)
+        return {"post_id": post_id, "user_id": user_id, "changed": changed}
+
+    tell(writing(act, portal=portal), f"{user} does not follow post {post}", as_json=as_json)

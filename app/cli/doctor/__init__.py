@@ -1,0 +1,1 @@
+"""`earshot doctor`: checks of the database, the settings and the server's environment."""

@@ -1,0 +1,1 @@
+"""Stored numbers of posts, and their audit."""

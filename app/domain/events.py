@@ -1,0 +1,66 @@
+"""Facts: what happened, said in the past tense, written in the transaction in which it happened.
+
+Letters and webhook calls are made from these rows later, so a fact carries what could not be looked up any more.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import bindparam, insert
+
+from app.domain.models import FactRow
+from app.domain.sql.statement import Statement, now, portal
+
+KINDS: Final = (
+    "post.submitted",
+    "post.deleted",
+    "post.status_changed",
+    "post.approved",
+    "post.rejected",
+    "vote.cast",
+    "vote.retracted",
+    "comment.written",
+    "comment.deleted",
+    "user.registered",
+    "user.invited",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that happened. `user_id` is in whose name; the Work adds who really acted, and when."""
+
+    kind: str
+    post_id: int | None = None
+    subject_id: int | None = None
+    user_id: int | None = None
+    body: Mapping[str, Any] | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """The values of the row, apart from what the Work knows."""
+        return {
+            "kind": self.kind,
+            "post": self.post_id,
+            "subject": self.subject_id,
+            "user": self.user_id,
+            "body": None if self.body is None else json.dumps(self.body, ensure_ascii=False, default=str),
+        }
+
+
+ANNOUNCE: Final = Statement(
+    insert(FactRow)
+    .values(
+        portal_id=portal,
+        kind=bindparam("kind"),
+        post_id=bindparam("post"),
+        subject_id=bindparam("subject"),
+        user_id=bindparam("user"),
+        actor_id=bindparam("actor"),
+        body=bindparam("body"),
+        base_url=bindparam("base_url"),
+        created_at=now,
+    )
+    .inline()
+)

@@ -1,0 +1,102 @@
+"""What is random: post codes, API keys, file names."""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+from uuid import UUID, uuid4
+
+ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def text(length: int, alphabet: str = ALPHABET) -> str:
+    """`length` random characters of the alphabet."""
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def post_code() -> str:
+    """Six characters that are not all digits, so that a code is never taken for a post's number."""
+    number = secrets.randbits(64)
+    code = ""
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        code += ALPHABET[digit]
+    return code if not code.isdigit() else post_code()
+
+
+RESERVED = frozenset(
+    {
+        "new",
+        "edit",
+        "index",
+        "session",
+        "login",
+        "logout",
+        "users",
+        "admin",
+        "stylesheets",
+        "assets",
+        "javascripts",
+        "images",
+    }
+)
+
+# Latin letters that Unicode doesn't take apart into a plain letter and its marks.
+_LETTERS = {
+    "×": "x", "ß": "ss", "ẞ": "SS", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Þ": "Th", "þ": "th",
+    "Ð": "D", "ð": "d", "Đ": "D", "đ": "d", "Ɖ": "D", "ɖ": "d", "Ɗ": "D", "ɗ": "d", "Ø": "O", "ø": "o",
+    "Ł": "L", "ł": "l", "Ƚ": "L", "ƚ": "l", "Ħ": "H", "ħ": "h", "Ŧ": "T", "ŧ": "t", "Ⱦ": "T", "ⱦ": "t",
+    "Ƭ": "T", "ƭ": "t", "Ʈ": "T", "ʈ": "t", "ı": "i", "ȷ": "j", "Ɨ": "I", "ɨ": "i", "Ɉ": "J", "ɉ": "j",
+    "ĸ": "k", "Ƙ": "K", "ƙ": "k", "ŉ": "'n", "Ŋ": "NG", "ŋ": "ng", "Ɲ": "N", "ɲ": "n", "Ƞ": "N", "ƞ": "n",
+    "Ⱥ": "A", "ⱥ": "a", "Ƀ": "B", "ƀ": "b", "Ɓ": "B", "ɓ": "b", "Ƃ": "B", "ƃ": "b", "Ȼ": "C", "ȼ": "c",
+    "Ƈ": "C", "ƈ": "c", "Ɇ": "E", "ɇ": "e", "Ɛ": "E", "ɛ": "e", "Ə": "E", "ə": "e", "Ǝ": "E", "ǝ": "e",
+    "Ƒ": "F", "ƒ": "f", "Ǥ": "G", "ǥ": "g", "Ɠ": "G", "ɠ": "g", "Ɔ": "O", "ɔ": "o", "Ɵ": "O", "ɵ": "o",
+    "Ƥ": "P", "ƥ": "p", "Ᵽ": "P", "ᵽ": "p", "Ɋ": "Q", "ɋ": "q", "Ɍ": "R", "ɍ": "r", "Ʉ": "U", "ʉ": "u",
+    "Ʋ": "V", "ʋ": "v", "Ɏ": "Y", "ɏ": "y", "Ƴ": "Y", "ƴ": "y", "Ƶ": "Z", "ƶ": "z", "Ȥ": "Z", "ȥ": "z",
+}  # fmt: skip
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_REST = re.compile(r"[^A-Za-z0-9_-]+")
+_DASHES = re.compile(r"-{2,}")
+
+
+def parameterize(text: str) -> str:
+    """Make a slug of the text; empty if nothing of it is Latin letters, digits, `-` or `_`.
+
+    Latin letters lose their marks; whatever else has no ASCII form separates words. Underscores are kept as they are.
+    """
+    if not text.isascii():
+        text = _NOT_ASCII.sub(lambda found: _ascii(found[0]), text)
+    return _DASHES.sub("-", _REST.sub("-", text)).strip("-").lower()
+
+
+def free_slug(wanted: str, taken: bool, *, random: Callable[[], UUID] = uuid4) -> str:
+    """Give the wanted slug if it is free, else the same with a random UUID, or the bare UUID if it is empty.
+
+    A reserved word counts as taken.
+    """
+    if not wanted:
+        return str(random())
+    if taken or wanted in RESERVED:
+        return f"{wanted}-{random()}"
+    return wanted
+
+
+@lru_cache(maxsize=4096)
+def _ascii(letter: str) -> str:
+    """One character in ASCII; `?` if it has no such form, which then separates words."""
+    known = _LETTERS.get(letter)
+    if known is not None:
+        return known
+    if "\u0300" <= letter <= "\u036f":
+        # A mark written apart from its letter goes as it does when both are one character.
+        return ""
+    category = unicodedata.category(letter)
+    if category[0] != "L" and category != "Nd":
+        # Not ™ or ²: they would run into the word beside them.
+        return "?"
+    parts = (_LETTERS.get(part, part) for part in unicodedata.normalize("NFKD", letter))
+    return "".join(part for part in parts if part.isascii() and part.isalnum()) or "?"

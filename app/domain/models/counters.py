@@ -1,0 +1,36 @@
+"""Kept numbers of posts, so that a list's total is exact without counting a hundred thousand rows."""
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, SmallInteger, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.models.base import Base, BigId, one_of
+
+TALLIES = ("portal", "board", "status", "category")
+SHARDS = 16
+"""A number is spread over this many rows, so that creates at once seldom wait for each other."""
+
+
+class Tally(Base):
+    """A number of posts is the sum over the shards.
+
+    `portal` and `board` count all of theirs. `status` counts every post once, by its status and section; `category`
+    counts it once for each category it carries, by category, status and section. So whatever a list is narrowed to by
+    these three, alone or together, its number is a sum over some of these rows.
+    """
+
+    __tablename__ = "tallies"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", *TALLIES), name="kind"),
+        {"sqlite_with_rowid": False, "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    portal_id: Mapped[int] = mapped_column(BigId, ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    ref_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    """The board or category; 0 for the other kinds."""
+    status_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    """0 for none, and for the kinds that don't ask."""
+    section_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    """0 for none, and for the kinds that don't ask."""
+    shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    posts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

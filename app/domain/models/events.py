@@ -1,0 +1,38 @@
+"""Facts: what happened and may concern somebody outside. Written with the act, delivered afterwards."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.models.base import Base, BigId, Id, Moment, PortalOwned
+
+
+class FactRow(PortalOwned, Base):
+    """One fact. Plain ids, not references: a fact outlives what it speaks of."""
+
+    __tablename__ = "facts"
+    __table_args__ = (
+        Index(
+            "ix_facts_waiting",
+            "id",
+            sqlite_where=text("expanded_at is null"),
+            postgresql_where=text("expanded_at is null"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    kind: Mapped[str] = mapped_column(String(32))
+    post_id: Mapped[int | None] = mapped_column(BigId)
+    subject_id: Mapped[int | None] = mapped_column(BigId)
+    """The vote, comment, status or user that the fact is about, by its kind."""
+    user_id: Mapped[int | None] = mapped_column(BigId)
+    """In whose name it happened."""
+    actor_id: Mapped[int | None] = mapped_column(BigId)
+    """Who really acted; differs from the user when somebody was impersonated."""
+    body: Mapped[str | None] = mapped_column(Text)
+    """JSON: what can't be looked up later, such as a post that is gone."""
+    base_url: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    expanded_at: Mapped[datetime | None] = mapped_column(Moment)

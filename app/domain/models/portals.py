@@ -1,0 +1,135 @@
+"""The portal and its catalogue: boards, tabs, statuses, sections, categories."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.models.base import Base, BigId, Id, Name, PortalOwned, Timed, one_of
+
+HEX_COLOR = "color like '#___' or color like '#______'"
+
+TAB_TYPES = ("feedback", "roadmap", "changelog", "knowledgebase")
+MODERATION_POLICIES = ("never", "anonymous", "always")
+DIALECTS = ("productlift", "astuto")
+
+
+class Portal(Timed, Base):
+    """One customer's world. Everything below belongs to exactly one."""
+
+    __tablename__ = "portals"
+    __table_args__ = (
+        UniqueConstraint("guid"),
+        UniqueConstraint("host"),
+        CheckConstraint(one_of("moderation_policy", *MODERATION_POLICIES), name="moderation_policy"),
+        CheckConstraint(one_of("default_dialect", *DIALECTS), name="default_dialect"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    guid: Mapped[str] = mapped_column(String(36))
+    title: Mapped[Name]
+    locale: Mapped[str] = mapped_column(String(16), server_default="en")
+    host: Mapped[str | None] = mapped_column(String(255))
+    default_dialect: Mapped[str | None] = mapped_column(String(16))
+    moderation_policy: Mapped[str] = mapped_column(String(16), server_default="anonymous")
+
+
+class Board(PortalOwned, Timed, Base):
+    """The list a post belongs to; every post has exactly one."""
+
+    __tablename__ = "boards"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "name"),
+        UniqueConstraint("portal_id", "slug"),
+        Index(
+            "uq_boards_default",
+            "portal_id",
+            unique=True,
+            sqlite_where=text("is_default"),
+            postgresql_where=text("is_default"),
+        ),
+        CheckConstraint("length(description) <= 1024", name="description"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(Text)
+    slug: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+    position: Mapped[int]
+    is_default: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Tab(PortalOwned, Timed, Base):
+    """A page of the portal; it shows the posts whose status is assigned to it."""
+
+    __tablename__ = "tabs"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "url"),
+        CheckConstraint(one_of("type", *TAB_TYPES), name="type"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    name: Mapped[Name]
+    url: Mapped[str] = mapped_column(String(191))
+    type: Mapped[str] = mapped_column(String(16), server_default="feedback")
+    position: Mapped[int]
+
+
+class Status(PortalOwned, Timed, Base):
+    """Where a post stands. One per portal is the default for posts made through ProductLift."""
+
+    __tablename__ = "statuses"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "name"),
+        Index(
+            "uq_statuses_default",
+            "portal_id",
+            unique=True,
+            sqlite_where=text("is_default"),
+            postgresql_where=text("is_default"),
+        ),
+        Index("ix_statuses_tab_id", "tab_id"),
+        CheckConstraint(HEX_COLOR, name="color"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    tab_id: Mapped[int] = mapped_column(BigId, ForeignKey("tabs.id"))
+    name: Mapped[Name]
+    color: Mapped[str] = mapped_column(String(7))
+    text_color: Mapped[str | None] = mapped_column(String(7))
+    position: Mapped[int]
+    show_in_roadmap: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_default: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_voteable: Mapped[bool] = mapped_column(server_default=text("true"))
+
+
+class Section(PortalOwned, Timed, Base):
+    """An ordering group inside a tab; sections nest."""
+
+    __tablename__ = "sections"
+    __table_args__ = (Index("ix_sections_tab_id", "tab_id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[Id]
+    tab_id: Mapped[int] = mapped_column(BigId, ForeignKey("tabs.id"))
+    parent_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("sections.id", ondelete="SET NULL"), index=True)
+    title: Mapped[Name]
+    position: Mapped[int]
+
+
+class Category(PortalOwned, Timed, Base):
+    """A label that visitors see; a post may carry many."""
+
+    __tablename__ = "categories"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "name_key"),
+        CheckConstraint(HEX_COLOR, name="color"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    name: Mapped[Name]
+    name_key: Mapped[Name]
+    """The name without letter case, for names are unique whatever their case."""
+    color: Mapped[str] = mapped_column(String(7))

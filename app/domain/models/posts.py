@@ -1,0 +1,171 @@
+"""What people say: posts, votes, comments, follows, and what happened to them."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.models.base import UNBOUNDED, Base, BigId, Id, Moment, PortalOwned, Timed, one_of
+
+MODERATION = ("approved", "pending", "rejected")
+
+UNPLACED = 2**62
+"""The position of a post that nobody placed by hand: after all placed ones, then by id."""
+
+
+class Post(PortalOwned, Timed, Base):
+    """An idea. `id` is the number Astuto shows, `code` the six characters ProductLift shows."""
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "code"),
+        UniqueConstraint("portal_id", "slug"),
+        Index("ix_posts_newest", "portal_id", "created_at", "id"),
+        Index("ix_posts_votes", "portal_id", "votes_count", "id"),
+        Index("ix_posts_position", "portal_id", "position", "id"),
+        Index("ix_posts_board", "board_id", "created_at", "id"),
+        Index("ix_posts_user", "user_id", "created_at", "id"),
+        Index("ix_posts_status", "status_id", "created_at", "id"),
+        Index(
+            "ix_posts_section",
+            "section_id",
+            "created_at",
+            "id",
+            sqlite_where=text("section_id is not null"),
+            postgresql_where=text("section_id is not null"),
+        ),
+        Index(
+            "ix_posts_moderated",
+            "portal_id",
+            "moderation",
+            "created_at",
+            sqlite_where=text("moderation <> 'approved'"),
+            postgresql_where=text("moderation <> 'approved'"),
+        ),
+        CheckConstraint(one_of("moderation", *MODERATION), name="moderation"),
+        CheckConstraint("length(code) = 6", name="code"),
+        CheckConstraint("votes_count >= 0 and comments_count >= 0 and views_count >= 0", name="counters"),
+        {"sqlite_autoincrement": True, "postgresql_with": {"fillfactor": "85"}},
+    )
+
+    id: Mapped[Id]
+    code: Mapped[str] = mapped_column(String(6))
+    slug: Mapped[str] = mapped_column(Text)
+    board_id: Mapped[int] = mapped_column(BigId, ForeignKey("boards.id"))
+    user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id"))
+    """The author; null is an anonymous post."""
+    status_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("statuses.id"))
+    section_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("sections.id", ondelete="SET NULL"))
+    title: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None] = mapped_column(Text, info={UNBOUNDED: True})
+    description_short: Mapped[str] = mapped_column(String(160), server_default="")
+    changelog: Mapped[str] = mapped_column(Text, server_default="", info={UNBOUNDED: True})
+    image: Mapped[str | None] = mapped_column(String(64))
+    """The name of the stored file that is the main image."""
+    moderation: Mapped[str] = mapped_column(String(16), server_default="approved")
+    votes_count: Mapped[int] = mapped_column(server_default=text("0"))
+    comments_count: Mapped[int] = mapped_column(server_default=text("0"))
+    views_count: Mapped[int] = mapped_column(server_default=text("0"))
+    position: Mapped[int] = mapped_column(BigInteger, server_default=text(str(UNPLACED)))
+    conversion: Mapped[float | None]
+    impact: Mapped[int | None]
+    confidence: Mapped[int | None]
+    ease: Mapped[int | None]
+    reach: Mapped[int | None]
+    status_changed_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class PostCategory(Base):
+    """A post carries a category."""
+
+    __tablename__ = "post_categories"
+    __table_args__ = (Index("ix_post_categories_category_id", "category_id", "post_id"),)
+
+    post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
+    category_id: Mapped[int] = mapped_column(BigId, ForeignKey("categories.id", ondelete="CASCADE"), primary_key=True)
+
+
+class Vote(PortalOwned, Timed, Base):
+    """One user for one post, at most once."""
+
+    __tablename__ = "votes"
+    __table_args__ = (
+        UniqueConstraint("post_id", "user_id"),
+        Index("ix_votes_newest", "portal_id", "created_at", "id"),
+        Index("ix_votes_user_id", "user_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
+
+
+class Comment(PortalOwned, Timed, Base):
+    """A comment, threaded by its parent. Internal ones are the team's and are not counted."""
+
+    __tablename__ = "comments"
+    __table_args__ = (
+        Index("ix_comments_newest", "portal_id", "created_at", "id"),
+        Index("ix_comments_post", "post_id", "created_at", "id"),
+        Index("ix_comments_user_id", "user_id"),
+        Index("ix_comments_parent_id", "parent_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
+    parent_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("comments.id", ondelete="SET NULL"))
+    body: Mapped[str] = mapped_column(Text, info={UNBOUNDED: True})
+    official: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Astuto's post update, ProductLift's changelog mark."""
+    internal: Mapped[bool] = mapped_column(server_default=text("false"))
+    pinned: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Follow(PortalOwned, Base):
+    """A user wants to hear about a post."""
+
+    __tablename__ = "follows"
+    __table_args__ = (Index("ix_follows_user_id", "user_id"),)
+
+    post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class StatusChange(PortalOwned, Base):
+    """A post came to another status, or lost its own. Remembers in whose name and who really acted."""
+
+    __tablename__ = "status_changes"
+    __table_args__ = (Index("ix_status_changes_post_id", "post_id", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[Id]
+    post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id"))
+    actor_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id"))
+    status_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("statuses.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Attachment(PortalOwned, Base):
+    """A stored file of a post: its main image, or a file attached to it."""
+
+    __tablename__ = "attachments"
+    __table_args__ = (
+        UniqueConstraint("name"),
+        Index("ix_attachments_post_id", "post_id"),
+        CheckConstraint(one_of("kind", "image", "attachment"), name="kind"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    post_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("posts.id", ondelete="SET NULL"))
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(64))
+    """The random name under which it is stored and served."""
+    original_name: Mapped[str] = mapped_column(String(255))
+    media_type: Mapped[str] = mapped_column(String(127))
+    size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(Moment)

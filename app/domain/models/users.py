@@ -1,0 +1,78 @@
+"""People and the keys that act for them."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.models.base import Base, BigId, Id, Moment, PortalOwned, Timed, one_of
+from app.domain.models.portals import DIALECTS
+
+ROLES = ("user", "moderator", "admin", "owner")
+"""Lowest to highest; each has all rights of the lower ones."""
+
+RECAPS = ("never", "daily", "weekly", "monthly")
+KEY_SCHEMES = ("earshot", "astuto")
+
+
+class User(PortalOwned, Timed, Base):
+    """A person. A deleted one stays as a tombstone: no address, a fixed name, the same ids."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("uuid"),
+        UniqueConstraint("portal_id", "email_key"),
+        Index(
+            "uq_users_owner",
+            "portal_id",
+            unique=True,
+            sqlite_where=text("role = 'owner'"),
+            postgresql_where=text("role = 'owner'"),
+        ),
+        Index("ix_users_newest", "portal_id", "created_at", "id"),
+        CheckConstraint(one_of("role", *ROLES), name="role"),
+        CheckConstraint(one_of("recap", *RECAPS), name="recap"),
+        CheckConstraint("posts_count >= 0 and votes_count >= 0 and comments_count >= 0", name="counters"),
+        CheckConstraint("deleted_at is null or email is null", name="tombstone"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    uuid: Mapped[str] = mapped_column(String(36))
+    email: Mapped[str | None] = mapped_column(String(255))
+    email_key: Mapped[str | None] = mapped_column(String(255))
+    """The address trimmed and without letter case, by which it is compared."""
+    name: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16), server_default="user")
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    notifications_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
+    recap: Mapped[str] = mapped_column(String(16), server_default="never")
+    posts_count: Mapped[int] = mapped_column(server_default=text("0"))
+    votes_count: Mapped[int] = mapped_column(server_default=text("0"))
+    comments_count: Mapped[int] = mapped_column(server_default=text("0"))
+    blocked_at: Mapped[datetime | None] = mapped_column(Moment)
+    deleted_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ApiKey(PortalOwned, Base):
+    """A key speaks one dialect and acts for one user. Only a keyed digest of it is kept."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        UniqueConstraint("digest"),
+        CheckConstraint(one_of("dialect", *DIALECTS), name="dialect"),
+        CheckConstraint(one_of("scheme", *KEY_SCHEMES), name="scheme"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    dialect: Mapped[str] = mapped_column(String(16))
+    scheme: Mapped[str] = mapped_column(String(16), server_default="earshot")
+    """How the digest was made: under this server's secret, or under the one of an installation moved from."""
+    digest: Mapped[str] = mapped_column(String(64))
+    prefix: Mapped[str] = mapped_column(String(32))
+    """The part that may be shown and logged."""
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+    revoked_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -1,0 +1,1 @@
+"""A portal and its catalogue: boards, tabs, statuses, sections and categories."""

@@ -1,0 +1,192 @@
+"""Rules about sections, the groups inside a tab. They nest; a post lies in at most one."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import delete as deletion
+
+from app.domain.counters import post_counters
+from app.domain.errors import Invalid, NotFound, Problem
+from app.domain.models import Section
+from app.domain.permissions import Act
+from app.domain.portals import portals, tabs
+from app.domain.sql.statement import Statement, among, now, portal
+from app.domain.unit_of_work import Row, Work
+
+MAX_TITLE: Final = 191
+
+_ROWS: Final = select(Section.id, Section.title, Section.tab_id, Section.parent_id).where(Section.portal_id == portal)
+_IN_ORDER: Final = (Section.position, Section.id)
+_EVERY: Final = Statement(_ROWS.order_by(*_IN_ORDER))
+_ROOTS: Final = Statement(_ROWS.where(Section.parent_id.is_(None)).order_by(*_IN_ORDER))
+_CHILDREN: Final = Statement(_ROWS.where(Section.parent_id == bindparam("parent")).order_by(*_IN_ORDER))
+_BY_ID: Final = Statement(_ROWS.where(Section.id == bindparam("id")))
+_INSERT: Final = Statement(
+    insert(Section)
+    .values(
+        portal_id=portal,
+        title=bindparam("title"),
+        tab_id=bindparam("tab"),
+        parent_id=bindparam("parent"),
+        position=select(func.coalesce(func.max(Section.position) + 1, 0))
+        .where(Section.portal_id == portal)
+        .scalar_subquery(),
+        created_at=now,
+        updated_at=now,
+    )
+    .returning(Section.id)
+)
+_CHANGE: Final = Statement(
+    update(Section)
+    .where(Section.portal_id == portal, Section.id == bindparam("id"))
+    .values(title=bindparam("title"), tab_id=bindparam("tab"), parent_id=bindparam("parent"), updated_at=now)
+)
+_FOLLOW: Final = Statement(
+    update(Section)
+    .where(Section.portal_id == portal, among(Section.id, "ids"))
+    .values(tab_id=bindparam("tab"), updated_at=now)
+)
+_MAKE_ROOT: Final = Statement(
+    update(Section)
+    .where(Section.portal_id == portal, Section.id == bindparam("id"))
+    .values(parent_id=None, updated_at=now)
+)
+_PLACE: Final = Statement(
+    update(Section)
+    .where(Section.portal_id == portal, Section.id == bindparam("id"))
+    .values(position=bindparam("position"))
+)
+_DELETE: Final = Statement(deletion(Section).where(Section.portal_id == portal, Section.id == bindparam("id")))
+
+
+def every(work: Work) -> Sequence[Row]:
+    """(id, title, tab_id, parent_id) of all sections, in their order."""
+    return work.rows(_EVERY)
+
+
+def roots(work: Work) -> Sequence[Row]:
+    """As `every`, of those without a parent."""
+    return work.rows(_ROOTS)
+
+
+def children(work: Work, section_id: int) -> Sequence[Row]:
+    """As `every`, of the next level below one. Raises NotFound("section")."""
+    get(work, section_id)
+    return work.rows(_CHILDREN, parent=section_id)
+
+
+def get(work: Work, section_id: int) -> Row:
+    """(id, title, tab_id, parent_id). Raises NotFound("section")."""
+    row = work.one(_BY_ID, id=section_id)
+    if row is None:
+        raise NotFound("section", section_id)
+    return row
+
+
+def get_to_change(work: Work, section_id: int) -> Row:
+    """As `get`, and no other Work changes any section of the portal until this one ends."""
+    portals.lock(work)
+    return get(work, section_id)
+
+
+def add(work: Work, *, title: str, tab_id: int, parent_id: int | None = None) -> int:
+    """A new section behind the others; its id.
+
+    Raises Forbidden, NotFound("tab"), NotFound("section"), Invalid (a parent on another tab).
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
+    _placeable(work, tab_id, parent_id, inside=())
+    return int(work.value(_INSERT, title=title, tab=tab_id, parent=parent_id))
+
+
+def edit(work: Work, section_id: int, *, title: str, tab_id: int, parent_id: int | None) -> None:
+    """Give a section this title and this place; what lies below it comes along to another tab.
+
+    Read what is to stay with `get_to_change`. Raises Forbidden, NotFound("section"), NotFound("tab"), Invalid (a parent
+    on another tab, or below itself).
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    old = tuple(get_to_change(work, section_id))[1:]
+    if (title, tab_id, parent_id) == old:
+        return
+    below: list[int] = []
+    if (tab_id, parent_id) != old[1:]:
+        below = _below(work, section_id)
+        _placeable(work, tab_id, parent_id, inside=(section_id, *below))
+    work.run(_CHANGE, id=section_id, title=title, tab=tab_id, parent=parent_id)
+    if below and tab_id != old[1]:
+        work.run(_FOLLOW, ids=below, tab=tab_id)
+
+
+def reorder(work: Work, section_ids: Sequence[int]) -> None:
+    """Put these first, in this order; the others follow as they were. Raises NotFound("section"), Forbidden."""
+    work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
+    for position, section_id in enumerate(tabs.in_order(section_ids, [row[0] for row in every(work)], "section")):
+        work.run(_PLACE, id=section_id, position=position)
+
+
+def delete(work: Work, section_id: int) -> None:
+    """Take a section away; its posts stay without one, those below it become roots.
+
+    Raises NotFound("section"), Forbidden.
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
+    if not work.run(_DELETE, id=section_id):
+        raise NotFound("section", section_id)
+    # Only now: whoever was just putting a post into it has been waited for.
+    post_counters.empty_section(work, section_id)
+
+
+def _placeable(work: Work, tab_id: int, parent_id: int | None, *, inside: Sequence[int]) -> None:
+    tabs.get(work, tab_id)
+    if parent_id is None:
+        return
+    if get(work, parent_id)[2] != tab_id or parent_id in inside:
+        raise Invalid([Problem("parent_id", "misplaced")])
+
+
+def _below(work: Work, section_id: int) -> list[int]:
+    """The ids of all sections below one, however deep; each once, also where the rows form a cycle."""
+    of: dict[int | None, list[int]] = {}
+    for row in every(work):
+        of.setdefault(row[3], []).append(row[0])
+    found: set[int] = set()
+    waiting = [section_id]
+    while waiting:
+        for child in of.get(waiting.pop(), ()):
+            if child != section_id and child not in found:
+                found.add(child)
+                waiting.append(child)
+    return sorted(found)
+
+
+def cycles(work: Work) -> list[list[int]]:
+    """The sections that lie below themselves: each cycle from its smallest id on, every section before its parent."""
+    parent_of: dict[int, int | None] = {row[0]: row[3] for row in every(work)}
+    found: list[list[int]] = []
+    seen: set[int] = set()
+    for start in parent_of:
+        path: list[int] = []
+        above: int | None = start
+        while above is not None and above in parent_of and above not in seen:
+            seen.add(above)
+            path.append(above)
+            above = parent_of[above]
+        if above in path:
+            cycle = path[path.index(above) :]
+            at = cycle.index(min(cycle))
+            found.append(cycle[at:] + cycle[:at])
+    return sorted(found)
+
+
+def break_cycles(work: Work) -> list[list[int]]:
+    """Make the section with the smallest id of each cycle a root; the `cycles` that there were. For the operator."""
+    portals.lock(work)
+    found = cycles(work)
+    for cycle in found:
+        work.run(_MAKE_ROOT, id=cycle[0])
+    return found

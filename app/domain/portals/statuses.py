@@ -1,0 +1,294 @@
+"""Rules about statuses: where a post stands. Each lies on one tab; one of the portal is the default for new posts."""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import BigInteger, String, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import delete as deletion
+
+from app.domain.counters import post_counters
+from app.domain.errors import Conflict, Invalid, NotFound, Problem
+from app.domain.models import FactRow, Post, Status, StatusChange, Tab
+from app.domain.permissions import Act
+from app.domain.portals import colors, portals, tabs
+from app.domain.sql.statement import Column, Statement, now, portal
+from app.domain.unit_of_work import Row, Work
+
+COLUMNS: Final = (
+    Status.id,
+    Status.name,
+    Status.color,
+    Status.tab_id,
+    Tab.name.label("tab_name"),
+    Status.text_color,
+    Status.is_default,
+    Status.is_voteable,
+    Status.show_in_roadmap,
+    Status.position,
+)
+"""What `every` and `get` answer."""
+
+_ROWS: Final = select(*COLUMNS).join(Tab, Tab.id == Status.tab_id).where(Status.portal_id == portal)
+_EVERY: Final = Statement(_ROWS.order_by(Tab.position, Tab.id, Status.position, Status.id))
+_OF_TAB: Final = Statement(_ROWS.where(Status.tab_id == bindparam("tab")).order_by(Status.position, Status.id))
+_BY_ID: Final = Statement(_ROWS.where(Status.id == bindparam("id")))
+_DEFAULT: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.is_default))
+_INSERT: Final = Statement(
+    insert(Status)
+    .values(
+        portal_id=portal,
+        tab_id=bindparam("tab"),
+        name=bindparam("name"),
+        color=bindparam("color"),
+        text_color=bindparam("text_color"),
+        position=select(func.coalesce(func.max(Status.position) + 1, 0))
+        .where(Status.portal_id == portal)
+        .scalar_subquery(),
+        show_in_roadmap=bindparam("show_in_roadmap"),
+        is_default=False,
+        is_voteable=bindparam("is_voteable"),
+        created_at=now,
+        updated_at=now,
+    )
+    .returning(Status.id)
+)
+_CHANGE: Final = Statement(
+    update(Status)
+    .where(Status.portal_id == portal, Status.id == bindparam("id"))
+    .values(
+        name=bindparam("name"),
+        color=bindparam("color"),
+        tab_id=bindparam("tab"),
+        text_color=bindparam("text_color"),
+        is_voteable=bindparam("is_voteable"),
+        show_in_roadmap=bindparam("show_in_roadmap"),
+        updated_at=now,
+    )
+)
+_NO_DEFAULT: Final = Statement(
+    update(Status).where(Status.portal_id == portal, Status.is_default).values(is_default=False, updated_at=now)
+)
+_BE_DEFAULT: Final = Statement(
+    update(Status)
+    .where(Status.portal_id == portal, Status.id == bindparam("id"))
+    .values(is_default=True, updated_at=now)
+)
+_PLACE: Final = Statement(
+    update(Status)
+    .where(Status.portal_id == portal, Status.id == bindparam("id"))
+    .values(position=bindparam("position"))
+)
+# Who is just giving a post this status is waited for, and nobody can give it to another one any more.
+_SEIZE: Final = Statement(
+    select(Status.id).where(Status.portal_id == portal, Status.id == bindparam("id")).with_for_update()
+)
+# Written as a sum, the portal is no way into an index, so that SQLite goes by the status and walks no portal.
+_affected = (Post.portal_id + literal_column("0") == portal, Post.status_id == bindparam("id", type_=BigInteger))
+_SEIZE_POSTS: Final = Statement(
+    select(func.count()).select_from(select(Post.id).where(*_affected).with_for_update().subquery())
+)
+_REMEMBER: Final = Statement(
+    insert(StatusChange)
+    .from_select(
+        ["portal_id", "post_id", "user_id", "actor_id", "status_id", "created_at"],
+        select(
+            portal,
+            Post.id,
+            bindparam("actor", type_=BigInteger),
+            bindparam("actor", type_=BigInteger),
+            bindparam("to", type_=BigInteger),
+            now,
+        ).where(*_affected),
+    )
+    .inline()
+)
+_ANNOUNCE: Final = Statement(
+    insert(FactRow)
+    .from_select(
+        ["portal_id", "kind", "post_id", "subject_id", "user_id", "actor_id", "body", "base_url", "created_at"],
+        select(
+            portal,
+            bindparam("kind", type_=String),
+            Post.id,
+            bindparam("to", type_=BigInteger),
+            bindparam("actor", type_=BigInteger),
+            bindparam("actor", type_=BigInteger),
+            bindparam("body", type_=String),
+            bindparam("base_url", type_=String),
+            now,
+        ).where(*_affected),
+    )
+    .inline()
+)
+_MOVE: Final = Statement(
+    update(Post).where(*_affected).values(status_id=bindparam("to"), status_changed_at=now, updated_at=now)
+)
+_DELETE: Final = Statement(deletion(Status).where(Status.portal_id == portal, Status.id == bindparam("id")))
+_TAKEN: Final = Invalid([Problem("name", "taken")])
+
+
+def every(work: Work) -> Sequence[Row]:
+    """The COLUMNS of all statuses: by tab, then in their own order."""
+    return work.rows(_EVERY)
+
+
+def of_tab(work: Work, tab_id: int) -> Sequence[Row]:
+    """The COLUMNS of a tab's statuses, in their order."""
+    return work.rows(_OF_TAB, tab=tab_id)
+
+
+def get(work: Work, status_id: int) -> Row:
+    """The COLUMNS of one. Raises NotFound("status")."""
+    row = work.one(_BY_ID, id=status_id)
+    if row is None:
+        raise NotFound("status", status_id)
+    return row
+
+
+def named(work: Work, name: str) -> int | None:
+    """The id of the status with this name, whatever the case of letters."""
+    wanted = name.lower()
+    return next((row[0] for row in every(work) if row[1].lower() == wanted), None)
+
+
+def add(
+    work: Work,
+    *,
+    name: str,
+    tab_id: int,
+    color: str | None = None,
+    text_color: str | None = None,
+    is_voteable: bool = True,
+    show_in_roadmap: bool = False,
+) -> int:
+    """A new status behind the others; its id. Without a color it gets the next pastel that is free.
+
+    Raises Forbidden, NotFound("tab"), Invalid (name taken).
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
+    tabs.get(work, tab_id)
+    if named(work, name) is not None:
+        raise _TAKEN
+    if color is None:
+        color = colors.next_pastel(row[2] for row in every(work))
+    with work.clashing(uq_statuses_portal_id_name=_TAKEN):
+        return int(
+            work.value(
+                _INSERT,
+                name=name,
+                tab=tab_id,
+                color=color,
+                text_color=text_color,
+                is_voteable=is_voteable,
+                show_in_roadmap=show_in_roadmap,
+            )
+        )
+
+
+def edit(
+    work: Work,
+    status_id: int,
+    *,
+    name: str | None = None,
+    color: str | None = None,
+    tab_id: int | None = None,
+    text_color: str | None = None,
+    is_voteable: bool | None = None,
+    show_in_roadmap: bool | None = None,
+) -> None:
+    """Change what is given and differs; None keeps. Posts stay as they are.
+
+    Raises Forbidden, NotFound("status"), NotFound("tab"), Invalid (name taken).
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
+    row = get(work, status_id)
+    if tab_id is not None:
+        tabs.get(work, tab_id)
+    if name is not None and named(work, name) not in (None, status_id):
+        raise _TAKEN
+    old = {
+        "name": row[1],
+        "color": row[2],
+        "tab": row[3],
+        "text_color": row[5],
+        "is_voteable": bool(row[7]),
+        "show_in_roadmap": bool(row[8]),
+    }
+    given = (name, color, tab_id, text_color, is_voteable, show_in_roadmap)
+    new = {field: was if value is None else value for (field, was), value in zip(old.items(), given, strict=True)}
+    if new != old:
+        with work.clashing(uq_statuses_portal_id_name=_TAKEN):
+            work.run(_CHANGE, id=status_id, **new)
+
+
+def default(work: Work) -> int | None:
+    """The id of the status that ProductLift's new posts get, if the portal has one."""
+    found = work.value(_DEFAULT)
+    return None if found is None else int(found)
+
+
+def make_default(work: Work, status_id: int) -> None:
+    """Give ProductLift's new posts this status from now on. Raises Forbidden, NotFound("status")."""
+    work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
+    if get(work, status_id)[6]:
+        return
+    work.run(_NO_DEFAULT)
+    work.run(_BE_DEFAULT, id=status_id)
+
+
+def reorder(work: Work, status_ids: Sequence[int]) -> None:
+    """Put these first, in this order; the others follow as they were. Raises NotFound("status"), Forbidden."""
+    work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
+    present = [row[0] for row in sorted(every(work), key=lambda row: (row[9], row[0]))]
+    for position, status_id in enumerate(tabs.in_order(status_ids, present, "status")):
+        work.run(_PLACE, id=status_id, position=position)
+
+
+def delete(work: Work, status_id: int) -> None:
+    """Take a status away. Its posts come to the default one, with all that a change of status means.
+
+    May take long where it has many posts. Raises Forbidden, NotFound("status"), Conflict("status.is_default").
+    """
+    work.require(Act.MANAGE_CATALOGUE)
+    portals.lock(work)
+    if work.one(_SEIZE, id=status_id) is None:
+        raise NotFound("status", status_id)
+    heir = default(work)
+    if heir == status_id:
+        raise Conflict("status.is_default")
+    _bequeath(work, status_id, heir)
+    work.run(_DELETE, id=status_id)
+
+
+def _bequeath(work: Work, status_id: int, heir: int | None) -> None:
+    """What `post_changes.change_status` does to one post, for all posts of a status at once."""
+    actor = work.actor.user_id
+    work.value(_SEIZE_POSTS, id=status_id)
+    work.run(_REMEMBER, id=status_id, to=heir, actor=actor)
+    work.run(
+        _ANNOUNCE,
+        id=status_id,
+        to=heir,
+        actor=actor,
+        kind="post.status_changed",
+        body=json.dumps({"old_status_id": status_id, "new_status_id": heir}),
+        base_url=work.base_url,
+    )
+    work.run(_MOVE, id=status_id, to=heir)
+    post_counters.hand_over_status(work, status_id, heir)
+
+
+class StatusView:
+    """The columns of a status that a door shows, in its order."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._all = Statement(select(*columns).where(Status.portal_id == portal).order_by(Status.id))
+
+    def all(self, work: Work) -> Sequence[Row]:
+        """The rows of all statuses of the portal, by id."""
+        return work.rows(self._all)

@@ -1,0 +1,1 @@
+"""Posts, and the votes, comments, follows and files that belong to them."""

@@ -1,0 +1,227 @@
+"""What anybody may see of a portal: approved posts, one at a time, with what was said in public about them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
+
+from app.domain.models import Board, Comment, Portal, Post, Status, Tab, User
+from app.domain.posts import attachments
+from app.domain.posts.queries import AUTHOR
+from app.domain.sql.json_rows import WHOLE, given_rows, packed, part
+from app.domain.sql.statement import Statement, among, portal
+from app.domain.sql.timestamps import Moment
+from app.domain.unit_of_work import Row, Work
+
+_AFTER_LOCAL_PART: Final = re.compile(r"""(?<=[^\s<>()\[\],;:])[@\uff20\ufe6b][^\s<>(),;]+""")
+MAX_DESCRIPTION: Final = 50_000
+MAX_COMMENT: Final = 10_000
+MAX_COMMENTS: Final = 200
+MAX_THREADS: Final = 200_000
+"""A page is no archive: longer texts and threads are cut here, and the page says so.
+
+`MAX_THREADS` is for the bodies of all comments together. A page is held in memory for each client that reads it slowly.
+"""
+COMMENTS_AT_ONCE: Final = 20
+"""A database reads a body whole, however little is taken of it: none is read beyond MAX_THREADS but of these few."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicComment:
+    """One comment; `parent_id` is None for the first of a thread. A body longer than allowed is cut and `is_cut`."""
+
+    id: int
+    parent_id: int | None
+    author: str
+    body: str
+    is_cut: bool
+    official: bool
+    pinned: bool
+    created_at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class PublicFile:
+    """A file of the post, by the name it is served under and the one its sender gave it."""
+
+    name: str
+    original_name: str
+    media_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPost:
+    """An approved post and all that is shown with it."""
+
+    id: int
+    code: str
+    slug: str
+    title: str
+    description: str
+    is_cut: bool
+    image: str | None
+    votes_count: int
+    comments_count: int
+    created_at: Moment
+    portal: str
+    board: str
+    status: str | None
+    status_color: str | None
+    tab: str | None
+    author: str | None
+    comments: Sequence[PublicComment]
+    files: Sequence[PublicFile]
+
+
+def _one(which: ColumnElement[bool]) -> Statement:
+    return Statement(
+        select(
+            Post.id,
+            Post.code,
+            Post.slug,
+            Post.title,
+            func.substr(Post.description, 1, MAX_DESCRIPTION),
+            func.length(Post.description),
+            Post.image,
+            Post.votes_count,
+            Post.comments_count,
+            Post.created_at,
+            Portal.title,
+            Board.name,
+            Status.name,
+            Status.color,
+            Tab.name,
+            AUTHOR.name,
+        )
+        .select_from(Post)
+        .join(Portal, Portal.id == Post.portal_id)
+        .join(Board, Board.id == Post.board_id)
+        .outerjoin(AUTHOR, AUTHOR.id == Post.user_id)
+        .outerjoin(Status, Status.id == Post.status_id)
+        .outerjoin(Tab, Tab.id == Status.tab_id)
+        .where(Post.portal_id == portal, Post.moderation == "approved", which)
+    )
+
+
+_BY_CODE: Final = _one(Post.code == bindparam("code"))
+_BY_SLUG: Final = _one(Post.slug == bindparam("slug"))
+_COMMENTS: Final = Statement(
+    select(
+        Comment.id,
+        Comment.parent_id,
+        User.name,
+        func.substr(Comment.body, 1, MAX_COMMENT),
+        func.length(Comment.body),
+        Comment.official,
+        Comment.pinned,
+        Comment.created_at,
+    )
+    .join(User, User.id == Comment.user_id)
+    .where(Comment.portal_id == portal, Comment.post_id == bindparam("post"), Comment.internal.is_(False))
+    .order_by(Comment.created_at, Comment.id)
+    .limit(COMMENTS_AT_ONCE)
+    .offset(bindparam("start"))
+)
+# Written as a sum, the portal is no way into an index, so that SQLite looks posts up and walks no portal.
+_my_post = Post.portal_id + literal_column("0") == portal
+_VIEWED = (_my_post, among(Post.id, "ids"))
+_FREE: Final = Statement(
+    select(Post.id).where(*_VIEWED).order_by(Post.id).with_for_update(skip_locked=True, key_share=True)
+)
+_THERE: Final = Statement(select(Post.id).where(*_VIEWED))
+_given = given_rows("views").table_valued("value", name="given")
+_views = select(part(_given.c.value, 0, WHOLE).label("post"), part(_given.c.value, 1, WHOLE).label("many")).subquery(
+    "views"
+)
+_ADD_VIEWS: Final = Statement(
+    update(Post).where(Post.id == _views.c.post, _my_post).values(views_count=Post.views_count + _views.c.many)
+)
+
+
+def public_name(name: str) -> str:
+    """The name as anybody may see it: of each e-mail address in it only what is before the @.
+
+    Users made without a name have their address for one.
+    """
+    return _AFTER_LOCAL_PART.sub("", name)
+
+
+def by_code(work: Work, code: str) -> PublicPost | None:
+    """The approved post with this code, or None."""
+    return _shown(work, work.one(_BY_CODE, code=code))
+
+
+def by_slug(work: Work, slug: str) -> PublicPost | None:
+    """The approved post with this slug, or None."""
+    return _shown(work, work.one(_BY_SLUG, slug=slug))
+
+
+def add_views(work: Work, views: Mapping[int, int]) -> dict[int, int]:
+    """Count page views, by the ids of posts; nothing else about the posts changes.
+
+    Waits for no row: the views of posts that another transaction holds are returned, to be added later.
+    """
+    free = [row[0] for row in work.rows(_FREE, ids=sorted(views))]
+    work.run(_ADD_VIEWS, views=packed([(post_id, views[post_id]) for post_id in free]))
+    rest = sorted(views.keys() - set(free))
+    # What is neither free nor there has been deleted.
+    return {row[0]: views[row[0]] for row in work.rows(_THERE, ids=rest)} if rest else {}
+
+
+def _shown(work: Work, row: Row | None) -> PublicPost | None:
+    if row is None:
+        return None
+    (
+        post_id, code, slug, title, description, length, image, votes, comments, created_at,
+        portal_title, board, status, color, tab, author,
+    ) = row  # fmt: skip
+    return PublicPost(
+        id=post_id,
+        code=code,
+        slug=slug,
+        title=title,
+        description=description or "",
+        is_cut=(length or 0) > MAX_DESCRIPTION,
+        image=image,
+        votes_count=votes,
+        comments_count=comments,
+        created_at=created_at,
+        portal=portal_title,
+        board=board,
+        status=status,
+        status_color=color,
+        tab=tab,
+        author=None if author is None else public_name(author),
+        comments=_first_comments(work, post_id) if comments else [],
+        files=[
+            PublicFile(name, original_name, media_type, size)
+            for kind, name, original_name, media_type, size in attachments.of_post(work, post_id)
+            if kind == "attachment"
+        ],
+    )
+
+
+def _first_comments(work: Work, post_id: int) -> list[PublicComment]:
+    comments: list[PublicComment] = []
+    length = 0
+    while len(comments) < MAX_COMMENTS:
+        rows = work.rows(_COMMENTS, post=post_id, start=len(comments))
+        for comment in map(_comment, rows):
+            length += len(comment.body)
+            if length > MAX_THREADS:
+                return comments
+            comments.append(comment)
+        if len(rows) < COMMENTS_AT_ONCE:
+            break
+    return comments
+
+
+def _comment(row: Row) -> PublicComment:
+    comment_id, parent_id, author, body, length, official, pinned, created_at = row
+    cut = length > MAX_COMMENT
+    return PublicComment(
+        comment_id, parent_id, public_name(author), body, cut, bool(official), bool(pinned), created_at
+    )

@@ -1,0 +1,324 @@
+"""The hot writes as one statement each, for PostgreSQL: a round trip costs more there than all the work it carries.
+
+The plain sequences in `votes` and `posts` are the rules, and what SQLite runs. These say the same in one
+data-modifying statement; a test runs both forms over the same random acts and compares every row.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    SmallInteger,
+    String,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
+
+from app.domain.counters.post_counters import adding
+from app.domain.errors import Clash, ReferenceMissing
+from app.domain.models import (
+    Board,
+    Category,
+    FactRow,
+    Follow,
+    Portal,
+    Post,
+    PostCategory,
+    Section,
+    Status,
+    Tab,
+    User,
+    Vote,
+    WaitingTitle,
+)
+from app.domain.models.counters import SHARDS
+from app.domain.models.portals import MODERATION_POLICIES
+from app.domain.models.users import ROLES
+from app.domain.posts import moderation
+from app.domain.sql.statement import Column, Statement, now, portal, upsert
+from app.domain.unit_of_work import Row, Work
+
+VOTEABLE: Final = (Post.moderation == "approved") & or_(Post.status_id.is_(None), Status.is_voteable)
+"""Whether a post takes votes by ProductLift's rule. Needs the status joined."""
+
+VOTER: Final = (
+    User.uuid,
+    User.name,
+    User.email,
+    User.role,
+    User.votes_count,
+    User.comments_count,
+    User.posts_count,
+    User.deleted_at,
+)
+"""What is shown of a voter."""
+
+
+def _fact(kind: str, row: CTE, *, subject: ColumnElement[Any], post: ColumnElement[Any]) -> CTE:
+    """The fact that the row was written."""
+    columns = ["portal_id", "kind", "post_id", "subject_id", "user_id", "actor_id", "base_url", "created_at"]
+    actor, base_url = bindparam("actor", type_=BigInteger), bindparam("base_url", type_=String)
+    source = select(portal, literal_column(f"'{kind}'"), post, subject, row.c.user_id, actor, base_url, now)
+    return insert(FactRow).from_select(columns, source).inline().cte("fact")
+
+
+_COUNTERS: Final = "ck_users_counters"
+
+
+def outcome(work: Work, statement: Statement, **values: Any) -> Row:
+    """The row of a statement of this module.
+
+    Raises ReferenceMissing when the user was deleted between being found by his UUID and being counted: nothing
+    stands then, and the act is run again, which does not find him.
+    """
+    try:
+        row = work.one(statement, **values)
+    except Clash as clash:
+        if clash.constraint != _COUNTERS:
+            raise
+        raise ReferenceMissing("user") from clash
+    assert row is not None
+    return row
+
+
+def _one_more(counter: Column, *, known: ColumnElement[bool]) -> Column:
+    """What the counter of the author or voter becomes; what breaks its constraint when he is not known any more.
+
+    Only this sees the user as he is after a deletion that was under way; he was found as he was before it.
+    """
+    return case((known, counter + 1), else_=literal_column("-1"))
+
+
+def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) -> Statement:
+    whose = (User.uuid == bindparam("user"), User.deleted_at.is_(None)) if by_uuid else (User.id == bindparam("user"),)
+    voter = select(User.id, *VOTER).where(User.portal_id == portal, *whose).cte("voter")
+    which = (Post.code if by_code else Post.id) == bindparam("post")
+    post = (
+        select(Post.id, VOTEABLE.label("voteable"))
+        .outerjoin(Status, Status.id == Post.status_id)
+        .where(Post.portal_id == portal, which)
+        .cte("post")
+    )
+    cast_vote = select(portal, post.c.id, voter.c.id, now, now)
+    if voteable_only:
+        cast_vote = cast_vote.where(post.c.voteable)
+    vote = (
+        upsert(Vote)
+        .from_select(["portal_id", "post_id", "user_id", "created_at", "updated_at"], cast_vote)
+        .on_conflict_do_nothing()
+        .returning(Vote.id, Vote.post_id, Vote.user_id)
+        .cte("vote")
+    )
+    effects = [
+        update(Post).where(Post.id == vote.c.post_id).values(votes_count=Post.votes_count + 1).cte("post_counted"),
+        update(User)
+        .where(User.id == vote.c.user_id)
+        .values(
+            votes_count=_one_more(User.votes_count, known=User.deleted_at.is_(None))
+            if by_uuid
+            else User.votes_count + 1
+        )
+        .cte("voter_counted"),
+        _fact("vote.cast", vote, subject=vote.c.id, post=vote.c.post_id),
+    ]
+    if follow:
+        followed = select(portal, vote.c.post_id, vote.c.user_id, now)
+        effects.append(
+            upsert(Follow)
+            .from_select(["portal_id", "post_id", "user_id", "created_at"], followed)
+            .on_conflict_do_nothing()
+            .cte("followed")
+        )
+    one = select(literal_column("1").label("one")).subquery("one")
+    everything = (
+        select(voter.c.id, post.c.id, post.c.voteable, vote.c.id, *(voter.c[column.key] for column in VOTER))
+        .select_from(
+            one.outerjoin(voter, literal_column("true"))
+            .outerjoin(post, literal_column("true"))
+            .outerjoin(vote, literal_column("true"))
+        )
+        .add_cte(*effects)
+    )
+    return Statement(everything)
+
+
+CAST: Final = {
+    (by_code, by_uuid, strict): _vote(by_code=by_code, by_uuid=by_uuid, voteable_only=strict, follow=strict)
+    for by_code in (False, True)
+    for by_uuid in (False, True)
+    for strict in (False, True)
+}
+"""One row: voter id, post id, voteable, vote id (null: taken), then VOTER. Keyed by how post and voter are named, and
+by whether ProductLift's rule holds, which also makes the voter follow the post."""
+
+
+def _known_author(*, by_uuid: bool) -> ColumnElement[bool]:
+    """Whether the user may be the author, as far as deletion goes."""
+    here = User.deleted_at.is_(None)
+    return here if by_uuid else or_(here, bindparam("deleted_author", type_=Boolean))
+
+
+def _wanted(*, by_uuid: bool) -> Select[Any]:
+    """What a new post points to, as one row; null for what is not there."""
+    whose = (User.uuid if by_uuid else User.id) == bindparam("user")
+    author = (
+        select(User.id, *VOTER)
+        .where(User.portal_id == portal, whose, _known_author(by_uuid=by_uuid))
+        .subquery("author")
+    )
+    wanted_board = bindparam("board", type_=BigInteger)
+    board = (
+        select(Board.id)
+        .where(Board.portal_id == portal, or_(Board.id == wanted_board, wanted_board.is_(None) & Board.is_default))
+        .subquery("board")
+    )
+    wanted_status = bindparam("status", type_=BigInteger)
+    status = (
+        select(Status.id, Status.name, Status.color, Tab.name.label("tab_name"))
+        .outerjoin(Tab, Tab.id == Status.tab_id)
+        .where(
+            Status.portal_id == portal,
+            or_(Status.id == wanted_status, bindparam("default_status", type_=Boolean) & Status.is_default),
+        )
+        .order_by((Status.id == wanted_status).is_(True).desc())
+        .limit(literal_column("1"))
+        .subquery("status")
+    )
+    section = (
+        select(Section.id)
+        .where(Section.portal_id == portal, Section.id == bindparam("section", type_=BigInteger))
+        .subquery("section")
+    )
+    category = (
+        select(Category.id, Category.name, Category.color)
+        .where(Category.portal_id == portal, Category.id == bindparam("category", type_=BigInteger))
+        .subquery("category")
+    )
+    one = select(literal_column("1").label("one")).subquery("one")
+    found: FromClause = one
+    for part in (author, board, status, section, category):
+        found = found.outerjoin(part, literal_column("true"))
+    return select(
+        author.c.id.label("author_id"),
+        board.c.id.label("board_id"),
+        status.c.id.label("status_id"),
+        section.c.id.label("section_id"),
+        category.c.id.label("category_id"),
+        *(author.c[column.key].label(f"author_{column.key}") for column in VOTER),
+        status.c.name.label("status_name"),
+        status.c.color.label("status_color"),
+        status.c.tab_name.label("tab_name"),
+        category.c.name.label("category_name"),
+        category.c.color.label("category_color"),
+        select(Portal.moderation_policy).where(Portal.id == portal).scalar_subquery().label("moderation_policy"),
+    ).select_from(found)
+
+
+WANTED: Final = {by_uuid: Statement(_wanted(by_uuid=by_uuid)) for by_uuid in (False, True)}
+"""One row: the ids of author, board, status, section and category (null: unknown or none), the author as VOTER, name,
+color and tab of the status, name and color of the category, and the portal's policy of moderation. Keyed by how the
+author is named."""
+
+
+def _initial_state(wanted: CTE) -> ColumnElement[str]:
+    """The state of the new post: `moderation.initial_state` for each policy and role, written out."""
+    waits = [
+        (wanted.c.moderation_policy == literal_column(f"'{policy}'"))
+        & (wanted.c.author_role == literal_column(f"'{role}'"))
+        for policy in MODERATION_POLICIES
+        for role in ROLES
+        if moderation.initial_state(None, policy=policy, author_role=role) == "pending"
+    ]
+    by_policy = case((or_(*waits), literal_column("'pending'")), else_=literal_column("'approved'"))
+    return func.coalesce(bindparam("moderation", type_=String), by_policy)
+
+
+def _places(post: CTE, carried: CTE) -> CompoundSelect[Any]:
+    """Where the new post counts, as `tallies.places_of` says it."""
+    shard = cast(post.c.id % SHARDS, SmallInteger)
+    one: ColumnElement[int] = literal_column("1")
+    nothing: ColumnElement[int] = literal_column("0")
+    status, section = (func.coalesce(post.c[name], nothing) for name in ("status_id", "section_id"))
+    return union_all(
+        select(portal, literal_column("'portal'"), nothing, nothing, nothing, shard, one).select_from(post),
+        select(portal, literal_column("'board'"), post.c.board_id, nothing, nothing, shard, one),
+        select(portal, literal_column("'status'"), nothing, status, section, shard, one).select_from(post),
+        select(portal, literal_column("'category'"), carried.c.category_id, status, section, shard, one).join_from(
+            post, carried, literal_column("true")
+        ),
+    )
+
+
+def _submit(*, by_uuid: bool) -> Statement:
+    wanted = _wanted(by_uuid=by_uuid).cte("wanted")
+    values: dict[str, Any] = {
+        "portal_id": portal,
+        "code": bindparam("code", type_=String),
+        "slug": bindparam("slug", type_=String),
+        "board_id": wanted.c.board_id,
+        "user_id": wanted.c.author_id,
+        "status_id": wanted.c.status_id,
+        "section_id": wanted.c.section_id,
+        "title": bindparam("title", type_=String),
+        "description": bindparam("description", type_=String),
+        "description_short": bindparam("short", type_=String),
+        "moderation": _initial_state(wanted),
+        "status_changed_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+    post = (
+        upsert(Post)
+        .from_select(
+            list(values),
+            select(*values.values()).where(wanted.c.author_id.is_not(None), wanted.c.board_id.is_not(None)),
+        )
+        .on_conflict_do_nothing()
+        .returning(Post.id, Post.board_id, Post.user_id, Post.status_id, Post.section_id)
+        .cte("post")
+    )
+    carried = (
+        insert(PostCategory)
+        .from_select(
+            ["post_id", "category_id"],
+            select(post.c.id, wanted.c.category_id).where(wanted.c.category_id.is_not(None)),
+        )
+        .returning(PostCategory.category_id)
+        .cte("carried")
+    )
+    effects = [
+        adding(_places(post, carried)).cte("tallied"),
+        update(User)
+        .where(User.id == post.c.user_id)
+        .values(posts_count=_one_more(User.posts_count, known=_known_author(by_uuid=by_uuid)))
+        .cte("author_counted"),
+        upsert(Follow)
+        .from_select(
+            ["portal_id", "post_id", "user_id", "created_at"],
+            select(portal, post.c.id, post.c.user_id, now).where(bindparam("follow", type_=Boolean)),
+        )
+        .on_conflict_do_nothing()
+        .cte("followed"),
+        insert(WaitingTitle).from_select(["portal_id", "post_id"], select(portal, post.c.id)).cte("waiting"),
+        _fact("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
+    ]
+    outcome = select(post.c.id, *wanted.c).select_from(wanted.outerjoin(post, literal_column("true"))).add_cte(*effects)
+    return Statement(outcome)
+
+
+SUBMIT: Final = {by_uuid: _submit(by_uuid=by_uuid) for by_uuid in (False, True)}
+"""One row: post id (null: slug or code taken, or no author or board), then as WANTED, which is also how it is keyed."""

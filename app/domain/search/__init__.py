@@ -1,0 +1,1 @@
+"""The search for posts about the same thing."""

@@ -1,0 +1,91 @@
+"""A Work: one request's, command's or job's dealings with one portal, in one transaction."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.domain import permissions
+from app.domain.errors import Clash, Conflict
+from app.domain.events import ANNOUNCE, Fact
+from app.domain.permissions import Act, Actor
+from app.domain.sql.statement import Statement
+
+Row = Sequence[Any]
+"""A row as the driver gives it: read by position, unpacked, or by the column's name as a key."""
+
+
+class Connection(Protocol):
+    """What a Work needs of the database: to run one prepared statement at a time, with values that are its own then."""
+
+    engine: str
+
+    def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]: ...
+
+    def run(self, statement: Statement, values: dict[str, Any]) -> int: ...
+
+
+class Work:
+    """Handed to every rule. The adapter that made it commits when the act returns and rolls back when it raises.
+
+    An act may be run again after a deadlock or a lost connection, so it has no effect outside its Work.
+    """
+
+    __slots__ = ("_connection", "actor", "base_url", "now", "portal_id")
+
+    def __init__(
+        self, connection: Connection, *, portal_id: int, actor: Actor, now: datetime, base_url: str | None = None
+    ) -> None:
+        self._connection = connection
+        self.portal_id = portal_id
+        self.actor = actor
+        self.now = now
+        self.base_url = base_url
+
+    @property
+    def engine(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._connection.engine
+
+    def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
+        """All rows. `portal` and `now` are bound by the Work."""
+        values["portal"] = self.portal_id
+        values["now"] = self.now
+        return self._connection.rows(statement, values)
+
+    def one(self, statement: Statement, **values: Any) -> Row | None:
+        """The first row, or None."""
+        values["portal"] = self.portal_id
+        values["now"] = self.now
+        found = self._connection.rows(statement, values)
+        return found[0] if found else None
+
+    def value(self, statement: Statement, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        found = self.one(statement, **values)
+        return None if found is None else found[0]
+
+    def run(self, statement: Statement, **values: Any) -> int:
+        """Change rows; how many. Raises Clash and ReferenceMissing when the database refuses."""
+        values["portal"] = self.portal_id
+        values["now"] = self.now
+        return self._connection.run(statement, values)
+
+    def require(self, act: Act, *, of_role: str | None = None, of_user: int | None = None) -> None:
+        """Raise Forbidden unless the actor may do this; asked once by every rule that acts."""
+        permissions.require(self.actor, act, of_role=of_role, of_user=of_user)
+
+    def announce(self, fact: Fact) -> None:
+        """Write down what happened, in this transaction: if the act stands, so does the fact."""
+        self.run(ANNOUNCE, actor=self.actor.user_id, base_url=self.base_url, **fact.columns())
+
+    @contextmanager
+    def clashing(self, **refusals: Conflict | Exception) -> Iterator[None]:
+        """Word a broken constraint as a refusal: `with work.clashing(uq_boards_portal_id_name=…)`."""
+        try:
+            yield
+        except Clash as clash:
+            refusal = refusals.get(clash.constraint)
+            if refusal is None:
+                raise
+            raise refusal from clash

@@ -1,0 +1,234 @@
+"""API keys: issued once, kept as a keyed digest, verified by looking the digest up, revoked for good."""
+
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
+
+from app.domain import identifiers
+from app.domain.errors import Conflict, NotFound
+from app.domain.models import ApiKey, Portal, User
+from app.domain.permissions import RANK
+from app.domain.sql.statement import Statement, among, now, portal
+from app.domain.unit_of_work import Row, Work
+
+LEAST_ROLE: Final = {"astuto": "moderator", "productlift": "admin"}
+"""Below this role a user has no right to a key of the dialect, and one that he has is dead."""
+
+_SHAPES: Final = ((re.compile(r"tkn_(admin|mod)_"), "astuto"), (re.compile(r"[0-9]+\|"), "productlift"))
+
+
+def shape(token: str) -> str | None:
+    """The dialect that a token's unmistakable form belongs to, if it has one."""
+    for pattern, dialect in _SHAPES:
+        if pattern.match(token):
+            return dialect
+    return None
+
+
+def digest(token: str, secret: bytes) -> str:
+    """What is kept of a token: hex HMAC-SHA256 of the whole of it."""
+    return hmac.digest(secret, token.encode("utf-8", "surrogateescape"), "sha256").hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A key that is good: whose it is and what it may."""
+
+    key_id: int
+    dialect: str
+    prefix: str
+    portal_id: int
+    host: str | None
+    only_portal: bool
+    user_id: int
+    role: str
+
+    def answers_on(self, host: str) -> bool:
+        """Whether the key's portal is the one of this host. The only portal answers everywhere until it has a host."""
+        return self.host == host if self.host is not None else self.only_portal
+
+
+_other = aliased(Portal)
+_VERIFY: Final = Statement(
+    select(
+        ApiKey.id,
+        ApiKey.dialect,
+        ApiKey.prefix,
+        ApiKey.portal_id,
+        Portal.host,
+        ~select(_other.id).where(_other.id != ApiKey.portal_id).exists(),
+        User.id,
+        User.role,
+    )
+    .join(User, User.id == ApiKey.user_id)
+    .join(Portal, Portal.id == ApiKey.portal_id)
+    .where(
+        ApiKey.digest == bindparam("digest"),
+        ApiKey.revoked_at.is_(None),
+        User.blocked_at.is_(None),
+        User.deleted_at.is_(None),
+    ),
+    across_portals=True,
+)
+
+
+def verify(work: Work, digests: Sequence[str]) -> Admission | None:
+    """Whose key this is, or None when it is unknown, revoked, or its user has lost the right to it."""
+    for candidate in digests:
+        row = work.one(_VERIFY, digest=candidate)
+        if row is not None:
+            admission = Admission(*row)
+            if RANK[admission.role] >= RANK[LEAST_ROLE[admission.dialect]]:
+                return admission
+    return None
+
+
+_OWNER: Final = Statement(
+    select(User.role, User.blocked_at)
+    .where(User.portal_id == portal, User.id == bindparam("user"), User.deleted_at.is_(None))
+    # Who takes the user's right away waits for the new key and ends it, too; or is waited for.
+    .with_for_update(read=True)
+)
+_INSERT: Final = Statement(
+    insert(ApiKey)
+    .values(
+        portal_id=portal,
+        user_id=bindparam("user"),
+        dialect=bindparam("dialect"),
+        scheme=bindparam("scheme"),
+        digest=bindparam("digest"),
+        prefix=bindparam("prefix"),
+        created_at=now,
+    )
+    .returning(ApiKey.id)
+)
+_NEXT: Final = Statement(select(func.coalesce(func.max(ApiKey.id), 0)), across_portals=True)
+
+
+def issue(work: Work, *, user_id: int, dialect: str, secret: bytes) -> str:
+    """A new key for the user; the one time that its text is known.
+
+    Raises NotFound("user"), Conflict("key.not_entitled") when the user's role is too low or he is blocked.
+    """
+    role = _entitled(work, user_id, dialect)
+    if dialect == "astuto":
+        label = "mod" if role == "moderator" else "admin"
+        token = f"tkn_{label}_{identifiers.text(30, identifiers.BASE58)}"
+    else:
+        token = f"{work.value(_NEXT) + 1}|{identifiers.text(40)}"
+    adopt(work, user_id=user_id, dialect=dialect, digest_=digest(token, secret), prefix=visible_part(token))
+    return token
+
+
+def adopt(work: Work, *, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str = "earshot") -> int:
+    """Take a key over by its digest alone; its id. Raises as `issue`, and Clash when the digest is known already."""
+    _entitled(work, user_id, dialect)
+    return int(work.value(_INSERT, user=user_id, dialect=dialect, scheme=scheme, digest=digest_, prefix=prefix))
+
+
+def visible_part(token: str) -> str:
+    """The part of a token that may be shown and logged."""
+    if token.startswith("tkn_"):
+        return "_".join(token.split("_")[:2]) + "_" + token.split("_", 2)[2][:6]
+    number, bar, _ = token.partition("|")
+    # Of a key brought over in a form of its own, nobody knows which part is no secret.
+    return f"{number}|" if bar and number.isdigit() else "(brought over)"
+
+
+def _entitled(work: Work, user_id: int, dialect: str) -> str:
+    owner = work.one(_OWNER, user=user_id)
+    if owner is None:
+        raise NotFound("user", user_id)
+    role, blocked_at = owner
+    if blocked_at is not None or RANK[role] < RANK[LEAST_ROLE[dialect]]:
+        raise Conflict("key.not_entitled")
+    return str(role)
+
+
+_LIST: Final = Statement(
+    select(
+        ApiKey.id,
+        ApiKey.dialect,
+        ApiKey.prefix,
+        ApiKey.created_at,
+        ApiKey.last_used_at,
+        ApiKey.revoked_at,
+        User.email,
+        User.name,
+    )
+    .join(User, User.id == ApiKey.user_id)
+    .where(ApiKey.portal_id == portal)
+    .order_by(ApiKey.id)
+)
+_REVOKE: Final = Statement(
+    update(ApiKey)
+    .where(ApiKey.portal_id == portal, ApiKey.id == bindparam("id"), ApiKey.revoked_at.is_(None))
+    .values(revoked_at=now)
+)
+_REVOKE_OF: Final = Statement(
+    update(ApiKey)
+    .where(
+        ApiKey.portal_id == portal,
+        ApiKey.user_id == bindparam("user"),
+        among(ApiKey.dialect, "dialects"),
+        ApiKey.revoked_at.is_(None),
+    )
+    .values(revoked_at=now)
+)
+_REVOKE_ALL: Final = Statement(
+    update(ApiKey).where(ApiKey.revoked_at.is_(None), ApiKey.scheme == bindparam("scheme")).values(revoked_at=now),
+    across_portals=True,
+)
+_USED: Final = Statement(
+    update(ApiKey)
+    .where(
+        ApiKey.id == bindparam("id"),
+        or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < bindparam("at")),
+    )
+    .values(last_used_at=bindparam("at")),
+    across_portals=True,
+)
+
+
+_COUNT: Final = Statement(
+    select(func.count()).select_from(ApiKey).where(ApiKey.revoked_at.is_(None)), across_portals=True
+)
+
+
+def count(work: Work) -> int:
+    """How many keys of all portals open something."""
+    return int(work.value(_COUNT))
+
+
+def page(work: Work) -> Sequence[Row]:
+    """All keys of the portal, without what would let anyone use them."""
+    return work.rows(_LIST)
+
+
+def revoke(work: Work, key_id: int) -> None:
+    """End a key for good. Raises NotFound("key") for an unknown or already revoked one."""
+    if not work.run(_REVOKE, id=key_id):
+        raise NotFound("key", key_id)
+
+
+def revoke_all(work: Work) -> int:
+    """End, for good, every key that hangs on the server's secret, in all portals; how many."""
+    return work.run(_REVOKE_ALL, scheme="earshot")
+
+
+def revoke_unentitled(work: Work, *, user_id: int, role: str | None) -> None:
+    """End, for good, every key that a user with this role has no right to any more; None is no right at all."""
+    lost = [dialect for dialect, least in LEAST_ROLE.items() if role is None or RANK[role] < RANK[least]]
+    if lost:
+        work.run(_REVOKE_OF, user=user_id, dialects=lost)
+
+
+def remember_use(work: Work, used: dict[int, Any]) -> None:
+    """Store when keys were last used: key id to moment. Called now and then, never by a request."""
+    for key_id, moment in used.items():
+        work.run(_USED, id=key_id, at=moment)

@@ -1,0 +1,1 @@
+"""HTTP, whichever dialect is spoken: requests, responses, bodies, request ids."""

@@ -1,0 +1,184 @@
+"""Logs: text on a terminal, one JSON object a line anywhere else. Never a key, a body, or what was sent as a key."""
+
+import asyncio
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Literal
+
+import orjson
+import structlog
+
+from app.http.request import Answer, Note, Visit
+
+Format = Literal["text", "json"]
+
+GATHER_SECONDS: Final = 0.1
+MOST_BYTES: Final = 4096
+"""A pipe takes this much at once; longer pieces of two processes would be torn into each other."""
+MOST_WAITING: Final = 512
+
+
+def chosen(wanted: Format | None) -> Format:
+    """The format that was asked for, or the one that suits where the log goes."""
+    return wanted or ("text" if sys.stderr.isatty() else "json")
+
+
+def configure(form: Format) -> None:
+    """Have the house and the libraries it stands on log to standard error, in one form."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[Any] = [
+        structlog.processors.ExceptionRenderer(_error),
+        structlog.dev.ConsoleRenderer(
+            timestamp_key="at", colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        if form == "text"
+        else structlog.processors.JSONRenderer(_json),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.PositionalArgumentsFormatter()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    # Of these only what is broken: what a stranger sends must not fill the disk.
+    for heard in ("uvicorn.error", "python_multipart"):
+        logging.getLogger(heard).setLevel(logging.ERROR)
+    # While PostgreSQL is away its pool writes a stack trace for each try; what refuses requests tells of it in a line.
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)
+    # That Redis is away is told by who counts the requests.
+    logging.getLogger("slowapi").setLevel(logging.CRITICAL)
+    for quiet in ("asyncio", "alembic"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+
+
+def _json(event: Any, **_: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def _error(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    """Where an error came from, without its message: a database's messages quote what it was given."""
+    error: BaseException | None = exc_info[1]
+    parts: list[str] = []
+    seen: set[int] = set()
+    # An error may name itself as its cause, or two each other; a log that follows them would never end.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        parts.append("".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\nwhich led to\n\n".join(reversed(parts))
+
+
+Line = tuple[float, str, int | None, str | None, str, str, int, float, str]
+
+
+class RequestLog:
+    """One line a request. Noting one costs about a microsecond; lines are written together, some times a second."""
+
+    def __init__(self, form: Format, write: Callable[[bytes], object] | None = None) -> None:
+        self._render = _text if form == "text" else _object
+        self._write = write or _to_standard_error
+        self._lines: list[Line] = []
+        self._due: asyncio.TimerHandle | None = None
+
+    def of(self, dialect: str) -> Note:
+        """What a dialect's door calls after each request; of `pages`, not those that ask only whether it is well."""
+
+        def note(visit: Visit, answer: Answer, seconds: float) -> None:
+            if dialect == "pages" and visit.path.startswith("/health"):
+                return
+            admission = visit.admission
+            self._note(
+                (
+                    time.time(),
+                    dialect,
+                    None if admission is None else admission.portal_id,
+                    None if admission is None else admission.prefix,
+                    visit.method,
+                    visit.template,
+                    answer.status,
+                    seconds,
+                    visit.request_id,
+                )
+            )
+
+        return note
+
+    def _note(self, line: Line) -> None:
+        self._lines.append(line)
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
+        elif len(self._lines) >= MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been noted."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        lines, self._lines = self._lines, []
+        piece = b""
+        for line in lines:
+            rendered = self._render(line)
+            if piece and len(piece) + len(rendered) > MOST_BYTES:
+                self._write(piece)
+                piece = b""
+            piece += rendered
+        if piece:
+            self._write(piece)
+
+
+def _to_standard_error(piece: bytes) -> None:
+    # A log that nobody reads any more is no reason to stop serving.
+    with suppress(OSError):
+        os.write(2, piece)
+
+
+def _object(line: Line) -> bytes:
+    at, dialect, portal, key, method, route, status, seconds, request_id = line
+    return orjson.dumps(
+        {
+            "at": datetime.fromtimestamp(at, UTC),
+            "level": "info",
+            "logger": "earshot.requests",
+            "event": "request",
+            "id": request_id,
+            "dialect": dialect,
+            "portal": portal,
+            "key": key,
+            "method": method,
+            "route": route or None,
+            "status": status,
+            "ms": round(seconds * 1000, 3),
+        },
+        option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z,
+    )
+
+
+def _text(line: Line) -> bytes:
+    at, dialect, portal, key, method, route, status, seconds, request_id = line
+    clock = datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+    whose = "" if key is None else f"  portal {portal} key {key}"
+    asked = f"{method:<6} {route or '(no route)'}"
+    return f"{clock} {status} {seconds * 1000:8.2f} ms  {dialect:<11} {asked}{whose}  {request_id}\n".encode()

@@ -1,0 +1,400 @@
+"""HTTP on the wire, bounded: how many connections, how long a head, how slow a client, and what can't be parsed at all.
+
+These answers are the server's own, in plain text: before a head is read nobody knows which dialect would be spoken.
+"""
+
+import asyncio
+import math
+from typing import Any, Final
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from app.server.connections import Connections
+from app.server.flow_control import Flow
+
+MOST_HEAD_BYTES: Final = 64 * 1024
+MAX_HEADER_FIELDS: Final = 2000
+"""Each field takes some hundred bytes of memory, however short it is."""
+MAX_PIECE_BYTES: Final = 4096
+"""What the parser gets at once: all requests in a piece are read, so it bounds how many of a client wait."""
+MOST_UNREAD_BYTES: Final = 64 * 1024 * 1024
+"""How much of a body is taken in and thrown away after the request has been answered."""
+
+WAITING: Final = 0
+HEAD: Final = 1
+BODY: Final = 2
+DONE: Final = 3
+REFUSED: Final = 4
+
+_HOP: Final = frozenset({b"upgrade", b"http2-settings"})
+
+_REFUSALS: Final = {
+    400: (b"400 Bad Request", b"This is not an HTTP request that can be read.\n"),
+    429: (b"429 Too Many Requests", b"Your address has as many connections as it may have. Close some first.\n"),
+    431: (b"431 Request Header Fields Too Large", b"The head of the request is longer than 64 KiB.\n"),
+    501: (b"501 Not Implemented", b"The only transfer coding that is understood is chunked.\n"),
+    503: (b"503 Service Unavailable", b"The server has as many connections as it can take. Try again in a moment.\n"),
+}
+
+
+_TOO_MANY_FIELDS: Final = b"The head of the request has more than %d fields.\n" % MAX_HEADER_FIELDS
+_TOO_MUCH_FRAMING: Final = b"Trailer fields and chunk extensions may have 64 KiB.\n"
+
+
+class _Refused(Exception):
+    """Raised inside the parser, which turns it into an error of its own."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with patience and memory that end."""
+
+    head_seconds = 10.0
+    """The longest from the first byte of a head, or from the connection's beginning, to the head's end."""
+    body_seconds = 30.0
+    """The longest between two pieces of a body. A whole body may take twice as long, and more by `body_rate`."""
+    body_rate = 500
+    """The fewest bytes a second at which a long body must come, on average."""
+    rest_seconds = 5.0
+    """How long the rest of a body may take when its request has been answered already."""
+    linger_seconds = 2.0
+    """How long a client that was refused may take to read why."""
+    write_seconds = 60.0
+    """The longest that a client may take in nothing of an answer that waits for it."""
+    goodbye_seconds = 1.0
+    """How long an idle connection stays open when the server ends: a request may be on its way."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stage = WAITING
+        self._chunk = 0
+        self._head_bytes = 0
+        self._unread = 0
+        self._heard = 0.0
+        self._body_began = 0.0
+        self._body_bytes = 0
+        self._framing_bytes = 0
+        """What came since the last byte of the body itself: chunk sizes, chunk extensions, trailer fields."""
+        self._held = bytearray()
+        """What came behind requests that wait for their turn. It is parsed when they have been started."""
+        self._address: str | None = None
+        """Whose connection this is, where connections are counted by address."""
+        self._reason: tuple[int, bytes | None] = (400, None)
+        """How `_refuse` is called when the parser fails."""
+        self._ending = False
+        self._plain_head: bytes | None = None
+        """The head of a request that wished for another protocol, without that wish."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
+        """The request that is being answered; `cycle` is the one that was read last, and may have to wait for it."""
+        self._unsent = math.inf
+        """How much of an answer waited when it was last looked at; infinite once some of it has gone out."""
+        self._unsent_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow = Flow(transport, self.pipeline, self._held)
+        status = None
+        if isinstance(self.server_state, Connections):
+            self._address = self.server_state.enter(self.client and self.client[0])
+            status = self.server_state.refusal(self._address)
+        if status is None:
+            self._timer = self.loop.call_later(self.head_seconds, self._late)
+        elif status:
+            self._refuse(status)
+        else:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(self.server_state, Connections):
+            self.server_state.leave(self._address)
+        self._held.clear()
+        self._patient()
+        self._all_sent()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        stage = self._stage
+        if stage == REFUSED:
+            return
+        if self.pipeline or self._held:
+            self._held += data
+            self.flow.pause_reading()
+            return
+        if stage in (DONE, WAITING) and data[0] in b"\r\n" and not data.strip(b"\r\n"):
+            # Empty lines before a request are allowed, but are no reason to keep a connection open.
+            return
+        if len(data) > MAX_PIECE_BYTES:
+            self._held += data
+            self._take_held()
+            return
+        self._unset_keepalive_if_required()
+        self._take(data)
+
+    def _take_held(self) -> None:
+        """Parse what is held, until a request has to wait for its turn."""
+        held = self._held
+        while held and not self.pipeline and self._stage != REFUSED and not self.transport.is_closing():
+            piece = bytes(held[:MAX_PIECE_BYTES])
+            del held[:MAX_PIECE_BYTES]
+            self._unset_keepalive_if_required()
+            self._take(piece)
+        if self.transport.is_closing():
+            held.clear()
+        elif self.cycle is None or len(self.cycle.body) <= HIGH_WATER_LIMIT:
+            self.flow.resume_reading()
+
+    def _take(self, data: bytes) -> None:
+        self._chunk = len(data)
+        if self._stage == HEAD:
+            self._head_bytes += self._chunk
+        elif self._stage == BODY:
+            self._framing_bytes += self._chunk
+            if self.cycle.response_complete:
+                self._unread += self._chunk
+                if self._unread > MOST_UNREAD_BYTES:
+                    self._hang_up()
+                    return
+        self._feed(data)
+        stage = self._stage
+        if stage == DONE:
+            if self._timer is not None:
+                self._patient()
+            if self.cycle.response_complete and self.timeout_keep_alive_task is None:
+                # The answer went out before the body was in, and the body has ended the wait for the next request.
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+        elif stage == HEAD:
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self._refuse(431)
+            elif len(self.headers) > MAX_HEADER_FIELDS:
+                self._refuse(431, _TOO_MANY_FIELDS)
+            elif self._timer is None:
+                self._timer = self.loop.call_later(self.head_seconds, self._late)
+        elif stage == BODY:
+            self._heard = self.loop.time()
+            if self._framing_bytes > MOST_HEAD_BYTES:
+                self._refuse(431, _TOO_MUCH_FRAMING)
+            elif self._timer is None:
+                self._body_began = self._heard
+                self._timer = self.loop.call_later(self.body_seconds, self._late)
+
+    def _feed(self, data: bytes) -> None:
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as wish:
+                head, self._plain_head = self._plain_head, None
+                if head is None:
+                    self._refuse(400)
+                    return
+                # The parser takes what follows for the other protocol, so a parser that knows nothing of it goes on.
+                self.parser = httptools.HttpRequestParser(self)
+                data = head + data[wish.args[0] :]
+            except httptools.HttpParserError:
+                self._refuse(*self._reason)
+                return
+            else:
+                return
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._stage = HEAD
+        self._head_bytes = self._chunk
+        self._unread = self._body_bytes = self._framing_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._stage != HEAD:
+            # Trailer fields have come through no check of a proxy for forged headers, and nothing here needs them.
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        elif name == b"transfer-encoding":
+            if value.rstrip(b" ").lower() != b"chunked":
+                self._reason = (501, None)
+                raise _Refused
+            if self.parser.get_http_version() != "1.1":
+                # Proxies may have taken the body of an HTTP/1.0 request to end elsewhere.
+                raise _Refused
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._head_bytes > MAX_PIECE_BYTES and len(self.headers) > MAX_HEADER_FIELDS:
+            self._reason = (431, _TOO_MANY_FIELDS)
+            raise _Refused
+        if self._head_bytes > MOST_HEAD_BYTES:
+            # What came may be mostly body; only now is it known.
+            length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if length > MOST_HEAD_BYTES:
+                self._reason = (431, None)
+                raise _Refused
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            # Java's client asks for HTTP/2 this way with its first request, and sends the body all the same.
+            self._plain_head = self._without_wish()
+            return
+        super().on_headers_complete()
+        if self._ending:
+            self.cycle.keep_alive = False
+        self._stage = BODY
+        if self._timer is not None:
+            self._patient()
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_bytes = 0
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._plain_head is None:
+            super().on_message_complete()
+            self._stage = DONE
+
+    def _without_wish(self) -> bytes:
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [part for part in value.split(b",") if part.strip().lower() not in _HOP]
+                value = b",".join(kept)
+            if name not in _HOP and value.strip():
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_sending()
+        elif self._stage == BODY and self.cycle.response_complete:
+            if self.expect_100_continue and not self._body_bytes:
+                # The client may or may not send the body that nobody asked for: what follows could not be told apart.
+                self._hang_up()
+                return
+            self._patient()
+            self._timer = self.loop.call_later(self.rest_seconds, self._late)
+        elif self.flow.read_paused and not self.pipeline:
+            # Not at once: this is called by the application, which has to learn nothing of the next request.
+            self.loop.call_soon(self._take_held)
+
+    def _refuse(self, status: int, text: bytes | None = None) -> None:
+        """Say so in plain text and hang up; after a moment, or the answer would be lost with what is still coming."""
+        stage, self._stage = self._stage, REFUSED
+        self._held.clear()
+        self._patient()
+        last = self._last_to_answer(stage)
+        if last is not None:
+            # Nonsense behind requests that are being answered: those answers come first, and are the last.
+            last.keep_alive = False
+            return
+        if stage != BODY or not self.cycle.response_complete:
+            # Else that request has its answer, and a second one would pass for the answer to the next.
+            line, usual = _REFUSALS[status]
+            text = text or usual
+            self.transport.write(
+                b"HTTP/1.1 "
+                + line
+                + b"\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d" % len(text)
+                + b"\r\nconnection: close\r\n\r\n"
+                + text
+            )
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(self.linger_seconds, self._late)
+
+    def _last_to_answer(self, stage: int) -> RequestResponseCycle | None:
+        """The last request that is answered although what follows is refused; what is not whole is given up."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return None
+        if stage != BODY or (cycle.response_started and not self.pipeline):
+            return cycle
+        if self.pipeline:
+            self.pipeline.popleft()
+            return self.pipeline[0][0] if self.pipeline else self._answering
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return None
+
+    def shutdown(self) -> None:
+        """The server ends: what is asked now is the last, and is answered with `connection: close`."""
+        if self._ending:
+            return
+        self._ending = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(self.goodbye_seconds, self._part)
+        else:
+            self.cycle.keep_alive = False
+
+    def break_off(self) -> None:
+        """The time for finishing is over. Who waits for the rest of a body is told that the client is gone."""
+        self.pipeline.clear()
+        self.transport.abort()
+
+    def _part(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._hang_up()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_sending()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unsent = math.inf
+        if not self.transport.is_closing():
+            self._all_sent()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close when all has been sent, or when the client takes no more of it."""
+        self.transport.close()
+        self._watch_sending()
+
+    def _watch_sending(self) -> None:
+        if self._unsent_timer is None and (left := self.transport.get_write_buffer_size()):
+            self._unsent = left
+            self._unsent_timer = self.loop.call_later(self.write_seconds, self._look_at_sending)
+
+    def _look_at_sending(self) -> None:
+        self._unsent_timer = None
+        if self.transport.get_write_buffer_size() >= self._unsent:
+            self.transport.abort()
+        else:
+            self._watch_sending()
+
+    def _all_sent(self) -> None:
+        if self._unsent_timer is not None:
+            self._unsent_timer.cancel()
+            self._unsent_timer = None
+
+    def _late(self) -> None:
+        self._timer = None
+        if self.transport.is_closing() or self._stage == DONE:
+            return
+        if self._stage in (HEAD, BODY) and self.flow.read_paused:
+            # It is we who are slow.
+            self._body_began = self._heard = self.loop.time()
+            self._timer = self.loop.call_later(self.body_seconds, self._late)
+            return
+        if self._stage == BODY and not self.cycle.response_complete:
+            whole = self._body_began + 2 * self.body_seconds + self._body_bytes / self.body_rate
+            left = min(self._heard + self.body_seconds, whole) - self.loop.time()
+            if left > 0:
+                self._timer = self.loop.call_later(left, self._late)
+                return
+        self._hang_up()
+
+    def _patient(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

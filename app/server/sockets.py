@@ -1,0 +1,130 @@
+"""The sockets that a server listens on, opened before anything else, so that a taken port ends a start early."""
+
+import ctypes
+import errno
+import socket
+import struct
+import sys
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from app.server import CannotStart
+
+BACKLOG: Final = 2048
+_ATTACH_FILTER: Final = 26
+_DETACH_FILTER: Final = 27
+"""Linux's SO_ATTACH_FILTER and SO_DETACH_FILTER, which Python does not name."""
+
+
+class Knobs(NamedTuple):
+    """What an operator turns to have another address and port, for the words of a refusal."""
+
+    host: str
+    port: str
+
+
+REQUESTS: Final = Knobs("EARSHOT_HOST", "--port")
+METRICS: Final = Knobs("EARSHOT_METRICS_HOST", "EARSHOT_METRICS_PORT")
+
+
+def listen(host: str, port: int, count: int, knobs: Knobs = REQUESTS) -> list[socket.socket]:
+    """`count` listening sockets on one address, one for each process. Raises CannotStart."""
+    family, address = _resolved(host, port, knobs)
+    first = _open(family, address, knobs, shared=False)
+    if count == 1:
+        return [first]
+    if not sys.platform.startswith("linux"):
+        return [first] * count
+    # Linux deals connections out evenly to sockets that share a port; on a single socket the quickest process takes
+    # them by the handful. The first was opened alone, to find a stranger there.
+    address = first.getsockname()
+    first.close()
+    return [_open(family, address, knobs, shared=True) for _ in range(count)]
+
+
+Address = tuple[Any, ...]
+
+
+def _resolved(host: str, port: int, knobs: Knobs) -> tuple[socket.AddressFamily, Address]:
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise CannotStart(f"{knobs.host}: {host} is no address of this machine ({error})") from None
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def _open(family: socket.AddressFamily, address: Address, knobs: Knobs, *, shared: bool) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        if family == socket.AF_INET6:
+            # `::` is everybody, as 0.0.0.0 is; a dual socket takes both.
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        opened.bind(address)
+        opened.listen(BACKLOG)
+    except OSError as error:
+        opened.close()
+        raise CannotStart(_why(error, str(address[0]), int(address[1]), knobs)) from None
+    opened.setblocking(False)
+    return opened
+
+
+def turn_away(listener: socket.socket) -> None:
+    """Let nobody connect any more, while those who have can still be accepted. Without effect outside Linux."""
+    if not sys.platform.startswith("linux"):
+        return
+    # A filter that drops the first packet of a connection, SYN without ACK in the flags of its TCP header, and lets the
+    # others pass: who is half-way through connecting gets there. A client that is dropped tries again after a second,
+    # and is refused.
+    code = (
+        struct.pack("HBBI", 0x30, 0, 0, 13)  # load the byte of flags
+        + struct.pack("HBBI", 0x54, 0, 0, 0x12)  # of them, SYN and ACK
+        + struct.pack("HBBI", 0x15, 0, 1, 0x02)  # SYN alone?
+        + struct.pack("HBBI", 0x06, 0, 0, 0)  # drop
+        + struct.pack("HBBI", 0x06, 0, 0, 0xFFFFFFFF)  # keep
+    )
+    kept = ctypes.create_string_buffer(code)
+    with suppress(OSError):
+        listener.setsockopt(
+            socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", len(code) // 8, ctypes.addressof(kept))
+        )
+
+
+def let_in(listener: socket.socket) -> None:
+    """Take `turn_away` back, in whichever of the processes that share the socket it was called."""
+    if sys.platform.startswith("linux"):
+        # An error where there is none to take away.
+        with suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
+
+
+def waiting_at(listener: socket.socket) -> int:
+    """How many have connected and wait to be accepted; 0 where the system doesn't tell."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    # Of a listening socket, what Linux's tcp_info counts as unacknowledged is its queue.
+    told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
+    return int(struct.unpack_from("I", told, 24)[0])
+
+
+def _why(error: OSError, host: str, port: int, knobs: Knobs) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use: end what listens there, or choose another with {knobs.port}"
+    if error.errno == errno.EACCES:
+        return f"this user may not listen on port {port}: choose one above 1023 with {knobs.port}"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{knobs.host}: {host} is no address of this machine; 127.0.0.1 is this machine only, 0.0.0.0 all of it"
+    return f"can't listen on {host} port {port}: {error.strerror}"
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address at which people on this machine reach the server."""
+    host, port = listener.getsockname()[:2]
+    if host == "0.0.0.0":  # noqa: S104
+        host = "127.0.0.1"
+    elif host == "::":
+        host = "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,217 @@
+"""Everything between a command and a serving server: look before touching, migrate, begin, and tell what runs where."""
+
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+
+from app.adapters.database import NOWHERE
+from app.adapters.database.inspection import remedy, revision
+from app.adapters.database.revisions import head
+from app.adapters.rate_limiter import Pace, RedisCounters
+from app.adapters.storage.base import StorageFailed, check
+from app.backends import database, files
+from app.background import index_titles
+from app.demo import fill
+from app.domain import installation
+from app.domain.portals import bootstrap
+from app.domain.portals.bootstrap import Beginning
+from app.domain.unit_of_work import Work
+from app.domain.users import api_keys
+from app.observability import tracing
+from app.server import CannotStart
+from app.settings import SECRET_FILE, BadSettings, Settings, masked
+
+NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
+
+
+async def look(settings: Settings) -> None:
+    """Refuse what can't be served, before anything has been changed.
+
+    Raises as `looking.revision`, BadSettings, CannotStart.
+    """
+    if settings.redis_url is not None:
+        if find_spec("redis") is None:
+            raise BadSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
+        try:
+            RedisCounters(settings.redis_url)
+        except ValueError as wrong:
+            raise BadSettings(f"EARSHOT_REDIS_URL: {wrong}") from None
+    if settings.otlp_url is not None and not tracing.installed():
+        raise BadSettings(f"EARSHOT_OTLP_URL: OpenTelemetry is not installed: {tracing.REMEDY}")
+    files(settings)
+    _refuse_read_only(settings)
+    await revision(settings.database, password=settings.database_password)
+
+
+def _refuse_read_only(settings: Settings) -> None:
+    if not settings.database.startswith("sqlite:///"):
+        return
+    path = Path(settings.database.removeprefix("sqlite:///"))
+    # In a folder that can be written SQLite would open such a file for reading, and only the first write would tell.
+    if path.is_file() and os.access(path.parent, os.W_OK) and not os.access(path, os.W_OK):
+        raise CannotStart(f"the file {path} is read-only: give it to this user, and take its write protection away")
+
+
+async def keep_keys(settings: Settings) -> None:
+    """Refuse to make a new secret beside keys that hang on the one that is lost. Raises CannotStart, as `revision`."""
+    if settings.has_secret or await revision(settings.database, password=settings.database_password) is None:
+        return
+    opened = database(settings)
+    await opened.open()
+    try:
+        count = await opened.reading(api_keys.count, NOWHERE)
+    finally:
+        await opened.close()
+    if count:
+        path = settings.data_dir.absolute() / SECRET_FILE
+        raise CannotStart(
+            f"the database has {count} keys, and the secret that they were made with is not there: put {path} back "
+            f"from a backup, or set EARSHOT_SECRET_KEY; to end all keys, write a new one: "
+            f"(umask 077; openssl rand -hex 32 > {path}) && earshot secret accept"
+        )
+
+
+def make_place(settings: Settings) -> None:
+    """Make the file of a new SQLite database, and its folder, for this user alone. Raises CannotStart."""
+    if not settings.database.startswith("sqlite:///"):
+        return
+    path = Path(settings.database.removeprefix("sqlite:///"))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(f"the folder {path.parent} can't be made ({error.strerror}): choose another one") from None
+    # SQLite gives its log the file's own mode; one that is there already keeps what its owner gave it.
+    with suppress(OSError):
+        path.touch(mode=0o600)
+
+
+async def ready(settings: Settings) -> None:
+    """See that uploads can be stored, and bring the database to this program's version.
+
+    Raises CannotStart, NewerDatabase, Unavailable.
+    """
+    make_place(settings)
+    if settings.storage_url is not None:
+        stored = files(settings)
+        try:
+            await check(stored)
+        except StorageFailed as error:
+            raise CannotStart(f"EARSHOT_STORAGE_URL: {error}; see `earshot doctor`") from None
+    if await revision(settings.database, password=settings.database_password) == head():
+        return
+    # With Alembic come a tenth of a second and some megabytes, which a server would hold to its end.
+    from app.adapters.database.migrations import migrate
+
+    try:
+        await migrate(settings.database, password=settings.database_password)
+    except DBAPIError as error:
+        todo = f" ({error.orig}): {remedy(error.orig)}" if isinstance(error.orig, sqlite3.Error) else f": {error.orig}"
+        raise CannotStart(f"the database could not be migrated, and is as it was{todo}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a start found or made."""
+
+    made: Beginning | None
+    demo: bool
+
+
+async def begin(settings: Settings, *, demo: bool) -> Begun:
+    """On an empty database make the first portal, and fill it when a demo is wished; all of it or nothing.
+
+    Raises Conflict("secret.other") when the database's keys were made with another secret.
+    """
+    opened = database(settings)
+    await opened.open()
+
+    def act(work: Work) -> Beginning | None:
+        made = bootstrap.begin(work, secret=settings.secret)
+        installation.require_secret(work, settings.secret)
+        if made is not None and demo:
+            fill(work, owner_id=made.owner_id)
+        return made
+
+    try:
+        made = await opened.writing(act, NOWHERE, slow=True)
+        if made is not None and demo:
+            await index_titles(opened)
+        return Begun(made, demo)
+    finally:
+        with suppress(Exception):
+            await opened.close()
+
+
+def told_at_first(begun: Begun, address: str) -> str:
+    """What is said once: the keys, and a request in each dialect that works when pasted. Empty at a later start."""
+    made = begun.made
+    if made is None:
+        return "" if not begun.demo else "--demo was left out: there is data already, and it stays as it is.\n"
+    lines = [
+        f"This is a new portal, owned by {bootstrap.OWNER_EMAIL}. Its two keys are shown now and never again:",
+        *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in made.keys.items()),
+        "Try them:",
+        *(f"  curl -H 'Authorization: Bearer {key}' {address}/api/v1/posts" for key in made.keys.values()),
+        "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+async def redis_answers(settings: Settings) -> bool | None:
+    """Whether Redis answers; None where none is used."""
+    if settings.redis_url is None:
+        return None
+    counters = RedisCounters(settings.redis_url)
+    try:
+        return await counters.answers()
+    finally:
+        await counters.close()
+
+
+def told_always(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:
+    """What every start says: where data lies, which database, which limits, which address, and what is amiss."""
+    everywhere = settings.host in ("", "0.0.0.0", "::")  # noqa: S104
+    rows = [
+        ("address", f"{address}  (interactive documents: {address}/docs)"),
+        *([("listens", "on all addresses of this machine")] if everywhere else []),
+        *([("public", settings.base_url)] if settings.base_url else []),
+        ("database", database(settings).describe()),
+        ("data", f"{settings.data_dir.absolute()}"),
+        ("uploads", masked(settings.storage_url) if settings.storage_url else "in the data directory"),
+        ("limits", _limits(settings)),
+        *([("Redis", "does not answer; until it does each process counts for itself")] if redis is False else []),
+        *([("metrics", metrics)] if metrics else []),
+        ("processes", str(settings.workers)),
+    ]
+    return f"Earshot {program_version()}\n" + "".join(f"  {name:<10} {value}\n" for name, value in rows)
+
+
+def _limits(settings: Settings) -> str:
+    if not settings.rate_limits:
+        return "off (EARSHOT_RATE_LIMITS)"
+    where = "in Redis" if settings.redis_url else "in this process"
+    return (
+        f"ProductLift {_pace(settings.limit_productlift)} a key; Astuto {_pace(settings.limit_astuto_key)} a key, "
+        f"{_pace(settings.limit_astuto_ip)} an address; counted {where}"
+    )
+
+
+def _pace(text: str) -> str:
+    pace = Pace.parsed(text)
+    return "without limit" if pace is None else f"{pace.limit} in {pace.seconds} s"
+
+
+def program_version() -> str:
+    """The version of the installed program."""
+    try:
+        return version("earshot")
+    except PackageNotFoundError:
+        return "unversioned"

@@ -1,0 +1,1 @@
+"""The routes of pages, files, documents and health checks."""

@@ -1,0 +1,141 @@
+"""The pages that people read: what this is, and one plain page for each approved post."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.adapters.database import NOWHERE, Database, Standing
+from app.api.services import PageViews
+from app.domain.permissions import OPERATOR
+from app.domain.portals import portals
+from app.domain.posts import public
+from app.domain.posts.public import PublicComment, PublicPost
+from app.domain.unit_of_work import Work
+from app.web.rate_limit import Guard
+from app.web.rendered_texts import FormattedTexts
+from app.web.templating import Pages, host_of
+
+DEEPEST: Final = 4
+"""Replies to replies to replies are shown no further to the right than this."""
+
+_CODE: Final = re.compile(r"(?:[\w-]*-)?([0-9A-Za-z]{6})")
+_SLUG: Final = re.compile(r"[\w-]{1,1000}")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A comment in its place: how deep in its thread, and ready to be shown."""
+
+    comment: PublicComment
+    depth: int
+    body: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A post ready to be shown."""
+
+    post: PublicPost
+    description: Markup
+    comments: Sequence[Said]
+
+
+def address_of(post: PublicPost) -> str:
+    """The post's page on its portal."""
+    return f"/p/{quote(post.slug, safe='')}-{post.code}"
+
+
+def router(pages: Pages, database: Database, guard: Guard, views: PageViews, texts: FormattedTexts) -> APIRouter:
+    """GET and HEAD of /, /p/{slug}-{code} and /posts/{slug}."""
+    routes = APIRouter()
+
+    async def find(request: Request, which: Callable[[Work], PublicPost | None]) -> tuple[int, PublicPost] | None:
+        """The portal on the host that was asked, and its post."""
+        portal_id = await portal_on(database, host_of(request))
+        if portal_id is None:
+            return None
+        post = await database.reading(which, Standing(portal_id, OPERATOR), snapshot=True)
+        return None if post is None else (portal_id, post)
+
+    async def show(request: Request, portal_id: int, post: PublicPost) -> Response:
+        # Before the view is counted: a page that is refused is no view.
+        seen = await _seen(texts, post)
+        if request.method == "GET":
+            views.add(portal_id, post.id)
+        return pages.page("post.html", seen=seen, post=post, address=pages.link(address_of(post)))
+
+    @routes.api_route("/", methods=["GET", "HEAD"])
+    @guard
+    async def home(request: Request) -> Response:
+        return pages.page("home.html")
+
+    @routes.api_route("/p/{named}", methods=["GET", "HEAD"])
+    @guard
+    async def post_by_code(request: Request, named: str) -> Response:
+        code = _CODE.fullmatch(named)
+        found = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
+        if found is None:
+            return pages.refusal(404)
+        address = address_of(found[1])
+        if address != f"/p/{quote(named, safe='')}":
+            # The code decides; titles change, and links are typed by hand.
+            return RedirectResponse(pages.link(address), 302, {"Cache-Control": "no-cache"})
+        return await show(request, *found)
+
+    @routes.api_route("/p/{named}/edit", methods=["GET", "HEAD"])
+    @routes.api_route("/p/{named}/delete", methods=["GET", "HEAD"])
+    @guard
+    async def post_to_change(request: Request, named: str) -> Response:
+        """Answers tell these addresses; until there is something to click, they lead to the post."""
+        code = _CODE.fullmatch(named)
+        found = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
+        if found is None:
+            return pages.refusal(404)
+        return RedirectResponse(pages.link(address_of(found[1])), 302, {"Cache-Control": "no-cache"})
+
+    @routes.api_route("/posts/{slug}", methods=["GET", "HEAD"])
+    @guard
+    async def post_by_slug(request: Request, slug: str) -> Response:
+        known = _SLUG.fullmatch(slug) is not None
+        found = await find(request, lambda work: public.by_slug(work, slug)) if known else None
+        return pages.refusal(404) if found is None else await show(request, *found)
+
+    return routes
+
+
+async def portal_on(database: Database, host: str) -> int | None:
+    """The portal that answers on this host, or None."""
+    row = await database.reading(lambda work: portals.by_host(work, host), NOWHERE)
+    return None if row is None else int(row[0])
+
+
+async def _seen(texts: FormattedTexts, post: PublicPost) -> Seen:
+    threaded = _threaded(post.comments)
+    description, *bodies = await texts.format([post.description, *(comment.body for comment, _ in threaded)])
+    said = [Said(comment, depth, body) for (comment, depth), body in zip(threaded, bodies, strict=True)]
+    return Seen(post, description, said)
+
+
+def _threaded(comments: Sequence[PublicComment]) -> list[tuple[PublicComment, int]]:
+    """Each thread after the other, pinned ones first, every reply below what it answers."""
+    known = {comment.id for comment in comments}
+    replies: dict[int | None, list[PublicComment]] = {}
+    for comment in comments:
+        # A reply to what is not public, or is on another post, stands for itself.
+        parent_id = comment.parent_id if comment.parent_id in known else None
+        replies.setdefault(parent_id, []).append(comment)
+    placed = []
+    first = sorted(replies.get(None, []), key=lambda comment: not comment.pinned)
+    waiting = [(comment, 0) for comment in reversed(first)]
+    while waiting:
+        comment, depth = waiting.pop()
+        placed.append((comment, min(depth, DEEPEST)))
+        waiting.extend((reply, depth + 1) for reply in reversed(replies.get(comment.id, [])))
+    return placed

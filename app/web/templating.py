@@ -1,0 +1,84 @@
+"""Pages as HTML: templates, the addresses of static files, and the headers that every page carries."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from app.domain.sql import timestamps
+from app.public_url import PublicAddress
+from app.web.routes.assets import Assets
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self' https:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SAFE: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+_WORDS: Final = {
+    404: ("Nothing here", "There is no such page. What was here may have been moved, removed, or never been public."),
+    405: ("Not like this", "This address can be read, but takes nothing else."),
+    429: ("A little slower, please", "Too many requests came from your address. Try again in a moment."),
+    500: ("Something went wrong", "This is our fault, not yours. It has been written to the server's log."),
+    503: ("Back in a moment", "The server is too busy, or cannot reach its data, just now. Try again in a moment."),
+}
+
+
+class Pages:
+    """Makes pages out of templates."""
+
+    def __init__(self, assets: Assets, public: PublicAddress) -> None:
+        self.assets = assets
+        self.link = public.link
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals |= {"asset": lambda name: public.link(assets.address(name)), "link": public.link}
+        self._environment.filters |= {"day": timestamps.day, "moment": timestamps.seconds}
+
+    def html(self, template: str, **shown: Any) -> str:
+        """The text of a page."""
+        return self._environment.get_template(template).render(shown)
+
+    def page(
+        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **shown: Any
+    ) -> Response:
+        """A page with its headers; `headers` win over those that all pages carry."""
+        return HTMLResponse(self.html(template, **shown), status, {**SAFE, **(headers or {})})
+
+    def refusal(self, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
+        """The page that says why there is none."""
+        title, words = _WORDS.get(status, _WORDS[404])
+        more = {"Cache-Control": "no-store", **(headers or {})}
+        return self.page("refusal.html", status=status, headers=more, title=title, words=words)
+
+    def too_often(self, wait: int) -> Response:
+        """429: come again in `wait` seconds."""
+        return self.refusal(429, headers={"Retry-After": str(wait)})
+
+
+def text(words: str, status: int = 200) -> Response:
+    """A few words for programs."""
+    return PlainTextResponse(words, status, {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+
+
+def host_of(request: Request) -> str:
+    """The host that was asked, as the doors see it."""
+    return str(request.scope["earshot.visit"].host)

@@ -1,0 +1,26 @@
+"""Nothing is bought by promising less: what is acknowledged is written, and every reference is checked."""
+
+from sqlalchemy import text
+
+from app.adapters.database import NOWHERE
+from app.domain.sql.statement import Statement
+from tests.support.factory import Make
+
+SQLITE = {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": 1, "PRAGMA foreign_keys": 1}
+"""1 is NORMAL."""
+POSTGRESQL = ("synchronous_commit", "session_replication_role", "full_page_writes", "fsync")
+OURS = {"client", "session"}
+
+
+async def test_neither_commits_nor_checks_are_switched_off(make: Make, engine: str) -> None:
+    async def asked(query: str) -> object:
+        statement = Statement(text(query), across_portals=True)
+        return await make.server.database.writing(lambda work: work.value(statement), NOWHERE)
+
+    if engine == "sqlite":
+        assert {query: await asked(query) for query in SQLITE} == SQLITE
+        return
+    # What the operator's server says, and nothing of ours.
+    sources = {name: await asked(f"SELECT source FROM pg_settings WHERE name = '{name}'") for name in POSTGRESQL}
+    assert None not in sources.values()
+    assert not OURS & set(sources.values()), sources

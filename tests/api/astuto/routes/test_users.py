@@ -1,0 +1,303 @@
+"""Users in Astuto's dialect. docs/contracts/astuto.md, sections 1.3 and 2.5."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.conftest import TestClock
+from tests.support.clients import Client
+from tests.support.factory import Make
+
+NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
+NOT_AUTHORIZED = {"errors": ["You are not authorized to perform this action."]}
+
+
+async def bury(make: Make, user: int) -> None:
+    """Leave of a user what deleting him leaves."""
+    await make.run(
+        "UPDATE users SET deleted_at = updated_at, email = NULL, email_key = NULL, name = '[User Deleted]'"
+        " WHERE id = :id",
+        id=user,
+    )
+
+
+async def test_a_user_is_shown_in_one_order_alone_and_in_another_listed(
+    make: Make, astuto: Client, clock: TestClock
+) -> None:
+    clock.set(NINE)
+    jane = await make.user(name="Jane Roe", email="jane@example.com", role="admin")
+
+    alone = await astuto.get(f"/users/{jane}")
+    by_email = await astuto.get("/users/get_by_email", params={"email": "jane@example.com"})
+    listed = await astuto.get("/users", params={"limit": 1, "offset": 1})
+
+    moments = '"created_at":"2026-01-12T09:30:00.123Z","updated_at":"2026-01-12T09:30:00.123Z"'
+    assert alone.status_code == 200
+    assert alone.text == f'{{"id":{jane},"email":"jane@example.com","full_name":"Jane Roe",{moments}}}'
+    assert by_email.content == alone.content
+    assert listed.text == f'[{{"id":{jane},"email":"jane@example.com",{moments},"full_name":"Jane Roe"}}]'
+
+
+async def test_users_are_listed_newest_first_blocked_and_deleted_ones_too(make: Make, astuto: Client) -> None:
+    jane, john, jack = [await make.user(name=name, email=None) for name in ("Jane", "John", "Jack")]
+    await astuto.put(f"/users/{jane}/block")
+    await bury(make, john)
+
+    answer = await astuto.get("/users")
+
+    shown = [(row["id"], row["email"], row["full_name"]) for row in answer.json()]
+    assert shown == [
+        (jack, "", "Jack"),
+        (john, f"deleted-{john}@deleted.invalid", "[User Deleted]"),
+        (jane, "", "Jane"),
+        (make.owner, "owner@example.com", "Owner"),
+    ]
+
+
+async def test_whoever_is_merely_named_as_a_deleted_user_is_none(make: Make, astuto: Client) -> None:
+    user = await make.user(name="[User Deleted]", email=None)
+
+    assert (await astuto.get(f"/users/{user}")).json()["email"] == ""
+
+
+async def test_a_deleted_users_posts_comments_and_votes_show_the_shell(make: Make, astuto: Client) -> None:
+    user = await make.user()
+    post = await make.post(author=user)
+    comment, vote = await make.comment(post, author=user), await make.vote(post, user)
+    await bury(make, user)
+
+    shells = [
+        (await astuto.get(path)).json()["user"] for path in (f"/posts/{post}", f"/comments/{comment}", f"/votes/{vote}")
+    ]
+
+    assert [(shell["id"], shell["email"], shell["full_name"]) for shell in shells] == [
+        (user, f"deleted-{user}@deleted.invalid", "[User Deleted]")
+    ] * 3
+
+
+@pytest.mark.parametrize("asked", ["4711", "me", "0", "99999999999999999999", "jane doe"])
+@pytest.mark.parametrize(("method", "below"), [("GET", ""), ("PUT", "/block")])
+async def test_an_unknown_user_is_told_as_he_was_asked_for(astuto: Client, method: str, below: str, asked: str) -> None:
+    answer = await astuto.request(method, f"/users/{asked}{below}")
+
+    assert (answer.status_code, answer.json()) == (404, {"errors": [f"User with id {asked} not found"]})
+
+
+@pytest.mark.parametrize("asked", ["jane@example.com", "JANE@Example.com", "  jane@example.com "])
+async def test_an_address_is_found_whatever_its_case_and_padding(make: Make, astuto: Client, asked: str) -> None:
+    jane = await make.user(email="jane@example.com")
+
+    in_query = await astuto.get("/users/get_by_email", params={"email": asked})
+    in_body = await astuto.ask("GET", "/users/get_by_email", {"email": asked})
+
+    assert (in_query.status_code, in_query.json()["id"]) == (in_body.status_code, in_body.json()["id"]) == (200, jane)
+
+
+async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Make, astuto: Client) -> None:
+    jane, path = await make.user(email="jane@example.com"), "/users/get_by_email"
+
+    found = [
+        await astuto.get(path, params={"email[]": " JANE@example.com"}),
+        await astuto.ask("GET", path, {"email": ["jane@example.com"]}),
+        await astuto.ask("GET", path, {"email": [None, "jane@example.com"]}),
+        await astuto.request("GET", path, data={"email[]": "jane@example.com"}),
+    ]
+    not_found = [
+        await astuto.ask("GET", path, {"email": email})
+        for email in (
+            [], [None], [""], ["jane@example.com", "owner@example.com"], [["jane@example.com"]],
+            [{"a": "jane@example.com"}], {"a": "jane@example.com"}, {}, ["nobody@example.com"],
+        )
+    ]  # fmt: skip
+
+    assert [(answer.status_code, answer.json()["id"]) for answer in found] == [(200, jane)] * 4
+    told = {(answer.status_code, answer.text) for answer in not_found}
+    assert told == {(404, '{"errors":["User with email  not found"]}')}
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [({}, ""), ({"email": ""}, ""), ({"email": " No@One.com"}, " No@One.com"), ({"email[]": "a@b"}, "")],
+)
+async def test_an_unknown_address_is_told_as_it_was_sent(
+    make: Make, astuto: Client, params: dict[str, str], told: str
+) -> None:
+    await make.user(email=None)
+
+    answer = await astuto.get("/users/get_by_email", params=params)
+
+    assert (answer.status_code, answer.json()) == (404, {"errors": [f"User with email {told} not found"]})
+
+
+async def test_a_new_user_is_plain_active_and_without_a_password(make: Make, astuto: Client) -> None:
+    answer = await astuto.post(
+        "/users",
+        json={"email": " New2@X.Com ", "full_name": " Jane Roe", "role": "admin", "password": "secret", "status": 1},
+    )
+
+    user = answer.json()["id"]
+    assert (answer.status_code, answer.text) == (201, f'{{"id":{user}}}')
+    stored = await make.row(
+        "SELECT email, name, role, password_hash, blocked_at, recap, notifications_enabled FROM users WHERE id = :id",
+        id=user,
+    )
+    assert {**stored, "notifications_enabled": bool(stored["notifications_enabled"])} == {
+        "email": "new2@x.com",
+        "name": " Jane Roe",
+        "role": "user",
+        "password_hash": None,
+        "blocked_at": None,
+        "recap": "never",
+        "notifications_enabled": True,
+    }
+    assert [fact["subject_id"] for fact in await make.facts("user.registered")][1:] == [user]
+
+
+@pytest.mark.parametrize("email", ["jane@example.com", " JANE@example.COM", "Jane@Example.com\n"])
+async def test_a_known_address_gives_its_user_and_changes_nothing(make: Make, astuto: Client, email: str) -> None:
+    jane = await make.user(name="Jane Roe", email="jane@example.com")
+    await astuto.put(f"/users/{jane}/block")
+    before = await make.rows("SELECT * FROM users")
+
+    answer = await astuto.post("/users", json={"email": email, "full_name": ""})
+
+    assert (answer.status_code, answer.json()) == (200, {"id": jane})
+    assert await make.rows("SELECT * FROM users") == before
+
+
+async def test_a_deleted_user_is_found_by_the_address_that_he_is_shown_with(make: Make, astuto: Client) -> None:
+    gone, there = await make.user(), await make.user()
+    await bury(make, gone)
+    address = f"deleted-{gone}@deleted.invalid"
+
+    upserted = await astuto.post("/users", json={"email": address, "full_name": "Anew"})
+    found = await astuto.get("/users/get_by_email", params={"email": address.upper()})
+    of_nobody = await astuto.get("/users/get_by_email", params={"email": f"deleted-{there}@deleted.invalid"})
+
+    assert (upserted.status_code, upserted.json()) == (200, {"id": gone})
+    assert found.json()["id"] == gone
+    assert of_nobody.status_code == 404
+
+
+@pytest.mark.parametrize("full_name", [None, False, ["x"], {"a": 1}])
+async def test_without_a_name_the_address_is_the_name_as_it_was_sent(
+    make: Make, astuto: Client, full_name: object
+) -> None:
+    answer = await astuto.post("/users", json={"email": " New@X.com", "full_name": full_name})
+    unsaid = await astuto.post("/users", json={"email": "Other@X.com"})
+
+    names = [
+        await make.value("SELECT name FROM users WHERE id = :id", id=created.json()["id"])
+        for created in (answer, unsaid)
+    ]
+    assert names == [" New@X.com", "Other@X.com"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            {},
+            [
+                "Full name cannot be blank",
+                "Full name is too short (minimum 2 characters)",
+                "Email cannot be blank",
+                "Email is invalid",
+            ],
+        ),
+        (
+            {"email": "a@b", "full_name": ""},
+            ["Full name cannot be blank", "Full name is too short (minimum 2 characters)"],
+        ),
+        ({"email": "a@b", "full_name": "   "}, ["Full name cannot be blank"]),
+        ({"email": "a@b", "full_name": "J"}, ["Full name is too short (minimum 2 characters)"]),
+        ({"email": "a@b", "full_name": "J" * 65}, ["Full name is too long (maximum 64 characters)"]),
+        ({"email": "a" * 60 + "@b.com"}, ["Full name is too long (maximum 64 characters)"]),
+        ({"email": "jane", "full_name": "Jane"}, ["Email is invalid"]),
+        ({"email": "jane doe@x.com", "full_name": "Jane"}, ["Email is invalid"]),
+        ({"email": "jané@x.com", "full_name": "Jane"}, ["Email is invalid"]),
+        ({"email": "a@b@c", "full_name": "Jane"}, ["Email is invalid"]),
+        ({"email": "a" * 300 + "@b.com", "full_name": "Jane"}, ["Email is invalid"]),
+        ({"email": ["jane@x.com"]}, ["Email is invalid"]),
+        ({"email": ["jane@x.com"], "full_name": "Jane"}, ["Email is invalid"]),
+        ({"email": ["owner@example.com"]}, ["Email is invalid"]),
+        ({"email": ["a" * 70 + "@x.com", None]}, ["Email is invalid"]),
+        ({"email": ["jane@x.com", "john@x.com"]}, ["Email is invalid"]),
+        ({"email": [["jane@x.com"]]}, ["Email is invalid"]),
+        ({"email": [{"a": "jane@x.com"}]}, ["Email is invalid"]),
+        ({"email": [], "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
+        ({"email": [None], "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
+        ({"email": {"a": "jane@x.com"}, "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
+        ({"email": "  ", "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
+    ],
+)
+async def test_what_is_wrong_with_a_user(make: Make, astuto: Client, body: dict[str, object], told: list[str]) -> None:
+    answer = await astuto.post("/users", json=body)
+
+    assert (answer.status_code, answer.json()) == (422, {"errors": told})
+    assert await make.value("SELECT count(*) FROM users") == 1
+
+
+@pytest.mark.parametrize("form", ["data", "files", "params"])
+async def test_an_address_in_an_array_is_invalid_in_a_form_and_a_query_too(
+    make: Make, astuto: Client, form: str
+) -> None:
+    sent = {"email[]": (None, "jane@x.com") if form == "files" else "jane@x.com"}
+
+    answer = await astuto.request("POST", "/users", **{form: sent})  # type: ignore[arg-type]
+
+    assert (answer.status_code, answer.json()) == (422, {"errors": ["Email is invalid"]})
+    assert await make.value("SELECT count(*) FROM users") == 1
+
+
+@pytest.mark.parametrize("body", [{"email": "a@b", "full_name": 42}, {"email": "x@y.z", "full_name": "J" * 64}])
+async def test_names_of_two_to_64_characters_and_domains_without_a_dot(astuto: Client, body: dict[str, object]) -> None:
+    assert (await astuto.post("/users", json=body)).status_code == 201
+
+
+async def test_a_new_user_registered_at_once_is_one_user(make: Make, astuto: Client) -> None:
+    body = {"email": "jane@example.com", "full_name": "Jane"}
+
+    answers = await asyncio.gather(*(astuto.post("/users", json=body) for _ in range(6)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 200, 201]
+    assert len({answer.text for answer in answers}) == 1
+    assert len(await make.facts("user.registered")) == 2
+
+
+@pytest.mark.parametrize(
+    ("key_role", "may_block"),
+    [
+        ("moderator", {"user"}),
+        ("admin", {"user", "moderator", "admin"}),
+        ("owner", {"user", "moderator", "admin"}),
+    ],
+)
+async def test_who_may_block_whom(make: Make, astuto: Client, key_role: str, may_block: set[str]) -> None:
+    actor = make.owner if key_role == "owner" else await make.user(role=key_role)
+    client = astuto.of(await make.key(actor, "astuto"))
+    targets = {role: await make.user(role=role) for role in ("user", "moderator", "admin")} | {"owner": make.owner}
+
+    answers = {role: await client.put(f"/users/{target}/block") for role, target in targets.items()}
+    himself = await client.put(f"/users/{actor}/block")
+
+    for role, answer in answers.items():
+        expected = (200, {"id": targets[role]}) if role in may_block else (401, NOT_AUTHORIZED)
+        assert (answer.status_code, answer.json()) == expected, role
+    assert (himself.status_code, himself.json()) == (401, NOT_AUTHORIZED)
+    assert "www-authenticate" not in himself.headers
+
+
+async def test_blocking_twice_is_as_blocking_once_and_content_stays(make: Make, astuto: Client) -> None:
+    user = await make.user()
+    post = await make.post(author=user, votes_by=[user])
+
+    first = await astuto.put(f"/users/{user}/block")
+    blocked_at = await make.value("SELECT blocked_at FROM users WHERE id = :id", id=user)
+    again = await astuto.put(f"/users/{user}/block", json={"impersonated_user_id": 4711})
+
+    assert (first.status_code, first.json()) == (again.status_code, again.json()) == (200, {"id": user})
+    assert await make.value("SELECT blocked_at FROM users WHERE id = :id", id=user) == blocked_at
+    assert (await astuto.get(f"/posts/{post}")).json()["user"]["id"] == user
+    assert await make.value("SELECT votes_count FROM posts") == 1

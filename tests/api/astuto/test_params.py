@@ -1,0 +1,772 @@
+"""How Astuto's dialect reads keys, parameters and values: the contract's sections 1.2, 1.6 to 1.8 and 1.14."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from app.api.astuto import params
+from app.api.astuto.params import ABSENT, PAST, Unreadable, Wrong
+from app.http.body import NO_BODY, Body
+from app.http.multipart import Upload
+
+KEY = "tkn_admin_a1B2c3ABCDEFGHJKLMNPQRSTUVWXYZ"
+PAST_64_BITS = 2**63
+MOST = 2**63 - 1
+
+
+def in_json(value: object) -> Body:
+    return Body("json", raw=json.dumps(value).encode())
+
+
+def from_json(raw: bytes, *, query: bytes = b"", content_type: str = "application/json") -> dict[str, Any]:
+    return params.asked(content_type, query, Body("json", raw=raw))
+
+
+def from_query(raw: bytes) -> dict[str, Any]:
+    return params.asked("", raw, NO_BODY)
+
+
+def from_form(raw: bytes, *, query: bytes = b"") -> dict[str, Any]:
+    return params.asked("application/x-www-form-urlencoded", query, Body("form", raw=raw))
+
+
+def from_multipart(*fields: tuple[str, str | Upload], query: bytes = b"") -> dict[str, Any]:
+    return params.asked("multipart/form-data; boundary=x", query, Body("multipart", fields=fields))
+
+
+# The key
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        f"Bearer {KEY}",
+        f"Token {KEY}",
+        f"Bearer   {KEY}",
+        f"Bearer\t{KEY}",
+        f"Bearer \t {KEY}",
+        f"  Bearer {KEY}  ",
+        f'Bearer "{KEY}"',
+        f"Bearer token={KEY}",
+        f'Bearer token="{KEY}"',
+        f"Token token={KEY}",
+        f'Token token="{KEY}"',
+        f"Bearer {KEY}, foo=bar",
+        f"Bearer {KEY} , foo=bar",
+        f'Token token="{KEY}", nonce="x"',
+        f"Bearer {KEY}; foo=bar",
+        f"Bearer {KEY}\tfoo",
+    ],
+)
+def test_a_key_is_found_in_every_accepted_spelling(authorization: str) -> None:
+    assert params.token(authorization) == KEY
+    assert params.token(authorization.encode()) == KEY
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Token ",
+        'Bearer ""',
+        'Bearer "',
+        "Bearer token=",
+        'Bearer token=""',
+        "Bearer , foo=bar",
+        f"bearer {KEY}",
+        f"BEARER {KEY}",
+        f"token {KEY}",
+        KEY,
+        f"Basic {KEY}",
+        f"Bearer{KEY}",
+        f"x Bearer {KEY}",
+    ],
+)
+def test_no_key_is_found_in_any_other_spelling(authorization: str | None) -> None:
+    assert params.token(authorization) is None
+    assert params.token(authorization.encode() if authorization is not None else None) is None
+
+
+@pytest.mark.parametrize("authorization", ["Bearer 12|{}", 'Bearer "12|{}"', "Token token=12|{}"])
+def test_a_productlift_key_passes_whole(authorization: str) -> None:
+    secret = "aB3" * 13 + "x"
+
+    assert params.token(authorization.format(secret)) == f"12|{secret}"
+
+
+def test_a_key_keeps_its_case_its_spaces_and_its_equals_signs() -> None:
+    assert params.token("Bearer AbC") == "AbC"
+    assert params.token("Bearer a b") == "a b"
+    assert params.token("Bearer token=a=b=") == "a=b="
+    assert params.token(b"Bearer caf\xe9") == "caf\xe9"
+    assert params.token("Bearer caf\N{SNOWMAN}") == "caf?"
+
+
+def test_a_header_of_blanks_is_read_in_no_time() -> None:
+    # Quadratic reading would take minutes here, and the suite's time limit would tell.
+    assert params.token(b"Bearer a" + b" " * 500_000 + b"b") == "a" + " " * 500_000 + "b"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "word"),
+    [
+        (f"Bearer {KEY}", KEY),
+        (f"Bearer {KEY}  ", KEY),
+        (KEY, KEY),
+        ("Bearer", "Bearer"),
+        (f"Bearer {KEY}, foo=bar", "foo=bar"),
+        (f"bearer\t{KEY}", KEY),
+        ("nonsense caf\xe9", "caf\xe9"),
+        ("", None),
+        ("   ", None),
+        (None, None),
+    ],
+)
+def test_the_limiter_counts_by_the_last_word_valid_or_not(authorization: str | None, word: str | None) -> None:
+    assert params.last_word(authorization) == word
+    assert params.last_word(None if authorization is None else authorization.encode("latin-1")) == word
+
+
+@settings(deadline=None)
+@given(some.one_of(some.binary(), some.text()))
+def test_no_header_is_too_odd_to_look_for_a_key(authorization: bytes | str) -> None:
+    assert params.token(authorization) != ""
+    assert params.last_word(authorization) != ""
+
+
+# Where parameters come from
+
+
+def test_a_request_without_query_and_body_asks_nothing() -> None:
+    assert from_query(b"") == {}
+
+
+def test_the_query_string_is_read() -> None:
+    assert from_query(b"limit=20&offset=40") == {"limit": "20", "offset": "40"}
+
+
+def test_escapes_in_the_query_string_are_undone() -> None:
+    assert from_query(b"email=ann%2Bbob%40x.com&name=a+b&title=h%C3%A9llo") == {
+        "email": "ann+bob@x.com",
+        "name": "a b",
+        "title": "h\xe9llo",
+    }
+
+
+def test_raw_utf_8_in_the_query_string_is_read() -> None:
+    assert from_query("title=h\xe9llo".encode()) == {"title": "h\xe9llo"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "params"),
+    [
+        (b"limit=1&limit=2", {"limit": "2"}),
+        (b"limit", {"limit": None}),
+        (b"limit=", {"limit": ""}),
+        (b"limit+", {"limit ": None}),
+        (b"=5", {}),
+        (b"&&a=1&&", {"a": "1"}),
+        (b"a=1;b=2", {"a": "1", "b": "2"}),
+        (b"a=1%3Bb=2", {"a": "1;b=2"}),
+        (b"a=b=c", {"a": "b=c"}),
+        (b"a=%26%3D", {"a": "&="}),
+    ],
+)
+def test_odd_query_strings_are_read_as_rack_does(raw: bytes, params: dict[str, object]) -> None:
+    assert from_query(raw) == params
+
+
+@pytest.mark.parametrize(
+    ("raw", "params"),
+    [
+        (b"a[b]=1", {"a": {"b": "1"}}),
+        (b"a[b]=1&a[c]=2", {"a": {"b": "1", "c": "2"}}),
+        (b"a[b][c]=1", {"a": {"b": {"c": "1"}}}),
+        (b"a[]=1&a[]=2", {"a": ["1", "2"]}),
+        (b"a%5B%5D=1&a%5B%5D=2", {"a": ["1", "2"]}),
+        (b"a[b][]=1", {"a": {"b": ["1"]}}),
+        (b"a[][b]=1&a[][c]=2&a[][b]=3", {"a": [{"b": "1", "c": "2"}, {"b": "3"}]}),
+        (b"a[][b][c]=1&a[][b][d]=2&a[][b][c]=3", {"a": [{"b": {"c": "1", "d": "2"}}, {"b": {"c": "3"}}]}),
+        (b"a[][b][]=1&a[][b][]=2", {"a": [{"b": ["1", "2"]}]}),
+        (b"a[][]=1", {"a": [["1"]]}),
+        (b"a[]", {"a": [None]}),
+        (b"a&a[b]=1", {"a": {"b": "1"}}),
+        (b"a&a[]=1", {"a": ["1"]}),
+        (b"a[b]=1&a=2", {"a": "2"}),
+        (b"[a]=1", {"a": "1"}),
+        (b"a[=1", {"a[": "1"}),
+        (b"a]=1", {"a": "1"}),
+        (b"[]=1", {}),
+        (b"[=1", {}),
+        (b"a[[]]=1", {"a": None}),
+    ],
+)
+def test_brackets_make_arrays_and_objects(raw: bytes, params: dict[str, object]) -> None:
+    assert from_query(raw) == params
+    assert from_form(raw) == params
+
+
+@pytest.mark.parametrize("raw", [b"a=1&a[b]=2", b"a=1&a[]=2", b"a[]=1&a[b]=2", b"a[b]=1&a[]=2", b"a[b]=1&a[b][c]=2"])
+def test_names_that_contradict_each_other_are_unreadable(raw: bytes) -> None:
+    with pytest.raises(Unreadable):
+        from_query(raw)
+    with pytest.raises(Unreadable):
+        from_form(raw)
+
+
+@pytest.mark.parametrize("raw", [b"a=%", b"a=%4", b"a=%zz", b"%=1", b"a=%ff", b"a=%C3", b"a=\xff", b"a=%00", b"%00=1"])
+def test_broken_escapes_encodings_and_nul_are_unreadable(raw: bytes) -> None:
+    with pytest.raises(Unreadable):
+        from_query(raw)
+    with pytest.raises(Unreadable):
+        from_form(raw)
+
+
+def test_a_hundred_levels_of_brackets_are_read_and_no_more() -> None:
+    here: Any = from_query(b"a" + b"[b]" * 100 + b"=1")
+
+    for name in ["a"] + ["b"] * 100:
+        here = here[name]
+    assert here == "1"
+    for deeper in (b"[b]" * 101, b"[" * 5000, b"]b" * 5000, b"[]" * 5000):
+        with pytest.raises(Unreadable):
+            from_query(b"a" + deeper + b"=1")
+
+
+def test_names_without_end_are_unreadable_in_brackets_alone() -> None:
+    assert from_form(b'{"title":"' + b"x" * 100_000 + b'"}') == {'{"title":"' + "x" * 100_000 + '"}': None}
+    with pytest.raises(Unreadable):
+        from_form(b"a[" + b"x" * 100_000 + b"]=1")
+
+
+def test_as_many_parameters_as_rack_takes_are_read_and_no_more() -> None:
+    assert len(from_query(b"&".join(b"a%d=1" % number for number in range(4096)))) == 4096
+    for read in (from_query, from_form):
+        with pytest.raises(Unreadable):
+            read(b"&".join(b"a%d=1" % number for number in range(4097)))
+    assert len(from_multipart(*[(f"a{number}", "1") for number in range(4096)])) == 4096
+    with pytest.raises(Unreadable):
+        from_multipart(*[(f"a{number}", "1") for number in range(4097)])
+
+
+def test_a_json_body_is_read() -> None:
+    assert from_json(b'{"title":"h\xc3\xa9llo","board_id":1,"x":null,"y":true,"z":[1]}') == {
+        "title": "h\xe9llo",
+        "board_id": 1,
+        "x": None,
+        "y": True,
+        "z": [1],
+    }
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "Application/JSON",
+        " application/json ",
+        "text/x-json",
+    ],
+)
+def test_json_is_read_with_or_without_charset(content_type: str) -> None:
+    assert from_json(b'{"a":1}', content_type=content_type) == {"a": 1}
+
+
+@pytest.mark.parametrize("content_type", ["application/vnd.api+json", "text/json", "application/problem+json"])
+def test_other_kinds_of_json_are_not_read_not_even_to_complain(content_type: str) -> None:
+    assert from_json(b'{"a":1}', query=b"b=2", content_type=content_type) == {"b": "2"}
+    assert from_json(b'{"a":', content_type=content_type) == {}
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml"])
+def test_any_other_body_is_not_read(content_type: str) -> None:
+    assert params.asked(content_type, b"b=2", Body("other", raw=b'{"a":1}', broken=True)) == {"b": "2"}
+
+
+def test_a_form_body_is_read() -> None:
+    assert from_form(b"title=a+b&board_id=1&email=a%40b") == {"title": "a b", "board_id": "1", "email": "a@b"}
+
+
+def test_a_semicolon_separates_in_the_query_string_but_not_in_a_form() -> None:
+    assert from_query(b"body=a;b") == {"body": "a", "b": None}
+    assert from_form(b"body=a;b") == {"body": "a;b"}
+
+
+def test_a_multipart_body_is_read() -> None:
+    picture = Upload(io.BytesIO(b"x"), filename="x.png")
+
+    said = from_multipart(("title", "a b"), ("post[title]", "c"), ("ids[]", "1"), ("ids[]", "2"), ("file", picture))
+
+    assert said == {"title": "a b", "post": {"title": "c"}, "ids": ["1", "2"], "file": picture}
+
+
+def test_a_multipart_body_that_breaks_off_is_unreadable() -> None:
+    with pytest.raises(Unreadable):
+        params.asked("multipart/form-data", b"", Body("multipart", fields=[("title", "a")], broken=True))
+
+
+@pytest.mark.parametrize("field", [("a", "b\0"), ("a\0", "b"), ("a", "\ud800"), ("a\udfff", "b"), ("a[b]", "\0")])
+def test_nul_and_halves_of_characters_in_multipart_are_unreadable(field: tuple[str, str]) -> None:
+    with pytest.raises(Unreadable):
+        from_multipart(field)
+
+
+def test_the_query_string_beats_every_body() -> None:
+    merged = {"title": "A", "id": "29"}
+
+    assert from_json(b'{"title":"B","id":"29"}', query=b"title=A") == merged
+    assert from_form(b"title=B&id=29", query=b"title=A") == merged
+    assert from_multipart(("title", "B"), ("id", "29"), query=b"title=A") == merged
+
+
+def test_the_query_string_replaces_whole_objects() -> None:
+    assert from_json(b'{"a":{"b":1,"c":2}}', query=b"a[b]=3") == {"a": {"b": "3"}}
+
+
+def test_members_under_a_model_name_stay_there() -> None:
+    assert from_json(b'{"post":{"title":"x"}}') == {"post": {"title": "x"}}
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[]", b'[{"title":"x"}]', b'"title"', b"null", b"5", b"true", b"", b"  \r\n", b"123456789012345678901234"]
+)
+def test_json_that_is_no_object_says_nothing(raw: bytes) -> None:
+    assert from_json(raw, query=b"limit=2") == {"limit": "2"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b'{"a":1',
+        b"{'a':1}",
+        b'{"a":1}x',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":01}',
+        b"\xef\xbb\xbf{}",
+        b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\xed\xa0\x80"}',
+        b'{"a":"b\\u0000c"}',
+        b'{"a\\u0000":1}',
+        b'{"a":["x",{"b":"\\u0000"}]}',
+        b'{"a":"b\x00c"}',
+        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a":1e400,"b":"\\u0000"}',
+        b'{"a":1e400,"b":"\\ud800"}',
+        b'{"a":1e400,"b":NaN}',
+        b'{"a":1e400,"b":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a":123456789012345678901234,"b":"\\u0000"}',
+    ],
+)
+def test_broken_json_is_unreadable(raw: bytes) -> None:
+    with pytest.raises(Unreadable):
+        from_json(raw)
+
+
+def test_the_letters_of_a_nul_escape_are_no_nul() -> None:
+    assert from_json(b'{"a":"\\\\u0000"}') == {"a": "\\u0000"}
+
+
+def test_characters_beyond_the_basic_plane_are_read_however_they_are_written() -> None:
+    assert from_json(b'{"a":"\\ud83d\\ude00","b":"\xf0\x9f\x98\x80"}') == {"a": "\U0001f600", "b": "\U0001f600"}
+
+
+def test_unreadable_is_wrong_too_so_that_one_answer_serves_both() -> None:
+    assert issubclass(Unreadable, Wrong)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    content_type=some.one_of(some.just("application/json"), some.text()),
+    query=some.one_of(some.binary(), some.text("ab[]=&;%0+").map(str.encode)),
+    body=some.builds(
+        Body,
+        kind=some.sampled_from(["none", "json", "form", "multipart", "other"]),
+        raw=some.one_of(
+            some.binary(),
+            some.text("ab[]=&;%0+").map(str.encode),
+            some.text('{}[]":,\\u0ntfe12E+-.').map(str.encode),
+            some.dictionaries(
+                some.text(),
+                some.one_of(some.text(), some.integers(), some.floats(), some.lists(some.integers())),
+            ).map(lambda value: json.dumps(value).encode()),
+        ),
+        fields=some.lists(some.tuples(some.one_of(some.text(), some.text("ab[]")), some.text())),
+        broken=some.booleans(),
+    ),
+)
+def test_no_bytes_do_worse_than_being_unreadable(content_type: str, query: bytes, body: Body) -> None:
+    try:
+        said = params.asked(content_type, query, body)
+    except Unreadable:
+        return
+
+    assert all(isinstance(name, str) for name in said)
+    for value in said.values():
+        params.integer(value)
+        params.lookup(value)
+        params.text(value)
+        params.boolean(value)
+        params.any_of(value)
+        params.missing(value)
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("sent", "number"),
+    [
+        (5, 5),
+        ("5", 5),
+        ("5abc", 5),
+        (" 5", 5),
+        ("\n5", 5),
+        (5.9, 5),
+        (-5.9, -5),
+        ("5.9", 5),
+        ("007", 7),
+        ("+5", 5),
+        ("-5", -5),
+        ("1_000", 1000),
+        ("1__0", 1),
+        ("1e3", 1),
+        (1e3, 1000),
+        ("abc", 0),
+        ("0x1", 0),
+        ("_1", 0),
+        ("- 1", 0),
+        ("\u0663", 0),
+        ("\u00b2", 0),
+        (True, 1),
+        (False, 0),
+        (None, None),
+        ("", None),
+        ("  \t", None),
+        ("\xa0\u3000", None),
+        (MOST, MOST),
+        (str(MOST), MOST),
+        ("0" * 5000 + "5", 5),
+        (PAST_64_BITS, PAST),
+        (str(PAST_64_BITS), PAST),
+        (-(10**30), PAST),
+        ("-" + "9" * 5000, PAST),
+        ("9" * 5000, PAST),
+        (1e30, PAST),
+        (float("inf"), PAST),
+        ([], ABSENT),
+        ([5], ABSENT),
+        ({}, ABSENT),
+        ({"id": 5}, ABSENT),
+        (ABSENT, ABSENT),
+        (Upload(io.BytesIO(b"5")), ABSENT),
+    ],
+)
+def test_an_integer_is_read_generously(sent: object, number: object) -> None:
+    taken = params.integer(sent)
+
+    assert taken == number
+    assert type(taken) is type(number)
+
+
+@pytest.mark.parametrize("sent", [5, "5", "5abc", 5.9])
+def test_what_reads_as_an_id_can_be_looked_up_and_stored(sent: object) -> None:
+    assert params.lookup(sent) == 5
+    assert params.reference(sent) == 5
+
+
+@pytest.mark.parametrize("sent", [None, "", "abc", 0, -1, "-1", False, ABSENT, [5], {"a": 5}, PAST_64_BITS, "9" * 50])
+def test_what_can_be_no_id_is_looked_up_as_nothing(sent: object) -> None:
+    assert params.lookup(sent) is None
+
+
+@pytest.mark.parametrize("raw", [b"9223372036854775808", b"18446744073709551616", b"1e30", b"-1e400", b"9" * 5000])
+def test_an_integer_past_64_bits_is_wrong_as_a_reference_and_nothing_to_find(raw: bytes) -> None:
+    sent = from_json(b'{"parent_id":' + raw + b"}")["parent_id"]
+
+    assert params.integer(sent) is PAST
+    assert params.lookup(sent) is None
+    assert params.boolean(sent) is True
+    with pytest.raises(Wrong):
+        params.reference(sent)
+
+
+def test_a_reference_keeps_null_and_absent_apart() -> None:
+    assert params.reference(None) is None
+    assert params.reference("") is None
+    assert params.reference(ABSENT) is ABSENT
+    assert params.reference([1]) is ABSENT
+    assert params.reference("abc") == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        ("  padded ", "  padded "),
+        ("", ""),
+        (123, "123"),
+        (-1, "-1"),
+        (5.5, "5.5"),
+        (1.0, "1.0"),
+        (1e15, "1000000000000000.0"),
+        (1e16, "1.0e+16"),
+        (1.5e20, "1.5e+20"),
+        (1e-5, "1.0e-05"),
+        (float("inf"), "Infinity"),
+        (float("-inf"), "-Infinity"),
+        (True, "t"),
+        (False, "f"),
+        (None, None),
+        ([], ABSENT),
+        (["a"], ABSENT),
+        ({"a": "b"}, ABSENT),
+        (ABSENT, ABSENT),
+        (Upload(io.BytesIO(b"a")), ABSENT),
+    ],
+)
+def test_a_text_is_read_generously(sent: object, taken: object) -> None:
+    assert params.text(sent) == taken
+
+
+@pytest.mark.parametrize(
+    "digits", ["9223372036854775808", "18446744073709551616", "123456789012345678901234", "-" + "9" * 30, "7" * 5000]
+)
+def test_a_long_number_as_a_text_keeps_every_digit(digits: str) -> None:
+    assert params.text(from_json(f'{{"title":{digits},"b":1}}'.encode())["title"]) == digits
+
+
+@pytest.mark.parametrize("sent", [False, 0, "0", "f", "F", "false", "FALSE", "off", "OFF"])
+def test_a_few_spellings_are_false(sent: object) -> None:
+    assert params.boolean(sent) is False
+
+
+@pytest.mark.parametrize("sent", [True, 1, 2, -1, 0.0, 1.5, "1", "t", "true", "False", "no", "n", " ", "00", "null"])
+def test_anything_else_is_true(sent: object) -> None:
+    assert params.boolean(sent) is True
+
+
+@pytest.mark.parametrize(("sent", "flag"), [("", None), (None, None), ([], ABSENT), ({}, ABSENT), (ABSENT, ABSENT)])
+def test_nothing_is_neither_true_nor_false(sent: object, flag: object) -> None:
+    assert params.boolean(sent) is flag
+
+
+@pytest.mark.parametrize("sent", [None, False, "", " ", "\t\r\n", "\xa0\u2003\u3000\x85", [], {}, ABSENT])
+def test_these_are_blank(sent: object) -> None:
+    assert params.blank(sent) is True
+
+
+@pytest.mark.parametrize("sent", [0, 0.0, True, "0", "a", " a ", "false", "\u200b", "\x1c", [None], [""], {"a": None}])
+def test_these_are_not_blank(sent: object) -> None:
+    assert params.blank(sent) is False
+
+
+def test_a_required_parameter_is_missing_when_blank_but_false_is_a_value() -> None:
+    assert params.missing(ABSENT) is True
+    assert params.missing(None) is True
+    assert params.missing("") is True
+    assert params.missing("   ") is True
+    assert params.missing(False) is False
+    assert params.missing(0) is False
+    assert params.missing(["a"]) is False
+    assert params.missing({"a": 1}) is False
+
+
+# Ids in the path
+
+
+@pytest.mark.parametrize(
+    ("segment", "number"),
+    [
+        ("3", 3),
+        ("3abc", 3),
+        ("1-foo", 1),
+        (" 3", 3),
+        ("03", 3),
+        (str(MOST), MOST),
+        ("abc", None),
+        ("me", None),
+        ("", None),
+        ("0", None),
+        ("-1", None),
+        ("first-post", None),
+        ("0x1", None),
+        (str(PAST_64_BITS), None),
+        ("9" * 5000, None),
+        ("\u0663", None),
+    ],
+)
+def test_the_id_in_a_path_is_its_leading_integer(segment: str, number: int | None) -> None:
+    assert params.leading_integer(segment) == number
+
+
+# Lists
+
+
+@pytest.mark.parametrize(
+    ("sent", "rows"),
+    [
+        ("5", 5),
+        (5, 5),
+        ("0", 0),
+        (0, 0),
+        ("1000000", 1_000_000),
+        ("+2", 2),
+        (" 2", 2),
+        ("2 ", 2),
+        ("0x10", 16),
+        ("0X1f", 31),
+        ("0b11", 3),
+        ("0o17", 15),
+        ("010", 8),
+        ("0d10", 10),
+        ("1_000", 1000),
+        (2.7, 2),
+        (str(MOST), MOST),
+        (MOST, MOST),
+    ],
+)
+def test_a_limit_is_a_whole_number_in_any_base(sent: object, rows: int) -> None:
+    assert params.limit(sent, 100) == rows
+
+
+@pytest.mark.parametrize("sent", [ABSENT, None, "", "  ", "null"])
+def test_no_limit_is_the_default(sent: object) -> None:
+    assert params.limit(sent, 100) == 100
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "-1",
+        -1,
+        "abc",
+        "2.7",
+        "2abc",
+        "1e3",
+        "0x",
+        "0xg",
+        "08",
+        "1__0",
+        "_1",
+        "1_",
+        "+ 2",
+        "--2",
+        "\u0663",
+        "\u00b2",
+        ["2"],
+        [],
+        {"a": "2"},
+        True,
+        False,
+        str(PAST_64_BITS),
+        PAST_64_BITS,
+        1e30,
+        float("inf"),
+        "9" * 5000,
+        "0x" + "f" * 5000,
+        "2" * 100_000,
+    ],
+)
+def test_any_other_limit_is_wrong(sent: object) -> None:
+    with pytest.raises(Wrong):
+        params.limit(sent, 100)
+
+
+@pytest.mark.parametrize(
+    ("sent", "skipped"),
+    [
+        ("5", 5),
+        (5, 5),
+        ("2abc", 2),
+        ("2.7", 2),
+        (2.7, 2),
+        (" 2", 2),
+        ("abc", 0),
+        ("", 0),
+        ("  ", 0),
+        ("null", 0),
+        ("0x10", 0),
+        (None, 0),
+        (ABSENT, 0),
+        (["2"], 0),
+        ({}, 0),
+        (False, 0),
+        (str(MOST), MOST),
+    ],
+)
+def test_an_offset_is_forgiven_almost_everything(sent: object, skipped: int) -> None:
+    assert params.offset(sent) == skipped
+
+
+@pytest.mark.parametrize("sent", ["-1", -1, "-1abc", -1.5, str(PAST_64_BITS), PAST_64_BITS, 1e30, "9" * 5000])
+def test_a_negative_offset_and_one_past_64_bits_are_wrong(sent: object) -> None:
+    with pytest.raises(Wrong):
+        params.offset(sent)
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        (b"", None),
+        (b"post_id", None),
+        (b"post_id=", None),
+        (b"post_id=+", None),
+        (b"post_id[]", None),
+        (b"post_id[a]=1", ()),
+        (b"post_id[a]", ()),
+        (b"post_id[a][b][]=1", ()),
+        (b"post_id=3", (3,)),
+        (b"post_id=3abc", (3,)),
+        (b"post_id=1&post_id=2", (2,)),
+        (b"post_id[]=2&post_id[]=1&post_id[]=2", (1, 2)),
+        (b"post_id[]=1&post_id[]=abc&post_id[]=", (1,)),
+        (b"post_id[]=abc", ()),
+        (b"post_id[][a]=1", ()),
+        (b"post_id=abc", ()),
+        (b"post_id=0", ()),
+        (b"post_id=-1", ()),
+        (b"post_id=9223372036854775808", ()),
+    ],
+)
+def test_a_filter_names_the_ids_of_which_any_may_match(query: bytes, ids: tuple[int, ...] | None) -> None:
+    assert params.any_of(from_query(query).get("post_id", ABSENT)) == ids
+
+
+@pytest.mark.parametrize(
+    ("sent", "ids"),
+    [
+        (3, (3,)),
+        (3.9, (3,)),
+        (True, (1,)),
+        (False, None),
+        (None, None),
+        ([1, None, "2"], (1, 2)),
+        ([None], None),
+        ([], None),
+        ([[1]], ()),
+        ([{"a": 1}], ()),
+        ({}, None),
+        ({"a": 1}, ()),
+        ({"a": None}, ()),
+    ],
+)
+def test_a_filter_may_come_as_json(sent: object, ids: tuple[int, ...] | None) -> None:
+    assert params.any_of(params.asked("application/json", b"", in_json({"post_id": sent}))["post_id"]) == ids
+
+
+def test_a_filter_of_more_ids_than_a_statement_takes_is_wrong() -> None:
+    assert params.any_of(list(range(1, 4097))) == tuple(range(1, 4097))
+    with pytest.raises(Wrong):
+        params.any_of(list(range(1, 4098)))

@@ -1,0 +1,267 @@
+"""Comments in ProductLift's dialect. docs/contracts/productlift.md, section 9.1."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.domain.posts import comments
+from app.domain.unit_of_work import Work
+from tests.conftest import TestClock
+from tests.support.clients import HOST, Client, told
+from tests.support.factory import Make
+from tests.support.productlift import GONE, NOBODY, deleted, invalid, owner, unknown, user
+
+MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
+AT = "2026-01-12T09:30:00Z"
+
+
+def comment(number: int, body: str, author: dict[str, Any], post: str, **others: Any) -> dict[str, Any]:
+    whole = {
+        "id": number,
+        "comment": body,
+        "author": author,
+        "pinned_to_top": False,
+        "tagged_for_changelog": False,
+        "parent_id": None,
+        "created_at": AT,
+        "updated_at": AT,
+        "url": f"{HOST}/p/{post}#comment-{number}",
+    }
+    assert others.keys() <= whole.keys()
+    return whole | others
+
+
+async def test_a_comment_is_written_and_listed(make: Make, productlift: Client, clock: TestClock) -> None:
+    clock.set(MONDAY)
+    jane = await make.user(name="Jane Roe", email="jane@example.com")
+    uuid, post = await make.uuid(jane), await make.post(title="Dark mode")
+    code = await make.code(post)
+    clock.advance(seconds=1)
+
+    first = await productlift.post(f"/posts/{code}/comments", json={"comment": " Yes 🌒 ", "user_id": uuid.upper()})
+    second = await productlift.post(
+        f"/posts/{post}/comments", json={"comment": "Why?", "parent_id": "1", "user_id": ""}
+    )
+
+    later = {"created_at": "2026-01-12T09:30:01Z", "updated_at": "2026-01-12T09:30:01Z"}
+    place = f"dark-mode-{code}"
+    one = comment(1, "Yes 🌒", user(uuid, "Jane Roe", "jane@example.com", comments=1), place, **later)
+    boss = owner(await make.uuid(make.owner), comments=1, posts=1)
+    two = comment(2, "Why?", boss, place, parent_id=1, **later)
+    assert told(first) == (200, {"data": one})
+    assert told(second) == (200, {"data": two})
+    assert list(first.json()["data"]) == list(one)
+    assert told(await productlift.get(f"/posts/{code}/comments")) == (200, {"data": [one, two]})
+    shown = (await productlift.get(f"/posts/{code}")).json()["data"]
+    assert (shown["comments_count"], shown["updated_at"]) == (2, AT)
+    facts = await make.facts("comment.written")
+    assert [(fact["subject_id"], fact["user_id"], fact["actor_id"]) for fact in facts] == [
+        (1, jane, make.owner),
+        (2, make.owner, make.owner),
+    ]
+    assert await make.value("SELECT count(*) FROM follows WHERE user_id = :id", id=jane) == 1
+    assert await make.wrong_counters() == []
+
+
+async def test_a_post_without_comments_has_an_empty_list(make: Make, productlift: Client) -> None:
+    assert told(await productlift.get(f"/posts/{await make.post()}/comments")) == (200, {"data": []})
+
+
+@pytest.mark.parametrize("internal", [True, "1", "true"])
+async def test_an_internal_comment_is_listed_but_neither_counted_nor_announced(
+    internal: Any, make: Make, productlift: Client, astuto: Client
+) -> None:
+    post = await make.post()
+
+    created = await productlift.post(f"/posts/{post}/comments", json={"comment": "Psst", "internal": internal})
+
+    assert created.json()["data"]["author"]["counter_comments"] == 0
+    listed = (await productlift.get(f"/posts/{post}/comments")).json()["data"]
+    assert listed == [created.json()["data"]]
+    assert (await productlift.get(f"/posts/{post}")).json()["data"]["comments_count"] == 0
+    assert await make.facts("comment.written") == []
+    assert (await astuto.get("/comments")).json() == []
+    assert told(await productlift.delete(f"/posts/{post}/comments/1")) == GONE
+    assert await make.facts("comment.deleted") == []
+    assert await make.wrong_counters() == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "errors"),
+    [
+        ({}, {"comment": "The comment field is required."}),
+        ({"comment": " "}, {"comment": "The comment field is required."}),
+        ({"comment": "\u00a0\u2003"}, {"comment": "The comment field is required."}),
+        ({"comment": 7}, {"comment": "The comment must be a string."}),
+        ({"comment": "x" * 10_001}, {"comment": "The comment must not be greater than 10000 characters."}),
+        ({"comment": "x", "user_id": "7"}, {"user_id": "The user id must be a valid UUID."}),
+        ({"comment": "x", "parent_id": "a"}, {"parent_id": "The parent id must be an integer."}),
+        ({"comment": "x", "internal": "yes"}, {"internal": "The internal field must be true or false."}),
+        (
+            {"user_id": 7, "internal": 2},
+            {
+                "comment": "The comment field is required.",
+                "user_id": "The user id must be a valid UUID.",
+                "internal": "The internal field must be true or false.",
+            },
+        ),
+    ],
+)
+async def test_what_a_new_comment_may_not_be(
+    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+) -> None:
+    post = await make.post()
+
+    assert told(await productlift.post(f"/posts/{post}/comments", json=sent)) == invalid(**errors)
+    assert await make.rows("SELECT id FROM comments") == []
+    assert await make.wrong_counters() == []
+
+
+async def test_a_comment_may_be_ten_thousand_characters_long(make: Make, productlift: Client) -> None:
+    sent = {"comment": "🌒" * 10_000}
+
+    created = await productlift.post(f"/posts/{await make.post()}/comments", json=sent)
+
+    assert created.json()["data"]["comment"] == sent["comment"]
+
+
+async def test_nobody_comments_for_an_unknown_user(make: Make, productlift: Client) -> None:
+    post = await make.post()
+    gone = await make.uuid(await make.user())
+    await productlift.delete(f"/users/{gone}")
+
+    for uuid in (NOBODY, gone.upper()):
+        sent = {"comment": "x", "user_id": uuid}
+        assert told(await productlift.post(f"/posts/{post}/comments", json=sent)) == unknown("User", uuid)
+    assert await make.rows("SELECT id FROM comments") == []
+
+
+async def test_a_parent_is_a_comment_of_the_same_post(make: Make, productlift: Client) -> None:
+    post = await make.post()
+    foreign = await make.comment(await make.post())
+
+    for parent in (99, foreign, "99", 0, -1):
+        sent = {"comment": "x", "parent_id": parent}
+        assert told(await productlift.post(f"/posts/{post}/comments", json=sent)) == unknown("Comment", parent)
+    assert await make.value("SELECT count(*) FROM comments") == 1
+    assert await make.wrong_counters() == []
+
+
+@pytest.mark.parametrize("verb", ["PATCH", "PUT"])
+async def test_a_comment_is_changed_and_what_is_null_or_missing_stays(
+    verb: str, make: Make, productlift: Client, clock: TestClock
+) -> None:
+    clock.set(MONDAY)
+    post = await make.post(title="Dark mode")
+    code = await make.code(post)
+    await make.comment(post, body="Old")
+    boss = owner(await make.uuid(make.owner), comments=1, posts=1)
+    before = comment(1, "Old", boss, f"dark-mode-{code}")
+    path = f"/posts/{code}/comments/1"
+    clock.advance(seconds=5)
+
+    nothing = await productlift.ask(verb, path, {"comment": "", "pinned_to_top": None, "tagged_for_changelog": ""})
+    same = await productlift.ask(verb, path, {"comment": "Old", "pinned_to_top": False})
+    pinned = await productlift.ask(verb, path, {"pinned_to_top": "true"})
+    edited = await productlift.ask(verb, path, {"comment": "New", "tagged_for_changelog": 1, "user_id": "ignored"})
+
+    now = {"updated_at": "2026-01-12T09:30:05Z"}
+    assert told(nothing) == told(same) == (200, {"data": before})
+    assert told(pinned) == (200, {"data": before | now | {"pinned_to_top": True}})
+    assert told(edited) == (
+        200,
+        {"data": before | now | {"comment": "New", "pinned_to_top": True, "tagged_for_changelog": True}},
+    )
+
+
+async def test_the_changelog_mark_is_astutos_post_update(make: Make, productlift: Client, astuto: Client) -> None:
+    post = await make.post()
+    await make.comment(post)
+
+    await productlift.patch(f"/posts/{post}/comments/1", json={"tagged_for_changelog": True})
+    assert (await astuto.get("/comments/1")).json()["is_post_update"] is True
+
+    await astuto.put("/comments/1/unmark_as_post_update")
+    assert (await productlift.get(f"/posts/{post}/comments")).json()["data"][0]["tagged_for_changelog"] is False
+
+
+@pytest.mark.parametrize(
+    ("sent", "errors"),
+    [
+        ({"comment": 7}, {"comment": "The comment must be a string."}),
+        ({"comment": "x" * 10_001}, {"comment": "The comment must not be greater than 10000 characters."}),
+        (
+            {"comment": "New", "pinned_to_top": "yes", "tagged_for_changelog": 3},
+            {
+                "pinned_to_top": "The pinned to top field must be true or false.",
+                "tagged_for_changelog": "The tagged for changelog field must be true or false.",
+            },
+        ),
+    ],
+)
+async def test_what_a_comment_may_not_become(
+    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+) -> None:
+    post = await make.post()
+    await make.comment(post, body="Old")
+
+    assert told(await productlift.patch(f"/posts/{post}/comments/1", json=sent)) == invalid(**errors)
+    assert await make.value("SELECT body FROM comments") == "Old"
+
+
+async def test_a_comment_is_unknown_on_another_post(make: Make, productlift: Client) -> None:
+    post, other = await make.post(), await make.post()
+    elsewhere = await make.comment(other)
+
+    for named in (str(elsewhere), "99", "abc", "99999999999999999999", "%00"):
+        path, shown = f"/posts/{post}/comments/{named}", unknown("Comment", named.replace("%00", "\0"))
+        # Before anything that is wrong with the input.
+        assert told(await productlift.patch(path, json={"comment": 7})) == shown
+        assert told(await productlift.delete(path)) == shown
+    assert told(await productlift.delete(f"/posts/nosuch/comments/{elsewhere}")) == unknown("Post", "nosuch")
+    assert await make.value("SELECT count(*) FROM comments") == 1
+
+
+async def test_deleting_a_comment_keeps_its_replies_without_a_parent(make: Make, productlift: Client) -> None:
+    jane, post = await make.user(), await make.post()
+    parent = await make.comment(post, author=jane)
+    reply = await make.comment(post, parent=parent)
+    below = await make.comment(post, parent=reply)
+
+    assert told(await productlift.delete(f"/posts/{post}/comments/{parent}")) == GONE
+
+    assert told(await productlift.delete(f"/posts/{post}/comments/{parent}")) == unknown("Comment", parent)
+    left = (await productlift.get(f"/posts/{post}/comments")).json()["data"]
+    assert [(each["id"], each["parent_id"]) for each in left] == [(reply, None), (below, reply)]
+    assert (await productlift.get(f"/posts/{post}")).json()["data"]["comments_count"] == 2
+    (fact,) = await make.facts("comment.deleted")
+    assert (fact["subject_id"], fact["user_id"], fact["actor_id"]) == (parent, jane, make.owner)
+    assert await make.wrong_counters() == []
+
+
+async def test_a_deleted_writer_is_shown_as_such(make: Make, productlift: Client) -> None:
+    jane, post = await make.user(), await make.post()
+    uuid = await make.uuid(jane)
+    await make.comment(post, author=jane)
+    await productlift.delete(f"/users/{uuid}")
+
+    assert (await productlift.get(f"/posts/{post}/comments")).json()["data"][0]["author"] == deleted(uuid)
+
+
+async def test_more_comments_than_fit_in_one_piece_are_all_listed(make: Make, productlift: Client) -> None:
+    post = await make.post()
+
+    def talk(work: Work) -> None:
+        for number in range(1001):
+            comments.write(
+                work, post_id=post, author_id=make.owner, body=f"No. {number}", same_post_parent=True, follow=False
+            )
+
+    await make.act(talk)
+
+    shown = (await productlift.get(f"/posts/{post}/comments")).json()["data"]
+
+    assert [each["id"] for each in shown] == list(range(1, 1002))
+    assert shown[1000]["comment"] == "No. 1000"
+    assert shown[1000]["url"].endswith("#comment-1001")

@@ -1,0 +1,251 @@
+"""Files are served by the state of their post: to everybody when it is approved, else to who has a signed address."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from app.adapters.storage.base import new_name
+from app.adapters.storage.signed_urls import FileSigner
+from app.application import Server
+from app.domain.posts import attachments, moderation
+from app.domain.sql.statement import Statement
+from app.domain.unit_of_work import Row, Work
+from tests.api.productlift.routes.test_uploads import picture
+from tests.conftest import SECRET, TestClock
+from tests.support.clients import HOST, Client
+from tests.support.factory import Make
+
+HIDDEN = ("pending", "rejected")
+SHARED = "public, max-age=60, must-revalidate"
+
+
+async def posted(productlift: Client) -> dict[str, Any]:
+    """A post with an image and an attachment, as it was answered."""
+    files = {"image": ("a.png", picture("PNG")), "attachment": ("a.txt", b"hello")}
+    return (await productlift.post("/posts", data={"title": "Dark mode"}, files=files)).json()["data"]
+
+
+async def put_into(make: Make, state: str) -> None:
+    post_id = await make.value("SELECT id FROM posts")
+    await make.act(lambda work: moderation.set(work, post_id, state))
+
+
+async def names(make: Make) -> list[str]:
+    return [row["name"] for row in await make.rows("SELECT name FROM attachments ORDER BY id")]
+
+
+def visitor(productlift: Client, host: str = HOST) -> Client:
+    return productlift.of(None, base="", host=host)
+
+
+async def address(productlift: Client) -> str:
+    """The image's address in the list of posts, from the root on."""
+    shown = (await productlift.get("/posts")).json()["data"][0]["image_main"]
+    assert shown.startswith(f"{HOST}/files/")
+    return str(shown.removeprefix(HOST))
+
+
+def nothing(answer: httpx.Response, missing: httpx.Response) -> bool:
+    """Whether it is answered to the letter as what never was."""
+    headers = [{**each.headers, "x-request-id": ""} for each in (answer, missing)]
+    return (answer.status_code, answer.text, headers[0]) == (404, missing.text, headers[1])
+
+
+async def test_an_approved_post_s_files_are_everybody_s_at_a_stable_address(
+    productlift: Client, make: Make, clock: TestClock
+) -> None:
+    created = await posted(productlift)
+    image, attachment = await names(make)
+
+    assert created["image_main"] == f"{HOST}/files/{image}"
+    clock.advance(days=30)
+    assert await address(productlift) == f"/files/{image}"
+    for name in (image, attachment):
+        answer = await visitor(productlift).get(f"/files/{name}")
+        again = await visitor(productlift).get(f"/files/{name}", headers={"if-none-match": answer.headers["etag"]})
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, SHARED)
+        assert (again.status_code, again.headers["cache-control"]) == (304, SHARED)
+
+
+@pytest.mark.parametrize("state", HIDDEN)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_files_of_a_post_that_is_not_approved_are_not_there(
+    productlift: Client, make: Make, state: str, method: str
+) -> None:
+    await posted(productlift)
+    await put_into(make, state)
+    someone = visitor(productlift)
+
+    missing = await someone.request(method, f"/files/{new_name()}")
+    for name in await names(make):
+        for headers in ({}, {"if-none-match": f'"{name}"'}, {"if-none-match": "*"}):
+            assert nothing(await someone.request(method, f"/files/{name}", headers=headers), missing)
+
+    await put_into(make, "approved")
+    for name in await names(make):
+        assert (await someone.request(method, f"/files/{name}")).status_code == 200
+
+
+@pytest.mark.parametrize("state", HIDDEN)
+async def test_answers_about_such_a_post_carry_an_address_that_expires(
+    productlift: Client, make: Make, clock: TestClock, state: str
+) -> None:
+    created = await posted(productlift)
+    clock.set(datetime(2026, 5, 4, 10, 59, 59, tzinfo=UTC))
+    await put_into(make, state)
+    someone = visitor(productlift)
+
+    signed = await address(productlift)
+    shown = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
+    changed = (await productlift.ask("PATCH", f"/posts/{created['id']}", {"title": "Other"})).json()["data"]
+    assert shown == changed["image_main"] == HOST + signed
+    assert signed.partition("?")[0] == created["image_main"].removeprefix(HOST)
+
+    first, head = await someone.get(signed), await someone.request("HEAD", signed)
+    again = await someone.get(signed, headers={"if-none-match": first.headers["etag"]})
+    clock.advance(hours=4)
+    late = await someone.get(signed)
+    clock.advance(seconds=1)
+    expired = await someone.get(signed)
+
+    assert first.content == picture("PNG")
+    assert [each.status_code for each in (first, head, again, late)] == [200, 200, 304, 200]
+    assert {each.headers["cache-control"] for each in (first, head, again, late)} == {"private, no-store"}
+    assert nothing(expired, await someone.get(f"/files/{new_name()}"))
+    assert (await someone.get(await address(productlift))).status_code == 200
+
+
+async def test_lists_of_long_texts_carry_such_an_address_too(productlift: Client, make: Make) -> None:
+    created = await posted(productlift)
+    await make.run("UPDATE posts SET description = :text", text="x" * 200_000)
+    await put_into(make, "pending")
+    shown = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
+
+    for path in ("/posts", "/tabs/feedback/fetch"):
+        (post,) = (await productlift.get(path)).json()["data"]
+
+        assert post["image_main"] == shown, path
+    assert "signature=" in shown
+
+
+async def test_a_list_stays_the_same_within_an_hour(productlift: Client, make: Make, clock: TestClock) -> None:
+    await posted(productlift)
+    await put_into(make, "pending")
+    clock.set(datetime(2026, 5, 4, 10, 0, 0, tzinfo=UTC))
+
+    first = (await productlift.get("/posts")).content
+    clock.advance(minutes=59, seconds=59)
+    last = (await productlift.get("/posts")).content
+    clock.advance(seconds=1)
+    next_hour = (await productlift.get("/posts")).content
+
+    assert first == last != next_hour
+
+
+async def test_a_wrong_signature_is_answered_as_nothing(productlift: Client, make: Make, server: Server) -> None:
+    await posted(productlift)
+    await put_into(make, "pending")
+    image, attachment = await names(make)
+    someone = visitor(productlift)
+    signed = await address(productlift)
+    query = {name: values[0] for name, values in parse_qs(urlsplit(signed).query).items()}
+    expires, signature = query["expires"], query["signature"]
+    other = FileSigner(b"another secret " * 4, clock=server.services.clock).path(image)
+
+    missing = await someone.get(f"/files/{new_name()}")
+    for path in (
+        f"/files/{image}?expires={expires}",
+        f"/files/{image}?signature={signature}",
+        f"/files/{image}?expires=&signature=",
+        f"/files/{image}?expires={expires}&signature={signature[:-1]}",
+        f"/files/{image}?expires={expires}&signature={signature.upper()}x",
+        f"/files/{image}?expires={int(expires) + 3600}&signature={signature}",
+        f"/files/{image}?expires={expires}0&signature={signature}",
+        f"/files/{image}?expires=+{expires}&signature={signature}",
+        f"/files/{image}?expires=%ff%00&signature=%ff%ed%a0%80",
+        f"/files/{image}?expires={expires}&signature={signature}&signature=x",
+        f"/files/{attachment}?expires={expires}&signature={signature}",
+        other,
+    ):
+        assert nothing(await someone.get(path), missing), path
+    assert (await someone.get(signed)).status_code == 200
+
+
+async def test_a_signed_address_ends_with_the_post(productlift: Client, make: Make) -> None:
+    created = await posted(productlift)
+    image, attachment = await names(make)
+    await put_into(make, "pending")
+    signed = await address(productlift)
+    someone = visitor(productlift)
+    assert (await someone.get(signed)).status_code == 200
+
+    await productlift.delete(f"/posts/{created['id']}")
+
+    missing = await someone.get(f"/files/{new_name()}")
+    for path in (signed, f"/files/{image}", f"/files/{attachment}"):
+        assert nothing(await someone.get(path), missing)
+
+
+async def test_a_file_that_no_post_has_is_not_there(productlift: Client, make: Make, server: Server) -> None:
+    await posted(productlift)
+    on_its_way = new_name("png")
+    await server.services.uploads.files.put(on_its_way, b"picture", "image/png")
+    await make.run("UPDATE attachments SET post_id = NULL")
+    someone = visitor(productlift)
+
+    missing = await someone.get(f"/files/{new_name()}")
+    for name in (on_its_way, *await names(make)):
+        for path in (f"/files/{name}", server.services.signer.path(name)):
+            assert nothing(await someone.get(path), missing)
+
+
+async def test_a_signed_address_works_on_its_portal_s_host_alone(productlift: Client, make: Make) -> None:
+    await posted(productlift)
+    await put_into(make, "pending")
+    signed = await address(productlift)
+    await make.run("UPDATE portals SET host = 'feedback.example.com'")
+    await make.new_portal("Other", host="other.example.com", email="other@example.com")
+
+    assert (await visitor(productlift).get(signed)).status_code == 200
+    assert (await visitor(productlift, "http://other.example.com").get(signed)).status_code == 404
+
+
+async def test_astuto_s_answers_name_no_file(productlift: Client, astuto: Client, make: Make) -> None:
+    await posted(productlift)
+    for state in ("approved", *HIDDEN):
+        await put_into(make, state)
+        post_id = await make.value("SELECT id FROM posts")
+
+        for path in ("/posts", f"/posts/{post_id}"):
+            answer = await astuto.get(path)
+            assert answer.status_code == 200
+            assert "Dark mode" in answer.text and "files" not in answer.text
+
+
+async def test_a_file_is_looked_up_with_one_statement(productlift: Client, make: Make) -> None:
+    await posted(productlift)
+    image, _ = await names(make)
+    run: list[Statement] = []
+
+    class Counted:
+        def __init__(self, work: Work) -> None:
+            self._work = work
+
+        def one(self, statement: Statement, **values: Any) -> Row | None:
+            run.append(statement)
+            return self._work.one(statement, **values)
+
+    found = await make.act(lambda work: attachments.find(Counted(work), image))  # type: ignore[arg-type]
+
+    assert found is not None and tuple(found) == ("image/png", "a.png", "approved")
+    assert len(run) == 1
+
+
+def test_the_signing_key_is_not_the_secret_itself(clock: TestClock) -> None:
+    path = FileSigner(SECRET.encode(), clock=clock).path("a" * 22)
+
+    assert SECRET not in path
+    assert path != FileSigner(SECRET.encode() + b"x", clock=clock).path("a" * 22)

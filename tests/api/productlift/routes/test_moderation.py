@@ -1,0 +1,155 @@
+"""Moderation in ProductLift's dialect. docs/contracts/productlift.md, section 9.11."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.domain.posts import create
+from app.domain.posts.create import Submission
+from app.domain.unit_of_work import Work
+from tests.conftest import TestClock
+from tests.support.clients import Client, told
+from tests.support.factory import Make
+from tests.support.productlift import refused, unknown
+
+MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
+
+
+async def test_what_waits_and_what_was_rejected_is_listed_newest_first(make: Make, productlift: Client) -> None:
+    waiting = [await make.post(title=title, moderation="pending") for title in ("First", "Second")]
+    bad = await make.post(title="Bad", moderation="rejected")
+    await make.post()
+
+    pending, rejected = await productlift.get("/moderation/pending"), await productlift.get("/moderation/rejected")
+
+    assert told(pending) == (
+        200,
+        {
+            "data": [
+                {"id": await make.code(waiting[1]), "type": "post", "status": "pending", "title": "Second"},
+                {"id": await make.code(waiting[0]), "type": "post", "status": "pending", "title": "First"},
+            ]
+        },
+    )
+    assert told(rejected) == (
+        200,
+        {"data": [{"id": await make.code(bad), "type": "post", "status": "rejected", "title": "Bad"}]},
+    )
+    assert list(pending.json()["data"][0]) == ["id", "type", "status", "title"]
+
+
+@pytest.mark.parametrize(("verb", "state"), [("approve", "approved"), ("reject", "rejected")])
+@pytest.mark.parametrize("by_code", [True, False])
+async def test_a_waiting_post_is_decided_on(
+    verb: str, state: str, by_code: bool, make: Make, productlift: Client, clock: TestClock
+) -> None:
+    clock.set(MONDAY)
+    post = await make.post(moderation="pending")
+    code = await make.code(post)
+    before = (await productlift.get(f"/posts/{code}")).json()["data"]
+    clock.advance(seconds=5)
+
+    decided = await productlift.post(f"/moderation/{verb}/post/{code if by_code else post}")
+
+    said = {"id": code, "type": "post", "status": state, "message": f"The post has been {state}."}
+    assert told(decided) == (200, {"data": said})
+    assert list(decided.json()["data"]) == list(said)
+    shown = (await productlift.get(f"/posts/{code}")).json()["data"]
+    assert shown == before | {"moderation_status": state, "updated_at": "2026-01-12T09:30:05Z"}
+    assert told(await productlift.get("/moderation/pending")) == (200, {"data": []})
+    (fact,) = await make.facts(f"post.{state}")
+    assert (fact["post_id"], fact["actor_id"]) == (post, make.owner)
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+@pytest.mark.parametrize("state", ["approved", "rejected"])
+async def test_only_what_waits_is_decided_on(verb: str, state: str, make: Make, productlift: Client) -> None:
+    post = await make.post(moderation=state)
+
+    answer = await productlift.post(f"/moderation/{verb}/post/{post}")
+
+    assert told(answer) == refused("Post is not pending approval.")
+    assert await make.value("SELECT moderation FROM posts") == state
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+async def test_posts_alone_have_a_state(verb: str, make: Make, productlift: Client) -> None:
+    post = await make.post(moderation="pending")
+    comment = await make.comment(post)
+
+    assert told(await productlift.post(f"/moderation/{verb}/comment/{comment}")) == unknown("Comment", comment)
+    assert told(await productlift.post(f"/moderation/{verb}/user/{post}")) == (404, {"message": ""})
+    assert told(await productlift.post(f"/moderation/{verb}/post/nosuch")) == unknown("Post", "nosuch")
+    assert await make.value("SELECT moderation FROM posts") == "pending"
+
+
+@pytest.mark.parametrize("policy", ["never", "anonymous", "always"])
+@pytest.mark.parametrize("role", ["owner", "admin", "moderator", "user"])
+@pytest.mark.parametrize("with_file", [False, True])
+async def test_a_new_post_waits_as_the_policy_says(
+    policy: str, role: str, with_file: bool, make: Make, productlift: Client
+) -> None:
+    await make.run("UPDATE portals SET moderation_policy = :policy", policy=policy)
+    author = make.owner if role == "owner" else await make.user(role=role)
+    sent = {"title": "Dark mode", "user_id": await make.uuid(author)}
+
+    created = await productlift.post(
+        "/posts", **({"data": sent, "files": {"attachment": ("a.txt", b"text")}} if with_file else {"json": sent})
+    )
+
+    state = "pending" if policy == "always" and role == "user" else "approved"
+    shown = created.json()["data"]
+    assert (created.status_code, shown["moderation_status"]) == (200, state)
+    assert told(await productlift.get(f"/posts/{shown['id']}")) == told(created)
+    assert await make.value("SELECT moderation FROM posts") == state
+    waiting = (await productlift.get("/moderation/pending")).json()["data"]
+    assert [post["id"] for post in waiting] == ([shown["id"]] if state == "pending" else [])
+
+
+@pytest.mark.parametrize("nobody", [{}, {"user_id": None}, {"user_id": ""}])
+async def test_a_post_of_the_key_s_own_user_never_waits(nobody: Any, make: Make, productlift: Client) -> None:
+    await make.run("UPDATE portals SET moderation_policy = 'always'")
+
+    created = await productlift.post("/posts", json={"title": "Dark mode", **nobody})
+
+    assert created.json()["data"]["moderation_status"] == "approved"
+
+
+async def test_a_post_that_the_policy_lets_wait_is_counted_and_announced_and_shown_once_approved(
+    make: Make, productlift: Client, anyone: Client
+) -> None:
+    await make.run("UPDATE portals SET moderation_policy = 'always'")
+    jane = await make.user()
+    sent = {"title": "Dark mode", "user_id": await make.uuid(jane)}
+    shown = (await productlift.post("/posts", json=sent)).json()["data"]
+    page = anyone.of(None, base="")
+    path = shown["url"].partition("/p/")[2]
+
+    assert (await page.get(f"/p/{path}")).status_code == 404
+    assert shown["author"]["counter_posts"] == 1
+    assert await make.rows("SELECT user_id FROM follows") == [{"user_id": jane}]
+    assert [fact["user_id"] for fact in await make.facts("post.submitted")] == [jane]
+    assert await make.facts("post.approved") == []
+    assert await make.wrong_counters() == []
+    assert (await productlift.post(f"/posts/{shown['id']}/votes/{sent['user_id']}")).status_code == 422
+
+    assert (await productlift.post(f"/moderation/approve/post/{shown['id']}")).status_code == 200
+
+    assert (await page.get(f"/p/{path}")).status_code == 200
+    (fact,) = await make.facts("post.approved")
+    assert (fact["user_id"], fact["actor_id"]) == (jane, make.owner)
+    assert await make.wrong_counters() == []
+
+
+async def test_more_than_fit_in_one_piece_are_all_listed(make: Make, productlift: Client) -> None:
+    def submit(work: Work) -> None:
+        for number in range(1001):
+            wish = Submission(title=f"Post {number}", description=None, author=make.owner, moderation="pending")
+            create.submit(work, wish)
+
+    await make.act(submit)
+
+    shown = (await productlift.get("/moderation/pending")).json()["data"]
+
+    assert [each["title"] for each in shown] == [f"Post {number}" for number in reversed(range(1001))]

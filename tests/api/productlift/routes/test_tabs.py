@@ -1,0 +1,120 @@
+"""Tabs and the portal in ProductLift's dialect. docs/contracts/productlift.md, sections 7.5 to 7.7 and 9.7."""
+
+import pytest
+
+from app.domain.portals import tabs
+from tests.support.clients import Client, told
+from tests.support.factory import Make
+from tests.support.productlift import UNKNOWN_TAB, invalid
+
+
+async def test_the_portal_is_shown(make: Make, productlift: Client) -> None:
+    guid = await make.value("SELECT guid FROM portals")
+
+    shown = await productlift.get("/portal")
+
+    assert told(shown) == (200, {"data": {"guid": guid, "title": "Feedback", "localization": "en"}})
+    assert list(shown.json()["data"]) == ["guid", "title", "localization"]
+
+
+async def test_tabs_are_listed_in_their_order(make: Make, productlift: Client) -> None:
+    of = make.tabs
+    await make.act(lambda work: tabs.reorder(work, [of["changelog"]]))
+
+    listed = await productlift.get("/tabs")
+
+    assert told(listed) == (
+        200,
+        {
+            "data": [
+                {"id": of["changelog"], "name": "Changelog", "url": "changelog", "type": "changelog"},
+                {"id": of["feedback"], "name": "Feedback", "url": "feedback", "type": "feedback"},
+                {"id": of["roadmap"], "name": "Roadmap", "url": "roadmap", "type": "roadmap"},
+            ]
+        },
+    )
+    assert list(listed.json()["data"][0]) == ["id", "name", "url", "type"]
+
+
+async def test_a_tab_is_shown_by_number_and_by_url_key(make: Make, productlift: Client) -> None:
+    number, of = make.tabs["roadmap"], make.statuses
+    place = {"tab_id": number, "tab_name": "Roadmap"}
+    expected = (
+        200,
+        {
+            "data": {
+                "id": number,
+                "name": "Roadmap",
+                "url": "roadmap",
+                "type": "roadmap",
+                "statuses": [
+                    {"id": of["Planned"], "name": "Planned", "color": "#0096ff", **place, "text_color": "#96ffff"},
+                    {
+                        "id": of["In Progress"],
+                        "name": "In Progress",
+                        "color": "#9437ff",
+                        **place,
+                        "text_color": "#ffcdff",
+                    },
+                ],
+            }
+        },
+    )
+
+    assert told(await productlift.get(f"/tabs/{number}")) == expected
+    assert told(await productlift.get("/tabs/roadmap")) == expected
+
+
+async def test_digits_are_a_tabs_number_before_they_are_a_url_key(make: Make, productlift: Client) -> None:
+    await make.act(lambda work: tabs.add(work, name="Year", url="2026", kind="knowledgebase"))
+    await make.act(lambda work: tabs.add(work, name="One", url=str(make.tabs["roadmap"])))
+
+    assert (await productlift.get("/tabs/2026")).json()["data"] == {
+        "id": 4,
+        "name": "Year",
+        "url": "2026",
+        "type": "knowledgebase",
+        "statuses": [],
+    }
+    assert (await productlift.get(f"/tabs/{make.tabs['roadmap']}")).json()["data"]["name"] == "Roadmap"
+
+
+@pytest.mark.parametrize("key", ["99", "Roadmap", "nothing", "%00", "99999999999999999999", "-1"])
+async def test_an_unknown_tab_is_not_named(key: str, productlift: Client) -> None:
+    assert told(await productlift.get(f"/tabs/{key}")) == UNKNOWN_TAB
+    # Also before anything that is wrong with the input.
+    assert told(await productlift.get(f"/tabs/{key}/fetch?limit=0")) == UNKNOWN_TAB
+
+
+async def test_a_tab_fetches_its_posts_like_the_list_of_all(make: Make, productlift: Client) -> None:
+    planned = [await make.post(title=f"Planned {number}", status="Planned") for number in range(3)]
+    begun = await make.post(title="Begun", status="In Progress")
+    await make.post(title="New", status="New")
+    await make.post(title="Without a status")
+    codes = {post: await make.code(post) for post in (*planned, begun)}
+
+    async def fetched(query: str = "") -> tuple[list[str], dict[str, object]]:
+        page = (await productlift.get(f"/tabs/roadmap/fetch{query}")).json()
+        return [post["id"] for post in page.pop("data")], page
+
+    newest = [codes[begun], *(codes[post] for post in reversed(planned))]
+    assert await fetched() == (newest, {"hasMore": False, "total": 4, "skip": 0, "limit": 10})
+    assert await fetched("?limit=2&skip=1") == (newest[1:3], {"hasMore": True, "total": 4, "skip": 1, "limit": 2})
+    assert await fetched("?order_by=title&limit=1") == (
+        [codes[begun]],
+        {"hasMore": True, "total": 4, "skip": 0, "limit": 1},
+    )
+    assert await fetched(f"?status={make.statuses['In Progress']}") == (
+        [codes[begun]],
+        {"hasMore": False, "total": 1, "skip": 0, "limit": 10},
+    )
+    # The tab is the address's; one in the query is unknown and ignored.
+    assert (await fetched("?tab=feedback"))[0] == newest
+    by_number = await productlift.get(f"/tabs/{make.tabs['roadmap']}/fetch?limit=4")
+    assert by_number.json() == (await productlift.get("/posts?tab=roadmap&limit=4")).json()
+
+
+async def test_fetching_a_tab_judges_its_input(productlift: Client) -> None:
+    assert told(await productlift.get("/tabs/roadmap/fetch?limit=0&order_by=price")) == invalid(
+        limit="The limit must be at least 1.", order_by="The selected order by is invalid."
+    )

@@ -1,0 +1,304 @@
+"""How ProductLift input is read: query, JSON, form and multipart, merged, trimmed and emptied."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.api.productlift.params import MAX_NESTING, MAX_PARAMETERS, Repeated, asked, overridden
+from app.http.body import NO_BODY, Body, kind_of
+from app.http.multipart import Upload
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=edge"
+
+
+def in_json(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, Any]:
+    return asked(method, JSON, query, Body("json", raw))
+
+
+def in_query(query: bytes) -> dict[str, Any]:
+    return asked("GET", JSON, query, NO_BODY)
+
+
+def in_form(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, Any]:
+    return asked(method, FORM, query, Body("form", raw))
+
+
+def upload(content: bytes = b"x", *, whole: bool = True) -> Upload:
+    made = Upload(file=io.BytesIO(content), size=len(content), filename="a.png")
+    made.whole = whole
+    return made
+
+
+# Merging
+
+
+def test_nothing_asked_is_nothing() -> None:
+    assert asked("GET", JSON, b"", NO_BODY) == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+def test_a_json_body_counts_with_every_method_and_beats_the_query(method: str) -> None:
+    assert in_json(b'{"limit":5,"tab":null}', b"limit=9&tab=ideas&skip=2", method) == {
+        "limit": 5,
+        "tab": None,
+        "skip": "2",
+    }
+
+
+@pytest.mark.parametrize("content_type", ["application/vnd.api+json", "application/json; charset=utf-8", "Text/JSON"])
+def test_other_json_types_are_json(content_type: str) -> None:
+    assert asked("POST", content_type, b"", Body(kind_of(content_type), b'{"a":1}')) == {"a": 1}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_form_counts_with_writing_methods_and_beats_the_query(method: str) -> None:
+    assert in_form(b"title=Dark+mode", b"title=other&limit=2", method) == {"title": "Dark mode", "limit": "2"}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_form_does_not_count_with_reading_methods(method: str) -> None:
+    assert in_form(b"title=Dark", b"limit=2", method) == {"limit": "2"}
+    assert asked(method, MULTIPART, b"", Body("multipart", fields=[("title", "Dark")])) == {}
+
+
+def test_a_body_of_another_type_is_not_read() -> None:
+    assert asked("POST", "text/plain", b"limit=2", Body("other")) == {"limit": "2"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_multipart_fields_and_files_are_read(method: str) -> None:
+    image = upload()
+    fields: list[tuple[str, str | Upload]] = [
+        ("title", " Dark "),
+        ("status[]", "1"),
+        ("status[]", "2"),
+        ("image", image),
+        ("description", ""),
+    ]
+
+    assert asked(method, MULTIPART, b"title=q&limit=2", Body("multipart", fields=fields)) == {
+        "title": "Dark",
+        "limit": "2",
+        "status": ["1", "2"],
+        "image": image,
+        "description": None,
+    }
+
+
+def test_multipart_that_broke_off_is_no_input() -> None:
+    body = Body("multipart", fields=[("title", "Dark"), ("image", upload())], broken=True)
+
+    assert asked("POST", MULTIPART, b"limit=2", body) == {"limit": "2"}
+
+
+def test_multipart_that_broke_off_inside_a_file_keeps_what_came_for_the_rules_to_refuse() -> None:
+    cut = upload(whole=False)
+    body = Body("multipart", fields=[("title", "Dark"), ("image", cut)], broken=True)
+
+    assert asked("POST", MULTIPART, b"", body) == {"title": "Dark", "image": cut}
+
+
+# JSON
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"nonsense",
+        b"null",
+        b"true",
+        b"17",
+        b'"text"',
+        b"[]",
+        b'["title"]',
+        b'{"title":NaN}',
+        b'{"title":1e400}',
+        b'{"title":"\\ud800"}',
+        b'{"title":"\xed\xa0\x80"}',
+        b'{"title":"\xff"}',
+        b'\xef\xbb\xbf{"title":"BOM"}',
+        b'{"title":"x"} trailing',
+        b"[" * 100_000,
+        b'{"a":' * 2000 + b"1" + b"}" * 2000,
+        b'{"title":' + b"[" * 1500 + b"]" * 1500 + b"}",
+    ],
+)
+def test_json_that_is_unreadable_or_no_object_is_no_input(raw: bytes) -> None:
+    assert in_json(raw, b"limit=2") == {"limit": "2"}
+
+
+def test_deep_nesting_within_the_readable_is_harmless() -> None:
+    found = in_json(b'{"title":"x","deep":' + b'[" a ",' * 1000 + b'" "' + b"]" * 1000 + b"}")
+
+    assert found["title"] == "x"
+    deep, depth = found["deep"], 0
+    while isinstance(deep, list):
+        first, deep = (deep[0], deep[1]) if len(deep) == 2 else (deep[0], None)
+        depth += 1
+        assert first == "a"
+    assert (depth, deep) == (1000, None)
+
+
+def test_integers_stay_exact_up_to_64_bits() -> None:
+    assert in_json(b'{"a":9223372036854775807,"b":-9223372036854775808,"c":18446744073709551615}') == {
+        "a": 2**63 - 1,
+        "b": -(2**63),
+        "c": 2**64 - 1,
+    }
+    assert in_json(b'{"a":18446744073709551616}') == {"a": 2.0**64}
+
+
+def test_json_keeps_its_types() -> None:
+    raw = b'{"a":1,"b":1.5,"c":true,"d":null,"e":{"f":[1,"x"]},"g":"\\u0000"}'
+
+    assert in_json(raw) == {"a": 1, "b": 1.5, "c": True, "d": None, "e": {"f": [1, "x"]}, "g": "\0"}
+
+
+# Query
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (b"limit=5&skip=10", {"limit": "5", "skip": "10"}),
+        (b"limit", {"limit": None}),
+        (b"limit=", {"limit": None}),
+        (b"&&limit=5&", {"limit": "5"}),
+        (b"=5", {}),
+        (b"a=b=c", {"a": "b=c"}),
+        (b"title=Dark+mode%20%C3%B6", {"title": "Dark mode ö"}),
+        ("title=ö".encode(), {"title": "ö"}),
+        (b"title=%ff%zz%", {"title": "\ufffd%zz%"}),
+        (b"title=\xff", {"title": "\ufffd"}),
+        (b"title=%ed%a0%80", {"title": "\ufffd\ufffd\ufffd"}),
+        (b"a;b=1", {"a;b": "1"}),
+        (b"status[]=1&status[]=2", {"status": ["1", "2"]}),
+        (b"status%5B%5D=1&status%5b%5d=2", {"status": ["1", "2"]}),
+        (b"status[0]=1&status[1]=2", {"status": ["1", "2"]}),
+        (b"status[1]=1&status[0]=2", {"status": {1: "1", 0: "2"}}),
+        (b"status[7]=1", {"status": {7: "1"}}),
+        (b"status[07]=1", {"status": {"07": "1"}}),
+        (b"status[x]=1&status[]=2", {"status": {"x": "1", 1: "2"}}),
+        (b"status[x][y][]=1&status[x][y][]=2", {"status": {"x": {"y": ["1", "2"]}}}),
+        (b"status[]=&status[]=2", {"status": [None, "2"]}),
+        (b"status[]x=1", {"status": ["1"]}),
+        (b"status[=1", {"status[": "1"}),
+        (b"[]=1", {}),
+        (b"status=1&status=2", {"status": Repeated(["1", "2"])}),
+        (b"status=1&status=2&status=3", {"status": Repeated(["1", "2", "3"])}),
+        (b"status=1&status[]=2", {"status": ["2"]}),
+        (b"status[]=1&status=2", {"status": "2"}),
+    ],
+)
+def test_a_query_is_read_as_php_reads_it(query: bytes, found: dict[str, Any]) -> None:
+    assert in_query(query) == found
+    assert [type(value) for value in in_query(query).values()] == [type(value) for value in found.values()]
+    assert in_form(query) == found
+
+
+def test_raw_json_in_the_query_has_no_known_name() -> None:
+    query = b'{"limit":62,"skip":17,"status":[17],"order_by":"title"}'
+
+    assert not in_query(query).keys() & {"limit", "skip", "status", "order_by"}
+
+
+def test_parameters_beyond_the_bound_are_not_seen() -> None:
+    for name in (b"a%d", b"a%%20%d"):
+        query = b"&".join(name % at + b"=1" for at in range(MAX_PARAMETERS + 5))
+        assert len(in_query(query)) == MAX_PARAMETERS
+
+
+def test_names_nested_beyond_the_bound_are_not_seen() -> None:
+    assert in_query(b"a" + b"[x]" * MAX_NESTING + b"=1").keys() == {"a"}
+    assert in_query(b"a" + b"[x]" * (MAX_NESTING + 1) + b"=1&b=2") == {"b": "2"}
+    assert in_query(b"a" + b"[]" * 200_000 + b"=1") == {}
+
+
+# Trimming
+
+
+def test_texts_are_trimmed_and_empty_ones_are_null_at_any_depth() -> None:
+    raw = b'{"a":" \\t\\n\\r\\u000bx y ","b":"  ","c":"","d":[" x "," ",{"e":" ","f":[" y"]}]}'
+
+    assert in_json(raw) == {"a": "x y", "b": None, "c": None, "d": ["x", None, {"e": None, "f": ["y"]}]}
+
+
+def test_only_the_blanks_of_php_are_trimmed() -> None:
+    assert in_json('{"a":"\u00a0x\u3000","b":"\\fx","c":"x\\u0000"}'.encode()) == {
+        "a": "\u00a0x\u3000",
+        "b": "\fx",
+        "c": "x\0",
+    }
+
+
+def test_a_password_is_not_trimmed_but_an_empty_one_is_null() -> None:
+    assert in_json(b'{"password":" secret "}') == {"password": " secret "}
+    assert in_query(b"password=%20secret+") == {"password": " secret "}
+    assert in_json(b'{"password":""}') == {"password": None}
+    assert in_json(b'{"user":{"password":" x "}}') == {"user": {"password": "x"}}
+
+
+def test_repeated_values_are_trimmed() -> None:
+    assert in_query(b"a=+1&a=+") == {"a": Repeated(["1", None])}
+
+
+# Method
+
+
+def meant(method: str = "POST", given: dict[str, Any] | None = None, **headers: str) -> str:
+    known = {name.replace("_", "-"): value for name, value in headers.items()}
+    return overridden(method, known.get, given or {})
+
+
+@pytest.mark.parametrize("wanted", ["PATCH", "patch", "Put", "delete", " PUT "])
+def test_a_post_can_stand_for_another_method(wanted: str) -> None:
+    assert meant(given={"_method": wanted}) == wanted.strip().upper()
+    assert meant(x_http_method_override=wanted) == wanted.strip().upper()
+    assert meant(given=in_query(b"_method=" + wanted.strip().encode())) == wanted.strip().upper()
+
+
+def test_the_header_goes_before_the_field() -> None:
+    assert meant(given={"_method": "PUT"}, x_http_method_override="DELETE") == "DELETE"
+
+
+@pytest.mark.parametrize("wanted", ["GET", "POST", "HEAD", "OPTIONS", "BREW", "", 5, True, None, ["PUT"], {"a": "PUT"}])
+def test_no_other_method_can_be_meant(wanted: Any) -> None:
+    assert meant(given={"_method": wanted}) == "POST"
+
+
+def test_of_a_repeated_field_the_last_counts() -> None:
+    assert meant(given={"_method": Repeated(["PUT", "DELETE"])}) == "DELETE"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_only_a_post_is_overridden(method: str) -> None:
+    assert meant(method, {"_method": "DELETE"}, x_http_method_override="DELETE") == method
+
+
+# Anything at all
+
+METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+RAW = st.one_of(
+    st.binary(max_size=80),
+    st.text(alphabet='a[]=&%+ "{}:,\\ud80\x00', max_size=60).map(str.encode),
+)
+
+
+@given(method=METHODS, content_type=st.sampled_from([JSON, FORM, MULTIPART, "text/plain", ""]), query=RAW, raw=RAW)
+def test_no_bytes_whatever_are_an_error(method: str, content_type: str, query: bytes, raw: bytes) -> None:
+    kind = kind_of(content_type)
+    text = raw.decode("utf-8", "replace")
+    body = Body(kind, raw, [(text, text), ("a", upload(raw, whole=False)), ("a", "b")] if kind == "multipart" else ())
+
+    found = asked(method, content_type, query, body)
+
+    assert all(isinstance(name, str) for name in found)
+    assert overridden(method, dict[str, str]().get, found) in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

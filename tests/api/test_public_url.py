@@ -1,0 +1,226 @@
+"""`EARSHOT_BASE_URL` with a path: requests with and without it, every link with it once. Slashes before a path."""
+
+import re
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest_asyncio
+
+from app.application import Server
+from app.domain.portals import portals
+from app.public_url import OWN_PATHS, PublicAddress
+from app.settings import Settings
+from tests.conftest import TestClock
+from tests.support.clients import Client
+from tests.support.extra_servers import assembled
+from tests.support.factory import Make
+
+PUBLIC = "https://example.com/feedback"
+
+
+@pytest_asyncio.fixture
+async def below(make: Make, settings: Settings, clock: TestClock) -> AsyncIterator[Server]:
+    """A server below a path."""
+    async with assembled(settings, clock, base_url=PUBLIC) as server:
+        yield server
+
+
+async def ask(server: Server, path: str, token: str | None = None, *, with_raw_path: bool = True) -> httpx.Response:
+    """The answer to a path just as it is written here; httpx would tidy it up."""
+    sent: list[MutableMapping[str, Any]] = []
+    headers = [(b"host", b"feedback.example.com")]
+    if token is not None:
+        headers.append((b"authorization", f"Bearer {token}".encode()))
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": unquote(path), "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
+        "client": ("192.0.2.1", 40000), "server": ("127.0.0.1", 8000),
+    }  # fmt: skip
+    if not with_raw_path:
+        del scope["raw_path"]
+    await server(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=body)
+
+
+async def answers(server: Server, paths: list[str], token: str | None = None) -> dict[str, tuple[int, bytes]]:
+    return {path: ((answer := await ask(server, path, token)).status_code, answer.content) for path in paths}
+
+
+async def test_every_route_answers_with_the_path_and_without_it(
+    below: Server, make: Make, astuto: Client, productlift: Client
+) -> None:
+    post = await make.post(title="Dark mode")
+    code = await make.code(post)
+    for token, dialect in ((astuto.token, "/astuto"), (productlift.token, "/productlift")):
+        for path in ("/api/v1/posts", f"{dialect}/api/v1/posts", f"{dialect}/api/v1/posts/{post}", "/api/v1/nothing"):
+            plain = await ask(below, path, token)
+            with_path = await ask(below, "/feedback" + path, token)
+
+            assert plain.status_code == (404 if path == "/api/v1/nothing" else 200), path
+            assert (with_path.status_code, with_path.content) == (plain.status_code, plain.content), path
+    for path in (
+        "/", "/docs", "/astuto/api/v1/docs", "/productlift/api/v1/openapi.json", "/api-docs/v1/swagger.yaml",
+        f"/p/dark-mode-{code}", "/posts/dark-mode", f"/p/{code}", f"/p/{code}/edit", "/static/page.css", "/health",
+        "/health/ready", "/files/nothing", "/nothing",
+    ):  # fmt: skip
+        plain, with_path = await ask(below, path), await ask(below, "/feedback" + path)
+
+        assert (with_path.status_code, with_path.content) == (plain.status_code, plain.content), path
+        assert plain.status_code != 404 or path.endswith("nothing"), path
+        assert with_path.headers.get("location") == plain.headers.get("location"), path
+    home = await ask(below, "/feedback")
+    assert (home.status_code, home.content) == (200, (await ask(below, "/")).content)
+
+
+async def test_only_the_path_itself_is_taken_off_and_once(below: Server, astuto: Client) -> None:
+    """`/feedback/feedback/…` alone can't be told from a proxy that took one of two off."""
+    for path in (
+        "/feedbackx/api/v1/posts", "/feedback.api/v1/posts", "/feedback;x/api/v1/posts", "/Feedback/api/v1/posts",
+        "/feedback/feedback/api/v1/posts", "/feedback/../api/v1/posts", "/feedback/%2e%2e/api/v1/posts",
+        "/x/../feedback/api/v1/posts", "/./feedback/api/v1/posts", "/feedback/./api/v1/posts",
+        "/feedback%2Fapi/v1/posts", "/%2Ffeedback/api/v1/posts", "/%2fapi/v1/posts", "/feedback/%2Fapi/v1/posts",
+        "/feedback/%2e%2e/%2e%2e/etc/passwd",
+        "/feedback\\api/v1/posts", "/%66eedback/api/v1/posts", "/feedback%00/api/v1/posts", "/feedback/;/api/v1/posts",
+    ):  # fmt: skip
+        answer = await ask(below, path, astuto.token)
+
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
+
+
+async def test_a_server_that_gives_no_raw_path_is_served(server: Server, below: Server, astuto: Client) -> None:
+    """ASGI leaves `raw_path` to the server."""
+    for there, path in (
+        (server, "/api/v1/posts"), (server, "//api/v1/posts"), (below, "/feedback/api/v1/posts"),
+        (below, "//feedback//api/v1/posts"),
+    ):  # fmt: skip
+        answer = await ask(there, path, astuto.token, with_raw_path=False)
+
+        assert (answer.status_code, answer.content) == (200, b"[]"), path
+
+
+async def test_escapes_are_read_as_the_letters_they_stand_for(below: Server, make: Make, astuto: Client) -> None:
+    """A proxy's rule about a path has to decode it, as docs/moving.md says."""
+    code = await make.code(await make.post(title="Dark mode"))
+
+    assert (await ask(below, "/%61pi/v1/posts", astuto.token)).json()[0]["title"] == "Dark mode"
+    for path in (f"/p/dark-mode-{code}", f"/%70/dark%2Dmode-{code}", f"/p%2Fdark-mode-{code}"):
+        assert "<h1>Dark mode</h1>" in (await ask(below, path)).text, path
+
+
+async def test_links_and_redirects_have_the_path_once(
+    below: Server, make: Make, productlift: Client, astuto: Client
+) -> None:
+    made = await Client(below, token=productlift.token).post(
+        "/posts", data={"title": "Dark mode"}, files={"image": ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")}
+    )
+    post = made.json()["data"]
+    page = f"/feedback/p/dark-mode-{post['id']}"
+
+    assert post["url"] == f"https://example.com{page}"
+    assert post["url_edit"] == f"https://example.com{page}/edit"
+    assert re.fullmatch(r"https://example\.com/feedback/files/\w+\.svg", post["image_main"])
+    assert await make.value("SELECT base_url FROM facts ORDER BY id DESC LIMIT 1") == PUBLIC
+    for before in ("", "/feedback", "/", "/feedback/", "//feedback/", "//"):
+        for path in (f"/p/{post['id']}", f"/p/{post['id']}/edit", f"/p/old-{post['id']}"):
+            answer = await ask(below, before + path)
+
+            assert (answer.status_code, answer.headers["location"]) == (302, page), before + path
+        shown = await ask(below, f"{before}/p/dark-mode-{post['id']}")
+        assert f'<link rel="canonical" href="{page}">' in shown.text
+        assert f'src="{post["image_main"].removeprefix("https://example.com")}"' in shown.text
+
+
+async def test_several_portals_have_their_hosts_and_the_same_path(
+    make: Make, settings: Settings, clock: TestClock
+) -> None:
+    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+    portal, owner = await make.new_portal("Second", host="two.example.com", email="two@example.com")
+    post = await make.post(title="Dark mode", portal=portal, author=owner)
+    key = await make.key(owner, "productlift", portal=portal)
+    for public, link in (
+        ("https://one.example.com/feedback", "https://two.example.com/feedback"),
+        ("https://one.example.com:8443/a/b/", "https://two.example.com:8443/a/b"),
+        ("http://[::1]:8000/feedback", "http://two.example.com:8000/feedback"),
+        ("http://[2001:db8::1]", "http://two.example.com"),
+        ("https://one.example.com:443", "https://two.example.com:443"),
+    ):
+        async with assembled(settings, clock, base_url=public) as server:
+            client = Client(server, token=key, host="http://two.example.com")
+            shown = (await client.get("/posts")).json()["data"][0]
+
+            assert shown["url"] == f"{link}/p/dark-mode-{await make.code(post)}", public
+
+
+async def test_slashes_before_a_path_are_read_as_one(
+    server: Server, below: Server, make: Make, astuto: Client, productlift: Client
+) -> None:
+    code = await make.code(await make.post(title="Dark mode"))
+    for slashes in ("//", "///", "/" * 50):
+        for token, dialect in ((astuto.token, "astuto"), (productlift.token, "productlift")):
+            for path in ("api/v1/posts", f"{dialect}/api/v1/posts", "api/v1/nothing", "api/v1"):
+                plain = await answers(server, ["/" + path], token)
+                assert list((await answers(server, [slashes + path], token)).values()) == list(plain.values()), path
+                plain = await answers(below, ["/" + path], token)
+                doubled = [
+                    f"{slashes}feedback/{path}",
+                    f"/feedback{slashes}{path}",
+                    f"{slashes}feedback{slashes}{path}",
+                ]
+                assert set((await answers(below, doubled, token)).values()) == set(plain.values()), path
+        for path in ("", "docs", f"p/dark-mode-{code}", "static/page.css", "health", "astuto/api/v1/docs"):
+            assert (await ask(server, slashes + path)).status_code == 200, slashes + path
+            assert (await ask(below, f"{slashes}feedback{slashes}{path}")).status_code == 200, slashes + path
+
+
+async def test_a_path_that_begins_with_slashes_leads_nowhere_else(server: Server, below: Server, make: Make) -> None:
+    code = await make.code(await make.post(title="Dark mode"))
+    for there, before in ((server, ""), (below, "/feedback")):
+        for host in ("//evil.example", "///evil.example", "/\\evil.example", "//evil.example%2f..", "/%2Fevil.example"):
+            for path in (f"{host}/p/{code}", f"{before}{host}/p/{code}", f"{before}{host}", host, f"{host}/%2e%2e"):
+                answer = await ask(there, path)
+
+                assert (answer.status_code, "location" in answer.headers) == (404, False), path
+                assert "evil" not in answer.text, path
+        answer = await ask(there, f"{before}//p/{code}")
+        assert answer.headers["location"] == f"{before}/p/dark-mode-{code}"
+
+
+async def test_no_path_can_be_mistaken_for_one_of_the_servers_own(server: Server) -> None:
+    pages: Any = server._pages
+    routes = [route.path for router in pages.routes for route in router.original_router.routes]
+
+    assert len(routes) > 10
+    assert {"api", "astuto", "productlift", *(path.split("/")[1] for path in routes)} - {""} == OWN_PATHS
+
+
+async def test_a_host_that_is_longer_than_a_link_holds_is_none(productlift: Client, make: Make) -> None:
+    """The beginning of links is kept with what happened, in a column of 255."""
+    for length in (240, 241, 253):
+        host = f"{'a' * length}:65535"
+        made = await productlift.post("/posts", json={"title": f"By a host of {length}"}, headers={"host": host})
+
+        assert made.status_code == 200
+        kept = await make.value("SELECT base_url FROM facts ORDER BY id DESC LIMIT 1")
+        assert kept == (f"http://{host}" if length == 240 else "http://localhost")
+
+
+def test_links_and_the_path_of_cookies_come_from_one_place() -> None:
+    for url, link, cookies in (
+        (None, "/docs", "/"),
+        ("https://example.com", "/docs", "/"),
+        (PUBLIC, "/feedback/docs", "/feedback"),
+        ("https://example.com:8443/a/b", "/a/b/docs", "/a/b"),
+    ):
+        public = PublicAddress(url)
+
+        assert (public.link("/docs"), public.cookie_path) == (link, cookies)

@@ -1,0 +1,384 @@
+"""`earshot doctor`: each thing is broken for real, found, and well again once its remedy was followed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.adapters.database import NOWHERE, database_for, utc_now
+from app.adapters.database.inspection import revision
+from app.adapters.database.revisions import head
+from app.adapters.database.sqlite import connect
+from app.cli.doctor import checks, environment
+from app.domain import outbox
+from app.domain.errors import Unavailable
+from app.settings import Settings
+from tests.cli.conftest import Cli
+from tests.cli.database import Rows
+from tests.conftest import SECRET
+from tests.observability.test_tracing import Collector, collecting
+from tests.support.processes import free_port
+
+Environment = pytest.MonkeyPatch
+
+
+def finding(cli: Cli, what: str) -> dict[str, Any]:
+    """What the doctor finds of one part, as JSON tells it."""
+    done = cli.run("doctor", "--json")
+    told = json.loads(done.out)
+    (found,) = [one for one in told["findings"] if one["what"] == what]
+    assert done.code == (0 if told["well"] else 1)
+    assert told["well"] or done.code == 1
+    assert found["well"] or not told["well"]
+    assert found["well"] == (found["remedy"] is None)
+    return dict(found)
+
+
+def amiss(cli: Cli, what: str) -> tuple[str, str]:
+    """State and remedy of what is the one thing that is wrong."""
+    found = finding(cli, what)
+    assert found["well"] is False, found
+    done = cli.run("doctor")
+    assert (done.code, done.err) == (1, f"earshot: something is wrong with: {what}\n")
+    assert f"WRONG  {what:<10} {found['state']}\n{'':18} -> {found['remedy']}\n" in done.out
+    return found["state"], found["remedy"]
+
+
+def well(cli: Cli, what: str) -> str:
+    found = finding(cli, what)
+    assert found["well"] is True, found
+    return str(found["state"])
+
+
+def test_a_lost_secret_is_told_before_a_start_makes_another(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+    monkeypatch.delenv("EARSHOT_SECRET_KEY")
+    path = tmp_path / "data" / "secret.key"
+
+    assert amiss(cli, "secret") == (
+        f"{path} is not there, and none of the 2 keys is worth anything with another",
+        "put secret.key back from a backup before the next start makes a new one",
+    )
+    # Looking has not made one.
+    assert not path.exists()
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(SECRET)
+    path.chmod(0o600)
+    assert well(cli, "secret") == str(path)
+
+
+def test_another_secret_is_told(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+    where = "another secret than the one that the keys in the database were made with: none of them works"
+    remedy = "put the database's own secret.key back, or to end all keys: earshot secret accept"
+    monkeypatch.setenv("EARSHOT_SECRET_KEY", "another-secret-of-another-data-directory-0123")
+    assert amiss(cli, "secret") == (f"EARSHOT_SECRET_KEY is {where}", remedy)
+    monkeypatch.delenv("EARSHOT_SECRET_KEY")
+    path = tmp_path / "data" / "secret.key"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text("0123456789abcdef" * 4)
+    path.chmod(0o600)
+    assert amiss(cli, "secret") == (f"{path} is {where}", remedy)
+
+
+def test_a_secret_that_others_can_read_is_told(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+    monkeypatch.delenv("EARSHOT_SECRET_KEY")
+    path = tmp_path / "data" / "secret.key"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(SECRET)
+    path.chmod(0o640)
+
+    assert amiss(cli, "data") == (f"{path} can be read by others", f"chmod 600 {path}")
+    path.chmod(0o600)
+    assert well(cli, "data") == str(tmp_path / "data")
+
+
+@pytest.fixture
+def on_sqlite(sqlite_template: Path, tmp_path: Path) -> Settings:
+    """The settings of a server on a SQLite file of its own."""
+    kept = tmp_path / "kept" / "earshot.db"
+    kept.parent.mkdir(mode=0o700)
+    shutil.copy(sqlite_template, kept)
+    return Settings.load(database_url=f"sqlite:///{kept}", data_dir=kept.parent)
+
+
+def test_a_database_that_everybody_can_read_is_told(on_sqlite: Settings) -> None:
+    kept = on_sqlite.data_dir / "earshot.db"
+    kept.chmod(0o644)
+
+    shut_away = environment.data(on_sqlite)
+    kept.parent.chmod(0o755)
+    open_to_all = environment.data(on_sqlite)
+    kept.chmod(0o640)
+    put_right = environment.data(on_sqlite)
+
+    assert (shut_away.well, open_to_all.well, put_right.well) == (True, False, True)
+    assert open_to_all.state == f"{kept} can be read by everybody here"
+    assert open_to_all.remedy == f"chmod o= {kept}*"
+
+
+def test_too_little_room_is_told(cli: Cli, tmp_path: Path) -> None:
+    settings = Settings.load()
+    there_is = environment.room(settings, least=1)
+
+    wanting = environment.room(settings, least=sys.maxsize)
+
+    assert (there_is.well, wanting.well) == (True, False)
+    assert wanting.state.endswith(f" MB left at {tmp_path / 'data'}")
+    assert wanting.remedy == "make room on that disk, or move what lies there to a larger one"
+
+
+def test_a_log_that_is_not_written_back_is_told(on_sqlite: Settings) -> None:
+    kept = on_sqlite.data_dir / "earshot.db"
+    with closing(connect(kept)) as reader, closing(connect(kept)) as writer:
+        # Whoever reads on and on keeps the log from being written back.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM posts").fetchone()
+        writer.execute("CREATE TABLE written (ahead)")
+        size = kept.with_name("earshot.db-wal").stat().st_size
+        assert size > 0
+
+        grown = environment.written_ahead(on_sqlite, largest=size - 1)
+        fine = environment.written_ahead(on_sqlite)
+
+    assert grown is not None and fine is not None
+    assert (grown.well, fine.well) == (False, True)
+    assert grown.state == f"{kept}-wal has 0 MB, and is not written back"
+    assert grown.remedy == f"end what reads {kept} without end (`fuser -v` names it), then restart the server"
+
+
+def test_wrong_counters_are_told_and_the_remedy_puts_them_right(cli: Cli, rows: Rows) -> None:
+    rows("UPDATE users SET votes_count = 3, posts_count = 7")
+
+    state, remedy = amiss(cli, "counters")
+
+    assert state == "2 of portal 1 are wrong"
+    assert remedy == "earshot counters --repair --portal 1"
+    assert cli.run(*remedy.split()[1:]).code == 0
+    assert well(cli, "counters") == "are right"
+
+
+def ring(cli: Cli, rows: Rows, many: int) -> list[int]:
+    """The ids of sections, each put below the next and the last below the first."""
+    made = [cli.json("sections", "create", "--title", "Later", "--tab", "roadmap")["id"] for _ in range(many)]
+    for below, above in zip(made, made[1:] + made[:1], strict=True):
+        rows("UPDATE sections SET parent_id = :above WHERE id = :below RETURNING id", above=above, below=below)
+    return [int(section) for section in made]
+
+
+def test_sections_below_themselves_are_told_and_put_right(cli: Cli, rows: Rows) -> None:
+    one, two, three = ring(cli, rows, 3)
+    (alone,) = ring(cli, rows, 1)
+    child = cli.json("sections", "create", "--title", "Child", "--tab", "roadmap", "--parent", str(three))["id"]
+    before = rows("SELECT id, parent_id FROM sections ORDER BY id")
+    cycles = [f"{one} -> {two} -> {three} -> {one} of portal 1", f"{alone} -> {alone} of portal 1"]
+
+    state, remedy = amiss(cli, "sections")
+    assert state == f"lie below themselves: {', '.join(cycles)}"
+    assert remedy == "earshot doctor --fix"
+    assert rows("SELECT id, parent_id FROM sections ORDER BY id") == before
+
+    done = cli.run(*remedy.split()[1:])
+    changed = [
+        f"{cycle} (section {root} lies in no other now)" for cycle, root in zip(cycles, (one, alone), strict=True)
+    ]
+    assert (done.code, done.err) == (0, "")
+    assert f"FIXED  sections   lay below themselves: {', '.join(changed)}\n" in done.out
+    parents = {row["id"]: row["parent_id"] for row in rows("SELECT id, parent_id FROM sections")}
+    assert parents == {one: None, two: three, three: one, alone: None, child: three}
+    assert well(cli, "sections") == "none lies below itself"
+
+
+def test_what_was_fixed_is_told_as_json_and_what_was_not_ends_with_1(cli: Cli, rows: Rows) -> None:
+    one, two = ring(cli, rows, 2)
+    rows("UPDATE users SET votes_count = 3 RETURNING id")
+
+    done = cli.run("doctor", "--fix", "--json")
+    again = cli.run("doctor", "--fix", "--json")
+
+    assert (done.code, again.code) == (1, 1)
+    assert done.err == again.err == "earshot: something is wrong with: counters\n"
+    first, second = (json.loads(each.out) for each in (done, again))
+    assert (first["well"], second["well"]) == (False, False)
+    assert [one for one in first["findings"] if one["fixed"]] == [
+        {
+            "what": "sections",
+            "well": True,
+            "state": f"lay below themselves: {one} -> {two} -> {one} of portal 1 (section {one} lies in no other now)",
+            "remedy": None,
+            "fixed": True,
+        }
+    ]
+    assert [one for one in second["findings"] if one["fixed"]] == []
+
+
+def test_cycles_of_every_portal_are_put_right(cli: Cli, rows: Rows) -> None:
+    cli.json("portals", "set", "host", "feedback.example.com")
+    cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
+    made = []
+    for portal in ("1", "2"):
+        made += [
+            cli.json("sections", "create", "--title", "Later", "--tab", "roadmap", "--portal", portal)["id"]
+            for _ in range(2)
+        ]
+    rows("UPDATE sections SET parent_id = CASE id % 2 WHEN 1 THEN id + 1 ELSE id - 1 END RETURNING id")
+
+    state, _ = amiss(cli, "sections")
+    assert state == "lie below themselves: 1 -> 2 -> 1 of portal 1, 3 -> 4 -> 3 of portal 2"
+    assert cli.run("doctor", "--fix").code == 0
+    assert [row["id"] for row in rows("SELECT id FROM sections WHERE parent_id IS NULL ORDER BY id")] == made[::2]
+
+
+def test_what_was_written_in_the_future_is_told(cli: Cli, rows: Rows) -> None:
+    rows(
+        "INSERT INTO facts (portal_id, kind, created_at) VALUES (1, 'user.registered', '2999-01-01 00:00:00.000000')"
+        " RETURNING id"
+    )
+
+    assert amiss(cli, "clock") == (
+        "what was written last is of 2999-01-01T00:00:00Z, which is yet to come",
+        "set the clocks by the network: timedatectl set-ntp true",
+    )
+    rows("UPDATE facts SET created_at = '2020-01-01 00:00:00.000000' RETURNING id")
+    well(cli, "clock")
+
+
+async def test_a_clock_that_differs_from_the_databases_is_told(postgres_database: str) -> None:
+    opened = database_for(postgres_database)
+    await opened.open()
+    there = await opened.reading(outbox.clock, NOWHERE)
+    await opened.close()
+
+    ahead, behind, right = [
+        checks.clock(utc_now() + shift, there=there, newest=None)
+        for shift in (timedelta(hours=1), timedelta(hours=-1), timedelta())
+    ]
+
+    assert (ahead.well, behind.well, right.well) == (False, False, True)
+    assert ahead.state in [f"this machine is {seconds} s ahead of the database's" for seconds in range(3600, 3605)]
+    assert behind.state in [f"this machine is {seconds} s behind the database's" for seconds in range(3595, 3601)]
+    assert ahead.remedy == "set the clocks by the network: timedatectl set-ntp true"
+
+
+def test_a_proxy_that_is_not_trusted_is_told(cli: Cli, monkeypatch: Environment) -> None:
+    monkeypatch.setenv("EARSHOT_BASE_URL", "https://feedback.example.com")
+
+    state, remedy = amiss(cli, "proxies")
+
+    assert state.startswith("EARSHOT_BASE_URL is https, so a proxy stands before the server, but none is trusted")
+    assert remedy.startswith("EARSHOT_TRUSTED_PROXIES=127.0.0.1 for a proxy on this machine")
+    monkeypatch.setenv("EARSHOT_RATE_LIMITS", "off")
+    well(cli, "proxies")
+    monkeypatch.delenv("EARSHOT_RATE_LIMITS")
+    monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "127.0.0.1")
+    assert well(cli, "proxies") == "trusted: 127.0.0.1/32"
+
+
+@pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
+def test_who_trusts_everybody_is_told(cli: Cli, monkeypatch: Environment, everybody: str) -> None:
+    monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", f"127.0.0.1,{everybody}")
+
+    assert amiss(cli, "proxies") == (
+        f"{everybody} trusts everybody: whoever asks can say from where, and no limit per address holds",
+        "name in EARSHOT_TRUSTED_PROXIES only the addresses from which your proxies connect",
+    )
+
+
+def test_links_that_lead_to_another_host_are_told(cli: Cli, monkeypatch: Environment) -> None:
+    monkeypatch.setenv("EARSHOT_BASE_URL", "http://feedback.example.com:8000")
+    cli.json("portals", "set", "host", "ideas.example.com")
+
+    state, remedy = amiss(cli, "address")
+
+    assert state == "links lead to feedback.example.com, but the portal answers on ideas.example.com only"
+    first, _, _ = remedy.partition(",")
+    assert cli.run(*first.split()[1:]).code == 0
+    assert well(cli, "address") == "http://feedback.example.com:8000"
+
+
+def test_workers_that_would_count_apart_are_told(cli: Cli, monkeypatch: Environment) -> None:
+    monkeypatch.setenv("EARSHOT_WORKERS", "2")
+
+    state, _ = amiss(cli, "settings")
+
+    assert state.startswith("EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together")
+
+
+def test_where_requests_are_counted_is_told(cli: Cli, monkeypatch: Environment) -> None:
+    in_memory = well(cli, "limits")
+    monkeypatch.setenv("EARSHOT_RATE_LIMITS", "off")
+    off = well(cli, "limits")
+
+    assert (in_memory, off) == (
+        "counted in the memory of one process",
+        "off: nobody is held to any (EARSHOT_RATE_LIMITS)",
+    )
+
+
+def test_a_database_of_a_newer_program_is_told(cli: Cli, rows: Rows) -> None:
+    rows("UPDATE alembic_version SET version_num = 'unheard_of' RETURNING version_num")
+    try:
+        told = amiss(cli, "database")
+    finally:
+        rows("UPDATE alembic_version SET version_num = :held RETURNING version_num", held=head())
+
+    assert told == (
+        f"the database is of a newer Earshot (revision unheard_of; this one knows {head()})",
+        "start that version, or restore a backup",
+    )
+    assert well(cli, "database").endswith(f"revision {head()}")
+
+
+def test_a_collector_that_takes_no_spans_is_told(cli: Cli, monkeypatch: Environment) -> None:
+    url = f"http://me:hidden@127.0.0.1:{free_port()}"
+    monkeypatch.setenv("EARSHOT_OTLP_URL", url)
+
+    assert amiss(cli, "spans") == (
+        f"{url.replace('hidden', '***')} takes none",
+        "see that the collector runs, takes OTLP over HTTP, and is named by EARSHOT_OTLP_URL",
+    )
+    collector: Collector
+    with collecting() as collector:
+        monkeypatch.setenv("EARSHOT_OTLP_URL", collector.url)
+        assert well(cli, "spans") == f"{collector.url} takes them"
+    assert collector.spans == []
+
+
+def test_what_another_user_may_not_enter_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    (folder / "earshot.db").touch(mode=0o600)
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("EARSHOT_DATA_DIR", str(folder))
+    if os.geteuid() != 0:
+        folder.chmod(0)
+    # Files are judged by the effective user, whom only root may change.
+    as_nobody = contextlib.nullcontext() if os.geteuid() != 0 else _as(pwd.getpwnam("nobody").pw_uid)
+    try:
+        with as_nobody:
+            found = {each.what: each for each in checks.examine()}
+            with pytest.raises(Unavailable, match="check that it is a file this user may write"):
+                asyncio.run(revision(f"sqlite:///{folder}/earshot.db"))
+    finally:
+        folder.chmod(0o700)
+
+    assert not found["data"].well
+    assert "can't be written by this user" in found["data"].state
+    assert "database" not in found
+
+
+@contextlib.contextmanager
+def _as(user: int) -> Iterator[None]:
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

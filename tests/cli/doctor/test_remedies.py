@@ -1,0 +1,331 @@
+"""What the doctor says of databases that let nobody in or are damaged, of ports, and of files open to others."""
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import httpx
+import pytest
+
+from app.adapters.database.inspection import _as_administrator
+from app.adapters.database.revisions import head, revisions
+from app.cli.doctor import checks, environment
+from app.cli.doctor.finding import Finding
+from app.settings import Settings
+from tests.faults.test_crash_recovery import keys_of
+from tests.support.checkout import ROOT
+from tests.support.command_fixtures import compiled, folder, fresh_postgres, sqlite
+from tests.support.commands import Earshot
+from tests.support.servers import Postgres
+from tests.support.sql import script
+
+__all__ = ["compiled", "folder", "fresh_postgres", "sqlite"]
+
+RECOVER = (
+    "stop the server and restore a backup; without one, save what can be read with .recover of sqlite.org's sqlite3"
+)
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings but those of the test."""
+    for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def found(what: str) -> Finding:
+    """What the doctor finds of one part, here and now."""
+    (one,) = [each for each in checks.examine() if each.what == what]
+    return one
+
+
+def shell(line: str) -> None:
+    """Do as a remedy says."""
+    subprocess.run(shlex.split(line), stdin=subprocess.DEVNULL, timeout=60, check=True)
+
+
+@pytest.fixture
+def file(sqlite_template: Path, tmp_path: Path) -> Path:
+    """A SQLite file in the data directory."""
+    kept = tmp_path / "data" / "earshot.db"
+    kept.parent.mkdir(mode=0o700)
+    shutil.copyfile(sqlite_template, kept)
+    return kept
+
+
+def spoil(file: Path, place: int) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(place)
+        opened.write(b"\xff" * 5000)
+
+
+def test_a_file_that_is_no_database_is_to_be_restored_or_moved_away(file: Path) -> None:
+    spoil(file, 0)
+
+    assert found("database") == Finding(
+        "database",
+        False,
+        f"{file} is no SQLite database or is damaged (file is not a database)",
+        "restore a backup, or move it away to begin anew",
+    )
+
+
+@pytest.mark.parametrize("revision", sorted(revisions()))
+@pytest.mark.parametrize("place", ["beginning", "middle"])
+def test_a_damaged_file_is_to_be_restored_or_saved_and_never_to_be_migrated(
+    file: Path, place: str, revision: str
+) -> None:
+    script(f"sqlite:///{file}", f"UPDATE alembic_version SET version_num = '{revision}'")
+    assert found("database").remedy == (None if revision == head() else "earshot migrate")
+    spoil(file, 100 if place == "beginning" else file.stat().st_size // 2 + 100)
+
+    told = found("database")
+
+    assert (told.well, told.remedy) == (False, RECOVER)
+    assert re.match(rf"{re.escape(str(file))} is (no SQLite database or is )?damaged \(", told.state)
+    assert "\n" not in told.state
+
+
+@pytest.fixture
+def mute() -> Iterator[int]:
+    """A port that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
+def test_a_server_that_does_not_answer_is_told_as_such(mute: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"postgresql://me:hidden@127.0.0.1:{mute}/ideas")
+
+    assert found("database") == Finding(
+        "database",
+        False,
+        f"PostgreSQL, 127.0.0.1:{mute}/ideas can't be reached: no answer in time",
+        "see that it runs and does not hang, that no firewall is between, and that EARSHOT_DATABASE_URL names it",
+    )
+
+
+def administered(url: str) -> str:
+    """The options with which PostgreSQL's own programs reach the tests' server as its administrator, who is trusted."""
+    parts = urlsplit(url)
+    host = parts.hostname or parse_qs(parts.query)["host"][0]
+    return f"--host={host} {f'--port={parts.port} ' if parts.port else ''}--username=postgres"
+
+
+def as_administrator(program: str, url: str) -> str:
+    """How the remedy calls the program: on this machine as the system's user postgres, whom stock servers let in."""
+    parts = urlsplit(url)
+    host = parts.hostname or parse_qs(parts.query)["host"][0]
+    socket_folder = [f"--host={host}"] if host.startswith("/") else []
+    return " ".join(["sudo -u postgres", program, *socket_folder, *([f"--port={parts.port}"] if parts.port else [])])
+
+
+def test_a_database_that_does_not_exist_is_named_and_the_remedy_makes_it(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.url("not yet there").replace(" ", "%20")
+    name = unquote(urlsplit(url).path[1:])
+    owner = urlsplit(url).username
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", url)
+
+    told = found("database")
+
+    assert not told.well
+    assert told.state.endswith(f'can\'t be reached: database "{name}" does not exist')
+    making = as_administrator("createdb", url)
+    assert told.remedy == f"{making} --owner={owner} '{name}'"
+    if not postgres.ours or shutil.which("createdb") is None:
+        return
+    shell(told.remedy.replace(making, f"createdb {administered(url)}"))
+    try:
+        assert found("database").state.endswith("is empty; the first start of `earshot serve` fills it")
+    finally:
+        postgres.drop("not yet there")
+
+
+def test_a_role_that_does_not_exist_is_named_and_the_remedy_makes_it(
+    postgres: Postgres, fresh_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not postgres.ours:
+        pytest.skip("only a server of the tests' own is known to trust everybody")
+    url = fresh_postgres.replace("postgres@", "newcomer@")
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", url)
+
+    told = found("database")
+
+    assert not told.well
+    assert told.state.endswith('can\'t be reached: role "newcomer" does not exist')
+    making = f"{as_administrator('createuser', url)} --pwprompt newcomer"
+    assert told.remedy == f"if the role is not there yet: {making}; else let it in with a line in pg_hba.conf"
+    if shutil.which("createuser") is None:
+        return
+    # Whom the server trusts needs no password, and there is nobody here to type one.
+    shell(f"createuser {administered(url)} newcomer")
+    try:
+        assert found("database").well
+    finally:
+        shell(f"dropuser {administered(url)} newcomer")
+
+
+@pytest.mark.parametrize(
+    ("url", "making"),
+    [
+        ("postgresql://earshot@localhost/x", "sudo -u postgres createuser"),
+        ("postgresql://earshot@127.0.0.1:5432/x", "sudo -u postgres createuser"),
+        ("postgresql://earshot@[::1]:5433/x", "sudo -u postgres createuser --port=5433"),
+        ("postgresql:///x", "sudo -u postgres createuser"),
+        ("postgresql://earshot@/x?host=/run/pg", "sudo -u postgres createuser --host=/run/pg"),
+        ("postgresql://me@db.example.com:5432/x", "createuser --host=db.example.com --port=5432 --username=postgres"),
+        ("postgresql://me@10.0.0.9/x", "createuser --host=10.0.0.9 --username=postgres"),
+    ],
+)
+def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: str, making: str) -> None:
+    assert _as_administrator("createuser", urlsplit(url)) == f"{making} "
+
+
+@pytest.mark.parametrize(
+    ("host", "of_numbers", "well"),
+    [
+        ("127.0.0.1", None, False),
+        ("127.0.0.1", "0.0.0.0", False),
+        ("0.0.0.0", "10.0.0.1", False),
+        ("127.0.0.1", "10.0.0.1", True),
+    ],
+)
+def test_numbers_on_the_servers_own_port_are_told(host: str, of_numbers: str | None, well: bool) -> None:
+    told = environment.metrics(Settings(host=host, port=8123, metrics_port=8123, metrics_host=of_numbers))
+
+    assert told.well == well
+    if not well:
+        assert told.state == "EARSHOT_METRICS_PORT is 8123, on which the server itself listens"
+        assert told.remedy == "set EARSHOT_METRICS_PORT to another port, such as 9464"
+
+
+def test_numbers_on_another_port_are_fine() -> None:
+    assert environment.metrics(Settings(port=8123, metrics_port=9464)).state == "told on port 9464"
+    assert environment.metrics(Settings(port=8123)).state == "not set: nobody is told numbers"
+
+
+def test_a_directory_that_everybody_can_write_is_told(file: Path) -> None:
+    file.parent.chmod(0o777)
+
+    told = found("data")
+
+    assert (told.well, told.state) == (False, f"{file.parent} can be written by everybody here")
+    assert told.remedy == f"chmod o= {file.parent}"
+    shell(told.remedy)
+    assert found("data").well
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o770
+
+
+def test_a_log_of_sqlite_that_everybody_can_read_is_told(file: Path) -> None:
+    file.chmod(0o600)
+    file.parent.chmod(0o755)
+    log = file.with_name("earshot.db-wal")
+    log.touch()
+    log.chmod(0o644)
+
+    told = environment.data(Settings())
+
+    assert (told.well, told.state) == (False, f"{file} can be read by everybody here")
+    assert told.remedy == f"chmod o= {file}*"
+    log.chmod(0o600)
+    assert environment.data(Settings()).well
+
+
+def modes(folder: Path) -> dict[str, str]:
+    """Who may do what with the folder and all in it."""
+    return {
+        str(path.relative_to(folder)): oct(stat.S_IMODE(path.stat().st_mode)) for path in [folder, *folder.rglob("*")]
+    }
+
+
+def test_what_a_server_makes_is_for_its_user_alone_whatever_the_mask(sqlite: Earshot) -> None:
+    data = sqlite.folder / "data"
+    mask = os.umask(0)
+    try:
+        with sqlite.serving() as serving:
+            sent = {"authorization": f"Bearer {keys_of(serving)['productlift']}"}
+            answer = httpx.post(
+                f"{serving.address}/api/v1/posts",
+                headers=sent,
+                data={"title": "Dark mode, please"},
+                files={"attachment": ("notes.txt", b"Notes")},
+                timeout=30,
+            )
+            assert answer.status_code == 200, answer.text
+            while_serving = modes(data)
+            assert serving.end() == 0
+    finally:
+        os.umask(mask)
+
+    assert {"earshot.db", "earshot.db-wal", "earshot.db-shm", "secret.key", "serving.lock"} < set(while_serving)
+    assert len([name for name in while_serving if name.startswith("uploads/")]) == 2
+    assert set(while_serving.values()) == {"0o600", "0o700"}
+    assert {name for name, mode in while_serving.items() if mode == "0o700"} == {
+        name for name in while_serving if (data / name).is_dir()
+    }
+
+
+def test_a_directory_that_is_there_keeps_its_mode(sqlite: Earshot) -> None:
+    data = sqlite.folder / "data"
+    data.mkdir()
+    data.chmod(0o750)
+
+    with sqlite.serving() as serving:
+        assert serving.end() == 0
+
+    assert stat.S_IMODE(data.stat().st_mode) == 0o750
+
+
+def test_a_file_in_a_directory_that_is_not_there_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"sqlite:///{tmp_path}/nowhere/earshot.db")
+
+    assert found("data").well
+
+
+def test_a_directory_that_is_everybody_s_on_purpose_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"sqlite:///{shared}/earshot.db")
+
+    told = found("data")
+
+    assert (told.state, told.remedy) == (
+        f"{shared} can be written by everybody here",
+        "move it into a directory of its own",
+    )
+    assert not told.well
+
+
+def test_a_client_of_postgresql_that_is_not_installed_is_told() -> None:
+    code = (
+        "import sys; sys.modules['asyncpg'] = None\n"
+        "from app.cli.doctor import checks\n"
+        "(one,) = [each for each in checks.examine() if each.what == 'database']\n"
+        "print(one.state)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "EARSHOT_DATABASE_URL": "postgresql://127.0.0.1/none"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout == "EARSHOT_DATABASE_URL: the client of PostgreSQL is not installed: pip install asyncpg\n"

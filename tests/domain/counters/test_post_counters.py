@@ -1,0 +1,53 @@
+"""The kept numbers are what a recount gives, whatever is done through either door."""
+
+import pytest
+
+from app.domain.counters import audit, post_counters
+from app.domain.posts import moderation
+from tests.support.clients import Client
+from tests.support.expected_counters import differences
+from tests.support.factory import Make
+from tests.support.random_requests import Chance
+from tests.support.sample_portal import populate
+
+ACTS = 250
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_random_acts_leave_every_counter_equal_to_a_recount(
+    make: Make, astuto: Client, productlift: Client, seed: int
+) -> None:
+    for _ in range(2):
+        await populate(make, make.portal, make.owner)
+    chance, clients = Chance(seed, make), {"astuto": astuto, "productlift": productlift}
+    done: list[str] = []
+    for number in range(ACTS):
+        if number % 10 == 0:
+            for post in (await make.rows("SELECT id FROM posts ORDER BY id"))[number // 10 :: 7]:
+                await make.act(lambda work, post=post: moderation.set(work, post["id"], "pending"))
+        await chance.look()
+        request = chance.request()
+
+        response = await clients[request.dialect].request(request.method, request.path, json=request.sent)
+
+        assert response.status_code < 500, (request, response.text)
+        done.append(f"{response.status_code} {request}")
+        if response.status_code < 300:
+            assert await differences(make) == [], done[-1]
+    # The rules of repair must agree with this, and the acts must have done something.
+    assert await make.act(post_counters.differences) == []
+    assert await make.act(audit.differences) == []
+    assert sum(line.startswith("2") for line in done) > ACTS // 2, done
+
+
+async def test_a_recount_tells_what_was_bent_and_repairs_it(make: Make) -> None:
+    things = await populate(make, make.portal, make.owner)
+    await make.run("UPDATE posts SET votes_count = 7 WHERE id = :id", id=things.post)
+    await make.run("UPDATE users SET comments_count = 9 WHERE id = :id", id=things.user)
+    await make.run("UPDATE tallies SET posts = posts + 1 WHERE kind = 'board'")
+    assert len(await differences(make)) >= 3
+
+    await make.act(audit.repair)
+
+    assert await differences(make) == []
+    assert await make.act(audit.differences) == []

@@ -1,0 +1,132 @@
+"""Boards beyond what a dialect can do: edit, order, default, delete."""
+
+import pytest
+
+from app.domain.counters import post_counters
+from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from app.domain.models import Board
+from app.domain.permissions import Actor
+from app.domain.portals import boards
+from app.domain.portals.boards import BoardView
+from tests.support.factory import Make
+
+NAMES = BoardView((Board.name, Board.position))
+
+
+async def order(make: Make) -> list[tuple[str, int]]:
+    return await make.act(lambda work: [(row[0], row[1]) for row in NAMES.in_order(work)])
+
+
+async def test_an_edit_changes_what_is_given(make: Make) -> None:
+    bugs = make.boards["Bug Reports"]
+
+    changed = await make.act(lambda work: boards.edit(work, bugs, name="Bugs", slug="All Bugs!", description="Here"))
+    again = await make.act(lambda work: boards.edit(work, bugs, name="Bugs", slug="all-bugs"))
+    cleared = await make.act(lambda work: boards.edit(work, bugs, description=None))
+
+    assert (changed, again, cleared) == (True, False, True)
+    row = await make.row("SELECT name, slug, description FROM boards WHERE id = :id", id=bugs)
+    assert row == {"name": "Bugs", "slug": "all-bugs", "description": None}
+
+
+@pytest.mark.parametrize(
+    ("wish", "problems"),
+    [
+        ({"name": "Feature Requests"}, [Problem("name", "taken")]),
+        ({"name": "  "}, [Problem("name", "blank")]),
+        ({"name": "x" * 513}, [Problem("name", "too_long", {"maximum": 512})]),
+        ({"slug": "feature-requests"}, [Problem("slug", "taken")]),
+        ({"slug": "!!!"}, [Problem("slug", "invalid")]),
+        ({"slug": "admin"}, [Problem("slug", "invalid")]),
+        ({"description": "x" * 1025}, [Problem("description", "too_long", {"maximum": 1024})]),
+        (
+            {"name": "Feature Requests", "slug": "feature-requests"},
+            [Problem("name", "taken"), Problem("slug", "taken")],
+        ),
+    ],
+)
+async def test_what_is_wrong_with_an_edit(make: Make, wish: dict[str, str], problems: list[Problem]) -> None:
+    with pytest.raises(Invalid) as refused:
+        await make.act(lambda work: boards.edit(work, make.boards["Bug Reports"], **wish))
+
+    assert refused.value.problems == problems
+
+
+async def test_boards_are_put_in_an_order_and_the_rest_follow(make: Make) -> None:
+    ideas = await make.act(lambda work: boards.add(work, name="Ideas"))
+    await make.act(lambda work: boards.add(work, name="Praise"))
+
+    await make.act(lambda work: boards.reorder(work, [ideas, make.boards["Bug Reports"]]))
+
+    assert await order(make) == [("Ideas", 0), ("Bug Reports", 1), ("Feature Requests", 2), ("Praise", 3)]
+    with pytest.raises(NotFound):
+        await make.act(lambda work: boards.reorder(work, [4711]))
+
+
+async def test_one_board_is_the_default(make: Make) -> None:
+    bugs = make.boards["Bug Reports"]
+
+    await make.act(lambda work: boards.make_default(work, bugs))
+    with pytest.raises(NotFound):
+        await make.act(lambda work: boards.make_default(work, 4711))
+
+    assert await make.rows("SELECT id FROM boards WHERE is_default") == [{"id": bugs}]
+    post = await make.post()
+    assert await make.value("SELECT board_id FROM posts WHERE id = :id", id=post) == bugs
+
+
+async def test_a_deleted_board_takes_its_posts_along_and_the_others_move_up(make: Make) -> None:
+    jane = await make.user()
+    bugs, features = make.boards["Bug Reports"], make.boards["Feature Requests"]
+    await make.act(lambda work: boards.add(work, name="Ideas"))
+    gone = await make.post(board=bugs, author=jane, votes_by=[jane])
+    await make.comment(gone, author=jane)
+    stays = await make.post(board=features)
+
+    with pytest.raises(Conflict) as refused:
+        await make.act(lambda work: boards.delete(work, features))
+    files = await make.act(lambda work: boards.delete(work, bugs))
+
+    assert refused.value.code == "board.default"
+    assert files == []
+    assert await order(make) == [("Feature Requests", 0), ("Ideas", 1)]
+    assert await make.rows("SELECT id FROM posts") == [{"id": stays}]
+    counters = "SELECT posts_count, votes_count, comments_count FROM users WHERE id = :id"
+    assert set((await make.row(counters, id=jane)).values()) == {0}
+    assert await make.act(post_counters.differences) == []
+
+
+async def test_only_administrators_manage_boards(make: Make) -> None:
+    moderator = Actor(user_id=None, role="moderator")
+    bugs = make.boards["Bug Reports"]
+
+    for act in (
+        lambda work: boards.add(work, name="Ideas"),
+        lambda work: boards.edit(work, bugs, name="Bugs"),
+        lambda work: boards.reorder(work, [bugs]),
+        lambda work: boards.make_default(work, bugs),
+        lambda work: boards.delete(work, bugs),
+    ):
+        with pytest.raises(Forbidden):
+            await make.act(act, actor=moderator)
+
+
+async def test_another_portals_boards_are_unknown_and_their_names_free(make: Make) -> None:
+    portal, _ = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
+    ideas = await make.act(lambda work: boards.add(work, name="Ideas"))
+
+    theirs = await make.act(lambda work: boards.add(work, name="Ideas"), portal=portal)
+
+    slugs = await make.rows("SELECT slug, position FROM boards WHERE name = 'Ideas'")
+    assert slugs == [{"slug": "ideas", "position": 2}] * 2
+    for act in (
+        lambda work: boards.edit(work, theirs, name="Ours"),
+        lambda work: boards.reorder(work, [theirs]),
+        lambda work: boards.make_default(work, theirs),
+        lambda work: boards.delete(work, theirs),
+        lambda work: NAMES.by_id(work, theirs),
+    ):
+        with pytest.raises(NotFound):
+            await make.act(act)
+    assert len(await order(make)) == 3
+    assert ideas != theirs

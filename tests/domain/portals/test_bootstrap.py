@@ -1,0 +1,80 @@
+"""What an empty database begins with."""
+
+import asyncio
+
+from app.adapters.database import NOWHERE
+from app.application import Server
+from app.domain.portals import bootstrap
+from app.domain.portals.bootstrap import Beginning
+from app.domain.unit_of_work import Work
+from app.domain.users import api_keys
+from tests.conftest import SECRET
+from tests.support.factory import Make
+
+
+def begin(work: Work) -> Beginning | None:
+    return bootstrap.begin(work, secret=SECRET.encode())
+
+
+async def test_the_first_portal_is_as_it_was_promised(server: Server) -> None:
+    make = Make(server, SECRET.encode())
+
+    begun = await server.database.writing(begin, NOWHERE)
+
+    assert begun is not None
+    assert dict(await make.row("SELECT title, locale, host, default_dialect FROM portals")) == {
+        "title": "Feedback",
+        "locale": "en",
+        "host": None,
+        "default_dialect": None,
+    }
+    assert dict(await make.row("SELECT id, name, email, role, password_hash FROM users")) == {
+        "id": begun.owner_id,
+        "name": "Owner",
+        "email": "owner@example.com",
+        "role": "owner",
+        "password_hash": None,
+    }
+    assert [
+        (row["name"], bool(row["is_default"])) for row in await make.rows("SELECT * FROM boards ORDER BY position")
+    ] == [("Feature Requests", True), ("Bug Reports", False)]
+    assert [row["url"] for row in await make.rows("SELECT url FROM tabs ORDER BY position")] == [
+        "feedback",
+        "roadmap",
+        "changelog",
+    ]
+    statuses = await make.rows(
+        "SELECT s.name, s.color, t.url AS tab, s.is_default, s.is_voteable, s.show_in_roadmap "
+        "FROM statuses s JOIN tabs t ON t.id = s.tab_id ORDER BY s.position"
+    )
+    assert [
+        (row["name"], row["color"], row["tab"], *map(bool, (row["is_default"], row["is_voteable"]))) for row in statuses
+    ] == [
+        ("New", "#8B95A1", "feedback", True, True),
+        ("Planned", "#0096ff", "roadmap", False, True),
+        ("In Progress", "#9437ff", "roadmap", False, True),
+        ("Completed", "#6ac47c", "changelog", False, False),
+        ("Rejected", "#ff2600", "feedback", False, False),
+    ]
+    assert [row["name"] for row in statuses if row["show_in_roadmap"]] == ["Planned", "In Progress", "Completed"]
+
+
+async def test_its_keys_admit_the_owner_to_each_dialect(server: Server) -> None:
+    begun = await server.database.writing(begin, NOWHERE)
+
+    assert begun is not None
+    assert list(begun.keys) == ["productlift", "astuto"]
+    for dialect, key in begun.keys.items():
+        admission = await server.services.admissions.of(key)
+        assert admission is not None
+        assert (admission.dialect, admission.user_id, admission.role) == (dialect, begun.owner_id, "owner")
+        assert api_keys.shape(key) == dialect
+
+
+async def test_it_happens_once_even_when_two_servers_start_at_once(server: Server) -> None:
+    begun = await asyncio.gather(*(server.database.writing(begin, NOWHERE, slow=True) for _ in range(4)))
+
+    assert sum(one is not None for one in begun) == 1
+    make = Make(server, SECRET.encode())
+    assert await make.value("SELECT count(*) FROM portals") == 1
+    assert await make.value("SELECT count(*) FROM api_keys") == 2

@@ -1,0 +1,220 @@
+"""Comments as both doors need them: internal ones, parents, what stays when one goes."""
+
+import json
+
+import pytest
+
+from app.domain.errors import Forbidden, Invalid, NotFound
+from app.domain.models import Comment, User
+from app.domain.permissions import Actor
+from app.domain.posts import comments, update
+from app.domain.posts.reply_queries import CommentView
+from app.domain.unit_of_work import Work
+from tests.support.factory import Make
+
+SEEN_BY_ALL = CommentView((Comment.id, User.name), internal=False)
+SEEN_BY_TEAM = CommentView((Comment.id, User.name), internal=True)
+
+
+async def counts(make: Make) -> tuple[int, int]:
+    """The comments of the only post and of the owner, as they are kept."""
+    post = await make.value("SELECT comments_count FROM posts ORDER BY id LIMIT 1")
+    return post, await make.value("SELECT comments_count FROM users WHERE id = :id", id=make.owner)
+
+
+async def test_internal_comments_are_neither_counted_nor_announced(make: Make) -> None:
+    post = await make.post()
+
+    internal = await make.comment(post, internal=True)
+    written = await counts(make)
+    await make.act(lambda work: comments.delete(work, internal, with_replies=True))
+
+    assert written == await counts(make) == (0, 0)
+    assert await make.facts("comment.written") == await make.facts("comment.deleted") == []
+
+
+async def test_replies_may_stay_without_a_parent(make: Make) -> None:
+    post = await make.post()
+    parent = await make.comment(post)
+    reply = await make.comment(post, parent=parent)
+    below = await make.comment(post, parent=reply)
+
+    await make.act(lambda work: comments.delete(work, parent, with_replies=False))
+
+    rows = await make.rows("SELECT id, parent_id FROM comments ORDER BY id")
+    assert rows == [{"id": reply, "parent_id": None}, {"id": below, "parent_id": reply}]
+    assert await counts(make) == (2, 2)
+
+
+async def test_replies_may_go_along_internal_ones_uncounted(make: Make) -> None:
+    post = await make.post()
+    parent = await make.comment(post)
+    internal = await make.comment(post, parent=parent, internal=True)
+    below = await make.comment(post, parent=internal)
+    stays = await make.comment(post)
+
+    await make.act(lambda work: comments.delete(work, parent, with_replies=True))
+
+    assert await make.rows("SELECT id FROM comments") == [{"id": stays}]
+    assert await counts(make) == (1, 1)
+    (fact,) = await make.facts("comment.deleted")
+    assert (fact["post_id"], fact["subject_id"], fact["user_id"]) == (post, parent, make.owner)
+    assert json.loads(fact["body"]) == {"replies": [internal, below]}
+
+
+async def test_a_parent_may_have_to_stand_on_the_same_post(make: Make) -> None:
+    one, two = await make.post(), await make.post()
+    parent = await make.comment(one)
+    internal = await make.comment(two, internal=True)
+
+    def write(work: Work, **how: bool) -> int:
+        settled = {"same_post_parent": False, "follow": False, **how}
+        return comments.write(
+            work,
+            post_id=two,
+            author_id=make.owner,
+            body="Hi",
+            parent_id=parent,
+            **settled,  # type: ignore[arg-type]
+        )
+
+    with pytest.raises(NotFound) as unknown:
+        await make.act(lambda work: write(work, same_post_parent=True))
+    reply = await make.act(write)
+
+    assert (unknown.value.what, unknown.value.asked) == ("comment", parent)
+    assert await make.value("SELECT parent_id FROM comments WHERE id = :id", id=reply) == parent
+    assert internal != reply
+
+
+async def test_a_writer_may_follow_the_post(make: Make) -> None:
+    post = await make.post()
+    jane = await make.user()
+
+    for _ in range(2):
+        await make.act(
+            lambda work: comments.write(
+                work, post_id=post, author_id=jane, body="Hi", same_post_parent=True, follow=True
+            )
+        )
+
+    assert await make.rows("SELECT post_id, user_id FROM follows") == [{"post_id": post, "user_id": jane}]
+
+
+async def test_a_comment_needs_a_post_an_author_and_a_body(make: Make) -> None:
+    post = await make.post()
+
+    async def write(post_id: int, author: int, body: str) -> None:
+        await make.act(
+            lambda work: comments.write(
+                work, post_id=post_id, author_id=author, body=body, same_post_parent=True, follow=False
+            )
+        )
+
+    with pytest.raises(Invalid) as invalid:
+        await write(4711, make.owner, " \n")
+    with pytest.raises(NotFound) as unknown:
+        await write(post, 4711, "Hi")
+
+    assert [(wrong.field, wrong.code) for wrong in invalid.value.problems] == [
+        ("post_id", "mandatory"),
+        ("body", "blank"),
+    ]
+    assert unknown.value.what == "user"
+    assert await counts(make) == (0, 0)
+
+
+async def test_pins_and_marks_are_kept_apart(make: Make) -> None:
+    comment = await make.comment(await make.post())
+
+    await make.act(lambda work: comments.edit(work, comment, pinned=True))
+    changed = await make.act(lambda work: comments.edit(work, comment, pinned=True, official=False))
+    await make.act(lambda work: comments.edit(work, comment, official=True, body="Changed"))
+
+    row = await make.row("SELECT body, official, pinned FROM comments")
+    assert (changed, row["body"], bool(row["official"]), bool(row["pinned"])) == (False, "Changed", True, True)
+
+
+async def test_a_door_sees_internal_comments_or_not(make: Make) -> None:
+    post, other = await make.post(), await make.post()
+    public = await make.comment(post)
+    internal = await make.comment(post, internal=True)
+    await make.comment(other)
+
+    def seen(view: CommentView, *, oldest_first: bool) -> list[int]:
+        return [row[0] for row in rows[view, oldest_first]]
+
+    rows = {
+        (view, oldest): await make.act(lambda work, v=view, o=oldest: v.of_post(work, post, many=2, oldest_first=o))  # type: ignore[misc]
+        for view in (SEEN_BY_ALL, SEEN_BY_TEAM)
+        for oldest in (True, False)
+    }
+    assert seen(SEEN_BY_ALL, oldest_first=True) == seen(SEEN_BY_ALL, oldest_first=False) == [public]
+    assert seen(SEEN_BY_TEAM, oldest_first=True) == [public, internal]
+    assert seen(SEEN_BY_TEAM, oldest_first=False) == [internal, public]
+    assert [row[0] for row in await make.act(lambda work: SEEN_BY_ALL.by_ids(work, [internal, public, 4711]))] == [
+        public
+    ]
+    assert (await make.act(lambda work: SEEN_BY_TEAM.by_id(work, internal)))[0] == internal
+    with pytest.raises(NotFound):
+        await make.act(lambda work: SEEN_BY_ALL.by_id(work, internal))
+
+
+async def test_deep_pages_are_as_shallow_ones(make: Make) -> None:
+    await make.comment(await make.post())
+    await make.run(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)"
+        " INSERT INTO comments (portal_id, post_id, user_id, body, created_at, updated_at)"
+        " SELECT portal_id, id, user_id, 'Hi', created_at, updated_at FROM posts, n"
+    )
+
+    pages = [
+        await make.act(lambda work, skip=skip: SEEN_BY_ALL.page(work, skip=skip, limit=100))  # type: ignore[misc]
+        for skip in range(0, 1200, 100)
+    ]
+    ids = await make.act(lambda work: SEEN_BY_ALL.ids(work, skip=0, limit=5000))
+
+    assert [row[0] for page in pages for row in page] == ids
+    assert len(ids) == 1101
+
+
+async def test_plain_users_and_other_portals_change_nothing(make: Make) -> None:
+    portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
+    theirs = await make.comment(await make.post(portal=portal, author=owner), portal=portal, author=owner)
+    ours = await make.comment(await make.post())
+    user = Actor(user_id=None, role="user")
+
+    for act in (
+        lambda work: comments.edit(work, ours, body="Changed"),
+        lambda work: comments.delete(work, ours, with_replies=True),
+    ):
+        with pytest.raises(Forbidden):
+            await make.act(act, actor=user)
+    for act in (
+        lambda work: comments.edit(work, theirs, body="Changed"),
+        lambda work: comments.delete(work, theirs, with_replies=True),
+        lambda work: SEEN_BY_TEAM.by_id(work, theirs),
+    ):
+        with pytest.raises(NotFound):
+            await make.act(act)
+    assert await make.act(lambda work: SEEN_BY_TEAM.by_ids(work, [theirs])) == []
+    assert await make.rows("SELECT body FROM comments") == [{"body": "Well said"}] * 2
+
+
+@pytest.mark.timeout(60)
+async def test_comments_that_form_a_cycle_go_like_others(make: Make) -> None:
+    post, other = await make.post(), await make.post()
+    for deleted in ("comment", "post"):
+        first = await make.comment(post)
+        second = await make.comment(other, parent=first)
+        below = await make.comment(post, parent=second)
+        await make.run("UPDATE comments SET parent_id = :second WHERE id = :first", first=first, second=second)
+        await make.run("UPDATE comments SET parent_id = :own WHERE id = :own", own=await make.comment(post))
+
+        if deleted == "comment":
+            await make.act(lambda work, first=first: comments.delete(work, first, with_replies=True))
+            assert await make.value("SELECT count(*) FROM comments WHERE id <= :below", below=below) == 0
+        else:
+            await make.act(lambda work: update.delete(work, post))
+            assert await make.rows("SELECT id FROM comments") == []
+        assert await make.wrong_counters() == []

@@ -1,0 +1,75 @@
+"""Which e-mail addresses are well-formed, and when two are the same."""
+
+import pytest
+
+from app.domain.users.emails import EMAIL, fold, well_formed
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "user@t.com",
+        "a@b",
+        "USER@T.COM",
+        "o'neil+tag@mail.example.org",
+        ".!#$%&'*+/=?^_`{|}~-@x",
+        "a..b@x",
+        "a@x-y.z--9",
+        "a@" + "l" * 63 + ".com",
+        "l" * 500 + "@x",
+    ],
+)
+def test_an_address_by_the_whatwg_rule_is_well_formed(address: str) -> None:
+    assert well_formed(address)
+    assert EMAIL.fullmatch(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "a",
+        "@",
+        "a@",
+        "@b",
+        "a b@c",
+        "a@b c",
+        " a@b",
+        "a@b ",
+        "a@b\n",
+        "a@b@c",
+        "é@b",
+        "a@é",
+        "a@-b",
+        "a@b-",
+        "a@b.",
+        "a@.b",
+        "a@b..c",
+        "a@b_c",
+        "a,b@c",
+        '"a"@b',
+        "a@[127.0.0.1]",
+        "a@" + "l" * 64 + ".com",
+        "٣@٣",
+    ],
+)
+def test_any_other_address_is_not(address: str) -> None:
+    assert not well_formed(address)
+
+
+def test_a_long_wrong_address_is_refused_in_no_time() -> None:
+    # Backtracking would take for ever; the suite's time limit would tell.
+    assert not well_formed("a@" + "a-" * 200_000)
+    assert not well_formed("a@" + "a." * 200_000)
+    assert not well_formed("a" * 400_000)
+
+
+def test_case_and_padding_make_no_difference() -> None:
+    assert fold(" New2@X.Com ") == "new2@x.com"
+    assert fold("\t\r\nuser@t.com\xa0") == "user@t.com"
+    assert fold("") == ""
+
+
+def test_folding_never_makes_a_good_address_of_a_malformed_one() -> None:
+    assert fold("\N{KELVIN SIGN}im@\N{KELVIN SIGN}.COM") == "\N{KELVIN SIGN}im@\N{KELVIN SIGN}.com"
+    assert not any(fold(f"{chr(code)}@x.com").isascii() for code in range(0x80, 0x110000) if not chr(code).isspace())

@@ -1,0 +1,310 @@
+"""Reading a body off the wire: pieces, bounds, and multipart in whatever state it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.http.body import Body, BodyTooLarge, ClientGone, close, kind_of, read_body, speaks_json
+from app.http.multipart import MAX_FIELDS, MAX_FILES, Upload
+
+CAP = 4 * 1024 * 1024
+JSON_CAP = 1024
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = 'multipart/form-data; boundary="edge"'
+
+
+class Wire:
+    """Hands out ASGI messages and counts how many were asked for."""
+
+    def __init__(self, *messages: dict[str, Any]) -> None:
+        self.messages = list(messages)
+        self.asked = 0
+
+    async def __call__(self) -> dict[str, Any]:
+        self.asked += 1
+        return self.messages.pop(0)
+
+
+def sent(*pieces: bytes) -> Wire:
+    last = len(pieces) - 1
+    return Wire(
+        *({"type": "http.request", "body": piece, "more_body": at < last} for at, piece in enumerate(pieces)),
+    )
+
+
+async def read(wire: Callable[[], Awaitable[dict[str, Any]]], content_type: str, length: int | None = None) -> Body:
+    return await read_body(wire, content_type=content_type, content_length=length, cap=CAP, json_cap=JSON_CAP)
+
+
+def part(name: str, value: bytes, filename: str | None = None) -> bytes:
+    file = "" if filename is None else f'; filename="{filename}"'
+    return b'--edge\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n' % (
+        name.encode(),
+        file.encode(),
+        value,
+    )
+
+
+END = b"--edge--\r\n"
+
+
+async def contents(body: Body) -> list[tuple[str, str | tuple[str | None, bytes, bool]]]:
+    found: list[tuple[str, str | tuple[str | None, bytes, bool]]] = []
+    for name, value in body.fields:
+        if isinstance(value, Upload):
+            found.append((name, (value.filename, await value.read(), value.whole)))
+        else:
+            found.append((name, value))
+    await close(body)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("content_type", "kind"),
+    [
+        ("application/json", "json"),
+        ("application/json; charset=utf-8", "json"),
+        ("Application/JSON", "json"),
+        ("application/vnd.api+json", "json"),
+        ("text/json", "json"),
+        (FORM, "form"),
+        (f"{FORM}; charset=utf-8", "form"),
+        ("", "form"),
+        (MULTIPART, "multipart"),
+        ("Multipart/Form-Data", "multipart"),
+        ("text/plain", "other"),
+        ("application/xml", "other"),
+        ("multipart/mixed; boundary=x", "other"),
+    ],
+)
+def test_the_type_says_how_a_body_is_read(content_type: str, kind: str) -> None:
+    assert kind_of(content_type) == kind
+    assert speaks_json(content_type) is (kind == "json")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", FORM])
+async def test_a_small_body_is_taken_as_it_comes(content_type: str) -> None:
+    wire = sent(b'{"a":1}')
+
+    body = await read(wire, content_type, 7)
+
+    assert body == Body(kind_of(content_type), b'{"a":1}')
+    assert wire.asked == 1
+
+
+async def test_a_body_in_pieces_is_put_together() -> None:
+    assert await read(sent(b'{"a"', b"", b":1}", b""), "application/json") == Body("json", b'{"a":1}')
+
+
+async def test_no_length_and_no_content_is_no_body() -> None:
+    for content_type in ("application/json", FORM, MULTIPART, "multipart/form-data", "text/plain"):
+        assert await read(sent(b""), content_type) == Body("none")
+
+
+async def test_a_length_of_zero_needs_no_reading() -> None:
+    wire = sent(b"")
+
+    assert await read(wire, "application/json", 0) == Body("none")
+    assert wire.asked == 0
+
+
+async def test_a_body_of_another_type_is_read_past() -> None:
+    wire = sent(b"<a>", b"</a>")
+
+    assert await read(wire, "application/xml") == Body("other")
+    assert wire.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("content_type", "most"), [("application/json", JSON_CAP), (FORM, CAP), (MULTIPART, CAP), ("text/plain", CAP)]
+)
+async def test_a_length_over_the_cap_is_refused_before_reading(content_type: str, most: int) -> None:
+    wire = sent(b"x")
+
+    with pytest.raises(BodyTooLarge):
+        await read(wire, content_type, most + 1)
+
+    assert wire.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("content_type", "most"), [("application/json", JSON_CAP), (FORM, CAP), (MULTIPART, CAP), ("text/plain", CAP)]
+)
+async def test_a_body_without_length_is_refused_at_the_first_byte_too_many(content_type: str, most: int) -> None:
+    wire = sent(b"x" * most, b"x", b"never asked for")
+
+    with pytest.raises(BodyTooLarge):
+        await read(wire, content_type)
+
+    assert wire.asked == 2
+
+
+async def test_a_single_piece_over_the_cap_is_refused() -> None:
+    with pytest.raises(BodyTooLarge):
+        await read(sent(b"x" * (JSON_CAP + 1)), "application/json")
+
+
+async def test_a_body_of_exactly_the_cap_is_taken() -> None:
+    assert len((await read(sent(b"x" * JSON_CAP), "application/json", JSON_CAP)).raw) == JSON_CAP
+    assert len((await read(sent(b"x" * (JSON_CAP - 1), b"x"), "application/json")).raw) == JSON_CAP
+
+
+@pytest.mark.parametrize("content_type", ["application/json", FORM, MULTIPART, "multipart/form-data", "text/plain"])
+@pytest.mark.parametrize("before", [[], [b"--edge\r\n"]])
+async def test_a_client_that_hangs_up_is_gone(content_type: str, before: list[bytes]) -> None:
+    came = [{"type": "http.request", "body": piece, "more_body": True} for piece in before]
+
+    with pytest.raises(ClientGone):
+        await read(Wire(*came, {"type": "http.disconnect"}), content_type, 100)
+
+
+async def test_multipart_fields_come_in_order_with_their_files() -> None:
+    whole = part("title", b"Dark m\xc3\xb6de") + part("image", b"\x89PNG", "a.png") + part("title", b"again") + END
+
+    body = await read(sent(whole), MULTIPART, len(whole))
+
+    assert (body.kind, body.broken) == ("multipart", False)
+    assert await contents(body) == [("title", "Dark möde"), ("image", ("a.png", b"\x89PNG", True)), ("title", "again")]
+
+
+async def test_multipart_may_be_cut_anywhere_between_pieces() -> None:
+    whole = b"\r\n" + part("title", b"Dark") + part("image", b"\r\n--edg\r\n", "a.png") + END + b"epilogue"
+    expected = [("title", "Dark"), ("image", ("a.png", b"\r\n--edg\r\n", True))]
+
+    for at in range(len(whole)):
+        assert await contents(await read(sent(whole[:at], whole[at:]), MULTIPART)) == expected
+    assert await contents(await read(sent(*(whole[at : at + 1] for at in range(len(whole)))), MULTIPART)) == expected
+
+
+async def test_a_large_file_lies_on_disk_until_it_is_closed() -> None:
+    pieces = [part("attachment", b"", "big.bin")[:-2], *[b"12345678" * 8192] * 32, b"\r\n" + END]
+
+    body = await read(sent(*pieces), MULTIPART)
+
+    (_, upload), *_ = body.fields
+    assert isinstance(upload, Upload)
+    assert (upload.size, upload._in_memory, await upload.read(8)) == (2 * 1024 * 1024, False, b"12345678")
+    await close(body)
+    await close(body)
+    assert upload.file.closed
+
+
+async def test_the_boundary_is_recovered_from_the_first_line() -> None:
+    whole = part("title", b"Dark") + END
+
+    for pieces in ([whole], [whole[:3], whole[3:]], [b"\r\n", whole], [whole[at : at + 1] for at in range(len(whole))]):
+        body = await read(sent(*pieces), "multipart/form-data")
+        assert (await contents(body), body.broken) == ([("title", "Dark")], False)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"title=Dark", b"--", b"--\r\n", b"--edge", b"\r\n" * 5000, b"x" * 5000 + b"\n", b"--" + b"x" * 300 + b"\n"]
+)
+async def test_without_a_boundary_there_are_no_fields(raw: bytes) -> None:
+    assert await read(sent(raw, b"more"), "multipart/form-data") == Body("multipart", broken=True)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"--other\r\n", b"preamble", b"--edge\rX", b"--edge\r\nno colon\r\n\r\n", b"--edge\r\n"]
+)
+async def test_unreadable_multipart_is_broken(raw: bytes) -> None:
+    assert await read(sent(raw), MULTIPART) == Body("multipart", fields=[], broken=True)
+
+
+async def test_a_boundary_that_is_too_long_is_broken() -> None:
+    assert (await read(sent(END), f"multipart/form-data; boundary={'x' * 300}")).broken
+
+
+async def test_what_comes_after_a_mistake_is_read_past_and_counted() -> None:
+    with pytest.raises(BodyTooLarge):
+        await read(sent(b"nonsense", b"x" * CAP), MULTIPART)
+
+
+async def test_a_file_that_was_cut_off_is_kept_as_not_whole() -> None:
+    body = await read(sent(part("title", b"Dark") + part("image", b"\x89PNG and mo", "a.png")[:-2]), MULTIPART)
+
+    assert body.broken
+    assert await contents(body) == [("title", "Dark"), ("image", ("a.png", b"\x89PNG and mo", False))]
+
+
+async def test_a_text_that_was_cut_off_is_not_kept() -> None:
+    body = await read(sent(part("title", b"Dark") + part("description", b"We would")[:-2]), MULTIPART)
+
+    assert (body.broken, await contents(body)) == (True, [("title", "Dark")])
+
+
+async def test_a_missing_last_line_is_broken() -> None:
+    body = await read(sent(part("title", b"Dark")[:-2] + b"\r\n--edge\r\n"), MULTIPART)
+
+    assert (body.broken, await contents(body)) == (True, [("title", "Dark")])
+
+
+async def test_a_file_input_left_empty_is_no_field() -> None:
+    whole = part("image", b"", "") + part("title", b"Dark") + END
+
+    assert await contents(await read(sent(whole), MULTIPART)) == [("title", "Dark")]
+
+
+async def test_an_empty_file_with_a_name_is_a_file() -> None:
+    assert await contents(await read(sent(part("a", b"", "a.txt") + END), MULTIPART)) == [("a", ("a.txt", b"", True))]
+
+
+async def test_a_file_name_outside_ascii_still_makes_a_file() -> None:
+    head = b"--edge\r\nContent-Disposition: form-data; name=\"image\"; filename*=utf-8''%C3%B6.png\r\n\r\nx\r\n"
+
+    assert await contents(await read(sent(head + END), MULTIPART)) == [("image", ("upload", b"x", True))]
+
+
+async def test_a_part_without_a_name_is_passed_over() -> None:
+    nameless = b"--edge\r\nContent-Disposition: form-data\r\n\r\nx\r\n--edge\r\nX-Other: 1\r\n\r\ny\r\n"
+
+    assert await contents(await read(sent(nameless + part("title", b"Dark") + END), MULTIPART)) == [("title", "Dark")]
+
+
+async def test_bytes_that_are_no_text_are_replaced() -> None:
+    assert await contents(await read(sent(part("title", b"D\xff") + END), MULTIPART)) == [("title", "D\ufffd")]
+
+
+async def test_more_fields_or_files_than_allowed_break_the_body() -> None:
+    fields = await read(sent(part("a", b"") * (MAX_FIELDS + 1) + END), MULTIPART)
+    files = await read(sent(part("a", b"x", "a") * (MAX_FILES + 1) + END), MULTIPART)
+    most = await read(sent(part("a", b"") * MAX_FIELDS + part("a", b"x", "a") * MAX_FILES + END), MULTIPART)
+
+    assert (fields.broken, len(await contents(fields))) == (True, MAX_FIELDS)
+    assert (files.broken, len(await contents(files))) == (True, MAX_FILES)
+    assert (most.broken, len(await contents(most))) == (False, MAX_FIELDS + MAX_FILES)
+
+
+async def test_the_texts_of_a_multipart_body_are_capped_as_json_is() -> None:
+    half = part("a", b"x" * (JSON_CAP // 2))
+    await close(await read(sent(half * 2 + part("file", b"x" * JSON_CAP * 4, "a") + END), MULTIPART))
+
+    with pytest.raises(BodyTooLarge):
+        await read(sent(part("file", b"x", "a") + half * 2 + part("a", b"x") + END), MULTIPART)
+
+
+SCRAPS = st.sampled_from(
+    [part("title", b"a"), part("image", b"\x89PNG", "a"), END, b"--edge", b"\r\n", b"--", b"--edge\r\n"]
+)
+
+
+@given(
+    pieces=st.lists(st.one_of(st.binary(max_size=60), SCRAPS), min_size=1, max_size=8),
+    content_type=st.one_of(
+        st.sampled_from([MULTIPART, "multipart/form-data", "multipart/form-data; boundary=", FORM, "a/json"]),
+        st.text(st.characters(max_codepoint=255), max_size=40).map("multipart/form-data; boundary={}".format),
+        st.text(st.characters(max_codepoint=255), max_size=40),
+    ),
+    length=st.one_of(st.none(), st.integers(0, CAP + 1)),
+)
+async def test_no_bytes_whatever_are_an_error(pieces: list[bytes], content_type: str, length: int | None) -> None:
+    try:
+        body = await read(sent(*pieces), content_type, length)
+    except BodyTooLarge:
+        return
+    await close(body)

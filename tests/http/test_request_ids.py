@@ -1,0 +1,202 @@
+"""The name of a request: on every answer, in the log, in error reports; taken over from trusted proxies only."""
+
+import logging
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter
+
+from app.api.astuto.dialect import AstutoManners
+from app.api.dialect import Door
+from app.api.dispatch import Dispatch
+from app.api.request import Call
+from app.api.router import RouteTable
+from app.application import Server, assemble
+from app.http.request import Answer
+from app.observability.logging import RequestLog
+from app.settings import Settings
+from tests.conftest import TestClock
+from tests.observability.test_access_log import Written
+from tests.support.clients import HOST, Client
+from tests.support.extra_servers import assembled
+from tests.support.factory import Make
+
+UUID4 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+PROXY = "10.0.0.7"
+
+PATHS = {
+    "a list": ("GET", "/api/v1/posts", 200),
+    "a post": ("POST", "/api/v1/posts", None),
+    "an unknown address": ("GET", "/api/v1/nothing", 404),
+    "a preflight": ("OPTIONS", "/api/v1/posts", None),
+    "astuto by its prefix, no key of it": ("GET", "/astuto/api/v1/posts", None),
+    "productlift by its prefix": ("GET", "/productlift/api/v1/posts", None),
+    "a document to read": ("GET", "/docs", 200),
+    "a document for programs": ("GET", "/astuto/api/v1/openapi.json", 200),
+    "a page": ("GET", "/", 200),
+    "no page": ("GET", "/posts/no-such-post", 404),
+    "no route": ("GET", "/no/route", 404),
+    "a wrong verb": ("DELETE", "/health", 405),
+    "a file": ("GET", "/files/0123456789012345678901", 404),
+    "whether it lives": ("GET", "/health", 200),
+    "whether it can work": ("HEAD", "/health/ready", 200),
+}
+
+
+@pytest.mark.parametrize("dialect", ["astuto", "productlift"])
+@pytest.mark.parametrize("what", PATHS)
+async def test_every_answer_bears_the_name_that_is_in_the_log(
+    server: Server, astuto: Client, productlift: Client, what: str, dialect: str
+) -> None:
+    written = Written()
+    requests = RequestLog("json", written)
+    server.observed_by(requests)
+    method, path, status = PATHS[what]
+    client = {"astuto": astuto, "productlift": productlift}[dialect]
+
+    answer = await client.of(client.token, base="").request(method, path)
+    requests.flush()
+
+    assert status in (None, answer.status_code)
+    (name,) = answer.headers.get_list("x-request-id")
+    assert UUID4.fullmatch(name)
+    assert [line["id"] for line in written.lines] == ([] if path.startswith("/health") else [name])
+
+
+@pytest.mark.parametrize("dialect", ["astuto", "productlift"])
+async def test_a_refusal_for_asking_too_often_bears_one_as_well(
+    settings: Settings, clock: TestClock, make: Make, dialect: str
+) -> None:
+    key = await make.key(make.owner, dialect)
+    pace = {"limit_productlift": "1/minute", "limit_astuto_key": "1/minute"}
+    async with (
+        assembled(settings, clock, rate_limits=True, **pace) as limited,
+        Client(limited, token=key) as client,
+    ):
+        answers = [await client.get("/posts") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    names = {answer.headers["x-request-id"] for answer in answers}
+    assert len(names) == 2
+    assert all(map(UUID4.fullmatch, names))
+
+
+GIVEN = {
+    "a UUID": "3b241101-e2bb-4255-8caf-4136c566a962",
+    "nginx's": "444535f9378a3dfa1b8604bc9e05a303",
+    "a load balancer's": "Root=1-67891233-abcdef012345678912345678",
+    "the longest": "x" * 128,
+}
+UNSANE = {
+    "too long": b"x" * 129,
+    "empty": b"",
+    "a line of its own": b'a"} {"event":"forged',
+    "colours for a terminal": b"\x1b[31mred",
+    "not ASCII": "nämé".encode(),
+    "a blank inside": b"one two",
+}
+
+
+@pytest.mark.parametrize("path", ["/astuto/api/v1/boards", "/productlift/api/v1/statuses", "/", "/health"])
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+async def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not(
+    settings: Settings, clock: TestClock, make: Make, path: str, given: str
+) -> None:
+    written = Written()
+    async with assembled(settings, clock, trusted_proxies="10.0.0.0/8") as behind:
+        requests = RequestLog("json", written)
+        behind.observed_by(requests)
+        async with Client(behind, token=None, base="", peer=PROXY) as proxy:
+            told = {"x-request-id": given, "x-forwarded-for": "203.0.113.9"}
+            taken = await proxy.get(path, headers=told)
+            made = await proxy.of(None, base="", peer="203.0.113.9").get(path, headers=told)
+        requests.flush()
+
+    assert taken.headers["x-request-id"] == given
+    assert UUID4.fullmatch(made.headers["x-request-id"])
+    if path != "/health":
+        assert [line["id"] for line in written.lines] == [given, made.headers["x-request-id"]]
+
+
+@pytest.mark.parametrize("given", UNSANE.values(), ids=UNSANE)
+async def test_a_name_that_is_not_sane_is_replaced(
+    settings: Settings, clock: TestClock, make: Make, given: bytes
+) -> None:
+    async with (
+        assembled(settings, clock, trusted_proxies=PROXY) as behind,
+        Client(behind, token=None, base="", peer=PROXY) as proxy,
+    ):
+        answer = await proxy.get("/astuto/api/v1/boards", headers=[(b"x-request-id", given)])
+
+    assert UUID4.fullmatch(answer.headers["x-request-id"])
+
+
+async def test_names_are_all_different(anyone: Client) -> None:
+    names = {(await anyone.get("/posts")).headers["x-request-id"] for _ in range(600)}
+
+    assert len(names) == 600
+
+
+async def test_an_answer_that_breaks_off_is_noted_and_reported(
+    server: Server, astuto: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = APIRouter()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"[1,"
+        raise ConnectionError("the database went away")
+
+    @router.get("/broken", response_model=None)
+    async def broken(call: Call) -> Answer:
+        return Answer(200, pieces())
+
+    written = Written()
+    requests = RequestLog("json", written)
+    door = Door(server.services, AstutoManners(server.services, RouteTable([router])))
+    door.noting(requests.of("astuto"))
+    dispatch: Any = Dispatch(server.services, {"astuto": door}, None)
+
+    with caplog.at_level(logging.ERROR, "earshot.requests"), pytest.raises(ConnectionError):
+        await Client(dispatch, token=astuto.token).get("/broken")
+    requests.flush()
+
+    (line,) = written.lines
+    (report,) = (record for record in caplog.records if record.name == "earshot.requests")
+    assert (line["route"], line["status"]) == ("/broken", 200)
+    assert report.getMessage() == f"unexpected ConnectionError, request {line['id']}"
+
+
+@pytest.mark.parametrize(
+    ("path", "token"),
+    [
+        ("/api/v1/posts", "tkn_admin_abc"),
+        ("/productlift/api/v1/posts", "1|abc"),
+        ("/api/v1/posts", None),
+        ("/posts/dark-mode", None),
+    ],
+    ids=["astuto", "productlift", "nobody", "a page"],
+)
+async def test_an_error_report_names_the_request(
+    settings: Settings, clock: TestClock, caplog: pytest.LogCaptureFixture, path: str, token: str | None
+) -> None:
+    never_started = assemble(settings, clock=clock)
+    written = Written()
+    requests = RequestLog("json", written)
+    never_started.observed_by(requests)
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+
+    transport = httpx.ASGITransport(never_started, raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
+        with caplog.at_level(logging.ERROR, "earshot.requests"):
+            answer = await client.get(path, headers=headers)
+    requests.flush()
+
+    assert answer.status_code == 500
+    name = answer.headers["x-request-id"]
+    (report,) = (record for record in caplog.records if record.name == "earshot.requests")
+    assert re.fullmatch(rf"unexpected \w+, request {name}", report.getMessage())
+    assert report.exc_info
+    assert [(line["id"], line["status"]) for line in written.lines] == [(name, 500)]

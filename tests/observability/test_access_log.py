@@ -1,0 +1,229 @@
+"""What is logged of a request: who asked what, never what was sent."""
+
+import http.client
+import json
+import logging
+import os
+import pty
+import re
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from app.application import Server
+from app.observability import logging as logs
+from app.observability.logging import RequestLog
+from tests.server.test_serve import key_of, until
+from tests.support.clients import Client
+from tests.support.commands import Earshot
+from tests.support.factory import Make
+
+
+class Written:
+    """Where a log is written to in a test."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def __call__(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in b"".join(self.pieces).splitlines()]
+
+
+@pytest.fixture
+def written() -> Written:
+    return Written()
+
+
+@pytest.fixture
+def requests(server: Server, written: Written) -> RequestLog:
+    """The requests of the server under test, logged as JSON."""
+    log = RequestLog("json", written)
+    server.observed_by(log)
+    return log
+
+
+async def test_a_request_is_one_line(
+    make: Make, requests: RequestLog, written: Written, astuto: Client, anyone: Client
+) -> None:
+    post = await make.post(title="Said in private")
+
+    answer = await astuto.get(f"/posts/{post}?secret=hidden")
+    await astuto.post("/posts", json={"title": "Said in private", "board_id": "none"})
+    await anyone.of("1|a-wrong-key-with-a-secret").get("/posts")
+    await astuto.get("/no/such/place")
+    requests.flush()
+
+    first, second, third, fourth = written.lines
+    assert first.pop("id") == answer.headers["x-request-id"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", str(first.pop("at")))
+    assert isinstance(first.pop("ms"), float)
+    assert first == {
+        "level": "info",
+        "logger": "earshot.requests",
+        "event": "request",
+        "dialect": "astuto",
+        "portal": make.portal,
+        "key": str(astuto.token)[:16],
+        "method": "GET",
+        "route": "/posts/{id}",
+        "status": 200,
+    }
+    assert (second["method"], second["route"], second["status"]) == ("POST", "/posts", 422)
+    assert (third["dialect"], third["portal"], third["key"], third["status"]) == ("productlift", None, None, 401)
+    assert (fourth["route"], fourth["status"]) == (None, 404)
+    logged = b"".join(written.pieces).decode()
+    assert [secret for secret in ("private", "hidden", "wrong-key", str(astuto.token)) if secret in logged] == []
+
+
+async def test_pages_are_logged_by_their_route_and_health_is_not(
+    make: Make, requests: RequestLog, written: Written, anyone: Client
+) -> None:
+    at_root = anyone.of(None, base="")
+
+    assert (await at_root.get("/posts/no-such-post")).status_code == 404
+    assert (await at_root.get("/health")).status_code == 200
+    requests.flush()
+
+    (line,) = written.lines
+    assert (line["dialect"], line["method"], line["route"], line["status"]) == ("pages", "GET", "/posts/{slug}", 404)
+
+
+async def test_lines_are_written_together_but_never_more_than_a_pipe_takes_at_once(
+    requests: RequestLog, written: Written, anyone: Client
+) -> None:
+    for _ in range(60):
+        await anyone.get("/posts")
+
+    requests.flush()
+
+    assert len(written.lines) == 60
+    assert 1 < len(written.pieces) < 20
+    assert max(map(len, written.pieces)) <= 4096
+    assert {piece[-1:] for piece in written.pieces} == {b"\n"}
+
+
+async def test_on_a_terminal_a_line_is_for_people(server: Server, written: Written, astuto: Client) -> None:
+    log = RequestLog("text", written)
+    server.observed_by(log)
+
+    await astuto.get("/boards")
+    log.flush()
+
+    told = b"".join(written.pieces).decode()
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d 200 +\d+\.\d\d ms  astuto      GET    /boards  portal 1 key tkn_admin_\w{6}  [0-9a-f-]{36}\n",
+        told,
+    )
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["on a terminal", "in a file"])
+def test_a_server_writes_for_people_or_for_machines(sqlite: Earshot, terminal: bool) -> None:
+    """One line a request, of the form that suits where the log goes; no key, no password, nothing of a body."""
+    ours, theirs = pty.openpty()
+    with sqlite.serving(stderr=theirs if terminal else None) as serving:
+        key = key_of(serving, "ProductLift")
+        connection = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=30)
+        connection.request(
+            "POST",
+            "/api/v1/users?note=in-the-query",
+            body=json.dumps(
+                {"name": "Of-the-body", "email": "jane@example.com", "password": "a-secret-word", "role": "member"}
+            ),
+            headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+        )
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        name = str(answer.getheader("x-request-id"))
+        connection.close()
+        if terminal:
+            told = ""
+            while f"{name}\r\n" not in told:
+                told += os.read(ours, 4096).decode()
+        else:
+            until(lambda: name in serving.log.read_text())
+            told = serving.log.read_text()
+    os.close(ours)
+    os.close(theirs)
+
+    (line,) = [one for one in told.splitlines() if name in one]
+    if terminal:
+        assert re.fullmatch(
+            r"\d\d:\d\d:\d\d 200 +\d+\.\d\d ms  productlift POST   /users"
+            rf"  portal 1 key 1\|  {name}",
+            line,
+        ), line
+    else:
+        assert {key: value for key, value in json.loads(line).items() if key not in ("at", "ms", "key")} == {
+            "level": "info",
+            "logger": "earshot.requests",
+            "event": "request",
+            "id": name,
+            "dialect": "productlift",
+            "portal": 1,
+            "method": "POST",
+            "route": "/users",
+            "status": 200,
+        }
+    assert "jane@example.com" in str(body)
+    assert [secret for secret in (key, "secret-word", "Of-the-body", "jane@", "in-the-query") if secret in told] == []
+
+
+@pytest.fixture
+def as_it_was() -> Iterator[None]:
+    """Put the process's logging back after a test that configures it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    quiet = {name: logging.getLogger(name).level for name in ("uvicorn.error", "asyncio", "alembic")}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, was in quiet.items():
+        logging.getLogger(name).setLevel(was)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("as_it_was")
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_an_error_is_logged_with_its_place_but_without_what_it_quotes(
+    form: logs.Format, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(form)
+    secret = "what somebody typed"
+
+    try:
+        raise ValueError(secret)
+    except ValueError as error:
+        logging.getLogger("earshot.requests").error("unexpected %s", type(error).__name__, exc_info=error)
+    structlog.get_logger("earshot.serving").error("a worker ended", code=9)
+
+    told = capsys.readouterr().err
+    assert secret not in told.replace("raise ValueError(secret)", "")
+    assert "test_access_log.py" in told
+    assert "ValueError" in told
+    if form == "json":
+        first, second = map(json.loads, told.splitlines())
+        assert (first["event"], first["level"], first["logger"]) == (
+            "unexpected ValueError",
+            "error",
+            "earshot.requests",
+        )
+        assert (second["event"], second["code"]) == ("a worker ended", 9)
+
+
+@pytest.mark.usefixtures("as_it_was")
+def test_an_error_that_is_its_own_cause_is_logged_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json")
+    one, other = ValueError("one"), KeyError("other")
+    one.__cause__, other.__cause__ = one, one
+
+    for error in (one, other):
+        logging.getLogger("earshot.requests").error("unexpected", exc_info=error)
+
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert first["exception"] == "ValueError"
+    assert second["exception"].split() == ["ValueError", "which", "led", "to", "KeyError"]

@@ -1,0 +1,372 @@
+"""The numbers that Prometheus is told, read with its own parser from a running server."""
+
+import asyncio
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.parser import text_string_to_metric_families as text_families
+
+from app.http.request import Answer, Visit
+from app.observability.metrics import BOUNDS, MOST_SERIES, Ledger
+from tests.server.test_serve import ask, key_of, refuses, until
+from tests.support.commands import Earshot, Serving
+from tests.support.processes import free_port
+from tests.support.servers import Redis
+
+Labels = frozenset[tuple[str, str]]
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+def at(**labels: str) -> Labels:
+    return frozenset(labels.items())
+
+
+def scrape(serving: Serving, accept: str = "text/plain") -> tuple[int, str, str]:
+    """Status, content type and text of the numbers."""
+    found = re.search(r"^  metrics +http://127\.0\.0\.1:(\d+)/metrics$", serving.told, flags=re.MULTILINE)
+    assert found is not None, serving.told
+    connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+    try:
+        connection.request("GET", "/metrics", headers={"accept": accept})
+        answer = connection.getresponse()
+        return answer.status, str(answer.getheader("content-type")), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def port_of(serving: Serving) -> int:
+    return int(serving.told.partition("  metrics ")[2].split()[0].partition("/metrics")[0].rpartition(":")[2])
+
+
+def numbers(serving: Serving) -> dict[str, dict[Labels, float]]:
+    """Each sample's name, and its values by their labels."""
+    status, kind, text = scrape(serving)
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    found: dict[str, dict[Labels, float]] = {}
+    for family in text_families(text):
+        assert family.documentation
+        for sample in family.samples:
+            values = found.setdefault(sample.name, {})
+            labels = frozenset(sample.labels.items())
+            assert labels not in values
+            values[labels] = sample.value
+    return found
+
+
+def post(serving: Serving, key: str, title: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=30)
+    try:
+        connection.request(
+            "POST",
+            "/api/v1/posts",
+            body=json.dumps({"title": title, "board_id": 1}),
+            headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
+        )
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_server_tells_how_often_what_was_asked_and_how_long_it_took(earshot: Earshot) -> None:
+    with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_LIMIT_ASTUTO_KEY="6/day") as serving:
+        astuto, productlift = key_of(serving, "Astuto"), key_of(serving, "ProductLift")
+        assert [post(serving, astuto, f"Post {number}") for number in range(3)] == [201, 201, 201]
+        assert ask(serving.port, astuto, "/api/v1/posts/1")[0] == 200
+        assert ask(serving.port, astuto, "/api/v1/posts/2")[0] == 200
+        assert ask(serving.port, astuto, "/api/v1/posts/none-such")[0] == 404
+        assert ask(serving.port, astuto, "/api/v1/posts/1")[0] == 429
+        assert ask(serving.port, productlift, "/api/v1/statuses")[0] == 200
+        assert ask(serving.port, productlift, "/api/v1/a-secret-address")[0] == 404
+        assert ask(serving.port, "nobody", "/posts/no-such-page")[0] == 404
+        assert ask(serving.port, "nobody", "/health")[0] == 200
+
+        told = numbers(serving)
+
+        assert told["earshot_requests_total"] == {
+            at(dialect="astuto", method="POST", route="/posts", status="201"): 3,
+            at(dialect="astuto", method="GET", route="/posts/{id}", status="200"): 2,
+            at(dialect="astuto", method="GET", route="/posts/{id}", status="404"): 1,
+            at(dialect="astuto", method="GET", route="(no route)", status="429"): 1,
+            at(dialect="productlift", method="GET", route="/statuses", status="200"): 1,
+            at(dialect="productlift", method="GET", route="(no route)", status="404"): 1,
+            at(dialect="pages", method="GET", route="/posts/{slug}", status="404"): 1,
+            at(dialect="pages", method="GET", route="/health", status="200"): 1,
+        }
+        durations = told["earshot_request_duration_seconds_count"]
+        shown = at(dialect="astuto", method="GET", route="/posts/{id}")
+        assert durations[shown] == 3
+        assert sum(durations.values()) == 11
+        buckets = {
+            dict(labels)["le"]: value
+            for labels, value in told["earshot_request_duration_seconds_bucket"].items()
+            if shown < labels
+        }
+        assert list(buckets) == [*map(str, BOUNDS), "+Inf"]
+        assert list(buckets.values()) == sorted(buckets.values())
+        assert buckets["+Inf"] == 3
+        assert 0 < told["earshot_request_duration_seconds_sum"][shown] < 30
+        assert told["earshot_limit_refusals_total"] == {
+            at(dialect="astuto"): 1,
+            at(dialect="productlift"): 0,
+            at(dialect="pages"): 0,
+        }
+        assert told["earshot_redis_fallbacks_total"] == {at(): 0}
+        # Nothing delivers yet, so all that was written waits.
+        assert told["earshot_outbox_depth"] == {at(): waiting(serving, earshot)}
+        assert re.search("secret|none-such|tkn_", scrape(serving)[2]) is None
+
+
+def waiting(serving: Serving, earshot: Earshot) -> int:
+    """The facts in the database, counted by a program of its own."""
+    program = (
+        "import asyncio\n"
+        "from sqlalchemy import text\n"
+        "from app.adapters.database import NOWHERE\n"
+        "from app.domain.sql.statement import Statement\n"
+        "from app.backends import database\n"
+        "from app.settings import Settings\n"
+        "async def main():\n"
+        "    opened = database(Settings.load())\n"
+        "    await opened.open()\n"
+        "    every = Statement(text('SELECT count(*) FROM facts'), across_portals=True)\n"
+        "    print(await opened.reading(lambda work: work.value(every), NOWHERE))\n"
+        "    await opened.close()\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=earshot.folder,
+        env={**os.environ, **earshot.settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = int(done.stdout)
+    assert found >= 3
+    return found
+
+
+def test_the_pool_of_postgresql_is_told(on_postgres: Earshot) -> None:
+    with on_postgres.serving(EARSHOT_METRICS_PORT="0", EARSHOT_DATABASE_CONNECTIONS="7") as serving:
+        until(lambda: numbers(serving)["earshot_database_connections"][at(state="max")] == 7)
+
+        told = numbers(serving)
+
+        connections = told["earshot_database_connections"]
+        assert set(connections) == {at(state="max"), at(state="open"), at(state="in_use")}
+        assert 1 <= connections[at(state="open")] <= 7
+        assert 0 <= connections[at(state="in_use")] <= connections[at(state="open")]
+        assert told["earshot_database_waiting"] == {at(): 0}
+        assert "earshot_sqlite_wal_bytes" not in told
+
+
+async def test_who_waits_for_a_connection_is_told(on_postgres: Earshot, fresh_postgres: str) -> None:
+    with on_postgres.serving(EARSHOT_METRICS_PORT="0", EARSHOT_DATABASE_CONNECTIONS="2") as serving:
+        key = key_of(serving, "Astuto")
+        over = threading.Event()
+
+        def keep_asking() -> None:
+            while not over.is_set():
+                ask(serving.port, key)
+
+        def all_taken() -> bool:
+            told = numbers(serving)
+            in_use = told["earshot_database_connections"][at(state="in_use")]
+            return in_use == 2 and told["earshot_database_waiting"][at()] >= 1
+
+        holder = await asyncpg.connect(fresh_postgres)
+        async with asyncio.TaskGroup() as group:
+            async with holder.transaction():
+                # Whoever reads posts now keeps his connection, and further ones find none.
+                await holder.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE")
+                for _ in range(4):
+                    group.create_task(asyncio.to_thread(keep_asking))
+                await asyncio.to_thread(until, all_taken)
+            over.set()
+        await holder.close()
+
+        await asyncio.to_thread(until, lambda: numbers(serving)["earshot_database_waiting"] == {at(): 0})
+
+
+def test_the_log_of_sqlite_is_told(sqlite: Earshot) -> None:
+    with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
+        assert post(serving, key_of(serving, "Astuto"), "Written ahead") == 201
+
+        until(lambda: numbers(serving)["earshot_sqlite_wal_bytes"][at()] > 0)
+
+        size = (sqlite.folder / "data" / "earshot.db-wal").stat().st_size
+        assert numbers(serving)["earshot_sqlite_wal_bytes"] == {at(): size}
+        assert "earshot_database_connections" not in numbers(serving)
+
+
+def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgres: Earshot, redis: Redis) -> None:
+    settings = {
+        "EARSHOT_METRICS_PORT": "0",
+        "EARSHOT_REDIS_URL": f"{redis.url.removesuffix('/0')}/6",
+        "EARSHOT_LIMIT_PRODUCTLIFT": "off",
+        "EARSHOT_TRUSTED_PROXIES": "",
+    }
+    statuses = at(dialect="productlift", method="GET", route="/statuses", status="200")
+
+    def told(serving: Serving) -> float:
+        return numbers(serving)["earshot_requests_total"].get(statuses, 0)
+
+    with on_postgres.serving("--workers", "2", **settings) as serving:
+        key = key_of(serving, "ProductLift")
+        # Each request has a connection of its own, which the system deals to either process.
+        answers = [ask(serving.port, key, "/api/v1/statuses") for _ in range(40)]
+        assert {status for status, _ in answers} == {200}
+        assert len({headers["x-request-id"] for _, headers in answers}) == 40
+        until(lambda: told(serving) == 40)
+
+        for _ in range(2):
+            before = serving.workers()
+            os.kill(min(before), signal.SIGKILL)
+            until(lambda before=before: len(serving.workers() - before) == 1)  # type: ignore[misc]
+        # Whoever tells the numbers may have been among the dead; its port waits for the successor.
+        assert told(serving) == 40
+
+        assert {ask(serving.port, key, "/api/v1/statuses")[0] for _ in range(20)} == {200}
+        until(lambda: told(serving) == 60)
+        assert serving.end() == 0
+        assert refuses(port_of(serving))
+
+
+def test_requests_counted_without_redis_are_told(sqlite: Earshot) -> None:
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    with sqlite.serving(EARSHOT_METRICS_PORT="0", EARSHOT_REDIS_URL=away) as serving:
+        key = key_of(serving, "ProductLift")
+        assert {ask(serving.port, key)[0] for _ in range(5)} == {200}
+
+        until(lambda: numbers(serving)["earshot_redis_fallbacks_total"] == {at(): 5})
+
+
+def test_who_asks_for_openmetrics_gets_it(sqlite: Earshot) -> None:
+    with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
+        assert ask(serving.port, "nobody", "/health")[0] == 200
+
+        status, kind, text = scrape(serving, OPENMETRICS)
+
+    assert (status, kind.partition(";")[0]) == (200, "application/openmetrics-text")
+    families = {family.name: family.type for family in openmetrics_families(text)}
+    assert families == {
+        "earshot_requests": "counter",
+        "earshot_request_duration_seconds": "histogram",
+        "earshot_limit_refusals": "counter",
+        "earshot_redis_fallbacks": "counter",
+        "earshot_outbox_depth": "gauge",
+        "earshot_sqlite_wal_bytes": "gauge",
+    }
+
+
+def test_the_port_tells_nothing_else_and_ends_with_the_server(sqlite: Earshot) -> None:
+    with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
+        port = port_of(serving)
+
+        assert [ask(port, "nobody", path)[0] for path in ("/", "/api/v1/posts", "/health", "/metrics")] == [
+            404,
+            404,
+            404,
+            200,
+        ]
+        assert ask(serving.port, "nobody", "/metrics")[0] == 404
+        with socket.create_connection(("127.0.0.1", port)):
+            assert serving.end() == 0
+        assert refuses(port)
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
+def test_a_port_in_use_is_a_refusal_to_start(sqlite: Earshot, taken: int) -> None:
+    done = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT=str(taken))
+    own = free_port()
+    twice = sqlite.run("serve", "--port", str(own), EARSHOT_METRICS_PORT=str(own))
+    nowhere = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT="0", EARSHOT_METRICS_HOST="203.0.113.77")
+
+    use = "end what listens there, or choose another with EARSHOT_METRICS_PORT"
+    assert (done.code, done.err) == (1, f"earshot: port {taken} of 127.0.0.1 is in use: {use}\n")
+    assert (twice.code, twice.err) == (1, f"earshot: port {own} of 127.0.0.1 is in use: {use}\n")
+    assert nowhere.code == 1
+    assert nowhere.err.startswith("earshot: EARSHOT_METRICS_HOST: 203.0.113.77 is no address of this machine")
+    assert not (sqlite.folder / "data").exists()
+
+
+def test_nothing_of_it_is_there_unless_asked_for(sqlite: Earshot) -> None:
+    with sqlite.serving() as serving:
+        assert "metrics" not in serving.told
+    program = (
+        "import sys\n"
+        "import app.cli, app.application, app.server.serve, app.server.metrics_endpoint\n"
+        "unwanted = ('prometheus_client', 'opentelemetry.sdk', 'opentelemetry.exporter')\n"
+        "print([name for name in unwanted if name in sys.modules])\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
+
+
+def visit(method: str, template: str) -> Visit:
+    made = Visit({"method": method, "headers": (), "query_string": b""}, lambda: None, path="/")  # type: ignore[arg-type,return-value]
+    made.template = template
+    return made
+
+
+def test_a_duration_on_a_bound_belongs_to_its_class_and_the_longest_to_the_last() -> None:
+    ledger = Ledger()
+    note = ledger.of("astuto")
+
+    for seconds in (0.0004, 0.0005, 0.00051, 10.0, 11.0):
+        note(visit("GET", "/posts"), Answer(200, b""), seconds)
+
+    (one,) = ledger.series()
+    assert one.labels == ("astuto", "GET", "/posts", 200)
+    assert one.classes == (2, 1, *[0] * 11, 1, 1)
+    assert one.seconds == pytest.approx(21.00141)
+
+
+def test_invented_verbs_and_endless_routes_take_no_more_room() -> None:
+    ledger = Ledger()
+    note = ledger.of("pages")
+
+    for number in range(50):
+        note(visit(f"VERB{number}", ""), Answer(404, b""), 0.001)
+    for number in range(MOST_SERIES + 500):
+        note(visit("GET", f"/route{number}"), Answer(200, b""), 0.001)
+    note(visit("GET", "/" + "long" * 100), Answer(200, b""), 0.001)
+
+    told = {one.labels: sum(one.classes) for one in ledger.series()}
+    assert told[("pages", "other", "", 404)] == 50
+    assert told[("other", "other", "other", 0)] == 500 + 2 + 1
+    assert len(told) == MOST_SERIES
+    assert sum(told.values()) == 50 + MOST_SERIES + 500 + 1
+
+
+def test_a_successor_goes_on_in_its_predecessors_ledger() -> None:
+    ledger = Ledger()
+    ledger.of("astuto")(visit("GET", "/posts"), Answer(200, b""), 0.001)
+    child = os.fork()
+    if not child:
+        # The process that counts ends, as one that is killed does.
+        ledger.of("astuto")(visit("GET", "/posts"), Answer(200, b""), 0.001)
+        ledger.of("astuto")(visit("GET", "/boards"), Answer(200, b""), 0.001)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    ledger.resume()
+    ledger.of("astuto")(visit("GET", "/boards"), Answer(200, b""), 0.001)
+
+    assert [(one.labels[2], sum(one.classes)) for one in ledger.series()] == [("/posts", 2), ("/boards", 2)]

@@ -1,0 +1,310 @@
+"""Where one request ends and the next begins, on real sockets: trailers, chunks, pipelines, answers that come early."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from app.server.http_limits import BoundedProtocol
+from tests.server.test_http_limits import Impatient, answer, deaf, echo, request, told, wire
+from tests.server.test_serve import key_of
+from tests.support.commands import Earshot
+
+CHUNKED = "transfer-encoding: chunked\r\n"
+TOO_MUCH_FRAMING = b"Trailer fields and chunk extensions may have 64 KiB.\n"
+WISH = "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
+
+
+async def names(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the names of the header fields, as they are known once the body is in."""
+    while (await receive()).get("more_body"):
+        pass
+    await answer(send, b" ".join(name for name, _ in scope["headers"]))
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_trailer_fields_are_no_header_fields(size: int) -> None:
+    sent = request(head=CHUNKED) + b"3\r\nabc\r\n0\r\nX-Late: 1\r\nExpect: 100-continue\r\nX-Last:\r\n\r\n"
+    sent += request(head=CHUNKED, path="/next") + b"0\r\n\r\n"
+
+    async with wire(names) as (reader, writer):
+        for at in range(0, len(sent), size):
+            writer.write(sent[at : at + size])
+            await writer.drain()
+
+        assert await told(reader) == (200, b"host transfer-encoding")
+        assert await told(reader) == (200, b"host transfer-encoding")
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"0\r\n" + b"x-a: b\r\n" * 20_000, b"0\r\nx-a: " + b"b" * 100_000, b"1;" + b"a" * 100_000, b"0" * 100_000],
+    ids=["fields", "one field", "extension", "size"],
+)
+async def test_more_than_64_kib_around_the_chunks_of_a_body_are_refused(endless: bytes) -> None:
+    async with wire(echo) as (reader, writer):
+        writer.write(request(head=CHUNKED) + endless)
+
+        assert await told(reader) == (431, TOO_MUCH_FRAMING)
+        assert await reader.read() == b""
+
+
+async def test_long_trailers_of_a_request_that_is_answered_already_end_the_connection() -> None:
+    async with wire(deaf) as (reader, writer):
+        writer.write(request(head=CHUNKED))
+        assert await told(reader) == (200, b"no")
+
+        # One answer to one request: a second would pass for the answer to the next.
+        writer.write(b"0\r\n" + b"x-a: b\r\n" * 20_000)
+        assert await reader.read() == b""
+
+
+async def test_nonsense_in_a_body_that_is_answered_already_gets_no_second_answer() -> None:
+    async with wire(deaf) as (reader, writer):
+        writer.write(request(head=CHUNKED))
+        assert await told(reader) == (200, b"no")
+
+        writer.write(b"zz\r\n")
+        assert await reader.read() == b""
+
+
+async def test_extensions_and_small_chunks_of_a_long_body_are_fine() -> None:
+    async with wire(echo) as (reader, writer):
+        writer.write(request(head=CHUNKED) + b"1;name=value\r\na\r\n" * 20_000 + b"0\r\nx: y\r\n\r\n")
+
+        assert await told(reader) == (200, b"/ 20000")
+
+
+async def test_more_than_2000_fields_are_refused() -> None:
+    async with wire(echo) as (reader, writer):
+        writer.write(request(head="a: b\r\n" * 2000, verb="GET"))
+
+        assert await told(reader) == (431, b"The head of the request has more than 2000 fields.\n")
+        assert await reader.read() == b""
+    async with wire(echo) as (reader, writer):
+        writer.write(request(head="a: b\r\n" * 1999, verb="GET"))
+
+        assert await told(reader) == (200, b"/ 0")
+
+
+@pytest.mark.parametrize("wish", ["", WISH], ids=["plain", "h2c"])
+async def test_thousands_of_requests_at_once_are_answered_in_turn(wish: str) -> None:
+    many = 3000
+    async with wire(echo) as (reader, writer):
+        writer.write(b"".join(request(head=wish, body=b"12345", path=f"/{number}") for number in range(many)))
+
+        for number in range(many):
+            assert await told(reader) == (200, f"/{number} 5".encode())
+        writer.write(request(verb="GET", path="/last"))
+        assert await told(reader) == (200, b"/last 0")
+
+
+@pytest.mark.parametrize("size", [100, 4096, 50_000])
+async def test_requests_behind_one_with_a_long_body_are_answered(size: int) -> None:
+    sent = (request(body=b"b" * 300_000) + request(head=CHUNKED, path="/small") + b"3\r\nabc\r\n0\r\n\r\n") * 5
+
+    async def send(writer: asyncio.StreamWriter) -> None:
+        for at in range(0, len(sent), size):
+            writer.write(sent[at : at + size])
+            await writer.drain()
+
+    async with wire(echo) as (reader, writer):
+        sending = asyncio.create_task(send(writer))
+        for _ in range(5):
+            assert await told(reader) == (200, b"/ 300000")
+            assert await told(reader) == (200, b"/small 3")
+        await sending
+
+
+class Gate:
+    """Answers once the server has got more on the connection than the first request."""
+
+    def __init__(self) -> None:
+        asked, more = asyncio.Event(), asyncio.Event()
+        self.asked, self._more = asked, more
+
+        class Watched(BoundedProtocol):
+            def data_received(self, data: bytes) -> None:
+                super().data_received(data)
+                if asked.is_set():
+                    more.set()
+
+        self.protocol = Watched
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.asked.set()
+        await self._more.wait()
+        await echo(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("behind", "answers"),
+    [
+        (request(path="/two", verb="GET") + b"nonsense\r\n\r\n", [b"/one 0", b"/two 0"]),
+        (request(path="/two", verb="GET") + request(head=CHUNKED) + b"zz\r\n", [b"/one 0", b"/two 0"]),
+        (request(head=CHUNKED) + b"zz\r\n", [b"/one 0"]),
+    ],
+    ids=["a head", "a body behind two", "a body behind one"],
+)
+async def test_requests_before_nonsense_are_answered_and_the_connection_ends(
+    behind: bytes, answers: list[bytes]
+) -> None:
+    gate = Gate()
+    async with wire(gate, gate.protocol) as (reader, writer):
+        writer.write(request(path="/one", verb="GET"))
+        await gate.asked.wait()
+        writer.write(behind)
+
+        assert [await told(reader) for _ in answers] == [(200, each) for each in answers]
+        assert await reader.read() == b""
+
+
+async def test_a_body_that_waits_to_be_asked_for_is_asked_for_when_its_turn_comes() -> None:
+    gate = Gate()
+    async with wire(gate, gate.protocol) as (reader, writer):
+        writer.write(request(path="/one", verb="GET"))
+        await gate.asked.wait()
+        writer.write(b"POST /two HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n")
+
+        assert await told(reader) == (200, b"/one 0")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"abc")
+        assert await told(reader) == (200, b"/two 3")
+
+
+class Dribble:
+    """Sends a byte again and again until the connection is closed."""
+
+    def __init__(self, writer: asyncio.StreamWriter, pause: float) -> None:
+        self._task = asyncio.create_task(self._send(writer, pause))
+
+    async def _send(self, writer: asyncio.StreamWriter, pause: float) -> None:
+        with suppress(OSError):
+            while not writer.is_closing():
+                writer.write(b"b")
+                await asyncio.sleep(pause)
+
+    async def end(self) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+
+class OfShortRest(BoundedProtocol):
+    """Waits for the pieces of a body as usual, but not for what comes when it has been answered."""
+
+    rest_seconds = 1.0
+
+
+class OfSomePatience(BoundedProtocol):
+    """Waits for less than a body takes that comes slowly and steadily."""
+
+    body_seconds = 0.5
+
+
+async def test_the_rest_of_a_body_that_was_answered_early_is_waited_for_no_longer() -> None:
+    async with wire(deaf, OfShortRest) as (reader, writer), asyncio.timeout(20):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nbegun")
+        assert await told(reader) == (200, b"no")
+        dribble = Dribble(writer, 0.02)
+
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        await dribble.end()
+
+
+def test_the_rest_has_five_seconds() -> None:
+    assert BoundedProtocol.rest_seconds == 5.0
+
+
+async def test_a_connection_lives_on_when_the_rest_comes_in_time() -> None:
+    async with wire(deaf, OfShortRest) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
+        assert await told(reader) == (200, b"no")
+        writer.write(b"67890")
+        # Longer than a rest is waited for: the connection is idle now, which is another matter.
+        await asyncio.sleep(1.5 * OfShortRest.rest_seconds)
+
+        writer.write(request(verb="GET"))
+        assert await told(reader) == (200, b"no")
+
+
+async def test_a_body_that_dribbles_is_waited_for_no_longer() -> None:
+    async with wire(echo, Impatient) as (reader, writer), asyncio.timeout(20):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
+        # Each byte comes in time, but all of them would take hours.
+        dribble = Dribble(writer, Impatient.body_seconds / 5)
+
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        await dribble.end()
+
+
+async def test_a_slow_body_of_some_speed_is_read_to_its_end() -> None:
+    async with wire(echo, OfSomePatience) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 15000\r\n\r\n")
+        # Longer than a body of no speed may take altogether.
+        for _ in range(15):
+            writer.write(b"b" * 1000)
+            await asyncio.sleep(OfSomePatience.body_seconds / 5)
+
+        assert await told(reader) == (200, b"/ 15000")
+
+
+def test_a_trusted_proxy_passes_trailers_on_and_they_change_nothing(sqlite: Earshot) -> None:
+    """HAProxy adds `X-Forwarded-For` to the head and passes trailer fields on as they are."""
+
+    async def ask(port: int, number: int, key: str) -> tuple[int, str]:
+        head = f"authorization: Bearer {key}\r\nx-forwarded-for: 203.0.113.9\r\n{CHUNKED}connection: close\r\n"
+        trailers = f"x-forwarded-for: 198.51.100.{number}\r\nx-request-id: forged\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request(head=head, verb="GET", path="/astuto/api/v1/boards") + f"0\r\n{trailers}\r\n".encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        return int(answer.split()[1]), answer
+
+    with sqlite.serving(EARSHOT_TRUSTED_PROXIES="127.0.0.1") as serving:
+        # Keys that are none: only the limit of the address counts them together.
+        answers = [asyncio.run(ask(serving.port, number, f"tkn_admin_{number}")) for number in range(130)]
+        valid = asyncio.run(ask(serving.port, 200, key_of(serving, "Astuto")))
+
+    # Two windows at most, should one end meanwhile.
+    assert 100 <= sum(status == 401 for status, _ in answers) < 130
+    assert {status for status, _ in answers} == {401, 429}
+    assert valid[0] == 429
+    assert not any("forged" in answer for _, answer in [*answers, valid])
+
+
+def test_a_key_that_ends_while_the_body_is_coming_admits_the_request_no_more(earshot: Earshot) -> None:
+    body = b'{"name": "Too late"}'
+    head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+
+    with earshot.serving(EARSHOT_RATE_LIMITS="off") as serving:
+        head += f"authorization: Bearer {key_of(serving, 'Astuto')}\r\n"
+
+        async def late() -> int:
+            reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
+            writer.write(request(path="/api/v1/boards", head=head) + body[:5])
+            await writer.drain()
+            # Answered after the first, so that this one has been admitted.
+            while (await ask("/api/v1/boards")) != 200:
+                pass
+            assert earshot.run("keys", "revoke", "2").code == 0
+            while (await ask("/api/v1/boards")) != 401:
+                pass
+            writer.write(body[5:])
+            status, _ = await told(reader)
+            writer.close()
+            return status
+
+        async def ask(path: str) -> int:
+            reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
+            key = f"authorization: Bearer {key_of(serving, 'Astuto')}\r\n"
+            writer.write(request(path=path, verb="GET", head=key))
+            status, _ = await told(reader)
+            writer.close()
+            return status
+
+        assert asyncio.run(late()) == 401
+        assert "Too late" not in earshot.run("boards", "list").out

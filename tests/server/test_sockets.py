@@ -1,0 +1,49 @@
+"""The sockets that a server listens on."""
+
+import socket
+import sys
+
+import pytest
+
+from app.server import CannotStart
+from app.server.sockets import address_of, listen
+
+
+def test_one_process_has_one_socket_at_which_it_can_be_reached() -> None:
+    (listener,) = listen("127.0.0.1", 0, 1)
+
+    with listener:
+        port = listener.getsockname()[1]
+        assert address_of(listener) == f"http://127.0.0.1:{port}"
+        socket.create_connection(("127.0.0.1", port)).close()
+
+
+def test_several_processes_share_one_port() -> None:
+    listeners = listen("127.0.0.1", 0, 3)
+
+    assert len({listener.getsockname() for listener in listeners}) == 1
+    assert len(set(map(id, listeners))) == (3 if sys.platform.startswith("linux") else 1)
+    for listener in listeners:
+        listener.close()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_port_is_not_shared_with_strangers(count: int) -> None:
+    (first,) = listen("127.0.0.1", 0, 1)
+    port = first.getsockname()[1]
+
+    with first, pytest.raises(CannotStart, match=f"port {port} of 127.0.0.1 is in use"):
+        listen("127.0.0.1", port, count)
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1", "a..b"])
+def test_a_host_of_another_machine_is_refused(host: str) -> None:
+    with pytest.raises(CannotStart, match=f"EARSHOT_HOST: {host} is no address of this machine"):
+        listen(host, 0, 1)
+
+
+def test_all_addresses_are_reached_by_the_machines_own() -> None:
+    (listener,) = listen("0.0.0.0", 0, 1)
+
+    with listener:
+        assert address_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -1,0 +1,117 @@
+"""Requests that really come at once: threads, each with an event loop, a server and connections of its own."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import httpx
+
+from app.adapters.database import Act, Standing
+from app.application import Server, assemble
+from app.domain.errors import Refusal
+from app.domain.permissions import OPERATOR
+from app.settings import Settings
+from tests.support.clients import Client
+
+
+class Ask(NamedTuple):
+    """One request of a race."""
+
+    token: str
+    method: str
+    path: str
+    sent: Any = None
+
+
+class Runner:
+    """A thread's server; only that thread may touch it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._loop = asyncio.Runner()
+        self._server: Server = self._loop.run(self._started(settings))
+
+    async def _started(self, settings: Settings) -> Server:
+        server = assemble(settings)
+        await server.start()
+        return server
+
+    def ask(self, start: Callable[[], object], ask: Ask) -> httpx.Response:
+        async def once() -> httpx.Response:
+            async with Client(self._server, token=ask.token) as client:
+                # Ready to go; from here on only the server is between the threads.
+                start()
+                return await client.request(ask.method, ask.path, json=ask.sent)
+
+        return self._loop.run(once())
+
+    def act(self, start: Callable[[], object], portal: int, act: Act[Any]) -> Refusal | None:
+        async def once() -> Refusal | None:
+            start()
+            try:
+                await self._server.database.writing(act, Standing(portal, OPERATOR))
+            except Refusal as refusal:
+                return refusal
+            return None
+
+        return self._loop.run(once())
+
+    def end(self) -> None:
+        self._loop.run(self._server.stop())
+        self._loop.close()
+
+
+class Race:
+    """`race(ask, ask, …)`: all asked at the same moment; the answers in the same order."""
+
+    def __init__(self, settings: Settings, lanes: int) -> None:
+        self._threads = [ThreadPoolExecutor(1) for _ in range(lanes)]
+        self._runners = [thread.submit(Runner, settings).result() for thread in self._threads]
+
+    def __call__(self, *asks: Ask) -> list[httpx.Response]:
+        assert len(asks) <= len(self._threads)
+        together = threading.Barrier(len(asks), timeout=30)
+        answers = [
+            thread.submit(runner.ask, together.wait, ask)
+            for thread, runner, ask in zip(self._threads, self._runners, asks, strict=False)
+        ]
+        return [answer.result() for answer in answers]
+
+    def acts(self, portal: int, *acts: Act[Any]) -> list[Refusal | None]:
+        """Run all at the same moment as the operator; how each was refused, None for what was done."""
+        assert len(acts) <= len(self._threads)
+        together = threading.Barrier(len(acts), timeout=30)
+        ended = [
+            thread.submit(runner.act, together.wait, portal, act)
+            for thread, runner, act in zip(self._threads, self._runners, acts, strict=False)
+        ]
+        return [each.result() for each in ended]
+
+    def beside(self, portal: int, act: Act[Any], ask: Ask) -> tuple[Refusal | None, httpx.Response]:
+        """Run an act as the operator at the moment of a request: how it was refused, if it was, and the answer."""
+        together = threading.Barrier(2, timeout=30)
+        ended = self._threads[0].submit(self._runners[0].act, together.wait, portal, act)
+        answer = self._threads[1].submit(self._runners[1].ask, together.wait, ask)
+        return ended.result(), answer.result()
+
+    def end(self) -> None:
+        for thread, runner in zip(self._threads, self._runners, strict=True):
+            thread.submit(runner.end).result()
+            thread.shutdown()
+
+
+@contextmanager
+def racing(settings: Settings, lanes: int) -> Iterator[Race]:
+    """A race with so many lanes, on the database that the settings name."""
+    race = Race(settings, lanes)
+    try:
+        yield race
+    finally:
+        race.end()
+
+
+def statuses(answers: Sequence[httpx.Response]) -> list[int]:
+    """The statuses of the answers, sorted."""
+    return sorted(answer.status_code for answer in answers)

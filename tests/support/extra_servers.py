@@ -1,0 +1,21 @@
+"""Further servers on the database of a test, with other settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from app.adapters.database import Clock
+from app.application import Server, assemble
+from app.settings import Settings
+
+
+@asynccontextmanager
+async def assembled(settings: Settings, clock: Clock, **changed: Any) -> AsyncIterator[Server]:
+    """A started server with these settings, some of them changed: `assembled(settings, clock, rate_limits=True)`."""
+    given = settings.model_dump(exclude_unset=True) | changed
+    server = assemble(Settings(_env_file=None, **given), clock=clock)  # type: ignore[call-arg]
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()

@@ -1,0 +1,173 @@
+"""Builds rows for tests, through the rules where there is one, with defaults that hold no surprise."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import text
+
+from app.adapters.database import NOWHERE, Act, Standing, T
+from app.application import Server
+from app.domain.counters import audit
+from app.domain.counters.audit import Difference
+from app.domain.permissions import OPERATOR, Actor
+from app.domain.portals import categories, portals, sections
+from app.domain.posts import comments, create, votes
+from app.domain.posts.create import Submission
+from app.domain.posts.votes import Ballot
+from app.domain.sql.statement import Statement
+from app.domain.users import api_keys, users
+
+
+class Make:
+    """`make.owner`, `make.portal` and the ids of the first portal's boards, tabs and statuses by name."""
+
+    def __init__(self, server: Server, secret: bytes) -> None:
+        self.server = server
+        self._secret = secret
+        self._number = itertools.count(1)
+        self.portal = 0
+        self.owner = 0
+        self.boards: dict[str, int] = {}
+        self.tabs: dict[str, int] = {}
+        self.statuses: dict[str, int] = {}
+
+    async def first_portal(self) -> None:
+        """The portal that a first start makes."""
+        self.portal, self.owner = await self.new_portal("Feedback", email="owner@example.com")
+        self.boards = await self._ids("boards", "name")
+        self.tabs = await self._ids("tabs", "url")
+        self.statuses = await self._ids("statuses", "name")
+
+    async def new_portal(self, title: str, *, host: str | None = None, email: str) -> tuple[int, int]:
+        """Another portal and its owner: their ids."""
+
+        def create(work: Any) -> tuple[int, int]:
+            portal_id = portals.create(work, title=title, host=host)
+            return portal_id, users.register(work, email=email, name="Owner", role="owner")
+
+        return await self.server.database.writing(create, NOWHERE)
+
+    async def act(self, act: Act[T], *, portal: int | None = None, actor: Actor = OPERATOR) -> T:
+        """Run a rule as the operator, committed."""
+        return await self.server.database.writing(act, Standing(portal or self.portal, actor))
+
+    async def user(
+        self, *, name: str = "Jane Roe", email: str | None = "", role: str = "user", portal: int | None = None
+    ) -> int:
+        """A user; a fresh address unless one is given, None for none."""
+        address = f"user{next(self._number)}@example.com" if email == "" else email
+        return await self.act(lambda work: users.register(work, email=address, name=name, role=role), portal=portal)
+
+    async def key(self, user: int, dialect: str, *, portal: int | None = None) -> str:
+        """A key of the user."""
+        return await self.act(
+            lambda work: api_keys.issue(work, user_id=user, dialect=dialect, secret=self._secret), portal=portal
+        )
+
+    async def post(
+        self,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        author: int | None = None,
+        board: int | None = None,
+        status: str | None = None,
+        moderation: str = "approved",
+        votes_by: Sequence[int] = (),
+        portal: int | None = None,
+    ) -> int:
+        """A post; by the owner, on the default board, without a status unless one is named."""
+        wish = Submission(
+            title=title or f"Post number {next(self._number)}",
+            description=description,
+            author=author or self.owner,
+            board_id=board,
+            status_id=None if status is None else self.statuses[status],
+            moderation=moderation,
+        )
+        post_id = await self.act(lambda work: create.submit(work, wish).id, portal=portal)
+        for voter in votes_by:
+            await self.vote(post_id, voter, portal=portal)
+        return post_id
+
+    async def vote(self, post: int, voter: int, *, portal: int | None = None) -> int:
+        """A vote, whatever the post's state."""
+        ballot = Ballot(post=post, voter=voter, strict=False)
+        return (await self.act(lambda work: votes.cast(work, ballot), portal=portal)).id
+
+    async def comment(
+        self,
+        post: int,
+        *,
+        author: int | None = None,
+        body: str = "Well said",
+        parent: int | None = None,
+        official: bool = False,
+        internal: bool = False,
+        portal: int | None = None,
+    ) -> int:
+        """A comment, by the owner; its parent may stand on another post."""
+        return await self.act(
+            lambda work: comments.write(
+                work,
+                post_id=post,
+                author_id=author or self.owner,
+                body=body,
+                parent_id=parent,
+                official=official,
+                internal=internal,
+                same_post_parent=False,
+                follow=False,
+            ),
+            portal=portal,
+        )
+
+    async def category(self, name: str = "Speed", *, color: str | None = None, portal: int | None = None) -> int:
+        """A category; the next pastel unless a color is given."""
+        return await self.act(lambda work: categories.add(work, name=name, color=color), portal=portal)
+
+    async def section(self, title: str = "Later", *, tab: str = "feedback", parent: int | None = None) -> int:
+        """A section on a tab of the first portal."""
+        return await self.act(lambda work: sections.add(work, title=title, tab_id=self.tabs[tab], parent_id=parent))
+
+    async def wrong_counters(self, *, portal: int | None = None) -> list[Difference]:
+        """Every kept number that is not what it counts; none when all is well."""
+        return await self.act(audit.differences, portal=portal)
+
+    async def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
+        """The rows of a plain SQL query, as dictionaries: what really is in the database."""
+        statement = Statement(text(query), across_portals=True)
+        found = await self.server.database.reading(lambda work: work.rows(statement, **values), NOWHERE)
+        return [{key: row[key] for key in row.keys()} for row in found]  # noqa: SIM118
+
+    async def row(self, query: str, **values: Any) -> Mapping[str, Any]:
+        """The only row of a plain SQL query."""
+        (found,) = await self.rows(query, **values)
+        return found
+
+    async def value(self, query: str, **values: Any) -> Any:
+        """The only value of a plain SQL query."""
+        (only,) = (await self.row(query, **values)).values()
+        return only
+
+    async def run(self, query: str, **values: Any) -> int:
+        """Change rows with plain SQL, where no rule makes what a test needs."""
+        statement = Statement(text(query), across_portals=True)
+        return await self.act(lambda work: work.run(statement, **values))
+
+    async def code(self, post: int) -> str:
+        """A post's six-character code."""
+        return str(await self.value("SELECT code FROM posts WHERE id = :id", id=post))
+
+    async def uuid(self, user: int) -> str:
+        """A user's UUID."""
+        return str(await self.value("SELECT uuid FROM users WHERE id = :id", id=user))
+
+    async def facts(self, kind: str) -> list[Mapping[str, Any]]:
+        """The facts of a kind, oldest first."""
+        return await self.rows("SELECT * FROM facts WHERE kind = :kind ORDER BY id", kind=kind)
+
+    async def _ids(self, name: str, key: str) -> dict[str, int]:
+        rows = await self.rows(f"SELECT id, {key} AS name FROM {name}")
+        return {row["name"]: row["id"] for row in rows}

@@ -1,0 +1,37 @@
+"""A server on a real socket, in a thread beside the test, on the database that its settings name."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from app.application import assemble
+from app.server.http_limits import BoundedProtocol
+from app.settings import Settings
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[str]:
+    """Serve until the block is left; the server's address. Whoever connects before it is ready waits for it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(
+            assemble(settings),
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="on",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

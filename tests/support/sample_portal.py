@@ -1,0 +1,177 @@
+"""A portal with one of everything, and requests to any route that are in order there."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.portals import categories, sections, statuses
+from app.domain.posts import moderation, update
+from app.domain.posts.update import Changes
+from app.domain.users import users
+from tests.support.factory import Make
+from tests.support.routes import Route
+
+_number = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Things:
+    """What one portal has; ids, but for the code and the UUIDs. The shelf is a section that others can be put into."""
+
+    portal: int
+    owner: int
+    board: int
+    tab: int
+    tab_url: str
+    status: int
+    section: int
+    category: int
+    user: int
+    uuid: str
+    email: str
+    voter: int
+    voter_uuid: str
+    post: int
+    code: str
+    pending: int
+    pending_code: str
+    vote: int
+    comment: int
+    official: int
+    shelf: int
+
+
+NOWHERE = Things(
+    portal=987_654_301, owner=987_654_302, board=987_654_303, tab=987_654_304, tab_url="nowhere", status=987_654_305,
+    section=987_654_306, category=987_654_307, user=987_654_308, uuid="00000000-0000-4000-8000-000000000000",
+    email="nobody@example.com", voter=987_654_309, voter_uuid="00000000-0000-4000-8000-000000000001", post=987_654_310,
+    code="zzzzzz", pending=987_654_311, pending_code="zzzzzy", vote=987_654_312, comment=987_654_313,
+    official=987_654_314, shelf=987_654_315,
+)  # fmt: skip
+"""What no portal has."""
+
+# What the part of an address after a fixed word names: the fixed word, and then the attribute of `Things`.
+_PLACES = {
+    "astuto": {"boards": "board", "posts": "post", "comments": "comment", "users": "user", "votes": "vote"},
+    "productlift": {
+        "posts": "code", "votes": "voter_uuid", "comments": "comment", "users": "uuid", "categories": "category",
+        "statuses": "status", "sections": "section", "tabs": "tab",
+    },
+}  # fmt: skip
+_DECISIONS = ("approve", "reject")
+
+# Inputs that name something of a portal.
+_REFERENCES = {
+    "astuto": {
+        "board_id": "board", "post_id": "post", "user_id": "user", "post_status_id": "status", "parent_id": "comment",
+        "impersonated_user_id": "voter",
+    },
+    "productlift": {
+        "category_id": "category", "status_id": "status", "section_id": "section", "user_id": "uuid",
+        "parent_id": "comment", "tab_id": "tab", "tab": "tab_url", "category": "category", "section": "section",
+        "status": "status",
+    },
+}  # fmt: skip
+
+# All other inputs, with values that every route takes that has them.
+_VALUES: dict[str, Any] = {
+    "title": "An idea", "description": "In <b>few</b> words", "name": "A name", "full_name": "Jane Roe",
+    "body": "Hear, hear", "comment": "Hear, hear", "slug": None, "color": "#a1b2c3", "role": "member", "limit": 50,
+    "offset": 0, "skip": 0, "order_by": "votes_count", "order_direction": "asc", "is_post_update": True,
+    "internal": False, "pinned_to_top": True, "tagged_for_changelog": True, "invitation_message": "Do come",
+    "skip_email": "1", "password": "correct horse battery", "delete_all_data": True,
+}  # fmt: skip
+
+
+def place_of(route: Route, place: str) -> str | None:
+    """The attribute of `Things` that fills a part of the address; None for a word. KeyError for what nobody knows."""
+    before = route.path.split("/{" + place + "}")[0].rpartition("/")[2]
+    if place == "type":
+        return None
+    if before == "votes" and route.method == "DELETE" and route.dialect == "productlift":
+        return "uuid"
+    if any(decision in route.path for decision in _DECISIONS):
+        return "pending" if route.dialect == "astuto" else "pending_code"
+    if route.path.endswith("/unmark_as_post_update"):
+        return "official"
+    return _PLACES[route.dialect][before]
+
+
+def address(route: Route, things: Things, **others: Things) -> str:
+    """The route's address, each place naming something of `things`, or of the `others` given for a place."""
+    filled = {}
+    for place in route.places:
+        attribute = place_of(route, place)
+        filled[place] = "post" if attribute is None else getattr(others.get(place, things), attribute)
+    return route.at(**filled)
+
+
+def references(route: Route) -> dict[str, str]:
+    """The inputs of a route that name something of a portal, and the attribute of `Things` that they name."""
+    known = _REFERENCES[route.dialect] | ({"parent_id": "shelf"} if route.path.startswith("/sections") else {})
+    return {name: known[name] for name in route.inputs if name in known}
+
+
+def inputs(route: Route, things: Things, *, leave_out: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything that may be sent to the route, in order: KeyError for an input that nobody knows.
+
+    Names and addresses are new at each call, where the route makes something; else they are those of `things`.
+    """
+    sent: dict[str, Any] = {}
+    named = references(route)
+    for name in route.inputs:
+        if name in leave_out:
+            continue
+        if name in named:
+            sent[name] = getattr(things, named[name])
+        elif name == "title" and route.method == "GET":
+            sent[name] = "Dark mode at night"
+        elif name == "email":
+            sent[name] = things.email if route.method == "GET" else f"new{next(_number)}@example.com"
+        elif name == "name":
+            sent[name] = f"Name {next(_number)}"
+        else:
+            sent[name] = _VALUES[name]
+    return sent
+
+
+async def populate(make: Make, portal: int, owner: int, *, name: str | None = None) -> Things:
+    """One of everything: a post with votes and comments, one that waits, one that was rejected.
+
+    The board and the status are others than the post's, so that moving it there changes it. With the same `name` two
+    portals are the same but for their ids.
+    """
+
+    async def value(query: str) -> Any:
+        return await make.value(query, p=portal)
+
+    name = str(next(_number)) if name is None else name
+    board = await value("SELECT max(id) FROM boards WHERE portal_id = :p")
+    tab = await value("SELECT id FROM tabs WHERE portal_id = :p AND url = 'roadmap'")
+    status = await make.act(lambda work: statuses.add(work, name=f"Soon{name}", tab_id=tab), portal=portal)
+    category = await make.act(lambda work: categories.add(work, name=f"Design{name}"), portal=portal)
+    section = await make.act(lambda work: sections.add(work, title="Later", tab_id=tab), portal=portal)
+    shelf = await make.act(lambda work: sections.add(work, title="Shelf", tab_id=tab), portal=portal)
+    inner = {"title": "Much later", "tab_id": tab, "parent_id": section}
+    await make.act(lambda work: sections.add(work, **inner), portal=portal)
+    email, second = f"jane{name}@example.com", f"john{name}@example.com"
+    user = await make.act(lambda work: users.register(work, email=email, name="Jane Roe"), portal=portal)
+    voter = await make.act(lambda work: users.register(work, email=second, name="John Doe"), portal=portal)
+    planned = await value("SELECT id FROM statuses WHERE portal_id = :p AND name = 'Planned'")
+    post = await make.post(title="Dark mode at night", author=user, portal=portal)
+    carried = Changes(category_ids=[category], section_id=section)
+    await make.act(lambda work: update.edit(work, post, carried), portal=portal)
+    await make.act(lambda work: update.change_status(work, post, planned, user_id=owner), portal=portal)
+    vote = await make.vote(post, user, portal=portal)
+    comment = await make.comment(post, author=user, portal=portal)
+    await make.comment(post, author=voter, parent=comment, internal=True, portal=portal)
+    official = await make.comment(post, author=user, official=True, portal=portal)
+    pending = await make.post(title="Dark mode at noon", author=voter, moderation="pending", portal=portal)
+    rejected = await make.post(title="Dark mode at dawn", author=voter, portal=portal)
+    await make.act(lambda work: moderation.set(work, rejected, "rejected"), portal=portal)
+    return Things(
+        portal, owner, board, tab, "roadmap", status, section, category, user, await make.uuid(user), email, voter,
+        await make.uuid(voter), post, await make.code(post), pending, await make.code(pending), vote, comment,
+        official, shelf,
+    )  # fmt: skip

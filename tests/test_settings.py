@@ -1,0 +1,265 @@
+"""Settings: what is wrong is told in one line, where a value comes from is told, and no secret is."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app import backends
+from app.adapters.rate_limiter import Pace
+from app.settings import BadSettings, Settings, masked
+from tests.support.checkout import ROOT
+
+NO_LIMIT = "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
+NO_COUNT = "must be a whole number from 1 to 100000, or off"
+NO_LIMITS = (
+    "many",
+    "60",
+    "60 per minute",
+    "0/minute",
+    "-1/minute",
+    "60/0minutes",
+    "60/fortnight",
+    "60/month",
+    "60/minutely",
+    "60/minute, 5/second",
+    "1/25hours",
+    "1/2days",
+    "1000000001/minute",
+    "\u0666\u0660/minute",
+)
+
+
+ESCAPES = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
+NO_QUERY = "must end with its host or path, without ? and #"
+NO_PATHS = (
+    "//feedback",
+    "/a//b",
+    "/feed%62ack",
+    "/%2e%2e",
+    "/a/../b",
+    "/./a",
+    "/.hidden",
+    "/a;b",
+    "/ü",
+    "/a:b",
+    "/a&b",
+)
+NO_PATH = "its path may have letters, digits and - _ ~ . between single slashes, such as https://example.com/feedback"
+OWN_PATH = (
+    "its path must not begin with /{}, which the server has itself: write the address without /api/v1, "
+    "or choose another path"
+)
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings but those of the test."""
+    for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("DATABASE_URL", "mysql://here", "must begin with sqlite:/// or postgresql://"),
+        ("DATABASE_URL", "sqlite:///:memory:", "must name a file, such as sqlite:///data/earshot.db"),
+        ("DATABASE_URL", "sqlite:///", "must name a file, such as sqlite:///data/earshot.db"),
+        (
+            "DATABASE_URL",
+            "postgresql://me:sec/ret@host/name",
+            f"its host and port can't be read; {ESCAPES}",
+        ),
+        ("PORT", "http", "must be a whole number"),
+        ("PORT", "70000", "must be at most 65535"),
+        ("PORT", "-1", "must be at least 0"),
+        *(("LIMIT_PRODUCTLIFT", value, NO_LIMIT) for value in NO_LIMITS),
+        ("REDIS_URL", "localhost", "must begin with redis://, rediss:// or unix://"),
+        ("REDIS_URL", "redis://host:port/0", f"must name a host: redis://host:6379/0; {ESCAPES}"),
+        ("REDIS_URL", "unix://me:se/cret@/run/redis", f"must name a host: redis://host:6379/0; {ESCAPES}"),
+        (
+            "SECRET_KEY",
+            "please change this secret to another",
+            "must be at least 32 random characters; make one with: openssl rand -hex 32",
+        ),
+        ("TRUSTED_PROXIES", "my proxy", "my proxy is no address or network, such as 10.0.0.1 or 10.0.0.0/8"),
+        ("BASE_URL", "example.com", "must be an address such as https://feedback.example.com"),
+        ("BASE_URL", "https://", "must be an address such as https://feedback.example.com"),
+        ("BASE_URL", "https://exam ple.com", "must be an address such as https://feedback.example.com"),
+        ("BASE_URL", "https://example.com/feed\nback", "must be an address such as https://feedback.example.com"),
+        ("BASE_URL", "https://example.com\\feedback", "must be an address such as https://feedback.example.com"),
+        *(("BASE_URL", f"https://example.com{end}", NO_QUERY) for end in ("?", "/feedback?a=b", "#a", "/feedback/#")),
+        *(("BASE_URL", f"https://example.com{path}", NO_PATH) for path in NO_PATHS),
+        ("BASE_URL", f"https://example.com/{'x' * 80}", "its path may have at most 80 characters"),
+        ("BASE_URL", f"https://{'x' * 250}.com", "must have at most 255 characters"),
+        *(
+            ("BASE_URL", f"https://example.com/{path}", OWN_PATH.format(path.partition("/")[0]))
+            for path in ("api/v1", "api", "productlift/api/v1/", "p", "static", "health/feedback")
+        ),
+        (
+            "SMTP_URL",
+            "mail",
+            f"must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning; {ESCAPES}",
+        ),
+        ("RATE_LIMITS", "perhaps", "must be on or off"),
+        *(
+            ("CONNECTIONS_PER_IP", value, NO_COUNT)
+            for value in ("0", "-1", "none", "1.5", "100001", "10000000000", "\u0666")
+        ),
+        ("DEFAULT_DIALECT", "esperanto", "must be productlift or astuto"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_to_do(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"EARSHOT_{name}", value)
+
+    with pytest.raises(BadSettings) as refusal:
+        Settings.load()
+
+    assert str(refusal.value) == f"EARSHOT_{name}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("given", "pace"),
+    [
+        ("60/minute", (60, 60)),
+        ("100/5minutes", (100, 300)),
+        ("1/second", (1, 1)),
+        ("5/hour", (5, 3600)),
+        ("1000000000/day", (10**9, 86400)),
+        ("7/86400seconds", (7, 86400)),
+        ("off", None),
+        ("OFF", None),
+    ],
+)
+def test_a_limit_is_requests_in_a_window(given: str, pace: tuple[int, int] | None) -> None:
+    settings = Settings.load(limit_productlift=given)
+
+    assert Pace.parsed(settings.limit_productlift) == pace
+
+
+@pytest.mark.parametrize(("given", "count"), [("1", 1), ("100000", 100_000), ("off", "off"), (None, 256)])
+def test_a_bound_of_connections_is_a_number_or_off(given: str | None, count: object) -> None:
+    settings = Settings.load(connections_per_ip=given)
+
+    assert settings.connections_per_ip == count
+    told = {one.name: one.value for one in settings.told()}
+    assert told["EARSHOT_CONNECTIONS_PER_IP"] == str(count)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://example.com", "https://example.com"),
+        ("https://example.com/", "https://example.com"),
+        ("https://example.com///", "https://example.com"),
+        ("https://example.com:8443/feedback", "https://example.com:8443/feedback"),
+        ("https://example.com/feedback/", "https://example.com/feedback"),
+        ("https://example.com/a/b-c_d/e.f~1//", "https://example.com/a/b-c_d/e.f~1"),
+        ("http://[::1]:8000/feedback", "http://[::1]:8000/feedback"),
+        ("https://example.com/apis", "https://example.com/apis"),
+    ],
+)
+def test_a_public_address_ends_without_a_slash(given: str, kept: str) -> None:
+    assert Settings.load(base_url=given).base_url == kept
+
+
+def test_what_has_no_effect_yet_says_so() -> None:
+    told = {one.name for one in Settings.load().told() if one.meaning.endswith("(no effect yet)")}
+
+    assert told == {"EARSHOT_OUTBOX", "EARSHOT_SMTP_URL", "EARSHOT_OUTBOUND_ALLOW"}
+
+
+def test_each_setting_stands_in_the_document_with_its_default() -> None:
+    section = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").partition("\n## Settings\n")[2]
+    documented: dict[str, str] = {}
+    for line in section.splitlines():
+        if line.startswith("| `EARSHOT_"):
+            names, defaults, _ = line.replace("`", "").strip("|").split("|", 2)
+            given = defaults.split(",") if "," in defaults else [defaults] * len(names.split(","))
+            documented |= zip(map(str.strip, names.split(",")), map(str.strip, given), strict=True)
+
+    told = {one.name: (one.value or "").removesuffix(".0") for one in Settings.model_construct().told()}
+    assert documented == told
+
+
+def test_several_workers_need_shared_counters_and_a_server_for_the_database() -> None:
+    with pytest.raises(BadSettings) as without_redis:
+        Settings.load(workers=2)
+    with pytest.raises(BadSettings) as on_a_file:
+        Settings.load(workers=2, rate_limits=False)
+
+    assert str(without_redis.value) == (
+        "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together; "
+        "or set EARSHOT_RATE_LIMITS=off"
+    )
+    assert str(on_a_file.value) == ("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
+
+
+def test_a_password_file_that_is_not_there_is_told() -> None:
+    settings = Settings.load(database_password_file="gone")
+
+    with pytest.raises(BadSettings, match="EARSHOT_DATABASE_PASSWORD_FILE can't be read: No such file or directory"):
+        _ = settings.database_password
+
+
+def test_an_unknown_storage_is_told() -> None:
+    with pytest.raises(BadSettings, match="EARSHOT_STORAGE_URL: give a folder, or a bucket"):
+        backends.files(Settings.load(storage_url="ftp://here"))
+
+
+def test_a_file_of_settings_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"EARSHOT_PORT=\xff\xfe")
+
+    with pytest.raises(BadSettings, match=r"the file \.env can't be read: .*; mend it, or move it away"):
+        Settings.load()
+
+
+def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("EARSHOT_PORT=9000\nEARSHOT_SECRET_KEY=0123456789abcdef0123456789abcdef\n")
+    monkeypatch.setenv("EARSHOT_HOST", "0.0.0.0")
+    monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", "postgresql://me:secret@host:5432/name?sslmode=require&sslpassword=deep")
+
+    told = {one.name: (one.value, one.source) for one in Settings.load().told()}
+
+    assert told["EARSHOT_PORT"] == ("9000", ".env")
+    assert told["EARSHOT_SECRET_KEY"] == ("***", ".env")
+    assert told["EARSHOT_HOST"] == ("0.0.0.0", "environment")
+    assert told["EARSHOT_TRUSTED_PROXIES"] == ("10.0.0.1,10.1.0.0/16", "environment")
+    assert told["EARSHOT_DATABASE_URL"] == (
+        "postgresql://me:***@host:5432/name?sslmode=require&sslpassword=***",
+        "environment",
+    )
+    assert told["EARSHOT_RATE_LIMITS"] == ("on", "default")
+    assert told["EARSHOT_REDIS_URL"] == (None, "default")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
+        ("smtp://me@host", "smtp://me@host"),
+        ("smtp://me:se@cret@host", "smtp://me:***@host"),
+        ("s3://key:secret@bucket/prefix?endpoint=https://host", "s3://key:***@bucket/prefix?endpoint=https://host"),
+        ("unix:///run/redis.sock?password=secret&db=1", "unix:///run/redis.sock?password=***&db=1"),
+        ("/var/lib/uploads", "/var/lib/uploads"),
+    ],
+)
+def test_an_address_is_shown_without_what_lets_somebody_in(address: str, shown: str) -> None:
+    assert masked(address) == shown
+
+
+def test_a_slip_in_a_settings_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARSHOT_PROT", "9000")
+    monkeypatch.setenv("EARSHOT_PORT", "9000")
+
+    assert Settings.unknown() == ["EARSHOT_PROT"]
+
+
+def test_a_slip_in_the_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("EARSHOT_PROT=9000\nEARSHOT_PORT=9000\nCOMPOSE_PROJECT_NAME=ideas\n")
+
+    assert Settings.unknown() == ["EARSHOT_PROT"]

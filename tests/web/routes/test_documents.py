@@ -1,0 +1,190 @@
+"""The documents of both interfaces: valid, true to the routes, and readable without any other server."""
+
+import hashlib
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from app.adapters.rate_limiter import Pace
+from app.api.openapi import pace_in_words
+from app.settings import Settings
+from app.web.routes.assets import STATIC
+from tests.conftest import TestClock
+from tests.support.clients import Client
+from tests.support.extra_servers import assembled
+
+DIALECTS = ("productlift", "astuto")
+NOT_YET = re.compile(r"(?i)\b(by mail|mails|webhooks?|notif\w+|invit\w+|sign in)\b")
+VERBS = {"get", "post", "put", "patch", "delete"}
+VENDORED = STATIC / "vendor" / "swagger-ui"
+
+
+@pytest.fixture
+def visitor(anyone: Client) -> Client:
+    """Somebody with a browser, and without a key."""
+    return anyone.of(None, base="")
+
+
+async def read(visitor: Client, dialect: str) -> dict[str, Any]:
+    answer = await visitor.get(f"/{dialect}/api/v1/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    return dict(answer.json())
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (verb, path, operation)
+        for path, verbs in document["paths"].items()
+        for verb, operation in verbs.items()
+        if verb in VERBS
+    ]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_document_is_valid(visitor: Client, dialect: str) -> None:
+    document = await read(visitor, dialect)
+
+    assert document["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_no_document_promises_what_does_not_exist_yet(visitor: Client, dialect: str) -> None:
+    document = await read(visitor, dialect)
+    texts = [document["info"]["description"], *(told["description"] for _, _, told in operations(document))]
+
+    promised = [text for text in texts if NOT_YET.search(text) and not re.search(r"\byet\b", text)]
+
+    assert promised == []
+
+
+@pytest.mark.parametrize(("dialect", "title"), [("productlift", "ProductLift"), ("astuto", "Astuto")])
+async def test_a_document_says_who_where_and_with_which_key(visitor: Client, dialect: str, title: str) -> None:
+    document = await read(visitor, dialect)
+
+    assert document["info"]["title"] == f"Earshot: {title}'s API"
+    assert document["info"]["version"] == version("earshot")
+    assert set(document["info"]) == {"title", "version", "description"}
+    assert [server["url"] for server in document["servers"]] == [f"/{dialect}/api/v1", "/api/v1"]
+    (scheme,) = document["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert document["security"] == [{name: [] for name in document["components"]["securitySchemes"]}]
+    for word in ("Authorization: Bearer", "curl ", f"--dialect {dialect}", "429", "422"):
+        assert word in document["info"]["description"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_document_promises_nothing_that_fastapi_made_up(visitor: Client, dialect: str) -> None:
+    document = await read(visitor, dialect)
+
+    assert "HTTPValidationError" not in json.dumps(document)
+    assert not {"ValidationError", "HTTPValidationError"} & set(document["components"]["schemas"])
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_each_operation_is_described_and_names_its_place_in_the_address(visitor: Client, dialect: str) -> None:
+    for verb, path, operation in operations(await read(visitor, dialect)):
+        where = f"{verb} {path}"
+        assert operation.get("description"), where
+        named = {part["name"] for part in operation.get("parameters", []) if part["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path)), where
+        assert {"401", "429"} <= set(operation["responses"]), where
+
+
+async def test_a_document_tells_the_limits_in_force(settings: Settings, clock: TestClock, visitor: Client) -> None:
+    limits = {"limit_productlift": "7/minute", "limit_astuto_key": "8/hour", "limit_astuto_ip": "9/5minutes"}
+    async with (
+        assembled(settings, clock, rate_limits=True, **limits) as server,
+        Client(server, token=None, base="") as limited,
+    ):
+        productlift = (await read(limited, "productlift"))["info"]["description"]
+        astuto = (await read(limited, "astuto"))["info"]["description"]
+    unlimited = (await read(visitor, "productlift"))["info"]["description"]
+
+    assert "7 requests a minute for each key" in productlift
+    assert "8 requests an hour for each key, and 9 requests in 5 minutes for each address" in astuto
+    assert "As many requests as they like for each key" in unlimited
+
+
+@pytest.mark.parametrize(
+    ("pace", "words"),
+    [
+        (Pace(60, 60), "60 requests a minute"),
+        (Pace(100, 300), "100 requests in 5 minutes"),
+        (Pace(1000, 86400), "1 000 requests a day"),
+        (Pace(5, 90), "5 requests in 90 seconds"),
+        (None, "as many requests as they like"),
+    ],
+)
+def test_a_pace_is_told_in_words(pace: Pace | None, words: str) -> None:
+    assert pace_in_words(pace) == words
+
+
+async def test_astutos_document_is_also_where_its_tooling_looks(visitor: Client) -> None:
+    answer = await visitor.get("/api-docs/v1/swagger.yaml", headers={"origin": "https://elsewhere.example"})
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/yaml"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert yaml.safe_load(answer.text) == await read(visitor, "astuto")
+
+
+async def test_a_document_that_is_known_is_not_sent_again(visitor: Client) -> None:
+    for path in ("/productlift/api/v1/openapi.json", "/api-docs/v1/swagger.yaml"):
+        first = await visitor.get(path)
+
+        again = await visitor.get(path, headers={"if-none-match": first.headers["etag"]})
+
+        assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_one_page_links_both(visitor: Client) -> None:
+    page = await visitor.get("/docs")
+
+    links = re.findall(r'<a[^>]* href="([^"]*)"', page.text)
+    assert set(links) == {
+        "/",
+        "/productlift/api/v1/docs",
+        "/productlift/api/v1/openapi.json",
+        "/astuto/api/v1/docs",
+        "/astuto/api/v1/openapi.json",
+        "/api-docs/v1/swagger.yaml",
+    }
+    for link in links:
+        assert (await visitor.get(link)).status_code == 200
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_the_interactive_page_loads_only_what_this_server_has(visitor: Client, dialect: str) -> None:
+    page = await visitor.get(f"/{dialect}/api/v1/docs")
+
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert f'data-address="/{dialect}/api/v1/openapi.json"' in page.text
+    for address in re.findall(r'(?:src|href)="(/static/[^"]*)"', page.text):
+        assert (await visitor.get(address)).headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_other_verbs_at_the_documents_are_the_dialects_affair(visitor: Client, dialect: str) -> None:
+    answer = await visitor.post(f"/{dialect}/api/v1/docs")
+
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, "application/json")
+
+
+def test_vendored_files_are_what_their_maker_published() -> None:
+    listed = dict(reversed(line.split("  ")) for line in (VENDORED / "SHA256SUMS").read_text().splitlines())
+
+    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(VENDORED).iterdir()}
+
+    del there["SHA256SUMS"]
+    assert there == listed
+    assert {"LICENSE", "NOTICE", "swagger-ui-bundle.js", "swagger-ui.css"} <= set(listed)

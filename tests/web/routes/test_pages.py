@@ -1,0 +1,411 @@
+"""The plain page of a post, and the few pages around it."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from app.background import record_views
+from app.domain.posts import public
+from tests.domain.posts.test_delete import statements_of
+from tests.support.clients import Client
+from tests.support.factory import Make
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' https:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&amp;"
+
+
+@pytest.fixture
+def visitor(anyone: Client) -> Client:
+    """Somebody with a browser."""
+    return anyone.of(None, base="")
+
+
+async def open_post(visitor: Client, make: Make, post: int) -> httpx.Response:
+    slug = await make.value("SELECT slug FROM posts WHERE id = :id", id=post)
+    return await visitor.get(f"/p/{slug}-{await make.code(post)}")
+
+
+async def views(make: Make, post: int) -> int:
+    await record_views(make.server.database, make.server.services.views)
+    return int(await make.value("SELECT views_count FROM posts WHERE id = :id", id=post))
+
+
+def text_of(html: str) -> str:
+    """What a person reads: tags off, blanks squeezed."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html.partition("<main>")[2]).split())
+
+
+async def test_the_page_shows_what_is_public_about_a_post(visitor: Client, make: Make) -> None:
+    jane = await make.user(name="Jane Roe", email="jane@example.com")
+    post = await make.post(
+        title="Dark mode", description="It **hurts**.", author=jane, status="Planned", votes_by=[make.owner, jane]
+    )
+    first = await make.comment(post, author=jane, body="Please!")
+    await make.comment(post, body="Under way", parent=first, official=True)
+    await make.comment(post, body="Between us: never", internal=True)
+    created = await make.value("SELECT created_at FROM posts WHERE id = :id", id=post)
+
+    page = await open_post(visitor, make, post)
+
+    assert page.status_code == 200
+    assert "<title>Dark mode · Feedback</title>" in page.text
+    assert "<p>It <strong>hurts</strong>.</p>" in page.text
+    day = text_of(page.text).partition(" on ")[2].partition(" It")[0]
+    assert str(created)[:4] in day
+    assert text_of(page.text) == (
+        f"Dark mode Feature Requests Planned 2 votes Posted by Jane Roe on {day} It hurts . 2 comments "
+        f"Jane Roe on {day} Please! Owner on {day} Official Under way"
+    )
+    assert "example.com" not in page.text
+    assert "never" not in page.text
+
+
+async def test_a_page_is_safe_to_open(visitor: Client, make: Make) -> None:
+    page = await open_post(visitor, make, await make.post())
+
+    assert {name: value for name, value in page.headers.items() if name not in ("content-length", "x-request-id")} == {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": POLICY,
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "strict-origin-when-cross-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "cache-control": "no-cache",
+    }
+
+
+async def test_hostile_words_are_only_words_everywhere(visitor: Client, make: Make) -> None:
+    author = await make.user(name=HOSTILE)
+    post = await make.post(title=HOSTILE, description=HOSTILE, author=author)
+    await make.comment(post, author=author, body=HOSTILE)
+    await make.run("UPDATE boards SET name = name || :words", words=HOSTILE)
+    await make.run("UPDATE portals SET title = title || :words", words=HOSTILE)
+
+    page = await open_post(visitor, make, post)
+
+    assert page.status_code == 200
+    assert "<script" not in page.text
+    assert "<img" not in page.text
+    assert page.text.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 9
+    assert page.text.count("<h1>") == 1
+
+
+async def test_an_anonymous_post_and_a_deleted_writer_have_no_name(visitor: Client, make: Make) -> None:
+    jane = await make.user(name="Jane Roe")
+    post = await make.post()
+    await make.comment(post, author=jane, body="I was here")
+    await make.run("UPDATE posts SET user_id = NULL")
+    await make.run(
+        "UPDATE users SET name = '[User Deleted]', email = NULL, email_key = NULL, deleted_at = created_at"
+        " WHERE id = :id",
+        id=jane,
+    )
+
+    page = await open_post(visitor, make, post)
+
+    assert "Posted anonymously" in page.text
+    assert "<b>[User Deleted]</b>" in page.text
+
+
+async def test_no_page_shows_the_address_of_a_user_whose_name_it_is(
+    astuto: Client, visitor: Client, make: Make
+) -> None:
+    await astuto.post("/users", json={"email": "jane.doe@private.example"})
+    jane = await make.value("SELECT id FROM users WHERE name = 'jane.doe@private.example'")
+    post = await make.post(author=jane)
+    await make.comment(post, author=jane, body="Write to jane.doe@work.example")
+    await make.comment(post, author=await make.user(name="Jim Roe <jim@private.example>"))
+
+    page = await open_post(visitor, make, post)
+
+    assert "Posted by <b>jane.doe</b>" in page.text
+    assert re.findall(r'<p class="by"><b>(.*?)</b>', page.text) == ["jane.doe", "Jim Roe &lt;jim&gt;"]
+    assert "private.example" not in page.text
+    # What somebody wrote himself stays as it is, and so does the name.
+    assert "Write to jane.doe@work.example" in page.text
+    assert await make.value("SELECT name FROM users WHERE id = :id", id=jane) == "jane.doe@private.example"
+
+
+@pytest.mark.parametrize("moderation", ["pending", "rejected"])
+async def test_only_approved_posts_are_shown(visitor: Client, make: Make, moderation: str) -> None:
+    post = await make.post(title="Not for you", moderation=moderation)
+    slug = await make.value("SELECT slug FROM posts WHERE id = :id", id=post)
+    code = await make.code(post)
+
+    addresses = (f"/p/{slug}-{code}", f"/p/{code}", f"/posts/{slug}", f"/p/{code}/edit", f"/p/{code}/delete")
+    pages = [await visitor.get(address) for address in addresses]
+
+    assert [page.status_code for page in pages] == [404] * 5
+    assert not any("Not for you" in page.text for page in pages)
+    assert await views(make, post) == 0
+
+
+async def test_a_portal_shows_no_post_of_another(visitor: Client, make: Make) -> None:
+    await make.run("UPDATE portals SET host = 'feedback.example.com'")
+    other, owner = await make.new_portal("Other", host="other.example.com", email="other@example.com")
+    post = await make.post(title="Secret plan", author=owner, portal=other)
+    code = await make.code(post)
+
+    async def at(host: str, path: str) -> httpx.Response:
+        return await visitor.of(None, base="", host=f"http://{host}").get(path)
+
+    for path in (f"/p/secret-plan-{code}", "/posts/secret-plan"):
+        assert (await at("other.example.com", path)).status_code == 200
+        for host in ("feedback.example.com", "nowhere.example.com"):
+            refused = await at(host, path)
+            assert refused.status_code == 404
+            assert "Secret plan" not in refused.text
+    assert await views(make, post) == 2
+
+
+async def test_the_code_decides_and_a_wrong_slug_leads_to_the_right_one(visitor: Client, make: Make) -> None:
+    post = await make.post(title="One-two - three")
+    code = await make.code(post)
+
+    for wrong in (code, f"-{code}", f"x-{code}", f"one-two-{code}", f"Größe-{code}"):
+        answer = await visitor.get(f"/p/{wrong}")
+        assert (answer.status_code, answer.headers["location"]) == (302, f"/p/one-two-three-{code}")
+    assert await views(make, post) == 0
+    assert (await visitor.get(f"/p/one-two-three-{code}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/p/zzzzzz",
+        "/p/one-two-zzzzzz",
+        "/p/",
+        "/p/x",
+        "/p/a-%00bcdef",
+        "/p/%ED%A0%80-abcdef",
+        "/p/a%2Fb-abcdef",
+        "/posts/",
+        "/posts/nothing",
+        "/posts/a%00b",
+        "/posts/" + "a" * 5000,
+        "/posts/%F0%9F%92%A9",
+        "/t/feedback",
+        "/anything/at/all",
+        "/static/",
+        "/static/page",
+        "/static/../__init__.py",
+        "/static/..%2F__init__.py",
+        "/files/",
+        "/index.php",
+    ],
+)
+async def test_what_is_not_there_is_told_so(visitor: Client, path: str) -> None:
+    answer = await visitor.get(path)
+
+    assert answer.status_code == 404
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_page_for_nothing_is_a_page(visitor: Client) -> None:
+    answer = await visitor.get("/nowhere")
+
+    assert "<h1>Nothing here</h1>" in answer.text
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
+async def test_pages_take_nothing(visitor: Client, method: str) -> None:
+    answer = await visitor.request(method, "/docs")
+
+    assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+    assert "<h1>Not like this</h1>" in answer.text
+
+
+async def test_views_are_counted_once_a_view_and_nothing_else_changes(visitor: Client, make: Make) -> None:
+    post = await make.post(title="Dark mode")
+    code = await make.code(post)
+    before = dict(await make.row("SELECT * FROM posts"))
+
+    for _ in range(3):
+        await visitor.get(f"/p/dark-mode-{code}")
+    await visitor.get("/posts/dark-mode")
+    await visitor.head(f"/p/dark-mode-{code}")
+    await visitor.head("/posts/dark-mode")
+    assert dict(await make.row("SELECT * FROM posts")) == before
+
+    assert await views(make, post) == 4
+    assert dict(await make.row("SELECT * FROM posts")) == {**before, "views_count": 4}
+
+
+async def test_reading_through_an_interface_is_no_view(productlift: Client, astuto: Client, make: Make) -> None:
+    post = await make.post()
+
+    shown = (await productlift.get(f"/posts/{await make.code(post)}")).json()["data"]
+    await astuto.get(f"/posts/{post}")
+
+    assert shown["views_count"] == 0
+    assert await views(make, post) == 0
+
+
+async def test_every_address_in_an_answer_leads_to_the_post(productlift: Client, visitor: Client, make: Make) -> None:
+    shown = (await productlift.get(f"/posts/{await make.code(await make.post(title='Dark mode'))}")).json()["data"]
+
+    for name in ("url", "url_edit", "url_delete"):
+        page = await visitor.get(shown[name], follow_redirects=True)
+        assert page.status_code == 200
+        assert "<h1>Dark mode</h1>" in page.text
+
+
+async def test_a_picture_is_shown_and_files_are_linked(productlift: Client, visitor: Client, make: Make) -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+    files: dict[str, Any] = {"image": ("a.svg", svg), "attachment": ("<b>plan</b>.txt", b"12345")}
+    created = (await productlift.post("/posts", data={"title": "Dark mode"}, files=files)).json()["data"]
+
+    page = await visitor.get(created["url"])
+
+    image = created["image_main"].removeprefix("http://feedback.example.com")
+    attached = await make.value("SELECT name FROM attachments WHERE kind = 'attachment'")
+    assert f'<img class="picture" src="{image}"' in page.text
+    assert f'<li><a href="/files/{attached}">b&gt;.txt</a> <span class="note">5 Bytes</span></li>' in page.text
+    assert (await visitor.get(image)).content == svg
+    assert (await visitor.get(f"/files/{attached}")).content == b"12345"
+
+
+async def test_threads_stand_together_and_pinned_ones_first(visitor: Client, make: Make) -> None:
+    post, elsewhere = await make.post(), await make.post()
+    first = await make.comment(post, body="first")
+    second = await make.comment(post, body="second")
+    hidden = await make.comment(post, body="hidden", internal=True)
+    await make.comment(post, body="third, below first", parent=first)
+    await make.comment(post, body="fourth, below nothing seen", parent=hidden)
+    await make.comment(post, body="fifth, below another post", parent=await make.comment(elsewhere))
+    await make.run("UPDATE comments SET pinned = true WHERE id = :id", id=second)
+
+    page = await open_post(visitor, make, post)
+
+    shown = re.findall(r'class="comment depth-(\d)".*?<div class="text">\s*<p>(.*?)</p>', page.text, re.DOTALL)
+    assert shown == [
+        ("0", "second"),
+        ("0", "first"),
+        ("1", "third, below first"),
+        ("0", "fourth, below nothing seen"),
+        ("0", "fifth, below another post"),
+    ]
+
+
+async def test_a_long_chain_of_replies_is_shown_no_further_to_the_right(visitor: Client, make: Make) -> None:
+    post = await make.post()
+    parent = None
+    for _ in range(30):
+        parent = await make.comment(post, parent=parent)
+
+    page = await open_post(visitor, make, post)
+
+    assert re.findall(r"depth-(\d)", page.text) == ["0", "1", "2", "3", *(["4"] * 26)]
+
+
+@pytest.mark.timeout(60)
+async def test_comments_that_form_a_cycle_keep_no_page_from_being_shown(visitor: Client, make: Make) -> None:
+    post = await make.post()
+    first = await make.comment(post, body="Round")
+    second = await make.comment(post, body="and round", parent=first)
+    await make.comment(post, body="Straight on")
+    await make.run("UPDATE comments SET parent_id = :second WHERE id = :first", first=first, second=second)
+
+    page = await open_post(visitor, make, post)
+
+    assert page.status_code == 200
+    assert "Straight on" in page.text
+
+
+async def test_what_is_too_long_for_a_page_is_cut_and_says_so(visitor: Client, make: Make) -> None:
+    post = await make.post(description="d" * 50_001)
+    await make.comment(post, body="c" * 10_001)
+    await make.comment(post, body="e" * 10_000)
+
+    page = await open_post(visitor, make, post)
+
+    assert page.text.count("d" * 50_000) == 1
+    assert "d" * 50_001 not in page.text
+    assert "c" * 10_001 not in page.text
+    assert page.text.count("only its beginning is shown here") == 2
+
+
+async def test_a_post_with_very_long_comments_shows_the_first(visitor: Client, make: Make) -> None:
+    post = await make.post()
+    for number in range(22):
+        await make.comment(post, body=f"{number:02}" + "'" * 9_998)
+
+    page = await open_post(visitor, make, post)
+
+    assert page.text.count('<article class="comment') == 20
+    assert "Only the first 20 comments are shown here." in page.text
+    assert len(page.content) < 1_500_000
+
+
+async def test_comments_beyond_those_that_are_shown_are_not_read(make: Make) -> None:
+    post = await make.post()
+    for number in range(41):
+        await make.comment(post, body=f"{number:02}" + "long" * 5_000)
+    code = await make.code(post)
+
+    read = await statements_of(make, lambda work: public.by_code(work, code))
+
+    # 20 comments are 200,000 characters as they are shown, and the 21st tells that there are more.
+    assert read.count(public._COMMENTS) == 2
+
+
+async def test_a_post_with_very_many_comments_shows_the_first(visitor: Client, make: Make) -> None:
+    post = await make.post()
+    await make.comment(post, body="the first")
+    await make.run(
+        "INSERT INTO comments (portal_id, post_id, user_id, body, official, internal, pinned, created_at, updated_at)"
+        " SELECT c.portal_id, c.post_id, c.user_id, 'more', false, false, false, c.created_at, c.updated_at"
+        " FROM comments c, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)"
+        " SELECT i FROM n) AS numbers"
+    )
+    await make.run("UPDATE posts SET comments_count = 251")
+
+    page = await open_post(visitor, make, post)
+
+    assert page.text.count('<article class="comment') == 200
+    assert "the first" in page.text
+    assert "Only the first 200 comments are shown here." in page.text
+
+
+async def test_the_first_page_says_what_this_is(visitor: Client) -> None:
+    page = await visitor.get("/")
+
+    assert page.status_code == 200
+    assert "<h1>This is Earshot</h1>" in page.text
+    assert 'href="/docs"' in page.text
+
+
+async def test_a_style_sheet_is_kept_for_ever_under_its_version_and_asked_for_without(visitor: Client) -> None:
+    home = await visitor.get("/")
+    (address,) = re.findall(r'rel="stylesheet" href="([^"]*)"', home.text)
+
+    versioned = await visitor.get(address)
+    plain = await visitor.get("/static/page.css", headers={"accept-encoding": "identity"})
+    known = await visitor.get(address, headers={"if-none-match": versioned.headers["etag"]})
+
+    assert (versioned.status_code, versioned.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert versioned.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert versioned.headers["content-encoding"] == "gzip"
+    assert plain.headers["cache-control"] == "no-cache"
+    assert "content-encoding" not in plain.headers
+    assert plain.text == versioned.text
+    assert (known.status_code, known.content) == (304, b"")
+
+
+async def test_pages_ask_for_nothing_inline_and_nothing_foreign(visitor: Client, make: Make) -> None:
+    code = await make.code(await make.post(title="Dark mode", status="New"))
+    for path in ("/", "/docs", f"/p/dark-mode-{code}", "/nowhere", "/productlift/api/v1/docs", "/astuto/api/v1/docs"):
+        page = (await visitor.get(path)).text
+        assert "<style" not in page
+        assert not re.search(r"\sstyle=|\son\w+=", page)
+        assert re.findall(r"<script(?! src=\"/static/)", page) == []
+        assert re.findall(r'(?:src|href)="(?:https?:)?//', page) == []
+        assert page.count("<h1>") == 1
+        assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page

@@ -1,0 +1,192 @@
+"""People's text as harmless HTML."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.web.markdown import MAX_HTML, MAX_MARKUP, count_markup, plain, shown
+
+PIECES = (
+    *("<p>", "</p>", "<div>", "</div>", "<h1>", "<h2 title=x>", "<h3 lang=en>", "</h1>", "</h2>", "</h3>", "<H1 id=a>"),
+    *("<b>", "</b>", "<i x=1>", "</i>", "<a href=x title='<h1>'>", "</a>", "<ul>", "</ul>", "<li>", "</li>", "<pre>"),
+    *(
+        "<table>",
+        "<tr>",
+        "<td>",
+        "</td>",
+        "</table>",
+        "<br>",
+        "<br/>",
+        "<img src=x alt='</h2>'>",
+        "<span>",
+        "<blockquote>",
+    ),
+    *(
+        "<script>",
+        "</script>",
+        "<svg>",
+        "<style>",
+        "<!--",
+        "-->",
+        "<![",
+        "</",
+        "<",
+        ">",
+        "&lt;h1&gt;",
+        "&",
+        '"',
+        "'",
+        "x ",
+    ),
+    *("# ", "## x\n", "\n", "> ", "- ", "**", "`", "[x](y)", "|", "|-|-|\n"),
+)
+TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)(?:\s[^<>]*)?>")
+WITHOUT_END = {"br", "hr", "img"}
+
+
+def open_tags(html: str) -> list[str]:
+    """Which tags are open at the end; fails where an end tag is not that of the last one opened."""
+    opened: list[str] = []
+    for end, name in TAG.findall(html):
+        if not end and name not in WITHOUT_END:
+            opened.append(name)
+        elif end:
+            assert opened, html
+            assert opened.pop() == name, html
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("It **hurts**", "<p>It <strong>hurts</strong></p>\n"),
+        ("one\ntwo", "<p>one<br>\ntwo</p>\n"),
+        ("~~no~~", "<p><s>no</s></p>\n"),
+        ("# Title", "<h3>Title</h3>\n"),
+        ("###### Title", "<h6>Title</h6>\n"),
+        ("a <b>c</b> & d", "<p>a &lt;b&gt;c&lt;/b&gt; &amp; d</p>\n"),
+        (
+            "[x](https://example.com)",
+            '<p><a href="https://example.com" rel="nofollow ugc noopener noreferrer">x</a></p>\n',
+        ),
+        ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>\n"),
+        ("<https://example.com/?a=1&b=2>", None),
+        ("![x](https://example.com/a.png)", '<p><img src="https://example.com/a.png" alt="x"></p>\n'),
+        ("![x](data:image/svg+xml;base64,AAAA)", "<p>![x](data:image/svg+xml;base64,AAAA)</p>\n"),
+        ("", ""),
+    ],
+)
+def test_markdown_is_formatted_and_html_in_it_is_text(written: str, expected: str | None) -> None:
+    html = str(shown(written))
+
+    if expected is not None:
+        assert html == expected
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("<p>It <strong>hurts</strong></p>", "<p>It <strong>hurts</strong></p>"),
+        ("<p onclick='x()'>a</p><script>alert(1)</script><p>b</p>", "<p>a</p><p>b</p>"),
+        ("<h1>One</h1>\n<ul><li>a</li></ul>\n", "<h3>One</h3>\n<ul><li>a</li></ul>\n"),
+        ("<p><a href='javascript:alert(1)'>x</a></p>", '<p><a rel="nofollow ugc noopener noreferrer">x</a></p>'),
+        ("<p style='position:fixed'><iframe src=//x></iframe></p>", "<p></p>"),
+        ("<p><img src=x onerror=alert(1)></p>", '<p><img src="x"></p>'),
+        ("<p><svg><style><img title='</style><img src=x onerror=alert(1)>'></svg></p>", None),
+        ("<p><math><mi><mglyph><style><!--</style><img title='--><img src=1 onerror=alert(1)>'></p>", None),
+        ("<div><form action=x><button>go</button></form></div>", "<div>go</div>"),
+    ],
+)
+def test_what_an_editor_sent_as_html_is_cleaned(written: str, expected: str | None) -> None:
+    html = str(shown(written))
+
+    if expected is not None:
+        assert html == expected
+    assert "onerror=alert(1)>" not in html.replace("onerror=alert(1)&gt;", "")
+    assert "<script" not in html
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.booleans(), st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
+def test_every_tag_has_its_end_and_no_heading_is_above_those_of_the_page(editor: bool, written: str) -> None:
+    html = str(shown(f"<h1>{written}</h1>" if editor else written))
+
+    assert open_tags(html) == []
+    assert len(TAG.findall(html)) == html.count("<")
+    assert not re.search(r"</?h[12]", html)
+
+
+@pytest.mark.parametrize("attribute", ["title=x", "lang=en", "id=a", "class='b c'", "title='<h1>'"])
+def test_a_heading_with_attributes_is_lowered_like_any_other(attribute: str) -> None:
+    assert str(shown(f"<h2 {attribute}>a</h2>")) == "<h4>a</h4>"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("<p>one</p><p>two<p>three</p>", "<p>one</p><p>two</p><p>three</p>"),
+        ("<ul><li>a<li>b<ul><li>c</ul></ul>", "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>"),
+        ("<table><tr><td>a<td>b</table>", "<table><tbody><tr><td>a</td><td>b</td></tr></tbody></table>"),
+        ("<p>a<br/>b <b>c</p><p>d</b></p>", "<p>a<br>b <b>c</b></p><p>d</p>"),
+        ("<p>&lt;b&gt; &amp;amp; &nbsp;</p>", "<p>&lt;b&gt; &amp;amp; &nbsp;</p>"),
+        ("<p>a<![b</p>", '<p class="plain">&lt;p&gt;a&lt;![b&lt;/p&gt;</p>'),
+        ("<div>" * 100 + "a" + "</div>", "<div>" * 30 + "a" + "</div>" * 30),
+    ],
+)
+def test_html_with_missing_tags_gets_them(written: str, expected: str) -> None:
+    assert str(shown(written)) == expected
+
+
+def table(columns: int, rows: int, row: str = "b|") -> str:
+    return "a|" * columns + "\n" + "-|" * columns + "\n" + (row + "\n") * (rows - 1)
+
+
+def test_a_full_table_is_a_table_and_one_of_empty_cells_words() -> None:
+    full, allowed, refused = table(9, 300, "b|" * 9), table(9, 17), table(9, 18)
+
+    assert shown(full).count("<td>") == 9 * 299
+    assert shown(allowed).count("<td>") == 9 * 16
+    assert shown(refused) == plain(refused)
+
+
+def test_all_tables_of_a_text_count_together() -> None:
+    full, empty = table(9, 4, "b|" * 9) + "\n", table(9, 40) + "\n"
+
+    assert shown(full * 30).count("<table>") == 30
+    # What one has too many another may have too few.
+    assert shown(full * 6 + empty).count("<table>") == 7
+    assert shown(full + empty * 6) == plain(full + empty * 6)
+
+
+def test_text_up_to_the_bound_of_markup_is_formatted_and_beyond_it_words() -> None:
+    allowed = "*a* " * (MAX_MARKUP // 2)
+    refused = allowed + "*"
+
+    assert count_markup(allowed) == MAX_MARKUP
+    assert shown(allowed).count("<em>") == MAX_MARKUP // 2
+    assert shown(refused) == plain(refused)
+
+
+def test_a_reference_to_a_long_address_may_be_used_a_few_times_and_not_without_end() -> None:
+    address = "https://example.com/" + "x" * 80
+
+    assert shown(f"[a]: {address}\n\n" + "[a] " * 20).count("<a href") == 20
+    many = f"[a]: {address}{'x' * 900}\n\n" + "[a] " * 20
+    assert shown(many) == plain(many)
+
+
+@pytest.mark.parametrize("linked", ["<ftp:x>" * 7000, "<p>" + "<a href=x>a</a>" * 3000 + "</p>"])
+def test_what_is_shown_of_a_text_stays_within_its_bound(linked: str) -> None:
+    assert len(shown(linked)) <= MAX_HTML
+
+
+def test_plain_text_keeps_its_lines_and_loses_its_tags() -> None:
+    assert str(plain("<b>a</b>\n b")) == '<p class="plain">&lt;b&gt;a&lt;/b&gt;\n b</p>'
+
+
+@pytest.mark.parametrize("bomb", ["[" * 20_000, "*a_ " * 5_000, "> " * 10_000, "<p>" + "<div>" * 5_000 + ">"])
+def test_text_made_to_be_slow_comes_to_an_end(bomb: str) -> None:
+    assert isinstance(str(shown(bomb)), str)

@@ -1,0 +1,154 @@
+"""How often one address may ask for pages: the last allowed and the first refused request of each route."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from app.application import Server
+from app.settings import Settings
+from tests.conftest import TestClock
+from tests.support.clients import Client
+from tests.support.extra_servers import assembled
+from tests.support.factory import Make
+from tests.support.processes import free_port
+from tests.support.servers import Redis
+
+ROUTES = (
+    "/",
+    "/docs",
+    "/productlift/api/v1/docs",
+    "/productlift/api/v1/openapi.json",
+    "/astuto/api/v1/docs",
+    "/astuto/api/v1/openapi.json",
+    "/api-docs/v1/swagger.yaml",
+    "/static/page.css",
+    "/files/abcdef",
+    "/p/dark-mode-{code}",
+    "/p/dark-mode-{code}/edit",
+    "/p/dark-mode-{code}/delete",
+    "/posts/dark-mode",
+    "/nowhere",
+)
+
+
+@asynccontextmanager
+async def paced(settings: Settings, clock: TestClock, **changed: Any) -> AsyncIterator[Client]:
+    """A visitor of a server that allows three pages in a minute."""
+    given = {"rate_limits": True, "limit_pages": "3/minute", **changed}
+    async with assembled(settings, clock, **given) as server, Client(server, token=None, base="") as visitor:
+        yield visitor
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_each_page_has_a_last_allowed_and_a_first_refused_request(
+    settings: Settings, clock: TestClock, make: Make, route: str
+) -> None:
+    path = route.format(code=await make.code(await make.post(title="Dark mode")))
+    async with paced(settings, clock) as visitor:
+        allowed = [(await visitor.get(path)).status_code for _ in range(3)]
+        refused = await visitor.get(path)
+
+    assert len(set(allowed)) == 1
+    assert allowed[0] in (200, 302, 404)
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert "<h1>A little slower, please</h1>" in refused.text
+
+
+async def test_all_pages_are_counted_together_and_each_address_alone(
+    settings: Settings, clock: TestClock, make: Make
+) -> None:
+    async with paced(settings, clock) as visitor:
+        other = visitor.of(None, base="", peer="192.0.2.7")
+        statuses = [(await visitor.get(path)).status_code for path in ("/", "/docs", "/nowhere", "/static/page.css")]
+        others = (await other.get("/")).status_code
+
+    assert statuses == [200, 200, 404, 429]
+    assert others == 200
+
+
+async def test_a_window_ends(settings: Settings, clock: TestClock, make: Make) -> None:
+    async with paced(settings, clock) as visitor:
+        for _ in range(4):
+            await visitor.get("/")
+        clock.advance(seconds=61)
+        answer = await visitor.get("/")
+
+    assert answer.status_code == 200
+
+
+async def test_health_is_never_counted(settings: Settings, clock: TestClock, make: Make) -> None:
+    async with paced(settings, clock) as visitor:
+        statuses = [(await visitor.get(path)).status_code for path in ("/health", "/health/ready") * 4]
+
+    assert statuses == [200] * 8
+
+
+@pytest.mark.parametrize("off", [{"rate_limits": False}, {"limit_pages": "off"}])
+async def test_counting_can_be_switched_off(
+    settings: Settings, clock: TestClock, make: Make, off: dict[str, Any]
+) -> None:
+    async with paced(settings, clock, **off) as visitor:
+        statuses = [(await visitor.get("/")).status_code for _ in range(20)]
+
+    assert statuses == [200] * 20
+
+
+async def test_a_view_that_was_refused_is_not_counted(settings: Settings, clock: TestClock, make: Make) -> None:
+    await make.post(title="Dark mode")
+    async with paced(settings, clock) as visitor:
+        for _ in range(6):
+            await visitor.get("/posts/dark-mode")
+
+    assert await make.value("SELECT views_count FROM posts") == 3
+
+
+async def test_the_address_is_the_one_that_a_trusted_proxy_tells(
+    settings: Settings, clock: TestClock, make: Make
+) -> None:
+    async with paced(settings, clock, trusted_proxies="192.0.2.0/24") as visitor:
+        from_one = [(await visitor.get("/", headers={"x-forwarded-for": "198.51.100.1"})).status_code for _ in range(4)]
+        from_two = (await visitor.get("/", headers={"x-forwarded-for": "198.51.100.2"})).status_code
+    async with paced(settings, clock) as visitor:
+        untrusted = [
+            (await visitor.get("/", headers={"x-forwarded-for": f"198.51.100.{n}"})).status_code for n in range(4)
+        ]
+
+    assert (from_one, from_two) == ([200, 200, 200, 429], 200)
+    assert untrusted == [200, 200, 200, 429]
+
+
+async def test_two_servers_with_one_redis_count_together(
+    settings: Settings, clock: TestClock, make: Make, redis: Redis
+) -> None:
+    async with (
+        paced(settings, clock, redis_url=redis.url) as one,
+        paced(settings, clock, redis_url=redis.url) as two,
+    ):
+        # Redis outlives a test, so each run comes from an address of its own.
+        peer = {"base": "", "peer": f"2001:db8::{secrets.token_hex(2)}"}
+        one, two = one.of(None, **peer), two.of(None, **peer)
+        answers = [await visitor.get("/") for visitor in (one, two, one, two)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+
+
+async def test_without_its_redis_a_server_counts_for_itself(settings: Settings, clock: TestClock, make: Make) -> None:
+    async with paced(settings, clock, redis_url=f"redis://127.0.0.1:{free_port()}/0") as visitor:
+        statuses = [(await visitor.get("/")).status_code for _ in range(4)]
+
+    assert statuses == [200, 200, 200, 429]
+
+
+async def test_slowapis_own_settings_change_nothing(
+    settings: Settings, clock: TestClock, make: Make, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    monkeypatch.setenv("RATELIMIT_ENABLED", "false")
+    async with paced(settings, clock) as visitor:
+        statuses = [(await visitor.get("/")).status_code for _ in range(4)]
+
+    assert statuses == [200, 200, 200, 429]
