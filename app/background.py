@@ -8,21 +8,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from app.adapters.database import NOWHERE, Database, Standing
-from app.api.authentication import Admissions
+from app.adapters.database import NO_PORTAL, Database, PortalContext
+from app.api.authentication import ApiKeyAuthenticator
 from app.api.services import PageViews
-from app.domain.errors import InDoubt, Unavailable
+from app.domain.errors import CommitUncertain, ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import public
 from app.domain.search import index
-from app.domain.unit_of_work import Work
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 
 log = logging.getLogger("earshot.behind")
 
-TITLES_AT_ONCE: Final = 50
-VIEWED_AT_ONCE: Final = 500
-LONGEST_REST: Final = 60.0
+INDEX_BATCH: Final = 50
+VIEWS_BATCH: Final = 500
+MAX_BACKOFF_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Job:
     """Something done every so often. `act` may raise; it is then tried again, less and less often."""
 
     name: str
-    every_seconds: float
-    act: Callable[[], Awaitable[object]]
+    interval: float
+    run: Callable[[], Awaitable[object]]
 
 
-class Behind:
+class BackgroundJobs:
     """Runs jobs side by side until it is stopped."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
@@ -60,36 +60,38 @@ class Behind:
 
 
 async def _repeat(job: Job) -> None:
-    rest = job.every_seconds
+    rest = job.interval
     while True:
         await asyncio.sleep(rest)
         try:
-            await job.act()
-            rest = job.every_seconds
-        except Unavailable as error:
-            rest = min(max(rest * 2, 1.0), LONGEST_REST)
+            await job.run()
+            rest = job.interval
+        except ServiceUnavailable as error:
+            rest = min(max(rest * 2, 1.0), MAX_BACKOFF_SECONDS)
             log.warning("%s waits for the database: %s", job.name, error)
         except Exception as error:
-            rest = min(max(rest * 2, 1.0), LONGEST_REST)
+            rest = min(max(rest * 2, 1.0), MAX_BACKOFF_SECONDS)
             log.error("%s failed and is tried again in %d seconds", job.name, rest, exc_info=error)
 
 
-async def remember_uses(database: Database, admissions: Admissions) -> None:
+async def flush_key_usage(database: Database, admissions: ApiKeyAuthenticator) -> None:
     """Store when keys were last used, for those used since the last time."""
-    used, admissions.used = admissions.used, {}
+    used, admissions.pending_last_used = admissions.pending_last_used, {}
     if not used:
         return
     try:
         # In one order, so that two processes never wait for each other.
-        await database.writing(
-            lambda work: api_keys.remember_use(work, dict.fromkeys(sorted(used), work.now)), NOWHERE, slow=True
+        await database.write(
+            lambda work: api_keys.record_last_used(work, dict.fromkeys(sorted(used), work.now)),
+            NO_PORTAL,
+            in_thread=True,
         )
     except BaseException:
-        admissions.used = {**used, **admissions.used}
+        admissions.pending_last_used = {**used, **admissions.pending_last_used}
         raise
 
 
-async def record_views(database: Database, views: PageViews) -> None:
+async def flush_page_views(database: Database, views: PageViews) -> None:
     """Store the page views counted since the last time, some posts in each transaction.
 
     What could not be stored stays for the next time, also the views of posts that a longer transaction holds.
@@ -98,15 +100,17 @@ async def record_views(database: Database, views: PageViews) -> None:
     for portal_id, post_id in sorted(views.counts):
         by_portal[portal_id].append(post_id)
     for portal_id, post_ids in by_portal.items():
-        for start in range(0, len(post_ids), VIEWED_AT_ONCE):
-            await _record_some(database, views, portal_id, post_ids[start : start + VIEWED_AT_ONCE])
+        for start in range(0, len(post_ids), VIEWS_BATCH):
+            await _record_some(database, views, portal_id, post_ids[start : start + VIEWS_BATCH])
 
 
 async def _record_some(database: Database, views: PageViews, portal_id: int, post_ids: Sequence[int]) -> None:
     left: dict[int, int] = {}
     taken = {post_id: views.counts.pop((portal_id, post_id)) for post_id in post_ids}
     adding = asyncio.ensure_future(
-        database.writing(lambda work: public.add_views(work, taken), Standing(portal_id, OPERATOR), slow=True)
+        database.write(
+            lambda work: public.record_views(work, taken), PortalContext(portal_id, OPERATOR), in_thread=True
+        )
     )
     try:
         try:
@@ -115,7 +119,7 @@ async def _record_some(database: Database, views: PageViews, portal_id: int, pos
             # The server ends. Whether these are stored is known once the write has ended.
             left = await adding
             raise
-    except InDoubt:
+    except CommitUncertain:
         # They may be stored: adding them again could count them twice.
         raise
     except Exception:
@@ -128,11 +132,11 @@ async def _record_some(database: Database, views: PageViews, portal_id: int, pos
 
 async def index_titles(database: Database) -> None:
     """Bring the index of titles up to date, a few at a time, so that requests come in between."""
-    for portal_id in await database.reading(index.portals_waiting, NOWHERE):
-        indexed = TITLES_AT_ONCE
-        while indexed == TITLES_AT_ONCE:
-            indexed = await database.writing(_index_some, Standing(portal_id, OPERATOR), slow=True)
+    for portal_id in await database.read(index.portals_with_queue, NO_PORTAL):
+        indexed = INDEX_BATCH
+        while indexed == INDEX_BATCH:
+            indexed = await database.write(_index_some, PortalContext(portal_id, OPERATOR), in_thread=True)
 
 
-def _index_some(work: Work) -> int:
-    return index.index_batch(work, limit=TITLES_AT_ONCE)
+def _index_some(work: UnitOfWork) -> int:
+    return index.index_batch(work, limit=INDEX_BATCH)

@@ -1,5 +1,5 @@
 """The ASGI entry, for those who run uvicorn themselves: `uvicorn app.main:app`. `earshot serve` does more."""
 
-from app.application import assemble
+from app.application import create_app
 
-app = assemble()
+app = create_app()

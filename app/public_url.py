@@ -13,7 +13,7 @@ OWN_PATHS: Final = frozenset(
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
-class PublicAddress:
+class PublicUrl:
     """What `EARSHOT_BASE_URL` says, which `check_path` has accepted; empty when it is unset."""
 
     __slots__ = ("_after_host", "_scheme", "path", "url")

@@ -14,26 +14,26 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
-from app.adapters.rate_limiter import Pace
+from app.adapters.rate_limiter import RateLimit
 from app.public_url import check_path
 
-HIDDEN: Final = frozenset({"secret_key", "astuto_secret"})
+SECRET_FIELDS: Final = frozenset({"secret_key", "astuto_secret"})
 """Settings that are secrets from end to end."""
-ADDRESSES: Final = frozenset({"smtp_url", "redis_url", "database_url", "storage_url", "base_url", "otlp_url"})
+URL_FIELDS: Final = frozenset({"smtp_url", "redis_url", "database_url", "storage_url", "base_url", "otlp_url"})
 """Settings that may have a password inside."""
 PREFIX: Final = "EARSHOT_"
-LEAST_SECRET: Final = 32
+MIN_SECRET_LENGTH: Final = 32
 ESCAPES: Final = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
 MAX_CONNECTIONS_PER_IP: Final = 100_000
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
 
 
-class BadSettings(Exception):
+class InvalidSettings(Exception):
     """A setting is wrong; the text is one line that says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SettingInfo:
     """One setting as an operator may see it: no secret is in `value`."""
 
     name: str
@@ -84,16 +84,16 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **given: Any) -> "Settings":
-        """The settings in force; `given` (the command line's) win. Raises BadSettings."""
+        """The settings in force; `given` (the command line's) win. Raises InvalidSettings."""
         try:
             return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as wrong:
             first = wrong.errors()[0]
             name = "_".join(str(part) for part in first["loc"][:1]).upper()
-            reason = _in_words(first)
-            raise BadSettings(f"{PREFIX}{name}: {reason}" if name else reason) from None
+            reason = _error_message(first)
+            raise InvalidSettings(f"{PREFIX}{name}: {reason}" if name else reason) from None
         except (OSError, UnicodeDecodeError) as wrong:
-            raise BadSettings(f"the file .env can't be read: {wrong}; mend it, or move it away") from None
+            raise InvalidSettings(f"the file .env can't be read: {wrong}; mend it, or move it away") from None
 
     @field_validator("trusted_proxies", "outbound_allow", mode="before")
     @classmethod
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     @classmethod
     def _pace(cls, value: str) -> str:
         try:
-            Pace.parsed(value)
+            RateLimit.parse(value)
         except ValueError:
             raise ValueError(
                 "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
@@ -210,8 +210,10 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _strong(cls, value: str | None) -> str | None:
-        if value is not None and (len(value) < LEAST_SECRET or len(set(value)) < 8 or "change" in value.lower()):
-            raise ValueError(f"must be at least {LEAST_SECRET} random characters; make one with: openssl rand -hex 32")
+        if value is not None and (len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8 or "change" in value.lower()):
+            raise ValueError(
+                f"must be at least {MIN_SECRET_LENGTH} random characters; make one with: openssl rand -hex 32"
+            )
         return value
 
     @model_validator(mode="after")
@@ -225,13 +227,13 @@ class Settings(BaseSettings):
             raise ValueError("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
         return self
 
-    def told(self) -> list[Told]:
+    def describe(self) -> list[SettingInfo]:
         """Every setting with where it comes from, secrets masked."""
         surroundings = {name.upper() for name, value in os.environ.items() if value}
         return [
-            Told(
+            SettingInfo(
                 name=f"{PREFIX}{field.upper()}",
-                value=_shown(field, getattr(self, field)),
+                value=_display(field, getattr(self, field)),
                 source="default"
                 if field not in self.model_fields_set
                 else "environment"
@@ -243,7 +245,7 @@ class Settings(BaseSettings):
         ]
 
     @classmethod
-    def unknown(cls) -> list[str]:
+    def unknown_names(cls) -> list[str]:
         """Names in the environment and in `.env` that look like settings and are none: slips that nobody would see."""
         known = {f"{PREFIX}{field.upper()}" for field in cls.model_fields}
         given = {*os.environ, *(name.upper() for name in DotEnvSettingsSource(cls).env_vars)}
@@ -256,13 +258,13 @@ class Settings(BaseSettings):
 
     @cached_property
     def database_password(self) -> str | None:
-        """The password from its file, if one is named. Raises BadSettings."""
+        """The password from its file, if one is named. Raises InvalidSettings."""
         if self.database_password_file is None:
             return None
         try:
             return self.database_password_file.read_text().strip()
         except OSError as error:
-            raise BadSettings(f"EARSHOT_DATABASE_PASSWORD_FILE can't be read: {error.strerror}") from None
+            raise InvalidSettings(f"EARSHOT_DATABASE_PASSWORD_FILE can't be read: {error.strerror}") from None
 
     @cached_property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -276,7 +278,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def secret(self) -> bytes:
-        """The server's secret; made at the first call and kept with mode 600. Raises BadSettings."""
+        """The server's secret; made at the first call and kept with mode 600. Raises InvalidSettings."""
         if self.secret_key is not None:
             return self.secret_key.encode()
         path = self.data_dir / SECRET_FILE
@@ -286,10 +288,10 @@ class Settings(BaseSettings):
                 _written_once(path, secrets.token_hex(32))
             found = path.read_text().strip().encode()
         except OSError as error:
-            raise BadSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
+            raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
         if not found:
             # Anybody could sign with it.
-            raise BadSettings(f"EARSHOT_DATA_DIR: {path} is empty: put it back from a backup, or remove it")
+            raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} is empty: put it back from a backup, or remove it")
         return found
 
 
@@ -299,7 +301,7 @@ _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f\\\s]")
 _IN_QUERY: Final = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 
-def masked(address: str) -> str:
+def mask_secrets(address: str) -> str:
     """An address with everything in it that lets somebody in taken out, also one that is written wrongly."""
     scheme, rest = _SCHEME.fullmatch(_IN_QUERY.sub(r"\1***", address)).groups()  # type: ignore[union-attr]
     person, at, place = rest.rpartition("@")
@@ -307,7 +309,7 @@ def masked(address: str) -> str:
     return f"{scheme or ''}{name}{colon and ':***'}{at}{place}"
 
 
-def _in_words(wrong: ErrorDetails) -> str:
+def _error_message(wrong: ErrorDetails) -> str:
     """Why a value was refused, in words that tell an operator what to write."""
     limits = wrong.get("ctx", {})
     match wrong["type"]:
@@ -345,16 +347,16 @@ def _readable(address: str) -> bool:
     return address.count("@") == parts.netloc.count("@")
 
 
-def _shown(field: str, value: Any) -> str | None:
+def _display(field: str, value: Any) -> str | None:
     if value is None:
         return None
-    if field in HIDDEN:
+    if field in SECRET_FIELDS:
         return "***"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
         return ",".join(value) or None
-    return masked(str(value)) if field in ADDRESSES else str(value)
+    return mask_secrets(str(value)) if field in URL_FIELDS else str(value)
 
 
 def _written_once(path: Path, text: str) -> None:

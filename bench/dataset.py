@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.domain.identifiers import ALPHABET, parameterize
-from app.domain.posts.create import shortened
+from app.domain.identifiers import ALPHABET, slugify
+from app.domain.posts.create import make_excerpt
 from tests.domain.search.titles import titles
 
 PORTAL, OWNER = 1, 1
@@ -177,8 +177,8 @@ def of_earshot(amounts: Amounts, at: Moments) -> Iterator[Table]:
         "description_short", "votes_count", "comments_count", "status_changed_at", *both,
     ), (
         (
-            post.id, PORTAL, code(post.id), f"{parameterize(post.title)}-{post.id}", post.board, post.author,
-            post.status, post.section, post.title, post.text, shortened(post.text),
+            post.id, PORTAL, code(post.id), f"{slugify(post.title)}-{post.id}", post.board, post.author,
+            post.status, post.section, post.title, post.text, make_excerpt(post.text),
             amounts.share(amounts.votes, post.id), amounts.share(amounts.comments, post.id), created_at, created_at,
             created_at,
         )

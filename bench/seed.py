@@ -18,15 +18,15 @@ from typing import Any
 
 import asyncpg
 
-from app.adapters.database import NOWHERE, Standing, database_for
+from app.adapters.database import NO_PORTAL, PortalContext, create_database
 from app.adapters.database.migrations import migrate
 from app.adapters.database.sqlite import connect
 from app.domain.counters import post_counters
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
 from app.domain.search import index
-from app.domain.sql.timestamps import stored
-from app.domain.unit_of_work import Work
+from app.domain.sql.timestamps import to_sqlite
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys, users
 from bench import ceiling, dataset
 from bench.dataset import Amounts, Table
@@ -61,15 +61,15 @@ def fingerprint(amounts: Amounts) -> str:
 async def fill_earshot(url: str, amounts: Amounts) -> None:
     """Migrate the empty database, make its first portal and the two keys, and fill it."""
     await migrate(url)
-    database = database_for(url)
+    database = create_database(url)
     await database.open()
     try:
-        await database.writing(_first_portal, NOWHERE)
+        await database.write(_first_portal, NO_PORTAL)
         await _insert(url, lambda at: dataset.of_earshot(amounts, at), after=[_EXACT])
-        inside = Standing(dataset.PORTAL, OPERATOR)
-        await database.writing(post_counters.repair, inside)
-        await database.writing(index.rebuild, inside)
-        while await database.writing(lambda work: index.index_batch(work, 1000), inside):
+        inside = PortalContext(dataset.PORTAL, OPERATOR)
+        await database.write(post_counters.repair, inside)
+        await database.write(index.rebuild, inside)
+        while await database.write(lambda work: index.index_batch(work, 1000), inside):
             pass
     finally:
         await database.close()
@@ -85,12 +85,12 @@ async def fill_ceiling(url: str, amounts: Amounts) -> None:
     await _settle(url)
 
 
-def _first_portal(work: Work) -> None:
+def _first_portal(work: UnitOfWork) -> None:
     work.portal_id = portals.create(work, title="Feedback")
-    owner = users.register(work, email="owner@example.com", name="Owner", role="owner")
+    owner = users.create(work, email="owner@example.com", name="Owner", role="owner")
     for dialect, token in KEYS.items():
-        digest, prefix = api_keys.digest(token, SECRET.encode()), api_keys.visible_part(token)
-        api_keys.adopt(work, user_id=owner, dialect=dialect, digest_=digest, prefix=prefix)
+        digest, prefix = api_keys.digest(token, SECRET.encode()), api_keys.display_prefix(token)
+        api_keys.import_key(work, user_id=owner, dialect=dialect, digest_=digest, prefix=prefix)
 
 
 async def _insert(
@@ -101,7 +101,7 @@ async def _insert(
     after: Iterable[str] = (),
 ) -> None:
     if url.startswith("sqlite"):
-        _insert_sqlite(url, tables(stored), before, after)
+        _insert_sqlite(url, tables(to_sqlite), before, after)
     else:
         await _insert_postgresql(url, tables(lambda moment: moment), before, after)
 

@@ -6,13 +6,13 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from app.domain.models import Base
-from app.domain.models.base import Moment
+from app.domain.models.base import UtcTimestamp
 
 
 def _type(kind: str, value: object, context_: object) -> str | bool:
     """How a type is written into a version: by what it is in the database, for the model may change later."""
     del context_
-    if kind == "type" and isinstance(value, Moment):
+    if kind == "type" and isinstance(value, UtcTimestamp):
         return "MOMENT"
     return False
 

@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from app.adapters.database.migrations import migrate
-from app.application import Server, assemble
+from app.application import Application, create_app
 from app.settings import Settings
 from tests.support.clients import Client
 from tests.support.command_fixtures import compiled, earshot, folder, fresh_postgres, on_postgres, sqlite
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.requirements import need, pytest_make_collect_report, pytest_runtest_makereport
 from tests.support.servers import Postgres, Redis, find_postgres, find_redis, start_postgres, start_redis
 
@@ -150,38 +150,38 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest_asyncio.fixture
-async def server(settings: Settings, clock: TestClock) -> AsyncIterator[Server]:
+async def server(settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
     """An assembled server, started."""
-    running = assemble(settings, clock=clock)
+    running = create_app(settings, clock=clock)
     await running.start()
     yield running
     await running.stop()
 
 
 @pytest_asyncio.fixture
-async def make(server: Server) -> Make:
+async def make(server: Application) -> Factory:
     """Builds rows. Begins with one portal as a first start leaves it, with its owner."""
-    builder = Make(server, SECRET.encode())
+    builder = Factory(server, SECRET.encode())
     await builder.first_portal()
     return builder
 
 
 @pytest_asyncio.fixture
-async def astuto(make: Make, server: Server) -> AsyncIterator[Client]:
+async def astuto(make: Factory, server: Application) -> AsyncIterator[Client]:
     """A client with the owner's key of Astuto's dialect; `astuto.of(token)` is one with another key."""
     async with Client(server, token=await make.key(make.owner, "astuto")) as client:
         yield client
 
 
 @pytest_asyncio.fixture
-async def productlift(make: Make, server: Server) -> AsyncIterator[Client]:
+async def productlift(make: Factory, server: Application) -> AsyncIterator[Client]:
     """A client with the owner's key of ProductLift's dialect."""
     async with Client(server, token=await make.key(make.owner, "productlift")) as client:
         yield client
 
 
 @pytest_asyncio.fixture
-async def anyone(make: Make, server: Server) -> AsyncIterator[Client]:
+async def anyone(make: Factory, server: Application) -> AsyncIterator[Client]:
     """A client without a key."""
     async with Client(server, token=None) as client:
         yield client

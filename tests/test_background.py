@@ -9,69 +9,71 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, update
 
-from app.adapters.database import NOWHERE, Standing
+from app.adapters.database import NO_PORTAL, PortalContext
 from app.api.services import MAX_VIEWED_POSTS, PageViews
-from app.application import Server, assemble
-from app.background import Behind, Job, index_titles, record_views, remember_uses
-from app.domain.errors import InDoubt, Unavailable
+from app.application import Application, create_app
+from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views, index_titles
+from app.domain.errors import CommitUncertain, ServiceUnavailable
 from app.domain.models import Post
 from app.domain.permissions import OPERATOR
 from app.domain.posts import update as post_changes
 from app.domain.search import index
-from app.domain.sql.statement import Statement, portal
-from app.domain.sql.timestamps import parsed
-from app.domain.unit_of_work import Work
+from app.domain.sql.statement import PORTAL_ID, Statement
+from app.domain.sql.timestamps import to_datetime
+from app.domain.unit_of_work import UnitOfWork
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 _TOUCH = Statement(
-    update(Post).where(Post.portal_id == portal, Post.id == bindparam("post")).values(updated_at=Post.updated_at)
+    update(Post).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")).values(updated_at=Post.updated_at)
 )
 
 
-async def test_the_last_use_of_a_key_is_stored(make: Make, server: Server, astuto: Client, clock: TestClock) -> None:
+async def test_the_last_use_of_a_key_is_stored(
+    make: Factory, server: Application, astuto: Client, clock: TestClock
+) -> None:
     first, later = datetime(2026, 1, 12, 9, 30, tzinfo=UTC), datetime(2026, 1, 12, 9, 45, tzinfo=UTC)
     other = await make.key(make.owner, "astuto")
     for moment in (first, later):
         clock.set(moment)
-        server.services.admissions.forget()
+        server.services.authenticator.invalidate()
         await astuto.get("/boards")
-        await remember_uses(server.database, server.services.admissions)
+        await flush_key_usage(server.database, server.services.authenticator)
 
     used = {row["prefix"]: row["last_used_at"] for row in await make.rows("SELECT prefix, last_used_at FROM api_keys")}
-    assert parsed(used[str(astuto.token)[:16]]) == later
+    assert to_datetime(used[str(astuto.token)[:16]]) == later
     assert used[other[:16]] is None
-    assert server.services.admissions.used == {}
+    assert server.services.authenticator.pending_last_used == {}
 
 
 async def test_a_use_that_could_not_be_stored_is_stored_the_next_time(
-    make: Make, server: Server, astuto: Client
+    make: Factory, server: Application, astuto: Client
 ) -> None:
     await astuto.get("/boards")
-    used = dict(server.services.admissions.used)
+    used = dict(server.services.authenticator.pending_last_used)
 
     class Away:
         """A database that is not there."""
 
-        async def writing(self, *_: object, **__: object) -> None:
-            raise Unavailable("away")
+        async def write(self, *_: object, **__: object) -> None:
+            raise ServiceUnavailable("away")
 
-    with pytest.raises(Unavailable):
-        await remember_uses(Away(), server.services.admissions)  # type: ignore[arg-type]
+    with pytest.raises(ServiceUnavailable):
+        await flush_key_usage(Away(), server.services.authenticator)  # type: ignore[arg-type]
 
     assert len(used) == 1
-    assert server.services.admissions.used == used
+    assert server.services.authenticator.pending_last_used == used
 
 
-async def test_new_titles_come_into_the_index(make: Make, server: Server, productlift: Client) -> None:
+async def test_new_titles_come_into_the_index(make: Factory, server: Application, productlift: Client) -> None:
     for number in range(120):
         await make.post(title=f"Export invoices number {number}")
 
     await index_titles(server.database)
 
-    assert await server.database.reading(index.portals_waiting, NOWHERE) == []
+    assert await server.database.read(index.portals_with_queue, NO_PORTAL) == []
     assert await make.value("SELECT posts FROM title_words WHERE word LIKE 'invoic%'") == 120
 
 
@@ -79,14 +81,14 @@ async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCapt
     tries = 0
     done = asyncio.Event()
 
-    async def act() -> None:
+    async def operation() -> None:
         nonlocal tries
         tries += 1
         if tries == 1:
             raise ValueError
         done.set()
 
-    behind = Behind([Job("the work", 0.0, act)])
+    behind = BackgroundJobs([Job("the work", 0.0, operation)])
     with caplog.at_level(logging.ERROR, "earshot.behind"):
         behind.start()
         await done.wait()
@@ -98,11 +100,11 @@ async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCapt
 async def test_jobs_end_in_the_middle_when_the_server_ends() -> None:
     begun = asyncio.Event()
 
-    async def act() -> None:
+    async def operation() -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    behind = Behind([Job("endless", 0.0, act)])
+    behind = BackgroundJobs([Job("endless", 0.0, operation)])
     behind.start()
     await begun.wait()
 
@@ -110,20 +112,20 @@ async def test_jobs_end_in_the_middle_when_the_server_ends() -> None:
 
 
 async def test_a_page_writes_nothing_and_waits_for_no_long_write(
-    make: Make, server: Server, anyone: Client, request: pytest.FixtureRequest
+    make: Factory, server: Application, anyone: Client, request: pytest.FixtureRequest
 ) -> None:
     held, free = await make.post(title="Held"), await make.post(title="Free")
     gone = await make.post(title="Gone")
     visitor = anyone.of(None, base="")
     begun, go_on = threading.Event(), threading.Event()
 
-    def hold(work: Work) -> None:
-        work.run(_TOUCH, post=held)
+    def hold(work: UnitOfWork) -> None:
+        work.execute(_TOUCH, post=held)
         begun.set()
         assert go_on.wait(30)
 
     if server.database.engine == "sqlite":
-        holder = asyncio.create_task(server.database.writing(hold, Standing(make.portal, OPERATOR), slow=True))
+        holder = asyncio.create_task(server.database.write(hold, PortalContext(make.portal, OPERATOR), in_thread=True))
         assert await asyncio.to_thread(begun.wait, 30)
         pages = [(await visitor.get(f"/posts/{slug}")).status_code for slug in ("held", "free", "held")]
         go_on.set()
@@ -135,14 +137,14 @@ async def test_a_page_writes_nothing_and_waits_for_no_long_write(
             pages = [(await visitor.get(f"/posts/{slug}")).status_code for slug in ("held", "free", "held", "gone")]
             await make.act(lambda work: post_changes.delete(work, gone))
 
-            await record_views(server.database, server.services.views)
+            await flush_page_views(server.database, server.services.views)
 
             assert await make.value("SELECT views_count FROM posts WHERE id = :id", id=free) == 1
             assert server.services.views.counts == {(make.portal, held): 2}
         await raw.close()
 
     assert set(pages) == {200}
-    await record_views(server.database, server.services.views)
+    await flush_page_views(server.database, server.services.views)
     counted = await make.rows(
         "SELECT views_count FROM posts WHERE id IN (:held, :free) ORDER BY id", held=held, free=free
     )
@@ -151,7 +153,7 @@ async def test_a_page_writes_nothing_and_waits_for_no_long_write(
 
 
 async def test_views_that_could_not_be_stored_are_stored_the_next_time_and_those_in_doubt_are_not(
-    make: Make, server: Server
+    make: Factory, server: Application
 ) -> None:
     views = PageViews({(make.portal, 1): 3})
 
@@ -161,15 +163,15 @@ async def test_views_that_could_not_be_stored_are_stored_the_next_time_and_those
         def __init__(self, error: Exception) -> None:
             self.error = error
 
-        async def writing(self, *_: object, **__: object) -> None:
+        async def write(self, *_: object, **__: object) -> None:
             raise self.error
 
-    with pytest.raises(Unavailable):
-        await record_views(Away(Unavailable("away")), views)  # type: ignore[arg-type]
+    with pytest.raises(ServiceUnavailable):
+        await flush_page_views(Away(ServiceUnavailable("away")), views)  # type: ignore[arg-type]
     assert views.counts == {(make.portal, 1): 3}
 
-    with pytest.raises(InDoubt):
-        await record_views(Away(InDoubt("lost")), views)  # type: ignore[arg-type]
+    with pytest.raises(CommitUncertain):
+        await flush_page_views(Away(CommitUncertain("lost")), views)  # type: ignore[arg-type]
     assert views.counts == {}
 
 
@@ -183,9 +185,9 @@ def test_the_views_in_memory_are_bounded() -> None:
     assert views.counts[1, 0] == 2
 
 
-async def test_views_are_stored_when_the_server_ends(settings: Settings, make: Make, anyone: Client) -> None:
+async def test_views_are_stored_when_the_server_ends(settings: Settings, make: Factory, anyone: Client) -> None:
     post = await make.post(title="Dark mode")
-    ending = assemble(settings)
+    ending = create_app(settings)
     await ending.start()
     ending.services.views.add(make.portal, post, 3)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app import backends
-from app.adapters.rate_limiter import Pace
-from app.settings import BadSettings, Settings, masked
+from app.adapters.rate_limiter import RateLimit
+from app.settings import InvalidSettings, Settings, mask_secrets
 from tests.support.checkout import ROOT
 
 NO_LIMIT = "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
@@ -115,7 +115,7 @@ def test_a_wrong_setting_is_named_with_what_to_do(
 ) -> None:
     monkeypatch.setenv(f"EARSHOT_{name}", value)
 
-    with pytest.raises(BadSettings) as refusal:
+    with pytest.raises(InvalidSettings) as refusal:
         Settings.load()
 
     assert str(refusal.value) == f"EARSHOT_{name}: {told}"
@@ -137,7 +137,7 @@ def test_a_wrong_setting_is_named_with_what_to_do(
 def test_a_limit_is_requests_in_a_window(given: str, pace: tuple[int, int] | None) -> None:
     settings = Settings.load(limit_productlift=given)
 
-    assert Pace.parsed(settings.limit_productlift) == pace
+    assert RateLimit.parse(settings.limit_productlift) == pace
 
 
 @pytest.mark.parametrize(("given", "count"), [("1", 1), ("100000", 100_000), ("off", "off"), (None, 256)])
@@ -145,7 +145,7 @@ def test_a_bound_of_connections_is_a_number_or_off(given: str | None, count: obj
     settings = Settings.load(connections_per_ip=given)
 
     assert settings.connections_per_ip == count
-    told = {one.name: one.value for one in settings.told()}
+    told = {one.name: one.value for one in settings.describe()}
     assert told["EARSHOT_CONNECTIONS_PER_IP"] == str(count)
 
 
@@ -167,7 +167,7 @@ def test_a_public_address_ends_without_a_slash(given: str, kept: str) -> None:
 
 
 def test_what_has_no_effect_yet_says_so() -> None:
-    told = {one.name for one in Settings.load().told() if one.meaning.endswith("(no effect yet)")}
+    told = {one.name for one in Settings.load().describe() if one.meaning.endswith("(no effect yet)")}
 
     assert told == {"EARSHOT_OUTBOX", "EARSHOT_SMTP_URL", "EARSHOT_OUTBOUND_ALLOW"}
 
@@ -181,14 +181,14 @@ def test_each_setting_stands_in_the_document_with_its_default() -> None:
             given = defaults.split(",") if "," in defaults else [defaults] * len(names.split(","))
             documented |= zip(map(str.strip, names.split(",")), map(str.strip, given), strict=True)
 
-    told = {one.name: (one.value or "").removesuffix(".0") for one in Settings.model_construct().told()}
+    told = {one.name: (one.value or "").removesuffix(".0") for one in Settings.model_construct().describe()}
     assert documented == told
 
 
 def test_several_workers_need_shared_counters_and_a_server_for_the_database() -> None:
-    with pytest.raises(BadSettings) as without_redis:
+    with pytest.raises(InvalidSettings) as without_redis:
         Settings.load(workers=2)
-    with pytest.raises(BadSettings) as on_a_file:
+    with pytest.raises(InvalidSettings) as on_a_file:
         Settings.load(workers=2, rate_limits=False)
 
     assert str(without_redis.value) == (
@@ -201,19 +201,21 @@ def test_several_workers_need_shared_counters_and_a_server_for_the_database() ->
 def test_a_password_file_that_is_not_there_is_told() -> None:
     settings = Settings.load(database_password_file="gone")
 
-    with pytest.raises(BadSettings, match="EARSHOT_DATABASE_PASSWORD_FILE can't be read: No such file or directory"):
+    with pytest.raises(
+        InvalidSettings, match="EARSHOT_DATABASE_PASSWORD_FILE can't be read: No such file or directory"
+    ):
         _ = settings.database_password
 
 
 def test_an_unknown_storage_is_told() -> None:
-    with pytest.raises(BadSettings, match="EARSHOT_STORAGE_URL: give a folder, or a bucket"):
-        backends.files(Settings.load(storage_url="ftp://here"))
+    with pytest.raises(InvalidSettings, match="EARSHOT_STORAGE_URL: give a folder, or a bucket"):
+        backends.open_storage(Settings.load(storage_url="ftp://here"))
 
 
 def test_a_file_of_settings_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"EARSHOT_PORT=\xff\xfe")
 
-    with pytest.raises(BadSettings, match=r"the file \.env can't be read: .*; mend it, or move it away"):
+    with pytest.raises(InvalidSettings, match=r"the file \.env can't be read: .*; mend it, or move it away"):
         Settings.load()
 
 
@@ -223,7 +225,7 @@ def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path, monkeypatch
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
     monkeypatch.setenv("EARSHOT_DATABASE_URL", "postgresql://me:secret@host:5432/name?sslmode=require&sslpassword=deep")
 
-    told = {one.name: (one.value, one.source) for one in Settings.load().told()}
+    told = {one.name: (one.value, one.source) for one in Settings.load().describe()}
 
     assert told["EARSHOT_PORT"] == ("9000", ".env")
     assert told["EARSHOT_SECRET_KEY"] == ("***", ".env")
@@ -249,17 +251,17 @@ def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path, monkeypatch
     ],
 )
 def test_an_address_is_shown_without_what_lets_somebody_in(address: str, shown: str) -> None:
-    assert masked(address) == shown
+    assert mask_secrets(address) == shown
 
 
 def test_a_slip_in_a_settings_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARSHOT_PROT", "9000")
     monkeypatch.setenv("EARSHOT_PORT", "9000")
 
-    assert Settings.unknown() == ["EARSHOT_PROT"]
+    assert Settings.unknown_names() == ["EARSHOT_PROT"]
 
 
 def test_a_slip_in_the_file_is_found(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("EARSHOT_PROT=9000\nEARSHOT_PORT=9000\nCOMPOSE_PROJECT_NAME=ideas\n")
 
-    assert Settings.unknown() == ["EARSHOT_PROT"]
+    assert Settings.unknown_names() == ["EARSHOT_PROT"]

@@ -28,12 +28,12 @@ MAX_RUNS = 4_000_000
 """Pixels of a BMP packed in runs, and bytes of its file. Pillow unpacks runs in Python, which holds up all others."""
 
 
-class NotAPicture(Exception):
+class InvalidImage(Exception):
     """These bytes are no picture that can be kept; the message says why, in words for a log."""
 
 
 @dataclass(frozen=True)
-class Parts:
+class Container:
     """A container written anew. `exif` is what was left behind; `drawn` is the number of pixels of all frames.
 
     `buffered` is how many bytes a decoder must hold before it gives the first pixel.
@@ -51,11 +51,11 @@ class Parts:
 def _counted(parts: Iterable[T]) -> Iterator[T]:
     for number, part in enumerate(parts):
         if number == MAX_PARTS:
-            raise NotAPicture("a picture of too many parts")
+            raise InvalidImage("a picture of too many parts")
         yield part
 
 
-def jpeg(data: bytes) -> Parts:
+def jpeg(data: bytes) -> Container:
     """Keep tables, frame and scans, and of the applications' segments JFIF, Adobe and a sound profile."""
     kept = bytearray()
     jfif, exif = b"", b""
@@ -74,7 +74,7 @@ def jpeg(data: bytes) -> Parts:
             kept += _segment(marker, payload[:12])
         elif marker in _JPEG_FRAMES:
             if size or len(payload) < 6:
-                raise NotAPicture("a JPEG has one frame")
+                raise InvalidImage("a JPEG has one frame")
             size = struct.unpack_from(">xHH", payload)[::-1]
             coefficients = size[0] * size[1] * _jpeg_coefficients(payload)
             progressive = marker == _JPEG_PROGRESSIVE
@@ -85,15 +85,15 @@ def jpeg(data: bytes) -> Parts:
         elif marker in _JPEG_TABLES:
             kept += _segment(marker, payload)
     if size is None:
-        raise NotAPicture("a JPEG without a frame")
+        raise InvalidImage("a JPEG without a frame")
     if not 1 <= scans <= MAX_SCANS:
-        raise NotAPicture(f"a JPEG of {scans} scans")
+        raise InvalidImage(f"a JPEG of {scans} scans")
     colours = b"".join(profile[number] for number in sorted(profile))
     head = [b"\xff\xd8", jfif, *(_jpeg_profile(colours) if _sound(colours) else [])]
     content = b"".join([*head, kept, b"\xff\xd9"])
     # What comes in several scans is known only after the last one, so all coefficients are held until then.
     buffered = coefficients if progressive or scans > 1 else 0
-    return Parts(content, exif, *size, frames=1, drawn=size[0] * size[1], buffered=buffered)
+    return Container(content, exif, *size, frames=1, drawn=size[0] * size[1], buffered=buffered)
 
 
 def oriented(content: bytes, orientation: int) -> bytes:
@@ -108,7 +108,7 @@ def _jpeg_coefficients(frame: bytes) -> int:
     samplings = [(byte >> 4, byte & 15) for byte in frame[7::3]]
     wide, high = (max(sizes) for sizes in zip(*samplings, strict=True)) if samplings else (0, 0)
     if not all(across and down for across, down in samplings) or not wide * high:
-        raise NotAPicture("a JPEG of components without a size")
+        raise InvalidImage("a JPEG of components without a size")
     return -(-2 * sum(across * down for across, down in samplings) // (wide * high))
 
 
@@ -126,16 +126,16 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         # Searched for, not expected at once: some cameras pad between segments, and browsers show their pictures.
         sign = _JPEG_MARKER.search(data, at)
         if sign is None:
-            raise NotAPicture("a JPEG ends without its end")
+            raise InvalidImage("a JPEG ends without its end")
         marker, at = data[sign.end() - 1], sign.end()
         if marker == 0xD9:
             return
         if marker < 0xC0 or marker == 0xD8:
-            raise NotAPicture("a JPEG has a marker where none may be")
+            raise InvalidImage("a JPEG has a marker where none may be")
         length = int.from_bytes(data[at : at + 2])
         begin, at = at + 2, at + length
         if length < 2 or at > len(data):
-            raise NotAPicture("a JPEG segment is cut short")
+            raise InvalidImage("a JPEG segment is cut short")
         scan = at
         if marker == 0xDA and (following := _JPEG_MARKER.search(data, at)):
             at = following.start()
@@ -161,7 +161,7 @@ _PNG_KEPT = _PNG_NEEDED | frozenset(
 )
 
 
-def png(data: bytes) -> Parts:
+def png(data: bytes) -> Container:
     """Keep pixels, palette, transparency, colour space and animation; texts, times and EXIF go."""
     kept = bytearray(_PNG_HEAD)
     exif = b""
@@ -170,10 +170,10 @@ def png(data: bytes) -> Parts:
     for kind, body in _counted(_png_chunks(data)):
         if kind == b"IHDR":
             if width or len(body) != 13:
-                raise NotAPicture("a PNG has one header")
+                raise InvalidImage("a PNG has one header")
             width, height = struct.unpack_from(">II", body)
         elif not width:
-            raise NotAPicture("a PNG begins with its header")
+            raise InvalidImage("a PNG begins with its header")
         if kind == b"acTL":
             announced += int.from_bytes(body[:4])
         elif kind == b"fcTL" and len(body) == 26:
@@ -189,27 +189,27 @@ def png(data: bytes) -> Parts:
             if profile:
                 kept += _chunk(b"iCCP", b"ICC\0\0" + zlib.compress(profile))
         elif not kind[0] & 0x20 and kind not in _PNG_NEEDED:
-            raise NotAPicture("a PNG demands a part that nobody knows")
+            raise InvalidImage("a PNG demands a part that nobody knows")
         if kind in _PNG_KEPT:
             kept += _chunk(kind, body)
     if announced != frames:
-        raise NotAPicture("a PNG announces another number of frames than it has")
+        raise InvalidImage("a PNG announces another number of frames than it has")
     # Showing a frame means drawing the whole canvas, however small the part that changes.
     frames = max(frames + apart, 1)
-    return Parts(bytes(kept), exif, width, height, frames, max(drawn, width * height * frames))
+    return Container(bytes(kept), exif, width, height, frames, max(drawn, width * height * frames))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     at, kind = len(_PNG_HEAD), b""
     while kind != b"IEND":
         if at + 12 > len(data):
-            raise NotAPicture("a PNG ends without its end")
+            raise InvalidImage("a PNG ends without its end")
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 8 + length
         if end + 4 > len(data):
-            raise NotAPicture("a PNG is cut short")
+            raise InvalidImage("a PNG is cut short")
         if zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
-            raise NotAPicture("a PNG part is damaged")
+            raise InvalidImage("a PNG part is damaged")
         yield kind, data[at + 8 : end]
         at = end + 4
 
@@ -228,7 +228,7 @@ def _png_profile(body: bytes) -> bytes:
     return colours if _sound(colours) else b""
 
 
-def gif(data: bytes) -> Parts:
+def gif(data: bytes) -> Container:
     """Keep the frames, how long and how often they are shown; comments, captions and the rest go."""
     width, height, flags = struct.unpack_from("<HHB", data, 6) if len(data) > 13 else (0, 0, 0)
     at = 13 + _gif_palette(flags)
@@ -256,9 +256,9 @@ def gif(data: bytes) -> Parts:
             control, frames = b"", frames + 1
             width, height = max(width, left + wide), max(height, top + high)
         else:
-            raise NotAPicture("a GIF has something unknown in it, or ends without its end")
+            raise InvalidImage("a GIF has something unknown in it, or ends without its end")
         at = end
-    return Parts(bytes(kept + b";"), b"", width, height, frames, width * height * frames)
+    return Container(bytes(kept + b";"), b"", width, height, frames, width * height * frames)
 
 
 def _gif_palette(flags: int) -> int:
@@ -272,7 +272,7 @@ def _gif_blocks(data: bytes, at: int) -> int:
         at += 1 + length
         if not length:
             return at
-    raise NotAPicture("a GIF is cut short")
+    raise InvalidImage("a GIF is cut short")
 
 
 def _gif_loop(block: bytes) -> bytes:
@@ -285,11 +285,11 @@ _WEBP_KEPT = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANIM"})
 _WEBP_DRAWN, _WEBP_PROFILE = 0x12, 0x20
 
 
-def webp(data: bytes) -> Parts:
+def webp(data: bytes) -> Container:
     """Keep frames, transparency, loop and a sound profile; EXIF, XMP and unknown chunks go."""
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
-        raise NotAPicture("a WebP is cut short")
+        raise InvalidImage("a WebP is cut short")
     kept = bytearray()
     exif, extended = b"", b""
     canvas: tuple[int, int] | None = None
@@ -313,11 +313,11 @@ def webp(data: bytes) -> Parts:
             canvas = canvas or _webp_size(kind, body)
             kept += _webp_chunk(kind, body)
     if canvas is None:
-        raise NotAPicture("a WebP without a picture")
+        raise InvalidImage("a WebP without a picture")
     head = _webp_chunk(b"VP8X", bytes([flags, 0, 0, 0]) + extended) if extended else b""
     content = _webp_chunk(b"RIFF", b"".join([b"WEBP", head, kept]))
     frames = max(frames, 1)
-    return Parts(content, exif, *canvas, frames, canvas[0] * canvas[1] * frames)
+    return Container(content, exif, *canvas, frames, canvas[0] * canvas[1] * frames)
 
 
 def _webp_chunks(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, bytes]]:
@@ -325,7 +325,7 @@ def _webp_chunks(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, bytes]
         kind, length = struct.unpack_from("<4sI", data, at)
         begin, at = at + 8, at + 8 + length
         if at > end:
-            raise NotAPicture("a WebP is cut short")
+            raise InvalidImage("a WebP is cut short")
         yield kind, data[begin:at]
         at += length & 1
 
@@ -348,20 +348,20 @@ def _three(body: bytes, at: int) -> int:
     return int.from_bytes(body[at : at + 3], "little")
 
 
-def bmp(data: bytes) -> Parts:
+def bmp(data: bytes) -> Container:
     """Measure only: a BMP has gaps anywhere, so it is drawn and written anew rather than copied."""
     if len(data) < 26:
-        raise NotAPicture("a BMP is cut short")
+        raise InvalidImage("a BMP is cut short")
     short = int.from_bytes(data[14:18], "little") == 12
     width, height = struct.unpack_from("<HH" if short else "<ii", data, 18)
     in_runs = not short and int.from_bytes(data[30:34], "little") in (1, 2)
     if in_runs and max(abs(width * height), len(data)) > MAX_RUNS:
-        raise NotAPicture("a BMP of too many runs")
+        raise InvalidImage("a BMP of too many runs")
     return _still(data, b"", abs(width), abs(height))
 
 
-def _still(content: bytes, exif: bytes, width: int, height: int) -> Parts:
-    return Parts(content, exif, width, height, frames=1, drawn=width * height)
+def _still(content: bytes, exif: bytes, width: int, height: int) -> Container:
+    return Container(content, exif, width, height, frames=1, drawn=width * height)
 
 
 def _sound(profile: bytes) -> bool:
@@ -375,7 +375,7 @@ def _sound(profile: bytes) -> bool:
     )
 
 
-READERS: dict[str, Callable[[bytes], Parts]] = {"jpeg": jpeg, "png": png, "gif": gif, "webp": webp, "bmp": bmp}
+CONTAINERS: dict[str, Callable[[bytes], Container]] = {"jpeg": jpeg, "png": png, "gif": gif, "webp": webp, "bmp": bmp}
 
 
 def orientation(exif: bytes) -> int:

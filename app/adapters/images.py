@@ -13,24 +13,24 @@ from typing import Any, BinaryIO
 
 from PIL import Image, JpegImagePlugin
 
-from app.adapters.image_containers import READERS, NotAPicture, Parts, orientation, oriented
-from app.domain.errors import Unavailable
+from app.adapters.image_containers import CONTAINERS, Container, InvalidImage, orientation, oriented
+from app.domain.errors import ServiceUnavailable
 
 __all__ = [
-    "HEAD",
-    "MAX_DRAWN",
     "MAX_FRAMES",
     "MAX_MEMORY",
     "MAX_PIXELS",
     "MAX_SIDE",
-    "NotAPicture",
-    "Picture",
-    "cleaned",
-    "kind_of",
+    "MAX_TOTAL_PIXELS",
+    "SNIFF_BYTES",
+    "InvalidImage",
+    "SanitizedImage",
+    "sanitize_image",
+    "sniff_image_type",
 ]
 
-HEAD = 65_536
-"""So many bytes from the beginning are enough for `kind_of`."""
+SNIFF_BYTES = 65_536
+"""So many bytes from the beginning are enough for `body_kind`."""
 
 MAX_PIXELS = 64_000_000
 """Of one frame. Telephones make up to 50 million by default."""
@@ -39,7 +39,7 @@ MAX_SIDE = 65_535
 """What JPEG and GIF allow and browsers show. A decoder holds rows and a list of all rows beside the pixels."""
 
 MAX_FRAMES = 1_000
-MAX_DRAWN = 600_000_000
+MAX_TOTAL_PIXELS = 600_000_000
 """Pixels of all frames together: half a minute of screen recording, some ten seconds of drawing."""
 
 MAX_MEMORY = 256 << 20
@@ -50,7 +50,7 @@ MAX_WRITTEN = 32 << 20
 
 
 @dataclass(frozen=True)
-class Picture:
+class SanitizedImage:
     """A picture fit to be kept and served. Of a raster picture the size is known, of an SVG it is None."""
 
     content: bytes
@@ -70,7 +70,7 @@ _KINDS = {
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 
-def kind_of(head: bytes) -> str | None:
+def sniff_image_type(head: bytes) -> str | None:
     """Tell jpeg, png, gif, bmp, webp or svg by the first `HEAD` bytes; None for anything else.
 
     Neither the name nor the media type that came along counts. docs/contracts/productlift.md, how input is read.
@@ -86,10 +86,10 @@ def kind_of(head: bytes) -> str | None:
     # Two letters are too little: many a text begins with BM.
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
-    return "svg" if _begins_as_svg(head[:HEAD]) else None
+    return "svg" if _begins_as_svg(head[:SNIFF_BYTES]) else None
 
 
-def cleaned(source: BinaryIO, go_on: Callable[[], bool] = lambda: True) -> Picture:
+def sanitize_image(source: BinaryIO, go_on: Callable[[], bool] = lambda: True) -> SanitizedImage:
     """Read a picture from where the source stands and give it back fit to be served.
 
     Of JPEG, PNG, GIF and WebP the pixels are kept as sent, byte for byte, in a container written anew, without EXIF,
@@ -97,41 +97,42 @@ def cleaned(source: BinaryIO, go_on: Callable[[], bool] = lambda: True) -> Pictu
     EXIF block wants turned is turned, which encodes it once more; a JPEG too large for that keeps its orientation, and
     nothing else of its EXIF block. BMP is drawn and written anew. What is given back has been drawn whole. SVG passes
     as sent and must be served in a sandbox. No more than `MAX_MEMORY` is taken meanwhile.
-    Raises NotAPicture for everything else: other kinds, damaged or cut pictures, and such as grow too large. `go_on` is
+    Raises InvalidImage for everything else: other kinds, damaged or cut pictures, and such as grow too large.
+    `go_on` is
     asked before each frame; Unavailable is raised when it says no.
     """
     data = source.read()
-    kind = kind_of(data[:HEAD])
+    kind = sniff_image_type(data[:SNIFF_BYTES])
     if kind is None:
-        raise NotAPicture("no kind of picture that is known")
+        raise InvalidImage("no kind of picture that is known")
     if kind == "svg":
-        return Picture(data, *_KINDS[kind], size=None)
+        return SanitizedImage(data, *_KINDS[kind], size=None)
     parts = _parts(kind, data)
     del data
     turn = orientation(parts.exif)
     if turn > 1 and _memory(kind, parts, turned=True) > MAX_MEMORY:
         if kind != "jpeg":
-            raise NotAPicture(f"a {kind} of {parts.frames} frames is too large to be turned")
+            raise InvalidImage(f"a {kind} of {parts.frames} frames is too large to be turned")
         _draw(kind, parts, None, go_on)
         size = (parts.height, parts.width) if turn > 4 else (parts.width, parts.height)
-        return Picture(oriented(parts.content, turn), *_KINDS[kind], size=size)
-    written = _draw(kind, parts, _TURNS.get(turn), go_on)
+        return SanitizedImage(oriented(parts.content, turn), *_KINDS[kind], size=size)
+    written = _draw(kind, parts, _TRANSPOSITIONS.get(turn), go_on)
     if written is not None:
         # Pillow copies comments of its own accord, so its work goes the way of all pictures.
         parts = _parts(kind, written)
-    return Picture(parts.content, *_KINDS[kind], size=(parts.width, parts.height))
+    return SanitizedImage(parts.content, *_KINDS[kind], size=(parts.width, parts.height))
 
 
-def _parts(kind: str, data: bytes) -> Parts:
+def _parts(kind: str, data: bytes) -> Container:
     try:
-        parts = READERS[kind](data)
+        parts = CONTAINERS[kind](data)
     except struct.error:
-        raise NotAPicture(f"a {kind} is cut short") from None
+        raise InvalidImage(f"a {kind} is cut short") from None
     if not (parts.width and parts.height and parts.frames):
-        raise NotAPicture(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}")
-    too_long = parts.frames > MAX_FRAMES or parts.drawn > MAX_DRAWN or max(parts.width, parts.height) > MAX_SIDE
+        raise InvalidImage(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}")
+    too_long = parts.frames > MAX_FRAMES or parts.drawn > MAX_TOTAL_PIXELS or max(parts.width, parts.height) > MAX_SIDE
     if parts.width * parts.height > MAX_PIXELS or too_long or _memory(kind, parts, turned=False) > MAX_MEMORY:
-        raise NotAPicture(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}, is too large to draw")
+        raise InvalidImage(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}, is too large to draw")
     return parts
 
 
@@ -143,7 +144,7 @@ _TURNED_ANIMATION = 40
 """For each pixel of all frames, because all are held at once."""
 
 
-def _memory(kind: str, parts: Parts, *, turned: bool) -> int:
+def _memory(kind: str, parts: Container, *, turned: bool) -> int:
     """Bytes that it takes at most to draw the picture, and to turn it, with the copies of what was sent."""
     animated = parts.frames > 1
     if not turned:
@@ -155,7 +156,7 @@ def _memory(kind: str, parts: Parts, *, turned: bool) -> int:
 
 
 # What Pillow's decoders raise at bytes that lie; they have no common ancestor narrower than Exception.
-_LIES = (
+_DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -171,7 +172,7 @@ _LIES = (
 )
 
 
-def _draw(kind: str, parts: Parts, turn: Image.Transpose | None, go_on: Callable[[], bool]) -> bytes | None:
+def _draw(kind: str, parts: Container, turn: Image.Transpose | None, go_on: Callable[[], bool]) -> bytes | None:
     """Draw each frame to see that it can be drawn. The picture turned or rewritten where that is called for."""
     try:
         with Image.open(io.BytesIO(parts.content), formats=[kind.upper()]) as picture:
@@ -180,19 +181,19 @@ def _draw(kind: str, parts: Parts, turn: Image.Transpose | None, go_on: Callable
                 picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))
             frames = getattr(picture, "n_frames", 1)
             if frames > parts.frames:
-                raise NotAPicture(f"a {kind} of {frames} frames announces {parts.frames}")
+                raise InvalidImage(f"a {kind} of {frames} frames announces {parts.frames}")
             if turn is not None:
                 return _turned(kind, picture, turn, parts.content, go_on)
             for frame in range(frames):
                 _load(picture, frame, go_on)
             return _rewritten(picture) if kind == "bmp" else None
-    except _LIES as lie:
-        raise NotAPicture(f"a {kind} cannot be drawn: {lie}") from None
+    except _DECODER_ERRORS as lie:
+        raise InvalidImage(f"a {kind} cannot be drawn: {lie}") from None
 
 
 def _load(picture: Image.Image, frame: int, go_on: Callable[[], bool]) -> None:
     if not go_on():
-        raise Unavailable("the server is ending")
+        raise ServiceUnavailable("the server is ending")
     picture.seek(frame)
     picture.load()
 
@@ -200,12 +201,12 @@ def _load(picture: Image.Image, frame: int, go_on: Callable[[], bool]) -> None:
 def _rewritten(picture: Image.Image) -> bytes:
     written = io.BytesIO()
     if picture.width * picture.height * len(picture.getbands()) > MAX_WRITTEN:
-        raise NotAPicture("a bmp is too large when unpacked")
+        raise InvalidImage("a bmp is too large when unpacked")
     picture.save(written, "BMP")
     return written.getvalue()
 
 
-_TURNS: dict[int, Image.Transpose] = {
+_TRANSPOSITIONS: dict[int, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -231,7 +232,7 @@ def _turned(kind: str, picture: Image.Image, turn: Image.Transpose, sent: bytes,
     written = io.BytesIO()
     first.save(written, kind.upper(), **options)
     if written.tell() > MAX_WRITTEN:
-        raise NotAPicture(f"a {kind} is too large when turned")
+        raise InvalidImage(f"a {kind} is too large when turned")
     return written.getvalue()
 
 

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
-from app.domain.errors import Unavailable
+from app.domain.errors import ServiceUnavailable
 
-MOST_AT_ONCE: Final = 2
+MAX_WORKERS: Final = 2
 """Each hash takes 64 MiB while it is made."""
-MOST_WAITING: Final = 64
+MAX_QUEUED: Final = 64
 """Who comes later is sent away: the last of these waits some four seconds."""
-MOST_BYTES: Final = 4096
+MAX_PASSWORD_BYTES: Final = 4096
 """No longer text is anybody's password: hashing it would be work that a stranger can order."""
 BCRYPT_BYTES: Final = 72
 """bcrypt never read any further, and the library refuses what is longer instead of cutting it."""
@@ -32,11 +32,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Checked(NamedTuple):
+class Verification(NamedTuple):
     """What became of checking a password."""
 
-    good: bool
-    renewed: str | None
+    is_valid: bool
+    new_hash: str | None
     """What should be stored from now on, when what is stored is not what would be made today."""
 
 
@@ -49,12 +49,12 @@ def _context() -> Any:
 
 
 @cache
-def _nobodys() -> str:
+def _dummy_hash() -> str:
     """What is checked where there is nothing to check, so that an answer's time tells nothing."""
-    return hashed(secrets.token_urlsafe())
+    return hash_password(secrets.token_urlsafe())
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """What is stored of a password. Takes about a tenth of a second."""
     return str(_context().hash(password))
 
@@ -66,10 +66,10 @@ def _secret(password: str) -> bytes | None:
     except UnicodeEncodeError:
         return None
     # Nobody's password has a NUL, and libraries differ in what they make of one.
-    return None if len(secret) > MOST_BYTES or b"\0" in secret else secret
+    return None if len(secret) > MAX_PASSWORD_BYTES or b"\0" in secret else secret
 
 
-def matches(password: str, stored: str) -> bool:
+def verify(password: str, stored: str) -> bool:
     """Whether this is the password that was stored. No text and no hash, however broken, is an error."""
     secret = _secret(password)
     if secret is None:
@@ -84,46 +84,46 @@ def matches(password: str, stored: str) -> bool:
         return False
 
 
-def checked(password: str, stored: str | None) -> Checked:
+def verify_and_rehash(password: str, stored: str | None) -> Verification:
     """Check a password against what is stored; None is a user without a password, or no user at all.
 
     Whatever is found, a hash is made, so that "nobody" takes as long as "wrong". An imported bcrypt hash takes the
     time that its own cost asks for.
     """
-    nobodys = _nobodys()
+    nobodys = _dummy_hash()
     known = stored is not None and bool(_ARGON2.fullmatch(stored) or _BCRYPT.fullmatch(stored))
     if stored is None or not known or _secret(password) is None:
-        matches("nobody", nobodys)
-        return Checked(False, None)
-    if not matches(password, stored):
-        return Checked(False, None)
-    return Checked(True, hashed(password) if _context().needs_update(stored) else None)
+        verify("nobody", nobodys)
+        return Verification(False, None)
+    if not verify(password, stored):
+        return Verification(False, None)
+    return Verification(True, hash_password(password) if _context().needs_update(stored) else None)
 
 
 class PasswordHasher:
     """Hashes and checks beside the event loop, a few at a time, with a few waiting."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "passwords")
+        self._threads = ThreadPoolExecutor(MAX_WORKERS, "passwords")
         self._under_way = 0
 
-    async def hashed(self, password: str) -> str:
+    async def hash_password(self, password: str) -> str:
         """As the function `hashed`. Raises Unavailable when too many wait."""
-        return await self._in_turn(hashed, password)
+        return await self._run(hash_password, password)
 
-    async def checked(self, password: str, stored: str | None) -> Checked:
+    async def verify_and_rehash(self, password: str, stored: str | None) -> Verification:
         """As the function `checked`. Raises Unavailable when too many wait."""
-        return await self._in_turn(checked, password, stored)
+        return await self._run(verify_and_rehash, password, stored)
 
     def close(self) -> None:
         """Finish what runs."""
         self._threads.shutdown()
 
-    async def _in_turn(self, act: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        if self._under_way >= MOST_AT_ONCE + MOST_WAITING:
-            raise Unavailable("too many passwords that are being hashed")
+    async def _run(self, operation: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        if self._under_way >= MAX_WORKERS + MAX_QUEUED:
+            raise ServiceUnavailable("too many passwords that are being hashed")
         self._under_way += 1
-        running = asyncio.get_running_loop().run_in_executor(self._threads, lambda: act(*given, **named))
+        running = asyncio.get_running_loop().run_in_executor(self._threads, lambda: operation(*given, **named))
         # Whoever hangs up meanwhile leaves his hash behind: it counts until it is done.
         running.add_done_callback(self._done)
         return await asyncio.shield(running)

@@ -3,49 +3,49 @@
 from time import monotonic
 from typing import Final
 
-from app.adapters.database import NOWHERE, Database
+from app.adapters.database import NO_PORTAL, Database
 from app.domain.users import api_keys
-from app.domain.users.api_keys import Admission
+from app.domain.users.api_keys import Principal
 
-REMEMBER_SECONDS: Final = 1.0
+CACHE_TTL_SECONDS: Final = 1.0
 """How long a key that was ended by another process may still be admitted on PostgreSQL. On SQLite, which tells of each
 write by another process, and for what this process ended, it is forgotten at once."""
-MOST: Final = 10_000
+MAX_CACHED_KEYS: Final = 10_000
 
 
-class Admissions:
+class ApiKeyAuthenticator:
     """Verifies keys. `secret` makes the digests; `former` are secrets of installations that keys were brought from."""
 
     def __init__(self, database: Database, secret: bytes, former: tuple[bytes, ...] = ()) -> None:
         self._database = database
         self._secrets = (secret, *former)
-        self._remembered: dict[str, tuple[float, int, Admission]] = {}
-        self._endings = 0
+        self._remembered: dict[str, tuple[float, int, Principal]] = {}
+        self._generation = 0
         """How often `forget` was called."""
-        self.used: dict[int, None] = {}
+        self.pending_last_used: dict[int, None] = {}
         """Keys used since somebody last asked; their last use is stored behind the requests."""
 
-    async def of(self, token: str) -> Admission | None:
+    async def authenticate(self, token: str) -> Principal | None:
         """Whom the token admits, or None."""
         digest = api_keys.digest(token, self._secrets[0])
-        now, version = monotonic(), self._database.version()
+        now, version = monotonic(), self._database.write_version()
         remembered = self._remembered.get(digest) if version is not None else None
         if remembered is not None and remembered[0] > now and remembered[1] == version:
-            self.used[remembered[2].key_id] = None
+            self.pending_last_used[remembered[2].key_id] = None
             return remembered[2]
-        endings = self._endings
+        endings = self._generation
         digests = [digest, *(api_keys.digest(token, former) for former in self._secrets[1:])]
-        admission = await self._database.reading(lambda work: api_keys.verify(work, digests), NOWHERE)
-        if admission is not None:
-            self.used[admission.key_id] = None
+        principal = await self._database.read(lambda work: api_keys.verify(work, digests), NO_PORTAL)
+        if principal is not None:
+            self.pending_last_used[principal.key_id] = None
             # What was looked up before a key was ended may be heard after it.
-            if version is not None and endings == self._endings:
-                if len(self._remembered) >= MOST:
+            if version is not None and endings == self._generation:
+                if len(self._remembered) >= MAX_CACHED_KEYS:
                     self._remembered.clear()
-                self._remembered[digest] = (now + REMEMBER_SECONDS, version, admission)
-        return admission
+                self._remembered[digest] = (now + CACHE_TTL_SECONDS, version, principal)
+        return principal
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """A key, a user or a role changed: look everybody up again."""
-        self._endings += 1
+        self._generation += 1
         self._remembered.clear()

@@ -6,190 +6,199 @@ from collections.abc import Mapping
 from time import monotonic, perf_counter
 from typing import Any, Final, Protocol
 
-from app.adapters.database import Standing
-from app.api.request import AskedCall
-from app.api.router import Found, RouteTable, WrongVerb
+from app.adapters.database import PortalContext
+from app.api.request import ApiRequest
+from app.api.router import MethodNotAllowed, RouteMatch, RouteTable
 from app.api.services import Services
 from app.domain.permissions import Actor
-from app.domain.users.api_keys import Admission
+from app.domain.users.api_keys import Principal
 from app.http.body import NO_BODY, Body, BodyTooLarge, ClientGone, close, read_body
-from app.http.request import GONE, Answer, Header, Note, Receive, Send, Visit, report
+from app.http.request import (
+    CLIENT_CLOSED,
+    ApiResponse,
+    Header,
+    Receive,
+    RequestContext,
+    RequestObserver,
+    Send,
+    log_unhandled,
+)
 
 log = logging.getLogger("earshot.requests")
 
-MOST_BODY: Final = 28 * 1024 * 1024
-MOST_JSON: Final = 5 * 1024 * 1024
-QUIET_SECONDS: Final = 60.0
-MOST_CAUSES: Final = 20
-LOOK_AGAIN_SECONDS: Final = 0.05
+MAX_BODY_BYTES: Final = 28 * 1024 * 1024
+MAX_JSON_BYTES: Final = 5 * 1024 * 1024
+LOG_INTERVAL_SECONDS: Final = 60.0
+MAX_LOGGED_CAUSES: Final = 20
+REVALIDATE_SECONDS: Final = 0.05
 """A request that has come so far only after this long has its key looked up again: it may have ended meanwhile."""
 
 
-class Manners(Protocol):
+class Dialect(Protocol):
     """What a dialect says and how it listens. The order of steps is the door's `serve`."""
 
     table: RouteTable
 
-    async def pace(self, visit: Visit) -> tuple[Answer | None, tuple[Header, ...]]:
+    async def check_rate_limit(self, request: RequestContext) -> tuple[ApiResponse | None, tuple[Header, ...]]:
         """Count the request: a refusal, or headers for every answer."""
         ...
 
-    def misdirected(self, visit: Visit, found: WrongVerb | None) -> Answer: ...
+    def no_route(self, request: RequestContext, match: MethodNotAllowed | None) -> ApiResponse: ...
 
-    def unknown_key(self, visit: Visit) -> Answer: ...
+    def unauthenticated(self, request: RequestContext) -> ApiResponse: ...
 
-    def asked(self, visit: Visit, body: Body) -> dict[str, Any]: ...
+    def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]: ...
 
-    def may_name_verb(self, visit: Visit) -> bool:
+    def may_override_method(self, request: RequestContext) -> bool:
         """Whether a POST may say that another verb is meant: by a header, or in a body of this kind."""
         ...
 
-    def overridden(self, visit: Visit, asked: Mapping[str, Any]) -> str: ...
+    def overridden_method(self, request: RequestContext, params: Mapping[str, Any]) -> str: ...
 
-    def refused(self, error: Exception) -> Answer | None:
+    def error_response(self, error: Exception) -> ApiResponse | None:
         """The words for a refusal, or None for an error that nobody foresaw."""
         ...
 
-    def crashed(self) -> Answer: ...
+    def server_error(self) -> ApiResponse: ...
 
-    def finished(self, visit: Visit, answer: Answer, extra: tuple[Header, ...]) -> Answer:
+    def finalize(self, request: RequestContext, response: ApiResponse, extra: tuple[Header, ...]) -> ApiResponse:
         """Add what every answer of the dialect carries."""
         ...
 
 
-class Door:
+class DialectApp:
     """Serves one dialect's requests."""
 
-    def __init__(self, services: Services, manners: Manners) -> None:
+    def __init__(self, services: Services, dialect: Dialect) -> None:
         self._services = services
-        self._manners = manners
-        self._note: Note | None = None
+        self._manners = dialect
+        self._note: RequestObserver | None = None
         self._told: dict[str, float] = {}
         """Causes of outages that were logged, and until when nothing more is said of each."""
 
-    def noting(self, note: Note) -> None:
+    def set_observer(self, note: RequestObserver) -> None:
         """Have every request noted from now on."""
         self._note = note
 
-    async def serve(self, visit: Visit, send: Send) -> None:
+    async def handle(self, request: RequestContext, send: Send) -> None:
         """Answer one request: count, find the route, admit, read, call, word. Never raises but for a lost client."""
-        manners = self._manners
-        head = visit.method == "HEAD"
+        dialect = self._manners
+        head = request.method == "HEAD"
         if head:
-            visit.method = "GET"
+            request.method = "GET"
         extra: tuple[Header, ...] = ()
         unforeseen: Exception | None = None
         try:
-            refusal, extra = await manners.pace(visit)
-            answer = refusal or await self._answer(visit)
+            refusal, extra = await dialect.check_rate_limit(request)
+            response = refusal or await self._answer(request)
         except ClientGone:
             if self._note is not None:
-                self._note(visit, GONE, perf_counter() - visit.began)
+                self._note(request, CLIENT_CLOSED, perf_counter() - request.started_at)
             return
         except Exception as error:
-            refused = manners.refused(error)
+            refused = dialect.error_response(error)
             if refused is None:
                 unforeseen = error
             elif refused.status == 503:
-                self._tell_once(error)
-            answer = refused or manners.crashed()
-        answer = manners.finished(visit, answer, extra)
+                self._log_outage(error)
+            response = refused or dialect.server_error()
+        response = dialect.finalize(request, response, extra)
         if unforeseen is not None:
-            report(visit, unforeseen)
+            log_unhandled(request, unforeseen)
         try:
-            await _send(answer, visit.receive, send, head=head)
+            await _send(response, request.receive, send, head=head)
         except Exception as error:
             # In the midst of an answer that is written in pieces: it can only be broken off.
-            report(visit, error)
+            log_unhandled(request, error)
             raise
         finally:
             if self._note is not None:
-                self._note(visit, answer, perf_counter() - visit.began)
+                self._note(request, response, perf_counter() - request.started_at)
 
-    def _tell_once(self, error: Exception) -> None:
+    def _log_outage(self, error: Exception) -> None:
         """Log why nothing could be answered: once a minute for each cause, for an outage refuses every request."""
         cause, at = " ".join(str(error).split()), monotonic()
         if at < self._told.get(cause, 0.0):
             return
         self._told = {told: until for told, until in self._told.items() if until > at}
-        if len(self._told) >= MOST_CAUSES:
+        if len(self._told) >= MAX_LOGGED_CAUSES:
             return
-        self._told[cause] = at + QUIET_SECONDS
+        self._told[cause] = at + LOG_INTERVAL_SECONDS
         log.warning("answering 503, because of %s", cause)
 
-    async def _answer(self, visit: Visit) -> Answer:
-        manners = self._manners
-        found = manners.table.find(visit.method, visit.path)
-        may_be_overridden = visit.method == "POST" and manners.may_name_verb(visit)
-        if not isinstance(found, Found) and not (may_be_overridden and isinstance(found, WrongVerb)):
-            return manners.misdirected(visit, found)
-        if isinstance(found, Found):
-            visit.template = found.template
-        admission = visit.admission
-        if admission is None:
-            if visit.untold is not None:
-                raise visit.untold
-            return manners.unknown_key(visit)
-        body = await self._body(visit)
+    async def _answer(self, request: RequestContext) -> ApiResponse:
+        dialect = self._manners
+        found = dialect.table.find(request.method, request.path)
+        may_be_overridden = request.method == "POST" and dialect.may_override_method(request)
+        if not isinstance(found, RouteMatch) and not (may_be_overridden and isinstance(found, MethodNotAllowed)):
+            return dialect.no_route(request, found)
+        if isinstance(found, RouteMatch):
+            request.route_path = found.template
+        principal = request.principal
+        if principal is None:
+            if request.auth_error is not None:
+                raise request.auth_error
+            return dialect.unauthenticated(request)
+        body = await self._body(request)
         try:
-            if perf_counter() - visit.began > LOOK_AGAIN_SECONDS:
+            if perf_counter() - request.started_at > REVALIDATE_SECONDS:
                 # A client may take hours for a body.
-                admission = await self._admitted_still(visit)
-                if admission is None:
-                    return manners.unknown_key(visit)
-            asked = manners.asked(visit, body)
+                principal = await self._admitted_still(request)
+                if principal is None:
+                    return dialect.unauthenticated(request)
+            params = dialect.parse_params(request, body)
             if may_be_overridden:
-                meant = manners.overridden(visit, asked)
+                meant = dialect.overridden_method(request, params)
                 if meant != "POST":
-                    found = manners.table.find(meant, visit.path)
-                if not isinstance(found, Found):
-                    return manners.misdirected(visit, found)
-                visit.template = found.template
-            assert isinstance(found, Found)
-            call = AskedCall(
+                    found = dialect.table.find(meant, request.path)
+                if not isinstance(found, RouteMatch):
+                    return dialect.no_route(request, found)
+                request.route_path = found.template
+            assert isinstance(found, RouteMatch)
+            api_request = ApiRequest(
                 self._services,
-                admission,
-                Standing(
-                    admission.portal_id,
-                    Actor(admission.user_id, admission.role, admission.key_id),
-                    self._base_url(visit, admission),
+                principal,
+                PortalContext(
+                    principal.portal_id,
+                    Actor(principal.user_id, principal.role, principal.key_id),
+                    self._base_url(request, principal),
                 ),
                 found.path,
-                asked,
+                params,
             )
-            return await found.endpoint(call)
+            return await found.endpoint(api_request)
         finally:
             if body.fields:
                 await close(body)
 
-    async def _admitted_still(self, visit: Visit) -> Admission | None:
-        assert visit.token is not None
-        admission = await self._services.admissions.of(visit.token)
-        return admission if admission is not None and admission.answers_on(visit.host) else None
+    async def _admitted_still(self, request: RequestContext) -> Principal | None:
+        assert request.token is not None
+        principal = await self._services.authenticator.authenticate(request.token)
+        return principal if principal is not None and principal.is_valid_on(request.host) else None
 
-    async def _body(self, visit: Visit) -> Body:
-        length = visit.headers.get(b"content-length")
-        if length is None and b"transfer-encoding" not in visit.headers:
+    async def _body(self, request: RequestContext) -> Body:
+        length = request.headers.get(b"content-length")
+        if length is None and b"transfer-encoding" not in request.headers:
             return NO_BODY
         return await read_body(
-            visit.receive,
-            content_type=visit.header(b"content-type"),
+            request.receive,
+            content_type=request.header(b"content-type"),
             content_length=int(length) if length is not None and length.isdigit() else None,
-            cap=MOST_BODY,
-            json_cap=MOST_JSON,
+            max_bytes=MAX_BODY_BYTES,
+            max_json_bytes=MAX_JSON_BYTES,
         )
 
-    def _base_url(self, visit: Visit, admission: Admission) -> str:
+    def _base_url(self, request: RequestContext, principal: Principal) -> str:
         public = self._services.public
         if public.url is None:
-            return visit.address
-        if admission.only_portal or admission.host is None:
+            return request.origin
+        if principal.is_only_portal or principal.host is None:
             return public.url
-        return public.on(admission.host)
+        return public.on(principal.host)
 
 
-async def _send(answer: Answer, receive: Receive, send: Send, *, head: bool) -> None:
-    status, body, headers = answer
+async def _send(response: ApiResponse, receive: Receive, send: Send, *, head: bool) -> None:
+    status, body, headers = response
     if isinstance(body, bytes):
         length = (b"content-length", b"%d" % len(body))
         await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
@@ -215,4 +224,4 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-__all__ = ["BodyTooLarge", "Door", "Manners", "Visit", "report"]
+__all__ = ["BodyTooLarge", "Dialect", "DialectApp", "RequestContext", "log_unhandled"]

@@ -8,13 +8,13 @@ from typing import Any, Final
 from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
-from app.adapters.rate_limiter import Pace
+from app.adapters.rate_limiter import RateLimit
 
-KEY: Final = "key"
+SECURITY_SCHEME: Final = "key"
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
-class Document:
+class OpenApiDocument:
     """What one dialect's interface is, for people and programs to read.
 
     `servers` are (address, description); the first is where the interactive page sends its requests.
@@ -53,17 +53,17 @@ class Document:
             tags=[{"name": tag, "description": words} for tag, words in self._tags.items() if tag in named],
         )
         made.setdefault("components", {})["securitySchemes"] = {
-            KEY: {"type": "http", "scheme": "bearer", "description": self._key}
+            SECURITY_SCHEME: {"type": "http", "scheme": "bearer", "description": self._key}
         }
-        made["security"] = [{KEY: []}]
+        made["security"] = [{SECURITY_SCHEME: []}]
         return made
 
 
-def pace_in_words(pace: Pace | None) -> str:
+def describe_rate_limit(limit: RateLimit | None) -> str:
     """`60 requests a minute`, `100 requests in 5 minutes`, `as many requests as they like`."""
-    if pace is None:
+    if limit is None:
         return "as many requests as they like"
-    size, unit = next((size, unit) for size, unit in _UNITS if pace.seconds % size == 0)
-    many = pace.seconds // size
+    size, unit = next((size, unit) for size, unit in _UNITS if limit.seconds % size == 0)
+    many = limit.seconds // size
     window = f"{'an' if unit == 'hour' else 'a'} {unit}" if many == 1 else f"in {many} {unit}s"
-    return f"{pace.limit:,} requests {window}".replace(",", " ")
+    return f"{limit.limit:,} requests {window}".replace(",", " ")

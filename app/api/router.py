@@ -7,13 +7,13 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from app.http.request import Answer
+from app.http.request import ApiResponse
 
-Endpoint = Callable[[Any], Awaitable[Answer]]
+Endpoint = Callable[[Any], Awaitable[ApiResponse]]
 E = TypeVar("E", bound=Endpoint)
 
 
-class Chapter:
+class DialectRouter:
     """Collects the endpoints of one chapter.
 
     `refusals` words a status for the document: status to (description, model). Every route can answer `always`.
@@ -32,12 +32,12 @@ class Chapter:
         methods: str | Iterable[str],
         path: str,
         *,
-        answers: type[BaseModel] | Any,
-        status: int = 200,
-        may_refuse: Iterable[int] = (),
+        response_model: type[BaseModel] | Any,
+        status_code: int = 200,
+        errors: Iterable[int] = (),
         parameters: Iterable[Mapping[str, Any]] = (),
-        body: Mapping[str, Any] | None = None,
-        also: Mapping[int, Mapping[str, Any]] | None = None,
+        request_body: Mapping[str, Any] | None = None,
+        extra_responses: Mapping[int, Mapping[str, Any]] | None = None,
     ) -> Callable[[E], E]:
         """Declare an endpoint; its docstring becomes the description.
 
@@ -45,16 +45,16 @@ class Chapter:
         answers that are not refusals.
         """
         responses: dict[int | str, dict[str, Any]] = {
-            code: dict(self._refusals[code]) for code in sorted({*self._always, *may_refuse})
+            code: dict(self._refusals[code]) for code in sorted({*self._always, *errors})
         }
-        for code, answer in (also or {}).items():
-            responses[code] = dict(answer)
-        responses[status] = {"description": "Done", "headers": dict(self._headers)}
+        for code, response in (extra_responses or {}).items():
+            responses[code] = dict(response)
+        responses[status_code] = {"description": "Done", "headers": dict(self._headers)}
         extra: dict[str, Any] = {}
         if parameters:
             extra["parameters"] = list(parameters)
-        if body is not None:
-            extra["requestBody"] = body
+        if request_body is not None:
+            extra["requestBody"] = request_body
 
         def declared(endpoint: E) -> E:
             for method in [methods] if isinstance(methods, str) else methods:
@@ -62,8 +62,8 @@ class Chapter:
                     path,
                     endpoint,
                     methods=[method],
-                    response_model=answers,
-                    status_code=status,
+                    response_model=response_model,
+                    status_code=status_code,
                     responses=responses,
                     summary=endpoint.__name__.replace("_", " ").capitalize(),
                     operation_id=f"{endpoint.__name__}_{method.lower()}",
@@ -74,12 +74,12 @@ class Chapter:
         return declared
 
 
-def in_path(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
+def path_param(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
     """A part of the address, as OpenAPI describes it."""
     return {"name": name, "in": "path", "required": True, "schema": dict(schema), "description": description}
 
 
-def in_query(name: str, schema: Mapping[str, Any], description: str, *, required: bool = False) -> dict[str, Any]:
+def query_param(name: str, schema: Mapping[str, Any], description: str, *, required: bool = False) -> dict[str, Any]:
     """A query parameter, as OpenAPI describes it."""
     return {"name": name, "in": "query", "required": required, "schema": dict(schema), "description": description}
 
@@ -88,7 +88,7 @@ ENCODED_SLASH: Final = "\udc2f"
 """Stands in a path for a slash within a segment. Half a surrogate pair is in no path that was decoded from UTF-8."""
 
 
-class Found(NamedTuple):
+class RouteMatch(NamedTuple):
     """A route, and what its address said."""
 
     endpoint: Endpoint
@@ -96,7 +96,7 @@ class Found(NamedTuple):
     template: str
 
 
-class WrongVerb(NamedTuple):
+class MethodNotAllowed(NamedTuple):
     """The address exists, but not for this verb."""
 
     allowed: tuple[str, ...]
@@ -144,7 +144,7 @@ class RouteTable:
             assert method not in node.endpoints, f"{method} {route.path} is declared twice"
             node.endpoints[method] = route.endpoint
 
-    def find(self, method: str, path: str) -> Found | WrongVerb | None:
+    def find(self, method: str, path: str) -> RouteMatch | MethodNotAllowed | None:
         """The route of `/posts/3`, the verbs it knows instead, or None for an unknown address.
 
         A slash at the end makes no difference.
@@ -158,9 +158,9 @@ class RouteTable:
         if node is not None:
             if ENCODED_SLASH in path:
                 values = {name: value.replace(ENCODED_SLASH, "/") for name, value in values.items()}
-            return Found(node.endpoints[method], values, node.template)
+            return RouteMatch(node.endpoints[method], values, node.template)
         verbs = {verb for other in passed for verb in other.endpoints}
-        return WrongVerb(tuple(sorted(verbs))) if verbs else None
+        return MethodNotAllowed(tuple(sorted(verbs))) if verbs else None
 
     def _walk(
         self, node: _Node, segments: list[str], at: int, values: dict[str, str], method: str, passed: list[_Node]

@@ -7,25 +7,27 @@ from typing import Final
 
 from app.adapters.database import Clock, Database
 from app.adapters.passwords import PasswordHasher
-from app.adapters.rate_limiter import Counters, Pace
+from app.adapters.rate_limiter import RateLimit, RateLimiter
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
-from app.api.authentication import Admissions
-from app.public_url import PublicAddress
+from app.api.authentication import ApiKeyAuthenticator
+from app.public_url import PublicUrl
 
 MAX_HOPS: Final = 32
 """What comes before so many addresses of our proxies is not read."""
-_TOLD: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15}))(?::[0-9]{1,5})?|([0-9A-Fa-f:.]{2,45})")
+_FORWARDED_ADDRESS: Final = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15}))(?::[0-9]{1,5})?|([0-9A-Fa-f:.]{2,45})"
+)
 """An address as proxies write it: bare, in brackets, or with a port."""
 
 
 @dataclass(frozen=True, slots=True)
-class Paces:
+class RateLimits:
     """How often clients may ask; None is as often as they like."""
 
-    productlift: Pace | None
-    astuto_key: Pace | None
-    astuto_ip: Pace | None
+    productlift: RateLimit | None
+    astuto_key: RateLimit | None
+    astuto_ip: RateLimit | None
 
 
 MAX_VIEWED_POSTS: Final = 20_000
@@ -51,13 +53,13 @@ class Services:
     """One server's tools."""
 
     database: Database
-    admissions: Admissions
-    counters: Counters
-    paces: Paces
+    authenticator: ApiKeyAuthenticator
+    rate_limiter: RateLimiter
+    rate_limits: RateLimits
     uploads: Uploads
     signer: FileSigner
     clock: Clock
-    public: PublicAddress = field(default_factory=PublicAddress)
+    public: PublicUrl = field(default_factory=PublicUrl)
     default_dialect: str = "productlift"
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     forwarded_host: bool = False
@@ -65,7 +67,7 @@ class Services:
     passwords: PasswordHasher = field(default_factory=PasswordHasher)
     views: PageViews = field(default_factory=PageViews)
 
-    def trusts(self, peer: str) -> bool:
+    def is_trusted_proxy(self, peer: str) -> bool:
         """Whether this address is one of our proxies, so that its forwarded headers count."""
         if not self.trusted_proxies:
             return False
@@ -75,7 +77,7 @@ class Services:
             return False
         return any(address in network for network in self.trusted_proxies)
 
-    def client_behind(self, proxy: str, forwarded: str) -> str:
+    def resolve_client_ip(self, proxy: str, forwarded: str) -> str:
         """The client that our proxies tell of: from the right, the first address that is none of theirs.
 
         What is no address was not written by one of ours; then the proxy that let it through stands for its client.
@@ -88,14 +90,14 @@ class Services:
             if address is None:
                 break
             client = address
-            if not self.trusts(client):
+            if not self.is_trusted_proxy(client):
                 break
         return client
 
 
 def _address(told: str) -> str | None:
     """An address in its one spelling, without a port; None for what is none."""
-    found = _TOLD.fullmatch(told)
+    found = _FORWARDED_ADDRESS.fullmatch(told)
     if found is None:
         return None
     try:

@@ -10,52 +10,52 @@ from typing import Any, Final
 
 import orjson
 
-from app.api.request import AskedCall
-from app.domain.sql.text_limits import LongTexts, max_text_bytes
-from app.domain.unit_of_work import Work
+from app.api.request import ApiRequest
+from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
+from app.domain.unit_of_work import UnitOfWork
 
-MOST_IN_ONE_PIECE: Final = 1000
+STREAM_THRESHOLD: Final = 1000
 """Longer lists are answered in pieces."""
-MOST_ROWS: Final = 250
+MAX_CHUNK_ROWS: Final = 250
 """Rows of one piece, for as long as they are short."""
-FIRST_ROWS: Final = 10
+FIRST_CHUNK_ROWS: Final = 10
 """Rows of the first piece, whose length nobody knows yet."""
-PIECE_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 256 * 1024
 """About how long a piece may be: some of them wait in memory for each client that reads slowly."""
 
-Shaped = Callable[[Work, Sequence[int]], Sequence[Any]]
+Serializer = Callable[[UnitOfWork, Sequence[int]], Sequence[Any]]
 """The rows with these ids, as they are shown."""
 
 
-async def in_pieces(
-    call: AskedCall, ids: Sequence[int], shaped: Shaped, *, before: bytes = b"[", after: bytes = b"]"
+async def stream_json_array(
+    request: ApiRequest, ids: Sequence[int], shaped: Serializer, *, before: bytes = b"[", after: bytes = b"]"
 ) -> AsyncIterator[bytes]:
     """The body of an answer: a JSON array of the rows, between `before` and `after`, which hold its brackets.
 
     The first piece is read before this returns, so that a database that is away is an error and not half an answer.
     """
-    rows = FIRST_ROWS
+    rows = FIRST_CHUNK_ROWS
     try:
-        first = await _piece(call, ids[:rows], shaped)
-    except LongTexts:
+        first = await _chunk(request, ids[:rows], shaped)
+    except TextsTooLong:
         rows = 1
-        first = await _piece(call, ids[:rows], shaped)
-    return _written(call, ids, shaped, first, rows, before, after)
+        first = await _chunk(request, ids[:rows], shaped)
+    return _stream(request, ids, shaped, first, rows, before, after)
 
 
-async def _written(
-    call: AskedCall, ids: Sequence[int], shaped: Shaped, piece: bytes, start: int, before: bytes, after: bytes
+async def _stream(
+    request: ApiRequest, ids: Sequence[int], shaped: Serializer, piece: bytes, start: int, before: bytes, after: bytes
 ) -> AsyncIterator[bytes]:
     yield before + piece
     begun = bool(piece)
     rows = start
     while start < len(ids):
-        rows = max(1, min(MOST_ROWS, rows * PIECE_BYTES // (len(piece) or 1)))
+        rows = max(1, min(MAX_CHUNK_ROWS, rows * CHUNK_BYTES // (len(piece) or 1)))
         try:
-            piece = await _piece(call, ids[start : start + rows], shaped)
-        except LongTexts:
+            piece = await _chunk(request, ids[start : start + rows], shaped)
+        except TextsTooLong:
             rows = 1
-            piece = await _piece(call, ids[start : start + rows], shaped)
+            piece = await _chunk(request, ids[start : start + rows], shaped)
         start += rows
         if piece:
             yield b"," + piece if begun else piece
@@ -63,7 +63,9 @@ async def _written(
     yield after
 
 
-async def _piece(call: AskedCall, ids: Sequence[int], shaped: Shaped) -> bytes:
-    """The rows as JSON without the brackets around them. Raises LongTexts; a single row may be as long as it likes."""
+async def _chunk(request: ApiRequest, ids: Sequence[int], shaped: Serializer) -> bytes:
+    """The rows as JSON without the brackets around them.
+    Raises TextsTooLong; a single row may be as long as it likes.
+    """
     most = max_text_bytes(len(ids)) if len(ids) > 1 else None
-    return await call.reading(lambda work: orjson.dumps(shaped(work, ids))[1:-1], slow=True, max_text=most)
+    return await request.read(lambda work: orjson.dumps(shaped(work, ids))[1:-1], in_thread=True, max_text=most)

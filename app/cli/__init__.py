@@ -22,7 +22,7 @@ from app.cli.commands import (
     tabs,
     users,
 )
-from app.cli.errors import REFUSALS, said
+from app.cli.errors import REFUSALS, error_message
 from app.server.startup import program_version
 
 __all__ = ["app", "main"]
@@ -66,8 +66,8 @@ def _options(
     """What stands before a command."""
 
 
-serve.join(app)
-maintenance.join(app)
+serve.register(app)
+maintenance.register(app)
 for name, group in {
     "portals": portals.group,
     "users": users.group,
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=None if arguments is None else list(arguments), prog_name="earshot")
     except REFUSALS as error:
-        print(f"earshot: {said(error)}", file=sys.stderr)
+        print(f"earshot: {error_message(error)}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
         # Whoever read us has seen enough. Nothing more is to be written, not even at the end.

@@ -2,19 +2,36 @@
 
 from typing import Final
 
-from app.adapters.database.inspection import StrangeDatabase
+from app.adapters.database.inspection import ForeignSchema
 from app.adapters.database.revisions import NewerDatabase
-from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Refusal, Unavailable, Unstorable
-from app.domain.permissions import Act
-from app.server import CannotStart
-from app.settings import BadSettings
+from app.domain.errors import (
+    Conflict,
+    DomainError,
+    FieldError,
+    Forbidden,
+    NotFound,
+    ServiceUnavailable,
+    ValidationFailed,
+    ValueOutOfRange,
+)
+from app.domain.permissions import Permission
+from app.server import StartupError
+from app.settings import InvalidSettings
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """A command refuses; the text is one line that says what to do."""
 
 
-REFUSALS: Final = (Refused, Refusal, BadSettings, CannotStart, NewerDatabase, StrangeDatabase, Unavailable)
+REFUSALS: Final = (
+    CommandError,
+    DomainError,
+    InvalidSettings,
+    StartupError,
+    NewerDatabase,
+    ForeignSchema,
+    ServiceUnavailable,
+)
 """Everything that ends a command with code 1 and one line."""
 
 _CONFLICTS: Final = {
@@ -46,27 +63,27 @@ _PROBLEMS: Final = {
 }
 
 
-def said(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """One line for a refusal."""
     return " ".join(_said(error).split())
 
 
 def _said(error: Exception) -> str:
     if isinstance(error, NotFound):
-        return f"there is no {error.what} {'' if error.asked is None else error.asked}".rstrip()
+        return f"there is no {error.resource} {'' if error.identifier is None else error.identifier}".rstrip()
     if isinstance(error, Conflict):
         return _CONFLICTS.get(error.code, error.code)
-    if isinstance(error, Invalid):
-        return "; ".join(map(_problem, error.problems))
+    if isinstance(error, ValidationFailed):
+        return "; ".join(map(_problem, error.errors))
     if isinstance(error, Forbidden):
-        if error.act == Act.BLOCK_USER:
+        if error.permission == Permission.BLOCK_USER:
             return "the owner of a portal can't be blocked"
-        return f"this is not allowed: {error.act.replace('_', ' ')}"
-    if isinstance(error, Unstorable):
+        return f"this is not allowed: {error.permission.replace('_', ' ')}"
+    if isinstance(error, ValueOutOfRange):
         return "a value is too long or too large to be stored"
     return str(error) or type(error).__name__
 
 
-def _problem(problem: Problem) -> str:
+def _problem(problem: FieldError) -> str:
     text = _PROBLEMS.get(problem.code, problem.code)
     return f"{problem.field.replace('_', ' ')} {text.format(**problem.limits)}"

@@ -4,10 +4,10 @@ from typing import Final
 
 from app.domain.errors import NotFound
 from app.domain.models import User
-from app.domain.unit_of_work import Row, Work
-from app.domain.users.queries import UserView
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.users.queries import UserQuery
 
-CARD: Final = UserView(
+USER_COLUMNS: Final = UserQuery(
     (
         User.id,
         User.uuid,
@@ -25,20 +25,20 @@ CARD: Final = UserView(
 )
 
 
-def named(work: Work, name: str) -> Row:
+def find_user(work: UnitOfWork, name: str) -> Row:
     """The CARD of a user. Raises NotFound("user")."""
     if "@" in name:
         try:
-            return CARD.by_email(work, name)
+            return USER_COLUMNS.by_email(work, name)
         except NotFound:
             raise NotFound("user", name) from None
     if name.isascii() and name.isdigit():
         if not 0 < int(name[:20]) < 2**63:
             raise NotFound("user", name)
-        return CARD.by_id(work, int(name))
-    return CARD.by_uuid(work, name)
+        return USER_COLUMNS.by_id(work, int(name))
+    return USER_COLUMNS.by_uuid(work, name)
 
 
-def id_of(work: Work, name: str) -> int:
+def find_user_id(work: UnitOfWork, name: str) -> int:
     """The id of a user. Raises NotFound("user")."""
-    return int(named(work, name)[0])
+    return int(find_user(work, name)[0])

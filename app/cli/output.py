@@ -12,17 +12,17 @@ MOST_SHOWN: Final = 60
 CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
-def tell(answer: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+def print_result(answer: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     """Print an answer: the text, or the object."""
     typer.echo(orjson.dumps(answer).decode() if as_json else text)
 
 
-def tell_rows(name: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+def print_table(name: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print rows that all have the same members: as columns, or as one object with a list called `name`."""
-    tell({name: list(rows)}, columns(rows) if rows else f"no {name}", as_json=as_json)
+    print_result({name: list(rows)}, format_table(rows) if rows else f"no {name}", as_json=as_json)
 
 
-def columns(rows: Sequence[Mapping[str, Any]]) -> str:
+def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows under each other, each column as wide as its widest cell; long cells are cut on a terminal only."""
     names = list(rows[0])
     most = MOST_SHOWN if sys.stdout.isatty() else sys.maxsize

@@ -17,7 +17,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object,
 MAX_NAME: Final = 255
 
 
-def text_of(most: int = MAX_NAME) -> Any:
+def text_param(most: int = MAX_NAME) -> Any:
     """A parser of texts that a column of `most` characters holds, trimmed and not blank."""
 
     def parse(value: str) -> str:
@@ -58,7 +58,7 @@ def host_name(value: str) -> str:
     return host
 
 
-def parsed_id(value: str) -> int:
+def id_param(value: str) -> int:
     """A parser of ids."""
     if not (value.isascii() and value.isdigit()) or not 0 < int(value[:20]) < 2**63:
         raise typer.BadParameter("must be a number above 0")

@@ -12,15 +12,15 @@ from typing import Final
 from sqlalchemy import update
 
 from app.demo import texts
-from app.domain.models import Board, FactRow
+from app.domain.models import Board, EventRow
 from app.domain.portals import boards, categories, statuses
-from app.domain.portals.boards import BoardView
+from app.domain.portals.boards import BoardQuery
 from app.domain.posts import comments, create, votes
 from app.domain.posts import update as post_changes
-from app.domain.posts.create import Submission
-from app.domain.posts.votes import Ballot
-from app.domain.sql.statement import Statement, now, portal
-from app.domain.unit_of_work import Work
+from app.domain.posts.create import NewPost
+from app.domain.posts.votes import NewVote
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import users
 
 DAYS: Final = 60
@@ -31,9 +31,9 @@ WAITING: Final = range(25, 70, 6)
 REFUSED: Final = range(28, 70, 12)
 """The posts that were rejected, counted likewise."""
 
-_BOARDS: Final = BoardView((Board.id, Board.name))
+_BOARDS: Final = BoardQuery((Board.id, Board.name))
 # Nobody is to get a letter about what never happened.
-_TOLD: Final = Statement(update(FactRow).where(FactRow.portal_id == portal).values(expanded_at=now))
+_TOLD: Final = Statement(update(EventRow).where(EventRow.portal_id == PORTAL_ID).values(expanded_at=NOW))
 
 _LATER: Final = ("Planned", "In Progress", "Completed", "Rejected")
 _SHARES: Final = (24, 14, 22, 10)
@@ -46,13 +46,13 @@ class _Event:
     act: Callable[[], object]
 
 
-def fill(work: Work, *, owner_id: int) -> None:
+def fill(work: UnitOfWork, *, owner_id: int) -> None:
     """Put the sample into a portal that has just begun. Counters, history and dates are those of real acts."""
     _Story(work, owner_id).tell()
 
 
 class _Story:
-    def __init__(self, work: Work, owner_id: int) -> None:
+    def __init__(self, work: UnitOfWork, owner_id: int) -> None:
         self._work = work
         # Not a secret: the story is to be the same every time.
         self._random = Random("earshot")  # noqa: S311
@@ -62,12 +62,12 @@ class _Story:
         work.now = self._end - timedelta(days=DAYS + 1)
         boards.add(work, name=texts.INTEGRATIONS, description="Other tools that this one should talk to.")
         self._boards = {name: board_id for board_id, name in _BOARDS.all(work)}
-        self._statuses = {row[1]: row[0] for row in statuses.every(work)}
+        self._statuses = {row[1]: row[0] for row in statuses.list_all(work)}
         self._categories = [categories.add(work, name=name, color=color) for name, color in texts.CATEGORIES]
         self._team = [owner_id]
         self._people = [owner_id]
         for email, name, role in texts.PEOPLE:
-            user_id = users.register(work, email=email, name=name, role=role)
+            user_id = users.create(work, email=email, name=name, role=role)
             self._people.append(user_id)
             if role == "moderator":
                 self._team.append(user_id)
@@ -86,13 +86,13 @@ class _Story:
             work.now = event.at
             event.act()
         work.now = self._end
-        work.run(_TOLD)
+        work.execute(_TOLD)
 
     def _post(self, number: int, board: str, title: str, at: datetime) -> None:
         chance = self._random
         author = chance.choice(self._people[1:])
         newest = len(texts.titles()) - number
-        wish = Submission(
+        wish = NewPost(
             title=title,
             description=chance.choice(texts.REASONS[board]) if chance.random() < 0.85 else "",
             author=author,
@@ -102,7 +102,7 @@ class _Story:
             follow=True,
             moderation=_moderation(newest),
         )
-        self._at(at, lambda: self._post_ids.update({number: create.submit(self._work, wish).id}))
+        self._at(at, lambda: self._post_ids.update({number: create.create_post(self._work, wish).id}))
         if wish.moderation != "approved":
             return
         lively = newest <= LIVELY
@@ -139,7 +139,7 @@ class _Story:
         return [(drawn, self._after(at))]
 
     def _voting(self, number: int, voter: int) -> Callable[[], object]:
-        return lambda: votes.cast(self._work, Ballot(post=self._post_ids[number], voter=voter, strict=False))
+        return lambda: votes.cast(self._work, NewVote(post=self._post_ids[number], voter=voter, strict=False))
 
     def _moving(self, number: int, status: str, update: str) -> Callable[[], object]:
         person = self._random.choice(self._team)
@@ -151,7 +151,7 @@ class _Story:
         return move
 
     def _say(self, number: int, person: int, body: str, *, parent_id: int | None = None, official: bool = False) -> int:
-        return comments.write(
+        return comments.create(
             self._work,
             post_id=self._post_ids[number],
             author_id=person,
@@ -162,8 +162,8 @@ class _Story:
             follow=True,
         )
 
-    def _at(self, moment: datetime, act: Callable[[], object]) -> None:
-        self._events.append(_Event(moment, act))
+    def _at(self, moment: datetime, operation: Callable[[], object]) -> None:
+        self._events.append(_Event(moment, operation))
 
     def _after(self, moment: datetime) -> datetime:
         """Some time between a moment and the end, rather sooner than later."""

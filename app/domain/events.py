@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, insert
 
-from app.domain.models import FactRow
-from app.domain.sql.statement import Statement, now, portal
+from app.domain.models import EventRow
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement
 
-KINDS: Final = (
+EVENT_KINDS: Final = (
     "post.submitted",
     "post.deleted",
     "post.status_changed",
@@ -29,7 +29,7 @@ KINDS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Event:
     """One thing that happened. `user_id` is in whose name; the Work adds who really acted, and when."""
 
     kind: str
@@ -49,10 +49,10 @@ class Fact:
         }
 
 
-ANNOUNCE: Final = Statement(
-    insert(FactRow)
+INSERT_EVENT: Final = Statement(
+    insert(EventRow)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         kind=bindparam("kind"),
         post_id=bindparam("post"),
         subject_id=bindparam("subject"),
@@ -60,7 +60,7 @@ ANNOUNCE: Final = Statement(
         actor_id=bindparam("actor"),
         body=bindparam("body"),
         base_url=bindparam("base_url"),
-        created_at=now,
+        created_at=NOW,
     )
     .inline()
 )

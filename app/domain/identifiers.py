@@ -12,7 +12,7 @@ ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
-def text(length: int, alphabet: str = ALPHABET) -> str:
+def random_string(length: int, alphabet: str = ALPHABET) -> str:
     """`length` random characters of the alphabet."""
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
@@ -63,7 +63,7 @@ _REST = re.compile(r"[^A-Za-z0-9_-]+")
 _DASHES = re.compile(r"-{2,}")
 
 
-def parameterize(text: str) -> str:
+def slugify(text: str) -> str:
     """Make a slug of the text; empty if nothing of it is Latin letters, digits, `-` or `_`.
 
     Latin letters lose their marks; whatever else has no ASCII form separates words. Underscores are kept as they are.
@@ -73,16 +73,16 @@ def parameterize(text: str) -> str:
     return _DASHES.sub("-", _REST.sub("-", text)).strip("-").lower()
 
 
-def free_slug(wanted: str, taken: bool, *, random: Callable[[], UUID] = uuid4) -> str:
+def unique_slug(slug: str, taken: bool, *, random: Callable[[], UUID] = uuid4) -> str:
     """Give the wanted slug if it is free, else the same with a random UUID, or the bare UUID if it is empty.
 
     A reserved word counts as taken.
     """
-    if not wanted:
+    if not slug:
         return str(random())
-    if taken or wanted in RESERVED:
-        return f"{wanted}-{random()}"
-    return wanted
+    if taken or slug in RESERVED:
+        return f"{slug}-{random()}"
+    return slug
 
 
 @lru_cache(maxsize=4096)

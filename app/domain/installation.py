@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, update
 from app.domain.errors import Conflict
 from app.domain.models import Installation
 from app.domain.sql.statement import Statement, upsert
-from app.domain.unit_of_work import Work
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 
 _LABEL: Final = b"earshot: fingerprint of the server's secret, version 1"
@@ -28,32 +28,32 @@ def fingerprint(secret: bytes) -> str:
     return hmac.digest(secret, _LABEL, "sha256").hex()
 
 
-def has_fingerprint(work: Work) -> bool:
+def has_fingerprint(work: UnitOfWork) -> bool:
     """Whether a secret is known here already."""
-    return work.value(_FIND) is not None
+    return work.fetch_value(_FIND) is not None
 
 
-def matches(work: Work, secret: bytes) -> bool:
+def secret_matches(work: UnitOfWork, secret: bytes) -> bool:
     """Whether this is the secret of the database; a database that knows none yet takes any."""
-    found = work.value(_FIND)
+    found = work.fetch_value(_FIND)
     return found is None or hmac.compare_digest(str(found), fingerprint(secret))
 
 
-def require_secret(work: Work, secret: bytes) -> None:
+def require_secret(work: UnitOfWork, secret: bytes) -> None:
     """Refuse another secret than the database's; the first one becomes that. Raises Conflict("secret.other")."""
     if not has_fingerprint(work):
-        work.run(_KEEP, fingerprint=fingerprint(secret))
-    if not matches(work, secret):
+        work.execute(_KEEP, fingerprint=fingerprint(secret))
+    if not secret_matches(work, secret):
         raise Conflict("secret.other")
 
 
-def accept_secret(work: Work, secret: bytes) -> int:
+def accept_secret(work: UnitOfWork, secret: bytes) -> int:
     """Take the secret for the database's from now on; how many keys have ended, for good, as it was another before.
 
     Of a database without a fingerprint nobody can tell what its keys were made with: they end, too.
     """
-    if has_fingerprint(work) and matches(work, secret):
+    if has_fingerprint(work) and secret_matches(work, secret):
         return 0
-    work.run(_KEEP, fingerprint=fingerprint(secret))
-    work.run(_REPLACE, fingerprint=fingerprint(secret))
+    work.execute(_KEEP, fingerprint=fingerprint(secret))
+    work.execute(_REPLACE, fingerprint=fingerprint(secret))
     return api_keys.revoke_all(work)

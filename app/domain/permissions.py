@@ -8,7 +8,7 @@ from app.domain.errors import Forbidden
 from app.domain.models.users import ROLES
 
 
-class Act(StrEnum):
+class Permission(StrEnum):
     """What the policy is asked about."""
 
     READ = "read"
@@ -25,21 +25,21 @@ class Act(StrEnum):
     IMPERSONATE = "impersonate"
 
 
-RANK: Final = {role: rank for rank, role in enumerate(ROLES)}
+ROLE_RANK: Final = {role: rank for rank, role in enumerate(ROLES)}
 
-_LEAST: Final = {
-    Act.READ: "moderator",
-    Act.ADD_BOARD: "admin",
-    Act.WRITE_POST: "moderator",
-    Act.MODERATE: "moderator",
-    Act.WRITE_COMMENT: "moderator",
-    Act.CAST_VOTE: "moderator",
-    Act.REGISTER_USER: "moderator",
-    Act.MANAGE_USERS: "admin",
-    Act.BLOCK_USER: "moderator",
-    Act.CHANGE_SIGN_IN: "admin",
-    Act.MANAGE_CATALOGUE: "admin",
-    Act.IMPERSONATE: "admin",
+_MIN_ROLE: Final = {
+    Permission.READ: "moderator",
+    Permission.ADD_BOARD: "admin",
+    Permission.WRITE_POST: "moderator",
+    Permission.MODERATE: "moderator",
+    Permission.WRITE_COMMENT: "moderator",
+    Permission.CAST_VOTE: "moderator",
+    Permission.REGISTER_USER: "moderator",
+    Permission.MANAGE_USERS: "admin",
+    Permission.BLOCK_USER: "moderator",
+    Permission.CHANGE_SIGN_IN: "admin",
+    Permission.MANAGE_CATALOGUE: "admin",
+    Permission.IMPERSONATE: "admin",
 }
 
 
@@ -55,22 +55,22 @@ class Actor:
 OPERATOR: Final = Actor(user_id=None, role="owner")
 
 
-def may(actor: Actor, act: Act, *, of_role: str | None = None, of_user: int | None = None) -> bool:
+def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
     """Whether the actor may. For BLOCK_USER and CHANGE_SIGN_IN, `of_role` and `of_user` say whose."""
-    if RANK[actor.role] < RANK[_LEAST[act]]:
+    if ROLE_RANK[actor.role] < ROLE_RANK[_MIN_ROLE[permission]]:
         return False
-    if act is Act.BLOCK_USER and of_role is not None:
+    if permission is Permission.BLOCK_USER and of_role is not None:
         if of_role == "owner" or (of_user is not None and of_user == actor.user_id):
             return False
         # Administrators may block each other; below them, only who stands lower.
-        return RANK[actor.role] >= RANK["admin"] or RANK[of_role] < RANK[actor.role]
-    if act is Act.CHANGE_SIGN_IN and of_role == "owner":
+        return ROLE_RANK[actor.role] >= ROLE_RANK["admin"] or ROLE_RANK[of_role] < ROLE_RANK[actor.role]
+    if permission is Permission.CHANGE_SIGN_IN and of_role == "owner":
         # Whoever has the e-mail or the password of the owner becomes the owner. A portal has one.
         return actor.role == "owner"
     return True
 
 
-def require(actor: Actor, act: Act, *, of_role: str | None = None, of_user: int | None = None) -> None:
+def authorize(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> None:
     """Raise Forbidden unless the actor may."""
-    if not may(actor, act, of_role=of_role, of_user=of_user):
-        raise Forbidden(act)
+    if not is_allowed(actor, permission, of_role=of_role, of_user=of_user):
+        raise Forbidden(permission)

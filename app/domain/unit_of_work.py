@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app.domain import permissions
-from app.domain.errors import Clash, Conflict
-from app.domain.events import ANNOUNCE, Fact
-from app.domain.permissions import Act, Actor
+from app.domain.errors import Conflict, UniqueViolation
+from app.domain.events import INSERT_EVENT, Event
+from app.domain.permissions import Actor, Permission
 from app.domain.sql.statement import Statement
 
 Row = Sequence[Any]
@@ -20,12 +20,12 @@ class Connection(Protocol):
 
     engine: str
 
-    def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]: ...
+    def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]: ...
 
-    def run(self, statement: Statement, values: dict[str, Any]) -> int: ...
+    def execute(self, statement: Statement, values: dict[str, Any]) -> int: ...
 
 
-class Work:
+class UnitOfWork:
     """Handed to every rule. The adapter that made it commits when the act returns and rolls back when it raises.
 
     An act may be run again after a deadlock or a lost connection, so it has no effect outside its Work.
@@ -47,44 +47,44 @@ class Work:
         """`sqlite` or `postgresql`."""
         return self._connection.engine
 
-    def rows(self, statement: Statement, **values: Any) -> Sequence[Row]:
+    def fetch_all(self, statement: Statement, **values: Any) -> Sequence[Row]:
         """All rows. `portal` and `now` are bound by the Work."""
         values["portal"] = self.portal_id
         values["now"] = self.now
-        return self._connection.rows(statement, values)
+        return self._connection.fetch_all(statement, values)
 
-    def one(self, statement: Statement, **values: Any) -> Row | None:
+    def fetch_one(self, statement: Statement, **values: Any) -> Row | None:
         """The first row, or None."""
         values["portal"] = self.portal_id
         values["now"] = self.now
-        found = self._connection.rows(statement, values)
+        found = self._connection.fetch_all(statement, values)
         return found[0] if found else None
 
-    def value(self, statement: Statement, **values: Any) -> Any:
+    def fetch_value(self, statement: Statement, **values: Any) -> Any:
         """The first column of the first row, or None."""
-        found = self.one(statement, **values)
+        found = self.fetch_one(statement, **values)
         return None if found is None else found[0]
 
-    def run(self, statement: Statement, **values: Any) -> int:
-        """Change rows; how many. Raises Clash and ReferenceMissing when the database refuses."""
+    def execute(self, statement: Statement, **values: Any) -> int:
+        """Change rows; how many. Raises Clash and ForeignKeyViolation when the database refuses."""
         values["portal"] = self.portal_id
         values["now"] = self.now
-        return self._connection.run(statement, values)
+        return self._connection.execute(statement, values)
 
-    def require(self, act: Act, *, of_role: str | None = None, of_user: int | None = None) -> None:
+    def authorize(self, operation: Permission, *, of_role: str | None = None, of_user: int | None = None) -> None:
         """Raise Forbidden unless the actor may do this; asked once by every rule that acts."""
-        permissions.require(self.actor, act, of_role=of_role, of_user=of_user)
+        permissions.authorize(self.actor, operation, of_role=of_role, of_user=of_user)
 
-    def announce(self, fact: Fact) -> None:
+    def record(self, fact: Event) -> None:
         """Write down what happened, in this transaction: if the act stands, so does the fact."""
-        self.run(ANNOUNCE, actor=self.actor.user_id, base_url=self.base_url, **fact.columns())
+        self.execute(INSERT_EVENT, actor=self.actor.user_id, base_url=self.base_url, **fact.columns())
 
     @contextmanager
-    def clashing(self, **refusals: Conflict | Exception) -> Iterator[None]:
+    def map_unique_violation(self, **refusals: Conflict | Exception) -> Iterator[None]:
         """Word a broken constraint as a refusal: `with work.clashing(uq_boards_portal_id_name=…)`."""
         try:
             yield
-        except Clash as clash:
+        except UniqueViolation as clash:
             refusal = refusals.get(clash.constraint)
             if refusal is None:
                 raise

@@ -4,11 +4,11 @@ from enum import Enum
 from typing import Final, Literal, TypeAlias
 
 
-class Keep(Enum):
+class UnsetType(Enum):
     """A field that is not to change."""
 
-    KEEP = "keep"
+    UNSET = "keep"
 
 
-KEEP: Final = Keep.KEEP
-Kept: TypeAlias = Literal[Keep.KEEP]
+UNSET: Final = UnsetType.UNSET
+Unset: TypeAlias = Literal[UnsetType.UNSET]

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.http.multipart import Parts, TextTooLong, Upload, boundary_line, boundary_of
+from app.http.multipart import FieldsTooLarge, MultipartReader, Upload, boundary_from_header, guess_boundary
 
 Kind = Literal["none", "json", "form", "multipart", "other"]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -32,13 +32,13 @@ class Body:
     kind: Kind
     raw: bytes = b""
     fields: Sequence[tuple[str, str | Upload]] = ()
-    broken: bool = False
+    is_malformed: bool = False
 
 
 NO_BODY = Body("none")
 
 
-def speaks_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
     """Whether a body of this type is JSON: `application/json`, `application/vnd.api+json`, with parameters or not."""
     if content_type == "application/json":
         return True
@@ -46,9 +46,9 @@ def speaks_json(content_type: str) -> bool:
     return "/json" in content_type or "+json" in content_type
 
 
-def kind_of(content_type: str) -> Literal["json", "form", "multipart", "other"]:
+def body_kind(content_type: str) -> Literal["json", "form", "multipart", "other"]:
     """How a body of this type is read. One without a type is taken for a form, as curl and browsers mean it."""
-    if speaks_json(content_type):
+    if is_json(content_type):
         return "json"
     plain = content_type.lstrip().lower()
     if not plain or plain.startswith("application/x-www-form-urlencoded"):
@@ -59,31 +59,32 @@ def kind_of(content_type: str) -> Literal["json", "form", "multipart", "other"]:
 
 
 async def read_body(
-    receive: Receive, *, content_type: str, content_length: int | None, cap: int, json_cap: int
+    receive: Receive, *, content_type: str, content_length: int | None, max_bytes: int, max_json_bytes: int
 ) -> Body:
     """Read the body to its end.
 
-    Raises BodyTooLarge as soon as it is known: above `json_cap` bytes for JSON and for the text of a multipart body,
+    Raises BodyTooLarge as soon as it is known: above `max_json_bytes` bytes for JSON and for the text of a multipart
+    body,
     above `cap` for anything else. Raises ClientGone. Files up to 1 MiB stay in memory, larger ones lie on disk; the
     caller closes them with `close`. Nothing about the content is an error.
     """
     if content_length == 0:
         return NO_BODY
-    kind = kind_of(content_type)
-    most = json_cap if kind == "json" else cap
+    kind = body_kind(content_type)
+    most = max_json_bytes if kind == "json" else max_bytes
     if content_length is not None and content_length > most:
         raise BodyTooLarge
     if kind == "multipart":
-        return await _multipart(_pieces(receive, most), boundary_of(content_type), json_cap)
+        return await _multipart(_chunks(receive, most), boundary_from_header(content_type), max_json_bytes)
     if kind == "other":
-        return await _passed_over(_pieces(receive, most))
+        return await _drain(_chunks(receive, most))
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGone
     raw: bytes = message.get("body", b"")
     if message.get("more_body", False):
         whole = bytearray(raw)
-        async for piece in _pieces(receive, most - len(raw)):
+        async for piece in _chunks(receive, most - len(raw)):
             whole += piece
         raw = bytes(whole)
     elif len(raw) > most:
@@ -98,7 +99,7 @@ async def close(body: Body) -> None:
             await value.close()
 
 
-async def _pieces(receive: Receive, most: int) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive, most: int) -> AsyncIterator[bytes]:
     """The pieces of the body as they come, never more than `most` bytes together."""
     more = True
     while more:
@@ -114,7 +115,7 @@ async def _pieces(receive: Receive, most: int) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
-async def _passed_over(pieces: AsyncIterator[bytes]) -> Body:
+async def _drain(pieces: AsyncIterator[bytes]) -> Body:
     """Read without keeping: the bound holds for a body that nobody reads, too."""
     length = 0
     async for piece in pieces:
@@ -127,20 +128,20 @@ async def _multipart(pieces: AsyncIterator[bytes], boundary: bytes | None, text_
     if boundary is None:
         head, boundary = await _first_line(pieces)
     if boundary is None:
-        await _passed_over(pieces)
-        return Body("multipart", broken=True) if head else NO_BODY
-    parts = Parts(boundary, text_cap=text_cap)
+        await _drain(pieces)
+        return Body("multipart", is_malformed=True) if head else NO_BODY
+    parts = MultipartReader(boundary, text_cap=text_cap)
     with ExitStack() as unless_whole:
         unless_whole.callback(parts.close)
         try:
             await parts.feed(head)
             async for piece in pieces:
                 await parts.feed(piece)
-        except TextTooLong:
+        except FieldsTooLarge:
             raise BodyTooLarge from None
         await parts.finish()
         unless_whole.pop_all()
-    return Body("multipart", fields=parts.fields, broken=parts.broken) if parts.begun else NO_BODY
+    return Body("multipart", fields=parts.fields, is_malformed=parts.is_malformed) if parts.has_data else NO_BODY
 
 
 async def _first_line(pieces: AsyncIterator[bytes]) -> tuple[bytes, bytes | None]:
@@ -151,7 +152,7 @@ async def _first_line(pieces: AsyncIterator[bytes]) -> tuple[bytes, bytes | None
     head = b""
     async for piece in pieces:
         head += piece
-        boundary, told = boundary_line(head)
+        boundary, told = guess_boundary(head)
         if told:
             return head, boundary
     return head, None

@@ -13,22 +13,22 @@ MAX_FILES = 20
 # With those that have no name or no file, which cost time and are nothing.
 MAX_PARTS = MAX_FIELDS + MAX_FILES
 # Kept in memory up to this size, on disk beyond it.
-SPOOLED = 1024 * 1024
+SPOOL_BYTES = 1024 * 1024
 # RFC 2046 allows 70; the parser refuses more than 256.
 MAX_BOUNDARY = 256
 
 
-class TextTooLong(Exception):
+class FieldsTooLarge(Exception):
     """The text fields together are longer than allowed."""
 
 
 class Upload(UploadFile):
     """A file sent by the client. `whole` is False when the body ended, or became unreadable, in the middle of it."""
 
-    whole: bool = True
+    is_complete: bool = True
 
 
-class Parts:
+class MultipartReader:
     """Takes a multipart body piece by piece and keeps what it holds.
 
     `begun` says that there was anything at all. `fields` has the parts read so far, in order, and a file that was
@@ -39,8 +39,8 @@ class Parts:
 
     def __init__(self, boundary: bytes, *, text_cap: int) -> None:
         self.fields: list[tuple[str, str | Upload]] = []
-        self.begun = False
-        self.broken = False
+        self.has_data = False
+        self.is_malformed = False
         self._closed = False
         self._text_left = text_cap
         self._counts = {"any": 0, "text": 0, "file": 0}
@@ -68,19 +68,19 @@ class Parts:
                 },
             )
         except FormParserError:
-            self.broken = True
+            self.is_malformed = True
 
     async def feed(self, piece: bytes) -> None:
-        """Read one piece. Raises TextTooLong; bad syntax only sets `broken`."""
+        """Read one piece. Raises FieldsTooLarge; bad syntax only sets `broken`."""
         if not piece:
             return
-        self.begun = True
-        if self.broken:
+        self.has_data = True
+        if self.is_malformed:
             return
         try:
             self._parser.write(piece)
         except FormParserError:
-            self.broken = True
+            self.is_malformed = True
         # The parser's callbacks can't wait, so what they found for the disk is written here, in a thread.
         for upload, data in self._unwritten:
             await upload.write(data)
@@ -92,9 +92,9 @@ class Parts:
     async def finish(self) -> None:
         """Call after the last piece: a body without its closing line is broken."""
         if not self._closed:
-            self.broken = True
+            self.is_malformed = True
         if self._upload is not None:
-            self._upload.whole = False
+            self._upload.is_complete = False
             await self._upload.seek(0)
             self._keep(self._upload)
 
@@ -142,7 +142,7 @@ class Parts:
             # A form's file input that was left empty.
             self._nameless_file = True
             return
-        spool = SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115  closed by close()
+        spool = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  closed by close()
         self._upload = Upload(file=spool, size=0, filename=filename, headers=Headers(raw=self._headers))  # type: ignore[arg-type]
 
     def _count(self, kind: str, most: int) -> None:
@@ -158,7 +158,7 @@ class Parts:
             return
         self._text_left -= end - start
         if self._text_left < 0:
-            raise TextTooLong
+            raise FieldsTooLarge
         self._text += data[start:end]
 
     def _end(self) -> None:
@@ -177,7 +177,7 @@ class Parts:
         self._closed = True
 
 
-def boundary_of(content_type: str) -> bytes | None:
+def boundary_from_header(content_type: str) -> bytes | None:
     """The boundary that the header names, or None."""
     try:
         _, options = parse_options_header(content_type)
@@ -186,7 +186,7 @@ def boundary_of(content_type: str) -> bytes | None:
     return options.get(b"boundary") or None
 
 
-def boundary_line(head: bytes) -> tuple[bytes | None, bool]:
+def guess_boundary(head: bytes) -> tuple[bytes | None, bool]:
     """Guess the boundary from the body's beginning: (boundary, True), (None, True) if there is none, or
     (None, False) while more of the body is needed to tell.
     """

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
-from app.domain.users.api_keys import Admission
+from app.domain.users.api_keys import Principal
 
 log = logging.getLogger("earshot.requests")
 
@@ -16,7 +16,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 
-class Answer(NamedTuple):
+class ApiResponse(NamedTuple):
     """An HTTP answer: the body whole, or in pieces when it is long."""
 
     status: int
@@ -24,29 +24,29 @@ class Answer(NamedTuple):
     headers: tuple[Header, ...] = ()
 
 
-class Visit:
+class RequestContext:
     """One request on its way: what the wire said, before anybody judged it."""
 
     __slots__ = (
-        "address",
-        "admission",
-        "began",
+        "auth_error",
+        "client_ip",
+        "from_trusted_proxy",
         "headers",
         "host",
         "method",
+        "origin",
         "path",
-        "peer",
+        "principal",
         "query",
         "receive",
         "request_id",
-        "template",
+        "route_path",
+        "started_at",
         "token",
-        "trusted",
-        "untold",
     )
 
     def __init__(self, scope: Scope, receive: Receive, *, path: str) -> None:
-        self.began = perf_counter()
+        self.started_at = perf_counter()
         self.method: str = scope["method"]
         self.path = path
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -54,21 +54,21 @@ class Visit:
         self.receive = receive
         self.token: str | None = None
         """The key as it was sent, if one was."""
-        self.admission: Admission | None = None
+        self.principal: Principal | None = None
         """What the key admits to; None for a missing, unknown or misplaced one."""
-        self.untold: Exception | None = None
+        self.auth_error: Exception | None = None
         """Why nobody can tell whom the key admits."""
-        self.peer = ""
+        self.client_ip = ""
         """The client's address, as far as proxies are trusted."""
-        self.address = ""
+        self.origin = ""
         """Scheme and host that the client used."""
         self.host = ""
         """The host alone, in lower case, without a port."""
-        self.template = ""
+        self.route_path = ""
         """The route that was found, as it is declared; empty when none was."""
         self.request_id = ""
         """The name that the client, the log and error reports share for this request."""
-        self.trusted = False
+        self.from_trusted_proxy = False
         """Whether a proxy that we trust sent it, so that what it says of the request counts."""
 
     @property
@@ -87,13 +87,13 @@ class Visit:
         return self.headers.get(name, b"").decode("latin-1")
 
 
-Note = Callable[[Visit, Answer, float], None]
+RequestObserver = Callable[[RequestContext, ApiResponse, float], None]
 """Told of each answered request, and of how many seconds it took."""
 
-GONE: Final = Answer(499, b"")
+CLIENT_CLOSED: Final = ApiResponse(499, b"")
 """What is noted when the client hung up before there was anything to answer."""
 
 
-def report(visit: Visit, error: Exception) -> None:
+def log_unhandled(request: RequestContext, error: Exception) -> None:
     """Log what nobody foresaw, under the name by which the client knows the request."""
-    log.error("unexpected %s, request %s", type(error).__name__, visit.request_id, exc_info=error)
+    log.error("unexpected %s, request %s", type(error).__name__, request.request_id, exc_info=error)

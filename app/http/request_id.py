@@ -4,13 +4,13 @@ import os
 import re
 from typing import Final
 
-MADE_AT_ONCE: Final = 256
+BATCH: Final = 256
 
 _SANE: Final = re.compile(rb"[A-Za-z0-9._:=@/+-]{1,128}")
 """What is taken over from a proxy: every form that proxies make, and nothing that could break a line or a terminal."""
 
 
-class RequestNames:
+class RequestIds:
     """Makes names in the form of a random UUID, as Astuto's clients see them.
 
     Randomness is drawn for many at once, since a draw for each costs more than the rest of the naming. So each
@@ -20,19 +20,19 @@ class RequestNames:
     def __init__(self) -> None:
         self._ready: list[str] = []
 
-    def made(self) -> str:
+    def new(self) -> str:
         """A name that no other request has."""
         if not self._ready:
-            self._ready = _drawn(MADE_AT_ONCE)
+            self._ready = _draw(BATCH)
         return self._ready.pop()
 
 
-def sane(name: bytes | None) -> str | None:
+def valid_request_id(name: bytes | None) -> str | None:
     """The name that a trusted proxy gave, or None for one that is missing, too long or of other letters."""
     return name.decode("ascii") if name is not None and _SANE.fullmatch(name) else None
 
 
-def _drawn(count: int) -> list[str]:
+def _draw(count: int) -> list[str]:
     digits = os.urandom(16 * count).hex()
     names = []
     for at in range(0, 32 * count, 32):

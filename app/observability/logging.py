@@ -15,17 +15,17 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
-from app.http.request import Answer, Note, Visit
+from app.http.request import ApiResponse, RequestContext, RequestObserver
 
 Format = Literal["text", "json"]
 
-GATHER_SECONDS: Final = 0.1
-MOST_BYTES: Final = 4096
+FLUSH_INTERVAL: Final = 0.1
+MAX_WRITE_BYTES: Final = 4096
 """A pipe takes this much at once; longer pieces of two processes would be torn into each other."""
-MOST_WAITING: Final = 512
+MAX_BUFFERED: Final = 512
 
 
-def chosen(wanted: Format | None) -> Format:
+def choose_format(wanted: Format | None) -> Format:
     """The format that was asked for, or the one that suits where the log goes."""
     return wanted or ("text" if sys.stderr.isatty() else "json")
 
@@ -93,7 +93,7 @@ def _error(exc_info: tuple[type[BaseException], BaseException, TracebackType | N
 Line = tuple[float, str, int | None, str | None, str, str, int, float, str]
 
 
-class RequestLog:
+class AccessLog:
     """One line a request. Noting one costs about a microsecond; lines are written together, some times a second."""
 
     def __init__(self, form: Format, write: Callable[[bytes], object] | None = None) -> None:
@@ -102,24 +102,24 @@ class RequestLog:
         self._lines: list[Line] = []
         self._due: asyncio.TimerHandle | None = None
 
-    def of(self, dialect: str) -> Note:
+    def for_dialect(self, dialect: str) -> RequestObserver:
         """What a dialect's door calls after each request; of `pages`, not those that ask only whether it is well."""
 
-        def note(visit: Visit, answer: Answer, seconds: float) -> None:
-            if dialect == "pages" and visit.path.startswith("/health"):
+        def note(request: RequestContext, response: ApiResponse, seconds: float) -> None:
+            if dialect == "pages" and request.path.startswith("/health"):
                 return
-            admission = visit.admission
+            principal = request.principal
             self._note(
                 (
                     time.time(),
                     dialect,
-                    None if admission is None else admission.portal_id,
-                    None if admission is None else admission.prefix,
-                    visit.method,
-                    visit.template,
-                    answer.status,
+                    None if principal is None else principal.portal_id,
+                    None if principal is None else principal.prefix,
+                    request.method,
+                    request.route_path,
+                    response.status,
                     seconds,
-                    visit.request_id,
+                    request.request_id,
                 )
             )
 
@@ -128,8 +128,8 @@ class RequestLog:
     def _note(self, line: Line) -> None:
         self._lines.append(line)
         if self._due is None:
-            self._due = asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
-        elif len(self._lines) >= MOST_WAITING:
+            self._due = asyncio.get_running_loop().call_later(FLUSH_INTERVAL, self.flush)
+        elif len(self._lines) >= MAX_BUFFERED:
             self.flush()
 
     def flush(self) -> None:
@@ -141,7 +141,7 @@ class RequestLog:
         piece = b""
         for line in lines:
             rendered = self._render(line)
-            if piece and len(piece) + len(rendered) > MOST_BYTES:
+            if piece and len(piece) + len(rendered) > MAX_WRITE_BYTES:
                 self._write(piece)
                 piece = b""
             piece += rendered
@@ -180,5 +180,5 @@ def _text(line: Line) -> bytes:
     at, dialect, portal, key, method, route, status, seconds, request_id = line
     clock = datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
     whose = "" if key is None else f"  portal {portal} key {key}"
-    asked = f"{method:<6} {route or '(no route)'}"
-    return f"{clock} {status} {seconds * 1000:8.2f} ms  {dialect:<11} {asked}{whose}  {request_id}\n".encode()
+    params = f"{method:<6} {route or '(no route)'}"
+    return f"{clock} {status} {seconds * 1000:8.2f} ms  {dialect:<11} {params}{whose}  {request_id}\n".encode()

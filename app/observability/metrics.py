@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from app.http.request import Answer, Note, Visit
+from app.http.request import ApiResponse, RequestContext, RequestObserver
 
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the classes of duration, in seconds; one more class is for what took longer."""
@@ -29,7 +29,7 @@ OTHER: Final = "other"
 """Stands for verbs that no route knows, and for everything once there is no room for more."""
 NO_ROUTE: Final = "(no route)"
 
-MOST_SERIES: Final = 2048
+MAX_SERIES: Final = 2048
 """More than there are routes times statuses; the two interfaces use some hundred."""
 _SUM: Final = len(BOUNDS) + 1
 _ROW: Final = _SUM + 1
@@ -52,23 +52,23 @@ class Series:
     seconds: float
 
 
-class Ledger:
+class SharedMetrics:
     """One process's numbers. Made before the process is forked; written by that process alone, read by all."""
 
     def __init__(self) -> None:
-        numbers = (_HEAD + MOST_SERIES * _ROW) * _WIDTH
-        memory = memoryview(mmap.mmap(-1, numbers + MOST_SERIES * _LABEL))
+        numbers = (_HEAD + MAX_SERIES * _ROW) * _WIDTH
+        memory = memoryview(mmap.mmap(-1, numbers + MAX_SERIES * _LABEL))
         self._numbers = memory[:numbers].cast("d")
         self._texts = memory[numbers:]
         self._rows: dict[Labels, int] = {}
         """Where the numbers of these labels begin."""
 
-    def of(self, dialect: str) -> Note:
+    def for_dialect(self, dialect: str) -> RequestObserver:
         """What a dialect's door calls after each request."""
         rows, numbers = self._rows, self._numbers
 
-        def note(visit: Visit, answer: Answer, seconds: float) -> None:
-            labels = (dialect, visit.method, visit.template, answer[0])
+        def note(request: RequestContext, response: ApiResponse, seconds: float) -> None:
+            labels = (dialect, request.method, request.route_path, response[0])
             row = rows.get(labels)
             if row is None:
                 row = self._row(labels)
@@ -77,21 +77,21 @@ class Ledger:
 
         return note
 
-    def resume(self) -> None:
+    def attach(self) -> None:
         """Go on where the process ended that wrote here before; called by each process that is to write."""
         self._rows.clear()
         for place, labels in enumerate(self._labels()):
             self._rows[labels] = _HEAD + place * _ROW
 
-    def set(self, name: str, value: float) -> None:
+    def set_gauge(self, name: str, value: float) -> None:
         """Tell how much of something there is now."""
         self._numbers[1 + NUMBERS.index(name)] = value
 
-    def add(self, name: str, more: float) -> None:
+    def increment(self, name: str, more: float) -> None:
         """Tell that something happened again."""
         self._numbers[1 + NUMBERS.index(name)] += more
 
-    def number(self, name: str) -> float:
+    def get(self, name: str) -> float:
         """What was told last."""
         return self._numbers[1 + NUMBERS.index(name)]
 
@@ -123,7 +123,7 @@ class Ledger:
             return row
         place = int(self._numbers[0])
         text = "\n".join(map(str, labels)).encode()
-        if place >= MOST_SERIES - 1 or len(text) >= _LABEL:
+        if place >= MAX_SERIES - 1 or len(text) >= _LABEL:
             labels = (OTHER, OTHER, OTHER, 0)
             row = self._rows.get(labels)
             if row is not None:

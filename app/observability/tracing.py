@@ -12,23 +12,23 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Final
 
-from app.http.request import Answer, Note, Visit
+from app.http.request import ApiResponse, RequestContext, RequestObserver
 
 log = logging.getLogger("earshot.traces")
 
 REMEDY: Final = "pip install '.[otel]' in a copy of Earshot's sources; ./manage does so by itself"
 """What brings the packages that spans need."""
-DELIVER_SECONDS: Final = 5.0
+EXPORT_INTERVAL_SECONDS: Final = 5.0
 """The longest that one delivery may take, its repetitions included."""
-ASK_SECONDS: Final = 2.0
+EXPORT_TIMEOUT_SECONDS: Final = 2.0
 """The longest that somebody who only wants to know waits."""
-CLOSE_SECONDS: Final = 3.0
+SHUTDOWN_TIMEOUT_SECONDS: Final = 3.0
 """The longest that the end of the server waits for the last delivery."""
-QUIET_SECONDS: Final = 60.0
+LOG_INTERVAL_SECONDS: Final = 60.0
 PATH: Final = "/v1/traces"
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether the libraries of the extra `otel` are there."""
     try:
         return find_spec("opentelemetry.exporter.otlp.proto.http") is not None and (
@@ -44,19 +44,19 @@ def endpoint(url: str) -> str:
     return url if url.endswith(PATH) else url + PATH
 
 
-def takes(url: str) -> bool:
+def accepts_spans(url: str) -> bool:
     """Whether the collector takes spans: sends it none, and hears whether that was well."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-    exporter: Any = OTLPSpanExporter(endpoint=endpoint(url), timeout=ASK_SECONDS)
+    exporter: Any = OTLPSpanExporter(endpoint=endpoint(url), timeout=EXPORT_TIMEOUT_SECONDS)
     try:
         return not exporter.export([]).value
     finally:
         exporter.shutdown()
 
 
-class Traces:
+class RequestTracer:
     """Told of each request; see `app.application.Observer`. Delivers from a thread of its own, many spans at once."""
 
     def __init__(self, url: str, *, version: str, shown: str) -> None:
@@ -69,13 +69,15 @@ class Traces:
         from opentelemetry.trace import SpanKind, Status, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        # It would say of each span and each try that the collector is away; `_Delivery` says it once a minute.
+        # It would say of each span and each try that the collector is away; `_LoggingExporter` says it once a minute.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         ours = Resource({"service.name": "earshot", "service.version": version})
         # The process ends when we say so, not when a collector has had its thirty seconds.
         self._provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
         # Not a subclass of the exporter, which would have to be imported before anybody asked for it.
-        delivery: Any = _Delivery(OTLPSpanExporter(endpoint=endpoint(url), timeout=DELIVER_SECONDS), shown)
+        delivery: Any = _LoggingExporter(
+            OTLPSpanExporter(endpoint=endpoint(url), timeout=EXPORT_INTERVAL_SECONDS), shown
+        )
         self._provider.add_span_processor(BatchSpanProcessor(delivery))
         self._tracer = self._provider.get_tracer("earshot", version)
         self._context = Context
@@ -83,21 +85,21 @@ class Traces:
         self._failed = Status(StatusCode.ERROR)
         self._propagator = TraceContextTextMapPropagator()
 
-    def of(self, dialect: str) -> Note:
+    def for_dialect(self, dialect: str) -> RequestObserver:
         """What a dialect's door calls after each request; of `pages`, not those that ask only whether it is well."""
 
-        def note(visit: Visit, answer: Answer, seconds: float) -> None:
-            if dialect == "pages" and visit.path.startswith("/health"):
+        def note(request: RequestContext, response: ApiResponse, seconds: float) -> None:
+            if dialect == "pages" and request.path.startswith("/health"):
                 return
             ended = time.time_ns()
             span = self._tracer.start_span(
-                f"{visit.method} {visit.template}" if visit.template else visit.method,
-                context=self._before(visit),
+                f"{request.method} {request.route_path}" if request.route_path else request.method,
+                context=self._parent_context(request),
                 kind=self._kind,
-                attributes=_told(dialect, visit, answer.status),
+                attributes=_attributes(dialect, request, response.status),
                 start_time=ended - int(seconds * 1e9),
             )
-            if answer.status >= 500:
+            if response.status >= 500:
                 span.set_status(self._failed)
             span.end(ended)
 
@@ -107,31 +109,31 @@ class Traces:
         """Deliver what is left, within bounds."""
         ending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
         ending.start()
-        await asyncio.to_thread(ending.join, CLOSE_SECONDS)
+        await asyncio.to_thread(ending.join, SHUTDOWN_TIMEOUT_SECONDS)
 
-    def _before(self, visit: Visit) -> Any:
+    def _parent_context(self, request: RequestContext) -> Any:
         """The trace that the request belongs to, where a proxy that we trust says so; else one of its own."""
-        if not visit.trusted or b"traceparent" not in visit.headers:
+        if not request.from_trusted_proxy or b"traceparent" not in request.headers:
             return self._context()
-        carried = {"traceparent": visit.header(b"traceparent"), "tracestate": visit.header(b"tracestate")}
+        carried = {"traceparent": request.header(b"traceparent"), "tracestate": request.header(b"tracestate")}
         return self._propagator.extract(carried, self._context())
 
 
-def _told(dialect: str, visit: Visit, status: int) -> dict[str, str | int]:
+def _attributes(dialect: str, request: RequestContext, status: int) -> dict[str, str | int]:
     told: dict[str, str | int] = {
-        "http.request.method": visit.method,
+        "http.request.method": request.method,
         "http.response.status_code": status,
         "earshot.dialect": dialect,
-        "earshot.request_id": visit.request_id,
+        "earshot.request_id": request.request_id,
     }
-    if visit.template:
-        told["http.route"] = visit.template
-    if visit.admission is not None:
-        told["earshot.portal"] = visit.admission.portal_id
+    if request.route_path:
+        told["http.route"] = request.route_path
+    if request.principal is not None:
+        told["earshot.portal"] = request.principal.portal_id
     return told
 
 
-class _Delivery:
+class _LoggingExporter:
     """An exporter that tells in the log, once a minute, when nothing is delivered."""
 
     def __init__(self, exporter: Any, shown: str) -> None:
@@ -142,7 +144,7 @@ class _Delivery:
     def export(self, spans: Sequence[Any]) -> Any:
         outcome = self._exporter.export(spans)
         if outcome.value and time.monotonic() >= self._quiet_until:
-            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            self._quiet_until = time.monotonic() + LOG_INTERVAL_SECONDS
             log.warning("no spans are taken at %s, and are dropped; see `earshot doctor`", self._shown)
         return outcome
 

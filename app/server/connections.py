@@ -14,31 +14,31 @@ from typing import Final
 import structlog
 from uvicorn.server import ServerState
 
-MOST_RESERVED: Final = 200
+MAX_RESERVED: Final = 200
 """Files kept for the database, Redis, uploads and what else is at work; half of them for saying no to connections."""
 WITHOUT_LIMIT: Final = 100_000
-MOST_ASKED_FOR: Final = 8_192
+MAX_RAISED_LIMIT: Final = 8_192
 """As far as a process raises its own limit of open files."""
-QUIET_SECONDS: Final = 60.0
+LOG_INTERVAL_SECONDS: Final = 60.0
 MAX_REFUSED_PER_IP: Final = 16
 """How many connections beyond its bound an address may have while each is told so; more are closed without a word."""
 
 log = structlog.get_logger("earshot.serving")
 
 
-class Connections(ServerState):
+class ConnectionLimit(ServerState):
     """The connections of one process, and whether there is room for one more."""
 
     def __init__(self, *, per_ip: int | None = None, trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()) -> None:
         super().__init__()
-        self.files = open_files()
-        reserved = min(MOST_RESERVED, self.files // 2)
+        self.files = open_file_limit()
+        reserved = min(MAX_RESERVED, self.files // 2)
         self.most = self.files - reserved
         self.most_refused = reserved // 2
         self.per_ip = per_ip
         self._trusted_proxies = trusted_proxies
         self._by_address: Counter[str] = Counter()
-        self._told_at = self._address_told_at = -QUIET_SECONDS
+        self._told_at = self._address_told_at = -LOG_INTERVAL_SECONDS
 
     def enter(self, host: str | None) -> str | None:
         """Count a connection from this host; under which address, or None where none is counted.
@@ -81,7 +81,7 @@ class Connections(ServerState):
 
     def _warn_full(self) -> None:
         now = monotonic()
-        if now - self._told_at >= QUIET_SECONDS:
+        if now - self._told_at >= LOG_INTERVAL_SECONDS:
             self._told_at = now
             log.warning(
                 "new connections are refused: raise the limit of open files (ulimit -n), or start more processes",
@@ -91,7 +91,7 @@ class Connections(ServerState):
 
     def _warn_address(self, address: str) -> None:
         now = monotonic()
-        if now - self._address_told_at >= QUIET_SECONDS:
+        if now - self._address_told_at >= LOG_INTERVAL_SECONDS:
             self._address_told_at = now
             log.warning(
                 "new connections from an address are refused: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
@@ -101,19 +101,19 @@ class Connections(ServerState):
             )
 
 
-def open_files() -> int:
+def open_file_limit() -> int:
     """How many files this process may have open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else min(soft, WITHOUT_LIMIT)
 
 
-def raise_open_files() -> None:
+def raise_open_file_limit() -> None:
     """Let this process, and those that it starts, have as many files open as the system grants without being asked.
 
     The usual soft limit of 1024 is there for old programs that can't count further, not to hold others to it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_ASKED_FOR if hard == resource.RLIM_INFINITY else min(hard, MOST_ASKED_FOR)
+    most = MAX_RAISED_LIMIT if hard == resource.RLIM_INFINITY else min(hard, MAX_RAISED_LIMIT)
     if soft == resource.RLIM_INFINITY or soft >= most:
         return
     # Some systems grant less than they say; then it stays as it is.

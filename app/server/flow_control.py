@@ -6,7 +6,7 @@ from collections.abc import Sized
 from uvicorn.protocols.http.flow_control import FlowControl
 
 
-class Flow(FlowControl):
+class PipelineFlowControl(FlowControl):
     """Reads nothing more while requests of the connection wait for their turn.
 
     uvicorn reads on with every answer, so that a client which asks faster than it is answered fills the memory.

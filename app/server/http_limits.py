@@ -11,15 +11,15 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.server.connections import Connections
-from app.server.flow_control import Flow
+from app.server.connections import ConnectionLimit
+from app.server.flow_control import PipelineFlowControl
 
-MOST_HEAD_BYTES: Final = 64 * 1024
+MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_HEADER_FIELDS: Final = 2000
 """Each field takes some hundred bytes of memory, however short it is."""
-MAX_PIECE_BYTES: Final = 4096
+MAX_CHUNK_BYTES: Final = 4096
 """What the parser gets at once: all requests in a piece are read, so it bounds how many of a client wait."""
-MOST_UNREAD_BYTES: Final = 64 * 1024 * 1024
+MAX_UNREAD_BYTES: Final = 64 * 1024 * 1024
 """How much of a body is taken in and thrown away after the request has been answered."""
 
 WAITING: Final = 0
@@ -47,22 +47,22 @@ class _Refused(Exception):
     """Raised inside the parser, which turns it into an error of its own."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol, with patience and memory that end."""
 
-    head_seconds = 10.0
+    header_timeout = 10.0
     """The longest from the first byte of a head, or from the connection's beginning, to the head's end."""
-    body_seconds = 30.0
+    body_timeout = 30.0
     """The longest between two pieces of a body. A whole body may take twice as long, and more by `body_rate`."""
     body_rate = 500
     """The fewest bytes a second at which a long body must come, on average."""
-    rest_seconds = 5.0
+    discard_timeout = 5.0
     """How long the rest of a body may take when its request has been answered already."""
-    linger_seconds = 2.0
+    linger_timeout = 2.0
     """How long a client that was refused may take to read why."""
-    write_seconds = 60.0
+    write_timeout = 60.0
     """The longest that a client may take in nothing of an answer that waits for it."""
-    goodbye_seconds = 1.0
+    idle_close_delay = 1.0
     """How long an idle connection stays open when the server ends: a request may be on its way."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -94,23 +94,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = Flow(transport, self.pipeline, self._held)
+        self.flow = PipelineFlowControl(transport, self.pipeline, self._held)
         status = None
-        if isinstance(self.server_state, Connections):
+        if isinstance(self.server_state, ConnectionLimit):
             self._address = self.server_state.enter(self.client and self.client[0])
             status = self.server_state.refusal(self._address)
         if status is None:
-            self._timer = self.loop.call_later(self.head_seconds, self._late)
+            self._timer = self.loop.call_later(self.header_timeout, self._on_timeout)
         elif status:
-            self._refuse(status)
+            self._reject(status)
         else:
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if isinstance(self.server_state, Connections):
+        if isinstance(self.server_state, ConnectionLimit):
             self.server_state.leave(self._address)
         self._held.clear()
-        self._patient()
+        self._cancel_timer()
         self._all_sent()
         if self._answering is not None and not self._answering.response_complete:
             self._answering.disconnected = True
@@ -128,7 +128,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if stage in (DONE, WAITING) and data[0] in b"\r\n" and not data.strip(b"\r\n"):
             # Empty lines before a request are allowed, but are no reason to keep a connection open.
             return
-        if len(data) > MAX_PIECE_BYTES:
+        if len(data) > MAX_CHUNK_BYTES:
             self._held += data
             self._take_held()
             return
@@ -139,8 +139,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Parse what is held, until a request has to wait for its turn."""
         held = self._held
         while held and not self.pipeline and self._stage != REFUSED and not self.transport.is_closing():
-            piece = bytes(held[:MAX_PIECE_BYTES])
-            del held[:MAX_PIECE_BYTES]
+            piece = bytes(held[:MAX_CHUNK_BYTES])
+            del held[:MAX_CHUNK_BYTES]
             self._unset_keepalive_if_required()
             self._take(piece)
         if self.transport.is_closing():
@@ -156,33 +156,33 @@ class BoundedProtocol(HttpToolsProtocol):
             self._framing_bytes += self._chunk
             if self.cycle.response_complete:
                 self._unread += self._chunk
-                if self._unread > MOST_UNREAD_BYTES:
-                    self._hang_up()
+                if self._unread > MAX_UNREAD_BYTES:
+                    self._close()
                     return
         self._feed(data)
         stage = self._stage
         if stage == DONE:
             if self._timer is not None:
-                self._patient()
+                self._cancel_timer()
             if self.cycle.response_complete and self.timeout_keep_alive_task is None:
                 # The answer went out before the body was in, and the body has ended the wait for the next request.
                 self.timeout_keep_alive_task = self.loop.call_later(
                     self.timeout_keep_alive, self.timeout_keep_alive_handler
                 )
         elif stage == HEAD:
-            if self._head_bytes > MOST_HEAD_BYTES:
-                self._refuse(431)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._reject(431)
             elif len(self.headers) > MAX_HEADER_FIELDS:
-                self._refuse(431, _TOO_MANY_FIELDS)
+                self._reject(431, _TOO_MANY_FIELDS)
             elif self._timer is None:
-                self._timer = self.loop.call_later(self.head_seconds, self._late)
+                self._timer = self.loop.call_later(self.header_timeout, self._on_timeout)
         elif stage == BODY:
             self._heard = self.loop.time()
-            if self._framing_bytes > MOST_HEAD_BYTES:
-                self._refuse(431, _TOO_MUCH_FRAMING)
+            if self._framing_bytes > MAX_HEAD_BYTES:
+                self._reject(431, _TOO_MUCH_FRAMING)
             elif self._timer is None:
                 self._body_began = self._heard
-                self._timer = self.loop.call_later(self.body_seconds, self._late)
+                self._timer = self.loop.call_later(self.body_timeout, self._on_timeout)
 
     def _feed(self, data: bytes) -> None:
         while True:
@@ -191,13 +191,13 @@ class BoundedProtocol(HttpToolsProtocol):
             except httptools.HttpParserUpgrade as wish:
                 head, self._plain_head = self._plain_head, None
                 if head is None:
-                    self._refuse(400)
+                    self._reject(400)
                     return
                 # The parser takes what follows for the other protocol, so a parser that knows nothing of it goes on.
                 self.parser = httptools.HttpRequestParser(self)
                 data = head + data[wish.args[0] :]
             except httptools.HttpParserError:
-                self._refuse(*self._reason)
+                self._reject(*self._reason)
                 return
             else:
                 return
@@ -225,13 +225,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self._head_bytes > MAX_PIECE_BYTES and len(self.headers) > MAX_HEADER_FIELDS:
+        if self._head_bytes > MAX_CHUNK_BYTES and len(self.headers) > MAX_HEADER_FIELDS:
             self._reason = (431, _TOO_MANY_FIELDS)
             raise _Refused
-        if self._head_bytes > MOST_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES:
             # What came may be mostly body; only now is it known.
             length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if length > MOST_HEAD_BYTES:
+            if length > MAX_HEAD_BYTES:
                 self._reason = (431, None)
                 raise _Refused
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
@@ -243,7 +243,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
         self._stage = BODY
         if self._timer is not None:
-            self._patient()
+            self._cancel_timer()
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes = 0
@@ -276,19 +276,19 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._stage == BODY and self.cycle.response_complete:
             if self.expect_100_continue and not self._body_bytes:
                 # The client may or may not send the body that nobody asked for: what follows could not be told apart.
-                self._hang_up()
+                self._close()
                 return
-            self._patient()
-            self._timer = self.loop.call_later(self.rest_seconds, self._late)
+            self._cancel_timer()
+            self._timer = self.loop.call_later(self.discard_timeout, self._on_timeout)
         elif self.flow.read_paused and not self.pipeline:
             # Not at once: this is called by the application, which has to learn nothing of the next request.
             self.loop.call_soon(self._take_held)
 
-    def _refuse(self, status: int, text: bytes | None = None) -> None:
+    def _reject(self, status: int, text: bytes | None = None) -> None:
         """Say so in plain text and hang up; after a moment, or the answer would be lost with what is still coming."""
         stage, self._stage = self._stage, REFUSED
         self._held.clear()
-        self._patient()
+        self._cancel_timer()
         last = self._last_to_answer(stage)
         if last is not None:
             # Nonsense behind requests that are being answered: those answers come first, and are the last.
@@ -307,7 +307,7 @@ class BoundedProtocol(HttpToolsProtocol):
             )
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._timer = self.loop.call_later(self.linger_seconds, self._late)
+        self._timer = self.loop.call_later(self.linger_timeout, self._on_timeout)
 
     def _last_to_answer(self, stage: int) -> RequestResponseCycle | None:
         """The last request that is answered although what follows is refused; what is not whole is given up."""
@@ -329,18 +329,18 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._ending = True
         if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(self.goodbye_seconds, self._part)
+            self.loop.call_later(self.idle_close_delay, self._close_if_idle)
         else:
             self.cycle.keep_alive = False
 
-    def break_off(self) -> None:
+    def abort(self) -> None:
         """The time for finishing is over. Who waits for the rest of a body is told that the client is gone."""
         self.pipeline.clear()
         self.transport.abort()
 
-    def _part(self) -> None:
+    def _close_if_idle(self) -> None:
         if self.cycle is None or self.cycle.response_complete:
-            self._hang_up()
+            self._close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -353,9 +353,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._all_sent()
 
     def timeout_keep_alive_handler(self) -> None:
-        self._hang_up()
+        self._close()
 
-    def _hang_up(self) -> None:
+    def _close(self) -> None:
         """Close when all has been sent, or when the client takes no more of it."""
         self.transport.close()
         self._watch_sending()
@@ -363,7 +363,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _watch_sending(self) -> None:
         if self._unsent_timer is None and (left := self.transport.get_write_buffer_size()):
             self._unsent = left
-            self._unsent_timer = self.loop.call_later(self.write_seconds, self._look_at_sending)
+            self._unsent_timer = self.loop.call_later(self.write_timeout, self._look_at_sending)
 
     def _look_at_sending(self) -> None:
         self._unsent_timer = None
@@ -377,24 +377,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unsent_timer.cancel()
             self._unsent_timer = None
 
-    def _late(self) -> None:
+    def _on_timeout(self) -> None:
         self._timer = None
         if self.transport.is_closing() or self._stage == DONE:
             return
         if self._stage in (HEAD, BODY) and self.flow.read_paused:
             # It is we who are slow.
             self._body_began = self._heard = self.loop.time()
-            self._timer = self.loop.call_later(self.body_seconds, self._late)
+            self._timer = self.loop.call_later(self.body_timeout, self._on_timeout)
             return
         if self._stage == BODY and not self.cycle.response_complete:
-            whole = self._body_began + 2 * self.body_seconds + self._body_bytes / self.body_rate
-            left = min(self._heard + self.body_seconds, whole) - self.loop.time()
+            whole = self._body_began + 2 * self.body_timeout + self._body_bytes / self.body_rate
+            left = min(self._heard + self.body_timeout, whole) - self.loop.time()
             if left > 0:
-                self._timer = self.loop.call_later(left, self._late)
+                self._timer = self.loop.call_later(left, self._on_timeout)
                 return
-        self._hang_up()
+        self._close()
 
-    def _patient(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from app.server import CannotStart
+from app.server import StartupError
 from app.settings import Settings
 
 LOCK_FILE: Final = "serving.lock"
@@ -17,7 +17,7 @@ LOCK_FILE: Final = "serving.lock"
 def hold(settings: Settings) -> Iterator[None]:
     """Make the data directory and lock it, and SQLite's file too, while the block runs and this process lives.
 
-    Raises CannotStart when the directory can't be written, or when another server holds either and limits are counted
+    Raises StartupError when the directory can't be written, or when another server holds either and limits are counted
     in memory. With Redis, or without limits, several servers may share them.
     """
     with ExitStack() as held:
@@ -26,7 +26,7 @@ def hold(settings: Settings) -> Iterator[None]:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             held.callback(os.close, _taken(folder / LOCK_FILE, f"runs on the data directory {folder}", settings))
         except OSError as error:
-            raise CannotStart(
+            raise StartupError(
                 f"the data directory {folder} can't be written ({error.strerror}): "
                 "give it to this user, or set EARSHOT_DATA_DIR to another one"
             ) from None
@@ -43,7 +43,7 @@ def hold(settings: Settings) -> Iterator[None]:
 
 
 def _taken(path: Path, what: str, settings: Settings) -> int:
-    """The descriptor of the locked file. Raises OSError when it can't be opened, and CannotStart."""
+    """The descriptor of the locked file. Raises OSError when it can't be opened, and StartupError."""
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,7 +52,7 @@ def _taken(path: Path, what: str, settings: Settings) -> int:
             return file
         holder = os.read(file, 20).decode(errors="replace").strip()
         os.close(file)
-        raise CannotStart(
+        raise StartupError(
             f"another server{f' (process {holder})' if holder.isdigit() else ''} {what}: end it, or set "
             "EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
         ) from None

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import uvicorn
 
-from app.adapters.database import NOWHERE, Database
+from app.adapters.database import NO_PORTAL, Database
 from app.domain import outbox
-from app.domain.errors import Unavailable
-from app.observability.metrics import BOUNDS, NO_ROUTE, Ledger
+from app.domain.errors import ServiceUnavailable
+from app.observability.metrics import BOUNDS, NO_ROUTE, SharedMetrics
 from app.server import sockets
-from app.server.connections import Connections
-from app.server.http_limits import BoundedProtocol
+from app.server.connections import ConnectionLimit
+from app.server.http_limits import LimitedHttpProtocol
 from app.settings import Settings
 
 PATH: Final = "/metrics"
@@ -30,26 +30,26 @@ _STATES: Final = {"max": "connections_max", "open": "connections_open", "in_use"
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class MetricsPort:
     """Where the numbers are told, and where they lie: one ledger for each process."""
 
     listener: socket.socket
-    ledgers: Sequence[Ledger]
+    ledgers: Sequence[SharedMetrics]
 
 
-def prepare(settings: Settings) -> Metrics | None:
-    """Open the port and make a ledger for each process; None where no numbers are wished. Raises CannotStart."""
+def open_metrics_port(settings: Settings) -> MetricsPort | None:
+    """Open the port and make a ledger for each process; None where no numbers are wished. Raises StartupError."""
     if settings.metrics_port is None:
         return None
     host = settings.host if settings.metrics_host is None else settings.metrics_host
     (listener,) = sockets.listen(host, settings.metrics_port, 1, sockets.METRICS)
-    return Metrics(listener, [Ledger() for _ in range(settings.workers)])
+    return MetricsPort(listener, [SharedMetrics() for _ in range(settings.workers)])
 
 
-class Collected:
+class MetricsCollector:
     """What prometheus_client renders: families made of the ledgers at the moment of asking."""
 
-    def __init__(self, ledgers: Sequence[Ledger], depth: int | None, *, pooled: bool) -> None:
+    def __init__(self, ledgers: Sequence[SharedMetrics], depth: int | None, *, pooled: bool) -> None:
         self._ledgers = ledgers
         self._depth = depth
         self._pooled = pooled
@@ -66,7 +66,7 @@ class Collected:
         if self._depth is not None:
             yield GaugeMetricFamily(
                 "earshot_outbox_depth",
-                f"Facts that wait to be delivered; counted up to {outbox.MOST_COUNTED}.",
+                f"Facts that wait to be delivered; counted up to {outbox.MAX_COUNTED}.",
                 self._depth,
             )
         if not self._pooled:
@@ -120,7 +120,7 @@ class Collected:
         yield limited
 
     def _sum(self, name: str) -> float:
-        return sum(ledger.number(name) for ledger in self._ledgers)
+        return sum(ledger.get(name) for ledger in self._ledgers)
 
 
 def _running(numbers: Sequence[float]) -> Iterator[float]:
@@ -130,15 +130,15 @@ def _running(numbers: Sequence[float]) -> Iterator[float]:
         yield total
 
 
-class Exposition:
+class MetricsApp:
     """The ASGI application behind the port: GET /metrics."""
 
-    def __init__(self, ledgers: Sequence[Ledger], database: Database) -> None:
+    def __init__(self, ledgers: Sequence[SharedMetrics], database: Database) -> None:
         self._ledgers = ledgers
         self._database = database
         self._depth: int | None = None
         self._measure_after = 0.0
-        self._pooled = "connections_max" in database.measured()
+        self._pooled = "connections_max" in database.stats()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] != PATH or scope["method"] not in ("GET", "HEAD"):
@@ -148,7 +148,7 @@ class Exposition:
         if monotonic() >= self._measure_after:
             self._measure_after = monotonic() + DEPTH_SECONDS
             self._depth = await self._measured()
-        collected = Collected(self._ledgers, self._depth, pooled=self._pooled)
+        collected = MetricsCollector(self._ledgers, self._depth, pooled=self._pooled)
         # Some thousand lines take a while to write, and requests come in between.
         kind, text = await asyncio.to_thread(_rendered, collected, accept)
         await _answer(send, 200, kind, b"" if scope["method"] == "HEAD" else text)
@@ -156,13 +156,13 @@ class Exposition:
     async def _measured(self) -> int | None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self._database.reading(outbox.depth, NOWHERE, slow=True)
-        except (Unavailable, TimeoutError):
+                return await self._database.read(outbox.pending_count, NO_PORTAL, in_thread=True)
+        except (ServiceUnavailable, TimeoutError):
             # Nobody knows; a family without a value says so better than an old one.
             return None
 
 
-def _rendered(collected: Collected, accept: str) -> tuple[bytes, bytes]:
+def _rendered(collected: MetricsCollector, accept: str) -> tuple[bytes, bytes]:
     from prometheus_client.exposition import choose_encoder
 
     encode, kind = choose_encoder(accept)
@@ -175,7 +175,7 @@ async def _answer(send: Any, status: int, kind: bytes, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-class _Few(Connections):
+class _MetricsConnections(ConnectionLimit):
     """The connections to the numbers: few, so that they take no open files from the requests."""
 
     def __init__(self) -> None:
@@ -186,12 +186,12 @@ class _Few(Connections):
         """Say nothing: more open files would change nothing, and whoever asks for the numbers is told."""
 
 
-class _Beside(uvicorn.Server):
+class _EmbeddedServer(uvicorn.Server):
     """uvicorn's server beside another one in the same loop, which alone hears signals."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.server_state = _Few()
+        self.server_state = _MetricsConnections()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -199,14 +199,14 @@ class _Beside(uvicorn.Server):
 
 
 @asynccontextmanager
-async def exposed(metrics: Metrics | None, database: Database) -> AsyncIterator[None]:
+async def serve_metrics(metrics: MetricsPort | None, database: Database) -> AsyncIterator[None]:
     """Tell the numbers until the block is left; nothing at all where none are wished."""
     if metrics is None:
         yield
         return
     config = uvicorn.Config(
-        Exposition(metrics.ledgers, database),
-        http=BoundedProtocol,
+        MetricsApp(metrics.ledgers, database),
+        http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -217,7 +217,7 @@ async def exposed(metrics: Metrics | None, database: Database) -> AsyncIterator[
         limit_concurrency=MOST_AT_ONCE,
         timeout_graceful_shutdown=1,
     )
-    server = _Beside(config)
+    server = _EmbeddedServer(config)
     telling = asyncio.create_task(server.serve([metrics.listener]), name="metrics")
     try:
         yield

@@ -18,19 +18,19 @@ from typing import Any, Final, cast
 import structlog
 import uvicorn
 
-from app.application import Observer, Server
-from app.domain.errors import Unavailable
-from app.observability.logging import RequestLog
-from app.observability.tracing import Traces
-from app.server.connections import Connections, raise_open_files
-from app.server.http_limits import BoundedProtocol
-from app.server.metrics_endpoint import Metrics, exposed
-from app.server.signals import SIGNALS, Leaving
-from app.server.sockets import let_in, turn_away, waiting_at
+from app.application import Application, Observer
+from app.domain.errors import ServiceUnavailable
+from app.observability.logging import AccessLog
+from app.observability.tracing import RequestTracer
+from app.server.connections import ConnectionLimit, raise_open_file_limit
+from app.server.http_limits import LimitedHttpProtocol
+from app.server.metrics_endpoint import MetricsPort, serve_metrics
+from app.server.signals import SIGNALS, ShutdownSignals
+from app.server.sockets import accept_queue_length, resume_accepting, stop_accepting
 from app.server.startup import program_version
-from app.settings import Settings, masked
+from app.settings import Settings, mask_secrets
 
-FINISH_SECONDS: Final = 10
+FINISH_TIMEOUT_SECONDS: Final = 10
 """How long requests may take to finish after the server was told to end."""
 END_SECONDS: Final = 18.0
 """How long workers may take to end altogether."""
@@ -47,24 +47,24 @@ log = structlog.get_logger("earshot.serving")
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _WorkerSpec:
     """What one process serves with, and which of several it is."""
 
-    build: Callable[[], Server]
+    build: Callable[[], Application]
     listener: socket.socket
-    requests: RequestLog
-    metrics: Metrics | None
-    leaving: Leaving
+    requests: AccessLog
+    metrics: MetricsPort | None
+    leaving: ShutdownSignals
     drain_seconds: float
     number: int
     parent: int | None
 
 
-class _Uvicorn(uvicorn.Server):
+class _GracefulServer(uvicorn.Server):
     """uvicorn's server, which ends with success when it is asked to end, and with its parent."""
 
     def __init__(
-        self, config: uvicorn.Config, place: _Place, connections: Connections, end: Callable[[], None]
+        self, config: uvicorn.Config, place: _WorkerSpec, connections: ConnectionLimit, end: Callable[[], None]
     ) -> None:
         super().__init__(config)
         self.server_state = connections
@@ -77,7 +77,7 @@ class _Uvicorn(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         # To the end of the process: being told again while it lets go of everything changes nothing.
-        self._place.leaving.hand_over(self.handle_exit)
+        self._place.leaving.delegate_to(self.handle_exit)
         yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -94,17 +94,17 @@ class _Uvicorn(uvicorn.Server):
         """Take in who has connected, finish what they ask, and break off what takes too long."""
         listeners = sockets or []
         for listener in listeners:
-            turn_away(listener)
+            stop_accepting(listener)
         # Connections that wait to be accepted would be reset with their listener: the loop takes them all first.
         began = time.monotonic()
         await asyncio.sleep(DRAIN_SECONDS)
-        while any(map(waiting_at, listeners)) and time.monotonic() - began < BREAK_OFF_SECONDS:  # noqa: ASYNC110
+        while any(map(accept_queue_length, listeners)) and time.monotonic() - began < BREAK_OFF_SECONDS:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         for server in self.servers:
             server.close()
         for listener in listeners:
             listener.close()
-        if not await self._finished(FINISH_SECONDS):
+        if not await self._finished(FINISH_TIMEOUT_SECONDS):
             await self._break_off()
 
     async def _finished(self, seconds: float) -> bool:
@@ -124,7 +124,7 @@ class _Uvicorn(uvicorn.Server):
         state = self.server_state
         log.warning("broke off what did not finish in time", requests=len(state.tasks))
         for connection in list(state.connections):
-            cast(BoundedProtocol, connection).break_off()
+            cast(LimitedHttpProtocol, connection).abort()
         self.force_exit = False
         if await self._finished(BREAK_OFF_SECONDS):
             return
@@ -146,12 +146,12 @@ class _Uvicorn(uvicorn.Server):
 
 
 def run(
-    build: Callable[[], Server],
+    build: Callable[[], Application],
     listeners: Sequence[socket.socket],
-    requests: RequestLog,
-    metrics: Metrics | None = None,
+    requests: AccessLog,
+    metrics: MetricsPort | None = None,
     *,
-    leaving: Leaving,
+    leaving: ShutdownSignals,
     drain_seconds: float,
 ) -> int:
     """Serve until SIGTERM or SIGINT, then finish what runs; the exit code. One process for each socket.
@@ -159,7 +159,7 @@ def run(
     `leaving` holds what this process was told so far. `metrics` has a ledger for each process; the first tells what
     stands in all. `drain_seconds` is how long each serves on after SIGTERM.
     """
-    raise_open_files()
+    raise_open_file_limit()
     code = _run(build, listeners, requests, metrics, leaving, drain_seconds)
     if code == 0:
         log.info("ended")
@@ -167,15 +167,17 @@ def run(
 
 
 def _run(
-    build: Callable[[], Server],
+    build: Callable[[], Application],
     listeners: Sequence[socket.socket],
-    requests: RequestLog,
-    metrics: Metrics | None,
-    leaving: Leaving,
+    requests: AccessLog,
+    metrics: MetricsPort | None,
+    leaving: ShutdownSignals,
     drain_seconds: float,
 ) -> int:
     if len(listeners) == 1:
-        return _serve(_Place(build, listeners[0], requests, metrics, leaving, drain_seconds, number=0, parent=None))
+        return _serve(
+            _WorkerSpec(build, listeners[0], requests, metrics, leaving, drain_seconds, number=0, parent=None)
+        )
     parent = os.getpid()
     kept = [*listeners, *([] if metrics is None else [metrics.listener])]
 
@@ -184,23 +186,23 @@ def _run(
         for other in kept:
             if other not in needed:
                 other.close()
-        return _serve(_Place(build, listeners[number], requests, metrics, leaving, drain_seconds, number, parent))
+        return _serve(_WorkerSpec(build, listeners[number], requests, metrics, leaving, drain_seconds, number, parent))
 
     tasks = [partial(serve, number) for number in range(len(listeners))]
-    return _Crew(tasks, kept, leaving, drain_seconds + END_SECONDS).run()
+    return _Supervisor(tasks, kept, leaving, drain_seconds + END_SECONDS).run()
 
 
-def _serve(place: _Place) -> int:
+def _serve(place: _WorkerSpec) -> int:
     # Who waits already, since another process died here, is answered before the end.
-    if place.leaving.asked and not waiting_at(place.listener):
+    if place.leaving.requested and not accept_queue_length(place.listener):
         return 0
     # The socket outlives its process: a worker that was told to end alone left it turning everybody away.
-    let_in(place.listener)
+    resume_accepting(place.listener)
     requests = place.requests
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
-            runner.run(_live(place))
-        except Unavailable as error:
+            runner.run(_serve_worker(place))
+        except ServiceUnavailable as error:
             log.error("cannot start", reason=str(error))
             return 1
         finally:
@@ -208,21 +210,21 @@ def _serve(place: _Place) -> int:
     return 0
 
 
-async def _live(place: _Place) -> None:
+async def _serve_worker(place: _WorkerSpec) -> None:
     server = place.build()
     observers: list[Observer] = [place.requests]
     if place.metrics is not None:
         ledger = place.metrics.ledgers[place.number]
-        ledger.resume()
-        server.measured_into(ledger)
+        ledger.attach()
+        server.publish_metrics(ledger)
         observers.append(ledger)
     spans = _traces(server.settings)
     if spans is not None:
         observers.append(spans)
-    server.observed_by(*observers)
+    server.add_observers(*observers)
     config = uvicorn.Config(
         server,
-        http=BoundedProtocol,
+        http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -235,31 +237,33 @@ async def _live(place: _Place) -> None:
     )
     await server.start()
     try:
-        server.work_behind()
+        server.start_background_jobs()
         # What stands after a start stands until the end; the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        async with exposed(place.metrics if place.number == 0 else None, server.database):
-            await _Uvicorn(config, place, _connections(server.settings), server.end).serve([place.listener])
+        async with serve_metrics(place.metrics if place.number == 0 else None, server.database):
+            await _GracefulServer(config, place, _connections(server.settings), server.begin_draining).serve(
+                [place.listener]
+            )
     finally:
         await server.stop()
         if spans is not None:
             await spans.close()
 
 
-def _connections(settings: Settings) -> Connections:
+def _connections(settings: Settings) -> ConnectionLimit:
     per_ip = None if settings.connections_per_ip == "off" else settings.connections_per_ip
-    return Connections(per_ip=per_ip, trusted_proxies=settings.proxies)
+    return ConnectionLimit(per_ip=per_ip, trusted_proxies=settings.proxies)
 
 
 def _unless_cancelled(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
-def _traces(settings: Settings) -> Traces | None:
+def _traces(settings: Settings) -> RequestTracer | None:
     if settings.otlp_url is None:
         return None
-    return Traces(settings.otlp_url, version=program_version(), shown=masked(settings.otlp_url))
+    return RequestTracer(settings.otlp_url, version=program_version(), shown=mask_secrets(settings.otlp_url))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -271,14 +275,14 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-class _Crew:
+class _Supervisor:
     """Processes that serve side by side; one that dies is replaced."""
 
     def __init__(
         self,
         tasks: Sequence[Callable[[], int]],
         listeners: Sequence[socket.socket],
-        leaving: Leaving,
+        leaving: ShutdownSignals,
         end_seconds: float,
     ) -> None:
         self._tasks = tasks
@@ -295,7 +299,7 @@ class _Crew:
         heeded = {*SIGNALS, signal.SIGCHLD}
         signal.signal(signal.SIGCHLD, _nothing)
         signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
-        if self._leaving.asked:
+        if self._leaving.requested:
             return 0
         for place in range(len(self._tasks)):
             self._begin(place, heeded)

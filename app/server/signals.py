@@ -17,11 +17,11 @@ PATIENCE_SECONDS: Final = 10.0
 Handler = Callable[[int, FrameType | None], None]
 
 
-class Leaving:
+class ShutdownSignals:
     """Being told to end during a start, until somebody serves and is told instead.
 
     First a start is left on the spot: what was begun is rolled back. From `hold` on it is only remembered, so that what
-    must be done together is. From `hand_over` on another is told.
+    must be done together is. From `delegate_to` on another is told.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Leaving:
         self._handler: Handler | None = None
         self._until = 0.0
 
-    def heed(self) -> None:
+    def install(self) -> None:
         """Listen from now on, with success as the code of the exit."""
         signal.signal(signal.SIGALRM, self._insist)
         # When nothing is left to wait for; after that Python takes its handlers away, and the alarm would be a kill.
@@ -39,15 +39,15 @@ class Leaving:
             signal.signal(number, self._hear)
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Whether this process was told to end."""
         return bool(self._told)
 
-    def hold(self) -> None:
+    def defer(self) -> None:
         """Only remember, from now on."""
         self._held = True
 
-    def hand_over(self, handler: Handler) -> None:
+    def delegate_to(self, handler: Handler) -> None:
         """Tell `handler` from now on, and now what was told before."""
         self._handler = handler
         _disarm()

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from app.server import CannotStart
+from app.server import StartupError
 
 BACKLOG: Final = 2048
 _ATTACH_FILTER: Final = 26
@@ -16,19 +16,19 @@ _DETACH_FILTER: Final = 27
 """Linux's SO_ATTACH_FILTER and SO_DETACH_FILTER, which Python does not name."""
 
 
-class Knobs(NamedTuple):
+class SettingNames(NamedTuple):
     """What an operator turns to have another address and port, for the words of a refusal."""
 
     host: str
     port: str
 
 
-REQUESTS: Final = Knobs("EARSHOT_HOST", "--port")
-METRICS: Final = Knobs("EARSHOT_METRICS_HOST", "EARSHOT_METRICS_PORT")
+REQUESTS: Final = SettingNames("EARSHOT_HOST", "--port")
+METRICS: Final = SettingNames("EARSHOT_METRICS_HOST", "EARSHOT_METRICS_PORT")
 
 
-def listen(host: str, port: int, count: int, knobs: Knobs = REQUESTS) -> list[socket.socket]:
-    """`count` listening sockets on one address, one for each process. Raises CannotStart."""
+def listen(host: str, port: int, count: int, knobs: SettingNames = REQUESTS) -> list[socket.socket]:
+    """`count` listening sockets on one address, one for each process. Raises StartupError."""
     family, address = _resolved(host, port, knobs)
     first = _open(family, address, knobs, shared=False)
     if count == 1:
@@ -45,16 +45,16 @@ def listen(host: str, port: int, count: int, knobs: Knobs = REQUESTS) -> list[so
 Address = tuple[Any, ...]
 
 
-def _resolved(host: str, port: int, knobs: Knobs) -> tuple[socket.AddressFamily, Address]:
+def _resolved(host: str, port: int, knobs: SettingNames) -> tuple[socket.AddressFamily, Address]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise CannotStart(f"{knobs.host}: {host} is no address of this machine ({error})") from None
+        raise StartupError(f"{knobs.host}: {host} is no address of this machine ({error})") from None
     family, _, _, _, address = found[0]
     return family, address
 
 
-def _open(family: socket.AddressFamily, address: Address, knobs: Knobs, *, shared: bool) -> socket.socket:
+def _open(family: socket.AddressFamily, address: Address, knobs: SettingNames, *, shared: bool) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
@@ -67,12 +67,12 @@ def _open(family: socket.AddressFamily, address: Address, knobs: Knobs, *, share
         opened.listen(BACKLOG)
     except OSError as error:
         opened.close()
-        raise CannotStart(_why(error, str(address[0]), int(address[1]), knobs)) from None
+        raise StartupError(_why(error, str(address[0]), int(address[1]), knobs)) from None
     opened.setblocking(False)
     return opened
 
 
-def turn_away(listener: socket.socket) -> None:
+def stop_accepting(listener: socket.socket) -> None:
     """Let nobody connect any more, while those who have can still be accepted. Without effect outside Linux."""
     if not sys.platform.startswith("linux"):
         return
@@ -93,15 +93,15 @@ def turn_away(listener: socket.socket) -> None:
         )
 
 
-def let_in(listener: socket.socket) -> None:
-    """Take `turn_away` back, in whichever of the processes that share the socket it was called."""
+def resume_accepting(listener: socket.socket) -> None:
+    """Take `stop_accepting` back, in whichever of the processes that share the socket it was called."""
     if sys.platform.startswith("linux"):
         # An error where there is none to take away.
         with suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
 
 
-def waiting_at(listener: socket.socket) -> int:
+def accept_queue_length(listener: socket.socket) -> int:
     """How many have connected and wait to be accepted; 0 where the system doesn't tell."""
     if not sys.platform.startswith("linux"):
         return 0
@@ -110,7 +110,7 @@ def waiting_at(listener: socket.socket) -> int:
     return int(struct.unpack_from("I", told, 24)[0])
 
 
-def _why(error: OSError, host: str, port: int, knobs: Knobs) -> str:
+def _why(error: OSError, host: str, port: int, knobs: SettingNames) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is in use: end what listens there, or choose another with {knobs.port}"
     if error.errno == errno.EACCES:
@@ -120,7 +120,7 @@ def _why(error: OSError, host: str, port: int, knobs: Knobs) -> str:
     return f"can't listen on {host} port {port}: {error.strerror}"
 
 
-def address_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket) -> str:
     """The address at which people on this machine reach the server."""
     host, port = listener.getsockname()[:2]
     if host == "0.0.0.0":  # noqa: S104

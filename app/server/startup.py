@@ -11,43 +11,43 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
-from app.adapters.database import NOWHERE
-from app.adapters.database.inspection import remedy, revision
+from app.adapters.database import NO_PORTAL
+from app.adapters.database.inspection import read_revision, suggest_fix
 from app.adapters.database.revisions import head
-from app.adapters.rate_limiter import Pace, RedisCounters
-from app.adapters.storage.base import StorageFailed, check
-from app.backends import database, files
+from app.adapters.rate_limiter import RateLimit, RedisRateLimiter
+from app.adapters.storage.base import StorageUnavailable, probe_storage
+from app.backends import open_database, open_storage
 from app.background import index_titles
 from app.demo import fill
 from app.domain import installation
 from app.domain.portals import bootstrap
-from app.domain.portals.bootstrap import Beginning
-from app.domain.unit_of_work import Work
+from app.domain.portals.bootstrap import FirstPortal
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from app.observability import tracing
-from app.server import CannotStart
-from app.settings import SECRET_FILE, BadSettings, Settings, masked
+from app.server import StartupError
+from app.settings import SECRET_FILE, InvalidSettings, Settings, mask_secrets
 
 NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
 
 
-async def look(settings: Settings) -> None:
+async def preflight(settings: Settings) -> None:
     """Refuse what can't be served, before anything has been changed.
 
-    Raises as `looking.revision`, BadSettings, CannotStart.
+    Raises as `looking.revision`, InvalidSettings, StartupError.
     """
     if settings.redis_url is not None:
         if find_spec("redis") is None:
-            raise BadSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
+            raise InvalidSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
         try:
-            RedisCounters(settings.redis_url)
+            RedisRateLimiter(settings.redis_url)
         except ValueError as wrong:
-            raise BadSettings(f"EARSHOT_REDIS_URL: {wrong}") from None
-    if settings.otlp_url is not None and not tracing.installed():
-        raise BadSettings(f"EARSHOT_OTLP_URL: OpenTelemetry is not installed: {tracing.REMEDY}")
-    files(settings)
+            raise InvalidSettings(f"EARSHOT_REDIS_URL: {wrong}") from None
+    if settings.otlp_url is not None and not tracing.is_installed():
+        raise InvalidSettings(f"EARSHOT_OTLP_URL: OpenTelemetry is not installed: {tracing.REMEDY}")
+    open_storage(settings)
     _refuse_read_only(settings)
-    await revision(settings.database, password=settings.database_password)
+    await read_revision(settings.database, password=settings.database_password)
 
 
 def _refuse_read_only(settings: Settings) -> None:
@@ -56,55 +56,55 @@ def _refuse_read_only(settings: Settings) -> None:
     path = Path(settings.database.removeprefix("sqlite:///"))
     # In a folder that can be written SQLite would open such a file for reading, and only the first write would tell.
     if path.is_file() and os.access(path.parent, os.W_OK) and not os.access(path, os.W_OK):
-        raise CannotStart(f"the file {path} is read-only: give it to this user, and take its write protection away")
+        raise StartupError(f"the file {path} is read-only: give it to this user, and take its write protection away")
 
 
-async def keep_keys(settings: Settings) -> None:
-    """Refuse to make a new secret beside keys that hang on the one that is lost. Raises CannotStart, as `revision`."""
-    if settings.has_secret or await revision(settings.database, password=settings.database_password) is None:
+async def check_secret(settings: Settings) -> None:
+    """Refuse to make a new secret beside keys that hang on the one that is lost. Raises StartupError, as `revision`."""
+    if settings.has_secret or await read_revision(settings.database, password=settings.database_password) is None:
         return
-    opened = database(settings)
+    opened = open_database(settings)
     await opened.open()
     try:
-        count = await opened.reading(api_keys.count, NOWHERE)
+        count = await opened.read(api_keys.count, NO_PORTAL)
     finally:
         await opened.close()
     if count:
         path = settings.data_dir.absolute() / SECRET_FILE
-        raise CannotStart(
+        raise StartupError(
             f"the database has {count} keys, and the secret that they were made with is not there: put {path} back "
             f"from a backup, or set EARSHOT_SECRET_KEY; to end all keys, write a new one: "
             f"(umask 077; openssl rand -hex 32 > {path}) && earshot secret accept"
         )
 
 
-def make_place(settings: Settings) -> None:
-    """Make the file of a new SQLite database, and its folder, for this user alone. Raises CannotStart."""
+def create_database_file(settings: Settings) -> None:
+    """Make the file of a new SQLite database, and its folder, for this user alone. Raises StartupError."""
     if not settings.database.startswith("sqlite:///"):
         return
     path = Path(settings.database.removeprefix("sqlite:///"))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotStart(f"the folder {path.parent} can't be made ({error.strerror}): choose another one") from None
+        raise StartupError(f"the folder {path.parent} can't be made ({error.strerror}): choose another one") from None
     # SQLite gives its log the file's own mode; one that is there already keeps what its owner gave it.
     with suppress(OSError):
         path.touch(mode=0o600)
 
 
-async def ready(settings: Settings) -> None:
+async def prepare(settings: Settings) -> None:
     """See that uploads can be stored, and bring the database to this program's version.
 
-    Raises CannotStart, NewerDatabase, Unavailable.
+    Raises StartupError, NewerDatabase, Unavailable.
     """
-    make_place(settings)
+    create_database_file(settings)
     if settings.storage_url is not None:
-        stored = files(settings)
+        stored = open_storage(settings)
         try:
-            await check(stored)
-        except StorageFailed as error:
-            raise CannotStart(f"EARSHOT_STORAGE_URL: {error}; see `earshot doctor`") from None
-    if await revision(settings.database, password=settings.database_password) == head():
+            await probe_storage(stored)
+        except StorageUnavailable as error:
+            raise StartupError(f"EARSHOT_STORAGE_URL: {error}; see `earshot doctor`") from None
+    if await read_revision(settings.database, password=settings.database_password) == head():
         return
     # With Alembic come a tenth of a second and some megabytes, which a server would hold to its end.
     from app.adapters.database.migrations import migrate
@@ -112,44 +112,48 @@ async def ready(settings: Settings) -> None:
     try:
         await migrate(settings.database, password=settings.database_password)
     except DBAPIError as error:
-        todo = f" ({error.orig}): {remedy(error.orig)}" if isinstance(error.orig, sqlite3.Error) else f": {error.orig}"
-        raise CannotStart(f"the database could not be migrated, and is as it was{todo}") from None
+        todo = (
+            f" ({error.orig}): {suggest_fix(error.orig)}"
+            if isinstance(error.orig, sqlite3.Error)
+            else f": {error.orig}"
+        )
+        raise StartupError(f"the database could not be migrated, and is as it was{todo}") from None
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class FirstPortalResult:
     """What a start found or made."""
 
-    made: Beginning | None
+    made: FirstPortal | None
     demo: bool
 
 
-async def begin(settings: Settings, *, demo: bool) -> Begun:
+async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortalResult:
     """On an empty database make the first portal, and fill it when a demo is wished; all of it or nothing.
 
     Raises Conflict("secret.other") when the database's keys were made with another secret.
     """
-    opened = database(settings)
+    opened = open_database(settings)
     await opened.open()
 
-    def act(work: Work) -> Beginning | None:
-        made = bootstrap.begin(work, secret=settings.secret)
+    def operation(work: UnitOfWork) -> FirstPortal | None:
+        made = bootstrap.create_first_portal(work, secret=settings.secret)
         installation.require_secret(work, settings.secret)
         if made is not None and demo:
             fill(work, owner_id=made.owner_id)
         return made
 
     try:
-        made = await opened.writing(act, NOWHERE, slow=True)
+        made = await opened.write(operation, NO_PORTAL, in_thread=True)
         if made is not None and demo:
             await index_titles(opened)
-        return Begun(made, demo)
+        return FirstPortalResult(made, demo)
     finally:
         with suppress(Exception):
             await opened.close()
 
 
-def told_at_first(begun: Begun, address: str) -> str:
+def first_start_banner(begun: FirstPortalResult, address: str) -> str:
     """What is said once: the keys, and a request in each dialect that works when pasted. Empty at a later start."""
     made = begun.made
     if made is None:
@@ -165,27 +169,27 @@ def told_at_first(begun: Begun, address: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-async def redis_answers(settings: Settings) -> bool | None:
+async def is_redis_reachable(settings: Settings) -> bool | None:
     """Whether Redis answers; None where none is used."""
     if settings.redis_url is None:
         return None
-    counters = RedisCounters(settings.redis_url)
+    counters = RedisRateLimiter(settings.redis_url)
     try:
-        return await counters.answers()
+        return await counters.is_reachable()
     finally:
         await counters.close()
 
 
-def told_always(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:
+def startup_banner(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:
     """What every start says: where data lies, which database, which limits, which address, and what is amiss."""
     everywhere = settings.host in ("", "0.0.0.0", "::")  # noqa: S104
     rows = [
         ("address", f"{address}  (interactive documents: {address}/docs)"),
         *([("listens", "on all addresses of this machine")] if everywhere else []),
         *([("public", settings.base_url)] if settings.base_url else []),
-        ("database", database(settings).describe()),
+        ("database", open_database(settings).describe()),
         ("data", f"{settings.data_dir.absolute()}"),
-        ("uploads", masked(settings.storage_url) if settings.storage_url else "in the data directory"),
+        ("uploads", mask_secrets(settings.storage_url) if settings.storage_url else "in the data directory"),
         ("limits", _limits(settings)),
         *([("Redis", "does not answer; until it does each process counts for itself")] if redis is False else []),
         *([("metrics", metrics)] if metrics else []),
@@ -205,7 +209,7 @@ def _limits(settings: Settings) -> str:
 
 
 def _pace(text: str) -> str:
-    pace = Pace.parsed(text)
+    pace = RateLimit.parse(text)
     return "without limit" if pace is None else f"{pace.limit} in {pace.seconds} s"
 
 

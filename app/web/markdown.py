@@ -39,19 +39,19 @@ class _TooCostly(ValueError):
     """The text is over a bound."""
 
 
-def shown(text: str) -> Markup:
+def render_markdown(text: str) -> Markup:
     """Markdown, or the HTML of an editor, as HTML with a few harmless tags; headings below those of the page.
 
     What is over a bound, or can't be read, is shown as `plain` shows it.
     """
     if len(text) > MAX_LENGTH or count_markup(text) > MAX_MARKUP:
-        return plain(text)
+        return markdown_to_text(text)
     try:
         html = balance(text) if _HTML.fullmatch(text) else str(_markdown().render(text))
     except ValueError:
-        return plain(text)
+        return markdown_to_text(text)
     if len(html) > MAX_HTML:
-        return plain(text)
+        return markdown_to_text(text)
     clean = nh3.clean(
         html,
         tags=TAGS,
@@ -59,10 +59,10 @@ def shown(text: str) -> Markup:
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow ugc noopener noreferrer",
     )
-    return plain(text) if len(clean) > MAX_HTML else Markup(clean)  # noqa: S704  cleaned above
+    return markdown_to_text(text) if len(clean) > MAX_HTML else Markup(clean)  # noqa: S704  cleaned above
 
 
-def plain(text: str) -> Markup:
+def markdown_to_text(text: str) -> Markup:
     """The text as it was written, line by line, for what is too long or too costly to be formatted."""
     return Markup('<p class="plain">{}</p>').format(escape(text))
 

@@ -4,20 +4,20 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any, Final
 
-from app.http.request import Answer, Note, Receive, Scope, Send, Visit, report
+from app.http.request import ApiResponse, Receive, RequestContext, RequestObserver, Scope, Send, log_unhandled
 
 _GONE: Final = 499
 """Noted when there was no answer: the client hung up before."""
 
 
-class Noted:
+class ObservedApp:
     """An ASGI application whose scopes carry the dispatcher's `Visit`; its answers bear the request's name."""
 
     def __init__(self, pages: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._pages = pages
-        self._note: Note | None = None
+        self._note: RequestObserver | None = None
 
-    def noting(self, note: Note) -> None:
+    def set_observer(self, note: RequestObserver) -> None:
         """Have every request noted from now on."""
         self._note = note
 
@@ -25,7 +25,7 @@ class Noted:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
             return
-        visit: Visit = scope["earshot.visit"]
+        visit: RequestContext = scope["earshot.request"]
         status = _GONE
 
         async def named(message: MutableMapping[str, Any]) -> None:
@@ -39,10 +39,10 @@ class Noted:
             await self._pages(scope, receive, named)
         except Exception as error:
             # The framework has answered 500 and hands the error on for somebody to write down.
-            report(visit, error)
+            log_unhandled(visit, error)
             if status == _GONE:
                 raise
         finally:
-            visit.template = getattr(scope.get("route"), "path", "")
+            visit.route_path = getattr(scope.get("route"), "path", "")
             if self._note is not None:
-                self._note(visit, Answer(status, b""), perf_counter() - visit.began)
+                self._note(visit, ApiResponse(status, b""), perf_counter() - visit.started_at)

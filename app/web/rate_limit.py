@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import Clock
-from app.adapters.rate_limiter import REDIS_SECONDS, MemoryCounters
+from app.adapters.rate_limiter import REDIS_TIMEOUT_SECONDS, MemoryRateLimiter
 
 Endpoint = Callable[..., Awaitable[Response]]
 Refusal = Callable[[int], Response]
@@ -35,20 +35,20 @@ class BoundedStorage(Storage):
     def __init__(self, uri: str | None = None, *, clock: Clock, **options: Any) -> None:
         super().__init__(uri, **options)
         self._clock = clock
-        self._counters = MemoryCounters()
+        self._counters = MemoryRateLimiter()
 
     @property
     def base_exceptions(self) -> type[Exception]:
         return OSError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return self._counters.hit_one(key, expiry, self._clock().timestamp()).hits
+        return self._counters.hit_sync(key, expiry, self._clock().timestamp()).hits
 
     def get(self, key: str) -> int:
-        return self._counters.seen(key, self._clock().timestamp()).hits
+        return self._counters.peek(key, self._clock().timestamp()).hits
 
     def get_expiry(self, key: str) -> float:
-        return self._counters.seen(key, self._clock().timestamp()).ends_at
+        return self._counters.peek(key, self._clock().timestamp()).ends_at
 
     def check(self) -> bool:
         return True
@@ -60,7 +60,7 @@ class BoundedStorage(Storage):
         raise NotImplementedError
 
 
-class Guard:
+class PageRateLimit:
     """Counts requests to pages per address: `@guard` above an endpoint that takes `request`, below its route."""
 
     def __init__(self, pace: str | None, *, redis_url: str | None, clock: Clock, refusal: Refusal) -> None:
@@ -78,8 +78,8 @@ class Guard:
                 "storage_uri": f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url,
                 "storage_options": {
                     "key_prefix": "earshot",
-                    "socket_timeout": REDIS_SECONDS,
-                    "socket_connect_timeout": REDIS_SECONDS,
+                    "socket_timeout": REDIS_TIMEOUT_SECONDS,
+                    "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
                 },
                 # Redis away: each process counts for itself.
                 "in_memory_fallback_enabled": True,
@@ -133,4 +133,4 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def _peer(request: Request) -> str:
-    return str(request.scope["earshot.visit"].peer)
+    return str(request.scope["earshot.request"].client_ip)

@@ -6,30 +6,30 @@ from time import monotonic
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from app.adapters.database import Database
-from app.adapters.database.inspection import held
+from app.adapters.database.inspection import live_revision
 from app.adapters.database.revisions import head
-from app.adapters.storage.base import Files, StorageFailed, check, new_name
-from app.domain.errors import Unavailable
+from app.adapters.storage.base import FileStorage, StorageUnavailable, generate_name, probe_storage
+from app.domain.errors import ServiceUnavailable
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 3.0
+PROBE_TIMEOUT_SECONDS: Final = 3.0
 """The longest that anybody waits to be told."""
-FRESH_SECONDS: Final = 1.0
+CACHE_TTL_SECONDS: Final = 1.0
 """How long an answer of the database or of Redis is told again."""
 STORAGE_FRESH_SECONDS: Final = 10.0
 """The same of the storage, which is written to in order to know."""
 
 
-class Watched(Protocol):
+class Pingable(Protocol):
     """What may be asked whether it answers."""
 
-    async def answers(self) -> bool | None:
+    async def is_reachable(self) -> bool | None:
         """True, False, or None when there is nothing to ask."""
         ...
 
 
-class State(NamedTuple):
+class ReadinessState(NamedTuple):
     """How what the process stands on is. None is "not used" of Redis, "nobody can tell" of the revision."""
 
     ready: bool
@@ -45,27 +45,27 @@ class State(NamedTuple):
 class Readiness:
     """Asked by many, it looks once; see `State`."""
 
-    def __init__(self, database: Database, redis: Watched, files: Files) -> None:
+    def __init__(self, database: Database, redis: Pingable, files: FileStorage) -> None:
         self._database = database
         self._files = files
-        self._name = new_name()
+        self._name = generate_name()
         """Always the same file is stored and removed, so that a folder of uploads is not strewn with empty ones."""
         self._wanted: str | None = None
         self._ending = False
-        self._of_database: _Look[str | None] = _Look(self._revision, fresh=FRESH_SECONDS, late=_AWAY)
-        self._of_redis: _Look[bool | None] = _Look(redis.answers, fresh=FRESH_SECONDS, late=False)
-        self._of_storage: _Look[bool] = _Look(self._stores, fresh=STORAGE_FRESH_SECONDS, late=False)
+        self._of_database: CachedProbe[str | None] = CachedProbe(self._revision, fresh=CACHE_TTL_SECONDS, late=_AWAY)
+        self._of_redis: CachedProbe[bool | None] = CachedProbe(redis.is_reachable, fresh=CACHE_TTL_SECONDS, late=False)
+        self._of_storage: CachedProbe[bool] = CachedProbe(self._stores, fresh=STORAGE_FRESH_SECONDS, late=False)
 
     def end(self) -> None:
         """From now on this process says that it is not ready: it is about to end."""
         self._ending = True
 
-    async def state(self) -> State:
+    async def state(self) -> ReadinessState:
         """How all is; within PATIENCE_SECONDS, whatever hangs."""
         revision, redis, storage = await asyncio.gather(self._of_database(), self._of_redis(), self._of_storage())
         answers = revision != _AWAY
         right = revision == self._wanted if answers else None
-        return State(
+        return ReadinessState(
             ready=answers and right is True and storage and not self._ending,
             ending=self._ending,
             database=answers,
@@ -79,14 +79,14 @@ class Readiness:
             # Read from the migrations' files, once.
             self._wanted = await asyncio.to_thread(head)
         try:
-            return await held(self._database)
-        except Unavailable:
+            return await live_revision(self._database)
+        except ServiceUnavailable:
             return _AWAY
 
     async def _stores(self) -> bool:
         try:
-            await check(self._files, self._name)
-        except StorageFailed:
+            await probe_storage(self._files, self._name)
+        except StorageUnavailable:
             return False
         return True
 
@@ -95,7 +95,7 @@ _AWAY: Final = "away"
 """Told instead of a revision."""
 
 
-class _Look(Generic[T]):
+class CachedProbe(Generic[T]):
     """A look at one thing. Who asks while it is under way waits for it; who asks soon after is told the same.
 
     One that takes too long counts as `late`, and no other is begun while it hangs.
@@ -113,7 +113,7 @@ class _Look(Generic[T]):
         if self._under_way is None:
             if monotonic() < self._fresh_until:
                 return self._found
-            self._patient_until = monotonic() + PATIENCE_SECONDS
+            self._patient_until = monotonic() + PROBE_TIMEOUT_SECONDS
             self._under_way = asyncio.create_task(self._run())
         looking = self._under_way
         await asyncio.wait({looking}, timeout=max(0.0, self._patient_until - monotonic()))
@@ -126,6 +126,6 @@ class _Look(Generic[T]):
         try:
             self._found = await self._look()
             # What was amiss is soon looked at again, so that nobody is kept away longer than needed.
-            self._fresh_until = monotonic() + (FRESH_SECONDS if self._found == self._late else self._fresh)
+            self._fresh_until = monotonic() + (CACHE_TTL_SECONDS if self._found == self._late else self._fresh)
         finally:
             self._under_way = None

@@ -11,7 +11,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from app.domain.errors import Unavailable
+from app.domain.errors import ServiceUnavailable
 from app.web import markdown
 
 MAX_THREADS: Final = 1
@@ -26,7 +26,7 @@ MAX_PAGE_MARKUP: Final = 30_000
 """As `text.count_markup` counts, of one page."""
 
 
-class FormattedTexts:
+class RenderedTexts:
     """Formats the texts of pages. What a text looks like depends on nothing but the texts of its page."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class FormattedTexts:
         missing = {key: one for key, one in zip(keys, texts, strict=False) if key not in formatted}
         if missing:
             formatted |= await self._in_turn(missing)
-        return [formatted[key] for key in keys] + [markdown.plain(one) for one in texts[len(keys) :]]
+        return [formatted[key] for key in keys] + [markdown.markdown_to_text(one) for one in texts[len(keys) :]]
 
     def close(self) -> None:
         """Begin nothing any more; the text that is being formatted takes less than a second."""
@@ -51,7 +51,7 @@ class FormattedTexts:
 
     async def _in_turn(self, missing: Mapping[bytes, str]) -> dict[bytes, Markup]:
         if self._closed or self._under_way >= MAX_THREADS + MAX_QUEUED:
-            raise Unavailable("too many pages that are being formatted")
+            raise ServiceUnavailable("too many pages that are being formatted")
         self._under_way += 1
         running = asyncio.get_running_loop().run_in_executor(self._threads, self._format, missing)
         # A client that disconnects leaves its page in the queue: it counts until it is done.
@@ -68,11 +68,11 @@ class FormattedTexts:
         formatted = {}
         for key, one in missing.items():
             if self._closed:
-                raise Unavailable("the server is ending")
+                raise ServiceUnavailable("the server is ending")
             # A page before this one in the queue may have had the same text.
             markup = self.cache.get(key)
             if markup is None:
-                markup = markdown.shown(one)
+                markup = markdown.render_markdown(one)
                 self.cache.put(key, markup)
             formatted[key] = markup
         return formatted

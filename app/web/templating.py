@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from app.domain.sql import timestamps
-from app.public_url import PublicAddress
+from app.public_url import PublicUrl
 from app.web.routes.assets import Assets
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -36,10 +36,10 @@ _WORDS: Final = {
 }
 
 
-class Pages:
+class TemplateRenderer:
     """Makes pages out of templates."""
 
-    def __init__(self, assets: Assets, public: PublicAddress) -> None:
+    def __init__(self, assets: Assets, public: PublicUrl) -> None:
         self.assets = assets
         self.link = public.link
         self._environment = Environment(
@@ -51,7 +51,7 @@ class Pages:
             auto_reload=False,
         )
         self._environment.globals |= {"asset": lambda name: public.link(assets.address(name)), "link": public.link}
-        self._environment.filters |= {"day": timestamps.day, "moment": timestamps.seconds}
+        self._environment.filters |= {"day": timestamps.format_day, "moment": timestamps.format_seconds}
 
     def html(self, template: str, **shown: Any) -> str:
         """The text of a page."""
@@ -63,15 +63,15 @@ class Pages:
         """A page with its headers; `headers` win over those that all pages carry."""
         return HTMLResponse(self.html(template, **shown), status, {**SAFE, **(headers or {})})
 
-    def refusal(self, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
+    def error(self, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
         """The page that says why there is none."""
         title, words = _WORDS.get(status, _WORDS[404])
         more = {"Cache-Control": "no-store", **(headers or {})}
         return self.page("refusal.html", status=status, headers=more, title=title, words=words)
 
-    def too_often(self, wait: int) -> Response:
+    def too_many_requests(self, wait: int) -> Response:
         """429: come again in `wait` seconds."""
-        return self.refusal(429, headers={"Retry-After": str(wait)})
+        return self.error(429, headers={"Retry-After": str(wait)})
 
 
 def text(words: str, status: int = 200) -> Response:
@@ -81,4 +81,4 @@ def text(words: str, status: int = 200) -> Response:
 
 def host_of(request: Request) -> str:
     """The host that was asked, as the doors see it."""
-    return str(request.scope["earshot.visit"].host)
+    return str(request.scope["earshot.request"].host)

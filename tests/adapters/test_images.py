@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 
-from app.adapters.images import HEAD, NotAPicture, cleaned, kind_of
+from app.adapters.images import SNIFF_BYTES, InvalidImage, sanitize_image, sniff_image_type
 
 SECRET = b"Hidden-Place-48.8584N"
 SECRET_TEXT = SECRET.decode()
@@ -61,11 +61,11 @@ def times(picture: Image.Image) -> list[float]:
 
 
 def clean(content: bytes) -> bytes:
-    return cleaned(io.BytesIO(content)).content
+    return sanitize_image(io.BytesIO(content)).content
 
 
 def refused(content: bytes) -> str:
-    with pytest.raises(NotAPicture) as refusal:
+    with pytest.raises(InvalidImage) as refusal:
         clean(content)
     return str(refusal.value)
 
@@ -90,9 +90,9 @@ KINDS = {
 def test_a_picture_is_told_by_its_content(kind: str) -> None:
     content, media_type, extension = KINDS[kind]
 
-    picture = cleaned(io.BytesIO(content))
+    picture = sanitize_image(io.BytesIO(content))
 
-    assert kind_of(content) == kind
+    assert sniff_image_type(content) == kind
     assert (picture.media_type, picture.extension) == (media_type, extension)
     assert picture.size == (None if kind == "svg" else (40, 30))
 
@@ -101,7 +101,7 @@ def test_reading_begins_where_the_source_stands() -> None:
     source = io.BytesIO(b"before" + KINDS["png"][0])
     source.seek(6)
 
-    assert pixels(cleaned(source).content) == pixels(KINDS["png"][0])
+    assert pixels(sanitize_image(source).content) == pixels(KINDS["png"][0])
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_reading_begins_where_the_source_stands() -> None:
     ],
 )
 def test_other_content_is_no_picture(content: bytes) -> None:
-    assert kind_of(content) is None
+    assert sniff_image_type(content) is None
     assert refused(content) == "no kind of picture that is known"
 
 
@@ -146,11 +146,11 @@ def test_other_content_is_no_picture(content: bytes) -> None:
         "<?xml version='1.0' encoding='UTF-16'?><svg/>".encode("utf-16"),
         b"\xfe\xff" + "<!-- bäh --><svg/>".encode("utf-16-be"),
         "<?xml version='1.0' encoding='ISO-8859-1'?><!-- bäh --><svg/>".encode("latin-1"),
-        b"<!--" + b"x" * (HEAD - 100) + b"--><svg/>",
+        b"<!--" + b"x" * (SNIFF_BYTES - 100) + b"--><svg/>",
     ],
 )
 def test_an_svg_is_told_by_its_first_element_and_passes_as_sent(content: bytes) -> None:
-    assert kind_of(content) == "svg"
+    assert sniff_image_type(content) == "svg"
     assert clean(content) == content
 
 
@@ -158,7 +158,7 @@ def test_an_svg_is_told_by_its_first_element_and_passes_as_sent(content: bytes) 
     "filler", [b"<!--", b"<!DOCTYPE ", b'<!DOCTYPE "', b"<!DOCTYPE [<!--", b"<?", b"<!---->", b"<"]
 )
 def test_an_endless_beginning_is_no_svg(filler: bytes) -> None:
-    assert kind_of((filler * HEAD)[: 2 * HEAD]) is None
+    assert sniff_image_type((filler * SNIFF_BYTES)[: 2 * SNIFF_BYTES]) is None
 
 
 def test_a_jpeg_loses_what_the_camera_knew_and_keeps_each_pixel() -> None:
@@ -208,7 +208,7 @@ def test_a_picture_is_turned_as_its_exif_says(form: str, orientation: int) -> No
     lossless = {"lossless": True} if form == "WEBP" else {"quality": 95, "subsampling": 0} if form == "JPEG" else {}
     sent = encoded(upright, form, exif=telling_exif(orientation), **lossless)
 
-    picture = cleaned(io.BytesIO(sent))
+    picture = sanitize_image(io.BytesIO(sent))
     kept = opened(picture.content)
 
     expected = upright if turn is None else upright.transpose(Image.Transpose(turn))
@@ -224,7 +224,7 @@ def test_a_picture_is_turned_as_its_exif_says(form: str, orientation: int) -> No
 def test_a_jpeg_too_large_to_be_turned_keeps_its_orientation_and_nothing_else(orientation: int) -> None:
     sent = encoded(Image.new("RGB", (8160, 6120)), "JPEG", exif=telling_exif(orientation), comment=SECRET)
 
-    picture = cleaned(io.BytesIO(sent))
+    picture = sanitize_image(io.BytesIO(sent))
 
     kept = opened(picture.content)
     assert dict(kept.getexif()) == {0x0112: orientation}
@@ -428,7 +428,7 @@ def test_damaged_pictures_are_refused_or_kept_but_never_crash(kind: str) -> None
             content[chance.randrange(len(content))] = chance.choice((0, 255, chance.randrange(256)))
         try:
             kept = clean(bytes(content))
-        except NotAPicture:
+        except InvalidImage:
             continue
         assert pixels(kept)
 
@@ -449,7 +449,7 @@ def test_damaged_pictures_are_refused_or_kept_but_never_crash(kind: str) -> None
     ],
 )
 def test_a_head_without_its_picture_is_refused(content: bytes) -> None:
-    assert kind_of(content) is not None
+    assert sniff_image_type(content) is not None
     refused(content)
 
 
@@ -541,7 +541,7 @@ def test_a_bmp_of_many_runs_is_refused_before_one_is_read(bits: int, packing: in
         sizes = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, packing, len(runs), 0, 0, 0, 0)
         return head + sizes + palette + runs
 
-    assert cleaned(io.BytesIO(bmp(40_000, 100, b"\1\0\0\0" * 100 + b"\0\1"))).size == (40_000, 100)
+    assert sanitize_image(io.BytesIO(bmp(40_000, 100, b"\1\0\0\0" * 100 + b"\0\1"))).size == (40_000, 100)
     assert "runs" in refused(bmp(40_001, 100, b"\1\0\0\0" * 100 + b"\0\1"))
     assert "runs" in refused(bmp(4, 1, b"\4\0" + b"\xff\0" * 2_000_000))
 

@@ -14,9 +14,9 @@ import pytest
 from tests.support import routes
 from tests.support.clients import Client
 from tests.support.database_dump import changed, snapshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import DIALECTS, Route
-from tests.support.sample_portal import Things, address, inputs, populate
+from tests.support.sample_portal import SamplePortal, address, inputs, populate
 
 STRANGE: dict[str, Any] = {
     "null": None, "true": True, "false": False, "nothing": "", "blanks": " \t\n ", "a NUL": "a\0b", "only a NUL": "\0",
@@ -112,7 +112,7 @@ ODD_VERBS = ("PURGE", "TRACE", "PROPFIND", "GETGET", "CONNECT", "M-SEARCH", "X" 
 class Judge:
     """Sends requests of one dialect and looks at what became of each."""
 
-    def __init__(self, make: Make, client: Client, dialect: str, things: Things) -> None:
+    def __init__(self, make: Factory, client: Client, dialect: str, things: SamplePortal) -> None:
         self.client = client
         self.dialect = dialect
         self.things = things
@@ -164,7 +164,7 @@ class Judge:
 
 
 @pytest.fixture(params=DIALECTS)
-async def judge(request: pytest.FixtureRequest, make: Make, anyone: Client) -> Judge:
+async def judge(request: pytest.FixtureRequest, make: Factory, anyone: Client) -> Judge:
     things = await populate(make, make.portal, make.owner)
     return Judge(make, anyone.of(await make.key(make.owner, request.param)), request.param, things)
 
@@ -207,7 +207,9 @@ async def test_every_body_may_be_unreadable_json(judge: Judge) -> None:
             )  # fmt: skip
 
 
-async def test_a_broken_body_is_refused_as_the_contract_says(make: Make, astuto: Client, productlift: Client) -> None:
+async def test_a_broken_body_is_refused_as_the_contract_says(
+    make: Factory, astuto: Client, productlift: Client
+) -> None:
     json_type = {"content-type": "application/json"}
     wrong = {"errors": ["Some parameters are wrong in the request. Please check the documentation."]}
     for kind in ("cut off", "a lone brace", "not UTF-8", "deep lists", "an encoded surrogate", "a comma too many"):

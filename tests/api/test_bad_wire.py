@@ -11,7 +11,7 @@ import pytest
 
 from app.settings import Settings
 from tests.support.database_dump import changed, snapshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.live_server import listening
 from tests.support.routes import DIALECTS
 
@@ -33,11 +33,11 @@ UNREADABLE = {
 
 async def tell(address: str, *pieces: bytes, hang_up: bool = False) -> tuple[int, bytes]:
     """Send bytes as they are; the status and the body of the answer, or (0, b"") when we hang up first."""
-    (answer,) = await tell_and_hear(address, *pieces, answers=0 if hang_up else 1) or [(0, b"")]
-    return answer
+    (response,) = await tell_and_hear(address, *pieces, responses=0 if hang_up else 1) or [(0, b"")]
+    return response
 
 
-async def tell_and_hear(address: str, *pieces: bytes, answers: int) -> list[tuple[int, bytes]]:
+async def tell_and_hear(address: str, *pieces: bytes, responses: int) -> list[tuple[int, bytes]]:
     """Send bytes as they are; the status and the body of so many answers."""
     host, _, port = address.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -46,7 +46,7 @@ async def tell_and_hear(address: str, *pieces: bytes, answers: int) -> list[tupl
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
-        for _ in range(answers):
+        for _ in range(responses):
             head = await reader.readuntil(b"\r\n\r\n")
             told = (line.partition(b":") for line in head.lower().splitlines())
             length = next((int(value) for name, _, value in told if name == b"content-length"), 0)
@@ -75,19 +75,19 @@ class Wire:
 
     async def said(self, *pieces: bytes) -> tuple[int, object]:
         """Status and body, the JSON if it is some."""
-        (answer,) = await self.said_of_each(1, *pieces)
-        return answer
+        (response,) = await self.said_of_each(1, *pieces)
+        return response
 
-    async def said_of_each(self, answers: int, *pieces: bytes) -> list[tuple[int, object]]:
+    async def said_of_each(self, responses: int, *pieces: bytes) -> list[tuple[int, object]]:
         """The same of several answers on one connection."""
         return [
             (status, json.loads(body) if body.startswith((b"{", b"[")) else body)
-            for status, body in await tell_and_hear(self.address, *pieces, answers=answers)
+            for status, body in await tell_and_hear(self.address, *pieces, responses=responses)
         ]
 
 
 @pytest.fixture(params=DIALECTS)
-async def wire(request: pytest.FixtureRequest, make: Make, settings: Settings) -> AsyncIterator[Wire]:
+async def wire(request: pytest.FixtureRequest, make: Factory, settings: Settings) -> AsyncIterator[Wire]:
     """Ends by seeing that no row was written, changed or taken away, and that the server still serves."""
     key = await make.key(make.owner, request.param)
     await make.post(votes_by=[make.owner])

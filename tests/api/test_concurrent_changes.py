@@ -5,41 +5,43 @@ from typing import Any
 
 import pytest
 
-from app.adapters.database import Act
+from app.adapters.database import Operation
 from app.domain.errors import Conflict, NotFound
 from app.domain.portals import boards, categories, portals, sections, statuses, tabs
 from app.domain.posts import comments, moderation, update
-from app.domain.posts.update import Changes
-from app.domain.unit_of_work import Work
+from app.domain.posts.update import PostUpdate
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import users
 from app.settings import Settings
 from tests.support.concurrency import Ask, Race, racing
-from tests.support.factory import Make
-from tests.support.sample_portal import Things, populate
+from tests.support.factory import Factory
+from tests.support.sample_portal import SamplePortal, populate
 
 PAIRS = 100
 
 
 @pytest.fixture
-def race(make: Make, settings: Settings) -> Iterator[Race]:
+def race(make: Factory, settings: Settings) -> Iterator[Race]:
     with racing(settings, 3) as lanes:
         yield lanes
 
 
 @pytest.fixture
-async def owner_key(make: Make) -> str:
+async def owner_key(make: Factory) -> str:
     return await make.key(make.owner, "productlift")
 
 
 @pytest.fixture
-async def things(make: Make) -> Things:
+async def things(make: Factory) -> SamplePortal:
     return await populate(make, make.portal, make.owner)
 
 
 # Through ProductLift's API: the path, the table, and for a round its two requests and what is to be stored then. The
 # color of a category must be sent, so both send the same.
 Pair = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
-REQUESTS: dict[str, tuple[Callable[[Things], str], str, Callable[[Things], int], Callable[[int, Things], Pair]]] = {
+REQUESTS: dict[
+    str, tuple[Callable[[SamplePortal], str], str, Callable[[SamplePortal], int], Callable[[int, SamplePortal], Pair]]
+] = {
     "user": (
         lambda things: f"/users/{things.uuid}",
         "users",
@@ -125,16 +127,16 @@ REQUESTS: dict[str, tuple[Callable[[Things], str], str, Callable[[Things], int],
 
 @pytest.mark.parametrize("what", REQUESTS)
 async def test_of_two_requests_for_different_fields_none_is_lost(
-    what: str, make: Make, race: Race, owner_key: str, things: Things
+    what: str, make: Factory, race: Race, owner_key: str, things: SamplePortal
 ) -> None:
     path, table, row_id, pair = REQUESTS[what]
     lost = []
 
     for at in range(PAIRS):
         first, second, stored = pair(at, things)
-        answers = race(*(Ask(owner_key, "PATCH", path(things), sent) for sent in (first, second)))
+        responses = race(*(Ask(owner_key, "PATCH", path(things), sent) for sent in (first, second)))
 
-        assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+        assert [response.status_code for response in responses] == [200, 200], [response.text for response in responses]
         row = await make.row(f"SELECT {', '.join(stored)} FROM {table} WHERE id = :id", id=row_id(things))
         if dict(row) != stored:
             lost.append((dict(row), stored))
@@ -143,14 +145,14 @@ async def test_of_two_requests_for_different_fields_none_is_lost(
 
 
 # Through the rules, also for what only the command line changes: two acts of the operator, and what is to be stored.
-ActPair = tuple[Act[Any], Act[Any], dict[str, Any]]
-ACTS: dict[str, tuple[str, Callable[[Things], int], Callable[[int, Things], ActPair]]] = {
+ActPair = tuple[Operation[Any], Operation[Any], dict[str, Any]]
+ACTS: dict[str, tuple[str, Callable[[SamplePortal], int], Callable[[int, SamplePortal], ActPair]]] = {
     "users": (
         "users",
         lambda things: things.user,
         lambda at, things: (
-            lambda work: users.change(work, things.user, role=("moderator", "admin")[at % 2]),
-            lambda work: users.change(work, things.user, password_hash=f"hash {at}"),
+            lambda work: users.update(work, things.user, role=("moderator", "admin")[at % 2]),
+            lambda work: users.update(work, things.user, password_hash=f"hash {at}"),
             {"role": ("moderator", "admin")[at % 2], "password_hash": f"hash {at}"},
         ),
     ),
@@ -194,8 +196,8 @@ ACTS: dict[str, tuple[str, Callable[[Things], int], Callable[[int, Things], ActP
         "posts",
         lambda things: things.post,
         lambda at, things: (
-            lambda work: update.edit(work, things.post, Changes(title=f"Post {at}")),
-            lambda work: update.place(work, things.post, at),
+            lambda work: update.update_post(work, things.post, PostUpdate(title=f"Post {at}")),
+            lambda work: update.set_position(work, things.post, at),
             {"title": f"Post {at}", "position": at},
         ),
     ),
@@ -212,7 +214,7 @@ ACTS: dict[str, tuple[str, Callable[[Things], int], Callable[[int, Things], ActP
         "posts",
         lambda things: things.post,
         lambda at, things: (
-            lambda work: update.move(work, things.post, (things.board, 1)[at % 2]),
+            lambda work: update.move_to_board(work, things.post, (things.board, 1)[at % 2]),
             lambda work: update.change_status(work, things.post, (None, things.status)[at % 2], user_id=None),
             {"board_id": (things.board, 1)[at % 2], "status_id": (None, things.status)[at % 2]},
         ),
@@ -222,7 +224,7 @@ ACTS: dict[str, tuple[str, Callable[[Things], int], Callable[[int, Things], ActP
         lambda things: things.post,
         lambda at, things: (
             lambda work: moderation.set(work, things.post, ("pending", "rejected")[at % 2]),
-            lambda work: update.edit(work, things.post, Changes(title=f"Post {at}")),
+            lambda work: update.update_post(work, things.post, PostUpdate(title=f"Post {at}")),
             {"moderation": ("pending", "rejected")[at % 2], "title": f"Post {at}"},
         ),
     ),
@@ -248,8 +250,8 @@ ACTS: dict[str, tuple[str, Callable[[Things], int], Callable[[int, Things], ActP
         "portals",
         lambda things: things.portal,
         lambda at, _: (
-            lambda work: portals.configure(work, setting="title", value=f"Portal {at}"),
-            lambda work: portals.configure(work, setting="locale", value=("en", "de")[at % 2]),
+            lambda work: portals.update_setting(work, setting="title", value=f"Portal {at}"),
+            lambda work: portals.update_setting(work, setting="locale", value=("en", "de")[at % 2]),
             {"title": f"Portal {at}", "locale": ("en", "de")[at % 2]},
         ),
     ),
@@ -257,7 +259,9 @@ ACTS: dict[str, tuple[str, Callable[[Things], int], Callable[[int, Things], ActP
 
 
 @pytest.mark.parametrize("what", ACTS)
-async def test_of_two_acts_for_different_fields_none_is_lost(what: str, make: Make, race: Race, things: Things) -> None:
+async def test_of_two_acts_for_different_fields_none_is_lost(
+    what: str, make: Factory, race: Race, things: SamplePortal
+) -> None:
     table, row_id, pair = ACTS[what]
     lost = []
 
@@ -272,7 +276,7 @@ async def test_of_two_acts_for_different_fields_none_is_lost(what: str, make: Ma
     assert await make.wrong_counters() == []
 
 
-GOING: dict[str, tuple[Callable[[Things], str], dict[str, Any], Callable[[Things], str]]] = {
+GOING: dict[str, tuple[Callable[[SamplePortal], str], dict[str, Any], Callable[[SamplePortal], str]]] = {
     "user": (
         lambda things: f"/users/{things.uuid}",
         {"name": "Ms Roe"},
@@ -308,7 +312,7 @@ GOING: dict[str, tuple[Callable[[Things], str], dict[str, Any], Callable[[Things
 
 @pytest.mark.parametrize("what", GOING)
 async def test_a_change_beside_a_deletion_succeeds_or_finds_nothing(
-    what: str, make: Make, race: Race, owner_key: str
+    what: str, make: Factory, race: Race, owner_key: str
 ) -> None:
     path, sent, unknown = GOING[what]
 
@@ -324,21 +328,23 @@ async def test_a_change_beside_a_deletion_succeeds_or_finds_nothing(
 
 @pytest.mark.parametrize("many", [2, 3])
 async def test_sections_put_below_each_other_at_once_form_no_cycle(
-    many: int, make: Make, race: Race, owner_key: str
+    many: int, make: Factory, race: Race, owner_key: str
 ) -> None:
     ring = [await make.section(f"Section {at}") for at in range(many)]
     pairs = list(zip(ring, ring[1:] + ring[:1], strict=True))
 
     for _ in range(PAIRS):
         await make.run("UPDATE sections SET parent_id = NULL")
-        answers = race(*(Ask(owner_key, "PATCH", f"/sections/{below}", {"parent_id": above}) for below, above in pairs))
+        responses = race(
+            *(Ask(owner_key, "PATCH", f"/sections/{below}", {"parent_id": above}) for below, above in pairs)
+        )
 
         assert await make.act(sections.cycles) == []
-        assert sorted(answer.status_code for answer in answers) == [200] * (many - 1) + [422]
+        assert sorted(response.status_code for response in responses) == [200] * (many - 1) + [422]
 
 
 async def test_a_section_moved_beside_its_parent_stays_on_the_tab_of_its_parent(
-    make: Make, race: Race, owner_key: str
+    make: Factory, race: Race, owner_key: str
 ) -> None:
     parent, child = await make.section("Parent"), await make.section("Child")
     tab, other = make.tabs["feedback"], make.tabs["roadmap"]
@@ -355,7 +361,7 @@ async def test_a_section_moved_beside_its_parent_stays_on_the_tab_of_its_parent(
         assert await make.rows(f"{apart} WHERE above.tab_id <> below.tab_id") == []
 
 
-async def test_of_two_made_the_default_at_once_one_is(make: Make, race: Race, things: Things) -> None:
+async def test_of_two_made_the_default_at_once_one_is(make: Factory, race: Race, things: SamplePortal) -> None:
     planned, new = make.statuses["Planned"], make.statuses["New"]
     for at in range(PAIRS // 2):
         spare = await make.act(lambda work, at=at: statuses.add(work, name=f"Spare {at}", tab_id=things.tab))
@@ -377,18 +383,18 @@ async def test_of_two_made_the_default_at_once_one_is(make: Make, race: Race, th
 
 
 async def test_a_board_that_is_deleted_for_having_no_posts_takes_none_along(
-    make: Make, race: Race, things: Things
+    make: Factory, race: Race, things: SamplePortal
 ) -> None:
     key = await make.key(make.owner, "astuto")
 
-    def delete_without_posts(work: Work, board: int) -> None:
+    def delete_without_posts(work: UnitOfWork, board: int) -> None:
         if boards.count_posts(work, board) == 0:
             boards.delete(work, board)
 
     for at in range(PAIRS):
         board = await make.act(lambda work, at=at: boards.add(work, name=f"Empty {at}"))
 
-        refused, answer = race.beside(
+        refused, response = race.beside(
             make.portal,
             lambda work, board=board: delete_without_posts(work, board),
             Ask(key, "POST", "/posts", {"title": "Just now", "board_id": board}),
@@ -396,10 +402,12 @@ async def test_a_board_that_is_deleted_for_having_no_posts_takes_none_along(
 
         assert refused is None
         kept = await make.value("SELECT count(*) FROM posts WHERE board_id = :board", board=board)
-        assert (answer.status_code, kept) in ((201, 1), (422, 0))
+        assert (response.status_code, kept) in ((201, 1), (422, 0))
 
 
-async def test_ordering_beside_adding_and_deleting_loses_nothing(make: Make, race: Race, things: Things) -> None:
+async def test_ordering_beside_adding_and_deleting_loses_nothing(
+    make: Factory, race: Race, things: SamplePortal
+) -> None:
     for at in range(PAIRS // 4):
         going = await make.section("Going")
         order = [row["id"] for row in await make.rows("SELECT id FROM sections ORDER BY id DESC")]

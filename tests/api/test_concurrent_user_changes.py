@@ -8,31 +8,31 @@ import pytest
 from app.domain.errors import Forbidden
 from app.domain.permissions import Actor
 from app.domain.posts import follows, update
-from app.domain.posts.update import Changes
+from app.domain.posts.update import PostUpdate
 from app.domain.users import api_keys, deletion, users
 from app.settings import Settings
 from tests.support.concurrency import Ask, Race, racing
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 PAIRS = 100
 
 
 @pytest.fixture
-def race(make: Make, settings: Settings) -> Iterator[Race]:
+def race(make: Factory, settings: Settings) -> Iterator[Race]:
     with racing(settings, 3) as lanes:
         yield lanes
 
 
 @pytest.fixture
-async def owner_key(make: Make) -> str:
+async def owner_key(make: Factory) -> str:
     return await make.key(make.owner, "productlift")
 
 
-async def test_no_key_that_works_is_left_to_who_loses_the_right_to_it(make: Make, race: Race) -> None:
+async def test_no_key_that_works_is_left_to_who_loses_the_right_to_it(make: Factory, race: Race) -> None:
     losing: list[Callable[[Any, int], object]] = [
-        lambda work, user: users.change(work, user, role="user"),
+        lambda work, user: users.update(work, user, role="user"),
         lambda work, user: users.block(work, user),
-        lambda work, user: deletion.delete(work, user, with_data=True),
+        lambda work, user: deletion.delete(work, user, with_content=True),
     ]
     for at in range(PAIRS):
         user = await make.user(role="admin")
@@ -48,7 +48,7 @@ async def test_no_key_that_works_is_left_to_who_loses_the_right_to_it(make: Make
         assert await make.value(live, id=user) == 0
 
 
-async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(make: Make, race: Race) -> None:
+async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(make: Factory, race: Race) -> None:
     moderator = Actor(user_id=await make.user(role="moderator"), role="moderator")
 
     def block(work: Any, user: int) -> None:
@@ -60,7 +60,7 @@ async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(
 
         promoted, blocked = race.acts(
             make.portal,
-            lambda work, user=user: users.change(work, user, role="admin"),
+            lambda work, user=user: users.update(work, user, role="admin"),
             lambda work, user=user: block(work, user),
         )
 
@@ -70,21 +70,21 @@ async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(
 
 
 async def test_who_is_made_a_moderator_while_a_client_writes_member_stays_one(
-    make: Make, race: Race, owner_key: str
+    make: Factory, race: Race, owner_key: str
 ) -> None:
     lost = []
     for at in range(PAIRS):
         user = await make.user(role="admin")
         path = f"/users/{await make.uuid(user)}"
 
-        promoted, answer = race.beside(
+        promoted, response = race.beside(
             make.portal,
-            lambda work, user=user: users.change(work, user, role="moderator"),
+            lambda work, user=user: users.update(work, user, role="moderator"),
             Ask(owner_key, "PATCH", path, {"role": "member"}),
         )
 
         # A moderator is shown as a member, so to write that after the other change changes nothing.
-        assert (promoted, answer.status_code, answer.json()["data"]["role"]) == (None, 200, "member")
+        assert (promoted, response.status_code, response.json()["data"]["role"]) == (None, 200, "member")
         if await make.value("SELECT role FROM users WHERE id = :id", id=user) != "moderator":
             lost.append(at)
     assert lost == []
@@ -92,7 +92,7 @@ async def test_who_is_made_a_moderator_while_a_client_writes_member_stays_one(
 
 @pytest.mark.parametrize("what", ["vote", "post", "comment"])
 async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
-    what: str, make: Make, race: Race, owner_key: str
+    what: str, make: Factory, race: Race, owner_key: str
 ) -> None:
     post = await make.code(await make.post())
     for _ in range(PAIRS):
@@ -116,7 +116,7 @@ async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
 
 
 async def test_what_a_user_posts_with_his_own_key_while_he_goes_does_not_stay(
-    make: Make, race: Race, owner_key: str
+    make: Factory, race: Race, owner_key: str
 ) -> None:
     for _ in range(PAIRS // 2):
         user = await make.user(role="admin")
@@ -134,16 +134,16 @@ async def test_what_a_user_posts_with_his_own_key_while_he_goes_does_not_stay(
     assert await make.wrong_counters() == []
 
 
-async def test_what_is_given_to_a_user_who_is_going_does_not_stay(make: Make, race: Race) -> None:
+async def test_what_is_given_to_a_user_who_is_going_does_not_stay(make: Factory, race: Race) -> None:
     for _ in range(PAIRS // 2):
         user, post = await make.user(), await make.post()
         uuid = await make.uuid(user)
 
         gone, *_ = race.acts(
             make.portal,
-            lambda work, user=user: deletion.delete(work, user, with_data=True),
+            lambda work, user=user: deletion.delete(work, user, with_content=True),
             lambda work, user=user, post=post: follows.add(work, post_id=post, user_id=user),
-            lambda work, uuid=uuid, post=post: update.edit(work, post, Changes(author=uuid)),
+            lambda work, uuid=uuid, post=post: update.update_post(work, post, PostUpdate(author=uuid)),
         )
 
         assert gone is None

@@ -11,7 +11,7 @@ from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 PRODUCTLIFT_401 = (401, {"message": "Unauthenticated."})
 ASTUTO_401 = (401, {"errors": ["Access denied."]})
@@ -29,7 +29,7 @@ def said(response: httpx.Response) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
-async def test_the_key_decides_at_the_shared_address(make: Make, astuto: Client, productlift: Client) -> None:
+async def test_the_key_decides_at_the_shared_address(make: Factory, astuto: Client, productlift: Client) -> None:
     post = await make.post(title="Dark mode")
     code = await make.code(post)
 
@@ -41,8 +41,8 @@ async def test_the_key_decides_at_the_shared_address(make: Make, astuto: Client,
     assert theirs.headers["content-type"] == "application/json"
 
 
-async def test_a_prefix_means_its_dialect_on_every_host(make: Make, astuto: Client, productlift: Client) -> None:
-    await make.act(lambda work: portals.configure(work, setting="default_dialect", value="astuto"))
+async def test_a_prefix_means_its_dialect_on_every_host(make: Factory, astuto: Client, productlift: Client) -> None:
+    await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
     for host in ("http://feedback.example.com", "http://other.example.org:8080", "http://[2001:db8::1]:8000"):
         for token, base, answer in (
@@ -66,7 +66,7 @@ PAGE_OF_NONE = {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10
 
 
 async def test_an_unknown_key_is_refused_in_the_dialect_of_its_shape(
-    make: Make, anyone: Client, settings: Settings, clock: TestClock
+    make: Factory, anyone: Client, settings: Settings, clock: TestClock
 ) -> None:
     async with assembled(settings, clock, default_dialect="astuto") as other:
         for token, refusal in NOBODYS.items():
@@ -75,7 +75,7 @@ async def test_an_unknown_key_is_refused_in_the_dialect_of_its_shape(
 
 
 async def test_without_a_key_of_known_shape_the_server_decides(
-    make: Make, anyone: Client, settings: Settings, clock: TestClock
+    make: Factory, anyone: Client, settings: Settings, clock: TestClock
 ) -> None:
     async with assembled(settings, clock, default_dialect="astuto") as other:
         for token in (None, *SHAPELESS):
@@ -83,9 +83,9 @@ async def test_without_a_key_of_known_shape_the_server_decides(
             assert said(await Client(other, token=token).get("/posts")) == ASTUTO_401
 
 
-async def test_a_host_s_own_dialect_comes_before_the_server_s(make: Make, anyone: Client, astuto: Client) -> None:
-    await make.act(lambda work: portals.configure(work, setting="host", value="ideas.example.com"))
-    await make.act(lambda work: portals.configure(work, setting="default_dialect", value="astuto"))
+async def test_a_host_s_own_dialect_comes_before_the_server_s(make: Factory, anyone: Client, astuto: Client) -> None:
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="ideas.example.com"))
+    await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
     for token in (None, *SHAPELESS):
         assert said(await anyone.of(token, host="http://ideas.example.com").get("/posts")) == ASTUTO_401
@@ -129,7 +129,7 @@ async def test_a_key_elsewhere_than_in_the_header_is_no_key(anyone: Client, astu
     assert said(await anyone.get("/posts", params={"token": astuto.token or ""})) == PRODUCTLIFT_401
 
 
-async def test_a_key_that_died_is_refused_in_its_own_dialect(make: Make, anyone: Client) -> None:
+async def test_a_key_that_died_is_refused_in_its_own_dialect(make: Factory, anyone: Client) -> None:
     for dialect, role, refusal in (("astuto", "moderator", ASTUTO_401), ("productlift", "admin", PRODUCTLIFT_401)):
         for end in (
             "UPDATE users SET blocked_at = created_at WHERE id = :user",
@@ -142,7 +142,7 @@ async def test_a_key_that_died_is_refused_in_its_own_dialect(make: Make, anyone:
             assert (await client.get("/posts")).status_code == 200
 
             await make.run(end, user=user)
-            make.server.services.admissions.forget()
+            make.server.services.authenticator.invalidate()
 
             assert said(await client.get("/posts")) == refusal, end
 
@@ -151,14 +151,14 @@ class TestSeveralPortals:
     """Two portals with hosts of their own, `one` and `two`."""
 
     @pytest.fixture
-    async def two(self, make: Make) -> tuple[str, str]:
+    async def two(self, make: Factory) -> tuple[str, str]:
         """Keys of the second portal's owner."""
         portal, owner = await make.new_portal("Second", host="two.example.com", email="two@example.com")
-        await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+        await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
         return await make.key(owner, "astuto", portal=portal), await make.key(owner, "productlift", portal=portal)
 
     async def test_a_key_works_on_its_portal_s_host_alone(
-        self, make: Make, anyone: Client, astuto: Client, productlift: Client, two: tuple[str, str]
+        self, make: Factory, anyone: Client, astuto: Client, productlift: Client, two: tuple[str, str]
     ) -> None:
         theirs = (two[0], ASTUTO_401), (two[1], PRODUCTLIFT_401)
         ours = (astuto.token, ASTUTO_401), (productlift.token, PRODUCTLIFT_401)
@@ -191,22 +191,22 @@ class TestSeveralPortals:
             assert said(response) == (200, []), host
 
     async def test_a_portal_without_a_host_answers_nowhere_beside_another(
-        self, make: Make, anyone: Client, astuto: Client, two: tuple[str, str]
+        self, make: Factory, anyone: Client, astuto: Client, two: tuple[str, str]
     ) -> None:
         await make.run("UPDATE portals SET host = NULL WHERE id = :id", id=make.portal)
-        make.server.services.admissions.forget()
+        make.server.services.authenticator.invalidate()
 
         for host in ("http://one.example.com", "http://two.example.com", "http://feedback.example.com"):
             assert said(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
 
-    async def test_each_host_has_its_own_default(self, make: Make, anyone: Client, two: tuple[str, str]) -> None:
-        await make.act(lambda work: portals.configure(work, setting="default_dialect", value="astuto"))
+    async def test_each_host_has_its_own_default(self, make: Factory, anyone: Client, two: tuple[str, str]) -> None:
+        await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
         assert said(await anyone.of(None, host="http://one.example.com").get("/posts")) == ASTUTO_401
         assert said(await anyone.of(None, host="http://two.example.com").get("/posts")) == PRODUCTLIFT_401
 
     async def test_the_portal_is_chosen_by_host_alone_unless_the_setting_is_on(
-        self, make: Make, settings: Settings, clock: TestClock, two: tuple[str, str]
+        self, make: Factory, settings: Settings, clock: TestClock, two: tuple[str, str]
     ) -> None:
         forwarded = {"x-forwarded-host": "two.example.com", "x-forwarded-proto": "https"}
         post = await make.post(title="Dark mode")
@@ -233,7 +233,7 @@ class TestSeveralPortals:
             assert said(await behind.get("/posts")) == ASTUTO_401
 
     @pytest.mark.parametrize(
-        ("lines", "answers"),
+        ("lines", "responses"),
         [
             (["one.example.com, two.example.com"], True),
             (["one.example.com", "two.example.com"], True),
@@ -248,16 +248,16 @@ class TestSeveralPortals:
         ],
     )
     async def test_of_several_forwarded_hosts_the_last_counts(
-        self, settings: Settings, clock: TestClock, two: tuple[str, str], lines: list[str], answers: bool
+        self, settings: Settings, clock: TestClock, two: tuple[str, str], lines: list[str], responses: bool
     ) -> None:
         async with assembled(settings, clock, trusted_proxies=("192.0.2.0/24",), forwarded_host=True) as server:
             behind = Client(server, token=two[0], host="http://one.example.com")
-            answer = await behind.get("/posts", headers=[("x-forwarded-host", line) for line in lines])
+            response = await behind.get("/posts", headers=[("x-forwarded-host", line) for line in lines])
 
-            assert said(answer) == ((200, []) if answers else ASTUTO_401)
+            assert said(response) == ((200, []) if responses else ASTUTO_401)
 
     async def test_links_lead_to_the_portal_s_own_host(
-        self, make: Make, settings: Settings, clock: TestClock, two: tuple[str, str], productlift: Client
+        self, make: Factory, settings: Settings, clock: TestClock, two: tuple[str, str], productlift: Client
     ) -> None:
         await make.post(title="Dark mode")
         code = await make.value("SELECT code FROM posts")
@@ -274,7 +274,7 @@ class TestSeveralPortals:
 
 
 async def test_links_of_the_only_portal_use_the_base_url(
-    make: Make, settings: Settings, clock: TestClock, productlift: Client
+    make: Factory, settings: Settings, clock: TestClock, productlift: Client
 ) -> None:
     await make.post(title="Dark mode")
     code = await make.value("SELECT code FROM posts")
@@ -310,9 +310,9 @@ async def test_a_preflight_is_granted_in_productlift_s_dialect(anyone: Client, b
 
 
 async def test_a_preflight_at_the_shared_address_is_granted_whoever_the_default_is(
-    make: Make, settings: Settings, clock: TestClock
+    make: Factory, settings: Settings, clock: TestClock
 ) -> None:
-    await make.act(lambda work: portals.configure(work, setting="default_dialect", value="astuto"))
+    await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
     async with assembled(settings, clock, default_dialect="astuto") as server:
         response = await Client(server, token=None).options("/posts", headers=PREFLIGHT)
@@ -363,11 +363,19 @@ async def test_only_whole_segments_are_the_api(anyone: Client, astuto: Client) -
 
 @pytest.mark.parametrize("version", ["/api/v2", "/api/v0", "/api/v10", "/api/v01"])
 async def test_an_unknown_version_of_the_api_is_refused_by_the_dialect_that_would_answer(
-    make: Make, anyone: Client, astuto: Client, productlift: Client, version: str, settings: Settings, clock: TestClock
+    make: Factory,
+    anyone: Client,
+    astuto: Client,
+    productlift: Client,
+    version: str,
+    settings: Settings,
+    clock: TestClock,
 ) -> None:
     adopted = "a-key-of-another-form"
     digest = api_keys.digest(adopted, settings.secret)
-    await make.act(lambda work: api_keys.adopt(work, user_id=make.owner, dialect="astuto", digest_=digest, prefix=""))
+    await make.act(
+        lambda work: api_keys.import_key(work, user_id=make.owner, dialect="astuto", digest_=digest, prefix="")
+    )
     refused = {
         astuto.token: ASTUTO_404, adopted: ASTUTO_404, "tkn_mod_unknown": ASTUTO_404,
         productlift.token: PRODUCTLIFT_404, "7|unknown": PRODUCTLIFT_404, "unknown": PRODUCTLIFT_404,
@@ -392,7 +400,7 @@ async def test_an_unknown_version_of_the_api_is_refused_by_the_dialect_that_woul
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-async def test_an_escaped_slash_belongs_to_its_segment(make: Make, astuto: Client, productlift: Client) -> None:
+async def test_an_escaped_slash_belongs_to_its_segment(make: Factory, astuto: Client, productlift: Client) -> None:
     post = await make.post()
     for segment, meant in (
         ("no%20such%2Fboard%3C", "no such/board<"), ("%2f", "/"), ("987654%2Fvotes", "987654/votes"),
@@ -403,10 +411,10 @@ async def test_an_escaped_slash_belongs_to_its_segment(make: Make, astuto: Clien
         } | {"Like": await astuto.get(f"/votes/{segment}/")}
         theirs = await productlift.get(f"/posts/{segment}"), await productlift.get(f"/posts/{segment}/votes")
 
-        for what, answer in ours.items():
-            assert said(answer) == (404, {"errors": [f"{what} with id {meant} not found"]}), (what, segment)
-        for answer in theirs:
-            assert said(answer) == (404, {"message": f"No query results for model [App\\Post] {meant}"}), segment
+        for what, response in ours.items():
+            assert said(response) == (404, {"errors": [f"{what} with id {meant} not found"]}), (what, segment)
+        for response in theirs:
+            assert said(response) == (404, {"message": f"No query results for model [App\\Post] {meant}"}), segment
     # It begins with the post's number, which is all that Astuto reads of a segment.
     assert (await astuto.get(f"/posts/{post}%2Fapprove")).json()["id"] == post
     assert said(await astuto.put(f"/posts/{post}%2Fapprove")) == (200, {"id": post})
@@ -446,7 +454,7 @@ async def test_at_the_shared_address_the_documents_are_no_routes(anyone: Client,
 
 
 async def test_what_is_written_through_one_dialect_is_seen_through_the_other(
-    make: Make, astuto: Client, productlift: Client
+    make: Factory, astuto: Client, productlift: Client
 ) -> None:
     made = (await productlift.post("/posts", json={"title": "Dark mode"})).json()["data"]
     seen = (await astuto.get("/posts")).json()
@@ -459,7 +467,7 @@ async def test_what_is_written_through_one_dialect_is_seen_through_the_other(
     assert (await productlift.get(f"/posts/{made['id']}")).json()["data"]["votes_count"] == 1
 
 
-async def test_a_new_key_works_at_once_and_each_speaks_its_own_dialect(make: Make, anyone: Client) -> None:
+async def test_a_new_key_works_at_once_and_each_speaks_its_own_dialect(make: Factory, anyone: Client) -> None:
     user = await make.user(role="admin")
     first, second = await make.key(user, "astuto"), await make.key(user, "astuto")
     third = await make.key(user, "productlift")

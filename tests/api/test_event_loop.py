@@ -11,7 +11,7 @@ import pytest
 
 from app.adapters.database.sqlite import SqliteDatabase
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 MANY = 3000
 MAX_STEPS = 10_000
@@ -21,10 +21,10 @@ NUMBERS = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE
 
 
 @contextmanager
-def steps(make: Make) -> Iterator[list[int]]:
+def steps(make: Factory) -> Iterator[list[int]]:
     """Counts the steps that SQLite takes in the event loop within the block; none on PostgreSQL."""
     database = make.server.database
-    connections = [database._own.raw, database._reader.raw] if isinstance(database, SqliteDatabase) else []
+    connections = [database._writer_reads.raw, database._reader.raw] if isinstance(database, SqliteDatabase) else []
     taken, loop_thread = [0], threading.get_ident()
 
     def count() -> int:
@@ -39,7 +39,7 @@ def steps(make: Make) -> Iterator[list[int]]:
         connection.set_progress_handler(None, EVERY)
 
 
-async def many_posts(make: Make) -> int:
+async def many_posts(make: Factory) -> int:
     post = await make.post()
     await make.run(
         "INSERT INTO posts(code, slug, board_id, user_id, title, status_changed_at, portal_id, created_at, updated_at) "
@@ -50,7 +50,7 @@ async def many_posts(make: Make) -> int:
     return post
 
 
-async def many_comments(make: Make, parent: int | None = None) -> int:
+async def many_comments(make: Factory, parent: int | None = None) -> int:
     post = await make.post()
     await make.run(
         "INSERT INTO comments(post_id, user_id, parent_id, body, portal_id, created_at, updated_at) "
@@ -62,7 +62,7 @@ async def many_comments(make: Make, parent: int | None = None) -> int:
     return post
 
 
-async def many_votes(make: Make) -> int:
+async def many_votes(make: Factory) -> int:
     await many_posts(make)
     await make.run(
         "INSERT INTO votes(post_id, user_id, portal_id, created_at, updated_at) "
@@ -81,43 +81,45 @@ async def many_votes(make: Make) -> int:
     ],
 )
 async def test_a_list_that_nothing_meets_is_looked_for_elsewhere(
-    make: Make, astuto: Client, fill: Callable[[Make], Awaitable[int]], query: str
+    make: Factory, astuto: Client, fill: Callable[[Factory], Awaitable[int]], query: str
 ) -> None:
     await fill(make)
 
     with steps(make) as taken:
-        answer = await astuto.get(query)
+        response = await astuto.get(query)
 
-    assert answer.json() == []
+    assert response.json() == []
     assert taken[0] < MAX_STEPS
 
 
-async def test_a_long_list_of_comments_is_not_even_numbered_in_the_event_loop(make: Make, productlift: Client) -> None:
+async def test_a_long_list_of_comments_is_not_even_numbered_in_the_event_loop(
+    make: Factory, productlift: Client
+) -> None:
     post = await many_comments(make)
 
     with steps(make) as taken:
-        answer = await productlift.get(f"/posts/{post}/comments")
+        response = await productlift.get(f"/posts/{post}/comments")
 
-    assert len(answer.json()["data"]) == MANY
+    assert len(response.json()["data"]) == MANY
     assert taken[0] < MAX_STEPS
 
 
-async def test_a_comment_with_many_replies_goes_elsewhere(make: Make, productlift: Client) -> None:
+async def test_a_comment_with_many_replies_goes_elsewhere(make: Factory, productlift: Client) -> None:
     parent = await make.comment(await make.post())
     post = await many_comments(make, parent)
     on = await make.value("SELECT post_id FROM comments WHERE id = :id", id=parent)
 
     with steps(make) as taken:
-        answer = await productlift.delete(f"/posts/{on}/comments/{parent}")
+        response = await productlift.delete(f"/posts/{on}/comments/{parent}")
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert taken[0] < MAX_STEPS
     assert await make.value("SELECT count(*) FROM comments WHERE post_id = :post AND parent_id IS NULL", post=post) == (
         MANY
     )
 
 
-async def test_a_user_who_follows_much_goes_elsewhere(make: Make, productlift: Client) -> None:
+async def test_a_user_who_follows_much_goes_elsewhere(make: Factory, productlift: Client) -> None:
     user = await make.user()
     await many_posts(make)
     await make.run(
@@ -128,8 +130,8 @@ async def test_a_user_who_follows_much_goes_elsewhere(make: Make, productlift: C
     )
 
     with steps(make) as taken:
-        answer = await productlift.delete(f"/users/{await make.uuid(user)}")
+        response = await productlift.delete(f"/users/{await make.uuid(user)}")
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert taken[0] < MAX_STEPS
     assert await make.value("SELECT count(*) FROM follows WHERE user_id = :user", user=user) == 0

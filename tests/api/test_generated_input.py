@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
 
 from tests.api.test_bad_input import Judge, distinct, judge
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import Route
 from tests.support.sample_portal import address, inputs, populate
 
@@ -44,7 +44,7 @@ _VALUES = some.recursive(
 _PLACES = ("json", "repeated in json", "form", "multipart", "query", "query and json")
 
 
-async def test_any_parameter_may_be_anything_anywhere(judge: Judge, make: Make) -> None:
+async def test_any_parameter_may_be_anything_anywhere(judge: Judge, make: Factory) -> None:
     for number, route in enumerate(distinct(judge.dialect)):
         # What the route before has deleted is there again.
         judge = Judge(make, judge.client, judge.dialect, await populate(make, make.portal, make.owner))

@@ -14,16 +14,16 @@ import pytest
 from sqlalchemy import select
 
 import app
-from app.background import index_titles, record_views
+from app.background import flush_page_views, index_titles
 from app.domain.models import Base, Post
 from app.domain.portals import portals
-from app.domain.sql.statement import PortalMissing, Statement
+from app.domain.sql.statement import MissingPortalFilter, Statement
 from tests.support import routes
 from tests.support.clients import Client
 from tests.support.database_dump import Rows, changed, everything, snapshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import DIALECTS, Route
-from tests.support.sample_portal import NOWHERE, Things, address, inputs, place_of, populate, references
+from tests.support.sample_portal import NOWHERE, SamplePortal, address, inputs, place_of, populate, references
 
 ONE, TWO = "one.example.com", "two.example.com"
 ASTUTO_DENIED = (401, {"errors": ["Access denied."]})
@@ -35,7 +35,7 @@ PRODUCTLIFT_DENIED = (401, {"message": "Unauthenticated."})
 class TwoPortals:
     """Two portals with the same content; ids are in ranges of their own, so that one in an answer is no chance."""
 
-    def __init__(self, make: Make, one: Things, keys: Mapping[str, str], before: Mapping[Route, Any]) -> None:
+    def __init__(self, make: Factory, one: SamplePortal, keys: Mapping[str, str], before: Mapping[Route, Any]) -> None:
         self.make = make
         self.one = one
         self.before = before
@@ -63,15 +63,15 @@ class TwoPortals:
         """A client of the first portal's owner."""
         return Client(self.make.server, token=self._keys[dialect], host=f"http://{ONE}")
 
-    def leaks(self, answer: Any) -> list[Any]:
+    def leaks(self, response: Any) -> list[Any]:
         """Whatever in an answer belongs to the second portal."""
-        if isinstance(answer, dict):
-            return [leak for part in (*answer.keys(), *answer.values()) for leak in self.leaks(part)]
-        if isinstance(answer, list):
-            return [leak for part in answer for leak in self.leaks(part)]
-        if isinstance(answer, str):
-            return [word for word in self._words if word in answer]
-        return [answer] if type(answer) is int and answer in self._numbers else []
+        if isinstance(response, dict):
+            return [leak for part in (*response.keys(), *response.values()) for leak in self.leaks(part)]
+        if isinstance(response, list):
+            return [leak for part in response for leak in self.leaks(part)]
+        if isinstance(response, str):
+            return [word for word in self._words if word in response]
+        return [response] if type(response) is int and response in self._numbers else []
 
     async def assert_second_untouched(self) -> None:
         """Every row of the second portal is as it was, and nothing of the first leads to it."""
@@ -83,7 +83,7 @@ class TwoPortals:
         return await everything(self.make.server.database)
 
 
-async def _number_from(make: Make, start: int) -> None:
+async def _number_from(make: Factory, start: int) -> None:
     """Let each table number its next rows from a range of its own."""
     for place, table in enumerate(Base.metadata.sorted_tables):
         if "id" not in table.c:
@@ -132,8 +132,8 @@ def _strayed(rows: Rows) -> list[Any]:
 
 
 @pytest.fixture
-async def two_portals(make: Make) -> TwoPortals:
-    await make.act(lambda work: portals.configure(work, setting="host", value=ONE))
+async def two_portals(make: Factory) -> TwoPortals:
+    await make.act(lambda work: portals.update_setting(work, setting="host", value=ONE))
     one = await populate(make, make.portal, make.owner, name="")
     keys = {dialect: await make.key(make.owner, dialect) for dialect in DIALECTS}
     await index_titles(make.server.database)
@@ -146,7 +146,7 @@ async def two_portals(make: Make) -> TwoPortals:
     return both
 
 
-def reading(route: Route, things: Things) -> dict[str, Any]:
+def reading(route: Route, things: SamplePortal) -> dict[str, Any]:
     """What a list of everything is asked with: no filters, but what the route can't do without."""
     return {name: value for name, value in inputs(route, things).items() if name in ("title", "email")}
 
@@ -155,12 +155,12 @@ def said(response: httpx.Response) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
-def unnamed(answer: tuple[int, Any], things: Things) -> tuple[int, Any]:
+def unnamed(response: tuple[int, Any], things: SamplePortal) -> tuple[int, Any]:
     """The answer with what the client itself named taken out, so that two refusals can be compared."""
-    text = repr(answer[1])
+    text = repr(response[1])
     for field, value in sorted(zip(fields(things), astuple(things), strict=True), key=lambda pair: -len(str(pair[1]))):
         text = text.replace(str(value), field.name) if field.name not in ("tab_url", "portal") else text
-    return answer[0], text
+    return response[0], text
 
 
 async def ask(client: Client, route: Route, path: str, sent: dict[str, Any]) -> tuple[int, Any]:
@@ -230,10 +230,10 @@ async def test_what_is_made_with_everything_of_one_portal_stays_there(two_portal
             client = two_portals.client(route.dialect)
             things = await populate(two_portals.make, two_portals.one.portal, two_portals.one.owner)
 
-            status, answer = await ask(client, route, address(route, things), inputs(route, things))
+            status, response = await ask(client, route, address(route, things), inputs(route, things))
 
-            assert status < 300, (route, answer)
-            assert two_portals.leaks(answer) == [], route
+            assert status < 300, (route, response)
+            assert two_portals.leaks(response) == [], route
             await two_portals.assert_second_untouched()
 
 
@@ -258,14 +258,14 @@ async def test_no_page_or_file_of_another_portal_is_shown(two_portals: TwoPortal
     assert two.code not in shown.text
     unknown = await client.get("/files/" + "b" * 32 + ".txt")
     assert ((await client.get("/files/" + "a" * 32 + ".txt")).status_code, unknown.status_code) == (404, 404)
-    await record_views(make.server.database, make.server.services.views)
+    await flush_page_views(make.server.database, make.server.services.views)
     assert await make.value("SELECT views_count FROM posts WHERE id = :id", id=two.post) == 1
 
 
 @pytest.mark.parametrize("role", ["moderator", "admin", "owner"])
 @pytest.mark.parametrize("impersonating", [False, True])
 async def test_every_route_of_astuto_asks_for_its_role(
-    make: Make, anyone: Client, role: str, impersonating: bool
+    make: Factory, anyone: Client, role: str, impersonating: bool
 ) -> None:
     user = make.owner if role == "owner" else await make.user(role=role)
     client = anyone.of(await make.key(user, "astuto"))
@@ -276,35 +276,35 @@ async def test_every_route_of_astuto_asks_for_its_role(
         sent = inputs(route, things, leave_out=() if impersonating else ("impersonated_user_id",))
         before = await snapshot(make.server.database)
 
-        answer = await ask(client, route, address(route, things), sent)
+        response = await ask(client, route, address(route, things), sent)
 
         least = "admin" if str(route) == "astuto POST /boards" else "moderator"
         if role == "moderator" and (least == "admin" or impersonating):
-            assert answer == (ASTUTO_MAY_NOT_IMPERSONATE if impersonating else ASTUTO_NOT_AUTHORIZED), route
+            assert response == (ASTUTO_MAY_NOT_IMPERSONATE if impersonating else ASTUTO_NOT_AUTHORIZED), route
             assert changed(before, await snapshot(make.server.database)) == set(), route
         else:
-            assert answer[0] == route.status, (route, answer)
+            assert response[0] == route.status, (route, response)
             if route.method != "GET":
                 assert changed(before, await snapshot(make.server.database)), route
 
 
 @pytest.mark.parametrize("role", ["admin", "owner"])
-async def test_every_route_of_productlift_serves_administrators(make: Make, anyone: Client, role: str) -> None:
+async def test_every_route_of_productlift_serves_administrators(make: Factory, anyone: Client, role: str) -> None:
     user = make.owner if role == "owner" else await make.user(role=role)
     client = anyone.of(await make.key(user, "productlift"))
     for route in routes.of_dialect("productlift"):
         things = await populate(make, make.portal, make.owner)
         before = await snapshot(make.server.database)
 
-        answer = await ask(client, route, address(route, things), inputs(route, things))
+        response = await ask(client, route, address(route, things), inputs(route, things))
 
-        assert answer[0] == route.status, (route, answer)
+        assert response[0] == route.status, (route, response)
         if route.method != "GET":
             assert changed(before, await snapshot(make.server.database)), route
 
 
 @pytest.mark.parametrize("end", ["blocked", "deleted", "demoted", "revoked"])
-async def test_a_dead_key_is_refused_at_every_route(make: Make, anyone: Client, end: str) -> None:
+async def test_a_dead_key_is_refused_at_every_route(make: Factory, anyone: Client, end: str) -> None:
     things = await populate(make, make.portal, make.owner)
     ending = {
         "blocked": "UPDATE users SET blocked_at = created_at WHERE id = :user",
@@ -316,17 +316,17 @@ async def test_a_dead_key_is_refused_at_every_route(make: Make, anyone: Client, 
         user = await make.user(role="admin")
         client = anyone.of(await make.key(user, dialect))
         await make.run(ending, user=user)
-        make.server.services.admissions.forget()
+        make.server.services.authenticator.invalidate()
         before = await snapshot(make.server.database)
         for route in routes.of_dialect(dialect):
             assert await ask(client, route, address(route, things), inputs(route, things)) == denied, route
         assert changed(before, await snapshot(make.server.database)) == set()
 
 
-async def test_a_statement_without_its_portal_is_refused(make: Make) -> None:
+async def test_a_statement_without_its_portal_is_refused(make: Factory) -> None:
     for careless in (select(Post.id), select(Post.id).where(Post.id == 1), Post.__table__.delete()):
-        with pytest.raises(PortalMissing):
-            await make.act(lambda work, careless=careless: work.run(Statement(careless)))
+        with pytest.raises(MissingPortalFilter):
+            await make.act(lambda work, careless=careless: work.execute(Statement(careless)))
     assert await make.rows("SELECT id FROM posts") == []
 
 

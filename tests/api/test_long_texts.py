@@ -3,25 +3,25 @@
 import orjson
 import pytest
 
-from app.adapters.database import Standing
+from app.adapters.database import PortalContext
 from app.api.astuto import serializers
 from app.domain.counters import audit
 from app.domain.permissions import OPERATOR
 from app.domain.posts.filters import PostFilter
-from app.domain.sql.text_limits import MAX_PAGE_BYTES, MIN_TEXT_BYTES, LongTexts, max_text_bytes
+from app.domain.sql.text_limits import MAX_PAGE_BYTES, MIN_TEXT_BYTES, TextsTooLong, max_text_bytes
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 LONG = 'Ü "quoted"\n\x01' * 30_000
 TEXTS = ("short", LONG, "short, too", "x" * MIN_TEXT_BYTES, LONG[1:], "", LONG[2:], "last")
 
 
-async def posts_with(make: Make, texts: tuple[str, ...]) -> list[int]:
+async def posts_with(make: Factory, texts: tuple[str, ...]) -> list[int]:
     return [await make.post(title=f"Export of invoices {at}", description=text) for at, text in enumerate(texts)]
 
 
 async def test_posts_with_long_texts_are_the_same_bytes_in_both_dialects(
-    make: Make, astuto: Client, productlift: Client
+    make: Factory, astuto: Client, productlift: Client
 ) -> None:
     ids = await posts_with(make, TEXTS)
     category = await make.category()
@@ -45,7 +45,7 @@ async def test_posts_with_long_texts_are_the_same_bytes_in_both_dialects(
 
 
 async def test_comments_with_long_texts_are_the_same_bytes_in_both_dialects(
-    make: Make, astuto: Client, productlift: Client
+    make: Factory, astuto: Client, productlift: Client
 ) -> None:
     post = await make.post(description=LONG)
     ids = [await make.comment(post, body=text or "x") for text in TEXTS]
@@ -59,7 +59,7 @@ async def test_comments_with_long_texts_are_the_same_bytes_in_both_dialects(
     assert told.content == orjson.dumps(told.json())
 
 
-async def test_duplicates_with_long_texts_are_told_as_short_ones_are(make: Make, productlift: Client) -> None:
+async def test_duplicates_with_long_texts_are_told_as_short_ones_are(make: Factory, productlift: Client) -> None:
     await posts_with(make, TEXTS)
 
     told = await productlift.get("/posts/search_duplicates", params={"title": "Export of invoices"})
@@ -69,37 +69,37 @@ async def test_duplicates_with_long_texts_are_told_as_short_ones_are(make: Make,
     assert told.content == orjson.dumps(told.json())
 
 
-async def test_a_page_of_short_texts_is_whole_and_tagged(make: Make, astuto: Client) -> None:
+async def test_a_page_of_short_texts_is_whole_and_tagged(make: Factory, astuto: Client) -> None:
     await posts_with(make, ("x" * MIN_TEXT_BYTES,) * 20)
 
     assert "etag" in (await astuto.get("/posts")).headers
 
 
 @pytest.mark.parametrize("rows", [1, 20, 100, 1000])
-async def test_no_page_is_read_with_more_than_its_bytes(make: Make, rows: int) -> None:
+async def test_no_page_is_read_with_more_than_its_bytes(make: Factory, rows: int) -> None:
     most = max_text_bytes(rows)
     post = await make.post(description="x" * most)
-    standing = Standing(make.portal, OPERATOR)
+    standing = PortalContext(make.portal, OPERATOR)
 
     async def read() -> int:
-        found = await make.server.database.reading(
+        found = await make.server.database.read(
             lambda work: serializers.POSTS.page(
-                work, PostFilter(), order="created_at", descending=True, skip=0, limit=rows
+                work, PostFilter(), order="created_at", descending=True, offset=0, limit=rows
             ),
             standing,
-            slow=rows > 100,
+            in_thread=rows > 100,
             max_text=most,
         )
         return len(found)
 
     assert await read() == 1
     await make.run("UPDATE posts SET description = description || 'x' WHERE id = :id", id=post)
-    with pytest.raises(LongTexts):
+    with pytest.raises(TextsTooLong):
         await read()
     assert rows * most <= MAX_PAGE_BYTES
 
 
-async def test_a_single_long_text_is_shown_and_a_bound_does_not_stay(make: Make, astuto: Client) -> None:
+async def test_a_single_long_text_is_shown_and_a_bound_does_not_stay(make: Factory, astuto: Client) -> None:
     post = await make.post(description=LONG)
     await astuto.get("/posts")
 

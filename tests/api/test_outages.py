@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.application import assemble
+from app.application import create_app
 from app.settings import Settings
 from tests.conftest import SECRET
 from tests.support.clients import Client
@@ -24,7 +24,7 @@ async def test_a_database_that_is_away_is_logged_once_and_not_for_each_request(
         secret_key=SECRET,
         rate_limits=False,
     )
-    server = assemble(settings)
+    server = create_app(settings)
     await server.start()
     async with Client(server, token="1|whoever") as client:
         postgres.stop()

@@ -8,26 +8,28 @@ from urllib.parse import unquote
 import httpx
 import pytest_asyncio
 
-from app.application import Server
+from app.application import Application
 from app.domain.portals import portals
-from app.public_url import OWN_PATHS, PublicAddress
+from app.public_url import OWN_PATHS, PublicUrl
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 PUBLIC = "https://example.com/feedback"
 
 
 @pytest_asyncio.fixture
-async def below(make: Make, settings: Settings, clock: TestClock) -> AsyncIterator[Server]:
+async def below(make: Factory, settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
     """A server below a path."""
     async with assembled(settings, clock, base_url=PUBLIC) as server:
         yield server
 
 
-async def ask(server: Server, path: str, token: str | None = None, *, with_raw_path: bool = True) -> httpx.Response:
+async def ask(
+    server: Application, path: str, token: str | None = None, *, with_raw_path: bool = True
+) -> httpx.Response:
     """The answer to a path just as it is written here; httpx would tidy it up."""
     sent: list[MutableMapping[str, Any]] = []
     headers = [(b"host", b"feedback.example.com")]
@@ -52,12 +54,12 @@ async def ask(server: Server, path: str, token: str | None = None, *, with_raw_p
     return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=body)
 
 
-async def answers(server: Server, paths: list[str], token: str | None = None) -> dict[str, tuple[int, bytes]]:
-    return {path: ((answer := await ask(server, path, token)).status_code, answer.content) for path in paths}
+async def answers(server: Application, paths: list[str], token: str | None = None) -> dict[str, tuple[int, bytes]]:
+    return {path: ((response := await ask(server, path, token)).status_code, response.content) for path in paths}
 
 
 async def test_every_route_answers_with_the_path_and_without_it(
-    below: Server, make: Make, astuto: Client, productlift: Client
+    below: Application, make: Factory, astuto: Client, productlift: Client
 ) -> None:
     post = await make.post(title="Dark mode")
     code = await make.code(post)
@@ -82,7 +84,7 @@ async def test_every_route_answers_with_the_path_and_without_it(
     assert (home.status_code, home.content) == (200, (await ask(below, "/")).content)
 
 
-async def test_only_the_path_itself_is_taken_off_and_once(below: Server, astuto: Client) -> None:
+async def test_only_the_path_itself_is_taken_off_and_once(below: Application, astuto: Client) -> None:
     """`/feedback/feedback/…` alone can't be told from a proxy that took one of two off."""
     for path in (
         "/feedbackx/api/v1/posts", "/feedback.api/v1/posts", "/feedback;x/api/v1/posts", "/Feedback/api/v1/posts",
@@ -92,23 +94,27 @@ async def test_only_the_path_itself_is_taken_off_and_once(below: Server, astuto:
         "/feedback/%2e%2e/%2e%2e/etc/passwd",
         "/feedback\\api/v1/posts", "/%66eedback/api/v1/posts", "/feedback%00/api/v1/posts", "/feedback/;/api/v1/posts",
     ):  # fmt: skip
-        answer = await ask(below, path, astuto.token)
+        response = await ask(below, path, astuto.token)
 
-        assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
+        assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
 
 
-async def test_a_server_that_gives_no_raw_path_is_served(server: Server, below: Server, astuto: Client) -> None:
+async def test_a_server_that_gives_no_raw_path_is_served(
+    server: Application, below: Application, astuto: Client
+) -> None:
     """ASGI leaves `raw_path` to the server."""
     for there, path in (
         (server, "/api/v1/posts"), (server, "//api/v1/posts"), (below, "/feedback/api/v1/posts"),
         (below, "//feedback//api/v1/posts"),
     ):  # fmt: skip
-        answer = await ask(there, path, astuto.token, with_raw_path=False)
+        response = await ask(there, path, astuto.token, with_raw_path=False)
 
-        assert (answer.status_code, answer.content) == (200, b"[]"), path
+        assert (response.status_code, response.content) == (200, b"[]"), path
 
 
-async def test_escapes_are_read_as_the_letters_they_stand_for(below: Server, make: Make, astuto: Client) -> None:
+async def test_escapes_are_read_as_the_letters_they_stand_for(
+    below: Application, make: Factory, astuto: Client
+) -> None:
     """A proxy's rule about a path has to decode it, as docs/moving.md says."""
     code = await make.code(await make.post(title="Dark mode"))
 
@@ -118,7 +124,7 @@ async def test_escapes_are_read_as_the_letters_they_stand_for(below: Server, mak
 
 
 async def test_links_and_redirects_have_the_path_once(
-    below: Server, make: Make, productlift: Client, astuto: Client
+    below: Application, make: Factory, productlift: Client, astuto: Client
 ) -> None:
     made = await Client(below, token=productlift.token).post(
         "/posts", data={"title": "Dark mode"}, files={"image": ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")}
@@ -132,18 +138,18 @@ async def test_links_and_redirects_have_the_path_once(
     assert await make.value("SELECT base_url FROM facts ORDER BY id DESC LIMIT 1") == PUBLIC
     for before in ("", "/feedback", "/", "/feedback/", "//feedback/", "//"):
         for path in (f"/p/{post['id']}", f"/p/{post['id']}/edit", f"/p/old-{post['id']}"):
-            answer = await ask(below, before + path)
+            response = await ask(below, before + path)
 
-            assert (answer.status_code, answer.headers["location"]) == (302, page), before + path
+            assert (response.status_code, response.headers["location"]) == (302, page), before + path
         shown = await ask(below, f"{before}/p/dark-mode-{post['id']}")
         assert f'<link rel="canonical" href="{page}">' in shown.text
         assert f'src="{post["image_main"].removeprefix("https://example.com")}"' in shown.text
 
 
 async def test_several_portals_have_their_hosts_and_the_same_path(
-    make: Make, settings: Settings, clock: TestClock
+    make: Factory, settings: Settings, clock: TestClock
 ) -> None:
-    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
     portal, owner = await make.new_portal("Second", host="two.example.com", email="two@example.com")
     post = await make.post(title="Dark mode", portal=portal, author=owner)
     key = await make.key(owner, "productlift", portal=portal)
@@ -162,7 +168,7 @@ async def test_several_portals_have_their_hosts_and_the_same_path(
 
 
 async def test_slashes_before_a_path_are_read_as_one(
-    server: Server, below: Server, make: Make, astuto: Client, productlift: Client
+    server: Application, below: Application, make: Factory, astuto: Client, productlift: Client
 ) -> None:
     code = await make.code(await make.post(title="Dark mode"))
     for slashes in ("//", "///", "/" * 50):
@@ -182,20 +188,22 @@ async def test_slashes_before_a_path_are_read_as_one(
             assert (await ask(below, f"{slashes}feedback{slashes}{path}")).status_code == 200, slashes + path
 
 
-async def test_a_path_that_begins_with_slashes_leads_nowhere_else(server: Server, below: Server, make: Make) -> None:
+async def test_a_path_that_begins_with_slashes_leads_nowhere_else(
+    server: Application, below: Application, make: Factory
+) -> None:
     code = await make.code(await make.post(title="Dark mode"))
     for there, before in ((server, ""), (below, "/feedback")):
         for host in ("//evil.example", "///evil.example", "/\\evil.example", "//evil.example%2f..", "/%2Fevil.example"):
             for path in (f"{host}/p/{code}", f"{before}{host}/p/{code}", f"{before}{host}", host, f"{host}/%2e%2e"):
-                answer = await ask(there, path)
+                response = await ask(there, path)
 
-                assert (answer.status_code, "location" in answer.headers) == (404, False), path
-                assert "evil" not in answer.text, path
-        answer = await ask(there, f"{before}//p/{code}")
-        assert answer.headers["location"] == f"{before}/p/dark-mode-{code}"
+                assert (response.status_code, "location" in response.headers) == (404, False), path
+                assert "evil" not in response.text, path
+        response = await ask(there, f"{before}//p/{code}")
+        assert response.headers["location"] == f"{before}/p/dark-mode-{code}"
 
 
-async def test_no_path_can_be_mistaken_for_one_of_the_servers_own(server: Server) -> None:
+async def test_no_path_can_be_mistaken_for_one_of_the_servers_own(server: Application) -> None:
     pages: Any = server._pages
     routes = [route.path for router in pages.routes for route in router.original_router.routes]
 
@@ -203,7 +211,7 @@ async def test_no_path_can_be_mistaken_for_one_of_the_servers_own(server: Server
     assert {"api", "astuto", "productlift", *(path.split("/")[1] for path in routes)} - {""} == OWN_PATHS
 
 
-async def test_a_host_that_is_longer_than_a_link_holds_is_none(productlift: Client, make: Make) -> None:
+async def test_a_host_that_is_longer_than_a_link_holds_is_none(productlift: Client, make: Factory) -> None:
     """The beginning of links is kept with what happened, in a column of 255."""
     for length in (240, 241, 253):
         host = f"{'a' * length}:65535"
@@ -221,6 +229,6 @@ def test_links_and_the_path_of_cookies_come_from_one_place() -> None:
         (PUBLIC, "/feedback/docs", "/feedback"),
         ("https://example.com:8443/a/b", "/a/b/docs", "/a/b"),
     ):
-        public = PublicAddress(url)
+        public = PublicUrl(url)
 
         assert (public.link("/docs"), public.cookie_path) == (link, cookies)

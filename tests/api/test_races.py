@@ -9,9 +9,9 @@ import pytest
 from app.settings import Settings
 from tests.support.concurrency import Ask, Race, racing, statuses
 from tests.support.expected_counters import differences
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.random_requests import Chance
-from tests.support.sample_portal import Things, populate
+from tests.support.sample_portal import SamplePortal, populate
 
 LANES = 4
 ROUNDS = 5
@@ -20,7 +20,7 @@ ROUNDS = 5
 class Course:
     """A race on the portal under test, with keys of its owner."""
 
-    def __init__(self, make: Make, race: Race, astuto: str, productlift: str) -> None:
+    def __init__(self, make: Factory, race: Race, astuto: str, productlift: str) -> None:
         self.make = make
         self._race = race
         self._keys = {"astuto": astuto, "productlift": productlift}
@@ -36,13 +36,13 @@ class Course:
 
     async def __call__(self, *asks: Ask) -> list[httpx.Response]:
         """Ask all at once, and see that none met a crash and that all numbers are right."""
-        answers = self._race(*asks)
-        for ask, answer in zip(asks, answers, strict=True):
-            assert answer.status_code < 500, (ask[1:], answer.text)
+        responses = self._race(*asks)
+        for ask, response in zip(asks, responses, strict=True):
+            assert response.status_code < 500, (ask[1:], response.text)
         assert await differences(self.make) == []
-        return answers
+        return responses
 
-    async def things(self) -> Things:
+    async def things(self) -> SamplePortal:
         return await populate(self.make, self.make.portal, self.make.owner)
 
     async def count(self, query: str, **values: Any) -> int:
@@ -50,14 +50,14 @@ class Course:
 
 
 @pytest.fixture
-async def course(make: Make, settings: Settings) -> Any:
+async def course(make: Factory, settings: Settings) -> Any:
     astuto, productlift = await make.key(make.owner, "astuto"), await make.key(make.owner, "productlift")
     with racing(settings, LANES) as race:
         yield Course(make, race, astuto, productlift)
 
 
-def bodies(answers: list[httpx.Response], status: int) -> list[Any]:
-    return [answer.json() for answer in answers if answer.status_code == status]
+def bodies(responses: list[httpx.Response], status: int) -> list[Any]:
+    return [response.json() for response in responses if response.status_code == status]
 
 
 async def test_of_identical_votes_one_counts(course: Course) -> None:
@@ -66,13 +66,13 @@ async def test_of_identical_votes_one_counts(course: Course) -> None:
         ours = course.astuto("POST", "/votes", {"post_id": things.post, "impersonated_user_id": things.voter})
         theirs = course.productlift("POST", f"/posts/{things.code}/votes/{things.voter_uuid}")
 
-        answers = await course(ours, theirs, ours, theirs)
+        responses = await course(ours, theirs, ours, theirs)
 
-        assert len([answer for answer in answers if answer.status_code in (200, 201)]) == 1
-        for place, answer in enumerate(answers):
-            if answer.status_code == 422:
+        assert len([response for response in responses if response.status_code in (200, 201)]) == 1
+        for place, response in enumerate(responses):
+            if response.status_code == 422:
                 said = [{"errors": ["User is already in use"]}, {"message": "User has already voted."}]
-                assert answer.json() == said[place % 2]
+                assert response.json() == said[place % 2]
         assert await course.count("votes WHERE post_id = :p AND user_id = :u", p=things.post, u=things.voter) == 1
         told = "facts WHERE kind = 'vote.cast' AND post_id = :p AND user_id = :u"
         assert await course.count(told, p=things.post, u=things.voter) == 1
@@ -83,9 +83,9 @@ async def test_votes_of_many_users_all_count(course: Course) -> None:
         things = await course.things()
         users = [await course.make.uuid(await course.make.user()) for _ in range(LANES)]
 
-        answers = await course(*(course.productlift("POST", f"/posts/{things.code}/votes/{user}") for user in users))
+        responses = await course(*(course.productlift("POST", f"/posts/{things.code}/votes/{user}") for user in users))
 
-        assert statuses(answers) == [200] * LANES
+        assert statuses(responses) == [200] * LANES
         assert await course.make.value("SELECT votes_count FROM posts WHERE id = :id", id=things.post) == 1 + LANES
 
 
@@ -94,11 +94,11 @@ async def test_one_user_s_votes_for_many_posts_all_count(course: Course) -> None
         voter = await course.make.user()
         posts = [await course.make.post() for _ in range(LANES)]
 
-        answers = await course(
+        responses = await course(
             *(course.astuto("POST", "/votes", {"post_id": post, "impersonated_user_id": voter}) for post in posts)
         )
 
-        assert statuses(answers) == [201] * LANES
+        assert statuses(responses) == [201] * LANES
         assert await course.make.value("SELECT votes_count FROM users WHERE id = :id", id=voter) == LANES
 
 
@@ -114,7 +114,7 @@ async def test_voting_and_taking_the_vote_back_leave_a_vote_or_none(course: Cour
             course.astuto("DELETE", f"/votes/{things.vote}"),
         )
 
-        taken = sum(answer.status_code == 200 for answer in (retracted, again, by_id))
+        taken = sum(response.status_code == 200 for response in (retracted, again, by_id))
         left = await course.count("votes WHERE post_id = :p AND user_id = :u", p=things.post, u=things.user)
         # One was there; whoever voted put one more there, whoever took one back took one away.
         assert left == 1 + (cast.status_code == 200) - taken
@@ -152,9 +152,9 @@ async def test_posts_with_one_title_get_slugs_of_their_own(course: Course) -> No
         ours = course.astuto("POST", "/posts", {"title": title, "board_id": course.make.boards["Bug Reports"]})
         theirs = course.productlift("POST", "/posts", {"title": title})
 
-        answers = await course(ours, theirs, ours, theirs)
+        responses = await course(ours, theirs, ours, theirs)
 
-        assert statuses(answers) == [200, 200, 201, 201]
+        assert statuses(responses) == [200, 200, 201, 201]
         slugs = [row["slug"] for row in await course.make.rows("SELECT slug FROM posts WHERE title = :t", t=title)]
         assert len(set(slugs)) == 4
         assert slugs.count(f"dark-mode-{number}") == 1
@@ -167,21 +167,21 @@ async def test_of_one_address_comes_one_user(course: Course) -> None:
         ours = course.astuto("POST", "/users", {"email": email.upper(), "full_name": "Jane Roe"})
         theirs = course.productlift("POST", "/users", {"email": email, "role": "member"})
 
-        answers = await course(ours, theirs, ours, theirs)
+        responses = await course(ours, theirs, ours, theirs)
 
         ((user, uuid),) = [row.values() for row in await course.make.rows(
             "SELECT id, uuid FROM users WHERE email = :email", email=email
         )]  # fmt: skip
-        made = [place for place, answer in enumerate(answers) if answer.status_code == (201, 200)[place % 2]]
+        made = [place for place, response in enumerate(responses) if response.status_code == (201, 200)[place % 2]]
         assert len(made) == 1
-        for place, answer in enumerate(answers):
+        for place, response in enumerate(responses):
             if place % 2 == 0:
-                assert answer.json() == {"id": user}
-                assert answer.status_code == (201 if place in made else 200)
+                assert response.json() == {"id": user}
+                assert response.status_code == (201 if place in made else 200)
             elif place in made:
-                assert answer.json()["data"]["id"] == uuid
+                assert response.json()["data"]["id"] == uuid
             else:
-                assert (answer.status_code, answer.json()) == (422, {"message": "User already exists"})
+                assert (response.status_code, response.json()) == (422, {"message": "User already exists"})
         assert await course.count("facts WHERE kind = 'user.registered' AND subject_id = :u", u=user) == 1
 
 
@@ -207,15 +207,15 @@ async def test_of_approving_and_rejecting_one_stands(course: Course) -> None:
     for _ in range(ROUNDS):
         things = await course.things()
 
-        answers = await course(
+        responses = await course(
             course.astuto("PUT", f"/posts/{things.pending}/approve"),
             course.astuto("PUT", f"/posts/{things.pending}/reject"),
             course.productlift("POST", f"/moderation/approve/post/{things.pending_code}"),
             course.productlift("POST", f"/moderation/reject/post/{things.pending_code}"),
         )
 
-        assert statuses(answers) == [200, 422, 422, 422]
-        first = [answer.status_code for answer in answers].index(200)
+        assert statuses(responses) == [200, 422, 422, 422]
+        first = [response.status_code for response in responses].index(200)
         state = ("approved", "rejected")[first % 2]
         assert await course.make.value("SELECT moderation FROM posts WHERE id = :id", id=things.pending) == state
         facts = "SELECT kind FROM facts WHERE post_id = :id AND kind IN ('post.approved', 'post.rejected')"
@@ -248,14 +248,14 @@ async def test_status_changes_at_once_leave_a_history_without_gaps(course: Cours
         things = await course.things()
         path = f"/posts/{things.post}/update_status"
 
-        answers = await course(
+        responses = await course(
             course.astuto("PUT", path, {"post_status_id": started}),
             course.astuto("PUT", path, {"post_status_id": things.status}),
             course.productlift("PATCH", f"/posts/{things.code}", {"status_id": started}),
             course.astuto("PUT", path, {"post_status_id": None}),
         )
 
-        assert statuses(answers) == [200] * 4
+        assert statuses(responses) == [200] * 4
         history = "SELECT status_id FROM status_changes WHERE post_id = :id ORDER BY id"
         stood = [row["status_id"] for row in await course.make.rows(history, id=things.post)]
         assert stood[0] == planned
@@ -268,14 +268,14 @@ async def test_edits_of_one_post_at_once_keep_every_number_right(course: Course)
         things, others = await course.things(), await course.things()
         path = f"/posts/{things.code}"
 
-        answers = await course(
+        responses = await course(
             course.productlift("PATCH", path, {"category_id": others.category, "user_id": others.uuid}),
             course.productlift("PATCH", path, {"user_id": None, "section_id": others.section}),
             course.astuto("PUT", f"/posts/{things.post}/update_board", {"board_id": things.board}),
             course.productlift("PATCH", path, {"category_id": None, "section_id": things.section}),
         )
 
-        assert statuses(answers) == [200] * 4
+        assert statuses(responses) == [200] * 4
 
 
 async def test_what_things_belong_to_may_go_while_they_come(course: Course) -> None:
@@ -283,22 +283,22 @@ async def test_what_things_belong_to_may_go_while_they_come(course: Course) -> N
         things = await course.things()
         sent = {"title": "A late one", "category_id": things.category, "section_id": things.section}
 
-        answers = await course(
+        responses = await course(
             course.productlift("POST", "/posts", sent | {"status_id": things.status}),
             course.productlift("DELETE", f"/categories/{things.category}"),
             course.productlift("DELETE", f"/statuses/{things.status}"),
             course.productlift("DELETE", f"/sections/{things.section}"),
         )
 
-        assert statuses(answers)[:3] == [200] * 3
-        assert answers[0].status_code == 200, answers[0].text
+        assert statuses(responses)[:3] == [200] * 3
+        assert responses[0].status_code == 200, responses[0].text
 
 
 async def test_a_user_may_go_while_he_writes_and_votes(course: Course) -> None:
     for number in range(ROUNDS):
         things = await course.things()
 
-        gone, *answers = await course(
+        gone, *responses = await course(
             course.productlift("DELETE", f"/users/{things.voter_uuid}", {"delete_all_data": number % 2 == 0}),
             course.productlift("POST", "/posts", {"title": "My last one", "user_id": things.voter_uuid}),
             course.productlift("POST", f"/posts/{things.code}/votes/{things.voter_uuid}"),
@@ -309,10 +309,10 @@ async def test_a_user_may_go_while_he_writes_and_votes(course: Course) -> None:
 
         assert gone.status_code == 200
         unknown = {"message": f"No query results for model [App\\User] {things.voter_uuid}"}
-        for answer in answers[:2]:
-            if answer.status_code != 200:
-                assert (answer.status_code, answer.json()) == (404, unknown)
-        assert answers[2].status_code == 201
+        for response in responses[:2]:
+            if response.status_code != 200:
+                assert (response.status_code, response.json()) == (404, unknown)
+        assert responses[2].status_code == 201
 
 
 async def test_replies_may_come_while_their_thread_goes(course: Course) -> None:
@@ -324,7 +324,7 @@ async def test_replies_may_come_while_their_thread_goes(course: Course) -> None:
             deleting = course.productlift("DELETE", f"/posts/{things.code}/comments/{things.comment}")
         reply = {"body": "But", "parent_id": things.comment}
 
-        gone, *answers = await course(
+        gone, *responses = await course(
             deleting,
             course.astuto("POST", "/comments", reply | {"post_id": things.post}),
             course.astuto("POST", "/comments", reply | {"post_id": other.post}),
@@ -334,7 +334,7 @@ async def test_replies_may_come_while_their_thread_goes(course: Course) -> None:
         )
 
         assert gone.status_code == 200
-        assert all(answer.status_code in (200, 201, 400, 404) for answer in answers)
+        assert all(response.status_code in (200, 201, 400, 404) for response in responses)
         assert await course.count("comments WHERE parent_id = :c", c=things.comment) == 0
 
 
@@ -347,7 +347,7 @@ async def test_a_storm_of_random_acts_leaves_every_number_right(course: Course, 
     for _ in range(25):
         await chance.look()
 
-        answers = await course(*(course.of(*chance.request()) for _ in range(LANES)))
+        responses = await course(*(course.of(*chance.request()) for _ in range(LANES)))
 
-        answered += [answer.status_code for answer in answers]
+        answered += [response.status_code for response in responses]
     assert sum(status < 300 for status in answered) > len(answered) // 3

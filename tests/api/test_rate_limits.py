@@ -13,14 +13,14 @@ import pytest
 from fastapi.routing import APIRoute
 from redis import Redis as RedisClient
 
-from app.adapters.rate_limiter import MemoryCounters
-from app.application import Server
+from app.adapters.rate_limiter import MemoryRateLimiter
+from app.application import Application
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support import routes
 from tests.support.clients import Client
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.servers import Redis
 
 # 250.5 seconds into a slot of 300, which are aligned to the epoch.
@@ -28,7 +28,7 @@ NOON = datetime(2026, 3, 1, 12, 4, 10, 500_000, tzinfo=UTC)
 PRODUCTLIFT_429 = (429, b'{"message":"Too Many Attempts."}')
 ASTUTO_429 = (429, b"Retry later\n")
 
-Limited = Callable[..., AbstractAsyncContextManager[Server]]
+Limited = Callable[..., AbstractAsyncContextManager[Application]]
 
 
 def said(response: httpx.Response) -> tuple[int, bytes]:
@@ -47,7 +47,7 @@ def forget_all(redis: Redis) -> None:
 
 
 @pytest.fixture
-def limited(settings: Settings, clock: TestClock, make: Make) -> Limited:
+def limited(settings: Settings, clock: TestClock, make: Factory) -> Limited:
     """A server with the default limits, or with those given, at a stopped clock."""
     clock.set(NOON)
     return lambda **changed: assembled(settings, clock, rate_limits=True, **changed)
@@ -64,7 +64,7 @@ async def counted(request: pytest.FixtureRequest, limited: Limited) -> Limited:
 
 
 @pytest.fixture
-async def keys_of(make: Make) -> AsyncIterator[Callable[[str], Any]]:
+async def keys_of(make: Factory) -> AsyncIterator[Callable[[str], Any]]:
     """New keys of a dialect, each of another administrator."""
 
     async def key(dialect: str) -> str:
@@ -176,8 +176,8 @@ class TestProductLift:
             client = Client(server, token=None, base="/productlift/api/v1")
 
             async def ask(spelled: str) -> tuple[int, str]:
-                answer = await client.get("/posts", headers={"authorization": spelled.format(productlift.token)})
-                return answer.status_code, answer.headers["x-ratelimit-remaining"]
+                response = await client.get("/posts", headers={"authorization": spelled.format(productlift.token)})
+                return response.status_code, response.headers["x-ratelimit-remaining"]
 
             by_token = [await ask(one) for one in (*taken, taken[0])]
             by_address = [await ask(one) for one in untaken]
@@ -332,15 +332,15 @@ async def test_limits_can_be_switched_off_altogether(
     async with limited(limit_productlift="off") as server:
         without_one = await Client(server, token=productlift.token).get("/posts")
 
-    answers = [await productlift.get("/posts") for _ in range(70)]
+    responses = [await productlift.get("/posts") for _ in range(70)]
 
     assert pace_headers(without_one) == {}
-    assert {(response.status_code, *pace_headers(response)) for response in answers} == {(200,)}
+    assert {(response.status_code, *pace_headers(response)) for response in responses} == {(200,)}
 
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
 async def test_a_hundred_at_once_are_counted_exactly(
-    counted: Limited, make: Make, dialect: str, request: pytest.FixtureRequest
+    counted: Limited, make: Factory, dialect: str, request: pytest.FixtureRequest
 ) -> None:
     token = await make.key(make.owner, dialect)
     # A busy machine may need longer for all of them than a request waits for Redis.
@@ -351,16 +351,16 @@ async def test_a_hundred_at_once_are_counted_exactly(
             return await client.get("/posts")
 
     async with counted(limit_astuto_key="60/5minutes") as server, Client(server, token=token) as client:
-        answers = await asyncio.gather(*(ask() for _ in range(100)))
+        responses = await asyncio.gather(*(ask() for _ in range(100)))
 
-    assert sorted(response.status_code for response in answers) == [200] * 60 + [429] * 40
+    assert sorted(response.status_code for response in responses) == [200] * 60 + [429] * 40
     if dialect == "productlift":
-        left = [int(response.headers["x-ratelimit-remaining"]) for response in answers if response.status_code == 200]
+        left = [int(response.headers["x-ratelimit-remaining"]) for response in responses if response.status_code == 200]
         assert sorted(left) == list(range(60))
 
 
 async def test_an_address_from_a_header_counts_from_trusted_proxies_only(
-    limited: Limited, make: Make, anyone: Client
+    limited: Limited, make: Factory, anyone: Client
 ) -> None:
     async with limited(limit_productlift="1/minute", trusted_proxies=("192.0.2.1", "203.0.113.0/24")) as server:
 
@@ -497,21 +497,21 @@ class TestRedis:
         async with limited(**given) as server:
             client = Client(server, token=productlift.token)
             before = await client.get("/posts")
-            assert server.services.counters.fallbacks == 0
+            assert server.services.rate_limiter.fallbacks == 0
             getattr(redis, way)()
             try:
                 with caplog.at_level(logging.WARNING, "earshot.limits"):
                     during = [await client.get("/posts") for _ in range(5)]
-                assert server.services.counters.fallbacks == 5
+                assert server.services.rate_limiter.fallbacks == 5
             finally:
                 {"stop": redis.start, "pause": redis.resume}[way]()
             # Redis is left alone for a moment after it failed; then requests are counted there again.
             while True:
                 # The look at Redis goes on beside the requests, which here never come through a socket.
                 await asyncio.sleep(0.01)
-                fallbacks = server.services.counters.fallbacks
+                fallbacks = server.services.rate_limiter.fallbacks
                 await client.get("/posts")
-                if server.services.counters.fallbacks == fallbacks:
+                if server.services.rate_limiter.fallbacks == fallbacks:
                     break
             forget_all(redis)
             after = [await client.get("/posts") for _ in range(5)]
@@ -520,57 +520,57 @@ class TestRedis:
         assert [response.status_code for response in during] == [200, 200, 200, 429, 429]
         assert "Redis does not answer" in caplog.text
         assert (productlift.token or "") not in caplog.text
-        assert server.services.counters.fallbacks == fallbacks
+        assert server.services.rate_limiter.fallbacks == fallbacks
         assert [response.status_code for response in after] == [200, 200, 200, 429, 429]
         assert [response.headers["x-ratelimit-remaining"] for response in after] == ["2", "1", "0", "0", "0"]
 
 
 class TestMemory:
     def test_is_bounded_and_lets_ended_windows_go_first(self) -> None:
-        counters = MemoryCounters(most=10)
+        counters = MemoryRateLimiter(most=10)
         for number in range(5):
-            counters.hit_one(f"ended {number}", 10, now=0.0)
+            counters.hit_sync(f"ended {number}", 10, now=0.0)
         for number in range(5):
-            counters.hit_one(f"running {number}", 60, now=0.0)
+            counters.hit_sync(f"running {number}", 60, now=0.0)
 
-        counters.hit_one("new", 60, now=20.0)
+        counters.hit_sync("new", 60, now=20.0)
 
-        assert [counters.hit_one(f"running {number}", 60, now=20.0).hits for number in range(5)] == [2] * 5
-        assert counters.hit_one("new", 60, now=20.0).hits == 2
-        assert counters.hit_one("ended 0", 10, now=20.0).hits == 1
+        assert [counters.hit_sync(f"running {number}", 60, now=20.0).hits for number in range(5)] == [2] * 5
+        assert counters.hit_sync("new", 60, now=20.0).hits == 2
+        assert counters.hit_sync("ended 0", 10, now=20.0).hits == 1
 
     def test_full_of_running_windows_lets_those_go_that_end_soonest(self) -> None:
-        counters = MemoryCounters(most=10)
+        counters = MemoryRateLimiter(most=10)
         for number in range(10):
-            counters.hit_one(f"{number}", 60 + number, now=0.0)
+            counters.hit_sync(f"{number}", 60 + number, now=0.0)
 
-        counters.hit_one("new", 60, now=1.0)
+        counters.hit_sync("new", 60, now=1.0)
 
-        assert [counters.hit_one(f"{number}", 60, now=1.0).hits for number in range(9, 2, -1)] == [2] * 7
-        assert counters.hit_one("0", 60, now=1.0).hits == 1
+        assert [counters.hit_sync(f"{number}", 60, now=1.0).hits for number in range(9, 2, -1)] == [2] * 7
+        assert counters.hit_sync("0", 60, now=1.0).hits == 1
 
     def test_invented_keys_push_out_invented_keys_and_no_address(self) -> None:
-        counters = MemoryCounters(most=100)
-        counters.hit_one("ai:192.0.2.1", 60, now=0.0)
+        counters = MemoryRateLimiter(most=100)
+        counters.hit_sync("ai:192.0.2.1", 60, now=0.0)
 
         for number in range(1000):
-            counters.hit_one(f"ak:{number}", 300, now=0.1)
+            counters.hit_sync(f"ak:{number}", 300, now=0.1)
 
-        assert counters.hit_one("ai:192.0.2.1", 60, now=0.2).hits == 2
+        assert counters.hit_sync("ai:192.0.2.1", 60, now=0.2).hits == 2
 
     def test_invented_keys_push_out_no_key_that_is_used(self) -> None:
-        counters = MemoryCounters(most=1000)
+        counters = MemoryRateLimiter(most=1000)
         for _ in range(2):
-            counters.hit_one("ak:used", 300, now=0.0)
+            counters.hit_sync("ak:used", 300, now=0.0)
 
         for number in range(10_000):
-            counters.hit_one(f"ak:{number}", 300, now=0.1)
+            counters.hit_sync(f"ak:{number}", 300, now=0.1)
 
-        assert counters.hit_one("ak:used", 300, now=0.2).hits == 3
+        assert counters.hit_sync("ak:used", 300, now=0.2).hits == 3
 
     def test_stays_within_its_bound_whatever_comes(self) -> None:
-        counters = MemoryCounters(most=100)
+        counters = MemoryRateLimiter(most=100)
 
         for number in range(1000):
-            counters.hit_one(f"address {number}", 60, now=number / 100)
+            counters.hit_sync(f"address {number}", 60, now=number / 100)
             assert len(counters._counters) <= 100

@@ -25,10 +25,10 @@ from schemathesis.specs.openapi.checks import (
 from app.settings import Settings
 from tests.support import routes
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.live_server import listening
 from tests.support.routes import DIALECTS, Route
-from tests.support.sample_portal import Things, inputs, place_of, populate
+from tests.support.sample_portal import SamplePortal, inputs, place_of, populate
 
 CHECKS = [
     not_a_server_error,
@@ -58,7 +58,7 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 
 async def test_every_answer_is_as_the_document_says(
-    make: Make, settings: Settings, anyone: Client, dialect: str
+    make: Factory, settings: Settings, anyone: Client, dialect: str
 ) -> None:
     token = await make.key(make.owner, dialect)
     declared = {f"{route.method} {route.path}": route for route in routes.of_dialect(dialect)}
@@ -96,7 +96,7 @@ async def test_every_answer_is_as_the_document_says(
     assert sum(answered.values()) > 10 * len(operations)
 
 
-def _usual(operation: APIOperation, route: Route, things: Things) -> Case:
+def _usual(operation: APIOperation, route: Route, things: SamplePortal) -> Case:
     """A request that succeeds: without it, many a success would never be seen."""
     sent: dict[str, Any] = {"path_parameters": _places(route, things)}
     usual = {name: value for name, value in inputs(route, things).items() if value is not None}
@@ -131,6 +131,6 @@ def _judge_generated(
         assert mode is GenerationMode.NEGATIVE
 
 
-def _places(route: Route, things: Things) -> dict[str, str]:
+def _places(route: Route, things: SamplePortal) -> dict[str, str]:
     named = {place: place_of(route, place) for place in route.places}
     return {place: "post" if name is None else str(getattr(things, name)) for place, name in named.items()}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.cli import main
-from app.domain.portals.bootstrap import Beginning
+from app.domain.portals.bootstrap import FirstPortal
 from app.server import startup
 from app.settings import Settings
 from tests.cli.database import Rows, rows_of_settings
@@ -22,7 +22,7 @@ from tests.support.commands import Done
 class Cli:
     """Runs commands as the shell would, but for the process."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, begun: Beginning) -> None:
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, begun: FirstPortal) -> None:
         self._capsys = capsys
         self._monkeypatch = monkeypatch
         self.begun = begun
@@ -72,7 +72,7 @@ def surroundings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def cli(surroundings: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Commands on a database with the first portal."""
-    begun = asyncio.run(startup.begin(Settings.load(), demo=False)).made
+    begun = asyncio.run(startup.make_first_portal(Settings.load(), demo=False)).made
     assert begun is not None
     return Cli(capsys, monkeypatch, begun)
 

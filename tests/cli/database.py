@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 
 from app import backends
-from app.adapters.database import NOWHERE
+from app.adapters.database import NO_PORTAL
 from app.domain.sql.statement import Statement
 from app.settings import Settings
 
@@ -19,10 +19,10 @@ def rows_of_settings(query: str, **values: Any) -> list[Mapping[str, Any]]:
     statement = Statement(text(query), across_portals=True)
 
     async def ask() -> list[Mapping[str, Any]]:
-        database = backends.database(Settings.load())
+        database = backends.open_database(Settings.load())
         await database.open()
         try:
-            found = await database.writing(lambda work: work.rows(statement, **values), NOWHERE)
+            found = await database.write(lambda work: work.fetch_all(statement, **values), NO_PORTAL)
         finally:
             await database.close()
         return [{name: row[name] for name in row.keys()} for row in found]  # type: ignore[attr-defined]  # noqa: SIM118

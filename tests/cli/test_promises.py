@@ -45,7 +45,9 @@ def test_a_command_without_its_effect_yet_says_so(command: tuple[str, ...], cli:
 
 
 def test_each_setting_without_effect_says_so_and_no_other_does() -> None:
-    told = {one.name.removeprefix("EARSHOT_").lower() for one in Settings().told() if "no effect yet" in one.meaning}
+    told = {
+        one.name.removeprefix("EARSHOT_").lower() for one in Settings().describe() if "no effect yet" in one.meaning
+    }
 
     assert told == set(WITHOUT_EFFECT)
 

@@ -203,10 +203,10 @@ def picture(folder: Path) -> str:
 
 def test_json_that_curl_puts_into_the_query_names_nothing(productlift: Clients) -> None:
     for sample in (LIST_WITH_CURL, LIST_IN_ONE_LINE):
-        answer = productlift.curl(sample)
+        response = productlift.curl(sample)
 
-        assert list(answer) == ["data", "hasMore", "total", "skip", "limit"]
-        assert (answer["skip"], answer["limit"], len(answer["data"]), answer["hasMore"]) == (0, 10, 10, True)
+        assert list(response) == ["data", "hasMore", "total", "skip", "limit"]
+        assert (response["skip"], response["limit"], len(response["data"]), response["hasMore"]) == (0, 10, 10, True)
 
 
 def test_curl_lists_with_parameters_in_the_query_and_in_a_body(productlift: Clients) -> None:
@@ -219,10 +219,10 @@ def test_curl_lists_with_parameters_in_the_query_and_in_a_body(productlift: Clie
 
 
 def test_requests_lists_with_a_json_body_on_get(productlift: Clients) -> None:
-    answer = productlift.python(LIST_IN_PYTHON)
+    response = productlift.python(LIST_IN_PYTHON)
 
-    assert (answer["skip"], answer["limit"], len(answer["data"])) == (17, 62, 62)
-    votes = [post["votes_count"] for post in answer["data"]]
+    assert (response["skip"], response["limit"], len(response["data"])) == (17, 62, 62)
+    votes = [post["votes_count"] for post in response["data"]]
     assert votes == sorted(votes)
 
 
@@ -231,9 +231,9 @@ def test_requests_finds_a_user_with_a_json_body_on_get(productlift: Clients) -> 
 
 
 def test_fetch_lists_with_a_query(productlift: Clients) -> None:
-    answer = productlift.node(LIST_IN_NODE)
+    response = productlift.node(LIST_IN_NODE)
 
-    assert (answer["skip"], answer["limit"], len(answer["data"])) == (2, 5, 5)
+    assert (response["skip"], response["limit"], len(response["data"])) == (2, 5, 5)
 
 
 def test_a_post_with_an_image_is_made_though_the_sample_forgets_the_boundary(

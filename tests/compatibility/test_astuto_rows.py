@@ -6,13 +6,13 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.application import assemble
+from app.application import create_app
 from app.domain.users import users
 from app.settings import Settings
 from tests.conftest import SECRET, TestClock
-from tests.support.clients import Client, told
+from tests.support.clients import Client, status_and_json
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.requirements import need
 from tests.support.servers import Postgres
 
@@ -23,38 +23,38 @@ NOT_PENDING = (422, {"errors": ["Post is not pending approval"]})
 NOON = datetime(2026, 1, 12, 12, 0, 30, tzinfo=UTC)
 
 
-async def test_an_unknown_path_or_verb_is_always_the_same_404(make: Make, astuto: Client) -> None:
+async def test_an_unknown_path_or_verb_is_always_the_same_404(make: Factory, astuto: Client) -> None:
     post = await make.post()
     accepts = ("text/html", "application/json", "*/*")
 
-    answers = [
+    responses = [
         await client.request(method, path, headers={"accept": accept})
         for client in (astuto, astuto.of(None, base="/astuto/api/v1"))
         for method, path in (("GET", "/nothing"), ("DELETE", "/boards"), ("PATCH", f"/posts/{post}/approve"))
         for accept in accepts
     ]
 
-    assert [told(answer) for answer in answers] == [NO_ROUTE] * 18
-    assert {answer.headers["content-type"] for answer in answers} == {"application/json; charset=utf-8"}
+    assert [status_and_json(response) for response in responses] == [NO_ROUTE] * 18
+    assert {response.headers["content-type"] for response in responses} == {"application/json; charset=utf-8"}
 
 
-async def test_an_array_of_several_names_nobody(make: Make, astuto: Client) -> None:
+async def test_an_array_of_several_names_nobody(make: Factory, astuto: Client) -> None:
     jane, john = await make.user(email="jane@example.com"), await make.user(email="john@example.com")
     post = await make.post()
 
-    answer = await astuto.get("/users/get_by_email?email[]=jane@example.com&email[]=john@example.com")
+    response = await astuto.get("/users/get_by_email?email[]=jane@example.com&email[]=john@example.com")
     refused = [
         await astuto.post("/votes", json={"post_id": post, "impersonated_user_id": named})
         for named in ([jane, john], {"id": jane})
     ]
 
-    assert told(answer) == (404, {"errors": ["User with email  not found"]})
+    assert status_and_json(response) == (404, {"errors": ["User with email  not found"]})
     nobody = (401, {"errors": ["Impersonation error: Could not find the user to impersonate."]})
-    assert [told(one) for one in refused] == [nobody] * 2
+    assert [status_and_json(one) for one in refused] == [nobody] * 2
     assert await make.value("SELECT count(*) FROM votes") == 0
 
 
-async def test_what_can_not_be_read_is_wrong_parameters_after_the_key(make: Make, astuto: Client) -> None:
+async def test_what_can_not_be_read_is_wrong_parameters_after_the_key(make: Factory, astuto: Client) -> None:
     post = await make.post()
     past = 2**63
     as_json = {"content-type": "application/json"}
@@ -77,12 +77,12 @@ async def test_what_can_not_be_read_is_wrong_parameters_after_the_key(make: Make
     stranger = astuto.of("tkn_mod_unknown")
     without = [await stranger.request(method, path, content=said, headers=as_json) for method, path, said in requests]
 
-    assert [told(answer) for answer in with_key] == [WRONG] * len(requests)
-    assert [told(answer) for answer in without] == [DENIED] * len(requests)
+    assert [status_and_json(response) for response in with_key] == [WRONG] * len(requests)
+    assert [status_and_json(response) for response in without] == [DENIED] * len(requests)
     assert await make.value("SELECT count(*) FROM comments") == 0
 
 
-async def test_a_limit_without_bound_returns_everything(make: Make, astuto: Client) -> None:
+async def test_a_limit_without_bound_returns_everything(make: Factory, astuto: Client) -> None:
     post = await make.post()
     await make.run(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
@@ -90,25 +90,25 @@ async def test_a_limit_without_bound_returns_everything(make: Make, astuto: Clie
         " SELECT portal_id, id, user_id, 'Comment ' || i, created_at, updated_at FROM posts, n"
     )
 
-    answer = await astuto.get("/comments", params={"limit": 1000000, "post_id": post})
+    response = await astuto.get("/comments", params={"limit": 1000000, "post_id": post})
 
-    assert answer.status_code == 200
-    assert [comment["body"] for comment in answer.json()] == [f"Comment {number}" for number in range(2500, 0, -1)]
-    assert answer.json()[-1] == (await astuto.get(f"/comments/{answer.json()[-1]['id']}")).json()
-    assert "etag" not in answer.headers
+    assert response.status_code == 200
+    assert [comment["body"] for comment in response.json()] == [f"Comment {number}" for number in range(2500, 0, -1)]
+    assert response.json()[-1] == (await astuto.get(f"/comments/{response.json()[-1]['id']}")).json()
+    assert "etag" not in response.headers
 
 
-async def test_an_empty_or_null_limit_is_the_default(make: Make, astuto: Client) -> None:
+async def test_an_empty_or_null_limit_is_the_default(make: Factory, astuto: Client) -> None:
     for _ in range(22):
         await make.post()
 
     in_query = [await astuto.get(f"/posts?{query}") for query in ("limit=", "limit", "limit=null", "limit=%20")]
     in_body = [await astuto.ask("GET", "/posts", {"limit": value}) for value in (None, "")]
 
-    assert [len(answer.json()) for answer in (*in_query, *in_body)] == [20] * 6
+    assert [len(response.json()) for response in (*in_query, *in_body)] == [20] * 6
 
 
-async def test_an_unreadable_or_empty_offset_is_its_leading_integer_or_0(make: Make, astuto: Client) -> None:
+async def test_an_unreadable_or_empty_offset_is_its_leading_integer_or_0(make: Factory, astuto: Client) -> None:
     newest_last = [await make.post() for _ in range(4)]
 
     async def first(offset: str) -> int:
@@ -123,7 +123,7 @@ async def test_an_unreadable_or_empty_offset_is_its_leading_integer_or_0(make: M
     ]
 
 
-async def test_users_without_a_limit_are_a_hundred(make: Make, astuto: Client) -> None:
+async def test_users_without_a_limit_are_a_hundred(make: Factory, astuto: Client) -> None:
     await make.run(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)"
         " INSERT INTO users (portal_id, uuid, name, created_at, updated_at)"
@@ -134,52 +134,55 @@ async def test_users_without_a_limit_are_a_hundred(make: Make, astuto: Client) -
     assert len((await astuto.get("/users")).json()) == 100
 
 
-async def test_a_comment_update_without_a_body_changes_nothing(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_a_comment_update_without_a_body_changes_nothing(make: Factory, astuto: Client, clock: TestClock) -> None:
     comment = await make.comment(await make.post())
     before = await make.rows("SELECT * FROM comments")
     clock.advance(hours=1)
 
-    answer = await astuto.put(f"/comments/{comment}", json={"is_post_update": True})
+    response = await astuto.put(f"/comments/{comment}", json={"is_post_update": True})
 
-    assert told(answer) == (200, {"id": comment})
+    assert status_and_json(response) == (200, {"id": comment})
     assert await make.rows("SELECT * FROM comments") == before
 
 
-async def test_deciding_on_a_post_that_is_not_pending_is_a_422_after_the_404(make: Make, astuto: Client) -> None:
+async def test_deciding_on_a_post_that_is_not_pending_is_a_422_after_the_404(make: Factory, astuto: Client) -> None:
     approved, rejected = await make.post(), await make.post(moderation="rejected")
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
 
     for post in (approved, rejected):
         for verb in ("approve", "reject"):
-            assert told(await moderator.put(f"/posts/{post}/{verb}")) == NOT_PENDING
-    assert told(await moderator.put("/posts/4711/approve")) == (404, {"errors": ["Post with id 4711 not found"]})
+            assert status_and_json(await moderator.put(f"/posts/{post}/{verb}")) == NOT_PENDING
+    assert status_and_json(await moderator.put("/posts/4711/approve")) == (
+        404,
+        {"errors": ["Post with id 4711 not found"]},
+    )
     states = await make.rows("SELECT moderation FROM posts ORDER BY id")
     assert [row["moderation"] for row in states] == ["approved", "rejected"]
 
 
-async def test_a_move_to_an_unknown_board_is_wrong_parameters(make: Make, astuto: Client) -> None:
+async def test_a_move_to_an_unknown_board_is_wrong_parameters(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
-    answers = [await astuto.put(f"/posts/{post}/update_board", json={"board_id": board}) for board in (4711, "abc")]
+    responses = [await astuto.put(f"/posts/{post}/update_board", json={"board_id": board}) for board in (4711, "abc")]
     status = await astuto.put(f"/posts/{post}/update_status", json={"post_status_id": 4711})
 
-    assert [told(answer) for answer in (*answers, status)] == [WRONG] * 3
+    assert [status_and_json(response) for response in (*responses, status)] == [WRONG] * 3
 
 
-async def test_a_null_or_blank_mark_of_a_post_update_is_false(make: Make, astuto: Client) -> None:
+async def test_a_null_or_blank_mark_of_a_post_update_is_false(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     for mark in (None, ""):
-        answer = await astuto.post("/comments", json={"post_id": post, "body": "Hi", "is_post_update": mark})
-        assert answer.status_code == 201
-        assert (await astuto.get(f"/comments/{answer.json()['id']}")).json()["is_post_update"] is False
+        response = await astuto.post("/comments", json={"post_id": post, "body": "Hi", "is_post_update": mark})
+        assert response.status_code == 201
+        assert (await astuto.get(f"/comments/{response.json()['id']}")).json()["is_post_update"] is False
 
 
-async def test_the_slug_of_a_new_board_is_honoured_or_falls_back_to_the_rule(make: Make, astuto: Client) -> None:
+async def test_the_slug_of_a_new_board_is_honoured_or_falls_back_to_the_rule(make: Factory, astuto: Client) -> None:
     async def slug(name: str, wanted: object) -> str:
-        answer = await astuto.post("/boards", json={"name": name, "slug": wanted})
-        assert answer.status_code == 201
-        return str((await astuto.get(f"/boards/{answer.json()['id']}")).json()["slug"])
+        response = await astuto.post("/boards", json={"name": name, "slug": wanted})
+        assert response.status_code == 201
+        return str((await astuto.get(f"/boards/{response.json()['id']}")).json()["slug"])
 
     assert await slug("One", "My own/Slug") == "my-own-slug"
     assert await slug("Two", None) == "two"
@@ -190,25 +193,25 @@ async def test_the_slug_of_a_new_board_is_honoured_or_falls_back_to_the_rule(mak
     assert re.fullmatch("my-own-slug-[0-9a-f-]{36}", await slug("My own slug", "my own slug"))
 
 
-async def test_a_boards_name_of_more_than_512_characters_is_refused(make: Make, astuto: Client) -> None:
+async def test_a_boards_name_of_more_than_512_characters_is_refused(make: Factory, astuto: Client) -> None:
     at_most = await astuto.post("/boards", json={"name": "😀" * 512})
     more = await astuto.post("/boards", json={"name": "😀" * 513})
 
     assert at_most.status_code == 201
-    assert told(more) == (422, {"errors": ["Name is too long (maximum 512 characters)"]})
+    assert status_and_json(more) == (422, {"errors": ["Name is too long (maximum 512 characters)"]})
 
 
-async def test_an_address_of_more_than_255_characters_is_invalid(make: Make, astuto: Client) -> None:
+async def test_an_address_of_more_than_255_characters_is_invalid(make: Factory, astuto: Client) -> None:
     domain = ".".join(["b" * 60] * 3)
 
     at_most = await astuto.post("/users", json={"email": "a" * (254 - len(domain)) + "@" + domain, "full_name": "Jane"})
     more = await astuto.post("/users", json={"email": "a" * (255 - len(domain)) + "@" + domain, "full_name": "Jane"})
 
     assert at_most.status_code == 201
-    assert told(more) == (422, {"errors": ["Email is invalid"]})
+    assert status_and_json(more) == (422, {"errors": ["Email is invalid"]})
 
 
-async def test_the_key_of_a_blocked_user_is_denied(make: Make, astuto: Client) -> None:
+async def test_the_key_of_a_blocked_user_is_denied(make: Factory, astuto: Client) -> None:
     user = await make.user(role="admin")
     theirs = astuto.of(await make.key(user, "astuto"))
     assert (await theirs.get("/boards")).status_code == 200
@@ -218,38 +221,44 @@ async def test_the_key_of_a_blocked_user_is_denied(make: Make, astuto: Client) -
     await make.act(lambda work: users.unblock(work, user))
     unblocked = await theirs.get("/boards")
 
-    assert [told(answer) for answer in (blocked, unblocked)] == [DENIED] * 2
+    assert [status_and_json(response) for response in (blocked, unblocked)] == [DENIED] * 2
     assert blocked.headers["www-authenticate"] == 'Bearer realm="Application"'
 
 
-async def test_an_address_is_the_same_in_any_case_and_padding(make: Make, astuto: Client) -> None:
+async def test_an_address_is_the_same_in_any_case_and_padding(make: Factory, astuto: Client) -> None:
     created = await astuto.post("/users", json={"email": "Jane@Example.com"})
     user = created.json()["id"]
 
     again = await astuto.post("/users", json={"email": "  JANE@example.COM "})
     found = await astuto.get("/users/get_by_email", params={"email": " JANE@EXAMPLE.com"})
 
-    assert (created.status_code, told(again)) == (201, (200, {"id": user}))
+    assert (created.status_code, status_and_json(again)) == (201, (200, {"id": user}))
     assert (found.status_code, found.json()["id"], found.json()["email"]) == (200, user, "jane@example.com")
 
 
-async def test_of_identical_requests_at_once_one_is_201_and_the_rest_get_the_rule(make: Make, astuto: Client) -> None:
+async def test_of_identical_requests_at_once_one_is_201_and_the_rest_get_the_rule(
+    make: Factory, astuto: Client
+) -> None:
     post = await make.post()
 
     votes = await asyncio.gather(*(astuto.post("/votes", json={"post_id": post}) for _ in range(5)))
     boards = await asyncio.gather(*(astuto.post("/boards", json={"name": "Ideas"}) for _ in range(5)))
     users = await asyncio.gather(*(astuto.post("/users", json={"email": "jane@example.com"}) for _ in range(5)))
 
-    assert sorted(answer.status_code for answer in votes) == [201, 422, 422, 422, 422]
-    assert {answer.text for answer in votes if answer.status_code == 422} == {'{"errors":["User is already in use"]}'}
-    assert sorted(answer.status_code for answer in boards) == [201, 422, 422, 422, 422]
-    assert {answer.text for answer in boards if answer.status_code == 422} == {'{"errors":["Name is already in use"]}'}
+    assert sorted(response.status_code for response in votes) == [201, 422, 422, 422, 422]
+    assert {response.text for response in votes if response.status_code == 422} == {
+        '{"errors":["User is already in use"]}'
+    }
+    assert sorted(response.status_code for response in boards) == [201, 422, 422, 422, 422]
+    assert {response.text for response in boards if response.status_code == 422} == {
+        '{"errors":["Name is already in use"]}'
+    }
     # The rule for a known address is to give its user.
-    assert sorted(answer.status_code for answer in users) == [200, 200, 200, 200, 201]
-    assert len({answer.text for answer in users}) == 1
+    assert sorted(response.status_code for response in users) == [200, 200, 200, 200, 201]
+    assert len({response.text for response in users}) == 1
 
 
-async def test_a_429_says_when_to_come_back(settings: Settings, clock: TestClock, make: Make) -> None:
+async def test_a_429_says_when_to_come_back(settings: Settings, clock: TestClock, make: Factory) -> None:
     clock.set(NOON)
     token = await make.key(make.owner, "astuto")
     changed = {"rate_limits": True, "limit_astuto_key": "2/5minutes", "limit_astuto_ip": "100/5minutes"}
@@ -257,7 +266,7 @@ async def test_a_429_says_when_to_come_back(settings: Settings, clock: TestClock
         allowed = [await client.get("/boards") for _ in range(2)]
         refused = await client.get("/boards")
 
-    assert [answer.status_code for answer in allowed] == [200, 200]
+    assert [response.status_code for response in allowed] == [200, 200]
     assert not [name for name in allowed[0].headers if "ratelimit" in name]
     assert (refused.status_code, refused.text) == (429, "Retry later\n")
     assert refused.headers["content-type"] == "text/plain"
@@ -270,7 +279,7 @@ async def test_a_429_says_when_to_come_back(settings: Settings, clock: TestClock
 
 
 async def test_words_behind_a_key_are_not_counted_instead_of_it(
-    settings: Settings, clock: TestClock, make: Make
+    settings: Settings, clock: TestClock, make: Factory
 ) -> None:
     token = await make.key(make.owner, "astuto")
     changed = {"rate_limits": True, "limit_astuto_key": "2/5minutes", "limit_astuto_ip": "off"}
@@ -284,7 +293,7 @@ async def test_words_behind_a_key_are_not_counted_instead_of_it(
     assert statuses == [200, 200, 429]
 
 
-async def test_members_without_a_value_are_absent_and_not_null(make: Make, astuto: Client) -> None:
+async def test_members_without_a_value_are_absent_and_not_null(make: Factory, astuto: Client) -> None:
     post = await make.post()
     await make.run("UPDATE posts SET user_id = NULL, status_id = NULL")
 
@@ -296,7 +305,7 @@ async def test_members_without_a_value_are_absent_and_not_null(make: Make, astut
     assert alone["description"] is None
 
 
-async def test_boards_and_statuses_come_by_id(make: Make, astuto: Client) -> None:
+async def test_boards_and_statuses_come_by_id(make: Factory, astuto: Client) -> None:
     await make.run("UPDATE boards SET position = 10 - id, name = name || '!' WHERE id = :id", id=1)
     await make.run("UPDATE statuses SET position = 10 - id, name = name || '!'")
 
@@ -307,7 +316,7 @@ async def test_boards_and_statuses_come_by_id(make: Make, astuto: Client) -> Non
 
 
 async def test_the_key_of_a_user_below_moderator_is_dead_for_good(
-    make: Make, astuto: Client, productlift: Client
+    make: Factory, astuto: Client, productlift: Client
 ) -> None:
     user = await make.user(role="admin")
     theirs = astuto.of(await make.key(user, "astuto"))
@@ -320,37 +329,37 @@ async def test_the_key_of_a_user_below_moderator_is_dead_for_good(
     promoted = await theirs.get("/boards")
 
     assert before.status_code == 200
-    assert [told(answer) for answer in (demoted, promoted)] == [DENIED] * 2
+    assert [status_and_json(response) for response in (demoted, promoted)] == [DENIED] * 2
 
 
-async def test_a_second_key_leaves_the_first_alive(make: Make, astuto: Client) -> None:
+async def test_a_second_key_leaves_the_first_alive(make: Factory, astuto: Client) -> None:
     user = await make.user(role="moderator")
     keys = [await make.key(user, "astuto") for _ in range(2)]
 
     assert [(await astuto.of(key).get("/boards")).status_code for key in keys] == [200, 200]
 
 
-async def test_a_blocked_deleted_user_stays_deleted(make: Make, astuto: Client, productlift: Client) -> None:
+async def test_a_blocked_deleted_user_stays_deleted(make: Factory, astuto: Client, productlift: Client) -> None:
     user = await make.user()
     uuid = await make.uuid(user)
     await productlift.delete(f"/users/{uuid}")
     shell = {"email": f"deleted-{user}@deleted.invalid", "full_name": "[User Deleted]"}
 
-    answer = await astuto.put(f"/users/{user}/block")
+    response = await astuto.put(f"/users/{user}/block")
 
     shown = (await astuto.get(f"/users/{user}")).json()
-    assert told(answer) == (200, {"id": user})
+    assert status_and_json(response) == (200, {"id": user})
     assert {name: shown[name] for name in shell} == shell
     assert (await productlift.get(f"/users/{uuid}")).status_code == 404
 
 
-async def test_json_is_raw_and_tells_no_runtime(make: Make, astuto: Client) -> None:
+async def test_json_is_raw_and_tells_no_runtime(make: Factory, astuto: Client) -> None:
     post = await make.post(title="<a> & b > c", description="\u2028 é 😀")
 
-    answer = await astuto.get(f"/posts/{post}")
+    response = await astuto.get(f"/posts/{post}")
 
-    assert '"title":"<a> & b > c","description":"\u2028 é 😀"' in answer.text
-    assert "x-runtime" not in answer.headers
+    assert '"title":"<a> & b > c","description":"\u2028 é 😀"' in response.text
+    assert "x-runtime" not in response.headers
 
 
 async def test_a_body_too_large_is_a_413(astuto: Client) -> None:
@@ -361,7 +370,9 @@ async def test_a_body_too_large_is_a_413(astuto: Client) -> None:
         "/posts", content=b"a" * (28 * 1024 * 1024 + 1), headers={"content-type": "application/x-www-form-urlencoded"}
     )
 
-    assert [told(answer) for answer in (of_json, of_a_form)] == [(413, {"errors": ["The request is too large."]})] * 2
+    assert [status_and_json(response) for response in (of_json, of_a_form)] == [
+        (413, {"errors": ["The request is too large."]})
+    ] * 2
 
 
 async def test_a_database_that_is_away_is_a_503_for_a_moment(
@@ -375,27 +386,32 @@ async def test_a_database_that_is_away_is_a_503_for_a_moment(
         secret_key=SECRET,
         rate_limits=False,
     )
-    server = assemble(settings, clock=clock)
+    server = create_app(settings, clock=clock)
     await server.start()
     async with Client(server, token="tkn_admin_whoever") as client:
         postgres.stop()
         try:
-            answers = [await client.get("/boards"), await client.of(client.token, base="/astuto/api/v1").get("/boards")]
+            responses = [
+                await client.get("/boards"),
+                await client.of(client.token, base="/astuto/api/v1").get("/boards"),
+            ]
         finally:
             postgres.start()
         again = await client.get("/boards")
     await server.stop()
 
-    assert [told(answer) for answer in answers] == [(503, {"errors": ["Service temporarily unavailable."]})] * 2
-    assert {answer.headers["retry-after"] for answer in answers} == {"2"}
-    assert told(again) == DENIED
+    assert [status_and_json(response) for response in responses] == [
+        (503, {"errors": ["Service temporarily unavailable."]})
+    ] * 2
+    assert {response.headers["retry-after"] for response in responses} == {"2"}
+    assert status_and_json(again) == DENIED
 
 
-async def test_a_post_may_carry_another_verb(make: Make, astuto: Client) -> None:
+async def test_a_post_may_carry_another_verb(make: Factory, astuto: Client) -> None:
     one, two = await make.post(), await make.post()
 
     by_field = await astuto.post(f"/posts/{one}", data={"_method": "delete"})
     by_header = await astuto.post(f"/posts/{two}", headers={"x-http-method-override": "DELETE"})
 
-    assert (told(by_field), told(by_header)) == ((200, {"id": one}), (200, {"id": two}))
+    assert (status_and_json(by_field), status_and_json(by_header)) == ((200, {"id": one}), (200, {"id": two}))
     assert (await astuto.get("/posts")).json() == []

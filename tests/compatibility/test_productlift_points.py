@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from app.application import assemble
+from app.application import create_app
 from app.settings import Settings
 from tests.conftest import SECRET, TestClock
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, NOBODY, UNKNOWN_TAB, invalid, owner, refused, unknown, user
 from tests.support.requirements import need
 from tests.support.servers import Postgres
@@ -16,20 +16,26 @@ from tests.support.servers import Postgres
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 
 
-async def test_8_1_tabs_want_a_key_before_they_are_looked_up(make: Make, productlift: Client) -> None:
+async def test_8_1_tabs_want_a_key_before_they_are_looked_up(make: Factory, productlift: Client) -> None:
     nobody = productlift.of(None)
 
     for path in ("/tabs/99", "/tabs/99/fetch", "/tabs/roadmap", "/tabs"):
-        assert told(await nobody.get(path)) == UNAUTHENTICATED
-    assert told(await productlift.get("/tabs/99")) == told(await productlift.get("/tabs/99/fetch")) == UNKNOWN_TAB
+        assert status_and_json(await nobody.get(path)) == UNAUTHENTICATED
+    assert (
+        status_and_json(await productlift.get("/tabs/99"))
+        == status_and_json(await productlift.get("/tabs/99/fetch"))
+        == UNKNOWN_TAB
+    )
 
 
-async def test_8_2_an_unknown_author_is_a_404_and_none_is_the_keys_user(make: Make, productlift: Client) -> None:
+async def test_8_2_an_unknown_author_is_a_404_and_none_is_the_keys_user(make: Factory, productlift: Client) -> None:
     administrator = await make.user(name="Ann", email="ann@example.com", role="admin")
     anns = productlift.of(await make.key(administrator, "productlift"))
     uuid = await make.uuid(administrator)
 
-    assert told(await anns.post("/posts", json={"title": "Idea", "user_id": NOBODY})) == unknown("User", NOBODY)
+    assert status_and_json(await anns.post("/posts", json={"title": "Idea", "user_id": NOBODY})) == unknown(
+        "User", NOBODY
+    )
     missing = (await anns.post("/posts", json={"title": "Idea"})).json()["data"]
     null = (await anns.post("/posts", json={"title": "Idea", "user_id": None})).json()["data"]
     anonymous = (await anns.patch(f"/posts/{null['id']}", json={"user_id": None})).json()["data"]
@@ -40,7 +46,9 @@ async def test_8_2_an_unknown_author_is_a_404_and_none_is_the_keys_user(make: Ma
     assert await make.value("SELECT count(*) FROM posts") == 2
 
 
-async def test_8_3_the_posts_of_a_search_are_a_list_also_when_there_are_none(make: Make, productlift: Client) -> None:
+async def test_8_3_the_posts_of_a_search_are_a_list_also_when_there_are_none(
+    make: Factory, productlift: Client
+) -> None:
     code = await make.code(await make.post(title="Dark mode", description="At night"))
     path = "/posts/search_duplicates"
 
@@ -51,7 +59,7 @@ async def test_8_3_the_posts_of_a_search_are_a_list_also_when_there_are_none(mak
     }
 
 
-async def test_8_4_a_delete_answers_200_with_an_empty_object(make: Make, productlift: Client) -> None:
+async def test_8_4_a_delete_answers_200_with_an_empty_object(make: Factory, productlift: Client) -> None:
     post, voter = await make.post(), await make.uuid(await make.user())
     await make.comment(post)
     await productlift.post(f"/posts/{post}/votes/{voter}")
@@ -65,16 +73,16 @@ async def test_8_4_a_delete_answers_200_with_an_empty_object(make: Make, product
         f"/statuses/{make.statuses['Rejected']}",
         f"/users/{voter}",
     ):
-        answer = await productlift.delete(path)
-        assert told(answer) == GONE
-        assert answer.headers["content-type"] == "application/json"
-        assert answer.content == b"{}"
+        response = await productlift.delete(path)
+        assert status_and_json(response) == GONE
+        assert response.headers["content-type"] == "application/json"
+        assert response.content == b"{}"
 
 
 async def test_8_5_a_bad_address_is_told_under_the_key_email(productlift: Client) -> None:
-    answer = await productlift.ask("GET", "/users/find_by_email", {"email": "no address"})
+    response = await productlift.ask("GET", "/users/find_by_email", {"email": "no address"})
 
-    assert told(answer) == invalid(email="The email must be a valid email address.")
+    assert status_and_json(response) == invalid(email="The email must be a valid email address.")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +99,7 @@ async def test_8_5_a_bad_address_is_told_under_the_key_email(productlift: Client
     ],
 )
 async def test_8_6_a_statuss_text_color_is_computed_from_its_color(
-    color: str, text_color: str, make: Make, productlift: Client
+    color: str, text_color: str, make: Factory, productlift: Client
 ) -> None:
     sent = {"name": "Idea", "color": color, "tab_id": make.tabs["feedback"]}
 
@@ -100,7 +108,7 @@ async def test_8_6_a_statuss_text_color_is_computed_from_its_color(
     assert (created["color"], created["text_color"]) == (color, text_color)
 
 
-async def test_8_6_a_text_color_of_its_own_goes_first(make: Make, productlift: Client) -> None:
+async def test_8_6_a_text_color_of_its_own_goes_first(make: Factory, productlift: Client) -> None:
     await make.run("UPDATE statuses SET text_color = '#123456' WHERE name = 'Planned'")
 
     shown = {each["name"]: each["text_color"] for each in (await productlift.get("/statuses")).json()["data"]}
@@ -112,24 +120,24 @@ async def test_8_7_a_users_address_may_be_missing_and_a_categorys_name_not(produ
     nameless = await productlift.post("/users", json={"role": "member"})
     uuid = nameless.json()["data"]["id"]
 
-    assert told(nameless) == (200, {"data": user(uuid, "User")})
-    assert told(await productlift.get(f"/users/{uuid}")) == (200, {"data": user(uuid, "User")})
-    assert told(await productlift.post("/categories", json={"color": "#fff"})) == invalid(
+    assert status_and_json(nameless) == (200, {"data": user(uuid, "User")})
+    assert status_and_json(await productlift.get(f"/users/{uuid}")) == (200, {"data": user(uuid, "User")})
+    assert status_and_json(await productlift.post("/categories", json={"color": "#fff"})) == invalid(
         name="The name field is required."
     )
 
 
-async def test_8_8_users_come_in_the_envelope_of_posts(make: Make, productlift: Client) -> None:
+async def test_8_8_users_come_in_the_envelope_of_posts(make: Factory, productlift: Client) -> None:
     listed = await productlift.get("/users")
 
-    assert told(listed) == (
+    assert status_and_json(listed) == (
         200,
         {"data": [owner(await make.uuid(make.owner))], "hasMore": False, "total": 1, "skip": 0, "limit": 10},
     )
     assert list(listed.json()) == list((await productlift.get("/posts")).json())
 
 
-async def test_8_9_votes_are_told_with_their_voters(make: Make, productlift: Client) -> None:
+async def test_8_9_votes_are_told_with_their_voters(make: Factory, productlift: Client) -> None:
     post, uuid = await make.post(), await make.uuid(await make.user(email="jane@example.com"))
 
     cast = (await productlift.post(f"/posts/{post}/votes/{uuid}")).json()["data"]
@@ -139,18 +147,18 @@ async def test_8_9_votes_are_told_with_their_voters(make: Make, productlift: Cli
     assert (await productlift.get(f"/posts/{post}/votes")).json() == {"data": [cast]}
 
 
-async def test_8_10_a_second_vote_is_refused_and_changes_nothing(make: Make, productlift: Client) -> None:
+async def test_8_10_a_second_vote_is_refused_and_changes_nothing(make: Factory, productlift: Client) -> None:
     post, uuid = await make.post(), await make.uuid(await make.user())
     path = f"/posts/{post}/votes/{uuid}"
     await productlift.post(path)
     before = (await productlift.get(f"/posts/{post}/votes")).json()
 
-    assert told(await productlift.post(path)) == refused("User has already voted.")
+    assert status_and_json(await productlift.post(path)) == refused("User has already voted.")
     assert (await productlift.get(f"/posts/{post}/votes")).json() == before
     assert await make.wrong_counters() == []
 
 
-async def test_8_11_a_create_answers_200(make: Make, productlift: Client) -> None:
+async def test_8_11_a_create_answers_200(make: Factory, productlift: Client) -> None:
     post, uuid = await make.post(), await make.uuid(make.owner)
     tab = make.tabs["feedback"]
 
@@ -166,7 +174,7 @@ async def test_8_11_a_create_answers_200(make: Make, productlift: Client) -> Non
         assert (await productlift.ask("POST", path, sent)).status_code == 200
 
 
-async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: Make, productlift: Client) -> None:
+async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: Factory, productlift: Client) -> None:
     number = await make.post(title="By number")
     code, uuid = await make.code(number), await make.uuid(make.owner)
 
@@ -175,14 +183,18 @@ async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: M
         assert (await productlift.patch(f"/posts/{key}", json={})).json()["data"]["id"] == code
         assert (await productlift.post(f"/posts/{key}/votes/{uuid}")).status_code == 200
         assert len((await productlift.get(f"/posts/{key}/votes")).json()["data"]) == 1
-        assert told(await productlift.delete(f"/posts/{key}/votes/{uuid}")) == GONE
+        assert status_and_json(await productlift.delete(f"/posts/{key}/votes/{uuid}")) == GONE
         assert (await productlift.post(f"/posts/{key}/comments", json={"comment": "Yes"})).status_code == 200
     assert len((await productlift.get(f"/posts/{number}/comments")).json()["data"]) == 2
-    assert told(await productlift.get(f"/posts/{code.swapcase()}x")) == unknown("Post", f"{code.swapcase()}x")
-    assert told(await productlift.delete(f"/posts/{number}")) == GONE
+    assert status_and_json(await productlift.get(f"/posts/{code.swapcase()}x")) == unknown(
+        "Post", f"{code.swapcase()}x"
+    )
+    assert status_and_json(await productlift.delete(f"/posts/{number}")) == GONE
 
 
-async def test_8_12_a_code_of_digits_taken_over_from_elsewhere_is_found_first(make: Make, productlift: Client) -> None:
+async def test_8_12_a_code_of_digits_taken_over_from_elsewhere_is_found_first(
+    make: Factory, productlift: Client
+) -> None:
     digits, other = await make.post(title="Has digits for a code"), await make.post(title="Has that number")
     uuid = await make.uuid(make.owner)
     await make.run("UPDATE posts SET id = 123456 WHERE id = :id", id=other)
@@ -194,7 +206,7 @@ async def test_8_12_a_code_of_digits_taken_over_from_elsewhere_is_found_first(ma
     for voted, path in ((digits, f"/posts/123456/votes/{uuid}"), (123457, f"/posts/123457/votes/{uuid}")):
         await productlift.post(path)
         assert await make.rows("SELECT post_id FROM votes") == [{"post_id": voted}]
-        assert told(await productlift.delete(path)) == GONE
+        assert status_and_json(await productlift.delete(path)) == GONE
 
 
 async def test_8_13_a_limit_goes_from_1_to_100_and_is_10_when_not_given(productlift: Client) -> None:
@@ -202,22 +214,24 @@ async def test_8_13_a_limit_goes_from_1_to_100_and_is_10_when_not_given(productl
         assert (await productlift.get(path)).json()["limit"] == 10
         assert (await productlift.get(f"{path}?limit=1")).json()["limit"] == 1
         assert (await productlift.get(f"{path}?limit=100")).json()["limit"] == 100
-        assert told(await productlift.get(f"{path}?limit=0")) == invalid(limit="The limit must be at least 1.")
-        assert told(await productlift.get(f"{path}?limit=101")) == invalid(
+        assert status_and_json(await productlift.get(f"{path}?limit=0")) == invalid(
+            limit="The limit must be at least 1."
+        )
+        assert status_and_json(await productlift.get(f"{path}?limit=101")) == invalid(
             limit="The limit must not be greater than 100."
         )
 
 
-async def test_8_14_changing_a_category_takes_a_color(make: Make, productlift: Client) -> None:
+async def test_8_14_changing_a_category_takes_a_color(make: Factory, productlift: Client) -> None:
     category = await make.category()
 
     refused_ = await productlift.patch(f"/categories/{category}", json={"name": "Pace"})
 
-    assert told(refused_) == invalid(color="The color field is required.")
+    assert status_and_json(refused_) == invalid(color="The color field is required.")
     assert await make.value("SELECT name FROM categories") == "Speed"
 
 
-async def test_8_15_input_knows_two_roles_and_four_are_shown_as_two(make: Make, productlift: Client) -> None:
+async def test_8_15_input_knows_two_roles_and_four_are_shown_as_two(make: Factory, productlift: Client) -> None:
     shown = {}
     for role in ("user", "moderator", "admin"):
         uuid = await make.uuid(await make.user(role=role))
@@ -226,12 +240,12 @@ async def test_8_15_input_knows_two_roles_and_four_are_shown_as_two(make: Make, 
 
     assert shown == {"user": "member", "moderator": "member", "admin": "admin", "owner": "admin"}
     for role in ("user", "moderator", "owner", "Admin", "guest"):
-        assert told(await productlift.post("/users", json={"role": role})) == invalid(
+        assert status_and_json(await productlift.post("/users", json={"role": role})) == invalid(
             role="The selected role is invalid."
         )
 
 
-async def test_8_16_a_post_has_a_list_of_categories_and_no_single_one(make: Make, productlift: Client) -> None:
+async def test_8_16_a_post_has_a_list_of_categories_and_no_single_one(make: Factory, productlift: Client) -> None:
     category = await make.category()
 
     created = (await productlift.post("/posts", json={"title": "Idea", "category_id": category})).json()["data"]
@@ -242,34 +256,36 @@ async def test_8_16_a_post_has_a_list_of_categories_and_no_single_one(make: Make
 
 
 @pytest.mark.parametrize("filter_", ["tab=nothing", "category=99", "section=99"])
-async def test_7_15_an_unknown_filter_finds_nothing(filter_: str, make: Make, productlift: Client) -> None:
+async def test_7_15_an_unknown_filter_finds_nothing(filter_: str, make: Factory, productlift: Client) -> None:
     await make.post(status="New")
 
-    assert told(await productlift.get(f"/posts?{filter_}")) == (
+    assert status_and_json(await productlift.get(f"/posts?{filter_}")) == (
         200,
         {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10},
     )
 
 
-async def test_7_21_the_owner_can_not_be_deleted(make: Make, productlift: Client) -> None:
+async def test_7_21_the_owner_can_not_be_deleted(make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(make.owner)
 
-    assert told(await productlift.delete(f"/users/{uuid}")) == refused("The owner of the portal can not be deleted.")
+    assert status_and_json(await productlift.delete(f"/users/{uuid}")) == refused(
+        "The owner of the portal can not be deleted."
+    )
     assert (await productlift.get(f"/users/{uuid}")).status_code == 200
 
 
-async def test_7_20_the_owners_email_and_password_are_the_owners(make: Make, productlift: Client) -> None:
+async def test_7_20_the_owners_email_and_password_are_the_owners(make: Factory, productlift: Client) -> None:
     path = f"/users/{await make.uuid(make.owner)}"
     admin = productlift.of(await make.key(await make.user(role="admin"), "productlift"))
 
     for sent in ({"email": "mine@example.com"}, {"password": "correct horse"}):
-        assert told(await admin.patch(path, json=sent)) == refused(
+        assert status_and_json(await admin.patch(path, json=sent)) == refused(
             "The email and password of the owner can only be changed by the owner."
         )
     assert (await productlift.patch(path, json={"password": "correct horse"})).status_code == 200
 
 
-async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Make, productlift: Client) -> None:
+async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Factory, productlift: Client) -> None:
     jane, post = await make.user(), await make.post()
     uuid = await make.uuid(jane)
     await make.run("UPDATE users SET blocked_at = created_at WHERE id = :id", id=jane)
@@ -291,7 +307,7 @@ async def test_a_database_that_is_away_is_a_503_for_a_moment(
         secret_key=SECRET,
         rate_limits=False,
     )
-    server = assemble(settings, clock=clock)
+    server = create_app(settings, clock=clock)
     await server.start()
     async with Client(server, token="1|whoever") as client:
         postgres.stop()
@@ -302,6 +318,6 @@ async def test_a_database_that_is_away_is_a_503_for_a_moment(
         again = await client.get("/posts")
     await server.stop()
 
-    assert told(away) == (503, {"message": "Service Unavailable"})
+    assert status_and_json(away) == (503, {"message": "Service Unavailable"})
     assert away.headers["retry-after"] == "2"
-    assert told(again) == UNAUTHENTICATED
+    assert status_and_json(again) == UNAUTHENTICATED

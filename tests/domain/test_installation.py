@@ -5,12 +5,12 @@ import pytest
 from app.domain import installation
 from app.domain.errors import Conflict
 from tests.conftest import SECRET
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 OURS, OTHER = SECRET.encode(), b"another secret of the server 012345"
 
 
-async def test_a_database_without_a_fingerprint_takes_the_first_secret_and_no_other_afterwards(make: Make) -> None:
+async def test_a_database_without_a_fingerprint_takes_the_first_secret_and_no_other_afterwards(make: Factory) -> None:
     assert await make.rows("SELECT * FROM installation") == []
 
     await make.act(lambda work: installation.require_secret(work, OURS))
@@ -21,11 +21,11 @@ async def test_a_database_without_a_fingerprint_takes_the_first_secret_and_no_ot
     ]
     with pytest.raises(Conflict, match=r"secret\.other"):
         await make.act(lambda work: installation.require_secret(work, OTHER))
-    assert await make.act(lambda work: installation.matches(work, OURS))
-    assert not await make.act(lambda work: installation.matches(work, OTHER))
+    assert await make.act(lambda work: installation.secret_matches(work, OURS))
+    assert not await make.act(lambda work: installation.secret_matches(work, OTHER))
 
 
-async def test_accepting_another_secret_ends_the_keys_that_hang_on_it(make: Make) -> None:
+async def test_accepting_another_secret_ends_the_keys_that_hang_on_it(make: Factory) -> None:
     await make.act(lambda work: installation.require_secret(work, OURS))
     await make.key(make.owner, "astuto")
     await make.key(make.owner, "productlift")
@@ -36,10 +36,10 @@ async def test_accepting_another_secret_ends_the_keys_that_hang_on_it(make: Make
 
     ended = await make.rows("SELECT dialect FROM api_keys WHERE revoked_at IS NOT NULL")
     assert ended == [{"dialect": "productlift"}]
-    assert await make.act(lambda work: installation.matches(work, OTHER))
+    assert await make.act(lambda work: installation.secret_matches(work, OTHER))
 
 
-async def test_accepting_a_secret_ends_keys_of_which_nobody_knows_the_secret(make: Make) -> None:
+async def test_accepting_a_secret_ends_keys_of_which_nobody_knows_the_secret(make: Factory) -> None:
     await make.key(make.owner, "astuto")
 
     assert await make.act(lambda work: installation.accept_secret(work, OTHER)) == 1

@@ -229,9 +229,9 @@ def test_a_list_of_texts_of_megabytes_takes_bounded_memory(sqlite: Earshot) -> N
             headers = {"authorization": f"Bearer {key_of(serving, dialect)}"}
             with httpx.stream(
                 "GET", f"{serving.address}/api/v1/posts?limit=100", headers=headers, timeout=60
-            ) as answer:
-                assert answer.status_code == 200
-                for piece in answer.iter_raw(MIB):
+            ) as response:
+                assert response.status_code == 200
+                for piece in response.iter_raw(MIB):
                     received += len(piece)
                     most = max(most, memory(serving, "RssAnon"))
         assert received > 2 * many * length
@@ -296,10 +296,10 @@ def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sq
         assert Counter([await said(*pair) for pair in kept]) == {b"success": 64}
 
         more = await connect(serving, 300)
-        answers = Counter([await said(*pair) for pair in more])
-        assert set(answers) == {FULL, b""}
+        responses = Counter([await said(*pair) for pair in more])
+        assert set(responses) == {FULL, b""}
         # A part of the files that are kept for other work; the rest are turned away without a word.
-        assert 16 <= answers[FULL] <= 300
+        assert 16 <= responses[FULL] <= 300
         assert await idle_cost(serving) < 0.5
 
         assert Counter([await said(*pair) for pair in kept]) == {b"success": 64}
@@ -340,10 +340,10 @@ def test_connections_to_the_numbers_take_no_files_from_requests(sqlite: Earshot)
 def test_it_may_have_as_many_files_open_as_the_system_grants(sqlite: Earshot) -> None:
     async def crowd(serving: Serving) -> Counter[bytes]:
         kept = await connect(serving, 400)
-        answers = Counter([await said(*pair) for pair in kept])
+        responses = Counter([await said(*pair) for pair in kept])
         for _, writer in kept:
             writer.close()
-        return answers
+        return responses
 
     with sqlite.serving(open_files=(256, 700), **CROWD) as serving:
         assert asyncio.run(crowd(serving)) == {b"success": 400}
@@ -394,10 +394,10 @@ def test_an_address_has_so_many_connections_and_others_are_served(sqlite: Earsho
 def test_a_trusted_proxy_has_as_many_connections_as_it_likes(sqlite: Earshot, settings: dict[str, str]) -> None:
     async def crowd(serving: Serving) -> Counter[bytes]:
         kept = await connect(serving, 300)
-        answers = Counter([await said(*pair) for pair in kept])
+        responses = Counter([await said(*pair) for pair in kept])
         for _, writer in kept:
             writer.close()
-        return answers
+        return responses
 
     with sqlite.serving(EARSHOT_RATE_LIMITS="off", **settings) as serving:
         assert asyncio.run(crowd(serving)) == {b"success": 300}

@@ -14,9 +14,9 @@ from contextlib import closing
 
 import pytest
 
-from app.adapters.database import Standing, database_for
+from app.adapters.database import PortalContext, create_database
 from app.domain.counters import audit
-from app.domain.counters.audit import Difference
+from app.domain.counters.audit import CounterMismatch
 from app.domain.permissions import OPERATOR
 from tests.server.test_serve import until
 from tests.support.commands import Earshot, Serving
@@ -51,18 +51,18 @@ def await_the_end_of_its_work(url: str, *, under_way: bool = False) -> None:
         assert time.monotonic() < deadline, "a connection of the dead server stays"
 
 
-def wrong_counters(url: str) -> list[Difference]:
+def wrong_counters(url: str) -> list[CounterMismatch]:
     """Every kept number that is not what a recount gives."""
 
-    async def count() -> list[Difference]:
-        database = database_for(url)
+    async def count() -> list[CounterMismatch]:
+        database = create_database(url)
         await database.open()
         try:
-            return await database.reading(audit.differences, Standing(1, OPERATOR), snapshot=True)
+            return await database.read(audit.find_mismatches, PortalContext(1, OPERATOR), snapshot=True)
         finally:
             await database.close()
 
-    found: list[Difference] = answered(count())
+    found: list[CounterMismatch] = answered(count())
     return found
 
 

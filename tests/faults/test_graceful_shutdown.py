@@ -94,13 +94,13 @@ def test_requests_sent_on_idle_connections_at_the_very_end_are_answered(
         serving.process.terminate()
         for _, writer in after:
             writer.write(asked)
-        answers = [await answer_of(reader) for reader, _ in after]
+        responses = [await answer_of(reader) for reader, _ in after]
         for _, writer in late:
             writer.write(asked)
-        answers += [await answer_of(reader) for reader, _ in before + late]
+        responses += [await answer_of(reader) for reader, _ in before + late]
         for _, writer in kept:
             writer.close()
-        return first, Counter(answers)
+        return first, Counter(responses)
 
     key = ""
     for _ in range(ENDS):
@@ -108,10 +108,10 @@ def test_requests_sent_on_idle_connections_at_the_very_end_are_answered(
         unlimited = {"EARSHOT_RATE_LIMITS": "off", "EARSHOT_CONNECTIONS_PER_IP": "off"}
         with earshot.serving("--workers", workers, **unlimited) as serving:
             key = key or key_of(serving, "Astuto")
-            first, answers = asyncio.run(race(serving, key))
+            first, responses = asyncio.run(race(serving, key))
             assert first == {"200": 300}
-            assert set(answers) <= {"200", "200 close"}, answers
-            assert answers.total() == 300
+            assert set(responses) <= {"200", "200 close"}, responses
+            assert responses.total() == 300
             assert serving.process.wait(15) == 0
 
 
@@ -132,10 +132,10 @@ def test_connections_that_wait_to_be_accepted_at_the_end_are_answered(
         serving.go_on()
         for _, writer in waiting[50:]:
             writer.write(asked)
-        answers = Counter([await answer_of(reader) for reader, _ in waiting])
+        responses = Counter([await answer_of(reader) for reader, _ in waiting])
         for _, writer in waiting:
             writer.close()
-        return answers
+        return responses
 
     key = ""
     for _ in range(ENDS):
@@ -143,9 +143,9 @@ def test_connections_that_wait_to_be_accepted_at_the_end_are_answered(
             key = key or key_of(serving, "Astuto")
             # Whoever is answered knows that all processes listen; that they serve is known by what they answer.
             assert ask(serving.port, key)[0] == 200
-            answers = asyncio.run(wait_in_line(serving, key))
-            assert set(answers) <= {"200", "200 close"}, answers
-            assert answers.total() == 100
+            responses = asyncio.run(wait_in_line(serving, key))
+            assert set(responses) <= {"200", "200 close"}, responses
+            assert responses.total() == 100
             assert serving.process.wait(15) == 0
 
 
@@ -190,14 +190,14 @@ def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite
                 writer.write(whole[at:][:1])
             # In pieces: the server has had time to read each.
             await asyncio.sleep(0.05)
-        answers = Counter([await answer_of(reader) for reader, _ in slow])
+        responses = Counter([await answer_of(reader) for reader, _ in slow])
         left = []
         for reader, _ in stuck:
             with suppress(ConnectionResetError):
                 left.append(await reader.read())
         for writer in (of_idle, *(writer for _, writer in slow + stuck)):
             writer.close()
-        return answers, left
+        return responses, left
 
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
         key = key_of(serving, "Astuto")
@@ -207,11 +207,11 @@ def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite
                 assert client.post("/api/v1/posts", json=post).status_code == 201
         begun = time.monotonic()
         with reading_nothing(serving.port, key):
-            answers, left = asyncio.run(send(serving, key))
+            responses, left = asyncio.run(send(serving, key))
             assert serving.process.wait(15) == 0
         assert time.monotonic() - begun < FINISH_AND_BREAK_OFF + 10
 
-        assert answers == {"201 close": 20}
+        assert responses == {"201 close": 20}
         # Closed without an answer, for nothing true could be said of it.
         assert b"".join(left) == b""
         logged = [json.loads(line) for line in serving.log.read_text().splitlines()]

@@ -7,7 +7,7 @@ from contextlib import closing
 import asyncpg
 import pytest
 
-from app.adapters.database.postgres import WAIT_SECONDS
+from app.adapters.database.postgres import POOL_TIMEOUT_SECONDS
 from tests.faults.test_crash_recovery import keys_of, wrong_counters
 from tests.support.commands import Earshot
 from tests.support.continuous_writers import Answer, Caller, is_unavailable, writing
@@ -93,8 +93,8 @@ async def _used_up(port: int, keys: dict[str, str], url: str, *, beyond: int) ->
                     while await watcher.fetchval(f"SELECT count(*) {OURS} AND wait_event_type = 'Lock'") != POOL:
                         assert not any(one.done() for one in held)
                 further = [loop.run_in_executor(threads, ask, number) for number in range(beyond)]
-                async with asyncio.timeout(5 * WAIT_SECONDS):
-                    answers = list(await asyncio.gather(*further))
+                async with asyncio.timeout(5 * POOL_TIMEOUT_SECONDS):
+                    responses = list(await asyncio.gather(*further))
             finally:
                 await holder.execute("ROLLBACK")
             async with asyncio.timeout(30):
@@ -103,8 +103,8 @@ async def _used_up(port: int, keys: dict[str, str], url: str, *, beyond: int) ->
         await holder.close()
         await watcher.close()
     statuses = [201 if number < WRITES and dialect == "astuto" else 200 for number, (dialect, _) in enumerate(served)]
-    assert [answer.status for _, answer in served] == statuses
-    return answers
+    assert [response.status for _, response in served] == statuses
+    return responses
 
 
 async def test_a_pool_that_is_used_up_is_told_in_time_and_serves_again(
@@ -114,9 +114,9 @@ async def test_a_pool_that_is_used_up_is_told_in_time_and_serves_again(
     with small_pool.serving() as serving:
         keys = keys_of(serving)
 
-        answers = await _used_up(serving.port, keys, fresh_postgres, beyond=12)
+        responses = await _used_up(serving.port, keys, fresh_postgres, beyond=12)
 
-        assert [answer for dialect, answer in answers if not is_unavailable(dialect, answer)] == []
+        assert [response for dialect, response in responses if not is_unavailable(dialect, response)] == []
         with closing(Caller(serving.port, keys)) as caller:
             statuses = [caller.ask(dialect, "GET", "/posts").status for dialect in DIALECTS]
         assert statuses == [200, 200]

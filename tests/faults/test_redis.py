@@ -37,8 +37,8 @@ def ask(serving: Serving, dialect: str, count: int) -> list[httpx.Response]:
     return asyncio.run(all_of_them())
 
 
-def statuses(answers: list[httpx.Response]) -> Counter[int]:
-    return Counter(answer.status_code for answer in answers)
+def statuses(responses: list[httpx.Response]) -> Counter[int]:
+    return Counter(response.status_code for response in responses)
 
 
 def fallbacks(serving: Serving) -> float:

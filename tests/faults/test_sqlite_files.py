@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from app.adapters.database import NOWHERE, utc_now
-from app.adapters.database.sqlite import BUSY_SECONDS, SqliteDatabase
+from app.adapters.database import NO_PORTAL, utc_now
+from app.adapters.database.sqlite import BUSY_TIMEOUT_SECONDS, SqliteDatabase
 from tests.faults.test_crash_recovery import keys_of
 from tests.server.test_startup import refused
 from tests.support.commands import Earshot, Serving
@@ -87,10 +87,10 @@ def test_a_file_locked_by_another_process_is_told_in_time_and_reads_go_on(
             together.wait()
             with calling(serving, begun) as caller:
                 assert [caller.ask(dialect, "GET", "/posts").status for dialect in DIALECTS] == [200, 200]
-            answers = [one.result(timeout=2 * BUSY_SECONDS) for one in waiting]
+            responses = [one.result(timeout=2 * BUSY_TIMEOUT_SECONDS) for one in waiting]
         other.execute("ROLLBACK")
 
-        assert [answer for dialect, answer in answers if not is_unavailable(dialect, answer)] == []
+        assert [response for dialect, response in responses if not is_unavailable(dialect, response)] == []
         with calling(serving, begun) as caller:
             assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
         assert serving.end() == 0
@@ -111,7 +111,7 @@ async def test_a_lock_held_for_a_moment_does_not_keep_a_server_from_opening(sqli
     try:
         await database.open()
 
-        assert await database.writing(lambda work: work.engine, NOWHERE) == "sqlite"
+        assert await database.write(lambda work: work.engine, NO_PORTAL) == "sqlite"
         await database.close()
     finally:
         soon.join()
@@ -143,11 +143,11 @@ def test_a_full_disk_stops_writes_alone_until_there_is_room(sqlite: Earshot) -> 
             full: set[str] = set()
             for number in range(2000):
                 dialect = DIALECTS[number % 2]
-                answer = write(caller, dialect, f"Full {number}", description="room " * 2000)
-                if answer.status in (200, 201):
+                response = write(caller, dialect, f"Full {number}", description="room " * 2000)
+                if response.status in (200, 201):
                     stood.append(f"Full {number}")
                     continue
-                assert is_unavailable(dialect, answer), answer
+                assert is_unavailable(dialect, response), response
                 full.add(dialect)
                 if full == set(DIALECTS):
                     break
@@ -217,8 +217,8 @@ def test_a_file_that_becomes_read_only_stops_writes_alone(sqlite: Earshot, begun
             before = path.read_bytes(), log.read_bytes()
             for dialect in DIALECTS:
                 for number in range(3):
-                    answer = write(caller, dialect, f"Refused {number}")
-                    assert is_unavailable(dialect, answer), answer
+                    response = write(caller, dialect, f"Refused {number}")
+                    assert is_unavailable(dialect, response), response
                     assert caller.ask(dialect, "GET", "/posts").status == 200
             assert (path.read_bytes(), log.read_bytes()) == before
 
@@ -274,12 +274,12 @@ def test_a_damaged_page_is_a_503_for_what_needs_it_alone(sqlite: Earshot, begun:
         file.write(b"\xa5" * size)
 
     with sqlite.serving() as serving, calling(serving, begun) as caller:
-        answers = {
+        responses = {
             (dialect, method): caller.ask(dialect, method, "/posts", sent)
             for dialect in DIALECTS
             for method, sent in (("GET", None), ("POST", {"title": "On ruins", "board_id": 1}))
         }
-        assert [ask for ask, answer in answers.items() if not is_unavailable(ask[0], answer)] == []
+        assert [ask for ask, response in responses.items() if not is_unavailable(ask[0], response)] == []
         assert caller.ask("astuto", "GET", "/boards").status == 200
         assert caller.ask("productlift", "GET", "/statuses").status == 200
         assert serving.end() == 0
@@ -300,9 +300,9 @@ def test_a_file_damaged_under_a_server_does_not_end_it(
 
         for dialect in DIALECTS:
             for _ in range(3):
-                answer = caller.ask(dialect, "GET", "/posts")
-                assert answer.status == 200 or is_unavailable(dialect, answer), answer
-                answer = write(caller, dialect, "Whatever")
-                assert answer.status in (200, 201) or is_unavailable(dialect, answer), answer
+                response = caller.ask(dialect, "GET", "/posts")
+                assert response.status == 200 or is_unavailable(dialect, response), response
+                response = write(caller, dialect, "Whatever")
+                assert response.status in (200, 201) or is_unavailable(dialect, response), response
         assert serving.process.poll() is None
         assert serving.end() == 0

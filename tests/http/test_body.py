@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.http.body import Body, BodyTooLarge, ClientGone, close, kind_of, read_body, speaks_json
+from app.http.body import Body, BodyTooLarge, ClientGone, body_kind, close, is_json, read_body
 from app.http.multipart import MAX_FIELDS, MAX_FILES, Upload
 
 CAP = 4 * 1024 * 1024
@@ -38,7 +38,9 @@ def sent(*pieces: bytes) -> Wire:
 
 
 async def read(wire: Callable[[], Awaitable[dict[str, Any]]], content_type: str, length: int | None = None) -> Body:
-    return await read_body(wire, content_type=content_type, content_length=length, cap=CAP, json_cap=JSON_CAP)
+    return await read_body(
+        wire, content_type=content_type, content_length=length, max_bytes=CAP, max_json_bytes=JSON_CAP
+    )
 
 
 def part(name: str, value: bytes, filename: str | None = None) -> bytes:
@@ -57,7 +59,7 @@ async def contents(body: Body) -> list[tuple[str, str | tuple[str | None, bytes,
     found: list[tuple[str, str | tuple[str | None, bytes, bool]]] = []
     for name, value in body.fields:
         if isinstance(value, Upload):
-            found.append((name, (value.filename, await value.read(), value.whole)))
+            found.append((name, (value.filename, await value.read(), value.is_complete)))
         else:
             found.append((name, value))
     await close(body)
@@ -83,8 +85,8 @@ async def contents(body: Body) -> list[tuple[str, str | tuple[str | None, bytes,
     ],
 )
 def test_the_type_says_how_a_body_is_read(content_type: str, kind: str) -> None:
-    assert kind_of(content_type) == kind
-    assert speaks_json(content_type) is (kind == "json")
+    assert body_kind(content_type) == kind
+    assert is_json(content_type) is (kind == "json")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", FORM])
@@ -93,7 +95,7 @@ async def test_a_small_body_is_taken_as_it_comes(content_type: str) -> None:
 
     body = await read(wire, content_type, 7)
 
-    assert body == Body(kind_of(content_type), b'{"a":1}')
+    assert body == Body(body_kind(content_type), b'{"a":1}')
     assert wire.asked == 1
 
 
@@ -168,7 +170,7 @@ async def test_multipart_fields_come_in_order_with_their_files() -> None:
 
     body = await read(sent(whole), MULTIPART, len(whole))
 
-    assert (body.kind, body.broken) == ("multipart", False)
+    assert (body.kind, body.is_malformed) == ("multipart", False)
     assert await contents(body) == [("title", "Dark möde"), ("image", ("a.png", b"\x89PNG", True)), ("title", "again")]
 
 
@@ -199,25 +201,25 @@ async def test_the_boundary_is_recovered_from_the_first_line() -> None:
 
     for pieces in ([whole], [whole[:3], whole[3:]], [b"\r\n", whole], [whole[at : at + 1] for at in range(len(whole))]):
         body = await read(sent(*pieces), "multipart/form-data")
-        assert (await contents(body), body.broken) == ([("title", "Dark")], False)
+        assert (await contents(body), body.is_malformed) == ([("title", "Dark")], False)
 
 
 @pytest.mark.parametrize(
     "raw", [b"title=Dark", b"--", b"--\r\n", b"--edge", b"\r\n" * 5000, b"x" * 5000 + b"\n", b"--" + b"x" * 300 + b"\n"]
 )
 async def test_without_a_boundary_there_are_no_fields(raw: bytes) -> None:
-    assert await read(sent(raw, b"more"), "multipart/form-data") == Body("multipart", broken=True)
+    assert await read(sent(raw, b"more"), "multipart/form-data") == Body("multipart", is_malformed=True)
 
 
 @pytest.mark.parametrize(
     "raw", [b"--other\r\n", b"preamble", b"--edge\rX", b"--edge\r\nno colon\r\n\r\n", b"--edge\r\n"]
 )
 async def test_unreadable_multipart_is_broken(raw: bytes) -> None:
-    assert await read(sent(raw), MULTIPART) == Body("multipart", fields=[], broken=True)
+    assert await read(sent(raw), MULTIPART) == Body("multipart", fields=[], is_malformed=True)
 
 
 async def test_a_boundary_that_is_too_long_is_broken() -> None:
-    assert (await read(sent(END), f"multipart/form-data; boundary={'x' * 300}")).broken
+    assert (await read(sent(END), f"multipart/form-data; boundary={'x' * 300}")).is_malformed
 
 
 async def test_what_comes_after_a_mistake_is_read_past_and_counted() -> None:
@@ -228,20 +230,20 @@ async def test_what_comes_after_a_mistake_is_read_past_and_counted() -> None:
 async def test_a_file_that_was_cut_off_is_kept_as_not_whole() -> None:
     body = await read(sent(part("title", b"Dark") + part("image", b"\x89PNG and mo", "a.png")[:-2]), MULTIPART)
 
-    assert body.broken
+    assert body.is_malformed
     assert await contents(body) == [("title", "Dark"), ("image", ("a.png", b"\x89PNG and mo", False))]
 
 
 async def test_a_text_that_was_cut_off_is_not_kept() -> None:
     body = await read(sent(part("title", b"Dark") + part("description", b"We would")[:-2]), MULTIPART)
 
-    assert (body.broken, await contents(body)) == (True, [("title", "Dark")])
+    assert (body.is_malformed, await contents(body)) == (True, [("title", "Dark")])
 
 
 async def test_a_missing_last_line_is_broken() -> None:
     body = await read(sent(part("title", b"Dark")[:-2] + b"\r\n--edge\r\n"), MULTIPART)
 
-    assert (body.broken, await contents(body)) == (True, [("title", "Dark")])
+    assert (body.is_malformed, await contents(body)) == (True, [("title", "Dark")])
 
 
 async def test_a_file_input_left_empty_is_no_field() -> None:
@@ -275,9 +277,9 @@ async def test_more_fields_or_files_than_allowed_break_the_body() -> None:
     files = await read(sent(part("a", b"x", "a") * (MAX_FILES + 1) + END), MULTIPART)
     most = await read(sent(part("a", b"") * MAX_FIELDS + part("a", b"x", "a") * MAX_FILES + END), MULTIPART)
 
-    assert (fields.broken, len(await contents(fields))) == (True, MAX_FIELDS)
-    assert (files.broken, len(await contents(files))) == (True, MAX_FILES)
-    assert (most.broken, len(await contents(most))) == (False, MAX_FIELDS + MAX_FILES)
+    assert (fields.is_malformed, len(await contents(fields))) == (True, MAX_FIELDS)
+    assert (files.is_malformed, len(await contents(files))) == (True, MAX_FILES)
+    assert (most.is_malformed, len(await contents(most))) == (False, MAX_FIELDS + MAX_FILES)
 
 
 async def test_the_texts_of_a_multipart_body_are_capped_as_json_is() -> None:

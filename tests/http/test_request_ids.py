@@ -9,20 +9,20 @@ import httpx
 import pytest
 from fastapi import APIRouter
 
-from app.api.astuto.dialect import AstutoManners
-from app.api.dialect import Door
+from app.api.astuto.dialect import AstutoDialect
+from app.api.dialect import DialectApp
 from app.api.dispatch import Dispatch
-from app.api.request import Call
+from app.api.request import CurrentRequest
 from app.api.router import RouteTable
-from app.application import Server, assemble
-from app.http.request import Answer
-from app.observability.logging import RequestLog
+from app.application import Application, create_app
+from app.http.request import ApiResponse
+from app.observability.logging import AccessLog
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.observability.test_access_log import Written
 from tests.support.clients import HOST, Client
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 UUID4 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 PROXY = "10.0.0.7"
@@ -49,26 +49,26 @@ PATHS = {
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
 @pytest.mark.parametrize("what", PATHS)
 async def test_every_answer_bears_the_name_that_is_in_the_log(
-    server: Server, astuto: Client, productlift: Client, what: str, dialect: str
+    server: Application, astuto: Client, productlift: Client, what: str, dialect: str
 ) -> None:
     written = Written()
-    requests = RequestLog("json", written)
-    server.observed_by(requests)
+    requests = AccessLog("json", written)
+    server.add_observers(requests)
     method, path, status = PATHS[what]
     client = {"astuto": astuto, "productlift": productlift}[dialect]
 
-    answer = await client.of(client.token, base="").request(method, path)
+    response = await client.of(client.token, base="").request(method, path)
     requests.flush()
 
-    assert status in (None, answer.status_code)
-    (name,) = answer.headers.get_list("x-request-id")
+    assert status in (None, response.status_code)
+    (name,) = response.headers.get_list("x-request-id")
     assert UUID4.fullmatch(name)
     assert [line["id"] for line in written.lines] == ([] if path.startswith("/health") else [name])
 
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
 async def test_a_refusal_for_asking_too_often_bears_one_as_well(
-    settings: Settings, clock: TestClock, make: Make, dialect: str
+    settings: Settings, clock: TestClock, make: Factory, dialect: str
 ) -> None:
     key = await make.key(make.owner, dialect)
     pace = {"limit_productlift": "1/minute", "limit_astuto_key": "1/minute"}
@@ -76,10 +76,10 @@ async def test_a_refusal_for_asking_too_often_bears_one_as_well(
         assembled(settings, clock, rate_limits=True, **pace) as limited,
         Client(limited, token=key) as client,
     ):
-        answers = [await client.get("/posts") for _ in range(2)]
+        responses = [await client.get("/posts") for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [200, 429]
-    names = {answer.headers["x-request-id"] for answer in answers}
+    assert [response.status_code for response in responses] == [200, 429]
+    names = {response.headers["x-request-id"] for response in responses}
     assert len(names) == 2
     assert all(map(UUID4.fullmatch, names))
 
@@ -103,12 +103,12 @@ UNSANE = {
 @pytest.mark.parametrize("path", ["/astuto/api/v1/boards", "/productlift/api/v1/statuses", "/", "/health"])
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
 async def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not(
-    settings: Settings, clock: TestClock, make: Make, path: str, given: str
+    settings: Settings, clock: TestClock, make: Factory, path: str, given: str
 ) -> None:
     written = Written()
     async with assembled(settings, clock, trusted_proxies="10.0.0.0/8") as behind:
-        requests = RequestLog("json", written)
-        behind.observed_by(requests)
+        requests = AccessLog("json", written)
+        behind.add_observers(requests)
         async with Client(behind, token=None, base="", peer=PROXY) as proxy:
             told = {"x-request-id": given, "x-forwarded-for": "203.0.113.9"}
             taken = await proxy.get(path, headers=told)
@@ -123,15 +123,15 @@ async def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not(
 
 @pytest.mark.parametrize("given", UNSANE.values(), ids=UNSANE)
 async def test_a_name_that_is_not_sane_is_replaced(
-    settings: Settings, clock: TestClock, make: Make, given: bytes
+    settings: Settings, clock: TestClock, make: Factory, given: bytes
 ) -> None:
     async with (
         assembled(settings, clock, trusted_proxies=PROXY) as behind,
         Client(behind, token=None, base="", peer=PROXY) as proxy,
     ):
-        answer = await proxy.get("/astuto/api/v1/boards", headers=[(b"x-request-id", given)])
+        response = await proxy.get("/astuto/api/v1/boards", headers=[(b"x-request-id", given)])
 
-    assert UUID4.fullmatch(answer.headers["x-request-id"])
+    assert UUID4.fullmatch(response.headers["x-request-id"])
 
 
 async def test_names_are_all_different(anyone: Client) -> None:
@@ -141,7 +141,7 @@ async def test_names_are_all_different(anyone: Client) -> None:
 
 
 async def test_an_answer_that_breaks_off_is_noted_and_reported(
-    server: Server, astuto: Client, caplog: pytest.LogCaptureFixture
+    server: Application, astuto: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = APIRouter()
 
@@ -150,13 +150,13 @@ async def test_an_answer_that_breaks_off_is_noted_and_reported(
         raise ConnectionError("the database went away")
 
     @router.get("/broken", response_model=None)
-    async def broken(call: Call) -> Answer:
-        return Answer(200, pieces())
+    async def broken(call: CurrentRequest) -> ApiResponse:
+        return ApiResponse(200, pieces())
 
     written = Written()
-    requests = RequestLog("json", written)
-    door = Door(server.services, AstutoManners(server.services, RouteTable([router])))
-    door.noting(requests.of("astuto"))
+    requests = AccessLog("json", written)
+    door = DialectApp(server.services, AstutoDialect(server.services, RouteTable([router])))
+    door.set_observer(requests.for_dialect("astuto"))
     dispatch: Any = Dispatch(server.services, {"astuto": door}, None)
 
     with caplog.at_level(logging.ERROR, "earshot.requests"), pytest.raises(ConnectionError):
@@ -182,20 +182,20 @@ async def test_an_answer_that_breaks_off_is_noted_and_reported(
 async def test_an_error_report_names_the_request(
     settings: Settings, clock: TestClock, caplog: pytest.LogCaptureFixture, path: str, token: str | None
 ) -> None:
-    never_started = assemble(settings, clock=clock)
+    never_started = create_app(settings, clock=clock)
     written = Written()
-    requests = RequestLog("json", written)
-    never_started.observed_by(requests)
+    requests = AccessLog("json", written)
+    never_started.add_observers(requests)
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
 
     transport = httpx.ASGITransport(never_started, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
         with caplog.at_level(logging.ERROR, "earshot.requests"):
-            answer = await client.get(path, headers=headers)
+            response = await client.get(path, headers=headers)
     requests.flush()
 
-    assert answer.status_code == 500
-    name = answer.headers["x-request-id"]
+    assert response.status_code == 500
+    name = response.headers["x-request-id"]
     (report,) = (record for record in caplog.records if record.name == "earshot.requests")
     assert re.fullmatch(rf"unexpected \w+, request {name}", report.getMessage())
     assert report.exc_info

@@ -20,14 +20,14 @@ from sqlalchemy.exc import DBAPIError
 from app.adapters.database.migrations import _config, downgrade, migrate, with_connection
 from app.adapters.database.revisions import NewerDatabase, head
 from app.adapters.database.revisions import revisions as known_revisions
-from app.application import assemble
+from app.application import create_app
 from app.domain import installation
 from app.domain.models import Base
 from app.domain.posts import create
-from app.domain.posts.create import Submission
+from app.domain.posts.create import NewPost
 from app.settings import Settings
 from tests.conftest import SECRET
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.servers import Postgres
 
 _number = itertools.count(1)
@@ -55,22 +55,22 @@ async def filled(blank: str, tmp_path: Path) -> str:
 async def fill(url: str, tmp_path: Path) -> None:
     await migrate(url)
     settings = Settings(_env_file=None, database_url=url, data_dir=tmp_path, secret_key=SECRET)  # type: ignore[call-arg]
-    server = assemble(settings)
+    server = create_app(settings)
     await server.start()
-    make = Make(server, SECRET.encode())
+    make = Factory(server, SECRET.encode())
     await make.first_portal()
     await make.new_portal("Second", host="two.example.com", email="two@example.com")
     await make.key(make.owner, "astuto")
     for number in range(20):
         await make.post(title=f"Post {number}", votes_by=[make.owner, await make.user()], status="New")
-    wish = Submission(
+    wish = NewPost(
         title="Sorted",
         description=None,
         author=make.owner,
         section_id=await make.section(),
         category_id=await make.category(),
     )
-    await make.act(lambda work: create.submit(work, wish))
+    await make.act(lambda work: create.create_post(work, wish))
     await make.act(lambda work: installation.require_secret(work, SECRET.encode()))
     await server.stop()
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.application import Server
+from app.application import Application
 from app.observability import logging as logs
-from app.observability.logging import RequestLog
+from app.observability.logging import AccessLog
 from tests.server.test_serve import key_of, until
 from tests.support.clients import Client
 from tests.support.commands import Earshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 
 class Written:
@@ -40,26 +40,26 @@ def written() -> Written:
 
 
 @pytest.fixture
-def requests(server: Server, written: Written) -> RequestLog:
+def requests(server: Application, written: Written) -> AccessLog:
     """The requests of the server under test, logged as JSON."""
-    log = RequestLog("json", written)
-    server.observed_by(log)
+    log = AccessLog("json", written)
+    server.add_observers(log)
     return log
 
 
 async def test_a_request_is_one_line(
-    make: Make, requests: RequestLog, written: Written, astuto: Client, anyone: Client
+    make: Factory, requests: AccessLog, written: Written, astuto: Client, anyone: Client
 ) -> None:
     post = await make.post(title="Said in private")
 
-    answer = await astuto.get(f"/posts/{post}?secret=hidden")
+    response = await astuto.get(f"/posts/{post}?secret=hidden")
     await astuto.post("/posts", json={"title": "Said in private", "board_id": "none"})
     await anyone.of("1|a-wrong-key-with-a-secret").get("/posts")
     await astuto.get("/no/such/place")
     requests.flush()
 
     first, second, third, fourth = written.lines
-    assert first.pop("id") == answer.headers["x-request-id"]
+    assert first.pop("id") == response.headers["x-request-id"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", str(first.pop("at")))
     assert isinstance(first.pop("ms"), float)
     assert first == {
@@ -81,7 +81,7 @@ async def test_a_request_is_one_line(
 
 
 async def test_pages_are_logged_by_their_route_and_health_is_not(
-    make: Make, requests: RequestLog, written: Written, anyone: Client
+    make: Factory, requests: AccessLog, written: Written, anyone: Client
 ) -> None:
     at_root = anyone.of(None, base="")
 
@@ -94,7 +94,7 @@ async def test_pages_are_logged_by_their_route_and_health_is_not(
 
 
 async def test_lines_are_written_together_but_never_more_than_a_pipe_takes_at_once(
-    requests: RequestLog, written: Written, anyone: Client
+    requests: AccessLog, written: Written, anyone: Client
 ) -> None:
     for _ in range(60):
         await anyone.get("/posts")
@@ -107,9 +107,9 @@ async def test_lines_are_written_together_but_never_more_than_a_pipe_takes_at_on
     assert {piece[-1:] for piece in written.pieces} == {b"\n"}
 
 
-async def test_on_a_terminal_a_line_is_for_people(server: Server, written: Written, astuto: Client) -> None:
-    log = RequestLog("text", written)
-    server.observed_by(log)
+async def test_on_a_terminal_a_line_is_for_people(server: Application, written: Written, astuto: Client) -> None:
+    log = AccessLog("text", written)
+    server.add_observers(log)
 
     await astuto.get("/boards")
     log.flush()
@@ -136,9 +136,9 @@ def test_a_server_writes_for_people_or_for_machines(sqlite: Earshot, terminal: b
             ),
             headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
         )
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        name = str(answer.getheader("x-request-id"))
+        response = connection.getresponse()
+        body = json.loads(response.read())
+        name = str(response.getheader("x-request-id"))
         connection.close()
         if terminal:
             told = ""

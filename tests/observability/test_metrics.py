@@ -17,8 +17,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from app.http.request import Answer, Visit
-from app.observability.metrics import BOUNDS, MOST_SERIES, Ledger
+from app.http.request import ApiResponse, RequestContext
+from app.observability.metrics import BOUNDS, MAX_SERIES, SharedMetrics
 from tests.server.test_serve import ask, key_of, refuses, until
 from tests.support.commands import Earshot, Serving
 from tests.support.processes import free_port
@@ -39,8 +39,8 @@ def scrape(serving: Serving, accept: str = "text/plain") -> tuple[int, str, str]
     connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
     try:
         connection.request("GET", "/metrics", headers={"accept": accept})
-        answer = connection.getresponse()
-        return answer.status, str(answer.getheader("content-type")), answer.read().decode()
+        response = connection.getresponse()
+        return response.status, str(response.getheader("content-type")), response.read().decode()
     finally:
         connection.close()
 
@@ -132,15 +132,15 @@ def waiting(serving: Serving, earshot: Earshot) -> int:
     program = (
         "import asyncio\n"
         "from sqlalchemy import text\n"
-        "from app.adapters.database import NOWHERE\n"
+        "from app.adapters.database import NO_PORTAL\n"
         "from app.domain.sql.statement import Statement\n"
-        "from app.backends import database\n"
+        "from app.backends import open_database\n"
         "from app.settings import Settings\n"
         "async def main():\n"
-        "    opened = database(Settings.load())\n"
+        "    opened = open_database(Settings.load())\n"
         "    await opened.open()\n"
         "    every = Statement(text('SELECT count(*) FROM facts'), across_portals=True)\n"
-        "    print(await opened.reading(lambda work: work.value(every), NOWHERE))\n"
+        "    print(await opened.read(lambda work: work.fetch_value(every), NO_PORTAL))\n"
         "    await opened.close()\n"
         "asyncio.run(main())\n"
     )
@@ -225,9 +225,9 @@ def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgr
     with on_postgres.serving("--workers", "2", **settings) as serving:
         key = key_of(serving, "ProductLift")
         # Each request has a connection of its own, which the system deals to either process.
-        answers = [ask(serving.port, key, "/api/v1/statuses") for _ in range(40)]
-        assert {status for status, _ in answers} == {200}
-        assert len({headers["x-request-id"] for _, headers in answers}) == 40
+        responses = [ask(serving.port, key, "/api/v1/statuses") for _ in range(40)]
+        assert {status for status, _ in responses} == {200}
+        assert len({headers["x-request-id"] for _, headers in responses}) == 40
         until(lambda: told(serving) == 40)
 
         for _ in range(2):
@@ -319,18 +319,18 @@ def test_nothing_of_it_is_there_unless_asked_for(sqlite: Earshot) -> None:
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
 
 
-def visit(method: str, template: str) -> Visit:
-    made = Visit({"method": method, "headers": (), "query_string": b""}, lambda: None, path="/")  # type: ignore[arg-type,return-value]
-    made.template = template
+def visit(method: str, template: str) -> RequestContext:
+    made = RequestContext({"method": method, "headers": (), "query_string": b""}, lambda: None, path="/")  # type: ignore[arg-type,return-value]
+    made.route_path = template
     return made
 
 
 def test_a_duration_on_a_bound_belongs_to_its_class_and_the_longest_to_the_last() -> None:
-    ledger = Ledger()
-    note = ledger.of("astuto")
+    ledger = SharedMetrics()
+    note = ledger.for_dialect("astuto")
 
     for seconds in (0.0004, 0.0005, 0.00051, 10.0, 11.0):
-        note(visit("GET", "/posts"), Answer(200, b""), seconds)
+        note(visit("GET", "/posts"), ApiResponse(200, b""), seconds)
 
     (one,) = ledger.series()
     assert one.labels == ("astuto", "GET", "/posts", 200)
@@ -339,34 +339,34 @@ def test_a_duration_on_a_bound_belongs_to_its_class_and_the_longest_to_the_last(
 
 
 def test_invented_verbs_and_endless_routes_take_no_more_room() -> None:
-    ledger = Ledger()
-    note = ledger.of("pages")
+    ledger = SharedMetrics()
+    note = ledger.for_dialect("pages")
 
     for number in range(50):
-        note(visit(f"VERB{number}", ""), Answer(404, b""), 0.001)
-    for number in range(MOST_SERIES + 500):
-        note(visit("GET", f"/route{number}"), Answer(200, b""), 0.001)
-    note(visit("GET", "/" + "long" * 100), Answer(200, b""), 0.001)
+        note(visit(f"VERB{number}", ""), ApiResponse(404, b""), 0.001)
+    for number in range(MAX_SERIES + 500):
+        note(visit("GET", f"/route{number}"), ApiResponse(200, b""), 0.001)
+    note(visit("GET", "/" + "long" * 100), ApiResponse(200, b""), 0.001)
 
     told = {one.labels: sum(one.classes) for one in ledger.series()}
     assert told[("pages", "other", "", 404)] == 50
     assert told[("other", "other", "other", 0)] == 500 + 2 + 1
-    assert len(told) == MOST_SERIES
-    assert sum(told.values()) == 50 + MOST_SERIES + 500 + 1
+    assert len(told) == MAX_SERIES
+    assert sum(told.values()) == 50 + MAX_SERIES + 500 + 1
 
 
 def test_a_successor_goes_on_in_its_predecessors_ledger() -> None:
-    ledger = Ledger()
-    ledger.of("astuto")(visit("GET", "/posts"), Answer(200, b""), 0.001)
+    ledger = SharedMetrics()
+    ledger.for_dialect("astuto")(visit("GET", "/posts"), ApiResponse(200, b""), 0.001)
     child = os.fork()
     if not child:
         # The process that counts ends, as one that is killed does.
-        ledger.of("astuto")(visit("GET", "/posts"), Answer(200, b""), 0.001)
-        ledger.of("astuto")(visit("GET", "/boards"), Answer(200, b""), 0.001)
+        ledger.for_dialect("astuto")(visit("GET", "/posts"), ApiResponse(200, b""), 0.001)
+        ledger.for_dialect("astuto")(visit("GET", "/boards"), ApiResponse(200, b""), 0.001)
         os._exit(0)
     os.waitpid(child, 0)
 
-    ledger.resume()
-    ledger.of("astuto")(visit("GET", "/boards"), Answer(200, b""), 0.001)
+    ledger.attach()
+    ledger.for_dialect("astuto")(visit("GET", "/boards"), ApiResponse(200, b""), 0.001)
 
     assert [(one.labels[2], sum(one.classes)) for one in ledger.series()] == [("/posts", 2), ("/boards", 2)]

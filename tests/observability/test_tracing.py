@@ -13,8 +13,8 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from app.application import assemble
-from app.observability.tracing import Traces
+from app.application import create_app
+from app.observability.tracing import RequestTracer
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.server.test_serve import ask, key_of, until
@@ -90,9 +90,9 @@ def traced(port: int, path: str, key: str, **headers: str) -> str:
     try:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("GET", path, headers={"authorization": f"Bearer {key}", **more})
-        answer = connection.getresponse()
-        answer.read()
-        return str(answer.getheader("x-request-id"))
+        response = connection.getresponse()
+        response.read()
+        return str(response.getheader("x-request-id"))
     finally:
         connection.close()
 
@@ -161,23 +161,23 @@ def test_workers_each_deliver(on_postgres: Earshot, collector: Collector) -> Non
 
 
 async def test_an_error_of_ours_is_a_failed_span(settings: Settings, clock: TestClock, collector: Collector) -> None:
-    never_started = assemble(settings, clock=clock)
-    traces = Traces(collector.url, version="1", shown=collector.url)
-    never_started.observed_by(traces)
+    never_started = create_app(settings, clock=clock)
+    traces = RequestTracer(collector.url, version="1", shown=collector.url)
+    never_started.add_observers(traces)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(never_started), base_url=HOST) as client:
-        answer = await client.get("/astuto/api/v1/boards", headers={"authorization": "Bearer tkn_admin_abc"})
+        response = await client.get("/astuto/api/v1/boards", headers={"authorization": "Bearer tkn_admin_abc"})
     await traces.close()
 
-    assert answer.status_code == 500
+    assert response.status_code == 500
     (span,) = collector.spans
     assert (attributes(span)["http.response.status_code"], span.status.code) == (500, span.status.STATUS_CODE_ERROR)
 
 
-@pytest.mark.parametrize("answers", [False, True], ids=["nobody listens", "it never answers"])
-def test_a_collector_that_is_away_delays_nobody_and_is_told_once(sqlite: Earshot, answers: bool) -> None:
+@pytest.mark.parametrize("responses", [False, True], ids=["nobody listens", "it never answers"])
+def test_a_collector_that_is_away_delays_nobody_and_is_told_once(sqlite: Earshot, responses: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1] if answers else free_port()
+        port = silent.getsockname()[1] if responses else free_port()
         with sqlite.serving(
             EARSHOT_OTLP_URL=f"http://me:hidden@127.0.0.1:{port}", OTEL_BSP_SCHEDULE_DELAY="50"
         ) as serving:
@@ -185,7 +185,7 @@ def test_a_collector_that_is_away_delays_nobody_and_is_told_once(sqlite: Earshot
             assert [ask(serving.port, key, "/api/v1/boards")[0] for _ in range(20)] == [200] * 20
 
             told = f"no spans are taken at http://me:***@127.0.0.1:{port}, and are dropped; see `earshot doctor`"
-            if not answers:
+            if not responses:
                 until(lambda: told in serving.log.read_text())
             # The bound is the server's own: what it does not get rid of in a few seconds it drops.
             serving.process.terminate()

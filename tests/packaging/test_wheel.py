@@ -112,8 +112,8 @@ def ask(port: int, path: str, **headers: str) -> tuple[int, str, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, (answer.getheader("content-type") or "").split(";")[0], answer.read().decode()
+        response = connection.getresponse()
+        return response.status, (response.getheader("content-type") or "").split(";")[0], response.read().decode()
     finally:
         connection.close()
 

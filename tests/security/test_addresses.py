@@ -7,13 +7,13 @@ import pytest
 import pytest_asyncio
 
 from app.api.services import MAX_HOPS
-from app.application import Server
+from app.application import Application
 from app.domain.portals import portals
 from app.settings import Settings
 from tests.conftest import TestClock
-from tests.support.clients import Client, told
+from tests.support.clients import Client, status_and_json
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.live_server import listening
 
 PROXIES = "10.0.0.0/8,192.0.2.10,2001:db8:1::/48"
@@ -22,18 +22,18 @@ FOR = "x-forwarded-for"
 
 
 @pytest_asyncio.fixture
-async def counting(make: Make, settings: Settings, clock: TestClock) -> AsyncIterator[Server]:
+async def counting(make: Factory, settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
     """A server behind proxies that lets each address ask once a minute."""
     more = {"rate_limits": True, "limit_productlift": "1/minute", "trusted_proxies": PROXIES}
     async with assembled(settings, clock, **more) as server:
         yield server
 
 
-async def asks(server: Server, peer: str, headers: list[tuple[str, str]]) -> bool:
+async def asks(server: Application, peer: str, headers: list[tuple[str, str]]) -> bool:
     """Whether a request from there is let in; without a key it is the address that is counted."""
-    answer = await Client(server, token=None, peer=peer).get("/posts", headers=headers)
-    assert answer.status_code in (401, 429)
-    return answer.status_code == 401
+    response = await Client(server, token=None, peer=peer).get("/posts", headers=headers)
+    assert response.status_code in (401, 429)
+    return response.status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ async def asks(server: Server, peer: str, headers: list[tuple[str, str]]) -> boo
     ],
 )
 async def test_the_client_is_who_our_proxies_say_and_nobody_else(
-    counting: Server, peer: str, lines: list[tuple[str, str]], client: str
+    counting: Application, peer: str, lines: list[tuple[str, str]], client: str
 ) -> None:
     assert await asks(counting, client, [])
 
@@ -89,7 +89,7 @@ async def test_the_client_is_who_our_proxies_say_and_nobody_else(
     assert await asks(counting, "192.0.2.77", []), "counted everybody"
 
 
-async def test_without_a_named_proxy_nobody_is_believed(make: Make, settings: Settings, clock: TestClock) -> None:
+async def test_without_a_named_proxy_nobody_is_believed(make: Factory, settings: Settings, clock: TestClock) -> None:
     async with assembled(settings, clock, rate_limits=True, limit_productlift="1/minute") as server:
         assert await asks(server, PROXY, [(FOR, CLIENT)])
         assert not await asks(server, PROXY, [(FOR, "198.51.100.8")])
@@ -99,7 +99,7 @@ async def test_without_a_named_proxy_nobody_is_believed(make: Make, settings: Se
     "scheme", ["javascript", "https://evil.example.com/?", "", "ftp", "HTTPS://", "https\x1b", "data:"]
 )
 async def test_links_have_a_scheme_of_the_web_whatever_a_proxy_lets_through(
-    make: Make, settings: Settings, clock: TestClock, productlift: Client, scheme: str
+    make: Factory, settings: Settings, clock: TestClock, productlift: Client, scheme: str
 ) -> None:
     await make.post(title="Dark mode")
     code = await make.value("SELECT code FROM posts")
@@ -113,7 +113,7 @@ async def test_links_have_a_scheme_of_the_web_whatever_a_proxy_lets_through(
 
 
 async def test_of_several_forwarded_schemes_the_last_counts(
-    make: Make, settings: Settings, clock: TestClock, productlift: Client
+    make: Factory, settings: Settings, clock: TestClock, productlift: Client
 ) -> None:
     """A proxy that adds its value to what is there leaves the client's before it."""
     await make.post(title="Dark mode")
@@ -131,7 +131,7 @@ async def test_of_several_forwarded_schemes_the_last_counts(
             assert shown["url"].partition("://")[0] == scheme, lines
 
 
-async def test_only_the_end_of_a_long_list_of_addresses_is_read(counting: Server) -> None:
+async def test_only_the_end_of_a_long_list_of_addresses_is_read(counting: Application) -> None:
     """As long as a head may be, it would take the server some tenths of a second."""
     proxies = ", 10.0.0.1"
 
@@ -152,26 +152,26 @@ HOSTS = [
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
 async def test_no_host_but_a_portal_s_own_is_answered_where_there_are_several(
-    make: Make, anyone: Client, dialect: str
+    make: Factory, anyone: Client, dialect: str
 ) -> None:
-    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
     await make.new_portal("Other", host="two.example.com", email="owner@example.com")
     client = anyone.of(await make.key(make.owner, dialect))
     good = [await client.get("/posts", headers={"host": host}) for host in ("one.example.com", "ONE.Example.com:8443")]
 
-    assert [answer.status_code for answer in good] == [200, 200]
-    denied = told(await client.get("/posts", headers={"host": "two.example.com"}))
+    assert [response.status_code for response in good] == [200, 200]
+    denied = status_and_json(await client.get("/posts", headers={"host": "two.example.com"}))
     assert denied[0] == 401
     for host in HOSTS:
         raw = [(b"host", host.encode("latin-1")), (b"authorization", f"Bearer {client.token}".encode())]
-        answer = await anyone.of(None, base="").get(f"/{dialect}/api/v1/posts", headers=raw)
-        assert told(answer) == denied, host
+        response = await anyone.of(None, base="").get(f"/{dialect}/api/v1/posts", headers=raw)
+        assert status_and_json(response) == denied, host
         # A page knows of no portal there either.
         page = await anyone.of(None, base="").get("/p/abcdef", headers=raw[:1])
         assert page.status_code == 404, host
 
 
-async def test_a_host_that_is_none_comes_back_in_no_link(make: Make, productlift: Client) -> None:
+async def test_a_host_that_is_none_comes_back_in_no_link(make: Factory, productlift: Client) -> None:
     await make.post(title="Dark mode")
     code = await make.value("SELECT code FROM posts")
     key = ("authorization", f"Bearer {productlift.token}")
@@ -181,8 +181,8 @@ async def test_a_host_that_is_none_comes_back_in_no_link(make: Make, productlift
         assert shown.json()["data"][0]["url"] == f"http://localhost/p/dark-mode-{code}", host
 
 
-async def test_two_host_lines_count_as_none(make: Make, anyone: Client) -> None:
-    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+async def test_two_host_lines_count_as_none(make: Factory, anyone: Client) -> None:
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
     await make.new_portal("Other", host="two.example.com", email="owner@example.com")
     post = await make.post(title="Dark mode")
     page, key = f"/p/dark-mode-{await make.code(post)}", await make.key(make.owner, "astuto")
@@ -198,9 +198,9 @@ async def test_two_host_lines_count_as_none(make: Make, anyone: Client) -> None:
     assert (await visitor.get(page, headers=[lines[0], (b"accept", b"a/b"), (b"accept", b"c/d")])).status_code == 200
 
 
-async def test_an_address_in_the_request_line_opens_no_other_portal(make: Make, settings: Settings) -> None:
+async def test_an_address_in_the_request_line_opens_no_other_portal(make: Factory, settings: Settings) -> None:
     """`GET http://two.example.com/… HTTP/1.1`, as a proxy is asked, and two Host lines, over a real socket."""
-    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
     portal, owner = await make.new_portal("Other", host="two.example.com", email="owner@example.com")
     await make.post(title="Of the first")
     await make.post(title="Of the second", portal=portal, author=owner)
@@ -214,10 +214,10 @@ async def test_an_address_in_the_request_line_opens_no_other_portal(make: Make, 
             reader, writer = await asyncio.open_connection(address[0], int(address[1]))
             lines = [f"GET {target} HTTP/1.1", *(f"Host: {host}" for host in hosts), f"Authorization: Bearer {key}"]
             writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode())
-            answer = (await reader.read()).decode()
+            response = (await reader.read()).decode()
             writer.close()
             await writer.wait_closed()
-            return answer
+            return response
 
         own = await ask("/api/v1/posts", key, "one.example.com")
         assert own.startswith("HTTP/1.1 200 ")

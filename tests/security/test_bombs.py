@@ -23,15 +23,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.adapters.images import MAX_MEMORY, NotAPicture, cleaned
-from app.application import Server, assemble
+from app.adapters.images import MAX_MEMORY, InvalidImage, sanitize_image
+from app.application import Application, create_app
 from app.http import multipart, percent_decoding
-from app.http.multipart import MAX_PARTS, Parts
+from app.http.multipart import MAX_PARTS, MultipartReader
 from app.settings import Settings
 from tests.conftest import SECRET
 from tests.support.checkout import ROOT
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import DIALECTS
 
 SECONDS = 20
@@ -91,10 +91,10 @@ TYPES = {
 
 
 @pytest_asyncio.fixture
-async def alone(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Server]:
+async def alone(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Application]:
     """A server on SQLite: none of this comes as far as a database."""
     shutil.copy(sqlite_template, tmp_path / "earshot.db")
-    server = assemble(
+    server = create_app(
         Settings(
             _env_file=None,  # type: ignore[call-arg]
             database_url=f"sqlite:///{tmp_path}/earshot.db",
@@ -111,19 +111,19 @@ async def alone(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Server]:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", TYPES)
 async def test_a_body_made_to_be_costly_is_answered_soon_and_without_gigabytes(
-    alone: Server, dialect: str, kind: str
+    alone: Application, dialect: str, kind: str
 ) -> None:
-    make = Make(alone, SECRET.encode())
+    make = Factory(alone, SECRET.encode())
     await make.first_portal()
     async with Client(alone, token=await make.key(make.owner, dialect)) as client:
         for name, body in TYPES[kind].items():
             began, grown = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            answer = await client.post("/posts", content=body, headers={"content-type": kind})
+            response = await client.post("/posts", content=body, headers={"content-type": kind})
             took = time.monotonic() - began
             grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown) // 1024
 
-            assert answer.status_code < 500, name
-            assert len(answer.content) < max(100_000, 2 * len(body) if answer.status_code == 200 else 0), name
+            assert response.status_code < 500, name
+            assert len(response.content) < max(100_000, 2 * len(body) if response.status_code == 200 else 0), name
             assert took < SECONDS, (name, took)
             assert grown < MEGABYTES, (name, grown)
 
@@ -133,21 +133,21 @@ async def test_no_more_parts_are_read_than_fields_and_files_may_be_sent() -> Non
         return b"--x\r\nA: b\r\n\r\n\r\n" + (b"--x--\r\n" if number == MAX_PARTS else b"")
 
     for most, broken in ((MAX_PARTS, False), (MAX_PARTS + 1, True)):
-        parts = Parts(b"x", text_cap=JSON)
+        parts = MultipartReader(b"x", text_cap=JSON)
         await parts.feed(b"".join(part(0) for _ in range(most)) + b"--x--\r\n")
         await parts.finish()
 
-        assert (parts.broken, parts.fields) == (broken, [])
+        assert (parts.is_malformed, parts.fields) == (broken, [])
     assert multipart.MAX_PARTS == multipart.MAX_FIELDS + multipart.MAX_FILES
 
 
 @settings(deadline=None, max_examples=500)
 @given(st.text("%%%=4a1gF\r\n _+\t.z\x00\xff3D25", max_size=40).map(lambda text: text.encode("latin-1")))
 def test_long_text_is_unescaped_like_short_text(text: bytes) -> None:
-    long = text * (2 * percent_decoding.SLICE // max(len(text), 1) + 1)
+    long = text * (2 * percent_decoding.CHUNK // max(len(text), 1) + 1)
 
-    assert percent_decoding.unescaped(text) == unquote_to_bytes(text)
-    assert percent_decoding.unescaped(long) == unquote_to_bytes(long)
+    assert percent_decoding.percent_decode(text) == unquote_to_bytes(text)
+    assert percent_decoding.percent_decode(long) == unquote_to_bytes(long)
 
 
 TEXTS = {
@@ -227,7 +227,7 @@ def test_what_is_packed_in_a_png_is_left_behind_unopened(kind: bytes) -> None:
     before = {b"zTXt": b"Comment\0\0", b"iTXt": b"Comment\0\x01\0\0\0", b"iCCP": b"ICC\0\0"}[kind]
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    picture = cleaned(io.BytesIO(whole[:33] + chunk(kind, before + packed) + whole[33:]))
+    picture = sanitize_image(io.BytesIO(whole[:33] + chunk(kind, before + packed) + whole[33:]))
 
     assert len(picture.content) < 1000
     assert packed[:64] not in picture.content
@@ -257,7 +257,7 @@ def test_one_profile_of_a_png_is_unpacked_however_many_it_has() -> None:
 DRAW = """
 import io, re, sys
 from pathlib import Path
-from app.adapters.pictures import NotAPicture, cleaned
+from app.adapters.pictures import InvalidImage, cleaned
 from PIL import Image
 
 def peak():
@@ -270,7 +270,7 @@ before = peak()
 try:
     cleaned(content)
     outcome = "taken"
-except NotAPicture:
+except InvalidImage:
     outcome = "refused"
 print(outcome, peak() - before)
 """
@@ -377,8 +377,8 @@ def test_a_picture_of_a_million_empty_parts_is_refused(kind: str) -> None:
         "webp": b"RIFF" + struct.pack("<I", len(webp)) + webp,
     }[kind]
 
-    with pytest.raises(NotAPicture, match="too many parts"):
-        cleaned(io.BytesIO(content))
+    with pytest.raises(InvalidImage, match="too many parts"):
+        sanitize_image(io.BytesIO(content))
 
 
 def test_an_svg_of_a_billion_laughs_is_not_told_a_single_one() -> None:
@@ -387,8 +387,8 @@ def test_an_svg_of_a_billion_laughs_is_not_told_a_single_one() -> None:
         f'<!DOCTYPE svg [<!ENTITY l0 "ha">{entities}]><svg xmlns="http://www.w3.org/2000/svg">&l9;</svg>'.encode()
     )
     try:
-        content = cleaned(io.BytesIO(laughing)).content
-    except NotAPicture:
+        content = sanitize_image(io.BytesIO(laughing)).content
+    except InvalidImage:
         return
 
     assert content == laughing

@@ -9,7 +9,7 @@ import pytest
 from tests.support import routes
 from tests.support.clients import Client
 from tests.support.commands import Earshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import DIALECTS
 from tests.support.sample_portal import NOWHERE, address, inputs, populate
 
@@ -29,17 +29,17 @@ PRODUCTLIFT = {
 KEYED = {"astuto": r"max-age=0, private, must-revalidate|no-cache", "productlift": "no-cache, private"}
 
 
-def assert_harmless(answer: httpx.Response, expected: Mapping[str, str], what: object) -> None:
-    assert {name: answer.headers.get(name) for name in expected} == expected, what
-    assert NEVER & set(answer.headers) == set(), what
-    for name, value in answer.headers.raw:
+def assert_harmless(response: httpx.Response, expected: Mapping[str, str], what: object) -> None:
+    assert {name: response.headers.get(name) for name in expected} == expected, what
+    assert NEVER & set(response.headers) == set(), what
+    for name, value in response.headers.raw:
         assert b"\r" not in name + value, what
         assert b"\n" not in name + value, what
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_every_answer_of_every_route_carries_the_headers_of_its_dialect(
-    make: Make, anyone: Client, dialect: str
+    make: Factory, anyone: Client, dialect: str
 ) -> None:
     things = await populate(make, make.portal, make.owner)
     client = anyone.of(await make.key(make.owner, dialect), base=f"/{dialect}/api/v1")
@@ -54,50 +54,50 @@ async def test_every_answer_of_every_route_carries_the_headers_of_its_dialect(
             sent = inputs(route, things, leave_out=("password",))
             headers = {"origin": "https://evil.example.org", "cookie": "session=1"}
             given = {"params": sent} if route.method == "GET" else {"json": sent}
-            answer = await someone.request(route.method, path, headers=headers, **given)  # type: ignore[arg-type]
+            response = await someone.request(route.method, path, headers=headers, **given)  # type: ignore[arg-type]
 
-            assert_harmless(answer, expected, (route, path))
+            assert_harmless(response, expected, (route, path))
             # A keyed answer is for its client alone: no cache between may keep it.
-            assert re.fullmatch(KEYED[dialect], answer.headers["cache-control"]), (route, path)
-            assert {name for name in answer.headers if name.startswith("access-control-")} == allowed, (route, path)
+            assert re.fullmatch(KEYED[dialect], response.headers["cache-control"]), (route, path)
+            assert {name for name in response.headers if name.startswith("access-control-")} == allowed, (route, path)
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/docs", "/nothing", "/p/zzzzzz", "/posts/nothing", "/files/nothing", "/static/x"]
 )
 async def test_every_page_says_what_it_may_load_and_that_nobody_may_frame_it(anyone: Client, path: str) -> None:
-    answer = await anyone.of(None, base="").get(path, headers={"cookie": "session=1"})
+    response = await anyone.of(None, base="").get(path, headers={"cookie": "session=1"})
 
     expected = {"x-content-type-options": "nosniff"}
-    if answer.headers.get("content-type", "").startswith("text/html"):
+    if response.headers.get("content-type", "").startswith("text/html"):
         expected |= {"x-frame-options": "DENY", "referrer-policy": "strict-origin-when-cross-origin"}
-        policy = answer.headers["content-security-policy"]
+        policy = response.headers["content-security-policy"]
         for rule in ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
             assert rule in policy.split("; "), policy
         assert "unsafe" not in policy
         assert "script-src" not in policy
-    assert_harmless(answer, expected, path)
+    assert_harmless(response, expected, path)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_interactive_page_runs_only_scripts_of_this_server(anyone: Client, dialect: str) -> None:
-    answer = await anyone.of(None, base="").get(f"/{dialect}/api/v1/docs")
+    response = await anyone.of(None, base="").get(f"/{dialect}/api/v1/docs")
 
-    policy = answer.headers["content-security-policy"].split("; ")
+    policy = response.headers["content-security-policy"].split("; ")
     assert "script-src 'self'" in policy
     assert "connect-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert not [rule for rule in policy if "unsafe" in rule or "http" in rule or "*" in rule]
-    assert_harmless(answer, {"x-frame-options": "DENY", "x-content-type-options": "nosniff"}, dialect)
+    assert_harmless(response, {"x-frame-options": "DENY", "x-content-type-options": "nosniff"}, dialect)
 
 
 def test_a_running_server_names_neither_itself_nor_its_parts(sqlite: Earshot) -> None:
     with sqlite.serving() as serving, httpx.Client(base_url=serving.address) as client:
         for path in ("/", "/health", "/health/ready", "/api/v1/posts", "/astuto/api/v1/posts", "/nothing", "/files/x"):
-            answer = client.get(path)
+            response = client.get(path)
 
-            assert NEVER & set(answer.headers) == set(), path
-            assert "uvicorn" not in repr(answer.headers.raw) + answer.text.lower(), path
+            assert NEVER & set(response.headers) == set(), path
+            assert "uvicorn" not in repr(response.headers.raw) + response.text.lower(), path
         # To whom the key is known nothing more is said.
         assert client.request("TRACE", "/").status_code == 405
         assert client.request("OPTIONS", "/").status_code == 405

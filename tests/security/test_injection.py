@@ -13,9 +13,9 @@ from tests.support import routes
 from tests.support.clients import Client
 from tests.support.commands import Earshot
 from tests.support.database_dump import changed, snapshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import DIALECTS, Route
-from tests.support.sample_portal import NOWHERE, Things, address, inputs, place_of, populate, references
+from tests.support.sample_portal import NOWHERE, SamplePortal, address, inputs, place_of, populate, references
 
 # None begins with a digit: a leading integer is an id, by the contract of Astuto.
 SQL = [
@@ -31,9 +31,9 @@ def told(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.text
 
 
-def naming(answer: tuple[int, str], asked: str) -> tuple[int, str]:
+def naming(response: tuple[int, str], asked: str) -> tuple[int, str]:
     """The answer to the harmless word, as it must be when something else was asked for."""
-    return answer[0], answer[1].replace(HARMLESS, json.dumps(asked, ensure_ascii=False)[1:-1])
+    return response[0], response[1].replace(HARMLESS, json.dumps(asked, ensure_ascii=False)[1:-1])
 
 
 async def ask(client: Client, route: Route, path: str, sent: dict[str, Any]) -> httpx.Response:
@@ -43,13 +43,13 @@ async def ask(client: Client, route: Route, path: str, sent: dict[str, Any]) -> 
 
 
 @pytest.fixture(params=DIALECTS)
-async def door(request: pytest.FixtureRequest, make: Make, anyone: Client) -> tuple[str, Client, Things]:
+async def door(request: pytest.FixtureRequest, make: Factory, anyone: Client) -> tuple[str, Client, SamplePortal]:
     things = await populate(make, make.portal, make.owner)
     return request.param, anyone.of(await make.key(make.owner, request.param)), things
 
 
 async def test_sql_in_what_is_looked_for_finds_what_any_unknown_word_finds(
-    make: Make, door: tuple[str, Client, Things]
+    make: Factory, door: tuple[str, Client, SamplePortal]
 ) -> None:
     dialect, client, things = door
     before = await snapshot(make.server.database)
@@ -79,14 +79,16 @@ async def test_sql_in_what_is_looked_for_finds_what_any_unknown_word_finds(
             plain = told(await ask(client, route, template.replace("\0", HARMLESS), usual))
             assert plain[0] == 404, route
             for payload in (payload for payload in SQL if "/" not in payload):
-                answer = await ask(client, route, template.replace("\0", quote(payload, safe="")), usual)
-                assert told(answer) == naming(plain, payload), (route, place, payload)
+                response = await ask(client, route, template.replace("\0", quote(payload, safe="")), usual)
+                assert told(response) == naming(plain, payload), (route, place, payload)
                 asked += 1
     assert changed(before, await snapshot(make.server.database)) == set()
     assert asked > 1000
 
 
-async def test_sql_in_a_text_is_stored_as_the_text_that_it_is(make: Make, door: tuple[str, Client, Things]) -> None:
+async def test_sql_in_a_text_is_stored_as_the_text_that_it_is(
+    make: Factory, door: tuple[str, Client, SamplePortal]
+) -> None:
     dialect, client, things = door
     for number, payload in enumerate(SQL):
         title = f"Dark {payload}"
@@ -116,14 +118,16 @@ SPLITTERS = [
 ]
 
 
-def assert_whole(answer: httpx.Response, what: object) -> None:
+def assert_whole(response: httpx.Response, what: object) -> None:
     """No header that a client invented, and none that goes on over a line."""
-    for name, value in answer.headers.raw:
+    for name, value in response.headers.raw:
         assert name.lower() not in (b"set-cookie", b"x-evil"), what
         assert not re.search(rb"[\x00-\x1f\x7f]", value), what
 
 
-async def test_no_line_break_of_a_client_comes_into_a_header(make: Make, door: tuple[str, Client, Things]) -> None:
+async def test_no_line_break_of_a_client_comes_into_a_header(
+    make: Factory, door: tuple[str, Client, SamplePortal]
+) -> None:
     dialect, client, _ = door
     for splitter in SPLITTERS:
         escaped = quote(splitter, safe="")
@@ -145,7 +149,7 @@ async def test_no_line_break_of_a_client_comes_into_a_header(make: Make, door: t
         assert re.fullmatch(r"/p/[\w%-]+", moved.headers["location"])
 
 
-async def test_a_redirect_leads_nowhere_else(make: Make, anyone: Client) -> None:
+async def test_a_redirect_leads_nowhere_else(make: Factory, anyone: Client) -> None:
     await make.post(title="//evil.example.org/x")
     code = await make.value("SELECT code FROM posts")
     pages = anyone.of(None, base="")

@@ -27,11 +27,11 @@ from tests.security.rights import (
     rights,
 )
 from tests.support import routes
-from tests.support.clients import Client, told
+from tests.support.clients import Client, status_and_json
 from tests.support.database_dump import changed, of_portal
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import DIALECTS, Route
-from tests.support.sample_portal import NOWHERE, Things, address, inputs, place_of, populate
+from tests.support.sample_portal import NOWHERE, SamplePortal, address, inputs, place_of, populate
 
 ONE, TWO = "http://one.example.com", "http://two.example.com"
 OTHER = {"astuto": "productlift", "productlift": "astuto"}
@@ -63,7 +63,7 @@ class Tried:
 class World:
     """Two portals with one of everything each, posts of every state, and everybody who may come to the door."""
 
-    def __init__(self, make: Make, dialect: str, one: Things, two: Things) -> None:
+    def __init__(self, make: Factory, dialect: str, one: SamplePortal, two: SamplePortal) -> None:
         self.make = make
         self.dialect = dialect
         self.one = one
@@ -105,7 +105,7 @@ class World:
             Caller("this portal's key on the other's host", None, client(own, host=TWO)),
         ]
 
-    async def fresh(self, state: str) -> Things:
+    async def fresh(self, state: str) -> SamplePortal:
         """A post in this state, with what hangs on it, and things of every kind that may be deleted."""
         make, number = self.make, next(_number)
         user, voter = await make.user(), await make.user()
@@ -130,8 +130,8 @@ class World:
 
 
 @pytest.fixture(params=DIALECTS)
-async def world(request: pytest.FixtureRequest, make: Make) -> World:
-    await make.act(lambda work: portals.configure(work, setting="host", value="one.example.com"))
+async def world(request: pytest.FixtureRequest, make: Factory) -> World:
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
     one = await populate(make, make.portal, make.owner)
     portal, owner = await make.new_portal("Feedback", host="two.example.com", email="owner@example.com")
     two = await populate(make, portal, owner)
@@ -150,19 +150,19 @@ def names_a_post(route: Route) -> bool:
     )
 
 
-def sent_to(route: Route, things: Things) -> dict[str, Any]:
+def sent_to(route: Route, things: SamplePortal) -> dict[str, Any]:
     # Impersonation has a right of its own, and a password takes its time.
     return inputs(route, things, leave_out=("impersonated_user_id", "password"))
 
 
-def with_own_ids(route: Route, things: Things, state: str) -> Tried:
+def with_own_ids(route: Route, things: SamplePortal, state: str) -> Tried:
     """The request for what the portal has, a post of this state among it."""
     needed = RIGHTS[str(route)].state
     expected = None if needed in (None, state) else WRONG_STATE[route.dialect][str(needed)]
     return Tried(address(route, things), sent_to(route, things), expected, f"own, {state}")
 
 
-def with_others_ids(route: Route, own: Things, two: Things) -> Iterator[Tried]:
+def with_others_ids(route: Route, own: SamplePortal, two: SamplePortal) -> Iterator[Tried]:
     """The same with each id in turn taken from the other portal, and from nowhere."""
     for name, others in (("the other portal's", two), ("nobody's", NOWHERE)):
         for place in route.places:
@@ -182,8 +182,8 @@ def with_others_ids(route: Route, own: Things, two: Things) -> Iterator[Tried]:
 
 async def ask(client: Client, route: Route, tried: Tried) -> Answer:
     if route.method == "GET":
-        return told(await client.get(tried.path, params=tried.sent))
-    return told(await client.request(route.method, tried.path, json=tried.sent))
+        return status_and_json(await client.get(tried.path, params=tried.sent))
+    return status_and_json(await client.request(route.method, tried.path, json=tried.sent))
 
 
 def expected_of(route: Route, caller: Caller, tried: Tried) -> Answer | None:
@@ -243,12 +243,12 @@ async def test_a_key_ended_by_the_rules_is_refused_like_one_that_never_was(world
         if end == "block":
             await make.act(lambda work, user=user: users.block(work, user))
         elif end == "demote":
-            await make.act(lambda work, user=user: users.change(work, user, role="user"))
-            await make.act(lambda work, user=user: users.change(work, user, role="admin"))
+            await make.act(lambda work, user=user: users.update(work, user, role="user"))
+            await make.act(lambda work, user=user: users.update(work, user, role="admin"))
         else:
             uuid = await make.uuid(user)
             owner = Client(make.server, token=await make.key(make.owner, "productlift"), host=ONE)
             assert (await owner.delete(f"/users/{uuid}")).status_code == 200
-        make.server.services.admissions.forget()
+        make.server.services.authenticator.invalidate()
 
-        assert told(await client.get("/posts")) == DENIED[dialect], end
+        assert status_and_json(await client.get("/posts")) == DENIED[dialect], end

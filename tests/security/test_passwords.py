@@ -9,13 +9,13 @@ import pytest
 from passlib.hash import argon2
 
 from app.adapters import passwords, sign_in
-from app.adapters.database import Standing
-from app.adapters.passwords import MOST_AT_ONCE, MOST_WAITING, Checked, PasswordHasher
-from app.domain.errors import Unavailable
+from app.adapters.database import PortalContext
+from app.adapters.passwords import MAX_QUEUED, MAX_WORKERS, PasswordHasher, Verification
+from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.users import users
 from tests.support.database_dump import changed, snapshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 CHEAP = 4
 """The least cost of bcrypt: what is tested here does not hang on it."""
@@ -28,50 +28,50 @@ def brought(password: bytes, kind: str = "2b") -> str:
     return made.replace("$2b$", f"${kind}$")
 
 
-async def prove(make: Make, password: str, email: str = "jane@example.com") -> int | None:
+async def prove(make: Factory, password: str, email: str = "jane@example.com") -> int | None:
     services = make.server.services
     return await sign_in.prove(
-        services.database, services.passwords, Standing(make.portal, OPERATOR), email=email, password=password
+        services.database, services.passwords, PortalContext(make.portal, OPERATOR), email=email, password=password
     )
 
 
-async def with_secret(make: Make, secret: str | None, **more: Any) -> int:
+async def with_secret(make: Factory, secret: str | None, **more: Any) -> int:
     jane = await make.user(email="jane@example.com", **more)
     await make.run("UPDATE users SET password_hash = :secret WHERE id = :id", secret=secret, id=jane)
     return jane
 
 
-async def stored_of(make: Make, user: int) -> str:
+async def stored_of(make: Factory, user: int) -> str:
     return str(await make.value("SELECT password_hash FROM users WHERE id = :id", id=user))
 
 
 def test_a_password_is_stored_as_argon2id_with_64_mib_and_a_salt_of_its_own() -> None:
-    first, second = passwords.hashed("open sesame"), passwords.hashed("open sesame")
+    first, second = passwords.hash_password("open sesame"), passwords.hash_password("open sesame")
 
     assert first.startswith(PHC)
     assert second.startswith(PHC)
     assert first != second
-    assert passwords.checked("open sesame", first) == Checked(True, None)
-    assert passwords.checked("open sesam", first) == Checked(False, None)
+    assert passwords.verify_and_rehash("open sesame", first) == Verification(True, None)
+    assert passwords.verify_and_rehash("open sesam", first) == Verification(False, None)
 
 
 @pytest.mark.parametrize("kind", ["2a", "2b", "2y"])
 def test_a_hash_of_bcrypt_is_known_and_made_anew(kind: str) -> None:
     stored = brought(b"open sesame", kind)
 
-    good, renewed = passwords.checked("open sesame", stored)
+    good, renewed = passwords.verify_and_rehash("open sesame", stored)
 
     assert good
     assert renewed is not None
     assert renewed.startswith(PHC)
-    assert passwords.checked("open sesame", renewed) == Checked(True, None)
-    assert passwords.checked("open sesame!", stored) == Checked(False, None)
+    assert passwords.verify_and_rehash("open sesame", renewed) == Verification(True, None)
+    assert passwords.verify_and_rehash("open sesame!", stored) == Verification(False, None)
 
 
 def test_a_weaker_hash_of_argon2_is_known_and_made_anew() -> None:
     stored = argon2.using(rounds=1, memory_cost=8192, parallelism=1).hash("open sesame")
 
-    good, renewed = passwords.checked("open sesame", stored)
+    good, renewed = passwords.verify_and_rehash("open sesame", stored)
 
     assert good
     assert renewed is not None
@@ -84,14 +84,14 @@ def test_bcrypt_reads_72_bytes_and_argon2id_all_of_them() -> None:
         password = head + tail
         stored = brought(password.encode()[:72])
 
-        good, renewed = passwords.checked(password, stored)
+        good, renewed = passwords.verify_and_rehash(password, stored)
 
         assert good
-        assert passwords.matches(head + "another", stored)
-        assert not passwords.matches("x" + password, stored)
+        assert passwords.verify(head + "another", stored)
+        assert not passwords.verify("x" + password, stored)
         assert renewed is not None
-        assert passwords.matches(password, renewed)
-        assert not passwords.matches(head + "another", renewed)
+        assert passwords.verify(password, renewed)
+        assert not passwords.verify(head + "another", renewed)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_bcrypt_reads_72_bytes_and_argon2id_all_of_them() -> None:
     ],
 )  # fmt: skip
 def test_a_broken_hash_admits_nobody_and_is_no_error(broken: str) -> None:
-    assert passwords.checked("open sesame", broken) == Checked(False, None)
-    assert not passwords.matches("", broken)
-    assert not passwords.matches(broken, broken)
+    assert passwords.verify_and_rehash("open sesame", broken) == Verification(False, None)
+    assert not passwords.verify("", broken)
+    assert not passwords.verify(broken, broken)
 
 
 @pytest.mark.parametrize(
@@ -120,23 +120,23 @@ def test_a_broken_hash_admits_nobody_and_is_no_error(broken: str) -> None:
 )
 def test_a_hash_that_asks_for_minutes_or_gigabytes_is_not_tried(greedy: str) -> None:
     """Each of these would take from many seconds to days, so that the test would run out of time."""
-    assert passwords.checked("open sesame", greedy) == Checked(False, None)
+    assert passwords.verify_and_rehash("open sesame", greedy) == Verification(False, None)
 
 
 @pytest.mark.parametrize("odd", ["", "\0", "open\0sesame", "open sesame\0", "\udc80", "x" * 4097, "x" * 50_000_000])
 def test_a_text_that_can_be_no_password_is_wrong_and_no_error(odd: str) -> None:
     for stored in (
-        passwords.hashed("open sesame"),
+        passwords.hash_password("open sesame"),
         brought(b"open sesame"),
         brought(b"x" * 72),
         brought(b"open"),
         None,
     ):
-        assert passwords.checked(odd, stored) == Checked(False, None)
+        assert passwords.verify_and_rehash(odd, stored) == Verification(False, None)
 
 
-async def test_signing_in_proves_who_one_is(make: Make) -> None:
-    jane = await with_secret(make, passwords.hashed("open sesame"))
+async def test_signing_in_proves_who_one_is(make: Factory) -> None:
+    jane = await with_secret(make, passwords.hash_password("open sesame"))
     before = await snapshot(make.server.database)
 
     assert await prove(make, "open sesame") == jane
@@ -146,7 +146,7 @@ async def test_signing_in_proves_who_one_is(make: Make) -> None:
     assert changed(before, await snapshot(make.server.database)) == set()
 
 
-async def test_signing_in_turns_a_hash_of_bcrypt_into_argon2id_once(make: Make) -> None:
+async def test_signing_in_turns_a_hash_of_bcrypt_into_argon2id_once(make: Factory) -> None:
     jane = await with_secret(make, brought(b"open sesame", "2y"))
     other = await make.user(email="other@example.com")
     before = await make.row("SELECT * FROM users WHERE id = :id", id=jane)
@@ -164,20 +164,22 @@ async def test_signing_in_turns_a_hash_of_bcrypt_into_argon2id_once(make: Make) 
     assert await make.row("SELECT * FROM users WHERE id = :id", id=other) == others
 
 
-async def test_a_password_changed_meanwhile_is_not_overwritten_by_the_old_one(make: Make) -> None:
+async def test_a_password_changed_meanwhile_is_not_overwritten_by_the_old_one(make: Factory) -> None:
     old = brought(b"open sesame")
     jane = await with_secret(make, old)
-    new = passwords.hashed("another one")
+    new = passwords.hash_password("another one")
 
-    await make.act(lambda work: users.change(work, jane, password_hash=new))
-    await make.act(lambda work: users.renew_secret(work, jane, former=old, renewed=passwords.hashed("open sesame")))
+    await make.act(lambda work: users.update(work, jane, password_hash=new))
+    await make.act(
+        lambda work: users.rehash_password(work, jane, old_hash=old, new_hash=passwords.hash_password("open sesame"))
+    )
 
     assert await stored_of(make, jane) == new
     assert await prove(make, "open sesame") is None
 
 
-async def test_whoever_may_not_sign_in_is_told_nothing_else_than_a_wrong_password(make: Make) -> None:
-    secret = passwords.hashed("open sesame")
+async def test_whoever_may_not_sign_in_is_told_nothing_else_than_a_wrong_password(make: Factory) -> None:
+    secret = passwords.hash_password("open sesame")
     jane = await with_secret(make, secret)
     portal, _ = await make.new_portal("Other", host="other.example.com", email="owner@example.com")
     theirs = await make.user(email="joe@example.com", portal=portal)
@@ -205,12 +207,12 @@ def test_where_there_is_nothing_to_check_a_hash_is_made_all_the_same(monkeypatch
         work.append(stored[: len(PHC)])
         return bool(verify(secret, stored))
 
-    stored = passwords.hashed("open sesame")
+    stored = passwords.hash_password("open sesame")
     monkeypatch.setattr(context, "verify", counted)
     for known in (stored, None, "", "broken"):
         for wrong in ("wrong", "x" * 5000, "a\0b", "\udc80"):
             work.clear()
-            passwords.checked(wrong, known)
+            passwords.verify_and_rehash(wrong, known)
             assert work == [PHC], (known, wrong[:5])
 
 
@@ -229,18 +231,18 @@ async def test_no_more_than_two_are_hashed_at_once_and_a_crowd_is_sent_away() ->
             at_once -= 1
         return 1
 
-    crowd = [asyncio.ensure_future(hasher._in_turn(held)) for _ in range(MOST_AT_ONCE + MOST_WAITING)]
+    crowd = [asyncio.ensure_future(hasher._run(held)) for _ in range(MAX_WORKERS + MAX_QUEUED)]
     await asyncio.sleep(0)
-    with pytest.raises(Unavailable, match="too many passwords"):
-        await hasher.hashed("open sesame")
+    with pytest.raises(ServiceUnavailable, match="too many passwords"):
+        await hasher.hash_password("open sesame")
     # Hanging up frees no place: the hash is made all the same.
     crowd[-1].cancel()
     await asyncio.gather(crowd[-1], return_exceptions=True)
-    with pytest.raises(Unavailable, match="too many passwords"):
-        await hasher.checked("open sesame", None)
+    with pytest.raises(ServiceUnavailable, match="too many passwords"):
+        await hasher.verify_and_rehash("open sesame", None)
     gate.set()
-    assert sum(await asyncio.gather(*crowd[:-1])) == MOST_AT_ONCE + MOST_WAITING - 1
+    assert sum(await asyncio.gather(*crowd[:-1])) == MAX_WORKERS + MAX_QUEUED - 1
 
-    assert most == MOST_AT_ONCE
-    assert (await hasher.hashed("open sesame")).startswith(PHC)
+    assert most == MAX_WORKERS
+    assert (await hasher.hash_password("open sesame")).startswith(PHC)
     hasher.close()

@@ -10,7 +10,7 @@ import pytest
 from app.domain.portals import portals
 from tests.conftest import SECRET
 from tests.support.commands import Earshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.proxies import PROGRAMS, proxying
 
 ONE, TWO = "one.example.com", "two.example.com"
@@ -48,9 +48,9 @@ def ask_raw(port: int, path: str, *hosts: str) -> str:
 @pytest.mark.parametrize("forwarded_host", ["off", "on"])
 @pytest.mark.parametrize("proxy", PROGRAMS)
 async def test_nothing_forged_counts_behind_a_proxy_as_documented(
-    proxy: str, forwarded_host: str, make: Make, sqlite: Earshot, database_url: str, tmp_path: Path
+    proxy: str, forwarded_host: str, make: Factory, sqlite: Earshot, database_url: str, tmp_path: Path
 ) -> None:
-    await make.act(lambda work: portals.configure(work, setting="host", value=ONE))
+    await make.act(lambda work: portals.update_setting(work, setting="host", value=ONE))
     portal, owner = await make.new_portal("Second", host=TWO, email="two@example.com")
     post = await make.post(title="Of the second", portal=portal, author=owner)
     await make.post(title="Of the first")

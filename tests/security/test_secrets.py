@@ -11,14 +11,14 @@ import asyncpg
 import httpx
 import pytest
 
-from app.api.authentication import Admissions
-from app.domain.portals.bootstrap import Beginning
+from app.api.authentication import ApiKeyAuthenticator
+from app.domain.portals.bootstrap import FirstPortal
 from app.domain.users import api_keys
-from app.settings import BadSettings, Settings
+from app.settings import InvalidSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot, Serving
 from tests.support.database_dump import everything
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.servers import in_own_loop
 
 SERVER_SECRET = "the-servers-own-secret-0123456789-abcdefgh"
@@ -63,10 +63,10 @@ def raw(serving: Serving, sent: bytes) -> bytes:
     """What the server says to bytes that are no request, until it hangs up."""
     with socket.create_connection(("127.0.0.1", serving.port), timeout=30) as wire:
         wire.sendall(sent)
-        answer = b""
+        response = b""
         while piece := wire.recv(65536):
-            answer += piece
-        return answer
+            response += piece
+        return response
 
 
 def break_tables(earshot: Earshot, url: str) -> None:
@@ -117,18 +117,18 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
         url = url.replace("postgres@", f"postgres:{DATABASE_PASSWORD}@")
         earshot.settings["EARSHOT_DATABASE_URL"] = url
     settings = {"EARSHOT_LOG_FORMAT": form, "EARSHOT_SECRET_KEY": SERVER_SECRET, "EARSHOT_RATE_LIMITS": "off"}
-    answers: list[bytes] = []
+    responses: list[bytes] = []
     with earshot.serving(**settings) as serving:
         theirs = re.findall(r"Bearer (\S+)'", serving.told)
         assert len(theirs) == 2
         with httpx.Client(base_url=serving.address, timeout=30) as client:
 
             def ask(**request: Any) -> httpx.Response:
-                answer = client.request(**{"method": "GET", **request})
+                response = client.request(**{"method": "GET", **request})
                 # An id or an address that was asked for is named as it was sent: that goes back to who sent it.
                 if request["url"] in ("/api/v1/posts", "/astuto/api/v1/posts", "/productlift/api/v1/posts"):
-                    answers.append(repr((answer.headers.raw, answer.content)).encode())
-                return answer
+                    responses.append(repr((response.headers.raw, response.content)).encode())
+                return response
 
             for key in (*theirs, *WRONG):
                 for request in everywhere(key):
@@ -137,10 +137,10 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
             person = {"email": "jane@example.com", "role": "member", "password": USERS_PASSWORD}
             made = ask(method="POST", url="/api/v1/users", headers=productlift, json=person)
             assert made.status_code == 200
-            answers.append(made.content)
+            responses.append(made.content)
             for key in (*theirs, *WRONG):
-                answers.append(raw(serving, f"{key} {key}\r\n\r\n".encode()))
-                answers.append(raw(serving, f"GET / HTTP/1.1\r\nX: {key * 2000}\r\n\r\n".encode()))
+                responses.append(raw(serving, f"{key} {key}\r\n\r\n".encode()))
+                responses.append(raw(serving, f"GET / HTTP/1.1\r\nX: {key * 2000}\r\n\r\n".encode()))
             shown = processes(serving)
             environment = Path(f"/proc/{serving.process.pid}/environ").read_text()
             break_tables(earshot, url)
@@ -153,8 +153,8 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
                 page = post["data"]["url"].partition(":")[2].partition("/p/")[2]
                 # On a connection of its own, which the server closes behind the page that says so.
                 crashed.append(httpx.get(f"{serving.address}/p/{page}?token={key}", headers={"cookie": f"key={key}"}))
-                assert [answer.status_code for answer in crashed].count(500) == 2
-                answers += [answer.content for answer in crashed]
+                assert [response.status_code for response in crashed].count(500) == 2
+                responses += [response.content for response in crashed]
         assert serving.end() == 0
         assert serving.process.stdout is not None
         told_later = serving.process.stdout.read()
@@ -163,13 +163,13 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
 
     secrets = [*theirs, *WRONG, USERS_PASSWORD, SERVER_SECRET, DATABASE_PASSWORD]
     # What of a key is no secret is in the log, and it is a small part of it.
-    assert api_keys.visible_part(theirs[1]) in logged
+    assert api_keys.display_prefix(theirs[1]) in logged
     assert "unexpected" in logged
-    secrets += [key[len(api_keys.visible_part(key)) :] for key in theirs]
+    secrets += [key[len(api_keys.display_prefix(key)) :] for key in theirs]
     places = {
         "the log": logged,
         "standard output, after the first lines": told_later,
-        "answers": b"".join(answers).decode("latin-1"),
+        "answers": b"".join(responses).decode("latin-1"),
         "the database and the data directory": stored,
         "the process list": shown,
     }
@@ -181,19 +181,21 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
     assert [secret for secret in (SERVER_SECRET, DATABASE_PASSWORD) if secret in serving.told] == []
 
 
-async def test_a_key_is_found_by_its_digest_alone(make: Make, server: Any) -> None:
+async def test_a_key_is_found_by_its_digest_alone(make: Factory, server: Any) -> None:
     """One look-up by a keyed digest: nothing compares the key letter by letter, so no time tells how much was right."""
     token = await make.key(make.owner, "astuto")
     rows = (await everything(server.database))["api_keys"]
 
     assert [row["digest"] for row in rows] == [api_keys.digest(token, make._secret)]
     assert token not in repr(rows)
-    admissions = Admissions(server.database, make._secret)
+    admissions = ApiKeyAuthenticator(server.database, make._secret)
     for near in (token[:-1], token + "x", token.swapcase(), token[:-1] + chr(ord(token[-1]) ^ 1), rows[0]["digest"]):
-        assert await admissions.of(near) is None
+        assert await admissions.authenticate(near) is None
     # With another secret of the server the same key is nobody's: the digests alone are of no use to a thief.
-    assert await Admissions(server.database, b"another secret of the server 012345").of(token) is None
-    assert await admissions.of(token) is not None
+    assert (
+        await ApiKeyAuthenticator(server.database, b"another secret of the server 012345").authenticate(token) is None
+    )
+    assert await admissions.authenticate(token) is not None
 
 
 @pytest.fixture
@@ -202,7 +204,7 @@ def commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch, Beginning(0, 0, {}))
+    return Cli(capsys, monkeypatch, FirstPortal(0, 0, {}))
 
 
 BROKEN = [
@@ -282,7 +284,7 @@ def test_no_secret_of_a_setting_is_in_a_command_s_words(
 
 def test_a_public_address_with_a_password_is_refused_since_every_link_would_tell_it() -> None:
     for value in (f"https://me:{DATABASE_PASSWORD}@feedback.example.com", "https://me@feedback.example.com"):
-        with pytest.raises(BadSettings) as refused:
+        with pytest.raises(InvalidSettings) as refused:
             Settings.load(base_url=value)
 
         assert str(refused.value) == "EARSHOT_BASE_URL: must have no user and password: every link would tell them"

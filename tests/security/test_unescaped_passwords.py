@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from app.adapters.database import database_for
-from app.adapters.storage import storage
-from app.adapters.storage.base import BadStorage
+from app.adapters.database import create_database
+from app.adapters.storage import storage_from_url
+from app.adapters.storage.base import InvalidStorageUrl
 from app.cli import app
-from app.domain.portals.bootstrap import Beginning
-from app.settings import BadSettings, Settings
+from app.domain.portals.bootstrap import FirstPortal
+from app.settings import InvalidSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot
 
@@ -101,7 +101,7 @@ def commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch, Beginning(0, 0, {}))
+    return Cli(capsys, monkeypatch, FirstPortal(0, 0, {}))
 
 
 def leaked(text: str) -> list[str]:
@@ -156,9 +156,9 @@ def test_a_secret_of_a_bucket_is_in_no_word_and_names_no_bucket(
 
     done = commands.run("settings")
     try:
-        said = repr(storage(url, Path("data")))
+        said = repr(storage_from_url(url, Path("data")))
         assert "bucket bucket at http://127.0.0.1:1" in said
-    except BadStorage as error:
+    except InvalidStorageUrl as error:
         said = str(error)
 
     assert leaked(done.out + done.err + said) == []
@@ -181,13 +181,13 @@ def test_an_escaped_password_is_taken_and_another_leads_to_no_other_host(name: s
 
     assert getattr(Settings.load(**{name: escaped}), name) == escaped
     if name == "database_url":
-        assert database_for(escaped).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
+        assert create_database(escaped).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
         try:
             Settings.load(**{name: bare})
-        except BadSettings as refused:
+        except InvalidSettings as refused:
             assert leaked(str(refused)) == []
         else:
-            assert database_for(bare).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
+            assert create_database(bare).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
             # The driver ends the password at the first, everybody else at the last.
             assert "@" not in password
 
@@ -196,7 +196,7 @@ def test_an_escaped_password_is_taken_and_another_leads_to_no_other_host(name: s
     "password", ["aaa@SEC/RET", "aaa@SEC?RET", "aaa@SEC#RET", "aaa@SEC@RET", "a/b@c", "@/", "a b@c/d"]
 )
 def test_a_bare_at_sign_is_answered_as_other_bare_letters_are(password: str) -> None:
-    with pytest.raises(BadSettings) as refused:
+    with pytest.raises(InvalidSettings) as refused:
         Settings.load(database_url=f"postgresql://earshot:{password}@127.0.0.1:5499/earshot")
 
     assert str(refused.value) == (

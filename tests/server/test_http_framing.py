@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.server.http_limits import BoundedProtocol
+from app.server.http_limits import LimitedHttpProtocol
 from tests.server.test_http_limits import Impatient, answer, deaf, echo, request, told, wire
 from tests.server.test_serve import key_of
 from tests.support.commands import Earshot
@@ -124,7 +124,7 @@ class Gate:
         asked, more = asyncio.Event(), asyncio.Event()
         self.asked, self._more = asked, more
 
-        class Watched(BoundedProtocol):
+        class Watched(LimitedHttpProtocol):
             def data_received(self, data: bytes) -> None:
                 super().data_received(data)
                 if asked.is_set():
@@ -139,7 +139,7 @@ class Gate:
 
 
 @pytest.mark.parametrize(
-    ("behind", "answers"),
+    ("behind", "responses"),
     [
         (request(path="/two", verb="GET") + b"nonsense\r\n\r\n", [b"/one 0", b"/two 0"]),
         (request(path="/two", verb="GET") + request(head=CHUNKED) + b"zz\r\n", [b"/one 0", b"/two 0"]),
@@ -148,7 +148,7 @@ class Gate:
     ids=["a head", "a body behind two", "a body behind one"],
 )
 async def test_requests_before_nonsense_are_answered_and_the_connection_ends(
-    behind: bytes, answers: list[bytes]
+    behind: bytes, responses: list[bytes]
 ) -> None:
     gate = Gate()
     async with wire(gate, gate.protocol) as (reader, writer):
@@ -156,7 +156,7 @@ async def test_requests_before_nonsense_are_answered_and_the_connection_ends(
         await gate.asked.wait()
         writer.write(behind)
 
-        assert [await told(reader) for _ in answers] == [(200, each) for each in answers]
+        assert [await told(reader) for _ in responses] == [(200, each) for each in responses]
         assert await reader.read() == b""
 
 
@@ -191,13 +191,13 @@ class Dribble:
             await self._task
 
 
-class OfShortRest(BoundedProtocol):
+class OfShortRest(LimitedHttpProtocol):
     """Waits for the pieces of a body as usual, but not for what comes when it has been answered."""
 
     rest_seconds = 1.0
 
 
-class OfSomePatience(BoundedProtocol):
+class OfSomePatience(LimitedHttpProtocol):
     """Waits for less than a body takes that comes slowly and steadily."""
 
     body_seconds = 0.5
@@ -215,7 +215,7 @@ async def test_the_rest_of_a_body_that_was_answered_early_is_waited_for_no_longe
 
 
 def test_the_rest_has_five_seconds() -> None:
-    assert BoundedProtocol.rest_seconds == 5.0
+    assert LimitedHttpProtocol.discard_timeout == 5.0
 
 
 async def test_a_connection_lives_on_when_the_rest_comes_in_time() -> None:
@@ -260,20 +260,20 @@ def test_a_trusted_proxy_passes_trailers_on_and_they_change_nothing(sqlite: Ears
         trailers = f"x-forwarded-for: 198.51.100.{number}\r\nx-request-id: forged\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request(head=head, verb="GET", path="/astuto/api/v1/boards") + f"0\r\n{trailers}\r\n".encode())
-        answer = (await reader.read()).decode()
+        response = (await reader.read()).decode()
         writer.close()
-        return int(answer.split()[1]), answer
+        return int(response.split()[1]), response
 
     with sqlite.serving(EARSHOT_TRUSTED_PROXIES="127.0.0.1") as serving:
         # Keys that are none: only the limit of the address counts them together.
-        answers = [asyncio.run(ask(serving.port, number, f"tkn_admin_{number}")) for number in range(130)]
+        responses = [asyncio.run(ask(serving.port, number, f"tkn_admin_{number}")) for number in range(130)]
         valid = asyncio.run(ask(serving.port, 200, key_of(serving, "Astuto")))
 
     # Two windows at most, should one end meanwhile.
-    assert 100 <= sum(status == 401 for status, _ in answers) < 130
-    assert {status for status, _ in answers} == {401, 429}
+    assert 100 <= sum(status == 401 for status, _ in responses) < 130
+    assert {status for status, _ in responses} == {401, 429}
     assert valid[0] == 429
-    assert not any("forged" in answer for _, answer in [*answers, valid])
+    assert not any("forged" in response for _, response in [*responses, valid])
 
 
 def test_a_key_that_ends_while_the_body_is_coming_admits_the_request_no_more(earshot: Earshot) -> None:

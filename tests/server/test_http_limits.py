@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from app.server.http_limits import BoundedProtocol
+from app.server.http_limits import LimitedHttpProtocol
 from tests.support.commands import Earshot
 
 NOT_HTTP = b"This is not an HTTP request that can be read.\n"
@@ -19,7 +19,7 @@ TOO_LONG = b"The head of the request is longer than 64 KiB.\n"
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class Impatient(BoundedProtocol):
+class Impatient(LimitedHttpProtocol):
     """The same with a patience that a test can wait for."""
 
     head_seconds = 0.1
@@ -79,7 +79,7 @@ async def answer(send: Any, text: bytes) -> None:
 
 @asynccontextmanager
 async def wire(
-    app: App, protocol: type[BoundedProtocol] = BoundedProtocol
+    app: App, protocol: type[LimitedHttpProtocol] = LimitedHttpProtocol
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a server of this application."""
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, access_log=False, interface="asgi3")
@@ -241,7 +241,7 @@ async def test_a_client_that_asked_for_more_and_hung_up_is_no_error(caplog: pyte
 
 
 async def test_a_client_that_reads_slowly_gets_all() -> None:
-    class Patient(BoundedProtocol):
+    class Patient(LimitedHttpProtocol):
         write_seconds = 1.0
 
     async with wire(whole, Patient) as (reader, writer):

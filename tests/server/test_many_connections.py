@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from app.server.connections import MAX_REFUSED_PER_IP, Connections
+from app.server.connections import MAX_REFUSED_PER_IP, ConnectionLimit
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 
@@ -26,14 +26,14 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
     ],
 )
 def test_connections_are_counted_by_client(host: str | None, counted: str | None) -> None:
-    connections = Connections(per_ip=1, trusted_proxies=PROXIES)
+    connections = ConnectionLimit(per_ip=1, trusted_proxies=PROXIES)
 
     assert connections.enter(host) == counted
-    assert Connections().enter(host) is None
+    assert ConnectionLimit().enter(host) is None
 
 
 def test_an_address_is_admitted_again_when_a_connection_has_gone() -> None:
-    connections = Connections(per_ip=2)
+    connections = ConnectionLimit(per_ip=2)
 
     def come(times: int) -> list[int | None]:
         return [connections.refusal(connections.enter("203.0.113.9")) for _ in range(times)]

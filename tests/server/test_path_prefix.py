@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.conftest import SECRET
 from tests.support.commands import Earshot
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.processes import free_port
 from tests.support.proxies import documented, proxying
 
@@ -51,27 +51,27 @@ class Crawler:
             assert f"{parts.scheme}://{parts.netloc}" == self.origin, address
             assert parts.path.startswith(f"{PATH}/"), address
             assert address.count(PATH) == 1, address
-            answer = self.client.get(address, headers=self.headers(parts.path))
-            self.seen[address] = answer.status_code
-            assert answer.status_code in (200, 302), (address, answer.status_code)
-            waiting.extend(urljoin(address, link) for link in self.links(answer))
+            response = self.client.get(address, headers=self.headers(parts.path))
+            self.seen[address] = response.status_code
+            assert response.status_code in (200, 302), (address, response.status_code)
+            waiting.extend(urljoin(address, link) for link in self.links(response))
 
     def headers(self, path: str) -> dict[str, str]:
         dialect = next((dialect for dialect in self.keys if f"/{dialect}/" in path), "productlift")
         return {"authorization": f"Bearer {self.keys[dialect]}"} if "/api/v1/" in path else {}
 
-    def links(self, answer: httpx.Response) -> Iterator[str]:
-        if "location" in answer.headers:
+    def links(self, response: httpx.Response) -> Iterator[str]:
+        if "location" in response.headers:
             # Nothing else is believed: a host in it would be one that somebody else may have chosen.
-            assert answer.headers["location"].startswith(f"{PATH}/")
-            yield answer.headers["location"]
-        kind = answer.headers.get("content-type", "").partition(";")[0]
+            assert response.headers["location"].startswith(f"{PATH}/")
+            yield response.headers["location"]
+        kind = response.headers.get("content-type", "").partition(";")[0]
         if kind == "text/html":
-            yield from (link for link in IN_PAGES.findall(answer.text) if not link.startswith("#"))
+            yield from (link for link in IN_PAGES.findall(response.text) if not link.startswith("#"))
         elif kind == "application/json":
-            yield from self.in_json(answer.json(), str(answer.url))
+            yield from self.in_json(response.json(), str(response.url))
         elif kind == "application/yaml":
-            yield from (f"{server}/posts" for server in re.findall(r"^- url: (\S+)$", answer.text, re.MULTILINE))
+            yield from (f"{server}/posts" for server in re.findall(r"^- url: (\S+)$", response.text, re.MULTILINE))
 
     def in_json(self, value: Any, address: str) -> Iterator[str]:
         if isinstance(value, dict) and "openapi" in value:
@@ -138,7 +138,7 @@ def crawl(client: httpx.Client, origin: str, keys: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("kept", [True, False], ids=["passed on", "removed"])
 async def test_every_link_leads_below_the_path_and_is_answered(
-    kept: bool, make: Make, sqlite: Earshot, database_url: str, tmp_path: Path
+    kept: bool, make: Factory, sqlite: Earshot, database_url: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "proxy"
     folder.mkdir()

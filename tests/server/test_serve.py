@@ -42,9 +42,9 @@ def ask(port: int, key: str, path: str = "/api/v1/posts") -> tuple[int, dict[str
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path, headers={"authorization": f"Bearer {key}"})
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status, dict(answer.getheaders())
+        response = connection.getresponse()
+        response.read()
+        return response.status, dict(response.getheaders())
     finally:
         connection.close()
 
@@ -166,11 +166,11 @@ def test_who_waits_where_a_worker_died_is_answered_though_the_end_comes(on_postg
             connection.sendall(asked.encode())
         serving.process.terminate()
 
-        answers = []
+        responses = []
         for connection in waiting:
             with connection:
-                answers.append(connection.makefile("rb").readline())
-        assert answers == [b"HTTP/1.1 200 OK\r\n"] * 40
+                responses.append(connection.makefile("rb").readline())
+        assert responses == [b"HTTP/1.1 200 OK\r\n"] * 40
         assert serving.process.wait(15) == 0
 
 

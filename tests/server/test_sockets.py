@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from app.server import CannotStart
-from app.server.sockets import address_of, listen
+from app.server import StartupError
+from app.server.sockets import listen, url_of
 
 
 def test_one_process_has_one_socket_at_which_it_can_be_reached() -> None:
@@ -14,7 +14,7 @@ def test_one_process_has_one_socket_at_which_it_can_be_reached() -> None:
 
     with listener:
         port = listener.getsockname()[1]
-        assert address_of(listener) == f"http://127.0.0.1:{port}"
+        assert url_of(listener) == f"http://127.0.0.1:{port}"
         socket.create_connection(("127.0.0.1", port)).close()
 
 
@@ -32,13 +32,13 @@ def test_a_port_is_not_shared_with_strangers(count: int) -> None:
     (first,) = listen("127.0.0.1", 0, 1)
     port = first.getsockname()[1]
 
-    with first, pytest.raises(CannotStart, match=f"port {port} of 127.0.0.1 is in use"):
+    with first, pytest.raises(StartupError, match=f"port {port} of 127.0.0.1 is in use"):
         listen("127.0.0.1", port, count)
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1", "a..b"])
 def test_a_host_of_another_machine_is_refused(host: str) -> None:
-    with pytest.raises(CannotStart, match=f"EARSHOT_HOST: {host} is no address of this machine"):
+    with pytest.raises(StartupError, match=f"EARSHOT_HOST: {host} is no address of this machine"):
         listen(host, 0, 1)
 
 
@@ -46,4 +46,4 @@ def test_all_addresses_are_reached_by_the_machines_own() -> None:
     (listener,) = listen("0.0.0.0", 0, 1)
 
     with listener:
-        assert address_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert url_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -391,8 +391,8 @@ def test_another_secret_than_the_database_s_is_refused_and_changes_nothing(earsh
     adopting = ("keys", "adopt", *owner, "--token-stdin")
     assert refused(earshot.run(*adopting, stdin="k" * 40, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
     with earshot.serving() as again:
-        answer = httpx.get(f"{again.address}/api/v1/posts", headers={"authorization": f"Bearer {key}"}, timeout=20)
-        assert answer.status_code == 200
+        response = httpx.get(f"{again.address}/api/v1/posts", headers={"authorization": f"Bearer {key}"}, timeout=20)
+        assert response.status_code == 200
         assert again.end() == 0
 
 

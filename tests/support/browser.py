@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 
-from app.application import Server
+from app.application import Application
 
 PATIENCE_SECONDS = 60
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
@@ -107,10 +107,10 @@ class Browser:
         asked = {"id": self._number, "method": method, "params": parameters}
         if session is not None:
             asked["sessionId"] = session
-        answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
+        response = self._answers[self._number] = asyncio.get_running_loop().create_future()
         os.write(self._writing, json.dumps(asked).encode() + b"\0")
         async with asyncio.timeout(PATIENCE_SECONDS):
-            return await answer
+            return await response
 
     async def close(self) -> None:
         self._listening.cancel()
@@ -123,11 +123,11 @@ class Browser:
         while True:
             told = json.loads((await self._reader.readuntil(b"\0"))[:-1])
             if "id" in told:
-                answer = self._answers.pop(told["id"])
+                response = self._answers.pop(told["id"])
                 if "error" in told:
-                    answer.set_exception(RuntimeError(told["error"]["message"]))
+                    response.set_exception(RuntimeError(told["error"]["message"]))
                 else:
-                    answer.set_result(told["result"])
+                    response.set_result(told["result"])
             elif told.get("sessionId") in self._pages:
                 self._pages[told["sessionId"]].hears(told["method"], told["params"])
 
@@ -182,7 +182,7 @@ async def browsing(binary: str) -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def listening(server: Server) -> AsyncIterator[str]:
+async def listening(server: Application) -> AsyncIterator[str]:
     """Serve an assembled, started server on a loopback port; its address."""
     # Who connects before the server has begun waits in the listener's queue.
     listener = socket.create_server(("127.0.0.1", 0))

@@ -38,5 +38,5 @@ def bucket_server() -> Iterator[str]:
 
 def make_bucket(address: str, name: str) -> None:
     """Create an empty bucket."""
-    with urlopen(Request(f"{address}/{name}", method="PUT")) as answer:  # The server asks for no key here.
-        assert answer.status == 200
+    with urlopen(Request(f"{address}/{name}", method="PUT")) as response:  # The server asks for no key here.
+        assert response.status == 200

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from app.application import Server
+from app.application import Application
 
 HOST = "http://feedback.example.com"
 PEER = "192.0.2.1"
@@ -14,7 +14,7 @@ class Client(httpx.AsyncClient):
     """Speaks to an assembled server through ASGI, with a key or without."""
 
     def __init__(
-        self, server: Server, *, token: str | None, base: str = "/api/v1", host: str = HOST, peer: str = PEER
+        self, server: Application, *, token: str | None, base: str = "/api/v1", host: str = HOST, peer: str = PEER
     ) -> None:
         self._server = server
         self.token = token
@@ -32,6 +32,6 @@ class Client(httpx.AsyncClient):
         return await self.request(method, path, json=body, **more)
 
 
-def told(response: httpx.Response) -> tuple[int, Any]:
+def status_and_json(response: httpx.Response) -> tuple[int, Any]:
     """Status and body, to be compared at once."""
     return response.status_code, response.json()

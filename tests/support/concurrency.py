@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from app.adapters.database import Act, Standing
-from app.application import Server, assemble
-from app.domain.errors import Refusal
+from app.adapters.database import Operation, PortalContext
+from app.application import Application, create_app
+from app.domain.errors import DomainError
 from app.domain.permissions import OPERATOR
 from app.settings import Settings
 from tests.support.clients import Client
@@ -31,10 +31,10 @@ class Runner:
 
     def __init__(self, settings: Settings) -> None:
         self._loop = asyncio.Runner()
-        self._server: Server = self._loop.run(self._started(settings))
+        self._server: Application = self._loop.run(self._started(settings))
 
-    async def _started(self, settings: Settings) -> Server:
-        server = assemble(settings)
+    async def _started(self, settings: Settings) -> Application:
+        server = create_app(settings)
         await server.start()
         return server
 
@@ -47,12 +47,12 @@ class Runner:
 
         return self._loop.run(once())
 
-    def act(self, start: Callable[[], object], portal: int, act: Act[Any]) -> Refusal | None:
-        async def once() -> Refusal | None:
+    def act(self, start: Callable[[], object], portal: int, operation: Operation[Any]) -> DomainError | None:
+        async def once() -> DomainError | None:
             start()
             try:
-                await self._server.database.writing(act, Standing(portal, OPERATOR))
-            except Refusal as refusal:
+                await self._server.database.write(operation, PortalContext(portal, OPERATOR))
+            except DomainError as refusal:
                 return refusal
             return None
 
@@ -73,28 +73,28 @@ class Race:
     def __call__(self, *asks: Ask) -> list[httpx.Response]:
         assert len(asks) <= len(self._threads)
         together = threading.Barrier(len(asks), timeout=30)
-        answers = [
+        responses = [
             thread.submit(runner.ask, together.wait, ask)
             for thread, runner, ask in zip(self._threads, self._runners, asks, strict=False)
         ]
-        return [answer.result() for answer in answers]
+        return [response.result() for response in responses]
 
-    def acts(self, portal: int, *acts: Act[Any]) -> list[Refusal | None]:
+    def acts(self, portal: int, *acts: Operation[Any]) -> list[DomainError | None]:
         """Run all at the same moment as the operator; how each was refused, None for what was done."""
         assert len(acts) <= len(self._threads)
         together = threading.Barrier(len(acts), timeout=30)
         ended = [
-            thread.submit(runner.act, together.wait, portal, act)
-            for thread, runner, act in zip(self._threads, self._runners, acts, strict=False)
+            thread.submit(runner.act, together.wait, portal, operation)
+            for thread, runner, operation in zip(self._threads, self._runners, acts, strict=False)
         ]
         return [each.result() for each in ended]
 
-    def beside(self, portal: int, act: Act[Any], ask: Ask) -> tuple[Refusal | None, httpx.Response]:
+    def beside(self, portal: int, operation: Operation[Any], ask: Ask) -> tuple[DomainError | None, httpx.Response]:
         """Run an act as the operator at the moment of a request: how it was refused, if it was, and the answer."""
         together = threading.Barrier(2, timeout=30)
-        ended = self._threads[0].submit(self._runners[0].act, together.wait, portal, act)
-        answer = self._threads[1].submit(self._runners[1].ask, together.wait, ask)
-        return ended.result(), answer.result()
+        ended = self._threads[0].submit(self._runners[0].act, together.wait, portal, operation)
+        response = self._threads[1].submit(self._runners[1].ask, together.wait, ask)
+        return ended.result(), response.result()
 
     def end(self) -> None:
         for thread, runner in zip(self._threads, self._runners, strict=True):
@@ -112,6 +112,6 @@ def racing(settings: Settings, lanes: int) -> Iterator[Race]:
         race.end()
 
 
-def statuses(answers: Sequence[httpx.Response]) -> list[int]:
+def statuses(responses: Sequence[httpx.Response]) -> list[int]:
     """The statuses of the answers, sorted."""
-    return sorted(answer.status_code for answer in answers)
+    return sorted(response.status_code for response in responses)

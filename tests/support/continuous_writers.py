@@ -51,8 +51,8 @@ class Caller:
         body = None if sent is None else json.dumps(sent)
         try:
             self._connection.request(method, "/api/v1" + path, body, headers)
-            answer = self._connection.getresponse()
-            return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+            response = self._connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         except TimeoutError as error:
             raise Hanging(f"{dialect} {method} {path}: no answer in {LONGEST_ANSWER:.0f} seconds") from error
         except CUT:
@@ -63,13 +63,13 @@ class Caller:
         self._connection.close()
 
 
-def is_unavailable(dialect: str, answer: Answer) -> bool:
+def is_unavailable(dialect: str, response: Answer) -> bool:
     """Whether it is to the letter what the dialect says while the database is away."""
     return (
-        answer.status == 503
-        and answer.body == UNAVAILABLE[dialect]
-        and answer.headers["content-type"].startswith("application/json")
-        and int(answer.headers["retry-after"]) > 0
+        response.status == 503
+        and response.body == UNAVAILABLE[dialect]
+        and response.headers["content-type"].startswith("application/json")
+        and int(response.headers["retry-after"]) > 0
     )
 
 
@@ -135,19 +135,19 @@ class Writer:
         while away and not over.wait(0.05):
             for dialect in tuple(away):
                 try:
-                    answer = self._caller.ask(dialect, "GET", "/posts?limit=1")
+                    response = self._caller.ask(dialect, "GET", "/posts?limit=1")
                 except CUT as error:
                     self._unanswered(error)
                     continue
-                if answer.status == 200:
+                if response.status == 200:
                     self._journal.note(f"{dialect} again")
                     away.remove(dialect)
                     continue
-                self._judge(dialect, answer)
+                self._judge(dialect, response)
 
-    def _judge(self, dialect: str, answer: Answer) -> None:
-        if not is_unavailable(dialect, answer):
-            raise AssertionError(f"{dialect}: {answer}")
+    def _judge(self, dialect: str, response: Answer) -> None:
+        if not is_unavailable(dialect, response):
+            raise AssertionError(f"{dialect}: {response}")
         self._journal.note(f"{dialect} 503")
 
     def _unanswered(self, error: Exception) -> _Unanswered:
@@ -160,15 +160,15 @@ class Writer:
     def _write(self, dialect: str, method: str, path: str, sent: Any = None) -> Any:
         """What the answer says. Raises _Unanswered."""
         try:
-            answer = self._caller.ask(dialect, method, path, sent)
+            response = self._caller.ask(dialect, method, path, sent)
         except CUT as error:
             raise self._unanswered(error) from error
-        if answer.status in (200, 201):
+        if response.status in (200, 201):
             self._journal.note("acknowledged")
-            return answer.told()
-        if answer.status != 503:
-            raise AssertionError(f"{dialect} {method} {path}: {answer}")
-        self._judge(dialect, answer)
+            return response.told()
+        if response.status != 503:
+            raise AssertionError(f"{dialect} {method} {path}: {response}")
+        self._judge(dialect, response)
         raise _Cut
 
     @contextmanager

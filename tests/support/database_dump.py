@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import Boolean, Table, select
 
-from app.adapters.database import NOWHERE, Database, Standing
+from app.adapters.database import NO_PORTAL, Database, PortalContext
 from app.domain.models import Base
-from app.domain.models.base import Moment
+from app.domain.models.base import UtcTimestamp
 from app.domain.permissions import OPERATOR
-from app.domain.sql.statement import Statement, portal
-from app.domain.sql.timestamps import parsed
+from app.domain.sql.statement import PORTAL_ID, Statement
+from app.domain.sql.timestamps import to_datetime
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -21,16 +21,18 @@ _EVERYTHING = {
 }
 _POSTS = Base.metadata.tables["posts"]
 _OF_PORTAL = {
-    table.name: Statement(select(table).where(table.c.portal_id == portal).order_by(*table.primary_key.columns))
+    table.name: Statement(select(table).where(table.c.portal_id == PORTAL_ID).order_by(*table.primary_key.columns))
     for table in _TABLES
     if "portal_id" in table.c
 } | {
-    "portals": Statement(select(Base.metadata.tables["portals"]).where(Base.metadata.tables["portals"].c.id == portal)),
+    "portals": Statement(
+        select(Base.metadata.tables["portals"]).where(Base.metadata.tables["portals"].c.id == PORTAL_ID)
+    ),
     "post_categories": Statement(
         select(Base.metadata.tables["post_categories"])
         .where(
             Base.metadata.tables["post_categories"].c.post_id.in_(
-                select(_POSTS.c.id).where(_POSTS.c.portal_id == portal)
+                select(_POSTS.c.id).where(_POSTS.c.portal_id == PORTAL_ID)
             )
         )
         .order_by(*Base.metadata.tables["post_categories"].primary_key.columns)
@@ -56,23 +58,24 @@ async def everything(database: Database) -> Rows:
     """Every row of every table by the table's name, in the order of the primary key; equal on both engines."""
 
     def read(work: Any) -> Rows:
-        return {table.name: [_row(table, row) for row in work.rows(_EVERYTHING[table.name])] for table in _TABLES}
+        return {table.name: [_row(table, row) for row in work.fetch_all(_EVERYTHING[table.name])] for table in _TABLES}
 
-    return await database.reading(read, NOWHERE)
+    return await database.read(read, NO_PORTAL)
 
 
 async def snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     """As `everything`, but as the driver gives the rows: quick, and only good to see whether something `changed`."""
-    return await database.reading(
-        lambda work: {name: [tuple(row) for row in work.rows(query)] for name, query in _EVERYTHING.items()}, NOWHERE
+    return await database.read(
+        lambda work: {name: [tuple(row) for row in work.fetch_all(query)] for name, query in _EVERYTHING.items()},
+        NO_PORTAL,
     )
 
 
 async def of_portal(database: Database, portal_id: int) -> dict[str, list[tuple[Any, ...]]]:
     """As `snapshot`, but only what belongs to one portal."""
-    return await database.reading(
-        lambda work: {name: [tuple(row) for row in work.rows(query)] for name, query in _OF_PORTAL.items()},
-        Standing(portal_id, OPERATOR),
+    return await database.read(
+        lambda work: {name: [tuple(row) for row in work.fetch_all(query)] for name, query in _OF_PORTAL.items()},
+        PortalContext(portal_id, OPERATOR),
     )
 
 
@@ -104,8 +107,8 @@ def _row(table: Table, row: Any) -> dict[str, Any]:
         value = row[column.name]
         if value is not None and isinstance(column.type, Boolean):
             value = bool(value)
-        if value is not None and isinstance(column.type, Moment):
-            value = parsed(value)
+        if value is not None and isinstance(column.type, UtcTimestamp):
+            value = to_datetime(value)
         shown[column.name] = value
     return shown
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 _COUNTED = {
     "posts.votes_count": "SELECT id, votes_count, (SELECT count(*) FROM votes WHERE post_id = posts.id) FROM posts",
@@ -29,7 +29,7 @@ _TALLIES = (
 )
 
 
-async def differences(make: Make) -> list[Any]:
+async def differences(make: Factory) -> list[Any]:
     """Every kept number that is not what a recount gives: what, whose, kept, counted."""
     found: list[Any] = []
     for name, query in _COUNTED.items():

@@ -5,15 +5,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from app.adapters.database import Clock
-from app.application import Server, assemble
+from app.application import Application, create_app
 from app.settings import Settings
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, clock: Clock, **changed: Any) -> AsyncIterator[Server]:
+async def assembled(settings: Settings, clock: Clock, **changed: Any) -> AsyncIterator[Application]:
     """A started server with these settings, some of them changed: `assembled(settings, clock, rate_limits=True)`."""
     given = settings.model_dump(exclude_unset=True) | changed
-    server = assemble(Settings(_env_file=None, **given), clock=clock)  # type: ignore[call-arg]
+    server = create_app(Settings(_env_file=None, **given), clock=clock)  # type: ignore[call-arg]
     await server.start()
     try:
         yield server

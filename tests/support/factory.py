@@ -6,23 +6,23 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app.adapters.database import NOWHERE, Act, Standing, T
-from app.application import Server
+from app.adapters.database import NO_PORTAL, Operation, PortalContext, T
+from app.application import Application
 from app.domain.counters import audit
-from app.domain.counters.audit import Difference
+from app.domain.counters.audit import CounterMismatch
 from app.domain.permissions import OPERATOR, Actor
 from app.domain.portals import categories, portals, sections
 from app.domain.posts import comments, create, votes
-from app.domain.posts.create import Submission
-from app.domain.posts.votes import Ballot
+from app.domain.posts.create import NewPost
+from app.domain.posts.votes import NewVote
 from app.domain.sql.statement import Statement
 from app.domain.users import api_keys, users
 
 
-class Make:
+class Factory:
     """`make.owner`, `make.portal` and the ids of the first portal's boards, tabs and statuses by name."""
 
-    def __init__(self, server: Server, secret: bytes) -> None:
+    def __init__(self, server: Application, secret: bytes) -> None:
         self.server = server
         self._secret = secret
         self._number = itertools.count(1)
@@ -44,20 +44,20 @@ class Make:
 
         def create(work: Any) -> tuple[int, int]:
             portal_id = portals.create(work, title=title, host=host)
-            return portal_id, users.register(work, email=email, name="Owner", role="owner")
+            return portal_id, users.create(work, email=email, name="Owner", role="owner")
 
-        return await self.server.database.writing(create, NOWHERE)
+        return await self.server.database.write(create, NO_PORTAL)
 
-    async def act(self, act: Act[T], *, portal: int | None = None, actor: Actor = OPERATOR) -> T:
+    async def act(self, operation: Operation[T], *, portal: int | None = None, actor: Actor = OPERATOR) -> T:
         """Run a rule as the operator, committed."""
-        return await self.server.database.writing(act, Standing(portal or self.portal, actor))
+        return await self.server.database.write(operation, PortalContext(portal or self.portal, actor))
 
     async def user(
         self, *, name: str = "Jane Roe", email: str | None = "", role: str = "user", portal: int | None = None
     ) -> int:
         """A user; a fresh address unless one is given, None for none."""
         address = f"user{next(self._number)}@example.com" if email == "" else email
-        return await self.act(lambda work: users.register(work, email=address, name=name, role=role), portal=portal)
+        return await self.act(lambda work: users.create(work, email=address, name=name, role=role), portal=portal)
 
     async def key(self, user: int, dialect: str, *, portal: int | None = None) -> str:
         """A key of the user."""
@@ -78,7 +78,7 @@ class Make:
         portal: int | None = None,
     ) -> int:
         """A post; by the owner, on the default board, without a status unless one is named."""
-        wish = Submission(
+        wish = NewPost(
             title=title or f"Post number {next(self._number)}",
             description=description,
             author=author or self.owner,
@@ -86,14 +86,14 @@ class Make:
             status_id=None if status is None else self.statuses[status],
             moderation=moderation,
         )
-        post_id = await self.act(lambda work: create.submit(work, wish).id, portal=portal)
+        post_id = await self.act(lambda work: create.create_post(work, wish).id, portal=portal)
         for voter in votes_by:
             await self.vote(post_id, voter, portal=portal)
         return post_id
 
     async def vote(self, post: int, voter: int, *, portal: int | None = None) -> int:
         """A vote, whatever the post's state."""
-        ballot = Ballot(post=post, voter=voter, strict=False)
+        ballot = NewVote(post=post, voter=voter, strict=False)
         return (await self.act(lambda work: votes.cast(work, ballot), portal=portal)).id
 
     async def comment(
@@ -109,7 +109,7 @@ class Make:
     ) -> int:
         """A comment, by the owner; its parent may stand on another post."""
         return await self.act(
-            lambda work: comments.write(
+            lambda work: comments.create(
                 work,
                 post_id=post,
                 author_id=author or self.owner,
@@ -131,14 +131,14 @@ class Make:
         """A section on a tab of the first portal."""
         return await self.act(lambda work: sections.add(work, title=title, tab_id=self.tabs[tab], parent_id=parent))
 
-    async def wrong_counters(self, *, portal: int | None = None) -> list[Difference]:
+    async def wrong_counters(self, *, portal: int | None = None) -> list[CounterMismatch]:
         """Every kept number that is not what it counts; none when all is well."""
-        return await self.act(audit.differences, portal=portal)
+        return await self.act(audit.find_mismatches, portal=portal)
 
     async def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
         """The rows of a plain SQL query, as dictionaries: what really is in the database."""
         statement = Statement(text(query), across_portals=True)
-        found = await self.server.database.reading(lambda work: work.rows(statement, **values), NOWHERE)
+        found = await self.server.database.read(lambda work: work.fetch_all(statement, **values), NO_PORTAL)
         return [{key: row[key] for key in row.keys()} for row in found]  # noqa: SIM118
 
     async def row(self, query: str, **values: Any) -> Mapping[str, Any]:
@@ -154,7 +154,7 @@ class Make:
     async def run(self, query: str, **values: Any) -> int:
         """Change rows with plain SQL, where no rule makes what a test needs."""
         statement = Statement(text(query), across_portals=True)
-        return await self.act(lambda work: work.run(statement, **values))
+        return await self.act(lambda work: work.execute(statement, **values))
 
     async def code(self, post: int) -> str:
         """A post's six-character code."""

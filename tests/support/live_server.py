@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from app.application import assemble
-from app.server.http_limits import BoundedProtocol
+from app.application import create_app
+from app.server.http_limits import LimitedHttpProtocol
 from app.settings import Settings
 
 
@@ -17,8 +17,8 @@ def listening(settings: Settings) -> Iterator[str]:
     """Serve until the block is left; the server's address. Whoever connects before it is ready waits for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
-            assemble(settings),
-            http=BoundedProtocol,
+            create_app(settings),
+            http=LimitedHttpProtocol,
             ws="none",
             lifespan="on",
             interface="asgi3",

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tests.support import routes
-from tests.support.factory import Make
-from tests.support.sample_portal import NOWHERE, Things, address, inputs
+from tests.support.factory import Factory
+from tests.support.sample_portal import NOWHERE, SamplePortal, address, inputs
 
 _POOLS = {
     "board": "SELECT id FROM boards", "tab": "SELECT id FROM tabs", "tab_url": "SELECT url FROM tabs",
@@ -34,7 +34,7 @@ class Request(NamedTuple):
 class Chance:
     """Draws requests. The same seed draws the same about the same things."""
 
-    def __init__(self, seed: int, make: Make) -> None:
+    def __init__(self, seed: int, make: Factory) -> None:
         self._random = random.Random(seed)
         self._make = make
         self._pools: dict[str, Sequence[Any]] = {}
@@ -66,6 +66,6 @@ class Chance:
             sent["role"] = pick(("member", "member", "admin"))
         return Request(route.dialect, route.method, address(route, things), sent)
 
-    def _things(self) -> Things:
+    def _things(self) -> SamplePortal:
         found = {name: self._random.choice(pool) for name, pool in self._pools.items() if pool}
         return replace(NOWHERE, **found)

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from app.api.astuto.app import CHAPTERS as ASTUTO_CHAPTERS
-from app.api.productlift.app import CHAPTERS as PRODUCTLIFT_CHAPTERS
+from app.api.astuto.app import ROUTERS as ASTUTO_CHAPTERS
+from app.api.productlift.app import ROUTERS as PRODUCTLIFT_CHAPTERS
 
 DIALECTS = ("astuto", "productlift")
 _CHAPTERS = {"astuto": ASTUTO_CHAPTERS, "productlift": PRODUCTLIFT_CHAPTERS}

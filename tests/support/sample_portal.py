@@ -7,16 +7,16 @@ from typing import Any
 
 from app.domain.portals import categories, sections, statuses
 from app.domain.posts import moderation, update
-from app.domain.posts.update import Changes
+from app.domain.posts.update import PostUpdate
 from app.domain.users import users
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import Route
 
 _number = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Things:
+class SamplePortal:
     """What one portal has; ids, but for the code and the UUIDs. The shelf is a section that others can be put into."""
 
     portal: int
@@ -42,7 +42,7 @@ class Things:
     shelf: int
 
 
-NOWHERE = Things(
+NOWHERE = SamplePortal(
     portal=987_654_301, owner=987_654_302, board=987_654_303, tab=987_654_304, tab_url="nowhere", status=987_654_305,
     section=987_654_306, category=987_654_307, user=987_654_308, uuid="00000000-0000-4000-8000-000000000000",
     email="nobody@example.com", voter=987_654_309, voter_uuid="00000000-0000-4000-8000-000000000001", post=987_654_310,
@@ -98,7 +98,7 @@ def place_of(route: Route, place: str) -> str | None:
     return _PLACES[route.dialect][before]
 
 
-def address(route: Route, things: Things, **others: Things) -> str:
+def address(route: Route, things: SamplePortal, **others: SamplePortal) -> str:
     """The route's address, each place naming something of `things`, or of the `others` given for a place."""
     filled = {}
     for place in route.places:
@@ -113,7 +113,7 @@ def references(route: Route) -> dict[str, str]:
     return {name: known[name] for name in route.inputs if name in known}
 
 
-def inputs(route: Route, things: Things, *, leave_out: Sequence[str] = ()) -> dict[str, Any]:
+def inputs(route: Route, things: SamplePortal, *, leave_out: Sequence[str] = ()) -> dict[str, Any]:
     """Everything that may be sent to the route, in order: KeyError for an input that nobody knows.
 
     Names and addresses are new at each call, where the route makes something; else they are those of `things`.
@@ -136,7 +136,7 @@ def inputs(route: Route, things: Things, *, leave_out: Sequence[str] = ()) -> di
     return sent
 
 
-async def populate(make: Make, portal: int, owner: int, *, name: str | None = None) -> Things:
+async def populate(make: Factory, portal: int, owner: int, *, name: str | None = None) -> SamplePortal:
     """One of everything: a post with votes and comments, one that waits, one that was rejected.
 
     The board and the status are others than the post's, so that moving it there changes it. With the same `name` two
@@ -156,12 +156,12 @@ async def populate(make: Make, portal: int, owner: int, *, name: str | None = No
     inner = {"title": "Much later", "tab_id": tab, "parent_id": section}
     await make.act(lambda work: sections.add(work, **inner), portal=portal)
     email, second = f"jane{name}@example.com", f"john{name}@example.com"
-    user = await make.act(lambda work: users.register(work, email=email, name="Jane Roe"), portal=portal)
-    voter = await make.act(lambda work: users.register(work, email=second, name="John Doe"), portal=portal)
+    user = await make.act(lambda work: users.create(work, email=email, name="Jane Roe"), portal=portal)
+    voter = await make.act(lambda work: users.create(work, email=second, name="John Doe"), portal=portal)
     planned = await value("SELECT id FROM statuses WHERE portal_id = :p AND name = 'Planned'")
     post = await make.post(title="Dark mode at night", author=user, portal=portal)
-    carried = Changes(category_ids=[category], section_id=section)
-    await make.act(lambda work: update.edit(work, post, carried), portal=portal)
+    carried = PostUpdate(category_ids=[category], section_id=section)
+    await make.act(lambda work: update.update_post(work, post, carried), portal=portal)
     await make.act(lambda work: update.change_status(work, post, planned, user_id=owner), portal=portal)
     vote = await make.vote(post, user, portal=portal)
     comment = await make.comment(post, author=user, portal=portal)
@@ -170,7 +170,7 @@ async def populate(make: Make, portal: int, owner: int, *, name: str | None = No
     pending = await make.post(title="Dark mode at noon", author=voter, moderation="pending", portal=portal)
     rejected = await make.post(title="Dark mode at dawn", author=voter, portal=portal)
     await make.act(lambda work: moderation.set(work, rejected, "rejected"), portal=portal)
-    return Things(
+    return SamplePortal(
         portal, owner, board, tab, "roadmap", status, section, category, user, await make.uuid(user), email, voter,
         await make.uuid(voter), post, await make.code(post), pending, await make.code(pending), vote, comment,
         official, shelf,

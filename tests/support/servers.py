@@ -250,10 +250,10 @@ class Redis:
         try:
             with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
                 connection.sendall(b"INFO server\r\nQUIT\r\n")
-                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+                response = b"".join(iter(lambda: connection.recv(65536), b""))
         except OSError:
             return None
-        found = re.search(rb"process_id:(\d+)", answer)
+        found = re.search(rb"process_id:(\d+)", response)
         return int(found.group(1)) if found else None
 
     def _refuse(self) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.application import Server
+from app.application import Application
 from tests.support.browser import Browser, browsing, find_chromium, listening
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.requirements import need
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
@@ -32,13 +32,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def address(server: Server, make: Make) -> AsyncIterator[str]:
+async def address(server: Application, make: Factory) -> AsyncIterator[str]:
     async with listening(server) as where:
         yield where
 
 
 async def test_a_post_is_shown_on_a_phone_and_a_hostile_one_does_nothing(
-    browser: Browser, address: str, make: Make
+    browser: Browser, address: str, make: Factory
 ) -> None:
     post = await make.post(title=f"Dark mode {HOSTILE}", description=f"{HOSTILE}\n\n" + "W" * 400, status="Planned")
     comment = await make.comment(post, body="**Yes**\n\n" + "| a | b |\n|---|---|\n" + "| word | " * 60 + "|")
@@ -82,7 +82,7 @@ async def test_an_interactive_document_is_drawn_from_this_server_alone(
     assert [asked for asked in page.asked if not asked.startswith((address, "data:"))] == []
 
 
-async def test_a_request_can_be_tried_on_the_interactive_page(browser: Browser, address: str, make: Make) -> None:
+async def test_a_request_can_be_tried_on_the_interactive_page(browser: Browser, address: str, make: Factory) -> None:
     await make.post(title="Dark mode")
     token = await make.key(make.owner, "productlift")
     page = await browser.page()

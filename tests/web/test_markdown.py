@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.web.markdown import MAX_HTML, MAX_MARKUP, count_markup, plain, shown
+from app.web.markdown import MAX_HTML, MAX_MARKUP, count_markup, markdown_to_text, render_markdown
 
 PIECES = (
     *("<p>", "</p>", "<div>", "</div>", "<h1>", "<h2 title=x>", "<h3 lang=en>", "</h1>", "</h2>", "</h3>", "<H1 id=a>"),
@@ -79,7 +79,7 @@ def open_tags(html: str) -> list[str]:
     ],
 )
 def test_markdown_is_formatted_and_html_in_it_is_text(written: str, expected: str | None) -> None:
-    html = str(shown(written))
+    html = str(render_markdown(written))
 
     if expected is not None:
         assert html == expected
@@ -101,7 +101,7 @@ def test_markdown_is_formatted_and_html_in_it_is_text(written: str, expected: st
     ],
 )
 def test_what_an_editor_sent_as_html_is_cleaned(written: str, expected: str | None) -> None:
-    html = str(shown(written))
+    html = str(render_markdown(written))
 
     if expected is not None:
         assert html == expected
@@ -112,7 +112,7 @@ def test_what_an_editor_sent_as_html_is_cleaned(written: str, expected: str | No
 @settings(deadline=None, max_examples=400)
 @given(st.booleans(), st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_every_tag_has_its_end_and_no_heading_is_above_those_of_the_page(editor: bool, written: str) -> None:
-    html = str(shown(f"<h1>{written}</h1>" if editor else written))
+    html = str(render_markdown(f"<h1>{written}</h1>" if editor else written))
 
     assert open_tags(html) == []
     assert len(TAG.findall(html)) == html.count("<")
@@ -121,7 +121,7 @@ def test_every_tag_has_its_end_and_no_heading_is_above_those_of_the_page(editor:
 
 @pytest.mark.parametrize("attribute", ["title=x", "lang=en", "id=a", "class='b c'", "title='<h1>'"])
 def test_a_heading_with_attributes_is_lowered_like_any_other(attribute: str) -> None:
-    assert str(shown(f"<h2 {attribute}>a</h2>")) == "<h4>a</h4>"
+    assert str(render_markdown(f"<h2 {attribute}>a</h2>")) == "<h4>a</h4>"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_heading_with_attributes_is_lowered_like_any_other(attribute: str) -> 
     ],
 )
 def test_html_with_missing_tags_gets_them(written: str, expected: str) -> None:
-    assert str(shown(written)) == expected
+    assert str(render_markdown(written)) == expected
 
 
 def table(columns: int, rows: int, row: str = "b|") -> str:
@@ -147,18 +147,18 @@ def table(columns: int, rows: int, row: str = "b|") -> str:
 def test_a_full_table_is_a_table_and_one_of_empty_cells_words() -> None:
     full, allowed, refused = table(9, 300, "b|" * 9), table(9, 17), table(9, 18)
 
-    assert shown(full).count("<td>") == 9 * 299
-    assert shown(allowed).count("<td>") == 9 * 16
-    assert shown(refused) == plain(refused)
+    assert render_markdown(full).count("<td>") == 9 * 299
+    assert render_markdown(allowed).count("<td>") == 9 * 16
+    assert render_markdown(refused) == markdown_to_text(refused)
 
 
 def test_all_tables_of_a_text_count_together() -> None:
     full, empty = table(9, 4, "b|" * 9) + "\n", table(9, 40) + "\n"
 
-    assert shown(full * 30).count("<table>") == 30
+    assert render_markdown(full * 30).count("<table>") == 30
     # What one has too many another may have too few.
-    assert shown(full * 6 + empty).count("<table>") == 7
-    assert shown(full + empty * 6) == plain(full + empty * 6)
+    assert render_markdown(full * 6 + empty).count("<table>") == 7
+    assert render_markdown(full + empty * 6) == markdown_to_text(full + empty * 6)
 
 
 def test_text_up_to_the_bound_of_markup_is_formatted_and_beyond_it_words() -> None:
@@ -166,27 +166,27 @@ def test_text_up_to_the_bound_of_markup_is_formatted_and_beyond_it_words() -> No
     refused = allowed + "*"
 
     assert count_markup(allowed) == MAX_MARKUP
-    assert shown(allowed).count("<em>") == MAX_MARKUP // 2
-    assert shown(refused) == plain(refused)
+    assert render_markdown(allowed).count("<em>") == MAX_MARKUP // 2
+    assert render_markdown(refused) == markdown_to_text(refused)
 
 
 def test_a_reference_to_a_long_address_may_be_used_a_few_times_and_not_without_end() -> None:
     address = "https://example.com/" + "x" * 80
 
-    assert shown(f"[a]: {address}\n\n" + "[a] " * 20).count("<a href") == 20
+    assert render_markdown(f"[a]: {address}\n\n" + "[a] " * 20).count("<a href") == 20
     many = f"[a]: {address}{'x' * 900}\n\n" + "[a] " * 20
-    assert shown(many) == plain(many)
+    assert render_markdown(many) == markdown_to_text(many)
 
 
 @pytest.mark.parametrize("linked", ["<ftp:x>" * 7000, "<p>" + "<a href=x>a</a>" * 3000 + "</p>"])
 def test_what_is_shown_of_a_text_stays_within_its_bound(linked: str) -> None:
-    assert len(shown(linked)) <= MAX_HTML
+    assert len(render_markdown(linked)) <= MAX_HTML
 
 
 def test_plain_text_keeps_its_lines_and_loses_its_tags() -> None:
-    assert str(plain("<b>a</b>\n b")) == '<p class="plain">&lt;b&gt;a&lt;/b&gt;\n b</p>'
+    assert str(markdown_to_text("<b>a</b>\n b")) == '<p class="plain">&lt;b&gt;a&lt;/b&gt;\n b</p>'
 
 
 @pytest.mark.parametrize("bomb", ["[" * 20_000, "*a_ " * 5_000, "> " * 10_000, "<p>" + "<div>" * 5_000 + ">"])
 def test_text_made_to_be_slow_comes_to_an_end(bomb: str) -> None:
-    assert isinstance(str(shown(bomb)), str)
+    assert isinstance(str(render_markdown(bomb)), str)

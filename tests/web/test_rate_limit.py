@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.application import Server
+from app.application import Application
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.processes import free_port
 from tests.support.servers import Redis
 
@@ -44,7 +44,7 @@ async def paced(settings: Settings, clock: TestClock, **changed: Any) -> AsyncIt
 
 @pytest.mark.parametrize("route", ROUTES)
 async def test_each_page_has_a_last_allowed_and_a_first_refused_request(
-    settings: Settings, clock: TestClock, make: Make, route: str
+    settings: Settings, clock: TestClock, make: Factory, route: str
 ) -> None:
     path = route.format(code=await make.code(await make.post(title="Dark mode")))
     async with paced(settings, clock) as visitor:
@@ -59,7 +59,7 @@ async def test_each_page_has_a_last_allowed_and_a_first_refused_request(
 
 
 async def test_all_pages_are_counted_together_and_each_address_alone(
-    settings: Settings, clock: TestClock, make: Make
+    settings: Settings, clock: TestClock, make: Factory
 ) -> None:
     async with paced(settings, clock) as visitor:
         other = visitor.of(None, base="", peer="192.0.2.7")
@@ -70,17 +70,17 @@ async def test_all_pages_are_counted_together_and_each_address_alone(
     assert others == 200
 
 
-async def test_a_window_ends(settings: Settings, clock: TestClock, make: Make) -> None:
+async def test_a_window_ends(settings: Settings, clock: TestClock, make: Factory) -> None:
     async with paced(settings, clock) as visitor:
         for _ in range(4):
             await visitor.get("/")
         clock.advance(seconds=61)
-        answer = await visitor.get("/")
+        response = await visitor.get("/")
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
-async def test_health_is_never_counted(settings: Settings, clock: TestClock, make: Make) -> None:
+async def test_health_is_never_counted(settings: Settings, clock: TestClock, make: Factory) -> None:
     async with paced(settings, clock) as visitor:
         statuses = [(await visitor.get(path)).status_code for path in ("/health", "/health/ready") * 4]
 
@@ -89,7 +89,7 @@ async def test_health_is_never_counted(settings: Settings, clock: TestClock, mak
 
 @pytest.mark.parametrize("off", [{"rate_limits": False}, {"limit_pages": "off"}])
 async def test_counting_can_be_switched_off(
-    settings: Settings, clock: TestClock, make: Make, off: dict[str, Any]
+    settings: Settings, clock: TestClock, make: Factory, off: dict[str, Any]
 ) -> None:
     async with paced(settings, clock, **off) as visitor:
         statuses = [(await visitor.get("/")).status_code for _ in range(20)]
@@ -97,7 +97,7 @@ async def test_counting_can_be_switched_off(
     assert statuses == [200] * 20
 
 
-async def test_a_view_that_was_refused_is_not_counted(settings: Settings, clock: TestClock, make: Make) -> None:
+async def test_a_view_that_was_refused_is_not_counted(settings: Settings, clock: TestClock, make: Factory) -> None:
     await make.post(title="Dark mode")
     async with paced(settings, clock) as visitor:
         for _ in range(6):
@@ -107,7 +107,7 @@ async def test_a_view_that_was_refused_is_not_counted(settings: Settings, clock:
 
 
 async def test_the_address_is_the_one_that_a_trusted_proxy_tells(
-    settings: Settings, clock: TestClock, make: Make
+    settings: Settings, clock: TestClock, make: Factory
 ) -> None:
     async with paced(settings, clock, trusted_proxies="192.0.2.0/24") as visitor:
         from_one = [(await visitor.get("/", headers={"x-forwarded-for": "198.51.100.1"})).status_code for _ in range(4)]
@@ -122,7 +122,7 @@ async def test_the_address_is_the_one_that_a_trusted_proxy_tells(
 
 
 async def test_two_servers_with_one_redis_count_together(
-    settings: Settings, clock: TestClock, make: Make, redis: Redis
+    settings: Settings, clock: TestClock, make: Factory, redis: Redis
 ) -> None:
     async with (
         paced(settings, clock, redis_url=redis.url) as one,
@@ -131,13 +131,15 @@ async def test_two_servers_with_one_redis_count_together(
         # Redis outlives a test, so each run comes from an address of its own.
         peer = {"base": "", "peer": f"2001:db8::{secrets.token_hex(2)}"}
         one, two = one.of(None, **peer), two.of(None, **peer)
-        answers = [await visitor.get("/") for visitor in (one, two, one, two)]
+        responses = [await visitor.get("/") for visitor in (one, two, one, two)]
 
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert 1 <= int(responses[-1].headers["retry-after"]) <= 60
 
 
-async def test_without_its_redis_a_server_counts_for_itself(settings: Settings, clock: TestClock, make: Make) -> None:
+async def test_without_its_redis_a_server_counts_for_itself(
+    settings: Settings, clock: TestClock, make: Factory
+) -> None:
     async with paced(settings, clock, redis_url=f"redis://127.0.0.1:{free_port()}/0") as visitor:
         statuses = [(await visitor.get("/")).status_code for _ in range(4)]
 
@@ -145,7 +147,7 @@ async def test_without_its_redis_a_server_counts_for_itself(settings: Settings, 
 
 
 async def test_slowapis_own_settings_change_nothing(
-    settings: Settings, clock: TestClock, make: Make, monkeypatch: pytest.MonkeyPatch, server: Server
+    settings: Settings, clock: TestClock, make: Factory, monkeypatch: pytest.MonkeyPatch, server: Application
 ) -> None:
     monkeypatch.setenv("RATELIMIT_ENABLED", "false")
     async with paced(settings, clock) as visitor:

@@ -21,8 +21,8 @@ def ready(serving: Serving) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=30)
     try:
         connection.request("GET", "/health/ready")
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
     finally:
         connection.close()
 

@@ -7,24 +7,24 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from app.application import Server
-from app.domain.errors import Unavailable
+from app.application import Application
+from app.domain.errors import ServiceUnavailable
 from app.web import markdown, rendered_texts
-from app.web.rendered_texts import MAX_CACHED_BYTES, MAX_PAGE_LENGTH, MAX_PAGE_MARKUP, FormattedTexts, MarkupCache
+from app.web.rendered_texts import MAX_CACHED_BYTES, MAX_PAGE_LENGTH, MAX_PAGE_MARKUP, MarkupCache, RenderedTexts
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 PLACES = rendered_texts.MAX_THREADS + rendered_texts.MAX_QUEUED
 
 
 @pytest_asyncio.fixture
-async def formatted() -> AsyncIterator[FormattedTexts]:
-    made = FormattedTexts()
+async def formatted() -> AsyncIterator[RenderedTexts]:
+    made = RenderedTexts()
     yield made
     made.close()
 
 
-def occupy(formatted: FormattedTexts) -> threading.Event:
+def occupy(formatted: RenderedTexts) -> threading.Event:
     """Keep the threads busy until the event is set."""
     free = threading.Event()
     for _ in range(rendered_texts.MAX_THREADS):
@@ -32,7 +32,7 @@ def occupy(formatted: FormattedTexts) -> threading.Event:
     return free
 
 
-async def test_a_text_is_formatted_once(formatted: FormattedTexts) -> None:
+async def test_a_text_is_formatted_once(formatted: RenderedTexts) -> None:
     first = await formatted.format(["*a*", "*b*", "*a*"])
     again = await formatted.format(["*b*", "*a*"])
 
@@ -42,7 +42,7 @@ async def test_a_text_is_formatted_once(formatted: FormattedTexts) -> None:
     assert (again[1] is first[0], again[0] is first[1], first[2] is first[0]) == (True, True, True)
 
 
-async def test_pages_that_wait_with_the_same_text_format_it_once(formatted: FormattedTexts) -> None:
+async def test_pages_that_wait_with_the_same_text_format_it_once(formatted: RenderedTexts) -> None:
     free = occupy(formatted)
     pages = [asyncio.create_task(formatted.format(["*a*"])) for _ in range(PLACES)]
     await asyncio.sleep(0)
@@ -53,7 +53,7 @@ async def test_pages_that_wait_with_the_same_text_format_it_once(formatted: Form
     assert all(markup is found[0] for markup in found)
 
 
-async def test_a_remembered_text_waits_for_nobody(formatted: FormattedTexts) -> None:
+async def test_a_remembered_text_waits_for_nobody(formatted: RenderedTexts) -> None:
     (first,) = await formatted.format(["*a*"])
     free = occupy(formatted)
 
@@ -63,12 +63,12 @@ async def test_a_remembered_text_waits_for_nobody(formatted: FormattedTexts) -> 
     free.set()
 
 
-async def test_pages_beyond_those_that_may_wait_are_refused(formatted: FormattedTexts) -> None:
+async def test_pages_beyond_those_that_may_wait_are_refused(formatted: RenderedTexts) -> None:
     free = occupy(formatted)
     pages = [asyncio.create_task(formatted.format([f"*{number}*"])) for number in range(PLACES)]
     await asyncio.sleep(0)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailable):
         await formatted.format(["one more"])
     free.set()
 
@@ -76,7 +76,7 @@ async def test_pages_beyond_those_that_may_wait_are_refused(formatted: Formatted
     assert str((await formatted.format(["one more"]))[0]) == "<p>one more</p>\n"
 
 
-async def test_a_page_whose_client_is_gone_keeps_its_place_until_it_is_done(formatted: FormattedTexts) -> None:
+async def test_a_page_whose_client_is_gone_keeps_its_place_until_it_is_done(formatted: RenderedTexts) -> None:
     free = occupy(formatted)
     pages = [asyncio.create_task(formatted.format([f"*{number}*"])) for number in range(PLACES)]
     await asyncio.sleep(0)
@@ -84,7 +84,7 @@ async def test_a_page_whose_client_is_gone_keeps_its_place_until_it_is_done(form
         page.cancel()
     await asyncio.gather(*pages, return_exceptions=True)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailable):
         await formatted.format(["one more"])
     free.set()
     while formatted._under_way:  # noqa: ASYNC110
@@ -93,16 +93,16 @@ async def test_a_page_whose_client_is_gone_keeps_its_place_until_it_is_done(form
     assert len(formatted.cache) == PLACES
 
 
-async def test_what_waits_at_the_end_is_not_begun(formatted: FormattedTexts) -> None:
+async def test_what_waits_at_the_end_is_not_begun(formatted: RenderedTexts) -> None:
     free = occupy(formatted)
     page = asyncio.create_task(formatted.format(["*a*"]))
     await asyncio.sleep(0)
     formatted.close()
     free.set()
 
-    with pytest.raises((Unavailable, asyncio.CancelledError)):
+    with pytest.raises((ServiceUnavailable, asyncio.CancelledError)):
         await page
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailable):
         await formatted.format(["*b*"])
     assert len(formatted.cache) == 0
 
@@ -117,24 +117,24 @@ async def test_what_waits_at_the_end_is_not_begun(formatted: FormattedTexts) -> 
     ids=["length", "markup", "cells"],
 )
 async def test_all_texts_of_a_page_count_together_whether_remembered_or_not(
-    formatted: FormattedTexts, one: str, count: int
+    formatted: RenderedTexts, one: str, count: int
 ) -> None:
     page = [one] * (count + 3)
     for _ in range(2):
         shown = await formatted.format(page)
 
-        assert shown == [markdown.shown(one)] * count + [markdown.plain(one)] * 3
+        assert shown == [markdown.render_markdown(one)] * count + [markdown.markdown_to_text(one)] * 3
 
 
-async def test_a_text_that_is_shown_as_written_leaves_room_for_the_others(formatted: FormattedTexts) -> None:
+async def test_a_text_that_is_shown_as_written_leaves_room_for_the_others(formatted: RenderedTexts) -> None:
     shown = await formatted.format(["*" * 40_000, "*a*"])
 
-    assert shown == [markdown.plain("*" * 40_000), markdown.shown("*a*")]
+    assert shown == [markdown.markdown_to_text("*" * 40_000), markdown.render_markdown("*a*")]
 
 
 def test_what_is_remembered_is_bounded_in_bytes_and_what_is_used_stays() -> None:
     cache = MarkupCache()
-    large = markdown.plain("a" * 500_000)
+    large = markdown.markdown_to_text("a" * 500_000)
     used = b"used"
     cache.put(used, large)
     for number in range(100):
@@ -155,7 +155,9 @@ def test_many_small_texts_are_bounded_as_well() -> None:
     assert len(cache) * 300 < MAX_CACHED_BYTES
 
 
-async def test_a_page_beyond_those_that_may_wait_is_answered_503(server: Server, anyone: Client, make: Make) -> None:
+async def test_a_page_beyond_those_that_may_wait_is_answered_503(
+    server: Application, anyone: Client, make: Factory
+) -> None:
     visitor = anyone.of(None, base="")
     for number in range(PLACES + 1):
         await make.post(title=f"Post {number}", description=f"*{number}*")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from app.domain.permissions import OPERATOR, Actor
-from app.domain.unit_of_work import Work
+from app.domain.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
-Act: TypeAlias = Callable[[Work], T]
+Operation: TypeAlias = Callable[[UnitOfWork], T]
 Clock: TypeAlias = Callable[[], datetime]
 
 
@@ -24,7 +24,7 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PortalContext:
     """Where a Work stands: in which portal, on whose behalf, under which public address."""
 
     portal_id: int
@@ -32,7 +32,7 @@ class Standing:
     base_url: str | None = None
 
 
-NOWHERE = Standing(portal_id=0, actor=OPERATOR)
+NO_PORTAL = PortalContext(portal_id=0, actor=OPERATOR)
 """For the few questions that come before any portal is known: whose key is this, whose host?"""
 
 
@@ -47,38 +47,45 @@ class Database(Protocol):
     async def close(self) -> None:
         """Finish what runs, then let go."""
 
-    async def reading(
+    async def read(
         self,
-        act: Act[T],
-        standing: Standing,
+        operation: Operation[T],
+        context: PortalContext,
         *,
-        slow: bool = False,
+        in_thread: bool = False,
         snapshot: bool = False,
         max_text: int | None = None,
     ) -> T:
         """Run an act that changes nothing.
 
         `slow`: may take more than a millisecond, so it must not hold the event loop. `snapshot`: its several
-        statements must see one state. `max_text`: raise `LongTexts` where SQLite meets a text of more bytes; the act
+        statements must see one state. `max_text`: raise `TextsTooLong` where SQLite meets a text of more bytes; the act
         itself asks PostgreSQL for no longer ones.
         """
         ...
 
-    async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
+    async def write(
+        self,
+        operation: Operation[T],
+        context: PortalContext,
+        *,
+        in_thread: bool = False,
+        single_statement: bool = False,
+    ) -> T:
         """Run an act in one transaction: committed when it returns, rolled back when it raises.
 
         `at_once`: where the engine can, the act changes rows with a single statement, which is its own transaction.
         """
         ...
 
-    def version(self) -> int | None:
+    def write_version(self) -> int | None:
         """A number that is another one after each write by another process; None while that can't be told.
 
         PostgreSQL tells nothing of the kind, so there it is always the same.
         """
         ...
 
-    def measured(self) -> Mapping[str, float]:
+    def stats(self) -> Mapping[str, float]:
         """Numbers of how busy it is: `connections_max`, `_open`, `_in_use` and `_waiting`, or `wal_bytes`."""
         ...
 
@@ -87,7 +94,7 @@ class Database(Protocol):
         ...
 
 
-def database_for(url: str, *, password: str | None = None, clock: Clock = utc_now, **options: Any) -> Database:
+def create_database(url: str, *, password: str | None = None, clock: Clock = utc_now, **options: Any) -> Database:
     """The database that the URL names: `sqlite:///path` or `postgresql://…`. Raises ValueError for any other."""
     if url.startswith("sqlite:///"):
         from app.adapters.database.sqlite import SqliteDatabase

@@ -10,29 +10,29 @@ from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from app.domain.unit_of_work import Work
+from app.domain.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 
 
-class Bridge:
+class GreenletRunner:
     """Runs acts for one event loop."""
 
     def __init__(self) -> None:
         self._kept: list[greenlet] = []
 
-    async def run(self, act: Callable[[Work], T], work: Work) -> T:
+    async def run(self, operation: Callable[[UnitOfWork], T], work: UnitOfWork) -> T:
         """What the act returns, or the exception that it raises. Cancelling reaches the act where it waits."""
-        runner = self._kept.pop() if self._kept else greenlet(_run_acts)
+        runner = self._kept.pop() if self._kept else greenlet(_run_operations)
         runner.parent = getcurrent()
-        told = runner.switch((act, work))
+        told = runner.switch((operation, work))
         while type(told) is not _Outcome:
             try:
-                answer = await told
+                response = await told
             except BaseException:
                 told = runner.throw(*sys.exc_info())
             else:
-                told = runner.switch(answer)
+                told = runner.switch(response)
         self._kept.append(runner)
         value, error = told.value, told.error
         # The runner holds its last outcome until its next act; what was answered must not live on with it.
@@ -42,7 +42,7 @@ class Bridge:
         return value  # type: ignore[no-any-return]
 
 
-def await_in_act(awaitable: Awaitable[T]) -> T:
+def await_in_greenlet(awaitable: Awaitable[T]) -> T:
     """Wait inside an act that a Bridge runs; everybody else goes on meanwhile."""
     return getcurrent().parent.switch(awaitable)  # type: ignore[no-any-return]
 
@@ -57,14 +57,14 @@ class _Outcome:
         self.error = error
 
 
-def _run_acts(task: tuple[Callable[[Work], Any], Work]) -> None:
+def _run_operations(task: tuple[Callable[[UnitOfWork], Any], UnitOfWork]) -> None:
     while True:
-        act, work = task
+        operation, work = task
         try:
-            outcome = _Outcome(act(work), None)
+            outcome = _Outcome(operation(work), None)
         except BaseException as error:
             outcome = _Outcome(None, error)
         # Nothing of the last act may live on while this waits for the next one.
-        del act, work, task
+        del operation, work, task
         task = getcurrent().parent.switch(outcome)
         del outcome

@@ -10,15 +10,15 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
 from sqlalchemy import column, select, table
 
-from app.adapters.database import NOWHERE, Database, database_for
+from app.adapters.database import NO_PORTAL, Database, create_database
 from app.adapters.database.revisions import NewerDatabase, revisions
-from app.domain.errors import Unavailable
+from app.domain.errors import ServiceUnavailable
 from app.domain.models import Base
 from app.domain.sql.statement import POSTGRESQL, Statement
 
 _OURS: Final = frozenset(Base.metadata.tables)
 _VERSIONS: Final = "alembic_version"
-_PATIENCE_SECONDS: Final = 5.0
+CONNECT_TIMEOUT_SECONDS: Final = 5.0
 _REMEDIES: Final = {
     sqlite3.SQLITE_BUSY: "end the other process that holds it",
     sqlite3.SQLITE_FULL: "make room on its disk",
@@ -33,11 +33,11 @@ POSTGRESQL_PORT: Final = 5432
 _OWN: Final = "check that it is a file this user may write"
 
 
-class StrangeDatabase(Exception):
+class ForeignSchema(Exception):
     """The database holds tables that are not Earshot's; nothing was changed."""
 
 
-class Unusable(Unavailable):
+class DatabaseUnusable(ServiceUnavailable):
     """The database can't be used. `state` says how it is, `remedy` what to do, and the text both in one line."""
 
     def __init__(self, state: str, remedy: str) -> None:
@@ -46,10 +46,10 @@ class Unusable(Unavailable):
         self.remedy = remedy
 
 
-async def revision(url: str, *, password: str | None = None) -> str | None:
+async def read_revision(url: str, *, password: str | None = None) -> str | None:
     """The revision that the database at `url` is at; None when it is empty or, for SQLite, not there yet.
 
-    Raises Unusable, StrangeDatabase and NewerDatabase, each with one line that says what to do.
+    Raises Unusable, ForeignSchema and NewerDatabase, each with one line that says what to do.
     """
     if url.startswith("sqlite:///"):
         tables, found = _of_file(Path(url.removeprefix("sqlite:///")))
@@ -59,7 +59,7 @@ async def revision(url: str, *, password: str | None = None) -> str | None:
         # Names that are ours first: they are what would clash.
         strange = sorted(_OURS & tables) or sorted(tables - {_VERSIONS})
         if strange:
-            raise StrangeDatabase(
+            raise ForeignSchema(
                 f"the database has a table {strange[0]!r} that is not Earshot's: "
                 "name an empty database in EARSHOT_DATABASE_URL"
             )
@@ -72,7 +72,7 @@ async def revision(url: str, *, password: str | None = None) -> str | None:
 _HELD: Final = Statement(select(column("version_num")).select_from(table(_VERSIONS)), across_portals=True)
 
 
-async def held(database: Database) -> str | None:
+async def live_revision(database: Database) -> str | None:
     """The revision that an open database is at just now; None when it has lost its tables. Raises Unavailable."""
     missing: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
     if database.engine == POSTGRESQL:
@@ -80,7 +80,7 @@ async def held(database: Database) -> str | None:
 
         missing = (asyncpg.UndefinedTableError,)
     try:
-        found = await database.reading(lambda work: work.one(_HELD), NOWHERE)
+        found = await database.read(lambda work: work.fetch_one(_HELD), NO_PORTAL)
     except missing:
         return None
     return None if found is None else str(found[0])
@@ -91,7 +91,7 @@ def _of_file(path: Path) -> tuple[set[str], str | None]:
         if not path.exists():
             return set(), None
     except OSError as error:
-        raise Unusable(f"SQLite can't open {path} ({error.strerror})", _OWN) from None
+        raise DatabaseUnusable(f"SQLite can't open {path} ({error.strerror})", _OWN) from None
     try:
         # `mode=rw`: never make a file by looking for one.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=5)) as connection:
@@ -101,55 +101,57 @@ def _of_file(path: Path) -> tuple[set[str], str | None]:
             tables = {str(name) for (name,) in rows}
             row = connection.execute(f"SELECT version_num FROM {_VERSIONS}").fetchone() if _VERSIONS in tables else None  # noqa: S608
     except sqlite3.OperationalError as error:
-        raise Unusable(f"SQLite can't open {path} ({error})", remedy(error)) from None
+        raise DatabaseUnusable(f"SQLite can't open {path} ({error})", suggest_fix(error)) from None
     except sqlite3.DatabaseError as error:
-        raise Unusable(f"{path} is no SQLite database or is damaged ({error})", remedy(error)) from None
+        raise DatabaseUnusable(f"{path} is no SQLite database or is damaged ({error})", suggest_fix(error)) from None
     return tables, None if row is None else str(row[0])
 
 
-def remedy(error: sqlite3.Error) -> str:
+def suggest_fix(error: sqlite3.Error) -> str:
     """What an operator can do about a file that SQLite can't use."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return _REMEDIES.get(code, _OWN)
 
 
-def sound(url: str) -> None:
+def check_integrity(url: str) -> None:
     """Read the whole of SQLite's file. Raises Unusable with the first damage that SQLite finds."""
     path = Path(url.removeprefix("sqlite:///"))
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)) as connection:
             found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.OperationalError as error:
-        raise Unusable(f"SQLite can't read {path} ({error})", remedy(error)) from None
+        raise DatabaseUnusable(f"SQLite can't read {path} ({error})", suggest_fix(error)) from None
     except sqlite3.DatabaseError as error:
         found = str(error)
     if found != "ok":
-        raise Unusable(f"{path} is damaged ({found})", _REMEDIES[sqlite3.SQLITE_CORRUPT])
+        raise DatabaseUnusable(f"{path} is damaged ({found})", _REMEDIES[sqlite3.SQLITE_CORRUPT])
 
 
 async def _of_server(url: str, password: str | None) -> tuple[set[str], str | None]:
     # Opened once the plain way, so that what can't be reached is said in the same words everywhere.
     try:
-        database = database_for(url, password=password, least=1, most=1)
+        database = create_database(url, password=password, least=1, most=1)
     except ValueError as error:
-        raise Unusable(str(error), "set EARSHOT_DATABASE_URL right") from None
+        raise DatabaseUnusable(str(error), "set EARSHOT_DATABASE_URL right") from None
     # Only now: who has not installed it has been told so.
     import asyncpg
 
     try:
         await database.open()
-    except Unavailable as error:
+    except ServiceUnavailable as error:
         raise _unreached(url, database, error.__cause__) from None
     await database.close()
     given: dict[str, Any] = {} if password is None else {"password": password}
     try:
-        connection = await asyncpg.connect(url, timeout=_PATIENCE_SECONDS, command_timeout=_PATIENCE_SECONDS, **given)
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_TIMEOUT_SECONDS, command_timeout=CONNECT_TIMEOUT_SECONDS, **given
+        )
         try:
             rows = await connection.fetch(_TABLES)
             tables = {str(row[0]) for row in rows}
             found = await connection.fetchval(f"SELECT version_num FROM {_VERSIONS}") if _VERSIONS in tables else None  # noqa: S608
         finally:
-            await connection.close(timeout=_PATIENCE_SECONDS)
+            await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _unreached(url, database, error) from None
     return tables, found
@@ -158,7 +160,7 @@ async def _of_server(url: str, password: str | None) -> tuple[set[str], str | No
 _TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"
 
 
-def _unreached(url: str, database: Database, why: BaseException | None) -> Unusable:
+def _unreached(url: str, database: Database, why: BaseException | None) -> DatabaseUnusable:
     """What to do about a server that does not let us in, by what it said; the words may be in any language."""
     import asyncpg
 
@@ -166,27 +168,27 @@ def _unreached(url: str, database: Database, why: BaseException | None) -> Unusa
     parts = urlsplit(url)
     name, role = (unquote(part or "") for part in (parts.path.lstrip("/"), parts.username))
     if isinstance(why, TimeoutError):
-        return Unusable(
+        return DatabaseUnusable(
             f"{database.describe()} can't be reached: no answer in time",
             "see that it runs and does not hang, that no firewall is between, and that EARSHOT_DATABASE_URL names it",
         )
     if isinstance(why, asyncpg.InvalidCatalogNameError):
         owner = f"--owner={shell(role)} " if role else ""
-        return Unusable(state, f"{_as_administrator('createdb', parts)}{owner}{shell(name or _quoted(why))}")
+        return DatabaseUnusable(state, f"{_as_administrator('createdb', parts)}{owner}{shell(name or _quoted(why))}")
     if isinstance(why, asyncpg.InvalidPasswordError):
-        return Unusable(
+        return DatabaseUnusable(
             state,
             "put the password right in EARSHOT_DATABASE_URL or EARSHOT_DATABASE_PASSWORD_FILE; "
             f"if the role is not there yet: {_as_administrator('createuser', parts)}--pwprompt "
             f"{shell(role or _quoted(why))}",
         )
     if isinstance(why, asyncpg.InvalidAuthorizationSpecificationError):
-        return Unusable(
+        return DatabaseUnusable(
             state,
             f"if the role is not there yet: {_as_administrator('createuser', parts)}--pwprompt "
             f"{shell(role or _quoted(why))}; else let it in with a line in pg_hba.conf",
         )
-    return Unusable(state, "see that it runs and that EARSHOT_DATABASE_URL names it")
+    return DatabaseUnusable(state, "see that it runs and that EARSHOT_DATABASE_URL names it")
 
 
 def _as_administrator(program: str, parts: SplitResult) -> str:

@@ -9,15 +9,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, event, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.adapters.database.revisions import NewerDatabase, folder, revisions
-from app.domain.errors import Unavailable
+from app.adapters.database.revisions import NewerDatabase, migrations_dir, revisions
+from app.domain.errors import ServiceUnavailable
 
 _ONE_AT_A_TIME: Final = 0x4561_7273
 
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(folder()))
+    config.set_main_option("script_location", str(migrations_dir()))
     config.attributes["connection"] = connection
     return config
 
@@ -46,12 +46,12 @@ async def downgrade(url: str, *, revision: str, password: str | None = None) -> 
     await _with_connection(url, password, lambda connection: _downgrade(connection, revision))
 
 
-async def with_connection(url: str, act: Callable[[Connection], Any], *, password: str | None = None) -> Any:
+async def with_connection(url: str, operation: Callable[[Connection], Any], *, password: str | None = None) -> Any:
     """Run one function on a plain SQLAlchemy connection: for migrations and their tests only."""
-    return await _with_connection(url, password, act)
+    return await _with_connection(url, password, operation)
 
 
-async def _with_connection(url: str, password: str | None, act: Callable[[Connection], Any]) -> Any:
+async def _with_connection(url: str, password: str | None, operation: Callable[[Connection], Any]) -> Any:
     if url.startswith("sqlite:///"):
         engine = create_engine(url, poolclass=pool.NullPool)
         # The driver would commit before each CREATE TABLE; a migration must happen whole or not at all.
@@ -59,7 +59,7 @@ async def _with_connection(url: str, password: str | None, act: Callable[[Connec
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         try:
             with engine.begin() as connection:
-                return act(connection)
+                return operation(connection)
         finally:
             engine.dispose()
     async_engine = create_async_engine(
@@ -67,9 +67,9 @@ async def _with_connection(url: str, password: str | None, act: Callable[[Connec
     )
     try:
         async with async_engine.begin() as opened:
-            return await opened.run_sync(act)
+            return await opened.run_sync(operation)
     except OSError as error:
-        raise Unavailable(f"PostgreSQL can't be reached: {error}") from error
+        raise ServiceUnavailable(f"PostgreSQL can't be reached: {error}") from error
     finally:
         await async_engine.dispose()
 

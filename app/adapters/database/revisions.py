@@ -25,7 +25,7 @@ class NewerDatabase(Exception):
         )
 
 
-def folder() -> Path:
+def migrations_dir() -> Path:
     """Where the migrations lie, in the installed package or in a checkout."""
     return _PACKAGED if _PACKAGED.exists() else _CHECKED_OUT
 
@@ -33,7 +33,7 @@ def folder() -> Path:
 @cache
 def _told() -> tuple[frozenset[str], str]:
     known, below = set(), set()
-    for version in (folder() / "versions").glob("*.py"):
+    for version in (migrations_dir() / "versions").glob("*.py"):
         text = version.read_text(encoding="utf-8")
         known.update(_REVISION.findall(text))
         below.update(_BELOW.findall(text))

@@ -26,21 +26,21 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 
-from app.adapters.database import Act, Clock, Standing, T
-from app.adapters.database.wal_checkpointer import MOST_LOG_BYTES, Checkpoints
-from app.adapters.database.write_queue import Turns
-from app.domain.errors import Clash, ReferenceMissing, Unavailable, Unstorable
+from app.adapters.database import Clock, Operation, PortalContext, T
+from app.adapters.database.wal_checkpointer import RESTART_WAL_BYTES, WalCheckpointer
+from app.adapters.database.write_queue import WriteQueue
+from app.domain.errors import ForeignKeyViolation, ServiceUnavailable, UniqueViolation, ValueOutOfRange
 from app.domain.models import Base
-from app.domain.sql.statement import SQLITE, Prepared, Statement
-from app.domain.sql.text_limits import LongTexts
-from app.domain.sql.timestamps import stored
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import SQLITE, CompiledStatement, Statement
+from app.domain.sql.text_limits import TextsTooLong
+from app.domain.sql.timestamps import to_sqlite
+from app.domain.unit_of_work import Row, UnitOfWork
 
-sqlite3.register_adapter(datetime, stored)
+sqlite3.register_adapter(datetime, to_sqlite)
 sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
 
-BUSY_SECONDS: Final = 5.0
-LONGEST_LOG_BYTES: Final = 4 * MOST_LOG_BYTES
+BUSY_TIMEOUT_SECONDS: Final = 5.0
+MAX_WAL_BYTES: Final = 4 * RESTART_WAL_BYTES
 """A log that grew longer while somebody read is cut when it begins anew."""
 
 MAX_LOOP_TEXT_BYTES: Final = 64 * 1024
@@ -56,7 +56,7 @@ _PRAGMAS: Final = (
     "cache_size = -8192",
     "mmap_size = 268435456",
     "temp_store = memory",
-    f"journal_size_limit = {LONGEST_LOG_BYTES}",
+    f"journal_size_limit = {MAX_WAL_BYTES}",
 )
 
 _UNIQUE: Final = {
@@ -70,7 +70,7 @@ _UNIQUE: Final = {
 def connect(path: Path) -> sqlite3.Connection:
     """A connection with Earshot's manners: WAL, foreign keys, transactions only where we say so."""
     connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+        path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     connection.row_factory = sqlite3.Row
     for pragma in _PRAGMAS:
@@ -90,29 +90,29 @@ class SqliteConnection:
         self._moment: datetime | None = None
         self._text = ""
 
-    def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
+    def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
         try:
-            return self._executed(statement.prepared(SQLITE), values).fetchall()
-        except _REFUSED as error:
-            raise _refused(error) from error
+            return self._executed(statement.compiled(SQLITE), values).fetchall()
+        except _DRIVER_ERRORS as error:
+            raise _to_domain_error(error) from error
 
-    def run(self, statement: Statement, values: dict[str, Any]) -> int:
+    def execute(self, statement: Statement, values: dict[str, Any]) -> int:
         try:
-            return self._executed(statement.prepared(SQLITE), values).rowcount
-        except _REFUSED as error:
-            raise _refused(error) from error
+            return self._executed(statement.compiled(SQLITE), values).rowcount
+        except _DRIVER_ERRORS as error:
+            raise _to_domain_error(error) from error
 
-    def _executed(self, prepared: Prepared, values: dict[str, Any]) -> sqlite3.Cursor:
-        if prepared.dated:
+    def _executed(self, prepared: CompiledStatement, values: dict[str, Any]) -> sqlite3.Cursor:
+        if prepared.uses_now:
             # A Work has one moment, and a create binds it six times; the driver would print it each time.
             if values["now"] is not self._moment:
                 self._moment = values["now"]
-                self._text = stored(values["now"])
+                self._text = to_sqlite(values["now"])
             values["now"] = self._text
         return self.raw.execute(prepared.text, prepared.arguments(values))
 
 
-class SqliteReading(SqliteConnection):
+class ReadOnlySqliteConnection(SqliteConnection):
     """A connection that could write, lent to an act that must not."""
 
     __slots__ = ("_max_text",)
@@ -128,21 +128,21 @@ class SqliteReading(SqliteConnection):
             self.raw.setlimit(_TEXT_LENGTH, max_bytes)
             self._max_text = max_bytes
 
-    def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
-        if not statement.prepared(SQLITE).reads:
-            raise WritingWhileReading(str(statement.source))
+    def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
+        if not statement.compiled(SQLITE).is_read:
+            raise WriteInReadOperation(str(statement.source))
         try:
-            return super().rows(statement, values)
-        except Unstorable as error:
+            return super().fetch_all(statement, values)
+        except ValueOutOfRange as error:
             if getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_TOOBIG:
-                raise LongTexts from error
+                raise TextsTooLong from error
             raise
 
-    def run(self, statement: Statement, values: dict[str, Any]) -> int:
-        raise WritingWhileReading(str(statement.source))
+    def execute(self, statement: Statement, values: dict[str, Any]) -> int:
+        raise WriteInReadOperation(str(statement.source))
 
 
-class WritingWhileReading(Exception):
+class WriteInReadOperation(Exception):
     """An act that was run by `reading` tried to change something: a bug, found in its first test."""
 
 
@@ -154,11 +154,11 @@ class SqliteDatabase:
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self.path = path
         self._clock = clock
-        self._own: SqliteReading
+        self._writer_reads: ReadOnlySqliteConnection
         """The writer's connection, for the loop's reads while no thread has it."""
-        self._reader: SqliteReading
+        self._reader: ReadOnlySqliteConnection
         self._writer: SqliteConnection
-        self.turns = Turns()
+        self.write_queue = WriteQueue()
         self._writer_thread = ThreadPoolExecutor(1, "sqlite-writer")
         self._reader_threads = ThreadPoolExecutor(2, "sqlite-reader")
         self._in_thread = threading.local()
@@ -167,8 +167,8 @@ class SqliteDatabase:
         self._file: int | None = None
         """The file, to flush it. To close it ends every lock that this process has on it, so that comes last."""
 
-    def version(self) -> int | None:
-        if self.turns.held:
+    def write_version(self) -> int | None:
+        if self.write_queue.held:
             return None
         try:
             told: tuple[int] = self._writer.raw.execute("PRAGMA data_version").fetchone()
@@ -184,7 +184,7 @@ class SqliteDatabase:
         """The log that SQLite writes ahead of the file."""
         return self.path.with_name(self.path.name + "-wal")
 
-    def measured(self) -> Mapping[str, float]:
+    def stats(self) -> Mapping[str, float]:
         try:
             return {"wal_bytes": self.log_path.stat().st_size}
         except OSError:
@@ -195,25 +195,25 @@ class SqliteDatabase:
             # Opening waits: another process may be bringing the log of a server that was killed into the file.
             self._writer = SqliteConnection(connect(self.path))
             self._writer.raw.execute("PRAGMA busy_timeout = 0")
-            self._own = SqliteReading(self._writer.raw)
-            self._reader = SqliteReading(connect(self.path))
+            self._writer_reads = ReadOnlySqliteConnection(self._writer.raw)
+            self._reader = ReadOnlySqliteConnection(connect(self.path))
             self._reader.raw.execute("PRAGMA query_only = on")
         except sqlite3.Error as error:
-            raise Unavailable(f"SQLite can't open {self.path}: {error}") from error
+            raise ServiceUnavailable(f"SQLite can't open {self.path}: {error}") from error
 
     def checkpoint_in_background(self) -> None:
         """Take the copying of the log away from the writes; for a process that serves."""
         self._writer.raw.execute("PRAGMA wal_autocheckpoint = 0")
         self._file = os.open(self.path, os.O_RDONLY)
-        checkpoints = Checkpoints(lambda: connect(self.path), self._file, self.turns)
-        self._checkpointer = asyncio.create_task(checkpoints.keep_taking())
+        checkpoints = WalCheckpointer(lambda: connect(self.path), self._file, self.write_queue)
+        self._checkpointer = asyncio.create_task(checkpoints.run())
 
     async def close(self) -> None:
         if self._checkpointer is not None:
             self._checkpointer.cancel()
             with suppress(asyncio.CancelledError):
                 await self._checkpointer
-        async with self.turns.hold(patient=True):
+        async with self.write_queue.exclusive(patient=True):
             self._writer_thread.shutdown()
             self._reader_threads.shutdown()
             for connection in (*self._thread_connections, self._reader.raw, self._writer.raw):
@@ -222,43 +222,50 @@ class SqliteDatabase:
                 os.close(self._file)
                 self._file = None
 
-    async def reading(
+    async def read(
         self,
-        act: Act[T],
-        standing: Standing,
+        operation: Operation[T],
+        context: PortalContext,
         *,
-        slow: bool = False,
+        in_thread: bool = False,
         snapshot: bool = False,
         max_text: int | None = None,
     ) -> T:
-        if not slow:
-            connection = self._reader if self.turns.held else self._own
+        if not in_thread:
+            connection = self._reader if self.write_queue.held else self._writer_reads
             # A long text is no reading for the event loop.
             connection.limit_text(max_text or MAX_LOOP_TEXT_BYTES)
             try:
                 if snapshot:
-                    return self._read_snapshot(connection, act, standing)
-                return act(self._work(connection, standing))
-            except LongTexts:
+                    return self._read_snapshot(connection, operation, context)
+                return operation(self._work(connection, context))
+            except TextsTooLong:
                 if max_text is not None:
                     raise
             except sqlite3.DatabaseError as error:
-                raise _away(error) from error
+                raise _to_unavailable(error) from error
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reader_threads, self._read_in_thread, act, standing, max_text)
+        return await loop.run_in_executor(self._reader_threads, self._read_in_thread, operation, context, max_text)
 
-    async def writing(self, act: Act[T], standing: Standing, *, slow: bool = False, at_once: bool = False) -> T:
-        until = monotonic() + BUSY_SECONDS
-        if not slow:
+    async def write(
+        self,
+        operation: Operation[T],
+        context: PortalContext,
+        *,
+        in_thread: bool = False,
+        single_statement: bool = False,
+    ) -> T:
+        until = monotonic() + BUSY_TIMEOUT_SECONDS
+        if not in_thread:
             try:
-                if self.turns.free:
-                    return self._write(act, standing)
-                return await self.turns.run(lambda: self._write(act, standing))
-            except _Locked:
+                if self.write_queue.is_idle:
+                    return self._write(operation, context)
+                return await self.write_queue.run(lambda: self._write(operation, context))
+            except _Busy:
                 pass
-        async with self.turns.hold():
+        async with self.write_queue.exclusive():
             loop = asyncio.get_running_loop()
-            writing = loop.run_in_executor(self._writer_thread, self._write_waiting, act, standing, until)
+            writing = loop.run_in_executor(self._writer_thread, self._write_waiting, operation, context, until)
             try:
                 return await asyncio.shield(writing)
             finally:
@@ -267,74 +274,74 @@ class SqliteDatabase:
                     with suppress(asyncio.CancelledError):
                         await asyncio.wait([writing])
 
-    def _work(self, connection: SqliteConnection, standing: Standing) -> Work:
-        return Work(
+    def _work(self, connection: SqliteConnection, context: PortalContext) -> UnitOfWork:
+        return UnitOfWork(
             connection,
-            portal_id=standing.portal_id,
-            actor=standing.actor,
+            portal_id=context.portal_id,
+            actor=context.actor,
             now=self._clock(),
-            base_url=standing.base_url,
+            base_url=context.base_url,
         )
 
-    def _read_in_thread(self, act: Act[T], standing: Standing, max_text: int | None) -> T:
-        connection: SqliteReading | None = getattr(self._in_thread, "connection", None)
+    def _read_in_thread(self, operation: Operation[T], context: PortalContext, max_text: int | None) -> T:
+        connection: ReadOnlySqliteConnection | None = getattr(self._in_thread, "connection", None)
         if connection is None:
-            connection = self._in_thread.connection = SqliteReading(connect(self.path))
+            connection = self._in_thread.connection = ReadOnlySqliteConnection(connect(self.path))
             connection.raw.execute("PRAGMA query_only = on")
             self._thread_connections.append(connection.raw)
         connection.limit_text(max_text or _MAX_LENGTH)
-        return self._read_snapshot(connection, act, standing)
+        return self._read_snapshot(connection, operation, context)
 
-    def _read_snapshot(self, connection: SqliteConnection, act: Act[T], standing: Standing) -> T:
+    def _read_snapshot(self, connection: SqliteConnection, operation: Operation[T], context: PortalContext) -> T:
         try:
             connection.raw.execute("BEGIN")
             try:
-                return act(self._work(connection, standing))
+                return operation(self._work(connection, context))
             finally:
                 # At some errors of the disk SQLite has ended it itself.
                 if connection.raw.in_transaction:
                     connection.raw.execute("ROLLBACK")
         except sqlite3.DatabaseError as error:
-            raise _away(error) from error
+            raise _to_unavailable(error) from error
 
-    def _write(self, act: Act[T], standing: Standing) -> T:
+    def _write(self, operation: Operation[T], context: PortalContext) -> T:
         execute = self._writer.raw.execute
         # The last read on this connection may have set a bound.
-        self._own.limit_text(_MAX_LENGTH)
+        self._writer_reads.limit_text(_MAX_LENGTH)
         try:
             execute("BEGIN IMMEDIATE")
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise _Locked from error
-            raise _away(error) from error
+                raise _Busy from error
+            raise _to_unavailable(error) from error
         try:
-            outcome = act(self._work(self._writer, standing))
+            outcome = operation(self._work(self._writer, context))
             execute("COMMIT")
         except BaseException as error:
             if self._writer.raw.in_transaction:
                 execute("ROLLBACK")
             if isinstance(error, sqlite3.DatabaseError):
-                raise _away(error) from error
+                raise _to_unavailable(error) from error
             raise
         return outcome
 
-    def _write_waiting(self, act: Act[T], standing: Standing, until: float) -> T:
+    def _write_waiting(self, operation: Operation[T], context: PortalContext, until: float) -> T:
         raw = self._writer.raw
         # Counted from its arrival: else each act would wait in full behind all that came before it.
         raw.execute(f"PRAGMA busy_timeout = {max(0, int((until - monotonic()) * 1000))}")
         try:
-            return self._write(act, standing)
-        except _Locked as locked:
-            raise Unavailable("another process holds the database's lock") from locked
+            return self._write(operation, context)
+        except _Busy as locked:
+            raise ServiceUnavailable("another process holds the database's lock") from locked
         finally:
             raw.execute("PRAGMA busy_timeout = 0")
 
 
-class _Locked(Exception):
+class _Busy(Exception):
     """Another process writes just now."""
 
 
-_OUTSIDE: Final = frozenset(
+_UNAVAILABLE: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
@@ -352,17 +359,17 @@ _OUTSIDE: Final = frozenset(
 """What is wrong with the file or the disk; any other error of the database is a mistake of ours."""
 
 
-def _away(error: sqlite3.DatabaseError) -> Exception:
-    return Unavailable(str(error)) if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTSIDE else error
+def _to_unavailable(error: sqlite3.DatabaseError) -> Exception:
+    return ServiceUnavailable(str(error)) if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE else error
 
 
-_REFUSED: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
+_DRIVER_ERRORS: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)
 
 
-def _refused(error: Exception) -> Exception:
+def _to_domain_error(error: Exception) -> Exception:
     if not isinstance(error, sqlite3.IntegrityError):
-        return Unstorable(str(error))
+        return ValueOutOfRange(str(error))
     if error.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":
-        return ReferenceMissing(str(error))
+        return ForeignKeyViolation(str(error))
     columns = str(error).partition("constraint failed: ")[2]
-    return Clash(_UNIQUE.get(columns, columns))
+    return UniqueViolation(_UNIQUE.get(columns, columns))

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from app.adapters.database.write_queue import Turns
+from app.adapters.database.write_queue import WriteQueue
 
 log = logging.getLogger("earshot.sqlite")
 
-EVERY_SECONDS: Final = 0.25
-MOST_LOG_BYTES: Final = 32 * 1024 * 1024
+INTERVAL_SECONDS: Final = 0.25
+RESTART_WAL_BYTES: Final = 32 * 1024 * 1024
 """Past this the log begins anew: writing over what lies in memory already is cheaper than making a file longer."""
-MOST_ROUNDS: Final = 4
+MAX_ROUNDS: Final = 4
 SHORT_SECONDS: Final = 0.03
 READERS_IN_THE_WAY: Final = 8
 RESTART_MILLISECONDS: Final = 50
@@ -28,14 +28,14 @@ TELL_AFTER: Final = 20
 PAGE_BYTES: Final = 4096
 
 
-class Checkpoints:
+class WalCheckpointer:
     """Takes checkpoints until it is cancelled. Whatever is wrong with the file, writes and reads say so; this tries on.
 
     `file` is open on the database, to flush it; it stays open as long as connections do, for to close it ends every
     lock that this process has on the file.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], file: int, turns: Turns) -> None:
+    def __init__(self, connect: Callable[[], sqlite3.Connection], file: int, turns: WriteQueue) -> None:
         self._connect = connect
         self._file = file
         self._turns = turns
@@ -43,13 +43,13 @@ class Checkpoints:
         self._connection: sqlite3.Connection | None = None
         self._failures = 0
 
-    async def keep_taking(self) -> None:
+    async def run(self) -> None:
         """Take one every quarter of a second."""
         try:
             while True:
-                await asyncio.sleep(EVERY_SECONDS)
+                await asyncio.sleep(INTERVAL_SECONDS)
                 try:
-                    await self._take()
+                    await self._checkpoint()
                     self._failures = 0
                 except (OSError, sqlite3.Error) as error:
                     self._failed(error)
@@ -57,26 +57,26 @@ class Checkpoints:
             self._thread.shutdown()
             self._drop()
 
-    async def _take(self) -> None:
-        if await self._copied("PASSIVE") < MOST_LOG_BYTES:
+    async def _checkpoint(self) -> None:
+        if await self._run_checkpoint("PASSIVE") < RESTART_WAL_BYTES:
             return
         # Under steady writes the log never comes to its end by itself. While it is copied more is written, but less
         # each time; for the last of it writes wait, and reads go on. SQLite flushes the file only when all is copied,
         # so most of that is done before, too.
         loop = asyncio.get_running_loop()
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             began = loop.time()
             await loop.run_in_executor(self._thread, os.fsync, self._file)
-            await self._copied("PASSIVE")
+            await self._run_checkpoint("PASSIVE")
             if loop.time() - began < SHORT_SECONDS:
                 break
-        async with self._turns.hold(patient=True):
+        async with self._turns.exclusive(patient=True):
             # Once all is copied the next write begins the log anew, unless somebody reads just then. To wait for
             # readers, who come and go, takes longer than all the copying.
-            if await self._copied("PASSIVE") > READERS_IN_THE_WAY * MOST_LOG_BYTES:
-                await self._copied("RESTART")
+            if await self._run_checkpoint("PASSIVE") > READERS_IN_THE_WAY * RESTART_WAL_BYTES:
+                await self._run_checkpoint("RESTART")
 
-    async def _copied(self, mode: str) -> int:
+    async def _run_checkpoint(self, mode: str) -> int:
         """Copy what can be; how many bytes the log had."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._copy, mode)
 

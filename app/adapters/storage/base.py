@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import anyio
 
 from app.domain import identifiers
-from app.domain.errors import Unavailable
+from app.domain.errors import ServiceUnavailable
 
 CHUNK: Final = 256 * 1024
 
@@ -23,16 +23,16 @@ _LETTERS: Final = 22
 _NAME: Final = re.compile(rf"[0-9A-Za-z]{{{_LETTERS}}}(?:\.(?:{'|'.join(sorted(EXTENSIONS))}))?")
 
 
-class StorageFailed(Unavailable):
+class StorageUnavailable(ServiceUnavailable):
     """The storage could not do what was asked. The message names storage and reason, and no secret."""
 
 
-class BadStorage(ValueError):
+class InvalidStorageUrl(ValueError):
     """`EARSHOT_STORAGE_URL` cannot be used; the message is one line that says what to do, and no secret."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class OpenFile:
     """A file opened for reading. Read `chunks` to the end or await `close`, which does no harm twice."""
 
     size: int
@@ -40,17 +40,20 @@ class Stored:
     close: Callable[[], Awaitable[None]]
 
 
-class Files(Protocol):
-    """Uploads by name. Every act may raise StorageFailed. A name that `new_name` cannot have made is not there."""
+class FileStorage(Protocol):
+    """Uploads by name. Every act may raise StorageUnavailable.
+    A name that `generate_name` cannot have made is not there.
+    """
 
     async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
-        """Keep the bytes, read from where the source stands, under a name made by `new_name` and never used before.
+        """Keep the bytes, read from where the source stands, under a name made by `generate_name` and never used
+        before.
 
         The whole file is there when this returns, also after a loss of power, and nothing of it when this raises or
         is cancelled; the source is not read any more then.
         """
 
-    async def open(self, name: str) -> Stored | None:
+    async def open(self, name: str) -> OpenFile | None:
         """Open a file for reading; None if there is none."""
 
     async def delete(self, name: str) -> None:
@@ -60,32 +63,34 @@ class Files(Protocol):
         """Names of files stored before that moment, also of those that a crash left half-written, in no order."""
 
 
-def new_name(extension: str | None = None) -> str:
+def generate_name(extension: str | None = None) -> str:
     """A name that nobody can guess, with the extension if it is one that a picture gets."""
-    return identifiers.text(_LETTERS) + (f".{extension}" if extension in EXTENSIONS else "")
+    return identifiers.random_string(_LETTERS) + (f".{extension}" if extension in EXTENSIONS else "")
 
 
-def is_name(name: str) -> bool:
-    """Can `new_name` have made this? What it cannot have made never reaches a file system or a bucket."""
+def is_valid_name(name: str) -> bool:
+    """Can `generate_name` have made this? What it cannot have made never reaches a file system or a bucket."""
     return _NAME.fullmatch(name) is not None
 
 
-async def check(files: Files, name: str | None = None) -> None:
-    """Store, read and remove a small file, for those who want to know whether storage works. Raises StorageFailed.
+async def probe_storage(files: FileStorage, name: str | None = None) -> None:
+    """Store, read and remove a small file, for those who want to know whether storage works. Raises StorageUnavailable.
 
-    `name` is the file's, made by `new_name`, for whoever asks again and again; by default a new one.
+    `name` is the file's, made by `generate_name`, for whoever asks again and again; by default a new one.
     """
-    name, content = name or new_name(), b"Earshot was here."
+    name, content = name or generate_name(), b"Earshot was here."
     await files.put(name, content, "text/plain")
     try:
         stored = await files.open(name)
         if stored is None or b"".join([chunk async for chunk in stored.chunks]) != content:
-            raise StorageFailed(f"{files}: a file was stored and could not be read back")
+            raise StorageUnavailable(f"{files}: a file was stored and could not be read back")
     finally:
         await files.delete(name)
 
 
-async def kept_or_gone(keeping: Coroutine[Any, Any, None], undoing: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def complete_or_undo(
+    keeping: Coroutine[Any, Any, None], undoing: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
     """Keep to the end, even when cancelled meanwhile; when that failed or was cancelled, undo before raising it."""
     task = asyncio.ensure_future(keeping)
     try:

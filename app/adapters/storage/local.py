@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
-from app.adapters.storage.base import CHUNK, StorageFailed, Stored, is_name, kept_or_gone
+from app.adapters.storage.base import CHUNK, OpenFile, StorageUnavailable, complete_or_undo, is_valid_name
 
 _MODE: Final = 0o600
 _PART: Final = ".part"
@@ -17,7 +17,7 @@ _PART: Final = ".part"
 T = TypeVar("T")
 
 
-class FolderFiles:
+class LocalStorage:
     """Files in a folder, spread over subfolders by the first two letters of their names, for this user alone."""
 
     def __init__(self, root: Path) -> None:
@@ -27,12 +27,12 @@ class FolderFiles:
         return f"folder {self.root}"
 
     async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
-        if not is_name(name):
-            raise ValueError("a name for a new file is made by new_name")
-        await kept_or_gone(self._asked("store", _write, self._path(name), source), lambda: self.delete(name))
+        if not is_valid_name(name):
+            raise ValueError("a name for a new file is made by generate_name")
+        await complete_or_undo(self._asked("store", _write, self._path(name), source), lambda: self.delete(name))
 
-    async def open(self, name: str) -> Stored | None:
-        if not is_name(name):
+    async def open(self, name: str) -> OpenFile | None:
+        if not is_valid_name(name):
             return None
         file = await self._asked("open", _open, self._path(name))
         if file is None:
@@ -44,7 +44,7 @@ class FolderFiles:
             await chunks.aclose()
             file.close()  # The line before does nothing to what has not begun.
 
-        return Stored(os.fstat(file.fileno()).st_size, chunks, close)
+        return OpenFile(os.fstat(file.fileno()).st_size, chunks, close)
 
     async def _chunks(self, file: BinaryIO) -> AsyncGenerator[bytes, None]:
         with file:
@@ -52,7 +52,7 @@ class FolderFiles:
                 yield chunk
 
     async def delete(self, name: str) -> None:
-        if is_name(name):
+        if is_valid_name(name):
             await self._asked("remove", _remove, self._path(name))
 
     async def names(self, *, before: datetime) -> AsyncIterator[str]:
@@ -63,11 +63,11 @@ class FolderFiles:
     def _path(self, name: str) -> Path:
         return self.root / name[:2] / name
 
-    async def _asked(self, verb: str, act: Callable[..., T], *arguments: Any) -> T:
+    async def _asked(self, verb: str, operation: Callable[..., T], *arguments: Any) -> T:
         try:
-            return await asyncio.to_thread(act, *arguments)
+            return await asyncio.to_thread(operation, *arguments)
         except OSError as failure:
-            raise StorageFailed(f"{self}: could not {verb} a file: {failure.strerror or failure}") from None
+            raise StorageUnavailable(f"{self}: could not {verb} a file: {failure.strerror or failure}") from None
 
 
 def _part(path: Path) -> Path:
@@ -132,6 +132,6 @@ def _names(folder: Path, before: float) -> set[str]:
         name = path.name.removesuffix(_PART)
         # A file may be removed while the folder is read.
         with suppress(FileNotFoundError):
-            if is_name(name) and name[:2] == folder.name and path.stat().st_mtime < before:
+            if is_valid_name(name) and name[:2] == folder.name and path.stat().st_mtime < before:
                 found.add(name)
     return found

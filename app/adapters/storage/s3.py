@@ -13,7 +13,14 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
-from app.adapters.storage.base import CHUNK, BadStorage, StorageFailed, Stored, is_name, kept_or_gone
+from app.adapters.storage.base import (
+    CHUNK,
+    InvalidStorageUrl,
+    OpenFile,
+    StorageUnavailable,
+    complete_or_undo,
+    is_valid_name,
+)
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -32,12 +39,12 @@ _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _REASON: Final = re.compile(r"<Code>(\w{1,64})</Code>|\bstatus:? (\d{3})\b|(error sending request|timed out)")
 
 
-def bucket(url: str) -> BucketFiles:
-    """The bucket that an `s3://` URL names. Nothing is touched yet. Raises BadStorage."""
+def s3_storage(url: str) -> S3Storage:
+    """The bucket that an `s3://` URL names. Nothing is touched yet. Raises InvalidStorageUrl."""
     try:
         parts = urlsplit(url)
-        asked = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        endpoint = urlsplit(asked.pop("endpoint", ""))
+        params = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        endpoint = urlsplit(params.pop("endpoint", ""))
         has_port = parts.port is not None
         readable = url.count("@") == parts.netloc.count("@")
     except ValueError:
@@ -45,11 +52,11 @@ def bucket(url: str) -> BucketFiles:
     if not readable:
         # A secret with a bare slash would pass for the bucket's name and a prefix.
         raise _bad("it cannot be read; in key and secret write : / ? # @ as %3A %2F %3F %23 %40")
-    region = asked.pop("region", "")
+    region = params.pop("region", "")
     name = parts.hostname or ""
     if has_port or not _BUCKET.fullmatch(name):
         raise _bad("it names no bucket")
-    if asked or parts.fragment:
+    if params or parts.fragment:
         raise _bad("after the question mark it takes endpoint and region, nothing else")
     if endpoint.geturl() and (endpoint.scheme not in ("http", "https") or not endpoint.hostname or endpoint.username):
         raise _bad("the endpoint is a plain http or https address")
@@ -71,14 +78,14 @@ def bucket(url: str) -> BucketFiles:
     if store is None:
         raise _bad("the bucket cannot be set up so")
     where = f" at {endpoint.scheme}://{endpoint.netloc}" if endpoint.netloc else ""
-    return BucketFiles(store, f"bucket {'/'.join(filter(None, (name, prefix)))}{where}")
+    return S3Storage(store, f"bucket {'/'.join(filter(None, (name, prefix)))}{where}")
 
 
-def _bad(why: str) -> BadStorage:
-    return BadStorage(f"EARSHOT_STORAGE_URL: {why}; {_ADVICE}")
+def _bad(why: str) -> InvalidStorageUrl:
+    return InvalidStorageUrl(f"EARSHOT_STORAGE_URL: {why}; {_ADVICE}")
 
 
-class BucketFiles:
+class S3Storage:
     """Files as objects of a bucket, all under one prefix; `label` names the place in messages."""
 
     def __init__(self, store: ObjectStore, label: str) -> None:
@@ -89,9 +96,9 @@ class BucketFiles:
         return self._label
 
     async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
-        if not is_name(name):
-            raise ValueError("a name for a new file is made by new_name")
-        await kept_or_gone(self._keep(name, source, media_type), lambda: self.delete(name))
+        if not is_valid_name(name):
+            raise ValueError("a name for a new file is made by generate_name")
+        await complete_or_undo(self._keep(name, source, media_type), lambda: self.delete(name))
 
     async def _keep(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
         content = source if isinstance(source, bytes) else await asyncio.to_thread(source.read)
@@ -101,14 +108,14 @@ class BucketFiles:
         )
         await self._asked("store", putting)
 
-    async def open(self, name: str) -> Stored | None:
-        if not is_name(name):
+    async def open(self, name: str) -> OpenFile | None:
+        if not is_valid_name(name):
             return None
         result = await self._asked("open", _unless_missing(obstore.get_async(self._store, name)))
         if result is None:
             return None
         chunks = self._chunks(result)
-        return Stored(result.meta["size"], chunks, chunks.aclose)
+        return OpenFile(result.meta["size"], chunks, chunks.aclose)
 
     async def _chunks(self, result: GetResult) -> AsyncGenerator[bytes, None]:
         stream = result.stream(min_chunk_size=CHUNK)
@@ -116,28 +123,28 @@ class BucketFiles:
             yield bytes(chunk)
 
     async def delete(self, name: str) -> None:
-        if is_name(name):
+        if is_valid_name(name):
             await self._asked("remove", _unless_missing(obstore.delete_async(self._store, name)))
 
     async def names(self, *, before: datetime) -> AsyncIterator[str]:
         pages = obstore.list(self._store)
         while page := await self._asked("list", anext(pages, [])):
             for found in page:
-                if is_name(found["path"]) and found["last_modified"] < before:
+                if is_valid_name(found["path"]) and found["last_modified"] < before:
                     yield found["path"]
 
-    async def _asked(self, verb: str, act: Awaitable[T]) -> T:
+    async def _asked(self, verb: str, operation: Awaitable[T]) -> T:
         try:
-            return await act
+            return await operation
         except _FAILURES as failure:
             reason = _reason(failure)
         # Raised outside of the handler, because obstore's own words repeat what was signed and with which key.
-        raise StorageFailed(f"{self}: could not {verb} a file: {reason}")
+        raise StorageUnavailable(f"{self}: could not {verb} a file: {reason}")
 
 
-async def _unless_missing(act: Awaitable[T]) -> T | None:
+async def _unless_missing(operation: Awaitable[T]) -> T | None:
     try:
-        return await act
+        return await operation
     except _MISSING:
         return None
 

@@ -24,7 +24,7 @@ class FileSigner:
         expires = (int(self._clock().timestamp()) // _HOUR + MIN_HOURS + 1) * _HOUR
         return f"/files/{name}?expires={expires}&signature={self._signature(name, str(expires))}"
 
-    def accepts(self, name: str, expires: str, signature: str) -> bool:
+    def is_valid(self, name: str, expires: str, signature: str) -> bool:
         """Whether the signature was made here, for this name and moment, and the moment is to come."""
         if not hmac.compare_digest(self._signature(name, expires).encode(), signature.encode()):
             return False

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.api.astuto import errors, messages, params
-from app.api.router import RouteTable, WrongVerb
+from app.api.router import MethodNotAllowed, RouteTable
 from app.api.services import Services
-from app.http.body import Body, kind_of
-from app.http.request import Answer, Header, Visit
+from app.http.body import Body, body_kind
+from app.http.request import ApiResponse, Header, RequestContext
 
 JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _ALWAYS: Final[tuple[Header, ...]] = (
@@ -23,28 +23,28 @@ _ALWAYS: Final[tuple[Header, ...]] = (
 _FRESH: Final = (b"cache-control", b"max-age=0, private, must-revalidate")
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
 _VERBS: Final = ("PUT", "PATCH", "DELETE")
-_NO_ROUTE: Final = Answer(404, messages.NO_ROUTE_BODY, (JSON,))
-_OPTIONS: Final = Answer(200, b"", ())
+_NO_ROUTE: Final = ApiResponse(404, messages.NO_ROUTE_BODY, (JSON,))
+_OPTIONS: Final = ApiResponse(200, b"", ())
 
 
-class AstutoManners:
+class AstutoDialect:
     """See `app.api.dialect.Manners`."""
 
     def __init__(self, services: Services, table: RouteTable) -> None:
         self._services = services
         self.table = table
 
-    async def pace(self, visit: Visit) -> tuple[Answer | None, tuple[Header, ...]]:
+    async def check_rate_limit(self, request: RequestContext) -> tuple[ApiResponse | None, tuple[Header, ...]]:
         # Section 1.9: slots aligned to the epoch, so the slot's number is part of the counter's name.
-        paces, now = self._services.paces, self._services.clock().timestamp()
+        paces, now = self._services.rate_limits, self._services.clock().timestamp()
         counted = []
         if paces.astuto_ip is not None:
             slot = int(now // paces.astuto_ip.seconds)
-            counted.append((f"ai:{slot}:{visit.peer}", paces.astuto_ip))
+            counted.append((f"ai:{slot}:{request.client_ip}", paces.astuto_ip))
         if paces.astuto_key is not None:
             # What follows an admitted key is the client's to choose, so that counting it would bound nothing.
-            admitted, header = visit.admission is not None, visit.headers.get(b"authorization")
-            word = visit.token if admitted else params.last_word(header)
+            admitted, header = request.principal is not None, request.headers.get(b"authorization")
+            word = request.token if admitted else params.rate_limit_token(header)
             if word is not None:
                 slot = int(now // paces.astuto_key.seconds)
                 # A digest, because a key must not lie about in memory dumps or in Redis.
@@ -52,11 +52,11 @@ class AstutoManners:
                 counted.append((f"ak:{slot}:{digest}", paces.astuto_key))
         if not counted:
             return None, ()
-        counts = await self._services.counters.hit([(name, pace.seconds) for name, pace in counted], now)
+        counts = await self._services.rate_limiter.hit([(name, pace.seconds) for name, pace in counted], now)
         for count, (_, pace) in zip(counts, counted, strict=True):
             if count.hits > pace.limit:
                 left = max(1, math.ceil((now // pace.seconds + 1) * pace.seconds - now))
-                return Answer(
+                return ApiResponse(
                     429,
                     messages.RETRY_LATER_BODY,
                     (
@@ -69,53 +69,53 @@ class AstutoManners:
                 ), ()
         return None, ()
 
-    def misdirected(self, visit: Visit, found: WrongVerb | None) -> Answer:
-        if visit.is_preflight:
+    def no_route(self, request: RequestContext, match: MethodNotAllowed | None) -> ApiResponse:
+        if request.is_preflight:
             # Section 1.13: a preflight is answered, but nothing is allowed to other origins.
             return _OPTIONS
         return _NO_ROUTE
 
-    def unknown_key(self, visit: Visit) -> Answer:
+    def unauthenticated(self, request: RequestContext) -> ApiResponse:
         return errors.ACCESS_DENIED
 
-    def asked(self, visit: Visit, body: Body) -> dict[str, Any]:
-        said: dict[str, Any] = params.asked(visit.header(b"content-type"), visit.query, body)
+    def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]:
+        said: dict[str, Any] = params.parse_params(request.header(b"content-type"), request.query, body)
         if "_method" in said:
             # Section 1.1: only a form names another verb so, neither the query nor JSON.
-            said["_method"] = params.form_field(body, "_method")
+            said["_method"] = params.get_form_field(body, "_method")
         return said
 
-    def may_name_verb(self, visit: Visit) -> bool:
-        return b"x-http-method-override" in visit.headers or (
-            visit.has_body and kind_of(visit.header(b"content-type")) in ("form", "multipart")
+    def may_override_method(self, request: RequestContext) -> bool:
+        return b"x-http-method-override" in request.headers or (
+            request.has_body and body_kind(request.header(b"content-type")) in ("form", "multipart")
         )
 
-    def overridden(self, visit: Visit, asked: Mapping[str, Any]) -> str:
-        wanted = asked.get("_method")
-        verb = wanted if isinstance(wanted, str) else visit.header(b"x-http-method-override")
+    def overridden_method(self, request: RequestContext, params: Mapping[str, Any]) -> str:
+        wanted = params.get("_method")
+        verb = wanted if isinstance(wanted, str) else request.header(b"x-http-method-override")
         verb = verb.strip().upper()
         return verb if verb in _VERBS else "POST"
 
-    def refused(self, error: Exception) -> Answer | None:
-        return errors.refused(error)
+    def error_response(self, error: Exception) -> ApiResponse | None:
+        return errors.to_response(error)
 
-    def crashed(self) -> Answer:
+    def server_error(self) -> ApiResponse:
         return errors.UNEXPECTED
 
-    def finished(self, visit: Visit, answer: Answer, extra: tuple[Header, ...]) -> Answer:
-        status, body, headers = answer
-        request_id = (b"x-request-id", visit.request_id.encode())
-        if visit.method == "GET" and status == 200:
+    def finalize(self, request: RequestContext, response: ApiResponse, extra: tuple[Header, ...]) -> ApiResponse:
+        status, body, headers = response
+        request_id = (b"x-request-id", request.request_id.encode())
+        if request.method == "GET" and status == 200:
             if not isinstance(body, bytes):
                 # Written in pieces, so nobody knows the whole yet by which to tag it.
-                return Answer(status, body, (*headers, _FRESH, request_id, *_ALWAYS))
+                return ApiResponse(status, body, (*headers, _FRESH, request_id, *_ALWAYS))
             # Section 1.13: a weak tag of the body, and 304 for who has it already.
             tag = b'W/"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()
-            held = visit.headers.get(b"if-none-match")
+            held = request.headers.get(b"if-none-match")
             if held is not None and _holds(held, tag):
-                return Answer(304, b"", (_FRESH, (b"etag", tag), request_id, *_ALWAYS))
-            return Answer(status, body, (*headers, _FRESH, (b"etag", tag), request_id, *_ALWAYS))
-        return Answer(status, body, (*headers, _NO_CACHE, request_id, *_ALWAYS))
+                return ApiResponse(304, b"", (_FRESH, (b"etag", tag), request_id, *_ALWAYS))
+            return ApiResponse(status, body, (*headers, _FRESH, (b"etag", tag), request_id, *_ALWAYS))
+        return ApiResponse(status, body, (*headers, _NO_CACHE, request_id, *_ALWAYS))
 
 
 def _holds(if_none_match: bytes, tag: bytes) -> bool:

@@ -8,19 +8,28 @@ from contextlib import contextmanager
 from typing import Final
 
 from app.api.astuto import messages, params
-from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem, ReferenceMissing, Unavailable, Unstorable
-from app.domain.permissions import Act
+from app.domain.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    ForeignKeyViolation,
+    NotFound,
+    ServiceUnavailable,
+    ValidationFailed,
+    ValueOutOfRange,
+)
+from app.domain.permissions import Permission
 from app.http.body import BodyTooLarge
-from app.http.request import Answer
+from app.http.request import ApiResponse
 
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 
-ACCESS_DENIED: Final = Answer(
+ACCESS_DENIED: Final = ApiResponse(
     401, messages.ACCESS_DENIED_BODY, (_JSON, (b"www-authenticate", b'Bearer realm="Application"'))
 )
-UNEXPECTED: Final = Answer(500, messages.UNEXPECTED_BODY, (_JSON,))
-MISSING: Final = Answer(400, messages.MISSING_BODY, (_JSON,))
-WRONG: Final = Answer(400, messages.WRONG_BODY, (_JSON,))
+UNEXPECTED: Final = ApiResponse(500, messages.UNEXPECTED_BODY, (_JSON,))
+MISSING: Final = ApiResponse(400, messages.MISSING_BODY, (_JSON,))
+WRONG: Final = ApiResponse(400, messages.WRONG_BODY, (_JSON,))
 
 _CONFLICTS: Final = {
     "vote.taken": ("user_id", "taken"),
@@ -30,56 +39,58 @@ _CONFLICTS: Final = {
 }
 
 
-class Missing(Exception):
+class MissingParam(Exception):
     """A parameter that the contract calls required is absent, null or blank."""
 
 
-def refused(error: Exception) -> Answer | None:
+def to_response(error: Exception) -> ApiResponse | None:
     """The answer to a refusal, or None for an error nobody foresaw."""
     match error:
         case NotFound(what, asked):
             by = "email" if what == "address" else "id"
-            return _answer(404, messages.not_found("user" if what == "address" else what, asked, by=by))
-        case Forbidden(Act.IMPERSONATE, why):
-            return Answer(
+            return _answer(404, messages.not_found_message("user" if what == "address" else what, asked, by=by))
+        case Forbidden(Permission.IMPERSONATE, why):
+            return ApiResponse(
                 401,
                 messages.IMPERSONATED_UNKNOWN_BODY if why == "unknown" else messages.IMPERSONATION_REFUSED_BODY,
                 (_JSON,),
             )
         case Forbidden():
-            return Answer(401, messages.NOT_AUTHORIZED_BODY, (_JSON,))
-        case Invalid(problems):
-            return _answer(422, *(messages.sentence(wrong.field, wrong.code, **wrong.limits) for wrong in problems))
+            return ApiResponse(401, messages.NOT_AUTHORIZED_BODY, (_JSON,))
+        case ValidationFailed(problems):
+            return _answer(
+                422, *(messages.field_message(wrong.field, wrong.code, **wrong.limits) for wrong in problems)
+            )
         case Conflict(code):
             field, problem = _CONFLICTS.get(code, (code.partition(".")[0], "invalid"))
-            return _answer(422, messages.sentence(field, problem))
-        case Missing():
+            return _answer(422, messages.field_message(field, problem))
+        case MissingParam():
             return MISSING
-        case params.Unreadable() | params.Wrong() | ReferenceMissing() | Unstorable():
+        case params.MalformedRequest() | params.InvalidParam() | ForeignKeyViolation() | ValueOutOfRange():
             return WRONG
         case BodyTooLarge():
-            return Answer(413, messages.TOO_LARGE_BODY, (_JSON,))
-        case Unavailable():
-            return Answer(503, messages.UNAVAILABLE_BODY, (_JSON, (b"retry-after", b"2")))
+            return ApiResponse(413, messages.TOO_LARGE_BODY, (_JSON,))
+        case ServiceUnavailable():
+            return ApiResponse(503, messages.UNAVAILABLE_BODY, (_JSON, (b"retry-after", b"2")))
         case _:
             return None
 
 
 @contextmanager
-def reworded(what: str, instead: Exception) -> Iterator[None]:
+def replace_not_found(resource: str, with_: Exception) -> Iterator[None]:
     """Where one route words a missing thing differently from the table, it says so beside itself."""
     try:
         yield
     except NotFound as missing:
-        if missing.what != what:
+        if missing.resource != resource:
             raise
-        raise instead from missing
+        raise with_ from missing
 
 
-def mandatory(field: str) -> Invalid:
+def missing_reference(field: str) -> ValidationFailed:
     """`Post is mandatory`: a missing reference among the values, where the contract answers 422 instead of 404."""
-    return Invalid([Problem(field, "mandatory")])
+    return ValidationFailed([FieldError(field, "mandatory")])
 
 
-def _answer(status: int, *sentences: str) -> Answer:
-    return Answer(status, messages.errors(*sentences), (_JSON,))
+def _answer(status: int, *sentences: str) -> ApiResponse:
+    return ApiResponse(status, messages.errors_body(*sentences), (_JSON,))

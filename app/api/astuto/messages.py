@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-LABELS: Final[Mapping[str, str]] = {
+FIELD_LABELS: Final[Mapping[str, str]] = {
     "board_id": "Board",
     "post_id": "Post",
     "user_id": "User",
@@ -16,7 +16,7 @@ LABELS: Final[Mapping[str, str]] = {
 }
 """Attributes whose label is not simply their name with a capital letter."""
 
-CODES: Final[Mapping[str, str]] = {
+TEMPLATES: Final[Mapping[str, str]] = {
     "blank": "cannot be blank",
     "too_short": "is too short (minimum {minimum} characters)",
     "too_long": "is too long (maximum {maximum} characters)",
@@ -36,7 +36,7 @@ UNEXPECTED: Final = "An unexpected error occurred."
 TOO_LARGE: Final = "The request is too large."
 UNAVAILABLE: Final = "Service temporarily unavailable."
 
-THINGS: Final[Mapping[str, str]] = {
+RESOURCE_NAMES: Final[Mapping[str, str]] = {
     "board": "Board",
     "post": "Post",
     "comment": "Comment",
@@ -46,33 +46,33 @@ THINGS: Final[Mapping[str, str]] = {
 }
 
 
-def sentence(field: str, code: str, **limits: object) -> str:
+def field_message(field: str, code: str, **limits: object) -> str:
     """Word one problem with one field. `too_short` needs `minimum`, `too_long` needs `maximum`.
 
     A code that Astuto has no words for is `is invalid`, so that a new rule of the domain never becomes a crash.
     """
-    label = LABELS.get(field) or field.replace("_", " ").capitalize()
-    return f"{label} {CODES.get(code, CODES['invalid']).format_map(limits)}"
+    label = FIELD_LABELS.get(field) or field.replace("_", " ").capitalize()
+    return f"{label} {TEMPLATES.get(code, TEMPLATES['invalid']).format_map(limits)}"
 
 
-def not_found(what: str, asked: object, *, by: str = "id") -> str:
+def not_found_message(resource: str, identifier: object, *, by: str = "id") -> str:
     """Word that there is no such thing. `by` is `id` or `email`; what was asked for stands there as it was sent."""
-    return f"{THINGS[what]} with {by} {'' if asked is None else asked} not found"
+    return f"{RESOURCE_NAMES[resource]} with {by} {'' if identifier is None else identifier} not found"
 
 
-def errors(*sentences: str) -> bytes:
+def errors_body(*sentences: str) -> bytes:
     """The body of every refusal: one object with one member."""
     return orjson.dumps({"errors": sentences})
 
 
-MISSING_BODY: Final = errors(MISSING)
-WRONG_BODY: Final = errors(WRONG)
-ACCESS_DENIED_BODY: Final = errors(ACCESS_DENIED)
-NOT_AUTHORIZED_BODY: Final = errors(NOT_AUTHORIZED)
-IMPERSONATION_REFUSED_BODY: Final = errors(IMPERSONATION_REFUSED)
-IMPERSONATED_UNKNOWN_BODY: Final = errors(IMPERSONATED_UNKNOWN)
-UNEXPECTED_BODY: Final = errors(UNEXPECTED)
-TOO_LARGE_BODY: Final = errors(TOO_LARGE)
-UNAVAILABLE_BODY: Final = errors(UNAVAILABLE)
+MISSING_BODY: Final = errors_body(MISSING)
+WRONG_BODY: Final = errors_body(WRONG)
+ACCESS_DENIED_BODY: Final = errors_body(ACCESS_DENIED)
+NOT_AUTHORIZED_BODY: Final = errors_body(NOT_AUTHORIZED)
+IMPERSONATION_REFUSED_BODY: Final = errors_body(IMPERSONATION_REFUSED)
+IMPERSONATED_UNKNOWN_BODY: Final = errors_body(IMPERSONATED_UNKNOWN)
+UNEXPECTED_BODY: Final = errors_body(UNEXPECTED)
+TOO_LARGE_BODY: Final = errors_body(TOO_LARGE)
+UNAVAILABLE_BODY: Final = errors_body(UNAVAILABLE)
 NO_ROUTE_BODY: Final = b'{"status":404,"error":"Not Found"}'
 RETRY_LATER_BODY: Final = b"Retry later\n"

@@ -5,9 +5,9 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.api.openapi import Document, pace_in_words
-from app.api.services import Paces
-from app.public_url import PublicAddress
+from app.api.openapi import OpenApiDocument, describe_rate_limit
+from app.api.services import RateLimits
+from app.public_url import PublicUrl
 
 _TEXT: Final = """\
 The feedback of one portal, as **Astuto's API (v1)** speaks of it. Programs written for Astuto work here unchanged:
@@ -58,12 +58,12 @@ _TAGS: Final = {
 }
 
 
-def document(paces: Paces, public: PublicAddress, routers: Sequence[APIRouter]) -> Document:
+def document(paces: RateLimits, public: PublicUrl, routers: Sequence[APIRouter]) -> OpenApiDocument:
     """The dialect's document."""
-    key_pace = pace_in_words(paces.astuto_key)
+    key_pace = describe_rate_limit(paces.astuto_key)
     text = _TEXT.replace("{key_pace}", key_pace[:1].upper() + key_pace[1:])
-    text = text.replace("{ip_pace}", pace_in_words(paces.astuto_ip))
-    return Document(
+    text = text.replace("{ip_pace}", describe_rate_limit(paces.astuto_ip))
+    return OpenApiDocument(
         dialect="astuto",
         title="Earshot: Astuto's API",
         description=text.replace("{address}", public.url or "http://127.0.0.1:8000").replace("{path}", public.path),

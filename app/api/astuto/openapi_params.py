@@ -7,7 +7,7 @@ docs/contracts/astuto.md, section 1.6.
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from app.api.router import in_path, in_query
+from app.api.router import path_param, query_param
 
 Schema = dict[str, Any]
 
@@ -25,32 +25,32 @@ IMPERSONATED: Final[Schema] = {
     "description": "The user in whose name to act; for administrators' keys only",
 }
 
-POST_ID: Final = in_path("id", INTEGER, "The post's number")
-COMMENT_ID: Final = in_path("id", INTEGER, "The comment's number")
-VOTE_ID: Final = in_path("id", INTEGER, "The vote's number")
-USER_ID: Final = in_path("id", TEXT, "The user's number")
-BOARD_ID: Final = in_path("id", TEXT, "The board's number or slug")
+POST_ID: Final = path_param("id", INTEGER, "The post's number")
+COMMENT_ID: Final = path_param("id", INTEGER, "The comment's number")
+VOTE_ID: Final = path_param("id", INTEGER, "The vote's number")
+USER_ID: Final = path_param("id", TEXT, "The user's number")
+BOARD_ID: Final = path_param("id", TEXT, "The board's number or slug")
 
 
-def described(schema: Mapping[str, Any], description: str) -> Schema:
+def with_description(schema: Mapping[str, Any], description: str) -> Schema:
     """The schema with a sentence about the parameter."""
     return {**schema, "description": description}
 
 
-def window(default: int) -> list[dict[str, Any]]:
+def pagination_params(default: int) -> list[dict[str, Any]]:
     """`limit` and `offset` of a list."""
     return [
-        in_query("limit", {**_FROM_ZERO, "default": default}, "How many at most; there is no greatest value"),
-        in_query("offset", {**_FROM_ZERO, "default": 0}, "How many to pass over"),
+        query_param("limit", {**_FROM_ZERO, "default": default}, "How many at most; there is no greatest value"),
+        query_param("offset", {**_FROM_ZERO, "default": 0}, "How many to pass over"),
     ]
 
 
-def narrowed(name: str, whose: str) -> dict[str, Any]:
+def id_filter_param(name: str, whose: str) -> dict[str, Any]:
     """A filter by id. Blank is none; an unknown id gives an empty list; `name[]` may be repeated for any of several."""
-    return in_query(name, INTEGER, f"Only those of this {whose}")
+    return query_param(name, INTEGER, f"Only those of this {whose}")
 
 
-def members(required: Iterable[str] = (), /, **schemas: Schema) -> dict[str, Any]:
+def object_body(required: Iterable[str] = (), /, **schemas: Schema) -> dict[str, Any]:
     """A request body: a JSON object or a form with these members. Unknown members are ignored."""
     needed = list(required)
     schema: Schema = {"type": "object", "properties": schemas}

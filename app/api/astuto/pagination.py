@@ -8,56 +8,58 @@ from typing import Any, Final
 import orjson
 
 from app.api.astuto import params, responses
-from app.api.astuto.params import ABSENT
-from app.api.request import AskedCall
-from app.api.streaming import MOST_IN_ONE_PIECE, in_pieces
+from app.api.astuto.params import MISSING
+from app.api.request import ApiRequest
+from app.api.streaming import STREAM_THRESHOLD, stream_json_array
 from app.domain import permissions
-from app.domain.permissions import Act
-from app.domain.sql.text_limits import LongTexts, max_text_bytes
-from app.domain.unit_of_work import Row, Work
-from app.http.request import Answer
+from app.domain.permissions import Permission
+from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.http.request import ApiResponse
 
-QUICK: Final = 100
+INLINE_MAX_ROWS: Final = 100
 """A longer list, or one that begins further down, may take long enough to stop the loop for others."""
 MAX_TEXT_OF_MANY: Final = 20 * 1024
 """Bytes of a text in a list of up to a thousand ids; the ids themselves are one text, too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListSource:
     """How a list is read: a page of it, the ids of a page, and the rows of ids; and how a row is shown."""
 
-    page: Callable[[Work, int, int], Sequence[Row]]
-    ids: Callable[[Work, int, int], Sequence[int]]
-    by_ids: Callable[[Work, Sequence[int]], Sequence[Row]]
+    page: Callable[[UnitOfWork, int, int], Sequence[Row]]
+    ids: Callable[[UnitOfWork, int, int], Sequence[int]]
+    by_ids: Callable[[UnitOfWork, Sequence[int]], Sequence[Row]]
     shape: Callable[[Row], dict[str, Any]]
     slow: bool = False
     """Whether even the first page may be found only behind all rows of the portal, as no index has it in its order."""
 
 
-async def listed(call: AskedCall, rows: Listed, *, default: int) -> Answer:
+async def list_response(request: ApiRequest, rows: ListSource, *, default: int) -> ApiResponse:
     """The answer to a list that takes `limit` and `offset`. The role is checked before these are judged."""
-    permissions.require(call.standing.actor, Act.READ)
-    limit = params.limit(call.asked.get("limit", ABSENT), default)
-    skip = params.offset(call.asked.get("offset", ABSENT))
+    permissions.authorize(request.context.actor, Permission.READ)
+    limit = params.parse_limit(request.params.get("limit", MISSING), default)
+    offset = params.parse_offset(request.params.get("offset", MISSING))
     shape = rows.shape
-    if limit <= MOST_IN_ONE_PIECE:
-        slow = rows.slow or limit > QUICK or skip > QUICK
-        with suppress(LongTexts):
-            body = await call.reading(
-                lambda work: orjson.dumps([shape(row) for row in rows.page(work, skip, limit)]),
-                slow=slow,
+    if limit <= STREAM_THRESHOLD:
+        slow = rows.slow or limit > INLINE_MAX_ROWS or offset > INLINE_MAX_ROWS
+        with suppress(TextsTooLong):
+            body = await request.read(
+                lambda work: orjson.dumps([shape(row) for row in rows.page(work, offset, limit)]),
+                in_thread=slow,
                 max_text=max_text_bytes(limit),
             )
             return responses.ok(body)
 
-    def shown(work: Work, some: Sequence[int]) -> list[dict[str, Any]]:
+    def shown(work: UnitOfWork, some: Sequence[int]) -> list[dict[str, Any]]:
         return [shape(row) for row in rows.by_ids(work, some)]
 
-    ids = await call.reading(lambda work: rows.ids(work, skip, limit), slow=True)
-    if len(ids) <= MOST_IN_ONE_PIECE < limit:
-        with suppress(LongTexts):
+    ids = await request.read(lambda work: rows.ids(work, offset, limit), in_thread=True)
+    if len(ids) <= STREAM_THRESHOLD < limit:
+        with suppress(TextsTooLong):
             return responses.ok(
-                await call.reading(lambda work: orjson.dumps(shown(work, ids)), slow=True, max_text=MAX_TEXT_OF_MANY)
+                await request.read(
+                    lambda work: orjson.dumps(shown(work, ids)), in_thread=True, max_text=MAX_TEXT_OF_MANY
+                )
             )
-    return responses.in_pieces(await in_pieces(call, ids, shown))
+    return responses.streamed(await stream_json_array(request, ids, shown))

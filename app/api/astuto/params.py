@@ -1,7 +1,7 @@
 """How Astuto's dialect reads what clients send: the key, the parameters and each value. No rule of the data is here.
 
-docs/contracts/astuto.md, sections 1.2, 1.6 to 1.9 and 1.14. Coercions take the value of a parameter, or ABSENT:
-`manners.text(asked.get("title", ABSENT))`.
+docs/contracts/astuto.md, sections 1.2, 1.6 to 1.9 and 1.14. Coercions take the value of a parameter, or MISSING:
+`manners.text(asked.get("title", MISSING))`.
 """
 
 import json
@@ -13,56 +13,56 @@ from typing import Final
 import orjson
 
 from app.api.astuto import rack_params
-from app.api.astuto.rack_params import Unreadable, Wrong
+from app.api.astuto.rack_params import InvalidParam, MalformedRequest
 from app.http.body import Body
 
 __all__ = [
-    "ABSENT",
-    "PAST",
-    "Absent",
-    "Asked",
-    "Past",
-    "Unreadable",
-    "Wrong",
-    "any_of",
-    "asked",
-    "blank",
-    "boolean",
-    "form_field",
-    "integer",
-    "last_word",
-    "leading_integer",
-    "limit",
-    "lookup",
-    "missing",
-    "offset",
-    "only",
-    "reference",
-    "text",
+    "MISSING",
+    "OVERFLOW",
+    "InvalidParam",
+    "MalformedRequest",
+    "Missing",
+    "Overflow",
+    "Params",
+    "filled_or_none",
+    "get_form_field",
+    "is_blank",
+    "is_missing",
+    "parse_id_filter",
+    "parse_limit",
+    "parse_offset",
+    "parse_params",
+    "path_id",
+    "rate_limit_token",
+    "to_bool",
+    "to_int",
+    "to_lookup_id",
+    "to_stored_id",
+    "to_str",
     "token",
 ]
 
-Asked = dict[str, object]
+Params = dict[str, object]
 """The parameters of a request by name: text, numbers, flags, null, files; arrays and objects of these."""
 
 
-class Absent(Enum):
+class Missing(Enum):
     """A parameter that was not sent, or sent as an array or object, which counts the same."""
 
-    ABSENT = "absent"
+    MISSING = "absent"
 
 
-class Past(Enum):
+class Overflow(Enum):
     """A number that 64 bits don't hold: as an id it belongs to nothing."""
 
-    PAST = "past 64 bits"
+    OVERFLOW = "past 64 bits"
 
 
-ABSENT: Final = Absent.ABSENT
-PAST: Final = Past.PAST
+MISSING: Final = Missing.MISSING
+OVERFLOW: Final = Overflow.OVERFLOW
 
 MAX_INTEGER: Final = 2**63 - 1
-MAX_ANY_OF: Final = rack_params.MAX_PAIRS
+MAX_FILTER_IDS: Final = rack_params.MAX_PAIRS
 
 # What Ruby's [[:space:]] matches. Python's own notion has four separators more.
 _SPACES = (
@@ -103,7 +103,7 @@ def token(authorization: bytes | str | None) -> str | None:
     return key.decode("latin-1") or None
 
 
-def last_word(authorization: bytes | str | None) -> str | None:
+def rate_limit_token(authorization: bytes | str | None) -> str | None:
     """Give the header's last word, valid key or not, by which the rate limit counts; None if there is none."""
     if not authorization:
         return None
@@ -112,32 +112,32 @@ def last_word(authorization: bytes | str | None) -> str | None:
     return words[-1].decode("latin-1") if words else None
 
 
-def asked(content_type: str, query_string: bytes, body: Body) -> Asked:
+def parse_params(content_type: str, query_string: bytes, body: Body) -> Params:
     """Merge what the body and the query string say; the query string wins. The path is the caller's to put on top.
 
     Raises Unreadable for broken JSON or encoding, a NUL character anywhere, or names that contradict each other.
     """
     if body.kind == "none":
-        return rack_params.query(query_string)
-    said = _said(content_type, body)
+        return rack_params.parse_query(query_string)
+    said = _parse_body(content_type, body)
     if query_string:
-        said.update(rack_params.query(query_string))
+        said.update(rack_params.parse_query(query_string))
     return said
 
 
-def form_field(body: Body, name: str) -> str | None:
+def get_form_field(body: Body, name: str) -> str | None:
     """What a form, and only a form, says under a name; the last of several. None when it says nothing."""
     if body.kind == "form":
-        value: object = rack_params.form(body.raw).get(name)
+        value: object = rack_params.parse_form(body.raw).get(name)
     else:
         value = dict(body.fields).get(name)
     return value if isinstance(value, str) else None
 
 
-def integer(value: object) -> int | Absent | Past | None:
+def to_int(value: object) -> int | Missing | Overflow | None:
     """Read a whole number as generously as Astuto: `"5abc"` and 5.9 are 5, `"abc"` is 0, blank is null."""
     if type(value) is int:
-        return value if -MAX_INTEGER <= value <= MAX_INTEGER else PAST
+        return value if -MAX_INTEGER <= value <= MAX_INTEGER else OVERFLOW
     if isinstance(value, str):
         if value.isascii() and value.isdigit() and len(value) < 19:
             return int(value)
@@ -145,25 +145,25 @@ def integer(value: object) -> int | Absent | Past | None:
     if value is None or isinstance(value, bool):
         return None if value is None else int(value)
     if isinstance(value, float):
-        return int(value) if abs(value) <= MAX_INTEGER else PAST
-    return ABSENT
+        return int(value) if abs(value) <= MAX_INTEGER else OVERFLOW
+    return MISSING
 
 
-def reference(value: object) -> int | Absent | None:
+def to_stored_id(value: object) -> int | Missing | None:
     """Read an id that is to be stored. Raises Wrong for a number past 64 bits."""
-    number = integer(value)
-    if number is PAST:
-        raise Wrong
+    number = to_int(value)
+    if number is OVERFLOW:
+        raise InvalidParam
     return number
 
 
-def lookup(value: object) -> int | None:
+def to_lookup_id(value: object) -> int | None:
     """Read an id that is to be looked up; None for all that can't be the id of anything."""
-    number = integer(value)
+    number = to_int(value)
     return number if isinstance(number, int) and number > 0 else None
 
 
-def text(value: object) -> str | Absent | None:
+def to_str(value: object) -> str | Missing | None:
     """Read a text, spaces and all. Numbers become their digits, true and false become `t` and `f`."""
     if isinstance(value, str) or value is None:
         return value
@@ -173,10 +173,10 @@ def text(value: object) -> str | Absent | None:
         return str(value)
     if isinstance(value, float):
         return _float_text(value)
-    return ABSENT
+    return MISSING
 
 
-def boolean(value: object) -> bool | Absent | None:
+def to_bool(value: object) -> bool | Missing | None:
     """Read a flag: a few spellings are false, null and `""` are null, everything else is true."""
     if isinstance(value, bool) or value is None:
         return value
@@ -185,10 +185,10 @@ def boolean(value: object) -> bool | Absent | None:
     if isinstance(value, int):
         return value != 0
     # A fraction is never false in Astuto, not even 0.0.
-    return True if isinstance(value, float) else ABSENT
+    return True if isinstance(value, float) else MISSING
 
 
-def only(value: object) -> object:
+def filled_or_none(value: object) -> object:
     """Read an array of one as its element, null elements aside; anything else stays as it is. Section 1.6."""
     if not isinstance(value, list):
         return value
@@ -196,95 +196,95 @@ def only(value: object) -> object:
     return items[0] if len(items) == 1 else items
 
 
-def blank(value: object) -> bool:
+def is_blank(value: object) -> bool:
     """Whether there is nothing in it, false included: the test for impersonation and for filters."""
     if isinstance(value, str):
         return not value or not value.strip(_SPACES)
-    return value is None or value is False or value is ABSENT or value == [] or value == {}
+    return value is None or value is False or value is MISSING or value == [] or value == {}
 
 
-def missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a required parameter counts as missing: absent, null, empty or only whitespace. False is a value."""
-    return value is not False and blank(value)
+    return value is not False and is_blank(value)
 
 
-def limit(value: object, default: int) -> int:
+def parse_limit(value: object, default: int) -> int:
     """Read `limit`; blank and null give the default. Raises Wrong for what isn't a whole number from 0 to 64 bits."""
     if isinstance(value, str):
         if value.isascii() and value.isdigit() and len(value) < 19 and value[0] != "0":
             return int(value)
-        if value == "null" or blank(value):
+        if value == "null" or is_blank(value):
             return default
         number = _whole(value)
-    elif value is None or value is ABSENT:
+    elif value is None or value is MISSING:
         return default
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         number = int(value) if abs(value) <= MAX_INTEGER else None
     else:
-        raise Wrong
+        raise InvalidParam
     if number is None or not 0 <= number <= MAX_INTEGER:
-        raise Wrong
+        raise InvalidParam
     return number
 
 
-def offset(value: object) -> int:
+def parse_offset(value: object) -> int:
     """Read `offset`: its leading integer, else 0. Raises Wrong for a negative one or one past 64 bits."""
-    if value is None or value is ABSENT:
+    if value is None or value is MISSING:
         return 0
-    number = integer(value)
-    if number is PAST:
-        raise Wrong
-    if number is None or number is ABSENT:
+    number = to_int(value)
+    if number is OVERFLOW:
+        raise InvalidParam
+    if number is None or number is MISSING:
         return 0
     if number < 0:
-        raise Wrong
+        raise InvalidParam
     return number
 
 
-def leading_integer(path_segment: str) -> int | None:
+def path_id(path_segment: str) -> int | None:
     """Read the id at the beginning of a path segment: `3abc` is 3. None if there is none that could be an id."""
-    return lookup(path_segment)
+    return to_lookup_id(path_segment)
 
 
-def any_of(value: object) -> tuple[int, ...] | None:
+def parse_id_filter(value: object) -> tuple[int, ...] | None:
     """Read a filter by id: the ids of which any may match, ascending; None for no filter; empty matches nothing.
 
-    Raises Wrong for more than MAX_ANY_OF ids.
+    Raises Wrong for more than MAX_FILTER_IDS ids.
     """
-    if value is None or value is ABSENT:
+    if value is None or value is MISSING:
         return None
     if isinstance(value, list):
         items = [item for item in value if item is not None]
         if not items:
             return None
-        ids = {number for number in map(lookup, items) if number is not None}
-        if len(ids) > MAX_ANY_OF:
-            raise Wrong
+        ids = {number for number in map(to_lookup_id, items) if number is not None}
+        if len(ids) > MAX_FILTER_IDS:
+            raise InvalidParam
         return tuple(sorted(ids))
-    if blank(value):
+    if is_blank(value):
         return None
-    number = integer(value)
+    number = to_int(value)
     return (number,) if isinstance(number, int) and number > 0 else ()
 
 
-def _said(content_type: str, body: Body) -> Asked:
+def _parse_body(content_type: str, body: Body) -> Params:
     """What the body alone says. A kind that Astuto doesn't read says nothing."""
     if body.kind == "json":
         known = content_type == "application/json" or content_type.partition(";")[0].strip().lower() in _JSON_TYPES
         return _json(body.raw) if known else {}
     if body.kind == "form":
-        return rack_params.form(body.raw)
+        return rack_params.parse_form(body.raw)
     if body.kind == "multipart":
-        if body.broken or len(body.fields) > rack_params.MAX_PAIRS:
-            raise Unreadable
-        readable = rack_params.readable
-        return rack_params.nested(
+        if body.is_malformed or len(body.fields) > rack_params.MAX_PAIRS:
+            raise MalformedRequest
+        readable = rack_params.check_text
+        return rack_params.build_nested(
             (readable(name), readable(value) if isinstance(value, str) else value) for name, value in body.fields
         )
     return {}
 
 
-def _json(raw: bytes) -> Asked:
+def _json(raw: bytes) -> Params:
     """Read a JSON object; any other value, and an empty body, say nothing."""
     if not raw.strip():
         return {}
@@ -293,7 +293,7 @@ def _json(raw: bytes) -> Asked:
     except orjson.JSONDecodeError as error:
         # orjson refuses a number too large for a float, be it a whole one; the exact reader gives its digits.
         if "infinity" not in str(error):
-            raise Unreadable from None
+            raise MalformedRequest from None
         said = _exact(raw)
     else:
         # orjson makes floats of whole numbers past 64 bits, and as text they must keep their digits.
@@ -313,7 +313,7 @@ def _exact(raw: bytes) -> object:
             raw.decode(), parse_int=lambda digits: int(digits) if len(digits) < 19 else digits, parse_constant=_refuse
         )
     except (ValueError, RecursionError):
-        raise Unreadable from None
+        raise MalformedRequest from None
     _check_all(said)
     return said
 
@@ -328,7 +328,7 @@ def _check_all(said: object) -> None:
     while left:
         here = left.pop()
         if isinstance(here, str):
-            rack_params.readable(here)
+            rack_params.check_text(here)
         elif isinstance(here, dict):
             left.extend(here)
             left.extend(here.values())
@@ -336,8 +336,8 @@ def _check_all(said: object) -> None:
             left.extend(here)
 
 
-def _leading(value: str) -> int | Past | None:
-    if blank(value):
+def _leading(value: str) -> int | Overflow | None:
+    if is_blank(value):
         return None
     found = _LEADING_INTEGER.match(value)
     if found is None:
@@ -351,15 +351,15 @@ def _whole(value: str) -> int | None:
     if found is None or found.lastgroup is None:
         return None
     number = _within(found[1], found[found.lastgroup], _BASES[found.lastgroup])
-    return None if isinstance(number, Past) else number
+    return None if isinstance(number, Overflow) else number
 
 
-def _within(sign: str, digits: str, base: int) -> int | Past:
+def _within(sign: str, digits: str, base: int) -> int | Overflow:
     significant = digits.replace("_", "").lstrip("0")
     if len(significant) > _MAX_DIGITS:
-        return PAST
+        return OVERFLOW
     number = int(sign + (significant or "0"), base)
-    return number if abs(number) <= MAX_INTEGER else PAST
+    return number if abs(number) <= MAX_INTEGER else OVERFLOW
 
 
 def _float_text(value: float) -> str:

@@ -6,7 +6,7 @@ Bytes in, plain values out. What a value then means (a number, a flag) is not de
 import re
 from collections.abc import Iterable
 
-from app.http.percent_decoding import unescaped
+from app.http.percent_decoding import percent_decode
 
 MAX_PAIRS = 4096
 MAX_BRACKETS = 100
@@ -18,15 +18,15 @@ _NAME = re.compile(r"[\[\]]*([^\[\]]+)\]*")
 _MEMBER_OF_ITEM = re.compile(r"\[\]\[([^\[\]]+)\]")
 
 
-class Wrong(Exception):
+class InvalidParam(Exception):
     """A parameter can't be used at all: Astuto's dialect answers 400, "Some parameters are wrong"."""
 
 
-class Unreadable(Wrong):
+class MalformedRequest(InvalidParam):
     """The query or the body can't be read: broken JSON or encoding, a NUL character, names that contradict."""
 
 
-def query(raw: bytes) -> dict[str, object]:
+def parse_query(raw: bytes) -> dict[str, object]:
     """Read a query string. `&` and `;` separate, the last of two equal names wins, a name without `=` is null."""
     if not raw:
         return {}
@@ -37,27 +37,27 @@ def query(raw: bytes) -> dict[str, object]:
             if name:
                 plain[name] = value if equals else None
         return plain
-    return nested(_pairs(raw.replace(b";", b"&")))
+    return build_nested(_pairs(raw.replace(b";", b"&")))
 
 
-def form(raw: bytes) -> dict[str, object]:
+def parse_form(raw: bytes) -> dict[str, object]:
     """Read an urlencoded body. Unlike in a query string only `&` separates."""
-    return nested(_pairs(raw)) if raw else {}
+    return build_nested(_pairs(raw)) if raw else {}
 
 
-def readable(text: str) -> str:
+def check_text(text: str) -> str:
     """Give the text back, or raise Unreadable for a NUL character or what is not valid Unicode."""
     if "\0" in text:
-        raise Unreadable
+        raise MalformedRequest
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise Unreadable from None
+            raise MalformedRequest from None
     return text
 
 
-def nested(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
+def build_nested(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Build objects and arrays from bracketed names: `a[b]=1` is `{"a": {"b": "1"}}`, `a[]=1` is `{"a": ["1"]}`.
 
     Raises Unreadable where one name is used as two kinds of thing, or nests more than MAX_BRACKETS deep.
@@ -69,27 +69,27 @@ def nested(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
                 params[name] = value
             continue
         if len(name) > MAX_NAME or max(name.count("["), name.count("]")) > MAX_BRACKETS:
-            raise Unreadable
+            raise MalformedRequest
         _put(params, name, value)
     return params
 
 
 def _pairs(raw: bytes) -> list[tuple[str, object]]:
     if raw.count(b"&") >= MAX_PAIRS or _BROKEN_ESCAPE.search(raw):
-        raise Unreadable
+        raise MalformedRequest
     pairs: list[tuple[str, object]] = []
     for pair in raw.split(b"&"):
         name, equals, value = pair.lstrip(b" ").partition(b"=")
         if name:
-            pairs.append((_unescaped(name), _unescaped(value) if equals else None))
+            pairs.append((_decode(name), _decode(value) if equals else None))
     return pairs
 
 
-def _unescaped(piece: bytes) -> str:
+def _decode(piece: bytes) -> str:
     try:
-        return readable(unescaped(piece.replace(b"+", b" ")).decode())
+        return check_text(percent_decode(piece.replace(b"+", b" ")).decode())
     except UnicodeDecodeError:
-        raise Unreadable from None
+        raise MalformedRequest from None
 
 
 def _put(params: dict[str, object], name: str, value: object) -> object:
@@ -120,7 +120,7 @@ def _put(params: dict[str, object], name: str, value: object) -> object:
         if inner is None:
             inner = {}
         if not isinstance(inner, dict):
-            raise Unreadable
+            raise MalformedRequest
         params[key] = _put(inner, after, value)
     return params
 
@@ -130,7 +130,7 @@ def _array(params: dict[str, object], key: str) -> list[object]:
     if items is None:
         items = params[key] = []
     if not isinstance(items, list):
-        raise Unreadable
+        raise MalformedRequest
     return items
 
 

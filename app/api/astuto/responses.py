@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from app.api.router import Chapter, E
-from app.http.request import Answer
+from app.api.router import DialectRouter, E
+from app.http.request import ApiResponse
 
 JSON: Final = ((b"content-type", b"application/json; charset=utf-8"),)
 
@@ -22,7 +22,7 @@ class NoRoute(BaseModel):
     error: str
 
 
-REFUSALS: Final[dict[int, dict[str, Any]]] = {
+ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
     304: {"description": "You have this version already (`If-None-Match`)"},
     400: {"description": "A required parameter is missing, or one can't be read", "model": Errors},
     401: {"description": "No valid key, or the key's user may not do this", "model": Errors},
@@ -37,37 +37,37 @@ REFUSALS: Final[dict[int, dict[str, Any]]] = {
 }
 
 
-class AstutoChapter(Chapter):
+class AstutoRouter(DialectRouter):
     """A chapter of the dialect: what is read carries a tag, and who has it already is told so."""
 
     def route(
-        self, methods: str | Iterable[str], path: str, *, may_refuse: Iterable[int] = (), **more: Any
+        self, methods: str | Iterable[str], path: str, *, errors: Iterable[int] = (), **more: Any
     ) -> Callable[[E], E]:
-        """See `Chapter.route`."""
-        refusals = [*may_refuse, 304] if methods == "GET" else may_refuse
-        return super().route(methods, path, may_refuse=refusals, **more)
+        """See `DialectRouter.route`."""
+        statuses = [*errors, 304] if methods == "GET" else errors
+        return super().route(methods, path, errors=statuses, **more)
 
 
-def chapter(tag: str) -> AstutoChapter:
+def make_router(tag: str) -> AstutoRouter:
     """A chapter of the dialect."""
-    return AstutoChapter(tag, refusals=REFUSALS, always=(400, 401, 413, 429, 503), headers={})
+    return AstutoRouter(tag, refusals=ERROR_SCHEMAS, always=(400, 401, 413, 429, 503), headers={})
 
 
-def ok(body: bytes) -> Answer:
+def ok(body: bytes) -> ApiResponse:
     """200 with a JSON body."""
-    return Answer(200, body, JSON)
+    return ApiResponse(200, body, JSON)
 
 
-def in_pieces(body: AsyncIterator[bytes]) -> Answer:
+def streamed(body: AsyncIterator[bytes]) -> ApiResponse:
     """200 with a JSON body that is written as it comes."""
-    return Answer(200, body, JSON)
+    return ApiResponse(200, body, JSON)
 
 
-def written(row_id: int) -> Answer:
+def updated(row_id: int) -> ApiResponse:
     """200 with the id of what was changed."""
-    return Answer(200, b'{"id":%d}' % row_id, JSON)
+    return ApiResponse(200, b'{"id":%d}' % row_id, JSON)
 
 
-def created(row_id: int) -> Answer:
+def created(row_id: int) -> ApiResponse:
     """201 with the id of what was made."""
-    return Answer(201, b'{"id":%d}' % row_id, JSON)
+    return ApiResponse(201, b'{"id":%d}' % row_id, JSON)

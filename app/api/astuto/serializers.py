@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from app.domain.models import Board, Comment, Post, Status, User, Vote
-from app.domain.portals.boards import BoardView
-from app.domain.portals.statuses import StatusView
-from app.domain.posts.queries import AUTHOR, PostView
-from app.domain.posts.reply_queries import CommentView, VoteView
-from app.domain.sql.timestamps import Moment, millis
-from app.domain.users.queries import UserView
+from app.domain.portals.boards import BoardQuery
+from app.domain.portals.statuses import StatusQuery
+from app.domain.posts.queries import AUTHOR, PostQuery
+from app.domain.posts.reply_queries import CommentQuery, VoteQuery
+from app.domain.sql.timestamps import Timestamp, format_millis
+from app.domain.users.queries import UserQuery
 from app.domain.users.users import DELETED_NAME
 
 Payload = dict[str, Any]
 
 _AUTHOR: Final = (User.id, User.email, User.created_at, User.updated_at, User.name, User.deleted_at)
 
-BOARDS: Final = BoardView((Board.id, Board.name, Board.slug, Board.description, Board.created_at, Board.updated_at))
-STATUSES: Final = StatusView(
+BOARDS: Final = BoardQuery((Board.id, Board.name, Board.slug, Board.description, Board.created_at, Board.updated_at))
+STATUSES: Final = StatusQuery(
     (Status.id, Status.name, Status.color, Status.show_in_roadmap, Status.created_at, Status.updated_at)
 )
-USERS: Final = UserView(_AUTHOR, deleted=True)
-COMMENTS: Final = CommentView(
+USERS: Final = UserQuery(_AUTHOR, deleted=True)
+COMMENTS: Final = CommentQuery(
     (
         Comment.id,
         Comment.body,
@@ -37,8 +37,8 @@ COMMENTS: Final = CommentView(
     bounded=True,
     internal=False,
 )
-VOTES: Final = VoteView((Vote.id, Vote.post_id, Vote.created_at, Vote.updated_at, *_AUTHOR))
-POSTS: Final = PostView(
+VOTES: Final = VoteQuery((Vote.id, Vote.post_id, Vote.created_at, Vote.updated_at, *_AUTHOR))
+POSTS: Final = PostQuery(
     (
         Post.id,
         Post.title,
@@ -70,7 +70,7 @@ POSTS: Final = PostView(
 )
 
 
-def board(row: Sequence[Any]) -> Payload:
+def serialize_board(row: Sequence[Any]) -> Payload:
     """A row of BOARDS as a Board object. Section 2.1."""
     board_id, name, slug, description, created_at, updated_at = row
     return {
@@ -78,12 +78,12 @@ def board(row: Sequence[Any]) -> Payload:
         "name": name,
         "slug": slug,
         "description": description,
-        "created_at": millis(created_at),
-        "updated_at": millis(updated_at),
+        "created_at": format_millis(created_at),
+        "updated_at": format_millis(updated_at),
     }
 
 
-def status(row: Sequence[Any]) -> Payload:
+def serialize_status(row: Sequence[Any]) -> Payload:
     """A row of STATUSES as a PostStatus object. Section 2.2."""
     status_id, name, color, show_in_roadmap, created_at, updated_at = row
     return {
@@ -91,12 +91,12 @@ def status(row: Sequence[Any]) -> Payload:
         "name": name,
         "color": color,
         "show_in_roadmap": bool(show_in_roadmap),
-        "created_at": millis(created_at),
-        "updated_at": millis(updated_at),
+        "created_at": format_millis(created_at),
+        "updated_at": format_millis(updated_at),
     }
 
 
-def post(row: Sequence[Any]) -> Payload:
+def serialize_post(row: Sequence[Any]) -> Payload:
     """A row of POSTS as a Post object. Section 2.3."""
     (
         post_id, title, description, created_at, updated_at, slug, moderation,
@@ -109,16 +109,16 @@ def post(row: Sequence[Any]) -> Payload:
         "id": post_id,
         "title": title,
         "description": description,
-        "created_at": millis(created_at),
-        "updated_at": millis(updated_at),
+        "created_at": format_millis(created_at),
+        "updated_at": format_millis(updated_at),
         "slug": slug,
         "approval_status": moderation,
         "board": {
             "id": board_id,
             "name": board_name,
             "description": board_description,
-            "created_at": millis(board_created_at),
-            "updated_at": millis(board_updated_at),
+            "created_at": format_millis(board_created_at),
+            "updated_at": format_millis(board_updated_at),
             "slug": board_slug,
         },
     }
@@ -127,72 +127,77 @@ def post(row: Sequence[Any]) -> Payload:
             "id": status_id,
             "name": status_name,
             "color": color,
-            "created_at": millis(status_created_at),
-            "updated_at": millis(status_updated_at),
+            "created_at": format_millis(status_created_at),
+            "updated_at": format_millis(status_updated_at),
             "show_in_roadmap": bool(show_in_roadmap),
         }
     if user_id is not None:
-        shown["user"] = user(user_id, email, user_created_at, user_updated_at, full_name, deleted_at)
+        shown["user"] = serialize_user(user_id, email, user_created_at, user_updated_at, full_name, deleted_at)
     return shown
 
 
-def comment(row: Sequence[Any]) -> Payload:
+def serialize_comment(row: Sequence[Any]) -> Payload:
     """A row of COMMENTS as a Comment object. Section 2.4: the parent is never shown."""
     comment_id, body, post_id, created_at, updated_at, official, *author = row
     return {
         "id": comment_id,
         "body": body,
         "post_id": post_id,
-        "created_at": millis(created_at),
-        "updated_at": millis(updated_at),
+        "created_at": format_millis(created_at),
+        "updated_at": format_millis(updated_at),
         "is_post_update": bool(official),
-        "user": user(*author),
+        "user": serialize_user(*author),
     }
 
 
-def vote(row: Sequence[Any]) -> Payload:
+def serialize_vote(row: Sequence[Any]) -> Payload:
     """A row of VOTES as a Vote object. Section 2.6."""
     vote_id, post_id, created_at, updated_at, *voter = row
     return {
         "id": vote_id,
         "post_id": post_id,
-        "created_at": millis(created_at),
-        "updated_at": millis(updated_at),
-        "user": user(*voter),
+        "created_at": format_millis(created_at),
+        "updated_at": format_millis(updated_at),
+        "user": serialize_user(*voter),
     }
 
 
-def user(
-    user_id: int, email: str | None, created_at: Moment, updated_at: Moment, full_name: str, deleted_at: Moment | None
+def serialize_user(
+    user_id: int,
+    email: str | None,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    full_name: str,
+    deleted_at: Timestamp | None,
 ) -> Payload:
     """A nested or listed User object. Section 2.5."""
     return {
         "id": user_id,
         "email": _address(user_id, email, deleted_at),
-        "created_at": millis(created_at),
-        "updated_at": millis(updated_at),
+        "created_at": format_millis(created_at),
+        "updated_at": format_millis(updated_at),
         "full_name": full_name if deleted_at is None else DELETED_NAME,
     }
 
 
-def listed_user(row: Sequence[Any]) -> Payload:
+def serialize_listed_user(row: Sequence[Any]) -> Payload:
     """A row of USERS as it stands in a list."""
-    return user(*row)
+    return serialize_user(*row)
 
 
-def single_user(row: Sequence[Any]) -> Payload:
+def serialize_single_user(row: Sequence[Any]) -> Payload:
     """A row of USERS as a User object of its own. Section 2.5."""
-    shown = listed_user(row)
+    shown = serialize_listed_user(row)
     return {name: shown[name] for name in ("id", "email", "full_name", "created_at", "updated_at")}
 
 
-def _address(user_id: int, email: str | None, deleted_at: Moment | None) -> str:
+def _address(user_id: int, email: str | None, deleted_at: Timestamp | None) -> str:
     """What stands for the address of somebody who has none, so that clients that upsert by address don't collide."""
     if email is not None:
         return email
-    return "" if deleted_at is None else tombstone_address(user_id)
+    return "" if deleted_at is None else deleted_user_email(user_id)
 
 
-def tombstone_address(user_id: int) -> str:
+def deleted_user_email(user_id: int) -> str:
     """The address by which a deleted user is shown, and found again."""
     return f"deleted-{user_id}@deleted.invalid"

@@ -1,9 +1,9 @@
 """Puts ProductLift's dialect together: its chapters, its door, its document."""
 
-from app.api.dialect import Door
-from app.api.openapi import Document
+from app.api.dialect import DialectApp
+from app.api.openapi import OpenApiDocument
 from app.api.productlift import openapi
-from app.api.productlift.dialect import ProductLiftManners
+from app.api.productlift.dialect import ProductLiftDialect
 from app.api.productlift.routes.categories import categories_chapter
 from app.api.productlift.routes.comments import comments_chapter
 from app.api.productlift.routes.moderation import moderation_chapter
@@ -16,7 +16,7 @@ from app.api.productlift.routes.votes import votes_chapter
 from app.api.router import RouteTable
 from app.api.services import Services
 
-CHAPTERS = (
+ROUTERS = (
     posts_chapter,
     votes_chapter,
     comments_chapter,
@@ -29,7 +29,7 @@ CHAPTERS = (
     portal_chapter,
 )
 
-UNSERVED = (
+RESERVED_PATHS = (
     "/posts/all",
     "/posts/search",
     "/users/groups-filter",
@@ -42,8 +42,8 @@ UNSERVED = (
 """Addresses of later editions that look like one of ours. docs/contracts/productlift.md, section 9."""
 
 
-def build(services: Services) -> tuple[Door, Document]:
+def build(services: Services) -> tuple[DialectApp, OpenApiDocument]:
     """The dialect's door, and its document."""
-    routers = [chapter.router for chapter in CHAPTERS]
-    door = Door(services, ProductLiftManners(services, RouteTable(routers, unserved=UNSERVED)))
-    return door, openapi.document(services.paces, services.public, routers)
+    routers = [chapter.router for chapter in ROUTERS]
+    dialect_app = DialectApp(services, ProductLiftDialect(services, RouteTable(routers, unserved=RESERVED_PATHS)))
+    return dialect_app, openapi.document(services.rate_limits, services.public, routers)

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.api.productlift import errors, params
-from app.api.router import RouteTable, WrongVerb
+from app.api.router import MethodNotAllowed, RouteTable
 from app.api.services import Services
 from app.http.body import Body
-from app.http.request import Answer, Header, Visit
+from app.http.request import ApiResponse, Header, RequestContext
 
 _ALWAYS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-cache, private"),
     (b"access-control-allow-origin", b"*"),
     (b"x-content-type-options", b"nosniff"),
 )
-_PREFLIGHT: Final = Answer(
+_PREFLIGHT: Final = ApiResponse(
     204,
     b"",
     (
@@ -29,23 +29,23 @@ _PREFLIGHT: Final = Answer(
 )
 
 
-class ProductLiftManners:
+class ProductLiftDialect:
     """See `app.api.dialect.Manners`."""
 
     def __init__(self, services: Services, table: RouteTable) -> None:
         self._services = services
         self.table = table
 
-    async def pace(self, visit: Visit) -> tuple[Answer | None, tuple[Header, ...]]:
+    async def check_rate_limit(self, request: RequestContext) -> tuple[ApiResponse | None, tuple[Header, ...]]:
         # Section 2: the scheme word is matched exactly here, unlike at the door.
-        if not visit.headers.get(b"authorization", b"").startswith(b"Bearer "):
-            visit.admission = None
-        pace = self._services.paces.productlift
-        if pace is None or visit.method == "OPTIONS":
+        if not request.headers.get(b"authorization", b"").startswith(b"Bearer "):
+            request.principal = None
+        pace = self._services.rate_limits.productlift
+        if pace is None or request.method == "OPTIONS":
             return None, ()
         now = self._services.clock().timestamp()
-        bucket = f"p:{visit.admission.key_id}" if visit.admission is not None else f"pi:{visit.peer}"
-        (count,) = await self._services.counters.hit(((bucket, pace.seconds),), now)
+        bucket = f"p:{request.principal.key_id}" if request.principal is not None else f"pi:{request.client_ip}"
+        (count,) = await self._services.rate_limiter.hit(((bucket, pace.seconds),), now)
         left = pace.limit - count.hits
         limit = (b"x-ratelimit-limit", b"%d" % pace.limit)
         remaining = (b"x-ratelimit-remaining", b"%d" % max(0, left))
@@ -53,7 +53,7 @@ class ProductLiftManners:
             return None, (limit, remaining)
         # Clients give up on more than a minute; in a longer window they ask again, and are told again.
         wait = min(60, max(1, math.ceil(count.ends_at - now)))
-        refusal = errors.message(
+        refusal = errors.message_response(
             429,
             "Too Many Attempts.",
             (b"retry-after", b"%d" % wait),
@@ -61,36 +61,36 @@ class ProductLiftManners:
         )
         return refusal, (limit, remaining)
 
-    def misdirected(self, visit: Visit, found: WrongVerb | None) -> Answer:
-        if visit.method == "OPTIONS":
+    def no_route(self, request: RequestContext, match: MethodNotAllowed | None) -> ApiResponse:
+        if request.method == "OPTIONS":
             return _PREFLIGHT
-        if found is None:
+        if match is None:
             return errors.NO_ROUTE
-        verbs = sorted({*found.allowed, *(["HEAD"] if "GET" in found.allowed else [])}, key=_VERBS.index)
-        text = f"The {visit.method} method is not supported for this route. Supported methods: {', '.join(verbs)}."
-        return errors.message(405, text, (b"allow", ", ".join(verbs).encode()))
+        verbs = sorted({*match.allowed, *(["HEAD"] if "GET" in match.allowed else [])}, key=_VERBS.index)
+        text = f"The {request.method} method is not supported for this route. Supported methods: {', '.join(verbs)}."
+        return errors.message_response(405, text, (b"allow", ", ".join(verbs).encode()))
 
-    def unknown_key(self, visit: Visit) -> Answer:
+    def unauthenticated(self, request: RequestContext) -> ApiResponse:
         return errors.UNAUTHENTICATED
 
-    def asked(self, visit: Visit, body: Body) -> dict[str, Any]:
-        return params.asked(visit.method, visit.header(b"content-type"), visit.query, body)
+    def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]:
+        return params.parse_params(request.method, request.header(b"content-type"), request.query, body)
 
-    def may_name_verb(self, visit: Visit) -> bool:
-        return visit.has_body or visit.query != b"" or b"x-http-method-override" in visit.headers
+    def may_override_method(self, request: RequestContext) -> bool:
+        return request.has_body or request.query != b"" or b"x-http-method-override" in request.headers
 
-    def overridden(self, visit: Visit, asked: Mapping[str, Any]) -> str:
-        return params.overridden("POST", lambda name: visit.header(name.encode()) or None, asked)
+    def overridden_method(self, request: RequestContext, sent: Mapping[str, Any]) -> str:
+        return params.overridden_method("POST", lambda name: request.header(name.encode()) or None, sent)
 
-    def refused(self, error: Exception) -> Answer | None:
-        return errors.refused(error)
+    def error_response(self, error: Exception) -> ApiResponse | None:
+        return errors.to_response(error)
 
-    def crashed(self) -> Answer:
+    def server_error(self) -> ApiResponse:
         return errors.SERVER_ERROR
 
-    def finished(self, visit: Visit, answer: Answer, extra: tuple[Header, ...]) -> Answer:
-        request_id = (b"x-request-id", visit.request_id.encode())
-        return Answer(answer.status, answer.body, (*answer.headers, *_ALWAYS, request_id, *extra))
+    def finalize(self, request: RequestContext, response: ApiResponse, extra: tuple[Header, ...]) -> ApiResponse:
+        request_id = (b"x-request-id", request.request_id.encode())
+        return ApiResponse(response.status, response.body, (*response.headers, *_ALWAYS, request_id, *extra))
 
 
 _VERBS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -9,10 +9,19 @@ from typing import Any, Final
 
 import orjson
 
-from app.api.productlift.forms import SELECTED, TAKEN, Refused
-from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem, ReferenceMissing, Unavailable, Unstorable
+from app.api.productlift.forms import SELECTED, TAKEN, FormErrors
+from app.domain.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    ForeignKeyViolation,
+    NotFound,
+    ServiceUnavailable,
+    ValidationFailed,
+    ValueOutOfRange,
+)
 from app.http.body import BodyTooLarge
-from app.http.request import Answer
+from app.http.request import ApiResponse
 
 JSON: Final = (b"content-type", b"application/json")
 
@@ -45,56 +54,56 @@ _FIELDS: Final = {"body": "comment"}
 """Fields that have another name here than in the domain."""
 
 
-def message(status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
+def message_response(status: int, text: str, *headers: tuple[bytes, bytes]) -> ApiResponse:
     """An error with a message alone."""
-    return Answer(status, orjson.dumps({"message": text}), (JSON, *headers))
+    return ApiResponse(status, orjson.dumps({"message": text}), (JSON, *headers))
 
 
-UNAUTHENTICATED: Final = message(401, "Unauthenticated.")
-NO_ROUTE: Final = message(404, "")
-SERVER_ERROR: Final = message(500, "Server Error")
-TOO_LARGE: Final = message(413, "")
-UNAVAILABLE: Final = message(503, "Service Unavailable", (b"retry-after", b"2"))
+UNAUTHENTICATED: Final = message_response(401, "Unauthenticated.")
+NO_ROUTE: Final = message_response(404, "")
+SERVER_ERROR: Final = message_response(500, "Server Error")
+TOO_LARGE: Final = message_response(413, "")
+UNAVAILABLE: Final = message_response(503, "Service Unavailable", (b"retry-after", b"2"))
 
 
-def invalid(errors: dict[str, list[str]]) -> Answer:
+def validation_response(errors: dict[str, list[str]]) -> ApiResponse:
     """422 with every failing field."""
     body = {"message": "The given data was invalid.", "errors": errors}
-    return Answer(422, orjson.dumps(body), (JSON,))
+    return ApiResponse(422, orjson.dumps(body), (JSON,))
 
 
 class EmailUnknown(Exception):
     """Nobody has this address; the one missing thing whose message is no model's."""
 
 
-def refused(error: Exception) -> Answer | None:
+def to_response(error: Exception) -> ApiResponse | None:
     """The answer to a refusal, or None for an error nobody foresaw."""
     match error:
-        case Refused():
-            return invalid(error.errors)
+        case FormErrors():
+            return validation_response(error.errors)
         case NotFound("tab"):
-            return message(404, "No query results for model [App\\Tab].")
+            return message_response(404, "No query results for model [App\\Tab].")
         case NotFound(what, asked):
-            return message(404, f"No query results for model [App\\{MODELS[what]}] {_as_sent(asked)}")
+            return message_response(404, f"No query results for model [App\\{MODELS[what]}] {_as_sent(asked)}")
         case EmailUnknown():
-            return message(404, "User not found")
-        case Invalid(problems):
-            return invalid(_fields(problems))
+            return message_response(404, "User not found")
+        case ValidationFailed(problems):
+            return validation_response(_fields(problems))
         case Conflict(code):
-            return message(422, MESSAGES.get(code, "The given data was invalid."))
+            return message_response(422, MESSAGES.get(code, "The given data was invalid."))
         case Forbidden("change_sign_in"):
             # Not 401: the key is good, and clients would take it for a bad one.
-            return message(422, "The email and password of the owner can only be changed by the owner.")
+            return message_response(422, "The email and password of the owner can only be changed by the owner.")
         case Forbidden():
             # Keys of this dialect are administrators', so nothing else is forbidden; a demotion ends the key.
             return UNAUTHENTICATED
-        case ReferenceMissing():
-            return message(404, "")
-        case Unstorable():
-            return message(422, "The given data was invalid.")
+        case ForeignKeyViolation():
+            return message_response(404, "")
+        case ValueOutOfRange():
+            return message_response(422, "The given data was invalid.")
         case BodyTooLarge():
             return TOO_LARGE
-        case Unavailable():
+        case ServiceUnavailable():
             return UNAVAILABLE
         case _:
             return None
@@ -102,7 +111,7 @@ def refused(error: Exception) -> Answer | None:
 
 def _fields(problems: Any) -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
-    problem: Problem
+    problem: FieldError
     for problem in problems:
         name = _FIELDS.get(problem.field, problem.field)
         shown = name.replace("_", " ")
@@ -111,15 +120,15 @@ def _fields(problems: Any) -> dict[str, list[str]]:
 
 
 @contextmanager
-def asked_as(**sent: object) -> Iterator[None]:
-    """What is not found is named as the client sent it: `asked_as(user=call.path["user"])`."""
+def report_as_sent(**sent: object) -> Iterator[None]:
+    """What is not found is named as the client sent it: `report_as_sent(user=call.path["user"])`."""
     try:
         yield
     except NotFound as missing:
-        if missing.what not in sent:
+        if missing.resource not in sent:
             raise
-        raise NotFound(missing.what, sent[missing.what]) from missing
+        raise NotFound(missing.resource, sent[missing.resource]) from missing
 
 
-def _as_sent(asked: object) -> str:
-    return "" if asked is None else str(asked)
+def _as_sent(params: object) -> str:
+    return "" if params is None else str(params)

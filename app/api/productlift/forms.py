@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.api.productlift.field_types import ANYTHING, NO, STRING, Kind, Schema, number_in, past_64_bits
-from app.api.productlift.params import Repeated
+from app.api.productlift.field_types import ANYTHING, INVALID, STRING, FieldType, Schema, number_in, past_64_bits
+from app.api.productlift.params import RepeatedValue
 from app.http.multipart import Upload
 
 # A list may hold a million wrong items; the answer names these many.
-MOST_COMPLAINTS = 1000
+MAX_ERRORS = 1000
 # A character that trimming leaves alone; with it a schema counts what is left after trimming.
 _SOLID = "[^ \\t\\n\\r\\v]"
 
@@ -27,7 +27,7 @@ SELECTED = "The selected {} is invalid."
 Errors = dict[str, list[str]]
 
 
-class Refused(Exception):
+class FormErrors(Exception):
     """The input breaks the rules: each failing field with its messages, in the form's order."""
 
     def __init__(self, errors: Errors) -> None:
@@ -39,8 +39,8 @@ class Refused(Exception):
 class Limit:
     """The least or the most that a value may measure: characters, the number itself, or kilobytes of 1024 bytes."""
 
-    least: int | None = None
-    most: int | None = None
+    min: int | None = None
+    max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,38 +49,38 @@ class Required:
 
 
 REQUIRED = Required()
-Rule = Kind | Limit | Required
+Rule = FieldType | Limit | Required
 
 
 def min_length(characters: int) -> Limit:
     """A text of at least so many code points."""
-    return Limit(least=characters)
+    return Limit(min=characters)
 
 
 def max_length(characters: int) -> Limit:
     """A text of at most so many code points."""
-    return Limit(most=characters)
+    return Limit(max=characters)
 
 
 def minimum(number: int) -> Limit:
     """A number not smaller than this."""
-    return Limit(least=number)
+    return Limit(min=number)
 
 
 def maximum(number: int) -> Limit:
     """A number not larger than this."""
-    return Limit(most=number)
+    return Limit(max=number)
 
 
 def max_kilobytes(kilobytes: int) -> Limit:
     """A file of at most so many KiB; the last byte of the last one is still allowed."""
-    return Limit(most=kilobytes)
+    return Limit(max=kilobytes)
 
 
 class Field:
     """One field of a form: a kind, its limits, and whether it must be given."""
 
-    __slots__ = ("accept", "kind", "least", "most", "name", "required", "shown")
+    __slots__ = ("kind", "least", "most", "name", "required", "shown", "validate")
 
     def __init__(self, name: str, rules: Iterable[Rule]) -> None:
         self.name = name
@@ -90,22 +90,22 @@ class Field:
         self.least: int | None = None
         self.most: int | None = None
         for rule in rules:
-            if isinstance(rule, Kind):
+            if isinstance(rule, FieldType):
                 self.kind = rule
             elif isinstance(rule, Required):
                 self.required = True
             else:
-                self.least = rule.least if self.least is None else self.least
-                self.most = rule.most if self.most is None else self.most
-        self.accept = self._acceptor()
+                self.least = rule.min if self.least is None else self.least
+                self.most = rule.max if self.most is None else self.most
+        self.validate = self._acceptor()
 
     def _acceptor(self) -> Callable[[Any], Any]:
         """The quick way: the value as taken, or NO if there is anything to complain about."""
-        take = self.kind.take
+        take = self.kind.convert
         if self.kind.items is not None:
-            return _items_acceptor(take, self.kind.items.take)
+            return _items_acceptor(take, self.kind.items.convert)
         if self.kind.unit == "kilobytes":
-            return lambda value: NO if self.complaints(value) else value
+            return lambda value: INVALID if self.errors(value) else value
         if self.least is None and self.most is None:
             return take
         least = float("-inf") if self.least is None else self.least
@@ -114,26 +114,26 @@ class Field:
 
             def measured(value: Any) -> Any:
                 taken = take(value)
-                return taken if taken is not NO and least <= len(taken) <= most else NO
+                return taken if taken is not INVALID and least <= len(taken) <= most else INVALID
 
             return measured
 
         def within(value: Any) -> Any:
             taken = take(value)
-            return taken if taken is not NO and least <= taken <= most else NO
+            return taken if taken is not INVALID and least <= taken <= most else INVALID
 
         return within
 
-    def meant(self, value: Any) -> Any:
+    def last_value(self, value: Any) -> Any:
         """Of a plain name given several times, the last value, unless the field takes a list."""
-        return value[-1] if type(value) is Repeated and self.kind.items is None else value
+        return value[-1] if type(value) is RepeatedValue and self.kind.items is None else value
 
-    def complaints(self, value: Any) -> Errors:
+    def errors(self, value: Any) -> Errors:
         """All that is wrong with a value that was given, by the names Laravel files it under."""
-        if isinstance(value, Upload) and not value.whole:
+        if isinstance(value, Upload) and not value.is_complete:
             return {self.name: [f"The {self.shown} failed to upload."]}
         found: Errors = {}
-        messages = [] if self.kind.take(value) is not NO else [self.kind.wording.format(self.shown)]
+        messages = [] if self.kind.convert(value) is not INVALID else [self.kind.message.format(self.shown)]
         messages += self._out_of_bounds(value)
         if messages:
             found[self.name] = messages
@@ -152,13 +152,13 @@ class Field:
             return [f"The {self.shown} must not be greater than {self.most}{unit}."]
         return []
 
-    def _wrong_items(self, kind: Kind, value: Any) -> Errors:
+    def _wrong_items(self, kind: FieldType, value: Any) -> Errors:
         found: Errors = {}
-        for key, item in _items(self.kind.take(value)):
-            if kind.take(item) is NO:
-                if len(found) == MOST_COMPLAINTS:
+        for key, item in _items(self.kind.convert(value)):
+            if kind.convert(item) is INVALID:
+                if len(found) == MAX_ERRORS:
                     break
-                found[f"{self.name}.{key}"] = [kind.wording.format(f"{self.shown}.{key}")]
+                found[f"{self.name}.{key}"] = [kind.message.format(f"{self.shown}.{key}")]
         return found
 
     def schema(self, *, nullable: bool) -> Schema:
@@ -191,32 +191,32 @@ class Form:
 
     def __init__(self, **fields: tuple[Rule, ...]) -> None:
         self.fields = tuple(Field(name, rules) for name, rules in fields.items())
-        self._steps = tuple((field.name, field.required, field.accept, field) for field in self.fields)
+        self._steps = tuple((field.name, field.required, field.validate, field) for field in self.fields)
 
-    def read(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def parse(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The fields that were given, as what they mean; null stays None, what was not given is not there.
 
         Raises Refused with everything that is wrong.
         """
         wanted: dict[str, Any] = {}
         for name, required, accept, field in self._steps:
-            if name not in asked:
+            if name not in params:
                 if required:
-                    raise Refused(self._complaints(asked))
+                    raise FormErrors(self._complaints(params))
                 continue
-            value = asked[name]
-            if type(value) is Repeated:
-                value = field.meant(value)
+            value = params[name]
+            if type(value) is RepeatedValue:
+                value = field.last_value(value)
             if required:
-                taken = NO if _is_empty(value) else accept(value)
+                taken = INVALID if _is_empty(value) else accept(value)
             else:
                 taken = None if value is None else accept(value)
-            if taken is NO:
-                raise Refused(self._complaints(asked))
+            if taken is INVALID:
+                raise FormErrors(self._complaints(params))
             wanted[name] = taken
         return wanted
 
-    def read_checked(self, asked: Mapping[str, Any], **checks: Callable[[Any], str | None]) -> dict[str, Any]:
+    def parse_with_checks(self, params: Mapping[str, Any], **checks: Callable[[Any], str | None]) -> dict[str, Any]:
         """As `read`, with checks that need more than the input, by field: each answers a message, `{}` its field.
 
         A field is checked only where nothing else is wrong with it; all that fails is told together.
@@ -224,28 +224,28 @@ class Form:
         wanted: dict[str, Any] = {}
         errors: Errors = {}
         try:
-            wanted = self.read(asked)
-        except Refused as refused:
+            wanted = self.parse(params)
+        except FormErrors as refused:
             errors = dict(refused.errors)
         for field in self.fields:
-            value = field.meant(asked.get(field.name))
+            value = field.last_value(params.get(field.name))
             if field.name in checks and field.name not in errors and value is not None:
-                message = checks[field.name](field.accept(value))
+                message = checks[field.name](field.validate(value))
                 if message is not None:
                     errors[field.name] = [message.format(field.shown)]
         if errors:
             places = {field.name: place for place, field in enumerate(self.fields)}
-            raise Refused(dict(sorted(errors.items(), key=lambda told: places[told[0].partition(".")[0]])))
+            raise FormErrors(dict(sorted(errors.items(), key=lambda told: places[told[0].partition(".")[0]])))
         return wanted
 
-    def _complaints(self, asked: Mapping[str, Any]) -> Errors:
+    def _complaints(self, params: Mapping[str, Any]) -> Errors:
         errors: Errors = {}
         for field in self.fields:
-            value = field.meant(asked.get(field.name))
+            value = field.last_value(params.get(field.name))
             if field.required and _is_empty(value):
                 errors[field.name] = [f"The {field.shown} field is required."]
             elif value is not None:
-                errors |= field.complaints(value)
+                errors |= field.errors(value)
         return errors
 
     def schema(self, *, of: Literal["json", "form", "multipart"] = "json") -> Schema:
@@ -271,10 +271,10 @@ class Form:
 def _items_acceptor(take: Callable[[Any], Any], take_item: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def taken_items(value: Any) -> Any:
         array = take(value)
-        if array is NO:
-            return NO
+        if array is INVALID:
+            return INVALID
         items = [take_item(item) for _, item in _items(array)]
-        return NO if NO in items else items
+        return INVALID if INVALID in items else items
 
     return taken_items
 
@@ -290,7 +290,7 @@ def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str | list | dict) and not value)
 
 
-def _measure(value: Any, kind: Kind) -> tuple[float | None, str]:
+def _measure(value: Any, kind: FieldType) -> tuple[float | None, str]:
     """A value's size and its unit; Laravel measures also what is of the wrong kind. None: there is nothing to say."""
     if isinstance(value, Upload):
         return ((value.size or 0) / 1024, "kilobytes") if kind.unit == "kilobytes" else (None, "")

@@ -5,9 +5,9 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.api.openapi import Document, pace_in_words
-from app.api.services import Paces
-from app.public_url import PublicAddress
+from app.api.openapi import OpenApiDocument, describe_rate_limit
+from app.api.services import RateLimits
+from app.public_url import PublicUrl
 
 _TEXT: Final = """\
 The feedback of one portal, as **ProductLift's API (v1)** speaks of it. Programs written for ProductLift work here
@@ -63,11 +63,11 @@ _TAGS: Final = {
 }
 
 
-def document(paces: Paces, public: PublicAddress, routers: Sequence[APIRouter]) -> Document:
+def document(paces: RateLimits, public: PublicUrl, routers: Sequence[APIRouter]) -> OpenApiDocument:
     """The dialect's document."""
-    pace = pace_in_words(paces.productlift)
+    pace = describe_rate_limit(paces.productlift)
     text = _TEXT.replace("{pace}", pace[:1].upper() + pace[1:])
-    return Document(
+    return OpenApiDocument(
         dialect="productlift",
         title="Earshot: ProductLift's API",
         description=text.replace("{address}", public.url or "http://127.0.0.1:8000").replace("{path}", public.path),

@@ -2,16 +2,16 @@
 
 from typing import Final
 
-from app.api.productlift.field_types import NO_ROW, UUID_FORM
-from app.api.router import in_path
+from app.api.productlift.field_types import UNKNOWN_ID, UUID_FORM
+from app.api.router import path_param
 
-POST: Final = in_path("post", {"type": "string"}, "The post's six-character code, or its number")
-USER: Final = in_path("user", {"type": "string"}, "The user's UUID")
+POST: Final = path_param("post", {"type": "string"}, "The post's six-character code, or its number")
+USER: Final = path_param("user", {"type": "string"}, "The user's UUID")
 
 
 def number(text: str) -> int:
-    """The id of a row; `NO_ROW` for what is no number, or one that no row can have."""
-    return int(text) if len(text) < 19 and text.isascii() and text.isdigit() else NO_ROW
+    """The id of a row; `UNKNOWN_ID` for what is no number, or one that no row can have."""
+    return int(text) if len(text) < 19 and text.isascii() and text.isdigit() else UNKNOWN_ID
 
 
 def uuid(text: str) -> str:

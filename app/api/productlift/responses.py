@@ -7,8 +7,8 @@ import orjson
 from pydantic import BaseModel
 
 from app.api.productlift.forms import Form
-from app.api.router import Chapter
-from app.http.request import Answer
+from app.api.router import DialectRouter
+from app.http.request import ApiResponse
 
 JSON: Final = ((b"content-type", b"application/json"),)
 
@@ -26,7 +26,7 @@ class InvalidData(BaseModel):
     errors: dict[str, list[str]]
 
 
-REFUSALS: Final[dict[int, dict[str, Any]]] = {
+ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
     401: {"description": "No valid token", "model": Message},
     404: {"description": "There is no such thing", "model": Message},
     413: {"description": "The request is too large", "model": Message},
@@ -38,16 +38,16 @@ _HEADERS: Final = {
     "x-ratelimit-limit": {"schema": {"type": "integer"}, "description": "Requests a window"},
     "x-ratelimit-remaining": {"schema": {"type": "integer"}, "description": "Requests left in this window"},
 }
-EMPTY: Final = Answer(200, b"{}", JSON)
+DELETED: Final = ApiResponse(200, b"{}", JSON)
 """A successful delete."""
 
 
-def chapter(tag: str) -> Chapter:
+def make_router(tag: str) -> DialectRouter:
     """A chapter of the dialect."""
-    return Chapter(tag, refusals=REFUSALS, always=(401, 413, 429, 503), headers=_HEADERS)
+    return DialectRouter(tag, refusals=ERROR_SCHEMAS, always=(401, 413, 429, 503), headers=_HEADERS)
 
 
-def takes(form: Form) -> dict[str, Any]:
+def request_body(form: Form) -> dict[str, Any]:
     """What a route reads from a body, as OpenAPI describes it: JSON or a form, with files where there are any."""
     content = {
         "application/json": {"schema": form.schema()},
@@ -57,23 +57,23 @@ def takes(form: Form) -> dict[str, Any]:
     return {"required": any(field.required for field in form.fields), "content": content}
 
 
-def data(shown: Any) -> Answer:
+def data_response(shown: Any) -> ApiResponse:
     """200 with `{"data": …}`."""
-    return Answer(200, orjson.dumps({"data": shown}), JSON)
+    return ApiResponse(200, orjson.dumps({"data": shown}), JSON)
 
 
-def page(shown: list[Any], *, total: int, skip: int, limit: int) -> Answer:
+def page_response(shown: list[Any], *, total: int, offset: int, limit: int) -> ApiResponse:
     """200 with the five keys of a paged list, in their order."""
-    body = {"data": shown, "hasMore": skip + len(shown) < total, "total": total, "skip": skip, "limit": limit}
-    return Answer(200, orjson.dumps(body), JSON)
+    body = {"data": shown, "hasMore": offset + len(shown) < total, "total": total, "skip": offset, "limit": limit}
+    return ApiResponse(200, orjson.dumps(body), JSON)
 
 
-def page_ends(shown: int, *, total: int, skip: int, limit: int) -> tuple[bytes, bytes]:
+def page_envelope(shown: int, *, total: int, offset: int, limit: int) -> tuple[bytes, bytes]:
     """What stands before and behind the rows of `page`, for one that is written in pieces."""
-    rest = orjson.dumps({"hasMore": skip + shown < total, "total": total, "skip": skip, "limit": limit})
+    rest = orjson.dumps({"hasMore": offset + shown < total, "total": total, "skip": offset, "limit": limit})
     return b'{"data":[', b"]," + rest[1:]
 
 
-def in_pieces(body: AsyncIterator[bytes]) -> Answer:
+def streamed(body: AsyncIterator[bytes]) -> ApiResponse:
     """200 with a long body, written as it comes."""
-    return Answer(200, body, JSON)
+    return ApiResponse(200, body, JSON)

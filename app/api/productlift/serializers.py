@@ -13,13 +13,13 @@ from app.adapters.storage.signed_urls import FileSigner
 from app.domain.models import Comment, Post, Status, Tab, User, Vote
 from app.domain.portals import colors
 from app.domain.posts.attachments import PUBLIC
-from app.domain.posts.create import Submission, Submitted
-from app.domain.posts.queries import AUTHOR, CATEGORIES, PostView
-from app.domain.posts.reply_queries import CommentView, VoteView
-from app.domain.posts.single_statement import VOTER
-from app.domain.posts.votes import CastVote
-from app.domain.sql.timestamps import day, seconds
-from app.domain.users.queries import UserView
+from app.domain.posts.create import CreatedPost, NewPost
+from app.domain.posts.queries import AUTHOR, CATEGORIES, PostQuery
+from app.domain.posts.reply_queries import CommentQuery, VoteQuery
+from app.domain.posts.single_statement import USER_SUMMARY_COLUMNS
+from app.domain.posts.votes import CreatedVote
+from app.domain.sql.timestamps import format_day, format_seconds
+from app.domain.users.queries import UserQuery
 from app.domain.users.users import DELETED_NAME
 
 Payload = dict[str, Any]
@@ -39,7 +39,7 @@ AUTHOR_COLUMNS: Final = (
     AUTHOR.deleted_at,
 )
 
-POSTS: Final = PostView(
+POSTS: Final = PostQuery(
     (
         Post.id,
         Post.code,
@@ -72,12 +72,12 @@ POSTS: Final = PostView(
     bounded=True,
 )
 
-POST_IDS: Final = PostView((Post.id,))
-DUPLICATES: Final = PostView((Post.id, Post.code, Post.title, Post.description), bounded=True)
+POST_IDS: Final = PostQuery((Post.id,))
+DUPLICATES: Final = PostQuery((Post.id, Post.code, Post.title, Post.description), bounded=True)
 
-USERS: Final = UserView((User.id, *VOTER), deleted=False)
-VOTES: Final = VoteView((Vote.id, Vote.created_at, *VOTER))
-COMMENTS: Final = CommentView(
+USERS: Final = UserQuery((User.id, *USER_SUMMARY_COLUMNS), deleted=False)
+VOTES: Final = VoteQuery((Vote.id, Vote.created_at, *USER_SUMMARY_COLUMNS))
+COMMENTS: Final = CommentQuery(
     (
         Comment.id,
         Comment.post_id,
@@ -87,14 +87,14 @@ COMMENTS: Final = CommentView(
         Comment.parent_id,
         Comment.created_at,
         Comment.updated_at,
-        *VOTER,
+        *USER_SUMMARY_COLUMNS,
     ),
     bounded=True,
     internal=True,
 )
 
 
-def post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
+def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
     """A row of POSTS as a Post. Section 6.4."""
     (
         _, code, slug, title, short, description, changelog, image, votes, comments, views,
@@ -107,7 +107,7 @@ def post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
     url = post_url(slug, code, base_url)
     author = None
     if uuid is not None:
-        author = user(uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at)
+        author = serialize_user(uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at)
     return {
         "id": code,
         "uid": f"{code}-uid",
@@ -115,7 +115,7 @@ def post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
         "description_short": short,
         "description": description or "",
         "description_changelog": changelog,
-        "clean_description_changelog": plain(changelog) if changelog else "",
+        "clean_description_changelog": strip_tags(changelog) if changelog else "",
         "image_main": ""
         if not image
         else f"{base_url}/files/{image}"
@@ -127,10 +127,10 @@ def post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
         "url": url,
         "url_edit": f"{url}/edit",
         "url_delete": f"{url}/delete",
-        "created_at": seconds(created_at),
-        "updated_at": seconds(updated_at),
-        "latest_status_change_at": seconds(status_changed_at),
-        "latest_status_change_at_formatted": day(status_changed_at),
+        "created_at": format_seconds(created_at),
+        "updated_at": format_seconds(updated_at),
+        "latest_status_change_at": format_seconds(status_changed_at),
+        "latest_status_change_at_formatted": format_day(status_changed_at),
         "author": author,
         "categories": Fragment(categories),
         "status": None
@@ -146,18 +146,20 @@ def post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
     }
 
 
-def fresh_post(wish: Submission, submitted: Submitted, now: datetime, base_url: str, signer: FileSigner) -> Payload:
+def serialize_created_post(
+    new_post: NewPost, created: CreatedPost, now: datetime, base_url: str, signer: FileSigner
+) -> Payload:
     """A post just submitted, as reading it would show it; its author has one more than when he was looked up."""
-    uuid, name, email, role, votes, comments, posts, deleted_at = submitted.author
-    category_id, category_name, color = submitted.category
+    uuid, name, email, role, votes, comments, posts, deleted_at = created.author
+    category_id, category_name, color = created.category
     carried = [] if category_id is None else [{"id": category_id, "name": category_name, "color": color}]
-    return post(
+    return serialize_post(
         (
-            submitted.id, submitted.code, submitted.slug, wish.title, submitted.short, wish.description, "", None,
+            created.id, created.code, created.slug, new_post.title, created.excerpt, new_post.description, "", None,
             0, 0, 0, now, now, now,
             uuid, name, email, role, votes, comments, posts + 1, deleted_at,
-            orjson.dumps(carried), *submitted.status,
-            submitted.section_id, submitted.moderation, None, None, None, None, None,
+            orjson.dumps(carried), *created.status,
+            created.section_id, created.moderation, None, None, None, None, None,
         ),
         base_url,
         signer,
@@ -169,25 +171,25 @@ def post_url(slug: str, code: str, base_url: str) -> str:
     return f"{base_url}/p/{slug}-{code}"
 
 
-def plain(text: str) -> str:
+def strip_tags(text: str) -> str:
     """A text without its markup."""
     return " ".join(html.unescape(_TAG.sub(" ", text)).split())
 
 
-def vote(row: Sequence[Any]) -> Payload:
+def serialize_vote(row: Sequence[Any]) -> Payload:
     """A row of VOTES as a Vote. Section 6.5."""
     vote_id, created_at, *voter = row
-    return {"id": vote_id, "created_at": seconds(created_at), "voter": user(*voter)}
+    return {"id": vote_id, "created_at": format_seconds(created_at), "voter": serialize_user(*voter)}
 
 
-def fresh_vote(cast: CastVote, now: datetime) -> Payload:
+def serialize_created_vote(cast: CreatedVote, now: datetime) -> Payload:
     """A vote just cast; its voter has one more than when he was looked up."""
     uuid, name, email, role, votes, comments, posts, deleted_at = cast.voter
-    voter = user(uuid, name, email, role, votes + 1, comments, posts, deleted_at)
-    return {"id": cast.id, "created_at": seconds(now), "voter": voter}
+    voter = serialize_user(uuid, name, email, role, votes + 1, comments, posts, deleted_at)
+    return {"id": cast.id, "created_at": format_seconds(now), "voter": voter}
 
 
-def user(
+def serialize_user(
     uuid: str, name: str, email: str | None, role: str, votes: int, comments: int, posts: int, deleted_at: Any
 ) -> Payload:
     """A User. Section 6.3; a deleted one keeps only its UUID (section 11.9)."""
@@ -214,29 +216,29 @@ def user(
     }
 
 
-def comment(row: Sequence[Any], post_url: str) -> Payload:
+def serialize_comment(row: Sequence[Any], post_url: str) -> Payload:
     """A row of COMMENTS as a Comment. Section 9.1."""
     comment_id, _, body, pinned, official, parent_id, created_at, updated_at, *author = row
     return {
         "id": comment_id,
         "comment": body,
-        "author": user(*author),
+        "author": serialize_user(*author),
         "pinned_to_top": bool(pinned),
         "tagged_for_changelog": bool(official),
         "parent_id": parent_id,
-        "created_at": seconds(created_at),
-        "updated_at": seconds(updated_at),
+        "created_at": format_seconds(created_at),
+        "updated_at": format_seconds(updated_at),
         "url": f"{post_url}#comment-{comment_id}",
     }
 
 
-def category(row: Sequence[Any]) -> Payload:
+def serialize_category(row: Sequence[Any]) -> Payload:
     """A row of `categories.every` as a Category. Section 6.1."""
     category_id, name, color = row
     return {"id": category_id, "name": name, "color": color}
 
 
-def status(row: Sequence[Any]) -> Payload:
+def serialize_status(row: Sequence[Any]) -> Payload:
     """A row of `statuses.every` as a Status. Section 6.2."""
     status_id, name, color, tab_id, tab_name, text_color, *_ = row
     return {
@@ -245,17 +247,17 @@ def status(row: Sequence[Any]) -> Payload:
         "color": color,
         "tab_id": tab_id,
         "tab_name": tab_name,
-        "text_color": text_color or colors.readable_on(color),
+        "text_color": text_color or colors.text_color_on(color),
     }
 
 
-def tab(row: Sequence[Any]) -> Payload:
+def serialize_tab(row: Sequence[Any]) -> Payload:
     """A row of `tabs.every` as a Tab. Section 9.7."""
     tab_id, name, url, kind = row
     return {"id": tab_id, "name": name, "url": url, "type": kind}
 
 
-def section(row: Sequence[Any]) -> Payload:
+def serialize_section(row: Sequence[Any]) -> Payload:
     """A row of `sections.every` as a Section. Section 9.5."""
     section_id, title, tab_id, parent_id = row
     return {"id": section_id, "title": title, "tab_id": tab_id, "parent_id": parent_id}

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.commands.posts import named
-from app.cli.database import writing
-from app.cli.lookup import id_of
-from app.cli.output import tell
+from app.cli.commands.posts import find_post
+from app.cli.database import run_write
+from app.cli.lookup import find_user_id
+from app.cli.output import print_result
 from app.cli.params import JsonOption, PortalOption
 from app.domain.posts import follows
-from app.domain.unit_of_work import Work
+from app.domain.unit_of_work import UnitOfWork
 
 group = typer.Typer(help="Follows: kept for mail, which does not exist yet.", no_args_is_help=True)
 
@@ -28,20 +28,20 @@ def add(post: PostOption, user: UserOption, portal: PortalOption = None, as_json
     earshot follows add --post 42 --user jane@example.com
     """
 
-    def act(work: Work) -> dict[str, Any]:
-        post_id, user_id = named(work, post)["id"], id_of(work, user)
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        post_id, user_id = find_post(work, post)["id"], find_user_id(work, user)
         return {"post_id": post_id, "user_id": user_id, "changed": follows.add(work, post_id=post_id, user_id=user_id)}
 
-    tell(writing(act, portal=portal), f"{user} follows post {post}", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"{user} follows post {post}", as_json=as_json)
 
 
 @group.command()
 def remove(post: PostOption, user: UserOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
     """Let a user follow a post no more. No effect yet, as `earshot follows add`."""
 
-    def act(work: Work) -> dict[str, Any]:
-        post_id, user_id = named(work, post)["id"], id_of(work, user)
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        post_id, user_id = find_post(work, post)["id"], find_user_id(work, user)
         changed = follows.remove(work, post_id=post_id, user_id=user_id)
         return {"post_id": post_id, "user_id": user_id, "changed": changed}
 
-    tell(writing(act, portal=portal), f"{user} does not follow post {post}", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"{user} does not follow post {post}", as_json=as_json)

@@ -6,16 +6,16 @@ from typing import Annotated, Final
 
 import typer
 
-from app.cli.database import reading, writing
-from app.cli.errors import Refused
-from app.cli.lookup import id_of
-from app.cli.output import tell, tell_rows
-from app.cli.params import JsonOption, PortalOption, parsed_id
+from app.cli.database import run_read, run_write
+from app.cli.errors import CommandError
+from app.cli.lookup import find_user_id
+from app.cli.output import print_result, print_table
+from app.cli.params import JsonOption, PortalOption, id_param
 from app.domain import installation
-from app.domain.errors import Clash, Conflict
+from app.domain.errors import Conflict, UniqueViolation
 from app.domain.models.portals import DIALECTS
-from app.domain.sql.timestamps import Moment, seconds
-from app.domain.unit_of_work import Work
+from app.domain.sql.timestamps import Timestamp, format_seconds
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from app.settings import Settings
 
@@ -46,12 +46,12 @@ def create(user: UserOption, dialect: DialectOption, portal: PortalOption = None
     """
     settings = Settings.load()
 
-    def act(work: Work) -> str:
+    def operation(work: UnitOfWork) -> str:
         secret = _secret(work, settings)
-        return api_keys.issue(work, user_id=id_of(work, user), dialect=dialect, secret=secret)
+        return api_keys.issue(work, user_id=find_user_id(work, user), dialect=dialect, secret=secret)
 
-    key = writing(act, portal=portal)
-    tell({"key": key}, key, as_json=as_json)
+    key = run_write(operation, portal=portal)
+    print_result({"key": key}, key, as_json=as_json)
 
 
 @group.command()
@@ -85,28 +85,28 @@ def adopt(
         digest, prefix, scheme = _digest(astuto_digest, dialect, settings), "tkn_…", "astuto"
     else:
         token = _token()
-        digest, prefix, scheme = "", api_keys.visible_part(token)[:32], "earshot"
+        digest, prefix, scheme = "", api_keys.display_prefix(token)[:32], "earshot"
 
-    def act(work: Work) -> int:
+    def operation(work: UnitOfWork) -> int:
         nonlocal digest
         if scheme == "earshot":
             digest = api_keys.digest(token, _secret(work, settings))
         try:
-            return api_keys.adopt(
-                work, user_id=id_of(work, user), dialect=dialect, digest_=digest, prefix=prefix, scheme=scheme
+            return api_keys.import_key(
+                work, user_id=find_user_id(work, user), dialect=dialect, digest_=digest, prefix=prefix, scheme=scheme
             )
-        except Clash:
+        except UniqueViolation:
             raise Conflict("key.known") from None
 
-    key_id = writing(act, portal=portal)
-    tell({"id": key_id}, f"key {key_id} was taken over", as_json=as_json)
+    key_id = run_write(operation, portal=portal)
+    print_result({"id": key_id}, f"key {key_id} was taken over", as_json=as_json)
 
 
 @group.command("list")
 def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
     """List keys with their last use. What is shown of a key lets nobody in."""
-    rows = reading(api_keys.page, portal=portal)
-    tell_rows(
+    rows = run_read(api_keys.list_keys, portal=portal)
+    print_table(
         "keys",
         [
             {
@@ -114,7 +114,7 @@ def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
                 "dialect": row[1],
                 "prefix": row[2],
                 "user": row[6] or row[7],
-                "created_at": seconds(row[3]),
+                "created_at": format_seconds(row[3]),
                 "last_used_at": _moment(row[4]),
                 "revoked_at": _moment(row[5]),
             }
@@ -126,26 +126,26 @@ def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
 
 @group.command()
 def revoke(
-    key_id: Annotated[int, typer.Argument(parser=parsed_id, metavar="ID", help="As `earshot keys list` shows it.")],
+    key_id: Annotated[int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot keys list` shows it.")],
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a key for good. A running server forgets it within a second."""
 
-    def act(work: Work) -> None:
-        if any(row[0] == key_id and row[5] is not None for row in api_keys.page(work)):
-            raise Refused(f"key {key_id} is revoked already")
+    def operation(work: UnitOfWork) -> None:
+        if any(row[0] == key_id and row[5] is not None for row in api_keys.list_keys(work)):
+            raise CommandError(f"key {key_id} is revoked already")
         api_keys.revoke(work, key_id)
 
-    writing(act, portal=portal)
-    tell({"id": key_id, "revoked": True}, f"key {key_id} is revoked", as_json=as_json)
+    run_write(operation, portal=portal)
+    print_result({"id": key_id, "revoked": True}, f"key {key_id} is revoked", as_json=as_json)
 
 
-def _moment(moment: Moment | None) -> str | None:
-    return None if moment is None else seconds(moment)
+def _moment(moment: Timestamp | None) -> str | None:
+    return None if moment is None else format_seconds(moment)
 
 
-def _secret(work: Work, settings: Settings) -> bytes:
+def _secret(work: UnitOfWork, settings: Settings) -> bytes:
     """The secret to make keys with. Raises Conflict("secret.other")."""
     known = installation.has_fingerprint(work)
     used = known or api_keys.count(work) > 0
@@ -162,15 +162,17 @@ def _secret(work: Work, settings: Settings) -> bytes:
 def _token() -> str:
     token = sys.stdin.read(MOST_TOKEN + 2).strip()
     if not LEAST_TOKEN <= len(token) <= MOST_TOKEN or not re.fullmatch(r"[!-~]+", token):
-        raise Refused(f"a key has from {LEAST_TOKEN} to {MOST_TOKEN} visible characters, without spaces")
+        raise CommandError(f"a key has from {LEAST_TOKEN} to {MOST_TOKEN} visible characters, without spaces")
     return token
 
 
 def _digest(given: str, dialect: str, settings: Settings) -> str:
     if dialect != "astuto":
-        raise Refused("only Astuto's keys can be taken over by their digest")
+        raise CommandError("only Astuto's keys can be taken over by their digest")
     if not re.fullmatch(r"[0-9a-fA-F]{64}", given):
-        raise Refused("a digest of Astuto is 64 hexadecimal digits")
+        raise CommandError("a digest of Astuto is 64 hexadecimal digits")
     if settings.astuto_secret is None:
-        raise Refused("set EARSHOT_ASTUTO_SECRET to the secret of the Astuto installation first: its digests need it")
+        raise CommandError(
+            "set EARSHOT_ASTUTO_SECRET to the secret of the Astuto installation first: its digests need it"
+        )
     return given.lower()

@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 
 from app.adapters.database.revisions import head
-from app.backends import database
-from app.cli.database import reading, writing
+from app.backends import open_database
+from app.cli.database import run_read, run_write
 from app.cli.doctor.checks import examine
-from app.cli.errors import Refused
-from app.cli.output import columns, tell
+from app.cli.errors import CommandError
+from app.cli.output import format_table, print_result
 from app.cli.params import JsonOption, PortalOption
 from app.domain.counters import audit
 from app.server import startup
 from app.settings import Settings
 
 
-def join(app: typer.Typer) -> None:
+def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("migrate")(migrate)
     app.command("settings")(settings)
@@ -33,13 +33,13 @@ def migrate(as_json: JsonOption = False) -> None:
     """
     chosen = Settings.load()
 
-    async def act() -> None:
-        await startup.look(chosen)
-        await startup.ready(chosen)
+    async def operation() -> None:
+        await startup.preflight(chosen)
+        await startup.prepare(chosen)
 
-    asyncio.run(act())
-    where = database(chosen).describe()
-    tell({"database": where, "revision": head()}, f"{where} is at revision {head()}", as_json=as_json)
+    asyncio.run(operation())
+    where = open_database(chosen).describe()
+    print_result({"database": where, "revision": head()}, f"{where} is at revision {head()}", as_json=as_json)
 
 
 def settings(as_json: JsonOption = False) -> None:
@@ -51,11 +51,11 @@ def settings(as_json: JsonOption = False) -> None:
     earshot settings
     EARSHOT_PORT=9000 earshot settings --json
     """
-    told = Settings.load().told()
-    text = columns(
+    told = Settings.load().describe()
+    text = format_table(
         [{"setting": one.name, "value": one.value, "from": one.source, "meaning": one.meaning} for one in told]
     )
-    tell({"settings": [asdict(one) for one in told]}, text, as_json=as_json)
+    print_result({"settings": [asdict(one) for one in told]}, text, as_json=as_json)
 
 
 def counters(
@@ -71,13 +71,15 @@ def counters(
     earshot counters
     earshot counters --repair
     """
-    found = writing(audit.repair, portal=portal) if repair else reading(audit.differences, portal=portal)
+    found = run_write(audit.repair, portal=portal) if repair else run_read(audit.find_mismatches, portal=portal)
     rows = [asdict(difference) for difference in found]
-    text = columns(rows) if rows else "all counters are right"
-    tell({"differences": rows, "repaired": repair}, f"{text}\nrepaired" if repair and rows else text, as_json=as_json)
+    text = format_table(rows) if rows else "all counters are right"
+    print_result(
+        {"differences": rows, "repaired": repair}, f"{text}\nrepaired" if repair and rows else text, as_json=as_json
+    )
     if rows and not repair:
         wrong = "1 counter differs from what it counts" if len(rows) == 1 else f"{len(rows)} counters are wrong"
-        raise Refused(f"{wrong}: put right with --repair")
+        raise CommandError(f"{wrong}: put right with --repair")
 
 
 def doctor(
@@ -103,7 +105,7 @@ def doctor(
         for finding in findings
     ]
     well = all(finding.well for finding in findings)
-    tell({"well": well, "findings": rows}, "\n".join(lines), as_json=as_json)
+    print_result({"well": well, "findings": rows}, "\n".join(lines), as_json=as_json)
     if not well:
         wrong = [finding.what for finding in findings if not finding.well]
-        raise Refused(f"something is wrong with: {', '.join(wrong)}")
+        raise CommandError(f"something is wrong with: {', '.join(wrong)}")

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.database import reading_everywhere, writing, writing_anew
-from app.cli.errors import Refused
-from app.cli.output import tell, tell_rows
-from app.cli.params import JsonOption, PortalOption, host_name, text_of
+from app.cli.database import run_read_all_portals, run_write, run_write_without_portal
+from app.cli.errors import CommandError
+from app.cli.output import print_result, print_table
+from app.cli.params import JsonOption, PortalOption, host_name, text_param
 from app.domain.models.portals import DIALECTS, MODERATION_POLICIES
 from app.domain.portals import portals
-from app.domain.unit_of_work import Row, Work
+from app.domain.unit_of_work import Row, UnitOfWork
 
 group = typer.Typer(
     help="Portals. The first start makes one; where there are several each needs a host.", no_args_is_help=True
@@ -28,7 +28,7 @@ SETTINGS: Final = {
 
 @group.command()
 def create(
-    title: Annotated[str, typer.Option(parser=text_of(), metavar="TITLE", help="The portal's name.")],
+    title: Annotated[str, typer.Option(parser=text_param(), metavar="TITLE", help="The portal's name.")],
     host: Annotated[
         str | None, typer.Option(parser=host_name, metavar="HOST", help="The host that it answers on.")
     ] = None,
@@ -46,18 +46,18 @@ def create(
     earshot keys create --portal ideas.example.com --user jane@example.com --dialect astuto
     """
 
-    def act(work: Work) -> int:
-        _each_with_a_host(portals.every(work), host)
+    def operation(work: UnitOfWork) -> int:
+        _each_with_a_host(portals.list_all(work), host)
         return portals.create(work, title=title, host=host)
 
-    portal_id = writing_anew(act)
-    tell({"id": portal_id}, f"portal {portal_id} was created", as_json=as_json)
+    portal_id = run_write_without_portal(operation)
+    print_result({"id": portal_id}, f"portal {portal_id} was created", as_json=as_json)
 
 
 @group.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List portals."""
-    tell_rows("portals", [_shown(row) for row in reading_everywhere(portals.every)], as_json=as_json)
+    print_table("portals", [_shown(row) for row in run_read_all_portals(portals.list_all)], as_json=as_json)
 
 
 def setting_of(value: str) -> str:
@@ -84,23 +84,25 @@ def set_(
 ) -> None:
     column, given = setting.replace("-", "_"), _judged(setting, value)
 
-    def act(work: Work) -> dict[str, Any]:
-        portals.configure(work, setting=column, value=given)
-        return _shown(portals.mine(work))
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        portals.update_setting(work, setting=column, value=given)
+        return _shown(portals.get_current(work))
 
-    tell(writing(act, portal=portal), f"{setting} is {'unset' if given is None else given}", as_json=as_json)
+    print_result(
+        run_write(operation, portal=portal), f"{setting} is {'unset' if given is None else given}", as_json=as_json
+    )
 
 
 def _each_with_a_host(there: Sequence[Row], host: str | None) -> None:
     """A portal without a host answers everywhere while it is alone, and nowhere from then on: refuse to get there."""
     for row in there:
         if row[4] is None:
-            raise Refused(
+            raise CommandError(
                 f"portal {row[0]} has no host, and beside another one nobody would reach it: give it one first with "
                 f"`earshot portals set host HOST --portal {row[0]}`"
             )
     if there and host is None:
-        raise Refused("there is a portal already, and where there are several each needs a host: add --host HOST")
+        raise CommandError("there is a portal already, and where there are several each needs a host: add --host HOST")
 
 
 def _judged(setting: str, value: str) -> str | None:
@@ -113,7 +115,7 @@ def _judged(setting: str, value: str) -> str | None:
         return value
     if setting == "host":
         return host_name(value)
-    return str(text_of(16 if setting == "locale" else 255)(value))
+    return str(text_param(16 if setting == "locale" else 255)(value))
 
 
 def _shown(row: Row) -> dict[str, Any]:

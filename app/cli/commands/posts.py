@@ -7,18 +7,18 @@ from sqlalchemy import bindparam, func, select
 
 from app.adapters.database import utc_now
 from app.adapters.storage.signed_urls import FileSigner
-from app.cli.database import reading, writing
-from app.cli.output import tell
+from app.cli.database import run_read, run_write
+from app.cli.output import print_result
 from app.cli.params import JsonOption, PortalOption
 from app.domain.errors import NotFound
 from app.domain.models import Board, Category, Follow, Post, PostCategory, Section, Status, User
-from app.domain.models.posts import MODERATION, UNPLACED
+from app.domain.models.posts import MODERATION_STATES, UNPOSITIONED
 from app.domain.posts import attachments, moderation, update
-from app.domain.posts.queries import key_of
-from app.domain.sql.statement import Statement, portal
-from app.domain.sql.timestamps import seconds
-from app.domain.unit_of_work import Row, Work
-from app.public_url import PublicAddress
+from app.domain.posts.queries import parse_code_or_id
+from app.domain.sql.statement import PORTAL_ID, Statement
+from app.domain.sql.timestamps import format_seconds
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.public_url import PublicUrl
 from app.settings import Settings
 
 group = typer.Typer(help="Posts, what neither API shows or does.", no_args_is_help=True)
@@ -46,7 +46,7 @@ _CARD = (
         User.name.label("author"),
         select(func.count())
         .select_from(Follow)
-        .where(Follow.portal_id == portal, Follow.post_id == Post.id)
+        .where(Follow.portal_id == PORTAL_ID, Follow.post_id == Post.id)
         .scalar_subquery()
         .label("followers"),
     )
@@ -54,7 +54,7 @@ _CARD = (
     .outerjoin(Status, Status.id == Post.status_id)
     .outerjoin(Section, Section.id == Post.section_id)
     .outerjoin(User, User.id == Post.user_id)
-    .where(Post.portal_id == portal)
+    .where(Post.portal_id == PORTAL_ID)
 )
 _NAMES: Final = tuple(_CARD.selected_columns.keys())
 _FILE: Final = ("kind", "name", "original_name", "media_type", "size")
@@ -63,15 +63,15 @@ _BY_CODE: Final = Statement(_CARD.where(Post.code == bindparam("key")))
 _CATEGORIES: Final = Statement(
     select(Category.name)
     .join(PostCategory, PostCategory.category_id == Category.id)
-    .where(Category.portal_id == portal, PostCategory.post_id == bindparam("post"))
+    .where(Category.portal_id == PORTAL_ID, PostCategory.post_id == bindparam("post"))
     .order_by(Category.id)
 )
 
 
-def named(work: Work, post: str) -> dict[str, Any]:
+def find_post(work: UnitOfWork, post: str) -> dict[str, Any]:
     """What is to be told of a post, found by its number or code. Raises NotFound("post")."""
-    key = key_of(post)
-    row = work.one(_BY_ID if isinstance(key, int) else _BY_CODE, key=key)
+    key = parse_code_or_id(post)
+    row = work.fetch_one(_BY_ID if isinstance(key, int) else _BY_CODE, key=key)
     if row is None:
         raise NotFound("post", post)
     return dict(zip(_NAMES, row, strict=True))
@@ -85,9 +85,11 @@ def show(post: PostArgument, portal: PortalOption = None, as_json: JsonOption = 
     earshot posts show 42
     earshot posts show aB3x9Q --json
     """
-    told = reading(lambda work: _shown(work, named(work, post)), portal=portal)
+    told = run_read(lambda work: _shown(work, find_post(work, post)), portal=portal)
     lines = [f"{name.replace('_', ' '):<14} {_line(value)}" for name, value in told.items() if name != "description"]
-    tell(told, "\n".join([*lines, *(["", told["description"]] if told["description"] else [])]), as_json=as_json)
+    print_result(
+        told, "\n".join([*lines, *(["", told["description"]] if told["description"] else [])]), as_json=as_json
+    )
 
 
 @group.command()
@@ -106,24 +108,24 @@ def position(
         raise typer.BadParameter("the place must be a number or `none`")
     wanted = None if place == "none" else int(place)
 
-    def act(work: Work) -> dict[str, Any]:
-        post_id = named(work, post)["id"]
-        update.place(work, post_id, wanted)
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        post_id = find_post(work, post)["id"]
+        update.set_position(work, post_id, wanted)
         return {"id": post_id, "position": wanted}
 
-    tell(writing(act, portal=portal), f"post {post} has place {place}", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"post {post} has place {place}", as_json=as_json)
 
 
 def state_of(value: str) -> str:
-    if value not in MODERATION:
-        raise typer.BadParameter(f"must be one of {', '.join(MODERATION)}")
+    if value not in MODERATION_STATES:
+        raise typer.BadParameter(f"must be one of {', '.join(MODERATION_STATES)}")
     return value
 
 
 @group.command("set-moderation")
 def set_moderation(
     post: PostArgument,
-    state: Annotated[str, typer.Argument(callback=state_of, metavar="|".join(MODERATION))],
+    state: Annotated[str, typer.Argument(callback=state_of, metavar="|".join(MODERATION_STATES))],
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -133,21 +135,21 @@ def set_moderation(
     earshot posts set-moderation 42 pending
     """
 
-    def act(work: Work) -> dict[str, Any]:
-        post_id = named(work, post)["id"]
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        post_id = find_post(work, post)["id"]
         changed = moderation.set(work, post_id, state)
         return {"id": post_id, "moderation": state, "changed": changed}
 
-    tell(writing(act, portal=portal), f"post {post} is {state}", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"post {post} is {state}", as_json=as_json)
 
 
-def _shown(work: Work, post: dict[str, Any]) -> dict[str, Any]:
+def _shown(work: UnitOfWork, post: dict[str, Any]) -> dict[str, Any]:
     return {
         **post,
-        "position": None if post["position"] == UNPLACED else post["position"],
-        "created_at": seconds(post["created_at"]),
-        "updated_at": seconds(post["updated_at"]),
-        "categories": [name for (name,) in work.rows(_CATEGORIES, post=post["id"])],
+        "position": None if post["position"] == UNPOSITIONED else post["position"],
+        "created_at": format_seconds(post["created_at"]),
+        "updated_at": format_seconds(post["updated_at"]),
+        "categories": [name for (name,) in work.fetch_all(_CATEGORIES, post=post["id"])],
         "files": [_file(row, post["moderation"]) for row in attachments.of_post(work, post["id"])],
     }
 
@@ -159,7 +161,7 @@ def _file(row: Row, moderation: str) -> dict[str, Any]:
     # Looking makes no secret: beside one that is lost it would be taken for the server's.
     if moderation != attachments.PUBLIC and settings.has_secret:
         path = FileSigner(settings.secret, clock=utc_now).path(told["name"])
-    return {**told, "path": PublicAddress(settings.base_url).link(path)}
+    return {**told, "path": PublicUrl(settings.base_url).link(path)}
 
 
 def _line(value: Any) -> str:

@@ -4,19 +4,19 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.commands.posts import named
-from app.cli.database import reading
-from app.cli.output import tell_rows
+from app.cli.commands.posts import find_post
+from app.cli.database import run_read
+from app.cli.output import print_table
 from app.cli.params import JsonOption, PortalOption
 from app.domain.models import Comment, User, Vote
-from app.domain.posts.reply_queries import CommentView, NewestView, VoteView
-from app.domain.sql.timestamps import seconds
-from app.domain.unit_of_work import Row, Work
+from app.domain.posts.reply_queries import CommentQuery, PostChildQuery, VoteQuery
+from app.domain.sql.timestamps import format_seconds
+from app.domain.unit_of_work import Row, UnitOfWork
 
 comments_group = typer.Typer(help="Comments, internal ones included.", no_args_is_help=True)
 votes_group = typer.Typer(help="Votes.", no_args_is_help=True)
 
-COMMENTS: Final = CommentView(
+COMMENTS: Final = CommentQuery(
     (
         Comment.id,
         Comment.post_id,
@@ -30,11 +30,11 @@ COMMENTS: Final = CommentView(
     ),
     internal=True,
 )
-VOTES: Final = VoteView((Vote.id, Vote.post_id, Vote.user_id, User.email, User.name, Vote.created_at))
+VOTES: Final = VoteQuery((Vote.id, Vote.post_id, Vote.user_id, User.email, User.name, Vote.created_at))
 
 PostOption = Annotated[str | None, typer.Option(metavar="POST", help="Only of this post: number or code.")]
 LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="At most this many.")]
-SkipOption = Annotated[int, typer.Option(min=0, help="Pass over this many first.")]
+SkipOption = Annotated[int, typer.Option("--skip", min=0, help="Pass over this many first.")]
 
 
 @comments_group.callback()
@@ -51,7 +51,7 @@ def votes() -> None:
 def list_comments(
     post: PostOption = None,
     limit: LimitOption = 100,
-    skip: SkipOption = 0,
+    offset: SkipOption = 0,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,15 +60,15 @@ def list_comments(
     \b
     earshot comments list --post 42
     """
-    rows = reading(lambda work: _page(work, COMMENTS, post, skip, limit), portal=portal)
-    tell_rows("comments", [_comment(row) for row in rows], as_json=as_json)
+    rows = run_read(lambda work: _page(work, COMMENTS, post, offset, limit), portal=portal)
+    print_table("comments", [_comment(row) for row in rows], as_json=as_json)
 
 
 @votes_group.command("list")
 def list_votes(
     post: PostOption = None,
     limit: LimitOption = 100,
-    skip: SkipOption = 0,
+    offset: SkipOption = 0,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,13 +77,13 @@ def list_votes(
     \b
     earshot votes list --post aB3x9Q --json
     """
-    rows = reading(lambda work: _page(work, VOTES, post, skip, limit), portal=portal)
-    tell_rows("votes", [_vote(row) for row in rows], as_json=as_json)
+    rows = run_read(lambda work: _page(work, VOTES, post, offset, limit), portal=portal)
+    print_table("votes", [_vote(row) for row in rows], as_json=as_json)
 
 
-def _page(work: Work, view: NewestView, post: str | None, skip: int, limit: int) -> list[Row]:
-    post_ids = None if post is None else [named(work, post)["id"]]
-    return list(view.page(work, skip=skip, limit=limit, post_ids=post_ids))
+def _page(work: UnitOfWork, view: PostChildQuery, post: str | None, offset: int, limit: int) -> list[Row]:
+    post_ids = None if post is None else [find_post(work, post)["id"]]
+    return list(view.page(work, offset=offset, limit=limit, post_ids=post_ids))
 
 
 def _comment(row: Row) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def _comment(row: Row) -> dict[str, Any]:
         "official": bool(row[4]),
         "internal": bool(row[5]),
         "pinned": bool(row[6]),
-        "created_at": seconds(row[7]),
+        "created_at": format_seconds(row[7]),
         "body": row[8],
     }
 
@@ -107,5 +107,5 @@ def _vote(row: Row) -> dict[str, Any]:
         "user_id": row[2],
         "email": row[3],
         "name": row[4],
-        "created_at": seconds(row[5]),
+        "created_at": format_seconds(row[5]),
     }

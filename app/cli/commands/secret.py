@@ -2,9 +2,9 @@
 
 import typer
 
-from app.cli.database import writing_anew
-from app.cli.errors import Refused
-from app.cli.output import tell
+from app.cli.database import run_write_without_portal
+from app.cli.errors import CommandError
+from app.cli.output import print_result
 from app.cli.params import JsonOption
 from app.domain import installation
 from app.settings import SECRET_FILE, Settings
@@ -31,8 +31,8 @@ def accept(as_json: JsonOption = False) -> None:
     settings = Settings.load()
     if not settings.has_secret:
         path = settings.data_dir.absolute() / SECRET_FILE
-        raise Refused(f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})")
+        raise CommandError(f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})")
     chosen = settings.secret
-    ended = writing_anew(lambda work: installation.accept_secret(work, chosen))
+    ended = run_write_without_portal(lambda work: installation.accept_secret(work, chosen))
     told = f"this secret is accepted, and {ended} keys have ended" if ended else "this secret is accepted; no key ended"
-    tell({"ended_keys": ended}, told, as_json=as_json)
+    print_result({"ended_keys": ended}, told, as_json=as_json)

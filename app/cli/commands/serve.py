@@ -9,13 +9,13 @@ import typer
 
 from app.cli.doctor import environment
 from app.server import instance_lock, sockets, startup
-from app.server.signals import Leaving
+from app.server.signals import ShutdownSignals
 from app.settings import Settings
 
 log = structlog.get_logger("earshot.serving")
 
 
-def join(app: typer.Typer) -> None:
+def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("serve")(serve)
 
@@ -43,41 +43,42 @@ def serve(
 
     It ends on Ctrl-C or SIGTERM, after the requests that it is answering.
     """
-    leaving = Leaving()
-    leaving.heed()
+    leaving = ShutdownSignals()
+    leaving.install()
     # The doors take longest to import, and no other command needs them.
-    from app.application import Server
+    from app.application import Application
     from app.observability import logging
     from app.server import metrics_endpoint
     from app.server import serve as running
 
     settings = Settings.load(host=host, port=port, workers=workers)
-    form = logging.chosen(settings.log_format)
+    form = logging.choose_format(settings.log_format)
     logging.configure(form)
     # From what changes nothing to what does; each step may refuse.
     listeners = sockets.listen(settings.host, settings.port, settings.workers)
-    metrics = metrics_endpoint.prepare(settings)
-    asyncio.run(startup.look(settings))
+    metrics = metrics_endpoint.open_metrics_port(settings)
+    asyncio.run(startup.preflight(settings))
     with instance_lock.hold(settings):
-        asyncio.run(startup.keep_keys(settings))
+        asyncio.run(startup.check_secret(settings))
         _ = settings.secret
-        asyncio.run(startup.ready(settings))
+        asyncio.run(startup.prepare(settings))
         # A portal's keys are told once: who is told to end between making and telling them tells them first.
-        leaving.hold()
-        begun = asyncio.run(startup.begin(settings, demo=demo))
-        address = sockets.address_of(listeners[0])
-        redis = asyncio.run(startup.redis_answers(settings))
-        told = sockets.address_of(metrics.listener) + metrics_endpoint.PATH if metrics is not None else None
+        leaving.defer()
+        begun = asyncio.run(startup.make_first_portal(settings, demo=demo))
+        address = sockets.url_of(listeners[0])
+        redis = asyncio.run(startup.is_redis_reachable(settings))
+        told = sockets.url_of(metrics.listener) + metrics_endpoint.PATH if metrics is not None else None
         typer.echo(
-            startup.told_at_first(begun, address) + startup.told_always(settings, address, redis=redis, metrics=told)
+            startup.first_start_banner(begun, address)
+            + startup.startup_banner(settings, address, redis=redis, metrics=told)
         )
         sys.stdout.flush()
-        for found in environment.amiss(settings):
+        for found in environment.startup_warnings(settings):
             log.warning(found.state, remedy=found.remedy)
         code = running.run(
-            lambda: Server(settings),
+            lambda: Application(settings),
             listeners,
-            logging.RequestLog(form),
+            logging.AccessLog(form),
             metrics,
             leaving=leaving,
             drain_seconds=settings.drain_seconds,

@@ -4,20 +4,20 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.commands.tabs import named as tab_named
-from app.cli.database import reading, writing
-from app.cli.errors import Refused
-from app.cli.output import tell, tell_rows
-from app.cli.params import JsonOption, PortalOption, color, parsed_id, text_of
+from app.cli.commands.tabs import find_tab as tab_named
+from app.cli.database import run_read, run_write
+from app.cli.errors import CommandError
+from app.cli.output import print_result, print_table
+from app.cli.params import JsonOption, PortalOption, color, id_param, text_param
 from app.domain.portals import statuses, tabs
-from app.domain.unit_of_work import Row, Work
+from app.domain.unit_of_work import Row, UnitOfWork
 
 _NAMES: Final = tuple(column.key for column in statuses.COLUMNS)
 
 group = typer.Typer(help="Statuses, where a post stands.", no_args_is_help=True)
 
 StatusArgument = Annotated[
-    int, typer.Argument(parser=parsed_id, metavar="ID", help="As `earshot statuses list` shows it.")
+    int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot statuses list` shows it.")
 ]
 TabOption = Annotated[str | None, typer.Option(metavar="TAB", help="The tab that shows it: URL key or id.")]
 ColorOption = Annotated[str | None, typer.Option(parser=color, metavar="COLOR", help="Such as #0096ff.")]
@@ -32,7 +32,7 @@ DefaultOption = Annotated[
 
 @group.command()
 def create(
-    name: Annotated[str, typer.Option(parser=text_of(), metavar="NAME", help="Unique in the portal.")],
+    name: Annotated[str, typer.Option(parser=text_param(), metavar="NAME", help="Unique in the portal.")],
     tab: TabOption = None,
     color: ColorOption = None,
     text_color: TextColorOption = None,
@@ -48,7 +48,7 @@ def create(
     earshot statuses create --name "In Review" --tab roadmap --color "#ffaa00" --roadmap
     """
 
-    def act(work: Work) -> dict[str, Any]:
+    def operation(work: UnitOfWork) -> dict[str, Any]:
         status_id = statuses.add(
             work,
             name=name,
@@ -62,20 +62,20 @@ def create(
             statuses.make_default(work, status_id)
         return _shown(statuses.get(work, status_id))
 
-    made = writing(act, portal=portal)
-    tell(made, f"status {made['id']} was created on the tab {made['tab']}", as_json=as_json)
+    made = run_write(operation, portal=portal)
+    print_result(made, f"status {made['id']} was created on the tab {made['tab']}", as_json=as_json)
 
 
 @group.command("list")
 def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
     """List statuses by tab, in their order."""
-    tell_rows("statuses", [_shown(row) for row in reading(statuses.every, portal=portal)], as_json=as_json)
+    print_table("statuses", [_shown(row) for row in run_read(statuses.list_all, portal=portal)], as_json=as_json)
 
 
 @group.command()
 def edit(
     status: StatusArgument,
-    name: Annotated[str | None, typer.Option(parser=text_of(), metavar="NAME")] = None,
+    name: Annotated[str | None, typer.Option(parser=text_param(), metavar="NAME")] = None,
     tab: TabOption = None,
     color: ColorOption = None,
     text_color: TextColorOption = None,
@@ -93,7 +93,7 @@ def edit(
     earshot statuses edit 4 --name Shipped --not-voteable
     """
 
-    def act(work: Work) -> dict[str, Any]:
+    def operation(work: UnitOfWork) -> dict[str, Any]:
         statuses.edit(
             work,
             status,
@@ -108,7 +108,7 @@ def edit(
             statuses.make_default(work, status)
         return _shown(statuses.get(work, status))
 
-    tell(writing(act, portal=portal), f"status {status} was changed", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"status {status} was changed", as_json=as_json)
 
 
 @group.command()
@@ -117,14 +117,14 @@ def delete(status: StatusArgument, portal: PortalOption = None, as_json: JsonOpt
 
     Nothing shows that history yet, and nobody is notified yet.
     """
-    writing(lambda work: statuses.delete(work, status), portal=portal)
-    tell({"id": status, "deleted": True}, f"status {status} was deleted", as_json=as_json)
+    run_write(lambda work: statuses.delete(work, status), portal=portal)
+    print_result({"id": status, "deleted": True}, f"status {status} was deleted", as_json=as_json)
 
 
 @group.command()
 def reorder(
     ids: Annotated[
-        list[int], typer.Argument(parser=parsed_id, metavar="ID...", help="These come first, in this order.")
+        list[int], typer.Argument(parser=id_param, metavar="ID...", help="These come first, in this order.")
     ],
     portal: PortalOption = None,
     as_json: JsonOption = False,
@@ -135,17 +135,17 @@ def reorder(
     earshot statuses reorder 3 2
     """
 
-    def act(work: Work) -> list[dict[str, Any]]:
+    def operation(work: UnitOfWork) -> list[dict[str, Any]]:
         statuses.reorder(work, ids)
-        return [_shown(row) for row in statuses.every(work)]
+        return [_shown(row) for row in statuses.list_all(work)]
 
-    tell_rows("statuses", writing(act, portal=portal), as_json=as_json)
+    print_table("statuses", run_write(operation, portal=portal), as_json=as_json)
 
 
-def _first_tab(work: Work) -> int:
-    found = tabs.every(work)
+def _first_tab(work: UnitOfWork) -> int:
+    found = tabs.list_all(work)
     if not found:
-        raise Refused("there is no tab yet: make one with `earshot tabs create --name N --url U`")
+        raise CommandError("there is no tab yet: make one with `earshot tabs create --name N --url U`")
     return int(found[0][0])
 
 

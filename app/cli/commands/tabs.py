@@ -4,21 +4,21 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.database import reading, writing
-from app.cli.output import tell, tell_rows
-from app.cli.params import JsonOption, PortalOption, text_of, url_key
+from app.cli.database import run_read, run_write
+from app.cli.output import print_result, print_table
+from app.cli.params import JsonOption, PortalOption, text_param, url_key
 from app.domain.models.portals import TAB_TYPES
 from app.domain.portals import tabs
-from app.domain.unit_of_work import Row, Work
+from app.domain.unit_of_work import Row, UnitOfWork
 
 group = typer.Typer(help="Tabs, the pages of a portal. Each shows the statuses assigned to it.", no_args_is_help=True)
 
 TabArgument = Annotated[str, typer.Argument(metavar="TAB", help="URL key or id.")]
 
 
-def named(work: Work, tab: str) -> Row:
+def find_tab(work: UnitOfWork, tab: str) -> Row:
     """A tab by its URL key, else by its id. Raises NotFound("tab")."""
-    if tab.isascii() and tab.isdigit() and len(tab) < 19 and all(row[2] != tab for row in tabs.every(work)):
+    if tab.isascii() and tab.isdigit() and len(tab) < 19 and all(row[2] != tab for row in tabs.list_all(work)):
         return tabs.get(work, int(tab))
     return tabs.by_url(work, tab)
 
@@ -36,7 +36,7 @@ TypeOption = Annotated[
 
 @group.command()
 def create(
-    name: Annotated[str, typer.Option(parser=text_of(), metavar="NAME")],
+    name: Annotated[str, typer.Option(parser=text_param(), metavar="NAME")],
     url: Annotated[str, typer.Option(parser=url_key, metavar="KEY", help="Its part of an address; unique.")],
     kind: TypeOption = None,
     portal: PortalOption = None,
@@ -48,23 +48,23 @@ def create(
     earshot tabs create --name "Help" --url help --type knowledgebase
     """
 
-    def act(work: Work) -> dict[str, Any]:
+    def operation(work: UnitOfWork) -> dict[str, Any]:
         return _shown(tabs.get(work, tabs.add(work, name=name, url=url, kind=kind or "feedback")))
 
-    made = writing(act, portal=portal)
-    tell(made, f"tab {made['id']} ({url}) was created", as_json=as_json)
+    made = run_write(operation, portal=portal)
+    print_result(made, f"tab {made['id']} ({url}) was created", as_json=as_json)
 
 
 @group.command("list")
 def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
     """List tabs in their order."""
-    tell_rows("tabs", [_shown(row) for row in reading(tabs.every, portal=portal)], as_json=as_json)
+    print_table("tabs", [_shown(row) for row in run_read(tabs.list_all, portal=portal)], as_json=as_json)
 
 
 @group.command()
 def edit(
     tab: TabArgument,
-    name: Annotated[str | None, typer.Option(parser=text_of(), metavar="NAME")] = None,
+    name: Annotated[str | None, typer.Option(parser=text_param(), metavar="NAME")] = None,
     url: Annotated[str | None, typer.Option(parser=url_key, metavar="KEY")] = None,
     kind: TypeOption = None,
     portal: PortalOption = None,
@@ -72,24 +72,26 @@ def edit(
 ) -> None:
     """Change a tab; what is left out stays."""
 
-    def act(work: Work) -> dict[str, Any]:
-        tab_id = named(work, tab)[0]
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        tab_id = find_tab(work, tab)[0]
         tabs.edit(work, tab_id, name=name, url=url, kind=kind)
         return _shown(tabs.get(work, tab_id))
 
-    tell(writing(act, portal=portal), f"tab {tab} was changed", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"tab {tab} was changed", as_json=as_json)
 
 
 @group.command()
 def delete(tab: TabArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
     """Delete a tab that has neither statuses nor sections."""
 
-    def act(work: Work) -> int:
-        tab_id = int(named(work, tab)[0])
+    def operation(work: UnitOfWork) -> int:
+        tab_id = int(find_tab(work, tab)[0])
         tabs.delete(work, tab_id)
         return tab_id
 
-    tell({"id": writing(act, portal=portal), "deleted": True}, f"tab {tab} was deleted", as_json=as_json)
+    print_result(
+        {"id": run_write(operation, portal=portal), "deleted": True}, f"tab {tab} was deleted", as_json=as_json
+    )
 
 
 @group.command()
@@ -104,11 +106,11 @@ def reorder(
     earshot tabs reorder roadmap feedback
     """
 
-    def act(work: Work) -> list[dict[str, Any]]:
-        tabs.reorder(work, [named(work, name)[0] for name in names])
-        return [_shown(row) for row in tabs.every(work)]
+    def operation(work: UnitOfWork) -> list[dict[str, Any]]:
+        tabs.reorder(work, [find_tab(work, name)[0] for name in names])
+        return [_shown(row) for row in tabs.list_all(work)]
 
-    tell_rows("tabs", writing(act, portal=portal), as_json=as_json)
+    print_table("tabs", run_write(operation, portal=portal), as_json=as_json)
 
 
 def _shown(row: Row) -> dict[str, Any]:

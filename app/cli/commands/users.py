@@ -6,14 +6,14 @@ from typing import Annotated, Any, Final
 import typer
 
 from app.adapters import passwords
-from app.cli.database import reading, writing
-from app.cli.errors import Refused
-from app.cli.lookup import CARD, id_of, named
-from app.cli.output import tell, tell_rows
-from app.cli.params import JsonOption, PortalOption, text_of
+from app.cli.database import run_read, run_write
+from app.cli.errors import CommandError
+from app.cli.lookup import USER_COLUMNS, find_user, find_user_id
+from app.cli.output import print_result, print_table
+from app.cli.params import JsonOption, PortalOption, text_param
 from app.domain.models.users import ROLES
-from app.domain.sql.timestamps import seconds
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.timestamps import format_seconds
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import emails, users
 
 LEAST_PASSWORD: Final = 8
@@ -34,7 +34,7 @@ def role_of(value: str) -> str:
 def create(
     email: Annotated[str, typer.Option(help="The address; unique in the portal.")],
     name: Annotated[
-        str | None, typer.Option(parser=text_of(), metavar="NAME", help="The name; from the address when left out.")
+        str | None, typer.Option(parser=text_param(), metavar="NAME", help="The name; from the address when left out.")
     ] = None,
     role: Annotated[
         str, typer.Option(callback=role_of, metavar="|".join(reversed(ROLES)), help="What the user may do.")
@@ -52,52 +52,56 @@ def create(
     earshot users create --email jane@example.com --name "Jane Roe" --role moderator
     printf %s "$PASSWORD" | earshot users create --email jane@example.com --password-stdin
     """
-    if not emails.well_formed(email.strip()):
-        raise Refused(f"{email} is no e-mail address")
-    password_hash = passwords.hashed(_password()) if password_stdin else None
+    if not emails.is_valid_email(email.strip()):
+        raise CommandError(f"{email} is no e-mail address")
+    password_hash = passwords.hash_password(_password()) if password_stdin else None
 
-    def act(work: Work) -> dict[str, Any]:
-        user_id = users.register(
-            work, email=email, name=name or users.name_from(email.strip()), role=role, password_hash=password_hash
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        user_id = users.create(
+            work,
+            email=email,
+            name=name or users.display_name_from(email.strip()),
+            role=role,
+            password_hash=password_hash,
         )
-        return {"id": user_id, "uuid": str(CARD.by_id(work, user_id)[1])}
+        return {"id": user_id, "uuid": str(USER_COLUMNS.by_id(work, user_id)[1])}
 
-    made = writing(act, portal=portal)
-    tell(made, f"user {made['id']} ({made['uuid']}) was created", as_json=as_json)
+    made = run_write(operation, portal=portal)
+    print_result(made, f"user {made['id']} ({made['uuid']}) was created", as_json=as_json)
 
 
 @group.command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many.")] = 100,
-    skip: Annotated[int, typer.Option(min=0, help="Pass over this many first.")] = 0,
+    offset: Annotated[int, typer.Option("--skip", min=0, help="Pass over this many first.")] = 0,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List users, oldest first."""
-    rows = reading(lambda work: CARD.page(work, newest_first=False, skip=skip, limit=limit), portal=portal)
-    tell_rows("users", [_shown(row) for row in rows], as_json=as_json)
+    rows = run_read(lambda work: USER_COLUMNS.page(work, newest_first=False, offset=offset, limit=limit), portal=portal)
+    print_table("users", [_shown(row) for row in rows], as_json=as_json)
 
 
 @group.command()
 def block(user: UserArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
     """Keep a user from acting. Their keys end for good."""
 
-    def act(work: Work) -> dict[str, Any]:
-        users.block(work, id_of(work, user))
-        return _shown(named(work, user))
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        users.block(work, find_user_id(work, user))
+        return _shown(find_user(work, user))
 
-    tell(writing(act, portal=portal), f"{user} is blocked", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"{user} is blocked", as_json=as_json)
 
 
 @group.command()
 def unblock(user: UserArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
     """Let a blocked user act again. Keys that ended stay ended."""
 
-    def act(work: Work) -> dict[str, Any]:
-        users.unblock(work, id_of(work, user))
-        return _shown(named(work, user))
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        users.unblock(work, find_user_id(work, user))
+        return _shown(find_user(work, user))
 
-    tell(writing(act, portal=portal), f"{user} is not blocked", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"{user} is not blocked", as_json=as_json)
 
 
 @group.command("role")
@@ -113,11 +117,11 @@ def role_(
     earshot users role jane@example.com admin
     """
 
-    def act(work: Work) -> dict[str, Any]:
-        users.change(work, id_of(work, user), role=role)
-        return _shown(named(work, user))
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        users.update(work, find_user_id(work, user), role=role)
+        return _shown(find_user(work, user))
 
-    tell(writing(act, portal=portal), f"{user} is {role}", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"{user} is {role}", as_json=as_json)
 
 
 @group.command()
@@ -138,22 +142,22 @@ def password(
     """
     if not password_stdin:
         raise typer.BadParameter("a password is read from standard input only: add --password-stdin")
-    password_hash = passwords.hashed(_password())
+    password_hash = passwords.hash_password(_password())
 
-    def act(work: Work) -> dict[str, Any]:
-        users.change(work, id_of(work, user), password_hash=password_hash)
-        return _shown(named(work, user))
+    def operation(work: UnitOfWork) -> dict[str, Any]:
+        users.update(work, find_user_id(work, user), password_hash=password_hash)
+        return _shown(find_user(work, user))
 
-    tell(writing(act, portal=portal), f"{user} has a new password", as_json=as_json)
+    print_result(run_write(operation, portal=portal), f"{user} has a new password", as_json=as_json)
 
 
 def _password() -> str:
     """The password on standard input, without the line's end that `echo` adds."""
     given = sys.stdin.read(MOST_PASSWORD + 2).removesuffix("\n").removesuffix("\r")
     if not LEAST_PASSWORD <= len(given) <= MOST_PASSWORD:
-        raise Refused(f"a password has from {LEAST_PASSWORD} to {MOST_PASSWORD} characters")
+        raise CommandError(f"a password has from {LEAST_PASSWORD} to {MOST_PASSWORD} characters")
     if "\0" in given:
-        raise Refused("a password can't contain a NUL character")
+        raise CommandError("a password can't contain a NUL character")
     return given
 
 
@@ -169,5 +173,5 @@ def _shown(row: Row) -> dict[str, Any]:
         "posts": row[7],
         "votes": row[8],
         "comments": row[9],
-        "created_at": seconds(row[10]),
+        "created_at": format_seconds(row[10]),
     }

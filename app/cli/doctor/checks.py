@@ -10,25 +10,25 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from app.adapters.database import NOWHERE, Database, Standing, utc_now
-from app.adapters.database.inspection import StrangeDatabase, Unusable, revision, sound
+from app.adapters.database import NO_PORTAL, Database, PortalContext, utc_now
+from app.adapters.database.inspection import DatabaseUnusable, ForeignSchema, check_integrity, read_revision
 from app.adapters.database.revisions import NewerDatabase, head
-from app.adapters.storage.base import check
-from app.adapters.storage.local import FolderFiles
-from app.backends import database, files
+from app.adapters.storage.base import probe_storage
+from app.adapters.storage.local import LocalStorage
+from app.backends import open_database, open_storage
 from app.cli.doctor import environment
-from app.cli.doctor.finding import Finding, tried
-from app.cli.errors import said
+from app.cli.doctor.finding import Finding, probe
+from app.cli.errors import error_message
 from app.domain import installation, outbox
 from app.domain.counters import audit
-from app.domain.errors import Unavailable
+from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals, sections
 from app.domain.sql import timestamps
-from app.domain.unit_of_work import Row, Work
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import api_keys
 from app.observability import tracing
-from app.settings import BadSettings, Settings, masked
+from app.settings import InvalidSettings, Settings, mask_secrets
 
 PATIENCE_SECONDS: Final = 10
 MOST_SKEW: Final = timedelta(seconds=5)
@@ -42,16 +42,16 @@ def examine(*, fix: bool = False) -> list[Finding]:
     """
     try:
         settings = Settings.load()
-    except BadSettings as error:
+    except InvalidSettings as error:
         return [Finding("settings", False, str(error), "set it right in the environment or in .env")]
     data = environment.data(settings)
     if not data.well and not environment.may_enter(settings.data_dir):
         # Where nothing can be seen, nothing else about it can be said.
         return [environment.unknown_settings(), data]
     # Before anything is opened: the last one to close SQLite's file writes the log back.
-    ahead = environment.written_ahead(settings)
+    ahead = environment.wal_size(settings)
     stored, ready = _database(settings)
-    found = [environment.unknown_settings(), data, environment.room(settings), stored]
+    found = [environment.unknown_settings(), data, environment.disk_space(settings), stored]
     found += [] if ahead is None else [ahead]
     found += _inside(settings, fix=fix) if ready else []
     found += [_redis(settings), environment.limits(settings), environment.proxies(settings)]
@@ -62,17 +62,17 @@ def examine(*, fix: bool = False) -> list[Finding]:
 def _database(settings: Settings) -> tuple[Finding, bool]:
     """How it is, and whether anything can be asked of it."""
     try:
-        where = database(settings).describe()
-        found = asyncio.run(revision(settings.database, password=settings.database_password))
+        where = open_database(settings).describe()
+        found = asyncio.run(read_revision(settings.database, password=settings.database_password))
         if found is not None and settings.database.startswith("sqlite:///"):
             # Before anybody is told to migrate what is damaged.
-            sound(settings.database)
-    except BadSettings as error:
-        return Finding("database", False, said(error), "set EARSHOT_DATABASE_URL right"), False
-    except (NewerDatabase, StrangeDatabase) as error:
-        state, _, remedy = said(error).rpartition(": ")
+            check_integrity(settings.database)
+    except InvalidSettings as error:
+        return Finding("database", False, error_message(error), "set EARSHOT_DATABASE_URL right"), False
+    except (NewerDatabase, ForeignSchema) as error:
+        state, _, remedy = error_message(error).rpartition(": ")
         return Finding("database", False, state, remedy), False
-    except Unusable as error:
+    except DatabaseUnusable as error:
         return Finding("database", False, error.state, error.remedy), False
     if found is None:
         return Finding("database", True, f"{where} is empty; the first start of `earshot serve` fills it"), False
@@ -101,7 +101,7 @@ class _Heard:
 
 def _inside(settings: Settings, *, fix: bool) -> list[Finding]:
     async def ask() -> _Heard:
-        opened = database(settings)
+        opened = open_database(settings)
         await opened.open()
         try:
             return await _heard(opened, settings, fix=fix)
@@ -110,8 +110,8 @@ def _inside(settings: Settings, *, fix: bool) -> list[Finding]:
 
     try:
         heard = asyncio.run(ask())
-    except Unavailable as error:
-        return [Finding("database", False, said(error), "see that it does not hang, and look again")]
+    except ServiceUnavailable as error:
+        return [Finding("database", False, error_message(error), "see that it does not hang, and look again")]
     hosts = [None if row[4] is None else str(row[4]) for row in heard.portals]
     return [
         environment.secret(settings, heard.keys, matches=heard.secret_matches),
@@ -124,34 +124,34 @@ def _inside(settings: Settings, *, fix: bool) -> list[Finding]:
 
 
 async def _heard(opened: Database, settings: Settings, *, fix: bool) -> _Heard:
-    found = await opened.reading(portals.every, NOWHERE)
+    found = await opened.read(portals.list_all, NO_PORTAL)
     wrong: dict[int, int] | None = {}
     try:
         for row in found:
-            differing = await opened.reading(_differing, Standing(int(row[0]), OPERATOR), slow=True)
+            differing = await opened.read(_differing, PortalContext(int(row[0]), OPERATOR), in_thread=True)
             if differing and wrong is not None:
                 wrong[int(row[0])] = differing
-    except Unavailable:
+    except ServiceUnavailable:
         wrong = None
-    newest = await opened.reading(outbox.newest, NOWHERE)
-    there = await opened.reading(outbox.clock, NOWHERE)
+    newest = await opened.read(outbox.newest_timestamp, NO_PORTAL)
+    there = await opened.read(outbox.database_time, NO_PORTAL)
     cycles: dict[int, list[list[int]]] = {}
     for row in found:
-        standing = Standing(int(row[0]), OPERATOR)
-        circling = await opened.reading(sections.cycles, standing, slow=True)
+        context = PortalContext(int(row[0]), OPERATOR)
+        circling = await opened.read(sections.cycles, context, in_thread=True)
         if circling and fix:
-            circling = await opened.writing(sections.break_cycles, standing, slow=True)
+            circling = await opened.write(sections.break_cycles, context, in_thread=True)
         if circling:
             cycles[int(row[0])] = circling
     # One that is not there yet is not made by looking.
-    matches = not settings.has_secret or await opened.reading(
-        lambda work: installation.matches(work, settings.secret), NOWHERE
+    matches = not settings.has_secret or await opened.read(
+        lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL
     )
-    return _Heard(found, await opened.reading(api_keys.count, NOWHERE), there, newest, matches, wrong, cycles)
+    return _Heard(found, await opened.read(api_keys.count, NO_PORTAL), there, newest, matches, wrong, cycles)
 
 
-def _differing(work: Work) -> int:
-    return len(audit.differences(work))
+def _differing(work: UnitOfWork) -> int:
+    return len(audit.find_mismatches(work))
 
 
 def _portals(found: list[Row]) -> Finding:
@@ -197,9 +197,9 @@ def clock(here: datetime, *, there: datetime | None, newest: datetime | None) ->
         state = f"this machine is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the database's"
         return Finding("clock", False, state, remedy)
     if newest is not None and newest - here > MOST_SKEW:
-        state = f"what was written last is of {timestamps.seconds(newest)}, which is yet to come"
+        state = f"what was written last is of {timestamps.format_seconds(newest)}, which is yet to come"
         return Finding("clock", False, state, remedy)
-    return Finding("clock", True, timestamps.seconds(here))
+    return Finding("clock", True, timestamps.format_seconds(here))
 
 
 def _redis(settings: Settings) -> Finding:
@@ -211,22 +211,22 @@ def _redis(settings: Settings) -> Finding:
     async def ping(url: str) -> None:
         from redis.exceptions import RedisError
 
-        from app.adapters.rate_limiter import RedisCounters
+        from app.adapters.rate_limiter import RedisRateLimiter
 
         try:
-            counters = RedisCounters(url)
+            counters = RedisRateLimiter(url)
         except ValueError as error:
-            raise Unavailable(str(error)) from None
+            raise ServiceUnavailable(str(error)) from None
         try:
             await counters.ping()
         except RedisError as error:
-            raise Unavailable(str(error)) from error
+            raise ServiceUnavailable(str(error)) from error
         finally:
             await counters.close()
 
-    return tried(
+    return probe(
         "Redis",
-        f"{masked(settings.redis_url)} answers",
+        f"{mask_secrets(settings.redis_url)} answers",
         lambda: asyncio.run(ping(settings.redis_url or "")),
         "see that it runs and that EARSHOT_REDIS_URL names it; until then each process counts for itself",
     )
@@ -234,18 +234,18 @@ def _redis(settings: Settings) -> Finding:
 
 def _storage(settings: Settings) -> Finding:
     try:
-        stored = files(settings)
-    except BadSettings as error:
+        stored = open_storage(settings)
+    except InvalidSettings as error:
         return Finding("storage", False, str(error), "set EARSHOT_STORAGE_URL right")
-    where = masked(settings.storage_url) if settings.storage_url else "the data directory"
+    where = mask_secrets(settings.storage_url) if settings.storage_url else "the data directory"
     if settings.storage_url is None and not settings.data_dir.exists():
         return Finding("storage", True, f"{where}, which the first start makes")
     remedy = (
         "give the folder to this user, and see that its disk has room"
-        if isinstance(stored, FolderFiles)
+        if isinstance(stored, LocalStorage)
         else "see that bucket, endpoint, region and key in EARSHOT_STORAGE_URL are right and the bucket may be written"
     )
-    return tried("storage", f"{where} can be written and read", lambda: asyncio.run(check(stored)), remedy)
+    return probe("storage", f"{where} can be written and read", lambda: asyncio.run(probe_storage(stored)), remedy)
 
 
 def _mail(settings: Settings) -> Finding:
@@ -269,9 +269,9 @@ def _mail(settings: Settings) -> Finding:
             if parts.username:
                 server.login(unquote(parts.username), unquote(parts.password or ""))
 
-    return tried(
+    return probe(
         "mail",
-        f"{masked(settings.smtp_url)} lets this server in; no letters are written yet",
+        f"{mask_secrets(settings.smtp_url)} lets this server in; no letters are written yet",
         greet,
         "see that EARSHOT_SMTP_URL is right and it runs",
     )
@@ -280,10 +280,10 @@ def _mail(settings: Settings) -> Finding:
 def _spans(settings: Settings) -> Finding:
     if settings.otlp_url is None:
         return Finding("spans", True, "not set: none are made")
-    if not tracing.installed():
+    if not tracing.is_installed():
         return Finding("spans", False, "OpenTelemetry is not installed", tracing.REMEDY)
-    where = masked(settings.otlp_url)
-    if not tracing.takes(settings.otlp_url):
+    where = mask_secrets(settings.otlp_url)
+    if not tracing.accepts_spans(settings.otlp_url):
         remedy = "see that the collector runs, takes OTLP over HTTP, and is named by EARSHOT_OTLP_URL"
         return Finding("spans", False, f"{where} takes none", remedy)
     return Finding("spans", True, f"{where} takes them")

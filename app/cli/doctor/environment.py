@@ -8,27 +8,27 @@ from shlex import quote
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.adapters.rate_limiter import Pace
-from app.adapters.storage import storage
-from app.adapters.storage.base import BadStorage
-from app.adapters.storage.local import FolderFiles
+from app.adapters.rate_limiter import RateLimit
+from app.adapters.storage import storage_from_url
+from app.adapters.storage.base import InvalidStorageUrl
+from app.adapters.storage.local import LocalStorage
 from app.cli.doctor.finding import MEGABYTE, Finding
 from app.settings import SECRET_FILE, Settings
 
-LEAST_ROOM: Final = 512 * MEGABYTE
+MIN_FREE_BYTES: Final = 512 * MEGABYTE
 """With less left on a disk it is time to do something."""
-LARGEST_LOG: Final = 256 * MEGABYTE
+MAX_WAL_BYTES: Final = 256 * MEGABYTE
 """A serving process starts SQLite's log anew at a quarter of this, unless something keeps it from that."""
 
 
-def amiss(settings: Settings) -> list[Finding]:
+def startup_warnings(settings: Settings) -> list[Finding]:
     """What the settings alone show to be wrong, and a server may start with all the same."""
     return [found for found in (unknown_settings(), proxies(settings)) if not found.well]
 
 
 def unknown_settings() -> Finding:
     """Names that look like settings and are none."""
-    unknown = Settings.unknown()
+    unknown = Settings.unknown_names()
     if unknown:
         state = (
             f"{unknown[0]} is set, but is no setting"
@@ -95,17 +95,17 @@ def secret(settings: Settings, keys: int, *, matches: bool) -> Finding:
     return Finding("secret", True, f"{path}" if path.exists() else f"{path}, which the first start makes")
 
 
-def room(settings: Settings, least: int = LEAST_ROOM) -> Finding:
+def disk_space(settings: Settings, least: int = MIN_FREE_BYTES) -> Finding:
     """What is left on the disks where data lies."""
     folders = [settings.data_dir.absolute()]
     kept = database_file(settings)
     if kept is not None:
         folders.append(kept.parent)
     try:
-        stored = storage(settings.storage_url, settings.data_dir)
-    except BadStorage:
+        stored = storage_from_url(settings.storage_url, settings.data_dir)
+    except InvalidStorageUrl:
         stored = None
-    if isinstance(stored, FolderFiles):
+    if isinstance(stored, LocalStorage):
         folders.append(stored.root.absolute())
     left = {folder: shutil.disk_usage(_existing(folder)).free for folder in folders}
     folder = min(left, key=lambda one: left[one])
@@ -118,7 +118,7 @@ def room(settings: Settings, least: int = LEAST_ROOM) -> Finding:
     return Finding("room", True, state)
 
 
-def written_ahead(settings: Settings, largest: int = LARGEST_LOG) -> Finding | None:
+def wal_size(settings: Settings, largest: int = MAX_WAL_BYTES) -> Finding | None:
     """The log that SQLite writes ahead of its file; None with PostgreSQL. Look before the file is opened."""
     kept = database_file(settings)
     if kept is None:
@@ -216,7 +216,7 @@ def _with_logs(kept: Path) -> list[Path]:
 
 def _by_address(settings: Settings) -> bool:
     paces = (settings.limit_astuto_ip, settings.limit_pages)
-    return settings.rate_limits and any(Pace.parsed(pace) is not None for pace in paces)
+    return settings.rate_limits and any(RateLimit.parse(pace) is not None for pace in paces)
 
 
 def _existing(folder: Path) -> Path:

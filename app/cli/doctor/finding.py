@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.cli.errors import said
-from app.domain.errors import Unavailable
+from app.cli.errors import error_message
+from app.domain.errors import ServiceUnavailable
 
 MEGABYTE: Final = 1024 * 1024
 
@@ -22,10 +22,10 @@ class Finding:
     """Whether it was wrong until just now; `state` says what was changed."""
 
 
-def tried(what: str, state: str, act: Callable[[], object], remedy: str) -> Finding:
+def probe(what: str, state: str, operation: Callable[[], object], remedy: str) -> Finding:
     """Well when the act succeeds."""
     try:
-        act()
-    except (OSError, Unavailable) as error:
-        return Finding(what, False, said(error), remedy)
+        operation()
+    except (OSError, ServiceUnavailable) as error:
+        return Finding(what, False, error_message(error), remedy)
     return Finding(what, True, state)

@@ -24,18 +24,18 @@ from sqlalchemy import (
     union_all,
 )
 
-from app.domain.models import Portal, Post, PostCategory, Tally
-from app.domain.models.counters import SHARDS, TALLIES
-from app.domain.sql.json_rows import WHOLE, WORDS, given_rows, packed, part
-from app.domain.sql.statement import SQLITE, Column, Statement, portal, upsert
-from app.domain.unit_of_work import Work
+from app.domain.models import Portal, Post, PostCategory, PostCounter
+from app.domain.models.counters import COUNTER_KINDS, SHARDS
+from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
+from app.domain.sql.statement import PORTAL_ID, SQLITE, Column, Statement, upsert
+from app.domain.unit_of_work import UnitOfWork
 
 _COLUMNS: Final = ["portal_id", "kind", "ref_id", "status_id", "section_id", "shard", "posts"]
 _KEY: Final = _COLUMNS[:-1]
 _NONE: Final[ColumnElement[int]] = literal_column("0")
 
 
-class Place(NamedTuple):
+class CounterKey(NamedTuple):
     """What a number counts; see `Tally`."""
 
     kind: str
@@ -44,113 +44,121 @@ class Place(NamedTuple):
     section_id: int = 0
 
     @property
-    def order(self) -> tuple[int, int, int, int]:
+    def sort_key(self) -> tuple[int, int, int, int]:
         """Everybody changes numbers in this order, so that none deadlock."""
-        return TALLIES.index(self.kind), *self[1:]
+        return COUNTER_KINDS.index(self.kind), *self[1:]
 
 
-def places_of(
+def counter_keys(
     *, board_id: int, status_id: int | None, section_id: int | None, category_ids: Iterable[int] = ()
-) -> set[Place]:
+) -> set[CounterKey]:
     """Where a post counts."""
     by = (status_id or 0, section_id or 0)
-    found = {Place("portal"), Place("board", board_id), Place("status", 0, *by)}
-    return found.union(Place("category", category_id, *by) for category_id in category_ids)
+    found = {CounterKey("portal"), CounterKey("board", board_id), CounterKey("status", 0, *by)}
+    return found.union(CounterKey("category", category_id, *by) for category_id in category_ids)
 
 
-def adding(rows: SelectBase) -> Any:
+def upsert_counters(rows: SelectBase) -> Any:
     """The statement that adds these rows to the numbers: portal, kind, ref, status, section, shard, posts."""
-    added = upsert(Tally).from_select(_COLUMNS, rows)
-    return added.on_conflict_do_update(index_elements=_KEY, set_={"posts": Tally.posts + added.excluded.posts})
+    added = upsert(PostCounter).from_select(_COLUMNS, rows)
+    return added.on_conflict_do_update(index_elements=_KEY, set_={"posts": PostCounter.posts + added.excluded.posts})
 
 
-_given = given_rows("places").table_valued("value", name="given")
+_given = json_rows("places").table_valued("value", name="given")
 _ADD: Final = Statement(
-    adding(
+    upsert_counters(
         select(
-            cast(portal, WHOLE),
-            part(_given.c.value, 0, WORDS),
-            *(part(_given.c.value, at, WHOLE) for at in (1, 2, 3)),
+            cast(PORTAL_ID, BIGINT),
+            json_column(_given.c.value, 0, TEXT),
+            *(json_column(_given.c.value, at, BIGINT) for at in (1, 2, 3)),
             bindparam("shard", type_=SmallInteger),
-            part(_given.c.value, 4, WHOLE),
+            json_column(_given.c.value, 4, BIGINT),
         ).where(literal_column("true"))
     )
 )
 
 
-def change(work: Work, post_id: int, *, before: Collection[Place] = (), after: Collection[Place] = ()) -> None:
+def move_counts(
+    work: UnitOfWork, post_id: int, *, before: Collection[CounterKey] = (), after: Collection[CounterKey] = ()
+) -> None:
     """Count the post out of the places it left and into those it came to; a new post left none."""
     steps = [
-        (*place, +1 if place in after else -1) for place in sorted({*before} ^ {*after}, key=lambda one: one.order)
+        (*place, +1 if place in after else -1) for place in sorted({*before} ^ {*after}, key=lambda one: one.sort_key)
     ]
     if steps:
-        work.run(_ADD, places=packed(steps), shard=_shard(work, post_id))
+        work.execute(_ADD, places=encode_rows(steps), shard=_shard(work, post_id))
 
 
-def uncount(work: Work, posts: Iterable[tuple[int, Collection[Place]]]) -> None:
+def subtract_posts(work: UnitOfWork, posts: Iterable[tuple[int, Collection[CounterKey]]]) -> None:
     """Count posts out, each with all the places where it counts."""
-    lost: dict[int, Counter[Place]] = defaultdict(Counter)
+    lost: dict[int, Counter[CounterKey]] = defaultdict(Counter)
     for post_id, places in posts:
         lost[_shard(work, post_id)].update(places)
     for shard, by_place in sorted(lost.items()):
-        steps = [(*place, -by_place[place]) for place in sorted(by_place, key=lambda one: one.order)]
-        work.run(_ADD, places=packed(steps), shard=shard)
+        steps = [(*place, -by_place[place]) for place in sorted(by_place, key=lambda one: one.sort_key)]
+        work.execute(_ADD, places=encode_rows(steps), shard=shard)
 
 
-def _shard(work: Work, post_id: int) -> int:
+def _shard(work: UnitOfWork, post_id: int) -> int:
     # On SQLite creates never run at once, and fewer rows are fewer pages to write.
     return 0 if work.engine == SQLITE else post_id % SHARDS
 
 
 # Two such acts at once, say for a section and for a category, would each miss the rows that the other is writing: so
 # they take turns. Posts that come and go meanwhile don't wait: they only point at the portal.
-_ONE_BY_ONE: Final = Statement(select(Portal.id).where(Portal.id == portal).with_for_update(key_share=True))
+_LOCK_PORTAL: Final = Statement(select(Portal.id).where(Portal.id == PORTAL_ID).with_for_update(key_share=True))
 
 _DROP_CATEGORY: Final = Statement(
-    delete(Tally).where(
-        Tally.portal_id == portal, Tally.kind == literal_column("'category'"), Tally.ref_id == bindparam("category")
+    delete(PostCounter).where(
+        PostCounter.portal_id == PORTAL_ID,
+        PostCounter.kind == literal_column("'category'"),
+        PostCounter.ref_id == bindparam("category"),
     )
 )
 
 
-def drop_category(work: Work, category_id: int) -> None:
+def delete_category(work: UnitOfWork, category_id: int) -> None:
     """Forget the numbers of a category that is gone."""
-    work.one(_ONE_BY_ONE)
-    work.run(_DROP_CATEGORY, category=category_id)
+    work.fetch_one(_LOCK_PORTAL)
+    work.execute(_DROP_CATEGORY, category=category_id)
 
 
-def _handing_over(column: Column) -> tuple[Statement, Statement]:
+def _moving(column: Column) -> tuple[Statement, Statement]:
     """Add the numbers under `gone` to those under `heir`, and forget them."""
-    theirs = (Tally.portal_id == portal, column == bindparam("gone"))
+    theirs = (PostCounter.portal_id == PORTAL_ID, column == bindparam("gone"))
     heir = bindparam("heir", type_=BigInteger)
-    fine: list[Column] = [heir if each is column else each for each in (Tally.status_id, Tally.section_id)]
-    rows = select(Tally.portal_id, Tally.kind, Tally.ref_id, *fine, Tally.shard, Tally.posts).where(*theirs)
+    fine: list[Column] = [heir if each is column else each for each in (PostCounter.status_id, PostCounter.section_id)]
+    rows = select(
+        PostCounter.portal_id, PostCounter.kind, PostCounter.ref_id, *fine, PostCounter.shard, PostCounter.posts
+    ).where(*theirs)
     # In the order of `Place`: kinds that ask for a status are the last two, and stand in the alphabet the other way.
-    in_order = rows.order_by(Tally.kind.desc(), Tally.ref_id, Tally.status_id, Tally.section_id, Tally.shard)
-    return Statement(adding(in_order)), Statement(delete(Tally).where(*theirs))
+    in_order = rows.order_by(
+        PostCounter.kind.desc(), PostCounter.ref_id, PostCounter.status_id, PostCounter.section_id, PostCounter.shard
+    )
+    return Statement(upsert_counters(in_order)), Statement(delete(PostCounter).where(*theirs))
 
 
-_STATUS: Final = _handing_over(Tally.status_id)
-_SECTION: Final = _handing_over(Tally.section_id)
+_STATUS: Final = _moving(PostCounter.status_id)
+_SECTION: Final = _moving(PostCounter.section_id)
 
 
-def hand_over_status(work: Work, status_id: int, heir_id: int | None) -> None:
+def merge_status(work: UnitOfWork, status_id: int, heir_id: int | None) -> None:
     """All posts of a status have come to another, or to none."""
-    _hand_over(work, _STATUS, status_id, heir_id or 0)
+    _move_all(work, _STATUS, status_id, heir_id or 0)
 
 
-def empty_section(work: Work, section_id: int) -> None:
+def clear_section(work: UnitOfWork, section_id: int) -> None:
     """All posts of a section lie in none now."""
-    _hand_over(work, _SECTION, section_id, 0)
+    _move_all(work, _SECTION, section_id, 0)
 
 
-def _hand_over(work: Work, statements: tuple[Statement, Statement], gone: int, heir: int) -> None:
-    work.one(_ONE_BY_ONE)
+def _move_all(work: UnitOfWork, statements: tuple[Statement, Statement], gone: int, heir: int) -> None:
+    work.fetch_one(_LOCK_PORTAL)
     for statement in statements:
-        work.run(statement, gone=gone, heir=heir)
+        work.execute(statement, gone=gone, heir=heir)
 
 
-_CLEAR: Final = Statement(delete(Tally).where(Tally.portal_id == portal))
+_CLEAR: Final = Statement(delete(PostCounter).where(PostCounter.portal_id == PORTAL_ID))
 
 
 _FINE: Final = (func.coalesce(Post.status_id, _NONE), func.coalesce(Post.section_id, _NONE))
@@ -170,38 +178,45 @@ def _recounted(kind: str) -> Select[Any]:
     rows = select(*shown, func.count().label("posts")).select_from(Post)
     if kind == "category":
         rows = rows.join(PostCategory, PostCategory.post_id == Post.id)
-    return rows.where(Post.portal_id == portal).group_by(*(each for each in by if each is not _NONE))
+    return rows.where(Post.portal_id == PORTAL_ID).group_by(*(each for each in by if each is not _NONE))
 
 
-_TRUTH = union_all(*(_recounted(kind) for kind in TALLIES))
+_TRUTH = union_all(*(_recounted(kind) for kind in COUNTER_KINDS))
 _truth = _TRUTH.subquery("truth")
 _REPAIR: Final = Statement(
-    insert(Tally).from_select(
-        _COLUMNS, select(portal, *(_truth.c[name] for name in _COLUMNS[1:5]), _NONE, _truth.c.posts)
+    insert(PostCounter).from_select(
+        _COLUMNS, select(PORTAL_ID, *(_truth.c[name] for name in _COLUMNS[1:5]), _NONE, _truth.c.posts)
     )
 )
-COUNTED: Final = Statement(_TRUTH)
+RECOUNTED: Final = Statement(_TRUTH)
 """(kind, ref id, status id, section id, posts) as a recount of the rows gives them."""
 
-KEPT: Final = Statement(
-    select(Tally.kind, Tally.ref_id, Tally.status_id, Tally.section_id, cast(func.sum(Tally.posts), BigInteger))
-    .where(Tally.portal_id == portal)
-    .group_by(Tally.kind, Tally.ref_id, Tally.status_id, Tally.section_id)
+STORED: Final = Statement(
+    select(
+        PostCounter.kind,
+        PostCounter.ref_id,
+        PostCounter.status_id,
+        PostCounter.section_id,
+        cast(func.sum(PostCounter.posts), BigInteger),
+    )
+    .where(PostCounter.portal_id == PORTAL_ID)
+    .group_by(PostCounter.kind, PostCounter.ref_id, PostCounter.status_id, PostCounter.section_id)
 )
 """(kind, ref id, status id, section id, posts) as they are kept."""
 
 
-def repair(work: Work) -> None:
+def repair(work: UnitOfWork) -> None:
     """Make the kept numbers equal to a recount."""
-    work.run(_CLEAR)
-    work.run(_REPAIR)
+    work.execute(_CLEAR)
+    work.execute(_REPAIR)
 
 
-def differences(work: Work) -> list[tuple[Place, int, int]]:
+def find_mismatches(work: UnitOfWork) -> list[tuple[CounterKey, int, int]]:
     """(place, kept, counted) wherever they differ; empty when all is well."""
     kept, counted = (
-        {Place(*place): int(posts) for *place, posts in work.rows(statement)} for statement in (KEPT, COUNTED)
+        {CounterKey(*place): int(posts) for *place, posts in work.fetch_all(statement)}
+        for statement in (STORED, RECOUNTED)
     )
-    places = sorted(kept.keys() | counted.keys(), key=lambda place: place.order)
+    places = sorted(kept.keys() | counted.keys(), key=lambda place: place.sort_key)
     compared = ((place, kept.get(place, 0), counted.get(place, 0)) for place in places)
     return [(place, was, ought) for place, was, ought in compared if was != ought]

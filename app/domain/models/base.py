@@ -27,7 +27,7 @@ class Base(DeclarativeBase):
     )
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcTimestamp(TypeDecorator[datetime]):
     """A point in time with microseconds, UTC.
 
     PostgreSQL keeps `timestamptz`; SQLite keeps the text `YYYY-MM-DD HH:MM:SS.ffffff`, which sorts as time does.
@@ -50,14 +50,14 @@ Id = Annotated[int, mapped_column(BigId, primary_key=True)]
 Name = Annotated[str, mapped_column(String(255))]
 
 
-class Timed:
+class TimestampMixin:
     """Rows that remember when they came to be and when they last changed."""
 
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    updated_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
+    updated_at: Mapped[datetime] = mapped_column(UtcTimestamp)
 
 
-class PortalOwned:
+class PortalScopedMixin:
     """Rows that belong to one portal. Statements about them must bind `portal`; `Work` sees to it."""
 
     @declared_attr
@@ -65,6 +65,6 @@ class PortalOwned:
         return mapped_column(BigId, ForeignKey("portals.id", ondelete="CASCADE"))
 
 
-def one_of(column: str, *words: str) -> str:
+def check_in(column: str, *words: str) -> str:
     """The CHECK that a text column holds one of the words."""
     return f"{column} in ({', '.join(repr(word) for word in words)})"

@@ -3,14 +3,14 @@
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, one_of
+from app.domain.models.base import Base, BigId, check_in
 
-TALLIES = ("portal", "board", "status", "category")
+COUNTER_KINDS = ("portal", "board", "status", "category")
 SHARDS = 16
 """A number is spread over this many rows, so that creates at once seldom wait for each other."""
 
 
-class Tally(Base):
+class PostCounter(Base):
     """A number of posts is the sum over the shards.
 
     `portal` and `board` count all of theirs. `status` counts every post once, by its status and section; `category`
@@ -20,7 +20,7 @@ class Tally(Base):
 
     __tablename__ = "tallies"
     __table_args__ = (
-        CheckConstraint(one_of("kind", *TALLIES), name="kind"),
+        CheckConstraint(check_in("kind", *COUNTER_KINDS), name="kind"),
         {"sqlite_with_rowid": False, "postgresql_with": {"fillfactor": "50"}},
     )
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, Moment, PortalOwned
+from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, UtcTimestamp
 
 
-class FactRow(PortalOwned, Base):
+class EventRow(PortalScopedMixin, Base):
     """One fact. Plain ids, not references: a fact outlives what it speaks of."""
 
     __tablename__ = "facts"
@@ -34,5 +34,5 @@ class FactRow(PortalOwned, Base):
     body: Mapped[str | None] = mapped_column(Text)
     """JSON: what can't be looked up later, such as a post that is gone."""
     base_url: Mapped[str | None] = mapped_column(String(255))
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    expanded_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
+    expanded_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)

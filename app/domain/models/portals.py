@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, Name, PortalOwned, Timed, one_of
+from app.domain.models.base import Base, BigId, Id, Name, PortalScopedMixin, TimestampMixin, check_in
 
 HEX_COLOR = "color like '#___' or color like '#______'"
 
@@ -12,15 +12,15 @@ MODERATION_POLICIES = ("never", "anonymous", "always")
 DIALECTS = ("productlift", "astuto")
 
 
-class Portal(Timed, Base):
+class Portal(TimestampMixin, Base):
     """One customer's world. Everything below belongs to exactly one."""
 
     __tablename__ = "portals"
     __table_args__ = (
         UniqueConstraint("guid"),
         UniqueConstraint("host"),
-        CheckConstraint(one_of("moderation_policy", *MODERATION_POLICIES), name="moderation_policy"),
-        CheckConstraint(one_of("default_dialect", *DIALECTS), name="default_dialect"),
+        CheckConstraint(check_in("moderation_policy", *MODERATION_POLICIES), name="moderation_policy"),
+        CheckConstraint(check_in("default_dialect", *DIALECTS), name="default_dialect"),
         {"sqlite_autoincrement": True},
     )
 
@@ -33,7 +33,7 @@ class Portal(Timed, Base):
     moderation_policy: Mapped[str] = mapped_column(String(16), server_default="anonymous")
 
 
-class Board(PortalOwned, Timed, Base):
+class Board(PortalScopedMixin, TimestampMixin, Base):
     """The list a post belongs to; every post has exactly one."""
 
     __tablename__ = "boards"
@@ -59,13 +59,13 @@ class Board(PortalOwned, Timed, Base):
     is_default: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
-class Tab(PortalOwned, Timed, Base):
+class Tab(PortalScopedMixin, TimestampMixin, Base):
     """A page of the portal; it shows the posts whose status is assigned to it."""
 
     __tablename__ = "tabs"
     __table_args__ = (
         UniqueConstraint("portal_id", "url"),
-        CheckConstraint(one_of("type", *TAB_TYPES), name="type"),
+        CheckConstraint(check_in("type", *TAB_TYPES), name="type"),
         {"sqlite_autoincrement": True},
     )
 
@@ -76,7 +76,7 @@ class Tab(PortalOwned, Timed, Base):
     position: Mapped[int]
 
 
-class Status(PortalOwned, Timed, Base):
+class Status(PortalScopedMixin, TimestampMixin, Base):
     """Where a post stands. One per portal is the default for posts made through ProductLift."""
 
     __tablename__ = "statuses"
@@ -105,7 +105,7 @@ class Status(PortalOwned, Timed, Base):
     is_voteable: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
-class Section(PortalOwned, Timed, Base):
+class Section(PortalScopedMixin, TimestampMixin, Base):
     """An ordering group inside a tab; sections nest."""
 
     __tablename__ = "sections"
@@ -118,7 +118,7 @@ class Section(PortalOwned, Timed, Base):
     position: Mapped[int]
 
 
-class Category(PortalOwned, Timed, Base):
+class Category(PortalScopedMixin, TimestampMixin, Base):
     """A label that visitors see; a post may carry many."""
 
     __tablename__ = "categories"

@@ -5,15 +5,15 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import UNBOUNDED, Base, BigId, Id, Moment, PortalOwned, Timed, one_of
+from app.domain.models.base import UNBOUNDED, Base, BigId, Id, PortalScopedMixin, TimestampMixin, UtcTimestamp, check_in
 
-MODERATION = ("approved", "pending", "rejected")
+MODERATION_STATES = ("approved", "pending", "rejected")
 
-UNPLACED = 2**62
+UNPOSITIONED = 2**62
 """The position of a post that nobody placed by hand: after all placed ones, then by id."""
 
 
-class Post(PortalOwned, Timed, Base):
+class Post(PortalScopedMixin, TimestampMixin, Base):
     """An idea. `id` is the number Astuto shows, `code` the six characters ProductLift shows."""
 
     __tablename__ = "posts"
@@ -42,7 +42,7 @@ class Post(PortalOwned, Timed, Base):
             sqlite_where=text("moderation <> 'approved'"),
             postgresql_where=text("moderation <> 'approved'"),
         ),
-        CheckConstraint(one_of("moderation", *MODERATION), name="moderation"),
+        CheckConstraint(check_in("moderation", *MODERATION_STATES), name="moderation"),
         CheckConstraint("length(code) = 6", name="code"),
         CheckConstraint("votes_count >= 0 and comments_count >= 0 and views_count >= 0", name="counters"),
         {"sqlite_autoincrement": True, "postgresql_with": {"fillfactor": "85"}},
@@ -66,13 +66,13 @@ class Post(PortalOwned, Timed, Base):
     votes_count: Mapped[int] = mapped_column(server_default=text("0"))
     comments_count: Mapped[int] = mapped_column(server_default=text("0"))
     views_count: Mapped[int] = mapped_column(server_default=text("0"))
-    position: Mapped[int] = mapped_column(BigInteger, server_default=text(str(UNPLACED)))
+    position: Mapped[int] = mapped_column(BigInteger, server_default=text(str(UNPOSITIONED)))
     conversion: Mapped[float | None]
     impact: Mapped[int | None]
     confidence: Mapped[int | None]
     ease: Mapped[int | None]
     reach: Mapped[int | None]
-    status_changed_at: Mapped[datetime] = mapped_column(Moment)
+    status_changed_at: Mapped[datetime] = mapped_column(UtcTimestamp)
 
 
 class PostCategory(Base):
@@ -85,7 +85,7 @@ class PostCategory(Base):
     category_id: Mapped[int] = mapped_column(BigId, ForeignKey("categories.id", ondelete="CASCADE"), primary_key=True)
 
 
-class Vote(PortalOwned, Timed, Base):
+class Vote(PortalScopedMixin, TimestampMixin, Base):
     """One user for one post, at most once."""
 
     __tablename__ = "votes"
@@ -101,7 +101,7 @@ class Vote(PortalOwned, Timed, Base):
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
 
 
-class Comment(PortalOwned, Timed, Base):
+class Comment(PortalScopedMixin, TimestampMixin, Base):
     """A comment, threaded by its parent. Internal ones are the team's and are not counted."""
 
     __tablename__ = "comments"
@@ -124,7 +124,7 @@ class Comment(PortalOwned, Timed, Base):
     pinned: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
-class Follow(PortalOwned, Base):
+class Follow(PortalScopedMixin, Base):
     """A user wants to hear about a post."""
 
     __tablename__ = "follows"
@@ -132,10 +132,10 @@ class Follow(PortalOwned, Base):
 
     post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
 
 
-class StatusChange(PortalOwned, Base):
+class StatusChange(PortalScopedMixin, Base):
     """A post came to another status, or lost its own. Remembers in whose name and who really acted."""
 
     __tablename__ = "status_changes"
@@ -146,17 +146,17 @@ class StatusChange(PortalOwned, Base):
     user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id"))
     actor_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id"))
     status_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("statuses.id", ondelete="SET NULL"))
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
 
 
-class Attachment(PortalOwned, Base):
+class Attachment(PortalScopedMixin, Base):
     """A stored file of a post: its main image, or a file attached to it."""
 
     __tablename__ = "attachments"
     __table_args__ = (
         UniqueConstraint("name"),
         Index("ix_attachments_post_id", "post_id"),
-        CheckConstraint(one_of("kind", "image", "attachment"), name="kind"),
+        CheckConstraint(check_in("kind", "image", "attachment"), name="kind"),
         {"sqlite_autoincrement": True},
     )
 
@@ -168,4 +168,4 @@ class Attachment(PortalOwned, Base):
     original_name: Mapped[str] = mapped_column(String(255))
     media_type: Mapped[str] = mapped_column(String(127))
     size: Mapped[int] = mapped_column(BigInteger)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcTimestamp)

@@ -3,13 +3,13 @@
 from sqlalchemy import BigInteger, ForeignKey, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, PortalOwned
+from app.domain.models.base import Base, BigId, Id, PortalScopedMixin
 
-MAX_WORD = 24
+MAX_TERM_LENGTH = 24
 """Letters of a word that count."""
 
 
-class WaitingTitle(Base):
+class IndexQueueEntry(Base):
     """A post whose title the index has yet to read: new, or changed.
 
     A create pays for this row, so it has no foreign keys; whoever reads the index drops rows of posts that are gone.
@@ -22,19 +22,19 @@ class WaitingTitle(Base):
     post_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
 
 
-class TitleWord(PortalOwned, Base):
+class Term(PortalScopedMixin, Base):
     """A word of the portal's titles, as `app.domain.search.tokenizer` reduces it."""
 
     __tablename__ = "title_words"
     __table_args__ = (UniqueConstraint("portal_id", "word"),)
 
     id: Mapped[Id]
-    word: Mapped[str] = mapped_column(String(MAX_WORD))
+    word: Mapped[str] = mapped_column(String(MAX_TERM_LENGTH))
     posts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     """In about how many titles it was seen; changed and deleted titles stay counted."""
 
 
-class TitleWordSignature(Base):
+class TermDeletion(Base):
     """The word with letters left out, hashed: words that share a signature are a slip or two apart.
 
     `word_id` is no foreign key, here and below: without an index on it alone, which nobody else needs, each word taken
@@ -49,7 +49,7 @@ class TitleWordSignature(Base):
     word_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
 
 
-class TitleWordPosts(Base):
+class PostingList(Base):
     """The posts that have the word, packed by ranges of ids, because reading ten thousand rows costs too much.
 
     Ids are only ever added. Whoever reads them looks at the title itself before answering.

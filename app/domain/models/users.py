@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, Moment, PortalOwned, Timed, one_of
+from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, TimestampMixin, UtcTimestamp, check_in
 from app.domain.models.portals import DIALECTS
 
 ROLES = ("user", "moderator", "admin", "owner")
@@ -15,7 +15,7 @@ RECAPS = ("never", "daily", "weekly", "monthly")
 KEY_SCHEMES = ("earshot", "astuto")
 
 
-class User(PortalOwned, Timed, Base):
+class User(PortalScopedMixin, TimestampMixin, Base):
     """A person. A deleted one stays as a tombstone: no address, a fixed name, the same ids."""
 
     __tablename__ = "users"
@@ -30,8 +30,8 @@ class User(PortalOwned, Timed, Base):
             postgresql_where=text("role = 'owner'"),
         ),
         Index("ix_users_newest", "portal_id", "created_at", "id"),
-        CheckConstraint(one_of("role", *ROLES), name="role"),
-        CheckConstraint(one_of("recap", *RECAPS), name="recap"),
+        CheckConstraint(check_in("role", *ROLES), name="role"),
+        CheckConstraint(check_in("recap", *RECAPS), name="recap"),
         CheckConstraint("posts_count >= 0 and votes_count >= 0 and comments_count >= 0", name="counters"),
         CheckConstraint("deleted_at is null or email is null", name="tombstone"),
         {"sqlite_autoincrement": True},
@@ -50,18 +50,18 @@ class User(PortalOwned, Timed, Base):
     posts_count: Mapped[int] = mapped_column(server_default=text("0"))
     votes_count: Mapped[int] = mapped_column(server_default=text("0"))
     comments_count: Mapped[int] = mapped_column(server_default=text("0"))
-    blocked_at: Mapped[datetime | None] = mapped_column(Moment)
-    deleted_at: Mapped[datetime | None] = mapped_column(Moment)
+    blocked_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
 
 
-class ApiKey(PortalOwned, Base):
+class ApiKey(PortalScopedMixin, Base):
     """A key speaks one dialect and acts for one user. Only a keyed digest of it is kept."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
         UniqueConstraint("digest"),
-        CheckConstraint(one_of("dialect", *DIALECTS), name="dialect"),
-        CheckConstraint(one_of("scheme", *KEY_SCHEMES), name="scheme"),
+        CheckConstraint(check_in("dialect", *DIALECTS), name="dialect"),
+        CheckConstraint(check_in("scheme", *KEY_SCHEMES), name="scheme"),
         {"sqlite_autoincrement": True},
     )
 
@@ -73,6 +73,6 @@ class ApiKey(PortalOwned, Base):
     digest: Mapped[str] = mapped_column(String(64))
     prefix: Mapped[str] = mapped_column(String(32))
     """The part that may be shown and logged."""
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
-    revoked_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)

@@ -7,19 +7,19 @@ from sqlalchemy import text
 
 from app.domain.portals import portals
 from app.domain.sql.statement import POSTGRESQL, Statement
-from app.domain.unit_of_work import Work
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys, users
 
 TITLE: Final = "Feedback"
 OWNER_NAME: Final = "Owner"
 OWNER_EMAIL: Final = "owner@example.com"
 
-_ALONE: Final = Statement(text("LOCK TABLE portals IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
+_LOCK: Final = Statement(text("LOCK TABLE portals IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
 """Two servers may start on one empty database at once. SQLite has a single writer anyway."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class FirstPortal:
     """What was made. This is the one time that the keys are known."""
 
     portal_id: int
@@ -28,16 +28,16 @@ class Beginning:
     """Dialect to key."""
 
 
-def begin(work: Work, *, secret: bytes) -> Beginning | None:
+def create_first_portal(work: UnitOfWork, *, secret: bytes) -> FirstPortal | None:
     """Make the first portal, which the Work stands in from here on; None when there is one already."""
     if work.engine == POSTGRESQL:
-        work.rows(_ALONE)
+        work.fetch_all(_LOCK)
     if portals.count(work):
         return None
     portal_id = portals.create(work, title=TITLE)
-    owner_id = users.register(work, email=OWNER_EMAIL, name=OWNER_NAME, role="owner")
+    owner_id = users.create(work, email=OWNER_EMAIL, name=OWNER_NAME, role="owner")
     issued = {
         dialect: api_keys.issue(work, user_id=owner_id, dialect=dialect, secret=secret)
         for dialect in ("productlift", "astuto")
     }
-    return Beginning(portal_id, owner_id, issued)
+    return FirstPortal(portal_id, owner_id, issued)

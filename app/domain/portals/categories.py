@@ -8,94 +8,94 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy import delete as deletion
 
 from app.domain.counters import post_counters
-from app.domain.errors import Invalid, NotFound, Problem
+from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.models import Category
-from app.domain.permissions import Act
+from app.domain.permissions import Permission
 from app.domain.portals import colors, portals
-from app.domain.sql.statement import Statement, now, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.unit_of_work import Row, UnitOfWork
 
 MAX_NAME: Final = 191
 
 _COLUMNS: Final = (Category.id, Category.name, Category.color)
-_EVERY: Final = Statement(select(*_COLUMNS).where(Category.portal_id == portal).order_by(Category.id))
-_BY_ID: Final = Statement(select(*_COLUMNS).where(Category.portal_id == portal, Category.id == bindparam("id")))
+_LIST: Final = Statement(select(*_COLUMNS).where(Category.portal_id == PORTAL_ID).order_by(Category.id))
+_BY_ID: Final = Statement(select(*_COLUMNS).where(Category.portal_id == PORTAL_ID, Category.id == bindparam("id")))
 _BY_NAME: Final = Statement(
-    select(Category.id).where(Category.portal_id == portal, Category.name_key == bindparam("key"))
+    select(Category.id).where(Category.portal_id == PORTAL_ID, Category.name_key == bindparam("key"))
 )
 _INSERT: Final = Statement(
     insert(Category)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         name=bindparam("name"),
         name_key=bindparam("key"),
         color=bindparam("color"),
-        created_at=now,
-        updated_at=now,
+        created_at=NOW,
+        updated_at=NOW,
     )
     .returning(Category.id)
 )
 _CHANGE: Final = Statement(
     update(Category)
-    .where(Category.portal_id == portal, Category.id == bindparam("id"))
-    .values(name=bindparam("name"), name_key=bindparam("key"), color=bindparam("color"), updated_at=now)
+    .where(Category.portal_id == PORTAL_ID, Category.id == bindparam("id"))
+    .values(name=bindparam("name"), name_key=bindparam("key"), color=bindparam("color"), updated_at=NOW)
 )
-_DELETE: Final = Statement(deletion(Category).where(Category.portal_id == portal, Category.id == bindparam("id")))
-_TAKEN: Final = Invalid([Problem("name", "taken")])
+_DELETE: Final = Statement(deletion(Category).where(Category.portal_id == PORTAL_ID, Category.id == bindparam("id")))
+_TAKEN: Final = ValidationFailed([FieldError("name", "taken")])
 
 
-def every(work: Work) -> Sequence[Row]:
+def list_all(work: UnitOfWork) -> Sequence[Row]:
     """(id, name, color) of all categories, by id."""
-    return work.rows(_EVERY)
+    return work.fetch_all(_LIST)
 
 
-def get(work: Work, category_id: int) -> Row:
+def get(work: UnitOfWork, category_id: int) -> Row:
     """(id, name, color). Raises NotFound("category")."""
-    row = work.one(_BY_ID, id=category_id)
+    row = work.fetch_one(_BY_ID, id=category_id)
     if row is None:
         raise NotFound("category", category_id)
     return row
 
 
-def named(work: Work, name: str) -> int | None:
+def find_id_by_name(work: UnitOfWork, name: str) -> int | None:
     """The id of the category with this name, whatever the case of letters."""
-    found = work.value(_BY_NAME, key=_key(name))
+    found = work.fetch_value(_BY_NAME, key=_key(name))
     return None if found is None else int(found)
 
 
-def add(work: Work, *, name: str, color: str | None = None) -> int:
+def add(work: UnitOfWork, *, name: str, color: str | None = None) -> int:
     """A new category; its id. Without a color it gets the next pastel that is free.
 
     Raises Forbidden, Invalid (name taken).
     """
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
     if color is None:
-        color = colors.next_pastel(row[2] for row in every(work))
-    with work.clashing(uq_categories_portal_id_name_key=_TAKEN):
-        return int(work.value(_INSERT, name=name, key=_key(name), color=color))
+        color = colors.next_pastel(row[2] for row in list_all(work))
+    with work.map_unique_violation(uq_categories_portal_id_name_key=_TAKEN):
+        return int(work.fetch_value(_INSERT, name=name, key=_key(name), color=color))
 
 
-def edit(work: Work, category_id: int, *, name: str | None = None, color: str | None = None) -> None:
+def edit(work: UnitOfWork, category_id: int, *, name: str | None = None, color: str | None = None) -> None:
     """Change what is given and differs; None keeps. Raises NotFound("category"), Forbidden, Invalid (name taken)."""
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
     _, old_name, old_color = get(work, category_id)
     name, color = name or old_name, color or old_color
     if (name, color) == (old_name, old_color):
         return
-    with work.clashing(uq_categories_portal_id_name_key=_TAKEN):
-        work.run(_CHANGE, id=category_id, name=name, key=_key(name), color=color)
+    with work.map_unique_violation(uq_categories_portal_id_name_key=_TAKEN):
+        work.execute(_CHANGE, id=category_id, name=name, key=_key(name), color=color)
 
 
-def delete(work: Work, category_id: int) -> None:
+def delete(work: UnitOfWork, category_id: int) -> None:
     """Take a category away; its posts stay without it. Raises NotFound("category"), Forbidden."""
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
-    if not work.run(_DELETE, id=category_id):
+    if not work.execute(_DELETE, id=category_id):
         raise NotFound("category", category_id)
     # Only now: whoever was just putting a post into it has been waited for.
-    post_counters.drop_category(work, category_id)
+    post_counters.delete_category(work, category_id)
 
 
 def _key(name: str) -> str:

@@ -32,7 +32,7 @@ def next_pastel(used: Iterable[str]) -> str:
     return min(PASTELS, key=lambda pastel: counts[pastel])
 
 
-def readable_on(color: str) -> str:
+def text_color_on(color: str) -> str:
     """A text's color on this background: every channel shifted by 150, up when it is dark, down when it is light.
 
     docs/contracts/productlift.md, section 8.6.

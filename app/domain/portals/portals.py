@@ -8,11 +8,11 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from app.domain.errors import Conflict, NotFound
 from app.domain.models import Board, Portal, Status, Tab
-from app.domain.sql.statement import Statement, now, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.unit_of_work import Row, UnitOfWork
 
-FIRST_BOARDS: Final = (("Feature Requests", "feature-requests"), ("Bug Reports", "bug-reports"))
-FIRST_TABS: Final = (
+DEFAULT_BOARDS: Final = (("Feature Requests", "feature-requests"), ("Bug Reports", "bug-reports"))
+DEFAULT_TABS: Final = (
     ("Feedback", "feedback", "feedback"),
     ("Roadmap", "roadmap", "roadmap"),
     ("Changelog", "changelog", "changelog"),
@@ -20,7 +20,7 @@ FIRST_TABS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class FirstStatus:
+class DefaultStatus:
     """A status that a new portal begins with."""
 
     name: str
@@ -31,12 +31,12 @@ class FirstStatus:
     is_voteable: bool = True
 
 
-FIRST_STATUSES: Final = (
-    FirstStatus("New", "#8B95A1", "feedback", is_default=True),
-    FirstStatus("Planned", "#0096ff", "roadmap", show_in_roadmap=True),
-    FirstStatus("In Progress", "#9437ff", "roadmap", show_in_roadmap=True),
-    FirstStatus("Completed", "#6ac47c", "changelog", show_in_roadmap=True, is_voteable=False),
-    FirstStatus("Rejected", "#ff2600", "feedback", is_voteable=False),
+DEFAULT_STATUSES: Final = (
+    DefaultStatus("New", "#8B95A1", "feedback", is_default=True),
+    DefaultStatus("Planned", "#0096ff", "roadmap", show_in_roadmap=True),
+    DefaultStatus("In Progress", "#9437ff", "roadmap", show_in_roadmap=True),
+    DefaultStatus("Completed", "#6ac47c", "changelog", show_in_roadmap=True, is_voteable=False),
+    DefaultStatus("Rejected", "#ff2600", "feedback", is_voteable=False),
 )
 
 _COLUMNS = (Portal.id, Portal.guid, Portal.title, Portal.locale, Portal.host, Portal.default_dialect)
@@ -47,10 +47,10 @@ _BY_HOST: Final = Statement(
     ),
     across_portals=True,
 )
-_MINE: Final = Statement(select(*_COLUMNS, Portal.moderation_policy).where(Portal.id == portal))
+_CURRENT: Final = Statement(select(*_COLUMNS, Portal.moderation_policy).where(Portal.id == PORTAL_ID))
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
 # Rows that point to the portal are still written meanwhile.
-_LOCK: Final = Statement(select(Portal.id).where(Portal.id == portal).with_for_update(key_share=True))
+_LOCK: Final = Statement(select(Portal.id).where(Portal.id == PORTAL_ID).with_for_update(key_share=True))
 _INSERT: Final = Statement(
     insert(Portal)
     .values(
@@ -58,46 +58,48 @@ _INSERT: Final = Statement(
         title=bindparam("title"),
         locale=bindparam("locale"),
         host=bindparam("host"),
-        created_at=now,
-        updated_at=now,
+        created_at=NOW,
+        updated_at=NOW,
     )
     .returning(Portal.id),
     across_portals=True,
 )
-_CONFIGURE: Final = {
-    column: Statement(update(Portal).where(Portal.id == portal).values({column: bindparam("value"), "updated_at": now}))
+_UPDATE_SETTING: Final = {
+    column: Statement(
+        update(Portal).where(Portal.id == PORTAL_ID).values({column: bindparam("value"), "updated_at": NOW})
+    )
     for column in ("title", "locale", "host", "default_dialect", "moderation_policy")
 }
 _BOARD: Final = Statement(
     insert(Board)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         name=bindparam("name"),
         slug=bindparam("slug"),
         position=bindparam("position"),
         is_default=bindparam("is_default"),
-        created_at=now,
-        updated_at=now,
+        created_at=NOW,
+        updated_at=NOW,
     )
     .inline()
 )
 _TAB: Final = Statement(
     insert(Tab)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         name=bindparam("name"),
         url=bindparam("url"),
         type=bindparam("type"),
         position=bindparam("position"),
-        created_at=now,
-        updated_at=now,
+        created_at=NOW,
+        updated_at=NOW,
     )
     .returning(Tab.id)
 )
 _STATUS: Final = Statement(
     insert(Status)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         tab_id=bindparam("tab"),
         name=bindparam("name"),
         color=bindparam("color"),
@@ -105,29 +107,29 @@ _STATUS: Final = Statement(
         show_in_roadmap=bindparam("show_in_roadmap"),
         is_default=bindparam("is_default"),
         is_voteable=bindparam("is_voteable"),
-        created_at=now,
-        updated_at=now,
+        created_at=NOW,
+        updated_at=NOW,
     )
     .inline()
 )
 
 
-def create(work: Work, *, title: str, host: str | None = None, locale: str = "en") -> int:
+def create(work: UnitOfWork, *, title: str, host: str | None = None, locale: str = "en") -> int:
     """A new portal with its first boards, tabs and statuses; its id. The Work stands in it from here on.
 
     Raises Conflict("portal.host_taken").
     """
-    with work.clashing(uq_portals_host=Conflict("portal.host_taken")):
-        portal_id = int(work.value(_INSERT, guid=str(uuid.uuid4()), title=title, locale=locale, host=host))
+    with work.map_unique_violation(uq_portals_host=Conflict("portal.host_taken")):
+        portal_id = int(work.fetch_value(_INSERT, guid=str(uuid.uuid4()), title=title, locale=locale, host=host))
     work.portal_id = portal_id
-    for position, (name, slug) in enumerate(FIRST_BOARDS):
-        work.run(_BOARD, name=name, slug=slug, position=position, is_default=position == 0)
+    for position, (name, slug) in enumerate(DEFAULT_BOARDS):
+        work.execute(_BOARD, name=name, slug=slug, position=position, is_default=position == 0)
     tabs = {
-        url: work.value(_TAB, name=name, url=url, type=kind, position=position)
-        for position, (name, url, kind) in enumerate(FIRST_TABS)
+        url: work.fetch_value(_TAB, name=name, url=url, type=kind, position=position)
+        for position, (name, url, kind) in enumerate(DEFAULT_TABS)
     }
-    for position, status in enumerate(FIRST_STATUSES):
-        work.run(
+    for position, status in enumerate(DEFAULT_STATUSES):
+        work.execute(
             _STATUS,
             tab=tabs[status.tab],
             name=status.name,
@@ -140,46 +142,46 @@ def create(work: Work, *, title: str, host: str | None = None, locale: str = "en
     return portal_id
 
 
-def every(work: Work) -> list[Row]:
+def list_all(work: UnitOfWork) -> list[Row]:
     """All portals of the server."""
-    return list(work.rows(_ALL))
+    return list(work.fetch_all(_ALL))
 
 
-def count(work: Work) -> int:
+def count(work: UnitOfWork) -> int:
     """How many portals the server has."""
-    return int(work.value(_COUNT))
+    return int(work.fetch_value(_COUNT))
 
 
-def mine(work: Work) -> Row:
+def get_current(work: UnitOfWork) -> Row:
     """The row of the Work's portal: id, guid, title, locale, host, default_dialect, moderation_policy."""
-    row = work.one(_MINE)
+    row = work.fetch_one(_CURRENT)
     if row is None:
         raise NotFound("portal", work.portal_id)
     return row
 
 
-def lock(work: Work) -> None:
+def lock(work: UnitOfWork) -> None:
     """Make changes of this portal's catalogue wait until this Work ends.
 
     Whoever changes boards, tabs, statuses, sections or categories calls this before it reads: what it then sees stays
     as it is. It is always the first lock, so that none of them deadlock.
     """
-    work.one(_LOCK)
+    work.fetch_one(_LOCK)
 
 
-def by_host(work: Work, host: str) -> Row | None:
+def by_host(work: UnitOfWork, host: str) -> Row | None:
     """(id, host, default_dialect) of the portal that answers on this host, or None.
 
     The only portal of a server answers on every host until it is given one.
     """
-    found = list(work.rows(_BY_HOST, host=host))
+    found = list(work.fetch_all(_BY_HOST, host=host))
     for row in found:
         if row[1] == host:
             return row
     return found[0] if len(found) == 1 and found[0][1] is None and count(work) == 1 else None
 
 
-def configure(work: Work, *, setting: str, value: str | None) -> None:
+def update_setting(work: UnitOfWork, *, setting: str, value: str | None) -> None:
     """Change title, locale, host, default_dialect or moderation_policy. Raises Conflict("portal.host_taken")."""
-    with work.clashing(uq_portals_host=Conflict("portal.host_taken")):
-        work.run(_CONFIGURE[setting], value=value)
+    with work.map_unique_violation(uq_portals_host=Conflict("portal.host_taken")):
+        work.execute(_UPDATE_SETTING[setting], value=value)

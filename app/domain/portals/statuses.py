@@ -8,12 +8,12 @@ from sqlalchemy import BigInteger, String, bindparam, func, insert, literal_colu
 from sqlalchemy import delete as deletion
 
 from app.domain.counters import post_counters
-from app.domain.errors import Conflict, Invalid, NotFound, Problem
-from app.domain.models import FactRow, Post, Status, StatusChange, Tab
-from app.domain.permissions import Act
+from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from app.domain.models import EventRow, Post, Status, StatusChange, Tab
+from app.domain.permissions import Permission
 from app.domain.portals import colors, portals, tabs
-from app.domain.sql.statement import Column, Statement, now, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement
+from app.domain.unit_of_work import Row, UnitOfWork
 
 COLUMNS: Final = (
     Status.id,
@@ -29,33 +29,33 @@ COLUMNS: Final = (
 )
 """What `every` and `get` answer."""
 
-_ROWS: Final = select(*COLUMNS).join(Tab, Tab.id == Status.tab_id).where(Status.portal_id == portal)
-_EVERY: Final = Statement(_ROWS.order_by(Tab.position, Tab.id, Status.position, Status.id))
+_ROWS: Final = select(*COLUMNS).join(Tab, Tab.id == Status.tab_id).where(Status.portal_id == PORTAL_ID)
+_LIST: Final = Statement(_ROWS.order_by(Tab.position, Tab.id, Status.position, Status.id))
 _OF_TAB: Final = Statement(_ROWS.where(Status.tab_id == bindparam("tab")).order_by(Status.position, Status.id))
 _BY_ID: Final = Statement(_ROWS.where(Status.id == bindparam("id")))
-_DEFAULT: Final = Statement(select(Status.id).where(Status.portal_id == portal, Status.is_default))
+_DEFAULT: Final = Statement(select(Status.id).where(Status.portal_id == PORTAL_ID, Status.is_default))
 _INSERT: Final = Statement(
     insert(Status)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         tab_id=bindparam("tab"),
         name=bindparam("name"),
         color=bindparam("color"),
         text_color=bindparam("text_color"),
         position=select(func.coalesce(func.max(Status.position) + 1, 0))
-        .where(Status.portal_id == portal)
+        .where(Status.portal_id == PORTAL_ID)
         .scalar_subquery(),
         show_in_roadmap=bindparam("show_in_roadmap"),
         is_default=False,
         is_voteable=bindparam("is_voteable"),
-        created_at=now,
-        updated_at=now,
+        created_at=NOW,
+        updated_at=NOW,
     )
     .returning(Status.id)
 )
 _CHANGE: Final = Statement(
     update(Status)
-    .where(Status.portal_id == portal, Status.id == bindparam("id"))
+    .where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id"))
     .values(
         name=bindparam("name"),
         color=bindparam("color"),
@@ -63,29 +63,29 @@ _CHANGE: Final = Statement(
         text_color=bindparam("text_color"),
         is_voteable=bindparam("is_voteable"),
         show_in_roadmap=bindparam("show_in_roadmap"),
-        updated_at=now,
+        updated_at=NOW,
     )
 )
-_NO_DEFAULT: Final = Statement(
-    update(Status).where(Status.portal_id == portal, Status.is_default).values(is_default=False, updated_at=now)
+_CLEAR_DEFAULT: Final = Statement(
+    update(Status).where(Status.portal_id == PORTAL_ID, Status.is_default).values(is_default=False, updated_at=NOW)
 )
-_BE_DEFAULT: Final = Statement(
+_SET_DEFAULT: Final = Statement(
     update(Status)
-    .where(Status.portal_id == portal, Status.id == bindparam("id"))
-    .values(is_default=True, updated_at=now)
+    .where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id"))
+    .values(is_default=True, updated_at=NOW)
 )
 _PLACE: Final = Statement(
     update(Status)
-    .where(Status.portal_id == portal, Status.id == bindparam("id"))
+    .where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id"))
     .values(position=bindparam("position"))
 )
 # Who is just giving a post this status is waited for, and nobody can give it to another one any more.
-_SEIZE: Final = Statement(
-    select(Status.id).where(Status.portal_id == portal, Status.id == bindparam("id")).with_for_update()
+_LOCK: Final = Statement(
+    select(Status.id).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")).with_for_update()
 )
 # Written as a sum, the portal is no way into an index, so that SQLite goes by the status and walks no portal.
-_affected = (Post.portal_id + literal_column("0") == portal, Post.status_id == bindparam("id", type_=BigInteger))
-_SEIZE_POSTS: Final = Statement(
+_affected = (Post.portal_id + literal_column("0") == PORTAL_ID, Post.status_id == bindparam("id", type_=BigInteger))
+_LOCK_POSTS: Final = Statement(
     select(func.count()).select_from(select(Post.id).where(*_affected).with_for_update().subquery())
 )
 _REMEMBER: Final = Statement(
@@ -93,22 +93,22 @@ _REMEMBER: Final = Statement(
     .from_select(
         ["portal_id", "post_id", "user_id", "actor_id", "status_id", "created_at"],
         select(
-            portal,
+            PORTAL_ID,
             Post.id,
             bindparam("actor", type_=BigInteger),
             bindparam("actor", type_=BigInteger),
             bindparam("to", type_=BigInteger),
-            now,
+            NOW,
         ).where(*_affected),
     )
     .inline()
 )
-_ANNOUNCE: Final = Statement(
-    insert(FactRow)
+_INSERT_EVENTS: Final = Statement(
+    insert(EventRow)
     .from_select(
         ["portal_id", "kind", "post_id", "subject_id", "user_id", "actor_id", "body", "base_url", "created_at"],
         select(
-            portal,
+            PORTAL_ID,
             bindparam("kind", type_=String),
             Post.id,
             bindparam("to", type_=BigInteger),
@@ -116,44 +116,44 @@ _ANNOUNCE: Final = Statement(
             bindparam("actor", type_=BigInteger),
             bindparam("body", type_=String),
             bindparam("base_url", type_=String),
-            now,
+            NOW,
         ).where(*_affected),
     )
     .inline()
 )
 _MOVE: Final = Statement(
-    update(Post).where(*_affected).values(status_id=bindparam("to"), status_changed_at=now, updated_at=now)
+    update(Post).where(*_affected).values(status_id=bindparam("to"), status_changed_at=NOW, updated_at=NOW)
 )
-_DELETE: Final = Statement(deletion(Status).where(Status.portal_id == portal, Status.id == bindparam("id")))
-_TAKEN: Final = Invalid([Problem("name", "taken")])
+_DELETE: Final = Statement(deletion(Status).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")))
+_TAKEN: Final = ValidationFailed([FieldError("name", "taken")])
 
 
-def every(work: Work) -> Sequence[Row]:
+def list_all(work: UnitOfWork) -> Sequence[Row]:
     """The COLUMNS of all statuses: by tab, then in their own order."""
-    return work.rows(_EVERY)
+    return work.fetch_all(_LIST)
 
 
-def of_tab(work: Work, tab_id: int) -> Sequence[Row]:
+def of_tab(work: UnitOfWork, tab_id: int) -> Sequence[Row]:
     """The COLUMNS of a tab's statuses, in their order."""
-    return work.rows(_OF_TAB, tab=tab_id)
+    return work.fetch_all(_OF_TAB, tab=tab_id)
 
 
-def get(work: Work, status_id: int) -> Row:
+def get(work: UnitOfWork, status_id: int) -> Row:
     """The COLUMNS of one. Raises NotFound("status")."""
-    row = work.one(_BY_ID, id=status_id)
+    row = work.fetch_one(_BY_ID, id=status_id)
     if row is None:
         raise NotFound("status", status_id)
     return row
 
 
-def named(work: Work, name: str) -> int | None:
+def find_id_by_name(work: UnitOfWork, name: str) -> int | None:
     """The id of the status with this name, whatever the case of letters."""
     wanted = name.lower()
-    return next((row[0] for row in every(work) if row[1].lower() == wanted), None)
+    return next((row[0] for row in list_all(work) if row[1].lower() == wanted), None)
 
 
 def add(
-    work: Work,
+    work: UnitOfWork,
     *,
     name: str,
     tab_id: int,
@@ -166,16 +166,16 @@ def add(
 
     Raises Forbidden, NotFound("tab"), Invalid (name taken).
     """
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
     tabs.get(work, tab_id)
-    if named(work, name) is not None:
+    if find_id_by_name(work, name) is not None:
         raise _TAKEN
     if color is None:
-        color = colors.next_pastel(row[2] for row in every(work))
-    with work.clashing(uq_statuses_portal_id_name=_TAKEN):
+        color = colors.next_pastel(row[2] for row in list_all(work))
+    with work.map_unique_violation(uq_statuses_portal_id_name=_TAKEN):
         return int(
-            work.value(
+            work.fetch_value(
                 _INSERT,
                 name=name,
                 tab=tab_id,
@@ -188,7 +188,7 @@ def add(
 
 
 def edit(
-    work: Work,
+    work: UnitOfWork,
     status_id: int,
     *,
     name: str | None = None,
@@ -202,12 +202,12 @@ def edit(
 
     Raises Forbidden, NotFound("status"), NotFound("tab"), Invalid (name taken).
     """
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
     row = get(work, status_id)
     if tab_id is not None:
         tabs.get(work, tab_id)
-    if name is not None and named(work, name) not in (None, status_id):
+    if name is not None and find_id_by_name(work, name) not in (None, status_id):
         raise _TAKEN
     old = {
         "name": row[1],
@@ -220,75 +220,75 @@ def edit(
     given = (name, color, tab_id, text_color, is_voteable, show_in_roadmap)
     new = {field: was if value is None else value for (field, was), value in zip(old.items(), given, strict=True)}
     if new != old:
-        with work.clashing(uq_statuses_portal_id_name=_TAKEN):
-            work.run(_CHANGE, id=status_id, **new)
+        with work.map_unique_violation(uq_statuses_portal_id_name=_TAKEN):
+            work.execute(_CHANGE, id=status_id, **new)
 
 
-def default(work: Work) -> int | None:
+def default(work: UnitOfWork) -> int | None:
     """The id of the status that ProductLift's new posts get, if the portal has one."""
-    found = work.value(_DEFAULT)
+    found = work.fetch_value(_DEFAULT)
     return None if found is None else int(found)
 
 
-def make_default(work: Work, status_id: int) -> None:
+def make_default(work: UnitOfWork, status_id: int) -> None:
     """Give ProductLift's new posts this status from now on. Raises Forbidden, NotFound("status")."""
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
     if get(work, status_id)[6]:
         return
-    work.run(_NO_DEFAULT)
-    work.run(_BE_DEFAULT, id=status_id)
+    work.execute(_CLEAR_DEFAULT)
+    work.execute(_SET_DEFAULT, id=status_id)
 
 
-def reorder(work: Work, status_ids: Sequence[int]) -> None:
+def reorder(work: UnitOfWork, status_ids: Sequence[int]) -> None:
     """Put these first, in this order; the others follow as they were. Raises NotFound("status"), Forbidden."""
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
-    present = [row[0] for row in sorted(every(work), key=lambda row: (row[9], row[0]))]
-    for position, status_id in enumerate(tabs.in_order(status_ids, present, "status")):
-        work.run(_PLACE, id=status_id, position=position)
+    present = [row[0] for row in sorted(list_all(work), key=lambda row: (row[9], row[0]))]
+    for position, status_id in enumerate(tabs.complete_order(status_ids, present, "status")):
+        work.execute(_PLACE, id=status_id, position=position)
 
 
-def delete(work: Work, status_id: int) -> None:
+def delete(work: UnitOfWork, status_id: int) -> None:
     """Take a status away. Its posts come to the default one, with all that a change of status means.
 
     May take long where it has many posts. Raises Forbidden, NotFound("status"), Conflict("status.is_default").
     """
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
-    if work.one(_SEIZE, id=status_id) is None:
+    if work.fetch_one(_LOCK, id=status_id) is None:
         raise NotFound("status", status_id)
     heir = default(work)
     if heir == status_id:
         raise Conflict("status.is_default")
-    _bequeath(work, status_id, heir)
-    work.run(_DELETE, id=status_id)
+    _reassign_posts(work, status_id, heir)
+    work.execute(_DELETE, id=status_id)
 
 
-def _bequeath(work: Work, status_id: int, heir: int | None) -> None:
+def _reassign_posts(work: UnitOfWork, status_id: int, replacement: int | None) -> None:
     """What `post_changes.change_status` does to one post, for all posts of a status at once."""
     actor = work.actor.user_id
-    work.value(_SEIZE_POSTS, id=status_id)
-    work.run(_REMEMBER, id=status_id, to=heir, actor=actor)
-    work.run(
-        _ANNOUNCE,
+    work.fetch_value(_LOCK_POSTS, id=status_id)
+    work.execute(_REMEMBER, id=status_id, to=replacement, actor=actor)
+    work.execute(
+        _INSERT_EVENTS,
         id=status_id,
-        to=heir,
+        to=replacement,
         actor=actor,
         kind="post.status_changed",
-        body=json.dumps({"old_status_id": status_id, "new_status_id": heir}),
+        body=json.dumps({"old_status_id": status_id, "new_status_id": replacement}),
         base_url=work.base_url,
     )
-    work.run(_MOVE, id=status_id, to=heir)
-    post_counters.hand_over_status(work, status_id, heir)
+    work.execute(_MOVE, id=status_id, to=replacement)
+    post_counters.merge_status(work, status_id, replacement)
 
 
-class StatusView:
+class StatusQuery:
     """The columns of a status that a door shows, in its order."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self._all = Statement(select(*columns).where(Status.portal_id == portal).order_by(Status.id))
+        self._all = Statement(select(*columns).where(Status.portal_id == PORTAL_ID).order_by(Status.id))
 
-    def all(self, work: Work) -> Sequence[Row]:
+    def all(self, work: UnitOfWork) -> Sequence[Row]:
         """The rows of all statuses of the portal, by id."""
-        return work.rows(self._all)
+        return work.fetch_all(self._all)

@@ -6,111 +6,115 @@ from typing import Final
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy import delete as deletion
 
-from app.domain.errors import Conflict, Invalid, NotFound, Problem
+from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import Section, Status, Tab
-from app.domain.permissions import Act
+from app.domain.permissions import Permission
 from app.domain.portals import portals
-from app.domain.sql.statement import Statement, now, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.unit_of_work import Row, UnitOfWork
 
 _COLUMNS: Final = (Tab.id, Tab.name, Tab.url, Tab.type)
 _IN_ORDER: Final = (Tab.position, Tab.id)
-_EVERY: Final = Statement(select(*_COLUMNS).where(Tab.portal_id == portal).order_by(*_IN_ORDER))
-_BY_ID: Final = Statement(select(*_COLUMNS).where(Tab.portal_id == portal, Tab.id == bindparam("id")))
-_BY_URL: Final = Statement(select(*_COLUMNS).where(Tab.portal_id == portal, Tab.url == bindparam("url")))
+_LIST: Final = Statement(select(*_COLUMNS).where(Tab.portal_id == PORTAL_ID).order_by(*_IN_ORDER))
+_BY_ID: Final = Statement(select(*_COLUMNS).where(Tab.portal_id == PORTAL_ID, Tab.id == bindparam("id")))
+_BY_URL: Final = Statement(select(*_COLUMNS).where(Tab.portal_id == PORTAL_ID, Tab.url == bindparam("url")))
 _INSERT: Final = Statement(
     insert(Tab)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         name=bindparam("name"),
         url=bindparam("url"),
         type=bindparam("type"),
-        position=select(func.coalesce(func.max(Tab.position) + 1, 0)).where(Tab.portal_id == portal).scalar_subquery(),
-        created_at=now,
-        updated_at=now,
+        position=select(func.coalesce(func.max(Tab.position) + 1, 0))
+        .where(Tab.portal_id == PORTAL_ID)
+        .scalar_subquery(),
+        created_at=NOW,
+        updated_at=NOW,
     )
     .returning(Tab.id)
 )
 _CHANGE: Final = Statement(
     update(Tab)
-    .where(Tab.portal_id == portal, Tab.id == bindparam("id"))
-    .values(name=bindparam("name"), url=bindparam("url"), type=bindparam("type"), updated_at=now)
+    .where(Tab.portal_id == PORTAL_ID, Tab.id == bindparam("id"))
+    .values(name=bindparam("name"), url=bindparam("url"), type=bindparam("type"), updated_at=NOW)
 )
 _PLACE: Final = Statement(
-    update(Tab).where(Tab.portal_id == portal, Tab.id == bindparam("id")).values(position=bindparam("position"))
+    update(Tab).where(Tab.portal_id == PORTAL_ID, Tab.id == bindparam("id")).values(position=bindparam("position"))
 )
 _USED: Final = Statement(
     select(
-        select(Status.id).where(Status.portal_id == portal, Status.tab_id == bindparam("id")).exists()
-        | select(Section.id).where(Section.portal_id == portal, Section.tab_id == bindparam("id")).exists()
+        select(Status.id).where(Status.portal_id == PORTAL_ID, Status.tab_id == bindparam("id")).exists()
+        | select(Section.id).where(Section.portal_id == PORTAL_ID, Section.tab_id == bindparam("id")).exists()
     )
 )
-_DELETE: Final = Statement(deletion(Tab).where(Tab.portal_id == portal, Tab.id == bindparam("id")))
-_TAKEN: Final = Invalid([Problem("url", "taken")])
+_DELETE: Final = Statement(deletion(Tab).where(Tab.portal_id == PORTAL_ID, Tab.id == bindparam("id")))
+_TAKEN: Final = ValidationFailed([FieldError("url", "taken")])
 
 
-def every(work: Work) -> Sequence[Row]:
+def list_all(work: UnitOfWork) -> Sequence[Row]:
     """(id, name, url, type) of all tabs, in their order."""
-    return work.rows(_EVERY)
+    return work.fetch_all(_LIST)
 
 
-def get(work: Work, tab_id: int) -> Row:
+def get(work: UnitOfWork, tab_id: int) -> Row:
     """(id, name, url, type). Raises NotFound("tab")."""
-    row = work.one(_BY_ID, id=tab_id)
+    row = work.fetch_one(_BY_ID, id=tab_id)
     if row is None:
         raise NotFound("tab", tab_id)
     return row
 
 
-def by_url(work: Work, url: str) -> Row:
+def by_url(work: UnitOfWork, url: str) -> Row:
     """(id, name, url, type) of the tab with this URL key. Raises NotFound("tab")."""
-    row = work.one(_BY_URL, url=url)
+    row = work.fetch_one(_BY_URL, url=url)
     if row is None:
         raise NotFound("tab", url)
     return row
 
 
-def add(work: Work, *, name: str, url: str, kind: str = "feedback") -> int:
+def add(work: UnitOfWork, *, name: str, url: str, kind: str = "feedback") -> int:
     """A new tab behind the others; its id. `kind` is one of TAB_TYPES. Raises Forbidden, Invalid (url taken)."""
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
-    with work.clashing(uq_tabs_portal_id_url=_TAKEN):
-        return int(work.value(_INSERT, name=name, url=url, type=kind))
+    with work.map_unique_violation(uq_tabs_portal_id_url=_TAKEN):
+        return int(work.fetch_value(_INSERT, name=name, url=url, type=kind))
 
 
-def edit(work: Work, tab_id: int, *, name: str | None = None, url: str | None = None, kind: str | None = None) -> None:
+def edit(
+    work: UnitOfWork, tab_id: int, *, name: str | None = None, url: str | None = None, kind: str | None = None
+) -> None:
     """Change what is given and differs; None keeps. Raises NotFound("tab"), Forbidden, Invalid (url taken)."""
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
     old = tuple(get(work, tab_id))[1:]
     new = (name or old[0], url or old[1], kind or old[2])
     if new == old:
         return
-    with work.clashing(uq_tabs_portal_id_url=_TAKEN):
-        work.run(_CHANGE, id=tab_id, name=new[0], url=new[1], type=new[2])
+    with work.map_unique_violation(uq_tabs_portal_id_url=_TAKEN):
+        work.execute(_CHANGE, id=tab_id, name=new[0], url=new[1], type=new[2])
 
 
-def reorder(work: Work, tab_ids: Sequence[int]) -> None:
+def reorder(work: UnitOfWork, tab_ids: Sequence[int]) -> None:
     """Put these tabs first, in this order; the others follow as they were. Raises NotFound("tab"), Forbidden."""
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
-    for position, tab_id in enumerate(in_order(tab_ids, [row[0] for row in every(work)], "tab")):
-        work.run(_PLACE, id=tab_id, position=position)
+    for position, tab_id in enumerate(complete_order(tab_ids, [row[0] for row in list_all(work)], "tab")):
+        work.execute(_PLACE, id=tab_id, position=position)
 
 
-def delete(work: Work, tab_id: int) -> None:
+def delete(work: UnitOfWork, tab_id: int) -> None:
     """Take a tab away. Raises NotFound("tab"), Forbidden, Conflict("tab.in_use") while it has statuses or sections."""
-    work.require(Act.MANAGE_CATALOGUE)
+    work.authorize(Permission.MANAGE_CATALOGUE)
     portals.lock(work)
     get(work, tab_id)
-    if work.value(_USED, id=tab_id):
+    if work.fetch_value(_USED, id=tab_id):
         raise Conflict("tab.in_use")
-    work.run(_DELETE, id=tab_id)
+    work.execute(_DELETE, id=tab_id)
 
 
-def in_order(first: Sequence[int], present: Sequence[int], what: str) -> list[int]:
+def complete_order(first: Sequence[int], present: Sequence[int], resource: str) -> list[int]:
     """All that are present, the named ones first. Raises NotFound(what) for one that is not there."""
     for row_id in first:
         if row_id not in present:
-            raise NotFound(what, row_id)
+            raise NotFound(resource, row_id)
     return list(dict.fromkeys([*first, *present]))

@@ -10,16 +10,16 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.domain.errors import NotFound
 from app.domain.models import Attachment, Post
-from app.domain.sql.statement import Statement, among, now, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
+from app.domain.unit_of_work import Row, UnitOfWork
 
-NAMELESS: Final = "file"
+DEFAULT_NAME: Final = "file"
 PUBLIC: Final = "approved"
 """The state of moderation in which anybody may have a post's files."""
 
 
 @dataclass(frozen=True, slots=True)
-class NewFile:
+class StoredFile:
     """A file that has been stored under `name` and waits for its row."""
 
     kind: Literal["image", "attachment"]
@@ -31,83 +31,83 @@ class NewFile:
 
 # The post's row is changed first, so that of two images given at once the later one finds the earlier.
 _ADDED: Final = Statement(
-    update(Post).where(Post.portal_id == portal, Post.id == bindparam("post")).values(updated_at=now)
+    update(Post).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")).values(updated_at=NOW)
 )
 _SHOW: Final = Statement(
     update(Post)
-    .where(Post.portal_id == portal, Post.id == bindparam("post"))
-    .values(image=bindparam("image"), updated_at=now)
+    .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
+    .values(image=bindparam("image"), updated_at=NOW)
 )
 _REPLACED: Final = Statement(
     delete(Attachment)
-    .where(Attachment.portal_id == portal, Attachment.post_id == bindparam("post"), Attachment.kind == "image")
+    .where(Attachment.portal_id == PORTAL_ID, Attachment.post_id == bindparam("post"), Attachment.kind == "image")
     .returning(Attachment.name)
 )
 _INSERT: Final = Statement(
     insert(Attachment)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         post_id=bindparam("post"),
         kind=bindparam("kind"),
         name=bindparam("name"),
         original_name=bindparam("original_name"),
         media_type=bindparam("media_type"),
         size=bindparam("size"),
-        created_at=now,
+        created_at=NOW,
     )
     .inline()
 )
 _OF_POST: Final = Statement(
     select(Attachment.kind, Attachment.name, Attachment.original_name, Attachment.media_type, Attachment.size)
-    .where(Attachment.portal_id == portal, Attachment.post_id == bindparam("post"))
+    .where(Attachment.portal_id == PORTAL_ID, Attachment.post_id == bindparam("post"))
     .order_by(Attachment.id)
 )
 _BY_NAME: Final = Statement(
     select(Attachment.media_type, Attachment.original_name, Post.moderation)
     .join(Post, Post.id == Attachment.post_id)
-    .where(Attachment.portal_id == portal, Attachment.name == bindparam("name"))
+    .where(Attachment.portal_id == PORTAL_ID, Attachment.name == bindparam("name"))
 )
 _ORPHANS: Final = Statement(delete(Attachment).where(Attachment.post_id.is_(None)), across_portals=True)
-_RECORDED: Final = Statement(select(Attachment.name).where(among(Attachment.name, "names")), across_portals=True)
+_RECORDED: Final = Statement(select(Attachment.name).where(in_list(Attachment.name, "names")), across_portals=True)
 
 
-def add(work: Work, *, post_id: int, file: NewFile) -> list[str]:
+def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
     """Give the post a file; the names of the files that it replaces, to be removed once the act stands.
 
     A second image takes the first one's place; attachments stand side by side. The post counts as edited.
     Raises NotFound("post").
     """
     is_image = file.kind == "image"
-    changed = work.run(_SHOW, post=post_id, image=file.name) if is_image else work.run(_ADDED, post=post_id)
+    changed = work.execute(_SHOW, post=post_id, image=file.name) if is_image else work.execute(_ADDED, post=post_id)
     if not changed:
         raise NotFound("post", post_id)
-    replaced = [row[0] for row in work.rows(_REPLACED, post=post_id)] if is_image else []
-    work.run(
+    replaced = [row[0] for row in work.fetch_all(_REPLACED, post=post_id)] if is_image else []
+    work.execute(
         _INSERT,
         post=post_id,
         kind=file.kind,
         name=file.name,
-        original_name=file.original_name or NAMELESS,
+        original_name=file.original_name or DEFAULT_NAME,
         media_type=file.media_type,
         size=file.size,
     )
     return replaced
 
 
-def of_post(work: Work, post_id: int) -> Sequence[Row]:
+def of_post(work: UnitOfWork, post_id: int) -> Sequence[Row]:
     """(kind, name, original name, media type, size) of each file, in the order in which they came."""
-    return work.rows(_OF_POST, post=post_id)
+    return work.fetch_all(_OF_POST, post=post_id)
 
 
-def find(work: Work, name: str) -> Row | None:
+def find(work: UnitOfWork, name: str) -> Row | None:
     """(media type, original name, its post's state of moderation) of a file that a post of the portal has, or None."""
-    return work.one(_BY_NAME, name=name)
+    return work.fetch_one(_BY_NAME, name=name)
 
 
-def unrecorded(work: Work, names: Sequence[str]) -> list[str]:
+def find_orphans(work: UnitOfWork, names: Sequence[str]) -> list[str]:
     """Which of these names no post of any portal has. Looks across portals: storage is shared by all."""
-    work.run(_ORPHANS)
-    recorded = {row[0] for row in work.rows(_RECORDED, names=list(names))}
+    work.execute(_ORPHANS)
+    recorded = {row[0] for row in work.fetch_all(_RECORDED, names=list(names))}
     return [name for name in names if name not in recorded]
 
 
@@ -118,7 +118,7 @@ _TURNING: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2
 _UNSEEN: Final = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-def tidied(name: str) -> str:
+def sanitize_filename(name: str) -> str:
     """The last part of a path, on one line, in the direction in which it is read, not too long; it may be empty."""
     name = re.split(r"[/\\]", name)[-1]
     name = "".join(letter for letter in name if unicodedata.category(letter) not in _UNSEEN and letter not in _TURNING)

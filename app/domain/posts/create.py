@@ -10,20 +10,20 @@ from sqlalchemy import bindparam, select, update
 
 from app.domain import identifiers
 from app.domain.counters import post_counters
-from app.domain.errors import Invalid, NotFound, Problem
-from app.domain.events import Fact
+from app.domain.errors import FieldError, NotFound, ValidationFailed
+from app.domain.events import Event
 from app.domain.models import Board, Category, Follow, Post, PostCategory, User
-from app.domain.permissions import Act
+from app.domain.permissions import Permission
 from app.domain.posts import moderation, single_statement
-from app.domain.search.index import AWAIT
-from app.domain.sql.statement import POSTGRESQL, Statement, now, portal, upsert
-from app.domain.unit_of_work import Row, Work
+from app.domain.search.index import ENQUEUE_TITLE
+from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, upsert
+from app.domain.unit_of_work import Row, UnitOfWork
 
 _TAG: Final = re.compile(r"<[^>]*>")
-SHORT: Final = 160
+EXCERPT_LENGTH: Final = 160
 
 
-def shortened(description: str | None) -> str:
+def make_excerpt(description: str | None) -> str:
     """The lead of a description: tags off, blanks squeezed, the first 160 code points."""
     if not description:
         return ""
@@ -31,11 +31,11 @@ def shortened(description: str | None) -> str:
     plain = _TAG.sub(" ", description[:8192]) if "<" in description else description[:1024]
     if "&" in plain:
         plain = html.unescape(plain)
-    return " ".join(plain.split())[:SHORT].rstrip()
+    return " ".join(plain.split())[:EXCERPT_LENGTH].rstrip()
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class NewPost:
     """A wish to submit a post.
 
     Author: a number is an id, a text a UUID. Board: the portal's default board when None. Status, section and
@@ -59,13 +59,13 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
+class CreatedPost:
     """A post just submitted, with all that was chosen for it or found on the way."""
 
     id: int
     code: str
     slug: str
-    short: str
+    excerpt: str
     section_id: int | None
     author: Row
     """As `at_once.VOTER` lists him, before the post was counted."""
@@ -76,15 +76,15 @@ class Submitted:
     moderation: str
 
 
-_ROLE: Final = 5 + single_statement.VOTER.index(User.role)
+_ROLE: Final = 5 + single_statement.USER_SUMMARY_COLUMNS.index(User.role)
 """Where the author's role stands in a row of `at_once.WANTED`."""
 
-_BOARD_BY_ID: Final = Statement(select(Board.id).where(Board.portal_id == portal, Board.id == bindparam("id")))
+_BOARD_BY_ID: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.id == bindparam("id")))
 
 _INSERT: Final = Statement(
     upsert(Post)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         code=bindparam("code"),
         slug=bindparam("slug"),
         board_id=bindparam("board"),
@@ -95,98 +95,98 @@ _INSERT: Final = Statement(
         description=bindparam("description"),
         description_short=bindparam("short"),
         moderation=bindparam("moderation"),
-        status_changed_at=now,
-        created_at=now,
-        updated_at=now,
+        status_changed_at=NOW,
+        created_at=NOW,
+        updated_at=NOW,
     )
     .on_conflict_do_nothing()
     .returning(Post.id)
 )
-_CARRY: Final = Statement(
+_ADD_CATEGORY: Final = Statement(
     upsert(PostCategory)
     .from_select(
         ["post_id", "category_id"],
         select(bindparam("post", type_=Post.id.type), Category.id).where(
-            Category.portal_id == portal, Category.id == bindparam("category")
+            Category.portal_id == PORTAL_ID, Category.id == bindparam("category")
         ),
     )
     .on_conflict_do_nothing()
 )
 _COUNT_AUTHOR: Final = Statement(
     update(User)
-    .where(User.portal_id == portal, User.id == bindparam("user"))
+    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
     .values(posts_count=User.posts_count + bindparam("step"))
 )
 _FOLLOW: Final = Statement(
     upsert(Follow)
-    .values(portal_id=portal, post_id=bindparam("post"), user_id=bindparam("user"), created_at=now)
+    .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW)
     .on_conflict_do_nothing()
 )
 
 
-def submit(work: Work, wish: Submission) -> Submitted:
+def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
     """Put a new post up.
 
     Raises Invalid (board mandatory), NotFound("user"). Announces post.submitted.
     """
-    work.require(Act.WRITE_POST)
-    put_up = _put_up_at_once if work.engine == POSTGRESQL else _put_up
-    wanted_slug, short = identifiers.parameterize(wish.title), shortened(wish.description)
+    work.authorize(Permission.WRITE_POST)
+    put_up = _insert_post_at_once if work.engine == POSTGRESQL else _insert_post
+    wanted_slug, short = identifiers.slugify(new_post.title), make_excerpt(new_post.description)
     taken = False
     while True:
         # Tried again when the slug is taken or, once in ten thousand portals, the code.
-        code, slug = identifiers.post_code(), identifiers.free_slug(wanted_slug, taken=taken)
-        post_id, found = put_up(work, wish, {"code": code, "slug": slug, "short": short})
+        code, slug = identifiers.post_code(), identifiers.unique_slug(wanted_slug, taken=taken)
+        post_id, found = put_up(work, new_post, {"code": code, "slug": slug, "short": short})
         if found[0] is None:
-            raise NotFound("user", wish.author)
+            raise NotFound("user", new_post.author)
         if found[1] is None:
-            raise Invalid([Problem("board", "mandatory")])
+            raise ValidationFailed([FieldError("board", "mandatory")])
         if post_id is not None:
             status_id, section_id, category_id, *author = found[2:13]
             status_name, color, tab_name, category_name, category_color, _ = found[13:]
-            return Submitted(
+            return CreatedPost(
                 id=int(post_id),
                 code=code,
                 slug=slug,
-                short=short,
+                excerpt=short,
                 section_id=section_id,
                 author=author,
                 status=(status_id, status_name, color, tab_name),
                 category=(category_id, category_name, category_color),
-                moderation=_initial_state(wish, found),
+                moderation=_initial_state(new_post, found),
             )
         taken = True
 
 
-def _pointed_to(wish: Submission) -> dict[str, Any]:
+def _reference_params(new_post: NewPost) -> dict[str, Any]:
     """What `at_once.WANTED` looks for."""
     return {
-        "user": wish.author,
-        "board": wish.board_id,
-        "status": wish.status_id,
-        "default_status": wish.default_status,
-        "section": wish.section_id,
-        "category": wish.category_id,
-        "deleted_author": wish.deleted_author,
+        "user": new_post.author,
+        "board": new_post.board_id,
+        "status": new_post.status_id,
+        "default_status": new_post.default_status,
+        "section": new_post.section_id,
+        "category": new_post.category_id,
+        "deleted_author": new_post.deleted_author,
     }
 
 
-def _initial_state(wish: Submission, found: Sequence[Any]) -> str:
+def _initial_state(new_post: NewPost, found: Sequence[Any]) -> str:
     """The state of the post, after a row of `at_once.WANTED`."""
-    return moderation.initial_state(wish.moderation, policy=found[-1], author_role=found[_ROLE])
+    return moderation.initial_state(new_post.moderation, policy=found[-1], author_role=found[_ROLE])
 
 
-def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
+def _insert_post(work: UnitOfWork, wish: NewPost, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
     """The post's id, None when its code or slug is taken; and what it points to, as `at_once.WANTED` lists it."""
-    found = work.one(
-        single_statement.WANTED[isinstance(wish.author, str)],
-        **_pointed_to(wish),
+    found = work.fetch_one(
+        single_statement.RESOLVE_POST_REFERENCES[isinstance(wish.author, str)],
+        **_reference_params(wish),
     )
     assert found is not None
     author_id, board_id, status_id, section_id, category_id = found[:5]
     if author_id is None or board_id is None:
         return None, found
-    post_id: int | None = work.value(
+    post_id: int | None = work.fetch_value(
         _INSERT,
         board=board_id,
         user=author_id,
@@ -200,27 +200,27 @@ def _put_up(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int
     if post_id is None:
         return None, found
     if category_id is not None:
-        work.run(_CARRY, post=post_id, category=category_id)
-    work.run(_COUNT_AUTHOR, user=author_id, step=1)
+        work.execute(_ADD_CATEGORY, post=post_id, category=category_id)
+    work.execute(_COUNT_AUTHOR, user=author_id, step=1)
     if wish.follow:
-        work.run(_FOLLOW, post=post_id, user=author_id)
-    places = post_counters.places_of(
+        work.execute(_FOLLOW, post=post_id, user=author_id)
+    places = post_counters.counter_keys(
         board_id=board_id,
         status_id=status_id,
         section_id=section_id,
         category_ids=() if category_id is None else (category_id,),
     )
-    post_counters.change(work, post_id, after=places)
-    work.run(AWAIT, post=post_id)
-    work.announce(Fact("post.submitted", post_id=post_id, user_id=author_id))
+    post_counters.move_counts(work, post_id, after=places)
+    work.execute(ENQUEUE_TITLE, post=post_id)
+    work.record(Event("post.submitted", post_id=post_id, user_id=author_id))
     return post_id, found
 
 
-def _put_up_at_once(work: Work, wish: Submission, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
-    post_id, *found = single_statement.outcome(
+def _insert_post_at_once(work: UnitOfWork, wish: NewPost, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
+    post_id, *found = single_statement.result_select(
         work,
-        single_statement.SUBMIT[isinstance(wish.author, str)],
-        **_pointed_to(wish),
+        single_statement.INSERT_POST[isinstance(wish.author, str)],
+        **_reference_params(wish),
         title=wish.title,
         description=wish.description,
         moderation=wish.moderation,
@@ -232,6 +232,6 @@ def _put_up_at_once(work: Work, wish: Submission, named: Mapping[str, str]) -> t
     return post_id, found
 
 
-def board_exists(work: Work, board_id: int) -> bool:
+def board_exists(work: UnitOfWork, board_id: int) -> bool:
     """Whether the portal has this board."""
-    return work.value(_BOARD_BY_ID, id=board_id) is not None
+    return work.fetch_value(_BOARD_BY_ID, id=board_id) is not None

@@ -6,45 +6,45 @@ from sqlalchemy import bindparam, delete, select
 
 from app.domain.errors import NotFound
 from app.domain.models import Follow, Post, User
-from app.domain.permissions import Act
-from app.domain.sql.statement import Statement, now, portal, upsert
-from app.domain.unit_of_work import Work
+from app.domain.permissions import Permission
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, upsert
+from app.domain.unit_of_work import UnitOfWork
 
-_POST: Final = Statement(select(Post.id).where(Post.portal_id == portal, Post.id == bindparam("post")))
+_POST: Final = Statement(select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")))
 _USER: Final = Statement(
     select(User.id)
-    .where(User.portal_id == portal, User.id == bindparam("user"), User.deleted_at.is_(None))
+    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"), User.deleted_at.is_(None))
     # A deletion that is under way is waited for, and then the user is gone.
     .with_for_update(read=True, key_share=True)
 )
 _ADD: Final = Statement(
     upsert(Follow)
-    .values(portal_id=portal, post_id=bindparam("post"), user_id=bindparam("user"), created_at=now)
+    .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW)
     .on_conflict_do_nothing()
 )
 _REMOVE: Final = Statement(
     delete(Follow).where(
-        Follow.portal_id == portal, Follow.post_id == bindparam("post"), Follow.user_id == bindparam("user")
+        Follow.portal_id == PORTAL_ID, Follow.post_id == bindparam("post"), Follow.user_id == bindparam("user")
     )
 )
 
 
-def add(work: Work, *, post_id: int, user_id: int) -> bool:
+def add(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
     """Have a user hear about a post; whether he did not before. Raises NotFound("post"), NotFound("user")."""
-    work.require(Act.MANAGE_USERS)
+    work.authorize(Permission.MANAGE_USERS)
     _ensure(work, post_id, user_id)
-    return work.run(_ADD, post=post_id, user=user_id) > 0
+    return work.execute(_ADD, post=post_id, user=user_id) > 0
 
 
-def remove(work: Work, *, post_id: int, user_id: int) -> bool:
+def remove(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
     """Have a user hear no more about a post; whether he did. Raises as `add`."""
-    work.require(Act.MANAGE_USERS)
+    work.authorize(Permission.MANAGE_USERS)
     _ensure(work, post_id, user_id)
-    return work.run(_REMOVE, post=post_id, user=user_id) > 0
+    return work.execute(_REMOVE, post=post_id, user=user_id) > 0
 
 
-def _ensure(work: Work, post_id: int, user_id: int) -> None:
-    if work.value(_POST, post=post_id) is None:
+def _ensure(work: UnitOfWork, post_id: int, user_id: int) -> None:
+    if work.fetch_value(_POST, post=post_id) is None:
         raise NotFound("post", post_id)
-    if work.value(_USER, user=user_id) is None:
+    if work.fetch_value(_USER, user=user_id) is None:
         raise NotFound("user", user_id)

@@ -5,89 +5,89 @@ from typing import Final
 
 from sqlalchemy import bindparam, func, literal_column, select, update
 
-from app.domain.errors import Conflict, Invalid, NotFound, Problem
-from app.domain.events import Fact
+from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from app.domain.events import Event
 from app.domain.models import Post
-from app.domain.models.posts import MODERATION
-from app.domain.permissions import RANK, Act
-from app.domain.sql.statement import Statement, among, now, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.models.posts import MODERATION_STATES
+from app.domain.permissions import ROLE_RANK, Permission
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
+from app.domain.unit_of_work import Row, UnitOfWork
 
-_FACTS: Final = {"approved": "post.approved", "rejected": "post.rejected"}
+_EVENT_KINDS: Final = {"approved": "post.approved", "rejected": "post.rejected"}
 
 _STATE: Final = Statement(
     select(Post.moderation, Post.user_id)
-    .where(Post.portal_id == portal, Post.id == bindparam("post"))
+    .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
     .with_for_update(key_share=True)
 )
 _SET: Final = Statement(
     update(Post)
-    .where(Post.portal_id == portal, Post.id == bindparam("post"))
-    .values(moderation=bindparam("state"), updated_at=now)
+    .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
+    .values(moderation=bindparam("state"), updated_at=NOW)
 )
 
 
-def initial_state(wish: str | None, *, policy: str, author_role: str | None) -> str:
+def initial_state(requested: str | None, *, policy: str, author_role: str | None) -> str:
     """The state of a new post: the wish, or what the portal's policy says where that is None.
 
     Without author (`author_role` None) a post waits under `anonymous` and `always`; one by somebody below moderator
     waits under `always`; one by a moderator and above never does.
     """
-    if wish is not None:
-        return wish
+    if requested is not None:
+        return requested
     if author_role is None:
         return "approved" if policy == "never" else "pending"
-    return "pending" if policy == "always" and RANK[author_role] < RANK["moderator"] else "approved"
+    return "pending" if policy == "always" and ROLE_RANK[author_role] < ROLE_RANK["moderator"] else "approved"
 
 
-def approve(work: Work, post_id: int) -> None:
+def approve(work: UnitOfWork, post_id: int) -> None:
     """Let a waiting post be seen. Raises Forbidden, NotFound("post"), Conflict("post.not_pending").
 
     Announces post.approved. Of two decisions at once, one stands and the other is refused.
     """
-    _decide(work, post_id, "approved")
+    _review(work, post_id, "approved")
 
 
-def reject(work: Work, post_id: int) -> None:
+def reject(work: UnitOfWork, post_id: int) -> None:
     """Keep a waiting post from being seen. As `approve`; announces post.rejected."""
-    _decide(work, post_id, "rejected")
+    _review(work, post_id, "rejected")
 
 
-def set(work: Work, post_id: int, state: str) -> bool:  # noqa: A001 - moderation.set says what it does
+def set(work: UnitOfWork, post_id: int, state: str) -> bool:  # noqa: A001 - moderation.set says what it does
     """Put a post into any state, whatever it was; whether it was another.
 
     For the operator. Raises Forbidden, NotFound("post"), Invalid for an unknown state. Announces post.approved or
     post.rejected.
     """
-    work.require(Act.MODERATE)
-    if state not in MODERATION:
-        raise Invalid([Problem("moderation", "invalid")])
+    work.authorize(Permission.MODERATE)
+    if state not in MODERATION_STATES:
+        raise ValidationFailed([FieldError("moderation", "invalid")])
     before, author_id = _state(work, post_id)
     if before == state:
         return False
-    _put(work, post_id, state, author_id)
+    _set_state(work, post_id, state, author_id)
     return True
 
 
-def _decide(work: Work, post_id: int, state: str) -> None:
-    work.require(Act.MODERATE)
+def _review(work: UnitOfWork, post_id: int, state: str) -> None:
+    work.authorize(Permission.MODERATE)
     before, author_id = _state(work, post_id)
     if before != "pending":
         raise Conflict("post.not_pending")
-    _put(work, post_id, state, author_id)
+    _set_state(work, post_id, state, author_id)
 
 
-def _state(work: Work, post_id: int) -> tuple[str, int | None]:
-    row = work.one(_STATE, post=post_id)
+def _state(work: UnitOfWork, post_id: int) -> tuple[str, int | None]:
+    row = work.fetch_one(_STATE, post=post_id)
     if row is None:
         raise NotFound("post", post_id)
     return row[0], row[1]
 
 
-def _put(work: Work, post_id: int, state: str, author_id: int | None) -> None:
-    work.run(_SET, post=post_id, state=state)
-    if state in _FACTS:
-        work.announce(Fact(_FACTS[state], post_id=post_id, user_id=author_id))
+def _set_state(work: UnitOfWork, post_id: int, state: str, author_id: int | None) -> None:
+    work.execute(_SET, post=post_id, state=state)
+    if state in _EVENT_KINDS:
+        work.record(Event(_EVENT_KINDS[state], post_id=post_id, user_id=author_id))
 
 
 _COLUMNS = (Post.id, Post.code, Post.title, Post.moderation, Post.created_at)
@@ -95,7 +95,7 @@ _COLUMNS = (Post.id, Post.code, Post.title, Post.moderation, Post.created_at)
 
 def _listed(state: str) -> Statement:
     # A constant condition: only so can the index of what is not approved serve it.
-    listed = select(*_COLUMNS).where(Post.portal_id == portal, Post.moderation == literal_column(f"'{state}'"))
+    listed = select(*_COLUMNS).where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
     return Statement(
         listed.order_by(Post.created_at.desc(), Post.id.desc()).limit(bindparam("limit")).offset(bindparam("skip"))
     )
@@ -105,41 +105,41 @@ def _counted(state: str) -> Statement:
     return Statement(
         select(func.count())
         .select_from(Post)
-        .where(Post.portal_id == portal, Post.moderation == literal_column(f"'{state}'"))
+        .where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
     )
 
 
 def _ids(state: str) -> Statement:
-    ids = select(Post.id).where(Post.portal_id == portal, Post.moderation == literal_column(f"'{state}'"))
+    ids = select(Post.id).where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
     return Statement(ids.order_by(Post.created_at.desc(), Post.id.desc()))
 
 
 # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
-_my_post = Post.portal_id + literal_column("0") == portal
+_my_post = Post.portal_id + literal_column("0") == PORTAL_ID
 _BY_IDS: Final = Statement(
-    select(*_COLUMNS).where(_my_post, among(Post.id, "ids"), Post.moderation == bindparam("state"))
+    select(*_COLUMNS).where(_my_post, in_list(Post.id, "ids"), Post.moderation == bindparam("state"))
 )
 _LISTS: Final = {state: _listed(state) for state in ("pending", "rejected")}
 _IDS: Final = {state: _ids(state) for state in ("pending", "rejected")}
 _COUNTS: Final = {state: _counted(state) for state in ("pending", "rejected")}
 
 
-def page(work: Work, state: str, *, skip: int, limit: int) -> Sequence[Row]:
+def page(work: UnitOfWork, state: str, *, offset: int, limit: int) -> Sequence[Row]:
     """(id, code, title, moderation, created_at) of the posts that are `pending` or `rejected`, newest first."""
-    return work.rows(_LISTS[state], skip=skip, limit=limit)
+    return work.fetch_all(_LISTS[state], skip=offset, limit=limit)
 
 
-def ids(work: Work, state: str) -> list[int]:
+def ids(work: UnitOfWork, state: str) -> list[int]:
     """The ids of all posts that are `pending` or `rejected`, newest first."""
-    return [row[0] for row in work.rows(_IDS[state])]
+    return [row[0] for row in work.fetch_all(_IDS[state])]
 
 
-def by_ids(work: Work, state: str, post_ids: Sequence[int]) -> list[Row]:
+def by_ids(work: UnitOfWork, state: str, post_ids: Sequence[int]) -> list[Row]:
     """The rows of `page` of these posts, in this order; those that are not in this state any more are left out."""
-    found = {row[0]: row for row in work.rows(_BY_IDS, ids=list(post_ids), state=state)}
+    found = {row[0]: row for row in work.fetch_all(_BY_IDS, ids=list(post_ids), state=state)}
     return [found[post_id] for post_id in post_ids if post_id in found]
 
 
-def total(work: Work, state: str) -> int:
+def total(work: UnitOfWork, state: str) -> int:
     """How many posts are `pending` or `rejected`."""
-    return int(work.value(_COUNTS[state]))
+    return int(work.fetch_value(_COUNTS[state]))

@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, u
 from app.domain.models import Board, Comment, Portal, Post, Status, Tab, User
 from app.domain.posts import attachments
 from app.domain.posts.queries import AUTHOR
-from app.domain.sql.json_rows import WHOLE, given_rows, packed, part
-from app.domain.sql.statement import Statement, among, portal
-from app.domain.sql.timestamps import Moment
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.json_rows import BIGINT, encode_rows, json_column, json_rows
+from app.domain.sql.statement import PORTAL_ID, Statement, in_list
+from app.domain.sql.timestamps import Timestamp
+from app.domain.unit_of_work import Row, UnitOfWork
 
 _AFTER_LOCAL_PART: Final = re.compile(r"""(?<=[^\s<>()\[\],;:])[@\uff20\ufe6b][^\s<>(),;]+""")
 MAX_DESCRIPTION: Final = 50_000
@@ -30,16 +30,18 @@ COMMENTS_AT_ONCE: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class PublicComment:
-    """One comment; `parent_id` is None for the first of a thread. A body longer than allowed is cut and `is_cut`."""
+    """One comment; `parent_id` is None for the first of a thread.
+    A body longer than allowed is cut and `is_truncated`.
+    """
 
     id: int
     parent_id: int | None
     author: str
     body: str
-    is_cut: bool
+    is_truncated: bool
     official: bool
     pinned: bool
-    created_at: Moment
+    created_at: Timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,11 @@ class PublicPost:
     slug: str
     title: str
     description: str
-    is_cut: bool
+    is_truncated: bool
     image: str | None
     votes_count: int
     comments_count: int
-    created_at: Moment
+    created_at: Timestamp
     portal: str
     board: str
     status: str | None
@@ -102,7 +104,7 @@ def _one(which: ColumnElement[bool]) -> Statement:
         .outerjoin(AUTHOR, AUTHOR.id == Post.user_id)
         .outerjoin(Status, Status.id == Post.status_id)
         .outerjoin(Tab, Tab.id == Status.tab_id)
-        .where(Post.portal_id == portal, Post.moderation == "approved", which)
+        .where(Post.portal_id == PORTAL_ID, Post.moderation == "approved", which)
     )
 
 
@@ -120,22 +122,22 @@ _COMMENTS: Final = Statement(
         Comment.created_at,
     )
     .join(User, User.id == Comment.user_id)
-    .where(Comment.portal_id == portal, Comment.post_id == bindparam("post"), Comment.internal.is_(False))
+    .where(Comment.portal_id == PORTAL_ID, Comment.post_id == bindparam("post"), Comment.internal.is_(False))
     .order_by(Comment.created_at, Comment.id)
     .limit(COMMENTS_AT_ONCE)
     .offset(bindparam("start"))
 )
 # Written as a sum, the portal is no way into an index, so that SQLite looks posts up and walks no portal.
-_my_post = Post.portal_id + literal_column("0") == portal
-_VIEWED = (_my_post, among(Post.id, "ids"))
+_my_post = Post.portal_id + literal_column("0") == PORTAL_ID
+_VIEWED = (_my_post, in_list(Post.id, "ids"))
 _FREE: Final = Statement(
     select(Post.id).where(*_VIEWED).order_by(Post.id).with_for_update(skip_locked=True, key_share=True)
 )
 _THERE: Final = Statement(select(Post.id).where(*_VIEWED))
-_given = given_rows("views").table_valued("value", name="given")
-_views = select(part(_given.c.value, 0, WHOLE).label("post"), part(_given.c.value, 1, WHOLE).label("many")).subquery(
-    "views"
-)
+_given = json_rows("views").table_valued("value", name="given")
+_views = select(
+    json_column(_given.c.value, 0, BIGINT).label("post"), json_column(_given.c.value, 1, BIGINT).label("many")
+).subquery("views")
 _ADD_VIEWS: Final = Statement(
     update(Post).where(Post.id == _views.c.post, _my_post).values(views_count=Post.views_count + _views.c.many)
 )
@@ -149,29 +151,29 @@ def public_name(name: str) -> str:
     return _AFTER_LOCAL_PART.sub("", name)
 
 
-def by_code(work: Work, code: str) -> PublicPost | None:
+def by_code(work: UnitOfWork, code: str) -> PublicPost | None:
     """The approved post with this code, or None."""
-    return _shown(work, work.one(_BY_CODE, code=code))
+    return _public_post(work, work.fetch_one(_BY_CODE, code=code))
 
 
-def by_slug(work: Work, slug: str) -> PublicPost | None:
+def by_slug(work: UnitOfWork, slug: str) -> PublicPost | None:
     """The approved post with this slug, or None."""
-    return _shown(work, work.one(_BY_SLUG, slug=slug))
+    return _public_post(work, work.fetch_one(_BY_SLUG, slug=slug))
 
 
-def add_views(work: Work, views: Mapping[int, int]) -> dict[int, int]:
+def record_views(work: UnitOfWork, views: Mapping[int, int]) -> dict[int, int]:
     """Count page views, by the ids of posts; nothing else about the posts changes.
 
     Waits for no row: the views of posts that another transaction holds are returned, to be added later.
     """
-    free = [row[0] for row in work.rows(_FREE, ids=sorted(views))]
-    work.run(_ADD_VIEWS, views=packed([(post_id, views[post_id]) for post_id in free]))
+    free = [row[0] for row in work.fetch_all(_FREE, ids=sorted(views))]
+    work.execute(_ADD_VIEWS, views=encode_rows([(post_id, views[post_id]) for post_id in free]))
     rest = sorted(views.keys() - set(free))
     # What is neither free nor there has been deleted.
-    return {row[0]: views[row[0]] for row in work.rows(_THERE, ids=rest)} if rest else {}
+    return {row[0]: views[row[0]] for row in work.fetch_all(_THERE, ids=rest)} if rest else {}
 
 
-def _shown(work: Work, row: Row | None) -> PublicPost | None:
+def _public_post(work: UnitOfWork, row: Row | None) -> PublicPost | None:
     if row is None:
         return None
     (
@@ -184,7 +186,7 @@ def _shown(work: Work, row: Row | None) -> PublicPost | None:
         slug=slug,
         title=title,
         description=description or "",
-        is_cut=(length or 0) > MAX_DESCRIPTION,
+        is_truncated=(length or 0) > MAX_DESCRIPTION,
         image=image,
         votes_count=votes,
         comments_count=comments,
@@ -204,11 +206,11 @@ def _shown(work: Work, row: Row | None) -> PublicPost | None:
     )
 
 
-def _first_comments(work: Work, post_id: int) -> list[PublicComment]:
+def _first_comments(work: UnitOfWork, post_id: int) -> list[PublicComment]:
     comments: list[PublicComment] = []
     length = 0
     while len(comments) < MAX_COMMENTS:
-        rows = work.rows(_COMMENTS, post=post_id, start=len(comments))
+        rows = work.fetch_all(_COMMENTS, post=post_id, start=len(comments))
         for comment in map(_comment, rows):
             length += len(comment.body)
             if length > MAX_THREADS:

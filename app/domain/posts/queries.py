@@ -1,6 +1,7 @@
 """Reading posts: one row each, with what belongs to it, in one constant statement however the list is filtered.
 
-A door says once which columns it shows (`PostView`); this module knows how to fetch them. Nothing is built at a request
+A door says once which columns it shows (`PostQuery`); this module knows how to fetch them. Nothing is built at a
+request
 but a look-up of the statement for the shape of its filters.
 """
 
@@ -13,18 +14,18 @@ from sqlalchemy.orm import QueryableAttribute, aliased
 
 from app.domain.errors import NotFound
 from app.domain.models import Board, Category, Post, PostCategory, Status, Tab, User
-from app.domain.posts import filters
-from app.domain.posts.filters import PostFilter, Sizes, Way, conditions, has_own_index, total_of
+from app.domain.posts import filters as post_filters
+from app.domain.posts.filters import AccessPath, Cardinalities, PostFilter, conditions, count_expression, has_own_index
 from app.domain.sql import text_limits
-from app.domain.sql.pagination import DEEP, Window, window
-from app.domain.sql.statement import Column, Statement, among, json_objects, portal
-from app.domain.sql.text_limits import max_text_bytes, require_short
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.pagination import DEEP_OFFSET, PageShape, page_shape
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, json_array_of
+from app.domain.sql.text_limits import check_lengths, max_text_bytes
+from app.domain.unit_of_work import Row, UnitOfWork
 
 AUTHOR: Final = aliased(User, name="author")
 """The post's author, as columns of a post's row; all null for an anonymous post."""
 
-CATEGORIES: Final = json_objects(
+CATEGORIES: Final = json_array_of(
     select(Category.id, Category.name, Category.color)
     .join(PostCategory, PostCategory.category_id == Category.id)
     .where(PostCategory.post_id == Post.id)
@@ -54,7 +55,7 @@ Sorting: TypeAlias = tuple[str, bool]
 
 CODE_LENGTH: Final = 6
 
-MOST_STATEMENTS: Final = 512
+MAX_STATEMENTS: Final = 512
 """Shapes of lists that a view keeps; one takes some tens of kilobytes, and a few milliseconds to make."""
 
 
@@ -67,144 +68,168 @@ class PostPage:
 
 
 @dataclass(eq=False)
-class PostView:
+class PostQuery:
     """The columns of a post that a door shows, in its order, and the statements that fetch them."""
 
     columns: Sequence[Column]
     bounded: bool = False
-    """Whether pages, and several posts by their ids, raise LongTexts instead of carrying long texts."""
+    """Whether pages, and several posts by their ids, raise TextsTooLong instead of carrying long texts."""
     _statements: dict[Any, Statement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._long = text_limits.are_long(self.columns) if self.bounded else ()
-        self._short_columns = text_limits.bounding(self.columns, self._long)
+        self._long = text_limits.long_columns(self.columns) if self.bounded else ()
+        self._short_columns = text_limits.with_limits(self.columns, self._long)
 
-    def by_id(self, work: Work, post_id: int) -> Row:
+    def by_id(self, work: UnitOfWork, post_id: int) -> Row:
         """The post's row. Raises NotFound("post")."""
-        statement = self._statements.get("id") or self._kept("id", self._card(Post.id == bindparam("id")))
-        row = work.one(statement, id=post_id)
+        statement = self._statements.get("id") or self._cache("id", self._select_one(Post.id == bindparam("id")))
+        row = work.fetch_one(statement, id=post_id)
         if row is None:
             raise NotFound("post", post_id)
         return row
 
-    def by_code(self, work: Work, code: str) -> Row:
+    def by_code(self, work: UnitOfWork, code: str) -> Row:
         """The row of the post with this six-character code, exact case. Raises NotFound("post")."""
-        statement = self._statements.get("code") or self._kept("code", self._card(Post.code == bindparam("code")))
-        row = work.one(statement, code=code)
+        statement = self._statements.get("code") or self._cache(
+            "code", self._select_one(Post.code == bindparam("code"))
+        )
+        row = work.fetch_one(statement, code=code)
         if row is None:
             raise NotFound("post", code)
         return row
 
-    def by_key(self, work: Work, key: str) -> Row:
+    def by_code_or_id(self, work: UnitOfWork, key: str) -> Row:
         """The row of the post that a ProductLift address names. Raises NotFound("post") with the key as it was sent."""
-        named = named_by(work, key)
+        named = resolve_code_or_id(work, key)
         try:
             return self.by_code(work, named) if isinstance(named, str) else self.by_id(work, named)
         except NotFound as missing:
             raise NotFound("post", key) from missing
 
     def page(
-        self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int
+        self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
     ) -> Sequence[Row]:
         """The rows of one page, at most `limit`."""
-        given = wanted.given()
-        return self._planned(work, given, (order, descending), skip, limit, _sizes(work, given, order, skip))
+        given = filters.active_filters()
+        return self._fetch_page(
+            work, given, (order, descending), offset, limit, _cardinalities(work, given, order, offset)
+        )
 
     def page_with_total(
-        self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int
+        self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
     ) -> PostPage:
         """As `page`, and the number of all posts that match, from the kept numbers where these say it."""
-        given = wanted.given()
+        given = filters.active_filters()
         sorting = (order, descending)
-        if skip >= DEEP or len(given) > 1:
-            known = filters.sizes(work, given)
+        if offset >= DEEP_OFFSET or len(given) > 1:
+            known = post_filters.load_cardinalities(work, given)
             if known is not None and not known.all:
                 return PostPage((), 0)
-            rows = self._planned(work, given, sorting, skip, limit, known)
-            return PostPage(rows, filters.total(work, given) if known is None else known.all)
-        way = self._way(given, sorting, skip, limit, _sizes(work, given, order, skip))
-        shown = window(skip, limit)
+            rows = self._fetch_page(work, given, sorting, offset, limit, known)
+            return PostPage(rows, post_filters.total(work, given) if known is None else known.all)
+        way = self._access_path(given, sorting, offset, limit, _cardinalities(work, given, order, offset))
+        shown = page_shape(offset, limit)
         shape = (tuple(given), sorting, shown, way, "total")
         statement = self._statements.get(shape)
         if statement is None:
-            counted = total_of(tuple(given)).label("total")
-            statement = self._kept(shape, self._list(*shape[:4]).add_columns(counted))
-        rows = work.rows(statement, limit=limit, skip=skip, max_text=max_text_bytes(limit), **given)
-        require_short(work.engine, rows, self._long)
+            counted = count_expression(tuple(given)).label("total")
+            statement = self._cache(shape, self._list(*shape[:4]).add_columns(counted))
+        rows = work.fetch_all(statement, limit=limit, skip=offset, max_text=max_text_bytes(limit), **given)
+        check_lengths(work.engine, rows, self._long)
         if rows:
             return PostPage(rows, rows[0][-1])
-        return PostPage(rows, filters.total(work, given))
+        return PostPage(rows, post_filters.total(work, given))
 
-    def ids(self, work: Work, wanted: PostFilter, *, order: str, descending: bool, skip: int, limit: int) -> list[int]:
+    def ids(
+        self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
+    ) -> list[int]:
         """Only the ids of a page, from the index: the plan of an answer that is written in pieces."""
-        given = wanted.given()
-        names, sorting, shown = tuple(given), (order, descending), window(skip, limit)
+        given = filters.active_filters()
+        names, sorting, shown = tuple(given), (order, descending), page_shape(offset, limit)
         shape = ("ids", names, sorting, shown)
-        statement = self._statements.get(shape) or self._kept(shape, _ids(names, sorting, shown, "plain"))
-        return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
+        statement = self._statements.get(shape) or self._cache(shape, _ids(names, sorting, shown, "plain"))
+        return [row[0] for row in work.fetch_all(statement, limit=limit, skip=offset, **given)]
 
-    def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
+    def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
         """The rows of these posts in this order; those gone meanwhile are left out. The id is the first column.
 
         A single one may be as long as it likes.
         """
         whole = len(ids) == 1
-        statement = self._statements.get(("ids", whole)) or self._kept(("ids", whole), self._many(whole=whole))
-        rows = work.rows(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
-        require_short(work.engine, rows, () if whole else self._long)
+        statement = self._statements.get(("ids", whole)) or self._cache(
+            ("ids", whole), self._select_by_ids(whole=whole)
+        )
+        rows = work.fetch_all(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
+        check_lengths(work.engine, rows, () if whole else self._long)
         found = {row[0]: row for row in rows}
         return [found[post_id] for post_id in ids if post_id in found]
 
-    def _kept(self, shape: Any, source: Select[Any]) -> Statement:
-        if len(self._statements) >= MOST_STATEMENTS:
+    def _cache(self, shape: Any, source: Select[Any]) -> Statement:
+        if len(self._statements) >= MAX_STATEMENTS:
             # Whoever tries every mixture of filters, orders and limits must not fill the memory with them.
             del self._statements[next(iter(self._statements))]
         statement = self._statements[shape] = Statement(source)
         return statement
 
-    def _card(self, condition: ColumnElement[bool]) -> Select[Any]:
-        return self._joined(select(*self.columns).select_from(Post)).where(Post.portal_id == portal, condition)
+    def _select_one(self, condition: ColumnElement[bool]) -> Select[Any]:
+        return self._joined(select(*self.columns).select_from(Post)).where(Post.portal_id == PORTAL_ID, condition)
 
-    def _many(self, *, whole: bool) -> Select[Any]:
+    def _select_by_ids(self, *, whole: bool) -> Select[Any]:
         # The sum hides the portal from SQLite's planner, which else walks the whole portal instead of its few ids.
-        of_portal = Post.portal_id + literal_column("0") == portal
+        of_portal = Post.portal_id + literal_column("0") == PORTAL_ID
         columns = self.columns if whole else self._short_columns
-        return self._joined(select(*columns).select_from(Post)).where(of_portal, among(Post.id, "ids"))
+        return self._joined(select(*columns).select_from(Post)).where(of_portal, in_list(Post.id, "ids"))
 
-    def _planned(
-        self, work: Work, given: dict[str, Any], sorting: Sorting, skip: int, limit: int, known: Sizes | None
+    def _fetch_page(
+        self,
+        work: UnitOfWork,
+        given: dict[str, Any],
+        sorting: Sorting,
+        offset: int,
+        limit: int,
+        known: Cardinalities | None,
     ) -> Sequence[Row]:
         """A page by the way that finds it soonest; one beyond the middle is looked for from the end."""
-        way = self._way(given, sorting, skip, limit, known)
-        if skip < DEEP or known is None or skip < known.all // 2:
-            return self._page(work, given, sorting, window(skip, limit), way, skip=skip, limit=limit)
-        below = known.all - skip
+        way = self._access_path(given, sorting, offset, limit, known)
+        if offset < DEEP_OFFSET or known is None or offset < known.all // 2:
+            return self._page(work, given, sorting, page_shape(offset, limit), way, offset=offset, limit=limit)
+        below = known.all - offset
         if below <= 0:
             return ()
-        shown = window(max(0, below - limit), min(limit, below))._replace(backwards=True, deep=True)
-        return self._page(work, given, sorting, shown, way, skip=max(0, below - limit), limit=min(limit, below))
+        shown = page_shape(max(0, below - limit), min(limit, below))._replace(from_end=True, deep=True)
+        return self._page(work, given, sorting, shown, way, offset=max(0, below - limit), limit=min(limit, below))
 
-    def _way(self, given: dict[str, Any], sorting: Sorting, skip: int, limit: int, known: Sizes | None) -> Way:
+    def _access_path(
+        self, given: dict[str, Any], sorting: Sorting, offset: int, limit: int, known: Cardinalities | None
+    ) -> AccessPath:
         if sorting[0] not in INDEXED:
             # Ids and keys alone: SQLite would carry every column of every post through its sorting.
             return "gather"
         if has_own_index(tuple(given), sorting[0]):
             return next(iter(given))
-        return "plain" if known is None else known.way(sorting[0], skip + limit)
+        return "plain" if known is None else known.access_path(sorting[0], offset + limit)
 
     def _page(
-        self, work: Work, given: dict[str, Any], sorting: Sorting, shown: Window, way: Way, *, skip: int, limit: int
+        self,
+        work: UnitOfWork,
+        given: dict[str, Any],
+        sorting: Sorting,
+        shown: PageShape,
+        way: AccessPath,
+        *,
+        offset: int,
+        limit: int,
     ) -> Sequence[Row]:
         shape = (tuple(given), sorting, shown, way)
-        statement = self._statements.get(shape) or self._kept(shape, self._list(*shape))
-        rows = work.rows(statement, limit=limit, skip=skip, max_text=max_text_bytes(limit), **given)
-        require_short(work.engine, rows, self._long)
+        statement = self._statements.get(shape) or self._cache(shape, self._list(*shape))
+        rows = work.fetch_all(statement, limit=limit, skip=offset, max_text=max_text_bytes(limit), **given)
+        check_lengths(work.engine, rows, self._long)
         return rows
 
-    def _list(self, given: tuple[str, ...], sorting: Sorting, shown: Window, way: Way) -> Select[Any]:
+    def _list(self, given: tuple[str, ...], sorting: Sorting, shown: PageShape, way: AccessPath) -> Select[Any]:
         if not shown.deep and way != "gather":
             rows = self._joined(select(*self._short_columns).select_from(Post)).where(*conditions(given, way))
-            return shown.of(rows.order_by(*_sorting(*sorting)))
+            return shown.apply(rows.order_by(*_sorting(*sorting)))
         picked = _ids(given, sorting, shown, way).subquery("picked")
         rows = self._joined(select(*self._short_columns).select_from(picked).join(Post, Post.id == picked.c.id))
         return rows.order_by(*_sorting(*sorting))
@@ -223,22 +248,22 @@ class PostView:
         return rows
 
 
-_BY_CODE: Final = Statement(select(Post.id).where(Post.portal_id == portal, Post.code == bindparam("code")))
+_BY_CODE: Final = Statement(select(Post.id).where(Post.portal_id == PORTAL_ID, Post.code == bindparam("code")))
 
 
-def named_by(work: Work, key: str) -> int | str:
+def resolve_code_or_id(work: UnitOfWork, key: str) -> int | str:
     """What a ProductLift address names, a number or a code: as `key_of`, but six digits are a code if there is one.
 
     Our codes are never all digits; one that was taken over from elsewhere may be.
     """
-    named = key_of(key)
+    named = parse_code_or_id(key)
     if isinstance(named, int) and named and len(key) == CODE_LENGTH:
-        code_of: int | None = work.value(_BY_CODE, code=key)
+        code_of: int | None = work.fetch_value(_BY_CODE, code=key)
         return named if code_of is None else code_of
     return named
 
 
-def key_of(key: str) -> int | str:
+def parse_code_or_id(key: str) -> int | str:
     """What a ProductLift address names: a post's number when it is all digits, else its code. No code is all digits.
 
     0, which no post has, for what can be neither.
@@ -250,24 +275,24 @@ def key_of(key: str) -> int | str:
     return key
 
 
-def _sizes(work: Work, given: dict[str, Any], order: str, skip: int) -> Sizes | None:
+def _cardinalities(work: UnitOfWork, given: dict[str, Any], order: str, offset: int) -> Cardinalities | None:
     """The kept numbers, unless nothing hangs on them."""
-    if skip < DEEP and (not given or has_own_index(tuple(given), order)):
+    if offset < DEEP_OFFSET and (not given or has_own_index(tuple(given), order)):
         return None
-    return filters.sizes(work, given)
+    return post_filters.load_cardinalities(work, given)
 
 
-def _ids(given: tuple[str, ...], sorting: Sorting, shown: Window, way: Way) -> Select[Any]:
+def _ids(given: tuple[str, ...], sorting: Sorting, shown: PageShape, way: AccessPath) -> Select[Any]:
     order, descending = sorting
-    towards = descending is not shown.backwards
+    towards = descending is not shown.from_end
     if way != "gather":
         rows = select(Post.id).where(*conditions(given, way))
-        return shown.of(rows.order_by(*_sorting(order, towards)))
+        return shown.apply(rows.order_by(*_sorting(order, towards)))
     # All of them first, before the database may think of walking.
     found = select(Post.id, ORDERS[order].label("key")).where(*conditions(given, way)).cte("found")
     found = found.prefix_with("MATERIALIZED")
     keys = (found.c.key, found.c.id)
-    return shown.of(select(found.c.id).order_by(*(key.desc() if towards else key.asc() for key in keys)))
+    return shown.apply(select(found.c.id).order_by(*(key.desc() if towards else key.asc() for key in keys)))
 
 
 def _sorting(order: str, descending: bool) -> list[ColumnElement[Any]]:

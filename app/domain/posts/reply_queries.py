@@ -12,75 +12,81 @@ from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
 from app.domain.errors import NotFound
 from app.domain.models import Comment, User, Vote
 from app.domain.sql import text_limits
-from app.domain.sql.pagination import Window, window
-from app.domain.sql.statement import Column, Statement, among, portal
-from app.domain.sql.text_limits import max_text_bytes, require_short
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.pagination import PageShape, page_shape
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list
+from app.domain.sql.text_limits import check_lengths, max_text_bytes
+from app.domain.unit_of_work import Row, UnitOfWork
 
 
 @dataclass(eq=False)
-class NewestView:
+class PostChildQuery:
     """The columns of a vote or comment that a door shows, its id first, and the statements that fetch them.
 
     Columns of its author are columns of `User`.
     """
 
     table: ClassVar[type[Comment] | type[Vote]]
-    what: ClassVar[str]
+    resource: ClassVar[str]
 
     columns: Sequence[Column]
     bounded: bool = field(default=False, kw_only=True)
-    """Whether pages, and several rows by their ids, raise LongTexts instead of carrying long texts."""
+    """Whether pages, and several rows by their ids, raise TextsTooLong instead of carrying long texts."""
     _statements: dict[Any, Statement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._long = text_limits.are_long(self.columns) if self.bounded else ()
-        self._short_columns = text_limits.bounding(self.columns, self._long)
+        self._long = text_limits.long_columns(self.columns) if self.bounded else ()
+        self._short_columns = text_limits.with_limits(self.columns, self._long)
 
     def visible(self) -> Sequence[ColumnElement[bool]]:
         """What must hold of every row that the door may see."""
         return ()
 
-    def by_id(self, work: Work, row_id: int) -> Row:
+    def by_id(self, work: UnitOfWork, row_id: int) -> Row:
         """The row with this id. Raises NotFound."""
         statement = self._statements.get("id")
         if statement is None:
-            statement = self._kept("id", self._here().where(self.table.id == bindparam("id")))
-        row = work.one(statement, id=row_id)
+            statement = self._cache("id", self._here().where(self.table.id == bindparam("id")))
+        row = work.fetch_one(statement, id=row_id)
         if row is None:
-            raise NotFound(self.what, row_id)
+            raise NotFound(self.resource, row_id)
         return row
 
     def page(
-        self, work: Work, *, skip: int, limit: int, post_ids: Sequence[int] | None = None, oldest_first: bool = False
+        self,
+        work: UnitOfWork,
+        *,
+        offset: int,
+        limit: int,
+        post_ids: Sequence[int] | None = None,
+        oldest_first: bool = False,
     ) -> Sequence[Row]:
         """The rows of one page, newest first unless told otherwise, at most `limit`; those of any of `post_ids`."""
         shape, given = _shape(post_ids)
-        key = (shape, oldest_first, window(skip, limit))
-        statement = self._statements.get(key) or self._kept(key, self._list(*key))
-        rows = work.rows(statement, limit=limit, skip=skip, max_text=max_text_bytes(limit), **given)
-        require_short(work.engine, rows, self._long)
+        key = (shape, oldest_first, page_shape(offset, limit))
+        statement = self._statements.get(key) or self._cache(key, self._list(*key))
+        rows = work.fetch_all(statement, limit=limit, skip=offset, max_text=max_text_bytes(limit), **given)
+        check_lengths(work.engine, rows, self._long)
         return rows
 
-    def of_post(self, work: Work, post_id: int, *, many: int, oldest_first: bool = False) -> Sequence[Row]:
+    def for_post(self, work: UnitOfWork, post_id: int, *, limit: int, oldest_first: bool = False) -> Sequence[Row]:
         """All rows of one post, newest first unless told otherwise; `many` is about how many they are."""
         key = ("of_post", oldest_first)
         statement = self._statements.get(key)
         if statement is None:
             rows = self._here(bounded=True).where(self.table.post_id == bindparam("post_id"))
-            statement = self._kept(key, rows.order_by(*self._sorting(oldest_first)))
-        found = work.rows(statement, post_id=post_id, max_text=max_text_bytes(many))
-        require_short(work.engine, found, self._long)
+            statement = self._cache(key, rows.order_by(*self._sorting(oldest_first)))
+        found = work.fetch_all(statement, post_id=post_id, max_text=max_text_bytes(limit))
+        check_lengths(work.engine, found, self._long)
         return found
 
-    def ids(self, work: Work, *, skip: int, limit: int, post_ids: Sequence[int] | None = None) -> list[int]:
+    def ids(self, work: UnitOfWork, *, offset: int, limit: int, post_ids: Sequence[int] | None = None) -> list[int]:
         """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
         shape, given = _shape(post_ids)
-        key = (shape, False, window(skip, limit))
-        statement = self._statements.get(("ids", key)) or self._kept(("ids", key), self._ids(*key))
-        return [row[0] for row in work.rows(statement, limit=limit, skip=skip, **given)]
+        key = (shape, False, page_shape(offset, limit))
+        statement = self._statements.get(("ids", key)) or self._cache(("ids", key), self._ids(*key))
+        return [row[0] for row in work.fetch_all(statement, limit=limit, skip=offset, **given)]
 
-    def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
+    def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
         """The rows with these ids, in their order; those gone meanwhile are left out.
 
         A single one may be as long as it likes.
@@ -89,15 +95,15 @@ class NewestView:
         statement = self._statements.get(("by_ids", whole))
         if statement is None:
             # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
-            mine = self.table.portal_id + literal_column("0") == portal
-            found_rows = self._joined(bounded=not whole).where(mine, among(self.table.id, "ids"), *self.visible())
-            statement = self._kept(("by_ids", whole), found_rows)
-        rows = work.rows(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
-        require_short(work.engine, rows, () if whole else self._long)
+            mine = self.table.portal_id + literal_column("0") == PORTAL_ID
+            found_rows = self._joined(bounded=not whole).where(mine, in_list(self.table.id, "ids"), *self.visible())
+            statement = self._cache(("by_ids", whole), found_rows)
+        rows = work.fetch_all(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
+        check_lengths(work.engine, rows, () if whole else self._long)
         found = {row[0]: row for row in rows}
         return [found[row_id] for row_id in ids if row_id in found]
 
-    def _kept(self, key: Any, source: Select[Any]) -> Statement:
+    def _cache(self, key: Any, source: Select[Any]) -> Statement:
         statement = self._statements[key] = Statement(source)
         return statement
 
@@ -106,26 +112,26 @@ class NewestView:
         return rows.join(User, User.id == self.table.user_id)
 
     def _here(self, *, bounded: bool = False) -> Select[Any]:
-        return self._joined(bounded=bounded).where(self.table.portal_id == portal, *self.visible())
+        return self._joined(bounded=bounded).where(self.table.portal_id == PORTAL_ID, *self.visible())
 
-    def _list(self, shape: str, oldest_first: bool, shown: Window) -> Select[Any]:
+    def _list(self, shape: str, oldest_first: bool, shown: PageShape) -> Select[Any]:
         if not shown.deep:
             rows = self._here(bounded=True).where(*self._conditions(shape)).order_by(*self._sorting(oldest_first))
-            return shown.of(rows)
+            return shown.apply(rows)
         picked = self._ids(shape, oldest_first, shown).subquery("picked")
         found: Select[Any] = select(*self._short_columns).select_from(picked)
         found = found.join(self.table, self.table.id == picked.c.id)
         return found.join(User, User.id == self.table.user_id).order_by(*self._sorting(oldest_first))
 
-    def _ids(self, shape: str, oldest_first: bool, shown: Window) -> Select[Any]:
-        conditions = (self.table.portal_id == portal, *self._conditions(shape), *self.visible())
+    def _ids(self, shape: str, oldest_first: bool, shown: PageShape) -> Select[Any]:
+        conditions = (self.table.portal_id == PORTAL_ID, *self._conditions(shape), *self.visible())
         rows: Select[Any] = select(self.table.id).where(*conditions)
-        return shown.of(rows.order_by(*self._sorting(oldest_first)))
+        return shown.apply(rows.order_by(*self._sorting(oldest_first)))
 
     def _conditions(self, shape: str) -> Sequence[ColumnElement[bool]]:
         if shape == "post":
             return (self.table.post_id == bindparam("post_id"),)
-        return (among(self.table.post_id, "post_ids"),) if shape == "posts" else ()
+        return (in_list(self.table.post_id, "post_ids"),) if shape == "posts" else ()
 
     def _sorting(self, oldest_first: bool) -> Sequence[ColumnElement[Any]]:
         order = (self.table.created_at, self.table.id)
@@ -142,11 +148,11 @@ def _shape(post_ids: Sequence[int] | None) -> tuple[str, dict[str, Any]]:
 
 
 @dataclass(eq=False)
-class CommentView(NewestView):
-    """`CommentView((Comment.id, …, User.name), internal=False)`; see `NewestView`. Raises NotFound("comment")."""
+class CommentQuery(PostChildQuery):
+    """`CommentQuery((Comment.id, …, User.name), internal=False)`; see `PostChildQuery`. Raises NotFound("comment")."""
 
     table: ClassVar[type[Comment] | type[Vote]] = Comment
-    what: ClassVar[str] = "comment"
+    resource: ClassVar[str] = "comment"
 
     internal: bool = False
     """Whether the door sees the team's own comments, too."""
@@ -155,8 +161,8 @@ class CommentView(NewestView):
         return () if self.internal else (~Comment.internal,)
 
 
-class VoteView(NewestView):
-    """`VoteView((Vote.id, …, User.name))`; see `NewestView`. Raises NotFound("vote")."""
+class VoteQuery(PostChildQuery):
+    """`VoteQuery((Vote.id, …, User.name))`; see `PostChildQuery`. Raises NotFound("vote")."""
 
     table: ClassVar[type[Comment] | type[Vote]] = Vote
-    what: ClassVar[str] = "vote"
+    resource: ClassVar[str] = "vote"

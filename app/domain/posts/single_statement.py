@@ -28,13 +28,14 @@ from sqlalchemy import (
     update,
 )
 
-from app.domain.counters.post_counters import adding
-from app.domain.errors import Clash, ReferenceMissing
+from app.domain.counters.post_counters import upsert_counters
+from app.domain.errors import ForeignKeyViolation, UniqueViolation
 from app.domain.models import (
     Board,
     Category,
-    FactRow,
+    EventRow,
     Follow,
+    IndexQueueEntry,
     Portal,
     Post,
     PostCategory,
@@ -43,19 +44,18 @@ from app.domain.models import (
     Tab,
     User,
     Vote,
-    WaitingTitle,
 )
 from app.domain.models.counters import SHARDS
 from app.domain.models.portals import MODERATION_POLICIES
 from app.domain.models.users import ROLES
 from app.domain.posts import moderation
-from app.domain.sql.statement import Column, Statement, now, portal, upsert
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, upsert
+from app.domain.unit_of_work import Row, UnitOfWork
 
-VOTEABLE: Final = (Post.moderation == "approved") & or_(Post.status_id.is_(None), Status.is_voteable)
+IS_VOTEABLE: Final = (Post.moderation == "approved") & or_(Post.status_id.is_(None), Status.is_voteable)
 """Whether a post takes votes by ProductLift's rule. Needs the status joined."""
 
-VOTER: Final = (
+USER_SUMMARY_COLUMNS: Final = (
     User.uuid,
     User.name,
     User.email,
@@ -68,34 +68,34 @@ VOTER: Final = (
 """What is shown of a voter."""
 
 
-def _fact(kind: str, row: CTE, *, subject: ColumnElement[Any], post: ColumnElement[Any]) -> CTE:
+def _insert_event(kind: str, row: CTE, *, subject: ColumnElement[Any], post: ColumnElement[Any]) -> CTE:
     """The fact that the row was written."""
     columns = ["portal_id", "kind", "post_id", "subject_id", "user_id", "actor_id", "base_url", "created_at"]
     actor, base_url = bindparam("actor", type_=BigInteger), bindparam("base_url", type_=String)
-    source = select(portal, literal_column(f"'{kind}'"), post, subject, row.c.user_id, actor, base_url, now)
-    return insert(FactRow).from_select(columns, source).inline().cte("fact")
+    source = select(PORTAL_ID, literal_column(f"'{kind}'"), post, subject, row.c.user_id, actor, base_url, NOW)
+    return insert(EventRow).from_select(columns, source).inline().cte("fact")
 
 
 _COUNTERS: Final = "ck_users_counters"
 
 
-def outcome(work: Work, statement: Statement, **values: Any) -> Row:
+def result_select(work: UnitOfWork, statement: Statement, **values: Any) -> Row:
     """The row of a statement of this module.
 
-    Raises ReferenceMissing when the user was deleted between being found by his UUID and being counted: nothing
+    Raises ForeignKeyViolation when the user was deleted between being found by his UUID and being counted: nothing
     stands then, and the act is run again, which does not find him.
     """
     try:
-        row = work.one(statement, **values)
-    except Clash as clash:
+        row = work.fetch_one(statement, **values)
+    except UniqueViolation as clash:
         if clash.constraint != _COUNTERS:
             raise
-        raise ReferenceMissing("user") from clash
+        raise ForeignKeyViolation("user") from clash
     assert row is not None
     return row
 
 
-def _one_more(counter: Column, *, known: ColumnElement[bool]) -> Column:
+def _increment(counter: Column, *, known: ColumnElement[bool]) -> Column:
     """What the counter of the author or voter becomes; what breaks its constraint when he is not known any more.
 
     Only this sees the user as he is after a deletion that was under way; he was found as he was before it.
@@ -103,17 +103,17 @@ def _one_more(counter: Column, *, known: ColumnElement[bool]) -> Column:
     return case((known, counter + 1), else_=literal_column("-1"))
 
 
-def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) -> Statement:
+def _cast_vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) -> Statement:
     whose = (User.uuid == bindparam("user"), User.deleted_at.is_(None)) if by_uuid else (User.id == bindparam("user"),)
-    voter = select(User.id, *VOTER).where(User.portal_id == portal, *whose).cte("voter")
+    voter = select(User.id, *USER_SUMMARY_COLUMNS).where(User.portal_id == PORTAL_ID, *whose).cte("voter")
     which = (Post.code if by_code else Post.id) == bindparam("post")
     post = (
-        select(Post.id, VOTEABLE.label("voteable"))
+        select(Post.id, IS_VOTEABLE.label("voteable"))
         .outerjoin(Status, Status.id == Post.status_id)
-        .where(Post.portal_id == portal, which)
+        .where(Post.portal_id == PORTAL_ID, which)
         .cte("post")
     )
-    cast_vote = select(portal, post.c.id, voter.c.id, now, now)
+    cast_vote = select(PORTAL_ID, post.c.id, voter.c.id, NOW, NOW)
     if voteable_only:
         cast_vote = cast_vote.where(post.c.voteable)
     vote = (
@@ -128,15 +128,15 @@ def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) ->
         update(User)
         .where(User.id == vote.c.user_id)
         .values(
-            votes_count=_one_more(User.votes_count, known=User.deleted_at.is_(None))
+            votes_count=_increment(User.votes_count, known=User.deleted_at.is_(None))
             if by_uuid
             else User.votes_count + 1
         )
         .cte("voter_counted"),
-        _fact("vote.cast", vote, subject=vote.c.id, post=vote.c.post_id),
+        _insert_event("vote.cast", vote, subject=vote.c.id, post=vote.c.post_id),
     ]
     if follow:
-        followed = select(portal, vote.c.post_id, vote.c.user_id, now)
+        followed = select(PORTAL_ID, vote.c.post_id, vote.c.user_id, NOW)
         effects.append(
             upsert(Follow)
             .from_select(["portal_id", "post_id", "user_id", "created_at"], followed)
@@ -145,7 +145,9 @@ def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) ->
         )
     one = select(literal_column("1").label("one")).subquery("one")
     everything = (
-        select(voter.c.id, post.c.id, post.c.voteable, vote.c.id, *(voter.c[column.key] for column in VOTER))
+        select(
+            voter.c.id, post.c.id, post.c.voteable, vote.c.id, *(voter.c[column.key] for column in USER_SUMMARY_COLUMNS)
+        )
         .select_from(
             one.outerjoin(voter, literal_column("true"))
             .outerjoin(post, literal_column("true"))
@@ -156,34 +158,35 @@ def _vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) ->
     return Statement(everything)
 
 
-CAST: Final = {
-    (by_code, by_uuid, strict): _vote(by_code=by_code, by_uuid=by_uuid, voteable_only=strict, follow=strict)
+CAST_VOTE: Final = {
+    (by_code, by_uuid, strict): _cast_vote(by_code=by_code, by_uuid=by_uuid, voteable_only=strict, follow=strict)
     for by_code in (False, True)
     for by_uuid in (False, True)
     for strict in (False, True)
 }
-"""One row: voter id, post id, voteable, vote id (null: taken), then VOTER. Keyed by how post and voter are named, and
+"""One row: voter id, post id, voteable, vote id (null: taken), then USER_SUMMARY_COLUMNS. Keyed by how post and
+voter are named, and
 by whether ProductLift's rule holds, which also makes the voter follow the post."""
 
 
-def _known_author(*, by_uuid: bool) -> ColumnElement[bool]:
+def _author_exists(*, by_uuid: bool) -> ColumnElement[bool]:
     """Whether the user may be the author, as far as deletion goes."""
     here = User.deleted_at.is_(None)
     return here if by_uuid else or_(here, bindparam("deleted_author", type_=Boolean))
 
 
-def _wanted(*, by_uuid: bool) -> Select[Any]:
+def _resolve_references(*, by_uuid: bool) -> Select[Any]:
     """What a new post points to, as one row; null for what is not there."""
     whose = (User.uuid if by_uuid else User.id) == bindparam("user")
     author = (
-        select(User.id, *VOTER)
-        .where(User.portal_id == portal, whose, _known_author(by_uuid=by_uuid))
+        select(User.id, *USER_SUMMARY_COLUMNS)
+        .where(User.portal_id == PORTAL_ID, whose, _author_exists(by_uuid=by_uuid))
         .subquery("author")
     )
     wanted_board = bindparam("board", type_=BigInteger)
     board = (
         select(Board.id)
-        .where(Board.portal_id == portal, or_(Board.id == wanted_board, wanted_board.is_(None) & Board.is_default))
+        .where(Board.portal_id == PORTAL_ID, or_(Board.id == wanted_board, wanted_board.is_(None) & Board.is_default))
         .subquery("board")
     )
     wanted_status = bindparam("status", type_=BigInteger)
@@ -191,7 +194,7 @@ def _wanted(*, by_uuid: bool) -> Select[Any]:
         select(Status.id, Status.name, Status.color, Tab.name.label("tab_name"))
         .outerjoin(Tab, Tab.id == Status.tab_id)
         .where(
-            Status.portal_id == portal,
+            Status.portal_id == PORTAL_ID,
             or_(Status.id == wanted_status, bindparam("default_status", type_=Boolean) & Status.is_default),
         )
         .order_by((Status.id == wanted_status).is_(True).desc())
@@ -200,12 +203,12 @@ def _wanted(*, by_uuid: bool) -> Select[Any]:
     )
     section = (
         select(Section.id)
-        .where(Section.portal_id == portal, Section.id == bindparam("section", type_=BigInteger))
+        .where(Section.portal_id == PORTAL_ID, Section.id == bindparam("section", type_=BigInteger))
         .subquery("section")
     )
     category = (
         select(Category.id, Category.name, Category.color)
-        .where(Category.portal_id == portal, Category.id == bindparam("category", type_=BigInteger))
+        .where(Category.portal_id == PORTAL_ID, Category.id == bindparam("category", type_=BigInteger))
         .subquery("category")
     )
     one = select(literal_column("1").label("one")).subquery("one")
@@ -218,18 +221,19 @@ def _wanted(*, by_uuid: bool) -> Select[Any]:
         status.c.id.label("status_id"),
         section.c.id.label("section_id"),
         category.c.id.label("category_id"),
-        *(author.c[column.key].label(f"author_{column.key}") for column in VOTER),
+        *(author.c[column.key].label(f"author_{column.key}") for column in USER_SUMMARY_COLUMNS),
         status.c.name.label("status_name"),
         status.c.color.label("status_color"),
         status.c.tab_name.label("tab_name"),
         category.c.name.label("category_name"),
         category.c.color.label("category_color"),
-        select(Portal.moderation_policy).where(Portal.id == portal).scalar_subquery().label("moderation_policy"),
+        select(Portal.moderation_policy).where(Portal.id == PORTAL_ID).scalar_subquery().label("moderation_policy"),
     ).select_from(found)
 
 
-WANTED: Final = {by_uuid: Statement(_wanted(by_uuid=by_uuid)) for by_uuid in (False, True)}
-"""One row: the ids of author, board, status, section and category (null: unknown or none), the author as VOTER, name,
+RESOLVE_POST_REFERENCES: Final = {by_uuid: Statement(_resolve_references(by_uuid=by_uuid)) for by_uuid in (False, True)}
+"""One row: the ids of author, board, status, section and category (null: unknown or none), the author as
+USER_SUMMARY_COLUMNS, name,
 color and tab of the status, name and color of the category, and the portal's policy of moderation. Keyed by how the
 author is named."""
 
@@ -247,26 +251,26 @@ def _initial_state(wanted: CTE) -> ColumnElement[str]:
     return func.coalesce(bindparam("moderation", type_=String), by_policy)
 
 
-def _places(post: CTE, carried: CTE) -> CompoundSelect[Any]:
+def _counter_rows(post: CTE, carried: CTE) -> CompoundSelect[Any]:
     """Where the new post counts, as `tallies.places_of` says it."""
     shard = cast(post.c.id % SHARDS, SmallInteger)
     one: ColumnElement[int] = literal_column("1")
     nothing: ColumnElement[int] = literal_column("0")
     status, section = (func.coalesce(post.c[name], nothing) for name in ("status_id", "section_id"))
     return union_all(
-        select(portal, literal_column("'portal'"), nothing, nothing, nothing, shard, one).select_from(post),
-        select(portal, literal_column("'board'"), post.c.board_id, nothing, nothing, shard, one),
-        select(portal, literal_column("'status'"), nothing, status, section, shard, one).select_from(post),
-        select(portal, literal_column("'category'"), carried.c.category_id, status, section, shard, one).join_from(
+        select(PORTAL_ID, literal_column("'portal'"), nothing, nothing, nothing, shard, one).select_from(post),
+        select(PORTAL_ID, literal_column("'board'"), post.c.board_id, nothing, nothing, shard, one),
+        select(PORTAL_ID, literal_column("'status'"), nothing, status, section, shard, one).select_from(post),
+        select(PORTAL_ID, literal_column("'category'"), carried.c.category_id, status, section, shard, one).join_from(
             post, carried, literal_column("true")
         ),
     )
 
 
-def _submit(*, by_uuid: bool) -> Statement:
-    wanted = _wanted(by_uuid=by_uuid).cte("wanted")
+def _insert_post(*, by_uuid: bool) -> Statement:
+    wanted = _resolve_references(by_uuid=by_uuid).cte("wanted")
     values: dict[str, Any] = {
-        "portal_id": portal,
+        "portal_id": PORTAL_ID,
         "code": bindparam("code", type_=String),
         "slug": bindparam("slug", type_=String),
         "board_id": wanted.c.board_id,
@@ -277,9 +281,9 @@ def _submit(*, by_uuid: bool) -> Statement:
         "description": bindparam("description", type_=String),
         "description_short": bindparam("short", type_=String),
         "moderation": _initial_state(wanted),
-        "status_changed_at": now,
-        "created_at": now,
-        "updated_at": now,
+        "status_changed_at": NOW,
+        "created_at": NOW,
+        "updated_at": NOW,
     }
     post = (
         upsert(Post)
@@ -301,24 +305,26 @@ def _submit(*, by_uuid: bool) -> Statement:
         .cte("carried")
     )
     effects = [
-        adding(_places(post, carried)).cte("tallied"),
+        upsert_counters(_counter_rows(post, carried)).cte("tallied"),
         update(User)
         .where(User.id == post.c.user_id)
-        .values(posts_count=_one_more(User.posts_count, known=_known_author(by_uuid=by_uuid)))
+        .values(posts_count=_increment(User.posts_count, known=_author_exists(by_uuid=by_uuid)))
         .cte("author_counted"),
         upsert(Follow)
         .from_select(
             ["portal_id", "post_id", "user_id", "created_at"],
-            select(portal, post.c.id, post.c.user_id, now).where(bindparam("follow", type_=Boolean)),
+            select(PORTAL_ID, post.c.id, post.c.user_id, NOW).where(bindparam("follow", type_=Boolean)),
         )
         .on_conflict_do_nothing()
         .cte("followed"),
-        insert(WaitingTitle).from_select(["portal_id", "post_id"], select(portal, post.c.id)).cte("waiting"),
-        _fact("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
+        insert(IndexQueueEntry).from_select(["portal_id", "post_id"], select(PORTAL_ID, post.c.id)).cte("waiting"),
+        _insert_event("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
     ]
     outcome = select(post.c.id, *wanted.c).select_from(wanted.outerjoin(post, literal_column("true"))).add_cte(*effects)
     return Statement(outcome)
 
 
-SUBMIT: Final = {by_uuid: _submit(by_uuid=by_uuid) for by_uuid in (False, True)}
-"""One row: post id (null: slug or code taken, or no author or board), then as WANTED, which is also how it is keyed."""
+INSERT_POST: Final = {by_uuid: _insert_post(by_uuid=by_uuid) for by_uuid in (False, True)}
+"""One row: post id (null: slug or code taken, or no author or board), then as RESOLVE_POST_REFERENCES, which is
+also how it is keyed.
+"""

@@ -18,11 +18,11 @@ from rapidfuzz import fuzz
 from sqlalchemy import BigInteger, cast, literal_column, null, select, union_all
 
 from app.domain.models import Post
-from app.domain.models.search import MAX_WORD, TitleWord, TitleWordPosts, TitleWordSignature, WaitingTitle
+from app.domain.models.search import MAX_TERM_LENGTH, IndexQueueEntry, PostingList, Term, TermDeletion
 from app.domain.search import tokenizer
 from app.domain.search.index import LENGTHS
-from app.domain.sql.statement import Statement, among, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import PORTAL_ID, Statement, in_list
+from app.domain.unit_of_work import Row, UnitOfWork
 
 MOST: Final = 10
 MOST_WORDS: Final = 20
@@ -50,69 +50,69 @@ SUPPORT: Final = 0.1
 """The most that a description adds: when it has all the words of a title that were not in the title asked for."""
 
 _signed = (
-    select(TitleWordSignature.signature, TitleWord.id, TitleWord.word, TitleWord.posts)
-    .join(TitleWordSignature, TitleWordSignature.word_id == TitleWord.id)
-    .where(TitleWordSignature.portal_id == portal, among(TitleWordSignature.signature, "signatures"))
+    select(TermDeletion.signature, Term.id, Term.word, Term.posts)
+    .join(TermDeletion, TermDeletion.word_id == Term.id)
+    .where(TermDeletion.portal_id == PORTAL_ID, in_list(TermDeletion.signature, "signatures"))
 )
-_spelt = select(cast(null(), BigInteger), TitleWord.id, TitleWord.word, TitleWord.posts).where(
-    TitleWord.portal_id == portal, among(TitleWord.word, "words")
+_spelt = select(cast(null(), BigInteger), Term.id, Term.word, Term.posts).where(
+    Term.portal_id == PORTAL_ID, in_list(Term.word, "words")
 )
 _VOCABULARY: Final = Statement(union_all(_signed, _spelt))
 
 _LISTS: Final = Statement(
-    select(TitleWordPosts.word_id, TitleWordPosts.post_ids)
-    .where(TitleWordPosts.portal_id == portal, among(TitleWordPosts.word_id, "ids"))
-    .order_by(TitleWordPosts.word_id, TitleWordPosts.span)
+    select(PostingList.word_id, PostingList.post_ids)
+    .where(PostingList.portal_id == PORTAL_ID, in_list(PostingList.word_id, "ids"))
+    .order_by(PostingList.word_id, PostingList.span)
 )
 
 # Written so that no index on portal_id is used: SQLite would rather walk the whole portal than look up a hundred ids.
-_in_portal = Post.portal_id + literal_column("0") == portal
+_in_portal = Post.portal_id + literal_column("0") == PORTAL_ID
 
 _newest = (
-    select(WaitingTitle.post_id)
-    .where(WaitingTitle.portal_id == portal)
-    .order_by(WaitingTitle.post_id.desc())
+    select(IndexQueueEntry.post_id)
+    .where(IndexQueueEntry.portal_id == PORTAL_ID)
+    .order_by(IndexQueueEntry.post_id.desc())
     .limit(MOST_WAITING)
     .subquery("newest")
 )
 _TITLES: Final = Statement(
     union_all(
-        select(Post.id, Post.title).where(_in_portal, among(Post.id, "ids"), Post.moderation != "rejected"),
+        select(Post.id, Post.title).where(_in_portal, in_list(Post.id, "ids"), Post.moderation != "rejected"),
         select(Post.id, Post.title)
         .join(_newest, _newest.c.post_id == Post.id)
         .where(_in_portal, Post.moderation != "rejected"),
     )
 )
 _FOUND: Final = Statement(
-    select(Post.id, Post.code, Post.title, Post.description).where(_in_portal, among(Post.id, "ids"))
+    select(Post.id, Post.code, Post.title, Post.description).where(_in_portal, in_list(Post.id, "ids"))
 )
 
 
-def similar(work: Work, title: str | None, description: str | None = None) -> list[Row]:
-    """The posts of `similar_ids`: id, code, title, description."""
-    best = similar_ids(work, title, description)
-    found = {row[0]: row for row in work.rows(_FOUND, ids=best)} if best else {}
+def find_duplicates(work: UnitOfWork, title: str | None, description: str | None = None) -> list[Row]:
+    """The posts of `find_duplicate_ids`: id, code, title, description."""
+    best = find_duplicate_ids(work, title, description)
+    found = {row[0]: row for row in work.fetch_all(_FOUND, ids=best)} if best else {}
     return [found[post_id] for post_id in best if post_id in found]
 
 
-def similar_ids(work: Work, title: str | None, description: str | None = None) -> list[int]:
+def find_duplicate_ids(work: UnitOfWork, title: str | None, description: str | None = None) -> list[int]:
     """The ids of the posts that may be about the same, the likeliest first, at most ten.
 
     Rejected posts are left out. Compared are titles; the description given only helps to choose between them, or
     stands in when there is no title. Empty when nothing is near enough.
     """
-    asked = Asked.of(title or "", description or "")
+    asked = SearchQuery.of(title or "", description or "")
     if not asked.words:
         return []
     meanings = _meanings(work, asked)
-    rows = work.rows(_TITLES, ids=_candidates(work, asked, meanings))
-    judge = Judge(asked, {word: meaning.weight for word, meaning in meanings.items()})
-    ranked = sorted({row[0]: (-judge.rank(row[1]), row[0]) for row in rows}.values())
+    rows = work.fetch_all(_TITLES, ids=_candidates(work, asked, meanings))
+    judge = Ranker(asked, {word: meaning.weight for word, meaning in meanings.items()})
+    ranked = sorted({row[0]: (-judge.score(row[1]), row[0]) for row in rows}.values())
     return [post_id for rank, post_id in ranked[:MOST] if rank < 0 and rank <= ALIKE * ranked[0][0]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchQuery:
     """What is looked for: its words, and how each may be written together with its neighbour or in two."""
 
     text: str
@@ -122,25 +122,26 @@ class Asked:
     support: frozenset[str]
 
     @classmethod
-    def of(cls, title: str, description: str) -> "Asked":
+    def of(cls, title: str, description: str) -> "SearchQuery":
         """Read what was asked."""
-        text = title if tokenizer.of(title) else description[:180]
-        parts = tokenizer.split(text)
-        kept = tokenizer.reduced(parts)[:MOST_WORDS]
+        text = title if tokenizer.tokenize(title) else description[:180]
+        parts = tokenizer.split_words(text)
+        kept = tokenizer.unique_stems(parts)[:MOST_WORDS]
         joins: dict[str, list[str]] = {}
         for left, right in zip(parts, islice(parts, 1, None), strict=False):
             for word in (tokenizer.stem(left), tokenizer.stem(right)):
                 joins.setdefault(word, []).append(tokenizer.stem(left + right))
         halves = {
             tokenizer.stem(part): [
-                (tokenizer.stem(part[:at]), tokenizer.stem(part[at:])) for at in range(2, min(len(part), MAX_WORD) - 1)
+                (tokenizer.stem(part[:at]), tokenizer.stem(part[at:]))
+                for at in range(2, min(len(part), MAX_TERM_LENGTH) - 1)
             ]
             for part in parts
         }
-        return cls(tokenizer.fold(text), kept, joins, halves, frozenset(tokenizer.of(description[:1000])))
+        return cls(tokenizer.fold_case(text), kept, joins, halves, frozenset(tokenizer.tokenize(description[:1000])))
 
 
-class Spelling(NamedTuple):
+class TermMatch(NamedTuple):
     """One way in which a word asked for may stand in the index: as one word, or as two."""
 
     nearness: float
@@ -149,11 +150,11 @@ class Spelling(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class TermExpansion:
     """What a word asked for may stand for, and how much it tells."""
 
     weight: float
-    spellings: list[Spelling] = field(default_factory=list)
+    spellings: list[TermMatch] = field(default_factory=list)
 
     @property
     def posts(self) -> int:
@@ -172,26 +173,26 @@ UNKNOWN: Final = _rarity(100)
 """The weight of a word that no title has."""
 
 
-def _meanings(work: Work, asked: Asked) -> dict[str, Meaning]:
+def _meanings(work: UnitOfWork, asked: SearchQuery) -> dict[str, TermExpansion]:
     signed: dict[int, list[str]] = defaultdict(list)
     besides: set[str] = set()
     for word in asked.words:
-        for signature in tokenizer.signatures(word):
+        for signature in tokenizer.deletion_hashes(word):
             signed[signature].append(word)
         besides.update(asked.joins.get(word, ()), chain.from_iterable(asked.halves.get(word, ())))
     known: Known = {}
     like: dict[str, dict[str, None]] = defaultdict(dict)
-    for signature, word_id, word, posts in work.rows(_VOCABULARY, signatures=list(signed), words=list(besides)):
+    for signature, word_id, word, posts in work.fetch_all(_VOCABULARY, signatures=list(signed), words=list(besides)):
         known[word] = (word_id, posts)
         for asked_for in signed.get(signature, ()):
             like[asked_for][word] = None
     return {word: _meaning(word, asked, known, list(like[word])) for word in asked.words}
 
 
-def _meaning(asked_for: str, asked: Asked, known: Known, like: list[str]) -> Meaning:
+def _meaning(asked_for: str, asked: SearchQuery, known: Known, like: list[str]) -> TermExpansion:
     near = [
-        Spelling(nearness, known[word][1], known[word][:1])
-        for word, nearness in tokenizer.near(asked_for, like).items()
+        TermMatch(nearness, known[word][1], known[word][:1])
+        for word, nearness in tokenizer.similar_words(asked_for, like).items()
     ]
     exact = known[asked_for][1] if asked_for in known else 0
     # One of two like words is a slip for the other when it is much rarer; otherwise people mean what they write.
@@ -199,24 +200,24 @@ def _meaning(asked_for: str, asked: Asked, known: Known, like: list[str]) -> Mea
     spellings = sorted(likely, reverse=True)[:MOST_SPELLINGS]
     for joined in asked.joins.get(asked_for, ()):
         if joined in known:
-            spellings.append(Spelling(TOGETHER, known[joined][1], known[joined][:1]))
+            spellings.append(TermMatch(TOGETHER, known[joined][1], known[joined][:1]))
     for left, right in asked.halves.get(asked_for, ()):
         if left in known and right in known:
             both = (known[left], known[right])
             # How many posts have both is not known; a tenth of the rarer is a fair guess.
-            spellings.append(Spelling(TOGETHER, min(both[0][1], both[1][1]) // 10, (both[0][0], both[1][0])))
+            spellings.append(TermMatch(TOGETHER, min(both[0][1], both[1][1]) // 10, (both[0][0], both[1][0])))
     spellings.sort()
     posts = sum(spelling.posts * spelling.nearness**2 for spelling in spellings)
-    return Meaning(_rarity(posts) if posts else UNKNOWN, spellings)
+    return TermExpansion(_rarity(posts) if posts else UNKNOWN, spellings)
 
 
 _POST: Final = (1 << 64) - 1
 
 
-def _candidates(work: Work, asked: Asked, meanings: dict[str, Meaning]) -> list[int]:
+def _candidates(work: UnitOfWork, asked: SearchQuery, meanings: dict[str, TermExpansion]) -> list[int]:
     """The ids of the posts whose titles seem to cover most of what was asked."""
     room = MOST_LISTED
-    chosen: list[Meaning] = []
+    chosen: list[TermExpansion] = []
     total = 0.0
     for meaning in sorted(meanings.values(), key=lambda meaning: -meaning.weight):
         if chosen and meaning.posts > room:
@@ -230,7 +231,7 @@ def _candidates(work: Work, asked: Asked, meanings: dict[str, Meaning]) -> list[
         return []
     wanted = {word_id for meaning in chosen for spelling in meaning.spellings for word_id in spelling.word_ids}
     written: dict[int, str] = defaultdict(str)
-    for word_id, post_ids in work.rows(_LISTS, ids=list(wanted)):
+    for word_id, post_ids in work.fetch_all(_LISTS, ids=list(wanted)):
         written[word_id] += post_ids
     lists: dict[int, list[int]] = {word_id: orjson.loads(f"[{posts[:-1]}]") for word_id, posts in written.items()}
     listed = [(meaning.weight, _posts(meaning, lists)) for meaning in chosen]
@@ -246,7 +247,7 @@ def _candidates(work: Work, asked: Asked, meanings: dict[str, Meaning]) -> list[
     return list({(each & _POST) // LENGTHS for each in likely[:MOST_CANDIDATES]})
 
 
-def _posts(meaning: Meaning, lists: dict[int, list[int]]) -> list[tuple[float, Iterable[int]]]:
+def _posts(meaning: TermExpansion, lists: dict[int, list[int]]) -> list[tuple[float, Iterable[int]]]:
     """The posts of each spelling, the nearest last."""
     found: list[tuple[float, Iterable[int]]] = []
     for spelling in meaning.spellings:
@@ -279,20 +280,20 @@ def _covered(listed: Sequence[tuple[float, list[tuple[float, Iterable[int]]]]], 
     return covered
 
 
-class Judge:
+class Ranker:
     """Ranks titles by what they have of what was asked."""
 
-    def __init__(self, asked: Asked, weights: dict[str, float]) -> None:
+    def __init__(self, asked: SearchQuery, weights: dict[str, float]) -> None:
         self._asked = asked
         self._weights = weights
         self._total = sum(weights.values())
         self._sorted = " ".join(sorted(asked.words))
         self._near: dict[str, dict[str, float]] = {}
 
-    def rank(self, title: str) -> float:
+    def score(self, title: str) -> float:
         """From 0, not an answer, to about 1, the same."""
         asked = self._asked
-        found = tokenizer.of(title)
+        found = tokenizer.tokenize(title)
         have = set(found)
         best: dict[str, float] = {}
         extra = []
@@ -317,7 +318,7 @@ class Judge:
         return WORD_SHARE * share + (0.95 - WORD_SHARE) * letters + 0.05 * order + support
 
     def _nearness(self, word: str) -> dict[str, float]:
-        near = tokenizer.near(word, self._asked.words)
+        near = tokenizer.similar_words(word, self._asked.words)
         for each in self._asked.words:
             if word in self._asked.joins.get(each, ()):
                 near[each] = max(near.get(each, 0.0), TOGETHER)

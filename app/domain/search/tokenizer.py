@@ -11,7 +11,7 @@ from zlib import crc32
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from app.domain.models.search import MAX_WORD
+from app.domain.models.search import MAX_TERM_LENGTH
 
 PREFIX: Final = 8
 """Letters of a word that its signatures look at."""
@@ -52,7 +52,7 @@ _KANA_VOICING: Final = frozenset("\u3099\u309a")
 """Marks that make another letter of a letter, so they are no accents."""
 
 
-def fold(text: str) -> str:
+def fold_case(text: str) -> str:
     """The text without letter case, accents and apostrophes."""
     folded = text.casefold().translate(_FOLDED)
     if not folded.isascii():
@@ -65,9 +65,9 @@ def fold(text: str) -> str:
     return _LETTER_HYPHEN.sub(r"\1", folded) if "-" in folded else folded
 
 
-def split(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The text's words in order, folded and not yet reduced."""
-    found = _WORD.findall(fold(text))
+    found = _WORD.findall(fold_case(text))
     if text.isascii():
         return found
     parts: list[str] = []
@@ -85,21 +85,21 @@ def split(text: str) -> list[str]:
     return parts
 
 
-def reduced(parts: list[str]) -> list[str]:
+def unique_stems(parts: list[str]) -> list[str]:
     """The words that count, each once, without endings. Only small words: then they count."""
     telling = [word for word in parts if word not in _FUNCTION_WORDS]
     return list(dict.fromkeys(map(stem, telling or parts)))
 
 
-def of(title: str) -> list[str]:
+def tokenize(title: str) -> list[str]:
     """The words by which a title is found."""
-    return reduced(split(title))
+    return unique_stems(split_words(title))
 
 
 @lru_cache(4096)
 def stem(word: str) -> str:
     """The word without plural, -ing, -ed and a final e; numerals as digits. Crude, but the same for all who ask."""
-    word = _NUMERALS.get(word, word)[:MAX_WORD]
+    word = _NUMERALS.get(word, word)[:MAX_TERM_LENGTH]
     if len(word) < 4:
         return word
     word = _singular(word)
@@ -124,33 +124,33 @@ def _singular(word: str) -> str:
     return word[:-1]
 
 
-def slips(word: str) -> int:
+def max_edits(word: str) -> int:
     """How many letters may be wrong in a word of this length; none in a number, for another number is another thing."""
     if word.isdigit():
         return 0
     return 0 if len(word) < NO_SLIP_BELOW else 1 if len(word) < TWO_SLIPS_FROM else 2
 
 
-def signatures(word: str) -> set[int]:
+def deletion_hashes(word: str) -> set[int]:
     """Hashes of the word's beginning with up to `slips` letters left out.
 
     Of two words that are as many slips apart (a letter more, less, mistaken, or two swapped) at least one is shared.
     """
     start = word[:PREFIX]
     found = {start}
-    for count in range(1, slips(word) + 1):
+    for count in range(1, max_edits(word) + 1):
         found.update(map("".join, combinations(start, len(start) - count)))
     return {crc32(text.encode()) for text in found}
 
 
-def near(word: str, others: Sequence[str]) -> dict[str, float]:
+def similar_words(word: str, others: Sequence[str]) -> dict[str, float]:
     """Those of the others that may be the same word: 1 for the very same, less with each slip."""
-    allowed = slips(word)
+    allowed = max_edits(word)
     if not allowed:
         return {word: 1.0} if word in others else {}
     alike = process.extract(word, others, scorer=OSA.distance, score_cutoff=allowed, limit=None)
     return {
         other: 1 - 1.5 * distance / max(len(word), len(other))
         for other, distance, _ in alike
-        if distance <= slips(other)
+        if distance <= max_edits(other)
     }

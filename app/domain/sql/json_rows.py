@@ -15,26 +15,26 @@ from sqlalchemy.types import TypeEngine
 
 from app.domain.sql.statement import POSTGRESQL, SQLITE
 
-WHOLE: Final[TypeEngine[int]] = BigInteger()
-WORDS: Final[TypeEngine[str]] = Text()
+BIGINT: Final[TypeEngine[int]] = BigInteger()
+TEXT: Final[TypeEngine[str]] = Text()
 
 
-def packed(rows: Sequence[Sequence[Any]]) -> str:
+def encode_rows(rows: Sequence[Sequence[Any]]) -> str:
     """The rows as the parameter's value."""
     return orjson.dumps(rows).decode()
 
 
-class given_rows(FunctionElement[Any]):
+class json_rows(FunctionElement[Any]):
     """The rows of the parameter `name`; `part(rows.c.value, 0, WHOLE)` is the first column of one."""
 
     inherit_cache = True
-    name = "given_rows"
+    name = "json_rows"
 
     def __init__(self, name: str) -> None:
         super().__init__(bindparam(name, type_=Text()))
 
 
-class part(FunctionElement[Any]):
+class json_column(FunctionElement[Any]):
     """One column of a given row."""
 
     inherit_cache = True
@@ -46,22 +46,22 @@ class part(FunctionElement[Any]):
         self.type = kind
 
 
-@compiles(given_rows, SQLITE)
-def _rows_sqlite(element: given_rows, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(json_rows, SQLITE)
+def _rows_sqlite(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **kw)})"
 
 
-@compiles(given_rows, POSTGRESQL)
-def _rows_postgresql(element: given_rows, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(json_rows, POSTGRESQL)
+def _rows_postgresql(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
     return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **kw)} AS JSONB))"
 
 
-@compiles(part, SQLITE)
-def _part_sqlite(element: part, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(json_column, SQLITE)
+def _part_sqlite(element: json_column, compiler: SQLCompiler, **kw: Any) -> str:
     return f"json_extract({compiler.process(element.clauses, **kw)}, '$[{element.place}]')"
 
 
-@compiles(part, POSTGRESQL)
-def _part_postgresql(element: part, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(json_column, POSTGRESQL)
+def _part_postgresql(element: json_column, compiler: SQLCompiler, **kw: Any) -> str:
     kind = element.type.compile(dialect=compiler.dialect)
     return f"CAST({compiler.process(element.clauses, **kw)} ->> {element.place} AS {kind})"

@@ -9,28 +9,28 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, bindparam, literal_column
 
-DEEP: Final = 1000
+DEEP_OFFSET: Final = 1000
 """From this row on a page's ids are found in the index alone first: passing over rows costs far less than fetching."""
 
-USUAL_LIMITS: Final = frozenset({10, 20, 25, 30, 50, 100})
+COMMON_LIMITS: Final = frozenset({10, 20, 25, 30, 50, 100})
 
 
-class Window(NamedTuple):
+class PageShape(NamedTuple):
     """The shape of a page: part of what tells one constant statement from another. Values are `limit` and `skip`."""
 
     limit: int | None
     """A usual limit, which stands in the statement; None for any other."""
     first: bool
     deep: bool
-    backwards: bool = False
+    from_end: bool = False
     """Counted from the other end, and turned around afterwards: the shorter way to a page beyond the middle."""
 
-    def of(self, rows: Select[Any]) -> Select[Any]:
+    def apply(self, rows: Select[Any]) -> Select[Any]:
         """These rows of the sorted ones."""
         limited = rows.limit(bindparam("limit") if self.limit is None else literal_column(str(self.limit)))
         return limited if self.first else limited.offset(bindparam("skip"))
 
 
-def window(skip: int, limit: int) -> Window:
+def page_shape(offset: int, limit: int) -> PageShape:
     """The shape of the page of at most `limit` rows after the first `skip`."""
-    return Window(limit if limit in USUAL_LIMITS else None, skip == 0, skip >= DEEP)
+    return PageShape(limit if limit in COMMON_LIMITS else None, offset == 0, offset >= DEEP_OFFSET)

@@ -34,19 +34,19 @@ from sqlalchemy.sql import Executable, coercions, roles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import Boolean
 
-from app.domain.models.base import Moment
+from app.domain.models.base import UtcTimestamp
 
 __all__ = [
+    "NOW",
+    "PORTAL_ID",
     "POSTGRESQL",
     "SQLITE",
     "Column",
-    "PortalMissing",
-    "Prepared",
+    "CompiledStatement",
+    "MissingPortalFilter",
     "Statement",
-    "among",
-    "json_objects",
-    "now",
-    "portal",
+    "in_list",
+    "json_array_of",
     "upsert",
 ]
 
@@ -56,37 +56,37 @@ Column: TypeAlias = SQLColumnExpression[Any]
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 
-DIALECTS: Final[Mapping[str, Dialect]] = {SQLITE: pysqlite_dialect(), POSTGRESQL: asyncpg_dialect()}  # type: ignore[no-untyped-call]
+SQL_COMPILERS: Final[Mapping[str, Dialect]] = {SQLITE: pysqlite_dialect(), POSTGRESQL: asyncpg_dialect()}  # type: ignore[no-untyped-call]
 # SQLite knows TRUE and FALSE; without this SQLAlchemy writes `= 1` behind every condition, which hides it from indexes.
-DIALECTS[SQLITE].supports_native_boolean = True
+SQL_COMPILERS[SQLITE].supports_native_boolean = True
 
-portal: Final = bindparam("portal", type_=BigInteger)
+PORTAL_ID: Final = bindparam("portal", type_=BigInteger)
 """The portal of the Work that runs the statement."""
 
-now: Final = bindparam("now", type_=Moment)
+NOW: Final = bindparam("now", type_=UtcTimestamp)
 """The moment of the Work that runs the statement."""
 
 
-class PortalMissing(Exception):
+class MissingPortalFilter(Exception):
     """A statement neither binds `portal` nor says that it looks across portals: a bug, found in its first test."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class CompiledStatement:
     """A statement's text for one engine, and the names of its parameters in the driver's order."""
 
     text: str
     names: tuple[str, ...]
-    fixed: Mapping[str, Any]
+    constants: Mapping[str, Any]
     """Values that the statement itself carries."""
-    reads: bool
+    is_read: bool
     """Whether it changes nothing."""
-    dated: bool
+    uses_now: bool
     """Whether it binds the moment of the Work."""
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the driver's order. Raises KeyError for a parameter nobody gave."""
-        fixed = self.fixed
+        fixed = self.constants
         if fixed:
             return [fixed[name] if name in fixed else values[name] for name in self.names]
         return [values[name] for name in self.names]
@@ -95,35 +95,35 @@ class Prepared:
 class Statement:
     """One question or change, ready for both engines."""
 
-    __slots__ = ("_prepared", "across_portals", "source")
+    __slots__ = ("_compiled", "across_portals", "source")
 
     def __init__(self, source: Executable, *, across_portals: bool = False) -> None:
         self.source = source
         self.across_portals = across_portals
-        self._prepared: dict[str, Prepared] = {}
+        self._compiled: dict[str, CompiledStatement] = {}
 
-    def prepared(self, engine: str) -> Prepared:
-        """The text for `engine`, made at the first call. Raises PortalMissing."""
-        ready = self._prepared.get(engine)
+    def compiled(self, engine: str) -> CompiledStatement:
+        """The text for `engine`, made at the first call. Raises MissingPortalFilter."""
+        ready = self._compiled.get(engine)
         if ready is None:
-            ready = self._prepared[engine] = _prepare(self, DIALECTS[engine])
+            ready = self._compiled[engine] = _compile(self, SQL_COMPILERS[engine])
         return ready
 
 
-def _prepare(statement: Statement, dialect: Dialect) -> Prepared:
+def _compile(statement: Statement, dialect: Dialect) -> CompiledStatement:
     compiled: SQLCompiler = statement.source.compile(dialect=dialect)  # type: ignore[attr-defined]
     if not statement.across_portals and "portal" not in compiled.binds:
-        raise PortalMissing(str(compiled))
+        raise MissingPortalFilter(str(compiled))
     if compiled.post_compile_params:
         raise TypeError(f"use among() instead of in_(): a constant statement has no lists of its own: {compiled}")
     names = tuple(compiled.positiontup or ())
     fixed = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
-    return Prepared(
-        str(compiled), names, fixed, reads=not getattr(statement.source, "is_dml", False), dated="now" in names
+    return CompiledStatement(
+        str(compiled), names, fixed, is_read=not getattr(statement.source, "is_dml", False), uses_now="now" in names
     )
 
 
-class among(ColumnElement[bool]):
+class in_list(ColumnElement[bool]):
     """The column is one of the values of one list parameter: a constant statement, however long the list."""
 
     inherit_cache = True
@@ -134,21 +134,21 @@ class among(ColumnElement[bool]):
         self.parameter: ColumnElement[Any] = bindparam(name)
 
 
-@compiles(among, SQLITE)
-def _among_sqlite(element: among, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(in_list, SQLITE)
+def _among_sqlite(element: in_list, compiler: SQLCompiler, **kw: Any) -> str:
     column, parameter = compiler.process(element.column, **kw), compiler.process(element.parameter, **kw)
     return f"{column} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608 - both are compiled expressions
 
 
-@compiles(among, POSTGRESQL)
-def _among_postgresql(element: among, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(in_list, POSTGRESQL)
+def _among_postgresql(element: in_list, compiler: SQLCompiler, **kw: Any) -> str:
     column, name = compiler.process(element.column, **kw), element.parameter
     kind = element.column.type.compile(dialect=compiler.dialect)
     # Without its own cast the parameter would get the type that SQLAlchemy guesses for a scalar.
     return f"{column} = ANY (CAST({compiler.process(name, render_bind_cast=False, **kw)} AS {kind}[]))"
 
 
-class json_objects(ColumnElement[str]):
+class json_array_of(ColumnElement[str]):
     """All rows of a subquery as JSON text: `[{"name": value, …}, …]` in its order, `[]` when there are none."""
 
     inherit_cache = True
@@ -161,11 +161,11 @@ class json_objects(ColumnElement[str]):
         self.postgresql = select(func.coalesce(cast(array, Text), literal_column("'[]'"))).scalar_subquery()
 
 
-@compiles(json_objects, SQLITE)
-def _objects_sqlite(element: json_objects, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(json_array_of, SQLITE)
+def _objects_sqlite(element: json_array_of, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.sqlite, **kw)
 
 
-@compiles(json_objects, POSTGRESQL)
-def _objects_postgresql(element: json_objects, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(json_array_of, POSTGRESQL)
+def _objects_postgresql(element: json_array_of, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.postgresql, **kw)

@@ -1,7 +1,8 @@
 """How long the texts of one page may be. A list is bounded by rows; where its texts are long, it is read by bytes.
 
-A page carries no text above a bound that depends on its rows: then `LongTexts` is raised, and the rows are read a few
-at a time instead. SQLite refuses such a text while it reads (`Database.reading`). PostgreSQL sends all rows at once, so
+A page carries no text above a bound that depends on its rows: then `TextsTooLong` is raised, and the rows are read a
+few
+at a time instead. SQLite refuses such a text while it reads (`Database.read`). PostgreSQL sends all rows at once, so
 there the statement of a page puts `TOO_LONG` in the text's place.
 """
 
@@ -19,11 +20,11 @@ from app.domain.sql.statement import POSTGRESQL, SQLITE, Column
 
 MAX_PAGE_BYTES: Final = 1024 * 1024
 MIN_TEXT_BYTES: Final = 1024
-TOO_LONG: Final = "\x01 too long"
+TRUNCATION_MARK: Final = "\x01 too long"
 """Stands for a text that was not read."""
 
 
-class LongTexts(Exception):
+class TextsTooLong(Exception):
     """The page's texts are too long to be read at once."""
 
 
@@ -33,7 +34,7 @@ def max_text_bytes(rows: int) -> int:
     return max(MIN_TEXT_BYTES, MAX_PAGE_BYTES // max(1, rows))
 
 
-class bounded(ColumnElement[str]):
+class limited_text(ColumnElement[str]):
     """The column, or TOO_LONG where it has more bytes than the parameter `max_text`; on SQLite just the column."""
 
     inherit_cache = True
@@ -44,33 +45,33 @@ class bounded(ColumnElement[str]):
         self.max_bytes: ColumnElement[int] = bindparam("max_text", type_=Integer)
 
 
-@compiles(bounded, SQLITE)
-def _bounded_sqlite(element: bounded, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(limited_text, SQLITE)
+def _bounded_sqlite(element: limited_text, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.column, **kw)
 
 
-@compiles(bounded, POSTGRESQL)
-def _bounded_postgresql(element: bounded, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(limited_text, POSTGRESQL)
+def _bounded_postgresql(element: limited_text, compiler: SQLCompiler, **kw: Any) -> str:
     kw.pop("within_columns_clause", None)
     column, most = compiler.process(element.column, **kw), compiler.process(element.max_bytes, **kw)
     # Of a text that is stored apart only the length is looked at.
     return f"CASE WHEN octet_length({column}) > {most} THEN E'\\x01 too long' ELSE {column} END"
 
 
-def are_long(columns: Sequence[Column]) -> tuple[int, ...]:
+def long_columns(columns: Sequence[Column]) -> tuple[int, ...]:
     """The places of the columns whose texts have no bound of their own, as `UNBOUNDED` in their `info` says."""
     return tuple(at for at, column in enumerate(columns) if UNBOUNDED in getattr(column, "info", ()))
 
 
-def bounding(columns: Sequence[Column], places: Sequence[int]) -> list[Any]:
+def with_limits(columns: Sequence[Column], places: Sequence[int]) -> list[Any]:
     """The columns, those at these places bounded."""
-    return [bounded(column) if at in places else column for at, column in enumerate(columns)]
+    return [limited_text(column) if at in places else column for at, column in enumerate(columns)]
 
 
-def require_short(engine: str, rows: Sequence[Sequence[Any]], places: Sequence[int]) -> None:
-    """Raise LongTexts when a text at one of these places was left out."""
+def check_lengths(engine: str, rows: Sequence[Sequence[Any]], places: Sequence[int]) -> None:
+    """Raise TextsTooLong when a text at one of these places was left out."""
     if engine == POSTGRESQL:
         for at in places:
             for row in rows:
-                if row[at] == TOO_LONG:
-                    raise LongTexts
+                if row[at] == TRUNCATION_MARK:
+                    raise TextsTooLong

@@ -8,51 +8,51 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
 
-Moment: TypeAlias = datetime | str
+Timestamp: TypeAlias = datetime | str
 
 
-def stored(moment: datetime) -> str:
+def to_sqlite(timestamp: datetime) -> str:
     """The text that SQLite keeps; texts sort as their moments do."""
-    return moment.astimezone(UTC).isoformat(" ", "microseconds")[:26]
+    return timestamp.astimezone(UTC).isoformat(" ", "microseconds")[:26]
 
 
-def parsed(moment: Moment) -> datetime:
+def to_datetime(timestamp: Timestamp) -> datetime:
     """The moment as an aware datetime, for the rare rule that calculates with it."""
-    if isinstance(moment, str):
-        return datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
+    if isinstance(timestamp, str):
+        return datetime.fromisoformat(timestamp).replace(tzinfo=UTC)
+    return timestamp.astimezone(UTC)
 
 
-def millis(moment: Moment) -> str:
+def format_millis(timestamp: Timestamp) -> str:
     """`2026-01-12T09:30:00.123Z`: cut to milliseconds, never rounded."""
-    if type(moment) is str:
-        return f"{moment[:10]}T{moment[11:23]}Z"
-    return _utc(moment).isoformat("T", "milliseconds")[:23] + "Z"
+    if type(timestamp) is str:
+        return f"{timestamp[:10]}T{timestamp[11:23]}Z"
+    return _to_utc(timestamp).isoformat("T", "milliseconds")[:23] + "Z"
 
 
-def seconds(moment: Moment) -> str:
+def format_seconds(timestamp: Timestamp) -> str:
     """`2026-01-12T09:30:00Z`: cut to whole seconds."""
-    if type(moment) is str:
-        return f"{moment[:10]}T{moment[11:19]}Z"
-    return _utc(moment).isoformat("T", "seconds")[:19] + "Z"
+    if type(timestamp) is str:
+        return f"{timestamp[:10]}T{timestamp[11:19]}Z"
+    return _to_utc(timestamp).isoformat("T", "seconds")[:19] + "Z"
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def day(moment: Moment) -> str:
+def format_day(timestamp: Timestamp) -> str:
     """`16 May 2023`: day without a leading zero, English short month, year."""
-    return _day(moment[:10] if type(moment) is str else _utc(moment).date().isoformat())
+    return _format_day(timestamp[:10] if type(timestamp) is str else _to_utc(timestamp).date().isoformat())
 
 
 @lru_cache(1024)
-def _day(date: str) -> str:
+def _format_day(date: str) -> str:
     # The posts of a list share a few days.
     year, month, day_of_month = date.split("-")
     return f"{int(day_of_month)} {_MONTHS[int(month) - 1]} {year}"
 
 
-def _utc(moment: datetime | str) -> datetime:
+def _to_utc(moment: datetime | str) -> datetime:
     assert isinstance(moment, datetime)
     # asyncpg already answers in UTC, and always in the same one.
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)

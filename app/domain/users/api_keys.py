@@ -12,17 +12,17 @@ from sqlalchemy.orm import aliased
 from app.domain import identifiers
 from app.domain.errors import Conflict, NotFound
 from app.domain.models import ApiKey, Portal, User
-from app.domain.permissions import RANK
-from app.domain.sql.statement import Statement, among, now, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.permissions import ROLE_RANK
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
+from app.domain.unit_of_work import Row, UnitOfWork
 
-LEAST_ROLE: Final = {"astuto": "moderator", "productlift": "admin"}
+MIN_ROLE: Final = {"astuto": "moderator", "productlift": "admin"}
 """Below this role a user has no right to a key of the dialect, and one that he has is dead."""
 
 _SHAPES: Final = ((re.compile(r"tkn_(admin|mod)_"), "astuto"), (re.compile(r"[0-9]+\|"), "productlift"))
 
 
-def shape(token: str) -> str | None:
+def dialect_of_token(token: str) -> str | None:
     """The dialect that a token's unmistakable form belongs to, if it has one."""
     for pattern, dialect in _SHAPES:
         if pattern.match(token):
@@ -36,7 +36,7 @@ def digest(token: str, secret: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class Principal:
     """A key that is good: whose it is and what it may."""
 
     key_id: int
@@ -44,13 +44,13 @@ class Admission:
     prefix: str
     portal_id: int
     host: str | None
-    only_portal: bool
+    is_only_portal: bool
     user_id: int
     role: str
 
-    def answers_on(self, host: str) -> bool:
+    def is_valid_on(self, host: str) -> bool:
         """Whether the key's portal is the one of this host. The only portal answers everywhere until it has a host."""
-        return self.host == host if self.host is not None else self.only_portal
+        return self.host == host if self.host is not None else self.is_only_portal
 
 
 _other = aliased(Portal)
@@ -77,61 +77,63 @@ _VERIFY: Final = Statement(
 )
 
 
-def verify(work: Work, digests: Sequence[str]) -> Admission | None:
+def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
     """Whose key this is, or None when it is unknown, revoked, or its user has lost the right to it."""
     for candidate in digests:
-        row = work.one(_VERIFY, digest=candidate)
+        row = work.fetch_one(_VERIFY, digest=candidate)
         if row is not None:
-            admission = Admission(*row)
-            if RANK[admission.role] >= RANK[LEAST_ROLE[admission.dialect]]:
-                return admission
+            principal = Principal(*row)
+            if ROLE_RANK[principal.role] >= ROLE_RANK[MIN_ROLE[principal.dialect]]:
+                return principal
     return None
 
 
 _OWNER: Final = Statement(
     select(User.role, User.blocked_at)
-    .where(User.portal_id == portal, User.id == bindparam("user"), User.deleted_at.is_(None))
+    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"), User.deleted_at.is_(None))
     # Who takes the user's right away waits for the new key and ends it, too; or is waited for.
     .with_for_update(read=True)
 )
 _INSERT: Final = Statement(
     insert(ApiKey)
     .values(
-        portal_id=portal,
+        portal_id=PORTAL_ID,
         user_id=bindparam("user"),
         dialect=bindparam("dialect"),
         scheme=bindparam("scheme"),
         digest=bindparam("digest"),
         prefix=bindparam("prefix"),
-        created_at=now,
+        created_at=NOW,
     )
     .returning(ApiKey.id)
 )
 _NEXT: Final = Statement(select(func.coalesce(func.max(ApiKey.id), 0)), across_portals=True)
 
 
-def issue(work: Work, *, user_id: int, dialect: str, secret: bytes) -> str:
+def issue(work: UnitOfWork, *, user_id: int, dialect: str, secret: bytes) -> str:
     """A new key for the user; the one time that its text is known.
 
     Raises NotFound("user"), Conflict("key.not_entitled") when the user's role is too low or he is blocked.
     """
-    role = _entitled(work, user_id, dialect)
+    role = _require_eligible(work, user_id, dialect)
     if dialect == "astuto":
         label = "mod" if role == "moderator" else "admin"
-        token = f"tkn_{label}_{identifiers.text(30, identifiers.BASE58)}"
+        token = f"tkn_{label}_{identifiers.random_string(30, identifiers.BASE58)}"
     else:
-        token = f"{work.value(_NEXT) + 1}|{identifiers.text(40)}"
-    adopt(work, user_id=user_id, dialect=dialect, digest_=digest(token, secret), prefix=visible_part(token))
+        token = f"{work.fetch_value(_NEXT) + 1}|{identifiers.random_string(40)}"
+    import_key(work, user_id=user_id, dialect=dialect, digest_=digest(token, secret), prefix=display_prefix(token))
     return token
 
 
-def adopt(work: Work, *, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str = "earshot") -> int:
+def import_key(
+    work: UnitOfWork, *, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str = "earshot"
+) -> int:
     """Take a key over by its digest alone; its id. Raises as `issue`, and Clash when the digest is known already."""
-    _entitled(work, user_id, dialect)
-    return int(work.value(_INSERT, user=user_id, dialect=dialect, scheme=scheme, digest=digest_, prefix=prefix))
+    _require_eligible(work, user_id, dialect)
+    return int(work.fetch_value(_INSERT, user=user_id, dialect=dialect, scheme=scheme, digest=digest_, prefix=prefix))
 
 
-def visible_part(token: str) -> str:
+def display_prefix(token: str) -> str:
     """The part of a token that may be shown and logged."""
     if token.startswith("tkn_"):
         return "_".join(token.split("_")[:2]) + "_" + token.split("_", 2)[2][:6]
@@ -140,12 +142,12 @@ def visible_part(token: str) -> str:
     return f"{number}|" if bar and number.isdigit() else "(brought over)"
 
 
-def _entitled(work: Work, user_id: int, dialect: str) -> str:
-    owner = work.one(_OWNER, user=user_id)
+def _require_eligible(work: UnitOfWork, user_id: int, dialect: str) -> str:
+    owner = work.fetch_one(_OWNER, user=user_id)
     if owner is None:
         raise NotFound("user", user_id)
     role, blocked_at = owner
-    if blocked_at is not None or RANK[role] < RANK[LEAST_ROLE[dialect]]:
+    if blocked_at is not None or ROLE_RANK[role] < ROLE_RANK[MIN_ROLE[dialect]]:
         raise Conflict("key.not_entitled")
     return str(role)
 
@@ -162,26 +164,26 @@ _LIST: Final = Statement(
         User.name,
     )
     .join(User, User.id == ApiKey.user_id)
-    .where(ApiKey.portal_id == portal)
+    .where(ApiKey.portal_id == PORTAL_ID)
     .order_by(ApiKey.id)
 )
 _REVOKE: Final = Statement(
     update(ApiKey)
-    .where(ApiKey.portal_id == portal, ApiKey.id == bindparam("id"), ApiKey.revoked_at.is_(None))
-    .values(revoked_at=now)
+    .where(ApiKey.portal_id == PORTAL_ID, ApiKey.id == bindparam("id"), ApiKey.revoked_at.is_(None))
+    .values(revoked_at=NOW)
 )
 _REVOKE_OF: Final = Statement(
     update(ApiKey)
     .where(
-        ApiKey.portal_id == portal,
+        ApiKey.portal_id == PORTAL_ID,
         ApiKey.user_id == bindparam("user"),
-        among(ApiKey.dialect, "dialects"),
+        in_list(ApiKey.dialect, "dialects"),
         ApiKey.revoked_at.is_(None),
     )
-    .values(revoked_at=now)
+    .values(revoked_at=NOW)
 )
 _REVOKE_ALL: Final = Statement(
-    update(ApiKey).where(ApiKey.revoked_at.is_(None), ApiKey.scheme == bindparam("scheme")).values(revoked_at=now),
+    update(ApiKey).where(ApiKey.revoked_at.is_(None), ApiKey.scheme == bindparam("scheme")).values(revoked_at=NOW),
     across_portals=True,
 )
 _USED: Final = Statement(
@@ -200,35 +202,35 @@ _COUNT: Final = Statement(
 )
 
 
-def count(work: Work) -> int:
+def count(work: UnitOfWork) -> int:
     """How many keys of all portals open something."""
-    return int(work.value(_COUNT))
+    return int(work.fetch_value(_COUNT))
 
 
-def page(work: Work) -> Sequence[Row]:
+def list_keys(work: UnitOfWork) -> Sequence[Row]:
     """All keys of the portal, without what would let anyone use them."""
-    return work.rows(_LIST)
+    return work.fetch_all(_LIST)
 
 
-def revoke(work: Work, key_id: int) -> None:
+def revoke(work: UnitOfWork, key_id: int) -> None:
     """End a key for good. Raises NotFound("key") for an unknown or already revoked one."""
-    if not work.run(_REVOKE, id=key_id):
+    if not work.execute(_REVOKE, id=key_id):
         raise NotFound("key", key_id)
 
 
-def revoke_all(work: Work) -> int:
+def revoke_all(work: UnitOfWork) -> int:
     """End, for good, every key that hangs on the server's secret, in all portals; how many."""
-    return work.run(_REVOKE_ALL, scheme="earshot")
+    return work.execute(_REVOKE_ALL, scheme="earshot")
 
 
-def revoke_unentitled(work: Work, *, user_id: int, role: str | None) -> None:
+def revoke_ineligible(work: UnitOfWork, *, user_id: int, role: str | None) -> None:
     """End, for good, every key that a user with this role has no right to any more; None is no right at all."""
-    lost = [dialect for dialect, least in LEAST_ROLE.items() if role is None or RANK[role] < RANK[least]]
+    lost = [dialect for dialect, least in MIN_ROLE.items() if role is None or ROLE_RANK[role] < ROLE_RANK[least]]
     if lost:
-        work.run(_REVOKE_OF, user=user_id, dialects=lost)
+        work.execute(_REVOKE_OF, user=user_id, dialects=lost)
 
 
-def remember_use(work: Work, used: dict[int, Any]) -> None:
+def record_last_used(work: UnitOfWork, used: dict[int, Any]) -> None:
     """Store when keys were last used: key id to moment. Called now and then, never by a request."""
     for key_id, moment in used.items():
-        work.run(_USED, id=key_id, at=moment)
+        work.execute(_USED, id=key_id, at=moment)

@@ -8,24 +8,24 @@ from sqlalchemy import String, bindparam, insert, literal_column, select, update
 from sqlalchemy import delete as deletion
 
 from app.domain.errors import Conflict, NotFound
-from app.domain.models import Comment, FactRow, Follow, Post, User, Vote
-from app.domain.permissions import Act
+from app.domain.models import Comment, EventRow, Follow, Post, User, Vote
+from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
-from app.domain.sql.json_rows import WHOLE, WORDS, given_rows, packed, part
-from app.domain.sql.statement import Statement, now, portal
-from app.domain.unit_of_work import Work
+from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from app.domain.users.users import DELETED_NAME
 
 # Who is just acting in this user's name is waited for; those who come later find him gone.
-_SEIZE: Final = Statement(
+_LOCK: Final = Statement(
     select(User.role)
-    .where(User.portal_id == portal, User.id == bindparam("id"), User.deleted_at.is_(None))
+    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.deleted_at.is_(None))
     .with_for_update()
 )
-_BURY: Final = Statement(
+_ANONYMIZE: Final = Statement(
     update(User)
-    .where(User.portal_id == portal, User.id == bindparam("id"))
+    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
     .values(
         email=None,
         email_key=None,
@@ -34,104 +34,104 @@ _BURY: Final = Statement(
         password_hash=None,
         notifications_enabled=False,
         recap="never",
-        deleted_at=now,
-        updated_at=now,
+        deleted_at=NOW,
+        updated_at=NOW,
     )
 )
-_UNFOLLOW: Final = Statement(deletion(Follow).where(Follow.portal_id == portal, Follow.user_id == bindparam("id")))
+_UNFOLLOW: Final = Statement(deletion(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))
 # Written as a sum, the portal is no way into an index, so that SQLite looks posts up and walks no portal.
-_my_post = Post.portal_id + literal_column("0") == portal
+_my_post = Post.portal_id + literal_column("0") == PORTAL_ID
 _POSTS: Final = Statement(select(Post.id).where(_my_post, Post.user_id == bindparam("id")).order_by(Post.id))
-_TAKE_VOTES: Final = Statement(
-    deletion(Vote).where(Vote.portal_id == portal, Vote.user_id == bindparam("id")).returning(Vote.id, Vote.post_id)
+_DELETE_VOTES: Final = Statement(
+    deletion(Vote).where(Vote.portal_id == PORTAL_ID, Vote.user_id == bindparam("id")).returning(Vote.id, Vote.post_id)
 )
 # Replies of others stay: their reference to a parent becomes null by itself.
-_TAKE_COMMENTS: Final = Statement(
+_DELETE_COMMENTS: Final = Statement(
     deletion(Comment)
-    .where(Comment.portal_id == portal, Comment.user_id == bindparam("id"))
+    .where(Comment.portal_id == PORTAL_ID, Comment.user_id == bindparam("id"))
     .returning(Comment.id, Comment.post_id, Comment.internal)
 )
 _UNCOUNT: Final = Statement(
     update(User)
-    .where(User.portal_id == portal, User.id == bindparam("id"))
+    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
     .values(
         votes_count=User.votes_count - bindparam("votes"),
         comments_count=User.comments_count - bindparam("comments"),
     )
 )
-_given = given_rows("rows").table_valued("value", name="given")
-_lost = select(part(_given.c.value, 0, WHOLE).label("post"), part(_given.c.value, 1, WHOLE).label("many")).subquery(
-    "lost"
-)
+_given = json_rows("rows").table_valued("value", name="given")
+_lost = select(
+    json_column(_given.c.value, 0, BIGINT).label("post"), json_column(_given.c.value, 1, BIGINT).label("many")
+).subquery("lost")
 _UNCOUNT_VOTES: Final = Statement(
     update(Post).where(Post.id == _lost.c.post, _my_post).values(votes_count=Post.votes_count - _lost.c.many)
 )
 _UNCOUNT_COMMENTS: Final = Statement(
     update(Post).where(Post.id == _lost.c.post, _my_post).values(comments_count=Post.comments_count - _lost.c.many)
 )
-_ANNOUNCE: Final = Statement(
-    insert(FactRow)
+_INSERT_EVENTS: Final = Statement(
+    insert(EventRow)
     .from_select(
         ["portal_id", "kind", "subject_id", "post_id", "user_id", "actor_id", "body", "base_url", "created_at"],
         select(
-            portal,
+            PORTAL_ID,
             bindparam("kind", type_=String),
-            part(_given.c.value, 0, WHOLE),
-            part(_given.c.value, 1, WHOLE),
-            bindparam("id", type_=WHOLE),
-            bindparam("actor", type_=WHOLE),
-            bindparam("body", type_=WORDS),
+            json_column(_given.c.value, 0, BIGINT),
+            json_column(_given.c.value, 1, BIGINT),
+            bindparam("id", type_=BIGINT),
+            bindparam("actor", type_=BIGINT),
+            bindparam("body", type_=TEXT),
             bindparam("base_url", type_=String),
-            now,
+            NOW,
         ).select_from(_given),
     )
     .inline()
 )
 
 
-def delete(work: Work, user_id: int, *, with_data: bool) -> list[str]:
+def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> list[str]:
     """Take a user away for good. His keys end, his address is free, his number and UUID stay as a tombstone.
 
     `with_data`: posts, comments and votes go, too; replies of others stay, without a parent. The names of stored files
     of those posts, to be removed once this is committed. May take long. Raises Forbidden, NotFound("user"), for a
     deleted one too, Conflict("user.is_owner").
     """
-    work.require(Act.MANAGE_USERS)
-    role = work.value(_SEIZE, id=user_id)
+    work.authorize(Permission.MANAGE_USERS)
+    role = work.fetch_value(_LOCK, id=user_id)
     if role is None:
         raise NotFound("user", user_id)
     if role == "owner":
         raise Conflict("user.is_owner")
-    files = _take_data(work, user_id) if with_data else []
-    work.run(_UNFOLLOW, id=user_id)
-    work.run(_BURY, id=user_id)
-    api_keys.revoke_unentitled(work, user_id=user_id, role=None)
+    files = _delete_content(work, user_id) if with_content else []
+    work.execute(_UNFOLLOW, id=user_id)
+    work.execute(_ANONYMIZE, id=user_id)
+    api_keys.revoke_ineligible(work, user_id=user_id, role=None)
     return files
 
 
-def _take_data(work: Work, user_id: int) -> list[str]:
-    files = post_deletions.delete(work, [row[0] for row in work.rows(_POSTS, id=user_id)])
-    comments = work.rows(_TAKE_COMMENTS, id=user_id)
+def _delete_content(work: UnitOfWork, user_id: int) -> list[str]:
+    files = post_deletions.delete_posts(work, [row[0] for row in work.fetch_all(_POSTS, id=user_id)])
+    comments = work.fetch_all(_DELETE_COMMENTS, id=user_id)
     told = [(row[0], row[1]) for row in comments if not row[2]]
-    _uncount(work, _UNCOUNT_COMMENTS, told)
-    _announce(work, "comment.deleted", told, user_id, body='{"replies": []}')
-    votes = [(row[0], row[1]) for row in work.rows(_TAKE_VOTES, id=user_id)]
-    _uncount(work, _UNCOUNT_VOTES, votes)
-    _announce(work, "vote.retracted", votes, user_id, body=None)
-    work.run(_UNCOUNT, id=user_id, votes=len(votes), comments=len(told))
+    _subtract(work, _UNCOUNT_COMMENTS, told)
+    _record_events(work, "comment.deleted", told, user_id, body='{"replies": []}')
+    votes = [(row[0], row[1]) for row in work.fetch_all(_DELETE_VOTES, id=user_id)]
+    _subtract(work, _UNCOUNT_VOTES, votes)
+    _record_events(work, "vote.retracted", votes, user_id, body=None)
+    work.execute(_UNCOUNT, id=user_id, votes=len(votes), comments=len(told))
     return files
 
 
-def _uncount(work: Work, statement: Statement, gone: Sequence[tuple[int, int]]) -> None:
+def _subtract(work: UnitOfWork, statement: Statement, gone: Sequence[tuple[int, int]]) -> None:
     """Count (id, post id) out of their posts, always in the order of posts, so that none deadlock."""
-    work.run(statement, rows=packed(sorted(Counter(post_id for _, post_id in gone).items())))
+    work.execute(statement, rows=encode_rows(sorted(Counter(post_id for _, post_id in gone).items())))
 
 
-def _announce(work: Work, kind: str, gone: Sequence[tuple[int, int]], user_id: int, *, body: Any) -> None:
-    work.run(
-        _ANNOUNCE,
+def _record_events(work: UnitOfWork, kind: str, gone: Sequence[tuple[int, int]], user_id: int, *, body: Any) -> None:
+    work.execute(
+        _INSERT_EVENTS,
         kind=kind,
-        rows=packed(sorted(gone)),
+        rows=encode_rows(sorted(gone)),
         id=user_id,
         actor=work.actor.user_id,
         body=body,

@@ -4,20 +4,20 @@ import re
 
 # The WHATWG's "valid e-mail address"; a dot in the domain is not needed. docs/contracts/astuto.md, section 1.5.
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
+EMAIL_PATTERN = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 
 _KELVIN = "\u212a"
 
 
-def fold(address: str) -> str:
+def normalize_email(email: str) -> str:
     """Give the one form in which an address is stored and looked up: trimmed, in lower case."""
-    trimmed = address.strip()
+    trimmed = email.strip()
     if _KELVIN in trimmed:
         # Its lower case is the plain letter k: a malformed address would become somebody else's good one.
         return _KELVIN.join(part.lower() for part in trimmed.split(_KELVIN))
     return trimmed.lower()
 
 
-def well_formed(address: str) -> bool:
+def is_valid_email(email: str) -> bool:
     """Whether the whole text is an address by EMAIL."""
-    return EMAIL.fullmatch(address) is not None
+    return EMAIL_PATTERN.fullmatch(email) is not None

@@ -1,4 +1,4 @@
-"""Reading users. A door says once which columns it shows (`UserView`); this module knows how to fetch them."""
+"""Reading users. A door says once which columns it shows (`UserQuery`); this module knows how to fetch them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 
 from app.domain.errors import NotFound
 from app.domain.models import User
-from app.domain.sql.statement import Column, Statement, among, portal
-from app.domain.unit_of_work import Row, Work
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import emails
 
 
 @dataclass(eq=False)
-class UserView:
+class UserQuery:
     """The columns of a user that a door shows, in its order, and the statements that fetch them.
 
     `deleted`: whether the door sees the tombstones of deleted users, too.
@@ -24,28 +24,28 @@ class UserView:
     deleted: bool
     _statements: dict[Any, Statement] = field(default_factory=dict)
 
-    def by_id(self, work: Work, user_id: int) -> Row:
+    def by_id(self, work: UnitOfWork, user_id: int) -> Row:
         """The user's row. Raises NotFound("user")."""
-        row = work.one(self._one("id", User.id == bindparam("id")), id=user_id)
+        row = work.fetch_one(self._one("id", User.id == bindparam("id")), id=user_id)
         if row is None:
             raise NotFound("user", user_id)
         return row
 
-    def by_uuid(self, work: Work, uuid: str) -> Row:
+    def by_uuid(self, work: UnitOfWork, uuid: str) -> Row:
         """The row of the user with this UUID, in any case of letters. Raises NotFound("user") with it as it came."""
-        row = work.one(self._one("uuid", User.uuid == bindparam("uuid")), uuid=uuid.lower())
+        row = work.fetch_one(self._one("uuid", User.uuid == bindparam("uuid")), uuid=uuid.lower())
         if row is None:
             raise NotFound("user", uuid)
         return row
 
-    def by_email(self, work: Work, email: str) -> Row:
+    def by_email(self, work: UnitOfWork, email: str) -> Row:
         """The row of the user with this address, whatever its letter case and padding. Raises NotFound("address")."""
-        row = work.one(self._one("email", User.email_key == bindparam("key")), key=emails.fold(email))
+        row = work.fetch_one(self._one("email", User.email_key == bindparam("key")), key=emails.normalize_email(email))
         if row is None:
             raise NotFound("address", email)
         return row
 
-    def page(self, work: Work, *, newest_first: bool, skip: int, limit: int) -> Sequence[Row]:
+    def page(self, work: UnitOfWork, *, newest_first: bool, offset: int, limit: int) -> Sequence[Row]:
         """The rows of one page, by the moment of their making, at most `limit`."""
         statement = self._statements.get(newest_first)
         if statement is None:
@@ -54,34 +54,34 @@ class UserView:
             statement = self._statements[newest_first] = Statement(
                 rows.limit(bindparam("limit")).offset(bindparam("skip"))
             )
-        return work.rows(statement, limit=limit, skip=skip)
+        return work.fetch_all(statement, limit=limit, skip=offset)
 
-    def ids(self, work: Work, *, skip: int, limit: int) -> list[int]:
+    def ids(self, work: UnitOfWork, *, offset: int, limit: int) -> list[int]:
         """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
         statement = self._statements.get("plan")
         if statement is None:
-            rows = select(User.id).where(User.portal_id == portal, *self._present())
+            rows = select(User.id).where(User.portal_id == PORTAL_ID, *self._present())
             rows = rows.order_by(User.created_at.desc(), User.id.desc())
             statement = self._statements["plan"] = Statement(rows.limit(bindparam("limit")).offset(bindparam("skip")))
-        return [row[0] for row in work.rows(statement, limit=limit, skip=skip)]
+        return [row[0] for row in work.fetch_all(statement, limit=limit, skip=offset)]
 
-    def by_ids(self, work: Work, ids: Sequence[int]) -> list[Row]:
+    def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
         """The rows of these users in the order of `ids`; the id is the first column."""
         statement = self._statements.get("ids")
         if statement is None:
             # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up.
-            mine = User.portal_id + literal_column("0") == portal
-            rows = select(*self.columns).where(mine, among(User.id, "ids"), *self._present())
+            mine = User.portal_id + literal_column("0") == PORTAL_ID
+            rows = select(*self.columns).where(mine, in_list(User.id, "ids"), *self._present())
             statement = self._statements["ids"] = Statement(rows)
-        found = {row[0]: row for row in work.rows(statement, ids=list(ids))}
+        found = {row[0]: row for row in work.fetch_all(statement, ids=list(ids))}
         return [found[user_id] for user_id in ids if user_id in found]
 
-    def total(self, work: Work) -> int:
+    def total(self, work: UnitOfWork) -> int:
         """How many users there are in this view."""
-        return int(work.value(_COUNT_ALL if self.deleted else _COUNT_PRESENT))
+        return int(work.fetch_value(_COUNT_ALL if self.deleted else _COUNT_PRESENT))
 
     def _rows(self) -> Select[Any]:
-        return select(*self.columns).where(User.portal_id == portal, *self._present())
+        return select(*self.columns).where(User.portal_id == PORTAL_ID, *self._present())
 
     def _present(self) -> Sequence[ColumnElement[bool]]:
         return () if self.deleted else (User.deleted_at.is_(None),)
@@ -93,6 +93,6 @@ class UserView:
         return statement
 
 
-_COUNT: Final = select(func.count()).select_from(User).where(User.portal_id == portal)
+_COUNT: Final = select(func.count()).select_from(User).where(User.portal_id == PORTAL_ID)
 _COUNT_ALL: Final = Statement(_COUNT)
 _COUNT_PRESENT: Final = Statement(_COUNT.where(User.deleted_at.is_(None)))

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web.rate_limit import Guard
+from app.web.rate_limit import PageRateLimit
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 TYPES: Final = {
@@ -61,7 +61,7 @@ def _version(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def router(assets: Assets, guard: Guard) -> APIRouter:
+def router(assets: Assets, guard: PageRateLimit) -> APIRouter:
     """GET and HEAD /static/{name}."""
     routes = APIRouter()
 

@@ -12,9 +12,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.openapi import Document
-from app.web.rate_limit import Guard
-from app.web.templating import Pages
+from app.api.openapi import OpenApiDocument
+from app.web.rate_limit import PageRateLimit
+from app.web.templating import TemplateRenderer
 
 # Swagger UI is a script, draws small pictures from data: addresses, and asks this server alone.
 _INTERACTIVE: Final = (
@@ -24,7 +24,7 @@ _INTERACTIVE: Final = (
 _OPEN: Final = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 
-def router(pages: Pages, documents: Sequence[Document], guard: Guard) -> APIRouter:
+def router(pages: TemplateRenderer, documents: Sequence[OpenApiDocument], guard: PageRateLimit) -> APIRouter:
     """GET and HEAD of /docs, of each dialect's /docs and /openapi.json, and of Astuto's swagger.yaml."""
     routes = APIRouter()
 
@@ -38,7 +38,7 @@ def router(pages: Pages, documents: Sequence[Document], guard: Guard) -> APIRout
     return routes
 
 
-def _add(routes: APIRouter, pages: Pages, document: Document, guard: Guard) -> None:
+def _add(routes: APIRouter, pages: TemplateRenderer, document: OpenApiDocument, guard: PageRateLimit) -> None:
     as_json = _written(document, orjson.dumps)
     base = f"/{document.dialect}/api/v1"
 
@@ -65,7 +65,7 @@ def _add(routes: APIRouter, pages: Pages, document: Document, guard: Guard) -> N
         routes.add_api_route("/api-docs/v1/swagger.yaml", guard(swagger), methods=["GET", "HEAD"])
 
 
-def _written(document: Document, write: Callable[[Mapping[str, Any]], bytes]) -> Callable[[], bytes]:
+def _written(document: OpenApiDocument, write: Callable[[Mapping[str, Any]], bytes]) -> Callable[[], bytes]:
     return functools.cache(lambda: write(document.openapi))
 
 

@@ -11,18 +11,18 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.adapters.database import NOWHERE, Database, Standing
+from app.adapters.database import NO_PORTAL, Database, PortalContext
 from app.api.services import PageViews
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
 from app.domain.posts import public
 from app.domain.posts.public import PublicComment, PublicPost
-from app.domain.unit_of_work import Work
-from app.web.rate_limit import Guard
-from app.web.rendered_texts import FormattedTexts
-from app.web.templating import Pages, host_of
+from app.domain.unit_of_work import UnitOfWork
+from app.web.rate_limit import PageRateLimit
+from app.web.rendered_texts import RenderedTexts
+from app.web.templating import TemplateRenderer, host_of
 
-DEEPEST: Final = 4
+MAX_DEPTH: Final = 4
 """Replies to replies to replies are shown no further to the right than this."""
 
 _CODE: Final = re.compile(r"(?:[\w-]*-)?([0-9A-Za-z]{6})")
@@ -30,7 +30,7 @@ _SLUG: Final = re.compile(r"[\w-]{1,1000}")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ThreadedComment:
     """A comment in its place: how deep in its thread, and ready to be shown."""
 
     comment: PublicComment
@@ -39,12 +39,12 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PostPage:
     """A post ready to be shown."""
 
     post: PublicPost
     description: Markup
-    comments: Sequence[Said]
+    comments: Sequence[ThreadedComment]
 
 
 def address_of(post: PublicPost) -> str:
@@ -52,16 +52,18 @@ def address_of(post: PublicPost) -> str:
     return f"/p/{quote(post.slug, safe='')}-{post.code}"
 
 
-def router(pages: Pages, database: Database, guard: Guard, views: PageViews, texts: FormattedTexts) -> APIRouter:
+def router(
+    pages: TemplateRenderer, database: Database, guard: PageRateLimit, views: PageViews, texts: RenderedTexts
+) -> APIRouter:
     """GET and HEAD of /, /p/{slug}-{code} and /posts/{slug}."""
     routes = APIRouter()
 
-    async def find(request: Request, which: Callable[[Work], PublicPost | None]) -> tuple[int, PublicPost] | None:
+    async def find(request: Request, which: Callable[[UnitOfWork], PublicPost | None]) -> tuple[int, PublicPost] | None:
         """The portal on the host that was asked, and its post."""
-        portal_id = await portal_on(database, host_of(request))
+        portal_id = await portal_for_host(database, host_of(request))
         if portal_id is None:
             return None
-        post = await database.reading(which, Standing(portal_id, OPERATOR), snapshot=True)
+        post = await database.read(which, PortalContext(portal_id, OPERATOR), snapshot=True)
         return None if post is None else (portal_id, post)
 
     async def show(request: Request, portal_id: int, post: PublicPost) -> Response:
@@ -82,7 +84,7 @@ def router(pages: Pages, database: Database, guard: Guard, views: PageViews, tex
         code = _CODE.fullmatch(named)
         found = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
         if found is None:
-            return pages.refusal(404)
+            return pages.error(404)
         address = address_of(found[1])
         if address != f"/p/{quote(named, safe='')}":
             # The code decides; titles change, and links are typed by hand.
@@ -97,7 +99,7 @@ def router(pages: Pages, database: Database, guard: Guard, views: PageViews, tex
         code = _CODE.fullmatch(named)
         found = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
         if found is None:
-            return pages.refusal(404)
+            return pages.error(404)
         return RedirectResponse(pages.link(address_of(found[1])), 302, {"Cache-Control": "no-cache"})
 
     @routes.api_route("/posts/{slug}", methods=["GET", "HEAD"])
@@ -105,25 +107,25 @@ def router(pages: Pages, database: Database, guard: Guard, views: PageViews, tex
     async def post_by_slug(request: Request, slug: str) -> Response:
         known = _SLUG.fullmatch(slug) is not None
         found = await find(request, lambda work: public.by_slug(work, slug)) if known else None
-        return pages.refusal(404) if found is None else await show(request, *found)
+        return pages.error(404) if found is None else await show(request, *found)
 
     return routes
 
 
-async def portal_on(database: Database, host: str) -> int | None:
+async def portal_for_host(database: Database, host: str) -> int | None:
     """The portal that answers on this host, or None."""
-    row = await database.reading(lambda work: portals.by_host(work, host), NOWHERE)
+    row = await database.read(lambda work: portals.by_host(work, host), NO_PORTAL)
     return None if row is None else int(row[0])
 
 
-async def _seen(texts: FormattedTexts, post: PublicPost) -> Seen:
-    threaded = _threaded(post.comments)
+async def _seen(texts: RenderedTexts, post: PublicPost) -> PostPage:
+    threaded = _order_threads(post.comments)
     description, *bodies = await texts.format([post.description, *(comment.body for comment, _ in threaded)])
-    said = [Said(comment, depth, body) for (comment, depth), body in zip(threaded, bodies, strict=True)]
-    return Seen(post, description, said)
+    said = [ThreadedComment(comment, depth, body) for (comment, depth), body in zip(threaded, bodies, strict=True)]
+    return PostPage(post, description, said)
 
 
-def _threaded(comments: Sequence[PublicComment]) -> list[tuple[PublicComment, int]]:
+def _order_threads(comments: Sequence[PublicComment]) -> list[tuple[PublicComment, int]]:
     """Each thread after the other, pinned ones first, every reply below what it answers."""
     known = {comment.id for comment in comments}
     replies: dict[int | None, list[PublicComment]] = {}
@@ -136,6 +138,6 @@ def _threaded(comments: Sequence[PublicComment]) -> list[tuple[PublicComment, in
     waiting = [(comment, 0) for comment in reversed(first)]
     while waiting:
         comment, depth = waiting.pop()
-        placed.append((comment, min(depth, DEEPEST)))
+        placed.append((comment, min(depth, MAX_DEPTH)))
         waiting.extend((reply, depth + 1) for reply in reversed(replies.get(comment.id, [])))
     return placed

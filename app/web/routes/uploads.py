@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from app.adapters.storage.base import Files, StorageFailed, Stored, is_name
-from app.domain.posts.attachments import tidied
+from app.adapters.storage.base import FileStorage, OpenFile, StorageUnavailable, is_valid_name
+from app.domain.posts.attachments import sanitize_filename
 
 Header = tuple[bytes, bytes]
 Endpoint = Callable[..., Awaitable[Response]]
@@ -60,7 +60,7 @@ def headers_for(row: FileRow, size: int) -> list[Header]:
 
 def _disposition(manner: str, original_name: str | None) -> bytes:
     """RFC 6266: the name in plain ASCII for old clients and, if that is not all of it, in UTF-8 for the others."""
-    name = tidied(original_name or "")
+    name = sanitize_filename(original_name or "")
     if not name:
         return manner.encode()
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -75,7 +75,7 @@ def _disposition(manner: str, original_name: str | None) -> bytes:
 class _Streamed(Response):
     """A file sent chunk by chunk, and closed whatever becomes of the sending."""
 
-    def __init__(self, stored: Stored, headers: list[Header], *, only_head: bool) -> None:
+    def __init__(self, stored: OpenFile, headers: list[Header], *, only_head: bool) -> None:
         super().__init__()
         self.raw_headers = headers
         self._stored = stored
@@ -93,7 +93,7 @@ class _Streamed(Response):
 
 
 def router(
-    files: Files,
+    files: FileStorage,
     find: Callable[[Request, str], Awaitable[FileRow | None]],
     guard: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint,
 ) -> APIRouter:
@@ -106,7 +106,7 @@ def router(
     routes = APIRouter()
 
     async def file(request: Request, name: str) -> Response:
-        row = await find(request, name) if is_name(name) else None
+        row = await find(request, name) if is_valid_name(name) else None
         if row is None:
             return _refused("Not found", 404)
         etag = f'"{name}"'
@@ -115,7 +115,7 @@ def router(
             return _bare(304, [*kept, (b"etag", etag.encode())])
         try:
             stored = await files.open(name)
-        except StorageFailed:
+        except StorageUnavailable:
             return _refused("Service temporarily unavailable.", 503, {"Retry-After": "10"})
         if stored is None:
             return _refused("Not found", 404)

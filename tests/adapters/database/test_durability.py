@@ -2,9 +2,9 @@
 
 from sqlalchemy import text
 
-from app.adapters.database import NOWHERE
+from app.adapters.database import NO_PORTAL
 from app.domain.sql.statement import Statement
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 SQLITE = {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": 1, "PRAGMA foreign_keys": 1}
 """1 is NORMAL."""
@@ -12,10 +12,10 @@ POSTGRESQL = ("synchronous_commit", "session_replication_role", "full_page_write
 OURS = {"client", "session"}
 
 
-async def test_neither_commits_nor_checks_are_switched_off(make: Make, engine: str) -> None:
+async def test_neither_commits_nor_checks_are_switched_off(make: Factory, engine: str) -> None:
     async def asked(query: str) -> object:
         statement = Statement(text(query), across_portals=True)
-        return await make.server.database.writing(lambda work: work.value(statement), NOWHERE)
+        return await make.server.database.write(lambda work: work.fetch_value(statement), NO_PORTAL)
 
     if engine == "sqlite":
         assert {query: await asked(query) for query in SQLITE} == SQLITE

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.routes import of_dialect
 
 NO_ROUTE = '{"status":404,"error":"Not Found"}'
@@ -33,7 +33,7 @@ def test_these_are_the_routes() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["/", "//", ".json", ".xml", ".json/"])
-async def test_a_slash_or_a_format_at_the_end_means_nothing(make: Make, astuto: Client, suffix: str) -> None:
+async def test_a_slash_or_a_format_at_the_end_means_nothing(make: Factory, astuto: Client, suffix: str) -> None:
     post = await make.post()
     user = await make.user(email="jane@example.com")
 
@@ -46,10 +46,10 @@ async def test_a_slash_or_a_format_at_the_end_means_nothing(make: Make, astuto: 
     assert (await astuto.put(f"/posts/{post}/update_status{suffix}")).json() == {"id": post}
 
 
-async def test_the_format_is_cut_from_the_id(make: Make, astuto: Client) -> None:
-    answers = [await astuto.get(path) for path in ("/users/user@t.com", "/boards/no.json", "/posts/77.xml/")]
+async def test_the_format_is_cut_from_the_id(make: Factory, astuto: Client) -> None:
+    responses = [await astuto.get(path) for path in ("/users/user@t.com", "/boards/no.json", "/posts/77.xml/")]
 
-    assert [answer.json()["errors"] for answer in answers] == [
+    assert [response.json()["errors"] for response in responses] == [
         ["User with id user@t not found"],
         ["Board with id no not found"],
         ["Post with id 77 not found"],
@@ -96,21 +96,21 @@ async def test_accept_is_ignored(astuto: Client, accept: str) -> None:
     ],
 )
 async def test_what_is_no_route_is_not_found_with_and_without_a_key(
-    make: Make, astuto: Client, anyone: Client, method: str, path: str
+    make: Factory, astuto: Client, anyone: Client, method: str, path: str
 ) -> None:
     post = await make.post()
     stranger = anyone.of(None, base="/astuto/api/v1")
 
-    answers = [await client.request(method, path.format(id=post)) for client in (astuto, stranger)]
+    responses = [await client.request(method, path.format(id=post)) for client in (astuto, stranger)]
 
-    for answer in answers:
-        assert (answer.status_code, answer.text) == (404, NO_ROUTE)
-        assert answer.headers["content-type"] == "application/json; charset=utf-8"
-        assert "allow" not in answer.headers
+    for response in responses:
+        assert (response.status_code, response.text) == (404, NO_ROUTE)
+        assert response.headers["content-type"] == "application/json; charset=utf-8"
+        assert "allow" not in response.headers
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "GET"], ids=str)
-async def test_head_is_get_without_a_body(make: Make, astuto: Client, route: Any) -> None:
+async def test_head_is_get_without_a_body(make: Factory, astuto: Client, route: Any) -> None:
     post = await make.post(votes_by=[make.owner])
     rows = {
         "boards": make.boards["Bug Reports"],
@@ -136,9 +136,9 @@ async def test_head_is_get_without_a_body(make: Make, astuto: Client, route: Any
     ],
 )  # fmt: skip
 async def test_how_a_key_may_be_sent(astuto: Client, anyone: Client, spelled: str) -> None:
-    answer = await anyone.get("/boards", headers={"authorization": spelled.format(astuto.token)})
+    response = await anyone.get("/boards", headers={"authorization": spelled.format(astuto.token)})
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -147,31 +147,31 @@ async def test_how_a_key_may_be_sent(astuto: Client, anyone: Client, spelled: st
 async def test_how_a_key_may_not_be_sent(astuto: Client, anyone: Client, spelled: str) -> None:
     stranger = anyone.of(None, base="/astuto/api/v1")
 
-    answer = await stranger.get(
+    response = await stranger.get(
         "/boards", params={"key": astuto.token}, headers={"authorization": spelled.format(astuto.token)}
     )
 
-    assert (answer.status_code, answer.text) == (401, DENIED)
+    assert (response.status_code, response.text) == (401, DENIED)
 
 
 async def test_case_matters_in_a_key(astuto: Client, anyone: Client) -> None:
     assert astuto.token is not None
-    answer = await anyone.of(astuto.token.swapcase(), base="/astuto/api/v1").get("/boards")
+    response = await anyone.of(astuto.token.swapcase(), base="/astuto/api/v1").get("/boards")
 
-    assert (answer.status_code, answer.text) == (401, DENIED)
+    assert (response.status_code, response.text) == (401, DENIED)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-async def test_every_route_wants_a_key_even_with_a_broken_body(make: Make, anyone: Client, route: Any) -> None:
+async def test_every_route_wants_a_key_even_with_a_broken_body(make: Factory, anyone: Client, route: Any) -> None:
     stranger = anyone.of("tkn_admin_AAAAAAbbbbbbbbbbbbbbbbbbbbbbbb")
 
-    answer = await stranger.request(
+    response = await stranger.request(
         route.method, route.at(id=1), content=b'{"broken', headers={"content-type": "application/json"}
     )
 
-    assert (answer.status_code, answer.text) == (401, DENIED)
-    assert answer.headers["www-authenticate"] == 'Bearer realm="Application"'
-    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert (response.status_code, response.text) == (401, DENIED)
+    assert response.headers["www-authenticate"] == 'Bearer realm="Application"'
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
@@ -188,9 +188,11 @@ async def test_every_route_wants_a_key_even_with_a_broken_body(make: Make, anyon
 async def test_every_route_refuses_what_can_not_be_read(
     astuto: Client, route: Any, content: bytes, content_type: str
 ) -> None:
-    answer = await astuto.request(route.method, route.at(id=1), content=content, headers={"content-type": content_type})
+    response = await astuto.request(
+        route.method, route.at(id=1), content=content, headers={"content-type": content_type}
+    )
 
-    assert (answer.status_code, answer.text) == (400, WRONG)
+    assert (response.status_code, response.text) == (400, WRONG)
 
 
 @pytest.mark.parametrize(
@@ -204,32 +206,32 @@ async def test_every_route_refuses_what_can_not_be_read(
         (b"<title>Dark mode</title>", "application/xml"),
     ],
 )
-async def test_what_is_no_object_says_nothing(make: Make, astuto: Client, content: bytes, content_type: str) -> None:
+async def test_what_is_no_object_says_nothing(make: Factory, astuto: Client, content: bytes, content_type: str) -> None:
     post = await make.post(title="Old title")
 
-    answer = await astuto.put(f"/posts/{post}", content=content, headers={"content-type": content_type})
+    response = await astuto.put(f"/posts/{post}", content=content, headers={"content-type": content_type})
 
-    assert (answer.status_code, answer.json()) == (200, {"id": post})
+    assert (response.status_code, response.json()) == (200, {"id": post})
     assert await make.value("SELECT title FROM posts") == "Old title"
 
 
-async def test_the_query_beats_the_body_and_the_path_beats_both(make: Make, astuto: Client) -> None:
+async def test_the_query_beats_the_body_and_the_path_beats_both(make: Factory, astuto: Client) -> None:
     other, post = await make.post(title="Other"), await make.post(title="Old title")
 
-    answer = await astuto.put(f"/posts/{post}?title=From+the+query&id={other}", json={"title": "Body", "id": other})
+    response = await astuto.put(f"/posts/{post}?title=From+the+query&id={other}", json={"title": "Body", "id": other})
 
-    assert answer.json() == {"id": post}
+    assert response.json() == {"id": post}
     assert await make.rows("SELECT title FROM posts ORDER BY id") == [{"title": "Other"}, {"title": "From the query"}]
 
 
 @pytest.mark.parametrize("form", ["data", "files"])
-async def test_forms_are_read_as_json_is(make: Make, astuto: Client, form: str) -> None:
+async def test_forms_are_read_as_json_is(make: Factory, astuto: Client, form: str) -> None:
     fields = {"title": "Dark mode", "board_id": str(make.boards["Bug Reports"])}
     sent = fields if form == "data" else {name: (None, value) for name, value in fields.items()}
 
-    answer = await astuto.request("POST", "/posts", **{form: sent})  # type: ignore[arg-type]
+    response = await astuto.request("POST", "/posts", **{form: sent})  # type: ignore[arg-type]
 
-    assert answer.status_code == 201
+    assert response.status_code == 201
     assert await make.value("SELECT title FROM posts") == "Dark mode"
 
 
@@ -248,35 +250,35 @@ async def test_forms_are_read_as_json_is(make: Make, astuto: Client, form: str) 
         ({}, 404),
     ],
 )
-async def test_a_post_may_carry_another_verb(make: Make, astuto: Client, how: dict[str, Any], status: int) -> None:
+async def test_a_post_may_carry_another_verb(make: Factory, astuto: Client, how: dict[str, Any], status: int) -> None:
     post = await make.post()
 
-    answer = await astuto.request("POST", f"/posts/{post}", **how)
+    response = await astuto.request("POST", f"/posts/{post}", **how)
 
-    assert answer.status_code == status
+    assert response.status_code == status
     assert len(await make.rows("SELECT id FROM posts")) == (0 if status == 200 else 1)
     if status == 404:
-        assert answer.text == NO_ROUTE
+        assert response.text == NO_ROUTE
 
 
-async def test_an_overridden_verb_may_have_no_route(make: Make, astuto: Client) -> None:
+async def test_an_overridden_verb_may_have_no_route(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
-    answer = await astuto.post("/posts", data={"_method": "delete", "title": "Dark mode"})
+    response = await astuto.post("/posts", data={"_method": "delete", "title": "Dark mode"})
     patched = await astuto.post(f"/posts/{post}/approve", headers={"x-http-method-override": "PATCH"})
 
-    assert [(one.status_code, one.text) for one in (answer, patched)] == [(404, NO_ROUTE)] * 2
+    assert [(one.status_code, one.text) for one in (response, patched)] == [(404, NO_ROUTE)] * 2
 
 
-async def test_only_a_post_may_carry_another_verb(make: Make, astuto: Client) -> None:
+async def test_only_a_post_may_carry_another_verb(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
-    answer = await astuto.get(f"/posts/{post}", headers={"x-http-method-override": "DELETE"})
+    response = await astuto.get(f"/posts/{post}", headers={"x-http-method-override": "DELETE"})
 
-    assert answer.json()["id"] == post
+    assert response.json()["id"] == post
 
 
-async def test_what_is_read_carries_a_tag_and_is_not_sent_twice(make: Make, astuto: Client) -> None:
+async def test_what_is_read_carries_a_tag_and_is_not_sent_twice(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     first = await astuto.get(f"/posts/{post}")
@@ -289,18 +291,20 @@ async def test_what_is_read_carries_a_tag_and_is_not_sent_twice(make: Make, astu
 
     assert re.fullmatch('W/"[0-9a-f]{32}"', tag)
     assert first.headers["cache-control"] == "max-age=0, private, must-revalidate"
-    assert [(answer.status_code, answer.content, answer.headers["etag"]) for answer in again] == [(304, b"", tag)] * 4
+    assert [(response.status_code, response.content, response.headers["etag"]) for response in again] == [
+        (304, b"", tag)
+    ] * 4
     assert (changed.status_code, missing.status_code) == (200, 404)
     assert changed.headers["etag"] != tag
 
 
-def _told(answer: httpx.Response) -> dict[str, str | None]:
+def _told(response: httpx.Response) -> dict[str, str | None]:
     names = ("x-frame-options", "x-content-type-options", "referrer-policy", "x-runtime", "access-control-allow-origin")
-    return {name: answer.headers.get(name) for name in names}
+    return {name: response.headers.get(name) for name in names}
 
 
-async def test_every_answer_carries_the_same_headers(make: Make, astuto: Client) -> None:
-    answers = [
+async def test_every_answer_carries_the_same_headers(make: Factory, astuto: Client) -> None:
+    responses = [
         await astuto.get("/boards"),
         await astuto.post("/boards", json={"name": "Ideas"}),
         await astuto.get("/boards/none"),
@@ -309,39 +313,39 @@ async def test_every_answer_carries_the_same_headers(make: Make, astuto: Client)
         await astuto.post("/posts", content=b"{", headers={"content-type": "application/json"}),
     ]
 
-    assert [answer.status_code for answer in answers] == [200, 201, 404, 404, 401, 400]
-    for answer in answers:
-        assert _told(answer) == {
+    assert [response.status_code for response in responses] == [200, 201, 404, 404, 401, 400]
+    for response in responses:
+        assert _told(response) == {
             "x-frame-options": "SAMEORIGIN",
             "x-content-type-options": "nosniff",
             "referrer-policy": "strict-origin-when-cross-origin",
             "x-runtime": None,
             "access-control-allow-origin": None,
         }
-        assert re.fullmatch("[0-9a-f-]{36}", answer.headers["x-request-id"])
-        assert not [name for name in answer.headers if "ratelimit" in name]
+        assert re.fullmatch("[0-9a-f-]{36}", response.headers["x-request-id"])
+        assert not [name for name in response.headers if "ratelimit" in name]
 
 
 async def test_a_preflight_is_answered_and_allows_nothing(anyone: Client) -> None:
     stranger = anyone.of(None, base="/astuto/api/v1")
     headers = {"origin": "https://x.example", "access-control-request-method": "POST"}
 
-    answer = await stranger.request("OPTIONS", "/posts", headers=headers)
+    response = await stranger.request("OPTIONS", "/posts", headers=headers)
 
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert (response.status_code, response.content) == (200, b"")
+    assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
-async def test_errors_are_one_object_with_one_member(make: Make, astuto: Client) -> None:
-    answer = await astuto.post("/users", json={}, headers={"accept-language": "de"})
+async def test_errors_are_one_object_with_one_member(make: Factory, astuto: Client) -> None:
+    response = await astuto.post("/users", json={}, headers={"accept-language": "de"})
 
-    assert list(json.loads(answer.content)) == ["errors"]
-    assert answer.json()["errors"][0] == "Full name cannot be blank"
+    assert list(json.loads(response.content)) == ["errors"]
+    assert response.json()["errors"][0] == "Full name cannot be blank"
 
 
 async def test_a_body_past_its_bounds_is_too_large(astuto: Client) -> None:
-    answer = await astuto.post(
+    response = await astuto.post(
         "/posts", content=b"{}" + b" " * (5 * 1024 * 1024), headers={"content-type": "application/json"}
     )
 
-    assert (answer.status_code, answer.text) == (413, '{"errors":["The request is too large."]}')
+    assert (response.status_code, response.text) == (413, '{"errors":["The request is too large."]}')

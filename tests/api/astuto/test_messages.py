@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.api.astuto import messages
-from app.api.astuto.messages import sentence
+from app.api.astuto.messages import field_message
 
 
 @pytest.mark.parametrize(
@@ -34,15 +34,15 @@ from app.api.astuto.messages import sentence
     ],
 )
 def test_each_problem_has_its_sentence(field: str, code: str, limits: dict[str, int], said: str) -> None:
-    assert sentence(field, code, **limits) == said
+    assert field_message(field, code, **limits) == said
 
 
 def test_a_problem_with_more_numbers_than_needed_is_worded_all_the_same() -> None:
-    assert sentence("title", "too_short", minimum=4, maximum=128) == "Title is too short (minimum 4 characters)"
+    assert field_message("title", "too_short", minimum=4, maximum=128) == "Title is too short (minimum 4 characters)"
 
 
 def test_a_problem_that_astuto_does_not_know_is_invalid() -> None:
-    assert sentence("avatar_url", "not_a_url") == "Avatar url is invalid"
+    assert field_message("avatar_url", "not_a_url") == "Avatar url is invalid"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_problem_that_astuto_does_not_know_is_invalid() -> None:
     ],
 )
 def test_what_is_not_found_is_named_as_it_was_asked_for(what: str, asked: str | None, by: str, said: str) -> None:
-    assert messages.not_found(what, asked, by=by) == said
+    assert messages.not_found_message(what, asked, by=by) == said
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,6 @@ def test_the_fixed_bodies_are_as_written(body: bytes, said: bytes) -> None:
 
 
 def test_several_problems_are_several_sentences_in_order() -> None:
-    body = messages.errors(sentence("title", "blank"), sentence("title", "too_short", minimum=4))
+    body = messages.errors_body(field_message("title", "blank"), field_message("title", "too_short", minimum=4))
 
     assert json.loads(body) == {"errors": ["Title cannot be blank", "Title is too short (minimum 4 characters)"]}

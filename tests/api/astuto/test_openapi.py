@@ -6,18 +6,18 @@ import pytest
 
 from tests.api.astuto.test_dialect import EXPECTED_ROUTES
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @pytest.fixture
 async def document(anyone: Client) -> dict[str, Any]:
-    answer = await anyone.get("/astuto/api/v1/openapi.json", follow_redirects=True)
-    if answer.status_code == 404:
-        answer = await anyone.of(None, base="").get("/astuto/api/v1/openapi.json")
-    assert answer.status_code == 200
-    return dict(answer.json())
+    response = await anyone.get("/astuto/api/v1/openapi.json", follow_redirects=True)
+    if response.status_code == 404:
+        response = await anyone.of(None, base="").get("/astuto/api/v1/openapi.json")
+    assert response.status_code == 200
+    return dict(response.json())
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -99,7 +99,7 @@ async def test_the_statuses_of_each_route(document: dict[str, Any]) -> None:
 
 
 async def test_the_models_have_the_members_that_are_sent_in_their_order(
-    make: Make, astuto: Client, document: dict[str, Any]
+    make: Factory, astuto: Client, document: dict[str, Any]
 ) -> None:
     post = await make.post(status="Planned", votes_by=[make.owner])
     comment = await make.comment(post)

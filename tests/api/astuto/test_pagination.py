@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from app.application import Server
+from app.application import Application
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 WRONG = {"errors": ["Some parameters are wrong in the request. Please check the documentation."]}
 LISTS = {"/posts": 20, "/comments": 100, "/votes": 100, "/users": 100}
 
 
-async def many(make: Make, path: str, wanted: int) -> None:
+async def many(make: Factory, path: str, wanted: int) -> None:
     """Rows of one kind, all of one moment, as many as wanted."""
     post = await make.post()
     if path in ("/users", "/votes"):
@@ -51,13 +51,13 @@ async def many(make: Make, path: str, wanted: int) -> None:
 
 
 async def ids(client: Client, path: str, **params: Any) -> list[int]:
-    answer = await client.get(path, params=params)
-    assert answer.status_code == 200, answer.text
-    return [row["id"] for row in answer.json()]
+    response = await client.get(path, params=params)
+    assert response.status_code == 200, response.text
+    return [row["id"] for row in response.json()]
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_each_list_has_its_own_default_and_no_greatest_limit(make: Make, astuto: Client, path: str) -> None:
+async def test_each_list_has_its_own_default_and_no_greatest_limit(make: Factory, astuto: Client, path: str) -> None:
     await many(make, path, 130)
     everything = await ids(astuto, path, limit=1000)
 
@@ -69,7 +69,7 @@ async def test_each_list_has_its_own_default_and_no_greatest_limit(make: Make, a
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_an_answer_in_pieces_is_the_answer_in_one(make: Make, astuto: Client, path: str) -> None:
+async def test_an_answer_in_pieces_is_the_answer_in_one(make: Factory, astuto: Client, path: str) -> None:
     await many(make, path, 1300)
 
     in_pieces = await astuto.get(path, params={"limit": 5000})
@@ -87,7 +87,7 @@ async def test_an_answer_in_pieces_is_the_answer_in_one(make: Make, astuto: Clie
 
 
 @pytest.mark.parametrize("path", ["/comments", "/votes"])
-async def test_long_lists_are_filtered_too(make: Make, astuto: Client, path: str) -> None:
+async def test_long_lists_are_filtered_too(make: Factory, astuto: Client, path: str) -> None:
     await many(make, path, 1100)
     post = await make.post()
     if path == "/votes":
@@ -103,7 +103,7 @@ async def test_long_lists_are_filtered_too(make: Make, astuto: Client, path: str
     assert await ids(astuto, path, limit=5000, post_id=post) == [first["id"]]
 
 
-async def test_internal_comments_are_in_no_long_list(make: Make, astuto: Client) -> None:
+async def test_internal_comments_are_in_no_long_list(make: Factory, astuto: Client) -> None:
     await many(make, "/comments", 1100)
     await make.run("UPDATE comments SET internal = true WHERE id % 2 = 0")
 
@@ -133,7 +133,7 @@ async def test_internal_comments_are_in_no_long_list(make: Make, astuto: Client)
     ],
 )
 async def test_how_a_window_is_read(
-    make: Make, astuto: Client, path: str, params: dict[str, object], expected: int
+    make: Factory, astuto: Client, path: str, params: dict[str, object], expected: int
 ) -> None:
     await many(make, path, 2 if path == "/users" else 3)
 
@@ -141,13 +141,13 @@ async def test_how_a_window_is_read(
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_a_window_may_stand_in_a_body(make: Make, astuto: Client, path: str) -> None:
+async def test_a_window_may_stand_in_a_body(make: Factory, astuto: Client, path: str) -> None:
     await many(make, path, 5)
 
-    answer = await astuto.ask("GET", path, {"limit": 2, "offset": None})
+    response = await astuto.ask("GET", path, {"limit": 2, "offset": None})
     null = await astuto.ask("GET", path, {"limit": None})
 
-    assert len(answer.json()) == 2
+    assert len(response.json()) == 2
     assert len(null.json()) >= 5
 
 
@@ -157,13 +157,13 @@ async def test_a_window_may_stand_in_a_body(make: Make, astuto: Client, path: st
     ["limit=-1", "limit=abc", "limit=2.7", "limit=2abc", "limit[]=2", f"limit={2**63}", "offset=-1", f"offset={2**64}"],
 )
 async def test_a_window_that_can_not_be_read_is_wrong(astuto: Client, path: str, query: str) -> None:
-    answer = await astuto.get(f"{path}?{query}")
+    response = await astuto.get(f"{path}?{query}")
 
-    assert (answer.status_code, answer.json()) == (400, WRONG)
+    assert (response.status_code, response.json()) == (400, WRONG)
 
 
 @pytest.mark.parametrize("path", ["/posts", "/comments", "/votes"])
-async def test_an_object_as_a_filter_matches_nothing(make: Make, astuto: Client, path: str) -> None:
+async def test_an_object_as_a_filter_matches_nothing(make: Factory, astuto: Client, path: str) -> None:
     post = await make.post(votes_by=[make.owner], board=make.boards["Bug Reports"], author=make.owner)
     await make.comment(post)
     filters = {"board_id": make.boards["Bug Reports"], "user_id": make.owner} if path == "/posts" else {"post_id": post}
@@ -181,7 +181,7 @@ async def test_an_object_as_a_filter_matches_nothing(make: Make, astuto: Client,
         ]
 
         assert len(some.json()) == 1
-        assert [(answer.status_code, answer.json()) for answer in none] == [(200, [])] * len(none)
+        assert [(response.status_code, response.json()) for response in none] == [(200, [])] * len(none)
 
 
 async def test_boards_and_statuses_know_no_window(astuto: Client) -> None:
@@ -190,7 +190,7 @@ async def test_boards_and_statuses_know_no_window(astuto: Client) -> None:
 
 
 async def test_a_row_that_goes_while_a_long_answer_is_written_is_left_out(
-    make: Make, astuto: Client, server: Server
+    make: Factory, astuto: Client, server: Application
 ) -> None:
     await many(make, "/comments", 1500)
     before = await ids(astuto, "/comments", limit=5000)

@@ -6,47 +6,47 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, invalid, user
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
 PLAIN_PAGE = {"hasMore": False, "total": 3, "skip": 0, "limit": 10}
 
 
-async def three(make: Make) -> None:
+async def three(make: Factory) -> None:
     for title in ("One", "Two", "Three"):
         await make.post(title=title)
 
 
 @pytest.mark.parametrize("body", ['{"limit":62,"skip":1}', '{"limit":0}', '{"status":[1,2],"order_by":"title"}', "[1]"])
-async def test_json_text_in_the_query_is_ignored(body: str, make: Make, productlift: Client) -> None:
+async def test_json_text_in_the_query_is_ignored(body: str, make: Factory, productlift: Client) -> None:
     """`curl --get --data '{"limit":62}'` puts the text into the query, with and without a content type of JSON."""
     await three(make)
 
     for query in (body, quote(body), quote(body, safe='{}":,[]')):
         for headers in (JSON, {"content-type": "application/x-www-form-urlencoded"}, {}):
-            answer = await productlift.get(f"/posts?{query}", headers=headers)
-            page = answer.json()
-            assert answer.status_code == 200
+            response = await productlift.get(f"/posts?{query}", headers=headers)
+            page = response.json()
+            assert response.status_code == 200
             assert [post["title"] for post in page.pop("data")] == ["Three", "Two", "One"]
             assert page == PLAIN_PAGE
 
 
 @pytest.mark.parametrize("path", ["/posts", "/users", "/posts/search_duplicates", "/tabs/roadmap/fetch"])
 async def test_json_text_in_the_query_of_other_lists_is_ignored(path: str, productlift: Client) -> None:
-    answer = await productlift.get(f"{path}?{quote(json.dumps({'title': 'a', 'limit': 0, 'email': 'x'}))}")
+    response = await productlift.get(f"{path}?{quote(json.dumps({'title': 'a', 'limit': 0, 'email': 'x'}))}")
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 async def test_json_text_in_the_query_gives_no_required_field(productlift: Client) -> None:
-    answer = await productlift.get(f"/users/find_by_email?{quote(json.dumps({'email': 'owner@example.com'}))}")
+    response = await productlift.get(f"/users/find_by_email?{quote(json.dumps({'email': 'owner@example.com'}))}")
 
-    assert told(answer) == invalid(email="The email field is required.")
+    assert status_and_json(response) == invalid(email="The email field is required.")
 
 
-async def test_a_get_may_carry_a_json_body_which_wins_over_the_query(make: Make, productlift: Client) -> None:
+async def test_a_get_may_carry_a_json_body_which_wins_over_the_query(make: Factory, productlift: Client) -> None:
     await three(make)
 
     page = (await productlift.ask("GET", "/posts?limit=1&order_by=title", {"limit": 2, "skip": "1"})).json()
@@ -58,36 +58,38 @@ async def test_a_get_may_carry_a_json_body_which_wins_over_the_query(make: Make,
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/json; charset=utf-8", "application/vnd.api+json"]
 )
-async def test_what_says_that_it_is_json_is_read_as_json(content_type: str, make: Make, productlift: Client) -> None:
+async def test_what_says_that_it_is_json_is_read_as_json(content_type: str, make: Factory, productlift: Client) -> None:
     await three(make)
 
-    answer = await productlift.request("GET", "/posts", content=b'{"limit": 1}', headers={"content-type": content_type})
+    response = await productlift.request(
+        "GET", "/posts", content=b'{"limit": 1}', headers={"content-type": content_type}
+    )
 
-    assert answer.json()["limit"] == 1
+    assert response.json()["limit"] == 1
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 async def test_a_get_reads_no_other_body(content_type: str, productlift: Client) -> None:
-    answer = await productlift.request(
+    response = await productlift.request(
         "GET", "/posts?skip=3", content=b'limit=1&{"limit":1}', headers={"content-type": content_type}
     )
 
-    assert (answer.json()["limit"], answer.json()["skip"]) == (10, 3)
+    assert (response.json()["limit"], response.json()["skip"]) == (10, 3)
 
 
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"null", b"7", b'"title"', b"[]", b'{"title": "\\ud800"}', b"\xff", b'{"title": NaN}', b"[" * 99],
 )
-async def test_a_body_that_is_no_json_object_is_no_input(content: bytes, make: Make, productlift: Client) -> None:
-    answer = await productlift.post("/posts", content=content, headers=JSON)
+async def test_a_body_that_is_no_json_object_is_no_input(content: bytes, make: Factory, productlift: Client) -> None:
+    response = await productlift.post("/posts", content=content, headers=JSON)
 
-    assert told(answer) == invalid(title="The title field is required.")
+    assert status_and_json(response) == invalid(title="The title field is required.")
     assert (await productlift.request("GET", "/posts", content=content, headers=JSON)).json()["limit"] == 10
 
 
 @pytest.mark.parametrize("verb", ["GET", "DELETE", "POST"])
-async def test_an_empty_body_may_call_itself_json(verb: str, make: Make, productlift: Client) -> None:
+async def test_an_empty_body_may_call_itself_json(verb: str, make: Factory, productlift: Client) -> None:
     post, uuid = await make.post(), await make.uuid(await make.user())
     path = f"/posts/{post}/votes" if verb == "GET" else f"/posts/{post}/votes/{uuid}"
     if verb == "DELETE":
@@ -96,7 +98,7 @@ async def test_an_empty_body_may_call_itself_json(verb: str, make: Make, product
     assert (await productlift.request(verb, path, headers=JSON)).status_code == 200
 
 
-async def test_a_form_that_sends_a_blank_for_every_field_left_out(make: Make, productlift: Client) -> None:
+async def test_a_form_that_sends_a_blank_for_every_field_left_out(make: Factory, productlift: Client) -> None:
     """What a form's plugin sends for an idea and for a user of whom only the address is known."""
     blank = dict.fromkeys(("description", "category_id", "status_id", "section_id", "user_id"), "")
     idea = await productlift.post("/posts", json={"title": "Idea", **blank}, headers=JSON)
@@ -106,14 +108,14 @@ async def test_a_form_that_sends_a_blank_for_every_field_left_out(make: Make, pr
     assert idea.status_code == 200
     assert idea.json()["data"]["status"]["name"] == "New"
     uuid = jane.json()["data"]["id"]
-    assert told(jane) == (200, {"data": user(uuid, "Jane", "jane@example.com")})
+    assert status_and_json(jane) == (200, {"data": user(uuid, "Jane", "jane@example.com")})
     kept = await productlift.put(f"/users/{uuid}", json={"email": "", "role": "", **person})
-    assert told(kept) == (200, {"data": user(uuid, "Jane", "jane@example.com")})
+    assert status_and_json(kept) == (200, {"data": user(uuid, "Jane", "jane@example.com")})
 
 
 @pytest.mark.parametrize("how", ["field", "query", "header", "multipart"])
 @pytest.mark.parametrize("verb", ["PATCH", "put", "Patch"])
-async def test_a_post_may_stand_for_an_update(how: str, verb: str, make: Make, productlift: Client) -> None:
+async def test_a_post_may_stand_for_an_update(how: str, verb: str, make: Factory, productlift: Client) -> None:
     post = await make.post(title="Old")
     sent: dict[str, Any] = {"title": "New"}
     path, headers = f"/posts/{post}", {}
@@ -124,21 +126,21 @@ async def test_a_post_may_stand_for_an_update(how: str, verb: str, make: Make, p
     else:
         sent["_method"] = verb
     if how == "multipart":
-        answer = await productlift.post(path, files={name: (None, value) for name, value in sent.items()})
+        response = await productlift.post(path, files={name: (None, value) for name, value in sent.items()})
     else:
-        answer = await productlift.post(path, json=sent, headers=headers)
+        response = await productlift.post(path, json=sent, headers=headers)
 
-    assert (answer.status_code, answer.json()["data"]["title"]) == (200, "New")
+    assert (response.status_code, response.json()["data"]["title"]) == (200, "New")
 
 
-async def test_a_post_may_stand_for_a_delete(make: Make, productlift: Client) -> None:
+async def test_a_post_may_stand_for_a_delete(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
-    assert told(await productlift.post(f"/posts/{post}", data={"_method": "delete"})) == GONE
+    assert status_and_json(await productlift.post(f"/posts/{post}", data={"_method": "delete"})) == GONE
     assert await make.rows("SELECT id FROM posts") == []
 
 
-async def test_multipart_without_a_boundary_in_its_header(make: Make, productlift: Client) -> None:
+async def test_multipart_without_a_boundary_in_its_header(make: Factory, productlift: Client) -> None:
     """Several samples set the bare type by hand."""
     body = b'--xyz\r\nContent-Disposition: form-data; name="title"\r\n\r\nDark mode\r\n--xyz--\r\n'
     headers = {"content-type": "multipart/form-data"}
@@ -147,7 +149,7 @@ async def test_multipart_without_a_boundary_in_its_header(make: Make, productlif
     unreadable = await productlift.post("/posts", content=b"title=Dark mode", headers=headers)
 
     assert (read.status_code, read.json()["data"]["title"]) == (200, "Dark mode")
-    assert told(unreadable) == invalid(title="The title field is required.")
+    assert status_and_json(unreadable) == invalid(title="The title field is required.")
 
 
 @pytest.mark.parametrize("sent", ["title=a%00b", "title=%FF%FE", "title=" + "%F0%9F%8C%92" * 90])
@@ -157,14 +159,14 @@ async def test_odd_bytes_in_a_form_are_never_a_mistake_of_ours(sent: str, produc
     assert (await productlift.post("/posts", content=sent.encode(), headers=headers)).status_code in (200, 422)
 
 
-async def test_pages_read_side_by_side_miss_and_repeat_nothing(make: Make, productlift: Client) -> None:
+async def test_pages_read_side_by_side_miss_and_repeat_nothing(make: Factory, productlift: Client) -> None:
     made = {await make.code(await make.post(title="Same")) for _ in range(23)}
     total = (await productlift.get("/posts?limit=1")).json()["total"]
 
     seen = []
-    for skip in range(0, total, 10):
-        page = (await productlift.get(f"/posts?limit=10&skip={skip}")).json()
-        assert page["hasMore"] is (skip < 20)
+    for offset in range(0, total, 10):
+        page = (await productlift.get(f"/posts?limit=10&skip={offset}")).json()
+        assert page["hasMore"] is (offset < 20)
         seen += [post["id"] for post in page["data"]]
 
     assert len(seen) == 23

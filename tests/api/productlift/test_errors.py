@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from app.api.productlift.app import UNSERVED as LATER
+from app.api.productlift.app import RESERVED_PATHS as LATER
 from app.domain.users import users
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import NOBODY, invalid, unknown
 
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
@@ -29,12 +29,12 @@ UNSERVED = [
 ]
 
 
-async def test_every_answer_has_the_headers_of_the_dialect(make: Make, productlift: Client) -> None:
+async def test_every_answer_has_the_headers_of_the_dialect(make: Factory, productlift: Client) -> None:
     for path in ("/posts", "/posts/nosuch", "/nothing", "/posts?limit=0"):
-        answer = await productlift.get(path)
-        assert answer.headers["content-type"] == "application/json"
-        assert answer.headers["cache-control"] == "no-cache, private"
-        assert answer.headers["access-control-allow-origin"] == "*"
+        response = await productlift.get(path)
+        assert response.headers["content-type"] == "application/json"
+        assert response.headers["cache-control"] == "no-cache, private"
+        assert response.headers["access-control-allow-origin"] == "*"
 
 
 @pytest.mark.parametrize(
@@ -52,27 +52,27 @@ async def test_every_answer_has_the_headers_of_the_dialect(make: Make, productli
         "Bearer {}x",
     ],
 )
-async def test_without_a_good_key_nothing_is_told(header: str | None, make: Make, productlift: Client) -> None:
+async def test_without_a_good_key_nothing_is_told(header: str | None, make: Factory, productlift: Client) -> None:
     post, token = await make.post(), productlift.token or ""
     headers = {} if header is None else {"authorization": header.format(token)}
     client = productlift.of(None, base="/productlift/api/v1")
 
     for verb, path in (("GET", "/posts"), ("GET", f"/posts/{post}"), ("DELETE", f"/posts/{post}"), ("GET", "/tabs/9")):
-        assert told(await client.request(verb, path, headers=headers)) == UNAUTHENTICATED
+        assert status_and_json(await client.request(verb, path, headers=headers)) == UNAUTHENTICATED
     assert await make.value("SELECT count(*) FROM posts") == 1
 
 
-async def test_a_blocked_administrators_key_ends(make: Make, productlift: Client) -> None:
+async def test_a_blocked_administrators_key_ends(make: Factory, productlift: Client) -> None:
     admin = await make.user(role="admin")
     theirs = productlift.of(await make.key(admin, "productlift"))
     assert (await theirs.get("/posts")).status_code == 200
 
     await make.act(lambda work: users.block(work, admin))
-    make.server.services.admissions.forget()
-    assert told(await theirs.get("/posts")) == UNAUTHENTICATED
+    make.server.services.authenticator.invalidate()
+    assert status_and_json(await theirs.get("/posts")) == UNAUTHENTICATED
 
     await make.act(lambda work: users.unblock(work, admin))
-    assert told(await theirs.get("/posts")) == UNAUTHENTICATED
+    assert status_and_json(await theirs.get("/posts")) == UNAUTHENTICATED
 
 
 @pytest.mark.parametrize(("verb", "path"), UNSERVED)
@@ -81,8 +81,8 @@ async def test_a_route_that_is_not_served_is_unknown_with_and_without_a_key(
 ) -> None:
     nobody = productlift.of(None)
 
-    assert told(await productlift.request(verb, path)) == NO_ROUTE
-    assert told(await nobody.request(verb, path)) == NO_ROUTE
+    assert status_and_json(await productlift.request(verb, path)) == NO_ROUTE
+    assert status_and_json(await nobody.request(verb, path)) == NO_ROUTE
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ async def test_a_wrong_verb_is_told_the_right_ones(verb: str, path: str, verbs: 
 
     # A POST may mean another verb, which only its body tells; and that is read from those with a key.
     for client in (productlift,) if verb == "POST" else (productlift, productlift.of(None)):
-        answer = await client.request(verb, path)
-        assert told(answer) == (405, {"message": text})
-        assert answer.headers["allow"] == verbs
+        response = await client.request(verb, path)
+        assert status_and_json(response) == (405, {"message": text})
+        assert response.headers["allow"] == verbs
 
 
 @pytest.mark.parametrize("path", ["/posts", "/categories", "/statuses", "/tabs/roadmap", "/posts/search_duplicates"])
 async def test_a_slash_at_the_end_makes_no_difference(path: str, productlift: Client) -> None:
-    assert told(await productlift.get(path + "/")) == told(await productlift.get(path))
+    assert status_and_json(await productlift.get(path + "/")) == status_and_json(await productlift.get(path))
 
 
 async def test_words_that_win_over_a_name_do_so_for_their_own_verb_alone(productlift: Client) -> None:
     post, user = unknown("Post", "search_duplicates"), unknown("User", "find_by_email")
 
-    assert told(await productlift.patch("/posts/search_duplicates", json={})) == post
-    assert told(await productlift.delete("/users/find_by_email")) == user
+    assert status_and_json(await productlift.patch("/posts/search_duplicates", json={})) == post
+    assert status_and_json(await productlift.delete("/users/find_by_email")) == user
     wrong = await productlift.post("/posts/search_duplicates")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD, PUT, PATCH, DELETE")
 
@@ -132,17 +132,17 @@ async def test_a_preflight_is_welcome_from_everywhere(anyone: Client) -> None:
     headers = {"origin": "https://app.example.org", "access-control-request-method": "PATCH"}
 
     for path in ("/posts", "/nothing"):
-        answer = await anyone.options(path, headers=headers)
-        assert answer.status_code in (200, 204)
-        assert answer.headers["access-control-allow-origin"] == "*"
-        assert answer.headers["access-control-allow-methods"] == "GET, POST, PUT, PATCH, DELETE"
-        assert answer.headers["access-control-allow-headers"] == "authorization, content-type, accept"
+        response = await anyone.options(path, headers=headers)
+        assert response.status_code in (200, 204)
+        assert response.headers["access-control-allow-origin"] == "*"
+        assert response.headers["access-control-allow-methods"] == "GET, POST, PUT, PATCH, DELETE"
+        assert response.headers["access-control-allow-headers"] == "authorization, content-type, accept"
 
 
-async def test_a_body_that_is_too_large_is_refused(make: Make, productlift: Client) -> None:
-    answer = await productlift.post("/posts", json={"title": "ab", "description": "x" * 5 * 1024 * 1024})
+async def test_a_body_that_is_too_large_is_refused(make: Factory, productlift: Client) -> None:
+    response = await productlift.post("/posts", json={"title": "ab", "description": "x" * 5 * 1024 * 1024})
 
-    assert told(answer) == (413, {"message": ""})
+    assert status_and_json(response) == (413, {"message": ""})
     assert await make.rows("SELECT id FROM posts") == []
 
 
@@ -151,11 +151,11 @@ async def test_the_answer_is_json_whatever_the_client_would_like(accept: str | N
     headers = {} if accept is None else {"accept": accept}
 
     for path, status in (("/portal", 200), ("/nothing", 404), ("/posts/nosuch", 404)):
-        answer = await productlift.get(path, headers=headers)
-        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+        response = await productlift.get(path, headers=headers)
+        assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
 
 
-async def test_the_record_is_looked_up_before_the_input_is_judged(make: Make, productlift: Client) -> None:
+async def test_the_record_is_looked_up_before_the_input_is_judged(make: Factory, productlift: Client) -> None:
     cases: list[tuple[str, str, Any, Any]] = [
         ("PATCH", "/categories/9", {"color": "x"}, unknown("Category", 9)),
         ("PATCH", "/posts/9", {"title": "x"}, unknown("Post", 9)),
@@ -164,13 +164,13 @@ async def test_the_record_is_looked_up_before_the_input_is_judged(make: Make, pr
     ]
 
     for verb, path, body, expected in cases:
-        assert told(await productlift.ask(verb, path, body)) == expected
+        assert status_and_json(await productlift.ask(verb, path, body)) == expected
 
 
-async def test_the_input_is_judged_before_other_records_are_looked_up(make: Make, productlift: Client) -> None:
+async def test_the_input_is_judged_before_other_records_are_looked_up(make: Factory, productlift: Client) -> None:
     sent = {"title": "a", "user_id": NOBODY}
 
-    assert told(await productlift.post("/posts", json=sent)) == invalid(
+    assert status_and_json(await productlift.post("/posts", json=sent)) == invalid(
         title="The title must be at least 2 characters."
     )
 
@@ -178,20 +178,20 @@ async def test_the_input_is_judged_before_other_records_are_looked_up(make: Make
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize("address", LATER)
 async def test_an_address_of_later_editions_is_an_unknown_route(productlift: Client, address: str, method: str) -> None:
-    answer = await productlift.ask(method, address)
+    response = await productlift.ask(method, address)
 
-    assert (answer.status_code, answer.json()) == (404, {"message": ""})
+    assert (response.status_code, response.json()) == (404, {"message": ""})
 
 
-async def test_failing_fields_are_told_in_the_order_of_the_form(make: Make, productlift: Client) -> None:
+async def test_failing_fields_are_told_in_the_order_of_the_form(make: Factory, productlift: Client) -> None:
     user = await make.uuid(await make.user())
 
-    answer = await productlift.patch(
+    response = await productlift.patch(
         f"/users/{user}", json={"email": "owner@example.com", "role": "x", "name": "y" * 101}
     )
 
-    assert answer.status_code == 422
-    assert list(answer.json()["errors"].items()) == [
+    assert response.status_code == 422
+    assert list(response.json()["errors"].items()) == [
         ("email", ["The email has already been taken."]),
         ("role", ["The selected role is invalid."]),
         ("name", ["The name must not be greater than 100 characters."]),

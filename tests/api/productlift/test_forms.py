@@ -17,18 +17,18 @@ from app.api.productlift.field_types import (
     FILE,
     ID,
     INTEGER,
-    NO_ROW,
     REFERENCE,
     STRING,
+    UNKNOWN_ID,
     UUID,
-    each,
-    image,
-    one_of,
+    choice,
+    image_file,
+    list_of,
 )
 from app.api.productlift.forms import (
     REQUIRED,
     Form,
-    Refused,
+    FormErrors,
     Rule,
     max_kilobytes,
     max_length,
@@ -36,7 +36,7 @@ from app.api.productlift.forms import (
     min_length,
     minimum,
 )
-from app.api.productlift.params import Repeated, asked
+from app.api.productlift.params import RepeatedValue, parse_params
 from app.http.body import NO_BODY, Body
 from app.http.multipart import Upload
 
@@ -52,19 +52,19 @@ NEW_POST = Form(
     description=(STRING,),
     category_id=(ID,),
     user_id=(UUID,),
-    image=(image(png_only), max_kilobytes(20480)),
+    image=(image_file(png_only), max_kilobytes(20480)),
     attachment=(FILE, max_kilobytes(5240)),
 )
 LIST = Form(
     category=(REFERENCE,),
     limit=(INTEGER, minimum(1), maximum(100)),
     skip=(INTEGER,),
-    status=(each(ID),),
-    order_by=(one_of(*ORDERS),),
+    status=(list_of(ID),),
+    order_by=(choice(*ORDERS),),
 )
 NEW_USER = Form(
     email=(EMAIL, max_length(191)),
-    role=(REQUIRED, one_of("admin", "member")),
+    role=(REQUIRED, choice("admin", "member")),
     skip_email=(ANYTHING,),
     password=(STRING, min_length(8), max_length(100)),
 )
@@ -72,24 +72,24 @@ NEW_USER = Form(
 
 def upload(content: bytes = PNG, *, size: int | None = None, whole: bool = True) -> Upload:
     made = Upload(file=io.BytesIO(content), size=len(content) if size is None else size, filename="a.txt")
-    made.whole = whole
+    made.is_complete = whole
     return made
 
 
 def taken(value: Any, *rules: Rule) -> Any:
-    return Form(the_field=rules).read({"the_field": value})["the_field"]
+    return Form(the_field=rules).parse({"the_field": value})["the_field"]
 
 
 def complaints(value: Any, *rules: Rule) -> list[str]:
-    with pytest.raises(Refused) as refused:
-        Form(the_field=rules).read({"the_field": value})
+    with pytest.raises(FormErrors) as refused:
+        Form(the_field=rules).parse({"the_field": value})
     assert list(refused.value.errors) == ["the_field"]
     return refused.value.errors["the_field"]
 
 
 def errors(form: Form, given: dict[str, Any]) -> dict[str, list[str]]:
-    with pytest.raises(Refused) as refused:
-        form.read(given)
+    with pytest.raises(FormErrors) as refused:
+        form.parse(given)
     return refused.value.errors
 
 
@@ -97,11 +97,11 @@ def errors(form: Form, given: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def test_what_was_not_given_is_absent_and_null_stays_null() -> None:
-    assert NEW_POST.read({"title": "Dark mode", "user_id": None, "unknown": 1}) == {
+    assert NEW_POST.parse({"title": "Dark mode", "user_id": None, "unknown": 1}) == {
         "title": "Dark mode",
         "user_id": None,
     }
-    assert LIST.read({}) == {}
+    assert LIST.parse({}) == {}
 
 
 def test_every_failing_field_is_reported_in_the_order_of_the_form() -> None:
@@ -123,14 +123,14 @@ def test_the_messages_of_the_catalogue_are_to_the_letter() -> None:
     form = Form(
         color=(COLOR,),
         delete_all_data=(BOOLEAN,),
-        order_by=(one_of("title"),),
+        order_by=(choice("title"),),
         limit=(INTEGER, minimum(1), maximum(100)),
         skip=(INTEGER, minimum(1), maximum(100)),
-        status=(each(INTEGER),),
+        status=(list_of(INTEGER),),
         name=(STRING, min_length(2)),
         title=(STRING, max_length(180)),
         email=(EMAIL,),
-        image=(image(png_only), max_kilobytes(20480)),
+        image=(image_file(png_only), max_kilobytes(20480)),
         attachment=(FILE,),
     )
     given = {
@@ -168,10 +168,12 @@ def test_a_required_field_that_is_empty_gets_that_message_only(value: Any) -> No
 
 
 def test_of_a_repeated_plain_name_the_last_value_counts() -> None:
-    assert LIST.read({"limit": Repeated(["500", "5"])}) == {"limit": 5}
-    assert LIST.read({"limit": Repeated(["5", None])}) == {"limit": None}
-    assert errors(LIST, {"limit": Repeated(["5", "500"])}) == {"limit": ["The limit must not be greater than 100."]}
-    assert errors(NEW_POST, {"title": Repeated(["Dark", None])}) == {"title": ["The title field is required."]}
+    assert LIST.parse({"limit": RepeatedValue(["500", "5"])}) == {"limit": 5}
+    assert LIST.parse({"limit": RepeatedValue(["5", None])}) == {"limit": None}
+    assert errors(LIST, {"limit": RepeatedValue(["5", "500"])}) == {
+        "limit": ["The limit must not be greater than 100."]
+    }
+    assert errors(NEW_POST, {"title": RepeatedValue(["Dark", None])}) == {"title": ["The title field is required."]}
     assert errors(LIST, {"limit": ["5", "6"]}) == {"limit": ["The limit must be an integer."]}
 
 
@@ -267,9 +269,9 @@ def test_a_number_past_64_bits_is_no_integer(value: Any) -> None:
 
 @pytest.mark.parametrize("value", PAST_64_BITS)
 def test_an_id_past_64_bits_is_an_unknown_one(value: Any) -> None:
-    assert taken(value, ID) == NO_ROW
-    assert taken(value, REFERENCE) == NO_ROW
-    assert taken([value, 5], each(ID)) == [NO_ROW, 5]
+    assert taken(value, ID) == UNKNOWN_ID
+    assert taken(value, REFERENCE) == UNKNOWN_ID
+    assert taken([value, 5], list_of(ID)) == [UNKNOWN_ID, 5]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +297,7 @@ def test_a_number_out_of_bounds_is_refused_and_measured_as_laravel_does(value: A
 
 
 @pytest.mark.parametrize(
-    ("value", "id_"), [("17", 17), (17, 17), (17.0, 17), ("ideas", NO_ROW), ("017", NO_ROW), (1.5, NO_ROW)]
+    ("value", "id_"), [("17", 17), (17, 17), (17.0, 17), ("ideas", UNKNOWN_ID), ("017", UNKNOWN_ID), (1.5, UNKNOWN_ID)]
 )
 def test_a_reference_may_be_text_or_number(value: Any, id_: int) -> None:
     assert taken(value, REFERENCE) == id_
@@ -325,9 +327,9 @@ def test_these_are_neither(value: Any) -> None:
 
 
 def test_one_of_is_to_the_letter() -> None:
-    assert taken("asc", one_of("asc", "desc")) == "asc"
+    assert taken("asc", choice("asc", "desc")) == "asc"
     for value in ("ASC", "as", 1, True, ["asc"], {"asc": 1}):
-        assert complaints(value, one_of("asc", "desc")) == ["The selected the field is invalid."]
+        assert complaints(value, choice("asc", "desc")) == ["The selected the field is invalid."]
 
 
 @pytest.mark.parametrize("value", ["5d2f7b60-0c0e-11ee-be56-0242ac120002", "5D2F7B60-0C0E-11EE-BE56-0242AC120002"])
@@ -433,7 +435,7 @@ def test_anything_but_null_is_something(value: Any) -> None:
     ("value", "items"),
     [
         ([17, "18"], [17, 18]),
-        (Repeated(["17", "18"]), [17, 18]),
+        (RepeatedValue(["17", "18"]), [17, 18]),
         ({3: "17", 7: "18"}, [17, 18]),
         ({"a": 17}, [17]),
         ("17", [17]),
@@ -442,7 +444,7 @@ def test_anything_but_null_is_something(value: Any) -> None:
     ],
 )
 def test_a_list_may_be_written_in_several_ways(value: Any, items: list[int]) -> None:
-    assert LIST.read({"status": value}) == {"status": items}
+    assert LIST.parse({"status": value}) == {"status": items}
 
 
 @pytest.mark.parametrize(
@@ -452,8 +454,8 @@ def test_a_list_may_be_written_in_several_ways(value: Any, items: list[int]) -> 
         ("1,2", ["status.0"]),
         ([1, "x", 2, None], ["status.1", "status.3"]),
         ([[1]], ["status.0"]),
-        (Repeated(["abc", "1"]), ["status.0"]),
-        (Repeated(["1", None]), ["status.1"]),
+        (RepeatedValue(["abc", "1"]), ["status.0"]),
+        (RepeatedValue(["1", None]), ["status.1"]),
         ({5: "x", "a": "y"}, ["status.5", "status.a"]),
     ],
 )
@@ -471,7 +473,7 @@ def test_the_complaints_about_a_list_are_bounded() -> None:
 def test_an_image_is_told_by_its_first_bytes() -> None:
     png = upload(PNG + b"x" * 10_000)
 
-    assert taken(png, image(png_only)) is png
+    assert taken(png, image_file(png_only)) is png
     assert png.file.tell() == 0
 
 
@@ -482,14 +484,14 @@ def test_an_image_is_sniffed_from_at_most_four_kilobytes() -> None:
         seen.append(len(head))
         return "svg"
 
-    taken(upload(b"x" * 10_000), image(sniff))
+    taken(upload(b"x" * 10_000), image_file(sniff))
 
     assert seen == [4096]
 
 
 @pytest.mark.parametrize("value", ["text", upload(b"GIF89a"), upload(b""), [PNG], 5, True])
 def test_what_is_no_image_is_refused(value: Any) -> None:
-    assert complaints(value, image(png_only)) == ["The the field must be an image."]
+    assert complaints(value, image_file(png_only)) == ["The the field must be an image."]
 
 
 def test_any_upload_is_a_file_even_an_empty_one() -> None:
@@ -509,7 +511,7 @@ def test_a_file_may_fill_its_last_kilobyte(kilobytes: int) -> None:
 
 
 def test_a_large_file_that_is_no_image_gets_both_messages() -> None:
-    assert complaints(upload(b"GIF", size=3000), image(png_only), max_kilobytes(2)) == [
+    assert complaints(upload(b"GIF", size=3000), image_file(png_only), max_kilobytes(2)) == [
         "The the field must be an image.",
         "The the field must not be greater than 2 kilobytes.",
     ]
@@ -522,7 +524,7 @@ def test_a_long_text_for_a_file_is_measured_in_characters() -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", [FILE, image(png_only)])
+@pytest.mark.parametrize("kind", [FILE, image_file(png_only)])
 def test_a_file_that_broke_off_only_failed_to_upload(kind: Any) -> None:
     assert complaints(upload(b"GIF", size=9999, whole=False), kind, max_kilobytes(1)) == [
         "The the field failed to upload."
@@ -591,7 +593,7 @@ def test_query_parameters_have_the_same_limits() -> None:
 
 
 def test_an_enum_that_may_be_null_lists_null() -> None:
-    form = Form(order_by=(one_of("asc", "desc"),), color=(COLOR,), all=(BOOLEAN,), name=(REQUIRED, STRING))
+    form = Form(order_by=(choice("asc", "desc"),), color=(COLOR,), all=(BOOLEAN,), name=(REQUIRED, STRING))
 
     assert form.schema()["properties"] == {
         "order_by": {"type": ["string", "null"], "enum": ["asc", "desc", None]},
@@ -613,9 +615,9 @@ EVERY_KIND: dict[str, tuple[Rule, ...]] = {
     "email": (EMAIL, max_length(10)),
     "uuid": (UUID,),
     "color": (COLOR,),
-    "word": (one_of("asc", "desc"),),
-    "numbers": (each(INTEGER),),
-    "image": (image(png_only), max_kilobytes(1)),
+    "word": (choice("asc", "desc"),),
+    "numbers": (list_of(INTEGER),),
+    "image": (image_file(png_only), max_kilobytes(1)),
     "file": (FILE, max_kilobytes(1)),
     "any": (ANYTHING,),
 }
@@ -633,7 +635,7 @@ VALUES = st.recursive(
     SCALARS,
     lambda below: st.one_of(
         st.lists(below, max_size=3),
-        st.lists(below, min_size=2, max_size=3).map(Repeated),
+        st.lists(below, min_size=2, max_size=3).map(RepeatedValue),
         st.dictionaries(st.one_of(st.text(max_size=2), st.integers(0, 5)), below, max_size=3),
     ),
     max_leaves=4,
@@ -644,8 +646,8 @@ VALUES = st.recursive(
 def test_no_value_whatever_is_an_error_other_than_a_refusal_that_says_why(given: dict[str, Any]) -> None:
     form = Form(**EVERY_KIND)
     try:
-        found = form.read(given)
-    except Refused as refused:
+        found = form.parse(given)
+    except FormErrors as refused:
         assert refused.errors
         assert all(messages and all(messages) for messages in refused.errors.values())
         return
@@ -658,6 +660,6 @@ def test_no_value_whatever_is_an_error_other_than_a_refusal_that_says_why(given:
 def test_no_bytes_whatever_are_an_error(raw: bytes, query: bytes) -> None:
     for body in (Body("json", raw), Body("form", raw), NO_BODY):
         try:
-            LIST.read(asked("POST", "application/json" if body.kind == "json" else "", query, body))
-        except Refused as refused:
+            LIST.parse(parse_params("POST", "application/json" if body.kind == "json" else "", query, body))
+        except FormErrors as refused:
             assert refused.errors

@@ -53,9 +53,9 @@ REFUSED: dict[tuple[str, str], set[str]] = {
 
 @pytest.fixture
 async def document(anyone: Client) -> dict[str, Any]:
-    answer = await anyone.of(None, base="/productlift/api/v1").get("/openapi.json")
-    assert answer.status_code == 200
-    found: dict[str, Any] = answer.json()
+    response = await anyone.of(None, base="/productlift/api/v1").get("/openapi.json")
+    assert response.status_code == 200
+    found: dict[str, Any] = response.json()
     return found
 
 

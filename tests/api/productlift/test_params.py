@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.productlift.params import MAX_NESTING, MAX_PARAMETERS, Repeated, asked, overridden
-from app.http.body import NO_BODY, Body, kind_of
+from app.api.productlift.params import MAX_NESTING, MAX_PARAMS, RepeatedValue, overridden_method, parse_params
+from app.http.body import NO_BODY, Body, body_kind
 from app.http.multipart import Upload
 
 JSON = "application/json"
@@ -19,20 +19,20 @@ MULTIPART = "multipart/form-data; boundary=edge"
 
 
 def in_json(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, Any]:
-    return asked(method, JSON, query, Body("json", raw))
+    return parse_params(method, JSON, query, Body("json", raw))
 
 
 def in_query(query: bytes) -> dict[str, Any]:
-    return asked("GET", JSON, query, NO_BODY)
+    return parse_params("GET", JSON, query, NO_BODY)
 
 
 def in_form(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, Any]:
-    return asked(method, FORM, query, Body("form", raw))
+    return parse_params(method, FORM, query, Body("form", raw))
 
 
 def upload(content: bytes = b"x", *, whole: bool = True) -> Upload:
     made = Upload(file=io.BytesIO(content), size=len(content), filename="a.png")
-    made.whole = whole
+    made.is_complete = whole
     return made
 
 
@@ -40,7 +40,7 @@ def upload(content: bytes = b"x", *, whole: bool = True) -> Upload:
 
 
 def test_nothing_asked_is_nothing() -> None:
-    assert asked("GET", JSON, b"", NO_BODY) == {}
+    assert parse_params("GET", JSON, b"", NO_BODY) == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
@@ -54,7 +54,7 @@ def test_a_json_body_counts_with_every_method_and_beats_the_query(method: str) -
 
 @pytest.mark.parametrize("content_type", ["application/vnd.api+json", "application/json; charset=utf-8", "Text/JSON"])
 def test_other_json_types_are_json(content_type: str) -> None:
-    assert asked("POST", content_type, b"", Body(kind_of(content_type), b'{"a":1}')) == {"a": 1}
+    assert parse_params("POST", content_type, b"", Body(body_kind(content_type), b'{"a":1}')) == {"a": 1}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -65,11 +65,11 @@ def test_a_form_counts_with_writing_methods_and_beats_the_query(method: str) -> 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_form_does_not_count_with_reading_methods(method: str) -> None:
     assert in_form(b"title=Dark", b"limit=2", method) == {"limit": "2"}
-    assert asked(method, MULTIPART, b"", Body("multipart", fields=[("title", "Dark")])) == {}
+    assert parse_params(method, MULTIPART, b"", Body("multipart", fields=[("title", "Dark")])) == {}
 
 
 def test_a_body_of_another_type_is_not_read() -> None:
-    assert asked("POST", "text/plain", b"limit=2", Body("other")) == {"limit": "2"}
+    assert parse_params("POST", "text/plain", b"limit=2", Body("other")) == {"limit": "2"}
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
@@ -83,7 +83,7 @@ def test_multipart_fields_and_files_are_read(method: str) -> None:
         ("description", ""),
     ]
 
-    assert asked(method, MULTIPART, b"title=q&limit=2", Body("multipart", fields=fields)) == {
+    assert parse_params(method, MULTIPART, b"title=q&limit=2", Body("multipart", fields=fields)) == {
         "title": "Dark",
         "limit": "2",
         "status": ["1", "2"],
@@ -93,16 +93,16 @@ def test_multipart_fields_and_files_are_read(method: str) -> None:
 
 
 def test_multipart_that_broke_off_is_no_input() -> None:
-    body = Body("multipart", fields=[("title", "Dark"), ("image", upload())], broken=True)
+    body = Body("multipart", fields=[("title", "Dark"), ("image", upload())], is_malformed=True)
 
-    assert asked("POST", MULTIPART, b"limit=2", body) == {"limit": "2"}
+    assert parse_params("POST", MULTIPART, b"limit=2", body) == {"limit": "2"}
 
 
 def test_multipart_that_broke_off_inside_a_file_keeps_what_came_for_the_rules_to_refuse() -> None:
     cut = upload(whole=False)
-    body = Body("multipart", fields=[("title", "Dark"), ("image", cut)], broken=True)
+    body = Body("multipart", fields=[("title", "Dark"), ("image", cut)], is_malformed=True)
 
-    assert asked("POST", MULTIPART, b"", body) == {"title": "Dark", "image": cut}
+    assert parse_params("POST", MULTIPART, b"", body) == {"title": "Dark", "image": cut}
 
 
 # JSON
@@ -192,8 +192,8 @@ def test_json_keeps_its_types() -> None:
         (b"status[]x=1", {"status": ["1"]}),
         (b"status[=1", {"status[": "1"}),
         (b"[]=1", {}),
-        (b"status=1&status=2", {"status": Repeated(["1", "2"])}),
-        (b"status=1&status=2&status=3", {"status": Repeated(["1", "2", "3"])}),
+        (b"status=1&status=2", {"status": RepeatedValue(["1", "2"])}),
+        (b"status=1&status=2&status=3", {"status": RepeatedValue(["1", "2", "3"])}),
         (b"status=1&status[]=2", {"status": ["2"]}),
         (b"status[]=1&status=2", {"status": "2"}),
     ],
@@ -212,8 +212,8 @@ def test_raw_json_in_the_query_has_no_known_name() -> None:
 
 def test_parameters_beyond_the_bound_are_not_seen() -> None:
     for name in (b"a%d", b"a%%20%d"):
-        query = b"&".join(name % at + b"=1" for at in range(MAX_PARAMETERS + 5))
-        assert len(in_query(query)) == MAX_PARAMETERS
+        query = b"&".join(name % at + b"=1" for at in range(MAX_PARAMS + 5))
+        assert len(in_query(query)) == MAX_PARAMS
 
 
 def test_names_nested_beyond_the_bound_are_not_seen() -> None:
@@ -247,7 +247,7 @@ def test_a_password_is_not_trimmed_but_an_empty_one_is_null() -> None:
 
 
 def test_repeated_values_are_trimmed() -> None:
-    assert in_query(b"a=+1&a=+") == {"a": Repeated(["1", None])}
+    assert in_query(b"a=+1&a=+") == {"a": RepeatedValue(["1", None])}
 
 
 # Method
@@ -255,7 +255,7 @@ def test_repeated_values_are_trimmed() -> None:
 
 def meant(method: str = "POST", given: dict[str, Any] | None = None, **headers: str) -> str:
     known = {name.replace("_", "-"): value for name, value in headers.items()}
-    return overridden(method, known.get, given or {})
+    return overridden_method(method, known.get, given or {})
 
 
 @pytest.mark.parametrize("wanted", ["PATCH", "patch", "Put", "delete", " PUT "])
@@ -275,7 +275,7 @@ def test_no_other_method_can_be_meant(wanted: Any) -> None:
 
 
 def test_of_a_repeated_field_the_last_counts() -> None:
-    assert meant(given={"_method": Repeated(["PUT", "DELETE"])}) == "DELETE"
+    assert meant(given={"_method": RepeatedValue(["PUT", "DELETE"])}) == "DELETE"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
@@ -294,11 +294,11 @@ RAW = st.one_of(
 
 @given(method=METHODS, content_type=st.sampled_from([JSON, FORM, MULTIPART, "text/plain", ""]), query=RAW, raw=RAW)
 def test_no_bytes_whatever_are_an_error(method: str, content_type: str, query: bytes, raw: bytes) -> None:
-    kind = kind_of(content_type)
+    kind = body_kind(content_type)
     text = raw.decode("utf-8", "replace")
     body = Body(kind, raw, [(text, text), ("a", upload(raw, whole=False)), ("a", "b")] if kind == "multipart" else ())
 
-    found = asked(method, content_type, query, body)
+    found = parse_params(method, content_type, query, body)
 
     assert all(isinstance(name, str) for name in found)
-    assert overridden(method, dict[str, str]().get, found) in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    assert overridden_method(method, dict[str, str]().get, found) in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

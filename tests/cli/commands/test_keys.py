@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from app.application import assemble
-from app.domain.users.api_keys import Admission
+from app.application import create_app
+from app.domain.users.api_keys import Principal
 from app.settings import Settings
 from tests.cli.conftest import Cli
 
@@ -17,14 +17,14 @@ OLD_KEY = "tkn_admin_4fGh7J_thisIsTheRestOfAnOldKey"
 OLD_SECRET = "the secret of the former installation"
 
 
-def admitted(token: str) -> Admission | None:
+def admitted(token: str) -> Principal | None:
     """Whom a server with these settings admits by a key."""
 
-    async def ask() -> Admission | None:
-        server = assemble(Settings.load())
+    async def ask() -> Principal | None:
+        server = create_app(Settings.load())
         await server.start()
         try:
-            return await server.services.admissions.of(token)
+            return await server.services.authenticator.authenticate(token)
         finally:
             await server.stop()
 

@@ -7,14 +7,14 @@ from urllib.parse import parse_qs
 import pytest
 
 from app import backends
-from app.adapters.database import Act, Standing, T, utc_now
+from app.adapters.database import Operation, PortalContext, T, utc_now
 from app.adapters.storage.signed_urls import FileSigner
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments, comments, create, votes
-from app.domain.posts.attachments import NewFile
-from app.domain.posts.create import Submission
-from app.domain.posts.votes import Ballot
-from app.domain.unit_of_work import Work
+from app.domain.posts.attachments import StoredFile
+from app.domain.posts.create import NewPost
+from app.domain.posts.votes import NewVote
+from app.domain.unit_of_work import UnitOfWork
 from app.settings import Settings
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
@@ -22,14 +22,14 @@ from tests.cli.database import Rows
 OWNER = "owner@example.com"
 
 
-def acted(cli: Cli, act: Act[T]) -> T:
+def acted(cli: Cli, operation: Operation[T]) -> T:
     """Run a rule in the first portal, committed."""
 
     async def run() -> T:
-        database = backends.database(Settings.load())
+        database = backends.open_database(Settings.load())
         await database.open()
         try:
-            return await database.writing(act, Standing(cli.begun.portal_id, OPERATOR))
+            return await database.write(operation, PortalContext(cli.begun.portal_id, OPERATOR))
         finally:
             await database.close()
 
@@ -37,13 +37,15 @@ def acted(cli: Cli, act: Act[T]) -> T:
 
 
 def submitted(cli: Cli, title: str = "Dark mode", **more: object) -> int:
-    wish = Submission(title=title, description="For the *eyes*", author=cli.begun.owner_id, **more)  # type: ignore[arg-type]
-    return acted(cli, lambda work: create.submit(work, wish).id)
+    wish = NewPost(title=title, description="For the *eyes*", author=cli.begun.owner_id, **more)  # type: ignore[arg-type]
+    return acted(cli, lambda work: create.create_post(work, wish).id)
 
 
 def test_a_post_is_shown_with_all_that_no_api_shows(cli: Cli, rows: Rows) -> None:
     post = submitted(cli, status_id=1, follow=True)
-    file = NewFile(kind="attachment", name="a" * 32, original_name="plan.pdf", media_type="application/pdf", size=1234)
+    file = StoredFile(
+        kind="attachment", name="a" * 32, original_name="plan.pdf", media_type="application/pdf", size=1234
+    )
     acted(cli, lambda work: attachments.add(work, post_id=post, file=file))
     (code,) = rows("SELECT code FROM posts")
 
@@ -90,7 +92,9 @@ def test_a_post_is_shown_with_all_that_no_api_shows(cli: Cli, rows: Rows) -> Non
 @pytest.mark.parametrize("state", ["pending", "rejected"])
 def test_files_of_a_post_that_is_not_approved_are_shown_with_an_address_that_works(cli: Cli, state: str) -> None:
     post, name = submitted(cli), "a" * 22
-    acted(cli, lambda work: attachments.add(work, post_id=post, file=NewFile("image", name, "a.png", "image/png", 5)))
+    acted(
+        cli, lambda work: attachments.add(work, post_id=post, file=StoredFile("image", name, "a.png", "image/png", 5))
+    )
     cli.run("posts", "set-moderation", str(post), state)
 
     path = cli.json("posts", "show", str(post))["files"][0]["path"]
@@ -99,7 +103,7 @@ def test_files_of_a_post_that_is_not_approved_are_shown_with_an_address_that_wor
     given = parse_qs(query)
     assert plain == f"/files/{name}"
     signer = FileSigner(Settings.load().secret, clock=utc_now)
-    assert signer.accepts(name, given["expires"][0], given["signature"][0])
+    assert signer.is_valid(name, given["expires"][0], given["signature"][0])
     assert "a.png (image, 5 bytes, /files/" in cli.run("posts", "show", str(post)).out
 
 
@@ -107,7 +111,9 @@ def test_showing_the_files_of_such_a_post_makes_no_secret(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     post, name = submitted(cli), "a" * 22
-    acted(cli, lambda work: attachments.add(work, post_id=post, file=NewFile("image", name, "a.png", "image/png", 5)))
+    acted(
+        cli, lambda work: attachments.add(work, post_id=post, file=StoredFile("image", name, "a.png", "image/png", 5))
+    )
     cli.run("posts", "set-moderation", str(post), "pending")
     monkeypatch.delenv("EARSHOT_SECRET_KEY")
 
@@ -121,7 +127,9 @@ def test_files_are_shown_with_the_path_of_the_public_address(
     cli: Cli, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post, name = submitted(cli), "a" * 22
-    acted(cli, lambda work: attachments.add(work, post_id=post, file=NewFile("image", name, "a.png", "image/png", 5)))
+    acted(
+        cli, lambda work: attachments.add(work, post_id=post, file=StoredFile("image", name, "a.png", "image/png", 5))
+    )
     cli.run("posts", "set-moderation", str(post), state)
     monkeypatch.setenv("EARSHOT_BASE_URL", "https://example.com/feedback")
 
@@ -158,9 +166,9 @@ def test_moderation_is_set_whatever_it_was(cli: Cli, state: str) -> None:
 def test_comments_are_listed_with_the_internal_ones(cli: Cli) -> None:
     post, other = submitted(cli), submitted(cli, "Another")
 
-    def say(work: Work) -> None:
+    def say(work: UnitOfWork) -> None:
         for number, (where, internal) in enumerate(((post, False), (post, True), (other, False))):
-            comments.write(
+            comments.create(
                 work,
                 post_id=where,
                 author_id=cli.begun.owner_id,
@@ -196,7 +204,7 @@ def test_comments_are_listed_with_the_internal_ones(cli: Cli) -> None:
 
 def test_votes_are_listed(cli: Cli) -> None:
     post = submitted(cli)
-    acted(cli, lambda work: votes.cast(work, Ballot(post=post, voter=cli.begun.owner_id, strict=False)))
+    acted(cli, lambda work: votes.cast(work, NewVote(post=post, voter=cli.begun.owner_id, strict=False)))
 
     (vote,) = cli.json("votes", "list", "--post", str(post))["votes"]
 

@@ -56,8 +56,8 @@ def test_a_password_comes_from_standard_input_and_is_kept_as_a_hash(cli: Cli, ro
     cli.json("users", "password", "jane@example.com", "--password-stdin", stdin="another one")
     (second,) = rows("SELECT password_hash FROM users WHERE id = :id", id=made["id"])
 
-    assert passwords.matches("open sesame", first["password_hash"])
-    assert passwords.matches("another one", second["password_hash"])
+    assert passwords.verify("open sesame", first["password_hash"])
+    assert passwords.verify("another one", second["password_hash"])
     assert cli.refusal("users", "password", OWNER, "--password-stdin", stdin="short") == (
         "a password has from 8 to 1024 characters"
     )

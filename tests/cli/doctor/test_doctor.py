@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from app.adapters.database import NOWHERE, database_for, utc_now
-from app.adapters.database.inspection import revision
+from app.adapters.database import NO_PORTAL, create_database, utc_now
+from app.adapters.database.inspection import read_revision
 from app.adapters.database.revisions import head
 from app.adapters.database.sqlite import connect
 from app.cli.doctor import checks, environment
 from app.domain import outbox
-from app.domain.errors import Unavailable
+from app.domain.errors import ServiceUnavailable
 from app.settings import Settings
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
@@ -127,9 +127,9 @@ def test_a_database_that_everybody_can_read_is_told(on_sqlite: Settings) -> None
 
 def test_too_little_room_is_told(cli: Cli, tmp_path: Path) -> None:
     settings = Settings.load()
-    there_is = environment.room(settings, least=1)
+    there_is = environment.disk_space(settings, least=1)
 
-    wanting = environment.room(settings, least=sys.maxsize)
+    wanting = environment.disk_space(settings, least=sys.maxsize)
 
     assert (there_is.well, wanting.well) == (True, False)
     assert wanting.state.endswith(f" MB left at {tmp_path / 'data'}")
@@ -146,8 +146,8 @@ def test_a_log_that_is_not_written_back_is_told(on_sqlite: Settings) -> None:
         size = kept.with_name("earshot.db-wal").stat().st_size
         assert size > 0
 
-        grown = environment.written_ahead(on_sqlite, largest=size - 1)
-        fine = environment.written_ahead(on_sqlite)
+        grown = environment.wal_size(on_sqlite, largest=size - 1)
+        fine = environment.wal_size(on_sqlite)
 
     assert grown is not None and fine is not None
     assert (grown.well, fine.well) == (False, True)
@@ -252,9 +252,9 @@ def test_what_was_written_in_the_future_is_told(cli: Cli, rows: Rows) -> None:
 
 
 async def test_a_clock_that_differs_from_the_databases_is_told(postgres_database: str) -> None:
-    opened = database_for(postgres_database)
+    opened = create_database(postgres_database)
     await opened.open()
-    there = await opened.reading(outbox.clock, NOWHERE)
+    there = await opened.read(outbox.database_time, NO_PORTAL)
     await opened.close()
 
     ahead, behind, right = [
@@ -365,8 +365,8 @@ def test_what_another_user_may_not_enter_is_told_in_a_line(tmp_path: Path, monke
     try:
         with as_nobody:
             found = {each.what: each for each in checks.examine()}
-            with pytest.raises(Unavailable, match="check that it is a file this user may write"):
-                asyncio.run(revision(f"sqlite:///{folder}/earshot.db"))
+            with pytest.raises(ServiceUnavailable, match="check that it is a file this user may write"):
+                asyncio.run(read_revision(f"sqlite:///{folder}/earshot.db"))
     finally:
         folder.chmod(0o700)
 

@@ -254,14 +254,14 @@ def test_what_a_server_makes_is_for_its_user_alone_whatever_the_mask(sqlite: Ear
     try:
         with sqlite.serving() as serving:
             sent = {"authorization": f"Bearer {keys_of(serving)['productlift']}"}
-            answer = httpx.post(
+            response = httpx.post(
                 f"{serving.address}/api/v1/posts",
                 headers=sent,
                 data={"title": "Dark mode, please"},
                 files={"attachment": ("notes.txt", b"Notes")},
                 timeout=30,
             )
-            assert answer.status_code == 200, answer.text
+            assert response.status_code == 200, response.text
             while_serving = modes(data)
             assert serving.end() == 0
     finally:

@@ -2,25 +2,25 @@
 
 import asyncio
 
-from app.adapters.database import Standing
-from app.application import Server
+from app.adapters.database import PortalContext
+from app.application import Application
 from app.domain.counters import audit
-from app.domain.counters.audit import Difference
+from app.domain.counters.audit import CounterMismatch
 from app.domain.permissions import OPERATOR
 from app.domain.posts import votes
-from app.domain.posts.votes import Ballot
-from tests.support.factory import Make
+from app.domain.posts.votes import NewVote
+from tests.support.factory import Factory
 
 
-async def test_counters_kept_by_the_rules_are_right(make: Make) -> None:
+async def test_counters_kept_by_the_rules_are_right(make: Factory) -> None:
     voter = await make.user()
     post = await make.post(votes_by=[make.owner, voter], status="New")
     await make.comment(post)
 
-    assert await make.act(audit.differences) == []
+    assert await make.act(audit.find_mismatches) == []
 
 
-async def test_every_wrong_counter_is_found_and_put_right(make: Make) -> None:
+async def test_every_wrong_counter_is_found_and_put_right(make: Factory) -> None:
     voter = await make.user()
     post = await make.post(votes_by=[make.owner, voter])
     await make.run("UPDATE posts SET votes_count = 7, comments_count = 3")
@@ -28,40 +28,40 @@ async def test_every_wrong_counter_is_found_and_put_right(make: Make) -> None:
     await make.run("UPDATE users SET votes_count = 0 WHERE id = :id", id=voter)
     await make.run("UPDATE tallies SET posts = 5 WHERE kind = 'portal'")
 
-    found = await make.act(audit.differences)
+    found = await make.act(audit.find_mismatches)
 
     wrong = [
-        Difference("post", post, "votes_count", 7, 2),
-        Difference("post", post, "comments_count", 3, 0),
-        Difference("user", make.owner, "posts_count", 9, 1),
-        Difference("user", voter, "votes_count", 0, 1),
-        Difference("portal", 0, "posts", 5, 1),
+        CounterMismatch("post", post, "votes_count", 7, 2),
+        CounterMismatch("post", post, "comments_count", 3, 0),
+        CounterMismatch("user", make.owner, "posts_count", 9, 1),
+        CounterMismatch("user", voter, "votes_count", 0, 1),
+        CounterMismatch("portal", 0, "posts", 5, 1),
     ]
     assert found == wrong
     assert await make.act(audit.repair) == wrong
-    assert await make.act(audit.differences) == []
+    assert await make.act(audit.find_mismatches) == []
     assert await make.act(audit.repair) == []
 
 
-async def test_another_portals_counters_are_left_alone(make: Make) -> None:
+async def test_another_portals_counters_are_left_alone(make: Factory) -> None:
     other, _ = await make.new_portal("Other", host="other.example.com", email="other@example.com")
     await make.run("UPDATE users SET posts_count = 9 WHERE portal_id = :portal_id", portal_id=other)
 
     assert await make.act(audit.repair) == []
-    assert len(await make.act(audit.differences, portal=other)) == 1
+    assert len(await make.act(audit.find_mismatches, portal=other)) == 1
 
 
-async def test_votes_at_the_same_time_are_not_counted_away(make: Make, server: Server) -> None:
+async def test_votes_at_the_same_time_are_not_counted_away(make: Factory, server: Application) -> None:
     post = await make.post()
     voters = [await make.user() for _ in range(12)]
-    standing = Standing(make.portal, OPERATOR)
+    standing = PortalContext(make.portal, OPERATOR)
 
     async def vote(voter: int) -> None:
-        ballot = Ballot(post=post, voter=voter, strict=False)
-        await server.database.writing(lambda work: votes.cast(work, ballot), standing, at_once=True)
+        ballot = NewVote(post=post, voter=voter, strict=False)
+        await server.database.write(lambda work: votes.cast(work, ballot), standing, single_statement=True)
 
-    repairs = [server.database.writing(audit.repair, standing, slow=True) for _ in range(4)]
+    repairs = [server.database.write(audit.repair, standing, in_thread=True) for _ in range(4)]
     await asyncio.gather(*map(vote, voters[:6]), *repairs[:2], *map(vote, voters[6:]), *repairs[2:])
 
-    assert await make.act(audit.differences) == []
+    assert await make.act(audit.find_mismatches) == []
     assert await make.value("SELECT votes_count FROM posts WHERE id = :id", id=post) == 12

@@ -3,21 +3,21 @@
 import pytest
 
 from app.domain.counters import post_counters
-from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from app.domain.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
 from app.domain.models import Board
 from app.domain.permissions import Actor
 from app.domain.portals import boards
-from app.domain.portals.boards import BoardView
-from tests.support.factory import Make
+from app.domain.portals.boards import BoardQuery
+from tests.support.factory import Factory
 
-NAMES = BoardView((Board.name, Board.position))
+NAMES = BoardQuery((Board.name, Board.position))
 
 
-async def order(make: Make) -> list[tuple[str, int]]:
+async def order(make: Factory) -> list[tuple[str, int]]:
     return await make.act(lambda work: [(row[0], row[1]) for row in NAMES.in_order(work)])
 
 
-async def test_an_edit_changes_what_is_given(make: Make) -> None:
+async def test_an_edit_changes_what_is_given(make: Factory) -> None:
     bugs = make.boards["Bug Reports"]
 
     changed = await make.act(lambda work: boards.edit(work, bugs, name="Bugs", slug="All Bugs!", description="Here"))
@@ -32,27 +32,27 @@ async def test_an_edit_changes_what_is_given(make: Make) -> None:
 @pytest.mark.parametrize(
     ("wish", "problems"),
     [
-        ({"name": "Feature Requests"}, [Problem("name", "taken")]),
-        ({"name": "  "}, [Problem("name", "blank")]),
-        ({"name": "x" * 513}, [Problem("name", "too_long", {"maximum": 512})]),
-        ({"slug": "feature-requests"}, [Problem("slug", "taken")]),
-        ({"slug": "!!!"}, [Problem("slug", "invalid")]),
-        ({"slug": "admin"}, [Problem("slug", "invalid")]),
-        ({"description": "x" * 1025}, [Problem("description", "too_long", {"maximum": 1024})]),
+        ({"name": "Feature Requests"}, [FieldError("name", "taken")]),
+        ({"name": "  "}, [FieldError("name", "blank")]),
+        ({"name": "x" * 513}, [FieldError("name", "too_long", {"maximum": 512})]),
+        ({"slug": "feature-requests"}, [FieldError("slug", "taken")]),
+        ({"slug": "!!!"}, [FieldError("slug", "invalid")]),
+        ({"slug": "admin"}, [FieldError("slug", "invalid")]),
+        ({"description": "x" * 1025}, [FieldError("description", "too_long", {"maximum": 1024})]),
         (
             {"name": "Feature Requests", "slug": "feature-requests"},
-            [Problem("name", "taken"), Problem("slug", "taken")],
+            [FieldError("name", "taken"), FieldError("slug", "taken")],
         ),
     ],
 )
-async def test_what_is_wrong_with_an_edit(make: Make, wish: dict[str, str], problems: list[Problem]) -> None:
-    with pytest.raises(Invalid) as refused:
+async def test_what_is_wrong_with_an_edit(make: Factory, wish: dict[str, str], problems: list[FieldError]) -> None:
+    with pytest.raises(ValidationFailed) as refused:
         await make.act(lambda work: boards.edit(work, make.boards["Bug Reports"], **wish))
 
-    assert refused.value.problems == problems
+    assert refused.value.errors == problems
 
 
-async def test_boards_are_put_in_an_order_and_the_rest_follow(make: Make) -> None:
+async def test_boards_are_put_in_an_order_and_the_rest_follow(make: Factory) -> None:
     ideas = await make.act(lambda work: boards.add(work, name="Ideas"))
     await make.act(lambda work: boards.add(work, name="Praise"))
 
@@ -63,7 +63,7 @@ async def test_boards_are_put_in_an_order_and_the_rest_follow(make: Make) -> Non
         await make.act(lambda work: boards.reorder(work, [4711]))
 
 
-async def test_one_board_is_the_default(make: Make) -> None:
+async def test_one_board_is_the_default(make: Factory) -> None:
     bugs = make.boards["Bug Reports"]
 
     await make.act(lambda work: boards.make_default(work, bugs))
@@ -75,7 +75,7 @@ async def test_one_board_is_the_default(make: Make) -> None:
     assert await make.value("SELECT board_id FROM posts WHERE id = :id", id=post) == bugs
 
 
-async def test_a_deleted_board_takes_its_posts_along_and_the_others_move_up(make: Make) -> None:
+async def test_a_deleted_board_takes_its_posts_along_and_the_others_move_up(make: Factory) -> None:
     jane = await make.user()
     bugs, features = make.boards["Bug Reports"], make.boards["Feature Requests"]
     await make.act(lambda work: boards.add(work, name="Ideas"))
@@ -93,14 +93,14 @@ async def test_a_deleted_board_takes_its_posts_along_and_the_others_move_up(make
     assert await make.rows("SELECT id FROM posts") == [{"id": stays}]
     counters = "SELECT posts_count, votes_count, comments_count FROM users WHERE id = :id"
     assert set((await make.row(counters, id=jane)).values()) == {0}
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_only_administrators_manage_boards(make: Make) -> None:
+async def test_only_administrators_manage_boards(make: Factory) -> None:
     moderator = Actor(user_id=None, role="moderator")
     bugs = make.boards["Bug Reports"]
 
-    for act in (
+    for operation in (
         lambda work: boards.add(work, name="Ideas"),
         lambda work: boards.edit(work, bugs, name="Bugs"),
         lambda work: boards.reorder(work, [bugs]),
@@ -108,10 +108,10 @@ async def test_only_administrators_manage_boards(make: Make) -> None:
         lambda work: boards.delete(work, bugs),
     ):
         with pytest.raises(Forbidden):
-            await make.act(act, actor=moderator)
+            await make.act(operation, actor=moderator)
 
 
-async def test_another_portals_boards_are_unknown_and_their_names_free(make: Make) -> None:
+async def test_another_portals_boards_are_unknown_and_their_names_free(make: Factory) -> None:
     portal, _ = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
     ideas = await make.act(lambda work: boards.add(work, name="Ideas"))
 
@@ -119,7 +119,7 @@ async def test_another_portals_boards_are_unknown_and_their_names_free(make: Mak
 
     slugs = await make.rows("SELECT slug, position FROM boards WHERE name = 'Ideas'")
     assert slugs == [{"slug": "ideas", "position": 2}] * 2
-    for act in (
+    for operation in (
         lambda work: boards.edit(work, theirs, name="Ours"),
         lambda work: boards.reorder(work, [theirs]),
         lambda work: boards.make_default(work, theirs),
@@ -127,6 +127,6 @@ async def test_another_portals_boards_are_unknown_and_their_names_free(make: Mak
         lambda work: NAMES.by_id(work, theirs),
     ):
         with pytest.raises(NotFound):
-            await make.act(act)
+            await make.act(operation)
     assert len(await order(make)) == 3
     assert ideas != theirs

@@ -2,24 +2,24 @@
 
 import asyncio
 
-from app.adapters.database import NOWHERE
-from app.application import Server
+from app.adapters.database import NO_PORTAL
+from app.application import Application
 from app.domain.portals import bootstrap
-from app.domain.portals.bootstrap import Beginning
-from app.domain.unit_of_work import Work
+from app.domain.portals.bootstrap import FirstPortal
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from tests.conftest import SECRET
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 
-def begin(work: Work) -> Beginning | None:
-    return bootstrap.begin(work, secret=SECRET.encode())
+def begin(work: UnitOfWork) -> FirstPortal | None:
+    return bootstrap.create_first_portal(work, secret=SECRET.encode())
 
 
-async def test_the_first_portal_is_as_it_was_promised(server: Server) -> None:
-    make = Make(server, SECRET.encode())
+async def test_the_first_portal_is_as_it_was_promised(server: Application) -> None:
+    make = Factory(server, SECRET.encode())
 
-    begun = await server.database.writing(begin, NOWHERE)
+    begun = await server.database.write(begin, NO_PORTAL)
 
     assert begun is not None
     assert dict(await make.row("SELECT title, locale, host, default_dialect FROM portals")) == {
@@ -59,22 +59,22 @@ async def test_the_first_portal_is_as_it_was_promised(server: Server) -> None:
     assert [row["name"] for row in statuses if row["show_in_roadmap"]] == ["Planned", "In Progress", "Completed"]
 
 
-async def test_its_keys_admit_the_owner_to_each_dialect(server: Server) -> None:
-    begun = await server.database.writing(begin, NOWHERE)
+async def test_its_keys_admit_the_owner_to_each_dialect(server: Application) -> None:
+    begun = await server.database.write(begin, NO_PORTAL)
 
     assert begun is not None
     assert list(begun.keys) == ["productlift", "astuto"]
     for dialect, key in begun.keys.items():
-        admission = await server.services.admissions.of(key)
+        admission = await server.services.authenticator.authenticate(key)
         assert admission is not None
         assert (admission.dialect, admission.user_id, admission.role) == (dialect, begun.owner_id, "owner")
-        assert api_keys.shape(key) == dialect
+        assert api_keys.dialect_of_token(key) == dialect
 
 
-async def test_it_happens_once_even_when_two_servers_start_at_once(server: Server) -> None:
-    begun = await asyncio.gather(*(server.database.writing(begin, NOWHERE, slow=True) for _ in range(4)))
+async def test_it_happens_once_even_when_two_servers_start_at_once(server: Application) -> None:
+    begun = await asyncio.gather(*(server.database.write(begin, NO_PORTAL, in_thread=True) for _ in range(4)))
 
     assert sum(one is not None for one in begun) == 1
-    make = Make(server, SECRET.encode())
+    make = Factory(server, SECRET.encode())
     assert await make.value("SELECT count(*) FROM portals") == 1
     assert await make.value("SELECT count(*) FROM api_keys") == 2

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from app.adapters.database import Standing
+from app.adapters.database import PortalContext
 from app.api.productlift import serializers
 from app.domain.models import Post
 from app.domain.permissions import OPERATOR
 from app.domain.posts import create, filters
-from app.domain.posts.create import Submission
-from app.domain.posts.filters import ALL, PostFilter, Sizes, Way, has_own_index
-from app.domain.posts.queries import MOST_STATEMENTS, PostView
-from app.domain.sql.pagination import Window
-from app.domain.unit_of_work import Work
-from tests.support.factory import Make
+from app.domain.posts.create import NewPost
+from app.domain.posts.filters import ALL, AccessPath, Cardinalities, PostFilter, has_own_index
+from app.domain.posts.queries import MAX_STATEMENTS, PostQuery
+from app.domain.sql.pagination import PageShape
+from app.domain.unit_of_work import UnitOfWork
+from tests.support.factory import Factory
 
 POSTS = 60
 LIMIT = 7
@@ -24,7 +24,7 @@ view = serializers.POSTS
 ORDERED = ("created_at", "votes_count", "order", "title")
 
 
-async def many_posts(make: Make) -> list[PostFilter]:
+async def many_posts(make: Factory) -> list[PostFilter]:
     """Posts of every mixture, and filters that many, few and none of them meet."""
     chance = random.Random(7)
     common, rare, empty = [await make.category(name) for name in ("Common", "Rare", "Empty")]
@@ -33,9 +33,9 @@ async def many_posts(make: Make) -> list[PostFilter]:
     boards = list(make.boards.values())
     statuses = [*make.statuses.values(), None]
 
-    def submit(work: Work) -> None:
+    def submit(work: UnitOfWork) -> None:
         for number in range(POSTS):
-            wish = Submission(
+            wish = NewPost(
                 title=f"Post {chance.randrange(1000)}",
                 description=None,
                 author=chance.choice(writers),
@@ -44,7 +44,7 @@ async def many_posts(make: Make) -> list[PostFilter]:
                 section_id=section if chance.random() < 0.3 else None,
                 category_id=rare if number % 20 == 0 else common if chance.random() < 0.6 else None,
             )
-            create.submit(work, wish)
+            create.create_post(work, wish)
 
     await make.act(submit)
     await make.run("UPDATE posts SET votes_count = id % 5, position = id % 7")
@@ -81,57 +81,59 @@ async def many_posts(make: Make) -> list[PostFilter]:
 
 @pytest.mark.parametrize("order", ORDERED)
 @pytest.mark.parametrize("descending", [False, True])
-async def test_every_way_finds_the_same_page(make: Make, order: str, descending: bool) -> None:
+async def test_every_way_finds_the_same_page(make: Factory, order: str, descending: bool) -> None:
     sorting = (order, descending)
     wanted = await many_posts(make)
 
-    def compare(work: Work) -> int:
+    def compare(work: UnitOfWork) -> int:
         compared = 0
         for each in wanted:
-            given = each.given()
+            given = each.active_filters()
             names = tuple(given)
-            plainly = view._page(work, given, sorting, Window(None, False, False), "plain", skip=0, limit=1000)
+            plainly = view._page(work, given, sorting, PageShape(None, False, False), "plain", offset=0, limit=1000)
             everything = [row[0] for row in plainly]
             assert filters.total(work, given) == len(everything)
-            ways: list[Way] = ["plain", "gather"]
-            if given and filters.sizes(work, given) is not None:
+            ways: list[AccessPath] = ["plain", "gather"]
+            if given and filters.load_cardinalities(work, given) is not None:
                 ways.append("walk")
             ways += [name for name in names if has_own_index((name,), order)]
             for way in ways:
-                for skip in (0, 5, 40):
-                    expected = everything[skip : skip + LIMIT]
-                    from_the_end = max(0, len(everything) - skip - LIMIT)
-                    left = min(LIMIT, max(0, len(everything) - skip))
+                for offset in (0, 5, 40):
+                    expected = everything[offset : offset + LIMIT]
+                    from_the_end = max(0, len(everything) - offset - LIMIT)
+                    left = min(LIMIT, max(0, len(everything) - offset))
                     for shown, rows in (
-                        (Window(None, skip == 0, False), (skip, LIMIT)),
-                        (Window(None, skip == 0, True), (skip, LIMIT)),
-                        (Window(None, from_the_end == 0, True, True), (from_the_end, left)),
+                        (PageShape(None, offset == 0, False), (offset, LIMIT)),
+                        (PageShape(None, offset == 0, True), (offset, LIMIT)),
+                        (PageShape(None, from_the_end == 0, True, True), (from_the_end, left)),
                     ):
-                        page = view._page(work, given, sorting, shown, way, skip=rows[0], limit=rows[1])
-                        assert [row[0] for row in page] == expected, (names, way, skip, shown)
+                        page = view._page(work, given, sorting, shown, way, offset=rows[0], limit=rows[1])
+                        assert [row[0] for row in page] == expected, (names, way, offset, shown)
                         compared += 1
         return compared
 
-    assert await make.server.database.reading(compare, Standing(make.portal, OPERATOR)) > 1000
+    assert await make.server.database.read(compare, PortalContext(make.portal, OPERATOR)) > 1000
 
 
-async def test_the_numbers_that_choose_the_way_are_the_kept_ones(make: Make) -> None:
+async def test_the_numbers_that_choose_the_way_are_the_kept_ones(make: Factory) -> None:
     wanted = await many_posts(make)
 
-    def counted(work: Work, given: dict[str, Any]) -> int:
-        return len(view._page(work, given, ("title", True), Window(None, True, False), "plain", skip=0, limit=1000))
+    def counted(work: UnitOfWork, given: dict[str, Any]) -> int:
+        return len(
+            view._page(work, given, ("title", True), PageShape(None, True, False), "plain", offset=0, limit=1000)
+        )
 
-    def compare(work: Work) -> None:
+    def compare(work: UnitOfWork) -> None:
         for each in wanted:
-            given = each.given()
-            known = filters.sizes(work, given)
+            given = each.active_filters()
+            known = filters.load_cardinalities(work, given)
             asks_for_what_is_not_kept = {"user_id", "category_ids"} & given.keys() or given.keys() > {"board_id"}
             assert (known is None) == bool(asks_for_what_is_not_kept), given
             if known is not None:
                 alone = {name: counted(work, {name: value}) for name, value in given.items()}
-                assert known == Sizes(POSTS, alone, counted(work, given)), given
+                assert known == Cardinalities(POSTS, alone, counted(work, given)), given
 
-    await make.server.database.reading(compare, Standing(make.portal, OPERATOR))
+    await make.server.database.read(compare, PortalContext(make.portal, OPERATOR))
 
 
 @pytest.mark.parametrize(
@@ -156,44 +158,44 @@ async def test_the_numbers_that_choose_the_way_are_the_kept_ones(make: Make) -> 
     ],
 )
 def test_the_cheapest_way_is_gone(
-    portal: int, each: dict[str, int], meet: int, reach: int, order: str, way: Way
+    portal: int, each: dict[str, int], meet: int, reach: int, order: str, way: AccessPath
 ) -> None:
-    assert Sizes(portal, each, meet).way(order, reach) == way
+    assert Cardinalities(portal, each, meet).access_path(order, reach) == way
 
 
-async def test_pages_beyond_the_middle_meet_those_above_it(make: Make) -> None:
-    def copy(work: Work) -> None:
+async def test_pages_beyond_the_middle_meet_those_above_it(make: Factory) -> None:
+    def copy(work: UnitOfWork) -> None:
         for number in range(2_105):
-            create.submit(work, Submission(title=f"Post {number:04}", description=None, author=make.owner))
+            create.create_post(work, NewPost(title=f"Post {number:04}", description=None, author=make.owner))
 
     await make.act(copy)
     seen: list[int] = []
 
-    def read(work: Work) -> None:
-        for skip in range(0, 2_300, 100):
+    def read(work: UnitOfWork) -> None:
+        for offset in range(0, 2_300, 100):
             page = serializers.POSTS.page_with_total(
-                work, ALL, order="created_at", descending=True, skip=skip, limit=100
+                work, ALL, order="created_at", descending=True, offset=offset, limit=100
             )
             assert page.total == 2_105
             seen.extend(row[0] for row in page.rows)
 
-    await make.server.database.reading(read, Standing(make.portal, OPERATOR))
+    await make.server.database.read(read, PortalContext(make.portal, OPERATOR))
 
     assert len(seen) == 2_105
     assert seen == sorted(seen, reverse=True)
 
 
-async def test_no_more_shapes_are_kept_than_there_is_room_for(make: Make) -> None:
+async def test_no_more_shapes_are_kept_than_there_is_room_for(make: Factory) -> None:
     post = await make.post()
-    view = PostView((Post.id, Post.title))
+    view = PostQuery((Post.id, Post.title))
 
-    def read(work: Work) -> None:
-        for number in range(MOST_STATEMENTS + 50):
+    def read(work: UnitOfWork) -> None:
+        for number in range(MAX_STATEMENTS + 50):
             # No client can ask for so many, but for most of them.
-            shape = Window(number + 1, True, False)
-            rows = view._page(work, {}, ("created_at", True), shape, "plain", skip=0, limit=number + 1)
+            shape = PageShape(number + 1, True, False)
+            rows = view._page(work, {}, ("created_at", True), shape, "plain", offset=0, limit=number + 1)
             assert [row[0] for row in rows] == [post]
 
-    await make.server.database.reading(read, Standing(make.portal, OPERATOR))
+    await make.server.database.read(read, PortalContext(make.portal, OPERATOR))
 
-    assert len(view._statements) == MOST_STATEMENTS
+    assert len(view._statements) == MAX_STATEMENTS

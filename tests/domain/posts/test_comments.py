@@ -4,25 +4,25 @@ import json
 
 import pytest
 
-from app.domain.errors import Forbidden, Invalid, NotFound
+from app.domain.errors import Forbidden, NotFound, ValidationFailed
 from app.domain.models import Comment, User
 from app.domain.permissions import Actor
 from app.domain.posts import comments, update
-from app.domain.posts.reply_queries import CommentView
-from app.domain.unit_of_work import Work
-from tests.support.factory import Make
+from app.domain.posts.reply_queries import CommentQuery
+from app.domain.unit_of_work import UnitOfWork
+from tests.support.factory import Factory
 
-SEEN_BY_ALL = CommentView((Comment.id, User.name), internal=False)
-SEEN_BY_TEAM = CommentView((Comment.id, User.name), internal=True)
+SEEN_BY_ALL = CommentQuery((Comment.id, User.name), internal=False)
+SEEN_BY_TEAM = CommentQuery((Comment.id, User.name), internal=True)
 
 
-async def counts(make: Make) -> tuple[int, int]:
+async def counts(make: Factory) -> tuple[int, int]:
     """The comments of the only post and of the owner, as they are kept."""
     post = await make.value("SELECT comments_count FROM posts ORDER BY id LIMIT 1")
     return post, await make.value("SELECT comments_count FROM users WHERE id = :id", id=make.owner)
 
 
-async def test_internal_comments_are_neither_counted_nor_announced(make: Make) -> None:
+async def test_internal_comments_are_neither_counted_nor_announced(make: Factory) -> None:
     post = await make.post()
 
     internal = await make.comment(post, internal=True)
@@ -33,7 +33,7 @@ async def test_internal_comments_are_neither_counted_nor_announced(make: Make) -
     assert await make.facts("comment.written") == await make.facts("comment.deleted") == []
 
 
-async def test_replies_may_stay_without_a_parent(make: Make) -> None:
+async def test_replies_may_stay_without_a_parent(make: Factory) -> None:
     post = await make.post()
     parent = await make.comment(post)
     reply = await make.comment(post, parent=parent)
@@ -46,7 +46,7 @@ async def test_replies_may_stay_without_a_parent(make: Make) -> None:
     assert await counts(make) == (2, 2)
 
 
-async def test_replies_may_go_along_internal_ones_uncounted(make: Make) -> None:
+async def test_replies_may_go_along_internal_ones_uncounted(make: Factory) -> None:
     post = await make.post()
     parent = await make.comment(post)
     internal = await make.comment(post, parent=parent, internal=True)
@@ -62,14 +62,14 @@ async def test_replies_may_go_along_internal_ones_uncounted(make: Make) -> None:
     assert json.loads(fact["body"]) == {"replies": [internal, below]}
 
 
-async def test_a_parent_may_have_to_stand_on_the_same_post(make: Make) -> None:
+async def test_a_parent_may_have_to_stand_on_the_same_post(make: Factory) -> None:
     one, two = await make.post(), await make.post()
     parent = await make.comment(one)
     internal = await make.comment(two, internal=True)
 
-    def write(work: Work, **how: bool) -> int:
+    def write(work: UnitOfWork, **how: bool) -> int:
         settled = {"same_post_parent": False, "follow": False, **how}
-        return comments.write(
+        return comments.create(
             work,
             post_id=two,
             author_id=make.owner,
@@ -82,18 +82,18 @@ async def test_a_parent_may_have_to_stand_on_the_same_post(make: Make) -> None:
         await make.act(lambda work: write(work, same_post_parent=True))
     reply = await make.act(write)
 
-    assert (unknown.value.what, unknown.value.asked) == ("comment", parent)
+    assert (unknown.value.resource, unknown.value.identifier) == ("comment", parent)
     assert await make.value("SELECT parent_id FROM comments WHERE id = :id", id=reply) == parent
     assert internal != reply
 
 
-async def test_a_writer_may_follow_the_post(make: Make) -> None:
+async def test_a_writer_may_follow_the_post(make: Factory) -> None:
     post = await make.post()
     jane = await make.user()
 
     for _ in range(2):
         await make.act(
-            lambda work: comments.write(
+            lambda work: comments.create(
                 work, post_id=post, author_id=jane, body="Hi", same_post_parent=True, follow=True
             )
         )
@@ -101,30 +101,30 @@ async def test_a_writer_may_follow_the_post(make: Make) -> None:
     assert await make.rows("SELECT post_id, user_id FROM follows") == [{"post_id": post, "user_id": jane}]
 
 
-async def test_a_comment_needs_a_post_an_author_and_a_body(make: Make) -> None:
+async def test_a_comment_needs_a_post_an_author_and_a_body(make: Factory) -> None:
     post = await make.post()
 
     async def write(post_id: int, author: int, body: str) -> None:
         await make.act(
-            lambda work: comments.write(
+            lambda work: comments.create(
                 work, post_id=post_id, author_id=author, body=body, same_post_parent=True, follow=False
             )
         )
 
-    with pytest.raises(Invalid) as invalid:
+    with pytest.raises(ValidationFailed) as invalid:
         await write(4711, make.owner, " \n")
     with pytest.raises(NotFound) as unknown:
         await write(post, 4711, "Hi")
 
-    assert [(wrong.field, wrong.code) for wrong in invalid.value.problems] == [
+    assert [(wrong.field, wrong.code) for wrong in invalid.value.errors] == [
         ("post_id", "mandatory"),
         ("body", "blank"),
     ]
-    assert unknown.value.what == "user"
+    assert unknown.value.resource == "user"
     assert await counts(make) == (0, 0)
 
 
-async def test_pins_and_marks_are_kept_apart(make: Make) -> None:
+async def test_pins_and_marks_are_kept_apart(make: Factory) -> None:
     comment = await make.comment(await make.post())
 
     await make.act(lambda work: comments.edit(work, comment, pinned=True))
@@ -135,17 +135,17 @@ async def test_pins_and_marks_are_kept_apart(make: Make) -> None:
     assert (changed, row["body"], bool(row["official"]), bool(row["pinned"])) == (False, "Changed", True, True)
 
 
-async def test_a_door_sees_internal_comments_or_not(make: Make) -> None:
+async def test_a_door_sees_internal_comments_or_not(make: Factory) -> None:
     post, other = await make.post(), await make.post()
     public = await make.comment(post)
     internal = await make.comment(post, internal=True)
     await make.comment(other)
 
-    def seen(view: CommentView, *, oldest_first: bool) -> list[int]:
+    def seen(view: CommentQuery, *, oldest_first: bool) -> list[int]:
         return [row[0] for row in rows[view, oldest_first]]
 
     rows = {
-        (view, oldest): await make.act(lambda work, v=view, o=oldest: v.of_post(work, post, many=2, oldest_first=o))  # type: ignore[misc]
+        (view, oldest): await make.act(lambda work, v=view, o=oldest: v.for_post(work, post, limit=2, oldest_first=o))  # type: ignore[misc]
         for view in (SEEN_BY_ALL, SEEN_BY_TEAM)
         for oldest in (True, False)
     }
@@ -160,7 +160,7 @@ async def test_a_door_sees_internal_comments_or_not(make: Make) -> None:
         await make.act(lambda work: SEEN_BY_ALL.by_id(work, internal))
 
 
-async def test_deep_pages_are_as_shallow_ones(make: Make) -> None:
+async def test_deep_pages_are_as_shallow_ones(make: Factory) -> None:
     await make.comment(await make.post())
     await make.run(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)"
@@ -169,40 +169,40 @@ async def test_deep_pages_are_as_shallow_ones(make: Make) -> None:
     )
 
     pages = [
-        await make.act(lambda work, skip=skip: SEEN_BY_ALL.page(work, skip=skip, limit=100))  # type: ignore[misc]
-        for skip in range(0, 1200, 100)
+        await make.act(lambda work, offset=offset: SEEN_BY_ALL.page(work, offset=offset, limit=100))  # type: ignore[misc]
+        for offset in range(0, 1200, 100)
     ]
-    ids = await make.act(lambda work: SEEN_BY_ALL.ids(work, skip=0, limit=5000))
+    ids = await make.act(lambda work: SEEN_BY_ALL.ids(work, offset=0, limit=5000))
 
     assert [row[0] for page in pages for row in page] == ids
     assert len(ids) == 1101
 
 
-async def test_plain_users_and_other_portals_change_nothing(make: Make) -> None:
+async def test_plain_users_and_other_portals_change_nothing(make: Factory) -> None:
     portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
     theirs = await make.comment(await make.post(portal=portal, author=owner), portal=portal, author=owner)
     ours = await make.comment(await make.post())
     user = Actor(user_id=None, role="user")
 
-    for act in (
+    for operation in (
         lambda work: comments.edit(work, ours, body="Changed"),
         lambda work: comments.delete(work, ours, with_replies=True),
     ):
         with pytest.raises(Forbidden):
-            await make.act(act, actor=user)
-    for act in (
+            await make.act(operation, actor=user)
+    for operation in (
         lambda work: comments.edit(work, theirs, body="Changed"),
         lambda work: comments.delete(work, theirs, with_replies=True),
         lambda work: SEEN_BY_TEAM.by_id(work, theirs),
     ):
         with pytest.raises(NotFound):
-            await make.act(act)
+            await make.act(operation)
     assert await make.act(lambda work: SEEN_BY_TEAM.by_ids(work, [theirs])) == []
     assert await make.rows("SELECT body FROM comments") == [{"body": "Well said"}] * 2
 
 
 @pytest.mark.timeout(60)
-async def test_comments_that_form_a_cycle_go_like_others(make: Make) -> None:
+async def test_comments_that_form_a_cycle_go_like_others(make: Factory) -> None:
     post, other = await make.post(), await make.post()
     for deleted in ("comment", "post"):
         first = await make.comment(post)

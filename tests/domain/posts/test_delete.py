@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from app.adapters.database import Act, T
-from app.application import Server
+from app.adapters.database import Operation, T
+from app.application import Application
 from app.domain.counters import audit
 from app.domain.portals import boards
 from app.domain.posts import comments, update
 from app.domain.sql.statement import SQLITE, Statement
-from app.domain.unit_of_work import Connection, Row, Work
+from app.domain.unit_of_work import Connection, Row, UnitOfWork
 from app.domain.users import deletion
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 
 class Counting:
@@ -26,32 +26,32 @@ class Counting:
         self.engine = connection.engine
         self.statements: list[Statement] = []
 
-    def rows(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
+    def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
         self.statements.append(statement)
-        return self._connection.rows(statement, values)
+        return self._connection.fetch_all(statement, values)
 
-    def run(self, statement: Statement, values: dict[str, Any]) -> int:
+    def execute(self, statement: Statement, values: dict[str, Any]) -> int:
         self.statements.append(statement)
-        return self._connection.run(statement, values)
+        return self._connection.execute(statement, values)
 
 
-async def statements_of(make: Make, act: Act[T]) -> list[Statement]:
+async def statements_of(make: Factory, operation: Operation[T]) -> list[Statement]:
     """The statements that the act runs; it is committed."""
 
-    def counted(work: Work) -> list[Statement]:
+    def counted(work: UnitOfWork) -> list[Statement]:
         counting = Counting(work._connection)
         work._connection = counting
-        act(work)
+        operation(work)
         return counting.statements
 
     return await make.act(counted)
 
 
-def _text(make: Make, statement: Statement) -> str:
-    return statement.prepared(make.server.database.engine).text
+def _text(make: Factory, statement: Statement) -> str:
+    return statement.compiled(make.server.database.engine).text
 
 
-async def posts_of(make: Make, author: int, many: int, **more: Any) -> list[int]:
+async def posts_of(make: Factory, author: int, many: int, **more: Any) -> list[int]:
     """Posts with two votes and a comment with a reply on each."""
     voters = [await make.user(), await make.user()]
     posts = []
@@ -62,14 +62,14 @@ async def posts_of(make: Make, author: int, many: int, **more: Any) -> list[int]
     return posts
 
 
-async def test_many_posts_go_in_as_many_statements_as_few(make: Make) -> None:
+async def test_many_posts_go_in_as_many_statements_as_few(make: Factory) -> None:
     few, many, other = await make.user(), await make.user(), await make.user()
     await posts_of(make, few, 2)
     await posts_of(make, many, 20)
     await posts_of(make, other, 1)
 
-    of_few = await statements_of(make, lambda work: deletion.delete(work, few, with_data=True))
-    of_many = await statements_of(make, lambda work: deletion.delete(work, many, with_data=True))
+    of_few = await statements_of(make, lambda work: deletion.delete(work, few, with_content=True))
+    of_many = await statements_of(make, lambda work: deletion.delete(work, many, with_content=True))
 
     # PostgreSQL spreads the numbers of posts over shards, and each that changes is one statement.
     spread, of_tallies = (sum("tallies" in _text(make, each) for each in ran) for ran in (of_many, of_few))
@@ -77,10 +77,10 @@ async def test_many_posts_go_in_as_many_statements_as_few(make: Make) -> None:
     assert spread <= 16
     assert await make.value("SELECT count(*) FROM posts") == 1
     assert await make.value("SELECT count(*) FROM comments") == 2
-    assert await make.act(audit.differences) == []
+    assert await make.act(audit.find_mismatches) == []
 
 
-async def test_the_posts_of_a_board_go_with_exact_counters_and_a_fact_for_each(make: Make) -> None:
+async def test_the_posts_of_a_board_go_with_exact_counters_and_a_fact_for_each(make: Factory) -> None:
     board = await make.act(lambda work: boards.add(work, name="Leaving"))
     author = await make.user()
     gone = await posts_of(make, author, 3, board=board)
@@ -93,7 +93,7 @@ async def test_the_posts_of_a_board_go_with_exact_counters_and_a_fact_for_each(m
 
     assert await make.value("SELECT count(*) FROM posts WHERE board_id = :board", board=board) == 0
     assert await make.value("SELECT comments_count FROM posts WHERE id = :id", id=stays) == 2
-    assert await make.act(audit.differences) == []
+    assert await make.act(audit.find_mismatches) == []
     facts = await make.facts("post.deleted")
     assert [(fact["post_id"], fact["user_id"]) for fact in facts] == [(post, author) for post in gone]
     assert [json.loads(fact["body"]) for fact in facts] == [
@@ -109,7 +109,7 @@ async def test_the_posts_of_a_board_go_with_exact_counters_and_a_fact_for_each(m
 
 
 @pytest.mark.parametrize("whole_post", [False, True])
-async def test_comments_that_answer_each_other_in_a_circle_go_all_the_same(make: Make, whole_post: bool) -> None:
+async def test_comments_that_answer_each_other_in_a_circle_go_all_the_same(make: Factory, whole_post: bool) -> None:
     post = await make.post()
     first = await make.comment(post)
     last = await make.comment(post, parent=await make.comment(post, parent=first))
@@ -121,10 +121,12 @@ async def test_comments_that_answer_each_other_in_a_circle_go_all_the_same(make:
         await make.act(lambda work: comments.delete(work, first, with_replies=True))
 
     assert await make.value("SELECT count(*) FROM comments") == 0
-    assert await make.act(audit.differences) == []
+    assert await make.act(audit.find_mismatches) == []
 
 
-async def test_no_statement_scans_all_comments_for_each_of_them_after_analyze(make: Make, server: Server) -> None:
+async def test_no_statement_scans_all_comments_for_each_of_them_after_analyze(
+    make: Factory, server: Application
+) -> None:
     if server.database.engine != SQLITE:
         # PostgreSQL has counted all along.
         return
@@ -136,11 +138,11 @@ async def test_no_statement_scans_all_comments_for_each_of_them_after_analyze(ma
     with sqlite3.connect(path) as connection:
         connection.execute("ANALYZE")
 
-    statements = await statements_of(make, lambda work: deletion.delete(work, author, with_data=True))
+    statements = await statements_of(make, lambda work: deletion.delete(work, author, with_content=True))
 
     with sqlite3.connect(path) as connection:
         for statement in statements:
-            prepared = statement.prepared(SQLITE)
+            prepared = statement.compiled(SQLITE)
             values = ["[]"] * len(prepared.names)
             plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + prepared.text, values)]
             if "RECURSIVE STEP" in plan:

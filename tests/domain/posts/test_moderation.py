@@ -2,15 +2,15 @@
 
 import pytest
 
-from app.domain.errors import Forbidden, Invalid, NotFound
-from app.domain.models.posts import MODERATION
+from app.domain.errors import Forbidden, NotFound, ValidationFailed
+from app.domain.models.posts import MODERATION_STATES
 from app.domain.models.users import ROLES
 from app.domain.permissions import Actor
 from app.domain.posts import moderation
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 
-async def state(make: Make) -> str:
+async def state(make: Factory) -> str:
     return str(await make.value("SELECT moderation FROM posts"))
 
 
@@ -24,11 +24,11 @@ def test_the_policy_says_whose_posts_wait(policy: str, waiting: set[str | None])
     states = {role: moderation.initial_state(None, policy=policy, author_role=role) for role in roles}
 
     assert states == {role: "pending" if role in waiting else "approved" for role in roles}
-    for wish in MODERATION:
+    for wish in MODERATION_STATES:
         assert {moderation.initial_state(wish, policy=policy, author_role=role) for role in roles} == {wish}
 
 
-async def test_the_operator_puts_a_post_into_any_state(make: Make) -> None:
+async def test_the_operator_puts_a_post_into_any_state(make: Factory) -> None:
     post = await make.post(author=await make.user())
 
     outcomes = []
@@ -48,10 +48,10 @@ async def test_the_operator_puts_a_post_into_any_state(make: Make) -> None:
         assert [(fact["post_id"], fact["user_id"]) for fact in await make.facts(kind)] == [(post, author)]
 
 
-async def test_what_can_not_be_set_is_refused(make: Make) -> None:
+async def test_what_can_not_be_set_is_refused(make: Factory) -> None:
     post = await make.post()
 
-    with pytest.raises(Invalid):
+    with pytest.raises(ValidationFailed):
         await make.act(lambda work: moderation.set(work, post, "maybe"))
     with pytest.raises(NotFound):
         await make.act(lambda work: moderation.set(work, 4711, "pending"))
@@ -60,16 +60,16 @@ async def test_what_can_not_be_set_is_refused(make: Make) -> None:
     assert await state(make) == "approved"
 
 
-async def test_pending_and_rejected_posts_are_listed_newest_first(make: Make) -> None:
+async def test_pending_and_rejected_posts_are_listed_newest_first(make: Factory) -> None:
     await make.post()
     waiting = [await make.post(moderation="pending") for _ in range(3)]
     rejected = await make.post(moderation="rejected", title="Spam")
     portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
     await make.post(moderation="pending", portal=portal, author=owner)
 
-    first = await make.act(lambda work: moderation.page(work, "pending", skip=0, limit=2))
-    second = await make.act(lambda work: moderation.page(work, "pending", skip=2, limit=2))
-    ((post, code, title, shown, _),) = await make.act(lambda work: moderation.page(work, "rejected", skip=0, limit=9))
+    first = await make.act(lambda work: moderation.page(work, "pending", offset=0, limit=2))
+    second = await make.act(lambda work: moderation.page(work, "pending", offset=2, limit=2))
+    ((post, code, title, shown, _),) = await make.act(lambda work: moderation.page(work, "rejected", offset=0, limit=9))
     totals = [await make.act(lambda work, of=of: moderation.total(work, of)) for of in ("pending", "rejected")]  # type: ignore[misc]
 
     assert [row[0] for row in (*first, *second)] == waiting[::-1]
@@ -77,15 +77,15 @@ async def test_pending_and_rejected_posts_are_listed_newest_first(make: Make) ->
     assert totals == [3, 1]
 
 
-async def test_another_portals_post_is_unknown(make: Make) -> None:
+async def test_another_portals_post_is_unknown(make: Factory) -> None:
     portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
     theirs = await make.post(moderation="pending", portal=portal, author=owner)
 
-    for act in (
+    for operation in (
         lambda work: moderation.approve(work, theirs),
         lambda work: moderation.reject(work, theirs),
         lambda work: moderation.set(work, theirs, "approved"),
     ):
         with pytest.raises(NotFound):
-            await make.act(act)
+            await make.act(operation)
     assert await state(make) == "pending"

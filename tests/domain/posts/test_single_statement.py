@@ -14,18 +14,18 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
-from app.adapters.database import NOWHERE, Database, Standing, database_for
+from app.adapters.database import NO_PORTAL, Database, PortalContext, create_database
 from app.adapters.database.migrations import migrate
-from app.domain.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from app.domain.errors import Conflict, DomainError, Forbidden, NotFound, ValidationFailed
 from app.domain.models.portals import MODERATION_POLICIES
 from app.domain.permissions import OPERATOR, Actor
 from app.domain.portals import portals
 from app.domain.posts import create, votes
-from app.domain.posts.create import Submission
-from app.domain.posts.votes import Ballot
+from app.domain.posts.create import NewPost
+from app.domain.posts.votes import NewVote
 from app.domain.sql.statement import Statement
-from app.domain.sql.timestamps import parsed
-from app.domain.unit_of_work import Connection, Work
+from app.domain.sql.timestamps import to_datetime
+from app.domain.unit_of_work import Connection, UnitOfWork
 from app.domain.users import users
 from tests.support.database_dump import everything, likened
 from tests.support.servers import Postgres
@@ -67,14 +67,16 @@ class StepByStep:
 
     def __init__(self, under: Connection) -> None:
         self._under = under
-        self.rows = under.rows
-        self.run = under.run
+        self.fetch_all = under.fetch_all
+        self.execute = under.execute
 
 
-def step_by_step(act: Callable[[Work], Any]) -> Callable[[Work], Any]:
-    def slowly(work: Work) -> Any:
+def step_by_step(operation: Callable[[UnitOfWork], Any]) -> Callable[[UnitOfWork], Any]:
+    def slowly(work: UnitOfWork) -> Any:
         connection = StepByStep(work._connection)
-        return act(Work(connection, portal_id=work.portal_id, actor=work.actor, now=work.now, base_url=work.base_url))
+        return operation(
+            UnitOfWork(connection, portal_id=work.portal_id, actor=work.actor, now=work.now, base_url=work.base_url)
+        )
 
     return slowly
 
@@ -87,7 +89,7 @@ class World:
     def __init__(self, url: str, *, plainly: bool) -> None:
         self._moment = self.START
         self._plainly = plainly
-        self.database: Database = database_for(url, clock=lambda: self._moment)
+        self.database: Database = create_database(url, clock=lambda: self._moment)
         self.portals: list[int] = []
         self.ids: dict[str, list[Any]] = {}
 
@@ -99,9 +101,7 @@ class World:
                 await self._write(0, lambda work, host=host: portals.create(work, title="Feedback", host=host))
             )
             for role in ("owner", "admin", "moderator", "user", "user"):
-                await self._write(
-                    number, lambda work, role=role: users.register(work, email=None, name=role, role=role)
-                )
+                await self._write(number, lambda work, role=role: users.create(work, email=None, name=role, role=role))
         await self._change("UPDATE users SET blocked_at = created_at WHERE id = :id", id=(await self._ids("users"))[3])
         await self._change("UPDATE users SET deleted_at = created_at WHERE id = :id", id=(await self._ids("users"))[4])
         await self._change("UPDATE statuses SET is_default = false WHERE portal_id = :p", p=self.portals[1])
@@ -132,19 +132,21 @@ class World:
         values = {name: self._meant(value) for name, value in wish.values.items()}
         role = wish.actor
         by = OPERATOR if role == "operator" else Actor(self.ids["users"][wish.portal * 5 + ROLES.index(role)], role)
-        standing = Standing(self.portals[wish.portal], by, wish.base_url)
+        standing = PortalContext(self.portals[wish.portal], by, wish.base_url)
         try:
             if wish.what == "vote":
-                ballot = Ballot(**values)
+                ballot = NewVote(**values)
                 cast = await self._run(lambda work: votes.cast(work, ballot), standing)
                 uuid, *shown, deleted_at = cast.voter
-                return ["voted", self.ids["uuids"].index(uuid), *shown, deleted_at and parsed(deleted_at)]
+                return ["voted", self.ids["uuids"].index(uuid), *shown, deleted_at and to_datetime(deleted_at)]
             if wish.what == "policy":
-                await self._run(lambda work: portals.configure(work, setting="moderation_policy", **values), standing)
+                await self._run(
+                    lambda work: portals.update_setting(work, setting="moderation_policy", **values), standing
+                )
                 return "policy set"
-            submission = Submission(**values)
-            post_id = await self._run(lambda work: create.submit(work, submission).id, standing)
-        except Refusal as refusal:
+            submission = NewPost(**values)
+            post_id = await self._run(lambda work: create.create_post(work, submission).id, standing)
+        except DomainError as refusal:
             return self._worded(refusal, wish)
         self.ids["posts"].append(post_id)
         self.ids["codes"].append(await self._value("SELECT code FROM posts WHERE id = :id", id=post_id))
@@ -157,7 +159,7 @@ class World:
         known = self.ids[names.get(value.by, value.kind)]
         return known[value.place % len(known)] if known else UNKNOWN
 
-    def _worded(self, refusal: Refusal, wish: Wish) -> list[Any]:
+    def _worded(self, refusal: DomainError, wish: Wish) -> list[Any]:
         match refusal:
             case NotFound(what, asked):
                 name = {"user": "voter" if wish.what == "vote" else "author"}.get(what, what)
@@ -166,34 +168,34 @@ class World:
                 return ["not found", what, named]
             case Forbidden(act, why):
                 return ["forbidden", act, why]
-            case Invalid(problems):
+            case ValidationFailed(problems):
                 return ["invalid", *((problem.field, problem.code) for problem in problems)]
             case Conflict(code):
                 return ["conflict", code]
         raise AssertionError(refusal)
 
-    async def _run(self, act: Callable[[Work], Any], standing: Standing) -> Any:
+    async def _run(self, operation: Callable[[UnitOfWork], Any], standing: PortalContext) -> Any:
         if self._plainly:
-            return await self.database.writing(
-                step_by_step(act) if self.database.engine == "postgresql" else act, standing
+            return await self.database.write(
+                step_by_step(operation) if self.database.engine == "postgresql" else operation, standing
             )
-        return await self.database.writing(act, standing, at_once=True)
+        return await self.database.write(operation, standing, single_statement=True)
 
-    async def _write(self, number: int, act: Callable[[Work], Any]) -> Any:
+    async def _write(self, number: int, operation: Callable[[UnitOfWork], Any]) -> Any:
         portal = self.portals[number] if number < len(self.portals) else 0
-        return await self.database.writing(act, Standing(portal, OPERATOR))
+        return await self.database.write(operation, PortalContext(portal, OPERATOR))
 
     async def _change(self, query: str, **values: Any) -> None:
         statement = Statement(text(query), across_portals=True)
-        await self.database.writing(lambda work: work.run(statement, **values), NOWHERE)
+        await self.database.write(lambda work: work.execute(statement, **values), NO_PORTAL)
 
     async def _value(self, query: str, **values: Any) -> Any:
         statement = Statement(text(query), across_portals=True)
-        return await self.database.reading(lambda work: work.value(statement, **values), NOWHERE)
+        return await self.database.read(lambda work: work.fetch_value(statement, **values), NO_PORTAL)
 
     async def _ids(self, table: str, column: str = "id") -> list[Any]:
         statement = Statement(text(f"SELECT {column} FROM {table} ORDER BY id"), across_portals=True)
-        rows = await self.database.reading(lambda work: work.rows(statement), NOWHERE)
+        rows = await self.database.read(lambda work: work.fetch_all(statement), NO_PORTAL)
         return [row[0] for row in rows]
 
 

@@ -12,21 +12,21 @@ from app.domain.errors import Forbidden, NotFound
 from app.domain.permissions import Actor
 from app.domain.portals import categories
 from app.domain.posts import update
-from app.domain.posts.update import Changes
-from app.domain.unit_of_work import Work
+from app.domain.posts.update import PostUpdate
+from app.domain.unit_of_work import UnitOfWork
 from tests.conftest import TestClock
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 MONDAY = datetime(2026, 1, 12, 9, 30, 0, 123456, tzinfo=UTC)
 MODERATOR = Actor(user_id=None, role="moderator")
 
 
-async def counters(make: Make, user: int) -> tuple[int, int, int]:
+async def counters(make: Factory, user: int) -> tuple[int, int, int]:
     row = await make.row("SELECT posts_count, votes_count, comments_count FROM users WHERE id = :id", id=user)
     return row["posts_count"], row["votes_count"], row["comments_count"]
 
 
-async def category(make: Make, name: str) -> int:
+async def category(make: Factory, name: str) -> int:
     await make.run(
         "INSERT INTO categories (portal_id, name, name_key, color, created_at, updated_at)"
         " SELECT portal_id, :name, :name, '#00ff00', created_at, updated_at FROM boards LIMIT 1",
@@ -35,7 +35,7 @@ async def category(make: Make, name: str) -> int:
     return int(await make.value("SELECT id FROM categories WHERE name = :name", name=name))
 
 
-async def section(make: Make, title: str) -> int:
+async def section(make: Factory, title: str) -> int:
     await make.run(
         "INSERT INTO sections (portal_id, tab_id, title, position, created_at, updated_at)"
         " SELECT portal_id, id, :title, 0, created_at, updated_at FROM tabs WHERE url = 'feedback'",
@@ -44,17 +44,17 @@ async def section(make: Make, title: str) -> int:
     return int(await make.value("SELECT id FROM sections WHERE title = :title", title=title))
 
 
-async def carried(make: Make, post: int) -> list[int]:
+async def carried(make: Factory, post: int) -> list[int]:
     rows = await make.rows("SELECT category_id FROM post_categories WHERE post_id = :id ORDER BY 1", id=post)
     return [row["category_id"] for row in rows]
 
 
-async def test_an_edit_changes_what_is_given_and_the_lead_of_the_description(make: Make, clock: TestClock) -> None:
+async def test_an_edit_changes_what_is_given_and_the_lead_of_the_description(make: Factory, clock: TestClock) -> None:
     post = await make.post(title="A dark mode", description="For <b>tired</b> eyes")
     clock.set(MONDAY)
 
     changed = await make.act(
-        lambda work: update.edit(work, post, Changes(title="A darker mode", description="At <i>night</i>"))
+        lambda work: update.update_post(work, post, PostUpdate(title="A darker mode", description="At <i>night</i>"))
     )
 
     row = await make.row("SELECT title, slug, description, description_short, updated_at FROM posts")
@@ -64,103 +64,105 @@ async def test_an_edit_changes_what_is_given_and_the_lead_of_the_description(mak
     assert str(row["updated_at"])[:23] == "2026-01-12 09:30:00.123"
 
 
-async def test_an_edit_that_changes_nothing_leaves_the_moment_alone(make: Make, clock: TestClock) -> None:
+async def test_an_edit_that_changes_nothing_leaves_the_moment_alone(make: Factory, clock: TestClock) -> None:
     post = await make.post(title="A dark mode", description=None)
     before = await make.rows("SELECT * FROM posts")
     clock.set(MONDAY)
 
     changed = await make.act(
-        lambda work: update.edit(work, post, Changes(title="A dark mode", description=None, author=make.owner))
+        lambda work: update.update_post(
+            work, post, PostUpdate(title="A dark mode", description=None, author=make.owner)
+        )
     )
 
     assert not changed
     assert await make.rows("SELECT * FROM posts") == before
 
 
-async def test_the_posts_of_both_authors_are_counted_anew(make: Make) -> None:
+async def test_the_posts_of_both_authors_are_counted_anew(make: Factory) -> None:
     jane, john = await make.user(), await make.user()
     post = await make.post(author=jane)
     uuid = await make.uuid(john)
 
-    await make.act(lambda work: update.edit(work, post, Changes(author=uuid)))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(author=uuid)))
     passed_on = await counters(make, jane), await counters(make, john)
-    await make.act(lambda work: update.edit(work, post, Changes(author=None)))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(author=None)))
 
     assert passed_on == ((0, 0, 0), (1, 0, 0))
     assert await counters(make, john) == (0, 0, 0)
     assert await make.value("SELECT user_id FROM posts") is None
 
 
-async def test_a_post_can_not_be_given_to_somebody_unknown(make: Make) -> None:
+async def test_a_post_can_not_be_given_to_somebody_unknown(make: Factory) -> None:
     post = await make.post(title="A dark mode")
 
     with pytest.raises(NotFound) as unknown:
-        await make.act(lambda work: update.edit(work, post, Changes(title="Taken away", author=4711)))
+        await make.act(lambda work: update.update_post(work, post, PostUpdate(title="Taken away", author=4711)))
 
-    assert (unknown.value.what, unknown.value.asked) == ("user", 4711)
+    assert (unknown.value.resource, unknown.value.identifier) == ("user", 4711)
     assert await make.value("SELECT title FROM posts") == "A dark mode"
 
 
-async def test_categories_are_replaced_and_tallied(make: Make) -> None:
+async def test_categories_are_replaced_and_tallied(make: Factory) -> None:
     post = await make.post()
     red, green, blue = [await category(make, name) for name in ("red", "green", "blue")]
 
-    await make.act(lambda work: update.edit(work, post, Changes(category_ids=[red, green])))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[red, green])))
     first = await carried(make, post)
-    await make.act(lambda work: update.edit(work, post, Changes(category_ids=[blue, green, 4711])))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[blue, green, 4711])))
     second = await carried(make, post)
-    await make.act(lambda work: update.edit(work, post, Changes(category_ids=[4711])))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[4711])))
     unknown_only = await carried(make, post)
-    kept = await make.act(post_counters.differences)
-    await make.act(lambda work: update.edit(work, post, Changes(category_ids=[])))
+    kept = await make.act(post_counters.find_mismatches)
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[])))
 
     assert (first, second, unknown_only, await carried(make, post)) == ([red, green], [green, blue], [green, blue], [])
-    assert kept == await make.act(post_counters.differences) == []
+    assert kept == await make.act(post_counters.find_mismatches) == []
 
 
-async def test_a_section_is_given_and_taken_and_tallied(make: Make) -> None:
+async def test_a_section_is_given_and_taken_and_tallied(make: Factory) -> None:
     post = await make.post()
     soon = await section(make, "Soon")
 
-    await make.act(lambda work: update.edit(work, post, Changes(section_id=soon)))
-    given = await make.value("SELECT section_id FROM posts"), await make.act(post_counters.differences)
-    await make.act(lambda work: update.edit(work, post, Changes(section_id=4711)))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(section_id=soon)))
+    given = await make.value("SELECT section_id FROM posts"), await make.act(post_counters.find_mismatches)
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(section_id=4711)))
     unknown = await make.value("SELECT section_id FROM posts")
-    await make.act(lambda work: update.edit(work, post, Changes(section_id=None)))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(section_id=None)))
 
     assert given == (soon, [])
     assert unknown == soon
     assert await make.value("SELECT section_id FROM posts") is None
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_a_new_title_waits_to_be_indexed_and_a_new_description_does_not(make: Make) -> None:
+async def test_a_new_title_waits_to_be_indexed_and_a_new_description_does_not(make: Factory) -> None:
     post = await make.post(title="A dark mode")
     await make.run("DELETE FROM titles_waiting")
 
-    await make.act(lambda work: update.edit(work, post, Changes(description="For tired eyes")))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(description="For tired eyes")))
     described = await make.rows("SELECT post_id FROM titles_waiting")
-    await make.act(lambda work: update.edit(work, post, Changes(title="A darker mode")))
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(title="A darker mode")))
 
     assert described == []
     assert await make.rows("SELECT post_id FROM titles_waiting") == [{"post_id": post}]
 
 
-async def test_a_moved_post_is_counted_where_it_went(make: Make) -> None:
+async def test_a_moved_post_is_counted_where_it_went(make: Factory) -> None:
     post = await make.post()
     bugs = make.boards["Bug Reports"]
 
-    moved = await make.act(lambda work: update.move(work, post, bugs))
-    again = await make.act(lambda work: update.move(work, post, bugs))
+    moved = await make.act(lambda work: update.move_to_board(work, post, bugs))
+    again = await make.act(lambda work: update.move_to_board(work, post, bugs))
 
     assert (moved, again) == (True, False)
     assert await make.value("SELECT board_id FROM posts") == bugs
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
     with pytest.raises(NotFound):
-        await make.act(lambda work: update.move(work, post, 4711))
+        await make.act(lambda work: update.move_to_board(work, post, 4711))
 
 
-async def test_only_a_real_change_of_status_is_remembered_and_announced(make: Make, clock: TestClock) -> None:
+async def test_only_a_real_change_of_status_is_remembered_and_announced(make: Factory, clock: TestClock) -> None:
     jane = await make.user()
     admin = await make.user(role="admin")
     post = await make.post()
@@ -187,19 +189,19 @@ async def test_only_a_real_change_of_status_is_remembered_and_announced(make: Ma
     ]
     row = await make.row("SELECT status_changed_at, updated_at FROM posts")
     assert {str(row["status_changed_at"])[:19], str(row["updated_at"])[:19]} == {"2026-01-12 09:30:00"}
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_an_unknown_status_is_refused(make: Make) -> None:
+async def test_an_unknown_status_is_refused(make: Factory) -> None:
     post = await make.post()
 
     with pytest.raises(NotFound) as unknown:
         await make.act(lambda work: update.change_status(work, post, 4711, user_id=None))
 
-    assert unknown.value.what == "status"
+    assert unknown.value.resource == "status"
 
 
-async def test_a_deleted_post_takes_all_along_that_hangs_on_it(make: Make) -> None:
+async def test_a_deleted_post_takes_all_along_that_hangs_on_it(make: Factory) -> None:
     jane, john = await make.user(), await make.user()
     post = await make.post(author=jane, status="Planned", votes_by=[jane, john])
     other = await make.post(author=john, votes_by=[john])
@@ -226,7 +228,7 @@ async def test_a_deleted_post_takes_all_along_that_hangs_on_it(make: Make) -> No
     assert await make.rows("SELECT id FROM attachments") == []
     assert await counters(make, jane) == (0, 0, 0)
     assert await counters(make, john) == (1, 1, 1)
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
     (fact,) = await make.facts("post.deleted")
     assert (fact["post_id"], fact["user_id"]) == (post, jane)
     assert json.loads(fact["body"])["title"] == "Post number 3"
@@ -234,40 +236,40 @@ async def test_a_deleted_post_takes_all_along_that_hangs_on_it(make: Make) -> No
         await make.act(lambda work: update.delete(work, post))
 
 
-async def test_a_plain_user_changes_nothing(make: Make) -> None:
+async def test_a_plain_user_changes_nothing(make: Factory) -> None:
     post = await make.post()
     user = Actor(user_id=None, role="user")
 
-    for act in (
-        lambda work: update.edit(work, post, Changes(title="Taken over")),
-        lambda work: update.move(work, post, make.boards["Bug Reports"]),
+    for operation in (
+        lambda work: update.update_post(work, post, PostUpdate(title="Taken over")),
+        lambda work: update.move_to_board(work, post, make.boards["Bug Reports"]),
         lambda work: update.change_status(work, post, None, user_id=None),
         lambda work: update.delete(work, post),
     ):
         with pytest.raises(Forbidden):
-            await make.act(act, actor=user)
+            await make.act(operation, actor=user)
 
 
-async def test_another_portals_posts_boards_and_statuses_are_unknown(make: Make) -> None:
+async def test_another_portals_posts_boards_and_statuses_are_unknown(make: Factory) -> None:
     post = await make.post()
     portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
     theirs = await make.post(portal=portal, author=owner)
     their_board = await make.value("SELECT board_id FROM posts WHERE id = :id", id=theirs)
     their_status = await make.value("SELECT min(id) FROM statuses WHERE portal_id = :theirs", theirs=portal)
 
-    for act in (
-        lambda work: update.edit(work, theirs, Changes(title="Taken over")),
+    for operation in (
+        lambda work: update.update_post(work, theirs, PostUpdate(title="Taken over")),
         lambda work: update.delete(work, theirs),
-        lambda work: update.move(work, post, their_board),
+        lambda work: update.move_to_board(work, post, their_board),
         lambda work: update.change_status(work, post, their_status, user_id=None),
-        lambda work: update.edit(work, post, Changes(author=owner)),
+        lambda work: update.update_post(work, post, PostUpdate(author=owner)),
     ):
         with pytest.raises(NotFound):
-            await make.act(act)
+            await make.act(operation)
     assert await make.value("SELECT count(*) FROM posts") == 2
 
 
-async def test_changes_at_once_leave_the_numbers_right(make: Make) -> None:
+async def test_changes_at_once_leave_the_numbers_right(make: Factory) -> None:
     posts = [await make.post(votes_by=[make.owner]) for _ in range(4)]
     statuses = [make.statuses[name] for name in ("Planned", "Completed", "New")]
     boards = list(make.boards.values())
@@ -275,11 +277,11 @@ async def test_changes_at_once_leave_the_numbers_right(make: Make) -> None:
 
     async def one(number: int) -> None:
         post = posts[number % 4]
-        changes = Changes(author=john if number % 2 else make.owner)
+        changes = PostUpdate(author=john if number % 2 else make.owner)
         try:
             await make.act(lambda work: update.change_status(work, post, statuses[number % 3], user_id=None))
-            await make.act(lambda work: update.move(work, post, boards[number % 2]))
-            await make.act(lambda work: update.edit(work, post, changes))
+            await make.act(lambda work: update.move_to_board(work, post, boards[number % 2]))
+            await make.act(lambda work: update.update_post(work, post, changes))
             await make.comment(post, author=john)
             if number > 20:
                 await make.act(lambda work: update.delete(work, post))
@@ -290,7 +292,7 @@ async def test_changes_at_once_leave_the_numbers_right(make: Make) -> None:
 
     await asyncio.gather(*(one(number) for number in range(24)))
 
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
     for user in (make.owner, john):
         counted = await make.row(
             "SELECT (SELECT count(*) FROM posts WHERE user_id = :id) AS posts,"
@@ -301,17 +303,17 @@ async def test_changes_at_once_leave_the_numbers_right(make: Make) -> None:
         assert await counters(make, user) == tuple(counted.values())
 
 
-async def test_a_category_gone_during_an_edit_leaves_no_number(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_category_gone_during_an_edit_leaves_no_number(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
     category, post = await make.category(), await make.post()
-    look = update._categories
+    look = update._replace_categories
 
-    def look_and_lose(work: Work, *asked: Any) -> set[int]:
+    def look_and_lose(work: UnitOfWork, *asked: Any) -> set[int]:
         found = look(work, *asked)
         categories.delete(work, category)
         return found
 
-    monkeypatch.setattr(update, "_categories", look_and_lose)
-    await make.act(lambda work: update.edit(work, post, Changes(category_ids=[category])))
+    monkeypatch.setattr(update, "_replace_categories", look_and_lose)
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[category])))
 
     assert await make.rows("SELECT * FROM post_categories") == []
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []

@@ -8,60 +8,60 @@ from sqlalchemy import bindparam, cast, literal_column, select
 
 from app.domain.models import Post
 from app.domain.search import index
-from app.domain.search.duplicates import similar
-from app.domain.sql.json_rows import WHOLE, WORDS, given_rows, packed, part
-from app.domain.sql.statement import Statement, now, portal, upsert
-from app.domain.unit_of_work import Work
+from app.domain.search.duplicates import find_duplicates
+from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, upsert
+from app.domain.unit_of_work import UnitOfWork
 from tests.domain.search.titles import rewordings, titles
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 PIECE = 5_000
 
-_given = given_rows("titles").table_valued("value", name="given")
+_given = json_rows("titles").table_valued("value", name="given")
 _BULK = Statement(
     upsert(Post).from_select(
         ["portal_id", "board_id", "code", "slug", "title", "status_changed_at", "created_at", "updated_at"],
         select(
-            cast(portal, WHOLE),
-            cast(bindparam("board"), WHOLE),
-            part(_given.c.value, 0, WORDS),
-            part(_given.c.value, 0, WORDS),
-            part(_given.c.value, 1, WORDS),
-            *(cast(now, Post.created_at.type) for _ in range(3)),
+            cast(PORTAL_ID, BIGINT),
+            cast(bindparam("board"), BIGINT),
+            json_column(_given.c.value, 0, TEXT),
+            json_column(_given.c.value, 0, TEXT),
+            json_column(_given.c.value, 1, TEXT),
+            *(cast(NOW, Post.created_at.type) for _ in range(3)),
         ).where(literal_column("1") == literal_column("1")),
     )
 )
 
 
-async def fill(make: Make, made: list[str]) -> None:
+async def fill(make: Factory, made: list[str]) -> None:
     """Put the titles up as posts, and index them."""
     rows = [(f"{number:06x}", title) for number, title in enumerate(made)]
 
-    def put_up(work: Work) -> None:
+    def put_up(work: UnitOfWork) -> None:
         for start in range(0, len(rows), PIECE):
-            work.run(_BULK, board=min(make.boards.values()), titles=packed(rows[start : start + PIECE]))
+            work.execute(_BULK, board=min(make.boards.values()), titles=encode_rows(rows[start : start + PIECE]))
         index.rebuild(work)
 
     await make.act(put_up)
     await indexed(make, batch=1_000)
 
 
-async def indexed(make: Make, *, batch: int = 100) -> None:
+async def indexed(make: Factory, *, batch: int = 100) -> None:
     """Index all that waits."""
     while await make.act(lambda work: index.index_batch(work, batch)):
         pass
 
 
-async def found(make: Make, title: str | None, description: str | None = None, **where: Any) -> list[str]:
+async def found(make: Factory, title: str | None, description: str | None = None, **where: Any) -> list[str]:
     """The titles of the posts found, best first."""
 
-    def search(work: Work) -> list[str]:
-        return [row["title"] for row in similar(work, title, description)]
+    def search(work: UnitOfWork) -> list[str]:
+        return [row["title"] for row in find_duplicates(work, title, description)]
 
     return await make.act(search, **where)
 
 
-async def test_95_of_100_rewordings_find_their_post_among_100_000_titles(make: Make) -> None:
+async def test_95_of_100_rewordings_find_their_post_among_100_000_titles(make: Factory) -> None:
     await fill(make, titles(100_000))
 
     missed = [pair for pair in rewordings() if pair.title not in await found(make, pair.typed)]
@@ -69,7 +69,7 @@ async def test_95_of_100_rewordings_find_their_post_among_100_000_titles(make: M
     assert len(missed) <= 5, missed
 
 
-async def test_what_nobody_wrote_about_finds_nothing(make: Make) -> None:
+async def test_what_nobody_wrote_about_finds_nothing(make: Factory) -> None:
     await fill(make, titles(3_000))
 
     asked = [
@@ -84,25 +84,25 @@ async def test_what_nobody_wrote_about_finds_nothing(make: Make) -> None:
     assert [await found(make, title) for title in asked] == [[]] * len(asked)
 
 
-async def test_at_most_ten_are_found_the_likeliest_first(make: Make) -> None:
+async def test_at_most_ten_are_found_the_likeliest_first(make: Factory) -> None:
     for number in range(15):
         await make.post(title=f"Dark mode for screen {number}")
     await make.post(title="DARK MODE")
     await indexed(make)
 
-    answers = await found(make, "dark mode")
+    responses = await found(make, "dark mode")
 
-    assert answers[0] == "DARK MODE"
-    assert len(answers) == 10
+    assert responses[0] == "DARK MODE"
+    assert len(responses) == 10
 
 
-async def test_the_very_title_is_found_among_many_longer_ones(make: Make) -> None:
+async def test_the_very_title_is_found_among_many_longer_ones(make: Factory) -> None:
     await fill(make, [f"Export {thing} into {place}" for thing in range(60) for place in range(50)] + ["Export"])
 
     assert (await found(make, "export"))[0] == "Export"
 
 
-async def test_mere_relatives_are_left_out_beside_the_very_post(make: Make) -> None:
+async def test_mere_relatives_are_left_out_beside_the_very_post(make: Factory) -> None:
     await make.post(title="Recurring invoices in foreign currency")
     await make.post(title="Show receipts in their currency")
     await indexed(make)
@@ -110,11 +110,11 @@ async def test_mere_relatives_are_left_out_beside_the_very_post(make: Make) -> N
     assert await found(make, "recuring invoice foreign currency") == ["Recurring invoices in foreign currency"]
 
 
-async def test_an_answer_has_id_code_title_and_description(make: Make) -> None:
+async def test_an_answer_has_id_code_title_and_description(make: Factory) -> None:
     post = await make.post(title="Dark mode", description="It hurts at night")
     code = await make.code(post)
 
-    (row,) = await make.act(lambda work: similar(work, "darkmode"))
+    (row,) = await make.act(lambda work: find_duplicates(work, "darkmode"))
 
     assert {key: row[key] for key in row.keys()} == {  # noqa: SIM118
         "id": post,
@@ -124,13 +124,13 @@ async def test_an_answer_has_id_code_title_and_description(make: Make) -> None:
     }
 
 
-async def test_a_title_is_found_at_once_before_it_is_indexed(make: Make) -> None:
+async def test_a_title_is_found_at_once_before_it_is_indexed(make: Factory) -> None:
     await make.post(title="Export invoices as spreadsheet")
 
     assert await found(make, "exprot invocie spreadsheet") == ["Export invoices as spreadsheet"]
 
 
-async def test_posts_not_indexed_yet_stand_beside_indexed_ones_once(make: Make) -> None:
+async def test_posts_not_indexed_yet_stand_beside_indexed_ones_once(make: Factory) -> None:
     await make.post(title="Dark mode on phones")
     await indexed(make)
     await make.post(title="Dark mode on tablets")
@@ -139,7 +139,7 @@ async def test_posts_not_indexed_yet_stand_beside_indexed_ones_once(make: Make) 
     assert await found(make, "dark mode phone") == ["Dark mode on phones", "Dark mode on tablets"]
 
 
-async def test_rejected_posts_are_not_found_pending_ones_are(make: Make) -> None:
+async def test_rejected_posts_are_not_found_pending_ones_are(make: Factory) -> None:
     await make.post(title="Dark mode, rejected", moderation="rejected")
     await make.post(title="Dark mode, pending", moderation="pending")
     waiting = await found(make, "dark mode")
@@ -153,7 +153,7 @@ async def test_rejected_posts_are_not_found_pending_ones_are(make: Make) -> None
 
 
 @pytest.mark.parametrize("index_first", [True, False])
-async def test_a_changed_title_is_found_by_its_new_words_only(make: Make, index_first: bool) -> None:
+async def test_a_changed_title_is_found_by_its_new_words_only(make: Factory, index_first: bool) -> None:
     post = await make.post(title="Printing of shipping labels")
     await indexed(make)
     await make.run("UPDATE posts SET title = 'Heat map of clicks' WHERE id = :id", id=post)
@@ -166,7 +166,7 @@ async def test_a_changed_title_is_found_by_its_new_words_only(make: Make, index_
 
 
 @pytest.mark.parametrize("index_first", [True, False])
-async def test_a_deleted_post_is_not_found(make: Make, index_first: bool) -> None:
+async def test_a_deleted_post_is_not_found(make: Factory, index_first: bool) -> None:
     post = await make.post(title="Printing of shipping labels")
     if index_first:
         await indexed(make)
@@ -179,7 +179,7 @@ async def test_a_deleted_post_is_not_found(make: Make, index_first: bool) -> Non
     assert await make.value("SELECT count(*) FROM titles_waiting") == 0
 
 
-async def test_another_portals_posts_are_not_found(make: Make) -> None:
+async def test_another_portals_posts_are_not_found(make: Factory) -> None:
     other, owner = await make.new_portal("Elsewhere", host="other.example.com", email="other@example.com")
     await make.post(title="Dark mode here")
     await make.post(title="Dark mode elsewhere", portal=other, author=owner)
@@ -192,21 +192,21 @@ async def test_another_portals_posts_are_not_found(make: Make) -> None:
     assert await make.value("SELECT count(*) FROM titles_waiting") == 0
 
 
-async def test_portals_with_titles_to_index_are_named(make: Make) -> None:
+async def test_portals_with_titles_to_index_are_named(make: Factory) -> None:
     other, owner = await make.new_portal("Elsewhere", host="other.example.com", email="other@example.com")
     await make.new_portal("Empty", host="empty.example.com", email="empty@example.com")
     for number in range(3):
         await make.post(title=f"Dark mode {number}")
         await make.post(title=f"Light mode {number}", portal=other, author=owner)
 
-    waiting = await make.act(index.portals_waiting)
+    waiting = await make.act(index.portals_with_queue)
     await indexed(make)
 
     assert waiting == [make.portal, other]
-    assert await make.act(index.portals_waiting) == [other]
+    assert await make.act(index.portals_with_queue) == [other]
 
 
-async def test_a_description_helps_to_choose_and_stands_in_for_a_title(make: Make) -> None:
+async def test_a_description_helps_to_choose_and_stands_in_for_a_title(make: Factory) -> None:
     await make.post(title="Export invoices to bookkeeping")
     await make.post(title="Export invoices to spreadsheet")
     await indexed(make)
@@ -217,7 +217,7 @@ async def test_a_description_helps_to_choose_and_stands_in_for_a_title(make: Mak
     assert await found(make, None, None) == await found(make, "", "") == []
 
 
-async def test_several_who_index_at_once_take_each_title_once(make: Make) -> None:
+async def test_several_who_index_at_once_take_each_title_once(make: Factory) -> None:
     made = sorted(
         f"{verb} {thing} {number}" for verb in ("Sort", "Hide") for thing in ("rows", "tabs") for number in range(20)
     )
@@ -237,7 +237,7 @@ async def test_several_who_index_at_once_take_each_title_once(make: Make) -> Non
     assert listed == [row["id"] for row in hidden]
 
 
-async def test_a_lost_index_is_made_anew(make: Make) -> None:
+async def test_a_lost_index_is_made_anew(make: Factory) -> None:
     await make.post(title="Dark mode")
     await indexed(make)
     await make.act(index.rebuild)
@@ -253,7 +253,7 @@ async def test_a_lost_index_is_made_anew(make: Make) -> None:
     ]
 
 
-async def test_the_index_goes_with_its_portal(make: Make) -> None:
+async def test_the_index_goes_with_its_portal(make: Factory) -> None:
     await make.post(title="Dark mode")
     await indexed(make)
     await make.run("DELETE FROM facts")

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from app.adapters import passwords
-from app.domain.errors import Forbidden, Invalid, NotFound, Problem
+from app.domain.errors import FieldError, Forbidden, NotFound, ValidationFailed
 from app.domain.models.users import ROLES
 from app.domain.permissions import Actor
 from app.domain.users import users
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
 
@@ -28,89 +28,89 @@ MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
     ],
 )
 def test_an_address_suggests_a_name(email: str, name: str) -> None:
-    assert users.name_from(email) == name
+    assert users.display_name_from(email) == name
 
 
-async def test_nobody_else_becomes_the_owner_and_the_owner_nothing_else(make: Make) -> None:
+async def test_nobody_else_becomes_the_owner_and_the_owner_nothing_else(make: Factory) -> None:
     admin = await make.user(role="admin")
 
     for who, role in ((admin, "owner"), (make.owner, "admin")):
-        with pytest.raises(Invalid) as refused:
-            await make.act(lambda work, who=who, role=role: users.change(work, who, role=role))
-        assert refused.value.problems == [Problem("role", "owner")]
+        with pytest.raises(ValidationFailed) as refused:
+            await make.act(lambda work, who=who, role=role: users.update(work, who, role=role))
+        assert refused.value.errors == [FieldError("role", "owner")]
     assert await make.value("SELECT role FROM users WHERE id = :id", id=admin) == "admin"
 
 
 @pytest.mark.parametrize("change", [{"email": "mine@example.com"}, {"password_hash": "mine"}])
 async def test_email_and_password_of_the_owner_are_the_owners_and_the_operators(
-    change: dict[str, str], make: Make
+    change: dict[str, str], make: Factory
 ) -> None:
     admin = Actor(user_id=await make.user(role="admin"), role="admin")
     owner = Actor(user_id=make.owner, role="owner")
     ((field, value),) = change.items()
 
     with pytest.raises(Forbidden) as refused:
-        await make.act(lambda work: users.change(work, make.owner, name="Mine", **change), actor=admin)
-    assert refused.value.act == "change_sign_in"
+        await make.act(lambda work: users.update(work, make.owner, name="Mine", **change), actor=admin)
+    assert refused.value.permission == "change_sign_in"
     assert await make.value("SELECT name FROM users WHERE id = :id", id=make.owner) == "Owner"
 
-    await make.act(lambda work: users.change(work, make.owner, **change), actor=owner)
+    await make.act(lambda work: users.update(work, make.owner, **change), actor=owner)
     assert await make.value(f"SELECT {field} FROM users WHERE id = :id", id=make.owner) == value
-    await make.act(lambda work: users.change(work, make.owner, **{field: f"other{value}"}))
+    await make.act(lambda work: users.update(work, make.owner, **{field: f"other{value}"}))
     assert await make.value(f"SELECT {field} FROM users WHERE id = :id", id=make.owner) == f"other{value}"
 
 
-async def test_a_taken_address_is_no_ones_second(make: Make) -> None:
+async def test_a_taken_address_is_no_ones_second(make: Factory) -> None:
     jane = await make.user(email="jane@example.com")
 
-    with pytest.raises(Invalid) as refused:
-        await make.act(lambda work: users.change(work, jane, email=" OWNER@example.com"))
+    with pytest.raises(ValidationFailed) as refused:
+        await make.act(lambda work: users.update(work, jane, email=" OWNER@example.com"))
 
-    assert refused.value.problems == [Problem("email", "taken")]
+    assert refused.value.errors == [FieldError("email", "taken")]
     assert await make.value("SELECT email FROM users WHERE id = :id", id=jane) == "jane@example.com"
 
 
-async def test_an_address_too_long_in_lower_case_is_refused(make: Make) -> None:
+async def test_an_address_too_long_in_lower_case_is_refused(make: Factory) -> None:
     jane = await make.user()
     long = "İ" * 200 + "@x.org"
 
-    for act in (
-        lambda work: users.change(work, jane, email=long),
-        lambda work: users.register(work, email=long, name="Jane"),
+    for operation in (
+        lambda work: users.update(work, jane, email=long),
+        lambda work: users.create(work, email=long, name="Jane"),
     ):
-        with pytest.raises(Invalid) as refused:
-            await make.act(act)
-        assert refused.value.problems == [Problem("email", "invalid")]
+        with pytest.raises(ValidationFailed) as refused:
+            await make.act(operation)
+        assert refused.value.errors == [FieldError("email", "invalid")]
 
 
-async def test_a_change_moves_the_moment_and_none_does_not(make: Make, clock: TestClock) -> None:
+async def test_a_change_moves_the_moment_and_none_does_not(make: Factory, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user(name="Jane Roe")
     moment = "SELECT updated_at FROM users WHERE id = :id"
     before = await make.value(moment, id=jane)
     clock.advance(seconds=1)
 
-    await make.act(lambda work: users.change(work, jane, name="Jane Roe"))
+    await make.act(lambda work: users.update(work, jane, name="Jane Roe"))
     assert await make.value(moment, id=jane) == before
-    await make.act(lambda work: users.change(work, jane, name="Ms Roe"))
+    await make.act(lambda work: users.update(work, jane, name="Ms Roe"))
     assert await make.value(moment, id=jane) != before
 
 
 @pytest.mark.parametrize(("role", "of_astuto"), [("moderator", 200), ("user", 401)])
 async def test_a_key_ends_when_the_role_falls_below_its_need(
-    role: str, of_astuto: int, make: Make, productlift: Client
+    role: str, of_astuto: int, make: Factory, productlift: Client
 ) -> None:
     admin = await make.user(role="admin")
     keys = {dialect: await make.key(admin, dialect) for dialect in ("astuto", "productlift")}
 
-    await make.act(lambda work: users.change(work, admin, role=role))
-    make.server.services.admissions.forget()
+    await make.act(lambda work: users.update(work, admin, role=role))
+    make.server.services.authenticator.invalidate()
 
     assert (await productlift.of(keys["astuto"]).get("/boards")).status_code == of_astuto
     assert (await productlift.of(keys["productlift"]).get("/portal")).status_code == 401
 
 
-async def test_blocking_twice_and_unblocking_twice_changes_nothing_more(make: Make, clock: TestClock) -> None:
+async def test_blocking_twice_and_unblocking_twice_changes_nothing_more(make: Factory, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user()
     state: Any = "SELECT blocked_at, updated_at FROM users WHERE id = :id"
@@ -130,48 +130,48 @@ async def test_blocking_twice_and_unblocking_twice_changes_nothing_more(make: Ma
     assert free["blocked_at"] is None
 
 
-async def test_who_is_not_there_is_neither_changed_nor_blocked(make: Make, productlift: Client) -> None:
+async def test_who_is_not_there_is_neither_changed_nor_blocked(make: Factory, productlift: Client) -> None:
     gone = await make.user()
     await productlift.delete(f"/users/{await make.uuid(gone)}")
 
-    for act in (users.block, users.unblock, users.change):
+    for operation in (users.block, users.unblock, users.update):
         with pytest.raises(NotFound):
-            await make.act(lambda work, act=act: act(work, 99))
+            await make.act(lambda work, operation=operation: operation(work, 99))
     with pytest.raises(NotFound):
-        await make.act(lambda work: users.change(work, gone, name="Back"))
+        await make.act(lambda work: users.update(work, gone, name="Back"))
     # A deleted user may be blocked, and stays deleted.
     await make.act(lambda work: users.block(work, gone))
     row = await make.row("SELECT blocked_at, deleted_at FROM users WHERE id = :id", id=gone)
     assert None not in row.values()
 
 
-async def test_a_moderator_neither_changes_nor_unblocks(make: Make) -> None:
+async def test_a_moderator_neither_changes_nor_unblocks(make: Factory) -> None:
     jane = await make.user()
     moderator = Actor(user_id=None, role="moderator")
 
-    for act in (users.unblock, users.change):
+    for operation in (users.unblock, users.update):
         with pytest.raises(Forbidden):
-            await make.act(lambda work, act=act: act(work, jane), actor=moderator)
+            await make.act(lambda work, operation=operation: operation(work, jane), actor=moderator)
 
 
 @pytest.mark.parametrize(("role", "highest"), [("moderator", "moderator"), ("admin", "admin")])
-async def test_nobody_registers_whoever_would_stand_above_him(role: str, highest: str, make: Make) -> None:
+async def test_nobody_registers_whoever_would_stand_above_him(role: str, highest: str, make: Factory) -> None:
     actor = Actor(user_id=await make.user(role=role), role=role)
     before = await make.value("SELECT count(*) FROM users")
 
     for wanted in ROLES[ROLES.index(highest) + 1 :]:
         with pytest.raises(Forbidden):
             await make.act(
-                lambda work, wanted=wanted: users.register(work, email="a@x.org", name="A", role=wanted), actor=actor
+                lambda work, wanted=wanted: users.create(work, email="a@x.org", name="A", role=wanted), actor=actor
             )
     assert await make.value("SELECT count(*) FROM users") == before
-    await make.act(lambda work: users.register(work, email="a@x.org", name="A", role=highest), actor=actor)
+    await make.act(lambda work: users.create(work, email="a@x.org", name="A", role=highest), actor=actor)
 
 
 def test_a_password_is_known_again_and_no_other() -> None:
-    stored = passwords.hashed("correct horse 🐎")
+    stored = passwords.hash_password("correct horse 🐎")
 
     assert stored.startswith("$argon2id$")
-    assert passwords.matches("correct horse 🐎", stored)
-    assert not passwords.matches("correct horse", stored)
-    assert passwords.hashed("correct horse 🐎") != stored
+    assert passwords.verify("correct horse 🐎", stored)
+    assert not passwords.verify("correct horse", stored)
+    assert passwords.hash_password("correct horse 🐎") != stored

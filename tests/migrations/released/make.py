@@ -26,7 +26,7 @@ from typing import Any, Final
 from PIL import Image
 
 from app.adapters.database.migrations import migrate
-from app.application import assemble
+from app.application import create_app
 from app.background import index_titles
 from app.domain import installation
 from app.domain.models import Base
@@ -36,7 +36,7 @@ from app.domain.users import api_keys
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.servers import find_postgres, start_postgres
 
 FOLDER: Final = Path(__file__).parent
@@ -48,7 +48,7 @@ HOSTS: Final = {"first": "first.example.com", "second": "second.example.com"}
 class Life:
     """What happens on the database at `url`; `keys` are those that a client may present afterwards."""
 
-    def __init__(self, make: Make, clock: TestClock, astuto: Client, productlift: Client) -> None:
+    def __init__(self, make: Factory, clock: TestClock, astuto: Client, productlift: Client) -> None:
         self._make = make
         self._clock = clock
         self._astuto = astuto
@@ -57,10 +57,10 @@ class Life:
     async def ask(self, client: Client, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """One request that must succeed, a minute after the one before."""
         self._clock.advance(minutes=1)
-        answer = await (client.request(method, path, **more) if more else client.ask(method, path, body))
-        if answer.status_code not in (200, 201):
-            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
-        told = answer.json() if answer.content else {}
+        response = await (client.request(method, path, **more) if more else client.ask(method, path, body))
+        if response.status_code not in (200, 201):
+            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
+        told = response.json() if response.content else {}
         return told["data"] if isinstance(told, dict) and "data" in told else told
 
     async def live(self) -> None:
@@ -122,9 +122,9 @@ class Life:
     async def _talk(self, posts: list[Any], people: dict[str, Any]) -> None:
         first, second = posts[0]["id"], posts[1]["id"]
         said = await self.ask(self._astuto, "POST", "/comments", {"post_id": first, "body": "Please, at night."})
-        answer = {"post_id": first, "body": "Yes.\n\n*Soon*.", "parent_id": said["id"]}
-        answer["impersonated_user_id"] = people["Bob"]["id"]
-        await self.ask(self._astuto, "POST", "/comments", answer)
+        response = {"post_id": first, "body": "Yes.\n\n*Soon*.", "parent_id": said["id"]}
+        response["impersonated_user_id"] = people["Bob"]["id"]
+        await self.ask(self._astuto, "POST", "/comments", response)
         news = await self.ask(self._astuto, "POST", "/comments", {"post_id": second, "body": "We have begun."})
         await self.ask(self._astuto, "PUT", f"/comments/{news['id']}/mark_as_post_update")
         await self._make.comment(first, body="Between us", internal=True)
@@ -147,7 +147,7 @@ class Life:
 
     async def _second(self) -> None:
         make = self._make
-        await make.act(lambda work: portals.configure(work, setting="host", value=HOSTS["first"]))
+        await make.act(lambda work: portals.update_setting(work, setting="host", value=HOSTS["first"]))
         portal, owner = await make.new_portal("Second", host=HOSTS["second"], email="owner@second.example.com")
         await adopt(make, owner, "astuto", TOKENS["second"], portal=portal)
         board = await make.value("SELECT min(id) FROM boards WHERE portal_id = :of", of=portal)
@@ -168,12 +168,12 @@ def picture() -> bytes:
     return written.getvalue()
 
 
-async def adopt(make: Make, user: int, dialect: str, token: str, *, portal: int | None = None) -> None:
+async def adopt(make: Factory, user: int, dialect: str, token: str, *, portal: int | None = None) -> None:
     """Give a user a key of which the text is known: the same at every making."""
     digest = api_keys.digest(token, SECRET.encode())
     await make.act(
-        lambda work: api_keys.adopt(
-            work, user_id=user, dialect=dialect, digest_=digest, prefix=api_keys.visible_part(token)
+        lambda work: api_keys.import_key(
+            work, user_id=user, dialect=dialect, digest_=digest, prefix=api_keys.display_prefix(token)
         ),
         portal=portal,
     )
@@ -191,10 +191,10 @@ async def make_at(url: str, folder: Path) -> None:
         secret_key=SECRET,
         rate_limits=False,
     )
-    server = assemble(settings, clock=clock)
+    server = create_app(settings, clock=clock)
     await server.start()
     try:
-        make = Make(server, SECRET.encode())
+        make = Factory(server, SECRET.encode())
         await make.act(lambda work: installation.require_secret(work, SECRET.encode()))
         await make.first_portal()
         for dialect in ("astuto", "productlift"):

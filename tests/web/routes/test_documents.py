@@ -11,8 +11,8 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from app.adapters.rate_limiter import Pace
-from app.api.openapi import pace_in_words
+from app.adapters.rate_limiter import RateLimit
+from app.api.openapi import describe_rate_limit
 from app.settings import Settings
 from app.web.routes.assets import STATIC
 from tests.conftest import TestClock
@@ -32,9 +32,9 @@ def visitor(anyone: Client) -> Client:
 
 
 async def read(visitor: Client, dialect: str) -> dict[str, Any]:
-    answer = await visitor.get(f"/{dialect}/api/v1/openapi.json")
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    return dict(answer.json())
+    response = await visitor.get(f"/{dialect}/api/v1/openapi.json")
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    return dict(response.json())
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -117,24 +117,24 @@ async def test_a_document_tells_the_limits_in_force(settings: Settings, clock: T
 @pytest.mark.parametrize(
     ("pace", "words"),
     [
-        (Pace(60, 60), "60 requests a minute"),
-        (Pace(100, 300), "100 requests in 5 minutes"),
-        (Pace(1000, 86400), "1 000 requests a day"),
-        (Pace(5, 90), "5 requests in 90 seconds"),
+        (RateLimit(60, 60), "60 requests a minute"),
+        (RateLimit(100, 300), "100 requests in 5 minutes"),
+        (RateLimit(1000, 86400), "1 000 requests a day"),
+        (RateLimit(5, 90), "5 requests in 90 seconds"),
         (None, "as many requests as they like"),
     ],
 )
-def test_a_pace_is_told_in_words(pace: Pace | None, words: str) -> None:
-    assert pace_in_words(pace) == words
+def test_a_pace_is_told_in_words(pace: RateLimit | None, words: str) -> None:
+    assert describe_rate_limit(pace) == words
 
 
 async def test_astutos_document_is_also_where_its_tooling_looks(visitor: Client) -> None:
-    answer = await visitor.get("/api-docs/v1/swagger.yaml", headers={"origin": "https://elsewhere.example"})
+    response = await visitor.get("/api-docs/v1/swagger.yaml", headers={"origin": "https://elsewhere.example"})
 
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/yaml"
-    assert answer.headers["access-control-allow-origin"] == "*"
-    assert yaml.safe_load(answer.text) == await read(visitor, "astuto")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/yaml"
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert yaml.safe_load(response.text) == await read(visitor, "astuto")
 
 
 async def test_a_document_that_is_known_is_not_sent_again(visitor: Client) -> None:
@@ -175,9 +175,9 @@ async def test_the_interactive_page_loads_only_what_this_server_has(visitor: Cli
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_other_verbs_at_the_documents_are_the_dialects_affair(visitor: Client, dialect: str) -> None:
-    answer = await visitor.post(f"/{dialect}/api/v1/docs")
+    response = await visitor.post(f"/{dialect}/api/v1/docs")
 
-    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, "application/json")
+    assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (404, "application/json")
 
 
 def test_vendored_files_are_what_their_maker_published() -> None:

@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from app.adapters.database.migrations import with_connection
-from app.application import assemble
+from app.application import create_app
 from app.settings import Settings
-from app.web.readiness import PATIENCE_SECONDS, _Look
+from app.web.readiness import PROBE_TIMEOUT_SECONDS, CachedProbe
 from tests.conftest import SECRET, TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 from tests.support.processes import free_port
 from tests.support.requirements import need
 from tests.support.servers import Postgres, Redis
@@ -25,36 +25,36 @@ WELL = {"ready": True, "ending": False, "database": True, "revision": True, "sto
 async def until_ready(visitor: Client, **so: Any) -> Any:
     """Ask until the server is ready, and what is wished is so; the test's time limit ends it when it never is."""
     while True:
-        answer = await visitor.get("/health/ready")
-        if answer.status_code == 200 and answer.json() | so == answer.json():
-            return answer.json()
+        response = await visitor.get("/health/ready")
+        if response.status_code == 200 and response.json() | so == response.json():
+            return response.json()
 
 
 @pytest.mark.parametrize("host", ["http://feedback.example.com", "http://127.0.0.1:8000", "http://[::1]"])
 async def test_who_asks_for_health_is_told_without_a_key(anyone: Client, host: str) -> None:
-    answer = await anyone.of(None, base="", host=host).get("/health")
+    response = await anyone.of(None, base="", host=host).get("/health")
 
-    assert (answer.status_code, answer.text) == (200, "success")
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-    assert answer.headers["cache-control"] == "no-store"
+    assert (response.status_code, response.text) == (200, "success")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.headers["cache-control"] == "no-store"
 
 
 async def test_a_server_with_its_database_is_ready(anyone: Client) -> None:
-    answer = await anyone.of(None, base="").get("/health/ready")
+    response = await anyone.of(None, base="").get("/health/ready")
 
-    assert (answer.status_code, answer.json()) == (200, WELL)
-    assert answer.headers["cache-control"] == "no-store"
+    assert (response.status_code, response.json()) == (200, WELL)
+    assert response.headers["cache-control"] == "no-store"
 
 
-async def test_a_database_at_another_revision_is_not_served(make: Make, anyone: Client) -> None:
+async def test_a_database_at_another_revision_is_not_served(make: Factory, anyone: Client) -> None:
     held = await make.value("SELECT version_num FROM alembic_version")
     await make.run("UPDATE alembic_version SET version_num = 'another'")
     try:
-        answer = await anyone.of(None, base="").get("/health/ready")
+        response = await anyone.of(None, base="").get("/health/ready")
     finally:
         await make.run("UPDATE alembic_version SET version_num = :held", held=held)
 
-    assert (answer.status_code, answer.json()) == (503, WELL | {"ready": False, "revision": False})
+    assert (response.status_code, response.json()) == (503, WELL | {"ready": False, "revision": False})
 
 
 async def renamed(url: str, table: str, name: str) -> None:
@@ -64,15 +64,15 @@ async def renamed(url: str, table: str, name: str) -> None:
 async def test_a_database_that_lost_its_tables_is_not_served(database_url: str, anyone: Client) -> None:
     await renamed(database_url, "alembic_version", "mislaid")
     try:
-        answer = await anyone.of(None, base="").get("/health/ready")
+        response = await anyone.of(None, base="").get("/health/ready")
     finally:
         await renamed(database_url, "mislaid", "alembic_version")
 
-    assert (answer.status_code, answer.json()) == (503, WELL | {"ready": False, "revision": False})
+    assert (response.status_code, response.json()) == (503, WELL | {"ready": False, "revision": False})
 
 
 async def test_a_storage_that_takes_nothing_is_told_until_it_does(
-    make: Make, anyone: Client, settings: Settings
+    make: Factory, anyone: Client, settings: Settings
 ) -> None:
     uploads = settings.data_dir / "uploads"
     uploads.parent.mkdir(exist_ok=True)
@@ -98,13 +98,15 @@ async def test_a_redis_that_hangs_delays_the_answer_but_not_for_long(
     ):
         redis.pause()
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS + 2):
-                answers = await asyncio.gather(*(visitor.get("/health/ready") for _ in range(20)))
+            async with asyncio.timeout(PROBE_TIMEOUT_SECONDS + 2):
+                responses = await asyncio.gather(*(visitor.get("/health/ready") for _ in range(20)))
         finally:
             redis.resume()
         again = await until_ready(visitor, redis=True)
 
-    assert {(answer.status_code, str(answer.json())) for answer in answers} == {(200, str(WELL | {"redis": False}))}
+    assert {(response.status_code, str(response.json())) for response in responses} == {
+        (200, str(WELL | {"redis": False}))
+    }
     assert again == WELL | {"redis": True}
 
 
@@ -117,7 +119,7 @@ async def test_however_many_ask_one_look_is_taken_and_a_hanging_one_is_not_repea
         await answered.wait()
         return f"look {looks}"
 
-    asked = _Look(look, fresh=60.0, late="late")
+    asked = CachedProbe(look, fresh=60.0, late="late")
 
     first = await asyncio.gather(*(asked() for _ in range(50)))
     # It has hung for longer than anybody waits: who asks now is told so at once.
@@ -139,9 +141,9 @@ async def test_a_server_whose_redis_is_away_serves_on_and_says_so(
         Client(with_redis, token=None, base="") as there,
         Client(without, token=None, base="") as away,
     ):
-        answers = [await there.get("/health/ready"), await away.get("/health/ready")]
+        responses = [await there.get("/health/ready"), await away.get("/health/ready")]
 
-    assert [(answer.status_code, answer.json()) for answer in answers] == [
+    assert [(response.status_code, response.json()) for response in responses] == [
         (200, WELL | {"redis": True}),
         (200, WELL | {"redis": False}),
     ]
@@ -158,7 +160,7 @@ async def test_without_its_database_a_server_says_so_and_is_ready_again_later(
         secret_key=SECRET,
         rate_limits=False,
     )
-    server = assemble(settings, clock=clock)
+    server = create_app(settings, clock=clock)
     await server.start()
     async with Client(server, token=None, base="") as visitor:
         postgres.stop()
@@ -183,12 +185,12 @@ async def test_without_its_database_a_server_says_so_and_is_ready_again_later(
 
 
 async def test_what_nobody_foresaw_is_a_page_that_tells_nothing(settings: Settings, clock: TestClock) -> None:
-    never_started = assemble(settings, clock=clock)
+    never_started = create_app(settings, clock=clock)
     transport = httpx.ASGITransport(never_started, raise_app_exceptions=False)
 
     async with httpx.AsyncClient(transport=transport, base_url="http://feedback.example.com") as visitor:
-        answer = await visitor.get("/posts/dark-mode")
+        response = await visitor.get("/posts/dark-mode")
 
-    assert answer.status_code == 500
-    assert "<h1>Something went wrong</h1>" in answer.text
-    assert "Error" not in answer.text
+    assert response.status_code == 500
+    assert "<h1>Something went wrong</h1>" in response.text
+    assert "Error" not in response.text

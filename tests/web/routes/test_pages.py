@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from app.background import record_views
+from app.background import flush_page_views
 from app.domain.posts import public
 from tests.domain.posts.test_delete import statements_of
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' https:; "
@@ -25,13 +25,13 @@ def visitor(anyone: Client) -> Client:
     return anyone.of(None, base="")
 
 
-async def open_post(visitor: Client, make: Make, post: int) -> httpx.Response:
+async def open_post(visitor: Client, make: Factory, post: int) -> httpx.Response:
     slug = await make.value("SELECT slug FROM posts WHERE id = :id", id=post)
     return await visitor.get(f"/p/{slug}-{await make.code(post)}")
 
 
-async def views(make: Make, post: int) -> int:
-    await record_views(make.server.database, make.server.services.views)
+async def views(make: Factory, post: int) -> int:
+    await flush_page_views(make.server.database, make.server.services.views)
     return int(await make.value("SELECT views_count FROM posts WHERE id = :id", id=post))
 
 
@@ -40,7 +40,7 @@ def text_of(html: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", html.partition("<main>")[2]).split())
 
 
-async def test_the_page_shows_what_is_public_about_a_post(visitor: Client, make: Make) -> None:
+async def test_the_page_shows_what_is_public_about_a_post(visitor: Client, make: Factory) -> None:
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     post = await make.post(
         title="Dark mode", description="It **hurts**.", author=jane, status="Planned", votes_by=[make.owner, jane]
@@ -65,7 +65,7 @@ async def test_the_page_shows_what_is_public_about_a_post(visitor: Client, make:
     assert "never" not in page.text
 
 
-async def test_a_page_is_safe_to_open(visitor: Client, make: Make) -> None:
+async def test_a_page_is_safe_to_open(visitor: Client, make: Factory) -> None:
     page = await open_post(visitor, make, await make.post())
 
     assert {name: value for name, value in page.headers.items() if name not in ("content-length", "x-request-id")} == {
@@ -79,7 +79,7 @@ async def test_a_page_is_safe_to_open(visitor: Client, make: Make) -> None:
     }
 
 
-async def test_hostile_words_are_only_words_everywhere(visitor: Client, make: Make) -> None:
+async def test_hostile_words_are_only_words_everywhere(visitor: Client, make: Factory) -> None:
     author = await make.user(name=HOSTILE)
     post = await make.post(title=HOSTILE, description=HOSTILE, author=author)
     await make.comment(post, author=author, body=HOSTILE)
@@ -95,7 +95,7 @@ async def test_hostile_words_are_only_words_everywhere(visitor: Client, make: Ma
     assert page.text.count("<h1>") == 1
 
 
-async def test_an_anonymous_post_and_a_deleted_writer_have_no_name(visitor: Client, make: Make) -> None:
+async def test_an_anonymous_post_and_a_deleted_writer_have_no_name(visitor: Client, make: Factory) -> None:
     jane = await make.user(name="Jane Roe")
     post = await make.post()
     await make.comment(post, author=jane, body="I was here")
@@ -113,7 +113,7 @@ async def test_an_anonymous_post_and_a_deleted_writer_have_no_name(visitor: Clie
 
 
 async def test_no_page_shows_the_address_of_a_user_whose_name_it_is(
-    astuto: Client, visitor: Client, make: Make
+    astuto: Client, visitor: Client, make: Factory
 ) -> None:
     await astuto.post("/users", json={"email": "jane.doe@private.example"})
     jane = await make.value("SELECT id FROM users WHERE name = 'jane.doe@private.example'")
@@ -132,7 +132,7 @@ async def test_no_page_shows_the_address_of_a_user_whose_name_it_is(
 
 
 @pytest.mark.parametrize("moderation", ["pending", "rejected"])
-async def test_only_approved_posts_are_shown(visitor: Client, make: Make, moderation: str) -> None:
+async def test_only_approved_posts_are_shown(visitor: Client, make: Factory, moderation: str) -> None:
     post = await make.post(title="Not for you", moderation=moderation)
     slug = await make.value("SELECT slug FROM posts WHERE id = :id", id=post)
     code = await make.code(post)
@@ -145,7 +145,7 @@ async def test_only_approved_posts_are_shown(visitor: Client, make: Make, modera
     assert await views(make, post) == 0
 
 
-async def test_a_portal_shows_no_post_of_another(visitor: Client, make: Make) -> None:
+async def test_a_portal_shows_no_post_of_another(visitor: Client, make: Factory) -> None:
     await make.run("UPDATE portals SET host = 'feedback.example.com'")
     other, owner = await make.new_portal("Other", host="other.example.com", email="other@example.com")
     post = await make.post(title="Secret plan", author=owner, portal=other)
@@ -163,13 +163,13 @@ async def test_a_portal_shows_no_post_of_another(visitor: Client, make: Make) ->
     assert await views(make, post) == 2
 
 
-async def test_the_code_decides_and_a_wrong_slug_leads_to_the_right_one(visitor: Client, make: Make) -> None:
+async def test_the_code_decides_and_a_wrong_slug_leads_to_the_right_one(visitor: Client, make: Factory) -> None:
     post = await make.post(title="One-two - three")
     code = await make.code(post)
 
     for wrong in (code, f"-{code}", f"x-{code}", f"one-two-{code}", f"Größe-{code}"):
-        answer = await visitor.get(f"/p/{wrong}")
-        assert (answer.status_code, answer.headers["location"]) == (302, f"/p/one-two-three-{code}")
+        response = await visitor.get(f"/p/{wrong}")
+        assert (response.status_code, response.headers["location"]) == (302, f"/p/one-two-three-{code}")
     assert await views(make, post) == 0
     assert (await visitor.get(f"/p/one-two-three-{code}")).status_code == 200
 
@@ -200,29 +200,29 @@ async def test_the_code_decides_and_a_wrong_slug_leads_to_the_right_one(visitor:
     ],
 )
 async def test_what_is_not_there_is_told_so(visitor: Client, path: str) -> None:
-    answer = await visitor.get(path)
+    response = await visitor.get(path)
 
-    assert answer.status_code == 404
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert response.status_code == 404
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_the_page_for_nothing_is_a_page(visitor: Client) -> None:
-    answer = await visitor.get("/nowhere")
+    response = await visitor.get("/nowhere")
 
-    assert "<h1>Nothing here</h1>" in answer.text
-    assert answer.headers["content-security-policy"] == POLICY
-    assert answer.headers["cache-control"] == "no-store"
+    assert "<h1>Nothing here</h1>" in response.text
+    assert response.headers["content-security-policy"] == POLICY
+    assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
 async def test_pages_take_nothing(visitor: Client, method: str) -> None:
-    answer = await visitor.request(method, "/docs")
+    response = await visitor.request(method, "/docs")
 
-    assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
-    assert "<h1>Not like this</h1>" in answer.text
+    assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+    assert "<h1>Not like this</h1>" in response.text
 
 
-async def test_views_are_counted_once_a_view_and_nothing_else_changes(visitor: Client, make: Make) -> None:
+async def test_views_are_counted_once_a_view_and_nothing_else_changes(visitor: Client, make: Factory) -> None:
     post = await make.post(title="Dark mode")
     code = await make.code(post)
     before = dict(await make.row("SELECT * FROM posts"))
@@ -238,7 +238,7 @@ async def test_views_are_counted_once_a_view_and_nothing_else_changes(visitor: C
     assert dict(await make.row("SELECT * FROM posts")) == {**before, "views_count": 4}
 
 
-async def test_reading_through_an_interface_is_no_view(productlift: Client, astuto: Client, make: Make) -> None:
+async def test_reading_through_an_interface_is_no_view(productlift: Client, astuto: Client, make: Factory) -> None:
     post = await make.post()
 
     shown = (await productlift.get(f"/posts/{await make.code(post)}")).json()["data"]
@@ -248,7 +248,9 @@ async def test_reading_through_an_interface_is_no_view(productlift: Client, astu
     assert await views(make, post) == 0
 
 
-async def test_every_address_in_an_answer_leads_to_the_post(productlift: Client, visitor: Client, make: Make) -> None:
+async def test_every_address_in_an_answer_leads_to_the_post(
+    productlift: Client, visitor: Client, make: Factory
+) -> None:
     shown = (await productlift.get(f"/posts/{await make.code(await make.post(title='Dark mode'))}")).json()["data"]
 
     for name in ("url", "url_edit", "url_delete"):
@@ -257,7 +259,7 @@ async def test_every_address_in_an_answer_leads_to_the_post(productlift: Client,
         assert "<h1>Dark mode</h1>" in page.text
 
 
-async def test_a_picture_is_shown_and_files_are_linked(productlift: Client, visitor: Client, make: Make) -> None:
+async def test_a_picture_is_shown_and_files_are_linked(productlift: Client, visitor: Client, make: Factory) -> None:
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
     files: dict[str, Any] = {"image": ("a.svg", svg), "attachment": ("<b>plan</b>.txt", b"12345")}
     created = (await productlift.post("/posts", data={"title": "Dark mode"}, files=files)).json()["data"]
@@ -272,7 +274,7 @@ async def test_a_picture_is_shown_and_files_are_linked(productlift: Client, visi
     assert (await visitor.get(f"/files/{attached}")).content == b"12345"
 
 
-async def test_threads_stand_together_and_pinned_ones_first(visitor: Client, make: Make) -> None:
+async def test_threads_stand_together_and_pinned_ones_first(visitor: Client, make: Factory) -> None:
     post, elsewhere = await make.post(), await make.post()
     first = await make.comment(post, body="first")
     second = await make.comment(post, body="second")
@@ -294,7 +296,7 @@ async def test_threads_stand_together_and_pinned_ones_first(visitor: Client, mak
     ]
 
 
-async def test_a_long_chain_of_replies_is_shown_no_further_to_the_right(visitor: Client, make: Make) -> None:
+async def test_a_long_chain_of_replies_is_shown_no_further_to_the_right(visitor: Client, make: Factory) -> None:
     post = await make.post()
     parent = None
     for _ in range(30):
@@ -306,7 +308,7 @@ async def test_a_long_chain_of_replies_is_shown_no_further_to_the_right(visitor:
 
 
 @pytest.mark.timeout(60)
-async def test_comments_that_form_a_cycle_keep_no_page_from_being_shown(visitor: Client, make: Make) -> None:
+async def test_comments_that_form_a_cycle_keep_no_page_from_being_shown(visitor: Client, make: Factory) -> None:
     post = await make.post()
     first = await make.comment(post, body="Round")
     second = await make.comment(post, body="and round", parent=first)
@@ -319,7 +321,7 @@ async def test_comments_that_form_a_cycle_keep_no_page_from_being_shown(visitor:
     assert "Straight on" in page.text
 
 
-async def test_what_is_too_long_for_a_page_is_cut_and_says_so(visitor: Client, make: Make) -> None:
+async def test_what_is_too_long_for_a_page_is_cut_and_says_so(visitor: Client, make: Factory) -> None:
     post = await make.post(description="d" * 50_001)
     await make.comment(post, body="c" * 10_001)
     await make.comment(post, body="e" * 10_000)
@@ -332,7 +334,7 @@ async def test_what_is_too_long_for_a_page_is_cut_and_says_so(visitor: Client, m
     assert page.text.count("only its beginning is shown here") == 2
 
 
-async def test_a_post_with_very_long_comments_shows_the_first(visitor: Client, make: Make) -> None:
+async def test_a_post_with_very_long_comments_shows_the_first(visitor: Client, make: Factory) -> None:
     post = await make.post()
     for number in range(22):
         await make.comment(post, body=f"{number:02}" + "'" * 9_998)
@@ -344,7 +346,7 @@ async def test_a_post_with_very_long_comments_shows_the_first(visitor: Client, m
     assert len(page.content) < 1_500_000
 
 
-async def test_comments_beyond_those_that_are_shown_are_not_read(make: Make) -> None:
+async def test_comments_beyond_those_that_are_shown_are_not_read(make: Factory) -> None:
     post = await make.post()
     for number in range(41):
         await make.comment(post, body=f"{number:02}" + "long" * 5_000)
@@ -356,7 +358,7 @@ async def test_comments_beyond_those_that_are_shown_are_not_read(make: Make) -> 
     assert read.count(public._COMMENTS) == 2
 
 
-async def test_a_post_with_very_many_comments_shows_the_first(visitor: Client, make: Make) -> None:
+async def test_a_post_with_very_many_comments_shows_the_first(visitor: Client, make: Factory) -> None:
     post = await make.post()
     await make.comment(post, body="the first")
     await make.run(
@@ -399,7 +401,7 @@ async def test_a_style_sheet_is_kept_for_ever_under_its_version_and_asked_for_wi
     assert (known.status_code, known.content) == (304, b"")
 
 
-async def test_pages_ask_for_nothing_inline_and_nothing_foreign(visitor: Client, make: Make) -> None:
+async def test_pages_ask_for_nothing_inline_and_nothing_foreign(visitor: Client, make: Factory) -> None:
     code = await make.code(await make.post(title="Dark mode", status="New"))
     for path in ("/", "/docs", f"/p/dark-mode-{code}", "/nowhere", "/productlift/api/v1/docs", "/astuto/api/v1/docs"):
         page = (await visitor.get(path)).text

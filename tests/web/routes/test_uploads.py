@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.adapters.storage.base import CHUNK, Stored, new_name
-from app.adapters.storage.local import FolderFiles
+from app.adapters.storage.base import CHUNK, OpenFile, generate_name
+from app.adapters.storage.local import LocalStorage
 from app.web.routes.uploads import Endpoint, FileRow, headers_for, router
 
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
@@ -23,7 +23,7 @@ class House:
     """A server with a folder of files and what a database would know of them."""
 
     def __init__(self, root: Path) -> None:
-        self.files = FolderFiles(root)
+        self.files = LocalStorage(root)
         self.rows: dict[str, FileRow] = {}
         self.asked: list[str] = []
 
@@ -32,7 +32,7 @@ class House:
         return self.rows.get(name)
 
     async def keep(self, content: bytes, media_type: str, original_name: str | None = None, ext: str = "") -> str:
-        name = new_name(ext)
+        name = generate_name(ext)
         await self.files.put(name, content, media_type)
         self.rows[name] = FileRow(media_type, original_name, public=True)
         return name
@@ -60,10 +60,10 @@ def house(tmp_path: Path) -> House:
 async def test_a_picture_is_shown_in_its_place_on_any_site(house: House) -> None:
     name = await house.keep(b"picture", "image/png", "Our logo.png", "png")
 
-    answer = await house.get(f"/files/{name}")
+    response = await house.get(f"/files/{name}")
 
-    assert (answer.status_code, answer.content) == (200, b"picture")
-    assert dict(answer.headers) == {
+    assert (response.status_code, response.content) == (200, b"picture")
+    assert dict(response.headers) == {
         "content-type": "image/png",
         "content-length": "7",
         "content-disposition": 'inline; filename="Our logo.png"',
@@ -79,12 +79,12 @@ async def test_a_picture_is_shown_in_its_place_on_any_site(house: House) -> None
 async def test_an_svg_with_a_script_is_shown_in_a_sandbox(house: House) -> None:
     name = await house.keep(SVG, "image/svg+xml", "drawing.svg", "svg")
 
-    answer = await house.get(f"/files/{name}")
+    response = await house.get(f"/files/{name}")
 
-    assert answer.content == SVG
-    assert answer.headers["content-type"] == "image/svg+xml"
-    assert answer.headers["content-security-policy"] == SANDBOX
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert response.content == SVG
+    assert response.headers["content-type"] == "image/svg+xml"
+    assert response.headers["content-security-policy"] == SANDBOX
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ async def test_an_svg_with_a_script_is_shown_in_a_sandbox(house: House) -> None:
 async def test_everything_else_is_for_downloading(house: House, media_type: str) -> None:
     name = await house.keep(b"<script>alert(1)</script>", media_type, "report.html")
 
-    answer = await house.get(f"/files/{name}")
+    response = await house.get(f"/files/{name}")
 
-    assert answer.content == b"<script>alert(1)</script>"
-    assert dict(answer.headers) == {
+    assert response.content == b"<script>alert(1)</script>"
+    assert dict(response.headers) == {
         "content-type": media_type,
         "content-length": "25",
         "content-disposition": 'attachment; filename="report.html"',
@@ -189,10 +189,10 @@ async def test_head_tells_what_get_would(house: House) -> None:
 async def test_what_the_client_has_is_not_sent_again(house: House, known: str, method: str) -> None:
     name = await house.keep(b"picture", "image/png", "logo.png", "png")
 
-    answer = await house.get(f"/files/{name}", method, if_none_match=known.format(name))
+    response = await house.get(f"/files/{name}", method, if_none_match=known.format(name))
 
-    assert (answer.status_code, answer.content) == (304, b"")
-    assert dict(answer.headers) == {
+    assert (response.status_code, response.content) == (304, b"")
+    assert dict(response.headers) == {
         "content-security-policy": SANDBOX,
         "cross-origin-resource-policy": "cross-origin",
         "cache-control": "public, max-age=60, must-revalidate",
@@ -203,13 +203,13 @@ async def test_what_the_client_has_is_not_sent_again(house: House, known: str, m
 async def test_what_the_client_has_of_another_file_is_no_reason(house: House) -> None:
     name = await house.keep(b"picture", "image/png", "logo.png", "png")
 
-    answer = await house.get(f"/files/{name}", if_none_match=f'"{new_name()}"')
+    response = await house.get(f"/files/{name}", if_none_match=f'"{generate_name()}"')
 
-    assert (answer.status_code, answer.content) == (200, b"picture")
+    assert (response.status_code, response.content) == (200, b"picture")
 
 
-def not_found(answer: httpx.Response) -> bool:
-    return (answer.status_code, answer.text, answer.headers["cache-control"]) == (404, "Not found", "no-store")
+def not_found(response: httpx.Response) -> bool:
+    return (response.status_code, response.text, response.headers["cache-control"]) == (404, "Not found", "no-store")
 
 
 async def test_a_file_that_the_database_does_not_know_is_not_served(house: House) -> None:
@@ -231,9 +231,9 @@ async def test_a_file_that_the_storage_has_lost_is_not_found(house: House) -> No
     "name", ["..%2f..%2fsecret", "%2e%2e", "a", "a" * 22 + ".html", "a" * 22 + "%00", "a" * 22 + "%0a", "%ff" * 22]
 )
 async def test_a_name_of_another_form_is_not_found_without_asking(house: House, name: str) -> None:
-    answer = await house.get(f"/files/{name}")
+    response = await house.get(f"/files/{name}")
 
-    assert answer.status_code == 404
+    assert response.status_code == 404
     assert house.asked == []
 
 
@@ -241,22 +241,22 @@ async def test_a_name_of_another_form_is_not_found_without_asking(house: House, 
 async def test_files_are_only_read(house: House, method: str) -> None:
     name = await house.keep(b"picture", "image/png")
 
-    answer = await house.get(f"/files/{name}", method)
+    response = await house.get(f"/files/{name}", method)
 
-    assert answer.status_code == 405
+    assert response.status_code == 405
     assert (await house.get(f"/files/{name}")).content == b"picture"
 
 
 async def test_storage_that_does_not_answer_is_told_as_such(house: House, tmp_path: Path) -> None:
-    name = new_name()
+    name = generate_name()
     house.rows[name] = FileRow("image/png", None, public=True)
     (tmp_path / name[:2]).write_bytes(b"a file where a folder belongs")
 
-    answer = await house.get(f"/files/{name}")
+    response = await house.get(f"/files/{name}")
 
-    assert (answer.status_code, answer.text) == (503, "Service temporarily unavailable.")
-    assert answer.headers["retry-after"] == "10"
-    assert answer.headers["cache-control"] == "no-store"
+    assert (response.status_code, response.text) == (503, "Service temporarily unavailable.")
+    assert response.headers["retry-after"] == "10"
+    assert response.headers["cache-control"] == "no-store"
 
 
 async def test_a_guard_may_refuse_before_anything_is_looked_up(house: House) -> None:
@@ -276,14 +276,14 @@ async def test_a_guard_may_refuse_before_anything_is_looked_up(house: House) -> 
     assert (await got(app, f"/files/{name}", key="x")).content == b"picture"
 
 
-class Watched(FolderFiles):
+class Watched(LocalStorage):
     """A folder that notes which opened files have been closed."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.closed = 0
 
-    async def open(self, name: str) -> Stored | None:
+    async def open(self, name: str) -> OpenFile | None:
         stored = await super().open(name)
         assert stored is not None
 
@@ -291,7 +291,7 @@ class Watched(FolderFiles):
             self.closed += 1
             await stored.close()
 
-        return Stored(stored.size, stored.chunks, close)
+        return OpenFile(stored.size, stored.chunks, close)
 
 
 async def test_a_file_is_closed_when_the_client_goes_away(house: House, tmp_path: Path) -> None:

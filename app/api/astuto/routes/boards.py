@@ -3,46 +3,46 @@
 import orjson
 
 from app.api.astuto import errors, params, responses, serializers
-from app.api.astuto.openapi_params import BOARD_ID, TEXT, TEXT_OR_NULL, described, members
-from app.api.astuto.params import ABSENT
-from app.api.astuto.responses import chapter
-from app.api.astuto.routes.inputs import path_id, text_or
+from app.api.astuto.openapi_params import BOARD_ID, TEXT, TEXT_OR_NULL, object_body, with_description
+from app.api.astuto.params import MISSING
+from app.api.astuto.responses import make_router
+from app.api.astuto.routes.inputs import path_id, str_or
 from app.api.astuto.schemas import BoardOut, Id
-from app.api.request import Call
+from app.api.request import CurrentRequest
 from app.domain.errors import NotFound
-from app.domain.permissions import Act
+from app.domain.permissions import Permission
 from app.domain.portals import boards
-from app.domain.unit_of_work import Row, Work
-from app.http.request import Answer
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.http.request import ApiResponse
 
-boards_chapter = chapter("Boards")
+boards_chapter = make_router("Boards")
 
 
-@boards_chapter.route("GET", "/boards", answers=list[BoardOut])
-async def list_boards(call: Call) -> Answer:
+@boards_chapter.route("GET", "/boards", response_model=list[BoardOut])
+async def list_boards(request: CurrentRequest) -> ApiResponse:
     """All boards."""
 
-    def every(work: Work) -> bytes:
-        work.require(Act.READ)
-        return orjson.dumps([serializers.board(row) for row in serializers.BOARDS.all(work)])
+    def every(work: UnitOfWork) -> bytes:
+        work.authorize(Permission.READ)
+        return orjson.dumps([serializers.serialize_board(row) for row in serializers.BOARDS.all(work)])
 
-    return responses.ok(await call.reading(every))
+    return responses.ok(await request.read(every))
 
 
-@boards_chapter.route("GET", "/boards/{id}", answers=BoardOut, parameters=[BOARD_ID], may_refuse=[404])
-async def show_board(call: Call) -> Answer:
+@boards_chapter.route("GET", "/boards/{id}", response_model=BoardOut, parameters=[BOARD_ID], errors=[404])
+async def show_board(request: CurrentRequest) -> ApiResponse:
     """One board, by its number or else by its slug."""
-    segment = call.path["id"]
+    segment = request.path_params["id"]
 
-    def get(work: Work) -> bytes:
+    def get(work: UnitOfWork) -> bytes:
         row = _named(work, segment)
-        work.require(Act.READ)
-        return orjson.dumps(serializers.board(row))
+        work.authorize(Permission.READ)
+        return orjson.dumps(serializers.serialize_board(row))
 
-    return responses.ok(await call.reading(get))
+    return responses.ok(await request.read(get))
 
 
-def _named(work: Work, segment: str) -> Row:
+def _named(work: UnitOfWork, segment: str) -> Row:
     number = path_id(segment)
     if number:
         try:
@@ -58,28 +58,28 @@ def _named(work: Work, segment: str) -> Row:
 @boards_chapter.route(
     "POST",
     "/boards",
-    answers=Id,
-    status=201,
-    may_refuse=[422],
-    body=members(
+    response_model=Id,
+    status_code=201,
+    errors=[422],
+    request_body=object_body(
         ["name"],
-        name=described(TEXT, "Unique in the portal, with case"),
-        slug=described(TEXT_OR_NULL, "Cleaned; made from the name when null, taken or empty"),
-        description=described(TEXT_OR_NULL, "At most 1024 characters"),
+        name=with_description(TEXT, "Unique in the portal, with case"),
+        slug=with_description(TEXT_OR_NULL, "Cleaned; made from the name when null, taken or empty"),
+        description=with_description(TEXT_OR_NULL, "At most 1024 characters"),
     ),
 )
-async def create_board(call: Call) -> Answer:
+async def create_board(request: CurrentRequest) -> ApiResponse:
     """Add a board, in the last place. For administrators' keys."""
-    asked = call.asked
-    if params.missing(asked.get("name", ABSENT)):
-        raise errors.Missing
+    asked = request.params
+    if params.is_missing(asked.get("name", MISSING)):
+        raise errors.MissingParam
 
-    def add(work: Work) -> int:
+    def add(work: UnitOfWork) -> int:
         return boards.add(
             work,
-            name=text_or(asked.get("name", ABSENT), None) or "",
-            slug=text_or(asked.get("slug", ABSENT), None),
-            description=text_or(asked.get("description", ABSENT), None),
+            name=str_or(asked.get("name", MISSING), None) or "",
+            slug=str_or(asked.get("slug", MISSING), None),
+            description=str_or(asked.get("description", MISSING), None),
         )
 
-    return responses.created(await call.writing(add))
+    return responses.created(await request.write(add))

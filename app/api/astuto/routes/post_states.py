@@ -3,91 +3,91 @@
 from collections.abc import Callable
 
 from app.api.astuto import errors, params, responses
-from app.api.astuto.openapi_params import IMPERSONATED, INTEGER, INTEGER_OR_NULL, POST_ID, described, members
-from app.api.astuto.params import ABSENT
-from app.api.astuto.responses import chapter
-from app.api.astuto.routes.inputs import acting_user, path_id
+from app.api.astuto.openapi_params import IMPERSONATED, INTEGER, INTEGER_OR_NULL, POST_ID, object_body, with_description
+from app.api.astuto.params import MISSING
+from app.api.astuto.responses import make_router
+from app.api.astuto.routes.inputs import path_id, resolve_acting_user
 from app.api.astuto.schemas import Id
-from app.api.request import AskedCall, Call
+from app.api.request import ApiRequest, CurrentRequest
 from app.domain.errors import NotFound
-from app.domain.permissions import Act
+from app.domain.permissions import Permission
 from app.domain.posts import moderation, update
-from app.domain.unit_of_work import Work
-from app.http.request import Answer
+from app.domain.unit_of_work import UnitOfWork
+from app.http.request import ApiResponse
 
-post_states_chapter = chapter("Posts")
+post_states_chapter = make_router("Posts")
 
 
 @post_states_chapter.route(
     "PUT",
     "/posts/{id}/update_board",
-    answers=Id,
+    response_model=Id,
     parameters=[POST_ID],
-    may_refuse=[404],
-    body=members(["board_id"], board_id=INTEGER),
+    errors=[404],
+    request_body=object_body(["board_id"], board_id=INTEGER),
 )
-async def update_post_board(call: Call) -> Answer:
+async def update_post_board(request: CurrentRequest) -> ApiResponse:
     """Put a post on another board."""
-    asked = call.asked.get("board_id", ABSENT)
+    asked = request.params.get("board_id", MISSING)
 
-    def move(work: Work, post_id: int) -> None:
-        work.require(Act.WRITE_POST)
-        if params.missing(asked) or isinstance(asked, list | dict):
-            raise errors.Missing
-        with errors.reworded("board", params.Wrong()):
-            update.move(work, post_id, params.lookup(asked) or 0)
+    def move(work: UnitOfWork, post_id: int) -> None:
+        work.authorize(Permission.WRITE_POST)
+        if params.is_missing(asked) or isinstance(asked, list | dict):
+            raise errors.MissingParam
+        with errors.replace_not_found("board", params.InvalidParam()):
+            update.move_to_board(work, post_id, params.to_lookup_id(asked) or 0)
 
-    return await _changed(call, move)
+    return await _changed(request, move)
 
 
 @post_states_chapter.route(
     "PUT",
     "/posts/{id}/update_status",
-    answers=Id,
+    response_model=Id,
     parameters=[POST_ID],
-    may_refuse=[404],
-    body=members(
-        post_status_id=described(INTEGER_OR_NULL, "Null clears the status; when absent, nothing changes"),
+    errors=[404],
+    request_body=object_body(
+        post_status_id=with_description(INTEGER_OR_NULL, "Null clears the status; when absent, nothing changes"),
         impersonated_user_id=IMPERSONATED,
     ),
 )
-async def update_post_status(call: Call) -> Answer:
+async def update_post_status(request: CurrentRequest) -> ApiResponse:
     """Give a post another status, or none. An administrator's key may do so in another user's name."""
-    asked = call.asked
+    asked = request.params
 
-    def change(work: Work, post_id: int) -> None:
-        work.require(Act.MODERATE)
-        user_id = acting_user(work, asked)
-        status_id = params.reference(asked.get("post_status_id", ABSENT))
-        if status_id is ABSENT:
+    def change(work: UnitOfWork, post_id: int) -> None:
+        work.authorize(Permission.MODERATE)
+        user_id = resolve_acting_user(work, asked)
+        status_id = params.to_stored_id(asked.get("post_status_id", MISSING))
+        if status_id is MISSING:
             return
-        with errors.reworded("status", params.Wrong()):
+        with errors.replace_not_found("status", params.InvalidParam()):
             update.change_status(work, post_id, status_id, user_id=user_id)
 
-    return await _changed(call, change)
+    return await _changed(request, change)
 
 
-@post_states_chapter.route("PUT", "/posts/{id}/approve", answers=Id, parameters=[POST_ID], may_refuse=[404, 422])
-async def approve_post(call: Call) -> Answer:
+@post_states_chapter.route("PUT", "/posts/{id}/approve", response_model=Id, parameters=[POST_ID], errors=[404, 422])
+async def approve_post(request: CurrentRequest) -> ApiResponse:
     """Approve a post that is pending."""
-    return await _changed(call, moderation.approve)
+    return await _changed(request, moderation.approve)
 
 
-@post_states_chapter.route("PUT", "/posts/{id}/reject", answers=Id, parameters=[POST_ID], may_refuse=[404, 422])
-async def reject_post(call: Call) -> Answer:
+@post_states_chapter.route("PUT", "/posts/{id}/reject", response_model=Id, parameters=[POST_ID], errors=[404, 422])
+async def reject_post(request: CurrentRequest) -> ApiResponse:
     """Reject a post that is pending."""
-    return await _changed(call, moderation.reject)
+    return await _changed(request, moderation.reject)
 
 
-async def _changed(call: AskedCall, change: Callable[[Work, int], None]) -> Answer:
+async def _changed(request: ApiRequest, change: Callable[[UnitOfWork, int], None]) -> ApiResponse:
     """Change the post that the path names. Whether it is there comes before anything else."""
-    segment = call.path["id"]
+    segment = request.path_params["id"]
     post_id = path_id(segment)
 
-    def act(work: Work) -> None:
-        with errors.reworded("post", NotFound("post", segment)):
-            update.ensure(work, post_id)
+    def operation(work: UnitOfWork) -> None:
+        with errors.replace_not_found("post", NotFound("post", segment)):
+            update.require_exists(work, post_id)
             change(work, post_id)
 
-    await call.writing(act)
-    return responses.written(post_id)
+    await request.write(operation)
+    return responses.updated(post_id)

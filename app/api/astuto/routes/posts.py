@@ -9,87 +9,87 @@ from app.api.astuto.openapi_params import (
     POST_ID,
     TEXT,
     TEXT_OR_NULL,
-    described,
-    members,
-    narrowed,
-    window,
+    id_filter_param,
+    object_body,
+    pagination_params,
+    with_description,
 )
-from app.api.astuto.pagination import Listed, listed
-from app.api.astuto.params import ABSENT
-from app.api.astuto.responses import chapter
+from app.api.astuto.pagination import ListSource, list_response
+from app.api.astuto.params import MISSING
+from app.api.astuto.responses import make_router
 from app.api.astuto.routes.inputs import (
-    any_of,
-    impersonated,
-    named_user,
+    acting_user_id,
+    id_filter,
+    parse_impersonated_id,
     path_id,
-    text_or,
-    text_or_keep,
+    str_or,
+    str_or_unset,
     title_problems,
 )
 from app.api.astuto.schemas import Id, PostOut
-from app.api.request import Call
-from app.domain.errors import Forbidden, Invalid, NotFound, Problem, ReferenceMissing
-from app.domain.permissions import Act
+from app.api.request import CurrentRequest
+from app.domain.errors import FieldError, Forbidden, ForeignKeyViolation, NotFound, ValidationFailed
+from app.domain.permissions import Permission
 from app.domain.posts import create, update
-from app.domain.posts.create import Submission
+from app.domain.posts.create import NewPost
 from app.domain.posts.filters import PostFilter, has_own_index
-from app.domain.posts.update import Changes
-from app.domain.unit_of_work import Work
-from app.domain.unset import KEEP
+from app.domain.posts.update import PostUpdate
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.unset import UNSET
 from app.domain.users import users
-from app.http.request import Answer
+from app.http.request import ApiResponse
 
-posts_chapter = chapter("Posts")
+posts_chapter = make_router("Posts")
 
-_TITLE = described(TEXT, "4 to 128 characters")
+_TITLE = with_description(TEXT, "4 to 128 characters")
 
 
 @posts_chapter.route(
     "GET",
     "/posts",
-    answers=list[PostOut],
-    parameters=[*window(20), narrowed("board_id", "board"), narrowed("user_id", "author")],
+    response_model=list[PostOut],
+    parameters=[*pagination_params(20), id_filter_param("board_id", "board"), id_filter_param("user_id", "author")],
 )
-async def list_posts(call: Call) -> Answer:
+async def list_posts(request: CurrentRequest) -> ApiResponse:
     """All posts, newest first, whatever their approval status."""
-    asked = call.asked
-    wanted = PostFilter(board_ids=any_of(asked, "board_id"), user_ids=any_of(asked, "user_id"))
-    given = tuple(wanted.given())
-    rows = Listed(
-        page=lambda work, skip, limit: serializers.POSTS.page(
-            work, wanted, order="created_at", descending=True, skip=skip, limit=limit
+    params = request.params
+    wanted = PostFilter(board_ids=id_filter(params, "board_id"), user_ids=id_filter(params, "user_id"))
+    given = tuple(wanted.active_filters())
+    rows = ListSource(
+        page=lambda work, offset, limit: serializers.POSTS.page(
+            work, wanted, order="created_at", descending=True, offset=offset, limit=limit
         ),
-        ids=lambda work, skip, limit: serializers.POSTS.ids(
-            work, wanted, order="created_at", descending=True, skip=skip, limit=limit
+        ids=lambda work, offset, limit: serializers.POSTS.ids(
+            work, wanted, order="created_at", descending=True, offset=offset, limit=limit
         ),
         by_ids=serializers.POSTS.by_ids,
-        shape=serializers.post,
+        shape=serializers.serialize_post,
         slow=bool(given) and not has_own_index(given, "created_at"),
     )
-    return await listed(call, rows, default=20)
+    return await list_response(request, rows, default=20)
 
 
-@posts_chapter.route("GET", "/posts/{id}", answers=PostOut, parameters=[POST_ID], may_refuse=[404])
-async def show_post(call: Call) -> Answer:
+@posts_chapter.route("GET", "/posts/{id}", response_model=PostOut, parameters=[POST_ID], errors=[404])
+async def show_post(request: CurrentRequest) -> ApiResponse:
     """One post, whatever its approval status."""
-    segment = call.path["id"]
+    segment = request.path_params["id"]
 
-    def get(work: Work) -> bytes:
-        with errors.reworded("post", NotFound("post", segment)):
+    def get(work: UnitOfWork) -> bytes:
+        with errors.replace_not_found("post", NotFound("post", segment)):
             row = serializers.POSTS.by_id(work, path_id(segment))
-        work.require(Act.READ)
-        return orjson.dumps(serializers.post(row))
+        work.authorize(Permission.READ)
+        return orjson.dumps(serializers.serialize_post(row))
 
-    return responses.ok(await call.reading(get))
+    return responses.ok(await request.read(get))
 
 
 @posts_chapter.route(
     "POST",
     "/posts",
-    answers=Id,
-    status=201,
-    may_refuse=[422],
-    body=members(
+    response_model=Id,
+    status_code=201,
+    errors=[422],
+    request_body=object_body(
         ["title", "board_id"],
         title=_TITLE,
         description=TEXT_OR_NULL,
@@ -97,73 +97,73 @@ async def show_post(call: Call) -> Answer:
         impersonated_user_id=IMPERSONATED,
     ),
 )
-async def create_post(call: Call) -> Answer:
+async def create_post(request: CurrentRequest) -> ApiResponse:
     """Submit a post, approved at once. An administrator's key may submit it in another user's name."""
-    asked = call.asked
-    if params.missing(asked.get("title", ABSENT)):
-        raise errors.Missing
+    asked = request.params
+    if params.is_missing(asked.get("title", MISSING)):
+        raise errors.MissingParam
 
-    def submit(work: Work) -> int:
-        work.require(Act.WRITE_POST)
-        author_id = named_user(work, asked)
-        title = text_or(asked.get("title", ABSENT), "") or ""
-        board_id = params.lookup(asked.get("board_id", ABSENT)) or 0
+    def submit(work: UnitOfWork) -> int:
+        work.authorize(Permission.WRITE_POST)
+        author_id = acting_user_id(work, asked)
+        title = str_or(asked.get("title", MISSING), "") or ""
+        board_id = params.to_lookup_id(asked.get("board_id", MISSING)) or 0
         problems = title_problems(title)
         if problems:
-            users.acting_as(work, impersonated(asked))
-            mandatory = [] if create.board_exists(work, board_id) else [Problem("board", "mandatory")]
-            raise Invalid([*mandatory, *problems])
-        description = text_or(asked.get("description", ABSENT), None)
-        wish = Submission(title=title, description=description, board_id=board_id, author=author_id)
-        with errors.reworded("user", Forbidden(Act.IMPERSONATE, "unknown")):
-            return create.submit(work, wish).id
+            users.resolve_impersonation(work, parse_impersonated_id(asked))
+            mandatory = [] if create.board_exists(work, board_id) else [FieldError("board", "mandatory")]
+            raise ValidationFailed([*mandatory, *problems])
+        description = str_or(asked.get("description", MISSING), None)
+        wish = NewPost(title=title, description=description, board_id=board_id, author=author_id)
+        with errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")):
+            return create.create_post(work, wish).id
 
     try:
-        return responses.created(await call.writing(submit, at_once=True))
-    except ReferenceMissing as gone:
+        return responses.created(await request.write(submit, single_statement=True))
+    except ForeignKeyViolation as gone:
         # The board was deleted between being found and being pointed to.
-        raise errors.mandatory("board_id") from gone
+        raise errors.missing_reference("board_id") from gone
 
 
 @posts_chapter.route(
     ("PUT", "PATCH"),
     "/posts/{id}",
-    answers=Id,
+    response_model=Id,
     parameters=[POST_ID],
-    may_refuse=[404, 422],
-    body=members(title=_TITLE, description=TEXT_OR_NULL),
+    errors=[404, 422],
+    request_body=object_body(title=_TITLE, description=TEXT_OR_NULL),
 )
-async def update_post(call: Call) -> Answer:
+async def update_post(request: CurrentRequest) -> ApiResponse:
     """Change title or description; what is not sent stays, and is not checked."""
-    asked, segment = call.asked, call.path["id"]
+    params, segment = request.params, request.path_params["id"]
     post_id = path_id(segment)
 
-    def edit(work: Work) -> int:
-        with errors.reworded("post", NotFound("post", segment)):
-            update.ensure(work, post_id)
-            title = text_or_keep(asked.get("title", ABSENT))
-            if title is not KEEP:
+    def edit(work: UnitOfWork) -> int:
+        with errors.replace_not_found("post", NotFound("post", segment)):
+            update.require_exists(work, post_id)
+            title = str_or_unset(params.get("title", MISSING))
+            if title is not UNSET:
                 title = title or ""
                 problems = title_problems(title)
                 if problems:
-                    raise Invalid(problems)
-            description = text_or_keep(asked.get("description", ABSENT))
-            update.edit(work, post_id, Changes(title=title, description=description))
+                    raise ValidationFailed(problems)
+            description = str_or_unset(params.get("description", MISSING))
+            update.update_post(work, post_id, PostUpdate(title=title, description=description))
         return post_id
 
-    return responses.written(await call.writing(edit))
+    return responses.updated(await request.write(edit))
 
 
-@posts_chapter.route("DELETE", "/posts/{id}", answers=Id, parameters=[POST_ID], may_refuse=[404])
-async def delete_post(call: Call) -> Answer:
+@posts_chapter.route("DELETE", "/posts/{id}", response_model=Id, parameters=[POST_ID], errors=[404])
+async def delete_post(request: CurrentRequest) -> ApiResponse:
     """Delete a post with its votes, its comments, and all replies to them."""
-    segment = call.path["id"]
+    segment = request.path_params["id"]
     post_id = path_id(segment)
 
-    def delete(work: Work) -> list[str]:
-        with errors.reworded("post", NotFound("post", segment)):
+    def delete(work: UnitOfWork) -> list[str]:
+        with errors.replace_not_found("post", NotFound("post", segment)):
             return update.delete(work, post_id)
 
-    files = await call.writing(delete, slow=True)
-    await call.services.uploads.discard(files)
-    return responses.written(post_id)
+    files = await request.write(delete, in_thread=True)
+    await request.services.uploads.delete(files)
+    return responses.updated(post_id)

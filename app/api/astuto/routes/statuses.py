@@ -3,22 +3,22 @@
 import orjson
 
 from app.api.astuto import responses, serializers
-from app.api.astuto.responses import chapter
+from app.api.astuto.responses import make_router
 from app.api.astuto.schemas import StatusOut
-from app.api.request import Call
-from app.domain.permissions import Act
-from app.domain.unit_of_work import Work
-from app.http.request import Answer
+from app.api.request import CurrentRequest
+from app.domain.permissions import Permission
+from app.domain.unit_of_work import UnitOfWork
+from app.http.request import ApiResponse
 
-statuses_chapter = chapter("Post statuses")
+statuses_chapter = make_router("Post statuses")
 
 
-@statuses_chapter.route("GET", "/post_statuses", answers=list[StatusOut])
-async def list_post_statuses(call: Call) -> Answer:
+@statuses_chapter.route("GET", "/post_statuses", response_model=list[StatusOut])
+async def list_post_statuses(request: CurrentRequest) -> ApiResponse:
     """All statuses."""
 
-    def every(work: Work) -> bytes:
-        work.require(Act.READ)
-        return orjson.dumps([serializers.status(row) for row in serializers.STATUSES.all(work)])
+    def every(work: UnitOfWork) -> bytes:
+        work.authorize(Permission.READ)
+        return orjson.dumps([serializers.serialize_status(row) for row in serializers.STATUSES.all(work)])
 
-    return responses.ok(await call.reading(every))
+    return responses.ok(await request.read(every))

@@ -7,22 +7,22 @@ from typing import Any, Final
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import BOOLEAN, ID, STRING, UUID
 from app.api.productlift.forms import REQUIRED, Form, max_length
-from app.api.productlift.responses import chapter, takes
+from app.api.productlift.responses import make_router, request_body
 from app.api.productlift.schemas import CommentData, CommentList, Nothing
-from app.api.request import Call
-from app.api.router import in_path
-from app.api.streaming import MOST_ROWS, in_pieces
+from app.api.request import CurrentRequest
+from app.api.router import path_param
+from app.api.streaming import MAX_CHUNK_ROWS, stream_json_array
 from app.domain.errors import NotFound
 from app.domain.posts import comments
-from app.domain.sql.text_limits import LongTexts, max_text_bytes
-from app.domain.unit_of_work import Row, Work
-from app.domain.unset import KEEP
-from app.http.request import Answer
+from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unset import UNSET
+from app.http.request import ApiResponse
 
-comments_chapter = chapter("Comments")
+comments_chapter = make_router("Comments")
 
 MAX_COMMENT: Final = 10_000
-MAX_SHORT_COMMENT: Final = max_text_bytes(MOST_ROWS)
+MAX_SHORT_COMMENT: Final = max_text_bytes(MAX_CHUNK_ROWS)
 """Bytes; a list with a longer one is written in pieces."""
 CREATE: Final = Form(
     comment=(REQUIRED, STRING, max_length(MAX_COMMENT)), user_id=(UUID,), parent_id=(ID,), internal=(BOOLEAN,)
@@ -30,58 +30,58 @@ CREATE: Final = Form(
 UPDATE: Final = Form(
     comment=(STRING, max_length(MAX_COMMENT)), pinned_to_top=(BOOLEAN,), tagged_for_changelog=(BOOLEAN,)
 )
-COMMENT: Final = in_path("comment", {"type": "integer"}, "The comment's number")
+COMMENT: Final = path_param("comment", {"type": "integer"}, "The comment's number")
 
 
 @comments_chapter.route(
-    "GET", "/posts/{post}/comments", answers=CommentList, parameters=[path_params.POST], may_refuse=[404]
+    "GET", "/posts/{post}/comments", response_model=CommentList, parameters=[path_params.POST], errors=[404]
 )
-async def list_comments(call: Call) -> Answer:
+async def list_comments(request: CurrentRequest) -> ApiResponse:
     """All comments on a post, the team's own ones included, oldest first."""
 
-    def plan(work: Work, most: int = 2**62) -> tuple[Row, str, list[int]]:
-        post = serializers.POSTS.by_key(work, call.path["post"])
-        return post, _url(call, post), serializers.COMMENTS.ids(work, skip=0, limit=most, post_ids=[post[0]])
+    def plan(work: UnitOfWork, most: int = 2**62) -> tuple[Row, str, list[int]]:
+        post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
+        return post, _url(request, post), serializers.COMMENTS.ids(work, offset=0, limit=most, post_ids=[post[0]])
 
-    def begin(work: Work) -> Answer | None:
-        post, url, ids = plan(work, MOST_ROWS + 1)
-        if len(ids) > MOST_ROWS:
+    def begin(work: UnitOfWork) -> ApiResponse | None:
+        post, url, ids = plan(work, MAX_CHUNK_ROWS + 1)
+        if len(ids) > MAX_CHUNK_ROWS:
             return None
-        rows = serializers.COMMENTS.of_post(work, post[0], many=len(ids), oldest_first=True)
-        return responses.data([serializers.comment(row, url) for row in rows])
+        rows = serializers.COMMENTS.for_post(work, post[0], limit=len(ids), oldest_first=True)
+        return responses.data_response([serializers.serialize_comment(row, url) for row in rows])
 
-    with suppress(LongTexts):
-        whole = await call.reading(begin, max_text=MAX_SHORT_COMMENT)
+    with suppress(TextsTooLong):
+        whole = await request.read(begin, max_text=MAX_SHORT_COMMENT)
         if whole is not None:
             return whole
-    _, url, ids = await call.reading(plan, slow=True)
+    _, url, ids = await request.read(plan, in_thread=True)
 
-    def shown(work: Work, some: Sequence[int]) -> list[Any]:
-        return [serializers.comment(row, url) for row in serializers.COMMENTS.by_ids(work, some)]
+    def shown(work: UnitOfWork, some: Sequence[int]) -> list[Any]:
+        return [serializers.serialize_comment(row, url) for row in serializers.COMMENTS.by_ids(work, some)]
 
-    return responses.in_pieces(await in_pieces(call, ids[::-1], shown, before=b'{"data":[', after=b"]}"))
+    return responses.streamed(await stream_json_array(request, ids[::-1], shown, before=b'{"data":[', after=b"]}"))
 
 
 @comments_chapter.route(
     "POST",
     "/posts/{post}/comments",
-    answers=CommentData,
+    response_model=CommentData,
     parameters=[path_params.POST],
-    body=takes(CREATE),
-    may_refuse=[404, 422],
+    request_body=request_body(CREATE),
+    errors=[404, 422],
 )
-async def create_comment(call: Call) -> Answer:
+async def create_comment(request: CurrentRequest) -> ApiResponse:
     """Comment on a post, in a user's name or the token's user's own. Internal ones are for the team."""
 
-    def write(work: Work) -> Answer:
-        post = serializers.POSTS.by_key(work, call.path["post"])
-        wanted = CREATE.read(call.asked)
+    def write(work: UnitOfWork) -> ApiResponse:
+        post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
+        wanted = CREATE.parse(request.params)
         sent_user: str | None = wanted.get("user_id")
-        author_id = call.admission.user_id
+        author_id = request.principal.user_id
         if sent_user is not None:
             author_id = serializers.USERS.by_uuid(work, sent_user)[0]
-        with errors.asked_as(comment=call.asked.get("parent_id"), user=sent_user):
-            comment_id = comments.write(
+        with errors.report_as_sent(comment=request.params.get("parent_id"), user=sent_user):
+            comment_id = comments.create(
                 work,
                 post_id=post[0],
                 author_id=author_id,
@@ -92,67 +92,71 @@ async def create_comment(call: Call) -> Answer:
                 deleted_author=False,
                 follow=True,
             )
-        return responses.data(serializers.comment(serializers.COMMENTS.by_id(work, comment_id), _url(call, post)))
+        return responses.data_response(
+            serializers.serialize_comment(serializers.COMMENTS.by_id(work, comment_id), _url(request, post))
+        )
 
-    return await call.writing(write)
+    return await request.write(write)
 
 
 @comments_chapter.route(
     ["PATCH", "PUT"],
     "/posts/{post}/comments/{comment}",
-    answers=CommentData,
+    response_model=CommentData,
     parameters=[path_params.POST, COMMENT],
-    body=takes(UPDATE),
-    may_refuse=[404, 422],
+    request_body=request_body(UPDATE),
+    errors=[404, 422],
 )
-async def update_comment(call: Call) -> Answer:
+async def update_comment(request: CurrentRequest) -> ApiResponse:
     """Change a comment. What is left out or null stays as it is."""
 
-    def change(work: Work) -> Answer:
-        post, comment_id = _found(work, call)
-        wanted = {name: value for name, value in UPDATE.read(call.asked).items() if value is not None}
-        with errors.asked_as(comment=call.path["comment"]):
+    def change(work: UnitOfWork) -> ApiResponse:
+        post, comment_id = _found(work, request)
+        wanted = {name: value for name, value in UPDATE.parse(request.params).items() if value is not None}
+        with errors.report_as_sent(comment=request.path_params["comment"]):
             comments.edit(
                 work,
                 comment_id,
-                body=wanted.get("comment", KEEP),
-                pinned=wanted.get("pinned_to_top", KEEP),
-                official=wanted.get("tagged_for_changelog", KEEP),
+                body=wanted.get("comment", UNSET),
+                pinned=wanted.get("pinned_to_top", UNSET),
+                official=wanted.get("tagged_for_changelog", UNSET),
             )
-        return responses.data(serializers.comment(serializers.COMMENTS.by_id(work, comment_id), _url(call, post)))
+        return responses.data_response(
+            serializers.serialize_comment(serializers.COMMENTS.by_id(work, comment_id), _url(request, post))
+        )
 
-    return await call.writing(change)
+    return await request.write(change)
 
 
 @comments_chapter.route(
     "DELETE",
     "/posts/{post}/comments/{comment}",
-    answers=Nothing,
+    response_model=Nothing,
     parameters=[path_params.POST, COMMENT],
-    may_refuse=[404],
+    errors=[404],
 )
-async def delete_comment(call: Call) -> Answer:
+async def delete_comment(request: CurrentRequest) -> ApiResponse:
     """Take a comment away. Its replies stay, without a parent."""
 
-    def delete(work: Work) -> Answer:
-        _, comment_id = _found(work, call)
-        with errors.asked_as(comment=call.path["comment"]):
+    def delete(work: UnitOfWork) -> ApiResponse:
+        _, comment_id = _found(work, request)
+        with errors.report_as_sent(comment=request.path_params["comment"]):
             comments.delete(work, comment_id, with_replies=False)
-        return responses.EMPTY
+        return responses.DELETED
 
     # Each of its replies is written, too.
-    return await call.writing(delete, slow=True)
+    return await request.write(delete, in_thread=True)
 
 
-def _found(work: Work, call: Call) -> tuple[Row, int]:
+def _found(work: UnitOfWork, request: CurrentRequest) -> tuple[Row, int]:
     """The post's row, and the id of its comment. Raises NotFound("post"), NotFound("comment")."""
-    post = serializers.POSTS.by_key(work, call.path["post"])
-    with errors.asked_as(comment=call.path["comment"]):
-        comment_id, post_id, *_ = serializers.COMMENTS.by_id(work, path_params.number(call.path["comment"]))
+    post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
+    with errors.report_as_sent(comment=request.path_params["comment"]):
+        comment_id, post_id, *_ = serializers.COMMENTS.by_id(work, path_params.number(request.path_params["comment"]))
         if post_id != post[0]:
             raise NotFound("comment", comment_id)
     return post, comment_id
 
 
-def _url(call: Call, post: Row) -> str:
-    return serializers.post_url(post[2], post[1], call.standing.base_url or "")
+def _url(request: CurrentRequest, post: Row) -> str:
+    return serializers.post_url(post[2], post[1], request.context.base_url or "")

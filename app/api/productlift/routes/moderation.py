@@ -4,80 +4,82 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from app.api.productlift import errors, responses, serializers
-from app.api.productlift.responses import chapter
+from app.api.productlift.responses import make_router
 from app.api.productlift.schemas import DecisionData, ModeratedList
-from app.api.request import Call
-from app.api.router import in_path
-from app.api.streaming import MOST_IN_ONE_PIECE, in_pieces
+from app.api.request import CurrentRequest
+from app.api.router import path_param
+from app.api.streaming import STREAM_THRESHOLD, stream_json_array
 from app.domain.errors import NotFound
 from app.domain.posts import moderation
-from app.domain.unit_of_work import Row, Work
-from app.http.request import Answer
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.http.request import ApiResponse
 
-moderation_chapter = chapter("Moderation")
+moderation_chapter = make_router("Moderation")
 
 ADDRESS: Final = [
-    in_path("type", {"type": "string", "enum": ["post"]}, "What is decided on: posts alone have a state"),
-    in_path("id", {"type": "string"}, "The post's six-character code, or its number"),
+    path_param("type", {"type": "string", "enum": ["post"]}, "What is decided on: posts alone have a state"),
+    path_param("id", {"type": "string"}, "The post's six-character code, or its number"),
 ]
 
 
-@moderation_chapter.route("GET", "/moderation/pending", answers=ModeratedList)
-async def list_pending(call: Call) -> Answer:
+@moderation_chapter.route("GET", "/moderation/pending", response_model=ModeratedList)
+async def list_pending(request: CurrentRequest) -> ApiResponse:
     """The posts that wait for a decision, newest first."""
-    return await _listed(call, "pending")
+    return await _listed(request, "pending")
 
 
-@moderation_chapter.route("GET", "/moderation/rejected", answers=ModeratedList)
-async def list_rejected(call: Call) -> Answer:
+@moderation_chapter.route("GET", "/moderation/rejected", response_model=ModeratedList)
+async def list_rejected(request: CurrentRequest) -> ApiResponse:
     """The posts that were rejected, newest first."""
-    return await _listed(call, "rejected")
+    return await _listed(request, "rejected")
 
 
 @moderation_chapter.route(
-    "POST", "/moderation/approve/{type}/{id}", answers=DecisionData, parameters=ADDRESS, may_refuse=[404, 422]
+    "POST", "/moderation/approve/{type}/{id}", response_model=DecisionData, parameters=ADDRESS, errors=[404, 422]
 )
-async def approve(call: Call) -> Answer:
+async def approve(request: CurrentRequest) -> ApiResponse:
     """Let a waiting post be seen."""
-    return await _decided(call, moderation.approve, "approved")
+    return await _decided(request, moderation.approve, "approved")
 
 
 @moderation_chapter.route(
-    "POST", "/moderation/reject/{type}/{id}", answers=DecisionData, parameters=ADDRESS, may_refuse=[404, 422]
+    "POST", "/moderation/reject/{type}/{id}", response_model=DecisionData, parameters=ADDRESS, errors=[404, 422]
 )
-async def reject(call: Call) -> Answer:
+async def reject(request: CurrentRequest) -> ApiResponse:
     """Keep a waiting post from being seen."""
-    return await _decided(call, moderation.reject, "rejected")
+    return await _decided(request, moderation.reject, "rejected")
 
 
-async def _listed(call: Call, state: str) -> Answer:
-    most = MOST_IN_ONE_PIECE
-    rows = await call.reading(lambda work: moderation.page(work, state, skip=0, limit=most + 1), slow=True)
+async def _listed(request: CurrentRequest, state: str) -> ApiResponse:
+    most = STREAM_THRESHOLD
+    rows = await request.read(lambda work: moderation.page(work, state, offset=0, limit=most + 1), in_thread=True)
 
     def shown(row: Row) -> dict[str, str]:
         return {"id": row[1], "type": "post", "status": state, "title": row[2]}
 
     if len(rows) <= most:
-        return responses.data([shown(row) for row in rows])
+        return responses.data_response([shown(row) for row in rows])
 
-    def some(work: Work, ids: Sequence[int]) -> list[Any]:
+    def some(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
         return [shown(row) for row in moderation.by_ids(work, state, ids)]
 
-    ids = await call.reading(lambda work: moderation.ids(work, state), slow=True)
-    return responses.in_pieces(await in_pieces(call, ids, some, before=b'{"data":[', after=b"]}"))
+    ids = await request.read(lambda work: moderation.ids(work, state), in_thread=True)
+    return responses.streamed(await stream_json_array(request, ids, some, before=b'{"data":[', after=b"]}"))
 
 
-async def _decided(call: Call, decide: Callable[[Work, int], None], state: str) -> Answer:
-    kind, key = call.path["type"], call.path["id"]
+async def _decided(request: CurrentRequest, decide: Callable[[UnitOfWork, int], None], state: str) -> ApiResponse:
+    kind, key = request.path_params["type"], request.path_params["id"]
     if kind == "comment":
         # Comments have no state of moderation.
         raise NotFound("comment", key)
     if kind != "post":
         return errors.NO_ROUTE
 
-    def settle(work: Work) -> Answer:
-        post_id, code, *_ = serializers.POSTS.by_key(work, key)
+    def settle(work: UnitOfWork) -> ApiResponse:
+        post_id, code, *_ = serializers.POSTS.by_code_or_id(work, key)
         decide(work, post_id)
-        return responses.data({"id": code, "type": "post", "status": state, "message": f"The post has been {state}."})
+        return responses.data_response(
+            {"id": code, "type": "post", "status": state, "message": f"The post has been {state}."}
+        )
 
-    return await call.writing(settle)
+    return await request.write(settle)

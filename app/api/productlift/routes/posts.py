@@ -5,28 +5,28 @@ from typing import Any, Final
 
 import orjson
 
-from app.adapters.images import kind_of
+from app.adapters.images import sniff_image_type
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import FILE, ID, STRING, UUID, image
+from app.api.productlift.field_types import FILE, ID, STRING, UUID, image_file
 from app.api.productlift.forms import REQUIRED, Form, Rule, max_kilobytes, max_length, min_length
-from app.api.productlift.responses import JSON, chapter, takes
+from app.api.productlift.responses import JSON, make_router, request_body
 from app.api.productlift.routes import post_list
-from app.api.productlift.routes.uploads import Received, received
+from app.api.productlift.routes.uploads import StoredUploads, store_uploads
 from app.api.productlift.schemas import Duplicates, Nothing, PostData, PostPage
-from app.api.request import Call
-from app.api.streaming import in_pieces
+from app.api.request import CurrentRequest
+from app.api.streaming import stream_json_array
 from app.domain.errors import NotFound
 from app.domain.portals import categories, sections, statuses
 from app.domain.posts import create, update
-from app.domain.posts.create import Submission
-from app.domain.posts.update import Changes
-from app.domain.search.duplicates import similar_ids
-from app.domain.sql.text_limits import LongTexts, max_text_bytes
-from app.domain.unit_of_work import Work
-from app.domain.unset import KEEP
-from app.http.request import Answer
+from app.domain.posts.create import NewPost
+from app.domain.posts.update import PostUpdate
+from app.domain.search.duplicates import find_duplicate_ids
+from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.unset import UNSET
+from app.http.request import ApiResponse
 
-posts_chapter = chapter("Posts")
+posts_chapter = make_router("Posts")
 
 TITLE: Final[tuple[Rule, ...]] = (STRING, min_length(2), max_length(180))
 _REST: Final[dict[str, tuple[Rule, ...]]] = {
@@ -35,7 +35,7 @@ _REST: Final[dict[str, tuple[Rule, ...]]] = {
     "status_id": (ID,),
     "section_id": (ID,),
     "user_id": (UUID,),
-    "image": (image(kind_of), max_kilobytes(20480)),
+    "image": (image_file(sniff_image_type), max_kilobytes(20480)),
     "attachment": (FILE, max_kilobytes(5240)),
 }
 CREATE: Final = Form(title=(REQUIRED, *TITLE), **_REST)
@@ -43,58 +43,62 @@ UPDATE: Final = Form(title=TITLE, **_REST)
 SEARCH: Final = Form(title=TITLE, description=(STRING,))
 
 
-@posts_chapter.route("GET", "/posts", answers=PostPage, parameters=post_list.LIST.parameters(), may_refuse=[422])
-async def list_posts(call: Call) -> Answer:
+@posts_chapter.route("GET", "/posts", response_model=PostPage, parameters=post_list.LIST.parameters(), errors=[422])
+async def list_posts(request: CurrentRequest) -> ApiResponse:
     """Posts of every moderation state, filtered, sorted, a page at a time."""
-    return await post_list.page(call, post_list.LIST.read(call.asked))
+    return await post_list.page(request, post_list.LIST.parse(request.params))
 
 
 @posts_chapter.route(
-    "GET", "/posts/search_duplicates", answers=Duplicates, parameters=SEARCH.parameters(), may_refuse=[422]
+    "GET", "/posts/search_duplicates", response_model=Duplicates, parameters=SEARCH.parameters(), errors=[422]
 )
-async def search_duplicates(call: Call) -> Answer:
+async def search_duplicates(request: CurrentRequest) -> ApiResponse:
     """Posts that may be about the same: the likeliest first, at most ten, never a rejected one."""
-    wanted = SEARCH.read(call.asked)
+    wanted = SEARCH.parse(request.params)
 
-    def shown(work: Work, ids: Sequence[int]) -> list[Any]:
+    def shown(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
         rows = serializers.DUPLICATES.by_ids(work, ids)
         return [{"id": code, "title": title, "description": text or ""} for _, code, title, text in rows]
 
-    def search(work: Work) -> Answer:
+    def search(work: UnitOfWork) -> ApiResponse:
         found = shown(work, ids) if ids else []
-        return Answer(200, orjson.dumps({"count": len(found), "posts": found}), JSON)
+        return ApiResponse(200, orjson.dumps({"count": len(found), "posts": found}), JSON)
 
-    ids = await call.reading(lambda work: similar_ids(work, wanted.get("title"), wanted.get("description")), slow=True)
+    ids = await request.read(
+        lambda work: find_duplicate_ids(work, wanted.get("title"), wanted.get("description")), in_thread=True
+    )
     try:
-        return await call.reading(search, slow=True, max_text=max_text_bytes(len(ids)))
-    except LongTexts:
+        return await request.read(search, in_thread=True, max_text=max_text_bytes(len(ids)))
+    except TextsTooLong:
         before = b'{"count":%d,"posts":[' % len(ids)
-        return responses.in_pieces(await in_pieces(call, ids, shown, before=before, after=b"]}"))
+        return responses.streamed(await stream_json_array(request, ids, shown, before=before, after=b"]}"))
 
 
-@posts_chapter.route("GET", "/posts/{post}", answers=PostData, parameters=[path_params.POST], may_refuse=[404])
-async def show_post(call: Call) -> Answer:
+@posts_chapter.route("GET", "/posts/{post}", response_model=PostData, parameters=[path_params.POST], errors=[404])
+async def show_post(request: CurrentRequest) -> ApiResponse:
     """One post."""
-    key = call.path["post"]
-    base_url, signer = call.standing.base_url or "", call.services.signer
+    key = request.path_params["post"]
+    base_url, signer = request.context.base_url or "", request.services.signer
 
-    def get(work: Work) -> Answer:
-        return responses.data(serializers.post(serializers.POSTS.by_key(work, key), base_url, signer))
+    def get(work: UnitOfWork) -> ApiResponse:
+        return responses.data_response(
+            serializers.serialize_post(serializers.POSTS.by_code_or_id(work, key), base_url, signer)
+        )
 
-    return await call.reading(get)
+    return await request.read(get)
 
 
-@posts_chapter.route("POST", "/posts", answers=PostData, body=takes(CREATE), may_refuse=[404, 422])
-async def create_post(call: Call) -> Answer:
+@posts_chapter.route("POST", "/posts", response_model=PostData, request_body=request_body(CREATE), errors=[404, 422])
+async def create_post(request: CurrentRequest) -> ApiResponse:
     """Submit a post; its author is the token's user unless another is named. The portal's policy may let it wait."""
-    wanted = CREATE.read(call.asked)
-    base_url, signer = call.standing.base_url or "", call.services.signer
+    wanted = CREATE.parse(request.params)
+    base_url, signer = request.context.base_url or "", request.services.signer
     sent_user: str | None = wanted.get("user_id")
-    wish = Submission(
+    wish = NewPost(
         title=wanted["title"],
         # Never null, which Astuto's dialect would show: section 7.9.
         description=wanted.get("description") or "",
-        author=sent_user.lower() if sent_user else call.admission.user_id,
+        author=sent_user.lower() if sent_user else request.principal.user_id,
         status_id=wanted.get("status_id"),
         default_status=True,
         section_id=wanted.get("section_id"),
@@ -104,69 +108,75 @@ async def create_post(call: Call) -> Answer:
         moderation=None,
     )
 
-    async with received(call, wanted) as files:
+    async with store_uploads(request, wanted) as files:
 
-        def submit(work: Work) -> Answer:
-            with errors.asked_as(user=sent_user):
-                submitted = create.submit(work, wish)
+        def submit(work: UnitOfWork) -> ApiResponse:
+            with errors.report_as_sent(user=sent_user):
+                submitted = create.create_post(work, wish)
             if not files:
-                return responses.data(serializers.fresh_post(wish, submitted, work.now, base_url, signer))
+                return responses.data_response(
+                    serializers.serialize_created_post(wish, submitted, work.now, base_url, signer)
+                )
             files.attach(work, submitted.id)
-            return responses.data(serializers.post(serializers.POSTS.by_id(work, submitted.id), base_url, signer))
+            return responses.data_response(
+                serializers.serialize_post(serializers.POSTS.by_id(work, submitted.id), base_url, signer)
+            )
 
-        return await call.writing(submit, at_once=not files)
+        return await request.write(submit, single_statement=not files)
 
 
 @posts_chapter.route(
     ["PATCH", "PUT"],
     "/posts/{post}",
-    answers=PostData,
+    response_model=PostData,
     parameters=[path_params.POST],
-    body=takes(UPDATE),
-    may_refuse=[404, 422],
+    request_body=request_body(UPDATE),
+    errors=[404, 422],
 )
-async def update_post(call: Call) -> Answer:
+async def update_post(request: CurrentRequest) -> ApiResponse:
     """Change what is sent of a post. `user_id` null makes it anonymous, `category_id` null clears its categories."""
-    key = call.path["post"]
-    base_url, signer = call.standing.base_url or "", call.services.signer
+    key = request.path_params["post"]
+    base_url, signer = request.context.base_url or "", request.services.signer
     # The 404 of the post comes before anything that is wrong with the input, and before a file is stored.
-    post_id = await call.reading(lambda work: int(serializers.POSTS.by_key(work, key)[0]))
-    wanted = UPDATE.read(call.asked)
+    post_id = await request.read(lambda work: int(serializers.POSTS.by_code_or_id(work, key)[0]))
+    wanted = UPDATE.parse(request.params)
 
-    async with received(call, wanted) as files:
+    async with store_uploads(request, wanted) as files:
 
-        def change(work: Work) -> Answer:
-            with errors.asked_as(post=key, user=wanted.get("user_id")):
+        def change(work: UnitOfWork) -> ApiResponse:
+            with errors.report_as_sent(post=key, user=wanted.get("user_id")):
                 _change(work, post_id, wanted, files)
-                return responses.data(serializers.post(serializers.POSTS.by_id(work, post_id), base_url, signer))
+                return responses.data_response(
+                    serializers.serialize_post(serializers.POSTS.by_id(work, post_id), base_url, signer)
+                )
 
-        return await call.writing(change)
+        return await request.write(change)
 
 
-@posts_chapter.route("DELETE", "/posts/{post}", answers=Nothing, parameters=[path_params.POST], may_refuse=[404])
-async def delete_post(call: Call) -> Answer:
+@posts_chapter.route("DELETE", "/posts/{post}", response_model=Nothing, parameters=[path_params.POST], errors=[404])
+async def delete_post(request: CurrentRequest) -> ApiResponse:
     """Take a post away, with its votes and comments."""
-    key = call.path["post"]
+    key = request.path_params["post"]
 
-    def delete(work: Work) -> list[str]:
-        post_id = serializers.POSTS.by_key(work, key)[0]
-        with errors.asked_as(post=key):
+    def delete(work: UnitOfWork) -> list[str]:
+        post_id = serializers.POSTS.by_code_or_id(work, key)[0]
+        with errors.report_as_sent(post=key):
             return update.delete(work, post_id)
 
-    await call.services.uploads.discard(await call.writing(delete, slow=True))
-    return responses.EMPTY
+    await request.services.uploads.delete(await request.write(delete, in_thread=True))
+    return responses.DELETED
 
 
-def _change(work: Work, post_id: int, wanted: Mapping[str, Any], files: Received) -> None:
-    update.edit(
+def _change(work: UnitOfWork, post_id: int, wanted: Mapping[str, Any], files: StoredUploads) -> None:
+    update.update_post(
         work,
         post_id,
-        Changes(
-            title=wanted.get("title") or KEEP,
-            description=(wanted["description"] or "") if "description" in wanted else KEEP,
-            author=_lowered(wanted["user_id"]) if "user_id" in wanted else KEEP,
-            category_ids=_known_category(work, wanted["category_id"]) if "category_id" in wanted else KEEP,
-            section_id=_known_section(work, wanted["section_id"]) if "section_id" in wanted else KEEP,
+        PostUpdate(
+            title=wanted.get("title") or UNSET,
+            description=(wanted["description"] or "") if "description" in wanted else UNSET,
+            author=_lowered(wanted["user_id"]) if "user_id" in wanted else UNSET,
+            category_ids=_known_category(work, wanted["category_id"]) if "category_id" in wanted else UNSET,
+            section_id=_known_section(work, wanted["section_id"]) if "section_id" in wanted else UNSET,
         ),
     )
     status_id = wanted.get("status_id")
@@ -179,14 +189,14 @@ def _lowered(uuid: str | None) -> str | None:
     return None if uuid is None else uuid.lower()
 
 
-def _known_category(work: Work, category_id: int | None) -> list[int]:
+def _known_category(work: UnitOfWork, category_id: int | None) -> list[int]:
     """As on create, an unknown category is none; here it replaces all that the post carries."""
     if category_id is None or not _exists(lambda: categories.get(work, category_id)):
         return []
     return [category_id]
 
 
-def _known_section(work: Work, section_id: int | None) -> int | None:
+def _known_section(work: UnitOfWork, section_id: int | None) -> int | None:
     """As on create, an unknown section is none."""
     if section_id is None or not _exists(lambda: sections.get(work, section_id)):
         return None

@@ -3,83 +3,85 @@
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import ID, STRING
 from app.api.productlift.forms import REQUIRED, Form, max_length
-from app.api.productlift.responses import chapter, takes
+from app.api.productlift.responses import make_router, request_body
 from app.api.productlift.schemas import Nothing, SectionData, SectionList
-from app.api.request import Call
-from app.api.router import in_path
+from app.api.request import CurrentRequest
+from app.api.router import path_param
 from app.domain.portals import sections
 from app.domain.portals.sections import MAX_TITLE
-from app.domain.unit_of_work import Work
-from app.http.request import Answer
+from app.domain.unit_of_work import UnitOfWork
+from app.http.request import ApiResponse
 
-sections_chapter = chapter("Sections")
+sections_chapter = make_router("Sections")
 
 CREATE = Form(title=(REQUIRED, STRING, max_length(MAX_TITLE)), tab_id=(REQUIRED, ID), parent_id=(ID,))
 UPDATE = Form(title=(STRING, max_length(MAX_TITLE)), tab_id=(ID,), parent_id=(ID,))
-SECTION = in_path("section", {"type": "integer"}, "The section's number")
+SECTION = path_param("section", {"type": "integer"}, "The section's number")
 
 
-@sections_chapter.route("GET", "/sections", answers=SectionList)
-async def list_sections(call: Call) -> Answer:
+@sections_chapter.route("GET", "/sections", response_model=SectionList)
+async def list_sections(request: CurrentRequest) -> ApiResponse:
     """The sections at the root, in their order."""
 
-    def roots(work: Work) -> Answer:
-        return responses.data([serializers.section(row) for row in sections.roots(work)])
+    def roots(work: UnitOfWork) -> ApiResponse:
+        return responses.data_response([serializers.serialize_section(row) for row in sections.roots(work)])
 
-    return await call.reading(roots)
+    return await request.read(roots)
 
 
 @sections_chapter.route(
-    "GET", "/sections/{section}/children", answers=SectionList, parameters=[SECTION], may_refuse=[404]
+    "GET", "/sections/{section}/children", response_model=SectionList, parameters=[SECTION], errors=[404]
 )
-async def list_section_children(call: Call) -> Answer:
+async def list_section_children(request: CurrentRequest) -> ApiResponse:
     """The sections one level below, in their order."""
 
-    def children(work: Work) -> Answer:
-        with errors.asked_as(section=call.path["section"]):
-            found = sections.children(work, path_params.number(call.path["section"]))
-        return responses.data([serializers.section(row) for row in found])
+    def children(work: UnitOfWork) -> ApiResponse:
+        with errors.report_as_sent(section=request.path_params["section"]):
+            found = sections.children(work, path_params.number(request.path_params["section"]))
+        return responses.data_response([serializers.serialize_section(row) for row in found])
 
-    return await call.reading(children)
+    return await request.read(children)
 
 
-@sections_chapter.route("POST", "/sections", answers=SectionData, body=takes(CREATE), may_refuse=[404, 422])
-async def create_section(call: Call) -> Answer:
+@sections_chapter.route(
+    "POST", "/sections", response_model=SectionData, request_body=request_body(CREATE), errors=[404, 422]
+)
+async def create_section(request: CurrentRequest) -> ApiResponse:
     """Add a section to a tab, at the root or below another of that tab."""
-    wanted = CREATE.read(call.asked)
+    wanted = CREATE.parse(request.params)
 
-    def add(work: Work) -> Answer:
-        with errors.asked_as(section=call.asked.get("parent_id")):
+    def add(work: UnitOfWork) -> ApiResponse:
+        with errors.report_as_sent(section=request.params.get("parent_id")):
             section_id = sections.add(
                 work, title=wanted["title"], tab_id=wanted["tab_id"], parent_id=wanted.get("parent_id")
             )
-        return responses.data(serializers.section(sections.get(work, section_id)))
+        return responses.data_response(serializers.serialize_section(sections.get(work, section_id)))
 
-    return await call.writing(add)
+    return await request.write(add)
 
 
 @sections_chapter.route(
     ["PATCH", "PUT"],
     "/sections/{section}",
-    answers=SectionData,
+    response_model=SectionData,
     parameters=[SECTION],
-    body=takes(UPDATE),
-    may_refuse=[404, 422],
+    request_body=request_body(UPDATE),
+    errors=[404, 422],
 )
-async def update_section(call: Call) -> Answer:
+async def update_section(request: CurrentRequest) -> ApiResponse:
     """Change a section. A `parent_id` of null makes it a root; whoever goes to another tab leaves his parent."""
-    section_id = path_params.number(call.path["section"])
+    section_id = path_params.number(request.path_params["section"])
 
-    def change(work: Work) -> Answer:
-        with errors.asked_as(section=call.path["section"]):
+    def change(work: UnitOfWork) -> ApiResponse:
+        with errors.report_as_sent(section=request.path_params["section"]):
             _, title, tab_id, parent_id = sections.get_to_change(work, section_id)
-        wanted = UPDATE.read(call.asked)
+        wanted = UPDATE.parse(request.params)
         goes_to = wanted.get("tab_id")
         if "parent_id" in wanted:
             parent_id = wanted["parent_id"]
         elif goes_to is not None and goes_to != tab_id:
             parent_id = None
-        with errors.asked_as(section=call.asked.get("parent_id")):
+        with errors.report_as_sent(section=request.params.get("parent_id")):
             sections.edit(
                 work,
                 section_id,
@@ -87,18 +89,18 @@ async def update_section(call: Call) -> Answer:
                 tab_id=tab_id if goes_to is None else goes_to,
                 parent_id=parent_id,
             )
-        return responses.data(serializers.section(sections.get(work, section_id)))
+        return responses.data_response(serializers.serialize_section(sections.get(work, section_id)))
 
-    return await call.writing(change)
+    return await request.write(change)
 
 
-@sections_chapter.route("DELETE", "/sections/{section}", answers=Nothing, parameters=[SECTION], may_refuse=[404])
-async def delete_section(call: Call) -> Answer:
+@sections_chapter.route("DELETE", "/sections/{section}", response_model=Nothing, parameters=[SECTION], errors=[404])
+async def delete_section(request: CurrentRequest) -> ApiResponse:
     """Take a section away. Its posts stay without one, the sections below it become roots."""
 
-    def delete(work: Work) -> Answer:
-        with errors.asked_as(section=call.path["section"]):
-            sections.delete(work, path_params.number(call.path["section"]))
-        return responses.EMPTY
+    def delete(work: UnitOfWork) -> ApiResponse:
+        with errors.report_as_sent(section=request.path_params["section"]):
+            sections.delete(work, path_params.number(request.path_params["section"]))
+        return responses.DELETED
 
-    return await call.writing(delete, slow=True)
+    return await request.write(delete, in_thread=True)

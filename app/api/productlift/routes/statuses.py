@@ -5,79 +5,81 @@ from collections.abc import Callable
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import COLOR, ID, STRING
 from app.api.productlift.forms import REQUIRED, TAKEN, Form, max_length
-from app.api.productlift.responses import chapter, takes
+from app.api.productlift.responses import make_router, request_body
 from app.api.productlift.schemas import Nothing, StatusData, StatusList
-from app.api.request import Call
-from app.api.router import in_path
+from app.api.request import CurrentRequest
+from app.api.router import path_param
 from app.domain.portals import statuses
-from app.domain.unit_of_work import Work
-from app.http.request import Answer
+from app.domain.unit_of_work import UnitOfWork
+from app.http.request import ApiResponse
 
-statuses_chapter = chapter("Statuses")
+statuses_chapter = make_router("Statuses")
 
 MAX_NAME = 191
 CREATE = Form(name=(REQUIRED, STRING, max_length(MAX_NAME)), color=(COLOR,), tab_id=(REQUIRED, ID))
 UPDATE = Form(name=(STRING, max_length(MAX_NAME)), color=(COLOR,), tab_id=(ID,))
-STATUS = in_path("status", {"type": "integer"}, "The status's number")
+STATUS = path_param("status", {"type": "integer"}, "The status's number")
 
 
-def free_name(work: Work, but_for: int | None = None) -> Callable[[str], str | None]:
+def name_is_free(work: UnitOfWork, but_for: int | None = None) -> Callable[[str], str | None]:
     """The check that no other status has the name."""
-    return lambda name: TAKEN if statuses.named(work, name) not in (None, but_for) else None
+    return lambda name: TAKEN if statuses.find_id_by_name(work, name) not in (None, but_for) else None
 
 
-@statuses_chapter.route("GET", "/statuses", answers=StatusList)
-async def list_statuses(call: Call) -> Answer:
+@statuses_chapter.route("GET", "/statuses", response_model=StatusList)
+async def list_statuses(request: CurrentRequest) -> ApiResponse:
     """All statuses: by tab, then in their own order."""
 
-    def every(work: Work) -> Answer:
-        return responses.data([serializers.status(row) for row in statuses.every(work)])
+    def every(work: UnitOfWork) -> ApiResponse:
+        return responses.data_response([serializers.serialize_status(row) for row in statuses.list_all(work)])
 
-    return await call.reading(every)
+    return await request.read(every)
 
 
-@statuses_chapter.route("POST", "/statuses", answers=StatusData, body=takes(CREATE), may_refuse=[404, 422])
-async def create_status(call: Call) -> Answer:
+@statuses_chapter.route(
+    "POST", "/statuses", response_model=StatusData, request_body=request_body(CREATE), errors=[404, 422]
+)
+async def create_status(request: CurrentRequest) -> ApiResponse:
     """Add a status to a tab."""
 
-    def add(work: Work) -> Answer:
-        wanted = CREATE.read_checked(call.asked, name=free_name(work))
+    def add(work: UnitOfWork) -> ApiResponse:
+        wanted = CREATE.parse_with_checks(request.params, name=name_is_free(work))
         status_id = statuses.add(work, name=wanted["name"], color=wanted.get("color"), tab_id=wanted["tab_id"])
-        return responses.data(serializers.status(statuses.get(work, status_id)))
+        return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
 
-    return await call.writing(add)
+    return await request.write(add)
 
 
 @statuses_chapter.route(
     ["PATCH", "PUT"],
     "/statuses/{status}",
-    answers=StatusData,
+    response_model=StatusData,
     parameters=[STATUS],
-    body=takes(UPDATE),
-    may_refuse=[404, 422],
+    request_body=request_body(UPDATE),
+    errors=[404, 422],
 )
-async def update_status(call: Call) -> Answer:
+async def update_status(request: CurrentRequest) -> ApiResponse:
     """Change a status. What is left out or null stays as it is."""
-    status_id = path_params.number(call.path["status"])
+    status_id = path_params.number(request.path_params["status"])
 
-    def change(work: Work) -> Answer:
-        with errors.asked_as(status=call.path["status"]):
+    def change(work: UnitOfWork) -> ApiResponse:
+        with errors.report_as_sent(status=request.path_params["status"]):
             statuses.get(work, status_id)
-        wanted = UPDATE.read_checked(call.asked, name=free_name(work, but_for=status_id))
-        with errors.asked_as(status=call.path["status"]):
+        wanted = UPDATE.parse_with_checks(request.params, name=name_is_free(work, but_for=status_id))
+        with errors.report_as_sent(status=request.path_params["status"]):
             statuses.edit(work, status_id, **{name: wanted.get(name) for name in ("name", "color", "tab_id")})
-        return responses.data(serializers.status(statuses.get(work, status_id)))
+        return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
 
-    return await call.writing(change)
+    return await request.write(change)
 
 
-@statuses_chapter.route("DELETE", "/statuses/{status}", answers=Nothing, parameters=[STATUS], may_refuse=[404, 422])
-async def delete_status(call: Call) -> Answer:
+@statuses_chapter.route("DELETE", "/statuses/{status}", response_model=Nothing, parameters=[STATUS], errors=[404, 422])
+async def delete_status(request: CurrentRequest) -> ApiResponse:
     """Take a status away; its posts come to the default one. The default one can not be deleted."""
 
-    def delete(work: Work) -> Answer:
-        with errors.asked_as(status=call.path["status"]):
-            statuses.delete(work, path_params.number(call.path["status"]))
-        return responses.EMPTY
+    def delete(work: UnitOfWork) -> ApiResponse:
+        with errors.report_as_sent(status=request.path_params["status"]):
+            statuses.delete(work, path_params.number(request.path_params["status"]))
+        return responses.DELETED
 
-    return await call.writing(delete, slow=True)
+    return await request.write(delete, in_thread=True)

@@ -4,21 +4,21 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import ANYTHING, BOOLEAN, EMAIL, STRING, one_of
+from app.api.productlift.field_types import ANYTHING, BOOLEAN, EMAIL, STRING, choice
 from app.api.productlift.forms import REQUIRED, SELECTED, TAKEN, Form, Rule, max_length, min_length
-from app.api.productlift.responses import chapter, takes
+from app.api.productlift.responses import make_router, request_body
 from app.api.productlift.routes import post_list
 from app.api.productlift.schemas import Nothing, UserData, UserPage
-from app.api.request import Call
+from app.api.request import CurrentRequest
 from app.domain.errors import NotFound
-from app.domain.unit_of_work import Row, Work
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import deletion, users
-from app.http.request import Answer
+from app.http.request import ApiResponse
 
-users_chapter = chapter("Users")
+users_chapter = make_router("Users")
 
 ADDRESS: Final[tuple[Rule, ...]] = (EMAIL, max_length(191))
-ROLE: Final = one_of("admin", "member")
+ROLE: Final = choice("admin", "member")
 PASSWORD: Final[tuple[Rule, ...]] = (STRING, min_length(8), max_length(100))
 FIND: Final = Form(email=(REQUIRED, *ADDRESS))
 LIST: Final = Form(**post_list.PAGE)
@@ -35,154 +35,154 @@ DELETE: Final = Form(delete_all_data=(BOOLEAN,))
 
 
 @users_chapter.route(
-    "GET", "/users/find_by_email", answers=UserData, parameters=FIND.parameters(), may_refuse=[404, 422]
+    "GET", "/users/find_by_email", response_model=UserData, parameters=FIND.parameters(), errors=[404, 422]
 )
-async def find_user_by_email(call: Call) -> Answer:
+async def find_user_by_email(request: CurrentRequest) -> ApiResponse:
     """The user with this address, whatever the case of its letters."""
-    email = FIND.read(call.asked)["email"]
+    email = FIND.parse(request.params)["email"]
 
-    def find(work: Work) -> Answer:
+    def find(work: UnitOfWork) -> ApiResponse:
         try:
             row = serializers.USERS.by_email(work, email)
         except NotFound as missing:
             raise errors.EmailUnknown from missing
-        return _shown(row)
+        return _user_response(row)
 
-    return await call.reading(find)
+    return await request.read(find)
 
 
-@users_chapter.route("GET", "/users", answers=UserPage, parameters=LIST.parameters(), may_refuse=[422])
-async def list_users(call: Call) -> Answer:
+@users_chapter.route("GET", "/users", response_model=UserPage, parameters=LIST.parameters(), errors=[422])
+async def list_users(request: CurrentRequest) -> ApiResponse:
     """The people of the portal, oldest first, a page at a time. Deleted ones are absent."""
-    skip, limit = post_list.skip_and_limit(LIST.read(call.asked))
+    offset, limit = post_list.offset_and_limit(LIST.parse(request.params))
 
-    def page(work: Work) -> Answer:
-        rows = serializers.USERS.page(work, newest_first=False, skip=skip, limit=limit)
-        shown = [serializers.user(*row[1:]) for row in rows]
-        return responses.page(shown, total=serializers.USERS.total(work), skip=skip, limit=limit)
+    def page(work: UnitOfWork) -> ApiResponse:
+        rows = serializers.USERS.page(work, newest_first=False, offset=offset, limit=limit)
+        shown = [serializers.serialize_user(*row[1:]) for row in rows]
+        return responses.page_response(shown, total=serializers.USERS.total(work), offset=offset, limit=limit)
 
-    return await call.reading(page, slow=True)
+    return await request.read(page, in_thread=True)
 
 
-@users_chapter.route("POST", "/users", answers=UserData, body=takes(CREATE), may_refuse=[422])
-async def create_user(call: Call) -> Answer:
+@users_chapter.route("POST", "/users", response_model=UserData, request_body=request_body(CREATE), errors=[422])
+async def create_user(request: CurrentRequest) -> ApiResponse:
     """Add a user. Nobody is invited by mail yet, whatever `skip_email` and `invitation_message` say."""
-    wanted = CREATE.read(call.asked)
+    wanted = CREATE.parse(request.params)
     email: str | None = wanted.get("email")
-    password_hash = await _hashed(call, wanted)
+    password_hash = await _hash_password(request, wanted)
     invited = email is not None and password_hash is None and wanted.get("skip_email") is None
 
-    def register(work: Work) -> Answer:
-        user_id = users.register(
+    def register(work: UnitOfWork) -> ApiResponse:
+        user_id = users.create(
             work,
             email=email,
-            name=wanted.get("name") or (users.name_from(email) if email else users.NAMELESS),
+            name=wanted.get("name") or (users.display_name_from(email) if email else users.DEFAULT_NAME),
             role="admin" if wanted["role"] == "admin" else "user",
             password_hash=password_hash,
         )
         if invited:
             users.invite(work, user_id, wanted.get("invitation_message"))
-        return _shown(serializers.USERS.by_id(work, user_id))
+        return _user_response(serializers.USERS.by_id(work, user_id))
 
-    return await call.writing(register)
+    return await request.write(register)
 
 
-@users_chapter.route("GET", "/users/{user}", answers=UserData, parameters=[path_params.USER], may_refuse=[404])
-async def show_user(call: Call) -> Answer:
+@users_chapter.route("GET", "/users/{user}", response_model=UserData, parameters=[path_params.USER], errors=[404])
+async def show_user(request: CurrentRequest) -> ApiResponse:
     """One user."""
-    return await call.reading(lambda work: _shown(_found(work, call)))
+    return await request.read(lambda work: _user_response(_get_user(work, request)))
 
 
 @users_chapter.route(
     ["PUT", "PATCH"],
     "/users/{user}",
-    answers=UserData,
+    response_model=UserData,
     parameters=[path_params.USER],
-    body=takes(UPDATE),
-    may_refuse=[404, 422],
+    request_body=request_body(UPDATE),
+    errors=[404, 422],
 )
-async def update_user(call: Call) -> Answer:
+async def update_user(request: CurrentRequest) -> ApiResponse:
     """Change a user. What is left out or null stays as it is. The owner's e-mail and password are the owner's alone."""
 
-    def judge(work: Work) -> dict[str, Any]:
-        user_id, role = _id_and_role(_found(work, call))
-        return UPDATE.read_checked(call.asked, email=_free_address(work, user_id), role=_possible_role(role))
+    def judge(work: UnitOfWork) -> dict[str, Any]:
+        user_id, role = _id_and_role(_get_user(work, request))
+        return UPDATE.parse_with_checks(request.params, email=email_is_free(work, user_id), role=role_is_allowed(role))
 
-    wanted = await call.reading(judge)
+    wanted = await request.read(judge)
     # A tenth of a second of pure computing: not inside the act.
-    password_hash = await _hashed(call, wanted)
+    password_hash = await _hash_password(request, wanted)
 
-    def change(work: Work) -> Answer:
-        user_id, _ = _id_and_role(_found(work, call))
-        with errors.asked_as(user=call.path["user"]):
-            role = users.role_to_change(work, user_id)
-            users.change(
+    def change(work: UnitOfWork) -> ApiResponse:
+        user_id, _ = _id_and_role(_get_user(work, request))
+        with errors.report_as_sent(user=request.path_params["user"]):
+            role = users.lock_role(work, user_id)
+            users.update(
                 work,
                 user_id,
                 email=wanted.get("email"),
                 name=wanted.get("name"),
-                role=_meant_role(wanted.get("role"), role),
+                role=stored_role(wanted.get("role"), role),
                 password_hash=password_hash,
             )
-        return _shown(serializers.USERS.by_id(work, user_id))
+        return _user_response(serializers.USERS.by_id(work, user_id))
 
-    answer = await call.writing(change)
-    call.services.admissions.forget()
-    return answer
+    response = await request.write(change)
+    request.services.authenticator.invalidate()
+    return response
 
 
 @users_chapter.route(
     "DELETE",
     "/users/{user}",
-    answers=Nothing,
+    response_model=Nothing,
     parameters=[path_params.USER, *DELETE.parameters()],
-    may_refuse=[404, 422],
+    errors=[404, 422],
 )
-async def delete_user(call: Call) -> Answer:
+async def delete_user(request: CurrentRequest) -> ApiResponse:
     """Take a user away; `delete_all_data` takes posts, comments and votes along. The owner can not be deleted."""
-    await call.reading(lambda work: _found(work, call))
-    with_data = bool(DELETE.read(call.asked).get("delete_all_data"))
+    await request.read(lambda work: _get_user(work, request))
+    with_data = bool(DELETE.parse(request.params).get("delete_all_data"))
 
-    def delete(work: Work) -> list[str]:
-        user_id, _ = _id_and_role(_found(work, call))
-        with errors.asked_as(user=call.path["user"]):
-            return deletion.delete(work, user_id, with_data=with_data)
+    def delete(work: UnitOfWork) -> list[str]:
+        user_id, _ = _id_and_role(_get_user(work, request))
+        with errors.report_as_sent(user=request.path_params["user"]):
+            return deletion.delete(work, user_id, with_content=with_data)
 
-    files = await call.writing(delete, slow=True)
-    call.services.admissions.forget()
-    await call.services.uploads.discard(files)
-    return responses.EMPTY
+    files = await request.write(delete, in_thread=True)
+    request.services.authenticator.invalidate()
+    await request.services.uploads.delete(files)
+    return responses.DELETED
 
 
-def _found(work: Work, call: Call) -> Row:
-    with errors.asked_as(user=call.path["user"]):
-        return serializers.USERS.by_uuid(work, path_params.uuid(call.path["user"]))
+def _get_user(work: UnitOfWork, request: CurrentRequest) -> Row:
+    with errors.report_as_sent(user=request.path_params["user"]):
+        return serializers.USERS.by_uuid(work, path_params.uuid(request.path_params["user"]))
 
 
 def _id_and_role(row: Row) -> tuple[int, str]:
     return row[0], row[4]
 
 
-def _shown(row: Row) -> Answer:
-    return responses.data(serializers.user(*row[1:]))
+def _user_response(row: Row) -> ApiResponse:
+    return responses.data_response(serializers.serialize_user(*row[1:]))
 
 
-def _free_address(work: Work, user_id: int) -> Callable[[str], str | None]:
+def email_is_free(work: UnitOfWork, user_id: int) -> Callable[[str], str | None]:
     return lambda email: TAKEN if users.find_by_email(work, email) not in (None, user_id) else None
 
 
-def _possible_role(role: str) -> Callable[[str], str | None]:
+def role_is_allowed(role: str) -> Callable[[str], str | None]:
     """The owner stays the owner."""
     return lambda wanted: SELECTED if role == "owner" and wanted == "member" else None
 
 
-def _meant_role(wanted: str | None, role: str) -> str | None:
+def stored_role(wanted: str | None, role: str) -> str | None:
     """What a shown role means for who has this one: reading it and writing it back changes nothing. Section 7.20."""
     if wanted is None or serializers.ROLES[role] == wanted:
         return None
     return "admin" if wanted == "admin" else "user"
 
 
-async def _hashed(call: Call, wanted: Mapping[str, Any]) -> str | None:
+async def _hash_password(request: CurrentRequest, wanted: Mapping[str, Any]) -> str | None:
     password: str | None = wanted.get("password")
-    return None if password is None else await call.services.passwords.hashed(password)
+    return None if password is None else await request.services.passwords.hash_password(password)

@@ -4,79 +4,85 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.responses import chapter
+from app.api.productlift.responses import make_router
 from app.api.productlift.schemas import Nothing, VoteData, VoteList
-from app.api.request import Call
-from app.api.streaming import MOST_IN_ONE_PIECE, in_pieces
+from app.api.request import CurrentRequest
+from app.api.streaming import STREAM_THRESHOLD, stream_json_array
 from app.domain.posts import votes
-from app.domain.posts.queries import named_by
-from app.domain.posts.votes import Ballot
-from app.domain.unit_of_work import Work
-from app.http.request import Answer
+from app.domain.posts.queries import resolve_code_or_id
+from app.domain.posts.votes import NewVote
+from app.domain.unit_of_work import UnitOfWork
+from app.http.request import ApiResponse
 
-votes_chapter = chapter("Votes")
+votes_chapter = make_router("Votes")
 
 
-@votes_chapter.route("GET", "/posts/{post}/votes", answers=VoteList, parameters=[path_params.POST], may_refuse=[404])
-async def list_votes(call: Call) -> Answer:
+@votes_chapter.route("GET", "/posts/{post}/votes", response_model=VoteList, parameters=[path_params.POST], errors=[404])
+async def list_votes(request: CurrentRequest) -> ApiResponse:
     """All votes for a post, newest first."""
 
-    def plan(work: Work) -> tuple[int, int]:
-        row = serializers.POSTS.by_key(work, call.path["post"])
+    def plan(work: UnitOfWork) -> tuple[int, int]:
+        row = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
         return row[0], row[8]
 
-    post_id, many = await call.reading(plan)
-    if many <= MOST_IN_ONE_PIECE:
-        return await call.reading(
-            lambda work: responses.data(
-                [serializers.vote(row) for row in serializers.VOTES.of_post(work, post_id, many=many)]
+    post_id, many = await request.read(plan)
+    if many <= STREAM_THRESHOLD:
+        return await request.read(
+            lambda work: responses.data_response(
+                [serializers.serialize_vote(row) for row in serializers.VOTES.for_post(work, post_id, limit=many)]
             )
         )
 
-    def shown(work: Work, ids: Sequence[int]) -> list[Any]:
-        return [serializers.vote(row) for row in serializers.VOTES.by_ids(work, ids)]
+    def shown(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
+        return [serializers.serialize_vote(row) for row in serializers.VOTES.by_ids(work, ids)]
 
     # A few may come between the count and this; all that stand now are told.
-    ids = await call.reading(
-        lambda work: serializers.VOTES.ids(work, skip=0, limit=2**62, post_ids=[post_id]), slow=True
+    ids = await request.read(
+        lambda work: serializers.VOTES.ids(work, offset=0, limit=2**62, post_ids=[post_id]), in_thread=True
     )
-    return responses.in_pieces(await in_pieces(call, ids, shown, before=b'{"data":[', after=b"]}"))
+    return responses.streamed(await stream_json_array(request, ids, shown, before=b'{"data":[', after=b"]}"))
 
 
 @votes_chapter.route(
     "POST",
     "/posts/{post}/votes/{user}",
-    answers=VoteData,
+    response_model=VoteData,
     parameters=[path_params.POST, path_params.USER],
-    may_refuse=[404, 422],
+    errors=[404, 422],
 )
-async def create_vote(call: Call) -> Answer:
+async def create_vote(request: CurrentRequest) -> ApiResponse:
     """Vote for a post in a user's name."""
 
-    def cast(work: Work) -> Answer:
-        with errors.asked_as(**call.path):
-            return responses.data(serializers.fresh_vote(votes.cast(work, _ballot(work, call)), work.now))
+    def cast(work: UnitOfWork) -> ApiResponse:
+        with errors.report_as_sent(**request.path_params):
+            return responses.data_response(
+                serializers.serialize_created_vote(votes.cast(work, _vote_from(work, request)), work.now)
+            )
 
-    return await call.writing(cast, at_once=True)
+    return await request.write(cast, single_statement=True)
 
 
 @votes_chapter.route(
     "DELETE",
     "/posts/{post}/votes/{user}",
-    answers=Nothing,
+    response_model=Nothing,
     parameters=[path_params.POST, path_params.USER],
-    may_refuse=[404, 422],
+    errors=[404, 422],
 )
-async def delete_vote(call: Call) -> Answer:
+async def delete_vote(request: CurrentRequest) -> ApiResponse:
     """Take a user's vote back."""
 
-    def retract(work: Work) -> Answer:
-        with errors.asked_as(**call.path):
-            votes.retract(work, _ballot(work, call))
-        return responses.EMPTY
+    def retract(work: UnitOfWork) -> ApiResponse:
+        with errors.report_as_sent(**request.path_params):
+            votes.retract(work, _vote_from(work, request))
+        return responses.DELETED
 
-    return await call.writing(retract)
+    return await request.write(retract)
 
 
-def _ballot(work: Work, call: Call) -> Ballot:
-    return Ballot(post=named_by(work, call.path["post"]), voter=path_params.uuid(call.path["user"]), strict=True)
+def _vote_from(work: UnitOfWork, request: CurrentRequest) -> NewVote:
+    return NewVote(
+        post=resolve_code_or_id(work, request.path_params["post"]),
+        voter=path_params.uuid(request.path_params["user"]),
+        strict=True,
+    )

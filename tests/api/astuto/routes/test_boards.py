@@ -9,32 +9,34 @@ import pytest
 
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
-async def slug(make: Make, board: int) -> str:
+async def slug(make: Factory, board: int) -> str:
     return str(await make.value("SELECT slug FROM boards WHERE id = :id", id=board))
 
 
-async def test_all_boards_are_listed_by_id_whatever_their_order(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_all_boards_are_listed_by_id_whatever_their_order(
+    make: Factory, astuto: Client, clock: TestClock
+) -> None:
     await make.run("UPDATE boards SET position = 1 - position")
     clock.set(datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC))
     await astuto.post("/boards", json={"name": "Ideas", "description": "All of them"})
     await make.run("UPDATE boards SET created_at = updated_at, name = name || '!' WHERE name <> 'Ideas'")
 
-    answer = await astuto.get("/boards", params={"limit": 1, "offset": 1})
+    response = await astuto.get("/boards", params={"limit": 1, "offset": 1})
 
-    assert answer.status_code == 200
-    assert [board["name"] for board in answer.json()] == ["Feature Requests!", "Bug Reports!", "Ideas"]
-    assert json.dumps(answer.json()[2]) == (
-        f'{{"id": {answer.json()[2]["id"]}, "name": "Ideas", "slug": "ideas", "description": "All of them",'
+    assert response.status_code == 200
+    assert [board["name"] for board in response.json()] == ["Feature Requests!", "Bug Reports!", "Ideas"]
+    assert json.dumps(response.json()[2]) == (
+        f'{{"id": {response.json()[2]["id"]}, "name": "Ideas", "slug": "ideas", "description": "All of them",'
         ' "created_at": "2026-01-12T09:30:00.123Z", "updated_at": "2026-01-12T09:30:00.123Z"}'
     )
 
 
-async def test_a_board_is_shown_by_number_and_by_slug(make: Make, astuto: Client) -> None:
+async def test_a_board_is_shown_by_number_and_by_slug(make: Factory, astuto: Client) -> None:
     bugs = make.boards["Bug Reports"]
 
     by_number, by_leading_number, by_slug = [
@@ -47,7 +49,7 @@ async def test_a_board_is_shown_by_number_and_by_slug(make: Make, astuto: Client
     assert by_number.content == by_leading_number.content == by_slug.content
 
 
-async def test_a_number_wins_over_a_slug(make: Make, astuto: Client) -> None:
+async def test_a_number_wins_over_a_slug(make: Factory, astuto: Client) -> None:
     first, second = make.boards.values()
     hidden = (await astuto.post("/boards", json={"name": "Hidden", "slug": str(first)})).json()["id"]
     found = (await astuto.post("/boards", json={"name": "Found", "slug": "4711"})).json()["id"]
@@ -61,19 +63,19 @@ async def test_a_number_wins_over_a_slug(make: Make, astuto: Client) -> None:
 
 @pytest.mark.parametrize("asked", ["4711", "invalid-id", "Bug-Reports", "0", "99999999999999999999", "%00", "bug%20x"])
 async def test_an_unknown_board_is_told_as_it_was_asked_for(astuto: Client, asked: str) -> None:
-    answer = await astuto.get(f"/boards/{asked}")
+    response = await astuto.get(f"/boards/{asked}")
 
     told = {"%00": "\0", "bug%20x": "bug x"}.get(asked, asked)
-    assert (answer.status_code, answer.json()) == (404, {"errors": [f"Board with id {told} not found"]})
+    assert (response.status_code, response.json()) == (404, {"errors": [f"Board with id {told} not found"]})
 
 
-async def test_a_new_board_stands_last(make: Make, astuto: Client) -> None:
+async def test_a_new_board_stands_last(make: Factory, astuto: Client) -> None:
     await make.run("UPDATE boards SET position = 7 WHERE name = 'Bug Reports'")
 
-    answer = await astuto.post("/boards", json={"name": "Ideas", "description": ""})
+    response = await astuto.post("/boards", json={"name": "Ideas", "description": ""})
 
-    board = answer.json()["id"]
-    assert (answer.status_code, answer.json()) == (201, {"id": board})
+    board = response.json()["id"]
+    assert (response.status_code, response.json()) == (201, {"id": board})
     stored = await make.row("SELECT name, slug, description, position, is_default FROM boards WHERE id = :id", id=board)
     assert dict(stored) | {"is_default": bool(stored["is_default"])} == {
         "name": "Ideas",
@@ -86,9 +88,9 @@ async def test_a_new_board_stands_last(make: Make, astuto: Client) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"name": None}, {"name": ""}, {"name": "  \t"}])
 async def test_a_board_needs_a_name(astuto: Client, body: dict[str, object]) -> None:
-    answer = await astuto.post("/boards", json=body)
+    response = await astuto.post("/boards", json=body)
 
-    assert (answer.status_code, answer.json()) == (
+    assert (response.status_code, response.json()) == (
         400,
         {"errors": ["Some parameters are missing from the request. Please check the documentation."]},
     )
@@ -108,14 +110,16 @@ async def test_a_board_needs_a_name(astuto: Client, body: dict[str, object]) -> 
         ({"name": "x" * 513}, ["Name is too long (maximum 512 characters)"]),
     ],
 )
-async def test_what_is_wrong_with_a_board(make: Make, astuto: Client, body: dict[str, object], told: list[str]) -> None:
-    answer = await astuto.post("/boards", json=body)
+async def test_what_is_wrong_with_a_board(
+    make: Factory, astuto: Client, body: dict[str, object], told: list[str]
+) -> None:
+    response = await astuto.post("/boards", json=body)
 
-    assert (answer.status_code, answer.json()) == (422, {"errors": told})
+    assert (response.status_code, response.json()) == (422, {"errors": told})
     assert await make.value("SELECT count(*) FROM boards") == 2
 
 
-async def test_names_that_differ_in_case_are_two_boards(make: Make, astuto: Client) -> None:
+async def test_names_that_differ_in_case_are_two_boards(make: Factory, astuto: Client) -> None:
     upper = (await astuto.post("/boards", json={"name": "Alpha"})).json()["id"]
     lower = (await astuto.post("/boards", json={"name": "alpha"})).json()["id"]
 
@@ -143,14 +147,14 @@ async def test_names_that_differ_in_case_are_two_boards(make: Make, astuto: Clie
         ({"name": " Ideas "}, "ideas"),
     ],
 )
-async def test_the_slug_of_a_board(make: Make, astuto: Client, body: dict[str, object], expected: str) -> None:
-    answer = await astuto.post("/boards", json=body)
+async def test_the_slug_of_a_board(make: Factory, astuto: Client, body: dict[str, object], expected: str) -> None:
+    response = await astuto.post("/boards", json=body)
 
-    assert answer.status_code == 201
-    assert re.fullmatch(expected, await slug(make, answer.json()["id"]))
+    assert response.status_code == 201
+    assert re.fullmatch(expected, await slug(make, response.json()["id"]))
 
 
-async def test_the_longest_names_and_slugs_are_stored(make: Make, astuto: Client) -> None:
+async def test_the_longest_names_and_slugs_are_stored(make: Factory, astuto: Client) -> None:
     # Letters that no index can pack, four bytes each in the name.
     name = "".join(chr(0x20000 + (number * 7919) % 40000) for number in range(512))
     slug_letters = "".join(chr(97 + (number * number) % 26) for number in range(9000))
@@ -162,7 +166,7 @@ async def test_the_longest_names_and_slugs_are_stored(make: Make, astuto: Client
     assert await slug(make, slugged.json()["id"]) == slug_letters[:512]
 
 
-async def test_a_moderator_may_not_add_boards(make: Make, astuto: Client) -> None:
+async def test_a_moderator_may_not_add_boards(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
 
     unnamed = await moderator.post("/boards", json={})
@@ -176,17 +180,19 @@ async def test_a_moderator_may_not_add_boards(make: Make, astuto: Client) -> Non
     assert "www-authenticate" not in taken.headers
 
 
-async def test_of_equal_boards_at_once_one_is_made(make: Make, astuto: Client) -> None:
-    answers = await asyncio.gather(*(astuto.post("/boards", json={"name": "Ideas"}) for _ in range(6)))
+async def test_of_equal_boards_at_once_one_is_made(make: Factory, astuto: Client) -> None:
+    responses = await asyncio.gather(*(astuto.post("/boards", json={"name": "Ideas"}) for _ in range(6)))
 
-    assert sorted(answer.status_code for answer in answers) == [201, 422, 422, 422, 422, 422]
-    assert {answer.text for answer in answers if answer.status_code == 422} == {'{"errors":["Name is already in use"]}'}
+    assert sorted(response.status_code for response in responses) == [201, 422, 422, 422, 422, 422]
+    assert {response.text for response in responses if response.status_code == 422} == {
+        '{"errors":["Name is already in use"]}'
+    }
 
 
-async def test_boards_at_once_get_places_and_slugs_of_their_own(make: Make, astuto: Client) -> None:
-    answers = await asyncio.gather(*(astuto.post("/boards", json={"name": f"Ideas{'!' * n}"}) for n in range(6)))
+async def test_boards_at_once_get_places_and_slugs_of_their_own(make: Factory, astuto: Client) -> None:
+    responses = await asyncio.gather(*(astuto.post("/boards", json={"name": f"Ideas{'!' * n}"}) for n in range(6)))
 
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({await slug(make, answer.json()["id"]) for answer in answers}) == 6
+    assert {response.status_code for response in responses} == {201}
+    assert len({await slug(make, response.json()["id"]) for response in responses}) == 6
     places = await make.rows("SELECT position FROM boards ORDER BY position")
     assert [row["position"] for row in places] == list(range(8))

@@ -7,23 +7,25 @@ import pytest
 
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
 WRONG = {"errors": ["Some parameters are wrong in the request. Please check the documentation."]}
 
 
-async def test_a_comment_is_shown_with_all_its_members_in_order(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_a_comment_is_shown_with_all_its_members_in_order(
+    make: Factory, astuto: Client, clock: TestClock
+) -> None:
     clock.set(NINE)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     post = await make.post()
     parent = await make.comment(post)
     comment = await make.comment(post, author=jane, body="I <agree>", parent=parent, official=True)
 
-    answer = await astuto.get(f"/comments/{comment}")
+    response = await astuto.get(f"/comments/{comment}")
 
     moments = '"created_at":"2026-01-12T09:30:00.123Z","updated_at":"2026-01-12T09:30:00.123Z"'
-    assert (answer.status_code, answer.text) == (
+    assert (response.status_code, response.text) == (
         200,
         f'{{"id":{comment},"body":"I <agree>","post_id":{post},{moments},"is_post_update":true,'
         f'"user":{{"id":{jane},"email":"jane@example.com",{moments},"full_name":"Jane Roe"}}}}',
@@ -31,7 +33,7 @@ async def test_a_comment_is_shown_with_all_its_members_in_order(make: Make, astu
 
 
 async def test_comments_are_listed_newest_first_with_replies_and_by_post(
-    make: Make, astuto: Client, clock: TestClock
+    make: Factory, astuto: Client, clock: TestClock
 ) -> None:
     one, two = await make.post(), await make.post()
     clock.set(NINE)
@@ -41,9 +43,9 @@ async def test_comments_are_listed_newest_first_with_replies_and_by_post(
     older = await make.comment(two)
 
     async def ids(**params: object) -> list[int]:
-        answer = await astuto.get("/comments", params=params)
-        assert answer.status_code == 200
-        return [row["id"] for row in answer.json()]
+        response = await astuto.get("/comments", params=params)
+        assert response.status_code == 200
+        return [row["id"] for row in response.json()]
 
     assert await ids() == [reply, first, older]
     assert await ids(post_id=one) == [reply, first]
@@ -55,12 +57,12 @@ async def test_comments_are_listed_newest_first_with_replies_and_by_post(
     assert shown == (await astuto.get(f"/comments/{reply}")).json()
 
 
-async def test_internal_comments_do_not_exist_here(make: Make, astuto: Client) -> None:
+async def test_internal_comments_do_not_exist_here(make: Factory, astuto: Client) -> None:
     post = await make.post()
     internal = await make.comment(post, internal=True)
     unknown = {"errors": [f"Comment with id {internal} not found"]}
 
-    answers = [
+    responses = [
         await astuto.get(f"/comments/{internal}"),
         await astuto.put(f"/comments/{internal}", json={"body": "Leaked"}),
         await astuto.put(f"/comments/{internal}/mark_as_post_update"),
@@ -68,21 +70,21 @@ async def test_internal_comments_do_not_exist_here(make: Make, astuto: Client) -
     ]
     reply = await astuto.post("/comments", json={"post_id": post, "body": "Ha", "parent_id": internal})
 
-    assert [(answer.status_code, answer.json()) for answer in answers] == [(404, unknown)] * 4
+    assert [(response.status_code, response.json()) for response in responses] == [(404, unknown)] * 4
     assert (reply.status_code, reply.json()) == (400, WRONG)
     assert (await astuto.get("/comments")).json() == []
     assert await make.rows("SELECT id, body FROM comments") == [{"id": internal, "body": "Well said"}]
 
 
-async def test_a_new_comment_is_counted_and_nobody_follows(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_a_new_comment_is_counted_and_nobody_follows(make: Factory, astuto: Client, clock: TestClock) -> None:
     post = await make.post(moderation="pending")
     touched = await make.value("SELECT updated_at FROM posts")
     clock.set(NINE)
 
-    answer = await astuto.post("/comments", json={"post_id": str(post), "body": "  Well said ", "user_id": 4711})
+    response = await astuto.post("/comments", json={"post_id": str(post), "body": "  Well said ", "user_id": 4711})
 
-    comment = answer.json()["id"]
-    assert (answer.status_code, answer.text) == (201, f'{{"id":{comment}}}')
+    comment = response.json()["id"]
+    assert (response.status_code, response.text) == (201, f'{{"id":{comment}}}')
     stored = await make.row("SELECT post_id, user_id, parent_id, body FROM comments")
     assert stored == {"post_id": post, "user_id": make.owner, "parent_id": None, "body": "  Well said "}
     assert await make.row("SELECT comments_count, updated_at FROM posts") == {
@@ -111,16 +113,16 @@ async def test_a_new_comment_is_counted_and_nobody_follows(make: Make, astuto: C
         ([True], False),
     ],
 )
-async def test_the_mark_of_a_post_update(make: Make, astuto: Client, sent: object, official: bool) -> None:
+async def test_the_mark_of_a_post_update(make: Factory, astuto: Client, sent: object, official: bool) -> None:
     post = await make.post()
 
-    answer = await astuto.post("/comments", json={"post_id": post, "body": "New", "is_post_update": sent})
+    response = await astuto.post("/comments", json={"post_id": post, "body": "New", "is_post_update": sent})
 
-    assert answer.status_code == 201
-    assert (await astuto.get(f"/comments/{answer.json()['id']}")).json()["is_post_update"] is official
+    assert response.status_code == 201
+    assert (await astuto.get(f"/comments/{response.json()['id']}")).json()["is_post_update"] is official
 
 
-async def test_a_parent_may_stand_on_another_post_at_any_depth(make: Make, astuto: Client) -> None:
+async def test_a_parent_may_stand_on_another_post_at_any_depth(make: Factory, astuto: Client) -> None:
     one, two = await make.post(), await make.post()
     parent = await make.comment(one)
 
@@ -135,23 +137,23 @@ async def test_a_parent_may_stand_on_another_post_at_any_depth(make: Make, astut
 
 
 @pytest.mark.parametrize("parent", [4711, "abc", 0, -3, False, 2**63, 10**30, f"{10**30}"])
-async def test_an_unknown_parent_is_wrong(make: Make, astuto: Client, parent: object) -> None:
+async def test_an_unknown_parent_is_wrong(make: Factory, astuto: Client, parent: object) -> None:
     post = await make.post()
 
-    answer = await astuto.post("/comments", json={"post_id": post, "body": "Child", "parent_id": parent})
+    response = await astuto.post("/comments", json={"post_id": post, "body": "Child", "parent_id": parent})
 
-    assert (answer.status_code, answer.json()) == (400, WRONG)
+    assert (response.status_code, response.json()) == (400, WRONG)
     assert await make.row("SELECT comments_count FROM posts") == {"comments_count": 0}
     assert await make.rows("SELECT * FROM comments") == []
 
 
 @pytest.mark.parametrize("parent", [None, "", " ", [1], {"a": 1}])
-async def test_a_blank_parent_is_none(make: Make, astuto: Client, parent: object) -> None:
+async def test_a_blank_parent_is_none(make: Factory, astuto: Client, parent: object) -> None:
     post = await make.post()
 
-    answer = await astuto.post("/comments", json={"post_id": post, "body": "Child", "parent_id": parent})
+    response = await astuto.post("/comments", json={"post_id": post, "body": "Child", "parent_id": parent})
 
-    assert answer.status_code == 201
+    assert response.status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -168,64 +170,66 @@ async def test_a_blank_parent_is_none(make: Make, astuto: Client, parent: object
     ],
 )
 async def test_what_is_wrong_with_a_comment(
-    make: Make, astuto: Client, body: dict[str, object], told: list[str]
+    make: Factory, astuto: Client, body: dict[str, object], told: list[str]
 ) -> None:
     post = await make.post()
     if body.get("post_id") == "known":
         body = {**body, "post_id": post}
 
-    answer = await astuto.post("/comments", json=body)
+    response = await astuto.post("/comments", json=body)
 
-    assert (answer.status_code, answer.json()) == (422, {"errors": told})
+    assert (response.status_code, response.json()) == (422, {"errors": told})
     assert await make.row("SELECT comments_count FROM posts") == {"comments_count": 0}
 
 
-async def test_a_body_has_no_upper_limit_and_numbers_are_their_digits(make: Make, astuto: Client) -> None:
+async def test_a_body_has_no_upper_limit_and_numbers_are_their_digits(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     long = await astuto.post("/comments", json={"post_id": post, "body": "é" * 100_000})
     number = await astuto.post("/comments", json={"post_id": post, "body": 12.5})
     flag = await astuto.post("/comments", json={"post_id": post, "body": False})
 
-    shown = [(await astuto.get(f"/comments/{answer.json()['id']}")).json()["body"] for answer in (long, number, flag)]
+    shown = [
+        (await astuto.get(f"/comments/{response.json()['id']}")).json()["body"] for response in (long, number, flag)
+    ]
     assert shown == ["é" * 100_000, "12.5", "f"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-async def test_only_the_body_can_be_edited(make: Make, astuto: Client, clock: TestClock, method: str) -> None:
+async def test_only_the_body_can_be_edited(make: Factory, astuto: Client, clock: TestClock, method: str) -> None:
     post, other = await make.post(), await make.post()
     comment = await make.comment(post)
     before = await make.row("SELECT * FROM comments")
     clock.set(NINE)
 
-    answer = await astuto.ask(
+    response = await astuto.ask(
         method, f"/comments/{comment}", {"body": "Changed", "post_id": other, "is_post_update": True, "user_id": 7}
     )
 
-    assert (answer.status_code, answer.json()) == (200, {"id": comment})
+    assert (response.status_code, response.json()) == (200, {"id": comment})
     after = await make.row("SELECT * FROM comments")
     assert {name for name in after if after[name] != before[name]} == {"body", "updated_at"}
     assert after["body"] == "Changed"
 
 
 @pytest.mark.parametrize("body", [None, "", "  "])
-async def test_a_blank_edit_is_refused(make: Make, astuto: Client, body: str | None) -> None:
+async def test_a_blank_edit_is_refused(make: Factory, astuto: Client, body: str | None) -> None:
     comment = await make.comment(await make.post())
 
-    answer = await astuto.put(f"/comments/{comment}", json={"body": body})
+    response = await astuto.put(f"/comments/{comment}", json={"body": body})
 
-    assert (answer.status_code, answer.json()) == (422, {"errors": ["Body cannot be blank"]})
+    assert (response.status_code, response.json()) == (422, {"errors": ["Body cannot be blank"]})
     assert await make.value("SELECT body FROM comments") == "Well said"
 
 
-async def test_the_mark_flips_and_repeating_changes_nothing(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_the_mark_flips_and_repeating_changes_nothing(make: Factory, astuto: Client, clock: TestClock) -> None:
     comment = await make.comment(await make.post())
 
     async def flip(how: str) -> tuple[int, object, bool, str]:
         clock.advance(hours=1)
-        answer = await astuto.put(f"/comments/{comment}/{how}")
+        response = await astuto.put(f"/comments/{comment}/{how}")
         shown = (await astuto.get(f"/comments/{comment}")).json()
-        return answer.status_code, answer.json(), shown["is_post_update"], shown["updated_at"]
+        return response.status_code, response.json(), shown["is_post_update"], shown["updated_at"]
 
     marked, marked_again = await flip("mark_as_post_update"), await flip("mark_as_post_update")
     unmarked, unmarked_again = await flip("unmark_as_post_update"), await flip("unmark_as_post_update")
@@ -237,7 +241,7 @@ async def test_the_mark_flips_and_repeating_changes_nothing(make: Make, astuto: 
     assert unmarked[3] > marked[3]
 
 
-async def test_replies_go_with_a_deleted_comment_wherever_they_hang(make: Make, astuto: Client) -> None:
+async def test_replies_go_with_a_deleted_comment_wherever_they_hang(make: Factory, astuto: Client) -> None:
     jane = await make.user()
     one, two = await make.post(), await make.post()
     first = await make.comment(one, author=jane)
@@ -245,10 +249,10 @@ async def test_replies_go_with_a_deleted_comment_wherever_they_hang(make: Make, 
     await make.comment(two, parent=reply)
     stays = await make.comment(two)
 
-    answer = await astuto.delete(f"/comments/{first}")
+    response = await astuto.delete(f"/comments/{first}")
     again = await astuto.delete(f"/comments/{first}")
 
-    assert (answer.status_code, answer.json()) == (200, {"id": first})
+    assert (response.status_code, response.json()) == (200, {"id": first})
     assert (again.status_code, again.json()) == (404, {"errors": [f"Comment with id {first} not found"]})
     assert [row["id"] for row in (await astuto.get("/comments")).json()] == [stays]
     counts = await make.rows("SELECT id, comments_count FROM posts ORDER BY id")
@@ -270,44 +274,46 @@ async def test_replies_go_with_a_deleted_comment_wherever_they_hang(make: Make, 
     ],
 )
 async def test_an_unknown_comment_is_told_as_it_was_asked_for(
-    make: Make, astuto: Client, method: str, below: str, asked: str
+    make: Factory, astuto: Client, method: str, below: str, asked: str
 ) -> None:
     await make.comment(await make.post())
 
-    answer = await astuto.ask(method, f"/comments/{asked}{below}", {"body": ""})
+    response = await astuto.ask(method, f"/comments/{asked}{below}", {"body": ""})
 
-    assert (answer.status_code, answer.json()) == (404, {"errors": [f"Comment with id {asked} not found"]})
+    assert (response.status_code, response.json()) == (404, {"errors": [f"Comment with id {asked} not found"]})
 
 
-async def test_replies_written_while_their_parent_goes_are_gone_or_refused(make: Make, astuto: Client) -> None:
+async def test_replies_written_while_their_parent_goes_are_gone_or_refused(make: Factory, astuto: Client) -> None:
     post = await make.post()
     parent = await make.comment(post)
     reply = {"post_id": post, "body": "Late", "parent_id": parent}
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(astuto.post("/comments", json=reply) for _ in range(4)),
         astuto.delete(f"/comments/{parent}"),
         *(astuto.post("/comments", json=reply) for _ in range(4)),
     )
 
-    assert answers[4].status_code == 200
-    assert {answer.status_code for answer in answers} <= {200, 201, 400}
+    assert responses[4].status_code == 200
+    assert {response.status_code for response in responses} <= {200, 201, 400}
     assert (await astuto.get("/comments")).json() == []
     assert await make.value("SELECT comments_count FROM posts") == 0
     assert await make.value("SELECT comments_count FROM users") == 0
 
 
-async def test_comments_on_a_post_that_goes_meanwhile_are_refused_as_without_a_post(make: Make, astuto: Client) -> None:
+async def test_comments_on_a_post_that_goes_meanwhile_are_refused_as_without_a_post(
+    make: Factory, astuto: Client
+) -> None:
     post = await make.post()
     comment = {"post_id": post, "body": "Late"}
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(astuto.post("/comments", json=comment) for _ in range(4)),
         astuto.delete(f"/posts/{post}"),
         *(astuto.post("/comments", json=comment) for _ in range(4)),
     )
 
-    refused = [answer for answer in answers if answer.status_code == 422]
-    assert {answer.status_code for answer in answers} <= {200, 201, 422}
-    assert {answer.text for answer in refused} <= {'{"errors":["Post is mandatory"]}'}
+    refused = [response for response in responses if response.status_code == 422]
+    assert {response.status_code for response in responses} <= {200, 201, 422}
+    assert {response.text for response in refused} <= {'{"errors":["Post is mandatory"]}'}
     assert await make.value("SELECT comments_count FROM users") == 0

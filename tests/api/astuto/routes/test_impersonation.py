@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 NOT_ALLOWED = {"errors": ["Impersonation error: You are not allowed to impersonate other users."]}
 NOT_FOUND = {"errors": ["Impersonation error: Could not find the user to impersonate."]}
 
 
-async def routes(make: Make) -> dict[str, tuple[str, str, dict[str, Any]]]:
+async def routes(make: Factory) -> dict[str, tuple[str, str, dict[str, Any]]]:
     """The four routes that know impersonation, each with what would succeed."""
     post = await make.post()
     return {
@@ -33,74 +33,74 @@ KINDS = sorted(NEWEST)
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("blank", [None, "", "   ", False, [], {}, [None], [""]])
-async def test_a_blank_name_is_no_impersonation(make: Make, astuto: Client, kind: str, blank: object) -> None:
+async def test_a_blank_name_is_no_impersonation(make: Factory, astuto: Client, kind: str, blank: object) -> None:
     moderator = await make.user(role="moderator")
     client = astuto.of(await make.key(moderator, "astuto"))
     method, path, body = (await routes(make))[kind]
 
-    answer = await client.request(method, path, json={**body, "impersonated_user_id": blank})
+    response = await client.request(method, path, json={**body, "impersonated_user_id": blank})
 
-    assert answer.is_success
+    assert response.is_success
     assert await make.value(NEWEST[kind]) == moderator
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("whom", ["himself", "somebody", 4711, "abc", 0, True, [4711], {"a": 1}])
-async def test_a_moderator_may_not_act_in_any_name(make: Make, astuto: Client, kind: str, whom: object) -> None:
+async def test_a_moderator_may_not_act_in_any_name(make: Factory, astuto: Client, kind: str, whom: object) -> None:
     moderator = await make.user(role="moderator")
     client = astuto.of(await make.key(moderator, "astuto"))
     named = {"himself": moderator, "somebody": make.owner}.get(str(whom), whom)
     method, path, body = (await routes(make))[kind]
 
-    answer = await client.request(method, path, json={**body, "impersonated_user_id": named})
+    response = await client.request(method, path, json={**body, "impersonated_user_id": named})
 
-    assert (answer.status_code, answer.json()) == (401, NOT_ALLOWED)
-    assert "www-authenticate" not in answer.headers
+    assert (response.status_code, response.json()) == (401, NOT_ALLOWED)
+    assert "www-authenticate" not in response.headers
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", ["json", "data", "params"])
-async def test_an_array_of_one_names_its_element(make: Make, astuto: Client, kind: str, form: str) -> None:
+async def test_an_array_of_one_names_its_element(make: Factory, astuto: Client, kind: str, form: str) -> None:
     jane = await make.user()
     method, path, body = (await routes(make))[kind]
     named = {"impersonated_user_id": [jane]} if form == "json" else {"impersonated_user_id[]": jane}
     sent: dict[str, Any] = {"json": body, "params": named} if form == "params" else {form: {**body, **named}}
 
-    answer = await astuto.request(method, path, **sent)
+    response = await astuto.request(method, path, **sent)
 
-    assert answer.is_success
+    assert response.is_success
     assert await make.value(NEWEST[kind]) == jane
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("several", [lambda jane: [jane, jane], lambda jane: [[jane]], lambda jane: [{"id": jane}]])
-async def test_an_array_of_anything_else_names_nobody(make: Make, astuto: Client, kind: str, several: Any) -> None:
+async def test_an_array_of_anything_else_names_nobody(make: Factory, astuto: Client, kind: str, several: Any) -> None:
     method, path, body = (await routes(make))[kind]
     named = several(await make.user())
 
-    answer = await astuto.request(method, path, json={**body, "impersonated_user_id": named})
+    response = await astuto.request(method, path, json={**body, "impersonated_user_id": named})
 
-    assert (answer.status_code, answer.json()) == (401, NOT_FOUND)
+    assert (response.status_code, response.json()) == (401, NOT_FOUND)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("whom", [4711, "abc", 0, -1, 10**30, "elsewhere", [4711], [10**30], {"a": 1}])
 async def test_whoever_is_not_in_the_portal_can_not_be_named(
-    make: Make, astuto: Client, kind: str, whom: object
+    make: Factory, astuto: Client, kind: str, whom: object
 ) -> None:
     method, path, body = (await routes(make))[kind]
     if whom == "elsewhere":
         _, whom = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
         await make.run("UPDATE portals SET host = 'feedback.example.com' WHERE title = 'Feedback'")
 
-    answer = await astuto.request(method, path, json={**body, "impersonated_user_id": whom})
+    response = await astuto.request(method, path, json={**body, "impersonated_user_id": whom})
 
-    assert (answer.status_code, answer.json()) == (401, NOT_FOUND)
+    assert (response.status_code, response.json()) == (401, NOT_FOUND)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_anybody_in_the_portal_may_be_named_and_both_are_remembered(
-    make: Make, astuto: Client, kind: str
+    make: Factory, astuto: Client, kind: str
 ) -> None:
     admin = await make.user(role="admin")
     client = astuto.of(await make.key(admin, "astuto"))
@@ -110,9 +110,9 @@ async def test_anybody_in_the_portal_may_be_named_and_both_are_remembered(
 
     for user in (plain, blocked, deleted, other_admin, make.owner):
         method, path, body = (await routes(make))[kind]
-        answer = await client.request(method, f"{path}?impersonated_user_id={user}", json=body)
+        response = await client.request(method, f"{path}?impersonated_user_id={user}", json=body)
 
-        assert answer.is_success, user
+        assert response.is_success, user
         assert await make.value(NEWEST[kind]) == user
     facts = await make.rows("SELECT user_id, actor_id FROM facts WHERE actor_id IS NOT NULL ORDER BY id")
     assert facts == [
@@ -120,20 +120,20 @@ async def test_anybody_in_the_portal_may_be_named_and_both_are_remembered(
     ]
 
 
-async def test_the_rights_stay_those_of_the_key(make: Make, astuto: Client) -> None:
+async def test_the_rights_stay_those_of_the_key(make: Factory, astuto: Client) -> None:
     user = await make.user()
     post = await make.post()
 
-    answer = await astuto.post(
+    response = await astuto.post(
         "/comments",
         json={"post_id": post, "body": "Done", "is_post_update": True, "impersonated_user_id": user},
     )
 
-    shown = (await astuto.get(f"/comments/{answer.json()['id']}")).json()
+    shown = (await astuto.get(f"/comments/{response.json()['id']}")).json()
     assert (shown["is_post_update"], shown["user"]["id"]) == (True, user)
 
 
-async def test_all_other_routes_ignore_the_name(make: Make, astuto: Client) -> None:
+async def test_all_other_routes_ignore_the_name(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
     pending = await make.post(moderation="pending")
     comment = await make.comment(pending)
@@ -141,7 +141,7 @@ async def test_all_other_routes_ignore_the_name(make: Make, astuto: Client) -> N
     user = await make.user()
     name = {"impersonated_user_id": 4711}
 
-    answers = [
+    responses = [
         await moderator.ask(method, path, {**name, **body})
         for method, path, body in (
             ("GET", "/posts", {}),
@@ -158,7 +158,7 @@ async def test_all_other_routes_ignore_the_name(make: Make, astuto: Client) -> N
         )
     ]
 
-    assert [answer.status_code for answer in answers] == [200] * 9 + [201, 200]
+    assert [response.status_code for response in responses] == [200] * 9 + [201, 200]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ async def test_all_other_routes_ignore_the_name(make: Make, astuto: Client) -> N
     ],
 )
 async def test_the_name_is_judged_before_the_values(
-    make: Make, astuto: Client, kind: str, wrong: dict[str, Any]
+    make: Factory, astuto: Client, kind: str, wrong: dict[str, Any]
 ) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
     method, path, body = (await routes(make))[kind]
@@ -184,9 +184,9 @@ async def test_the_name_is_judged_before_the_values(
     assert (unknown.status_code, unknown.json()) == (401, NOT_FOUND)
 
 
-async def test_a_missing_title_comes_before_everything(make: Make, astuto: Client) -> None:
+async def test_a_missing_title_comes_before_everything(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
 
-    answer = await moderator.post("/posts", json={"impersonated_user_id": 4711})
+    response = await moderator.post("/posts", json={"impersonated_user_id": 4711})
 
-    assert answer.status_code == 400
+    assert response.status_code == 400

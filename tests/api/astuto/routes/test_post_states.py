@@ -8,50 +8,52 @@ import pytest
 from app.domain.counters import post_counters
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 NINE = datetime(2026, 1, 12, 9, 30, 0, tzinfo=UTC)
 MISSING = {"errors": ["Some parameters are missing from the request. Please check the documentation."]}
 WRONG = {"errors": ["Some parameters are wrong in the request. Please check the documentation."]}
 
 
-async def test_a_post_moves_to_another_board_and_keeps_its_slug(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_a_post_moves_to_another_board_and_keeps_its_slug(
+    make: Factory, astuto: Client, clock: TestClock
+) -> None:
     post = await make.post(title="Dark mode")
     before = await make.row("SELECT * FROM posts")
     bugs = make.boards["Bug Reports"]
     clock.set(NINE)
 
-    answer = await astuto.put(f"/posts/{post}/update_board", json={"board_id": bugs})
+    response = await astuto.put(f"/posts/{post}/update_board", json={"board_id": bugs})
     again = await astuto.put(f"/posts/{post}/update_board", json={"board_id": f"{bugs}abc"})
 
-    assert (answer.status_code, answer.json()) == (again.status_code, again.json()) == (200, {"id": post})
+    assert (response.status_code, response.json()) == (again.status_code, again.json()) == (200, {"id": post})
     after = await make.row("SELECT * FROM posts")
     assert {name for name in after if after[name] != before[name]} == {"board_id", "updated_at"}
     assert (await astuto.get(f"/posts/{post}")).json()["board"]["id"] == bugs
     assert await make.rows("SELECT * FROM status_changes") == []
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
 
 
 @pytest.mark.parametrize("body", [{}, {"board_id": None}, {"board_id": ""}, {"board_id": "  "}, {"board_id": [1]}])
-async def test_a_move_needs_a_board(make: Make, astuto: Client, body: dict[str, object]) -> None:
+async def test_a_move_needs_a_board(make: Factory, astuto: Client, body: dict[str, object]) -> None:
     post = await make.post()
 
-    answer = await astuto.put(f"/posts/{post}/update_board", json=body)
+    response = await astuto.put(f"/posts/{post}/update_board", json=body)
 
-    assert (answer.status_code, answer.json()) == (400, MISSING)
+    assert (response.status_code, response.json()) == (400, MISSING)
 
 
 @pytest.mark.parametrize("board", [4711, "abc", 0, -1, False, 2**63, 2**64, 10**400])
-async def test_a_move_to_an_unknown_board_is_wrong(make: Make, astuto: Client, board: object) -> None:
+async def test_a_move_to_an_unknown_board_is_wrong(make: Factory, astuto: Client, board: object) -> None:
     post = await make.post()
 
-    answer = await astuto.put(f"/posts/{post}/update_board", json={"board_id": board})
+    response = await astuto.put(f"/posts/{post}/update_board", json={"board_id": board})
 
-    assert (answer.status_code, answer.json()) == (400, WRONG)
+    assert (response.status_code, response.json()) == (400, WRONG)
     assert await make.value("SELECT board_id FROM posts") == make.boards["Feature Requests"]
 
 
-async def test_a_status_is_given_and_cleared_and_remembered(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_a_status_is_given_and_cleared_and_remembered(make: Factory, astuto: Client, clock: TestClock) -> None:
     jane = await make.user()
     post = await make.post()
     planned = make.statuses["Planned"]
@@ -74,14 +76,14 @@ async def test_a_status_is_given_and_cleared_and_remembered(make: Make, astuto: 
     ]
     facts = await make.facts("post.status_changed")
     assert [(fact["user_id"], fact["actor_id"]) for fact in facts] == [(make.owner, make.owner), (jane, make.owner)]
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"post_status_id": [1]}, {"post_status_id": {"a": 1}}, {"post_status_id": "same"}]
 )
 async def test_without_a_real_change_of_status_nothing_happens(
-    make: Make, astuto: Client, clock: TestClock, body: dict[str, object]
+    make: Factory, astuto: Client, clock: TestClock, body: dict[str, object]
 ) -> None:
     post = await make.post(status="Planned")
     before = await make.rows("SELECT * FROM posts")
@@ -89,25 +91,27 @@ async def test_without_a_real_change_of_status_nothing_happens(
         body = {"post_status_id": make.statuses["Planned"]}
     clock.set(NINE)
 
-    answer = await astuto.put(f"/posts/{post}/update_status", json=body)
+    response = await astuto.put(f"/posts/{post}/update_status", json=body)
 
-    assert (answer.status_code, answer.json()) == (200, {"id": post})
+    assert (response.status_code, response.json()) == (200, {"id": post})
     assert await make.rows("SELECT * FROM posts") == before
     assert await make.rows("SELECT * FROM status_changes") == []
     assert await make.facts("post.status_changed") == []
 
 
 @pytest.mark.parametrize("status", [4711, "abc", 0, -1, False, 2**63, -(2**70)])
-async def test_an_unknown_status_is_wrong(make: Make, astuto: Client, status: object) -> None:
+async def test_an_unknown_status_is_wrong(make: Factory, astuto: Client, status: object) -> None:
     post = await make.post(status="Planned")
 
-    answer = await astuto.put(f"/posts/{post}/update_status", json={"post_status_id": status})
+    response = await astuto.put(f"/posts/{post}/update_status", json={"post_status_id": status})
 
-    assert (answer.status_code, answer.json()) == (400, WRONG)
+    assert (response.status_code, response.json()) == (400, WRONG)
     assert await make.value("SELECT status_id FROM posts") == make.statuses["Planned"]
 
 
-async def test_impersonation_is_judged_before_the_status_and_even_without_a_change(make: Make, astuto: Client) -> None:
+async def test_impersonation_is_judged_before_the_status_and_even_without_a_change(
+    make: Factory, astuto: Client
+) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
     post = await make.post()
 
@@ -121,30 +125,30 @@ async def test_impersonation_is_judged_before_the_status_and_even_without_a_chan
     assert (refused.status_code, refused.json()) == (401, not_allowed)
 
 
-async def test_changes_of_status_at_once_are_each_remembered_once(make: Make, astuto: Client) -> None:
+async def test_changes_of_status_at_once_are_each_remembered_once(make: Factory, astuto: Client) -> None:
     post = await make.post()
     body = {"post_status_id": make.statuses["Planned"]}
 
-    answers = await asyncio.gather(*(astuto.put(f"/posts/{post}/update_status", json=body) for _ in range(5)))
+    responses = await asyncio.gather(*(astuto.put(f"/posts/{post}/update_status", json=body) for _ in range(5)))
 
-    assert {answer.status_code for answer in answers} == {200}
+    assert {response.status_code for response in responses} == {200}
     assert await make.value("SELECT count(*) FROM status_changes") == 1
     assert len(await make.facts("post.status_changed")) == 1
 
 
 @pytest.mark.parametrize(("verb", "state"), [("approve", "approved"), ("reject", "rejected")])
 async def test_a_pending_post_is_decided_once(
-    make: Make, astuto: Client, clock: TestClock, verb: str, state: str
+    make: Factory, astuto: Client, clock: TestClock, verb: str, state: str
 ) -> None:
     post = await make.post(moderation="pending")
     clock.set(NINE)
 
-    answer = await astuto.put(f"/posts/{post}/{verb}", json={"impersonated_user_id": 4711})
+    response = await astuto.put(f"/posts/{post}/{verb}", json={"impersonated_user_id": 4711})
     shown = (await astuto.get(f"/posts/{post}")).json()
     again = await astuto.put(f"/posts/{post}/approve")
     other = await astuto.put(f"/posts/{post}/reject")
 
-    assert (answer.status_code, answer.json()) == (200, {"id": post})
+    assert (response.status_code, response.json()) == (200, {"id": post})
     assert (shown["approval_status"], shown["updated_at"]) == (state, "2026-01-12T09:30:00.000Z")
     refused = (422, {"errors": ["Post is not pending approval"]})
     assert (again.status_code, again.json()) == (other.status_code, other.json()) == refused
@@ -152,12 +156,12 @@ async def test_a_pending_post_is_decided_once(
     assert [fact["post_id"] for fact in await make.facts(f"post.{state}")] == [post]
 
 
-async def test_of_two_decisions_at_once_one_stands(make: Make, astuto: Client) -> None:
+async def test_of_two_decisions_at_once_one_stands(make: Factory, astuto: Client) -> None:
     post = await make.post(moderation="pending")
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(astuto.put(f"/posts/{post}/{verb}") for verb in ("approve", "reject", "approve", "reject"))
     )
 
-    assert sorted(answer.status_code for answer in answers) == [200, 422, 422, 422]
+    assert sorted(response.status_code for response in responses) == [200, 422, 422, 422]
     assert len(await make.facts("post.approved")) + len(await make.facts("post.rejected")) == 1

@@ -10,25 +10,25 @@ import pytest
 from app.domain.counters import post_counters
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
 MISSING = {"errors": ["Some parameters are missing from the request. Please check the documentation."]}
 
 
-async def test_a_post_is_shown_with_all_its_members_in_order(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_a_post_is_shown_with_all_its_members_in_order(make: Factory, astuto: Client, clock: TestClock) -> None:
     clock.set(NINE)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     await make.run("UPDATE boards SET description = 'What you want', created_at = :now, updated_at = :now")
     await make.run("UPDATE statuses SET created_at = :now, updated_at = :now")
     post = await make.post(title="Dark mode", description="For <eyes> & lamps", author=jane, status="Planned")
 
-    answer = await astuto.get(f"/posts/{post}")
+    response = await astuto.get(f"/posts/{post}")
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     moment = "2026-01-12T09:30:00.123Z"
     moments = f'"created_at":"{moment}","updated_at":"{moment}"'
-    assert answer.text == (
+    assert response.text == (
         f'{{"id":{post},"title":"Dark mode","description":"For <eyes> & lamps",{moments},"slug":"dark-mode",'
         f'"approval_status":"approved","board":{{"id":{make.boards["Feature Requests"]},"name":"Feature Requests",'
         f'"description":"What you want",{moments},"slug":"feature-requests"}},'
@@ -38,7 +38,7 @@ async def test_a_post_is_shown_with_all_its_members_in_order(make: Make, astuto:
     )
 
 
-async def test_members_without_a_value_are_absent_and_the_description_is_null(make: Make, astuto: Client) -> None:
+async def test_members_without_a_value_are_absent_and_the_description_is_null(make: Factory, astuto: Client) -> None:
     post = await make.post(title="Dark mode", moderation="pending")
     await make.run("UPDATE posts SET user_id = NULL")
 
@@ -65,26 +65,26 @@ async def test_members_without_a_value_are_absent_and_the_description_is_null(ma
     ],
 )
 async def test_an_unknown_post_is_told_as_it_was_asked_for(
-    make: Make, astuto: Client, method: str, below: str, asked: str
+    make: Factory, astuto: Client, method: str, below: str, asked: str
 ) -> None:
     await make.post(title="Dark mode")
 
-    answer = await astuto.ask(method, f"/posts/{asked}{below}", {"title": "", "impersonated_user_id": 4711})
+    response = await astuto.ask(method, f"/posts/{asked}{below}", {"title": "", "impersonated_user_id": 4711})
 
-    assert (answer.status_code, answer.json()) == (404, {"errors": [f"Post with id {asked} not found"]})
+    assert (response.status_code, response.json()) == (404, {"errors": [f"Post with id {asked} not found"]})
 
 
-async def test_the_leading_integer_names_the_post(make: Make, astuto: Client) -> None:
+async def test_the_leading_integer_names_the_post(make: Factory, astuto: Client) -> None:
     post = await make.post(title="Dark mode")
 
     assert (await astuto.get(f"/posts/{post}abc")).json()["id"] == post
     assert (await astuto.put(f"/posts/{post}-x", json={})).json() == {"id": post}
 
 
-async def test_a_new_post_is_approved_has_no_status_and_nobody_follows_or_votes(make: Make, astuto: Client) -> None:
+async def test_a_new_post_is_approved_has_no_status_and_nobody_follows_or_votes(make: Factory, astuto: Client) -> None:
     await make.run("UPDATE portals SET moderation_policy = 'always'")
 
-    answer = await astuto.post(
+    response = await astuto.post(
         "/posts",
         json={
             "title": " Dark mode ",
@@ -98,8 +98,8 @@ async def test_a_new_post_is_approved_has_no_status_and_nobody_follows_or_votes(
         },
     )
 
-    post = answer.json()["id"]
-    assert (answer.status_code, answer.text) == (201, f'{{"id":{post}}}')
+    post = response.json()["id"]
+    assert (response.status_code, response.text) == (201, f'{{"id":{post}}}')
     stored = await make.row("SELECT title, slug, description, user_id, status_id, moderation, board_id FROM posts")
     assert stored == {
         "title": " Dark mode ",
@@ -142,33 +142,33 @@ async def test_a_post_without_a_title_is_missing_it(astuto: Client, title: str |
     ],
 )
 async def test_what_is_wrong_with_a_post(
-    make: Make, astuto: Client, title: object, board: object, told: list[str]
+    make: Factory, astuto: Client, title: object, board: object, told: list[str]
 ) -> None:
     board_id = {True: make.boards["Bug Reports"], False: 4711}[board] if isinstance(board, bool) else board
 
-    answer = await astuto.post("/posts", json={"title": title, "board_id": board_id})
+    response = await astuto.post("/posts", json={"title": title, "board_id": board_id})
 
-    assert (answer.status_code, answer.json()) == (422, {"errors": told})
+    assert (response.status_code, response.json()) == (422, {"errors": told})
     assert await make.rows("SELECT * FROM posts") == []
 
 
 @pytest.mark.parametrize("title", ["abcd", "😀😀😀😀", "x" * 128, 1234])
-async def test_titles_of_four_to_128_characters(make: Make, astuto: Client, title: object) -> None:
-    answer = await astuto.post("/posts", json={"title": title, "board_id": make.boards["Bug Reports"]})
+async def test_titles_of_four_to_128_characters(make: Factory, astuto: Client, title: object) -> None:
+    response = await astuto.post("/posts", json={"title": title, "board_id": make.boards["Bug Reports"]})
 
-    assert answer.status_code == 201
+    assert response.status_code == 201
     assert await make.value("SELECT title FROM posts") == str(title)
 
 
-async def test_a_description_has_no_upper_limit(make: Make, astuto: Client) -> None:
+async def test_a_description_has_no_upper_limit(make: Factory, astuto: Client) -> None:
     board = make.boards["Bug Reports"]
-    answer = await astuto.post("/posts", json={"title": "Long", "board_id": board, "description": "é" * 100_000})
+    response = await astuto.post("/posts", json={"title": "Long", "board_id": board, "description": "é" * 100_000})
 
-    assert answer.status_code == 201
-    assert (await astuto.get(f"/posts/{answer.json()['id']}")).json()["description"] == "é" * 100_000
+    assert response.status_code == 201
+    assert (await astuto.get(f"/posts/{response.json()['id']}")).json()["description"] == "é" * 100_000
 
 
-async def test_a_second_post_of_the_same_title_gets_another_slug(make: Make, astuto: Client) -> None:
+async def test_a_second_post_of_the_same_title_gets_another_slug(make: Factory, astuto: Client) -> None:
     body = {"title": "First post", "board_id": make.boards["Bug Reports"]}
     await astuto.post("/posts", json=body)
     await astuto.post("/posts", json=body)
@@ -178,12 +178,12 @@ async def test_a_second_post_of_the_same_title_gets_another_slug(make: Make, ast
     assert re.fullmatch("first-post-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", second)
 
 
-async def test_only_title_and_description_can_be_edited(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_only_title_and_description_can_be_edited(make: Factory, astuto: Client, clock: TestClock) -> None:
     post = await make.post(title="Dark mode")
     before = await make.row("SELECT * FROM posts")
     clock.set(NINE)
 
-    answer = await astuto.put(
+    response = await astuto.put(
         f"/posts/{post}",
         json={
             "title": "Darker mode",
@@ -196,7 +196,7 @@ async def test_only_title_and_description_can_be_edited(make: Make, astuto: Clie
         },
     )
 
-    assert (answer.status_code, answer.json()) == (200, {"id": post})
+    assert (response.status_code, response.json()) == (200, {"id": post})
     after = await make.row("SELECT * FROM posts")
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"title", "description", "description_short", "updated_at"}
@@ -206,15 +206,15 @@ async def test_only_title_and_description_can_be_edited(make: Make, astuto: Clie
 @pytest.mark.parametrize("body", [{}, {"title": ["x"]}, {"post": {"title": "Nested"}}])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 async def test_an_empty_edit_changes_nothing(
-    make: Make, astuto: Client, clock: TestClock, method: str, body: dict[str, object]
+    make: Factory, astuto: Client, clock: TestClock, method: str, body: dict[str, object]
 ) -> None:
     post = await make.post(title="Dark mode")
     before = await make.row("SELECT * FROM posts")
     clock.set(NINE)
 
-    answer = await astuto.ask(method, f"/posts/{post}", body)
+    response = await astuto.ask(method, f"/posts/{post}", body)
 
-    assert (answer.status_code, answer.json()) == (200, {"id": post})
+    assert (response.status_code, response.json()) == (200, {"id": post})
     assert await make.row("SELECT * FROM posts") == before
 
 
@@ -228,48 +228,48 @@ async def test_an_empty_edit_changes_nothing(
         ("x" * 129, ["Title is too long (maximum 128 characters)"]),
     ],
 )
-async def test_what_is_wrong_with_an_edit(make: Make, astuto: Client, title: object, told: list[str]) -> None:
+async def test_what_is_wrong_with_an_edit(make: Factory, astuto: Client, title: object, told: list[str]) -> None:
     post = await make.post(title="Dark mode")
 
-    answer = await astuto.put(f"/posts/{post}", json={"title": title, "description": "Changed"})
+    response = await astuto.put(f"/posts/{post}", json={"title": title, "description": "Changed"})
 
-    assert (answer.status_code, answer.json()) == (422, {"errors": told})
+    assert (response.status_code, response.json()) == (422, {"errors": told})
     assert await make.row("SELECT title, description FROM posts") == {"title": "Dark mode", "description": None}
 
 
-async def test_only_what_is_sent_is_checked(make: Make, astuto: Client) -> None:
+async def test_only_what_is_sent_is_checked(make: Factory, astuto: Client) -> None:
     post = await make.post(title="abc")
 
-    answer = await astuto.patch(f"/posts/{post}", json={"description": "For eyes"})
+    response = await astuto.patch(f"/posts/{post}", json={"description": "For eyes"})
     cleared = await astuto.patch(f"/posts/{post}", json={"description": None})
 
-    assert (answer.status_code, cleared.status_code) == (200, 200)
+    assert (response.status_code, cleared.status_code) == (200, 200)
     assert await make.row("SELECT title, description FROM posts") == {"title": "abc", "description": None}
 
 
-async def test_a_deleted_post_is_gone_with_all_that_hangs_on_it(make: Make, astuto: Client) -> None:
+async def test_a_deleted_post_is_gone_with_all_that_hangs_on_it(make: Factory, astuto: Client) -> None:
     post = await make.post(votes_by=[make.owner])
     other = await make.post()
     first = await make.comment(post)
     await make.comment(other, parent=first)
 
-    answer = await astuto.delete(f"/posts/{post}")
+    response = await astuto.delete(f"/posts/{post}")
     again = await astuto.delete(f"/posts/{post}")
 
-    assert (answer.status_code, answer.json()) == (200, {"id": post})
+    assert (response.status_code, response.json()) == (200, {"id": post})
     assert (again.status_code, again.json()) == (404, {"errors": [f"Post with id {post} not found"]})
     assert (await astuto.get("/comments")).json() == (await astuto.get("/votes")).json() == []
     assert [row["id"] for row in (await astuto.get("/posts")).json()] == [other]
-    assert await make.act(post_counters.differences) == []
+    assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_of_deletes_at_once_one_succeeds(make: Make, astuto: Client) -> None:
+async def test_of_deletes_at_once_one_succeeds(make: Factory, astuto: Client) -> None:
     post = await make.post(votes_by=[make.owner])
     await make.comment(post)
 
-    answers = await asyncio.gather(*(astuto.delete(f"/posts/{post}") for _ in range(5)))
+    responses = await asyncio.gather(*(astuto.delete(f"/posts/{post}") for _ in range(5)))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404, 404]
+    assert sorted(response.status_code for response in responses) == [200, 404, 404, 404, 404]
     assert await make.row("SELECT posts_count, votes_count, comments_count FROM users") == {
         "posts_count": 0,
         "votes_count": 0,
@@ -278,7 +278,7 @@ async def test_of_deletes_at_once_one_succeeds(make: Make, astuto: Client) -> No
     assert len(await make.facts("post.deleted")) == 1
 
 
-async def test_moderators_may_edit_and_delete_anybodys_post(make: Make, astuto: Client) -> None:
+async def test_moderators_may_edit_and_delete_anybodys_post(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
     post = await make.post()
 
@@ -289,7 +289,7 @@ async def test_moderators_may_edit_and_delete_anybodys_post(make: Make, astuto: 
 
 
 async def test_posts_are_listed_newest_first_in_any_approval_state(
-    make: Make, astuto: Client, clock: TestClock
+    make: Factory, astuto: Client, clock: TestClock
 ) -> None:
     clock.set(NINE)
     pending = await make.post(moderation="pending", title="Pending")
@@ -297,15 +297,15 @@ async def test_posts_are_listed_newest_first_in_any_approval_state(
     clock.advance(seconds=1)
     newest = await make.post()
 
-    answer = await astuto.get("/posts")
+    response = await astuto.get("/posts")
 
-    assert [row["id"] for row in answer.json()] == [newest, same_moment, pending]
-    assert [row["approval_status"] for row in answer.json()] == ["approved", "rejected", "pending"]
+    assert [row["id"] for row in response.json()] == [newest, same_moment, pending]
+    assert [row["approval_status"] for row in response.json()] == ["approved", "rejected", "pending"]
     single = [(await astuto.get(f"/posts/{post}")).json() for post in (newest, same_moment, pending)]
-    assert json.dumps(answer.json()) == json.dumps(single)
+    assert json.dumps(response.json()) == json.dumps(single)
 
 
-async def test_posts_are_filtered_by_board_and_author(make: Make, astuto: Client) -> None:
+async def test_posts_are_filtered_by_board_and_author(make: Factory, astuto: Client) -> None:
     jane, john = await make.user(), await make.user()
     bugs, features = make.boards["Bug Reports"], make.boards["Feature Requests"]
     one = await make.post(author=jane, board=bugs)
@@ -313,9 +313,9 @@ async def test_posts_are_filtered_by_board_and_author(make: Make, astuto: Client
     three = await make.post(author=jane, board=features)
 
     async def ids(**params: object) -> list[int]:
-        answer = await astuto.get("/posts", params=params)
-        assert answer.status_code == 200
-        return [row["id"] for row in answer.json()]
+        response = await astuto.get("/posts", params=params)
+        assert response.status_code == 200
+        return [row["id"] for row in response.json()]
 
     assert await ids(board_id=bugs) == [two, one]
     assert await ids(user_id=jane) == [three, one]

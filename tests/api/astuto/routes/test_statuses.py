@@ -1,16 +1,16 @@
 """Post statuses in Astuto's dialect. docs/contracts/astuto.md, section 2.2."""
 
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 
-async def test_all_statuses_are_listed_by_id_whatever_their_order(make: Make, astuto: Client) -> None:
+async def test_all_statuses_are_listed_by_id_whatever_their_order(make: Factory, astuto: Client) -> None:
     await make.run("UPDATE statuses SET position = 10 - position")
 
-    answer = await astuto.get("/post_statuses", params={"limit": 1})
+    response = await astuto.get("/post_statuses", params={"limit": 1})
 
-    assert answer.status_code == 200
-    shown = [(row["name"], row["color"], row["show_in_roadmap"]) for row in answer.json()]
+    assert response.status_code == 200
+    shown = [(row["name"], row["color"], row["show_in_roadmap"]) for row in response.json()]
     assert shown == [
         ("New", "#8B95A1", False),
         ("Planned", "#0096ff", True),
@@ -18,5 +18,5 @@ async def test_all_statuses_are_listed_by_id_whatever_their_order(make: Make, as
         ("Completed", "#6ac47c", True),
         ("Rejected", "#ff2600", False),
     ]
-    assert list(answer.json()[0]) == ["id", "name", "color", "show_in_roadmap", "created_at", "updated_at"]
-    assert [row["id"] for row in answer.json()] == sorted(make.statuses.values())
+    assert list(response.json()[0]) == ["id", "name", "color", "show_in_roadmap", "created_at", "updated_at"]
+    assert [row["id"] for row in response.json()] == sorted(make.statuses.values())

@@ -7,13 +7,13 @@ import pytest
 
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
 NOT_AUTHORIZED = {"errors": ["You are not authorized to perform this action."]}
 
 
-async def bury(make: Make, user: int) -> None:
+async def bury(make: Factory, user: int) -> None:
     """Leave of a user what deleting him leaves."""
     await make.run(
         "UPDATE users SET deleted_at = updated_at, email = NULL, email_key = NULL, name = '[User Deleted]'"
@@ -23,7 +23,7 @@ async def bury(make: Make, user: int) -> None:
 
 
 async def test_a_user_is_shown_in_one_order_alone_and_in_another_listed(
-    make: Make, astuto: Client, clock: TestClock
+    make: Factory, astuto: Client, clock: TestClock
 ) -> None:
     clock.set(NINE)
     jane = await make.user(name="Jane Roe", email="jane@example.com", role="admin")
@@ -39,14 +39,14 @@ async def test_a_user_is_shown_in_one_order_alone_and_in_another_listed(
     assert listed.text == f'[{{"id":{jane},"email":"jane@example.com",{moments},"full_name":"Jane Roe"}}]'
 
 
-async def test_users_are_listed_newest_first_blocked_and_deleted_ones_too(make: Make, astuto: Client) -> None:
+async def test_users_are_listed_newest_first_blocked_and_deleted_ones_too(make: Factory, astuto: Client) -> None:
     jane, john, jack = [await make.user(name=name, email=None) for name in ("Jane", "John", "Jack")]
     await astuto.put(f"/users/{jane}/block")
     await bury(make, john)
 
-    answer = await astuto.get("/users")
+    response = await astuto.get("/users")
 
-    shown = [(row["id"], row["email"], row["full_name"]) for row in answer.json()]
+    shown = [(row["id"], row["email"], row["full_name"]) for row in response.json()]
     assert shown == [
         (jack, "", "Jack"),
         (john, f"deleted-{john}@deleted.invalid", "[User Deleted]"),
@@ -55,13 +55,13 @@ async def test_users_are_listed_newest_first_blocked_and_deleted_ones_too(make: 
     ]
 
 
-async def test_whoever_is_merely_named_as_a_deleted_user_is_none(make: Make, astuto: Client) -> None:
+async def test_whoever_is_merely_named_as_a_deleted_user_is_none(make: Factory, astuto: Client) -> None:
     user = await make.user(name="[User Deleted]", email=None)
 
     assert (await astuto.get(f"/users/{user}")).json()["email"] == ""
 
 
-async def test_a_deleted_users_posts_comments_and_votes_show_the_shell(make: Make, astuto: Client) -> None:
+async def test_a_deleted_users_posts_comments_and_votes_show_the_shell(make: Factory, astuto: Client) -> None:
     user = await make.user()
     post = await make.post(author=user)
     comment, vote = await make.comment(post, author=user), await make.vote(post, user)
@@ -79,13 +79,13 @@ async def test_a_deleted_users_posts_comments_and_votes_show_the_shell(make: Mak
 @pytest.mark.parametrize("asked", ["4711", "me", "0", "99999999999999999999", "jane doe"])
 @pytest.mark.parametrize(("method", "below"), [("GET", ""), ("PUT", "/block")])
 async def test_an_unknown_user_is_told_as_he_was_asked_for(astuto: Client, method: str, below: str, asked: str) -> None:
-    answer = await astuto.request(method, f"/users/{asked}{below}")
+    response = await astuto.request(method, f"/users/{asked}{below}")
 
-    assert (answer.status_code, answer.json()) == (404, {"errors": [f"User with id {asked} not found"]})
+    assert (response.status_code, response.json()) == (404, {"errors": [f"User with id {asked} not found"]})
 
 
 @pytest.mark.parametrize("asked", ["jane@example.com", "JANE@Example.com", "  jane@example.com "])
-async def test_an_address_is_found_whatever_its_case_and_padding(make: Make, astuto: Client, asked: str) -> None:
+async def test_an_address_is_found_whatever_its_case_and_padding(make: Factory, astuto: Client, asked: str) -> None:
     jane = await make.user(email="jane@example.com")
 
     in_query = await astuto.get("/users/get_by_email", params={"email": asked})
@@ -94,7 +94,7 @@ async def test_an_address_is_found_whatever_its_case_and_padding(make: Make, ast
     assert (in_query.status_code, in_query.json()["id"]) == (in_body.status_code, in_body.json()["id"]) == (200, jane)
 
 
-async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Make, astuto: Client) -> None:
+async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Factory, astuto: Client) -> None:
     jane, path = await make.user(email="jane@example.com"), "/users/get_by_email"
 
     found = [
@@ -111,8 +111,8 @@ async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Make,
         )
     ]  # fmt: skip
 
-    assert [(answer.status_code, answer.json()["id"]) for answer in found] == [(200, jane)] * 4
-    told = {(answer.status_code, answer.text) for answer in not_found}
+    assert [(response.status_code, response.json()["id"]) for response in found] == [(200, jane)] * 4
+    told = {(response.status_code, response.text) for response in not_found}
     assert told == {(404, '{"errors":["User with email  not found"]}')}
 
 
@@ -121,23 +121,23 @@ async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Make,
     [({}, ""), ({"email": ""}, ""), ({"email": " No@One.com"}, " No@One.com"), ({"email[]": "a@b"}, "")],
 )
 async def test_an_unknown_address_is_told_as_it_was_sent(
-    make: Make, astuto: Client, params: dict[str, str], told: str
+    make: Factory, astuto: Client, params: dict[str, str], told: str
 ) -> None:
     await make.user(email=None)
 
-    answer = await astuto.get("/users/get_by_email", params=params)
+    response = await astuto.get("/users/get_by_email", params=params)
 
-    assert (answer.status_code, answer.json()) == (404, {"errors": [f"User with email {told} not found"]})
+    assert (response.status_code, response.json()) == (404, {"errors": [f"User with email {told} not found"]})
 
 
-async def test_a_new_user_is_plain_active_and_without_a_password(make: Make, astuto: Client) -> None:
-    answer = await astuto.post(
+async def test_a_new_user_is_plain_active_and_without_a_password(make: Factory, astuto: Client) -> None:
+    response = await astuto.post(
         "/users",
         json={"email": " New2@X.Com ", "full_name": " Jane Roe", "role": "admin", "password": "secret", "status": 1},
     )
 
-    user = answer.json()["id"]
-    assert (answer.status_code, answer.text) == (201, f'{{"id":{user}}}')
+    user = response.json()["id"]
+    assert (response.status_code, response.text) == (201, f'{{"id":{user}}}')
     stored = await make.row(
         "SELECT email, name, role, password_hash, blocked_at, recap, notifications_enabled FROM users WHERE id = :id",
         id=user,
@@ -155,18 +155,18 @@ async def test_a_new_user_is_plain_active_and_without_a_password(make: Make, ast
 
 
 @pytest.mark.parametrize("email", ["jane@example.com", " JANE@example.COM", "Jane@Example.com\n"])
-async def test_a_known_address_gives_its_user_and_changes_nothing(make: Make, astuto: Client, email: str) -> None:
+async def test_a_known_address_gives_its_user_and_changes_nothing(make: Factory, astuto: Client, email: str) -> None:
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     await astuto.put(f"/users/{jane}/block")
     before = await make.rows("SELECT * FROM users")
 
-    answer = await astuto.post("/users", json={"email": email, "full_name": ""})
+    response = await astuto.post("/users", json={"email": email, "full_name": ""})
 
-    assert (answer.status_code, answer.json()) == (200, {"id": jane})
+    assert (response.status_code, response.json()) == (200, {"id": jane})
     assert await make.rows("SELECT * FROM users") == before
 
 
-async def test_a_deleted_user_is_found_by_the_address_that_he_is_shown_with(make: Make, astuto: Client) -> None:
+async def test_a_deleted_user_is_found_by_the_address_that_he_is_shown_with(make: Factory, astuto: Client) -> None:
     gone, there = await make.user(), await make.user()
     await bury(make, gone)
     address = f"deleted-{gone}@deleted.invalid"
@@ -182,14 +182,14 @@ async def test_a_deleted_user_is_found_by_the_address_that_he_is_shown_with(make
 
 @pytest.mark.parametrize("full_name", [None, False, ["x"], {"a": 1}])
 async def test_without_a_name_the_address_is_the_name_as_it_was_sent(
-    make: Make, astuto: Client, full_name: object
+    make: Factory, astuto: Client, full_name: object
 ) -> None:
-    answer = await astuto.post("/users", json={"email": " New@X.com", "full_name": full_name})
+    response = await astuto.post("/users", json={"email": " New@X.com", "full_name": full_name})
     unsaid = await astuto.post("/users", json={"email": "Other@X.com"})
 
     names = [
         await make.value("SELECT name FROM users WHERE id = :id", id=created.json()["id"])
-        for created in (answer, unsaid)
+        for created in (response, unsaid)
     ]
     assert names == [" New@X.com", "Other@X.com"]
 
@@ -232,22 +232,24 @@ async def test_without_a_name_the_address_is_the_name_as_it_was_sent(
         ({"email": "  ", "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
     ],
 )
-async def test_what_is_wrong_with_a_user(make: Make, astuto: Client, body: dict[str, object], told: list[str]) -> None:
-    answer = await astuto.post("/users", json=body)
+async def test_what_is_wrong_with_a_user(
+    make: Factory, astuto: Client, body: dict[str, object], told: list[str]
+) -> None:
+    response = await astuto.post("/users", json=body)
 
-    assert (answer.status_code, answer.json()) == (422, {"errors": told})
+    assert (response.status_code, response.json()) == (422, {"errors": told})
     assert await make.value("SELECT count(*) FROM users") == 1
 
 
 @pytest.mark.parametrize("form", ["data", "files", "params"])
 async def test_an_address_in_an_array_is_invalid_in_a_form_and_a_query_too(
-    make: Make, astuto: Client, form: str
+    make: Factory, astuto: Client, form: str
 ) -> None:
     sent = {"email[]": (None, "jane@x.com") if form == "files" else "jane@x.com"}
 
-    answer = await astuto.request("POST", "/users", **{form: sent})  # type: ignore[arg-type]
+    response = await astuto.request("POST", "/users", **{form: sent})  # type: ignore[arg-type]
 
-    assert (answer.status_code, answer.json()) == (422, {"errors": ["Email is invalid"]})
+    assert (response.status_code, response.json()) == (422, {"errors": ["Email is invalid"]})
     assert await make.value("SELECT count(*) FROM users") == 1
 
 
@@ -256,13 +258,13 @@ async def test_names_of_two_to_64_characters_and_domains_without_a_dot(astuto: C
     assert (await astuto.post("/users", json=body)).status_code == 201
 
 
-async def test_a_new_user_registered_at_once_is_one_user(make: Make, astuto: Client) -> None:
+async def test_a_new_user_registered_at_once_is_one_user(make: Factory, astuto: Client) -> None:
     body = {"email": "jane@example.com", "full_name": "Jane"}
 
-    answers = await asyncio.gather(*(astuto.post("/users", json=body) for _ in range(6)))
+    responses = await asyncio.gather(*(astuto.post("/users", json=body) for _ in range(6)))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 200, 201]
-    assert len({answer.text for answer in answers}) == 1
+    assert sorted(response.status_code for response in responses) == [200, 200, 200, 200, 200, 201]
+    assert len({response.text for response in responses}) == 1
     assert len(await make.facts("user.registered")) == 2
 
 
@@ -274,22 +276,22 @@ async def test_a_new_user_registered_at_once_is_one_user(make: Make, astuto: Cli
         ("owner", {"user", "moderator", "admin"}),
     ],
 )
-async def test_who_may_block_whom(make: Make, astuto: Client, key_role: str, may_block: set[str]) -> None:
+async def test_who_may_block_whom(make: Factory, astuto: Client, key_role: str, may_block: set[str]) -> None:
     actor = make.owner if key_role == "owner" else await make.user(role=key_role)
     client = astuto.of(await make.key(actor, "astuto"))
     targets = {role: await make.user(role=role) for role in ("user", "moderator", "admin")} | {"owner": make.owner}
 
-    answers = {role: await client.put(f"/users/{target}/block") for role, target in targets.items()}
+    responses = {role: await client.put(f"/users/{target}/block") for role, target in targets.items()}
     himself = await client.put(f"/users/{actor}/block")
 
-    for role, answer in answers.items():
+    for role, response in responses.items():
         expected = (200, {"id": targets[role]}) if role in may_block else (401, NOT_AUTHORIZED)
-        assert (answer.status_code, answer.json()) == expected, role
+        assert (response.status_code, response.json()) == expected, role
     assert (himself.status_code, himself.json()) == (401, NOT_AUTHORIZED)
     assert "www-authenticate" not in himself.headers
 
 
-async def test_blocking_twice_is_as_blocking_once_and_content_stays(make: Make, astuto: Client) -> None:
+async def test_blocking_twice_is_as_blocking_once_and_content_stays(make: Factory, astuto: Client) -> None:
     user = await make.user()
     post = await make.post(author=user, votes_by=[user])
 

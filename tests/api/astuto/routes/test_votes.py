@@ -7,12 +7,12 @@ import pytest
 
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
 
 
-async def test_a_second_vote_is_refused_and_not_counted(make: Make, astuto: Client) -> None:
+async def test_a_second_vote_is_refused_and_not_counted(make: Factory, astuto: Client) -> None:
     voter = await make.user()
     post = await make.post(votes_by=[await make.user(), await make.user()])
     vote = {"post_id": post, "impersonated_user_id": voter}
@@ -26,23 +26,23 @@ async def test_a_second_vote_is_refused_and_not_counted(make: Make, astuto: Clie
     assert [fact["subject_id"] for fact in await make.facts("vote.cast")][2:] == [first.json()["id"]]
 
 
-async def test_a_vote_is_shown_with_all_its_members_in_order(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_a_vote_is_shown_with_all_its_members_in_order(make: Factory, astuto: Client, clock: TestClock) -> None:
     clock.set(NINE)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     post = await make.post()
     vote = await make.vote(post, jane)
 
-    answer = await astuto.get(f"/votes/{vote}")
+    response = await astuto.get(f"/votes/{vote}")
 
     moments = '"created_at":"2026-01-12T09:30:00.123Z","updated_at":"2026-01-12T09:30:00.123Z"'
-    assert (answer.status_code, answer.text) == (
+    assert (response.status_code, response.text) == (
         200,
         f'{{"id":{vote},"post_id":{post},{moments},'
         f'"user":{{"id":{jane},"email":"jane@example.com",{moments},"full_name":"Jane Roe"}}}}',
     )
 
 
-async def test_votes_are_listed_newest_first_and_by_post(make: Make, astuto: Client, clock: TestClock) -> None:
+async def test_votes_are_listed_newest_first_and_by_post(make: Factory, astuto: Client, clock: TestClock) -> None:
     clock.set(NINE)
     jane = await make.user()
     one, two = await make.post(), await make.post()
@@ -52,9 +52,9 @@ async def test_votes_are_listed_newest_first_and_by_post(make: Make, astuto: Cli
     older = await make.vote(two, jane)
 
     async def ids(**params: object) -> list[int]:
-        answer = await astuto.get("/votes", params=params)
-        assert answer.status_code == 200
-        return [row["id"] for row in answer.json()]
+        response = await astuto.get("/votes", params=params)
+        assert response.status_code == 200
+        return [row["id"] for row in response.json()]
 
     assert await ids() == await ids(user_id=jane) == [second, first, older]
     assert await ids(post_id=one) == [second, first]
@@ -63,34 +63,36 @@ async def test_votes_are_listed_newest_first_and_by_post(make: Make, astuto: Cli
 
 
 @pytest.mark.parametrize("moderation", ["approved", "pending", "rejected"])
-async def test_a_post_in_any_state_takes_votes_and_nobody_follows(make: Make, astuto: Client, moderation: str) -> None:
+async def test_a_post_in_any_state_takes_votes_and_nobody_follows(
+    make: Factory, astuto: Client, moderation: str
+) -> None:
     post = await make.post(moderation=moderation, status="Completed")
 
-    answer = await astuto.post("/votes", json={"post_id": post})
+    response = await astuto.post("/votes", json={"post_id": post})
 
-    assert (answer.status_code, answer.json()) == (201, {"id": await make.value("SELECT id FROM votes")})
+    assert (response.status_code, response.json()) == (201, {"id": await make.value("SELECT id FROM votes")})
     assert await make.value("SELECT votes_count FROM users") == 1
     assert await make.rows("SELECT * FROM follows") == []
 
 
 @pytest.mark.parametrize("post", [None, "", "abc", 4711, 0, True, [1], 10**30, 2**63])
-async def test_a_vote_needs_a_post(make: Make, astuto: Client, post: object) -> None:
-    answer = await astuto.post("/votes", json={"post_id": post})
+async def test_a_vote_needs_a_post(make: Factory, astuto: Client, post: object) -> None:
+    response = await astuto.post("/votes", json={"post_id": post})
     unsaid = await astuto.post("/votes")
 
     told = (422, {"errors": ["Post is mandatory"]})
-    assert (answer.status_code, answer.json()) == (unsaid.status_code, unsaid.json()) == told
+    assert (response.status_code, response.json()) == (unsaid.status_code, unsaid.json()) == told
 
 
-async def test_anybodys_vote_is_taken_away_by_its_id(make: Make, astuto: Client) -> None:
+async def test_anybodys_vote_is_taken_away_by_its_id(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
     jane = await make.user()
     post = await make.post()
     vote = await make.vote(post, jane)
 
-    answer = await moderator.delete(f"/votes/{vote}")
+    response = await moderator.delete(f"/votes/{vote}")
 
-    assert (answer.status_code, answer.json()) == (200, {"id": vote})
+    assert (response.status_code, response.json()) == (200, {"id": vote})
     assert await make.value("SELECT votes_count FROM posts") == 0
     assert await make.value("SELECT votes_count FROM users WHERE id = :id", id=jane) == 0
     assert [fact["user_id"] for fact in await make.facts("vote.retracted")] == [jane]
@@ -99,33 +101,33 @@ async def test_anybodys_vote_is_taken_away_by_its_id(make: Make, astuto: Client)
 @pytest.mark.parametrize("asked", ["4711", "abc", "0", "99999999999999999999"])
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_an_unknown_vote_is_called_a_like(astuto: Client, method: str, asked: str) -> None:
-    answer = await astuto.request(method, f"/votes/{asked}")
+    response = await astuto.request(method, f"/votes/{asked}")
 
-    assert (answer.status_code, answer.json()) == (404, {"errors": [f"Like with id {asked} not found"]})
+    assert (response.status_code, response.json()) == (404, {"errors": [f"Like with id {asked} not found"]})
 
 
-async def test_of_equal_votes_at_once_one_counts(make: Make, astuto: Client) -> None:
+async def test_of_equal_votes_at_once_one_counts(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
-    answers = await asyncio.gather(*(astuto.post("/votes", json={"post_id": post}) for _ in range(6)))
+    responses = await asyncio.gather(*(astuto.post("/votes", json={"post_id": post}) for _ in range(6)))
 
-    assert sorted(answer.status_code for answer in answers) == [201, 422, 422, 422, 422, 422]
-    told = {answer.text for answer in answers if answer.status_code == 422}
+    assert sorted(response.status_code for response in responses) == [201, 422, 422, 422, 422, 422]
+    told = {response.text for response in responses if response.status_code == 422}
     assert told == {'{"errors":["User is already in use"]}'}
     assert await make.value("SELECT votes_count FROM posts") == 1
 
 
-async def test_votes_on_a_post_that_goes_meanwhile_are_refused_as_without_a_post(make: Make, astuto: Client) -> None:
+async def test_votes_on_a_post_that_goes_meanwhile_are_refused_as_without_a_post(make: Factory, astuto: Client) -> None:
     post = await make.post()
     voters = [await make.user() for _ in range(8)]
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(astuto.post("/votes", json={"post_id": post, "impersonated_user_id": voter}) for voter in voters[:4]),
         astuto.delete(f"/posts/{post}"),
         *(astuto.post("/votes", json={"post_id": post, "impersonated_user_id": voter}) for voter in voters[4:]),
     )
 
-    refused = [answer for answer in answers if answer.status_code == 422]
-    assert {answer.status_code for answer in answers} <= {200, 201, 422}
-    assert {answer.text for answer in refused} <= {'{"errors":["Post is mandatory"]}'}
+    refused = [response for response in responses if response.status_code == 422]
+    assert {response.status_code for response in responses} <= {200, 201, 422}
+    assert {response.text for response in refused} <= {'{"errors":["Post is mandatory"]}'}
     assert await make.value("SELECT sum(votes_count) FROM users") == 0

@@ -5,20 +5,20 @@ from typing import Any
 import pytest
 
 from app.domain.portals.colors import PASTELS
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, invalid, unknown
 
 TAKEN = invalid(name="The name has already been taken.")
 
 
-async def test_categories_are_listed_by_number(make: Make, productlift: Client) -> None:
+async def test_categories_are_listed_by_number(make: Factory, productlift: Client) -> None:
     first = await make.category("Zebra", color="#abc")
     second = await make.category("Ant 🐜")
 
     listed = await productlift.get("/categories")
 
-    assert told(listed) == (
+    assert status_and_json(listed) == (
         200,
         {
             "data": [
@@ -31,32 +31,34 @@ async def test_categories_are_listed_by_number(make: Make, productlift: Client) 
 
 
 async def test_without_categories_the_list_is_empty(productlift: Client) -> None:
-    assert told(await productlift.get("/categories")) == (200, {"data": []})
+    assert status_and_json(await productlift.get("/categories")) == (200, {"data": []})
 
 
-async def test_another_portals_categories_are_not_seen_nor_changed(make: Make, productlift: Client) -> None:
+async def test_another_portals_categories_are_not_seen_nor_changed(make: Factory, productlift: Client) -> None:
     elsewhere, _ = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="owner@example.com")
     await make.run("UPDATE portals SET host = 'feedback.example.com' WHERE id = :id", id=make.portal)
     theirs = await make.category("Secret", portal=elsewhere)
 
-    assert told(await productlift.get("/categories")) == (200, {"data": []})
-    assert told(await productlift.patch(f"/categories/{theirs}", json={"color": "#fff"})) == unknown("Category", theirs)
-    assert told(await productlift.delete(f"/categories/{theirs}")) == unknown("Category", theirs)
-    assert told(await productlift.post("/categories", json={"name": "Secret"}))[0] == 200
+    assert status_and_json(await productlift.get("/categories")) == (200, {"data": []})
+    assert status_and_json(await productlift.patch(f"/categories/{theirs}", json={"color": "#fff"})) == unknown(
+        "Category", theirs
+    )
+    assert status_and_json(await productlift.delete(f"/categories/{theirs}")) == unknown("Category", theirs)
+    assert status_and_json(await productlift.post("/categories", json={"name": "Secret"}))[0] == 200
     assert await make.value("SELECT color FROM categories WHERE id = :id", id=theirs) == "#ABDEE6"
 
 
-async def test_a_new_category_gets_the_next_free_pastel(make: Make, productlift: Client) -> None:
+async def test_a_new_category_gets_the_next_free_pastel(make: Factory, productlift: Client) -> None:
     await make.category("Used", color="#abdee6")
 
     first = await productlift.post("/categories", json={"name": " Speed "})
     second = await productlift.post("/categories", json={"name": "Looks", "color": ""})
 
-    assert told(first) == (200, {"data": {"id": 2, "name": "Speed", "color": "#FFAEA5"}})
-    assert told(second) == (200, {"data": {"id": 3, "name": "Looks", "color": "#FFCCB6"}})
+    assert status_and_json(first) == (200, {"data": {"id": 2, "name": "Speed", "color": "#FFAEA5"}})
+    assert status_and_json(second) == (200, {"data": {"id": 3, "name": "Looks", "color": "#FFCCB6"}})
 
 
-async def test_when_all_pastels_are_used_they_begin_again(make: Make, productlift: Client) -> None:
+async def test_when_all_pastels_are_used_they_begin_again(make: Factory, productlift: Client) -> None:
     for number in range(len(PASTELS)):
         await make.category(f"Category {number}")
 
@@ -69,7 +71,7 @@ async def test_when_all_pastels_are_used_they_begin_again(make: Make, productlif
 async def test_a_given_color_is_kept_as_sent(color: str, productlift: Client) -> None:
     created = await productlift.post("/categories", json={"name": "Speed", "color": color})
 
-    assert told(created) == (200, {"data": {"id": 1, "name": "Speed", "color": color}})
+    assert status_and_json(created) == (200, {"data": {"id": 1, "name": "Speed", "color": color}})
 
 
 @pytest.mark.parametrize(
@@ -88,60 +90,62 @@ async def test_a_given_color_is_kept_as_sent(color: str, productlift: Client) ->
     ],
 )
 async def test_what_a_new_category_may_not_be(
-    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+    sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
-    assert told(await productlift.post("/categories", json=sent)) == invalid(**errors)
+    assert status_and_json(await productlift.post("/categories", json=sent)) == invalid(**errors)
     assert await make.rows("SELECT id FROM categories") == []
 
 
 @pytest.mark.parametrize("name", ["Éclair", "éCLAIR", " ÉCLAIR "])
-async def test_a_name_is_taken_whatever_its_letters_case(name: str, make: Make, productlift: Client) -> None:
+async def test_a_name_is_taken_whatever_its_letters_case(name: str, make: Factory, productlift: Client) -> None:
     await make.category("Éclair")
 
-    assert told(await productlift.post("/categories", json={"name": name})) == TAKEN
+    assert status_and_json(await productlift.post("/categories", json={"name": name})) == TAKEN
     assert await make.value("SELECT count(*) FROM categories") == 1
 
 
-async def test_a_taken_name_and_a_bad_color_are_told_together(make: Make, productlift: Client) -> None:
+async def test_a_taken_name_and_a_bad_color_are_told_together(make: Factory, productlift: Client) -> None:
     await make.category("Speed")
 
     refused = await productlift.post("/categories", json={"name": "SPEED", "color": "red"})
 
-    assert told(refused) == invalid(name="The name has already been taken.", color="The color format is invalid.")
+    assert status_and_json(refused) == invalid(
+        name="The name has already been taken.", color="The color format is invalid."
+    )
 
 
 async def test_a_name_that_grows_in_lower_case_still_fits(productlift: Client) -> None:
     name = "İ" * 191
 
-    assert told(await productlift.post("/categories", json={"name": name})) == (
+    assert status_and_json(await productlift.post("/categories", json={"name": name})) == (
         200,
         {"data": {"id": 1, "name": name, "color": "#ABDEE6"}},
     )
-    assert told(await productlift.post("/categories", json={"name": name})) == TAKEN
+    assert status_and_json(await productlift.post("/categories", json={"name": name})) == TAKEN
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
-async def test_a_category_is_changed(verb: str, make: Make, productlift: Client) -> None:
+async def test_a_category_is_changed(verb: str, make: Factory, productlift: Client) -> None:
     category = await make.category("Speed")
 
     changed = await productlift.ask(verb, f"/categories/{category}", {"name": "Pace", "color": "#00ff00"})
 
-    assert told(changed) == (200, {"data": {"id": category, "name": "Pace", "color": "#00ff00"}})
+    assert status_and_json(changed) == (200, {"data": {"id": category, "name": "Pace", "color": "#00ff00"}})
 
 
 @pytest.mark.parametrize("name", [{}, {"name": None}, {"name": ""}, {"name": "SPEED"}])
 async def test_without_another_name_a_category_keeps_its_own(
-    name: dict[str, Any], make: Make, productlift: Client
+    name: dict[str, Any], make: Factory, productlift: Client
 ) -> None:
     category = await make.category("SPEED")
 
     changed = await productlift.patch(f"/categories/{category}", json={"color": "#123", **name})
 
-    assert told(changed) == (200, {"data": {"id": category, "name": "SPEED", "color": "#123"}})
+    assert status_and_json(changed) == (200, {"data": {"id": category, "name": "SPEED", "color": "#123"}})
 
 
 async def test_a_category_may_change_the_case_of_its_own_name_but_not_take_anothers(
-    make: Make, productlift: Client
+    make: Factory, productlift: Client
 ) -> None:
     category = await make.category("Speed")
     await make.category("Looks")
@@ -149,8 +153,8 @@ async def test_a_category_may_change_the_case_of_its_own_name_but_not_take_anoth
     own = await productlift.patch(f"/categories/{category}", json={"color": "#123", "name": "sPEED"})
     other = await productlift.patch(f"/categories/{category}", json={"color": "#456", "name": "looks"})
 
-    assert told(own) == (200, {"data": {"id": category, "name": "sPEED", "color": "#123"}})
-    assert told(other) == TAKEN
+    assert status_and_json(own) == (200, {"data": {"id": category, "name": "sPEED", "color": "#123"}})
+    assert status_and_json(other) == TAKEN
     assert await make.value("SELECT color FROM categories WHERE id = :id", id=category) == "#123"
 
 
@@ -169,25 +173,25 @@ async def test_a_category_may_change_the_case_of_its_own_name_but_not_take_anoth
     ],
 )
 async def test_what_a_category_may_not_become(
-    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+    sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     category = await make.category("Speed")
 
-    assert told(await productlift.patch(f"/categories/{category}", json=sent)) == invalid(**errors)
+    assert status_and_json(await productlift.patch(f"/categories/{category}", json=sent)) == invalid(**errors)
     assert await make.row("SELECT name, color FROM categories") == {"name": "Speed", "color": "#ABDEE6"}
 
 
 @pytest.mark.parametrize("named", ["15", "abc", "1.5", "-1", "99999999999999999999", "%00"])
-async def test_an_unknown_category_is_named_as_it_was_sent(named: str, make: Make, productlift: Client) -> None:
+async def test_an_unknown_category_is_named_as_it_was_sent(named: str, make: Factory, productlift: Client) -> None:
     await make.category()
     shown = named.replace("%00", "\0")
 
     # The 404 comes before anything that is wrong with the input.
-    assert told(await productlift.patch(f"/categories/{named}", json={})) == unknown("Category", shown)
-    assert told(await productlift.delete(f"/categories/{named}")) == unknown("Category", shown)
+    assert status_and_json(await productlift.patch(f"/categories/{named}", json={})) == unknown("Category", shown)
+    assert status_and_json(await productlift.delete(f"/categories/{named}")) == unknown("Category", shown)
 
 
-async def test_deleting_a_category_keeps_its_posts(make: Make, productlift: Client) -> None:
+async def test_deleting_a_category_keeps_its_posts(make: Factory, productlift: Client) -> None:
     category, other = await make.category("Speed"), await make.category("Looks")
     both = await productlift.post("/posts", json={"title": "Both", "category_id": category})
     code = both.json()["data"]["id"]
@@ -199,10 +203,10 @@ async def test_deleting_a_category_keeps_its_posts(make: Make, productlift: Clie
         category=other,
     )
 
-    assert told(await productlift.delete(f"/categories/{category}")) == GONE
+    assert status_and_json(await productlift.delete(f"/categories/{category}")) == GONE
 
     shown = (await productlift.get(f"/posts/{code}")).json()["data"]
     assert shown["categories"] == [{"id": other, "name": "Looks", "color": "#FFAEA5"}]
     assert shown["updated_at"] == both.json()["data"]["updated_at"]
     assert await make.wrong_counters() == []
-    assert told(await productlift.delete(f"/categories/{category}")) == unknown("Category", category)
+    assert status_and_json(await productlift.delete(f"/categories/{category}")) == unknown("Category", category)

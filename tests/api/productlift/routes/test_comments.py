@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from app.domain.posts import comments
-from app.domain.unit_of_work import Work
+from app.domain.unit_of_work import UnitOfWork
 from tests.conftest import TestClock
-from tests.support.clients import HOST, Client, told
-from tests.support.factory import Make
+from tests.support.clients import HOST, Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, NOBODY, deleted, invalid, owner, unknown, user
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
@@ -32,7 +32,7 @@ def comment(number: int, body: str, author: dict[str, Any], post: str, **others:
     return whole | others
 
 
-async def test_a_comment_is_written_and_listed(make: Make, productlift: Client, clock: TestClock) -> None:
+async def test_a_comment_is_written_and_listed(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     uuid, post = await make.uuid(jane), await make.post(title="Dark mode")
@@ -49,10 +49,10 @@ async def test_a_comment_is_written_and_listed(make: Make, productlift: Client, 
     one = comment(1, "Yes 🌒", user(uuid, "Jane Roe", "jane@example.com", comments=1), place, **later)
     boss = owner(await make.uuid(make.owner), comments=1, posts=1)
     two = comment(2, "Why?", boss, place, parent_id=1, **later)
-    assert told(first) == (200, {"data": one})
-    assert told(second) == (200, {"data": two})
+    assert status_and_json(first) == (200, {"data": one})
+    assert status_and_json(second) == (200, {"data": two})
     assert list(first.json()["data"]) == list(one)
-    assert told(await productlift.get(f"/posts/{code}/comments")) == (200, {"data": [one, two]})
+    assert status_and_json(await productlift.get(f"/posts/{code}/comments")) == (200, {"data": [one, two]})
     shown = (await productlift.get(f"/posts/{code}")).json()["data"]
     assert (shown["comments_count"], shown["updated_at"]) == (2, AT)
     facts = await make.facts("comment.written")
@@ -64,13 +64,13 @@ async def test_a_comment_is_written_and_listed(make: Make, productlift: Client, 
     assert await make.wrong_counters() == []
 
 
-async def test_a_post_without_comments_has_an_empty_list(make: Make, productlift: Client) -> None:
-    assert told(await productlift.get(f"/posts/{await make.post()}/comments")) == (200, {"data": []})
+async def test_a_post_without_comments_has_an_empty_list(make: Factory, productlift: Client) -> None:
+    assert status_and_json(await productlift.get(f"/posts/{await make.post()}/comments")) == (200, {"data": []})
 
 
 @pytest.mark.parametrize("internal", [True, "1", "true"])
 async def test_an_internal_comment_is_listed_but_neither_counted_nor_announced(
-    internal: Any, make: Make, productlift: Client, astuto: Client
+    internal: Any, make: Factory, productlift: Client, astuto: Client
 ) -> None:
     post = await make.post()
 
@@ -82,7 +82,7 @@ async def test_an_internal_comment_is_listed_but_neither_counted_nor_announced(
     assert (await productlift.get(f"/posts/{post}")).json()["data"]["comments_count"] == 0
     assert await make.facts("comment.written") == []
     assert (await astuto.get("/comments")).json() == []
-    assert told(await productlift.delete(f"/posts/{post}/comments/1")) == GONE
+    assert status_and_json(await productlift.delete(f"/posts/{post}/comments/1")) == GONE
     assert await make.facts("comment.deleted") == []
     assert await make.wrong_counters() == []
 
@@ -109,16 +109,16 @@ async def test_an_internal_comment_is_listed_but_neither_counted_nor_announced(
     ],
 )
 async def test_what_a_new_comment_may_not_be(
-    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+    sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     post = await make.post()
 
-    assert told(await productlift.post(f"/posts/{post}/comments", json=sent)) == invalid(**errors)
+    assert status_and_json(await productlift.post(f"/posts/{post}/comments", json=sent)) == invalid(**errors)
     assert await make.rows("SELECT id FROM comments") == []
     assert await make.wrong_counters() == []
 
 
-async def test_a_comment_may_be_ten_thousand_characters_long(make: Make, productlift: Client) -> None:
+async def test_a_comment_may_be_ten_thousand_characters_long(make: Factory, productlift: Client) -> None:
     sent = {"comment": "🌒" * 10_000}
 
     created = await productlift.post(f"/posts/{await make.post()}/comments", json=sent)
@@ -126,31 +126,33 @@ async def test_a_comment_may_be_ten_thousand_characters_long(make: Make, product
     assert created.json()["data"]["comment"] == sent["comment"]
 
 
-async def test_nobody_comments_for_an_unknown_user(make: Make, productlift: Client) -> None:
+async def test_nobody_comments_for_an_unknown_user(make: Factory, productlift: Client) -> None:
     post = await make.post()
     gone = await make.uuid(await make.user())
     await productlift.delete(f"/users/{gone}")
 
     for uuid in (NOBODY, gone.upper()):
         sent = {"comment": "x", "user_id": uuid}
-        assert told(await productlift.post(f"/posts/{post}/comments", json=sent)) == unknown("User", uuid)
+        assert status_and_json(await productlift.post(f"/posts/{post}/comments", json=sent)) == unknown("User", uuid)
     assert await make.rows("SELECT id FROM comments") == []
 
 
-async def test_a_parent_is_a_comment_of_the_same_post(make: Make, productlift: Client) -> None:
+async def test_a_parent_is_a_comment_of_the_same_post(make: Factory, productlift: Client) -> None:
     post = await make.post()
     foreign = await make.comment(await make.post())
 
     for parent in (99, foreign, "99", 0, -1):
         sent = {"comment": "x", "parent_id": parent}
-        assert told(await productlift.post(f"/posts/{post}/comments", json=sent)) == unknown("Comment", parent)
+        assert status_and_json(await productlift.post(f"/posts/{post}/comments", json=sent)) == unknown(
+            "Comment", parent
+        )
     assert await make.value("SELECT count(*) FROM comments") == 1
     assert await make.wrong_counters() == []
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
 async def test_a_comment_is_changed_and_what_is_null_or_missing_stays(
-    verb: str, make: Make, productlift: Client, clock: TestClock
+    verb: str, make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
     post = await make.post(title="Dark mode")
@@ -167,15 +169,15 @@ async def test_a_comment_is_changed_and_what_is_null_or_missing_stays(
     edited = await productlift.ask(verb, path, {"comment": "New", "tagged_for_changelog": 1, "user_id": "ignored"})
 
     now = {"updated_at": "2026-01-12T09:30:05Z"}
-    assert told(nothing) == told(same) == (200, {"data": before})
-    assert told(pinned) == (200, {"data": before | now | {"pinned_to_top": True}})
-    assert told(edited) == (
+    assert status_and_json(nothing) == status_and_json(same) == (200, {"data": before})
+    assert status_and_json(pinned) == (200, {"data": before | now | {"pinned_to_top": True}})
+    assert status_and_json(edited) == (
         200,
         {"data": before | now | {"comment": "New", "pinned_to_top": True, "tagged_for_changelog": True}},
     )
 
 
-async def test_the_changelog_mark_is_astutos_post_update(make: Make, productlift: Client, astuto: Client) -> None:
+async def test_the_changelog_mark_is_astutos_post_update(make: Factory, productlift: Client, astuto: Client) -> None:
     post = await make.post()
     await make.comment(post)
 
@@ -201,37 +203,37 @@ async def test_the_changelog_mark_is_astutos_post_update(make: Make, productlift
     ],
 )
 async def test_what_a_comment_may_not_become(
-    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+    sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     post = await make.post()
     await make.comment(post, body="Old")
 
-    assert told(await productlift.patch(f"/posts/{post}/comments/1", json=sent)) == invalid(**errors)
+    assert status_and_json(await productlift.patch(f"/posts/{post}/comments/1", json=sent)) == invalid(**errors)
     assert await make.value("SELECT body FROM comments") == "Old"
 
 
-async def test_a_comment_is_unknown_on_another_post(make: Make, productlift: Client) -> None:
+async def test_a_comment_is_unknown_on_another_post(make: Factory, productlift: Client) -> None:
     post, other = await make.post(), await make.post()
     elsewhere = await make.comment(other)
 
     for named in (str(elsewhere), "99", "abc", "99999999999999999999", "%00"):
         path, shown = f"/posts/{post}/comments/{named}", unknown("Comment", named.replace("%00", "\0"))
         # Before anything that is wrong with the input.
-        assert told(await productlift.patch(path, json={"comment": 7})) == shown
-        assert told(await productlift.delete(path)) == shown
-    assert told(await productlift.delete(f"/posts/nosuch/comments/{elsewhere}")) == unknown("Post", "nosuch")
+        assert status_and_json(await productlift.patch(path, json={"comment": 7})) == shown
+        assert status_and_json(await productlift.delete(path)) == shown
+    assert status_and_json(await productlift.delete(f"/posts/nosuch/comments/{elsewhere}")) == unknown("Post", "nosuch")
     assert await make.value("SELECT count(*) FROM comments") == 1
 
 
-async def test_deleting_a_comment_keeps_its_replies_without_a_parent(make: Make, productlift: Client) -> None:
+async def test_deleting_a_comment_keeps_its_replies_without_a_parent(make: Factory, productlift: Client) -> None:
     jane, post = await make.user(), await make.post()
     parent = await make.comment(post, author=jane)
     reply = await make.comment(post, parent=parent)
     below = await make.comment(post, parent=reply)
 
-    assert told(await productlift.delete(f"/posts/{post}/comments/{parent}")) == GONE
+    assert status_and_json(await productlift.delete(f"/posts/{post}/comments/{parent}")) == GONE
 
-    assert told(await productlift.delete(f"/posts/{post}/comments/{parent}")) == unknown("Comment", parent)
+    assert status_and_json(await productlift.delete(f"/posts/{post}/comments/{parent}")) == unknown("Comment", parent)
     left = (await productlift.get(f"/posts/{post}/comments")).json()["data"]
     assert [(each["id"], each["parent_id"]) for each in left] == [(reply, None), (below, reply)]
     assert (await productlift.get(f"/posts/{post}")).json()["data"]["comments_count"] == 2
@@ -240,7 +242,7 @@ async def test_deleting_a_comment_keeps_its_replies_without_a_parent(make: Make,
     assert await make.wrong_counters() == []
 
 
-async def test_a_deleted_writer_is_shown_as_such(make: Make, productlift: Client) -> None:
+async def test_a_deleted_writer_is_shown_as_such(make: Factory, productlift: Client) -> None:
     jane, post = await make.user(), await make.post()
     uuid = await make.uuid(jane)
     await make.comment(post, author=jane)
@@ -249,12 +251,12 @@ async def test_a_deleted_writer_is_shown_as_such(make: Make, productlift: Client
     assert (await productlift.get(f"/posts/{post}/comments")).json()["data"][0]["author"] == deleted(uuid)
 
 
-async def test_more_comments_than_fit_in_one_piece_are_all_listed(make: Make, productlift: Client) -> None:
+async def test_more_comments_than_fit_in_one_piece_are_all_listed(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
-    def talk(work: Work) -> None:
+    def talk(work: UnitOfWork) -> None:
         for number in range(1001):
-            comments.write(
+            comments.create(
                 work, post_id=post, author_id=make.owner, body=f"No. {number}", same_post_parent=True, follow=False
             )
 

@@ -7,16 +7,16 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from app.adapters.storage.base import new_name
+from app.adapters.storage.base import generate_name
 from app.adapters.storage.signed_urls import FileSigner
-from app.application import Server
+from app.application import Application
 from app.domain.posts import attachments, moderation
 from app.domain.sql.statement import Statement
-from app.domain.unit_of_work import Row, Work
+from app.domain.unit_of_work import Row, UnitOfWork
 from tests.api.productlift.routes.test_uploads import picture
 from tests.conftest import SECRET, TestClock
 from tests.support.clients import HOST, Client
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 HIDDEN = ("pending", "rejected")
 SHARED = "public, max-age=60, must-revalidate"
@@ -28,12 +28,12 @@ async def posted(productlift: Client) -> dict[str, Any]:
     return (await productlift.post("/posts", data={"title": "Dark mode"}, files=files)).json()["data"]
 
 
-async def put_into(make: Make, state: str) -> None:
+async def put_into(make: Factory, state: str) -> None:
     post_id = await make.value("SELECT id FROM posts")
     await make.act(lambda work: moderation.set(work, post_id, state))
 
 
-async def names(make: Make) -> list[str]:
+async def names(make: Factory) -> list[str]:
     return [row["name"] for row in await make.rows("SELECT name FROM attachments ORDER BY id")]
 
 
@@ -48,14 +48,14 @@ async def address(productlift: Client) -> str:
     return str(shown.removeprefix(HOST))
 
 
-def nothing(answer: httpx.Response, missing: httpx.Response) -> bool:
+def nothing(response: httpx.Response, missing: httpx.Response) -> bool:
     """Whether it is answered to the letter as what never was."""
-    headers = [{**each.headers, "x-request-id": ""} for each in (answer, missing)]
-    return (answer.status_code, answer.text, headers[0]) == (404, missing.text, headers[1])
+    headers = [{**each.headers, "x-request-id": ""} for each in (response, missing)]
+    return (response.status_code, response.text, headers[0]) == (404, missing.text, headers[1])
 
 
 async def test_an_approved_post_s_files_are_everybody_s_at_a_stable_address(
-    productlift: Client, make: Make, clock: TestClock
+    productlift: Client, make: Factory, clock: TestClock
 ) -> None:
     created = await posted(productlift)
     image, attachment = await names(make)
@@ -64,22 +64,22 @@ async def test_an_approved_post_s_files_are_everybody_s_at_a_stable_address(
     clock.advance(days=30)
     assert await address(productlift) == f"/files/{image}"
     for name in (image, attachment):
-        answer = await visitor(productlift).get(f"/files/{name}")
-        again = await visitor(productlift).get(f"/files/{name}", headers={"if-none-match": answer.headers["etag"]})
-        assert (answer.status_code, answer.headers["cache-control"]) == (200, SHARED)
+        response = await visitor(productlift).get(f"/files/{name}")
+        again = await visitor(productlift).get(f"/files/{name}", headers={"if-none-match": response.headers["etag"]})
+        assert (response.status_code, response.headers["cache-control"]) == (200, SHARED)
         assert (again.status_code, again.headers["cache-control"]) == (304, SHARED)
 
 
 @pytest.mark.parametrize("state", HIDDEN)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_files_of_a_post_that_is_not_approved_are_not_there(
-    productlift: Client, make: Make, state: str, method: str
+    productlift: Client, make: Factory, state: str, method: str
 ) -> None:
     await posted(productlift)
     await put_into(make, state)
     someone = visitor(productlift)
 
-    missing = await someone.request(method, f"/files/{new_name()}")
+    missing = await someone.request(method, f"/files/{generate_name()}")
     for name in await names(make):
         for headers in ({}, {"if-none-match": f'"{name}"'}, {"if-none-match": "*"}):
             assert nothing(await someone.request(method, f"/files/{name}", headers=headers), missing)
@@ -91,7 +91,7 @@ async def test_files_of_a_post_that_is_not_approved_are_not_there(
 
 @pytest.mark.parametrize("state", HIDDEN)
 async def test_answers_about_such_a_post_carry_an_address_that_expires(
-    productlift: Client, make: Make, clock: TestClock, state: str
+    productlift: Client, make: Factory, clock: TestClock, state: str
 ) -> None:
     created = await posted(productlift)
     clock.set(datetime(2026, 5, 4, 10, 59, 59, tzinfo=UTC))
@@ -114,11 +114,11 @@ async def test_answers_about_such_a_post_carry_an_address_that_expires(
     assert first.content == picture("PNG")
     assert [each.status_code for each in (first, head, again, late)] == [200, 200, 304, 200]
     assert {each.headers["cache-control"] for each in (first, head, again, late)} == {"private, no-store"}
-    assert nothing(expired, await someone.get(f"/files/{new_name()}"))
+    assert nothing(expired, await someone.get(f"/files/{generate_name()}"))
     assert (await someone.get(await address(productlift))).status_code == 200
 
 
-async def test_lists_of_long_texts_carry_such_an_address_too(productlift: Client, make: Make) -> None:
+async def test_lists_of_long_texts_carry_such_an_address_too(productlift: Client, make: Factory) -> None:
     created = await posted(productlift)
     await make.run("UPDATE posts SET description = :text", text="x" * 200_000)
     await put_into(make, "pending")
@@ -131,7 +131,7 @@ async def test_lists_of_long_texts_carry_such_an_address_too(productlift: Client
     assert "signature=" in shown
 
 
-async def test_a_list_stays_the_same_within_an_hour(productlift: Client, make: Make, clock: TestClock) -> None:
+async def test_a_list_stays_the_same_within_an_hour(productlift: Client, make: Factory, clock: TestClock) -> None:
     await posted(productlift)
     await put_into(make, "pending")
     clock.set(datetime(2026, 5, 4, 10, 0, 0, tzinfo=UTC))
@@ -145,7 +145,9 @@ async def test_a_list_stays_the_same_within_an_hour(productlift: Client, make: M
     assert first == last != next_hour
 
 
-async def test_a_wrong_signature_is_answered_as_nothing(productlift: Client, make: Make, server: Server) -> None:
+async def test_a_wrong_signature_is_answered_as_nothing(
+    productlift: Client, make: Factory, server: Application
+) -> None:
     await posted(productlift)
     await put_into(make, "pending")
     image, attachment = await names(make)
@@ -155,7 +157,7 @@ async def test_a_wrong_signature_is_answered_as_nothing(productlift: Client, mak
     expires, signature = query["expires"], query["signature"]
     other = FileSigner(b"another secret " * 4, clock=server.services.clock).path(image)
 
-    missing = await someone.get(f"/files/{new_name()}")
+    missing = await someone.get(f"/files/{generate_name()}")
     for path in (
         f"/files/{image}?expires={expires}",
         f"/files/{image}?signature={signature}",
@@ -174,7 +176,7 @@ async def test_a_wrong_signature_is_answered_as_nothing(productlift: Client, mak
     assert (await someone.get(signed)).status_code == 200
 
 
-async def test_a_signed_address_ends_with_the_post(productlift: Client, make: Make) -> None:
+async def test_a_signed_address_ends_with_the_post(productlift: Client, make: Factory) -> None:
     created = await posted(productlift)
     image, attachment = await names(make)
     await put_into(make, "pending")
@@ -184,25 +186,25 @@ async def test_a_signed_address_ends_with_the_post(productlift: Client, make: Ma
 
     await productlift.delete(f"/posts/{created['id']}")
 
-    missing = await someone.get(f"/files/{new_name()}")
+    missing = await someone.get(f"/files/{generate_name()}")
     for path in (signed, f"/files/{image}", f"/files/{attachment}"):
         assert nothing(await someone.get(path), missing)
 
 
-async def test_a_file_that_no_post_has_is_not_there(productlift: Client, make: Make, server: Server) -> None:
+async def test_a_file_that_no_post_has_is_not_there(productlift: Client, make: Factory, server: Application) -> None:
     await posted(productlift)
-    on_its_way = new_name("png")
+    on_its_way = generate_name("png")
     await server.services.uploads.files.put(on_its_way, b"picture", "image/png")
     await make.run("UPDATE attachments SET post_id = NULL")
     someone = visitor(productlift)
 
-    missing = await someone.get(f"/files/{new_name()}")
+    missing = await someone.get(f"/files/{generate_name()}")
     for name in (on_its_way, *await names(make)):
         for path in (f"/files/{name}", server.services.signer.path(name)):
             assert nothing(await someone.get(path), missing)
 
 
-async def test_a_signed_address_works_on_its_portal_s_host_alone(productlift: Client, make: Make) -> None:
+async def test_a_signed_address_works_on_its_portal_s_host_alone(productlift: Client, make: Factory) -> None:
     await posted(productlift)
     await put_into(make, "pending")
     signed = await address(productlift)
@@ -213,30 +215,30 @@ async def test_a_signed_address_works_on_its_portal_s_host_alone(productlift: Cl
     assert (await visitor(productlift, "http://other.example.com").get(signed)).status_code == 404
 
 
-async def test_astuto_s_answers_name_no_file(productlift: Client, astuto: Client, make: Make) -> None:
+async def test_astuto_s_answers_name_no_file(productlift: Client, astuto: Client, make: Factory) -> None:
     await posted(productlift)
     for state in ("approved", *HIDDEN):
         await put_into(make, state)
         post_id = await make.value("SELECT id FROM posts")
 
         for path in ("/posts", f"/posts/{post_id}"):
-            answer = await astuto.get(path)
-            assert answer.status_code == 200
-            assert "Dark mode" in answer.text and "files" not in answer.text
+            response = await astuto.get(path)
+            assert response.status_code == 200
+            assert "Dark mode" in response.text and "files" not in response.text
 
 
-async def test_a_file_is_looked_up_with_one_statement(productlift: Client, make: Make) -> None:
+async def test_a_file_is_looked_up_with_one_statement(productlift: Client, make: Factory) -> None:
     await posted(productlift)
     image, _ = await names(make)
     run: list[Statement] = []
 
     class Counted:
-        def __init__(self, work: Work) -> None:
+        def __init__(self, work: UnitOfWork) -> None:
             self._work = work
 
-        def one(self, statement: Statement, **values: Any) -> Row | None:
+        def fetch_one(self, statement: Statement, **values: Any) -> Row | None:
             run.append(statement)
-            return self._work.one(statement, **values)
+            return self._work.fetch_one(statement, **values)
 
     found = await make.act(lambda work: attachments.find(Counted(work), image))  # type: ignore[arg-type]
 

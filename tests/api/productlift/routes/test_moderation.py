@@ -6,24 +6,24 @@ from typing import Any
 import pytest
 
 from app.domain.posts import create
-from app.domain.posts.create import Submission
-from app.domain.unit_of_work import Work
+from app.domain.posts.create import NewPost
+from app.domain.unit_of_work import UnitOfWork
 from tests.conftest import TestClock
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import refused, unknown
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
 
 
-async def test_what_waits_and_what_was_rejected_is_listed_newest_first(make: Make, productlift: Client) -> None:
+async def test_what_waits_and_what_was_rejected_is_listed_newest_first(make: Factory, productlift: Client) -> None:
     waiting = [await make.post(title=title, moderation="pending") for title in ("First", "Second")]
     bad = await make.post(title="Bad", moderation="rejected")
     await make.post()
 
     pending, rejected = await productlift.get("/moderation/pending"), await productlift.get("/moderation/rejected")
 
-    assert told(pending) == (
+    assert status_and_json(pending) == (
         200,
         {
             "data": [
@@ -32,7 +32,7 @@ async def test_what_waits_and_what_was_rejected_is_listed_newest_first(make: Mak
             ]
         },
     )
-    assert told(rejected) == (
+    assert status_and_json(rejected) == (
         200,
         {"data": [{"id": await make.code(bad), "type": "post", "status": "rejected", "title": "Bad"}]},
     )
@@ -42,7 +42,7 @@ async def test_what_waits_and_what_was_rejected_is_listed_newest_first(make: Mak
 @pytest.mark.parametrize(("verb", "state"), [("approve", "approved"), ("reject", "rejected")])
 @pytest.mark.parametrize("by_code", [True, False])
 async def test_a_waiting_post_is_decided_on(
-    verb: str, state: str, by_code: bool, make: Make, productlift: Client, clock: TestClock
+    verb: str, state: str, by_code: bool, make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
     post = await make.post(moderation="pending")
@@ -53,34 +53,36 @@ async def test_a_waiting_post_is_decided_on(
     decided = await productlift.post(f"/moderation/{verb}/post/{code if by_code else post}")
 
     said = {"id": code, "type": "post", "status": state, "message": f"The post has been {state}."}
-    assert told(decided) == (200, {"data": said})
+    assert status_and_json(decided) == (200, {"data": said})
     assert list(decided.json()["data"]) == list(said)
     shown = (await productlift.get(f"/posts/{code}")).json()["data"]
     assert shown == before | {"moderation_status": state, "updated_at": "2026-01-12T09:30:05Z"}
-    assert told(await productlift.get("/moderation/pending")) == (200, {"data": []})
+    assert status_and_json(await productlift.get("/moderation/pending")) == (200, {"data": []})
     (fact,) = await make.facts(f"post.{state}")
     assert (fact["post_id"], fact["actor_id"]) == (post, make.owner)
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
 @pytest.mark.parametrize("state", ["approved", "rejected"])
-async def test_only_what_waits_is_decided_on(verb: str, state: str, make: Make, productlift: Client) -> None:
+async def test_only_what_waits_is_decided_on(verb: str, state: str, make: Factory, productlift: Client) -> None:
     post = await make.post(moderation=state)
 
-    answer = await productlift.post(f"/moderation/{verb}/post/{post}")
+    response = await productlift.post(f"/moderation/{verb}/post/{post}")
 
-    assert told(answer) == refused("Post is not pending approval.")
+    assert status_and_json(response) == refused("Post is not pending approval.")
     assert await make.value("SELECT moderation FROM posts") == state
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-async def test_posts_alone_have_a_state(verb: str, make: Make, productlift: Client) -> None:
+async def test_posts_alone_have_a_state(verb: str, make: Factory, productlift: Client) -> None:
     post = await make.post(moderation="pending")
     comment = await make.comment(post)
 
-    assert told(await productlift.post(f"/moderation/{verb}/comment/{comment}")) == unknown("Comment", comment)
-    assert told(await productlift.post(f"/moderation/{verb}/user/{post}")) == (404, {"message": ""})
-    assert told(await productlift.post(f"/moderation/{verb}/post/nosuch")) == unknown("Post", "nosuch")
+    assert status_and_json(await productlift.post(f"/moderation/{verb}/comment/{comment}")) == unknown(
+        "Comment", comment
+    )
+    assert status_and_json(await productlift.post(f"/moderation/{verb}/user/{post}")) == (404, {"message": ""})
+    assert status_and_json(await productlift.post(f"/moderation/{verb}/post/nosuch")) == unknown("Post", "nosuch")
     assert await make.value("SELECT moderation FROM posts") == "pending"
 
 
@@ -88,7 +90,7 @@ async def test_posts_alone_have_a_state(verb: str, make: Make, productlift: Clie
 @pytest.mark.parametrize("role", ["owner", "admin", "moderator", "user"])
 @pytest.mark.parametrize("with_file", [False, True])
 async def test_a_new_post_waits_as_the_policy_says(
-    policy: str, role: str, with_file: bool, make: Make, productlift: Client
+    policy: str, role: str, with_file: bool, make: Factory, productlift: Client
 ) -> None:
     await make.run("UPDATE portals SET moderation_policy = :policy", policy=policy)
     author = make.owner if role == "owner" else await make.user(role=role)
@@ -101,14 +103,14 @@ async def test_a_new_post_waits_as_the_policy_says(
     state = "pending" if policy == "always" and role == "user" else "approved"
     shown = created.json()["data"]
     assert (created.status_code, shown["moderation_status"]) == (200, state)
-    assert told(await productlift.get(f"/posts/{shown['id']}")) == told(created)
+    assert status_and_json(await productlift.get(f"/posts/{shown['id']}")) == status_and_json(created)
     assert await make.value("SELECT moderation FROM posts") == state
     waiting = (await productlift.get("/moderation/pending")).json()["data"]
     assert [post["id"] for post in waiting] == ([shown["id"]] if state == "pending" else [])
 
 
 @pytest.mark.parametrize("nobody", [{}, {"user_id": None}, {"user_id": ""}])
-async def test_a_post_of_the_key_s_own_user_never_waits(nobody: Any, make: Make, productlift: Client) -> None:
+async def test_a_post_of_the_key_s_own_user_never_waits(nobody: Any, make: Factory, productlift: Client) -> None:
     await make.run("UPDATE portals SET moderation_policy = 'always'")
 
     created = await productlift.post("/posts", json={"title": "Dark mode", **nobody})
@@ -117,7 +119,7 @@ async def test_a_post_of_the_key_s_own_user_never_waits(nobody: Any, make: Make,
 
 
 async def test_a_post_that_the_policy_lets_wait_is_counted_and_announced_and_shown_once_approved(
-    make: Make, productlift: Client, anyone: Client
+    make: Factory, productlift: Client, anyone: Client
 ) -> None:
     await make.run("UPDATE portals SET moderation_policy = 'always'")
     jane = await make.user()
@@ -142,11 +144,11 @@ async def test_a_post_that_the_policy_lets_wait_is_counted_and_announced_and_sho
     assert await make.wrong_counters() == []
 
 
-async def test_more_than_fit_in_one_piece_are_all_listed(make: Make, productlift: Client) -> None:
-    def submit(work: Work) -> None:
+async def test_more_than_fit_in_one_piece_are_all_listed(make: Factory, productlift: Client) -> None:
+    def submit(work: UnitOfWork) -> None:
         for number in range(1001):
-            wish = Submission(title=f"Post {number}", description=None, author=make.owner, moderation="pending")
-            create.submit(work, wish)
+            wish = NewPost(title=f"Post {number}", description=None, author=make.owner, moderation="pending")
+            create.create_post(work, wish)
 
     await make.act(submit)
 

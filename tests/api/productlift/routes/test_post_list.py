@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from app.domain.posts import create
-from app.domain.posts.create import Submission
-from app.domain.unit_of_work import Work
+from app.domain.posts.create import NewPost
+from app.domain.unit_of_work import UnitOfWork
 from tests.conftest import TestClock
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import invalid
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
@@ -23,7 +23,7 @@ async def titles(client: Client, query: str = "", **body: Any) -> list[str]:
     return [post["title"] for post in response.json()["data"]]
 
 
-async def test_a_page_has_five_members_in_order(make: Make, productlift: Client) -> None:
+async def test_a_page_has_five_members_in_order(make: Factory, productlift: Client) -> None:
     for number in range(3):
         await make.post(title=f"Post {number}")
 
@@ -50,7 +50,7 @@ async def test_a_page_has_five_members_in_order(make: Make, productlift: Client)
     ],
 )
 async def test_the_window_is_told_as_it_is_in_force(
-    query: str, window: dict[str, Any], make: Make, productlift: Client
+    query: str, window: dict[str, Any], make: Factory, productlift: Client
 ) -> None:
     for number in range(12):
         await make.post(title=f"Post {number:02}")
@@ -63,13 +63,13 @@ async def test_the_window_is_told_as_it_is_in_force(
     assert shown == newest[window["skip"] : window["skip"] + window["limit"]]
 
 
-async def test_nulls_in_a_body_are_defaults(make: Make, productlift: Client) -> None:
+async def test_nulls_in_a_body_are_defaults(make: Factory, productlift: Client) -> None:
     await make.post()
     asked = ("tab", "category", "section", "limit", "skip", "status", "order_by", "order_direction")
 
-    answer = await productlift.ask("GET", "/posts", dict.fromkeys(asked))
+    response = await productlift.ask("GET", "/posts", dict.fromkeys(asked))
 
-    assert answer.json() == (await productlift.get("/posts")).json()
+    assert response.json() == (await productlift.get("/posts")).json()
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,10 @@ async def test_nulls_in_a_body_are_defaults(make: Make, productlift: Client) -> 
     ],
 )
 async def test_what_a_list_may_not_be_asked_for(query: str, errors: dict[str, str], productlift: Client) -> None:
-    assert told(await productlift.get(f"/posts{query}")) == invalid(**errors)
+    assert status_and_json(await productlift.get(f"/posts{query}")) == invalid(**errors)
 
 
-async def filled(make: Make, productlift: Client) -> dict[str, int]:
+async def filled(make: Factory, productlift: Client) -> dict[str, int]:
     """Four posts over two categories, a section and three statuses; the ids by which they are filtered."""
     of = {"speed": await make.category("Speed"), "looks": await make.category("Looks"), "later": await make.section()}
     of |= make.statuses
@@ -121,7 +121,7 @@ async def filled(make: Make, productlift: Client) -> dict[str, int]:
     return of
 
 
-async def test_filters_add_up(make: Make, productlift: Client) -> None:
+async def test_filters_add_up(make: Factory, productlift: Client) -> None:
     of = await filled(make, productlift)
 
     async def found(**body: Any) -> list[str]:
@@ -154,7 +154,7 @@ async def test_filters_add_up(make: Make, productlift: Client) -> None:
         "status%5B%5D={0}&status%5B%5D={1}",
     ],
 )
-async def test_a_list_may_stand_in_the_query_in_several_ways(query: str, make: Make, productlift: Client) -> None:
+async def test_a_list_may_stand_in_the_query_in_several_ways(query: str, make: Factory, productlift: Client) -> None:
     of = await filled(make, productlift)
 
     assert await titles(productlift, "?" + query.format(of["New"], of["Planned"])) == ["Three", "Two", "One"]
@@ -178,13 +178,13 @@ async def test_a_list_may_stand_in_the_query_in_several_ways(query: str, make: M
     ],
 )
 @pytest.mark.parametrize("order", ["", "&order_by=title"])
-async def test_an_unknown_filter_finds_nothing(query: str, order: str, make: Make, productlift: Client) -> None:
+async def test_an_unknown_filter_finds_nothing(query: str, order: str, make: Factory, productlift: Client) -> None:
     await filled(make, productlift)
 
-    assert told(await productlift.get(f"/posts?{query}{order}")) == (200, NONE)
+    assert status_and_json(await productlift.get(f"/posts?{query}{order}")) == (200, NONE)
 
 
-async def test_every_order_and_its_natural_direction(make: Make, productlift: Client, clock: TestClock) -> None:
+async def test_every_order_and_its_natural_direction(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     voters = [await make.user() for _ in range(3)]
     made = {}
@@ -218,7 +218,7 @@ async def test_every_order_and_its_natural_direction(make: Make, productlift: Cl
         assert await titles(productlift, f"?order_by={order}&order_direction={opposite}") == expected[::-1]
 
 
-async def test_equal_posts_keep_one_order_over_all_pages(make: Make, productlift: Client, clock: TestClock) -> None:
+async def test_equal_posts_keep_one_order_over_all_pages(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     for _ in range(7):
         await make.post(title="Same")
@@ -233,18 +233,18 @@ async def test_equal_posts_keep_one_order_over_all_pages(make: Make, productlift
         "order",
     ):
         seen = []
-        for skip in range(0, 7, 2):
-            page = (await productlift.get(f"/posts?order_by={order}&limit=2&skip={skip}")).json()
+        for offset in range(0, 7, 2):
+            page = (await productlift.get(f"/posts?order_by={order}&limit=2&skip={offset}")).json()
             seen += [post["id"] for post in page["data"]]
         assert len(set(seen)) == 7
 
 
-async def test_pages_far_down_are_like_those_above(make: Make, productlift: Client) -> None:
+async def test_pages_far_down_are_like_those_above(make: Factory, productlift: Client) -> None:
     oldest = await make.post(title="Oldest")
 
-    def copy(work: Work) -> None:
+    def copy(work: UnitOfWork) -> None:
         for number in range(1, 1006):
-            create.submit(work, Submission(title=f"Post {number:04}", description=None, author=make.owner))
+            create.create_post(work, NewPost(title=f"Post {number:04}", description=None, author=make.owner))
 
     await make.act(copy)
 
@@ -258,7 +258,7 @@ async def test_pages_far_down_are_like_those_above(make: Make, productlift: Clie
     assert (far["total"], far["hasMore"]) == (1006, False)
 
 
-async def test_posts_of_every_state_are_listed_and_each_says_its_own(make: Make, productlift: Client) -> None:
+async def test_posts_of_every_state_are_listed_and_each_says_its_own(make: Factory, productlift: Client) -> None:
     for state in ("approved", "pending", "rejected"):
         await make.post(moderation=state)
 

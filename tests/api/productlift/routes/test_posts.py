@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import TestClock
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, NOBODY, deleted, invalid, owner, post, unknown, user
 
 MONDAY = datetime(2023, 5, 6, 9, 30, 0, 987654, tzinfo=UTC)
@@ -17,7 +17,7 @@ ON_MONDAY = {"at": "2023-05-06T09:30:00Z", "day": "6 May 2023"}
 NEW = {"name": "New", "color": "#8B95A1", "tab_name": "Feedback"}
 
 
-async def test_a_new_post_is_shown_whole(make: Make, productlift: Client, clock: TestClock) -> None:
+async def test_a_new_post_is_shown_whole(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     category, section = await make.category("Speed"), await make.section()
     jane = await make.user(name="Jane Roe", email="jane@example.com")
@@ -49,13 +49,13 @@ async def test_a_new_post_is_shown_whole(make: Make, productlift: Client, clock:
         status={"id": make.statuses["Planned"], "name": "Planned", "color": "#0096ff", "tab_name": "Roadmap"},
         section_id=section,
     )
-    assert told(created) == (200, {"data": expected})
+    assert status_and_json(created) == (200, {"data": expected})
     assert list(created.json()["data"]) == list(expected)
     assert len(code) == 6
     assert code.isascii()
     assert code.isalnum()
     assert not code.isdigit()
-    assert told(await productlift.get(f"/posts/{code}")) == (200, {"data": expected})
+    assert status_and_json(await productlift.get(f"/posts/{code}")) == (200, {"data": expected})
     assert (await productlift.get("/posts")).json()["data"] == [expected]
     assert await make.rows("SELECT board_id, moderation FROM posts") == [
         {"board_id": make.boards["Feature Requests"], "moderation": "approved"}
@@ -78,13 +78,13 @@ async def test_a_new_post_is_shown_whole(make: Make, productlift: Client, clock:
     ],
 )
 async def test_what_is_missing_blank_or_unknown_takes_its_default(
-    rest: dict[str, Any], make: Make, productlift: Client, clock: TestClock
+    rest: dict[str, Any], make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
 
     created = await productlift.post("/posts", json={"title": "ab", **rest})
 
-    assert told(created) == (
+    assert status_and_json(created) == (
         200,
         {
             "data": post(
@@ -102,7 +102,7 @@ async def test_what_is_missing_blank_or_unknown_takes_its_default(
 
 @pytest.mark.parametrize("sent", [{}, {"description": None}, {"description": ""}])
 async def test_a_post_without_description_has_an_empty_one_in_both_dialects(
-    sent: dict[str, Any], make: Make, productlift: Client, astuto: Client
+    sent: dict[str, Any], make: Factory, productlift: Client, astuto: Client
 ) -> None:
     code = (await productlift.post("/posts", json={"title": "Dark mode", **sent})).json()["data"]["id"]
 
@@ -113,7 +113,7 @@ async def test_a_post_without_description_has_an_empty_one_in_both_dialects(
 
 @pytest.mark.parametrize("nothing", [None, ""])
 async def test_an_emptied_description_is_empty_in_both_dialects(
-    nothing: str | None, make: Make, productlift: Client, astuto: Client
+    nothing: str | None, make: Factory, productlift: Client, astuto: Client
 ) -> None:
     post = await make.post(description="Text")
 
@@ -124,14 +124,14 @@ async def test_an_emptied_description_is_empty_in_both_dialects(
     assert (await astuto.get(f"/posts/{post}")).json()["description"] == ""
 
 
-async def test_only_astuto_s_own_creates_without_description_have_null(make: Make, astuto: Client) -> None:
+async def test_only_astuto_s_own_creates_without_description_have_null(make: Factory, astuto: Client) -> None:
     board = make.boards["Bug Reports"]
     post = (await astuto.post("/posts", json={"title": "Dark mode", "board_id": board})).json()["id"]
 
     assert (await astuto.get(f"/posts/{post}")).json()["description"] is None
 
 
-async def test_a_post_in_a_portal_without_a_default_status_has_none(make: Make, productlift: Client) -> None:
+async def test_a_post_in_a_portal_without_a_default_status_has_none(make: Factory, productlift: Client) -> None:
     await make.run("UPDATE statuses SET is_default = false")
 
     assert (await productlift.post("/posts", json={"title": "ab"})).json()["data"]["status"] is None
@@ -168,9 +168,9 @@ async def test_a_post_in_a_portal_without_a_default_status_has_none(make: Make, 
     ],
 )
 async def test_what_a_new_post_may_not_be(
-    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+    sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
-    assert told(await productlift.post("/posts", json=sent)) == invalid(**errors)
+    assert status_and_json(await productlift.post("/posts", json=sent)) == invalid(**errors)
     assert await make.rows("SELECT id FROM posts") == []
 
 
@@ -179,17 +179,19 @@ async def test_a_title_is_measured_in_code_points(length: int, productlift: Clie
     assert (await productlift.post("/posts", json={"title": "🌒" * length})).status_code == 200
 
 
-async def test_nobody_posts_for_an_unknown_or_deleted_user(make: Make, productlift: Client) -> None:
+async def test_nobody_posts_for_an_unknown_or_deleted_user(make: Factory, productlift: Client) -> None:
     gone = await make.uuid(await make.user())
     await productlift.delete(f"/users/{gone}")
     shouted = NOBODY.replace("4", "A").upper()
 
     for uuid in (NOBODY, shouted, gone):
-        assert told(await productlift.post("/posts", json={"title": "ab", "user_id": uuid})) == unknown("User", uuid)
+        assert status_and_json(await productlift.post("/posts", json={"title": "ab", "user_id": uuid})) == unknown(
+            "User", uuid
+        )
     assert await make.rows("SELECT id FROM posts") == []
 
 
-async def test_a_blocked_user_may_be_posted_for(make: Make, productlift: Client) -> None:
+async def test_a_blocked_user_may_be_posted_for(make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(await make.user())
     await make.run("UPDATE users SET blocked_at = created_at WHERE uuid = :uuid", uuid=uuid)
 
@@ -199,7 +201,7 @@ async def test_a_blocked_user_may_be_posted_for(make: Make, productlift: Client)
 
 
 @pytest.mark.parametrize("content", ["form", "multipart", "other form"])
-async def test_a_post_may_come_as_a_form(content: str, make: Make, productlift: Client) -> None:
+async def test_a_post_may_come_as_a_form(content: str, make: Factory, productlift: Client) -> None:
     fields = {"title": "1234", "description": "A & b", "category_id": "", "status_id": str(make.statuses["Planned"])}
     sent: dict[str, Any] = {"data": fields}
     if content == "multipart":
@@ -212,15 +214,15 @@ async def test_a_post_may_come_as_a_form(content: str, make: Make, productlift: 
     assert (shown["status"]["name"], shown["categories"]) == ("Planned", [])
 
 
-async def test_a_post_is_found_by_code_in_exact_case_and_by_number(make: Make, productlift: Client) -> None:
+async def test_a_post_is_found_by_code_in_exact_case_and_by_number(make: Factory, productlift: Client) -> None:
     number = await make.post()
     await make.run("UPDATE posts SET code = 'abCd12' WHERE id = :id", id=number)
 
     by_code = await productlift.get("/posts/abCd12")
 
     assert (by_code.status_code, by_code.json()["data"]["id"]) == (200, "abCd12")
-    assert told(await productlift.get(f"/posts/{number}")) == told(by_code)
-    assert told(await productlift.get("/posts/ABCD12")) == unknown("Post", "ABCD12")
+    assert status_and_json(await productlift.get(f"/posts/{number}")) == status_and_json(by_code)
+    assert status_and_json(await productlift.get("/posts/ABCD12")) == unknown("Post", "ABCD12")
     assert by_code.json()["data"]["views_count"] == 0
 
 
@@ -249,26 +251,26 @@ async def test_an_unknown_post_is_named_as_it_was_sent(key: str, shown: str, pro
         ("GET", "/comments", None),
         ("POST", "/comments", {}),
     ):
-        assert told(await productlift.ask(verb, f"/posts/{key}{path}", body)) == unknown("Post", shown)
+        assert status_and_json(await productlift.ask(verb, f"/posts/{key}{path}", body)) == unknown("Post", shown)
 
 
-async def test_another_portals_posts_are_unknown(make: Make, productlift: Client) -> None:
+async def test_another_portals_posts_are_unknown(make: Factory, productlift: Client) -> None:
     elsewhere, their_owner = await make.new_portal("Elsewhere", host="other.example.com", email="o@example.com")
     await make.run("UPDATE portals SET host = 'feedback.example.com' WHERE id = :id", id=make.portal)
     theirs = await make.post(author=their_owner, portal=elsewhere)
     code = await make.code(theirs)
 
     for key in (code, theirs):
-        assert told(await productlift.get(f"/posts/{key}")) == unknown("Post", key)
-        assert told(await productlift.patch(f"/posts/{key}", json={"title": "Mine"})) == unknown("Post", key)
-        assert told(await productlift.delete(f"/posts/{key}")) == unknown("Post", key)
+        assert status_and_json(await productlift.get(f"/posts/{key}")) == unknown("Post", key)
+        assert status_and_json(await productlift.patch(f"/posts/{key}", json={"title": "Mine"})) == unknown("Post", key)
+        assert status_and_json(await productlift.delete(f"/posts/{key}")) == unknown("Post", key)
     assert (await productlift.get("/posts")).json()["total"] == 0
     assert await make.value("SELECT count(*) FROM posts") == 1
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
 async def test_an_edit_changes_what_is_sent_and_nothing_else(
-    verb: str, make: Make, productlift: Client, clock: TestClock
+    verb: str, make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
     uuid = await make.uuid(await make.user(name="Jane Roe", email="jane@example.com"))
@@ -283,8 +285,8 @@ async def test_an_edit_changes_what_is_sent_and_nothing_else(
         "updated_at": "2023-05-16T09:30:01Z",
         "author": user(uuid, "Jane Roe", "jane@example.com", posts=1),
     }
-    assert told(edited) == (200, {"data": expected})
-    assert told(await productlift.get(path)) == (200, {"data": expected})
+    assert status_and_json(edited) == (200, {"data": expected})
+    assert status_and_json(await productlift.get(path)) == (200, {"data": expected})
     assert await make.wrong_counters() == []
 
 
@@ -298,20 +300,20 @@ async def test_an_edit_that_changes_nothing_leaves_the_post_alone(
 
     edited = await productlift.patch(f"/posts/{before['data']['id']}", json=sent)
 
-    assert told(edited) == (200, before)
+    assert status_and_json(edited) == (200, before)
 
 
-async def test_a_short_title_does_not_hinder_other_edits(make: Make, productlift: Client) -> None:
+async def test_a_short_title_does_not_hinder_other_edits(make: Factory, productlift: Client) -> None:
     number = await make.post(title="x")
 
     assert (await productlift.patch(f"/posts/{number}", json={"description": "More"})).status_code == 200
-    assert told(await productlift.patch(f"/posts/{number}", json={"title": "y"})) == invalid(
+    assert status_and_json(await productlift.patch(f"/posts/{number}", json={"title": "y"})) == invalid(
         title="The title must be at least 2 characters."
     )
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-async def test_null_empties_what_may_be_empty(nothing: str | None, make: Make, productlift: Client) -> None:
+async def test_null_empties_what_may_be_empty(nothing: str | None, make: Factory, productlift: Client) -> None:
     made = {
         "title": "Full",
         "description": "Text",
@@ -339,7 +341,7 @@ async def test_null_empties_what_may_be_empty(nothing: str | None, make: Make, p
     assert await make.wrong_counters() == []
 
 
-async def test_a_category_replaces_all_and_an_unknown_one_is_none(make: Make, productlift: Client) -> None:
+async def test_a_category_replaces_all_and_an_unknown_one_is_none(make: Factory, productlift: Client) -> None:
     first, second = await make.category("First"), await make.category("Second")
     section = await make.section()
     made = {"title": "Full", "category_id": first, "section_id": section}
@@ -356,7 +358,7 @@ async def test_a_category_replaces_all_and_an_unknown_one_is_none(make: Make, pr
 
 
 async def test_a_change_of_status_is_dated_remembered_and_announced(
-    make: Make, productlift: Client, clock: TestClock
+    make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
     before = (await productlift.post("/posts", json={"title": "Idea"})).json()["data"]
@@ -372,7 +374,7 @@ async def test_a_change_of_status_is_dated_remembered_and_announced(
         "latest_status_change_at": "2023-05-16T09:30:01Z",
         "latest_status_change_at_formatted": "16 May 2023",
     }
-    assert told(changed) == told(again) == (200, {"data": expected})
+    assert status_and_json(changed) == status_and_json(again) == (200, {"data": expected})
     assert await make.rows("SELECT post_id, user_id, actor_id, status_id FROM status_changes") == [
         {"post_id": 1, "user_id": make.owner, "actor_id": make.owner, "status_id": to}
     ]
@@ -404,29 +406,29 @@ async def test_when_any_check_of_an_edit_fails_nothing_is_written(
     before = (await productlift.post("/posts", json={"title": "Old", "description": "Text"})).json()
     path = f"/posts/{before['data']['id']}"
 
-    assert told(await productlift.patch(path, json={"description": "New", **sent})) == invalid(**errors)
-    assert told(await productlift.get(path)) == (200, before)
+    assert status_and_json(await productlift.patch(path, json={"description": "New", **sent})) == invalid(**errors)
+    assert status_and_json(await productlift.get(path)) == (200, before)
 
 
-async def test_an_edit_for_an_unknown_user_writes_nothing(make: Make, productlift: Client) -> None:
+async def test_an_edit_for_an_unknown_user_writes_nothing(make: Factory, productlift: Client) -> None:
     before = (await productlift.post("/posts", json={"title": "Old"})).json()
     path = f"/posts/{before['data']['id']}"
     wish = {"title": "New", "status_id": make.statuses["Planned"], "user_id": NOBODY.upper()}
 
-    assert told(await productlift.patch(path, json=wish)) == unknown("User", NOBODY.upper())
-    assert told(await productlift.get(path)) == (200, before)
+    assert status_and_json(await productlift.patch(path, json=wish)) == unknown("User", NOBODY.upper())
+    assert status_and_json(await productlift.get(path)) == (200, before)
 
 
-async def test_a_deleted_post_takes_its_votes_and_comments_along(make: Make, productlift: Client) -> None:
+async def test_a_deleted_post_takes_its_votes_and_comments_along(make: Factory, productlift: Client) -> None:
     voter, writer = await make.user(), await make.user()
     number = await make.post(title="Bad idea", author=writer, status="Planned", votes_by=[voter, writer])
     await make.comment(number, author=writer)
     kept = await make.post(votes_by=[voter])
     code = await make.code(number)
 
-    assert told(await productlift.delete(f"/posts/{code}")) == GONE
+    assert status_and_json(await productlift.delete(f"/posts/{code}")) == GONE
 
-    assert told(await productlift.delete(f"/posts/{code}")) == unknown("Post", code)
+    assert status_and_json(await productlift.delete(f"/posts/{code}")) == unknown("Post", code)
     assert await make.rows("SELECT id FROM posts") == [{"id": kept}]
     assert await make.rows("SELECT id FROM comments") == []
     counters = "SELECT posts_count, votes_count, comments_count FROM users WHERE id = :id"
@@ -437,7 +439,7 @@ async def test_a_deleted_post_takes_its_votes_and_comments_along(make: Make, pro
     assert (fact["post_id"], fact["user_id"], fact["actor_id"]) == (number, writer, make.owner)
 
 
-async def test_a_deleted_author_is_shown_as_such(make: Make, productlift: Client) -> None:
+async def test_a_deleted_author_is_shown_as_such(make: Factory, productlift: Client) -> None:
     jane = await make.user(email="jane@example.com")
     uuid = await make.uuid(jane)
     number = await make.post(author=jane)
@@ -447,7 +449,7 @@ async def test_a_deleted_author_is_shown_as_such(make: Make, productlift: Client
     assert (await productlift.get(f"/posts/{number}")).json()["data"]["author"] == deleted(uuid)
 
 
-async def test_the_changelog_is_shown_with_and_without_markup(make: Make, productlift: Client) -> None:
+async def test_the_changelog_is_shown_with_and_without_markup(make: Factory, productlift: Client) -> None:
     number = await make.post()
     await make.run("UPDATE posts SET changelog = '<p>Now &amp;<br>then</p>', impact = 3, ease = 0, conversion = 0.75")
 
@@ -459,7 +461,7 @@ async def test_the_changelog_is_shown_with_and_without_markup(make: Make, produc
     assert [shown[f"prioritization_{name}"] for name in ("impact", "confidence", "ease", "reach")] == [3, None, 0, None]
 
 
-async def test_two_edits_of_one_post_by_its_number_and_code_meet(make: Make, productlift: Client) -> None:
+async def test_two_edits_of_one_post_by_its_number_and_code_meet(make: Factory, productlift: Client) -> None:
     number = await make.post()
     code = await make.code(number)
 

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import invalid
 
 NONE = (200, {"count": 0, "posts": []})
 PATH = "/posts/search_duplicates"
 
 
-async def test_likely_posts_are_told_outside_data(make: Make, productlift: Client) -> None:
+async def test_likely_posts_are_told_outside_data(make: Factory, productlift: Client) -> None:
     likely = await make.post(title="Dark mode for the dashboard", description="Black please")
     await make.post(title="Export to spreadsheet")
     await make.post(title="Dark mode for the dashboards", moderation="rejected")
@@ -25,12 +25,12 @@ async def test_likely_posts_are_told_outside_data(make: Make, productlift: Clien
     by_body = await productlift.ask("GET", PATH, {"title": "DARK mode for dashbord", "description": "At night"})
     by_query = await productlift.get(PATH, params={"title": "dark mode dashboard"})
 
-    assert told(by_body) == told(by_query) == expected
+    assert status_and_json(by_body) == status_and_json(by_query) == expected
     assert list(by_body.json()) == ["count", "posts"]
     assert list(by_body.json()["posts"][0]) == ["id", "title", "description"]
 
 
-async def test_a_post_without_a_description_shows_an_empty_one(make: Make, productlift: Client) -> None:
+async def test_a_post_without_a_description_shows_an_empty_one(make: Factory, productlift: Client) -> None:
     await make.post(title="Dark mode")
 
     found = await productlift.get(PATH, params={"title": "Dark mode"})
@@ -38,7 +38,7 @@ async def test_a_post_without_a_description_shows_an_empty_one(make: Make, produ
     assert found.json()["posts"][0]["description"] == ""
 
 
-async def test_at_most_ten_are_told(make: Make, productlift: Client) -> None:
+async def test_at_most_ten_are_told(make: Factory, productlift: Client) -> None:
     for _ in range(12):
         await make.post(title="Dark mode")
 
@@ -48,10 +48,10 @@ async def test_at_most_ten_are_told(make: Make, productlift: Client) -> None:
 
 
 @pytest.mark.parametrize("asked", [None, {}, {"title": ""}, {"title": None, "description": " "}, {"title": "??"}])
-async def test_without_usable_input_nothing_is_found(asked: Any, make: Make, productlift: Client) -> None:
+async def test_without_usable_input_nothing_is_found(asked: Any, make: Factory, productlift: Client) -> None:
     await make.post(title="Dark mode")
 
-    assert told(await productlift.ask("GET", PATH, asked)) == NONE
+    assert status_and_json(await productlift.ask("GET", PATH, asked)) == NONE
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ async def test_without_usable_input_nothing_is_found(asked: Any, make: Make, pro
     ],
 )
 async def test_what_may_not_be_searched_for(asked: Any, errors: dict[str, str], productlift: Client) -> None:
-    assert told(await productlift.ask("GET", PATH, asked)) == invalid(**errors)
+    assert status_and_json(await productlift.ask("GET", PATH, asked)) == invalid(**errors)
 
 
-async def test_another_portals_posts_are_not_found(make: Make, productlift: Client) -> None:
+async def test_another_portals_posts_are_not_found(make: Factory, productlift: Client) -> None:
     elsewhere, boss = await make.new_portal("Elsewhere", host="other.example.com", email="o@example.com")
     await make.run("UPDATE portals SET host = 'feedback.example.com' WHERE id = :id", id=make.portal)
     await make.post(title="Dark mode", author=boss, portal=elsewhere)
 
-    assert told(await productlift.get(PATH, params={"title": "Dark mode"})) == NONE
+    assert status_and_json(await productlift.get(PATH, params={"title": "Dark mode"})) == NONE

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, UNKNOWN_TAB, invalid, unknown
 
 
@@ -13,7 +13,7 @@ def section(number: int, title: str, tab: int, parent: int | None = None) -> dic
     return {"id": number, "title": title, "tab_id": tab, "parent_id": parent}
 
 
-async def test_sections_are_listed_level_by_level(make: Make, productlift: Client) -> None:
+async def test_sections_are_listed_level_by_level(make: Factory, productlift: Client) -> None:
     tab = make.tabs["feedback"]
     first, second = await make.section("First"), await make.section("Second")
     below = await make.section("Below", parent=first)
@@ -21,27 +21,27 @@ async def test_sections_are_listed_level_by_level(make: Make, productlift: Clien
 
     roots = await productlift.get("/sections")
 
-    assert told(roots) == (200, {"data": [section(first, "First", tab), section(second, "Second", tab)]})
+    assert status_and_json(roots) == (200, {"data": [section(first, "First", tab), section(second, "Second", tab)]})
     assert list(roots.json()["data"][0]) == ["id", "title", "tab_id", "parent_id"]
-    assert told(await productlift.get(f"/sections/{first}/children")) == (
+    assert status_and_json(await productlift.get(f"/sections/{first}/children")) == (
         200,
         {"data": [section(below, "Below", tab, first)]},
     )
-    assert told(await productlift.get(f"/sections/{below}/children")) == (
+    assert status_and_json(await productlift.get(f"/sections/{below}/children")) == (
         200,
         {"data": [section(deep, "Deep", tab, below)]},
     )
-    assert told(await productlift.get(f"/sections/{second}/children")) == (200, {"data": []})
+    assert status_and_json(await productlift.get(f"/sections/{second}/children")) == (200, {"data": []})
 
 
-async def test_a_section_is_added_at_the_root_or_below_another(make: Make, productlift: Client) -> None:
+async def test_a_section_is_added_at_the_root_or_below_another(make: Factory, productlift: Client) -> None:
     tab = make.tabs["roadmap"]
 
     root = await productlift.post("/sections", json={"title": "Root", "tab_id": tab, "parent_id": ""})
     below = await productlift.post("/sections", json={"title": "Below", "tab_id": tab, "parent_id": 1})
 
-    assert told(root) == (200, {"data": section(1, "Root", tab)})
-    assert told(below) == (200, {"data": section(2, "Below", tab, 1)})
+    assert status_and_json(root) == (200, {"data": section(1, "Root", tab)})
+    assert status_and_json(below) == (200, {"data": section(2, "Below", tab, 1)})
 
 
 @pytest.mark.parametrize(
@@ -55,29 +55,29 @@ async def test_a_section_is_added_at_the_root_or_below_another(make: Make, produ
     ],
 )
 async def test_what_a_new_section_may_not_be(
-    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+    sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
-    assert told(await productlift.post("/sections", json=sent)) == invalid(**errors)
+    assert status_and_json(await productlift.post("/sections", json=sent)) == invalid(**errors)
     assert await make.rows("SELECT id FROM sections") == []
 
 
-async def test_a_section_needs_a_tab_and_a_parent_that_are_there(make: Make, productlift: Client) -> None:
+async def test_a_section_needs_a_tab_and_a_parent_that_are_there(make: Factory, productlift: Client) -> None:
     tab = make.tabs["feedback"]
     here = await make.section()
 
-    assert told(await productlift.post("/sections", json={"title": "x", "tab_id": 99})) == UNKNOWN_TAB
-    assert told(await productlift.post("/sections", json={"title": "x", "tab_id": tab, "parent_id": 99})) == unknown(
-        "Section", 99
-    )
+    assert status_and_json(await productlift.post("/sections", json={"title": "x", "tab_id": 99})) == UNKNOWN_TAB
+    assert status_and_json(
+        await productlift.post("/sections", json={"title": "x", "tab_id": tab, "parent_id": 99})
+    ) == unknown("Section", 99)
     elsewhere = {"title": "x", "tab_id": make.tabs["roadmap"], "parent_id": here}
-    assert told(await productlift.post("/sections", json=elsewhere)) == invalid(
+    assert status_and_json(await productlift.post("/sections", json=elsewhere)) == invalid(
         parent_id="The selected parent id is invalid."
     )
     assert await make.value("SELECT count(*) FROM sections") == 1
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
-async def test_a_section_is_changed_and_what_is_not_sent_stays(verb: str, make: Make, productlift: Client) -> None:
+async def test_a_section_is_changed_and_what_is_not_sent_stays(verb: str, make: Factory, productlift: Client) -> None:
     tab = make.tabs["feedback"]
     root = await make.section("Root")
     below = await make.section("Below", parent=root)
@@ -87,14 +87,14 @@ async def test_a_section_is_changed_and_what_is_not_sent_stays(verb: str, make: 
     freed = await productlift.ask(verb, f"/sections/{below}", {"parent_id": None})
     nested = await productlift.ask(verb, f"/sections/{root}", {"parent_id": below})
 
-    assert told(renamed) == (200, {"data": section(below, "Other", tab, root)})
-    assert told(kept) == (200, {"data": section(below, "Other", tab, root)})
-    assert told(freed) == (200, {"data": section(below, "Other", tab)})
-    assert told(nested) == (200, {"data": section(root, "Root", tab, below)})
+    assert status_and_json(renamed) == (200, {"data": section(below, "Other", tab, root)})
+    assert status_and_json(kept) == (200, {"data": section(below, "Other", tab, root)})
+    assert status_and_json(freed) == (200, {"data": section(below, "Other", tab)})
+    assert status_and_json(nested) == (200, {"data": section(root, "Root", tab, below)})
 
 
 async def test_a_section_goes_to_another_tab_without_its_parent_and_with_all_below_it(
-    make: Make, productlift: Client
+    make: Factory, productlift: Client
 ) -> None:
     roadmap = make.tabs["roadmap"]
     root = await make.section("Root")
@@ -103,37 +103,41 @@ async def test_a_section_goes_to_another_tab_without_its_parent_and_with_all_bel
 
     moved = await productlift.patch(f"/sections/{middle}", json={"tab_id": roadmap})
 
-    assert told(moved) == (200, {"data": section(middle, "Middle", roadmap)})
+    assert status_and_json(moved) == (200, {"data": section(middle, "Middle", roadmap)})
     assert await make.value("SELECT tab_id FROM sections WHERE id = :id", id=deep) == roadmap
     assert await make.value("SELECT tab_id FROM sections WHERE id = :id", id=root) == make.tabs["feedback"]
 
 
-async def test_a_section_can_not_lie_below_itself(make: Make, productlift: Client) -> None:
+async def test_a_section_can_not_lie_below_itself(make: Factory, productlift: Client) -> None:
     root = await make.section("Root")
     below = await make.section("Below", parent=await make.section("Middle", parent=root))
     circle = invalid(parent_id="The selected parent id is invalid.")
 
-    assert told(await productlift.patch(f"/sections/{root}", json={"parent_id": root})) == circle
-    assert told(await productlift.patch(f"/sections/{root}", json={"parent_id": below})) == circle
-    assert told(await productlift.patch(f"/sections/{root}", json={"parent_id": 99})) == unknown("Section", 99)
+    assert status_and_json(await productlift.patch(f"/sections/{root}", json={"parent_id": root})) == circle
+    assert status_and_json(await productlift.patch(f"/sections/{root}", json={"parent_id": below})) == circle
+    assert status_and_json(await productlift.patch(f"/sections/{root}", json={"parent_id": 99})) == unknown(
+        "Section", 99
+    )
 
 
 @pytest.mark.parametrize("named", ["99", "abc"])
 async def test_an_unknown_section_is_named_as_it_was_sent(named: str, productlift: Client) -> None:
-    assert told(await productlift.get(f"/sections/{named}/children")) == unknown("Section", named)
-    assert told(await productlift.patch(f"/sections/{named}", json={"title": 1})) == unknown("Section", named)
-    assert told(await productlift.delete(f"/sections/{named}")) == unknown("Section", named)
+    assert status_and_json(await productlift.get(f"/sections/{named}/children")) == unknown("Section", named)
+    assert status_and_json(await productlift.patch(f"/sections/{named}", json={"title": 1})) == unknown(
+        "Section", named
+    )
+    assert status_and_json(await productlift.delete(f"/sections/{named}")) == unknown("Section", named)
 
 
-async def test_deleting_a_section_keeps_its_posts_and_frees_what_lies_below(make: Make, productlift: Client) -> None:
+async def test_deleting_a_section_keeps_its_posts_and_frees_what_lies_below(make: Factory, productlift: Client) -> None:
     tab = make.tabs["feedback"]
     root = await make.section("Root")
     below = await make.section("Below", parent=root)
     created = (await productlift.post("/posts", json={"title": "In it", "section_id": root})).json()["data"]
 
-    assert told(await productlift.delete(f"/sections/{root}")) == GONE
+    assert status_and_json(await productlift.delete(f"/sections/{root}")) == GONE
 
     shown = (await productlift.get(f"/posts/{created['id']}")).json()["data"]
     assert (created["section_id"], shown) == (root, created | {"section_id": None})
-    assert told(await productlift.get("/sections")) == (200, {"data": [section(below, "Below", tab)]})
+    assert status_and_json(await productlift.get("/sections")) == (200, {"data": [section(below, "Below", tab)]})
     assert await make.wrong_counters() == []

@@ -8,8 +8,8 @@ import pytest
 
 from app.domain.portals import statuses
 from tests.conftest import TestClock
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, UNKNOWN_TAB, invalid, refused, unknown
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
@@ -27,14 +27,14 @@ def status(number: int, name: str, color: str, tab: tuple[int, str], text_color:
     }
 
 
-async def test_statuses_are_listed_by_tab_then_in_their_own_order(make: Make, productlift: Client) -> None:
+async def test_statuses_are_listed_by_tab_then_in_their_own_order(make: Factory, productlift: Client) -> None:
     of, tabs = make.statuses, make.tabs
     await make.act(lambda work: statuses.reorder(work, [of["Rejected"]]))
     feedback, roadmap = (tabs["feedback"], "Feedback"), (tabs["roadmap"], "Roadmap")
 
     listed = await productlift.get("/statuses")
 
-    assert told(listed) == (
+    assert status_and_json(listed) == (
         200,
         {
             "data": [
@@ -49,19 +49,22 @@ async def test_statuses_are_listed_by_tab_then_in_their_own_order(make: Make, pr
     assert list(listed.json()["data"][0]) == ["id", "name", "color", "tab_id", "tab_name", "text_color"]
 
 
-async def test_a_status_is_added(make: Make, productlift: Client) -> None:
+async def test_a_status_is_added(make: Factory, productlift: Client) -> None:
     tab = make.tabs["roadmap"]
 
     created = await productlift.post("/statuses", json={"name": "💡 Idea", "color": "#FFCCB6", "tab_id": str(tab)})
 
     number = created.json()["data"]["id"]
-    assert told(created) == (200, {"data": status(number, "💡 Idea", "#FFCCB6", (tab, "Roadmap"), "#693620")})
+    assert status_and_json(created) == (
+        200,
+        {"data": status(number, "💡 Idea", "#FFCCB6", (tab, "Roadmap"), "#693620")},
+    )
     row = await make.row("SELECT is_default, is_voteable, show_in_roadmap FROM statuses WHERE id = :id", id=number)
     assert (bool(row["is_default"]), bool(row["is_voteable"]), bool(row["show_in_roadmap"])) == (False, True, False)
     assert [each["id"] for each in (await productlift.get("/statuses")).json()["data"]].index(number) == 4
 
 
-async def test_without_a_color_a_status_gets_the_next_pastel(make: Make, productlift: Client) -> None:
+async def test_without_a_color_a_status_gets_the_next_pastel(make: Factory, productlift: Client) -> None:
     created = await productlift.post("/statuses", json={"name": "Idea", "tab_id": make.tabs["feedback"]})
 
     assert created.json()["data"]["color"] == "#ABDEE6"
@@ -82,22 +85,22 @@ async def test_without_a_color_a_status_gets_the_next_pastel(make: Make, product
     ],
 )
 async def test_what_a_new_status_may_not_be(
-    sent: dict[str, Any], errors: dict[str, str], make: Make, productlift: Client
+    sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
-    assert told(await productlift.post("/statuses", json=sent)) == invalid(**errors)
+    assert status_and_json(await productlift.post("/statuses", json=sent)) == invalid(**errors)
     assert await make.value("SELECT count(*) FROM statuses") == 5
 
 
 @pytest.mark.parametrize("tab", [99, 0, -1, 99999999999999999999])
-async def test_a_status_needs_a_tab_that_is_there(tab: int, make: Make, productlift: Client) -> None:
+async def test_a_status_needs_a_tab_that_is_there(tab: int, make: Factory, productlift: Client) -> None:
     status_id = make.statuses["New"]
 
-    assert told(await productlift.post("/statuses", json={"name": "Idea", "tab_id": tab})) == UNKNOWN_TAB
-    assert told(await productlift.patch(f"/statuses/{status_id}", json={"tab_id": tab})) == UNKNOWN_TAB
+    assert status_and_json(await productlift.post("/statuses", json={"name": "Idea", "tab_id": tab})) == UNKNOWN_TAB
+    assert status_and_json(await productlift.patch(f"/statuses/{status_id}", json={"tab_id": tab})) == UNKNOWN_TAB
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
-async def test_a_status_is_changed_and_what_is_not_sent_stays(verb: str, make: Make, productlift: Client) -> None:
+async def test_a_status_is_changed_and_what_is_not_sent_stays(verb: str, make: Factory, productlift: Client) -> None:
     number = make.statuses["Planned"]
     roadmap, feedback = (make.tabs["roadmap"], "Roadmap"), (make.tabs["feedback"], "Feedback")
 
@@ -105,49 +108,51 @@ async def test_a_status_is_changed_and_what_is_not_sent_stays(verb: str, make: M
     renamed = await productlift.ask(verb, f"/statuses/{number}", {"name": "planned"})
     moved = await productlift.ask(verb, f"/statuses/{number}", {"color": "#111", "tab_id": feedback[0]})
 
-    assert told(nothing) == (200, {"data": status(number, "Planned", "#0096ff", roadmap, "#96ffff")})
-    assert told(renamed) == (200, {"data": status(number, "planned", "#0096ff", roadmap, "#96ffff")})
-    assert told(moved) == (200, {"data": status(number, "planned", "#111", feedback, "#a7a7a7")})
+    assert status_and_json(nothing) == (200, {"data": status(number, "Planned", "#0096ff", roadmap, "#96ffff")})
+    assert status_and_json(renamed) == (200, {"data": status(number, "planned", "#0096ff", roadmap, "#96ffff")})
+    assert status_and_json(moved) == (200, {"data": status(number, "planned", "#111", feedback, "#a7a7a7")})
     assert await make.value("SELECT count(*) FROM statuses WHERE show_in_roadmap") == 3
 
 
-async def test_a_status_may_not_take_anothers_name(make: Make, productlift: Client) -> None:
+async def test_a_status_may_not_take_anothers_name(make: Factory, productlift: Client) -> None:
     taken = await productlift.patch(f"/statuses/{make.statuses['Planned']}", json={"name": "new"})
 
-    assert told(taken) == invalid(name="The name has already been taken.")
+    assert status_and_json(taken) == invalid(name="The name has already been taken.")
 
 
 @pytest.mark.parametrize("named", ["99", "abc", "%00"])
 async def test_an_unknown_status_is_named_as_it_was_sent(named: str, productlift: Client) -> None:
     shown = named.replace("%00", "\0")
 
-    assert told(await productlift.patch(f"/statuses/{named}", json={"color": "x"})) == unknown("Status", shown)
-    assert told(await productlift.delete(f"/statuses/{named}")) == unknown("Status", shown)
+    assert status_and_json(await productlift.patch(f"/statuses/{named}", json={"color": "x"})) == unknown(
+        "Status", shown
+    )
+    assert status_and_json(await productlift.delete(f"/statuses/{named}")) == unknown("Status", shown)
 
 
-async def test_the_default_status_can_not_be_deleted(make: Make, productlift: Client) -> None:
-    answer = await productlift.delete(f"/statuses/{make.statuses['New']}")
+async def test_the_default_status_can_not_be_deleted(make: Factory, productlift: Client) -> None:
+    response = await productlift.delete(f"/statuses/{make.statuses['New']}")
 
-    assert told(answer) == refused("The default status can not be deleted.")
+    assert status_and_json(response) == refused("The default status can not be deleted.")
     assert await make.value("SELECT count(*) FROM statuses") == 5
 
 
-async def test_an_unused_status_is_deleted(make: Make, productlift: Client) -> None:
+async def test_an_unused_status_is_deleted(make: Factory, productlift: Client) -> None:
     number = make.statuses["Planned"]
 
-    assert told(await productlift.delete(f"/statuses/{number}")) == GONE
-    assert told(await productlift.delete(f"/statuses/{number}")) == unknown("Status", number)
+    assert status_and_json(await productlift.delete(f"/statuses/{number}")) == GONE
+    assert status_and_json(await productlift.delete(f"/statuses/{number}")) == unknown("Status", number)
 
 
 async def test_deleting_a_status_gives_its_posts_the_default_one(
-    make: Make, productlift: Client, clock: TestClock
+    make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
     moved = [await make.post(status="Planned") for _ in range(3)]
     stayed = await make.post(status="Completed")
     clock.set(TUESDAY)
 
-    assert told(await productlift.delete(f"/statuses/{make.statuses['Planned']}")) == GONE
+    assert status_and_json(await productlift.delete(f"/statuses/{make.statuses['Planned']}")) == GONE
 
     shown = (await productlift.get("/posts?order_by=order")).json()["data"]
     new = {"id": make.statuses["New"], "name": "New", "color": "#8B95A1", "tab_name": "Feedback"}

@@ -3,27 +3,27 @@
 import pytest
 
 from app.domain.portals import tabs
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import UNKNOWN_TAB, invalid
 
 
-async def test_the_portal_is_shown(make: Make, productlift: Client) -> None:
+async def test_the_portal_is_shown(make: Factory, productlift: Client) -> None:
     guid = await make.value("SELECT guid FROM portals")
 
     shown = await productlift.get("/portal")
 
-    assert told(shown) == (200, {"data": {"guid": guid, "title": "Feedback", "localization": "en"}})
+    assert status_and_json(shown) == (200, {"data": {"guid": guid, "title": "Feedback", "localization": "en"}})
     assert list(shown.json()["data"]) == ["guid", "title", "localization"]
 
 
-async def test_tabs_are_listed_in_their_order(make: Make, productlift: Client) -> None:
+async def test_tabs_are_listed_in_their_order(make: Factory, productlift: Client) -> None:
     of = make.tabs
     await make.act(lambda work: tabs.reorder(work, [of["changelog"]]))
 
     listed = await productlift.get("/tabs")
 
-    assert told(listed) == (
+    assert status_and_json(listed) == (
         200,
         {
             "data": [
@@ -36,7 +36,7 @@ async def test_tabs_are_listed_in_their_order(make: Make, productlift: Client) -
     assert list(listed.json()["data"][0]) == ["id", "name", "url", "type"]
 
 
-async def test_a_tab_is_shown_by_number_and_by_url_key(make: Make, productlift: Client) -> None:
+async def test_a_tab_is_shown_by_number_and_by_url_key(make: Factory, productlift: Client) -> None:
     number, of = make.tabs["roadmap"], make.statuses
     place = {"tab_id": number, "tab_name": "Roadmap"}
     expected = (
@@ -61,11 +61,11 @@ async def test_a_tab_is_shown_by_number_and_by_url_key(make: Make, productlift: 
         },
     )
 
-    assert told(await productlift.get(f"/tabs/{number}")) == expected
-    assert told(await productlift.get("/tabs/roadmap")) == expected
+    assert status_and_json(await productlift.get(f"/tabs/{number}")) == expected
+    assert status_and_json(await productlift.get("/tabs/roadmap")) == expected
 
 
-async def test_digits_are_a_tabs_number_before_they_are_a_url_key(make: Make, productlift: Client) -> None:
+async def test_digits_are_a_tabs_number_before_they_are_a_url_key(make: Factory, productlift: Client) -> None:
     await make.act(lambda work: tabs.add(work, name="Year", url="2026", kind="knowledgebase"))
     await make.act(lambda work: tabs.add(work, name="One", url=str(make.tabs["roadmap"])))
 
@@ -81,12 +81,12 @@ async def test_digits_are_a_tabs_number_before_they_are_a_url_key(make: Make, pr
 
 @pytest.mark.parametrize("key", ["99", "Roadmap", "nothing", "%00", "99999999999999999999", "-1"])
 async def test_an_unknown_tab_is_not_named(key: str, productlift: Client) -> None:
-    assert told(await productlift.get(f"/tabs/{key}")) == UNKNOWN_TAB
+    assert status_and_json(await productlift.get(f"/tabs/{key}")) == UNKNOWN_TAB
     # Also before anything that is wrong with the input.
-    assert told(await productlift.get(f"/tabs/{key}/fetch?limit=0")) == UNKNOWN_TAB
+    assert status_and_json(await productlift.get(f"/tabs/{key}/fetch?limit=0")) == UNKNOWN_TAB
 
 
-async def test_a_tab_fetches_its_posts_like_the_list_of_all(make: Make, productlift: Client) -> None:
+async def test_a_tab_fetches_its_posts_like_the_list_of_all(make: Factory, productlift: Client) -> None:
     planned = [await make.post(title=f"Planned {number}", status="Planned") for number in range(3)]
     begun = await make.post(title="Begun", status="In Progress")
     await make.post(title="New", status="New")
@@ -115,6 +115,6 @@ async def test_a_tab_fetches_its_posts_like_the_list_of_all(make: Make, productl
 
 
 async def test_fetching_a_tab_judges_its_input(productlift: Client) -> None:
-    assert told(await productlift.get("/tabs/roadmap/fetch?limit=0&order_by=price")) == invalid(
+    assert status_and_json(await productlift.get("/tabs/roadmap/fetch?limit=0&order_by=price")) == invalid(
         limit="The limit must be at least 1.", order_by="The selected order by is invalid."
     )

@@ -12,16 +12,16 @@ import httpx
 import pytest
 from PIL import Image
 
-from app.adapters.images import Picture
-from app.adapters.storage.base import new_name
-from app.adapters.storage.uploads import CLEANED_AT_ONCE, MAX_WAITING
-from app.application import Server, assemble
-from app.settings import BadSettings, Settings
+from app.adapters.images import SanitizedImage
+from app.adapters.storage.base import generate_name
+from app.adapters.storage.uploads import MAX_WAITING, MAX_WORKERS
+from app.application import Application, create_app
+from app.settings import InvalidSettings, Settings
 from tests.conftest import SECRET, TestClock
 from tests.support.bucket import bucket_server, make_bucket
 from tests.support.clients import HOST, Client
 from tests.support.extra_servers import assembled
-from tests.support.factory import Make
+from tests.support.factory import Factory
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 WHERE = "12 Secret Street"
@@ -41,7 +41,7 @@ def with_place(form: str = "JPEG") -> bytes:
     return picture(form, exif=exif)
 
 
-async def stored(server: Server) -> list[str]:
+async def stored(server: Application) -> list[str]:
     """The names of all files that the storage has."""
     later = server.services.clock() + timedelta(days=2)
     return sorted([name async for name in server.services.uploads.files.names(before=later)])
@@ -73,10 +73,10 @@ async def test_a_picture_of_each_kind_becomes_the_main_image(
     assert created.status_code == 200
     address = created.json()["data"]["image_main"]
     assert address.endswith(f".{extension}")
-    answer = await got(productlift, address)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
-    assert Image.open(io.BytesIO(answer.content)).size == (8, 6)
-    assert answer.headers["content-disposition"] == 'inline; filename="what.ever"'
+    response = await got(productlift, address)
+    assert (response.status_code, response.headers["content-type"]) == (200, media_type)
+    assert Image.open(io.BytesIO(response.content)).size == (8, 6)
+    assert response.headers["content-disposition"] == 'inline; filename="what.ever"'
 
 
 async def test_a_created_post_shows_its_image_from_then_on(productlift: Client) -> None:
@@ -93,18 +93,18 @@ async def test_an_image_loses_what_the_camera_knew(productlift: Client) -> None:
 
     created = await productlift.post("/posts", data={"title": "Dark mode"}, files={"image": ("a.jpg", with_place())})
 
-    answer = await got(productlift, created.json()["data"]["image_main"])
-    assert WHERE.encode() not in answer.content
+    response = await got(productlift, created.json()["data"]["image_main"])
+    assert WHERE.encode() not in response.content
 
 
 async def test_an_svg_is_kept_as_sent_and_served_in_a_sandbox(productlift: Client) -> None:
     created = await productlift.post("/posts", data={"title": "Dark mode"}, files={"image": ("a.svg", SVG)})
 
-    answer = await got(productlift, created.json()["data"]["image_main"])
-    assert answer.content == SVG
-    assert answer.headers["content-type"] == "image/svg+xml"
-    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    response = await got(productlift, created.json()["data"]["image_main"])
+    assert response.content == SVG
+    assert response.headers["content-type"] == "image/svg+xml"
+    assert response.headers["content-security-policy"] == "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_an_svg_is_kept_as_sent_and_served_in_a_sandbox(productlift: Clien
     ids=["empty", "text", "pdf", "html", "lie", "cut"],
 )
 async def test_what_is_no_picture_is_refused_and_nothing_stays(
-    productlift: Client, server: Server, make: Make, content: bytes
+    productlift: Client, server: Application, make: Factory, content: bytes
 ) -> None:
     refused = await productlift.post("/posts", data={"title": "Dark mode"}, files={"image": ("a.png", content)})
 
@@ -122,7 +122,7 @@ async def test_what_is_no_picture_is_refused_and_nothing_stays(
     assert await make.value("SELECT count(*) FROM posts") == 0
 
 
-async def test_a_picture_that_lies_leaves_no_attachment_either(productlift: Client, server: Server) -> None:
+async def test_a_picture_that_lies_leaves_no_attachment_either(productlift: Client, server: Application) -> None:
     refused = await productlift.post(
         "/posts",
         data={"title": "Dark mode"},
@@ -143,7 +143,7 @@ async def test_a_text_in_a_file_field_is_refused(productlift: Client) -> None:
     }
 
 
-async def test_an_image_may_have_20480_kilobytes_and_not_a_byte_more(productlift: Client, server: Server) -> None:
+async def test_an_image_may_have_20480_kilobytes_and_not_a_byte_more(productlift: Client, server: Application) -> None:
     # What follows a picture's end is not kept, so only the limit is at stake.
     small = picture("PNG")
     largest = small + bytes(IMAGE_LIMIT - len(small))
@@ -157,7 +157,9 @@ async def test_an_image_may_have_20480_kilobytes_and_not_a_byte_more(productlift
     assert len(await stored(server)) == 1
 
 
-async def test_an_attachment_may_have_5240_kilobytes_and_not_a_byte_more(productlift: Client, server: Server) -> None:
+async def test_an_attachment_may_have_5240_kilobytes_and_not_a_byte_more(
+    productlift: Client, server: Application
+) -> None:
     largest = bytes(FILE_LIMIT)
 
     accepted = await productlift.post("/posts", data={"title": "Largest"}, files={"attachment": ("a.bin", largest)})
@@ -185,22 +187,22 @@ async def test_an_attachment_may_have_5240_kilobytes_and_not_a_byte_more(product
     ],
 )
 async def test_an_attachment_is_kept_as_sent_and_served_harmless(
-    productlift: Client, server: Server, sent_name: str, content: bytes, media_type: str, disposition: str
+    productlift: Client, server: Application, sent_name: str, content: bytes, media_type: str, disposition: str
 ) -> None:
     await productlift.post(
         "/posts", data={"title": "Dark mode"}, files={"attachment": (sent_name, content, "text/html")}
     )
 
     (name,) = await stored(server)
-    answer = await productlift.of(None, base="").get(f"/files/{name}")
-    assert answer.content == content
-    assert answer.headers["content-type"] == media_type
-    assert answer.headers["content-disposition"] == disposition
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    response = await productlift.of(None, base="").get(f"/files/{name}")
+    assert response.content == content
+    assert response.headers["content-type"] == media_type
+    assert response.headers["content-disposition"] == disposition
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_an_attachment_is_in_no_answer_but_recorded_with_all_there_is_to_know(
-    productlift: Client, make: Make, server: Server
+    productlift: Client, make: Factory, server: Application
 ) -> None:
     created = await productlift.post(
         "/posts", data={"title": "Dark mode"}, files={"attachment": ("Übersicht\u202e.txt", b"hello")}
@@ -217,7 +219,9 @@ async def test_an_attachment_is_in_no_answer_but_recorded_with_all_there_is_to_k
     }
 
 
-async def test_a_second_image_takes_the_place_of_the_first(productlift: Client, server: Server, make: Make) -> None:
+async def test_a_second_image_takes_the_place_of_the_first(
+    productlift: Client, server: Application, make: Factory
+) -> None:
     files = {"image": ("a.png", picture("PNG"))}
     created = (await productlift.post("/posts", data={"title": "One"}, files=files)).json()
     first = created["data"]["image_main"]
@@ -235,7 +239,7 @@ async def test_a_second_image_takes_the_place_of_the_first(productlift: Client, 
     assert await make.value("SELECT count(*) FROM attachments") == 1
 
 
-async def test_attachments_stand_side_by_side(productlift: Client, server: Server, make: Make) -> None:
+async def test_attachments_stand_side_by_side(productlift: Client, server: Application, make: Factory) -> None:
     created = (
         await productlift.post("/posts", data={"title": "One"}, files={"attachment": ("a.txt", b"first")})
     ).json()
@@ -259,7 +263,7 @@ async def test_an_image_given_later_counts_as_an_edit(productlift: Client, clock
     assert {**changed, "image_main": "", "updated_at": ""} == {**created, "updated_at": ""}
 
 
-async def test_an_update_without_files_keeps_those_there_are(productlift: Client, server: Server) -> None:
+async def test_an_update_without_files_keeps_those_there_are(productlift: Client, server: Application) -> None:
     created = (
         await productlift.post("/posts", data={"title": "One"}, files={"image": ("a.png", picture("PNG"))})
     ).json()["data"]
@@ -283,11 +287,11 @@ class Held(io.BytesIO):
         return super().read(size)
 
 
-async def test_a_few_pictures_are_drawn_at_once_and_a_few_wait(productlift: Client, server: Server) -> None:
+async def test_a_few_pictures_are_drawn_at_once_and_a_few_wait(productlift: Client, server: Application) -> None:
     uploads, gate, held = server.services.uploads, threading.Event(), list[int]()
     drawing = [
-        asyncio.ensure_future(uploads.clean(Held(picture("PNG"), gate, held)))
-        for _ in range(CLEANED_AT_ONCE + MAX_WAITING)
+        asyncio.ensure_future(uploads.sanitize(Held(picture("PNG"), gate, held)))
+        for _ in range(MAX_WORKERS + MAX_WAITING)
     ]
     await asyncio.sleep(0)
     try:
@@ -304,20 +308,20 @@ async def test_a_few_pictures_are_drawn_at_once_and_a_few_wait(productlift: Clie
 
     assert (refused.status_code, refused.json()) == (503, {"message": "Service Unavailable"})
     assert without.status_code == 200
-    assert at_once <= CLEANED_AT_ONCE
+    assert at_once <= MAX_WORKERS
     assert isinstance(outcomes[0], asyncio.CancelledError)
-    assert [type(outcome) for outcome in outcomes[1:]] == [Picture] * (CLEANED_AT_ONCE + MAX_WAITING - 1)
+    assert [type(outcome) for outcome in outcomes[1:]] == [SanitizedImage] * (MAX_WORKERS + MAX_WAITING - 1)
     assert accepted.status_code == 200
 
 
 UNKNOWN_USER = "11111111-2222-4333-8444-555555555555"
 
 
-async def test_a_request_that_fails_leaves_no_file(productlift: Client, server: Server, make: Make) -> None:
+async def test_a_request_that_fails_leaves_no_file(productlift: Client, server: Application, make: Factory) -> None:
     files = {"image": ("a.png", picture("PNG")), "attachment": ("a.txt", b"hello")}
     post = await make.code(await make.post())
 
-    answers = [
+    responses = [
         await productlift.post("/posts", data={"title": "One", "user_id": UNKNOWN_USER}, files=files),
         await productlift.post("/posts", data={"title": "O"}, files=files),
         await productlift.request("PATCH", f"/posts/{post}", data={"user_id": UNKNOWN_USER}, files=files),
@@ -325,13 +329,13 @@ async def test_a_request_that_fails_leaves_no_file(productlift: Client, server: 
         await productlift.of("1|nobody").post("/posts", data={"title": "One"}, files=files),
     ]
 
-    assert [answer.status_code for answer in answers] == [404, 422, 404, 404, 401]
+    assert [response.status_code for response in responses] == [404, 422, 404, 404, 401]
     assert await stored(server) == []
     assert await make.value("SELECT count(*) FROM attachments") == 0
     assert await make.value("SELECT image FROM posts") is None
 
 
-async def test_a_post_that_goes_takes_its_files_along(productlift: Client, server: Server, make: Make) -> None:
+async def test_a_post_that_goes_takes_its_files_along(productlift: Client, server: Application, make: Factory) -> None:
     files = {"image": ("a.png", picture("PNG")), "attachment": ("a.txt", b"hello")}
     created = (await productlift.post("/posts", data={"title": "One"}, files=files)).json()["data"]
     assert len(await stored(server)) == 2
@@ -344,7 +348,7 @@ async def test_a_post_that_goes_takes_its_files_along(productlift: Client, serve
 
 
 async def test_a_user_who_goes_with_all_data_takes_the_files_of_his_posts_along(
-    productlift: Client, server: Server, make: Make
+    productlift: Client, server: Application, make: Factory
 ) -> None:
     jane = await make.uuid(await make.user())
     files = {"image": ("a.png", picture("PNG")), "attachment": ("a.txt", b"hello")}
@@ -359,7 +363,7 @@ async def test_a_user_who_goes_with_all_data_takes_the_files_of_his_posts_along(
 
 
 async def test_a_post_that_goes_through_astuto_takes_its_files_along(
-    productlift: Client, astuto: Client, server: Server, make: Make
+    productlift: Client, astuto: Client, server: Application, make: Factory
 ) -> None:
     await productlift.post("/posts", data={"title": "One"}, files={"attachment": ("a.txt", b"hello")})
 
@@ -369,23 +373,23 @@ async def test_a_post_that_goes_through_astuto_takes_its_files_along(
     assert await stored(server) == []
 
 
-async def test_of_two_images_at_once_one_stays(productlift: Client, server: Server, make: Make) -> None:
+async def test_of_two_images_at_once_one_stays(productlift: Client, server: Application, make: Factory) -> None:
     post = await make.code(await make.post())
 
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(
             productlift.request("PATCH", f"/posts/{post}", files={"image": (f"{form}.x", picture(form))})
             for form in ("PNG", "GIF", "BMP", "WEBP")
         )
     )
 
-    assert [answer.status_code for answer in answers] == [200] * 4
+    assert [response.status_code for response in responses] == [200] * 4
     shown = await make.value("SELECT image FROM posts")
     assert await stored(server) == [shown]
     assert [row["name"] for row in await make.rows("SELECT name FROM attachments")] == [shown]
 
 
-async def test_a_file_of_another_portal_is_not_served(server: Server, make: Make, productlift: Client) -> None:
+async def test_a_file_of_another_portal_is_not_served(server: Application, make: Factory, productlift: Client) -> None:
     await productlift.post("/posts", data={"title": "One"}, files={"attachment": ("a.txt", b"hello")})
     (name,) = await stored(server)
     await make.run("UPDATE portals SET host = 'feedback.example.com'")
@@ -401,35 +405,35 @@ async def test_a_file_of_another_portal_is_not_served(server: Server, make: Make
 
 
 async def test_the_sweep_takes_what_belongs_to_no_post_after_an_hour(
-    productlift: Client, server: Server, clock: TestClock
+    productlift: Client, server: Application, clock: TestClock
 ) -> None:
     uploads = server.services.uploads
     await productlift.post("/posts", data={"title": "One"}, files={"attachment": ("a.txt", b"hello")})
     (kept,) = await stored(server)
-    lost = new_name("png")
+    lost = generate_name("png")
     await uploads.files.put(lost, b"picture", "image/png")
 
-    assert await uploads.sweep() == 0
+    assert await uploads.delete_orphans() == 0
     clock.advance(hours=2)
-    assert await uploads.sweep() == 1
+    assert await uploads.delete_orphans() == 1
 
     assert await stored(server) == [kept]
 
 
-async def test_a_change_in_doubt_keeps_the_files_that_a_post_has(productlift: Client, server: Server) -> None:
+async def test_a_change_in_doubt_keeps_the_files_that_a_post_has(productlift: Client, server: Application) -> None:
     uploads = server.services.uploads
     await productlift.post("/posts", data={"title": "One"}, files={"attachment": ("a.txt", b"hello")})
     (kept,) = await stored(server)
-    lost = new_name()
+    lost = generate_name()
     await uploads.files.put(lost, b"lost", "text/plain")
 
-    await uploads.undo([kept, lost], in_doubt=True)
+    await uploads.rollback([kept, lost], in_doubt=True)
 
     assert await stored(server) == [kept]
 
 
 async def test_who_hangs_up_while_the_post_is_written_leaves_no_file_that_no_post_has(
-    productlift: Client, server: Server, make: Make
+    productlift: Client, server: Application, make: Factory
 ) -> None:
     files = {"image": ("a.png", picture("PNG", size=(600, 400)))}
 
@@ -453,8 +457,8 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture
 async def in_bucket(
-    s3: str, settings: Settings, clock: TestClock, make: Make, tmp_path: Path
-) -> AsyncIterator[tuple[Server, Client]]:
+    s3: str, settings: Settings, clock: TestClock, make: Factory, tmp_path: Path
+) -> AsyncIterator[tuple[Application, Client]]:
     """A server that keeps uploads in a bucket, and a client of it."""
     bucket = f"earshot-{tmp_path.name.lower().replace('_', '-')}"[:60].strip("-")
     make_bucket(s3, bucket)
@@ -464,7 +468,7 @@ async def in_bucket(
         yield server, client
 
 
-async def test_a_bucket_serves_as_well_as_a_folder(in_bucket: tuple[Server, Client], make: Make) -> None:
+async def test_a_bucket_serves_as_well_as_a_folder(in_bucket: tuple[Application, Client], make: Factory) -> None:
     server, client = in_bucket
     files = {"image": ("a.png", picture("PNG")), "attachment": ("notes.txt", b"hello")}
 
@@ -486,7 +490,7 @@ async def test_a_bucket_serves_as_well_as_a_folder(in_bucket: tuple[Server, Clie
 
 
 async def test_without_its_bucket_a_post_with_files_is_refused_and_one_without_is_not(
-    settings: Settings, clock: TestClock, make: Make
+    settings: Settings, clock: TestClock, make: Factory
 ) -> None:
     url = "s3://key:secret@gone?endpoint=http://127.0.0.1:9&region=us-east-1"
     token = await make.key(make.owner, "productlift")
@@ -507,8 +511,8 @@ def test_a_storage_that_cannot_be_used_ends_the_start_with_one_line(tmp_path: Pa
         storage_url="ftp://files.example.com",
     )
 
-    with pytest.raises(BadSettings) as wrong:
-        assemble(settings)
+    with pytest.raises(InvalidSettings) as wrong:
+        create_app(settings)
 
     assert str(wrong.value) == (
         "EARSHOT_STORAGE_URL: give a folder, or a bucket as s3://bucket/prefix?endpoint=…&region=…"

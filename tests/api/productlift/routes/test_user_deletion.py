@@ -10,15 +10,15 @@ from app.domain.errors import Forbidden
 from app.domain.permissions import Actor
 from app.domain.users import deletion
 from tests.conftest import TestClock
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, deleted, invalid, refused, unknown
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
 OWNER_STAYS = refused("The owner of the portal can not be deleted.")
 
 
-async def busy(make: Make) -> tuple[int, dict[str, int]]:
+async def busy(make: Factory) -> tuple[int, dict[str, int]]:
     """A user with posts, votes and comments here and there, and what must be told apart: ids by name."""
     jane, other = await make.user(name="Jane Roe", email="jane@example.com"), await make.user()
     own = await make.post(title="Own", author=jane, votes_by=[jane, other])
@@ -34,14 +34,14 @@ async def busy(make: Make) -> tuple[int, dict[str, int]]:
 @pytest.mark.parametrize(
     "body", [None, {}, {"delete_all_data": False}, {"delete_all_data": "0"}, {"delete_all_data": ""}]
 )
-async def test_a_deleted_users_content_stays_under_another_name(body: Any, make: Make, productlift: Client) -> None:
+async def test_a_deleted_users_content_stays_under_another_name(body: Any, make: Factory, productlift: Client) -> None:
     jane, of = await busy(make)
     uuid = await make.uuid(jane)
 
-    assert told(await productlift.ask("DELETE", f"/users/{uuid}", body)) == GONE
+    assert status_and_json(await productlift.ask("DELETE", f"/users/{uuid}", body)) == GONE
 
-    assert told(await productlift.get(f"/users/{uuid}")) == unknown("User", uuid)
-    assert told(await productlift.delete(f"/users/{uuid}")) == unknown("User", uuid)
+    assert status_and_json(await productlift.get(f"/users/{uuid}")) == unknown("User", uuid)
+    assert status_and_json(await productlift.delete(f"/users/{uuid}")) == unknown("User", uuid)
     page = (await productlift.get("/users")).json()
     assert (page["total"], [each["name"] for each in page["data"]]) == (2, ["Owner", "Jane Roe"])
     own = (await productlift.get(f"/posts/{of['own']}")).json()["data"]
@@ -56,7 +56,9 @@ async def test_a_deleted_users_content_stays_under_another_name(body: Any, make:
     assert await make.wrong_counters() == []
 
 
-async def test_a_deleted_user_leaves_nothing_personal_behind(make: Make, productlift: Client, clock: TestClock) -> None:
+async def test_a_deleted_user_leaves_nothing_personal_behind(
+    make: Factory, productlift: Client, clock: TestClock
+) -> None:
     clock.set(MONDAY)
     jane = await make.user(name="Jane Roe", email="jane@example.com", role="moderator")
     await make.run("UPDATE users SET password_hash = 'x', recap = 'daily' WHERE id = :id", id=jane)
@@ -83,7 +85,7 @@ async def test_a_deleted_user_leaves_nothing_personal_behind(make: Make, product
     assert (await productlift.get(f"/posts/{post['id']}")).json()["data"]["updated_at"] == post["updated_at"]
 
 
-async def test_a_deleted_users_address_is_free_again(make: Make, productlift: Client) -> None:
+async def test_a_deleted_users_address_is_free_again(make: Factory, productlift: Client) -> None:
     former = await make.uuid(await make.user(email="jane@example.com"))
     await productlift.delete(f"/users/{former}")
     assert (await productlift.get("/users/find_by_email?email=jane@example.com")).status_code == 404
@@ -104,14 +106,14 @@ async def test_a_deleted_users_address_is_free_again(make: Make, productlift: Cl
     ],
 )
 async def test_all_data_goes_along_and_others_replies_stay(
-    query: str, body: Any, make: Make, productlift: Client
+    query: str, body: Any, make: Factory, productlift: Client
 ) -> None:
     jane, of = await busy(make)
     uuid = await make.uuid(jane)
 
-    assert told(await productlift.ask("DELETE", f"/users/{uuid}{query}", body)) == GONE
+    assert status_and_json(await productlift.ask("DELETE", f"/users/{uuid}{query}", body)) == GONE
 
-    assert told(await productlift.get(f"/posts/{of['own']}")) == unknown("Post", of["own"])
+    assert status_and_json(await productlift.get(f"/posts/{of['own']}")) == unknown("Post", of["own"])
     foreign = (await productlift.get(f"/posts/{of['foreign']}")).json()["data"]
     assert (foreign["votes_count"], foreign["comments_count"]) == (2, 1)
     assert await make.rows("SELECT id, parent_id FROM comments") == [{"id": of["reply"], "parent_id": None}]
@@ -122,7 +124,7 @@ async def test_all_data_goes_along_and_others_replies_stay(
     assert await make.wrong_counters() == []
 
 
-async def test_what_goes_along_is_announced(make: Make, productlift: Client) -> None:
+async def test_what_goes_along_is_announced(make: Factory, productlift: Client) -> None:
     jane, of = await busy(make)
     vote = await make.value(
         "SELECT id FROM votes WHERE user_id = :user AND post_id = :post", user=jane, post=of["foreign"]
@@ -144,46 +146,46 @@ async def test_what_goes_along_is_announced(make: Make, productlift: Client) -> 
 
 
 @pytest.mark.parametrize("value", ["yes", 2, "2", 1.5, [1]])
-async def test_what_is_neither_true_nor_false_deletes_nothing(value: Any, make: Make, productlift: Client) -> None:
+async def test_what_is_neither_true_nor_false_deletes_nothing(value: Any, make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(await make.user())
 
-    answer = await productlift.ask("DELETE", f"/users/{uuid}", {"delete_all_data": value})
+    response = await productlift.ask("DELETE", f"/users/{uuid}", {"delete_all_data": value})
 
-    assert told(answer) == invalid(delete_all_data="The delete all data field must be true or false.")
+    assert status_and_json(response) == invalid(delete_all_data="The delete all data field must be true or false.")
     assert (await productlift.get(f"/users/{uuid}")).status_code == 200
 
 
-async def test_the_owner_can_not_be_deleted(make: Make, productlift: Client) -> None:
+async def test_the_owner_can_not_be_deleted(make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(make.owner)
     await make.post()
 
-    assert told(await productlift.delete(f"/users/{uuid}")) == OWNER_STAYS
-    assert told(await productlift.ask("DELETE", f"/users/{uuid}", {"delete_all_data": True})) == OWNER_STAYS
+    assert status_and_json(await productlift.delete(f"/users/{uuid}")) == OWNER_STAYS
+    assert status_and_json(await productlift.ask("DELETE", f"/users/{uuid}", {"delete_all_data": True})) == OWNER_STAYS
     assert (await productlift.get("/posts")).json()["data"][0]["author"]["name"] == "Owner"
 
 
-async def test_an_administrator_may_delete_himself_and_his_key_dies(make: Make, productlift: Client) -> None:
+async def test_an_administrator_may_delete_himself_and_his_key_dies(make: Factory, productlift: Client) -> None:
     admin = await make.user(role="admin")
     uuid = await make.uuid(admin)
     theirs = productlift.of(await make.key(admin, "productlift"))
 
-    assert told(await theirs.delete(f"/users/{uuid}")) == GONE
-    assert told(await theirs.get("/portal")) == (401, {"message": "Unauthenticated."})
-    assert told(await productlift.get(f"/users/{uuid}")) == unknown("User", uuid)
+    assert status_and_json(await theirs.delete(f"/users/{uuid}")) == GONE
+    assert status_and_json(await theirs.get("/portal")) == (401, {"message": "Unauthenticated."})
+    assert status_and_json(await productlift.get(f"/users/{uuid}")) == unknown("User", uuid)
 
 
-async def test_a_blocked_user_may_be_deleted(make: Make, productlift: Client) -> None:
+async def test_a_blocked_user_may_be_deleted(make: Factory, productlift: Client) -> None:
     jane = await make.user()
     await make.run("UPDATE users SET blocked_at = created_at WHERE id = :id", id=jane)
 
-    assert told(await productlift.delete(f"/users/{await make.uuid(jane)}")) == GONE
+    assert status_and_json(await productlift.delete(f"/users/{await make.uuid(jane)}")) == GONE
     assert await make.value("SELECT blocked_at FROM users WHERE id = :id", id=jane) is not None
 
 
-async def test_a_moderator_can_not_delete_users(make: Make) -> None:
+async def test_a_moderator_can_not_delete_users(make: Factory) -> None:
     jane = await make.user()
 
     with pytest.raises(Forbidden):
         await make.act(
-            lambda work: deletion.delete(work, jane, with_data=False), actor=Actor(user_id=None, role="moderator")
+            lambda work: deletion.delete(work, jane, with_content=False), actor=Actor(user_id=None, role="moderator")
         )

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from app.domain.posts import votes
-from app.domain.posts.votes import Ballot
-from app.domain.unit_of_work import Work
+from app.domain.posts.votes import NewVote
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import users
 from tests.conftest import TestClock
-from tests.support.clients import Client, told
-from tests.support.factory import Make
+from tests.support.clients import Client, status_and_json
+from tests.support.factory import Factory
 from tests.support.productlift import GONE, NOBODY, owner, refused, unknown, user
 
 MONDAY = datetime(2026, 1, 12, 9, 30, 0, 999999, tzinfo=UTC)
@@ -20,7 +20,7 @@ MISSING = refused("User has not voted yet.")
 NOT_VOTEABLE = refused("Post is not voteable.")
 
 
-async def test_a_vote_is_cast_shown_and_counted(make: Make, productlift: Client, clock: TestClock) -> None:
+async def test_a_vote_is_cast_shown_and_counted(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     uuid, post = await make.uuid(jane), await make.post(status="Planned")
@@ -28,12 +28,12 @@ async def test_a_vote_is_cast_shown_and_counted(make: Make, productlift: Client,
     before = (await productlift.get(f"/posts/{code}")).json()["data"]
     clock.advance(seconds=5)
 
-    answer = await productlift.post(f"/posts/{code}/votes/{uuid.upper()}")
+    response = await productlift.post(f"/posts/{code}/votes/{uuid.upper()}")
 
     vote = {"id": 1, "created_at": "2026-01-12T09:30:05Z", "voter": user(uuid, "Jane Roe", "jane@example.com", votes=1)}
-    assert told(answer) == (200, {"data": vote})
-    assert list(answer.json()["data"]) == ["id", "created_at", "voter"]
-    assert told(await productlift.get(f"/posts/{code}/votes")) == (200, {"data": [vote]})
+    assert status_and_json(response) == (200, {"data": vote})
+    assert list(response.json()["data"]) == ["id", "created_at", "voter"]
+    assert status_and_json(await productlift.get(f"/posts/{code}/votes")) == (200, {"data": [vote]})
     # The post was counted up, and is not younger.
     assert (await productlift.get(f"/posts/{post}")).json()["data"] == before | {"votes_count": 1}
     assert await make.rows("SELECT post_id, user_id FROM follows") == [{"post_id": post, "user_id": jane}]
@@ -42,7 +42,7 @@ async def test_a_vote_is_cast_shown_and_counted(make: Make, productlift: Client,
     assert await make.wrong_counters() == []
 
 
-async def test_votes_are_listed_newest_first(make: Make, productlift: Client, clock: TestClock) -> None:
+async def test_votes_are_listed_newest_first(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     post = await make.post(votes_by=[make.owner])
@@ -50,7 +50,7 @@ async def test_votes_are_listed_newest_first(make: Make, productlift: Client, cl
     await make.vote(post, jane)
     await make.post(votes_by=[jane])
 
-    assert told(await productlift.get(f"/posts/{post}/votes")) == (
+    assert status_and_json(await productlift.get(f"/posts/{post}/votes")) == (
         200,
         {
             "data": [
@@ -69,40 +69,40 @@ async def test_votes_are_listed_newest_first(make: Make, productlift: Client, cl
     )
 
 
-async def test_a_post_without_votes_has_an_empty_list(make: Make, productlift: Client) -> None:
-    assert told(await productlift.get(f"/posts/{await make.post()}/votes")) == (200, {"data": []})
+async def test_a_post_without_votes_has_an_empty_list(make: Factory, productlift: Client) -> None:
+    assert status_and_json(await productlift.get(f"/posts/{await make.post()}/votes")) == (200, {"data": []})
 
 
-async def test_more_votes_than_fit_in_one_piece_are_all_listed(make: Make, productlift: Client) -> None:
+async def test_more_votes_than_fit_in_one_piece_are_all_listed(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
-    def crowd(work: Work) -> None:
+    def crowd(work: UnitOfWork) -> None:
         for number in range(1001):
-            voter = users.register(work, email=None, name=f"Voter {number}")
-            votes.cast(work, Ballot(post=post, voter=voter, strict=False))
+            voter = users.create(work, email=None, name=f"Voter {number}")
+            votes.cast(work, NewVote(post=post, voter=voter, strict=False))
 
     await make.act(crowd)
 
-    answer = await productlift.get(f"/posts/{post}/votes")
+    response = await productlift.get(f"/posts/{post}/votes")
 
-    shown = answer.json()["data"]
-    assert answer.headers["content-type"] == "application/json"
-    assert list(answer.json()) == ["data"]
+    shown = response.json()["data"]
+    assert response.headers["content-type"] == "application/json"
+    assert list(response.json()) == ["data"]
     assert [vote["id"] for vote in shown] == list(range(1001, 0, -1))
     assert shown[0]["voter"] == user(await make.uuid(1002), "Voter 1000", votes=1)
 
 
 @pytest.mark.parametrize("verb", ["POST", "DELETE"])
-async def test_the_user_is_looked_up_before_the_post(verb: str, make: Make, productlift: Client) -> None:
+async def test_the_user_is_looked_up_before_the_post(verb: str, make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(make.owner)
     gone = await make.uuid(await make.user())
     await productlift.delete(f"/users/{gone}")
 
-    assert told(await productlift.ask(verb, f"/posts/nosuch/votes/{NOBODY}")) == unknown("User", NOBODY)
-    assert told(await productlift.ask(verb, f"/posts/nosuch/votes/{gone}")) == unknown("User", gone)
-    assert told(await productlift.ask(verb, f"/posts/nosuch/votes/{uuid}")) == unknown("Post", "nosuch")
-    assert told(await productlift.ask(verb, f"/posts/007/votes/{uuid}")) == unknown("Post", "007")
-    assert told(await productlift.ask(verb, f"/posts/%00/votes/{uuid}")) == unknown("Post", "\0")
+    assert status_and_json(await productlift.ask(verb, f"/posts/nosuch/votes/{NOBODY}")) == unknown("User", NOBODY)
+    assert status_and_json(await productlift.ask(verb, f"/posts/nosuch/votes/{gone}")) == unknown("User", gone)
+    assert status_and_json(await productlift.ask(verb, f"/posts/nosuch/votes/{uuid}")) == unknown("Post", "nosuch")
+    assert status_and_json(await productlift.ask(verb, f"/posts/007/votes/{uuid}")) == unknown("Post", "007")
+    assert status_and_json(await productlift.ask(verb, f"/posts/%00/votes/{uuid}")) == unknown("Post", "\0")
 
 
 @pytest.mark.parametrize(
@@ -116,52 +116,52 @@ async def test_the_user_is_looked_up_before_the_post(verb: str, make: Make, prod
     ],
 )
 async def test_a_post_that_is_not_voteable_takes_no_vote_and_gives_none_back(
-    status: str | None, moderation: str, make: Make, productlift: Client
+    status: str | None, moderation: str, make: Factory, productlift: Client
 ) -> None:
     jane, joe = await make.user(), await make.user()
     post = await make.post(status=status, moderation=moderation, votes_by=[jane])
 
-    assert told(await productlift.post(f"/posts/{post}/votes/{await make.uuid(joe)}")) == NOT_VOTEABLE
-    assert told(await productlift.post(f"/posts/{post}/votes/{await make.uuid(jane)}")) == NOT_VOTEABLE
-    assert told(await productlift.delete(f"/posts/{post}/votes/{await make.uuid(jane)}")) == NOT_VOTEABLE
+    assert status_and_json(await productlift.post(f"/posts/{post}/votes/{await make.uuid(joe)}")) == NOT_VOTEABLE
+    assert status_and_json(await productlift.post(f"/posts/{post}/votes/{await make.uuid(jane)}")) == NOT_VOTEABLE
+    assert status_and_json(await productlift.delete(f"/posts/{post}/votes/{await make.uuid(jane)}")) == NOT_VOTEABLE
     assert await make.rows("SELECT user_id FROM votes") == [{"user_id": jane}]
 
 
-async def test_a_post_without_a_status_takes_votes(make: Make, productlift: Client) -> None:
+async def test_a_post_without_a_status_takes_votes(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
     assert (await productlift.post(f"/posts/{post}/votes/{await make.uuid(make.owner)}")).status_code == 200
 
 
-async def test_a_blocked_user_may_be_voted_for(make: Make, productlift: Client) -> None:
+async def test_a_blocked_user_may_be_voted_for(make: Factory, productlift: Client) -> None:
     jane, post = await make.user(), await make.post()
     await make.run("UPDATE users SET blocked_at = created_at WHERE id = :id", id=jane)
     path = f"/posts/{post}/votes/{await make.uuid(jane)}"
 
     assert (await productlift.post(path)).status_code == 200
-    assert told(await productlift.delete(path)) == GONE
+    assert status_and_json(await productlift.delete(path)) == GONE
 
 
-async def test_a_second_vote_changes_nothing(make: Make, productlift: Client) -> None:
+async def test_a_second_vote_changes_nothing(make: Factory, productlift: Client) -> None:
     post = await make.post()
     path = f"/posts/{post}/votes/{await make.uuid(await make.user())}"
     await productlift.post(path)
 
-    assert told(await productlift.post(path)) == TAKEN
+    assert status_and_json(await productlift.post(path)) == TAKEN
     assert await make.value("SELECT votes_count FROM posts") == 1
     assert len(await make.facts("vote.cast")) == 1
     assert await make.wrong_counters() == []
 
 
-async def test_a_vote_is_taken_back_once(make: Make, productlift: Client) -> None:
+async def test_a_vote_is_taken_back_once(make: Factory, productlift: Client) -> None:
     jane = await make.user()
     uuid, post = await make.uuid(jane), await make.post(votes_by=[make.owner])
     path = f"/posts/{post}/votes/{uuid}"
     await productlift.post(path)
 
-    assert told(await productlift.delete(path)) == GONE
+    assert status_and_json(await productlift.delete(path)) == GONE
 
-    assert told(await productlift.delete(path)) == MISSING
+    assert status_and_json(await productlift.delete(path)) == MISSING
     assert (await productlift.get(f"/posts/{post}")).json()["data"]["votes_count"] == 1
     assert (await productlift.get(f"/users/{uuid}")).json()["data"]["counter_votes"] == 0
     (fact,) = await make.facts("vote.retracted")
@@ -170,13 +170,15 @@ async def test_a_vote_is_taken_back_once(make: Make, productlift: Client) -> Non
     assert (await productlift.post(path)).status_code == 200
 
 
-async def test_of_many_votes_at_once_one_succeeds(make: Make, productlift: Client) -> None:
+async def test_of_many_votes_at_once_one_succeeds(make: Factory, productlift: Client) -> None:
     post = await make.post()
     path = f"/posts/{post}/votes/{await make.uuid(await make.user())}"
 
-    cast = [told(answer) for answer in await asyncio.gather(*(productlift.post(path) for _ in range(8)))]
+    cast = [status_and_json(response) for response in await asyncio.gather(*(productlift.post(path) for _ in range(8)))]
     assert sorted(status for status, _ in cast) == [200] + [422] * 7
     assert cast.count(TAKEN) == 7
-    back = [told(answer) for answer in await asyncio.gather(*(productlift.delete(path) for _ in range(8)))]
+    back = [
+        status_and_json(response) for response in await asyncio.gather(*(productlift.delete(path) for _ in range(8)))
+    ]
     assert (back.count(GONE), back.count(MISSING)) == (1, 7)
     assert await make.wrong_counters() == []
