@@ -184,11 +184,11 @@ TEXTS = {
 
 RENDERING = """
 import json, resource, sys
-from app.web.text import shown
-shown("*a*")
+from app.web.markdown import render_markdown
+render_markdown("*a*")
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for name, written in json.load(sys.stdin).items():
-    shown(written)
+    render_markdown(written)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(name, (most - grown) // 1024, sep="\\t", flush=True)
 """
@@ -257,7 +257,7 @@ def test_one_profile_of_a_png_is_unpacked_however_many_it_has() -> None:
 DRAW = """
 import io, re, sys
 from pathlib import Path
-from app.adapters.pictures import InvalidImage, cleaned
+from app.adapters.images import InvalidImage, sanitize_image
 from PIL import Image
 
 def peak():
@@ -268,7 +268,7 @@ Image.init()
 content = io.BytesIO(sys.stdin.buffer.read())
 before = peak()
 try:
-    cleaned(content)
+    sanitize_image(content)
     outcome = "taken"
 except InvalidImage:
     outcome = "refused"

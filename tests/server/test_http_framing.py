@@ -194,13 +194,13 @@ class Dribble:
 class OfShortRest(LimitedHttpProtocol):
     """Waits for the pieces of a body as usual, but not for what comes when it has been answered."""
 
-    rest_seconds = 1.0
+    discard_timeout = 1.0
 
 
 class OfSomePatience(LimitedHttpProtocol):
     """Waits for less than a body takes that comes slowly and steadily."""
 
-    body_seconds = 0.5
+    body_timeout = 0.5
 
 
 async def test_the_rest_of_a_body_that_was_answered_early_is_waited_for_no_longer() -> None:
@@ -224,7 +224,7 @@ async def test_a_connection_lives_on_when_the_rest_comes_in_time() -> None:
         assert await told(reader) == (200, b"no")
         writer.write(b"67890")
         # Longer than a rest is waited for: the connection is idle now, which is another matter.
-        await asyncio.sleep(1.5 * OfShortRest.rest_seconds)
+        await asyncio.sleep(1.5 * OfShortRest.discard_timeout)
 
         writer.write(request(verb="GET"))
         assert await told(reader) == (200, b"no")
@@ -234,7 +234,7 @@ async def test_a_body_that_dribbles_is_waited_for_no_longer() -> None:
     async with wire(echo, Impatient) as (reader, writer), asyncio.timeout(20):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
         # Each byte comes in time, but all of them would take hours.
-        dribble = Dribble(writer, Impatient.body_seconds / 5)
+        dribble = Dribble(writer, Impatient.body_timeout / 5)
 
         with suppress(ConnectionResetError):
             assert await reader.read() == b""
@@ -247,7 +247,7 @@ async def test_a_slow_body_of_some_speed_is_read_to_its_end() -> None:
         # Longer than a body of no speed may take altogether.
         for _ in range(15):
             writer.write(b"b" * 1000)
-            await asyncio.sleep(OfSomePatience.body_seconds / 5)
+            await asyncio.sleep(OfSomePatience.body_timeout / 5)
 
         assert await told(reader) == (200, b"/ 15000")
 

@@ -22,10 +22,10 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 class Impatient(LimitedHttpProtocol):
     """The same with a patience that a test can wait for."""
 
-    head_seconds = 0.1
-    body_seconds = 0.1
-    linger_seconds = 0.1
-    write_seconds = 0.1
+    header_timeout = 0.1
+    body_timeout = 0.1
+    linger_timeout = 0.1
+    write_timeout = 0.1
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -242,7 +242,7 @@ async def test_a_client_that_asked_for_more_and_hung_up_is_no_error(caplog: pyte
 
 async def test_a_client_that_reads_slowly_gets_all() -> None:
     class Patient(LimitedHttpProtocol):
-        write_seconds = 1.0
+        write_timeout = 1.0
 
     async with wire(whole, Patient) as (reader, writer):
         writer.write(request(verb="GET"))
@@ -255,7 +255,7 @@ async def test_a_client_that_reads_slowly_gets_all() -> None:
             # The slowness of the client, which takes longer for it all than one that takes in nothing is given.
             await asyncio.sleep(len(piece) / 25_000_000)
         assert read == 50_000_000
-        assert asyncio.get_running_loop().time() - began > Patient.write_seconds
+        assert asyncio.get_running_loop().time() - began > Patient.write_timeout
 
 
 async def test_a_body_that_nobody_reads_does_not_end_the_connection() -> None:
