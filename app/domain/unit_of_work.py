@@ -3,16 +3,23 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+from sqlalchemy import select
 
 from app.domain import permissions
 from app.domain.errors import Conflict, UniqueViolation
 from app.domain.events import INSERT_EVENT, Event
+from app.domain.models import Portal
 from app.domain.permissions import Actor, Permission
-from app.domain.sql.statement import Statement
+from app.domain.sql.statement import PORTAL_ID, Statement
 
 Row = Sequence[Any]
 """A row as the driver gives it: read by position, unpacked, or by the column's name as a key."""
+
+
+# Rows that refer to the portal can still be written while this lock is held.
+_LOCK_PORTAL: Final = Statement(select(Portal.id).where(Portal.id == PORTAL_ID).with_for_update(key_share=True))
 
 
 class Connection(Protocol):
@@ -78,6 +85,14 @@ class UnitOfWork:
     def record(self, fact: Event) -> None:
         """Write down what happened, in this transaction: if the act stands, so does the fact."""
         self.execute(INSERT_EVENT, actor=self.actor.user_id, base_url=self.base_url, **fact.columns())
+
+    def lock_portal(self) -> None:
+        """Lock the portal's row until this transaction ends, so that other changes of its catalogue wait.
+
+        Every rule that changes boards, tabs, statuses, sections or categories calls this before it reads, so that what
+        it reads can't change. It is always the first lock, which rules out deadlocks between such rules.
+        """
+        self.fetch_one(_LOCK_PORTAL)
 
     @contextmanager
     def map_unique_violation(self, **refusals: Conflict | Exception) -> Iterator[None]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from app.domain.models import Portal, Post, PostCategory, PostCounter
+from app.domain.models import Post, PostCategory, PostCounter
 from app.domain.models.counters import COUNTER_KINDS, SHARDS
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
 from app.domain.sql.statement import PORTAL_ID, SQLITE, Column, Statement, upsert
@@ -104,10 +104,6 @@ def _shard(work: UnitOfWork, post_id: int) -> int:
     return 0 if work.engine == SQLITE else post_id % SHARDS
 
 
-# Two such acts at once, say for a section and for a category, would each miss the rows that the other is writing: so
-# they take turns. Posts that come and go meanwhile don't wait: they only point at the portal.
-_LOCK_PORTAL: Final = Statement(select(Portal.id).where(Portal.id == PORTAL_ID).with_for_update(key_share=True))
-
 _DROP_CATEGORY: Final = Statement(
     delete(PostCounter).where(
         PostCounter.portal_id == PORTAL_ID,
@@ -118,8 +114,11 @@ _DROP_CATEGORY: Final = Statement(
 
 
 def delete_category(work: UnitOfWork, category_id: int) -> None:
-    """Forget the numbers of a category that is gone."""
-    work.fetch_one(_LOCK_PORTAL)
+    """Delete the counters of a deleted category. The caller holds `work.lock_portal()`.
+
+    Without the lock, two such changes at once, for example of a section and of a category, would each miss the rows
+    that the other is writing. Posts that are created or deleted meanwhile don't wait: they only refer to the portal.
+    """
     work.execute(_DROP_CATEGORY, category=category_id)
 
 
@@ -153,7 +152,6 @@ def clear_section(work: UnitOfWork, section_id: int) -> None:
 
 
 def _move_all(work: UnitOfWork, statements: tuple[Statement, Statement], gone: int, heir: int) -> None:
-    work.fetch_one(_LOCK_PORTAL)
     for statement in statements:
         work.execute(statement, gone=gone, heir=heir)
 

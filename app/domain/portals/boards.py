@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy import delete as sql_delete
 
 from app.domain import identifiers
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import Board, Post
 from app.domain.permissions import Permission
-from app.domain.portals import portals
 from app.domain.posts import delete as post_deletions
-from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, upsert
+from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, in_portal_unindexed, upsert
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
 
@@ -80,7 +79,7 @@ def add(work: UnitOfWork, *, name: str, slug: str | None = None, description: st
     Forbidden, Invalid (name taken, blank, too long; description too long).
     """
     work.authorize(Permission.ADD_BOARD)
-    portals.lock(work)
+    work.lock_portal()
     problems = _validate(work, name, description, board_id=None)
     if problems:
         raise ValidationFailed(problems)
@@ -135,12 +134,9 @@ _NO_DEFAULT: Final = Statement(
     update(Board).where(Board.portal_id == PORTAL_ID, Board.is_default).values(is_default=False)
 )
 _DEFAULT: Final = Statement(update(Board).where(*_this).values(is_default=True))
-_LOCK_PORTAL: Final = Statement(select(Board.is_default).where(*_this).with_for_update())
-# Written as a sum, the portal is no way into an index, so that SQLite goes by the board.
+_LOCK_BOARD: Final = Statement(select(Board.is_default).where(*_this).with_for_update())
 _POSTS: Final = Statement(
-    select(Post.id)
-    .where(Post.portal_id + literal_column("0") == PORTAL_ID, Post.board_id == bindparam("id"))
-    .order_by(Post.id)
+    select(Post.id).where(in_portal_unindexed(Post), Post.board_id == bindparam("id")).order_by(Post.id)
 )
 _COUNT: Final = Statement(
     select(func.count()).select_from(Post).where(Post.portal_id == PORTAL_ID, Post.board_id == bindparam("id"))
@@ -161,7 +157,7 @@ def edit(
     Raises Forbidden, NotFound("board"), Invalid (as `add`; slug invalid, taken).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     row = work.fetch_one(_CARD, id=board_id)
     if row is None:
         raise NotFound("board", board_id)
@@ -192,14 +188,14 @@ def edit(
 def reorder(work: UnitOfWork, board_ids: Sequence[int]) -> None:
     """Put these boards first, in this order; the others follow in theirs. Raises Forbidden, NotFound("board")."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     _place(work, board_ids, [row[0] for row in work.fetch_all(_IDS)])
 
 
 def make_default(work: UnitOfWork, board_id: int) -> None:
     """Let posts that name no board go here. Raises Forbidden, NotFound("board")."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     if work.fetch_one(_CARD, id=board_id) is None:
         raise NotFound("board", board_id)
     work.execute(_NO_DEFAULT)
@@ -208,8 +204,8 @@ def make_default(work: UnitOfWork, board_id: int) -> None:
 
 def count_posts(work: UnitOfWork, board_id: int) -> int:
     """How many posts stand on the board; no other comes there until this Work ends. Raises NotFound("board")."""
-    portals.lock(work)
-    if work.fetch_one(_LOCK_PORTAL, id=board_id) is None:
+    work.lock_portal()
+    if work.fetch_one(_LOCK_BOARD, id=board_id) is None:
         raise NotFound("board", board_id)
     return int(work.fetch_value(_COUNT, id=board_id))
 
@@ -221,8 +217,8 @@ def delete(work: UnitOfWork, board_id: int) -> list[str]:
     Conflict("board.default").
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
-    row = work.fetch_one(_LOCK_PORTAL, id=board_id)
+    work.lock_portal()
+    row = work.fetch_one(_LOCK_BOARD, id=board_id)
     if row is None:
         raise NotFound("board", board_id)
     if row[0]:

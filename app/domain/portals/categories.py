@@ -11,7 +11,7 @@ from app.domain.counters import post_counters
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.models import Category
 from app.domain.permissions import Permission
-from app.domain.portals import colors, portals
+from app.domain.portals import colors
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -69,7 +69,7 @@ def add(work: UnitOfWork, *, name: str, color: str | None = None) -> int:
     Raises Forbidden, Invalid (name taken).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     if color is None:
         color = colors.next_pastel(row[2] for row in list_all(work))
     with work.map_unique_violation(uq_categories_portal_id_name_key=_TAKEN):
@@ -79,7 +79,7 @@ def add(work: UnitOfWork, *, name: str, color: str | None = None) -> int:
 def edit(work: UnitOfWork, category_id: int, *, name: str | None = None, color: str | None = None) -> None:
     """Change what is given and differs; None keeps. Raises NotFound("category"), Forbidden, Invalid (name taken)."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     _, old_name, old_color = get(work, category_id)
     name, color = name or old_name, color or old_color
     if (name, color) == (old_name, old_color):
@@ -91,7 +91,7 @@ def edit(work: UnitOfWork, category_id: int, *, name: str | None = None, color: 
 def delete(work: UnitOfWork, category_id: int) -> None:
     """Take a category away; its posts stay without it. Raises NotFound("category"), Forbidden."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     if not work.execute(_DELETE, id=category_id):
         raise NotFound("category", category_id)
     # Only now: whoever was just putting a post into it has been waited for.

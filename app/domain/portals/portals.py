@@ -49,8 +49,6 @@ _BY_HOST: Final = Statement(
 )
 _CURRENT: Final = Statement(select(*_COLUMNS, Portal.moderation_policy).where(Portal.id == PORTAL_ID))
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
-# Rows that point to the portal are still written meanwhile.
-_LOCK: Final = Statement(select(Portal.id).where(Portal.id == PORTAL_ID).with_for_update(key_share=True))
 _INSERT: Final = Statement(
     insert(Portal)
     .values(
@@ -158,15 +156,6 @@ def get_current(work: UnitOfWork) -> Row:
     if row is None:
         raise NotFound("portal", work.portal_id)
     return row
-
-
-def lock(work: UnitOfWork) -> None:
-    """Make changes of this portal's catalogue wait until this Work ends.
-
-    Whoever changes boards, tabs, statuses, sections or categories calls this before it reads: what it then sees stays
-    as it is. It is always the first lock, so that none of them deadlock.
-    """
-    work.fetch_one(_LOCK)
 
 
 def by_host(work: UnitOfWork, host: str) -> Row | None:

@@ -10,7 +10,7 @@ from app.domain.counters import post_counters
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.models import Section
 from app.domain.permissions import Permission
-from app.domain.portals import portals, tabs
+from app.domain.portals import tabs
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -88,7 +88,7 @@ def get(work: UnitOfWork, section_id: int) -> Row:
 
 def get_to_change(work: UnitOfWork, section_id: int) -> Row:
     """As `get`, and no other Work changes any section of the portal until this one ends."""
-    portals.lock(work)
+    work.lock_portal()
     return get(work, section_id)
 
 
@@ -98,7 +98,7 @@ def add(work: UnitOfWork, *, title: str, tab_id: int, parent_id: int | None = No
     Raises Forbidden, NotFound("tab"), NotFound("section"), Invalid (a parent on another tab).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     _check_placement(work, tab_id, parent_id, inside=())
     return int(work.fetch_value(_INSERT, title=title, tab=tab_id, parent=parent_id))
 
@@ -125,7 +125,7 @@ def edit(work: UnitOfWork, section_id: int, *, title: str, tab_id: int, parent_i
 def reorder(work: UnitOfWork, section_ids: Sequence[int]) -> None:
     """Put these first, in this order; the others follow as they were. Raises NotFound("section"), Forbidden."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     for position, section_id in enumerate(
         tabs.complete_order(section_ids, [row[0] for row in list_all(work)], "section")
     ):
@@ -138,7 +138,7 @@ def delete(work: UnitOfWork, section_id: int) -> None:
     Raises NotFound("section"), Forbidden.
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     if not work.execute(_DELETE, id=section_id):
         raise NotFound("section", section_id)
     # Only now: whoever was just putting a post into it has been waited for.
@@ -189,7 +189,7 @@ def cycles(work: UnitOfWork) -> list[list[int]]:
 
 def break_cycles(work: UnitOfWork) -> list[list[int]]:
     """Make the section with the smallest id of each cycle a root; the `cycles` that there were. For the operator."""
-    portals.lock(work)
+    work.lock_portal()
     found = cycles(work)
     for cycle in found:
         work.execute(_MAKE_ROOT, id=cycle[0])

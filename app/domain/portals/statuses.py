@@ -4,15 +4,15 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import BigInteger, String, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import BigInteger, String, bindparam, func, insert, select, update
 from sqlalchemy import delete as deletion
 
 from app.domain.counters import post_counters
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import EventRow, Post, Status, StatusChange, Tab
 from app.domain.permissions import Permission
-from app.domain.portals import colors, portals, tabs
-from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement
+from app.domain.portals import colors, tabs
+from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
 COLUMNS: Final = (
@@ -83,8 +83,7 @@ _PLACE: Final = Statement(
 _LOCK: Final = Statement(
     select(Status.id).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")).with_for_update()
 )
-# Written as a sum, the portal is no way into an index, so that SQLite goes by the status and walks no portal.
-_affected = (Post.portal_id + literal_column("0") == PORTAL_ID, Post.status_id == bindparam("id", type_=BigInteger))
+_affected = (in_portal_unindexed(Post), Post.status_id == bindparam("id", type_=BigInteger))
 _LOCK_POSTS: Final = Statement(
     select(func.count()).select_from(select(Post.id).where(*_affected).with_for_update().subquery())
 )
@@ -167,7 +166,7 @@ def add(
     Raises Forbidden, NotFound("tab"), Invalid (name taken).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     tabs.get(work, tab_id)
     if find_id_by_name(work, name) is not None:
         raise _TAKEN
@@ -203,7 +202,7 @@ def edit(
     Raises Forbidden, NotFound("status"), NotFound("tab"), Invalid (name taken).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     row = get(work, status_id)
     if tab_id is not None:
         tabs.get(work, tab_id)
@@ -233,7 +232,7 @@ def default(work: UnitOfWork) -> int | None:
 def make_default(work: UnitOfWork, status_id: int) -> None:
     """Give ProductLift's new posts this status from now on. Raises Forbidden, NotFound("status")."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     if get(work, status_id)[6]:
         return
     work.execute(_CLEAR_DEFAULT)
@@ -243,7 +242,7 @@ def make_default(work: UnitOfWork, status_id: int) -> None:
 def reorder(work: UnitOfWork, status_ids: Sequence[int]) -> None:
     """Put these first, in this order; the others follow as they were. Raises NotFound("status"), Forbidden."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     present = [row[0] for row in sorted(list_all(work), key=lambda row: (row[9], row[0]))]
     for position, status_id in enumerate(tabs.complete_order(status_ids, present, "status")):
         work.execute(_PLACE, id=status_id, position=position)
@@ -255,7 +254,7 @@ def delete(work: UnitOfWork, status_id: int) -> None:
     May take long where it has many posts. Raises Forbidden, NotFound("status"), Conflict("status.is_default").
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     if work.fetch_one(_LOCK, id=status_id) is None:
         raise NotFound("status", status_id)
     heir = default(work)

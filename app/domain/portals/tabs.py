@@ -9,7 +9,6 @@ from sqlalchemy import delete as deletion
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import Section, Status, Tab
 from app.domain.permissions import Permission
-from app.domain.portals import portals
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -75,7 +74,7 @@ def by_url(work: UnitOfWork, url: str) -> Row:
 def add(work: UnitOfWork, *, name: str, url: str, kind: str = "feedback") -> int:
     """A new tab behind the others; its id. `kind` is one of TAB_TYPES. Raises Forbidden, Invalid (url taken)."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     with work.map_unique_violation(uq_tabs_portal_id_url=_TAKEN):
         return int(work.fetch_value(_INSERT, name=name, url=url, type=kind))
 
@@ -85,7 +84,7 @@ def edit(
 ) -> None:
     """Change what is given and differs; None keeps. Raises NotFound("tab"), Forbidden, Invalid (url taken)."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     old = tuple(get(work, tab_id))[1:]
     new = (name or old[0], url or old[1], kind or old[2])
     if new == old:
@@ -97,7 +96,7 @@ def edit(
 def reorder(work: UnitOfWork, tab_ids: Sequence[int]) -> None:
     """Put these tabs first, in this order; the others follow as they were. Raises NotFound("tab"), Forbidden."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     for position, tab_id in enumerate(complete_order(tab_ids, [row[0] for row in list_all(work)], "tab")):
         work.execute(_PLACE, id=tab_id, position=position)
 
@@ -105,7 +104,7 @@ def reorder(work: UnitOfWork, tab_ids: Sequence[int]) -> None:
 def delete(work: UnitOfWork, tab_id: int) -> None:
     """Take a tab away. Raises NotFound("tab"), Forbidden, Conflict("tab.in_use") while it has statuses or sections."""
     work.authorize(Permission.MANAGE_CATALOGUE)
-    portals.lock(work)
+    work.lock_portal()
     get(work, tab_id)
     if work.fetch_value(_USED, id=tab_id):
         raise Conflict("tab.in_use")

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Select, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 from sqlalchemy import delete as sql_delete
 
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
-from app.domain.models import Comment, Follow, Post, User
+from app.domain.models import Comment, Post, User
 from app.domain.permissions import Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, SQLITE, Statement, in_list, upsert
+from app.domain.posts.follows import INSERT_FOLLOW
+from app.domain.sql.statement import NOW, PORTAL_ID, SQLITE, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
 
@@ -47,11 +48,6 @@ _INSERT: Final = Statement(
         updated_at=NOW,
     )
     .returning(Comment.id)
-)
-_FOLLOW: Final = Statement(
-    upsert(Follow)
-    .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW)
-    .on_conflict_do_nothing()
 )
 _CARD: Final = Statement(
     select(Comment.body, Comment.official, Comment.pinned, Comment.post_id, Comment.user_id, Comment.internal)
@@ -119,7 +115,7 @@ def create(
         )
     )
     if follow:
-        work.execute(_FOLLOW, post=post_id, user=author_id)
+        work.execute(INSERT_FOLLOW, post=post_id, user=author_id)
     if not internal:
         work.record(Event("comment.written", post_id=post_id, subject_id=comment_id, user_id=author_id))
     return comment_id
@@ -161,9 +157,8 @@ def _validate(body: str) -> list[FieldError]:
 
 
 _one_root = select(Comment.id).where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("root"))
-# Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
-_mine = Comment.portal_id + literal_column("0") == PORTAL_ID
-_all_of_posts = select(Comment.id).where(_mine, in_list(Comment.post_id, "posts"))
+_in_portal = in_portal_unindexed(Comment)
+_all_of_posts = select(Comment.id).where(_in_portal, in_list(Comment.post_id, "posts"))
 
 
 def _thread_ids(roots: Select[int]) -> Statement:
@@ -179,10 +174,10 @@ def _thread_ids(roots: Select[int]) -> Statement:
 _THREAD: Final = _thread_ids(_one_root)
 _THREADS_OF_POSTS: Final = _thread_ids(_all_of_posts)
 _LOCK: Final = Statement(
-    select(Comment.id).where(_mine, in_list(Comment.id, "ids")).order_by(Comment.id).with_for_update()
+    select(Comment.id).where(_in_portal, in_list(Comment.id, "ids")).order_by(Comment.id).with_for_update()
 )
 
-_counted = (_mine, in_list(Comment.id, "ids"), ~Comment.internal)
+_counted = (_in_portal, in_list(Comment.id, "ids"), ~Comment.internal)
 _lost = func.count().label("lost")
 _of_posts = (
     select(Comment.post_id, _lost)
@@ -197,7 +192,7 @@ _UNCOUNT_POSTS: Final = Statement(
 _UNCOUNT_AUTHORS: Final = Statement(
     update(User).where(User.id == _of_users.c.user_id).values(comments_count=User.comments_count - _of_users.c.lost)
 )
-_DELETE: Final = Statement(sql_delete(Comment).where(_mine, in_list(Comment.id, "ids")))
+_DELETE: Final = Statement(sql_delete(Comment).where(_in_portal, in_list(Comment.id, "ids")))
 
 
 def delete(work: UnitOfWork, comment_id: int, *, with_replies: bool) -> None:

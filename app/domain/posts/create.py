@@ -12,9 +12,10 @@ from app.domain import identifiers
 from app.domain.counters import post_counters
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
-from app.domain.models import Board, Category, Follow, Post, PostCategory, User
+from app.domain.models import Board, Category, Post, PostCategory, User
 from app.domain.permissions import Permission
 from app.domain.posts import moderation, single_statement
+from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.search.index import ENQUEUE_TITLE
 from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, upsert
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -112,15 +113,10 @@ _ADD_CATEGORY: Final = Statement(
     )
     .on_conflict_do_nothing()
 )
-_COUNT_AUTHOR: Final = Statement(
+COUNT_AUTHOR: Final = Statement(
     update(User)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
     .values(posts_count=User.posts_count + bindparam("step"))
-)
-_FOLLOW: Final = Statement(
-    upsert(Follow)
-    .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW)
-    .on_conflict_do_nothing()
 )
 
 
@@ -201,9 +197,9 @@ def _insert_post(work: UnitOfWork, wish: NewPost, named: Mapping[str, str]) -> t
         return None, found
     if category_id is not None:
         work.execute(_ADD_CATEGORY, post=post_id, category=category_id)
-    work.execute(_COUNT_AUTHOR, user=author_id, step=1)
+    work.execute(COUNT_AUTHOR, user=author_id, step=1)
     if wish.follow:
-        work.execute(_FOLLOW, post=post_id, user=author_id)
+        work.execute(INSERT_FOLLOW, post=post_id, user=author_id)
     places = post_counters.counter_keys(
         board_id=board_id,
         status_id=status_id,

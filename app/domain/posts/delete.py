@@ -5,26 +5,21 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, String, bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import String, bindparam, func, insert, literal_column, or_, select, update
 from sqlalchemy import delete as sql_delete
 
 from app.domain.counters import post_counters
 from app.domain.models import Attachment, EventRow, Post, PostCategory, User, Vote
 from app.domain.posts import comments
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
-from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Column, Statement, in_list
+from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
 MAX_BATCH: Final = 5000
 """More are taken in several rounds of one transaction, so that neither a statement nor the memory grows with them."""
 
 
-def _mine(portal_id: Column) -> ColumnElement[bool]:
-    # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
-    return portal_id + literal_column("0") == PORTAL_ID
-
-
-_of_posts = (_mine(Post.portal_id), in_list(Post.id, "posts"))
+_of_posts = (in_portal_unindexed(Post), in_list(Post.id, "posts"))
 _HELD: Final = Statement(
     select(Post.id, Post.user_id, Post.board_id, Post.status_id, Post.section_id, Post.title, Post.code, Post.slug)
     .where(*_of_posts)
@@ -34,14 +29,14 @@ _HELD: Final = Statement(
 _CARRIED: Final = Statement(
     select(PostCategory.post_id, PostCategory.category_id)
     .join(Post, Post.id == PostCategory.post_id)
-    .where(_mine(Post.portal_id), in_list(PostCategory.post_id, "posts"))
+    .where(in_portal_unindexed(Post), in_list(PostCategory.post_id, "posts"))
     .order_by(PostCategory.post_id, PostCategory.category_id)
     # Whoever is taking a category away has finished, or waits with forgetting its numbers until we have.
     .with_for_update(of=PostCategory)
 )
-_votes = (_mine(Vote.portal_id), in_list(Vote.post_id, "posts"))
+_votes = (in_portal_unindexed(Vote), in_list(Vote.post_id, "posts"))
 _lost = select(Vote.user_id, func.count().label("many")).where(*_votes).group_by(Vote.user_id).subquery("lost")
-_my_user = _mine(User.portal_id)
+_my_user = in_portal_unindexed(User)
 _LOCK_USERS: Final = Statement(
     select(User.id)
     .where(_my_user, or_(User.id.in_(select(Vote.user_id).where(*_votes)), in_list(User.id, "authors")))
@@ -59,7 +54,7 @@ _UNCOUNT_AUTHORS: Final = Statement(
 )
 _TAKE_FILES: Final = Statement(
     sql_delete(Attachment)
-    .where(_mine(Attachment.portal_id), in_list(Attachment.post_id, "posts"))
+    .where(in_portal_unindexed(Attachment), in_list(Attachment.post_id, "posts"))
     .returning(Attachment.name)
 )
 _DELETE: Final = Statement(sql_delete(Post).where(*_of_posts))

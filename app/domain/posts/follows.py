@@ -17,7 +17,7 @@ _USER: Final = Statement(
     # A deletion that is under way is waited for, and then the user is gone.
     .with_for_update(read=True, key_share=True)
 )
-_ADD: Final = Statement(
+INSERT_FOLLOW: Final = Statement(
     upsert(Follow)
     .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW)
     .on_conflict_do_nothing()
@@ -33,7 +33,7 @@ def add(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
     """Have a user hear about a post; whether he did not before. Raises NotFound("post"), NotFound("user")."""
     work.authorize(Permission.MANAGE_USERS)
     _ensure(work, post_id, user_id)
-    return work.execute(_ADD, post=post_id, user=user_id) > 0
+    return work.execute(INSERT_FOLLOW, post=post_id, user=user_id) > 0
 
 
 def remove(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:

@@ -10,7 +10,7 @@ from app.domain.events import Event
 from app.domain.models import Post
 from app.domain.models.posts import MODERATION_STATES
 from app.domain.permissions import ROLE_RANK, Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
 _EVENT_KINDS: Final = {"approved": "post.approved", "rejected": "post.rejected"}
@@ -114,10 +114,8 @@ def _ids(state: str) -> Statement:
     return Statement(ids.order_by(Post.created_at.desc(), Post.id.desc()))
 
 
-# Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
-_my_post = Post.portal_id + literal_column("0") == PORTAL_ID
 _BY_IDS: Final = Statement(
-    select(*_COLUMNS).where(_my_post, in_list(Post.id, "ids"), Post.moderation == bindparam("state"))
+    select(*_COLUMNS).where(in_portal_unindexed(Post), in_list(Post.id, "ids"), Post.moderation == bindparam("state"))
 )
 _LISTS: Final = {state: _listed(state) for state in ("pending", "rejected")}
 _IDS: Final = {state: _ids(state) for state in ("pending", "rejected")}

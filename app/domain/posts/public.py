@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 
 from app.domain.models import Board, Comment, Portal, Post, Status, Tab, User
 from app.domain.posts import attachments
 from app.domain.posts.queries import AUTHOR
 from app.domain.sql.json_rows import BIGINT, encode_rows, json_column, json_rows
-from app.domain.sql.statement import PORTAL_ID, Statement, in_list
+from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -127,9 +127,8 @@ _COMMENTS: Final = Statement(
     .limit(COMMENTS_AT_ONCE)
     .offset(bindparam("start"))
 )
-# Written as a sum, the portal is no way into an index, so that SQLite looks posts up and walks no portal.
-_my_post = Post.portal_id + literal_column("0") == PORTAL_ID
-_VIEWED = (_my_post, in_list(Post.id, "ids"))
+_in_portal = in_portal_unindexed(Post)
+_VIEWED = (_in_portal, in_list(Post.id, "ids"))
 _FREE: Final = Statement(
     select(Post.id).where(*_VIEWED).order_by(Post.id).with_for_update(skip_locked=True, key_share=True)
 )
@@ -139,7 +138,7 @@ _views = select(
     json_column(_given.c.value, 0, BIGINT).label("post"), json_column(_given.c.value, 1, BIGINT).label("many")
 ).subquery("views")
 _ADD_VIEWS: Final = Statement(
-    update(Post).where(Post.id == _views.c.post, _my_post).values(views_count=Post.views_count + _views.c.many)
+    update(Post).where(Post.id == _views.c.post, _in_portal).values(views_count=Post.views_count + _views.c.many)
 )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import QueryableAttribute, aliased
 
 from app.domain.errors import NotFound
@@ -18,7 +18,7 @@ from app.domain.posts import filters as post_filters
 from app.domain.posts.filters import AccessPath, Cardinalities, PostFilter, conditions, count_expression, has_own_index
 from app.domain.sql import text_limits
 from app.domain.sql.pagination import DEEP_OFFSET, PageShape, page_shape
-from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, json_array_of
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed, json_array_of
 from app.domain.sql.text_limits import check_lengths, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -175,10 +175,10 @@ class PostQuery:
         return self._joined(select(*self.columns).select_from(Post)).where(Post.portal_id == PORTAL_ID, condition)
 
     def _select_by_ids(self, *, whole: bool) -> Select[Any]:
-        # The sum hides the portal from SQLite's planner, which else walks the whole portal instead of its few ids.
-        of_portal = Post.portal_id + literal_column("0") == PORTAL_ID
         columns = self.columns if whole else self._short_columns
-        return self._joined(select(*columns).select_from(Post)).where(of_portal, in_list(Post.id, "ids"))
+        return self._joined(select(*columns).select_from(Post)).where(
+            in_portal_unindexed(Post), in_list(Post.id, "ids")
+        )
 
     def _fetch_page(
         self,

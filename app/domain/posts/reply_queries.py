@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from app.domain.errors import NotFound
 from app.domain.models import Comment, User, Vote
 from app.domain.sql import text_limits
 from app.domain.sql.pagination import PageShape, page_shape
-from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed
 from app.domain.sql.text_limits import check_lengths, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -94,10 +94,10 @@ class PostChildQuery:
         whole = len(ids) == 1
         statement = self._statements.get(("by_ids", whole))
         if statement is None:
-            # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up and walks no portal.
-            mine = self.table.portal_id + literal_column("0") == PORTAL_ID
-            found_rows = self._joined(bounded=not whole).where(mine, in_list(self.table.id, "ids"), *self.visible())
-            statement = self._cache(("by_ids", whole), found_rows)
+            source = self._joined(bounded=not whole).where(
+                in_portal_unindexed(self.table), in_list(self.table.id, "ids"), *self.visible()
+            )
+            statement = self._cache(("by_ids", whole), source)
         rows = work.fetch_all(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
         check_lengths(work.engine, rows, () if whole else self._long)
         found = {row[0]: row for row in rows}

@@ -10,11 +10,11 @@ from sqlalchemy import delete as sql_delete
 from app.domain.counters import post_counters
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
-from app.domain.models import Board, Category, Post, PostCategory, Section, Status, StatusChange, User
+from app.domain.models import Category, Post, PostCategory, Section, Status, StatusChange, User
 from app.domain.models.posts import UNPOSITIONED
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
-from app.domain.posts.create import make_excerpt
+from app.domain.posts.create import COUNT_AUTHOR, board_exists, make_excerpt
 from app.domain.search.index import ENQUEUE_TITLE
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -64,7 +64,6 @@ _USER_BY_UUID: Final = Statement(
     # A deletion that is under way is waited for, and then the user is gone.
     .with_for_update(read=True, key_share=True)
 )
-_BOARD: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.id == bindparam("id")))
 _STATUS: Final = Statement(select(Status.id).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")))
 _SECTION: Final = Statement(select(Section.id).where(Section.portal_id == PORTAL_ID, Section.id == bindparam("id")))
 _CATEGORIES: Final = Statement(
@@ -124,11 +123,6 @@ _HISTORY: Final = Statement(
     )
     .inline()
 )
-_COUNT_AUTHOR: Final = Statement(
-    update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
-    .values(posts_count=User.posts_count + bindparam("step"))
-)
 
 
 def require_exists(work: UnitOfWork, post_id: int) -> None:
@@ -182,7 +176,7 @@ def move_to_board(work: UnitOfWork, post_id: int, board_id: int) -> bool:
     """Put the post on another board; whether it stood elsewhere. Raises Forbidden, NotFound("post" or "board")."""
     work.authorize(Permission.WRITE_POST)
     post = _lock(work, _TO_CHANGE, post_id)
-    if work.fetch_value(_BOARD, id=board_id) is None:
+    if not board_exists(work, board_id):
         raise NotFound("board", board_id)
     if post["board_id"] == board_id:
         return False
@@ -273,7 +267,7 @@ def _move_counts(work: UnitOfWork, before: int | None, after: int | None) -> Non
         return
     steps = [(user_id, step) for user_id, step in ((before, -1), (after, +1)) if user_id is not None]
     for user_id, step in sorted(steps):
-        work.execute(_COUNT_AUTHOR, user=user_id, step=step)
+        work.execute(COUNT_AUTHOR, user=user_id, step=step)
 
 
 def _counter_keys(

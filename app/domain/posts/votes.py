@@ -8,9 +8,10 @@ from sqlalchemy import delete as sql_delete
 
 from app.domain.errors import Conflict, NotFound
 from app.domain.events import Event
-from app.domain.models import Follow, Post, Status, User, Vote
+from app.domain.models import Post, Status, User, Vote
 from app.domain.permissions import Permission
 from app.domain.posts import single_statement
+from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.posts.single_statement import IS_VOTEABLE, USER_SUMMARY_COLUMNS
 from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, upsert
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -52,11 +53,6 @@ _COUNT_VOTER: Final = Statement(
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
     .values(votes_count=User.votes_count + bindparam("step"))
 )
-_FOLLOW: Final = Statement(
-    upsert(Follow)
-    .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW)
-    .on_conflict_do_nothing()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +88,7 @@ def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
         raise Conflict("vote.taken")
     _count(work, post_id, voter[0], +1)
     if new_vote.strict:
-        work.execute(_FOLLOW, post=post_id, user=voter[0])
+        work.execute(INSERT_FOLLOW, post=post_id, user=voter[0])
     work.record(Event("vote.cast", post_id=post_id, subject_id=vote_id, user_id=voter[0]))
     return CreatedVote(vote_id, voter[1:])
 

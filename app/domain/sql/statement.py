@@ -46,6 +46,7 @@ __all__ = [
     "MissingPortalFilter",
     "Statement",
     "in_list",
+    "in_portal_unindexed",
     "json_array_of",
     "upsert",
 ]
@@ -121,6 +122,16 @@ def _compile(statement: Statement, dialect: Dialect) -> CompiledStatement:
     return CompiledStatement(
         str(compiled), names, fixed, is_read=not getattr(statement.source, "is_dml", False), uses_now="now" in names
     )
+
+
+def in_portal_unindexed(table: Any) -> ColumnElement[bool]:
+    """The rows of the table that belong to the portal, in a form that no index on the portal serves.
+
+    For statements that reach their rows by another key, such as a list of ids. With the plain comparison SQLite may
+    choose the portal's index and read every row of the portal; it can't use an index for a sum.
+    """
+    condition: ColumnElement[bool] = table.portal_id + literal_column("0") == PORTAL_ID
+    return condition
 
 
 class in_list(ColumnElement[bool]):

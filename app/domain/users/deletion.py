@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import String, bindparam, insert, literal_column, select, update
+from sqlalchemy import String, bindparam, insert, select, update
 from sqlalchemy import delete as deletion
 
 from app.domain.errors import Conflict, NotFound
@@ -12,7 +12,7 @@ from app.domain.models import Comment, EventRow, Follow, Post, User, Vote
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from app.domain.users.users import DELETED_NAME
@@ -39,9 +39,8 @@ _ANONYMIZE: Final = Statement(
     )
 )
 _UNFOLLOW: Final = Statement(deletion(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))
-# Written as a sum, the portal is no way into an index, so that SQLite looks posts up and walks no portal.
-_my_post = Post.portal_id + literal_column("0") == PORTAL_ID
-_POSTS: Final = Statement(select(Post.id).where(_my_post, Post.user_id == bindparam("id")).order_by(Post.id))
+_in_portal = in_portal_unindexed(Post)
+_POSTS: Final = Statement(select(Post.id).where(_in_portal, Post.user_id == bindparam("id")).order_by(Post.id))
 _DELETE_VOTES: Final = Statement(
     deletion(Vote).where(Vote.portal_id == PORTAL_ID, Vote.user_id == bindparam("id")).returning(Vote.id, Vote.post_id)
 )
@@ -64,10 +63,10 @@ _lost = select(
     json_column(_given.c.value, 0, BIGINT).label("post"), json_column(_given.c.value, 1, BIGINT).label("many")
 ).subquery("lost")
 _UNCOUNT_VOTES: Final = Statement(
-    update(Post).where(Post.id == _lost.c.post, _my_post).values(votes_count=Post.votes_count - _lost.c.many)
+    update(Post).where(Post.id == _lost.c.post, _in_portal).values(votes_count=Post.votes_count - _lost.c.many)
 )
 _UNCOUNT_COMMENTS: Final = Statement(
-    update(Post).where(Post.id == _lost.c.post, _my_post).values(comments_count=Post.comments_count - _lost.c.many)
+    update(Post).where(Post.id == _lost.c.post, _in_portal).values(comments_count=Post.comments_count - _lost.c.many)
 )
 _INSERT_EVENTS: Final = Statement(
     insert(EventRow)

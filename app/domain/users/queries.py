@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from app.domain.errors import NotFound
 from app.domain.models import User
-from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import emails
 
@@ -69,9 +69,7 @@ class UserQuery:
         """The rows of these users in the order of `ids`; the id is the first column."""
         statement = self._statements.get("ids")
         if statement is None:
-            # Written as a sum, the portal is no way into an index, so that SQLite looks the ids up.
-            mine = User.portal_id + literal_column("0") == PORTAL_ID
-            rows = select(*self.columns).where(mine, in_list(User.id, "ids"), *self._present())
+            rows = select(*self.columns).where(in_portal_unindexed(User), in_list(User.id, "ids"), *self._present())
             statement = self._statements["ids"] = Statement(rows)
         found = {row[0]: row for row in work.fetch_all(statement, ids=list(ids))}
         return [found[user_id] for user_id in ids if user_id in found]
