@@ -139,7 +139,7 @@ class _Story:
         return [(drawn, self._after(at))]
 
     def _voting(self, number: int, voter: int) -> Callable[[], object]:
-        return lambda: votes.cast(self._work, NewVote(post=self._post_ids[number], voter=voter, strict=False))
+        return lambda: votes.cast(self._work, NewVote(post=self._post_ids[number], voter=voter))
 
     def _moving(self, number: int, status: str, update: str) -> Callable[[], object]:
         person = self._random.choice(self._team)

@@ -93,7 +93,7 @@ class Factory:
 
     async def vote(self, post: int, voter: int, *, portal: int | None = None) -> int:
         """A vote, whatever the post's state."""
-        ballot = NewVote(post=post, voter=voter, strict=False)
+        ballot = NewVote(post=post, voter=voter)
         return (await self.act(lambda work: votes.cast(work, ballot), portal=portal)).id
 
     async def comment(

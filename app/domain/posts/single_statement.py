@@ -4,6 +4,7 @@ The plain sequences in `votes` and `posts` are the rules, and what SQLite runs. 
 data-modifying statement; a test runs both forms over the same random acts and compares every row.
 """
 
+from itertools import product
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -53,7 +54,7 @@ from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, upsert
 from app.domain.unit_of_work import Row, UnitOfWork
 
 IS_VOTEABLE: Final = (Post.moderation == "approved") & or_(Post.status_id.is_(None), Status.is_voteable)
-"""Whether a post takes votes by ProductLift's rule. Needs the status joined."""
+"""Whether a post is approved and its status, if it has one, accepts votes. The statement must join the status."""
 
 USER_SUMMARY_COLUMNS: Final = (
     User.uuid,
@@ -159,14 +160,13 @@ def _cast_vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: boo
 
 
 CAST_VOTE: Final = {
-    (by_code, by_uuid, strict): _cast_vote(by_code=by_code, by_uuid=by_uuid, voteable_only=strict, follow=strict)
-    for by_code in (False, True)
-    for by_uuid in (False, True)
-    for strict in (False, True)
+    key: _cast_vote(by_code=key[0], by_uuid=key[1], voteable_only=key[2], follow=key[3])
+    for key in product((False, True), repeat=4)
 }
-"""One row: voter id, post id, voteable, vote id (null: taken), then USER_SUMMARY_COLUMNS. Keyed by how post and
-voter are named, and
-by whether ProductLift's rule holds, which also makes the voter follow the post."""
+"""Keyed by: post named by code, voter named by UUID, voteable posts only, the voter follows the post.
+
+One row: voter id, post id, voteable, vote id (null: the voter has voted already), then USER_SUMMARY_COLUMNS.
+"""
 
 
 def _author_exists(*, by_uuid: bool) -> ColumnElement[bool]:

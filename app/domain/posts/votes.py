@@ -61,8 +61,10 @@ class NewVote:
 
     post: int | str
     voter: int | str
-    strict: bool
-    """ProductLift: only approved posts whose status takes votes, and the voter follows the post. Astuto: any post."""
+    voteable_only: bool = False
+    """Whether the post must be approved and its status must accept votes."""
+    follow: bool = False
+    """Whether the voter follows the post from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
     if vote_id is None:
         raise Conflict("vote.taken")
     _count(work, post_id, voter[0], +1)
-    if new_vote.strict:
+    if new_vote.follow:
         work.execute(INSERT_FOLLOW, post=post_id, user=voter[0])
     work.record(Event("vote.cast", post_id=post_id, subject_id=vote_id, user_id=voter[0]))
     return CreatedVote(vote_id, voter[1:])
@@ -95,7 +97,7 @@ def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
 
 def _cast_at_once(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
     statement = single_statement.CAST_VOTE[
-        isinstance(new_vote.post, str), isinstance(new_vote.voter, str), new_vote.strict
+        isinstance(new_vote.post, str), isinstance(new_vote.voter, str), new_vote.voteable_only, new_vote.follow
     ]
     voter_id, post_id, voteable, vote_id, *voter = single_statement.result_select(
         work,
@@ -109,7 +111,7 @@ def _cast_at_once(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
         raise NotFound("user", new_vote.voter)
     if post_id is None:
         raise NotFound("post", new_vote.post)
-    if new_vote.strict and not voteable:
+    if new_vote.voteable_only and not voteable:
         raise Conflict("post.not_voteable")
     if vote_id is None:
         raise Conflict("vote.taken")
@@ -151,7 +153,7 @@ def _resolve(work: UnitOfWork, new_vote: NewVote) -> tuple[int, Row]:
     post: Any = work.fetch_one(_POST_BY_CODE if by_code else _POST_BY_ID, post=new_vote.post)
     if post is None:
         raise NotFound("post", new_vote.post)
-    if new_vote.strict and not post[1]:
+    if new_vote.voteable_only and not post[1]:
         raise Conflict("post.not_voteable")
     return post[0], voter
 

@@ -204,7 +204,7 @@ def test_comments_are_listed_with_the_internal_ones(cli: Cli) -> None:
 
 def test_votes_are_listed(cli: Cli) -> None:
     post = submitted(cli)
-    acted(cli, lambda work: votes.cast(work, NewVote(post=post, voter=cli.begun.owner_id, strict=False)))
+    acted(cli, lambda work: votes.cast(work, NewVote(post=post, voter=cli.begun.owner_id)))
 
     (vote,) = cli.json("votes", "list", "--post", str(post))["votes"]
 

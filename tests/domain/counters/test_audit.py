@@ -57,7 +57,7 @@ async def test_votes_at_the_same_time_are_not_counted_away(make: Factory, server
     standing = PortalContext(make.portal, OPERATOR)
 
     async def vote(voter: int) -> None:
-        ballot = NewVote(post=post, voter=voter, strict=False)
+        ballot = NewVote(post=post, voter=voter)
         await server.database.write(lambda work: votes.cast(work, ballot), standing, single_statement=True)
 
     repairs = [server.database.write(audit.repair, standing, in_thread=True) for _ in range(4)]

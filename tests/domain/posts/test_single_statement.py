@@ -7,6 +7,7 @@ import string
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -234,7 +235,8 @@ class Chance:
         return {
             "post": pick([*posts, UNKNOWN, LARGEST, 0, "zzzzzz", "", "é"]),
             "voter": pick([*voters, UNKNOWN, UNKNOWN_UUID, "x"]),
-            "strict": pick((True, False)),
+            "voteable_only": pick((True, False)),
+            "follow": pick((True, False)),
         }
 
     def _submission(self, portal: int) -> dict[str, Any]:
@@ -392,11 +394,16 @@ async def test_every_combination_of_a_ballot_leaves_the_same_rows(worlds: list[W
             # Two users of the portal, the deleted one, one of the other portal; each named in both ways.
             for voter in (0, 3, 4, 5):
                 for by in ("id", "uuid"):
-                    for strict in (True, False):
-                        values = {"post": post, "voter": Known("users", voter, by), "strict": strict}
+                    for voteable_only, follow in product((True, False), repeat=2):
+                        values = {
+                            "post": post,
+                            "voter": Known("users", voter, by),
+                            "voteable_only": voteable_only,
+                            "follow": follow,
+                        }
                         await all_do(worlds, Wish(0, "moderator", "vote", values, "https://feedback.example.com"))
 
     await assert_the_same(worlds)
     dump = await everything(worlds[1].database)
-    # Everybody but the other portal's user has voted for everything: the rule without strictness lets all in.
+    # Everybody but the other portal's user has voted for everything: without voteable_only every post accepts votes.
     assert len(dump["votes"]) == 3 * len(stands)

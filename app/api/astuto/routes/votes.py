@@ -80,7 +80,7 @@ async def create_vote(request: CurrentRequest) -> ApiResponse:
             errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")),
             errors.replace_not_found("post", errors.missing_reference("post_id")),
         ):
-            return votes.cast(work, NewVote(post=post_id, voter=voter_id, strict=False)).id
+            return votes.cast(work, NewVote(post=post_id, voter=voter_id)).id
 
     try:
         return responses.created(await request.write(cast, single_statement=True))

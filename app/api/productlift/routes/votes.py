@@ -84,5 +84,6 @@ def _vote_from(work: UnitOfWork, request: CurrentRequest) -> NewVote:
     return NewVote(
         post=resolve_code_or_id(work, request.path_params["post"]),
         voter=path_params.uuid(request.path_params["user"]),
-        strict=True,
+        voteable_only=True,
+        follow=True,
     )

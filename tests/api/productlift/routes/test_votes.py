@@ -79,7 +79,7 @@ async def test_more_votes_than_fit_in_one_piece_are_all_listed(make: Factory, pr
     def crowd(work: UnitOfWork) -> None:
         for number in range(1001):
             voter = users.create(work, email=None, name=f"Voter {number}")
-            votes.cast(work, NewVote(post=post, voter=voter, strict=False))
+            votes.cast(work, NewVote(post=post, voter=voter))
 
     await make.act(crowd)
 
