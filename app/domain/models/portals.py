@@ -77,7 +77,7 @@ class Tab(PortalScopedMixin, TimestampMixin, Base):
 
 
 class Status(PortalScopedMixin, TimestampMixin, Base):
-    """Where a post stands. One per portal is the default for posts made through ProductLift."""
+    """Where a post stands. One of the portal may be the default for new posts."""
 
     __tablename__ = "statuses"
     __table_args__ = (

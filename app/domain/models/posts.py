@@ -14,7 +14,7 @@ UNPOSITIONED = 2**62
 
 
 class Post(PortalScopedMixin, TimestampMixin, Base):
-    """An idea. `id` is the number Astuto shows, `code` the six characters ProductLift shows."""
+    """A post. `id` is its number, `code` six random characters; a dialect shows the one or the other."""
 
     __tablename__ = "posts"
     __table_args__ = (
@@ -119,7 +119,7 @@ class Comment(PortalScopedMixin, TimestampMixin, Base):
     parent_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("comments.id", ondelete="SET NULL"))
     body: Mapped[str] = mapped_column(Text, info={UNBOUNDED: True})
     official: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Astuto's post update, ProductLift's changelog mark."""
+    """Whether the comment is an official answer of the team."""
     internal: Mapped[bool] = mapped_column(server_default=text("false"))
     pinned: Mapped[bool] = mapped_column(server_default=text("false"))
 

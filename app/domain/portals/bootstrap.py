@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import text
 
+from app.domain.models.portals import DIALECTS
 from app.domain.portals import portals
 from app.domain.sql.statement import POSTGRESQL, Statement
 from app.domain.unit_of_work import UnitOfWork
@@ -36,8 +37,5 @@ def create_first_portal(work: UnitOfWork, *, secret: bytes) -> FirstPortal | Non
         return None
     portal_id = portals.create(work, title=TITLE)
     owner_id = users.create(work, email=OWNER_EMAIL, name=OWNER_NAME, role="owner")
-    issued = {
-        dialect: api_keys.issue(work, user_id=owner_id, dialect=dialect, secret=secret)
-        for dialect in ("productlift", "astuto")
-    }
+    issued = {dialect: api_keys.issue(work, user_id=owner_id, dialect=dialect, secret=secret) for dialect in DIALECTS}
     return FirstPortal(portal_id, owner_id, issued)

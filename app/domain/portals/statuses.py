@@ -224,13 +224,13 @@ def edit(
 
 
 def default(work: UnitOfWork) -> int | None:
-    """The id of the status that ProductLift's new posts get, if the portal has one."""
+    """The id of the portal's default status for new posts, or None."""
     found = work.fetch_value(_DEFAULT)
     return None if found is None else int(found)
 
 
 def make_default(work: UnitOfWork, status_id: int) -> None:
-    """Give ProductLift's new posts this status from now on. Raises Forbidden, NotFound("status")."""
+    """Make this the default status for new posts. Raises Forbidden, NotFound("status")."""
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     if get(work, status_id)[6]:

@@ -99,7 +99,7 @@ class PostQuery:
         return row
 
     def by_code_or_id(self, work: UnitOfWork, key: str) -> Row:
-        """The row of the post that a ProductLift address names. Raises NotFound("post") with the key as it was sent."""
+        """The row of the post with this code or number. Raises NotFound("post") with the key as it was sent."""
         named = resolve_code_or_id(work, key)
         try:
             return self.by_code(work, named) if isinstance(named, str) else self.by_id(work, named)
@@ -252,9 +252,9 @@ _BY_CODE: Final = Statement(select(Post.id).where(Post.portal_id == PORTAL_ID, P
 
 
 def resolve_code_or_id(work: UnitOfWork, key: str) -> int | str:
-    """What a ProductLift address names, a number or a code: as `key_of`, but six digits are a code if there is one.
+    """A post's id or code, as `parse_code_or_id`, except that six digits are a code if a post has this code.
 
-    Our codes are never all digits; one that was taken over from elsewhere may be.
+    The codes made here are never all digits, but an imported code may be.
     """
     named = parse_code_or_id(key)
     if isinstance(named, int) and named and len(key) == CODE_LENGTH:
@@ -264,10 +264,7 @@ def resolve_code_or_id(work: UnitOfWork, key: str) -> int | str:
 
 
 def parse_code_or_id(key: str) -> int | str:
-    """What a ProductLift address names: a post's number when it is all digits, else its code. No code is all digits.
-
-    0, which no post has, for what can be neither.
-    """
+    """A post's id when the key is all digits, else its code; 0, which no post has, for a key that can be neither."""
     if not key.isascii() or not key.isalnum():
         return 0
     if key.isdigit():

@@ -144,7 +144,7 @@ def delete(work: UnitOfWork, vote_id: int) -> None:
 
 
 def _resolve(work: UnitOfWork, new_vote: NewVote) -> tuple[int, Row]:
-    """The post's id, and the voter's id and columns. The voter is looked up first, as ProductLift does."""
+    """The post's id, and the voter's id and columns. An unknown voter is reported before an unknown post."""
     by_uuid = isinstance(new_vote.voter, str)
     voter = work.fetch_one(_VOTER_BY_UUID if by_uuid else _VOTER_BY_ID, user=new_vote.voter)
     if voter is None:

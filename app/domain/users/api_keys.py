@@ -16,18 +16,29 @@ from app.domain.permissions import ROLE_RANK
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
 from app.domain.unit_of_work import Row, UnitOfWork
 
-MIN_ROLE: Final = {"astuto": "moderator", "productlift": "admin"}
-"""Below this role a user has no right to a key of the dialect, and one that he has is dead."""
 
-_SHAPES: Final = ((re.compile(r"tkn_(admin|mod)_"), "astuto"), (re.compile(r"[0-9]+\|"), "productlift"))
+@dataclass(frozen=True, slots=True)
+class KeyFormat:
+    """The form of a dialect's keys, and the lowest role that may have one."""
+
+    min_role: str
+    """A user below this role can't get a key of the dialect, and an existing key stops working."""
+    pattern: re.Pattern[str]
+    """How a key begins. No key of another dialect begins so."""
+    is_numbered: bool
+    """`12|…`, with a number, instead of `tkn_admin_…`, with a role."""
+
+
+FORMATS: Final = {
+    "astuto": KeyFormat("moderator", re.compile(r"tkn_(admin|mod)_"), is_numbered=False),
+    "productlift": KeyFormat("admin", re.compile(r"[0-9]+\|"), is_numbered=True),
+}
+"""By dialect: all that the domain knows of one by its name."""
 
 
 def dialect_of_token(token: str) -> str | None:
-    """The dialect that a token's unmistakable form belongs to, if it has one."""
-    for pattern, dialect in _SHAPES:
-        if pattern.match(token):
-            return dialect
-    return None
+    """The dialect whose form the token has, or None."""
+    return next((dialect for dialect, form in FORMATS.items() if form.pattern.match(token)), None)
 
 
 def digest(token: str, secret: bytes) -> str:
@@ -83,7 +94,7 @@ def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
         row = work.fetch_one(_VERIFY, digest=candidate)
         if row is not None:
             principal = Principal(*row)
-            if ROLE_RANK[principal.role] >= ROLE_RANK[MIN_ROLE[principal.dialect]]:
+            if ROLE_RANK[principal.role] >= ROLE_RANK[FORMATS[principal.dialect].min_role]:
                 return principal
     return None
 
@@ -107,7 +118,7 @@ _INSERT: Final = Statement(
     )
     .returning(ApiKey.id)
 )
-_NEXT: Final = Statement(select(func.coalesce(func.max(ApiKey.id), 0)), across_portals=True)
+_LAST_ID: Final = Statement(select(func.coalesce(func.max(ApiKey.id), 0)), across_portals=True)
 
 
 def issue(work: UnitOfWork, *, user_id: int, dialect: str, secret: bytes) -> str:
@@ -116,11 +127,11 @@ def issue(work: UnitOfWork, *, user_id: int, dialect: str, secret: bytes) -> str
     Raises NotFound("user"), Conflict("key.not_entitled") when the user's role is too low or he is blocked.
     """
     role = _require_eligible(work, user_id, dialect)
-    if dialect == "astuto":
+    if FORMATS[dialect].is_numbered:
+        token = f"{work.fetch_value(_LAST_ID) + 1}|{identifiers.random_string(40)}"
+    else:
         label = "mod" if role == "moderator" else "admin"
         token = f"tkn_{label}_{identifiers.random_string(30, identifiers.BASE58)}"
-    else:
-        token = f"{work.fetch_value(_NEXT) + 1}|{identifiers.random_string(40)}"
     import_key(work, user_id=user_id, dialect=dialect, digest_=digest(token, secret), prefix=display_prefix(token))
     return token
 
@@ -147,7 +158,7 @@ def _require_eligible(work: UnitOfWork, user_id: int, dialect: str) -> str:
     if owner is None:
         raise NotFound("user", user_id)
     role, blocked_at = owner
-    if blocked_at is not None or ROLE_RANK[role] < ROLE_RANK[MIN_ROLE[dialect]]:
+    if blocked_at is not None or ROLE_RANK[role] < ROLE_RANK[FORMATS[dialect].min_role]:
         raise Conflict("key.not_entitled")
     return str(role)
 
@@ -225,9 +236,11 @@ def revoke_all(work: UnitOfWork) -> int:
 
 def revoke_ineligible(work: UnitOfWork, *, user_id: int, role: str | None) -> None:
     """End, for good, every key that a user with this role has no right to any more; None is no right at all."""
-    lost = [dialect for dialect, least in MIN_ROLE.items() if role is None or ROLE_RANK[role] < ROLE_RANK[least]]
-    if lost:
-        work.execute(_REVOKE_OF, user=user_id, dialects=lost)
+    dialects = [
+        dialect for dialect, form in FORMATS.items() if role is None or ROLE_RANK[role] < ROLE_RANK[form.min_role]
+    ]
+    if dialects:
+        work.execute(_REVOKE_OF, user=user_id, dialects=dialects)
 
 
 def record_last_used(work: UnitOfWork, used: dict[int, Any]) -> None:
