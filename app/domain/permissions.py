@@ -23,6 +23,8 @@ class Permission(StrEnum):
     CHANGE_SIGN_IN = "change_sign_in"
     MANAGE_CATALOGUE = "manage_catalogue"
     IMPERSONATE = "impersonate"
+    OPERATE = "operate"
+    """Portals, their settings, API keys and repairs: for the operator alone."""
 
 
 ROLE_RANK: Final = {role: rank for rank, role in enumerate(ROLES)}
@@ -40,6 +42,7 @@ _MIN_ROLE: Final = {
     Permission.CHANGE_SIGN_IN: "admin",
     Permission.MANAGE_CATALOGUE: "admin",
     Permission.IMPERSONATE: "admin",
+    Permission.OPERATE: "owner",
 }
 
 
@@ -67,6 +70,8 @@ def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = No
     if permission is Permission.CHANGE_SIGN_IN and of_role == "owner":
         # Whoever has the e-mail or the password of the owner becomes the owner. A portal has one.
         return actor.role == "owner"
+    if permission is Permission.OPERATE:
+        return actor.user_id is None
     return True
 
 

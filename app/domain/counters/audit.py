@@ -7,6 +7,7 @@ from sqlalchemy import func, or_, select, text, update
 
 from app.domain.counters import post_counters
 from app.domain.models import Comment, Post, User, Vote
+from app.domain.permissions import Permission
 from app.domain.sql.statement import PORTAL_ID, POSTGRESQL, Statement
 from app.domain.unit_of_work import UnitOfWork
 
@@ -87,6 +88,7 @@ def find_mismatches(work: UnitOfWork) -> list[CounterMismatch]:
 
 def repair(work: UnitOfWork) -> list[CounterMismatch]:
     """Make every counter equal to a recount; what was different."""
+    work.authorize(Permission.OPERATE)
     if work.engine == POSTGRESQL:
         work.fetch_all(_LOCK_TABLES)
     found = find_mismatches(work)

@@ -51,6 +51,7 @@ class BoardQuery:
 
     def by_id(self, work: UnitOfWork, board_id: int) -> Row:
         """The board's row. Raises NotFound("board")."""
+        work.authorize(Permission.READ)
         row = work.fetch_one(self._by_id, id=board_id)
         if row is None:
             raise NotFound("board", board_id)
@@ -58,6 +59,7 @@ class BoardQuery:
 
     def by_slug(self, work: UnitOfWork, slug: str) -> Row:
         """The row of the board with this slug, exact case. Raises NotFound("board")."""
+        work.authorize(Permission.READ)
         row = work.fetch_one(self._by_slug, slug=slug)
         if row is None:
             raise NotFound("board", slug)
@@ -65,10 +67,12 @@ class BoardQuery:
 
     def all(self, work: UnitOfWork) -> Sequence[Row]:
         """The rows of all boards of the portal, by id."""
+        work.authorize(Permission.READ)
         return work.fetch_all(self._all)
 
     def in_order(self, work: UnitOfWork) -> Sequence[Row]:
         """The rows of all boards of the portal, in the order that people gave them."""
+        work.authorize(Permission.READ)
         return work.fetch_all(self._in_order)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 
 from app.domain.errors import Conflict, NotFound
 from app.domain.models import Board, Portal, Status, Tab
+from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -117,6 +118,7 @@ def create(work: UnitOfWork, *, title: str, host: str | None = None, locale: str
 
     Raises Conflict("portal.host_taken").
     """
+    work.authorize(Permission.OPERATE)
     with work.map_unique_violation(uq_portals_host=Conflict("portal.host_taken")):
         portal_id = int(work.fetch_value(_INSERT, guid=str(uuid.uuid4()), title=title, locale=locale, host=host))
     work.portal_id = portal_id
@@ -172,5 +174,6 @@ def by_host(work: UnitOfWork, host: str) -> Row | None:
 
 def update_setting(work: UnitOfWork, *, setting: str, value: str | None) -> None:
     """Change title, locale, host, default_dialect or moderation_policy. Raises Conflict("portal.host_taken")."""
+    work.authorize(Permission.OPERATE)
     with work.map_unique_violation(uq_portals_host=Conflict("portal.host_taken")):
         work.execute(_UPDATE_SETTING[setting], value=value)

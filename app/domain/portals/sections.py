@@ -189,6 +189,7 @@ def cycles(work: UnitOfWork) -> list[list[int]]:
 
 def break_cycles(work: UnitOfWork) -> list[list[int]]:
     """Make the section with the smallest id of each cycle a root; the `cycles` that there were. For the operator."""
+    work.authorize(Permission.OPERATE)
     work.lock_portal()
     found = cycles(work)
     for cycle in found:

@@ -290,4 +290,5 @@ class StatusQuery:
 
     def all(self, work: UnitOfWork) -> Sequence[Row]:
         """The rows of all statuses of the portal, by id."""
+        work.authorize(Permission.READ)
         return work.fetch_all(self._all)

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.domain.errors import NotFound
 from app.domain.models import Attachment, Post
+from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -77,6 +78,7 @@ def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
     A second image takes the first one's place; attachments stand side by side. The post counts as edited.
     Raises NotFound("post").
     """
+    work.authorize(Permission.WRITE_POST)
     is_image = file.kind == "image"
     changed = work.execute(_SHOW, post=post_id, image=file.name) if is_image else work.execute(_ADDED, post=post_id)
     if not changed:

@@ -124,20 +124,24 @@ _COUNTS: Final = {state: _counted(state) for state in ("pending", "rejected")}
 
 def page(work: UnitOfWork, state: str, *, offset: int, limit: int) -> Sequence[Row]:
     """(id, code, title, moderation, created_at) of the posts that are `pending` or `rejected`, newest first."""
+    work.authorize(Permission.READ)
     return work.fetch_all(_LISTS[state], skip=offset, limit=limit)
 
 
 def ids(work: UnitOfWork, state: str) -> list[int]:
     """The ids of all posts that are `pending` or `rejected`, newest first."""
+    work.authorize(Permission.READ)
     return [row[0] for row in work.fetch_all(_IDS[state])]
 
 
 def by_ids(work: UnitOfWork, state: str, post_ids: Sequence[int]) -> list[Row]:
     """The rows of `page` of these posts, in this order; those that are not in this state any more are left out."""
+    work.authorize(Permission.READ)
     found = {row[0]: row for row in work.fetch_all(_BY_IDS, ids=list(post_ids), state=state)}
     return [found[post_id] for post_id in post_ids if post_id in found]
 
 
 def total(work: UnitOfWork, state: str) -> int:
     """How many posts are `pending` or `rejected`."""
+    work.authorize(Permission.READ)
     return int(work.fetch_value(_COUNTS[state]))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import QueryableAttribute, aliased
 
 from app.domain.errors import NotFound
 from app.domain.models import Board, Category, Post, PostCategory, Status, Tab, User
+from app.domain.permissions import Permission
 from app.domain.posts import filters as post_filters
 from app.domain.posts.filters import AccessPath, Cardinalities, PostFilter, conditions, count_expression, has_own_index
 from app.domain.sql import text_limits
@@ -82,6 +83,7 @@ class PostQuery:
 
     def by_id(self, work: UnitOfWork, post_id: int) -> Row:
         """The post's row. Raises NotFound("post")."""
+        work.authorize(Permission.READ)
         statement = self._statements.get("id") or self._cache("id", self._select_one(Post.id == bindparam("id")))
         row = work.fetch_one(statement, id=post_id)
         if row is None:
@@ -90,6 +92,7 @@ class PostQuery:
 
     def by_code(self, work: UnitOfWork, code: str) -> Row:
         """The row of the post with this six-character code, exact case. Raises NotFound("post")."""
+        work.authorize(Permission.READ)
         statement = self._statements.get("code") or self._cache(
             "code", self._select_one(Post.code == bindparam("code"))
         )
@@ -110,6 +113,7 @@ class PostQuery:
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
     ) -> Sequence[Row]:
         """The rows of one page, at most `limit`."""
+        work.authorize(Permission.READ)
         given = filters.active_filters()
         return self._fetch_page(
             work, given, (order, descending), offset, limit, _cardinalities(work, given, order, offset)
@@ -119,6 +123,7 @@ class PostQuery:
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
     ) -> PostPage:
         """As `page`, and the number of all posts that match, from the kept numbers where these say it."""
+        work.authorize(Permission.READ)
         given = filters.active_filters()
         sorting = (order, descending)
         if offset >= DEEP_OFFSET or len(given) > 1:
@@ -144,6 +149,7 @@ class PostQuery:
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
     ) -> list[int]:
         """Only the ids of a page, from the index: the plan of an answer that is written in pieces."""
+        work.authorize(Permission.READ)
         given = filters.active_filters()
         names, sorting, shown = tuple(given), (order, descending), page_shape(offset, limit)
         shape = ("ids", names, sorting, shown)
@@ -155,6 +161,7 @@ class PostQuery:
 
         A single one may be as long as it likes.
         """
+        work.authorize(Permission.READ)
         whole = len(ids) == 1
         statement = self._statements.get(("ids", whole)) or self._cache(
             ("ids", whole), self._select_by_ids(whole=whole)

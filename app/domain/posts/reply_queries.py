@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from app.domain.errors import NotFound
 from app.domain.models import Comment, User, Vote
+from app.domain.permissions import Permission
 from app.domain.sql import text_limits
 from app.domain.sql.pagination import PageShape, page_shape
 from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed
@@ -43,6 +44,7 @@ class PostChildQuery:
 
     def by_id(self, work: UnitOfWork, row_id: int) -> Row:
         """The row with this id. Raises NotFound."""
+        work.authorize(Permission.READ)
         statement = self._statements.get("id")
         if statement is None:
             statement = self._cache("id", self._here().where(self.table.id == bindparam("id")))
@@ -61,6 +63,7 @@ class PostChildQuery:
         oldest_first: bool = False,
     ) -> Sequence[Row]:
         """The rows of one page, newest first unless told otherwise, at most `limit`; those of any of `post_ids`."""
+        work.authorize(Permission.READ)
         shape, given = _shape(post_ids)
         key = (shape, oldest_first, page_shape(offset, limit))
         statement = self._statements.get(key) or self._cache(key, self._list(*key))
@@ -70,6 +73,7 @@ class PostChildQuery:
 
     def for_post(self, work: UnitOfWork, post_id: int, *, limit: int, oldest_first: bool = False) -> Sequence[Row]:
         """All rows of one post, newest first unless told otherwise; `many` is about how many they are."""
+        work.authorize(Permission.READ)
         key = ("of_post", oldest_first)
         statement = self._statements.get(key)
         if statement is None:
@@ -81,6 +85,7 @@ class PostChildQuery:
 
     def ids(self, work: UnitOfWork, *, offset: int, limit: int, post_ids: Sequence[int] | None = None) -> list[int]:
         """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
+        work.authorize(Permission.READ)
         shape, given = _shape(post_ids)
         key = (shape, False, page_shape(offset, limit))
         statement = self._statements.get(("ids", key)) or self._cache(("ids", key), self._ids(*key))
@@ -91,6 +96,7 @@ class PostChildQuery:
 
         A single one may be as long as it likes.
         """
+        work.authorize(Permission.READ)
         whole = len(ids) == 1
         statement = self._statements.get(("by_ids", whole))
         if statement is None:

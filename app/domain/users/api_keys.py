@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from app.domain import identifiers
 from app.domain.errors import Conflict, NotFound
 from app.domain.models import ApiKey, Portal, User
-from app.domain.permissions import ROLE_RANK
+from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -126,13 +126,14 @@ def issue(work: UnitOfWork, *, user_id: int, dialect: str, secret: bytes) -> str
 
     Raises NotFound("user"), Conflict("key.not_entitled") when the user's role is too low or he is blocked.
     """
+    work.authorize(Permission.OPERATE)
     role = _require_eligible(work, user_id, dialect)
     if FORMATS[dialect].is_numbered:
         token = f"{work.fetch_value(_LAST_ID) + 1}|{identifiers.random_string(40)}"
     else:
         label = "mod" if role == "moderator" else "admin"
         token = f"tkn_{label}_{identifiers.random_string(30, identifiers.BASE58)}"
-    import_key(work, user_id=user_id, dialect=dialect, digest_=digest(token, secret), prefix=display_prefix(token))
+    _insert(work, user_id, dialect, digest(token, secret), display_prefix(token), "earshot")
     return token
 
 
@@ -140,7 +141,12 @@ def import_key(
     work: UnitOfWork, *, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str = "earshot"
 ) -> int:
     """Take a key over by its digest alone; its id. Raises as `issue`, and Clash when the digest is known already."""
+    work.authorize(Permission.OPERATE)
     _require_eligible(work, user_id, dialect)
+    return _insert(work, user_id, dialect, digest_, prefix, scheme)
+
+
+def _insert(work: UnitOfWork, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str) -> int:
     return int(work.fetch_value(_INSERT, user=user_id, dialect=dialect, scheme=scheme, digest=digest_, prefix=prefix))
 
 
@@ -220,17 +226,20 @@ def count(work: UnitOfWork) -> int:
 
 def list_keys(work: UnitOfWork) -> Sequence[Row]:
     """All keys of the portal, without what would let anyone use them."""
+    work.authorize(Permission.OPERATE)
     return work.fetch_all(_LIST)
 
 
 def revoke(work: UnitOfWork, key_id: int) -> None:
     """End a key for good. Raises NotFound("key") for an unknown or already revoked one."""
+    work.authorize(Permission.OPERATE)
     if not work.execute(_REVOKE, id=key_id):
         raise NotFound("key", key_id)
 
 
 def revoke_all(work: UnitOfWork) -> int:
     """End, for good, every key that hangs on the server's secret, in all portals; how many."""
+    work.authorize(Permission.OPERATE)
     return work.execute(_REVOKE_ALL, scheme="earshot")
 
 

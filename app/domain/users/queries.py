@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from app.domain.errors import NotFound
 from app.domain.models import User
+from app.domain.permissions import Permission
 from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import emails
@@ -26,6 +27,7 @@ class UserQuery:
 
     def by_id(self, work: UnitOfWork, user_id: int) -> Row:
         """The user's row. Raises NotFound("user")."""
+        work.authorize(Permission.READ)
         row = work.fetch_one(self._one("id", User.id == bindparam("id")), id=user_id)
         if row is None:
             raise NotFound("user", user_id)
@@ -33,6 +35,7 @@ class UserQuery:
 
     def by_uuid(self, work: UnitOfWork, uuid: str) -> Row:
         """The row of the user with this UUID, in any case of letters. Raises NotFound("user") with it as it came."""
+        work.authorize(Permission.READ)
         row = work.fetch_one(self._one("uuid", User.uuid == bindparam("uuid")), uuid=uuid.lower())
         if row is None:
             raise NotFound("user", uuid)
@@ -40,6 +43,7 @@ class UserQuery:
 
     def by_email(self, work: UnitOfWork, email: str) -> Row:
         """The row of the user with this address, whatever its letter case and padding. Raises NotFound("address")."""
+        work.authorize(Permission.READ)
         row = work.fetch_one(self._one("email", User.email_key == bindparam("key")), key=emails.normalize_email(email))
         if row is None:
             raise NotFound("address", email)
@@ -47,6 +51,7 @@ class UserQuery:
 
     def page(self, work: UnitOfWork, *, newest_first: bool, offset: int, limit: int) -> Sequence[Row]:
         """The rows of one page, by the moment of their making, at most `limit`."""
+        work.authorize(Permission.READ)
         statement = self._statements.get(newest_first)
         if statement is None:
             order = (User.created_at, User.id)
@@ -58,6 +63,7 @@ class UserQuery:
 
     def ids(self, work: UnitOfWork, *, offset: int, limit: int) -> list[int]:
         """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
+        work.authorize(Permission.READ)
         statement = self._statements.get("plan")
         if statement is None:
             rows = select(User.id).where(User.portal_id == PORTAL_ID, *self._present())
@@ -67,6 +73,7 @@ class UserQuery:
 
     def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
         """The rows of these users in the order of `ids`; the id is the first column."""
+        work.authorize(Permission.READ)
         statement = self._statements.get("ids")
         if statement is None:
             rows = select(*self.columns).where(in_portal_unindexed(User), in_list(User.id, "ids"), *self._present())
@@ -76,6 +83,7 @@ class UserQuery:
 
     def total(self, work: UnitOfWork) -> int:
         """How many users there are in this view."""
+        work.authorize(Permission.READ)
         return int(work.fetch_value(_COUNT_ALL if self.deleted else _COUNT_PRESENT))
 
     def _rows(self) -> Select[Any]:

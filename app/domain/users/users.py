@@ -126,6 +126,7 @@ def create(
 
 def invite(work: UnitOfWork, user_id: int, message: str | None) -> None:
     """Announce user.invited, so that a letter goes out; None is the default text."""
+    work.authorize(Permission.REGISTER_USER)
     work.record(Event("user.invited", subject_id=user_id, user_id=user_id, body={"message": message}))
 
 

@@ -49,6 +49,7 @@ def acting_user_id(work: UnitOfWork, params: Mapping[str, Any]) -> int:
     user_id = parse_impersonated_id(params)
     if user_id is None:
         return principal_user_id(work)
+    # Checked here as well, before any other parameter: without the right, no error of the input may be reported.
     work.authorize(Permission.IMPERSONATE)
     return user_id
 

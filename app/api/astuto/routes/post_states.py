@@ -10,7 +10,6 @@ from app.api.astuto.routes.inputs import path_id, resolve_acting_user
 from app.api.astuto.schemas import Id
 from app.api.request import ApiRequest, CurrentRequest
 from app.domain.errors import NotFound
-from app.domain.permissions import Permission
 from app.domain.posts import moderation, update
 from app.domain.unit_of_work import UnitOfWork
 from app.http.request import ApiResponse
@@ -31,7 +30,6 @@ async def update_post_board(request: CurrentRequest) -> ApiResponse:
     asked = request.params.get("board_id", MISSING)
 
     def move(work: UnitOfWork, post_id: int) -> None:
-        work.authorize(Permission.WRITE_POST)
         if params.is_missing(asked) or isinstance(asked, list | dict):
             raise errors.MissingParam
         with errors.replace_not_found("board", params.InvalidParam()):
@@ -56,7 +54,6 @@ async def update_post_status(request: CurrentRequest) -> ApiResponse:
     asked = request.params
 
     def change(work: UnitOfWork, post_id: int) -> None:
-        work.authorize(Permission.MODERATE)
         user_id = resolve_acting_user(work, asked)
         status_id = params.to_stored_id(asked.get("post_status_id", MISSING))
         if status_id is MISSING:

@@ -1,0 +1,108 @@
+"""Each rule checks the permission it needs, whoever calls it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.domain.counters import audit
+from app.domain.errors import Forbidden
+from app.domain.models import Board, Comment, Post, Status, User, Vote
+from app.domain.permissions import OPERATOR, Actor, Permission, is_allowed
+from app.domain.portals import portals, sections
+from app.domain.portals.boards import BoardQuery
+from app.domain.portals.statuses import StatusQuery
+from app.domain.posts import attachments, moderation
+from app.domain.posts.attachments import StoredFile
+from app.domain.posts.filters import ALL
+from app.domain.posts.queries import PostQuery
+from app.domain.posts.reply_queries import CommentQuery, VoteQuery
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import api_keys, users
+from app.domain.users.queries import UserQuery
+from tests.support.factory import Factory
+
+Rule = Callable[[UnitOfWork], Any]
+
+OWNER = Actor(user_id=1, role="owner")
+USER = Actor(user_id=1, role="user")
+FILE = StoredFile("attachment", "a.png", "a.png", "image/png", 5)
+PAGE = {"offset": 0, "limit": 10}
+POSTS, USERS = PostQuery((Post.id,)), UserQuery((User.id,), deleted=True)
+COMMENTS, VOTES, BOARDS = CommentQuery((Comment.id,)), VoteQuery((Vote.id,)), BoardQuery((Board.id,))
+
+OPERATIONS: list[Rule] = [
+    lambda work: portals.create(work, title="Other"),
+    lambda work: portals.update_setting(work, setting="title", value="Other"),
+    lambda work: api_keys.issue(work, user_id=1, dialect="astuto", secret=b"secret"),
+    lambda work: api_keys.import_key(work, user_id=1, dialect="astuto", digest_="a", prefix="tkn_"),
+    lambda work: api_keys.list_keys(work),
+    lambda work: api_keys.revoke(work, 1),
+    lambda work: api_keys.revoke_all(work),
+    lambda work: audit.repair(work),
+    lambda work: sections.break_cycles(work),
+]
+READS: list[Rule] = [
+    lambda work: POSTS.by_id(work, 1),
+    lambda work: POSTS.by_code(work, "abcdef"),
+    lambda work: POSTS.by_code_or_id(work, "1"),
+    lambda work: POSTS.page(work, ALL, order="title", descending=True, **PAGE),
+    lambda work: POSTS.page_with_total(work, ALL, order="title", descending=True, **PAGE),
+    lambda work: POSTS.ids(work, ALL, order="title", descending=True, **PAGE),
+    lambda work: POSTS.by_ids(work, [1]),
+    *(
+        rule
+        for query in (COMMENTS, VOTES)
+        for rule in (
+            lambda work, query=query: query.by_id(work, 1),
+            lambda work, query=query: query.page(work, **PAGE),
+            lambda work, query=query: query.for_post(work, 1, limit=1),
+            lambda work, query=query: query.ids(work, **PAGE),
+            lambda work, query=query: query.by_ids(work, [1]),
+        )
+    ),
+    lambda work: USERS.by_id(work, 1),
+    lambda work: USERS.by_uuid(work, "a"),
+    lambda work: USERS.by_email(work, "a@example.com"),
+    lambda work: USERS.page(work, newest_first=True, **PAGE),
+    lambda work: USERS.ids(work, **PAGE),
+    lambda work: USERS.by_ids(work, [1]),
+    lambda work: USERS.total(work),
+    lambda work: BOARDS.by_id(work, 1),
+    lambda work: BOARDS.by_slug(work, "ideas"),
+    lambda work: BOARDS.all(work),
+    lambda work: BOARDS.in_order(work),
+    lambda work: StatusQuery((Status.id,)).all(work),
+    lambda work: moderation.page(work, "pending", **PAGE),
+    lambda work: moderation.ids(work, "pending"),
+    lambda work: moderation.by_ids(work, "pending", [1]),
+    lambda work: moderation.total(work, "pending"),
+]
+
+
+async def forbidden(make: Factory, rule: Rule, actor: Actor) -> str:
+    with pytest.raises(Forbidden) as caught:
+        await make.act(rule, actor=actor)
+    return caught.value.permission
+
+
+@pytest.mark.parametrize("rule", OPERATIONS)
+async def test_portals_keys_and_repairs_are_for_the_operator_alone(rule: Rule, make: Factory) -> None:
+    assert await forbidden(make, rule, OWNER) == "operate"
+
+
+@pytest.mark.parametrize("rule", READS)
+async def test_a_plain_user_reads_nothing_through_the_queries_of_the_apis(rule: Rule, make: Factory) -> None:
+    assert await forbidden(make, rule, USER) == "read"
+
+
+async def test_files_and_invitations_need_a_moderator(make: Factory) -> None:
+    post = await make.post()
+
+    assert await forbidden(make, lambda work: attachments.add(work, post_id=post, file=FILE), USER) == "write_post"
+    assert await forbidden(make, lambda work: users.invite(work, make.owner, None), USER) == "register_user"
+    assert await make.value("SELECT count(*) FROM attachments") == 0
+
+
+def test_the_operator_may_do_everything() -> None:
+    assert [permission for permission in Permission if not is_allowed(OPERATOR, permission)] == []
