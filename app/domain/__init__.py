@@ -1,1 +1,1 @@
-"""The world of a feedback portal: its rows and its rules. Knows nothing of HTTP, settings or any dialect's words."""
+"""Tables and rules of a feedback portal. Independent of HTTP, settings and the terms of any dialect."""

@@ -1,20 +1,20 @@
-"""Why the domain refuses: codes and data, never sentences and never a status. Each dialect words them itself."""
+"""Errors of the domain: codes and data, without sentences or HTTP statuses. Each dialect writes its own messages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import field as with_default
+from dataclasses import field as dataclass_field
 from typing import Any
 
 
 class DomainError(Exception):
-    """What the domain answers instead of acting. Nothing has been written."""
+    """A rule rejected the operation. Nothing has been written."""
 
 
 @dataclass(eq=False)
 class NotFound(DomainError):
-    """There is no such thing in this portal, or the actor may not know of it.
+    """The portal has no such row, or the actor may not see it.
 
-    `what` is the domain's word (post, board, vote, …); `asked` is the identifier as it was given, if one was.
+    `resource` is the domain's word (post, board, vote, …); `identifier` is the one that the caller gave, if any.
     """
 
     resource: str
@@ -23,7 +23,7 @@ class NotFound(DomainError):
 
 @dataclass(eq=False)
 class Forbidden(DomainError):
-    """The actor may not do this. `why` tells cases of one act apart."""
+    """The actor lacks the permission. `reason` distinguishes the cases of one permission."""
 
     permission: str
     reason: str = ""
@@ -31,41 +31,41 @@ class Forbidden(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with one field: a code such as `blank`, `too_short`, `taken`, and the numbers it speaks of."""
+    """One error of one field: a code such as `blank`, `too_short` or `taken`, and the limits it refers to."""
 
     field: str
     code: str
-    limits: Mapping[str, Any] = with_default(default_factory=dict)
+    limits: Mapping[str, Any] = dataclass_field(default_factory=dict)
 
 
 @dataclass(eq=False)
 class ValidationFailed(DomainError):
-    """The wish contradicts the rules of the data."""
+    """The input violates the rules of the data."""
 
     errors: Sequence[FieldError]
 
 
 @dataclass(eq=False)
 class Conflict(DomainError):
-    """The wish contradicts what is there: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …"""
+    """It conflicts with stored data: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …"""
 
     code: str
 
 
 class ValueOutOfRange(DomainError):
-    """A value that the database can't hold, such as a number or a text past its column. Doors should notice first."""
+    """A value that its column can't store, such as a too large number. Dialects should reject such values earlier."""
 
 
 class ServiceUnavailable(Exception):
-    """The database can't be reached, is locked, or all connections are taken. Try again later."""
+    """The database is unreachable or locked, or all connections are in use. The caller may retry later."""
 
 
 class CommitUncertain(ServiceUnavailable):
-    """The connection was lost while a change was being made final: it may stand or not."""
+    """The connection was lost during the commit: the change may or may not be stored."""
 
 
 class UniqueViolation(Exception):
-    """The database refused a row. `constraint` is the broken constraint's name, as the model names it."""
+    """The database rejected a row. `constraint` is the name of the violated constraint in the models."""
 
     def __init__(self, constraint: str) -> None:
         super().__init__(constraint)
@@ -73,4 +73,4 @@ class UniqueViolation(Exception):
 
 
 class ForeignKeyViolation(Exception):
-    """The database refused a row because what it points to is not there."""
+    """The database rejected a row because the row that it refers to does not exist."""

@@ -1,6 +1,6 @@
-"""Facts: what happened, said in the past tense, written in the transaction in which it happened.
+"""Events: what happened, in the past tense, stored in the transaction in which it happened.
 
-Letters and webhook calls are made from these rows later, so a fact carries what could not be looked up any more.
+Mail and webhook calls are made from these rows later, so an event carries what can't be looked up any more by then.
 """
 
 import json
@@ -30,7 +30,7 @@ EVENT_KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. `user_id` is in whose name; the Work adds who really acted, and when."""
+    """One event. `user_id` is the user in whose name it happened; the unit of work adds the actor and the time."""
 
     kind: str
     post_id: int | None = None
@@ -39,7 +39,7 @@ class Event:
     body: Mapping[str, Any] | None = None
 
     def columns(self) -> dict[str, Any]:
-        """The values of the row, apart from what the Work knows."""
+        """The values of the row, except those that the unit of work adds."""
         return {
             "kind": self.kind,
             "post": self.post_id,

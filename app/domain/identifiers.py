@@ -1,4 +1,4 @@
-"""What is random: post codes, API keys, file names."""
+"""Identifiers: random strings, post codes and slugs."""
 
 import re
 import secrets
@@ -13,12 +13,12 @@ BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def random_string(length: int, alphabet: str = ALPHABET) -> str:
-    """`length` random characters of the alphabet."""
+    """Return `length` random characters of the alphabet."""
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 def post_code() -> str:
-    """Six characters that are not all digits, so that a code is never taken for a post's number."""
+    """Return six random characters that are not all digits, so that a code never looks like a post's id."""
     number = secrets.randbits(64)
     code = ""
     for _ in range(6):
@@ -44,7 +44,7 @@ RESERVED = frozenset(
     }
 )
 
-# Latin letters that Unicode doesn't take apart into a plain letter and its marks.
+# Latin letters that Unicode does not decompose into a plain letter and its marks.
 _LETTERS = {
     "×": "x", "ß": "ss", "ẞ": "SS", "Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Þ": "Th", "þ": "th",
     "Ð": "D", "ð": "d", "Đ": "D", "đ": "d", "Ɖ": "D", "ɖ": "d", "Ɗ": "D", "ɗ": "d", "Ø": "O", "ø": "o",
@@ -59,22 +59,22 @@ _LETTERS = {
 }  # fmt: skip
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
-_REST = re.compile(r"[^A-Za-z0-9_-]+")
+_SEPARATORS = re.compile(r"[^A-Za-z0-9_-]+")
 _DASHES = re.compile(r"-{2,}")
 
 
 def slugify(text: str) -> str:
-    """Make a slug of the text; empty if nothing of it is Latin letters, digits, `-` or `_`.
+    """Make a slug of the text; empty if it has no Latin letters, digits, `-` or `_`.
 
-    Latin letters lose their marks; whatever else has no ASCII form separates words. Underscores are kept as they are.
+    Latin letters lose their marks; any other character without an ASCII form separates words. Underscores stay.
     """
     if not text.isascii():
-        text = _NOT_ASCII.sub(lambda found: _ascii(found[0]), text)
-    return _DASHES.sub("-", _REST.sub("-", text)).strip("-").lower()
+        text = _NOT_ASCII.sub(lambda match: _ascii(match[0]), text)
+    return _DASHES.sub("-", _SEPARATORS.sub("-", text)).strip("-").lower()
 
 
 def unique_slug(slug: str, taken: bool, *, random: Callable[[], UUID] = uuid4) -> str:
-    """Give the wanted slug if it is free, else the same with a random UUID, or the bare UUID if it is empty.
+    """Return the slug if it is free, the slug with a random UUID if it is taken, or a UUID alone if it is empty.
 
     A reserved word counts as taken.
     """
@@ -87,16 +87,16 @@ def unique_slug(slug: str, taken: bool, *, random: Callable[[], UUID] = uuid4) -
 
 @lru_cache(maxsize=4096)
 def _ascii(letter: str) -> str:
-    """One character in ASCII; `?` if it has no such form, which then separates words."""
-    known = _LETTERS.get(letter)
-    if known is not None:
-        return known
+    """Convert one character to ASCII; `?`, which separates words, if it has no ASCII form."""
+    replacement = _LETTERS.get(letter)
+    if replacement is not None:
+        return replacement
     if "\u0300" <= letter <= "\u036f":
-        # A mark written apart from its letter goes as it does when both are one character.
+        # A mark that follows its letter is dropped, as it is when both are one character.
         return ""
     category = unicodedata.category(letter)
     if category[0] != "L" and category != "Nd":
-        # Not ™ or ²: they would run into the word beside them.
+        # Without this, ™ or ² would become part of the word beside it.
         return "?"
     parts = (_LETTERS.get(part, part) for part in unicodedata.normalize("NFKD", letter))
     return "".join(part for part in parts if part.isascii() and part.isalnum()) or "?"

@@ -1,4 +1,4 @@
-"""What waits to be told to the world outside: facts of which no letter and no call has been made yet."""
+"""The outbox: events for which no mail and no webhook call has been made yet."""
 
 from datetime import datetime
 from typing import Final
@@ -11,9 +11,9 @@ from app.domain.sql.statement import POSTGRESQL, Statement
 from app.domain.unit_of_work import UnitOfWork
 
 MAX_COUNTED: Final = 100_000
-"""Counting reads each waiting row's entry in the index, so it ends somewhere; beyond this nobody needs to be exact."""
+"""Counting reads one index entry for each pending event, so it stops at this number."""
 
-_DEPTH: Final = Statement(
+_PENDING: Final = Statement(
     select(func.count()).select_from(
         select(literal(1).label("one")).where(EventRow.expanded_at.is_(None)).limit(MAX_COUNTED).subquery()
     ),
@@ -29,16 +29,16 @@ _CLOCK: Final = Statement(select(func.clock_timestamp()), across_portals=True)
 
 
 def newest_timestamp(work: UnitOfWork) -> datetime | None:
-    """When the newest fact of all portals was written."""
+    """The time of the newest event of all portals, or None."""
     row = work.fetch_one(_NEWEST)
     return None if row is None else timestamps.to_datetime(row[0])
 
 
 def database_time(work: UnitOfWork) -> datetime | None:
-    """The time where the database runs; None for SQLite, which runs here."""
+    """The clock of the PostgreSQL server; None for SQLite, which uses the clock of this process."""
     return timestamps.to_datetime(work.fetch_value(_CLOCK)) if work.engine == POSTGRESQL else None
 
 
 def pending_count(work: UnitOfWork) -> int:
-    """How many facts of all portals wait, MAX_COUNTED at most."""
-    return int(work.fetch_value(_DEPTH))
+    """The number of pending events of all portals, at most MAX_COUNTED."""
+    return int(work.fetch_value(_PENDING))

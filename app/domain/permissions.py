@@ -1,4 +1,4 @@
-"""Who may do what: one table from act to least role, and the few exceptions."""
+"""Permissions: one table from permission to minimum role, and the exceptions."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from app.domain.models.users import ROLES
 
 
 class Permission(StrEnum):
-    """What the policy is asked about."""
+    """What an actor may be allowed to do."""
 
     READ = "read"
     ADD_BOARD = "add_board"
@@ -48,7 +48,7 @@ _MIN_ROLE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the user whose key was presented, or the operator at the command line (no user, every right)."""
+    """The user of the API key, or the operator at the command line, who has no user and every permission."""
 
     user_id: int | None
     role: str
@@ -59,16 +59,16 @@ OPERATOR: Final = Actor(user_id=None, role="owner")
 
 
 def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
-    """Whether the actor may. For BLOCK_USER and CHANGE_SIGN_IN, `of_role` and `of_user` say whose."""
+    """Whether the actor has the permission. BLOCK_USER and CHANGE_SIGN_IN depend on the user to be changed too."""
     if ROLE_RANK[actor.role] < ROLE_RANK[_MIN_ROLE[permission]]:
         return False
     if permission is Permission.BLOCK_USER and of_role is not None:
         if of_role == "owner" or (of_user is not None and of_user == actor.user_id):
             return False
-        # Administrators may block each other; below them, only who stands lower.
+        # Administrators may block each other; a moderator may block only users of a lower role.
         return ROLE_RANK[actor.role] >= ROLE_RANK["admin"] or ROLE_RANK[of_role] < ROLE_RANK[actor.role]
     if permission is Permission.CHANGE_SIGN_IN and of_role == "owner":
-        # Whoever has the e-mail or the password of the owner becomes the owner. A portal has one.
+        # With the owner's e-mail or password one can sign in as the owner, and a portal has a single owner.
         return actor.role == "owner"
     if permission is Permission.OPERATE:
         return actor.user_id is None
@@ -76,6 +76,6 @@ def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = No
 
 
 def authorize(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> None:
-    """Raise Forbidden unless the actor may."""
+    """Raise Forbidden unless the actor has the permission."""
     if not is_allowed(actor, permission, of_role=of_role, of_user=of_user):
         raise Forbidden(permission)

@@ -1,4 +1,4 @@
-"""A Work: one request's, command's or job's dealings with one portal, in one transaction."""
+"""The unit of work: what one request, command or job does with one portal, in one transaction."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,14 +8,14 @@ from typing import Any, Final, Protocol
 from sqlalchemy import select
 
 from app.domain import permissions
-from app.domain.errors import Conflict, UniqueViolation
+from app.domain.errors import UniqueViolation
 from app.domain.events import INSERT_EVENT, Event
 from app.domain.models import Portal
 from app.domain.permissions import Actor, Permission
 from app.domain.sql.statement import PORTAL_ID, Statement
 
 Row = Sequence[Any]
-"""A row as the driver gives it: read by position, unpacked, or by the column's name as a key."""
+"""A row of the driver: unpacked, or read by position or by the name of a column."""
 
 
 # Rows that refer to the portal can still be written while this lock is held.
@@ -23,7 +23,7 @@ _LOCK_PORTAL: Final = Statement(select(Portal.id).where(Portal.id == PORTAL_ID).
 
 
 class Connection(Protocol):
-    """What a Work needs of the database: to run one prepared statement at a time, with values that are its own then."""
+    """The database connection of a unit of work. It may modify the dictionary of values."""
 
     engine: str
 
@@ -33,9 +33,9 @@ class Connection(Protocol):
 
 
 class UnitOfWork:
-    """Handed to every rule. The adapter that made it commits when the act returns and rolls back when it raises.
+    """The first parameter of every rule. The adapter commits when the operation returns and rolls back when it raises.
 
-    An act may be run again after a deadlock or a lost connection, so it has no effect outside its Work.
+    An operation may be run again after a deadlock or a lost connection, so it has no effect outside its unit of work.
     """
 
     __slots__ = ("_connection", "actor", "base_url", "now", "portal_id")
@@ -55,7 +55,7 @@ class UnitOfWork:
         return self._connection.engine
 
     def fetch_all(self, statement: Statement, **values: Any) -> Sequence[Row]:
-        """All rows. `portal` and `now` are bound by the Work."""
+        """All rows. The unit of work binds `portal` and `now`."""
         values["portal"] = self.portal_id
         values["now"] = self.now
         return self._connection.fetch_all(statement, values)
@@ -64,27 +64,27 @@ class UnitOfWork:
         """The first row, or None."""
         values["portal"] = self.portal_id
         values["now"] = self.now
-        found = self._connection.fetch_all(statement, values)
-        return found[0] if found else None
+        rows = self._connection.fetch_all(statement, values)
+        return rows[0] if rows else None
 
     def fetch_value(self, statement: Statement, **values: Any) -> Any:
         """The first column of the first row, or None."""
-        found = self.fetch_one(statement, **values)
-        return None if found is None else found[0]
+        row = self.fetch_one(statement, **values)
+        return None if row is None else row[0]
 
     def execute(self, statement: Statement, **values: Any) -> int:
-        """Change rows; how many. Raises Clash and ForeignKeyViolation when the database refuses."""
+        """Change rows and return how many. Raises UniqueViolation and ForeignKeyViolation."""
         values["portal"] = self.portal_id
         values["now"] = self.now
         return self._connection.execute(statement, values)
 
-    def authorize(self, operation: Permission, *, of_role: str | None = None, of_user: int | None = None) -> None:
-        """Raise Forbidden unless the actor may do this; asked once by every rule that acts."""
-        permissions.authorize(self.actor, operation, of_role=of_role, of_user=of_user)
+    def authorize(self, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> None:
+        """Raise Forbidden unless the actor has the permission. Every rule calls this for itself."""
+        permissions.authorize(self.actor, permission, of_role=of_role, of_user=of_user)
 
-    def record(self, fact: Event) -> None:
-        """Write down what happened, in this transaction: if the act stands, so does the fact."""
-        self.execute(INSERT_EVENT, actor=self.actor.user_id, base_url=self.base_url, **fact.columns())
+    def record(self, event: Event) -> None:
+        """Store the event in this transaction, so that it exists exactly when the change does."""
+        self.execute(INSERT_EVENT, actor=self.actor.user_id, base_url=self.base_url, **event.columns())
 
     def lock_portal(self) -> None:
         """Lock the portal's row until this transaction ends, so that other changes of its catalogue wait.
@@ -95,12 +95,12 @@ class UnitOfWork:
         self.fetch_one(_LOCK_PORTAL)
 
     @contextmanager
-    def map_unique_violation(self, **refusals: Conflict | Exception) -> Iterator[None]:
-        """Word a broken constraint as a refusal: `with work.clashing(uq_boards_portal_id_name=…)`."""
+    def map_unique_violation(self, **errors: Exception) -> Iterator[None]:
+        """Raise the error given for a violated constraint: `with work.map_unique_violation(uq_portals_host=…)`."""
         try:
             yield
-        except UniqueViolation as clash:
-            refusal = refusals.get(clash.constraint)
-            if refusal is None:
+        except UniqueViolation as violation:
+            error = errors.get(violation.constraint)
+            if error is None:
                 raise
-            raise refusal from clash
+            raise error from violation

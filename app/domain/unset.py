@@ -1,11 +1,11 @@
-"""The word for "this one does not change", where null is itself a value that a field may take."""
+"""The value of a parameter that leaves a field unchanged, where None is itself a value of the field."""
 
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
 
 class UnsetType(Enum):
-    """A field that is not to change."""
+    """The type of UNSET."""
 
     UNSET = "keep"
 

@@ -1,1 +1,1 @@
-"""Stored numbers of posts, and their audit."""
+"""Stored counts of posts, and their audit."""

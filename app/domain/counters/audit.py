@@ -1,4 +1,4 @@
-"""Counters held against the rows they count: where they differ, and putting them right."""
+"""Audit of the counters: compare them with the rows that they count, and repair them."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +14,7 @@ from app.domain.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class CounterMismatch:
-    """A counter that is not what it counts. `what` and `id` say whose: `post 7`, `board 2`."""
+    """A counter that differs from a recount. `what` and `id` say of which row: `post 7`, `board 2`."""
 
     what: str
     id: int
@@ -23,20 +23,20 @@ class CounterMismatch:
     counted: int
 
 
-def _counted(of: Any, counted: Any, *conditions: Any) -> Any:
-    owner = counted.post_id if of is Post else counted.user_id
-    return select(func.count()).select_from(counted).where(owner == of.id, *conditions).scalar_subquery()
+def _recount(owner: Any, table: Any, *conditions: Any) -> Any:
+    owner_id = table.post_id if owner is Post else table.user_id
+    return select(func.count()).select_from(table).where(owner_id == owner.id, *conditions).scalar_subquery()
 
 
 _COUNTERS: Final[dict[Any, dict[str, Any]]] = {
     Post: {
-        "votes_count": _counted(Post, Vote),
-        "comments_count": _counted(Post, Comment, ~Comment.internal),
+        "votes_count": _recount(Post, Vote),
+        "comments_count": _recount(Post, Comment, ~Comment.internal),
     },
     User: {
-        "posts_count": _counted(User, Post),
-        "votes_count": _counted(User, Vote),
-        "comments_count": _counted(User, Comment, ~Comment.internal),
+        "posts_count": _recount(User, Post),
+        "votes_count": _recount(User, Vote),
+        "comments_count": _recount(User, Comment, ~Comment.internal),
     },
 }
 
@@ -62,38 +62,38 @@ _REPAIR: Final = {
 _LOCK_TABLES: Final = Statement(
     text("LOCK TABLE posts, users, tallies IN SHARE ROW EXCLUSIVE MODE"), across_portals=True
 )
-"""Whoever was counting has finished, and whoever comes waits: else a vote at the same moment would be counted away."""
+"""Other changes of counters have finished, or wait: otherwise a vote cast meanwhile would be lost from the count."""
 
 
 def find_mismatches(work: UnitOfWork) -> list[CounterMismatch]:
-    """Every counter of the portal that differs from a recount; empty when all is well. Reads every row: slow."""
-    found = []
+    """All counters of the portal that differ from a recount. Reads every row, so it is slow."""
+    mismatches = []
     for model, counters in _COUNTERS.items():
         for row in work.fetch_all(_MISMATCHES[model]):
             pairs = zip(counters, zip(row[1::2], row[2::2], strict=True), strict=True)
-            found += [
+            mismatches += [
                 CounterMismatch(model.__name__.lower(), row[0], name, kept, counted)
                 for name, (kept, counted) in pairs
                 if kept != counted
             ]
-    for place, posts, ought in post_counters.find_mismatches(work):
-        # The numbers of posts without a status are told as those of status 0, which is nobody's.
-        within = f" in section {place.section_id}" if place.section_id else ""
-        if place.kind == "category":
-            within = f" of status {place.status_id}{within}" if place.status_id else f" of no status{within}"
-        whose = place.status_id if place.kind == "status" else place.ref_id
-        found.append(CounterMismatch(place.kind, whose, f"posts{within}", posts, ought))
-    return found
+    for key, stored, counted in post_counters.find_mismatches(work):
+        # Posts without a status are reported as posts of status 0, an id that no status has.
+        suffix = f" in section {key.section_id}" if key.section_id else ""
+        if key.kind == "category":
+            suffix = f" of status {key.status_id}{suffix}" if key.status_id else f" of no status{suffix}"
+        row_id = key.status_id if key.kind == "status" else key.ref_id
+        mismatches.append(CounterMismatch(key.kind, row_id, f"posts{suffix}", stored, counted))
+    return mismatches
 
 
 def repair(work: UnitOfWork) -> list[CounterMismatch]:
-    """Make every counter equal to a recount; what was different."""
+    """Set every counter to its recount. Returns the mismatches that there were."""
     work.authorize(Permission.OPERATE)
     if work.engine == POSTGRESQL:
         work.fetch_all(_LOCK_TABLES)
-    found = find_mismatches(work)
-    if any(difference.counter.startswith("posts") for difference in found):
+    mismatches = find_mismatches(work)
+    if any(mismatch.counter.startswith("posts") for mismatch in mismatches):
         post_counters.repair(work)
     for model in _COUNTERS:
         work.execute(_REPAIR[model])
-    return found
+    return mismatches

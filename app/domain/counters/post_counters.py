@@ -1,7 +1,7 @@
-"""The kept numbers of posts: per portal, per board, and per status, section and category in every mixture.
+"""Stored counts of posts: by portal, by board, and by every combination of status, section and category.
 
-They change in the transaction that changes the posts. Each number is spread over shards by the post's id, so that posts
-created at once seldom wait for one another; a single shard may be negative, the sum never is.
+They change in the transaction that changes the posts. Each count is spread over shards by the post's id, so that posts
+created at the same time seldom wait for each other. A single shard may be negative; the sum never is.
 """
 
 from collections import Counter, defaultdict
@@ -32,11 +32,11 @@ from app.domain.unit_of_work import UnitOfWork
 
 _COLUMNS: Final = ["portal_id", "kind", "ref_id", "status_id", "section_id", "shard", "posts"]
 _KEY: Final = _COLUMNS[:-1]
-_NONE: Final[ColumnElement[int]] = literal_column("0")
+_ZERO: Final[ColumnElement[int]] = literal_column("0")
 
 
 class CounterKey(NamedTuple):
-    """What a number counts; see `Tally`."""
+    """What a counter counts; see `PostCounter`."""
 
     kind: str
     ref_id: int = 0
@@ -45,34 +45,36 @@ class CounterKey(NamedTuple):
 
     @property
     def sort_key(self) -> tuple[int, int, int, int]:
-        """Everybody changes numbers in this order, so that none deadlock."""
+        """All transactions change counters in this order, which rules out deadlocks."""
         return COUNTER_KINDS.index(self.kind), *self[1:]
 
 
 def counter_keys(
     *, board_id: int, status_id: int | None, section_id: int | None, category_ids: Iterable[int] = ()
 ) -> set[CounterKey]:
-    """Where a post counts."""
+    """The counters that include a post with these values."""
     by = (status_id or 0, section_id or 0)
-    found = {CounterKey("portal"), CounterKey("board", board_id), CounterKey("status", 0, *by)}
-    return found.union(CounterKey("category", category_id, *by) for category_id in category_ids)
+    keys = {CounterKey("portal"), CounterKey("board", board_id), CounterKey("status", 0, *by)}
+    return keys.union(CounterKey("category", category_id, *by) for category_id in category_ids)
 
 
 def upsert_counters(rows: SelectBase) -> Any:
-    """The statement that adds these rows to the numbers: portal, kind, ref, status, section, shard, posts."""
-    added = upsert(PostCounter).from_select(_COLUMNS, rows)
-    return added.on_conflict_do_update(index_elements=_KEY, set_={"posts": PostCounter.posts + added.excluded.posts})
+    """An INSERT that adds these rows to the counters: portal, kind, ref, status, section, shard, posts."""
+    insertion = upsert(PostCounter).from_select(_COLUMNS, rows)
+    return insertion.on_conflict_do_update(
+        index_elements=_KEY, set_={"posts": PostCounter.posts + insertion.excluded.posts}
+    )
 
 
-_given = json_rows("places").table_valued("value", name="given")
+_steps = json_rows("steps").table_valued("value", name="steps")
 _ADD: Final = Statement(
     upsert_counters(
         select(
             cast(PORTAL_ID, BIGINT),
-            json_column(_given.c.value, 0, TEXT),
-            *(json_column(_given.c.value, at, BIGINT) for at in (1, 2, 3)),
+            json_column(_steps.c.value, 0, TEXT),
+            *(json_column(_steps.c.value, at, BIGINT) for at in (1, 2, 3)),
             bindparam("shard", type_=SmallInteger),
-            json_column(_given.c.value, 4, BIGINT),
+            json_column(_steps.c.value, 4, BIGINT),
         ).where(literal_column("true"))
     )
 )
@@ -81,30 +83,29 @@ _ADD: Final = Statement(
 def move_counts(
     work: UnitOfWork, post_id: int, *, before: Collection[CounterKey] = (), after: Collection[CounterKey] = ()
 ) -> None:
-    """Count the post out of the places it left and into those it came to; a new post left none."""
-    steps = [
-        (*place, +1 if place in after else -1) for place in sorted({*before} ^ {*after}, key=lambda one: one.sort_key)
-    ]
+    """Subtract the post from the counters in `before` alone and add it to those in `after` alone."""
+    changed = sorted({*before} ^ {*after}, key=lambda key: key.sort_key)
+    steps = [(*key, +1 if key in after else -1) for key in changed]
     if steps:
-        work.execute(_ADD, places=encode_rows(steps), shard=_shard(work, post_id))
+        work.execute(_ADD, steps=encode_rows(steps), shard=_shard(work, post_id))
 
 
 def subtract_posts(work: UnitOfWork, posts: Iterable[tuple[int, Collection[CounterKey]]]) -> None:
-    """Count posts out, each with all the places where it counts."""
-    lost: dict[int, Counter[CounterKey]] = defaultdict(Counter)
-    for post_id, places in posts:
-        lost[_shard(work, post_id)].update(places)
-    for shard, by_place in sorted(lost.items()):
-        steps = [(*place, -by_place[place]) for place in sorted(by_place, key=lambda one: one.sort_key)]
-        work.execute(_ADD, places=encode_rows(steps), shard=shard)
+    """Subtract posts, given as id and counters that include it."""
+    shards: dict[int, Counter[CounterKey]] = defaultdict(Counter)
+    for post_id, keys in posts:
+        shards[_shard(work, post_id)].update(keys)
+    for shard, counts in sorted(shards.items()):
+        steps = [(*key, -counts[key]) for key in sorted(counts, key=lambda key: key.sort_key)]
+        work.execute(_ADD, steps=encode_rows(steps), shard=shard)
 
 
 def _shard(work: UnitOfWork, post_id: int) -> int:
-    # On SQLite creates never run at once, and fewer rows are fewer pages to write.
+    # SQLite has a single writer, so one row is enough, and fewer rows are fewer pages to write.
     return 0 if work.engine == SQLITE else post_id % SHARDS
 
 
-_DROP_CATEGORY: Final = Statement(
+_DELETE_CATEGORY: Final = Statement(
     delete(PostCounter).where(
         PostCounter.portal_id == PORTAL_ID,
         PostCounter.kind == literal_column("'category'"),
@@ -119,75 +120,75 @@ def delete_category(work: UnitOfWork, category_id: int) -> None:
     Without the lock, two such changes at once, for example of a section and of a category, would each miss the rows
     that the other is writing. Posts that are created or deleted meanwhile don't wait: they only refer to the portal.
     """
-    work.execute(_DROP_CATEGORY, category=category_id)
+    work.execute(_DELETE_CATEGORY, category=category_id)
 
 
-def _moving(column: Column) -> tuple[Statement, Statement]:
-    """Add the numbers under `gone` to those under `heir`, and forget them."""
-    theirs = (PostCounter.portal_id == PORTAL_ID, column == bindparam("gone"))
-    heir = bindparam("heir", type_=BigInteger)
-    fine: list[Column] = [heir if each is column else each for each in (PostCounter.status_id, PostCounter.section_id)]
+def _move_statements(column: Column) -> tuple[Statement, Statement]:
+    """Statements that add the counts of `old` to those of `new`, and delete those of `old`."""
+    of_old = (PostCounter.portal_id == PORTAL_ID, column == bindparam("old"))
+    new = bindparam("new", type_=BigInteger)
+    by: list[Column] = [new if each is column else each for each in (PostCounter.status_id, PostCounter.section_id)]
     rows = select(
-        PostCounter.portal_id, PostCounter.kind, PostCounter.ref_id, *fine, PostCounter.shard, PostCounter.posts
-    ).where(*theirs)
-    # In the order of `Place`: kinds that ask for a status are the last two, and stand in the alphabet the other way.
+        PostCounter.portal_id, PostCounter.kind, PostCounter.ref_id, *by, PostCounter.shard, PostCounter.posts
+    ).where(*of_old)
+    # In the order of `CounterKey.sort_key`: only status and category rows match, and `status` comes first.
     in_order = rows.order_by(
         PostCounter.kind.desc(), PostCounter.ref_id, PostCounter.status_id, PostCounter.section_id, PostCounter.shard
     )
-    return Statement(upsert_counters(in_order)), Statement(delete(PostCounter).where(*theirs))
+    return Statement(upsert_counters(in_order)), Statement(delete(PostCounter).where(*of_old))
 
 
-_STATUS: Final = _moving(PostCounter.status_id)
-_SECTION: Final = _moving(PostCounter.section_id)
+_STATUS: Final = _move_statements(PostCounter.status_id)
+_SECTION: Final = _move_statements(PostCounter.section_id)
 
 
-def merge_status(work: UnitOfWork, status_id: int, heir_id: int | None) -> None:
-    """All posts of a status have come to another, or to none."""
-    _move_all(work, _STATUS, status_id, heir_id or 0)
+def merge_status(work: UnitOfWork, status_id: int, replacement_id: int | None) -> None:
+    """Move the counts of a status to another, or to none. The caller holds `work.lock_portal()`."""
+    _move_all(work, _STATUS, status_id, replacement_id or 0)
 
 
 def clear_section(work: UnitOfWork, section_id: int) -> None:
-    """All posts of a section lie in none now."""
+    """Move the counts of a section to none. The caller holds `work.lock_portal()`."""
     _move_all(work, _SECTION, section_id, 0)
 
 
-def _move_all(work: UnitOfWork, statements: tuple[Statement, Statement], gone: int, heir: int) -> None:
+def _move_all(work: UnitOfWork, statements: tuple[Statement, Statement], old: int, new: int) -> None:
     for statement in statements:
-        work.execute(statement, gone=gone, heir=heir)
+        work.execute(statement, old=old, new=new)
 
 
 _CLEAR: Final = Statement(delete(PostCounter).where(PostCounter.portal_id == PORTAL_ID))
 
 
-_FINE: Final = (func.coalesce(Post.status_id, _NONE), func.coalesce(Post.section_id, _NONE))
+_STATUS_AND_SECTION: Final = (func.coalesce(Post.status_id, _ZERO), func.coalesce(Post.section_id, _ZERO))
 _COUNTED_BY: Final[dict[str, tuple[Column, ...]]] = {
-    "portal": (_NONE, _NONE, _NONE),
-    "board": (Post.board_id, _NONE, _NONE),
-    "status": (_NONE, *_FINE),
-    "category": (PostCategory.category_id, *_FINE),
+    "portal": (_ZERO, _ZERO, _ZERO),
+    "board": (Post.board_id, _ZERO, _ZERO),
+    "status": (_ZERO, *_STATUS_AND_SECTION),
+    "category": (PostCategory.category_id, *_STATUS_AND_SECTION),
 }
 
 
-def _recounted(kind: str) -> Select[Any]:
+def _recount(kind: str) -> Select[Any]:
     by = _COUNTED_BY[kind]
-    # One kind of element for the type checker, which else counts the columns.
-    shown: list[Column] = [literal_column(f"'{kind}'").label("kind")]
-    shown += [each.label(name) for each, name in zip(by, _KEY[2:5], strict=True)]
-    rows = select(*shown, func.count().label("posts")).select_from(Post)
+    # A list of one type, because the type checker infers another type of select for each number of columns.
+    columns: list[Column] = [literal_column(f"'{kind}'").label("kind")]
+    columns += [each.label(name) for each, name in zip(by, _KEY[2:5], strict=True)]
+    rows = select(*columns, func.count().label("posts")).select_from(Post)
     if kind == "category":
         rows = rows.join(PostCategory, PostCategory.post_id == Post.id)
-    return rows.where(Post.portal_id == PORTAL_ID).group_by(*(each for each in by if each is not _NONE))
+    return rows.where(Post.portal_id == PORTAL_ID).group_by(*(each for each in by if each is not _ZERO))
 
 
-_TRUTH = union_all(*(_recounted(kind) for kind in COUNTER_KINDS))
-_truth = _TRUTH.subquery("truth")
+_RECOUNT = union_all(*(_recount(kind) for kind in COUNTER_KINDS))
+_recounted = _RECOUNT.subquery("recounted")
 _REPAIR: Final = Statement(
     insert(PostCounter).from_select(
-        _COLUMNS, select(PORTAL_ID, *(_truth.c[name] for name in _COLUMNS[1:5]), _NONE, _truth.c.posts)
+        _COLUMNS, select(PORTAL_ID, *(_recounted.c[name] for name in _COLUMNS[1:5]), _ZERO, _recounted.c.posts)
     )
 )
-RECOUNTED: Final = Statement(_TRUTH)
-"""(kind, ref id, status id, section id, posts) as a recount of the rows gives them."""
+RECOUNTED: Final = Statement(_RECOUNT)
+"""(kind, ref id, status id, section id, posts) by a recount of the posts."""
 
 STORED: Final = Statement(
     select(
@@ -200,21 +201,20 @@ STORED: Final = Statement(
     .where(PostCounter.portal_id == PORTAL_ID)
     .group_by(PostCounter.kind, PostCounter.ref_id, PostCounter.status_id, PostCounter.section_id)
 )
-"""(kind, ref id, status id, section id, posts) as they are kept."""
+"""(kind, ref id, status id, section id, posts) by the counters."""
 
 
 def repair(work: UnitOfWork) -> None:
-    """Make the kept numbers equal to a recount."""
+    """Replace the counters by a recount."""
     work.execute(_CLEAR)
     work.execute(_REPAIR)
 
 
 def find_mismatches(work: UnitOfWork) -> list[tuple[CounterKey, int, int]]:
-    """(place, kept, counted) wherever they differ; empty when all is well."""
-    kept, counted = (
-        {CounterKey(*place): int(posts) for *place, posts in work.fetch_all(statement)}
-        for statement in (STORED, RECOUNTED)
+    """(key, stored, counted) of all counters that differ from a recount."""
+    stored, counted = (
+        {CounterKey(*key): int(posts) for *key, posts in work.fetch_all(statement)} for statement in (STORED, RECOUNTED)
     )
-    places = sorted(kept.keys() | counted.keys(), key=lambda place: place.sort_key)
-    compared = ((place, kept.get(place, 0), counted.get(place, 0)) for place in places)
-    return [(place, was, ought) for place, was, ought in compared if was != ought]
+    keys = sorted(stored.keys() | counted.keys(), key=lambda key: key.sort_key)
+    pairs = ((key, stored.get(key, 0), counted.get(key, 0)) for key in keys)
+    return [(key, stored_posts, posts) for key, stored_posts, posts in pairs if stored_posts != posts]

@@ -1,4 +1,4 @@
-"""Tables only: columns, constraints and indexes. No behaviour lives here."""
+"""The tables: columns, constraints and indexes, without behaviour."""
 
 from app.domain.models.base import Base
 from app.domain.models.counters import PostCounter

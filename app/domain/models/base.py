@@ -1,4 +1,4 @@
-"""What every table shares: names of constraints, id and moment columns, the portal that owns the row."""
+"""What the tables share: names of constraints, types of ids and timestamps, the portal that owns a row."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -10,11 +10,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.types import TypeEngine
 
 UNBOUNDED: Final = "unbounded"
-"""In the `info` of a column whose texts no rule bounds. To look at the length of others as well makes pages slower."""
+"""In the `info` of a text column without a length limit. Only these are checked, because each check slows a page."""
 
 
 class Base(DeclarativeBase):
-    """Constraints are named by one rule, so that a migration and a clash can speak of them."""
+    """Names constraints by one convention, so that migrations and UniqueViolation can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -30,8 +30,8 @@ class Base(DeclarativeBase):
 class UtcTimestamp(TypeDecorator[datetime]):
     """A point in time with microseconds, UTC.
 
-    PostgreSQL keeps `timestamptz`; SQLite keeps the text `YYYY-MM-DD HH:MM:SS.ffffff`, which sorts as time does.
-    Rows come back as the driver returns them (see `app.domain.sql.timestamps`): hot paths pay for no conversion.
+    PostgreSQL stores `timestamptz`; SQLite stores the text `YYYY-MM-DD HH:MM:SS.ffffff`, which sorts by time.
+    Rows are read as the driver returns them (see `app.domain.sql.timestamps`), which saves a conversion on hot paths.
     """
 
     impl = String(26)
@@ -43,7 +43,7 @@ class UtcTimestamp(TypeDecorator[datetime]):
         return dialect.type_descriptor(String(26))  # type: ignore[arg-type]
 
 
-# SQLite numbers rows only in a column declared INTEGER; everywhere else ids are 64 bits wide.
+# SQLite generates ids only for a column declared INTEGER; on PostgreSQL ids have 64 bits.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 Id = Annotated[int, mapped_column(BigId, primary_key=True)]
@@ -51,20 +51,20 @@ Name = Annotated[str, mapped_column(String(255))]
 
 
 class TimestampMixin:
-    """Rows that remember when they came to be and when they last changed."""
+    """Rows with the times of their creation and last change."""
 
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     updated_at: Mapped[datetime] = mapped_column(UtcTimestamp)
 
 
 class PortalScopedMixin:
-    """Rows that belong to one portal. Statements about them must bind `portal`; `Work` sees to it."""
+    """Rows that belong to one portal. Statements about them must bind `portal`; `Statement` enforces it."""
 
     @declared_attr
     def portal_id(cls) -> Mapped[int]:
         return mapped_column(BigId, ForeignKey("portals.id", ondelete="CASCADE"))
 
 
-def check_in(column: str, *words: str) -> str:
-    """The CHECK that a text column holds one of the words."""
-    return f"{column} in ({', '.join(repr(word) for word in words)})"
+def check_in(column: str, *values: str) -> str:
+    """The condition of a CHECK that a text column has one of the values."""
+    return f"{column} in ({', '.join(repr(value) for value in values)})"

@@ -1,4 +1,4 @@
-"""Kept numbers of posts, so that a list's total is exact without counting a hundred thousand rows."""
+"""Stored counts of posts, so that the total of a list is exact without counting all rows."""
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,15 +7,15 @@ from app.domain.models.base import Base, BigId, check_in
 
 COUNTER_KINDS = ("portal", "board", "status", "category")
 SHARDS = 16
-"""A number is spread over this many rows, so that creates at once seldom wait for each other."""
+"""A count is spread over this many rows, so that concurrent creates seldom wait for each other."""
 
 
 class PostCounter(Base):
-    """A number of posts is the sum over the shards.
+    """A count of posts is the sum over the shards.
 
-    `portal` and `board` count all of theirs. `status` counts every post once, by its status and section; `category`
-    counts it once for each category it carries, by category, status and section. So whatever a list is narrowed to by
-    these three, alone or together, its number is a sum over some of these rows.
+    `portal` and `board` count all their posts. `status` counts every post once, by its status and section; `category`
+    counts a post once for each of its categories, by category, status and section. So the total of a list that is
+    filtered by any of these three is a sum over some of these rows.
     """
 
     __tablename__ = "tallies"
@@ -29,8 +29,8 @@ class PostCounter(Base):
     ref_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     """The board or category; 0 for the other kinds."""
     status_id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    """0 for none, and for the kinds that don't ask."""
+    """0 for none, and for the kinds that don't distinguish it."""
     section_id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    """0 for none, and for the kinds that don't ask."""
+    """0 for none, and for the kinds that don't distinguish it."""
     shard: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     posts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

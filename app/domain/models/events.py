@@ -1,4 +1,4 @@
-"""Facts: what happened and may concern somebody outside. Written with the act, delivered afterwards."""
+"""Events: stored in the transaction of the change, delivered by mail or webhook afterwards."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, UtcTimest
 
 
 class EventRow(PortalScopedMixin, Base):
-    """One fact. Plain ids, not references: a fact outlives what it speaks of."""
+    """One event. Its ids are no foreign keys, because an event outlives the rows that it refers to."""
 
     __tablename__ = "facts"
     __table_args__ = (
@@ -26,13 +26,13 @@ class EventRow(PortalScopedMixin, Base):
     kind: Mapped[str] = mapped_column(String(32))
     post_id: Mapped[int | None] = mapped_column(BigId)
     subject_id: Mapped[int | None] = mapped_column(BigId)
-    """The vote, comment, status or user that the fact is about, by its kind."""
+    """The vote, comment, status or user, depending on the kind."""
     user_id: Mapped[int | None] = mapped_column(BigId)
-    """In whose name it happened."""
+    """The user in whose name it happened."""
     actor_id: Mapped[int | None] = mapped_column(BigId)
-    """Who really acted; differs from the user when somebody was impersonated."""
+    """The user who acted; differs from `user_id` when that user was impersonated."""
     body: Mapped[str | None] = mapped_column(Text)
-    """JSON: what can't be looked up later, such as a post that is gone."""
+    """JSON: what can't be looked up later, such as the title of a deleted post."""
     base_url: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     expanded_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)

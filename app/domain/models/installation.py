@@ -1,4 +1,4 @@
-"""What there is once, whatever the portals: one row."""
+"""The installation: one row, whatever the number of portals."""
 
 from sqlalchemy import CheckConstraint, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,11 +7,11 @@ from app.domain.models.base import Base
 
 
 class Installation(Base):
-    """The installation that the database belongs to; no row before the first start."""
+    """The installation that the database belongs to. There is no row before the first start."""
 
     __tablename__ = "installation"
     __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     secret_fingerprint: Mapped[str] = mapped_column(String(64))
-    """Tells whether a secret is the one that the keys were made with, and nothing else about it."""
+    """Shows whether a secret is the one that the keys were made with, and reveals nothing else about it."""

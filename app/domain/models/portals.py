@@ -13,7 +13,7 @@ DIALECTS = ("productlift", "astuto")
 
 
 class Portal(TimestampMixin, Base):
-    """One customer's world. Everything below belongs to exactly one."""
+    """A feedback portal. All other rows belong to exactly one."""
 
     __tablename__ = "portals"
     __table_args__ = (
@@ -34,7 +34,7 @@ class Portal(TimestampMixin, Base):
 
 
 class Board(PortalScopedMixin, TimestampMixin, Base):
-    """The list a post belongs to; every post has exactly one."""
+    """A list of posts; every post belongs to exactly one board."""
 
     __tablename__ = "boards"
     __table_args__ = (
@@ -77,7 +77,7 @@ class Tab(PortalScopedMixin, TimestampMixin, Base):
 
 
 class Status(PortalScopedMixin, TimestampMixin, Base):
-    """Where a post stands. One of the portal may be the default for new posts."""
+    """The progress of a post, such as planned or completed. One of the portal may be the default for new posts."""
 
     __tablename__ = "statuses"
     __table_args__ = (
@@ -131,5 +131,5 @@ class Category(PortalScopedMixin, TimestampMixin, Base):
     id: Mapped[Id]
     name: Mapped[Name]
     name_key: Mapped[Name]
-    """The name without letter case, for names are unique whatever their case."""
+    """The name in lower case, because names are unique regardless of case."""
     color: Mapped[str] = mapped_column(String(7))

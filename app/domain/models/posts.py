@@ -1,4 +1,4 @@
-"""What people say: posts, votes, comments, follows, and what happened to them."""
+"""Posts, and what belongs to them: votes, comments, follows, status changes, attachments."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from app.domain.models.base import UNBOUNDED, Base, BigId, Id, PortalScopedMixin
 MODERATION_STATES = ("approved", "pending", "rejected")
 
 UNPOSITIONED = 2**62
-"""The position of a post that nobody placed by hand: after all placed ones, then by id."""
+"""The position of a post without one set by hand: after all posts with a position, then by id."""
 
 
 class Post(PortalScopedMixin, TimestampMixin, Base):
@@ -76,7 +76,7 @@ class Post(PortalScopedMixin, TimestampMixin, Base):
 
 
 class PostCategory(Base):
-    """A post carries a category."""
+    """A category of a post."""
 
     __tablename__ = "post_categories"
     __table_args__ = (Index("ix_post_categories_category_id", "category_id", "post_id"),)
@@ -86,7 +86,7 @@ class PostCategory(Base):
 
 
 class Vote(PortalScopedMixin, TimestampMixin, Base):
-    """One user for one post, at most once."""
+    """A vote; at most one for each user and post."""
 
     __tablename__ = "votes"
     __table_args__ = (
@@ -102,7 +102,7 @@ class Vote(PortalScopedMixin, TimestampMixin, Base):
 
 
 class Comment(PortalScopedMixin, TimestampMixin, Base):
-    """A comment, threaded by its parent. Internal ones are the team's and are not counted."""
+    """A comment, threaded by its parent. Internal comments are for the team and are not counted."""
 
     __tablename__ = "comments"
     __table_args__ = (
@@ -125,7 +125,7 @@ class Comment(PortalScopedMixin, TimestampMixin, Base):
 
 
 class Follow(PortalScopedMixin, Base):
-    """A user wants to hear about a post."""
+    """A user follows a post."""
 
     __tablename__ = "follows"
     __table_args__ = (Index("ix_follows_user_id", "user_id"),)
@@ -136,7 +136,7 @@ class Follow(PortalScopedMixin, Base):
 
 
 class StatusChange(PortalScopedMixin, Base):
-    """A post came to another status, or lost its own. Remembers in whose name and who really acted."""
+    """A change of a post's status: in whose name it happened, and who acted."""
 
     __tablename__ = "status_changes"
     __table_args__ = (Index("ix_status_changes_post_id", "post_id", "id"), {"sqlite_autoincrement": True})
@@ -164,7 +164,7 @@ class Attachment(PortalScopedMixin, Base):
     post_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("posts.id", ondelete="SET NULL"))
     kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(64))
-    """The random name under which it is stored and served."""
+    """The random name under which the file is stored and served."""
     original_name: Mapped[str] = mapped_column(String(255))
     media_type: Mapped[str] = mapped_column(String(127))
     size: Mapped[int] = mapped_column(BigInteger)

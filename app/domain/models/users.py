@@ -1,4 +1,4 @@
-"""People and the keys that act for them."""
+"""Users and their API keys."""
 
 from datetime import datetime
 
@@ -9,14 +9,14 @@ from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, Timestamp
 from app.domain.models.portals import DIALECTS
 
 ROLES = ("user", "moderator", "admin", "owner")
-"""Lowest to highest; each has all rights of the lower ones."""
+"""Lowest to highest; each has all permissions of the lower ones."""
 
 RECAPS = ("never", "daily", "weekly", "monthly")
 KEY_SCHEMES = ("earshot", "astuto")
 
 
 class User(PortalScopedMixin, TimestampMixin, Base):
-    """A person. A deleted one stays as a tombstone: no address, a fixed name, the same ids."""
+    """A user. A deleted user stays as a tombstone: without e-mail address, with a fixed name and the same ids."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -41,7 +41,7 @@ class User(PortalScopedMixin, TimestampMixin, Base):
     uuid: Mapped[str] = mapped_column(String(36))
     email: Mapped[str | None] = mapped_column(String(255))
     email_key: Mapped[str | None] = mapped_column(String(255))
-    """The address trimmed and without letter case, by which it is compared."""
+    """The normalized address, by which addresses are compared."""
     name: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16), server_default="user")
     password_hash: Mapped[str | None] = mapped_column(String(255))
@@ -55,7 +55,7 @@ class User(PortalScopedMixin, TimestampMixin, Base):
 
 
 class ApiKey(PortalScopedMixin, Base):
-    """A key speaks one dialect and acts for one user. Only a keyed digest of it is kept."""
+    """A key for one dialect, which acts for one user. Only a keyed digest of it is stored."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -69,10 +69,10 @@ class ApiKey(PortalScopedMixin, Base):
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), index=True)
     dialect: Mapped[str] = mapped_column(String(16))
     scheme: Mapped[str] = mapped_column(String(16), server_default="earshot")
-    """How the digest was made: under this server's secret, or under the one of an installation moved from."""
+    """Which secret the digest was made with: this server's, or that of an imported installation."""
     digest: Mapped[str] = mapped_column(String(64))
     prefix: Mapped[str] = mapped_column(String(32))
-    """The part that may be shown and logged."""
+    """The part of the key that may be shown and logged."""
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)

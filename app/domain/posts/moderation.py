@@ -97,7 +97,7 @@ def _listed(state: str) -> Statement:
     # A constant condition: only so can the index of what is not approved serve it.
     listed = select(*_COLUMNS).where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
     return Statement(
-        listed.order_by(Post.created_at.desc(), Post.id.desc()).limit(bindparam("limit")).offset(bindparam("skip"))
+        listed.order_by(Post.created_at.desc(), Post.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
     )
 
 
@@ -125,7 +125,7 @@ _COUNTS: Final = {state: _counted(state) for state in ("pending", "rejected")}
 def page(work: UnitOfWork, state: str, *, offset: int, limit: int) -> Sequence[Row]:
     """(id, code, title, moderation, created_at) of the posts that are `pending` or `rejected`, newest first."""
     work.authorize(Permission.READ)
-    return work.fetch_all(_LISTS[state], skip=offset, limit=limit)
+    return work.fetch_all(_LISTS[state], offset=offset, limit=limit)
 
 
 def ids(work: UnitOfWork, state: str) -> list[int]:

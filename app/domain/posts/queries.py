@@ -139,7 +139,7 @@ class PostQuery:
         if statement is None:
             counted = count_expression(tuple(given)).label("total")
             statement = self._cache(shape, self._list(*shape[:4]).add_columns(counted))
-        rows = work.fetch_all(statement, limit=limit, skip=offset, max_text=max_text_bytes(limit), **given)
+        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **given)
         check_lengths(work.engine, rows, self._long)
         if rows:
             return PostPage(rows, rows[0][-1])
@@ -154,7 +154,7 @@ class PostQuery:
         names, sorting, shown = tuple(given), (order, descending), page_shape(offset, limit)
         shape = ("ids", names, sorting, shown)
         statement = self._statements.get(shape) or self._cache(shape, _ids(names, sorting, shown, "plain"))
-        return [row[0] for row in work.fetch_all(statement, limit=limit, skip=offset, **given)]
+        return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset, **given)]
 
     def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
         """The rows of these posts in this order; those gone meanwhile are left out. The id is the first column.
@@ -229,7 +229,7 @@ class PostQuery:
     ) -> Sequence[Row]:
         shape = (tuple(given), sorting, shown, way)
         statement = self._statements.get(shape) or self._cache(shape, self._list(*shape))
-        rows = work.fetch_all(statement, limit=limit, skip=offset, max_text=max_text_bytes(limit), **given)
+        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **given)
         check_lengths(work.engine, rows, self._long)
         return rows
 

@@ -67,7 +67,7 @@ class PostChildQuery:
         shape, given = _shape(post_ids)
         key = (shape, oldest_first, page_shape(offset, limit))
         statement = self._statements.get(key) or self._cache(key, self._list(*key))
-        rows = work.fetch_all(statement, limit=limit, skip=offset, max_text=max_text_bytes(limit), **given)
+        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **given)
         check_lengths(work.engine, rows, self._long)
         return rows
 
@@ -89,7 +89,7 @@ class PostChildQuery:
         shape, given = _shape(post_ids)
         key = (shape, False, page_shape(offset, limit))
         statement = self._statements.get(("ids", key)) or self._cache(("ids", key), self._ids(*key))
-        return [row[0] for row in work.fetch_all(statement, limit=limit, skip=offset, **given)]
+        return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset, **given)]
 
     def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
         """The rows with these ids, in their order; those gone meanwhile are left out.

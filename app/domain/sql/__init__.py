@@ -1,1 +1,1 @@
-"""Constant statements, JSON rows, pagination and timestamps: how the domain writes SQL for both engines."""
+"""SQL for both engines: constant statements, JSON rows, pagination, text limits and timestamps."""

@@ -1,4 +1,4 @@
-"""Rows handed to a statement as one parameter: a constant statement that changes however many rows at once.
+"""Rows as one parameter, so that a constant statement can change any number of rows.
 
 The parameter is JSON text, `[[1, "a"], [2, "b"]]`, on both engines.
 """
@@ -20,12 +20,12 @@ TEXT: Final[TypeEngine[str]] = Text()
 
 
 def encode_rows(rows: Sequence[Sequence[Any]]) -> str:
-    """The rows as the parameter's value."""
+    """The value of the parameter."""
     return orjson.dumps(rows).decode()
 
 
 class json_rows(FunctionElement[Any]):
-    """The rows of the parameter `name`; `part(rows.c.value, 0, WHOLE)` is the first column of one."""
+    """The rows of the parameter `name`; `json_column(rows.c.value, 0, BIGINT)` is the first column of each."""
 
     inherit_cache = True
     name = "json_rows"
@@ -35,33 +35,33 @@ class json_rows(FunctionElement[Any]):
 
 
 class json_column(FunctionElement[Any]):
-    """One column of a given row."""
+    """One column of such a row."""
 
     inherit_cache = True
     name = "part"
 
-    def __init__(self, row: ColumnElement[Any], place: int, kind: TypeEngine[Any]) -> None:
+    def __init__(self, row: ColumnElement[Any], index: int, type_: TypeEngine[Any]) -> None:
         super().__init__(row)
-        self.place = place
-        self.type = kind
+        self.index = index
+        self.type = type_
 
 
 @compiles(json_rows, SQLITE)
-def _rows_sqlite(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
+def _json_rows_sqlite(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **kw)})"
 
 
 @compiles(json_rows, POSTGRESQL)
-def _rows_postgresql(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
+def _json_rows_postgresql(element: json_rows, compiler: SQLCompiler, **kw: Any) -> str:
     return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **kw)} AS JSONB))"
 
 
 @compiles(json_column, SQLITE)
-def _part_sqlite(element: json_column, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"json_extract({compiler.process(element.clauses, **kw)}, '$[{element.place}]')"
+def _json_column_sqlite(element: json_column, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_extract({compiler.process(element.clauses, **kw)}, '$[{element.index}]')"
 
 
 @compiles(json_column, POSTGRESQL)
-def _part_postgresql(element: json_column, compiler: SQLCompiler, **kw: Any) -> str:
-    kind = element.type.compile(dialect=compiler.dialect)
-    return f"CAST({compiler.process(element.clauses, **kw)} ->> {element.place} AS {kind})"
+def _json_column_postgresql(element: json_column, compiler: SQLCompiler, **kw: Any) -> str:
+    sql_type = element.type.compile(dialect=compiler.dialect)
+    return f"CAST({compiler.process(element.clauses, **kw)} ->> {element.index} AS {sql_type})"

@@ -1,12 +1,12 @@
-"""Statements that are built once, compiled once per engine, and run on the raw driver.
+"""Statements that are built once, compiled once for each engine, and run on the raw driver.
 
-Building a SQLAlchemy statement anew for each request costs several times what the database needs to answer it, and so
-does the way through an ORM session. A `Statement` keeps the compiled text and the order of its parameters, so a request
-pays for a dictionary look-up and the driver. Rows come back as the driver hands them: booleans may be 0 and 1, moments
-are what `app.domain.sql.timestamps` can print.
+Building a SQLAlchemy statement for each request costs several times what the database needs to run it, and so does an
+ORM session. A `Statement` keeps the compiled text and the order of its parameters, so a request pays only for a
+dictionary look-up and the driver. Rows are what the driver returns: booleans may be 0 and 1, and
+`app.domain.sql.timestamps` formats the timestamps.
 
-Every statement binds a parameter named `portal`, which `Work` fills in: this is the one place that keeps portals apart.
-The few that must look across portals say so.
+Every statement binds a parameter named `portal`, which the unit of work fills in: this isolates portals from each
+other. The few statements that read across portals declare it.
 """
 
 from collections.abc import Mapping
@@ -58,18 +58,18 @@ SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 
 SQL_COMPILERS: Final[Mapping[str, Dialect]] = {SQLITE: pysqlite_dialect(), POSTGRESQL: asyncpg_dialect()}  # type: ignore[no-untyped-call]
-# SQLite knows TRUE and FALSE; without this SQLAlchemy writes `= 1` behind every condition, which hides it from indexes.
+# SQLite supports TRUE and FALSE. Without this SQLAlchemy adds `= 1` to every condition, which then can't use an index.
 SQL_COMPILERS[SQLITE].supports_native_boolean = True
 
 PORTAL_ID: Final = bindparam("portal", type_=BigInteger)
-"""The portal of the Work that runs the statement."""
+"""The portal of the unit of work that runs the statement."""
 
 NOW: Final = bindparam("now", type_=UtcTimestamp)
-"""The moment of the Work that runs the statement."""
+"""The time of the unit of work that runs the statement."""
 
 
 class MissingPortalFilter(Exception):
-    """A statement neither binds `portal` nor says that it looks across portals: a bug, found in its first test."""
+    """A statement neither binds `portal` nor is marked `across_portals`: a bug in the statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +79,22 @@ class CompiledStatement:
     text: str
     names: tuple[str, ...]
     constants: Mapping[str, Any]
-    """Values that the statement itself carries."""
+    """Values that are part of the statement."""
     is_read: bool
-    """Whether it changes nothing."""
+    """Whether the statement only reads."""
     uses_now: bool
-    """Whether it binds the moment of the Work."""
+    """Whether the statement binds the time of the unit of work."""
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The values in the driver's order. Raises KeyError for a parameter nobody gave."""
-        fixed = self.constants
-        if fixed:
-            return [fixed[name] if name in fixed else values[name] for name in self.names]
+        """The values in the driver's order. Raises KeyError for a missing parameter."""
+        constants = self.constants
+        if constants:
+            return [constants[name] if name in constants else values[name] for name in self.names]
         return [values[name] for name in self.names]
 
 
 class Statement:
-    """One question or change, ready for both engines."""
+    """A query or change for both engines."""
 
     __slots__ = ("_compiled", "across_portals", "source")
 
@@ -104,11 +104,11 @@ class Statement:
         self._compiled: dict[str, CompiledStatement] = {}
 
     def compiled(self, engine: str) -> CompiledStatement:
-        """The text for `engine`, made at the first call. Raises MissingPortalFilter."""
-        ready = self._compiled.get(engine)
-        if ready is None:
-            ready = self._compiled[engine] = _compile(self, SQL_COMPILERS[engine])
-        return ready
+        """The statement compiled for `engine`, at the first call. Raises MissingPortalFilter."""
+        compiled = self._compiled.get(engine)
+        if compiled is None:
+            compiled = self._compiled[engine] = _compile(self, SQL_COMPILERS[engine])
+        return compiled
 
 
 def _compile(statement: Statement, dialect: Dialect) -> CompiledStatement:
@@ -116,11 +116,11 @@ def _compile(statement: Statement, dialect: Dialect) -> CompiledStatement:
     if not statement.across_portals and "portal" not in compiled.binds:
         raise MissingPortalFilter(str(compiled))
     if compiled.post_compile_params:
-        raise TypeError(f"use among() instead of in_(): a constant statement has no lists of its own: {compiled}")
+        raise TypeError(f"use in_list() instead of in_(): a constant statement can't expand a list: {compiled}")
     names = tuple(compiled.positiontup or ())
-    fixed = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
+    constants = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
     return CompiledStatement(
-        str(compiled), names, fixed, is_read=not getattr(statement.source, "is_dml", False), uses_now="now" in names
+        str(compiled), names, constants, is_read=not getattr(statement.source, "is_dml", False), uses_now="now" in names
     )
 
 
@@ -135,7 +135,7 @@ def in_portal_unindexed(table: Any) -> ColumnElement[bool]:
 
 
 class in_list(ColumnElement[bool]):
-    """The column is one of the values of one list parameter: a constant statement, however long the list."""
+    """The column has one of the values of a list, which is one parameter whatever its length."""
 
     inherit_cache = True
     type = Boolean()
@@ -146,37 +146,37 @@ class in_list(ColumnElement[bool]):
 
 
 @compiles(in_list, SQLITE)
-def _among_sqlite(element: in_list, compiler: SQLCompiler, **kw: Any) -> str:
+def _in_list_sqlite(element: in_list, compiler: SQLCompiler, **kw: Any) -> str:
     column, parameter = compiler.process(element.column, **kw), compiler.process(element.parameter, **kw)
     return f"{column} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608 - both are compiled expressions
 
 
 @compiles(in_list, POSTGRESQL)
-def _among_postgresql(element: in_list, compiler: SQLCompiler, **kw: Any) -> str:
+def _in_list_postgresql(element: in_list, compiler: SQLCompiler, **kw: Any) -> str:
     column, name = compiler.process(element.column, **kw), element.parameter
-    kind = element.column.type.compile(dialect=compiler.dialect)
-    # Without its own cast the parameter would get the type that SQLAlchemy guesses for a scalar.
-    return f"{column} = ANY (CAST({compiler.process(name, render_bind_cast=False, **kw)} AS {kind}[]))"
+    sql_type = element.column.type.compile(dialect=compiler.dialect)
+    # Without this cast the parameter would get the type that SQLAlchemy infers for a scalar.
+    return f"{column} = ANY (CAST({compiler.process(name, render_bind_cast=False, **kw)} AS {sql_type}[]))"
 
 
 class json_array_of(ColumnElement[str]):
-    """All rows of a subquery as JSON text: `[{"name": value, …}, …]` in its order, `[]` when there are none."""
+    """All rows of a subquery as JSON text: `[{"name": value, …}, …]` in its order, `[]` without rows."""
 
     inherit_cache = True
 
     def __init__(self, rows: Subquery) -> None:
         pairs = [part for column in rows.c for part in (literal_column(f"'{column.name}'"), column)]
         self.sqlite = select(func.json_group_array(func.json_object(*pairs))).scalar_subquery()
-        # This way PostgreSQL writes JSON without blanks; json_agg and json_build_object put some in.
+        # These functions write JSON without spaces; json_agg and json_build_object insert some.
         array = func.array_to_json(func.array_agg(func.row_to_json(rows.table_valued())))
         self.postgresql = select(func.coalesce(cast(array, Text), literal_column("'[]'"))).scalar_subquery()
 
 
 @compiles(json_array_of, SQLITE)
-def _objects_sqlite(element: json_array_of, compiler: SQLCompiler, **kw: Any) -> str:
+def _json_array_of_sqlite(element: json_array_of, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.sqlite, **kw)
 
 
 @compiles(json_array_of, POSTGRESQL)
-def _objects_postgresql(element: json_array_of, compiler: SQLCompiler, **kw: Any) -> str:
+def _json_array_of_postgresql(element: json_array_of, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.postgresql, **kw)

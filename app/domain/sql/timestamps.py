@@ -1,7 +1,7 @@
-"""Moments as the database hands them over, and their two printed forms.
+"""Timestamps as the drivers return them, and their formats.
 
-PostgreSQL's driver gives an aware datetime, SQLite's the stored text `YYYY-MM-DD HH:MM:SS.ffffff`; both are UTC.
-Lists print a hundred of them, so neither is converted into the other first.
+PostgreSQL's driver returns an aware datetime, SQLite's the stored text `YYYY-MM-DD HH:MM:SS.ffffff`; both are UTC.
+A list formats a hundred of them, so each form is formatted directly, without a conversion into the other.
 """
 
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ Timestamp: TypeAlias = datetime | str
 
 
 def to_sqlite(timestamp: datetime) -> str:
-    """The text that SQLite keeps; texts sort as their moments do."""
+    """The text that SQLite stores; texts sort by time."""
     return timestamp.astimezone(UTC).isoformat(" ", "microseconds")[:26]
 
 
 def to_datetime(timestamp: Timestamp) -> datetime:
-    """The moment as an aware datetime, for the rare rule that calculates with it."""
+    """The timestamp as an aware datetime, for rules that calculate with it."""
     if isinstance(timestamp, str):
         return datetime.fromisoformat(timestamp).replace(tzinfo=UTC)
     return timestamp.astimezone(UTC)
@@ -52,7 +52,7 @@ def _format_day(date: str) -> str:
     return f"{int(day_of_month)} {_MONTHS[int(month) - 1]} {year}"
 
 
-def _to_utc(moment: datetime | str) -> datetime:
-    assert isinstance(moment, datetime)
-    # asyncpg already answers in UTC, and always in the same one.
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+def _to_utc(timestamp: Timestamp) -> datetime:
+    assert isinstance(timestamp, datetime)
+    # asyncpg returns UTC already, and always the same object.
+    return timestamp if timestamp.tzinfo is UTC else timestamp.astimezone(UTC)

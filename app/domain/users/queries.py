@@ -57,9 +57,9 @@ class UserQuery:
             order = (User.created_at, User.id)
             rows = self._rows().order_by(*((column.desc() if newest_first else column.asc()) for column in order))
             statement = self._statements[newest_first] = Statement(
-                rows.limit(bindparam("limit")).offset(bindparam("skip"))
+                rows.limit(bindparam("limit")).offset(bindparam("offset"))
             )
-        return work.fetch_all(statement, limit=limit, skip=offset)
+        return work.fetch_all(statement, limit=limit, offset=offset)
 
     def ids(self, work: UnitOfWork, *, offset: int, limit: int) -> list[int]:
         """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
@@ -68,8 +68,8 @@ class UserQuery:
         if statement is None:
             rows = select(User.id).where(User.portal_id == PORTAL_ID, *self._present())
             rows = rows.order_by(User.created_at.desc(), User.id.desc())
-            statement = self._statements["plan"] = Statement(rows.limit(bindparam("limit")).offset(bindparam("skip")))
-        return [row[0] for row in work.fetch_all(statement, limit=limit, skip=offset)]
+            statement = self._statements["plan"] = Statement(rows.limit(bindparam("limit")).offset(bindparam("offset")))
+        return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset)]
 
     def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
         """The rows of these users in the order of `ids`; the id is the first column."""
