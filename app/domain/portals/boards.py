@@ -1,4 +1,4 @@
-"""Rules about boards: add, find, edit, order, delete. One per portal is the default, for posts that name none."""
+"""Rules of boards: add, edit, reorder, delete; queries. New posts without a board use the default one."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,11 +16,13 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
 
 MAX_NAME: Final = 512
-"""Names are unique, and PostgreSQL can't hold a longer one in an index whatever its letters are."""
+"""Names are unique, and PostgreSQL can't index longer ones if their characters take many bytes."""
 MAX_SLUG: Final = 512
 MAX_DESCRIPTION: Final = 1024
 
-_PLACE: Final = Statement(select(func.coalesce(func.max(Board.position) + 1, 0)).where(Board.portal_id == PORTAL_ID))
+_NEXT_POSITION: Final = Statement(
+    select(func.coalesce(func.max(Board.position) + 1, 0)).where(Board.portal_id == PORTAL_ID)
+)
 _BY_NAME: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.name == bindparam("name")))
 _BY_SLUG: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.slug == bindparam("slug")))
 _INSERT: Final = Statement(
@@ -40,7 +42,7 @@ _INSERT: Final = Statement(
 
 
 class BoardQuery:
-    """The columns of a board that a door shows, in its order, and the statements that fetch them."""
+    """Selects the given columns of boards, in this order; each method raises Forbidden without READ."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         rows = select(*columns).where(Board.portal_id == PORTAL_ID)
@@ -71,78 +73,82 @@ class BoardQuery:
         return work.fetch_all(self._all)
 
     def in_order(self, work: UnitOfWork) -> Sequence[Row]:
-        """The rows of all boards of the portal, in the order that people gave them."""
+        """The rows of all boards of the portal, by position."""
         work.authorize(Permission.READ)
         return work.fetch_all(self._in_order)
 
 
 def add(work: UnitOfWork, *, name: str, slug: str | None = None, description: str | None = None) -> int:
-    """A new board, in the last place; its id.
+    """Create a board in the last position and return its id.
 
-    A wanted slug is cleaned; when nothing of it is left, or it is taken, the slug comes from the name. Raises
-    Forbidden, Invalid (name taken, blank, too long; description too long).
+    The slug is normalized; if it is then empty or taken, the slug is made from the name. Raises Forbidden,
+    ValidationFailed (name taken, blank, too long; description too long).
     """
     work.authorize(Permission.ADD_BOARD)
     work.lock_portal()
-    problems = _validate(work, name, description, board_id=None)
-    if problems:
-        raise ValidationFailed(problems)
-    place = work.fetch_value(_PLACE)
-    values = {"name": name, "description": description, "position": place}
+    errors = _validate(work, name, description, board_id=None)
+    if errors:
+        raise ValidationFailed(errors)
+    position = work.fetch_value(_NEXT_POSITION)
+    values = {"name": name, "description": description, "position": position}
     board_id = work.fetch_value(_INSERT, slug=_free_slug(work, name, slug), **values)
     while board_id is None:
-        # Somebody was quicker with the name or with the slug.
+        # A concurrent transaction took the name or the slug.
         if work.fetch_value(_BY_NAME, name=name) is not None:
             raise ValidationFailed([FieldError("name", "taken")])
         board_id = work.fetch_value(_INSERT, slug=_free_slug(work, name, slug), **values)
     return int(board_id)
 
 
-def _free_slug(work: UnitOfWork, name: str, wanted: str | None) -> str:
-    cleaned = "" if wanted is None else identifiers.slugify(wanted[:MAX_SLUG])[:MAX_SLUG].strip("-")
-    if cleaned and cleaned not in identifiers.RESERVED and work.fetch_value(_BY_SLUG, slug=cleaned) is None:
-        return cleaned
+def _free_slug(work: UnitOfWork, name: str, slug: str | None) -> str:
+    normalized = "" if slug is None else _normalize_slug(slug)
+    if normalized and normalized not in identifiers.RESERVED and work.fetch_value(_BY_SLUG, slug=normalized) is None:
+        return normalized
     from_name = identifiers.slugify(name)
     return identifiers.unique_slug(from_name, taken=work.fetch_value(_BY_SLUG, slug=from_name) is not None)
 
 
+def _normalize_slug(slug: str) -> str:
+    return identifiers.slugify(slug[:MAX_SLUG])[:MAX_SLUG].strip("-")
+
+
 def _validate(work: UnitOfWork, name: str, description: str | None, *, board_id: int | None) -> list[FieldError]:
-    problems = []
-    # A blank name is no name: two of them are told that it is blank, not that it is taken.
-    blank = not name.strip()
-    if not blank and len(name) <= MAX_NAME and work.fetch_value(_BY_NAME, name=name) not in (None, board_id):
-        problems.append(FieldError("name", "taken"))
-    if blank:
-        problems.append(FieldError("name", "blank"))
+    errors = []
+    # A blank name is reported as blank, and not also as taken.
+    is_blank = not name.strip()
+    if not is_blank and len(name) <= MAX_NAME and work.fetch_value(_BY_NAME, name=name) not in (None, board_id):
+        errors.append(FieldError("name", "taken"))
+    if is_blank:
+        errors.append(FieldError("name", "blank"))
     if len(name) > MAX_NAME:
-        problems.append(FieldError("name", "too_long", {"maximum": MAX_NAME}))
+        errors.append(FieldError("name", "too_long", {"maximum": MAX_NAME}))
     if description is not None and len(description) > MAX_DESCRIPTION:
-        problems.append(FieldError("description", "too_long", {"maximum": MAX_DESCRIPTION}))
-    return problems
+        errors.append(FieldError("description", "too_long", {"maximum": MAX_DESCRIPTION}))
+    return errors
 
 
-_CARD: Final = Statement(
+_TO_UPDATE: Final = Statement(
     select(Board.name, Board.slug, Board.description, Board.is_default)
     .where(Board.portal_id == PORTAL_ID, Board.id == bindparam("id"))
     .with_for_update(key_share=True)
 )
 _this = (Board.portal_id == PORTAL_ID, Board.id == bindparam("id"))
-_EDIT: Final = Statement(
+_UPDATE: Final = Statement(
     update(Board)
     .where(*_this)
     .values(name=bindparam("name"), slug=bindparam("slug"), description=bindparam("description"), updated_at=NOW)
 )
 _IDS: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID).order_by(Board.position, Board.id))
-_PUT: Final = Statement(update(Board).where(*_this).values(position=bindparam("position")))
-_NO_DEFAULT: Final = Statement(
+_SET_POSITION: Final = Statement(update(Board).where(*_this).values(position=bindparam("position")))
+_CLEAR_DEFAULT: Final = Statement(
     update(Board).where(Board.portal_id == PORTAL_ID, Board.is_default).values(is_default=False)
 )
-_DEFAULT: Final = Statement(update(Board).where(*_this).values(is_default=True))
+_SET_DEFAULT: Final = Statement(update(Board).where(*_this).values(is_default=True))
 _LOCK_BOARD: Final = Statement(select(Board.is_default).where(*_this).with_for_update())
 _POSTS: Final = Statement(
     select(Post.id).where(in_portal_unindexed(Post), Post.board_id == bindparam("id")).order_by(Post.id)
 )
-_COUNT: Final = Statement(
+_COUNT_POSTS: Final = Statement(
     select(func.count()).select_from(Post).where(Post.portal_id == PORTAL_ID, Post.board_id == bindparam("id"))
 )
 _DELETE: Final = Statement(sql_delete(Board).where(*_this))
@@ -156,68 +162,68 @@ def edit(
     slug: str | Unset = UNSET,
     description: str | Unset | None = UNSET,
 ) -> bool:
-    """Change what is given and differs; whether anything did. A slug is cleaned and must be free.
+    """Change the fields that are given; return whether any value changed. A slug is normalized and must be free.
 
-    Raises Forbidden, NotFound("board"), Invalid (as `add`; slug invalid, taken).
+    Raises Forbidden, NotFound("board"), ValidationFailed (as `add`; slug invalid, taken).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
-    row = work.fetch_one(_CARD, id=board_id)
+    row = work.fetch_one(_TO_UPDATE, id=board_id)
     if row is None:
         raise NotFound("board", board_id)
     old = {"name": row[0], "slug": row[1], "description": row[2]}
     new: dict[str, Any] = {
         "name": old["name"] if name is UNSET else name,
-        "slug": old["slug"] if slug is UNSET else identifiers.slugify(slug[:MAX_SLUG])[:MAX_SLUG].strip("-"),
+        "slug": old["slug"] if slug is UNSET else _normalize_slug(slug),
         "description": old["description"] if description is UNSET else description,
     }
-    problems = _validate(work, new["name"], new["description"], board_id=board_id)
+    errors = _validate(work, new["name"], new["description"], board_id=board_id)
     if new["slug"] != old["slug"]:
         if not new["slug"] or new["slug"] in identifiers.RESERVED:
-            problems.append(FieldError("slug", "invalid"))
+            errors.append(FieldError("slug", "invalid"))
         elif work.fetch_value(_BY_SLUG, slug=new["slug"]) is not None:
-            problems.append(FieldError("slug", "taken"))
-    if problems:
-        raise ValidationFailed(problems)
+            errors.append(FieldError("slug", "taken"))
+    if errors:
+        raise ValidationFailed(errors)
     if new == old:
         return False
     with work.map_unique_violation(
         uq_boards_portal_id_name=ValidationFailed([FieldError("name", "taken")]),
         uq_boards_portal_id_slug=ValidationFailed([FieldError("slug", "taken")]),
     ):
-        work.execute(_EDIT, id=board_id, **new)
+        work.execute(_UPDATE, id=board_id, **new)
     return True
 
 
 def reorder(work: UnitOfWork, board_ids: Sequence[int]) -> None:
-    """Put these boards first, in this order; the others follow in theirs. Raises Forbidden, NotFound("board")."""
+    """Move these boards to the front, in this order; the others follow. Raises Forbidden, NotFound("board")."""
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
-    _place(work, board_ids, [row[0] for row in work.fetch_all(_IDS)])
+    _set_order(work, board_ids, [row[0] for row in work.fetch_all(_IDS)])
 
 
 def make_default(work: UnitOfWork, board_id: int) -> None:
-    """Let posts that name no board go here. Raises Forbidden, NotFound("board")."""
+    """Make this the default board. Raises Forbidden, NotFound("board")."""
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
-    if work.fetch_one(_CARD, id=board_id) is None:
+    if work.fetch_one(_TO_UPDATE, id=board_id) is None:
         raise NotFound("board", board_id)
-    work.execute(_NO_DEFAULT)
-    work.execute(_DEFAULT, id=board_id)
+    work.execute(_CLEAR_DEFAULT)
+    work.execute(_SET_DEFAULT, id=board_id)
 
 
 def count_posts(work: UnitOfWork, board_id: int) -> int:
-    """How many posts stand on the board; no other comes there until this Work ends. Raises NotFound("board")."""
+    """Lock the board, so that it gets no new posts in this transaction; count its posts. Raises NotFound("board")."""
     work.lock_portal()
     if work.fetch_one(_LOCK_BOARD, id=board_id) is None:
         raise NotFound("board", board_id)
-    return int(work.fetch_value(_COUNT, id=board_id))
+    return int(work.fetch_value(_COUNT_POSTS, id=board_id))
 
 
 def delete(work: UnitOfWork, board_id: int) -> list[str]:
-    """Take a board away with its posts and all that hangs on them; the others move up.
+    """Delete a board with its posts and all that belongs to them; the boards after it move up.
 
-    The names of stored files, to be removed once this is committed. Raises Forbidden, NotFound("board"),
+    Returns the names of stored files, to be deleted after the commit. Raises Forbidden, NotFound("board"),
     Conflict("board.default").
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
@@ -229,14 +235,13 @@ def delete(work: UnitOfWork, board_id: int) -> list[str]:
         raise Conflict("board.default")
     files = post_deletions.delete_posts(work, [row[0] for row in work.fetch_all(_POSTS, id=board_id)])
     work.execute(_DELETE, id=board_id)
-    _place(work, (), [row[0] for row in work.fetch_all(_IDS)])
+    _set_order(work, (), [row[0] for row in work.fetch_all(_IDS)])
     return files
 
 
-def _place(work: UnitOfWork, first: Sequence[int], context: Sequence[int]) -> None:
-    unknown = set(first) - set(context)
+def _set_order(work: UnitOfWork, first: Sequence[int], existing: Sequence[int]) -> None:
+    unknown = set(first) - set(existing)
     if unknown:
         raise NotFound("board", min(unknown))
-    wanted = list(dict.fromkeys([*first, *context]))
-    for position, board_id in enumerate(wanted):
-        work.execute(_PUT, id=board_id, position=position)
+    for position, board_id in enumerate(dict.fromkeys([*first, *existing])):
+        work.execute(_SET_POSITION, id=board_id, position=position)

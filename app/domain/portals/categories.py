@@ -1,11 +1,11 @@
-"""Rules about categories, the labels that visitors see. Their names are unique whatever the case of letters."""
+"""Rules of categories, the public labels of posts. Their names are unique regardless of case."""
 
 import hashlib
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy import delete as deletion
+from sqlalchemy import delete as sql_delete
 
 from app.domain.counters import post_counters
 from app.domain.errors import FieldError, NotFound, ValidationFailed
@@ -35,12 +35,12 @@ _INSERT: Final = Statement(
     )
     .returning(Category.id)
 )
-_CHANGE: Final = Statement(
+_UPDATE: Final = Statement(
     update(Category)
     .where(Category.portal_id == PORTAL_ID, Category.id == bindparam("id"))
     .values(name=bindparam("name"), name_key=bindparam("key"), color=bindparam("color"), updated_at=NOW)
 )
-_DELETE: Final = Statement(deletion(Category).where(Category.portal_id == PORTAL_ID, Category.id == bindparam("id")))
+_DELETE: Final = Statement(sql_delete(Category).where(Category.portal_id == PORTAL_ID, Category.id == bindparam("id")))
 _TAKEN: Final = ValidationFailed([FieldError("name", "taken")])
 
 
@@ -58,15 +58,15 @@ def get(work: UnitOfWork, category_id: int) -> Row:
 
 
 def find_id_by_name(work: UnitOfWork, name: str) -> int | None:
-    """The id of the category with this name, whatever the case of letters."""
-    found = work.fetch_value(_BY_NAME, key=_key(name))
-    return None if found is None else int(found)
+    """The id of the category with this name, regardless of case, or None."""
+    category_id = work.fetch_value(_BY_NAME, key=_key(name))
+    return None if category_id is None else int(category_id)
 
 
 def add(work: UnitOfWork, *, name: str, color: str | None = None) -> int:
-    """A new category; its id. Without a color it gets the next pastel that is free.
+    """Create a category and return its id. The default color is the next unused pastel.
 
-    Raises Forbidden, Invalid (name taken).
+    Raises Forbidden, ValidationFailed (name taken).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
@@ -77,7 +77,10 @@ def add(work: UnitOfWork, *, name: str, color: str | None = None) -> int:
 
 
 def edit(work: UnitOfWork, category_id: int, *, name: str | None = None, color: str | None = None) -> None:
-    """Change what is given and differs; None keeps. Raises NotFound("category"), Forbidden, Invalid (name taken)."""
+    """Change the fields that are given; None leaves one unchanged.
+
+    Raises Forbidden, NotFound("category"), ValidationFailed (name taken).
+    """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     _, old_name, old_color = get(work, category_id)
@@ -85,20 +88,20 @@ def edit(work: UnitOfWork, category_id: int, *, name: str | None = None, color: 
     if (name, color) == (old_name, old_color):
         return
     with work.map_unique_violation(uq_categories_portal_id_name_key=_TAKEN):
-        work.execute(_CHANGE, id=category_id, name=name, key=_key(name), color=color)
+        work.execute(_UPDATE, id=category_id, name=name, key=_key(name), color=color)
 
 
 def delete(work: UnitOfWork, category_id: int) -> None:
-    """Take a category away; its posts stay without it. Raises NotFound("category"), Forbidden."""
+    """Delete a category; its posts stay. Raises Forbidden, NotFound("category")."""
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     if not work.execute(_DELETE, id=category_id):
         raise NotFound("category", category_id)
-    # Only now: whoever was just putting a post into it has been waited for.
+    # After the deletion, which waits for transactions that add a post to the category.
     post_counters.delete_category(work, category_id)
 
 
 def _key(name: str) -> str:
     folded = name.lower()
-    # Some letters become two in lower case; what is too long for the column is compared by its digest.
+    # Some letters become two in lower case, so a key may be too long for the column; then its digest is stored.
     return folded if len(folded) <= MAX_NAME else hashlib.sha256(folded.encode()).hexdigest()

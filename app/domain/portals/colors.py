@@ -1,4 +1,4 @@
-"""Colors of categories and statuses: which one comes next, and which text is readable on one."""
+"""Colors of categories and statuses: the next default color, and the text color on a background."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -27,13 +27,13 @@ DARK: Final = 128
 
 
 def next_pastel(used: Iterable[str]) -> str:
-    """The first pastel that nobody uses; when all are in use, the first of those used least."""
+    """Return the first unused pastel; when all are in use, the first of the least used."""
     counts = Counter(color.upper() for color in used)
     return min(PASTELS, key=lambda pastel: counts[pastel])
 
 
 def text_color_on(color: str) -> str:
-    """A text's color on this background: every channel shifted by 150, up when it is dark, down when it is light.
+    """Return the text color on this background: each channel shifted by 150, up on dark colors, down on light ones.
 
     docs/contracts/productlift.md, section 8.6.
     """

@@ -1,4 +1,4 @@
-"""Portals: found by host, made with their first boards, tabs and statuses."""
+"""Rules of portals: create with default boards, tabs and statuses, look up by host, change settings."""
 
 import uuid
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ DEFAULT_TABS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class DefaultStatus:
-    """A status that a new portal begins with."""
+    """A status of a new portal."""
 
     name: str
     color: str
@@ -69,7 +69,7 @@ _UPDATE_SETTING: Final = {
     )
     for column in ("title", "locale", "host", "default_dialect", "moderation_policy")
 }
-_BOARD: Final = Statement(
+_INSERT_BOARD: Final = Statement(
     insert(Board)
     .values(
         portal_id=PORTAL_ID,
@@ -82,7 +82,7 @@ _BOARD: Final = Statement(
     )
     .inline()
 )
-_TAB: Final = Statement(
+_INSERT_TAB: Final = Statement(
     insert(Tab)
     .values(
         portal_id=PORTAL_ID,
@@ -95,7 +95,7 @@ _TAB: Final = Statement(
     )
     .returning(Tab.id)
 )
-_STATUS: Final = Statement(
+_INSERT_STATUS: Final = Statement(
     insert(Status)
     .values(
         portal_id=PORTAL_ID,
@@ -114,23 +114,23 @@ _STATUS: Final = Statement(
 
 
 def create(work: UnitOfWork, *, title: str, host: str | None = None, locale: str = "en") -> int:
-    """A new portal with its first boards, tabs and statuses; its id. The Work stands in it from here on.
+    """Create a portal with the default boards, tabs and statuses; return its id. The unit of work uses it from then on.
 
-    Raises Conflict("portal.host_taken").
+    Raises Forbidden, Conflict("portal.host_taken").
     """
     work.authorize(Permission.OPERATE)
     with work.map_unique_violation(uq_portals_host=Conflict("portal.host_taken")):
         portal_id = int(work.fetch_value(_INSERT, guid=str(uuid.uuid4()), title=title, locale=locale, host=host))
     work.portal_id = portal_id
     for position, (name, slug) in enumerate(DEFAULT_BOARDS):
-        work.execute(_BOARD, name=name, slug=slug, position=position, is_default=position == 0)
+        work.execute(_INSERT_BOARD, name=name, slug=slug, position=position, is_default=position == 0)
     tabs = {
-        url: work.fetch_value(_TAB, name=name, url=url, type=kind, position=position)
+        url: work.fetch_value(_INSERT_TAB, name=name, url=url, type=kind, position=position)
         for position, (name, url, kind) in enumerate(DEFAULT_TABS)
     }
     for position, status in enumerate(DEFAULT_STATUSES):
         work.execute(
-            _STATUS,
+            _INSERT_STATUS,
             tab=tabs[status.tab],
             name=status.name,
             color=status.color,
@@ -148,12 +148,12 @@ def list_all(work: UnitOfWork) -> list[Row]:
 
 
 def count(work: UnitOfWork) -> int:
-    """How many portals the server has."""
+    """The number of portals of the server."""
     return int(work.fetch_value(_COUNT))
 
 
 def get_current(work: UnitOfWork) -> Row:
-    """The row of the Work's portal: id, guid, title, locale, host, default_dialect, moderation_policy."""
+    """The row of the unit of work's portal: id, guid, title, locale, host, default_dialect, moderation_policy."""
     row = work.fetch_one(_CURRENT)
     if row is None:
         raise NotFound("portal", work.portal_id)
@@ -161,19 +161,22 @@ def get_current(work: UnitOfWork) -> Row:
 
 
 def by_host(work: UnitOfWork, host: str) -> Row | None:
-    """(id, host, default_dialect) of the portal that answers on this host, or None.
+    """(id, host, default_dialect) of the portal with this host, or None.
 
-    The only portal of a server answers on every host until it is given one.
+    The only portal of a server accepts every host until it has a host of its own.
     """
-    found = list(work.fetch_all(_BY_HOST, host=host))
-    for row in found:
+    rows = list(work.fetch_all(_BY_HOST, host=host))
+    for row in rows:
         if row[1] == host:
             return row
-    return found[0] if len(found) == 1 and found[0][1] is None and count(work) == 1 else None
+    return rows[0] if len(rows) == 1 and rows[0][1] is None and count(work) == 1 else None
 
 
 def update_setting(work: UnitOfWork, *, setting: str, value: str | None) -> None:
-    """Change title, locale, host, default_dialect or moderation_policy. Raises Conflict("portal.host_taken")."""
+    """Change title, locale, host, default_dialect or moderation_policy.
+
+    Raises Forbidden, Conflict("portal.host_taken").
+    """
     work.authorize(Permission.OPERATE)
     with work.map_unique_violation(uq_portals_host=Conflict("portal.host_taken")):
         work.execute(_UPDATE_SETTING[setting], value=value)

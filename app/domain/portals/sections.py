@@ -1,10 +1,10 @@
-"""Rules about sections, the groups inside a tab. They nest; a post lies in at most one."""
+"""Rules of sections, the groups of a tab. Sections nest; a post belongs to at most one."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy import delete as deletion
+from sqlalchemy import delete as sql_delete
 
 from app.domain.counters import post_counters
 from app.domain.errors import FieldError, NotFound, ValidationFailed
@@ -39,12 +39,12 @@ _INSERT: Final = Statement(
     )
     .returning(Section.id)
 )
-_CHANGE: Final = Statement(
+_UPDATE: Final = Statement(
     update(Section)
     .where(Section.portal_id == PORTAL_ID, Section.id == bindparam("id"))
     .values(title=bindparam("title"), tab_id=bindparam("tab"), parent_id=bindparam("parent"), updated_at=NOW)
 )
-_FOLLOW: Final = Statement(
+_SET_TAB: Final = Statement(
     update(Section)
     .where(Section.portal_id == PORTAL_ID, in_list(Section.id, "ids"))
     .values(tab_id=bindparam("tab"), updated_at=NOW)
@@ -54,26 +54,26 @@ _MAKE_ROOT: Final = Statement(
     .where(Section.portal_id == PORTAL_ID, Section.id == bindparam("id"))
     .values(parent_id=None, updated_at=NOW)
 )
-_PLACE: Final = Statement(
+_SET_POSITION: Final = Statement(
     update(Section)
     .where(Section.portal_id == PORTAL_ID, Section.id == bindparam("id"))
     .values(position=bindparam("position"))
 )
-_DELETE: Final = Statement(deletion(Section).where(Section.portal_id == PORTAL_ID, Section.id == bindparam("id")))
+_DELETE: Final = Statement(sql_delete(Section).where(Section.portal_id == PORTAL_ID, Section.id == bindparam("id")))
 
 
 def list_all(work: UnitOfWork) -> Sequence[Row]:
-    """(id, title, tab_id, parent_id) of all sections, in their order."""
+    """(id, title, tab_id, parent_id) of all sections, by position."""
     return work.fetch_all(_LIST)
 
 
 def roots(work: UnitOfWork) -> Sequence[Row]:
-    """As `every`, of those without a parent."""
+    """As `list_all`, of the sections without a parent."""
     return work.fetch_all(_ROOTS)
 
 
 def children(work: UnitOfWork, section_id: int) -> Sequence[Row]:
-    """As `every`, of the next level below one. Raises NotFound("section")."""
+    """As `list_all`, of the sections directly below one. Raises NotFound("section")."""
     get(work, section_id)
     return work.fetch_all(_CHILDREN, parent=section_id)
 
@@ -87,15 +87,15 @@ def get(work: UnitOfWork, section_id: int) -> Row:
 
 
 def get_to_change(work: UnitOfWork, section_id: int) -> Row:
-    """As `get`, and no other Work changes any section of the portal until this one ends."""
+    """As `get`, and lock the portal, so that its sections stay as they are until the transaction ends."""
     work.lock_portal()
     return get(work, section_id)
 
 
 def add(work: UnitOfWork, *, title: str, tab_id: int, parent_id: int | None = None) -> int:
-    """A new section behind the others; its id.
+    """Create a section in the last position and return its id.
 
-    Raises Forbidden, NotFound("tab"), NotFound("section"), Invalid (a parent on another tab).
+    Raises Forbidden, NotFound("tab"), NotFound("section"), ValidationFailed (the parent belongs to another tab).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
@@ -104,10 +104,10 @@ def add(work: UnitOfWork, *, title: str, tab_id: int, parent_id: int | None = No
 
 
 def edit(work: UnitOfWork, section_id: int, *, title: str, tab_id: int, parent_id: int | None) -> None:
-    """Give a section this title and this place; what lies below it comes along to another tab.
+    """Set the title, tab and parent of a section; the sections below it move to the tab with it.
 
-    Read what is to stay with `get_to_change`. Raises Forbidden, NotFound("section"), NotFound("tab"), Invalid (a parent
-    on another tab, or below itself).
+    Read the values that stay with `get_to_change`. Raises Forbidden, NotFound("section"), NotFound("tab"),
+    ValidationFailed (the parent belongs to another tab, or is the section itself or below it).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     old = tuple(get_to_change(work, section_id))[1:]
@@ -117,31 +117,34 @@ def edit(work: UnitOfWork, section_id: int, *, title: str, tab_id: int, parent_i
     if (tab_id, parent_id) != old[1:]:
         below = _descendants(work, section_id)
         _check_placement(work, tab_id, parent_id, inside=(section_id, *below))
-    work.execute(_CHANGE, id=section_id, title=title, tab=tab_id, parent=parent_id)
+    work.execute(_UPDATE, id=section_id, title=title, tab=tab_id, parent=parent_id)
     if below and tab_id != old[1]:
-        work.execute(_FOLLOW, ids=below, tab=tab_id)
+        work.execute(_SET_TAB, ids=below, tab=tab_id)
 
 
 def reorder(work: UnitOfWork, section_ids: Sequence[int]) -> None:
-    """Put these first, in this order; the others follow as they were. Raises NotFound("section"), Forbidden."""
+    """Move these sections to the front, in this order; the others follow in theirs.
+
+    Raises Forbidden, NotFound("section").
+    """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     for position, section_id in enumerate(
         tabs.complete_order(section_ids, [row[0] for row in list_all(work)], "section")
     ):
-        work.execute(_PLACE, id=section_id, position=position)
+        work.execute(_SET_POSITION, id=section_id, position=position)
 
 
 def delete(work: UnitOfWork, section_id: int) -> None:
-    """Take a section away; its posts stay without one, those below it become roots.
+    """Delete a section; its posts stay without a section, and the sections below it without a parent.
 
-    Raises NotFound("section"), Forbidden.
+    Raises Forbidden, NotFound("section").
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     if not work.execute(_DELETE, id=section_id):
         raise NotFound("section", section_id)
-    # Only now: whoever was just putting a post into it has been waited for.
+    # After the deletion, which waits for transactions that add a post to the section.
     post_counters.clear_section(work, section_id)
 
 
@@ -154,44 +157,44 @@ def _check_placement(work: UnitOfWork, tab_id: int, parent_id: int | None, *, in
 
 
 def _descendants(work: UnitOfWork, section_id: int) -> list[int]:
-    """The ids of all sections below one, however deep; each once, also where the rows form a cycle."""
-    of: dict[int | None, list[int]] = {}
-    for row in list_all(work):
-        of.setdefault(row[3], []).append(row[0])
-    found: set[int] = set()
-    waiting = [section_id]
-    while waiting:
-        for child in of.get(waiting.pop(), ()):
-            if child != section_id and child not in found:
-                found.add(child)
-                waiting.append(child)
-    return sorted(found)
+    """The ids of all sections below one, at any depth; each once, also where the rows form a cycle."""
+    children_of: dict[int | None, list[int]] = {}
+    for child_id, _, _, parent_id in list_all(work):
+        children_of.setdefault(parent_id, []).append(child_id)
+    descendants: set[int] = set()
+    pending = [section_id]
+    while pending:
+        for child_id in children_of.get(pending.pop(), ()):
+            if child_id != section_id and child_id not in descendants:
+                descendants.add(child_id)
+                pending.append(child_id)
+    return sorted(descendants)
 
 
 def cycles(work: UnitOfWork) -> list[list[int]]:
-    """The sections that lie below themselves: each cycle from its smallest id on, every section before its parent."""
-    parent_of: dict[int, int | None] = {row[0]: row[3] for row in list_all(work)}
-    found: list[list[int]] = []
+    """The cycles of sections: each as ids from the smallest on, every section followed by its parent."""
+    parent_of: dict[int, int | None] = {section_id: parent_id for section_id, _, _, parent_id in list_all(work)}
+    rings: list[list[int]] = []
     seen: set[int] = set()
     for start in parent_of:
         path: list[int] = []
-        above: int | None = start
-        while above is not None and above in parent_of and above not in seen:
-            seen.add(above)
-            path.append(above)
-            above = parent_of[above]
-        if above in path:
-            cycle = path[path.index(above) :]
-            at = cycle.index(min(cycle))
-            found.append(cycle[at:] + cycle[:at])
-    return sorted(found)
+        current: int | None = start
+        while current is not None and current in parent_of and current not in seen:
+            seen.add(current)
+            path.append(current)
+            current = parent_of[current]
+        if current in path:
+            cycle = path[path.index(current) :]
+            first = cycle.index(min(cycle))
+            rings.append(cycle[first:] + cycle[:first])
+    return sorted(rings)
 
 
 def break_cycles(work: UnitOfWork) -> list[list[int]]:
-    """Make the section with the smallest id of each cycle a root; the `cycles` that there were. For the operator."""
+    """Remove the parent of the section with the smallest id of each cycle; return the cycles. Raises Forbidden."""
     work.authorize(Permission.OPERATE)
     work.lock_portal()
-    found = cycles(work)
-    for cycle in found:
+    broken = cycles(work)
+    for cycle in broken:
         work.execute(_MAKE_ROOT, id=cycle[0])
-    return found
+    return broken

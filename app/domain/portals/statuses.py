@@ -1,11 +1,11 @@
-"""Rules about statuses: where a post stands. Each lies on one tab; one of the portal is the default for new posts."""
+"""Rules of statuses. Each status belongs to one tab; one of the portal may be the default for new posts."""
 
 import json
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import BigInteger, String, bindparam, func, insert, select, update
-from sqlalchemy import delete as deletion
+from sqlalchemy import delete as sql_delete
 
 from app.domain.counters import post_counters
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
@@ -27,7 +27,7 @@ COLUMNS: Final = (
     Status.show_in_roadmap,
     Status.position,
 )
-"""What `every` and `get` answer."""
+"""The columns of `list_all`, `of_tab` and `get`."""
 
 _ROWS: Final = select(*COLUMNS).join(Tab, Tab.id == Status.tab_id).where(Status.portal_id == PORTAL_ID)
 _LIST: Final = Statement(_ROWS.order_by(Tab.position, Tab.id, Status.position, Status.id))
@@ -53,7 +53,7 @@ _INSERT: Final = Statement(
     )
     .returning(Status.id)
 )
-_CHANGE: Final = Statement(
+_UPDATE: Final = Statement(
     update(Status)
     .where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id"))
     .values(
@@ -74,12 +74,12 @@ _SET_DEFAULT: Final = Statement(
     .where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id"))
     .values(is_default=True, updated_at=NOW)
 )
-_PLACE: Final = Statement(
+_SET_POSITION: Final = Statement(
     update(Status)
     .where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id"))
     .values(position=bindparam("position"))
 )
-# Who is just giving a post this status is waited for, and nobody can give it to another one any more.
+# Waits for transactions that give a post this status, and keeps later ones from doing so.
 _LOCK: Final = Statement(
     select(Status.id).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")).with_for_update()
 )
@@ -87,7 +87,7 @@ _affected = (in_portal_unindexed(Post), Post.status_id == bindparam("id", type_=
 _LOCK_POSTS: Final = Statement(
     select(func.count()).select_from(select(Post.id).where(*_affected).with_for_update().subquery())
 )
-_REMEMBER: Final = Statement(
+_INSERT_CHANGES: Final = Statement(
     insert(StatusChange)
     .from_select(
         ["portal_id", "post_id", "user_id", "actor_id", "status_id", "created_at"],
@@ -120,25 +120,25 @@ _INSERT_EVENTS: Final = Statement(
     )
     .inline()
 )
-_MOVE: Final = Statement(
+_MOVE_POSTS: Final = Statement(
     update(Post).where(*_affected).values(status_id=bindparam("to"), status_changed_at=NOW, updated_at=NOW)
 )
-_DELETE: Final = Statement(deletion(Status).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")))
+_DELETE: Final = Statement(sql_delete(Status).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")))
 _TAKEN: Final = ValidationFailed([FieldError("name", "taken")])
 
 
 def list_all(work: UnitOfWork) -> Sequence[Row]:
-    """The COLUMNS of all statuses: by tab, then in their own order."""
+    """The COLUMNS of all statuses, by tab and then by position."""
     return work.fetch_all(_LIST)
 
 
 def of_tab(work: UnitOfWork, tab_id: int) -> Sequence[Row]:
-    """The COLUMNS of a tab's statuses, in their order."""
+    """The COLUMNS of a tab's statuses, by position."""
     return work.fetch_all(_OF_TAB, tab=tab_id)
 
 
 def get(work: UnitOfWork, status_id: int) -> Row:
-    """The COLUMNS of one. Raises NotFound("status")."""
+    """The COLUMNS of one status. Raises NotFound("status")."""
     row = work.fetch_one(_BY_ID, id=status_id)
     if row is None:
         raise NotFound("status", status_id)
@@ -146,9 +146,9 @@ def get(work: UnitOfWork, status_id: int) -> Row:
 
 
 def find_id_by_name(work: UnitOfWork, name: str) -> int | None:
-    """The id of the status with this name, whatever the case of letters."""
-    wanted = name.lower()
-    return next((row[0] for row in list_all(work) if row[1].lower() == wanted), None)
+    """The id of the status with this name, regardless of case, or None."""
+    folded = name.lower()
+    return next((status_id for status_id, status_name, *_ in list_all(work) if status_name.lower() == folded), None)
 
 
 def add(
@@ -161,9 +161,9 @@ def add(
     is_voteable: bool = True,
     show_in_roadmap: bool = False,
 ) -> int:
-    """A new status behind the others; its id. Without a color it gets the next pastel that is free.
+    """Create a status in the last position and return its id. The default color is the next unused pastel.
 
-    Raises Forbidden, NotFound("tab"), Invalid (name taken).
+    Raises Forbidden, NotFound("tab"), ValidationFailed (name taken).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
@@ -197,9 +197,9 @@ def edit(
     is_voteable: bool | None = None,
     show_in_roadmap: bool | None = None,
 ) -> None:
-    """Change what is given and differs; None keeps. Posts stay as they are.
+    """Change the fields that are given; None leaves one unchanged. Posts stay as they are.
 
-    Raises Forbidden, NotFound("status"), NotFound("tab"), Invalid (name taken).
+    Raises Forbidden, NotFound("status"), NotFound("tab"), ValidationFailed (name taken).
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
@@ -216,17 +216,19 @@ def edit(
         "is_voteable": bool(row[7]),
         "show_in_roadmap": bool(row[8]),
     }
-    given = (name, color, tab_id, text_color, is_voteable, show_in_roadmap)
-    new = {field: was if value is None else value for (field, was), value in zip(old.items(), given, strict=True)}
+    values = (name, color, tab_id, text_color, is_voteable, show_in_roadmap)
+    new = {
+        field: before if value is None else value for (field, before), value in zip(old.items(), values, strict=True)
+    }
     if new != old:
         with work.map_unique_violation(uq_statuses_portal_id_name=_TAKEN):
-            work.execute(_CHANGE, id=status_id, **new)
+            work.execute(_UPDATE, id=status_id, **new)
 
 
 def default(work: UnitOfWork) -> int | None:
     """The id of the portal's default status for new posts, or None."""
-    found = work.fetch_value(_DEFAULT)
-    return None if found is None else int(found)
+    status_id = work.fetch_value(_DEFAULT)
+    return None if status_id is None else int(status_id)
 
 
 def make_default(work: UnitOfWork, status_id: int) -> None:
@@ -240,35 +242,38 @@ def make_default(work: UnitOfWork, status_id: int) -> None:
 
 
 def reorder(work: UnitOfWork, status_ids: Sequence[int]) -> None:
-    """Put these first, in this order; the others follow as they were. Raises NotFound("status"), Forbidden."""
+    """Move these statuses to the front, in this order; the others follow in theirs.
+
+    Raises Forbidden, NotFound("status").
+    """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
-    present = [row[0] for row in sorted(list_all(work), key=lambda row: (row[9], row[0]))]
-    for position, status_id in enumerate(tabs.complete_order(status_ids, present, "status")):
-        work.execute(_PLACE, id=status_id, position=position)
+    existing = [row[0] for row in sorted(list_all(work), key=lambda row: (row[9], row[0]))]
+    for position, status_id in enumerate(tabs.complete_order(status_ids, existing, "status")):
+        work.execute(_SET_POSITION, id=status_id, position=position)
 
 
 def delete(work: UnitOfWork, status_id: int) -> None:
-    """Take a status away. Its posts come to the default one, with all that a change of status means.
+    """Delete a status. Its posts change to the default status, or to none, as by `posts.update.change_status`.
 
-    May take long where it has many posts. Raises Forbidden, NotFound("status"), Conflict("status.is_default").
+    May take long with many posts. Raises Forbidden, NotFound("status"), Conflict("status.is_default").
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     if work.fetch_one(_LOCK, id=status_id) is None:
         raise NotFound("status", status_id)
-    heir = default(work)
-    if heir == status_id:
+    replacement = default(work)
+    if replacement == status_id:
         raise Conflict("status.is_default")
-    _reassign_posts(work, status_id, heir)
+    _reassign_posts(work, status_id, replacement)
     work.execute(_DELETE, id=status_id)
 
 
 def _reassign_posts(work: UnitOfWork, status_id: int, replacement: int | None) -> None:
-    """What `post_changes.change_status` does to one post, for all posts of a status at once."""
+    """Do for all posts of a status what `posts.update.change_status` does for one."""
     actor = work.actor.user_id
     work.fetch_value(_LOCK_POSTS, id=status_id)
-    work.execute(_REMEMBER, id=status_id, to=replacement, actor=actor)
+    work.execute(_INSERT_CHANGES, id=status_id, to=replacement, actor=actor)
     work.execute(
         _INSERT_EVENTS,
         id=status_id,
@@ -278,17 +283,17 @@ def _reassign_posts(work: UnitOfWork, status_id: int, replacement: int | None) -
         body=json.dumps({"old_status_id": status_id, "new_status_id": replacement}),
         base_url=work.base_url,
     )
-    work.execute(_MOVE, id=status_id, to=replacement)
+    work.execute(_MOVE_POSTS, id=status_id, to=replacement)
     post_counters.merge_status(work, status_id, replacement)
 
 
 class StatusQuery:
-    """The columns of a status that a door shows, in its order."""
+    """Selects the given columns of statuses, in this order."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._all = Statement(select(*columns).where(Status.portal_id == PORTAL_ID).order_by(Status.id))
 
     def all(self, work: UnitOfWork) -> Sequence[Row]:
-        """The rows of all statuses of the portal, by id."""
+        """The rows of all statuses of the portal, by id. Raises Forbidden."""
         work.authorize(Permission.READ)
         return work.fetch_all(self._all)

@@ -1,10 +1,10 @@
-"""Rules about tabs, the pages of the portal. A tab shows the posts whose status is assigned to it."""
+"""Rules of tabs, the pages of a portal. A tab shows the posts whose status belongs to it."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy import delete as deletion
+from sqlalchemy import delete as sql_delete
 
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import Section, Status, Tab
@@ -32,12 +32,12 @@ _INSERT: Final = Statement(
     )
     .returning(Tab.id)
 )
-_CHANGE: Final = Statement(
+_UPDATE: Final = Statement(
     update(Tab)
     .where(Tab.portal_id == PORTAL_ID, Tab.id == bindparam("id"))
     .values(name=bindparam("name"), url=bindparam("url"), type=bindparam("type"), updated_at=NOW)
 )
-_PLACE: Final = Statement(
+_SET_POSITION: Final = Statement(
     update(Tab).where(Tab.portal_id == PORTAL_ID, Tab.id == bindparam("id")).values(position=bindparam("position"))
 )
 _USED: Final = Statement(
@@ -46,7 +46,7 @@ _USED: Final = Statement(
         | select(Section.id).where(Section.portal_id == PORTAL_ID, Section.tab_id == bindparam("id")).exists()
     )
 )
-_DELETE: Final = Statement(deletion(Tab).where(Tab.portal_id == PORTAL_ID, Tab.id == bindparam("id")))
+_DELETE: Final = Statement(sql_delete(Tab).where(Tab.portal_id == PORTAL_ID, Tab.id == bindparam("id")))
 _TAKEN: Final = ValidationFailed([FieldError("url", "taken")])
 
 
@@ -72,7 +72,10 @@ def by_url(work: UnitOfWork, url: str) -> Row:
 
 
 def add(work: UnitOfWork, *, name: str, url: str, kind: str = "feedback") -> int:
-    """A new tab behind the others; its id. `kind` is one of TAB_TYPES. Raises Forbidden, Invalid (url taken)."""
+    """Create a tab in the last position and return its id. `kind` is one of TAB_TYPES.
+
+    Raises Forbidden, ValidationFailed (url taken).
+    """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     with work.map_unique_violation(uq_tabs_portal_id_url=_TAKEN):
@@ -82,7 +85,10 @@ def add(work: UnitOfWork, *, name: str, url: str, kind: str = "feedback") -> int
 def edit(
     work: UnitOfWork, tab_id: int, *, name: str | None = None, url: str | None = None, kind: str | None = None
 ) -> None:
-    """Change what is given and differs; None keeps. Raises NotFound("tab"), Forbidden, Invalid (url taken)."""
+    """Change the fields that are given; None leaves one unchanged.
+
+    Raises Forbidden, NotFound("tab"), ValidationFailed (url taken).
+    """
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     old = tuple(get(work, tab_id))[1:]
@@ -90,19 +96,19 @@ def edit(
     if new == old:
         return
     with work.map_unique_violation(uq_tabs_portal_id_url=_TAKEN):
-        work.execute(_CHANGE, id=tab_id, name=new[0], url=new[1], type=new[2])
+        work.execute(_UPDATE, id=tab_id, name=new[0], url=new[1], type=new[2])
 
 
 def reorder(work: UnitOfWork, tab_ids: Sequence[int]) -> None:
-    """Put these tabs first, in this order; the others follow as they were. Raises NotFound("tab"), Forbidden."""
+    """Move these tabs to the front, in this order; the others follow in theirs. Raises Forbidden, NotFound("tab")."""
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     for position, tab_id in enumerate(complete_order(tab_ids, [row[0] for row in list_all(work)], "tab")):
-        work.execute(_PLACE, id=tab_id, position=position)
+        work.execute(_SET_POSITION, id=tab_id, position=position)
 
 
 def delete(work: UnitOfWork, tab_id: int) -> None:
-    """Take a tab away. Raises NotFound("tab"), Forbidden, Conflict("tab.in_use") while it has statuses or sections."""
+    """Delete a tab. Raises Forbidden, NotFound("tab"), Conflict("tab.in_use") while it has statuses or sections."""
     work.authorize(Permission.MANAGE_CATALOGUE)
     work.lock_portal()
     get(work, tab_id)
@@ -111,9 +117,9 @@ def delete(work: UnitOfWork, tab_id: int) -> None:
     work.execute(_DELETE, id=tab_id)
 
 
-def complete_order(first: Sequence[int], present: Sequence[int], resource: str) -> list[int]:
-    """All that are present, the named ones first. Raises NotFound(what) for one that is not there."""
+def complete_order(first: Sequence[int], existing: Sequence[int], resource: str) -> list[int]:
+    """All existing ids, those in `first` before the others. Raises NotFound(resource) for one that does not exist."""
     for row_id in first:
-        if row_id not in present:
+        if row_id not in existing:
             raise NotFound(resource, row_id)
-    return list(dict.fromkeys([*first, *present]))
+    return list(dict.fromkeys([*first, *existing]))

@@ -1,1 +1,1 @@
-"""Posts, and the votes, comments, follows and files that belong to them."""
+"""Posts, and their votes, comments, follows and attachments."""

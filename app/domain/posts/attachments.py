@@ -1,4 +1,4 @@
-"""Files of posts: the main image and what is attached. Rows only; where the bytes lie is no affair of the domain."""
+"""Files of posts: the main image and the attachments. Only their rows; an adapter stores the contents."""
 
 import re
 import unicodedata
@@ -16,12 +16,12 @@ from app.domain.unit_of_work import Row, UnitOfWork
 
 DEFAULT_NAME: Final = "file"
 PUBLIC: Final = "approved"
-"""The state of moderation in which anybody may have a post's files."""
+"""The moderation state of a post whose files are public."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file that has been stored under `name` and waits for its row."""
+    """A file that is stored under `name` and has no row yet."""
 
     kind: Literal["image", "attachment"]
     name: str
@@ -30,16 +30,16 @@ class StoredFile:
     size: int
 
 
-# The post's row is changed first, so that of two images given at once the later one finds the earlier.
-_ADDED: Final = Statement(
+# The post's row is updated first, so that of two images added at the same time the second replaces the first.
+_TOUCH_POST: Final = Statement(
     update(Post).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")).values(updated_at=NOW)
 )
-_SHOW: Final = Statement(
+_SET_IMAGE: Final = Statement(
     update(Post)
     .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
     .values(image=bindparam("image"), updated_at=NOW)
 )
-_REPLACED: Final = Statement(
+_DELETE_IMAGE: Final = Statement(
     delete(Attachment)
     .where(Attachment.portal_id == PORTAL_ID, Attachment.post_id == bindparam("post"), Attachment.kind == "image")
     .returning(Attachment.name)
@@ -69,21 +69,23 @@ _BY_NAME: Final = Statement(
     .where(Attachment.portal_id == PORTAL_ID, Attachment.name == bindparam("name"))
 )
 _ORPHANS: Final = Statement(delete(Attachment).where(Attachment.post_id.is_(None)), across_portals=True)
-_RECORDED: Final = Statement(select(Attachment.name).where(in_list(Attachment.name, "names")), across_portals=True)
+_STORED: Final = Statement(select(Attachment.name).where(in_list(Attachment.name, "names")), across_portals=True)
 
 
 def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
-    """Give the post a file; the names of the files that it replaces, to be removed once the act stands.
+    """Add a file to the post; return the names of the files that it replaces, to be deleted after the commit.
 
-    A second image takes the first one's place; attachments stand side by side. The post counts as edited.
-    Raises NotFound("post").
+    An image replaces the image before it; a post may have many attachments. The post's `updated_at` changes.
+    Raises Forbidden, NotFound("post").
     """
     work.authorize(Permission.WRITE_POST)
     is_image = file.kind == "image"
-    changed = work.execute(_SHOW, post=post_id, image=file.name) if is_image else work.execute(_ADDED, post=post_id)
+    changed = (
+        work.execute(_SET_IMAGE, post=post_id, image=file.name) if is_image else work.execute(_TOUCH_POST, post=post_id)
+    )
     if not changed:
         raise NotFound("post", post_id)
-    replaced = [row[0] for row in work.fetch_all(_REPLACED, post=post_id)] if is_image else []
+    replaced = [row[0] for row in work.fetch_all(_DELETE_IMAGE, post=post_id)] if is_image else []
     work.execute(
         _INSERT,
         post=post_id,
@@ -97,33 +99,35 @@ def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
 
 
 def of_post(work: UnitOfWork, post_id: int) -> Sequence[Row]:
-    """(kind, name, original name, media type, size) of each file, in the order in which they came."""
+    """(kind, name, original name, media type, size) of each file, in the order in which they were added."""
     return work.fetch_all(_OF_POST, post=post_id)
 
 
 def find(work: UnitOfWork, name: str) -> Row | None:
-    """(media type, original name, its post's state of moderation) of a file that a post of the portal has, or None."""
+    """(media type, original name, moderation state of the post) of a file of the portal, or None."""
     return work.fetch_one(_BY_NAME, name=name)
 
 
 def find_orphans(work: UnitOfWork, names: Sequence[str]) -> list[str]:
-    """Which of these names no post of any portal has. Looks across portals: storage is shared by all."""
+    """The names that no post of any portal refers to. Reads across portals, because they share one storage."""
     work.execute(_ORPHANS)
-    recorded = {row[0] for row in work.fetch_all(_RECORDED, names=list(names))}
-    return [name for name in names if name not in recorded]
+    stored = {row[0] for row in work.fetch_all(_STORED, names=list(names))}
+    return [name for name in names if name not in stored]
 
 
 MAX_FILE_NAME: Final = 150
 
-# Letters that turn the direction of writing make `exe.png` of what ends in `.exe`.
-_TURNING: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNSEEN: Final = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+# With characters that change the direction of writing, a name that ends in `.exe` can look like `exe.png`.
+_DIRECTION_MARKS: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_INVISIBLE: Final = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def sanitize_filename(name: str) -> str:
-    """The last part of a path, on one line, in the direction in which it is read, not too long; it may be empty."""
+    """Return the last part of a path on one line, without invisible characters, limited in length; it may be empty."""
     name = re.split(r"[/\\]", name)[-1]
-    name = "".join(letter for letter in name if unicodedata.category(letter) not in _UNSEEN and letter not in _TURNING)
+    name = "".join(
+        char for char in name if unicodedata.category(char) not in _INVISIBLE and char not in _DIRECTION_MARKS
+    )
     name = " ".join(name.split()).lstrip(".")
     if len(name) <= MAX_FILE_NAME:
         return name

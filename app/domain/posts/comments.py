@@ -1,4 +1,4 @@
-"""Rules about comments: write, edit, delete. Internal ones are the team's: neither counted nor announced."""
+"""Rules of comments: create, edit, delete. Internal comments are for the team: not counted, and without events."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,7 +15,7 @@ from app.domain.sql.statement import NOW, PORTAL_ID, SQLITE, Statement, in_list,
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
 
-# Counting first also holds the post: it can't be deleted any more until the comment stands.
+# Counting first also locks the post, so that it can't be deleted before the comment is stored.
 _COUNT_POST: Final = Statement(
     update(Post)
     .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
@@ -26,7 +26,7 @@ _COUNT_AUTHOR: Final = Statement(
     update(User)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
     .values(comments_count=User.comments_count + bindparam("step"))
-    # As he is now: a deletion that was under way has been waited for.
+    # The current value: the update has waited for a concurrent deletion of the user.
     .returning(User.deleted_at)
 )
 _PARENT: Final = Statement(
@@ -49,7 +49,7 @@ _INSERT: Final = Statement(
     )
     .returning(Comment.id)
 )
-_CARD: Final = Statement(
+_TO_UPDATE: Final = Statement(
     select(Comment.body, Comment.official, Comment.pinned, Comment.post_id, Comment.user_id, Comment.internal)
     .where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("id"))
     .with_for_update(key_share=True)
@@ -57,10 +57,10 @@ _CARD: Final = Statement(
 _POST_OF: Final = Statement(
     select(Comment.post_id).where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("id"))
 )
-_HOLD_POST: Final = Statement(
+_LOCK_POST: Final = Statement(
     select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")).with_for_update(key_share=True)
 )
-_EDIT: Final = Statement(
+_UPDATE: Final = Statement(
     update(Comment)
     .where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("id"))
     .values(body=bindparam("body"), official=bindparam("official"), pinned=bindparam("pinned"), updated_at=NOW)
@@ -81,21 +81,21 @@ def create(
     deleted_author: bool = True,
     follow: bool,
 ) -> int:
-    """A new comment; its id.
+    """Create a comment and return its id.
 
-    `same_post_parent`: a parent on another post counts as unknown; without `internal_parent`, an internal one does.
-    Without `deleted_author`, a deleted one counts as unknown. `follow`: its author follows the post from now on.
-    Raises Forbidden, Invalid (post mandatory, body blank), NotFound("user"), NotFound("comment") for the parent.
-    Announces comment.written, unless it is internal.
+    With `same_post_parent`, a parent on another post counts as unknown; without `internal_parent`, an internal parent
+    does; without `deleted_author`, a deleted author does. With `follow`, the author follows the post from then on.
+    Raises Forbidden, ValidationFailed (post mandatory, body blank), NotFound("user"), NotFound("comment") for the
+    parent. Records comment.written, except for an internal comment.
     """
     work.authorize(Permission.WRITE_COMMENT)
     step = 0 if internal else 1
-    problems = []
+    errors = []
     if work.fetch_value(_COUNT_POST, post=post_id, step=step) is None:
-        problems.append(FieldError("post_id", "mandatory"))
-    problems += _validate(body)
-    if problems:
-        raise ValidationFailed(problems)
+        errors.append(FieldError("post_id", "mandatory"))
+    errors += _validate(body)
+    if errors:
+        raise ValidationFailed(errors)
     if parent_id is not None:
         parent = work.fetch_one(_PARENT, id=parent_id)
         if parent is None or (same_post_parent and parent[0] != post_id) or (parent[1] and not internal_parent):
@@ -129,18 +129,18 @@ def edit(
     official: bool | Unset = UNSET,
     pinned: bool | Unset = UNSET,
 ) -> bool:
-    """Change what is given and differs; whether anything did. When nothing does, `updated_at` stays, too.
+    """Change the fields that are given; return whether any value changed. If none did, `updated_at` stays.
 
-    Raises Forbidden, NotFound("comment"), Invalid (body blank).
+    Raises Forbidden, NotFound("comment"), ValidationFailed (body blank).
     """
     work.authorize(Permission.WRITE_COMMENT)
-    row = work.fetch_one(_CARD, id=comment_id)
+    row = work.fetch_one(_TO_UPDATE, id=comment_id)
     if row is None:
         raise NotFound("comment", comment_id)
     old = (row[0], bool(row[1]), bool(row[2]))
-    problems = [] if body is UNSET else _validate(body)
-    if problems:
-        raise ValidationFailed(problems)
+    errors = [] if body is UNSET else _validate(body)
+    if errors:
+        raise ValidationFailed(errors)
     new = (
         old[0] if body is UNSET else body,
         old[1] if official is UNSET else official,
@@ -148,7 +148,7 @@ def edit(
     )
     if new == old:
         return False
-    work.execute(_EDIT, id=comment_id, body=new[0], official=new[1], pinned=new[2])
+    work.execute(_UPDATE, id=comment_id, body=new[0], official=new[1], pinned=new[2])
     return True
 
 
@@ -156,87 +156,87 @@ def _validate(body: str) -> list[FieldError]:
     return [] if body.strip() else [FieldError("body", "blank")]
 
 
-_one_root = select(Comment.id).where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("root"))
+_root = select(Comment.id).where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("root"))
 _in_portal = in_portal_unindexed(Comment)
-_all_of_posts = select(Comment.id).where(_in_portal, in_list(Comment.post_id, "posts"))
+_comments_of_posts = select(Comment.id).where(_in_portal, in_list(Comment.post_id, "posts"))
 
 
 def _thread_ids(roots: Select[int]) -> Statement:
-    """The ids of the roots and of all replies below them, whatever post these hang on."""
-    found = roots.cte("found", recursive=True)
-    # UNION ends whatever the data says. Replies are in their parent's portal, and what takes them away asks for it;
-    # without it here the index has all that is read, so that SQLite never scans the table instead, whatever ANALYZE
-    # told it.
-    found = found.union(select(Comment.id).join(found, Comment.parent_id == found.c.id))
-    return Statement(select(found.c.id).order_by(found.c.id))
+    """The ids of the roots and of all replies below them, also of replies on other posts."""
+    thread = roots.cte("thread", recursive=True)
+    # UNION terminates also if the rows form a cycle. Replies belong to their parent's portal, and the statement that
+    # deletes them checks the portal. Without the check here, the index has every column that is read, so SQLite never
+    # scans the table instead, whatever statistics ANALYZE has stored.
+    thread = thread.union(select(Comment.id).join(thread, Comment.parent_id == thread.c.id))
+    return Statement(select(thread.c.id).order_by(thread.c.id))
 
 
-_THREAD: Final = _thread_ids(_one_root)
-_THREADS_OF_POSTS: Final = _thread_ids(_all_of_posts)
+_THREAD: Final = _thread_ids(_root)
+_THREADS_OF_POSTS: Final = _thread_ids(_comments_of_posts)
 _LOCK: Final = Statement(
     select(Comment.id).where(_in_portal, in_list(Comment.id, "ids")).order_by(Comment.id).with_for_update()
 )
 
 _counted = (_in_portal, in_list(Comment.id, "ids"), ~Comment.internal)
-_lost = func.count().label("lost")
+_count = func.count().label("count")
 _of_posts = (
-    select(Comment.post_id, _lost)
+    select(Comment.post_id, _count)
     .where(*_counted, ~in_list(Comment.post_id, "posts"))
     .group_by(Comment.post_id)
     .subquery("of_posts")
 )
-_of_users = select(Comment.user_id, _lost).where(*_counted).group_by(Comment.user_id).subquery("of_users")
-_UNCOUNT_POSTS: Final = Statement(
-    update(Post).where(Post.id == _of_posts.c.post_id).values(comments_count=Post.comments_count - _of_posts.c.lost)
+_of_users = select(Comment.user_id, _count).where(*_counted).group_by(Comment.user_id).subquery("of_users")
+_SUBTRACT_FROM_POSTS: Final = Statement(
+    update(Post).where(Post.id == _of_posts.c.post_id).values(comments_count=Post.comments_count - _of_posts.c["count"])
 )
-_UNCOUNT_AUTHORS: Final = Statement(
-    update(User).where(User.id == _of_users.c.user_id).values(comments_count=User.comments_count - _of_users.c.lost)
+_SUBTRACT_FROM_AUTHORS: Final = Statement(
+    update(User).where(User.id == _of_users.c.user_id).values(comments_count=User.comments_count - _of_users.c["count"])
 )
 _DELETE: Final = Statement(sql_delete(Comment).where(_in_portal, in_list(Comment.id, "ids")))
 
 
 def delete(work: UnitOfWork, comment_id: int, *, with_replies: bool) -> None:
-    """Take a comment away, and all replies below it or none: then these stay, without a parent.
+    """Delete a comment. The replies below it are deleted as well, or stay without a parent.
 
-    Raises Forbidden, NotFound("comment"). Announces comment.deleted, once, unless it is internal.
+    Raises Forbidden, NotFound("comment"). Records one comment.deleted, except for an internal comment.
     """
     work.authorize(Permission.WRITE_COMMENT)
-    # The post before its comments, as `write` takes them: else a reply and this would wait for each other.
-    work.fetch_value(_HOLD_POST, post=work.fetch_value(_POST_OF, id=comment_id))
-    row = work.fetch_one(_CARD, id=comment_id)
+    # Lock the post before its comments, in the order of `create`, to avoid a deadlock with a new reply.
+    work.fetch_value(_LOCK_POST, post=work.fetch_value(_POST_OF, id=comment_id))
+    row = work.fetch_one(_TO_UPDATE, id=comment_id)
     if row is None:
         raise NotFound("comment", comment_id)
     _, _, _, post_id, author_id, internal = row
-    gone = _lock_thread(work, _THREAD, root=comment_id) if with_replies else [comment_id]
-    _remove(work, gone)
+    deleted_ids = _lock_thread(work, _THREAD, root=comment_id) if with_replies else [comment_id]
+    _delete(work, deleted_ids)
     if not internal:
-        told = {"replies": [gone_id for gone_id in gone if gone_id != comment_id]}
-        work.record(Event("comment.deleted", post_id=post_id, subject_id=comment_id, user_id=author_id, body=told))
+        payload = {"replies": [reply_id for reply_id in deleted_ids if reply_id != comment_id]}
+        work.record(Event("comment.deleted", post_id=post_id, subject_id=comment_id, user_id=author_id, body=payload))
 
 
 def delete_of_posts(work: UnitOfWork, post_ids: Sequence[int]) -> None:
-    """Take away all comments of posts that go, too, and all replies below them, wherever these hang.
+    """Delete all comments of posts that are about to be deleted, and all replies below them, also on other posts.
 
-    The counters of these posts are left alone. Announces nothing.
+    The counters of these posts stay as they are. Records no events.
     """
-    gone = _lock_thread(work, _THREADS_OF_POSTS, posts=list(post_ids))
-    if gone:
-        _remove(work, gone, leaving=list(post_ids))
+    deleted_ids = _lock_thread(work, _THREADS_OF_POSTS, posts=list(post_ids))
+    if deleted_ids:
+        _delete(work, deleted_ids, uncounted_posts=list(post_ids))
 
 
-def _lock_thread(work: UnitOfWork, trees: Statement, **roots: int | list[int]) -> list[int]:
-    """The ids of whole trees that nobody can reply to any more: a reply that came meanwhile is among them."""
-    held: list[int] = []
+def _lock_thread(work: UnitOfWork, threads: Statement, **roots: int | list[int]) -> list[int]:
+    """Lock whole threads, so that no reply can be added, and return their ids, including replies added meanwhile."""
+    locked: list[int] = []
     while True:
-        found = [row[0] for row in work.fetch_all(trees, **roots)]
-        # On SQLite nobody else writes meanwhile.
-        if found == held or work.engine == SQLITE:
-            return found
-        work.fetch_all(_LOCK, ids=found)
-        held = found
+        ids = [row[0] for row in work.fetch_all(threads, **roots)]
+        # SQLite has a single writer.
+        if ids == locked or work.engine == SQLITE:
+            return ids
+        work.fetch_all(_LOCK, ids=ids)
+        locked = ids
 
 
-def _remove(work: UnitOfWork, ids: Sequence[int], *, leaving: Sequence[int] = ()) -> None:
-    work.execute(_UNCOUNT_POSTS, ids=ids, posts=list(leaving))
-    work.execute(_UNCOUNT_AUTHORS, ids=ids)
+def _delete(work: UnitOfWork, ids: Sequence[int], *, uncounted_posts: Sequence[int] = ()) -> None:
+    work.execute(_SUBTRACT_FROM_POSTS, ids=ids, posts=list(uncounted_posts))
+    work.execute(_SUBTRACT_FROM_AUTHORS, ids=ids)
     work.execute(_DELETE, ids=ids)

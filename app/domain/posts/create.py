@@ -1,4 +1,4 @@
-"""Rules about posts: submit, edit, move, change status, delete. How posts are read is in `post_views`."""
+"""Creating posts. On PostgreSQL a post is created by one statement, see `single_statement`."""
 
 import html
 import re
@@ -25,22 +25,22 @@ EXCERPT_LENGTH: Final = 160
 
 
 def make_excerpt(description: str | None) -> str:
-    """The lead of a description: tags off, blanks squeezed, the first 160 code points."""
+    """Make the excerpt of a description: without tags, white space collapsed, the first 160 code points."""
     if not description:
         return ""
-    # Nothing past the first few kilobytes can reach the lead unless it is all markup.
-    plain = _TAG.sub(" ", description[:8192]) if "<" in description else description[:1024]
-    if "&" in plain:
-        plain = html.unescape(plain)
-    return " ".join(plain.split())[:EXCERPT_LENGTH].rstrip()
+    # Text beyond the first kilobytes can't become part of the excerpt, unless what precedes it is markup alone.
+    text = _TAG.sub(" ", description[:8192]) if "<" in description else description[:1024]
+    if "&" in text:
+        text = html.unescape(text)
+    return " ".join(text.split())[:EXCERPT_LENGTH].rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class NewPost:
-    """A wish to submit a post.
+    """A post to create.
 
-    Author: a number is an id, a text a UUID. Board: the portal's default board when None. Status, section and
-    category that don't exist here count as not given.
+    `author` is an id or a UUID. Without `board_id` the post goes to the portal's default board. An unknown status,
+    section or category counts as not given.
     """
 
     title: str
@@ -49,19 +49,19 @@ class NewPost:
     board_id: int | None = None
     status_id: int | None = None
     default_status: bool = False
-    """Whether a post without a (known) status gets the portal's default one."""
+    """Whether a post without a known status gets the portal's default status."""
     section_id: int | None = None
     category_id: int | None = None
     follow: bool = False
     deleted_author: bool = True
-    """Whether an author who is named by his id may be a deleted one."""
+    """Whether an author given by id may be a deleted user."""
     moderation: str | None = "approved"
-    """The state that the post begins with; None leaves it to the portal's policy."""
+    """The initial moderation state; None applies the portal's policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedPost:
-    """A post just submitted, with all that was chosen for it or found on the way."""
+    """A new post, with the values that were generated or looked up for it."""
 
     id: int
     code: str
@@ -69,16 +69,16 @@ class CreatedPost:
     excerpt: str
     section_id: int | None
     author: Row
-    """As `at_once.VOTER` lists him, before the post was counted."""
+    """The USER_SUMMARY_COLUMNS of the author before the post was counted."""
     status: Row
-    """Id, name, color and the name of its tab; all None when it has none."""
+    """Id, name, color and the name of the tab; all None without a status."""
     category: Row
-    """Id, name and color; all None when it carries none."""
+    """Id, name and color; all None without a category."""
     moderation: str
 
 
-_ROLE: Final = 5 + single_statement.USER_SUMMARY_COLUMNS.index(User.role)
-"""Where the author's role stands in a row of `at_once.WANTED`."""
+_AUTHOR_ROLE: Final = 5 + single_statement.USER_SUMMARY_COLUMNS.index(User.role)
+"""The index of the author's role in a row of RESOLVE_POST_REFERENCES."""
 
 _BOARD_BY_ID: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.id == bindparam("id")))
 
@@ -121,41 +121,41 @@ COUNT_AUTHOR: Final = Statement(
 
 
 def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
-    """Put a new post up.
+    """Create a post.
 
-    Raises Invalid (board mandatory), NotFound("user"). Announces post.submitted.
+    Raises Forbidden, ValidationFailed (board mandatory), NotFound("user"). Records post.submitted.
     """
     work.authorize(Permission.WRITE_POST)
-    put_up = _insert_post_at_once if work.engine == POSTGRESQL else _insert_post
-    wanted_slug, short = identifiers.slugify(new_post.title), make_excerpt(new_post.description)
-    taken = False
+    insert_post = _insert_in_single_statement if work.engine == POSTGRESQL else _insert_post
+    base_slug, excerpt = identifiers.slugify(new_post.title), make_excerpt(new_post.description)
+    is_taken = False
     while True:
-        # Tried again when the slug is taken or, once in ten thousand portals, the code.
-        code, slug = identifiers.post_code(), identifiers.unique_slug(wanted_slug, taken=taken)
-        post_id, found = put_up(work, new_post, {"code": code, "slug": slug, "short": short})
-        if found[0] is None:
+        # Repeated if the slug is taken or, very rarely, the code.
+        code, slug = identifiers.post_code(), identifiers.unique_slug(base_slug, taken=is_taken)
+        post_id, references = insert_post(work, new_post, {"code": code, "slug": slug, "short": excerpt})
+        if references[0] is None:
             raise NotFound("user", new_post.author)
-        if found[1] is None:
+        if references[1] is None:
             raise ValidationFailed([FieldError("board", "mandatory")])
         if post_id is not None:
-            status_id, section_id, category_id, *author = found[2:13]
-            status_name, color, tab_name, category_name, category_color, _ = found[13:]
+            status_id, section_id, category_id, *author = references[2:13]
+            status_name, color, tab_name, category_name, category_color, _ = references[13:]
             return CreatedPost(
                 id=int(post_id),
                 code=code,
                 slug=slug,
-                excerpt=short,
+                excerpt=excerpt,
                 section_id=section_id,
                 author=author,
                 status=(status_id, status_name, color, tab_name),
                 category=(category_id, category_name, category_color),
-                moderation=_initial_state(new_post, found),
+                moderation=_initial_state(new_post, references),
             )
-        taken = True
+        is_taken = True
 
 
 def _reference_params(new_post: NewPost) -> dict[str, Any]:
-    """What `at_once.WANTED` looks for."""
+    """The parameters of RESOLVE_POST_REFERENCES."""
     return {
         "user": new_post.author,
         "board": new_post.board_id,
@@ -167,65 +167,67 @@ def _reference_params(new_post: NewPost) -> dict[str, Any]:
     }
 
 
-def _initial_state(new_post: NewPost, found: Sequence[Any]) -> str:
-    """The state of the post, after a row of `at_once.WANTED`."""
-    return moderation.initial_state(new_post.moderation, policy=found[-1], author_role=found[_ROLE])
+def _initial_state(new_post: NewPost, references: Sequence[Any]) -> str:
+    """The moderation state of the post, by a row of RESOLVE_POST_REFERENCES."""
+    return moderation.initial_state(new_post.moderation, policy=references[-1], author_role=references[_AUTHOR_ROLE])
 
 
-def _insert_post(work: UnitOfWork, wish: NewPost, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
-    """The post's id, None when its code or slug is taken; and what it points to, as `at_once.WANTED` lists it."""
-    found = work.fetch_one(
-        single_statement.RESOLVE_POST_REFERENCES[isinstance(wish.author, str)],
-        **_reference_params(wish),
+def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
+    """The post's id, or None if its code or slug is taken, and the row of RESOLVE_POST_REFERENCES."""
+    references = work.fetch_one(
+        single_statement.RESOLVE_POST_REFERENCES[isinstance(new_post.author, str)],
+        **_reference_params(new_post),
     )
-    assert found is not None
-    author_id, board_id, status_id, section_id, category_id = found[:5]
+    assert references is not None
+    author_id, board_id, status_id, section_id, category_id = references[:5]
     if author_id is None or board_id is None:
-        return None, found
+        return None, references
     post_id: int | None = work.fetch_value(
         _INSERT,
         board=board_id,
         user=author_id,
         status=status_id,
         section=section_id,
-        title=wish.title,
-        description=wish.description,
-        moderation=_initial_state(wish, found),
-        **named,
+        title=new_post.title,
+        description=new_post.description,
+        moderation=_initial_state(new_post, references),
+        **generated,
     )
     if post_id is None:
-        return None, found
+        return None, references
     if category_id is not None:
         work.execute(_ADD_CATEGORY, post=post_id, category=category_id)
     work.execute(COUNT_AUTHOR, user=author_id, step=1)
-    if wish.follow:
+    if new_post.follow:
         work.execute(INSERT_FOLLOW, post=post_id, user=author_id)
-    places = post_counters.counter_keys(
+    keys = post_counters.counter_keys(
         board_id=board_id,
         status_id=status_id,
         section_id=section_id,
         category_ids=() if category_id is None else (category_id,),
     )
-    post_counters.move_counts(work, post_id, after=places)
+    post_counters.move_counts(work, post_id, after=keys)
     work.execute(ENQUEUE_TITLE, post=post_id)
     work.record(Event("post.submitted", post_id=post_id, user_id=author_id))
-    return post_id, found
+    return post_id, references
 
 
-def _insert_post_at_once(work: UnitOfWork, wish: NewPost, named: Mapping[str, str]) -> tuple[int | None, Sequence[Any]]:
-    post_id, *found = single_statement.result_select(
+def _insert_in_single_statement(
+    work: UnitOfWork, new_post: NewPost, generated: Mapping[str, str]
+) -> tuple[int | None, Sequence[Any]]:
+    post_id, *references = single_statement.fetch_result(
         work,
-        single_statement.INSERT_POST[isinstance(wish.author, str)],
-        **_reference_params(wish),
-        title=wish.title,
-        description=wish.description,
-        moderation=wish.moderation,
-        follow=wish.follow,
+        single_statement.INSERT_POST[isinstance(new_post.author, str)],
+        **_reference_params(new_post),
+        title=new_post.title,
+        description=new_post.description,
+        moderation=new_post.moderation,
+        follow=new_post.follow,
         actor=work.actor.user_id,
         base_url=work.base_url,
-        **named,
+        **generated,
     )
-    return post_id, found
+    return post_id, references
 
 
 def board_exists(work: UnitOfWork, board_id: int) -> bool:

@@ -1,4 +1,4 @@
-"""How posts go, with all that hangs on them: in as many statements for thousands as for one."""
+"""Deletion of posts with all that belongs to them; the number of statements does not depend on that of the posts."""
 
 import json
 from collections import Counter, defaultdict
@@ -16,43 +16,49 @@ from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, in_l
 from app.domain.unit_of_work import Row, UnitOfWork
 
 MAX_BATCH: Final = 5000
-"""More are taken in several rounds of one transaction, so that neither a statement nor the memory grows with them."""
+"""More posts are deleted in several batches of one transaction, which bounds the statements and the memory."""
 
 
 _of_posts = (in_portal_unindexed(Post), in_list(Post.id, "posts"))
-_HELD: Final = Statement(
+_LOCK_POSTS: Final = Statement(
     select(Post.id, Post.user_id, Post.board_id, Post.status_id, Post.section_id, Post.title, Post.code, Post.slug)
     .where(*_of_posts)
     .order_by(Post.id)
     .with_for_update()
 )
-_CARRIED: Final = Statement(
+_LOCK_CATEGORIES: Final = Statement(
     select(PostCategory.post_id, PostCategory.category_id)
     .join(Post, Post.id == PostCategory.post_id)
     .where(in_portal_unindexed(Post), in_list(PostCategory.post_id, "posts"))
     .order_by(PostCategory.post_id, PostCategory.category_id)
-    # Whoever is taking a category away has finished, or waits with forgetting its numbers until we have.
+    # A concurrent deletion of a category has finished, or deletes its counters after this transaction.
     .with_for_update(of=PostCategory)
 )
 _votes = (in_portal_unindexed(Vote), in_list(Vote.post_id, "posts"))
-_lost = select(Vote.user_id, func.count().label("many")).where(*_votes).group_by(Vote.user_id).subquery("lost")
-_my_user = in_portal_unindexed(User)
+_votes_by_user = (
+    select(Vote.user_id, func.count().label("count")).where(*_votes).group_by(Vote.user_id).subquery("votes_by_user")
+)
+_user_in_portal = in_portal_unindexed(User)
 _LOCK_USERS: Final = Statement(
     select(User.id)
-    .where(_my_user, or_(User.id.in_(select(Vote.user_id).where(*_votes)), in_list(User.id, "authors")))
+    .where(_user_in_portal, or_(User.id.in_(select(Vote.user_id).where(*_votes)), in_list(User.id, "authors")))
     .order_by(User.id)
     .with_for_update()
 )
-_UNCOUNT_VOTERS: Final = Statement(
-    update(User).where(_my_user, User.id == _lost.c.user_id).values(votes_count=User.votes_count - _lost.c.many)
+_SUBTRACT_FROM_VOTERS: Final = Statement(
+    update(User)
+    .where(_user_in_portal, User.id == _votes_by_user.c.user_id)
+    .values(votes_count=User.votes_count - _votes_by_user.c["count"])
 )
-_given = json_rows("rows").table_valued("value", name="given")
-_author, _many = json_column(_given.c.value, 0, BIGINT), json_column(_given.c.value, 1, BIGINT)
-_written = select(_author.label("author"), _many.label("many")).subquery("written")
-_UNCOUNT_AUTHORS: Final = Statement(
-    update(User).where(_my_user, User.id == _written.c.author).values(posts_count=User.posts_count - _written.c.many)
+_rows = json_rows("rows").table_valued("value", name="entries")
+_author_id, _count = json_column(_rows.c.value, 0, BIGINT), json_column(_rows.c.value, 1, BIGINT)
+_posts_by_author = select(_author_id.label("author_id"), _count.label("count")).subquery("posts_by_author")
+_SUBTRACT_FROM_AUTHORS: Final = Statement(
+    update(User)
+    .where(_user_in_portal, User.id == _posts_by_author.c.author_id)
+    .values(posts_count=User.posts_count - _posts_by_author.c["count"])
 )
-_TAKE_FILES: Final = Statement(
+_DELETE_FILES: Final = Statement(
     sql_delete(Attachment)
     .where(in_portal_unindexed(Attachment), in_list(Attachment.post_id, "posts"))
     .returning(Attachment.name)
@@ -65,23 +71,23 @@ _INSERT_EVENTS: Final = Statement(
         select(
             PORTAL_ID,
             literal_column("'post.deleted'"),
-            json_column(_given.c.value, 0, BIGINT),
-            json_column(_given.c.value, 1, BIGINT),
-            json_column(_given.c.value, 2, TEXT),
+            json_column(_rows.c.value, 0, BIGINT),
+            json_column(_rows.c.value, 1, BIGINT),
+            json_column(_rows.c.value, 2, TEXT),
             bindparam("actor", type_=BIGINT),
             bindparam("base_url", type_=String),
             NOW,
-        ).select_from(_given),
+        ).select_from(_rows),
     )
     .inline()
 )
 
 
 def delete_posts(work: UnitOfWork, post_ids: Sequence[int]) -> list[str]:
-    """Take posts away with their votes, follows, history, and comments with all their replies, wherever these hang.
+    """Delete posts with their votes, follows, history, and comments with all replies, also those on other posts.
 
-    Those that are not there are left out. The names of stored files, to be removed once this is committed. Announces
-    post.deleted for each, with what can't be looked up any more. May take long. The caller asks for the right.
+    Unknown ids are ignored. Returns the names of stored files, to be deleted after the commit. Records post.deleted
+    for each post. May take long. The caller checks the permission.
     """
     files: list[str] = []
     for start in range(0, len(post_ids), MAX_BATCH):
@@ -90,25 +96,25 @@ def delete_posts(work: UnitOfWork, post_ids: Sequence[int]) -> list[str]:
 
 
 def _delete_batch(work: UnitOfWork, post_ids: Sequence[int]) -> list[str]:
-    posts = work.fetch_all(_HELD, posts=list(post_ids))
+    posts = work.fetch_all(_LOCK_POSTS, posts=list(post_ids))
     ids = [row[0] for row in posts]
     if not ids:
         return []
-    carried: dict[int, list[int]] = defaultdict(list)
-    for post_id, category_id in work.fetch_all(_CARRIED, posts=ids):
-        carried[post_id].append(category_id)
+    categories: dict[int, list[int]] = defaultdict(list)
+    for post_id, category_id in work.fetch_all(_LOCK_CATEGORIES, posts=ids):
+        categories[post_id].append(category_id)
     comments.delete_of_posts(work, ids)
     authors = Counter(row[1] for row in posts if row[1] is not None)
     if work.engine == POSTGRESQL:
-        # In the order of ids, so that none deadlock.
+        # In the order of ids, to avoid deadlocks.
         work.fetch_all(_LOCK_USERS, posts=ids, authors=list(authors))
-    work.execute(_UNCOUNT_VOTERS, posts=ids)
-    work.execute(_UNCOUNT_AUTHORS, rows=encode_rows(sorted(authors.items())))
-    post_counters.subtract_posts(work, ((row[0], _counter_keys(row, carried[row[0]])) for row in posts))
-    files = [row[0] for row in work.fetch_all(_TAKE_FILES, posts=ids)]
+    work.execute(_SUBTRACT_FROM_VOTERS, posts=ids)
+    work.execute(_SUBTRACT_FROM_AUTHORS, rows=encode_rows(sorted(authors.items())))
+    post_counters.subtract_posts(work, ((row[0], _counter_keys(row, categories[row[0]])) for row in posts))
+    files = [row[0] for row in work.fetch_all(_DELETE_FILES, posts=ids)]
     work.execute(_DELETE, posts=ids)
-    told = encode_rows([(row[0], row[1], _event_payload(row)) for row in posts])
-    work.execute(_INSERT_EVENTS, rows=told, actor=work.actor.user_id, base_url=work.base_url)
+    payload = encode_rows([(row[0], row[1], _event_payload(row)) for row in posts])
+    work.execute(_INSERT_EVENTS, rows=payload, actor=work.actor.user_id, base_url=work.base_url)
     return files
 
 
@@ -118,5 +124,5 @@ def _counter_keys(row: Row, category_ids: Sequence[int]) -> set[post_counters.Co
 
 def _event_payload(row: Row) -> str:
     _, _, board_id, status_id, _, title, code, slug = row
-    told = {"title": title, "code": code, "slug": slug, "board_id": board_id, "status_id": status_id}
-    return json.dumps(told, ensure_ascii=False)
+    payload = {"title": title, "code": code, "slug": slug, "board_id": board_id, "status_id": status_id}
+    return json.dumps(payload, ensure_ascii=False)

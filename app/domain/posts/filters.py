@@ -1,8 +1,9 @@
-"""What a list of posts is narrowed to: the conditions, how many posts meet them, and which way finds a page soonest.
+"""Filters of lists of posts: their conditions, the number of matching posts, and the fastest access path to a page.
 
-The ways differ a hundredfold. Walking down the index of the order passes over posts until enough have met the filters,
-which is soon done when many do; gathering all that do and sorting them is soon done when few do. Databases guess this
-from averages, and a plan that is kept for all values can't guess at all; but the numbers of posts are kept (`tallies`).
+The cost of the access paths differs by a factor of a hundred. Reading the index of the order and skipping posts that
+don't match is fast when many posts match; collecting all matching posts and sorting them is fast when few do. Databases
+estimate this from averages, and a plan that is reused for all values can't estimate it at all; but the counts of posts
+are stored (see `counters`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,12 +17,16 @@ from app.domain.sql.statement import PORTAL_ID, Statement, in_list
 from app.domain.unit_of_work import UnitOfWork
 
 AccessPath: TypeAlias = str
-"""`plain`, as the database likes, `walk`, `gather`, or the filter down whose own index to walk, which has the order."""
+"""How a page is found.
+
+`default`: the database chooses; `order_index`: read the index of the order; `sort`: collect and sort the matching
+posts; or the name of a filter: read the index of that filter, which has the order as well.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PostFilter:
-    """What a list is narrowed to; all that are given must hold. A list means any of."""
+    """The filters of a list. A post must match all that are given; a list of ids matches any of them."""
 
     board_ids: Sequence[int] | None = None
     user_ids: Sequence[int] | None = None
@@ -31,17 +36,17 @@ class PostFilter:
     tab_url: str | None = None
 
     def active_filters(self) -> dict[str, Any]:
-        """The filters in use, by their parameter's name. A list of one is plain equality, named in the singular."""
-        found: dict[str, Any] = {}
+        """The given filters by parameter name. A list of one id becomes an equality, with a name in the singular."""
+        values: dict[str, Any] = {}
         for name in ("board_ids", "user_ids", "status_ids", "category_ids", "section_ids", "tab_url"):
             value = getattr(self, name)
             if value is None:
                 continue
             if name.endswith("_ids") and len(value) == 1:
-                found[name[:-1]] = value[0]
+                values[name[:-1]] = value[0]
             else:
-                found[name] = value
-        return found
+                values[name] = value
+        return values
 
 
 ALL: Final = PostFilter()
@@ -69,7 +74,7 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "tab_url": Post.status_id.in_(_TAB_STATUSES),
 }
 
-_NOTHING: Final[ColumnElement[int]] = literal_column("0")
+_ZERO: Final[ColumnElement[int]] = literal_column("0")
 _HAS_CATEGORY: Final = (
     select(PostCategory.post_id)
     .where(PostCategory.post_id == Post.id, PostCategory.category_id == bindparam("category_id"))
@@ -77,122 +82,126 @@ _HAS_CATEGORY: Final = (
     .scalar_subquery()
     .is_not(None)
 )
-"""Asked of one post, instead of gathering the category's posts first."""
+"""Checks one post, instead of collecting the posts of the category first."""
 
 _COUNTER_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "board_id": PostCounter.ref_id == bindparam("board_id"),
-    "status_id": (PostCounter.status_id == bindparam("status_id")) & (PostCounter.status_id != _NOTHING),
-    "status_ids": in_list(PostCounter.status_id, "status_ids") & (PostCounter.status_id != _NOTHING),
-    "section_id": (PostCounter.section_id == bindparam("section_id")) & (PostCounter.section_id != _NOTHING),
+    "status_id": (PostCounter.status_id == bindparam("status_id")) & (PostCounter.status_id != _ZERO),
+    "status_ids": in_list(PostCounter.status_id, "status_ids") & (PostCounter.status_id != _ZERO),
+    "section_id": (PostCounter.section_id == bindparam("section_id")) & (PostCounter.section_id != _ZERO),
     "category_id": PostCounter.ref_id == bindparam("category_id"),
     "tab_url": PostCounter.status_id.in_(_TAB_STATUSES),
 }
-"""Filters whose number of posts is kept. Several categories at once are not: a post may carry two of them.
+"""Filters whose counts are stored. A list of categories has no count, because a post may have several of them.
 
-0 is nobody's id, but what is kept of posts without a status or section.
+The counters use 0, which is no id, for posts without a status or section.
 """
 
 _OWN_INDEX: Final = frozenset((name, "created_at") for name in ("board_id", "status_id", "section_id", "user_id"))
 
 
-def conditions(given: Sequence[str], way: AccessPath) -> list[ColumnElement[bool]]:
-    """That a post is of the portal and meets the filters, said so that the database goes this way."""
+def conditions(names: Sequence[str], path: AccessPath) -> list[ColumnElement[bool]]:
+    """The conditions of the portal and the filters, written so that the database uses this access path."""
     of_portal = Post.portal_id == PORTAL_ID
-    if way in ("plain", "gather"):
-        return [of_portal, *(_CONDITIONS[name] for name in given)]
-    driver = of_portal if way == "walk" else _CONDITIONS[way]
-    asked = [] if way == "walk" else [of_portal]
-    asked += [_CONDITIONS[name] for name in given if name not in (way, "category_id")]
-    # What must be looked up comes last: few posts are left to ask.
-    asked += [_HAS_CATEGORY] if "category_id" in given else []
-    # In a CASE nothing offers its index, and PostgreSQL takes it that every other post meets it: else it would sort all
-    # that it can get sooner than walk to what it thinks is hardly there.
-    return [driver, case((and_(*asked), literal_column("true")), else_=literal_column("false"))]
+    if path in ("default", "sort"):
+        return [of_portal, *(_CONDITIONS[name] for name in names)]
+    driver = of_portal if path == "order_index" else _CONDITIONS[path]
+    checks = [] if path == "order_index" else [of_portal]
+    checks += [_CONDITIONS[name] for name in names if name not in (path, "category_id")]
+    # The one that needs a look-up comes last, for the few posts that pass the others.
+    checks += [_HAS_CATEGORY] if "category_id" in names else []
+    # A condition in a CASE can't use an index, and PostgreSQL assumes that half of the posts match it. Otherwise it
+    # would rather sort all posts of another index than read this one to posts that it assumes to be rare.
+    return [driver, case((and_(*checks), literal_column("true")), else_=literal_column("false"))]
 
 
-def has_own_index(given: Sequence[str], order: str) -> bool:
-    """Whether one index holds the filter's posts in this order."""
-    return len(given) == 1 and (given[0], order) in _OWN_INDEX
+def has_own_index(names: Sequence[str], order: str) -> bool:
+    """Whether one index has the posts of the single filter in this order."""
+    return len(names) == 1 and (names[0], order) in _OWN_INDEX
 
 
-_GATHERED: Final = 4
-"""A post that is gathered, looked up and sorted costs about as much as four that are passed over."""
+_SORT_COST: Final = 4
+"""Collecting and sorting a post costs about as much as skipping four."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cardinalities:
-    """How many posts the portal has, how many of them meet each filter alone, and how many meet all."""
+    """The number of posts of the portal, of those that match each filter alone, and of those that match all."""
 
     portal: int
     each: Mapping[str, int]
     all: int
 
     def access_path(self, order: str, reach: int) -> AccessPath:
-        """The soonest way to the page that ends `reach` posts down, as if those that meet were strewn evenly."""
+        """The fastest path to a page that ends at row `reach`, if the matching posts are evenly distributed."""
         if not self.each:
-            return "plain"
+            return "default"
         if not self.all:
-            return "gather"
-        passed = {name: size for name, size in self.each.items() if (name, order) in _OWN_INDEX}
-        costs = {name: reach * size / self.all for name, size in (passed | {"walk": self.portal}).items()}
-        costs["gather"] = _GATHERED * min(self.each.values())
-        return min(costs, key=lambda way: costs[way])
+            return "sort"
+        own = {name: size for name, size in self.each.items() if (name, order) in _OWN_INDEX}
+        costs = {name: reach * size / self.all for name, size in (own | {"order_index": self.portal}).items()}
+        costs["sort"] = _SORT_COST * min(self.each.values())
+        return min(costs, key=lambda path: costs[path])
 
 
-_SIZES: Final[dict[tuple[str, ...], Statement]] = {}
+_CARDINALITIES: Final[dict[tuple[str, ...], Statement]] = {}
 
 
-def has_counters(given: Collection[str]) -> bool:
-    """Whether the number of posts that meet all of these together is kept."""
-    return all(name in _COUNTER_CONDITIONS for name in given) and (len(given) == 1 or "board_id" not in given)
+def has_counters(names: Collection[str]) -> bool:
+    """Whether the number of posts that match all these filters is stored."""
+    return all(name in _COUNTER_CONDITIONS for name in names) and (len(names) == 1 or "board_id" not in names)
 
 
-def load_cardinalities(work: UnitOfWork, given: dict[str, Any]) -> Cardinalities | None:
-    """The kept numbers; None when not all that is asked for are kept."""
-    if not has_counters(given):
+def load_cardinalities(work: UnitOfWork, filters: dict[str, Any]) -> Cardinalities | None:
+    """The stored counts for these filters; None if not all of them are stored."""
+    if not has_counters(filters):
         return None
-    names = tuple(given)
-    statement = _SIZES.get(names)
+    names = tuple(filters)
+    statement = _CARDINALITIES.get(names)
     if statement is None:
-        asked = [
-            _counter_condition(()),
-            *(_counter_condition((name,)) for name in names),
-            *([_counter_condition(names)] if len(names) > 1 else ()),
+        counts = [
+            _sum_of_counters(()),
+            *(_sum_of_counters((name,)) for name in names),
+            *([_sum_of_counters(names)] if len(names) > 1 else ()),
         ]
-        statement = _SIZES[names] = Statement(select(*(each.label(f"n{at}") for at, each in enumerate(asked))))
-    found = work.fetch_one(statement, **given)
-    assert found is not None
-    return Cardinalities(found[0], dict(zip(names, found[1:], strict=False)), found[-1])
+        statement = _CARDINALITIES[names] = Statement(
+            select(*(count.label(f"n{index}") for index, count in enumerate(counts)))
+        )
+    row = work.fetch_one(statement, **filters)
+    assert row is not None
+    return Cardinalities(row[0], dict(zip(names, row[1:], strict=False)), row[-1])
 
 
 _TOTALS: Final[dict[tuple[str, ...], Statement]] = {}
 
 
-def total(work: UnitOfWork, given: dict[str, Any]) -> int:
-    """How many posts meet all filters."""
-    names = tuple(given)
+def total(work: UnitOfWork, filters: dict[str, Any]) -> int:
+    """The number of posts that match all filters."""
+    names = tuple(filters)
     statement = _TOTALS.get(names)
     if statement is None:
         statement = _TOTALS[names] = Statement(select(count_expression(names)))
-    return int(work.fetch_value(statement, **given))
+    return int(work.fetch_value(statement, **filters))
 
 
-def count_expression(given: Sequence[str]) -> ColumnElement[int]:
-    """The number as one uncorrelated subquery, which the database computes once a statement."""
-    if has_counters(given):
-        return _counter_condition(given)
-    inner = select(Post.id).where(*conditions(given, "plain")).subquery("matching")
+def count_expression(names: Sequence[str]) -> ColumnElement[int]:
+    """The number of matching posts as an uncorrelated subquery, which the database runs once for each statement."""
+    if has_counters(names):
+        return _sum_of_counters(names)
+    inner = select(Post.id).where(*conditions(names, "default")).subquery("matching")
     return select(func.count()).select_from(inner).scalar_subquery()
 
 
-def _counter_condition(given: Sequence[str]) -> ColumnElement[int]:
-    kind = "category" if "category_id" in given else "board" if "board_id" in given else "status" if given else "portal"
-    kept = [
+def _sum_of_counters(names: Sequence[str]) -> ColumnElement[int]:
+    kind = "category" if "category_id" in names else "board" if "board_id" in names else "status" if names else "portal"
+    criteria = [
         PostCounter.portal_id == PORTAL_ID,
         PostCounter.kind == literal_column(f"'{kind}'"),
-        *(_COUNTER_CONDITIONS[name] for name in given),
+        *(_COUNTER_CONDITIONS[name] for name in names),
     ]
     if kind in ("portal", "status"):
-        # So that the index leads to the status, and not only to the kind.
-        kept.append(PostCounter.ref_id == _NOTHING)
-    return select(cast(func.coalesce(func.sum(PostCounter.posts), _NOTHING), BigInteger)).where(*kept).scalar_subquery()
+        # With this condition the primary key is used up to the status, and not only up to the kind.
+        criteria.append(PostCounter.ref_id == _ZERO)
+    return (
+        select(cast(func.coalesce(func.sum(PostCounter.posts), _ZERO), BigInteger)).where(*criteria).scalar_subquery()
+    )

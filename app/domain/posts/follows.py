@@ -1,4 +1,4 @@
-"""Rules about follows: who wants to hear about a post. Most come with votes, comments and posts; see there."""
+"""Rules of follows: add, remove. Votes, comments and posts add most follows themselves, by INSERT_FOLLOW."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _POST: Final = Statement(select(Post.id).where(Post.portal_id == PORTAL_ID, Post
 _USER: Final = Statement(
     select(User.id)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"), User.deleted_at.is_(None))
-    # A deletion that is under way is waited for, and then the user is gone.
+    # Waits for a concurrent deletion of the user, after which no row is found.
     .with_for_update(read=True, key_share=True)
 )
 INSERT_FOLLOW: Final = Statement(
@@ -22,7 +22,7 @@ INSERT_FOLLOW: Final = Statement(
     .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW)
     .on_conflict_do_nothing()
 )
-_REMOVE: Final = Statement(
+_DELETE: Final = Statement(
     delete(Follow).where(
         Follow.portal_id == PORTAL_ID, Follow.post_id == bindparam("post"), Follow.user_id == bindparam("user")
     )
@@ -30,20 +30,23 @@ _REMOVE: Final = Statement(
 
 
 def add(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
-    """Have a user hear about a post; whether he did not before. Raises NotFound("post"), NotFound("user")."""
+    """Make the user follow the post; return whether this is new.
+
+    Raises Forbidden, NotFound("post"), NotFound("user").
+    """
     work.authorize(Permission.MANAGE_USERS)
-    _ensure(work, post_id, user_id)
+    _require_both(work, post_id, user_id)
     return work.execute(INSERT_FOLLOW, post=post_id, user=user_id) > 0
 
 
 def remove(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
-    """Have a user hear no more about a post; whether he did. Raises as `add`."""
+    """Stop the user from following the post; return whether the user did. Raises as `add`."""
     work.authorize(Permission.MANAGE_USERS)
-    _ensure(work, post_id, user_id)
-    return work.execute(_REMOVE, post=post_id, user=user_id) > 0
+    _require_both(work, post_id, user_id)
+    return work.execute(_DELETE, post=post_id, user=user_id) > 0
 
 
-def _ensure(work: UnitOfWork, post_id: int, user_id: int) -> None:
+def _require_both(work: UnitOfWork, post_id: int, user_id: int) -> None:
     if work.fetch_value(_POST, post=post_id) is None:
         raise NotFound("post", post_id)
     if work.fetch_value(_USER, user=user_id) is None:

@@ -1,4 +1,4 @@
-"""Rules about the moderation of posts: which new ones wait; approve, reject and list them."""
+"""Rules of moderation: the state of a new post; approve, reject, set; lists of unapproved posts."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -28,10 +28,10 @@ _SET: Final = Statement(
 
 
 def initial_state(requested: str | None, *, policy: str, author_role: str | None) -> str:
-    """The state of a new post: the wish, or what the portal's policy says where that is None.
+    """The moderation state of a new post: the requested one, or by the portal's policy if that is None.
 
-    Without author (`author_role` None) a post waits under `anonymous` and `always`; one by somebody below moderator
-    waits under `always`; one by a moderator and above never does.
+    A post without author (`author_role` None) is pending under `anonymous` and `always`; a post of a plain user is
+    pending under `always`; a post of a moderator or a higher role never is.
     """
     if requested is not None:
         return requested
@@ -41,23 +41,22 @@ def initial_state(requested: str | None, *, policy: str, author_role: str | None
 
 
 def approve(work: UnitOfWork, post_id: int) -> None:
-    """Let a waiting post be seen. Raises Forbidden, NotFound("post"), Conflict("post.not_pending").
+    """Approve a pending post. Raises Forbidden, NotFound("post"), Conflict("post.not_pending").
 
-    Announces post.approved. Of two decisions at once, one stands and the other is refused.
+    Records post.approved. Of two concurrent decisions, the second one raises.
     """
     _review(work, post_id, "approved")
 
 
 def reject(work: UnitOfWork, post_id: int) -> None:
-    """Keep a waiting post from being seen. As `approve`; announces post.rejected."""
+    """Reject a pending post. Raises as `approve`; records post.rejected."""
     _review(work, post_id, "rejected")
 
 
-def set(work: UnitOfWork, post_id: int, state: str) -> bool:  # noqa: A001 - moderation.set says what it does
-    """Put a post into any state, whatever it was; whether it was another.
+def set(work: UnitOfWork, post_id: int, state: str) -> bool:  # noqa: A001 - called as moderation.set
+    """Set the moderation state of a post, whatever it was; return whether it changed.
 
-    For the operator. Raises Forbidden, NotFound("post"), Invalid for an unknown state. Announces post.approved or
-    post.rejected.
+    Raises Forbidden, NotFound("post"), ValidationFailed for an unknown state. Records post.approved or post.rejected.
     """
     work.authorize(Permission.MODERATE)
     if state not in MODERATION_STATES:
@@ -93,15 +92,15 @@ def _set_state(work: UnitOfWork, post_id: int, state: str, author_id: int | None
 _COLUMNS = (Post.id, Post.code, Post.title, Post.moderation, Post.created_at)
 
 
-def _listed(state: str) -> Statement:
-    # A constant condition: only so can the index of what is not approved serve it.
-    listed = select(*_COLUMNS).where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
+def _page(state: str) -> Statement:
+    # The state is a literal, because the partial index of unapproved posts can't serve a parameter.
+    rows = select(*_COLUMNS).where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
     return Statement(
-        listed.order_by(Post.created_at.desc(), Post.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
+        rows.order_by(Post.created_at.desc(), Post.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
     )
 
 
-def _counted(state: str) -> Statement:
+def _count(state: str) -> Statement:
     return Statement(
         select(func.count())
         .select_from(Post)
@@ -117,9 +116,9 @@ def _ids(state: str) -> Statement:
 _BY_IDS: Final = Statement(
     select(*_COLUMNS).where(in_portal_unindexed(Post), in_list(Post.id, "ids"), Post.moderation == bindparam("state"))
 )
-_LISTS: Final = {state: _listed(state) for state in ("pending", "rejected")}
+_LISTS: Final = {state: _page(state) for state in ("pending", "rejected")}
 _IDS: Final = {state: _ids(state) for state in ("pending", "rejected")}
-_COUNTS: Final = {state: _counted(state) for state in ("pending", "rejected")}
+_COUNTS: Final = {state: _count(state) for state in ("pending", "rejected")}
 
 
 def page(work: UnitOfWork, state: str, *, offset: int, limit: int) -> Sequence[Row]:
@@ -135,13 +134,13 @@ def ids(work: UnitOfWork, state: str) -> list[int]:
 
 
 def by_ids(work: UnitOfWork, state: str, post_ids: Sequence[int]) -> list[Row]:
-    """The rows of `page` of these posts, in this order; those that are not in this state any more are left out."""
+    """The rows of `page` of these posts, in this order, without those that have another state by now."""
     work.authorize(Permission.READ)
-    found = {row[0]: row for row in work.fetch_all(_BY_IDS, ids=list(post_ids), state=state)}
-    return [found[post_id] for post_id in post_ids if post_id in found]
+    rows_by_id = {row[0]: row for row in work.fetch_all(_BY_IDS, ids=list(post_ids), state=state)}
+    return [rows_by_id[post_id] for post_id in post_ids if post_id in rows_by_id]
 
 
 def total(work: UnitOfWork, state: str) -> int:
-    """How many posts are `pending` or `rejected`."""
+    """The number of posts that are `pending` or `rejected`."""
     work.authorize(Permission.READ)
     return int(work.fetch_value(_COUNTS[state]))

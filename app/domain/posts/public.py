@@ -1,4 +1,4 @@
-"""What anybody may see of a portal: approved posts, one at a time, with what was said in public about them."""
+"""Public data of a portal: approved posts with their public comments and files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,19 +20,17 @@ MAX_DESCRIPTION: Final = 50_000
 MAX_COMMENT: Final = 10_000
 MAX_COMMENTS: Final = 200
 MAX_THREADS: Final = 200_000
-"""A page is no archive: longer texts and threads are cut here, and the page says so.
+"""Limits of a page, which truncates longer texts and threads and says so.
 
-`MAX_THREADS` is for the bodies of all comments together. A page is held in memory for each client that reads it slowly.
+`MAX_THREADS` limits the bodies of all comments together. A page stays in memory while a slow client reads it.
 """
 COMMENTS_AT_ONCE: Final = 20
-"""A database reads a body whole, however little is taken of it: none is read beyond MAX_THREADS but of these few."""
+"""The rows of one query. The database reads each body whole, so at most this many are read beyond MAX_THREADS."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicComment:
-    """One comment; `parent_id` is None for the first of a thread.
-    A body longer than allowed is cut and `is_truncated`.
-    """
+    """One comment; `parent_id` is None for the first of a thread. A body above MAX_COMMENT is truncated."""
 
     id: int
     parent_id: int | None
@@ -46,7 +44,7 @@ class PublicComment:
 
 @dataclass(frozen=True, slots=True)
 class PublicFile:
-    """A file of the post, by the name it is served under and the one its sender gave it."""
+    """A file of a post; `name` is the name under which it is served."""
 
     name: str
     original_name: str
@@ -56,7 +54,7 @@ class PublicFile:
 
 @dataclass(frozen=True, slots=True)
 class PublicPost:
-    """An approved post and all that is shown with it."""
+    """An approved post with its public comments and files."""
 
     id: int
     code: str
@@ -78,7 +76,7 @@ class PublicPost:
     files: Sequence[PublicFile]
 
 
-def _one(which: ColumnElement[bool]) -> Statement:
+def _select_one(condition: ColumnElement[bool]) -> Statement:
     return Statement(
         select(
             Post.id,
@@ -104,12 +102,12 @@ def _one(which: ColumnElement[bool]) -> Statement:
         .outerjoin(AUTHOR, AUTHOR.id == Post.user_id)
         .outerjoin(Status, Status.id == Post.status_id)
         .outerjoin(Tab, Tab.id == Status.tab_id)
-        .where(Post.portal_id == PORTAL_ID, Post.moderation == "approved", which)
+        .where(Post.portal_id == PORTAL_ID, Post.moderation == "approved", condition)
     )
 
 
-_BY_CODE: Final = _one(Post.code == bindparam("code"))
-_BY_SLUG: Final = _one(Post.slug == bindparam("slug"))
+_BY_CODE: Final = _select_one(Post.code == bindparam("code"))
+_BY_SLUG: Final = _select_one(Post.slug == bindparam("slug"))
 _COMMENTS: Final = Statement(
     select(
         Comment.id,
@@ -129,23 +127,23 @@ _COMMENTS: Final = Statement(
 )
 _in_portal = in_portal_unindexed(Post)
 _VIEWED = (_in_portal, in_list(Post.id, "ids"))
-_FREE: Final = Statement(
+_UNLOCKED: Final = Statement(
     select(Post.id).where(*_VIEWED).order_by(Post.id).with_for_update(skip_locked=True, key_share=True)
 )
-_THERE: Final = Statement(select(Post.id).where(*_VIEWED))
-_given = json_rows("views").table_valued("value", name="given")
+_EXISTING: Final = Statement(select(Post.id).where(*_VIEWED))
+_entries = json_rows("views").table_valued("value", name="entries")
 _views = select(
-    json_column(_given.c.value, 0, BIGINT).label("post"), json_column(_given.c.value, 1, BIGINT).label("many")
+    json_column(_entries.c.value, 0, BIGINT).label("post"), json_column(_entries.c.value, 1, BIGINT).label("count")
 ).subquery("views")
 _ADD_VIEWS: Final = Statement(
-    update(Post).where(Post.id == _views.c.post, _in_portal).values(views_count=Post.views_count + _views.c.many)
+    update(Post).where(Post.id == _views.c.post, _in_portal).values(views_count=Post.views_count + _views.c["count"])
 )
 
 
 def public_name(name: str) -> str:
-    """The name as anybody may see it: of each e-mail address in it only what is before the @.
+    """Return the public form of a name: of each e-mail address in it, only the part before the @.
 
-    Users made without a name have their address for one.
+    A user without a name may have the address as name.
     """
     return _AFTER_LOCAL_PART.sub("", name)
 
@@ -161,15 +159,15 @@ def by_slug(work: UnitOfWork, slug: str) -> PublicPost | None:
 
 
 def record_views(work: UnitOfWork, views: Mapping[int, int]) -> dict[int, int]:
-    """Count page views, by the ids of posts; nothing else about the posts changes.
+    """Add page views, given by post id, to the counters of the posts.
 
-    Waits for no row: the views of posts that another transaction holds are returned, to be added later.
+    Waits for no lock: the views of posts that another transaction has locked are returned, to be added later.
     """
-    free = [row[0] for row in work.fetch_all(_FREE, ids=sorted(views))]
-    work.execute(_ADD_VIEWS, views=encode_rows([(post_id, views[post_id]) for post_id in free]))
-    rest = sorted(views.keys() - set(free))
-    # What is neither free nor there has been deleted.
-    return {row[0]: views[row[0]] for row in work.fetch_all(_THERE, ids=rest)} if rest else {}
+    unlocked = [row[0] for row in work.fetch_all(_UNLOCKED, ids=sorted(views))]
+    work.execute(_ADD_VIEWS, views=encode_rows([(post_id, views[post_id]) for post_id in unlocked]))
+    rest = sorted(views.keys() - set(unlocked))
+    # Posts that are not found have been deleted.
+    return {row[0]: views[row[0]] for row in work.fetch_all(_EXISTING, ids=rest)} if rest else {}
 
 
 def _public_post(work: UnitOfWork, row: Row | None) -> PublicPost | None:
@@ -222,7 +220,7 @@ def _first_comments(work: UnitOfWork, post_id: int) -> list[PublicComment]:
 
 def _comment(row: Row) -> PublicComment:
     comment_id, parent_id, author, body, length, official, pinned, created_at = row
-    cut = length > MAX_COMMENT
+    is_truncated = length > MAX_COMMENT
     return PublicComment(
-        comment_id, parent_id, public_name(author), body, cut, bool(official), bool(pinned), created_at
+        comment_id, parent_id, public_name(author), body, is_truncated, bool(official), bool(pinned), created_at
     )

@@ -1,8 +1,7 @@
-"""Reading posts: one row each, with what belongs to it, in one constant statement however the list is filtered.
+"""Queries for posts: a dialect declares the columns it needs (`PostQuery`).
 
-A door says once which columns it shows (`PostQuery`); this module knows how to fetch them. Nothing is built at a
-request
-but a look-up of the statement for the shape of its filters.
+A list with any filters is one constant statement, which is built once for each combination of filters, order, page
+shape and access path. A request only looks it up.
 """
 
 from collections.abc import Sequence
@@ -24,18 +23,18 @@ from app.domain.sql.text_limits import check_lengths, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
 
 AUTHOR: Final = aliased(User, name="author")
-"""The post's author, as columns of a post's row; all null for an anonymous post."""
+"""The author of the post; its columns are null for an anonymous post."""
 
 CATEGORIES: Final = json_array_of(
     select(Category.id, Category.name, Category.color)
     .join(PostCategory, PostCategory.category_id == Category.id)
     .where(PostCategory.post_id == Post.id)
-    # The same order as by the category's own id, but one in which the index already is.
+    # The same order as by `Category.id`, but the index of this column has it already.
     .order_by(PostCategory.category_id)
     .correlate(Post)
     .subquery()
 )
-"""The post's categories as ready JSON text: id, name, color."""
+"""The categories of the post as JSON text: id, name, color."""
 
 ORDERS: Final[dict[str, Column]] = {
     "title": Post.title,
@@ -46,23 +45,23 @@ ORDERS: Final[dict[str, Column]] = {
     "latest_status_change": Post.status_changed_at,
     "order": Post.position,
 }
-"""What lists may be sorted by. Every order ends with the id, so that pages neither repeat nor miss a post."""
+"""The orders of lists. Every order ends with the id, so that pages neither repeat nor miss a post."""
 
 INDEXED: Final = frozenset({"created_at", "votes_count", "order"})
-"""Orders in which posts can be walked down; in the others all that are wanted must be sorted."""
+"""Orders with an index; for the others, all matching posts must be sorted."""
 
 Sorting: TypeAlias = tuple[str, bool]
-"""Which of ORDERS, and whether the highest come first."""
+"""One of ORDERS, and whether it is descending."""
 
 CODE_LENGTH: Final = 6
 
 MAX_STATEMENTS: Final = 512
-"""Shapes of lists that a view keeps; one takes some tens of kilobytes, and a few milliseconds to make."""
+"""Statements cached by a query; one takes some tens of kilobytes, and a few milliseconds to build."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostPage:
-    """One page of posts, in order, and how many there are altogether."""
+    """The rows of one page, and the number of all matching posts."""
 
     rows: Sequence[Row]
     total: int
@@ -70,16 +69,16 @@ class PostPage:
 
 @dataclass(eq=False)
 class PostQuery:
-    """The columns of a post that a door shows, in its order, and the statements that fetch them."""
+    """Selects the given columns of posts, in this order; each method raises Forbidden without READ."""
 
     columns: Sequence[Column]
     bounded: bool = False
-    """Whether pages, and several posts by their ids, raise TextsTooLong instead of carrying long texts."""
+    """Whether pages, and several posts by id, raise TextsTooLong for long texts instead of returning them."""
     _statements: dict[Any, Statement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._long = text_limits.long_columns(self.columns) if self.bounded else ()
-        self._short_columns = text_limits.with_limits(self.columns, self._long)
+        self._long_columns = text_limits.long_columns(self.columns) if self.bounded else ()
+        self._limited_columns = text_limits.with_limits(self.columns, self._long_columns)
 
     def by_id(self, work: UnitOfWork, post_id: int) -> Row:
         """The post's row. Raises NotFound("post")."""
@@ -103,86 +102,86 @@ class PostQuery:
 
     def by_code_or_id(self, work: UnitOfWork, key: str) -> Row:
         """The row of the post with this code or number. Raises NotFound("post") with the key as it was sent."""
-        named = resolve_code_or_id(work, key)
+        code_or_id = resolve_code_or_id(work, key)
         try:
-            return self.by_code(work, named) if isinstance(named, str) else self.by_id(work, named)
-        except NotFound as missing:
-            raise NotFound("post", key) from missing
+            return self.by_code(work, code_or_id) if isinstance(code_or_id, str) else self.by_id(work, code_or_id)
+        except NotFound as error:
+            raise NotFound("post", key) from error
 
     def page(
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
     ) -> Sequence[Row]:
-        """The rows of one page, at most `limit`."""
+        """The rows of one page."""
         work.authorize(Permission.READ)
-        given = filters.active_filters()
+        values = filters.active_filters()
         return self._fetch_page(
-            work, given, (order, descending), offset, limit, _cardinalities(work, given, order, offset)
+            work, values, (order, descending), offset, limit, _cardinalities(work, values, order, offset)
         )
 
     def page_with_total(
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
     ) -> PostPage:
-        """As `page`, and the number of all posts that match, from the kept numbers where these say it."""
+        """As `page`, with the number of all matching posts, from the stored counts where they have it."""
         work.authorize(Permission.READ)
-        given = filters.active_filters()
+        values = filters.active_filters()
         sorting = (order, descending)
-        if offset >= DEEP_OFFSET or len(given) > 1:
-            known = post_filters.load_cardinalities(work, given)
-            if known is not None and not known.all:
+        if offset >= DEEP_OFFSET or len(values) > 1:
+            cardinalities = post_filters.load_cardinalities(work, values)
+            if cardinalities is not None and not cardinalities.all:
                 return PostPage((), 0)
-            rows = self._fetch_page(work, given, sorting, offset, limit, known)
-            return PostPage(rows, post_filters.total(work, given) if known is None else known.all)
-        way = self._access_path(given, sorting, offset, limit, _cardinalities(work, given, order, offset))
-        shown = page_shape(offset, limit)
-        shape = (tuple(given), sorting, shown, way, "total")
-        statement = self._statements.get(shape)
+            rows = self._fetch_page(work, values, sorting, offset, limit, cardinalities)
+            return PostPage(rows, post_filters.total(work, values) if cardinalities is None else cardinalities.all)
+        path = self._access_path(values, sorting, offset, limit, _cardinalities(work, values, order, offset))
+        shape = page_shape(offset, limit)
+        key = (tuple(values), sorting, shape, path, "total")
+        statement = self._statements.get(key)
         if statement is None:
-            counted = count_expression(tuple(given)).label("total")
-            statement = self._cache(shape, self._list(*shape[:4]).add_columns(counted))
-        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **given)
-        check_lengths(work.engine, rows, self._long)
+            total = count_expression(tuple(values)).label("total")
+            statement = self._cache(key, self._list(*key[:4]).add_columns(total))
+        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **values)
+        check_lengths(work.engine, rows, self._long_columns)
         if rows:
             return PostPage(rows, rows[0][-1])
-        return PostPage(rows, post_filters.total(work, given))
+        return PostPage(rows, post_filters.total(work, values))
 
     def ids(
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
     ) -> list[int]:
-        """Only the ids of a page, from the index: the plan of an answer that is written in pieces."""
+        """The ids of a page, read from the index: for a response that is streamed in chunks."""
         work.authorize(Permission.READ)
-        given = filters.active_filters()
-        names, sorting, shown = tuple(given), (order, descending), page_shape(offset, limit)
-        shape = ("ids", names, sorting, shown)
-        statement = self._statements.get(shape) or self._cache(shape, _ids(names, sorting, shown, "plain"))
-        return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset, **given)]
+        values = filters.active_filters()
+        names, sorting, shape = tuple(values), (order, descending), page_shape(offset, limit)
+        key = ("ids", names, sorting, shape)
+        statement = self._statements.get(key) or self._cache(key, _ids(names, sorting, shape, "default"))
+        return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset, **values)]
 
     def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
-        """The rows of these posts in this order; those gone meanwhile are left out. The id is the first column.
+        """The rows of these posts in this order, without those deleted meanwhile. The id must be the first column.
 
-        A single one may be as long as it likes.
+        The texts of a single post have no limit.
         """
         work.authorize(Permission.READ)
-        whole = len(ids) == 1
-        statement = self._statements.get(("ids", whole)) or self._cache(
-            ("ids", whole), self._select_by_ids(whole=whole)
+        is_single = len(ids) == 1
+        statement = self._statements.get(("by_ids", is_single)) or self._cache(
+            ("by_ids", is_single), self._select_by_ids(bounded=not is_single)
         )
         rows = work.fetch_all(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
-        check_lengths(work.engine, rows, () if whole else self._long)
-        found = {row[0]: row for row in rows}
-        return [found[post_id] for post_id in ids if post_id in found]
+        check_lengths(work.engine, rows, () if is_single else self._long_columns)
+        rows_by_id = {row[0]: row for row in rows}
+        return [rows_by_id[post_id] for post_id in ids if post_id in rows_by_id]
 
-    def _cache(self, shape: Any, source: Select[Any]) -> Statement:
+    def _cache(self, key: Any, source: Select[Any]) -> Statement:
         if len(self._statements) >= MAX_STATEMENTS:
-            # Whoever tries every mixture of filters, orders and limits must not fill the memory with them.
+            # A client that requests every combination of filters, orders and limits must not exhaust the memory.
             del self._statements[next(iter(self._statements))]
-        statement = self._statements[shape] = Statement(source)
+        statement = self._statements[key] = Statement(source)
         return statement
 
     def _select_one(self, condition: ColumnElement[bool]) -> Select[Any]:
         return self._joined(select(*self.columns).select_from(Post)).where(Post.portal_id == PORTAL_ID, condition)
 
-    def _select_by_ids(self, *, whole: bool) -> Select[Any]:
-        columns = self.columns if whole else self._short_columns
+    def _select_by_ids(self, *, bounded: bool) -> Select[Any]:
+        columns = self._limited_columns if bounded else self.columns
         return self._joined(select(*columns).select_from(Post)).where(
             in_portal_unindexed(Post), in_list(Post.id, "ids")
         )
@@ -190,67 +189,68 @@ class PostQuery:
     def _fetch_page(
         self,
         work: UnitOfWork,
-        given: dict[str, Any],
+        values: dict[str, Any],
         sorting: Sorting,
         offset: int,
         limit: int,
-        known: Cardinalities | None,
+        cardinalities: Cardinalities | None,
     ) -> Sequence[Row]:
-        """A page by the way that finds it soonest; one beyond the middle is looked for from the end."""
-        way = self._access_path(given, sorting, offset, limit, known)
-        if offset < DEEP_OFFSET or known is None or offset < known.all // 2:
-            return self._page(work, given, sorting, page_shape(offset, limit), way, offset=offset, limit=limit)
-        below = known.all - offset
-        if below <= 0:
+        """A page by its fastest access path; a page beyond the middle is read from the end."""
+        path = self._access_path(values, sorting, offset, limit, cardinalities)
+        if offset < DEEP_OFFSET or cardinalities is None or offset < cardinalities.all // 2:
+            return self._page(work, values, sorting, page_shape(offset, limit), path, offset=offset, limit=limit)
+        remaining = cardinalities.all - offset
+        if remaining <= 0:
             return ()
-        shown = page_shape(max(0, below - limit), min(limit, below))._replace(from_end=True, deep=True)
-        return self._page(work, given, sorting, shown, way, offset=max(0, below - limit), limit=min(limit, below))
+        offset, limit = max(0, remaining - limit), min(limit, remaining)
+        shape = page_shape(offset, limit)._replace(from_end=True, deep=True)
+        return self._page(work, values, sorting, shape, path, offset=offset, limit=limit)
 
     def _access_path(
-        self, given: dict[str, Any], sorting: Sorting, offset: int, limit: int, known: Cardinalities | None
+        self, values: dict[str, Any], sorting: Sorting, offset: int, limit: int, cardinalities: Cardinalities | None
     ) -> AccessPath:
         if sorting[0] not in INDEXED:
-            # Ids and keys alone: SQLite would carry every column of every post through its sorting.
-            return "gather"
-        if has_own_index(tuple(given), sorting[0]):
-            return next(iter(given))
-        return "plain" if known is None else known.access_path(sorting[0], offset + limit)
+            # With this path only ids and keys are sorted; SQLite would otherwise sort every column of every post.
+            return "sort"
+        if has_own_index(tuple(values), sorting[0]):
+            return next(iter(values))
+        return "default" if cardinalities is None else cardinalities.access_path(sorting[0], offset + limit)
 
     def _page(
         self,
         work: UnitOfWork,
-        given: dict[str, Any],
+        values: dict[str, Any],
         sorting: Sorting,
-        shown: PageShape,
-        way: AccessPath,
+        shape: PageShape,
+        path: AccessPath,
         *,
         offset: int,
         limit: int,
     ) -> Sequence[Row]:
-        shape = (tuple(given), sorting, shown, way)
-        statement = self._statements.get(shape) or self._cache(shape, self._list(*shape))
-        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **given)
-        check_lengths(work.engine, rows, self._long)
+        key = (tuple(values), sorting, shape, path)
+        statement = self._statements.get(key) or self._cache(key, self._list(*key))
+        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **values)
+        check_lengths(work.engine, rows, self._long_columns)
         return rows
 
-    def _list(self, given: tuple[str, ...], sorting: Sorting, shown: PageShape, way: AccessPath) -> Select[Any]:
-        if not shown.deep and way != "gather":
-            rows = self._joined(select(*self._short_columns).select_from(Post)).where(*conditions(given, way))
-            return shown.apply(rows.order_by(*_sorting(*sorting)))
-        picked = _ids(given, sorting, shown, way).subquery("picked")
-        rows = self._joined(select(*self._short_columns).select_from(picked).join(Post, Post.id == picked.c.id))
+    def _list(self, names: tuple[str, ...], sorting: Sorting, shape: PageShape, path: AccessPath) -> Select[Any]:
+        if not shape.deep and path != "sort":
+            rows = self._joined(select(*self._limited_columns).select_from(Post)).where(*conditions(names, path))
+            return shape.apply(rows.order_by(*_sorting(*sorting)))
+        page = _ids(names, sorting, shape, path).subquery("page")
+        rows = self._joined(select(*self._limited_columns).select_from(page).join(Post, Post.id == page.c.id))
         return rows.order_by(*_sorting(*sorting))
 
     def _joined(self, rows: Select[Any]) -> Select[Any]:
-        """Join what the columns speak of."""
-        shown = {column.parent.entity for column in self.columns if isinstance(column, QueryableAttribute)}
-        if Board in shown:
+        """Join the tables of the columns."""
+        tables = {column.parent.entity for column in self.columns if isinstance(column, QueryableAttribute)}
+        if Board in tables:
             rows = rows.join(Board, Board.id == Post.board_id)
-        if AUTHOR in shown:
+        if AUTHOR in tables:
             rows = rows.outerjoin(AUTHOR, AUTHOR.id == Post.user_id)
-        if Status in shown:
+        if Status in tables:
             rows = rows.outerjoin(Status, Status.id == Post.status_id)
-        if Tab in shown:
+        if Tab in tables:
             rows = rows.outerjoin(Tab, Tab.id == Status.tab_id)
         return rows
 
@@ -263,11 +263,11 @@ def resolve_code_or_id(work: UnitOfWork, key: str) -> int | str:
 
     The codes made here are never all digits, but an imported code may be.
     """
-    named = parse_code_or_id(key)
-    if isinstance(named, int) and named and len(key) == CODE_LENGTH:
-        code_of: int | None = work.fetch_value(_BY_CODE, code=key)
-        return named if code_of is None else code_of
-    return named
+    code_or_id = parse_code_or_id(key)
+    if isinstance(code_or_id, int) and code_or_id and len(key) == CODE_LENGTH:
+        post_id: int | None = work.fetch_value(_BY_CODE, code=key)
+        return code_or_id if post_id is None else post_id
+    return code_or_id
 
 
 def parse_code_or_id(key: str) -> int | str:
@@ -279,24 +279,24 @@ def parse_code_or_id(key: str) -> int | str:
     return key
 
 
-def _cardinalities(work: UnitOfWork, given: dict[str, Any], order: str, offset: int) -> Cardinalities | None:
-    """The kept numbers, unless nothing hangs on them."""
-    if offset < DEEP_OFFSET and (not given or has_own_index(tuple(given), order)):
+def _cardinalities(work: UnitOfWork, values: dict[str, Any], order: str, offset: int) -> Cardinalities | None:
+    """The stored counts, or None if the access path does not depend on them."""
+    if offset < DEEP_OFFSET and (not values or has_own_index(tuple(values), order)):
         return None
-    return post_filters.load_cardinalities(work, given)
+    return post_filters.load_cardinalities(work, values)
 
 
-def _ids(given: tuple[str, ...], sorting: Sorting, shown: PageShape, way: AccessPath) -> Select[Any]:
+def _ids(names: tuple[str, ...], sorting: Sorting, shape: PageShape, path: AccessPath) -> Select[Any]:
     order, descending = sorting
-    towards = descending is not shown.from_end
-    if way != "gather":
-        rows = select(Post.id).where(*conditions(given, way))
-        return shown.apply(rows.order_by(*_sorting(order, towards)))
-    # All of them first, before the database may think of walking.
-    found = select(Post.id, ORDERS[order].label("key")).where(*conditions(given, way)).cte("found")
-    found = found.prefix_with("MATERIALIZED")
-    keys = (found.c.key, found.c.id)
-    return shown.apply(select(found.c.id).order_by(*(key.desc() if towards else key.asc() for key in keys)))
+    is_descending = descending is not shape.from_end
+    if path != "sort":
+        rows = select(Post.id).where(*conditions(names, path))
+        return shape.apply(rows.order_by(*_sorting(order, is_descending)))
+    # MATERIALIZED, so that the database collects all posts first and does not read the index of the order.
+    matching = select(Post.id, ORDERS[order].label("key")).where(*conditions(names, path)).cte("matching")
+    matching = matching.prefix_with("MATERIALIZED")
+    keys = (matching.c.key, matching.c.id)
+    return shape.apply(select(matching.c.id).order_by(*(key.desc() if is_descending else key.asc() for key in keys)))
 
 
 def _sorting(order: str, descending: bool) -> list[ColumnElement[Any]]:

@@ -1,6 +1,6 @@
-"""Reading the votes and comments of posts, newest first: one row each with its author, one statement for each shape.
+"""Queries for votes and comments, with their authors: a dialect declares the columns it needs.
 
-A dialect says once which columns it shows. The rules are in `votes` and `comments`.
+The rules are in `votes` and `comments`.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ from app.domain.unit_of_work import Row, UnitOfWork
 
 @dataclass(eq=False)
 class PostChildQuery:
-    """The columns of a vote or comment that a door shows, its id first, and the statements that fetch them.
+    """Selects the given columns of votes or comments, the id first, and of their author, which is `User`.
 
-    Columns of its author are columns of `User`.
+    Each method raises Forbidden without READ.
     """
 
     table: ClassVar[type[Comment] | type[Vote]]
@@ -31,15 +31,15 @@ class PostChildQuery:
 
     columns: Sequence[Column]
     bounded: bool = field(default=False, kw_only=True)
-    """Whether pages, and several rows by their ids, raise TextsTooLong instead of carrying long texts."""
+    """Whether pages, and several rows by id, raise TextsTooLong for long texts instead of returning them."""
     _statements: dict[Any, Statement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._long = text_limits.long_columns(self.columns) if self.bounded else ()
-        self._short_columns = text_limits.with_limits(self.columns, self._long)
+        self._long_columns = text_limits.long_columns(self.columns) if self.bounded else ()
+        self._limited_columns = text_limits.with_limits(self.columns, self._long_columns)
 
-    def visible(self) -> Sequence[ColumnElement[bool]]:
-        """What must hold of every row that the door may see."""
+    def visibility(self) -> Sequence[ColumnElement[bool]]:
+        """The conditions of the rows that the query may return."""
         return ()
 
     def by_id(self, work: UnitOfWork, row_id: int) -> Row:
@@ -47,7 +47,7 @@ class PostChildQuery:
         work.authorize(Permission.READ)
         statement = self._statements.get("id")
         if statement is None:
-            statement = self._cache("id", self._here().where(self.table.id == bindparam("id")))
+            statement = self._cache("id", self._in_portal().where(self.table.id == bindparam("id")))
         row = work.fetch_one(statement, id=row_id)
         if row is None:
             raise NotFound(self.resource, row_id)
@@ -62,90 +62,90 @@ class PostChildQuery:
         post_ids: Sequence[int] | None = None,
         oldest_first: bool = False,
     ) -> Sequence[Row]:
-        """The rows of one page, newest first unless told otherwise, at most `limit`; those of any of `post_ids`."""
+        """The rows of one page, newest first by default; with `post_ids`, only those of these posts."""
         work.authorize(Permission.READ)
-        shape, given = _shape(post_ids)
-        key = (shape, oldest_first, page_shape(offset, limit))
+        scope, values = _post_scope(post_ids)
+        key = (scope, oldest_first, page_shape(offset, limit))
         statement = self._statements.get(key) or self._cache(key, self._list(*key))
-        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **given)
-        check_lengths(work.engine, rows, self._long)
+        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **values)
+        check_lengths(work.engine, rows, self._long_columns)
         return rows
 
     def for_post(self, work: UnitOfWork, post_id: int, *, limit: int, oldest_first: bool = False) -> Sequence[Row]:
-        """All rows of one post, newest first unless told otherwise; `many` is about how many they are."""
+        """All rows of one post, newest first by default; `limit` is about how many there are."""
         work.authorize(Permission.READ)
-        key = ("of_post", oldest_first)
+        key = ("for_post", oldest_first)
         statement = self._statements.get(key)
         if statement is None:
-            rows = self._here(bounded=True).where(self.table.post_id == bindparam("post_id"))
+            rows = self._in_portal(bounded=True).where(self.table.post_id == bindparam("post_id"))
             statement = self._cache(key, rows.order_by(*self._sorting(oldest_first)))
-        found = work.fetch_all(statement, post_id=post_id, max_text=max_text_bytes(limit))
-        check_lengths(work.engine, found, self._long)
-        return found
+        fetched = work.fetch_all(statement, post_id=post_id, max_text=max_text_bytes(limit))
+        check_lengths(work.engine, fetched, self._long_columns)
+        return fetched
 
     def ids(self, work: UnitOfWork, *, offset: int, limit: int, post_ids: Sequence[int] | None = None) -> list[int]:
-        """Only the ids of a page, newest first, from the index: the plan of an answer that is written in pieces."""
+        """The ids of a page, newest first, read from the index: for a response that is streamed in chunks."""
         work.authorize(Permission.READ)
-        shape, given = _shape(post_ids)
-        key = (shape, False, page_shape(offset, limit))
+        scope, values = _post_scope(post_ids)
+        key = (scope, False, page_shape(offset, limit))
         statement = self._statements.get(("ids", key)) or self._cache(("ids", key), self._ids(*key))
-        return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset, **given)]
+        return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset, **values)]
 
     def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
-        """The rows with these ids, in their order; those gone meanwhile are left out.
+        """The rows with these ids, in their order, without those deleted meanwhile.
 
-        A single one may be as long as it likes.
+        The texts of a single row have no limit.
         """
         work.authorize(Permission.READ)
-        whole = len(ids) == 1
-        statement = self._statements.get(("by_ids", whole))
+        is_single = len(ids) == 1
+        statement = self._statements.get(("by_ids", is_single))
         if statement is None:
-            source = self._joined(bounded=not whole).where(
-                in_portal_unindexed(self.table), in_list(self.table.id, "ids"), *self.visible()
+            source = self._joined(bounded=not is_single).where(
+                in_portal_unindexed(self.table), in_list(self.table.id, "ids"), *self.visibility()
             )
-            statement = self._cache(("by_ids", whole), source)
+            statement = self._cache(("by_ids", is_single), source)
         rows = work.fetch_all(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
-        check_lengths(work.engine, rows, () if whole else self._long)
-        found = {row[0]: row for row in rows}
-        return [found[row_id] for row_id in ids if row_id in found]
+        check_lengths(work.engine, rows, () if is_single else self._long_columns)
+        rows_by_id = {row[0]: row for row in rows}
+        return [rows_by_id[row_id] for row_id in ids if row_id in rows_by_id]
 
     def _cache(self, key: Any, source: Select[Any]) -> Statement:
         statement = self._statements[key] = Statement(source)
         return statement
 
     def _joined(self, *, bounded: bool = False) -> Select[Any]:
-        rows: Select[Any] = select(*(self._short_columns if bounded else self.columns)).select_from(self.table)
+        rows: Select[Any] = select(*(self._limited_columns if bounded else self.columns)).select_from(self.table)
         return rows.join(User, User.id == self.table.user_id)
 
-    def _here(self, *, bounded: bool = False) -> Select[Any]:
-        return self._joined(bounded=bounded).where(self.table.portal_id == PORTAL_ID, *self.visible())
+    def _in_portal(self, *, bounded: bool = False) -> Select[Any]:
+        return self._joined(bounded=bounded).where(self.table.portal_id == PORTAL_ID, *self.visibility())
 
-    def _list(self, shape: str, oldest_first: bool, shown: PageShape) -> Select[Any]:
-        if not shown.deep:
-            rows = self._here(bounded=True).where(*self._conditions(shape)).order_by(*self._sorting(oldest_first))
-            return shown.apply(rows)
-        picked = self._ids(shape, oldest_first, shown).subquery("picked")
-        found: Select[Any] = select(*self._short_columns).select_from(picked)
-        found = found.join(self.table, self.table.id == picked.c.id)
-        return found.join(User, User.id == self.table.user_id).order_by(*self._sorting(oldest_first))
+    def _list(self, scope: str, oldest_first: bool, shape: PageShape) -> Select[Any]:
+        if not shape.deep:
+            rows = self._in_portal(bounded=True).where(*self._conditions(scope)).order_by(*self._sorting(oldest_first))
+            return shape.apply(rows)
+        page = self._ids(scope, oldest_first, shape).subquery("page")
+        source: Select[Any] = select(*self._limited_columns).select_from(page)
+        source = source.join(self.table, self.table.id == page.c.id)
+        return source.join(User, User.id == self.table.user_id).order_by(*self._sorting(oldest_first))
 
-    def _ids(self, shape: str, oldest_first: bool, shown: PageShape) -> Select[Any]:
-        conditions = (self.table.portal_id == PORTAL_ID, *self._conditions(shape), *self.visible())
+    def _ids(self, scope: str, oldest_first: bool, shape: PageShape) -> Select[Any]:
+        conditions = (self.table.portal_id == PORTAL_ID, *self._conditions(scope), *self.visibility())
         rows: Select[Any] = select(self.table.id).where(*conditions)
-        return shown.apply(rows.order_by(*self._sorting(oldest_first)))
+        return shape.apply(rows.order_by(*self._sorting(oldest_first)))
 
-    def _conditions(self, shape: str) -> Sequence[ColumnElement[bool]]:
-        if shape == "post":
+    def _conditions(self, scope: str) -> Sequence[ColumnElement[bool]]:
+        if scope == "post":
             return (self.table.post_id == bindparam("post_id"),)
-        return (in_list(self.table.post_id, "post_ids"),) if shape == "posts" else ()
+        return (in_list(self.table.post_id, "post_ids"),) if scope == "posts" else ()
 
     def _sorting(self, oldest_first: bool) -> Sequence[ColumnElement[Any]]:
         order = (self.table.created_at, self.table.id)
         return [column.asc() if oldest_first else column.desc() for column in order]
 
 
-def _shape(post_ids: Sequence[int] | None) -> tuple[str, dict[str, Any]]:
-    """A single post is plain equality, which the index serves in order."""
+def _post_scope(post_ids: Sequence[int] | None) -> tuple[str, dict[str, Any]]:
+    """The part of the key for `post_ids`, and its parameters. With one post, the index has the order."""
     if post_ids is None:
         return "all", {}
     if len(post_ids) == 1:
@@ -161,9 +161,9 @@ class CommentQuery(PostChildQuery):
     resource: ClassVar[str] = "comment"
 
     internal: bool = False
-    """Whether the door sees the team's own comments, too."""
+    """Whether internal comments are included."""
 
-    def visible(self) -> Sequence[ColumnElement[bool]]:
+    def visibility(self) -> Sequence[ColumnElement[bool]]:
         return () if self.internal else (~Comment.internal,)
 
 

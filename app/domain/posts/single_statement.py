@@ -1,7 +1,7 @@
-"""The hot writes as one statement each, for PostgreSQL: a round trip costs more there than all the work it carries.
+"""Casting a vote and creating a post in one statement each, for PostgreSQL, where round trips cost most of the time.
 
-The plain sequences in `votes` and `posts` are the rules, and what SQLite runs. These say the same in one
-data-modifying statement; a test runs both forms over the same random acts and compares every row.
+The sequences in `votes` and `create` are the rules, and what SQLite runs. These do the same in one data-modifying
+statement; a test runs both forms with the same random operations and compares every row.
 """
 
 from itertools import product
@@ -66,52 +66,54 @@ USER_SUMMARY_COLUMNS: Final = (
     User.posts_count,
     User.deleted_at,
 )
-"""What is shown of a voter."""
+"""The columns of an author or voter in the results."""
 
 
 def _insert_event(kind: str, row: CTE, *, subject: ColumnElement[Any], post: ColumnElement[Any]) -> CTE:
-    """The fact that the row was written."""
+    """Insert the event of the new row."""
     columns = ["portal_id", "kind", "post_id", "subject_id", "user_id", "actor_id", "base_url", "created_at"]
     actor, base_url = bindparam("actor", type_=BigInteger), bindparam("base_url", type_=String)
     source = select(PORTAL_ID, literal_column(f"'{kind}'"), post, subject, row.c.user_id, actor, base_url, NOW)
-    return insert(EventRow).from_select(columns, source).inline().cte("fact")
+    return insert(EventRow).from_select(columns, source).inline().cte("event")
 
 
-_COUNTERS: Final = "ck_users_counters"
+_COUNTERS_CHECK: Final = "ck_users_counters"
 
 
-def result_select(work: UnitOfWork, statement: Statement, **values: Any) -> Row:
-    """The row of a statement of this module.
+def fetch_result(work: UnitOfWork, statement: Statement, **values: Any) -> Row:
+    """Run a statement of this module and return its row.
 
-    Raises ForeignKeyViolation when the user was deleted between being found by his UUID and being counted: nothing
-    stands then, and the act is run again, which does not find him.
+    Raises ForeignKeyViolation if the user was deleted after being looked up by UUID and before being counted. Nothing
+    is stored then, and the operation is run again, which does not find the user.
     """
     try:
         row = work.fetch_one(statement, **values)
-    except UniqueViolation as clash:
-        if clash.constraint != _COUNTERS:
+    except UniqueViolation as violation:
+        if violation.constraint != _COUNTERS_CHECK:
             raise
-        raise ForeignKeyViolation("user") from clash
+        raise ForeignKeyViolation("user") from violation
     assert row is not None
     return row
 
 
-def _increment(counter: Column, *, known: ColumnElement[bool]) -> Column:
-    """What the counter of the author or voter becomes; what breaks its constraint when he is not known any more.
+def _increment(counter: Column, *, exists: ColumnElement[bool]) -> Column:
+    """The new value of the author's or voter's counter; one that violates its constraint if the user is deleted.
 
-    Only this sees the user as he is after a deletion that was under way; he was found as he was before it.
+    Only the update sees the user after a concurrent deletion; the look-up saw the user before it.
     """
-    return case((known, counter + 1), else_=literal_column("-1"))
+    return case((exists, counter + 1), else_=literal_column("-1"))
 
 
 def _cast_vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: bool) -> Statement:
-    whose = (User.uuid == bindparam("user"), User.deleted_at.is_(None)) if by_uuid else (User.id == bindparam("user"),)
-    voter = select(User.id, *USER_SUMMARY_COLUMNS).where(User.portal_id == PORTAL_ID, *whose).cte("voter")
-    which = (Post.code if by_code else Post.id) == bindparam("post")
+    match_user = (
+        (User.uuid == bindparam("user"), User.deleted_at.is_(None)) if by_uuid else (User.id == bindparam("user"),)
+    )
+    voter = select(User.id, *USER_SUMMARY_COLUMNS).where(User.portal_id == PORTAL_ID, *match_user).cte("voter")
+    match_post = (Post.code if by_code else Post.id) == bindparam("post")
     post = (
         select(Post.id, IS_VOTEABLE.label("voteable"))
         .outerjoin(Status, Status.id == Post.status_id)
-        .where(Post.portal_id == PORTAL_ID, which)
+        .where(Post.portal_id == PORTAL_ID, match_post)
         .cte("post")
     )
     cast_vote = select(PORTAL_ID, post.c.id, voter.c.id, NOW, NOW)
@@ -129,7 +131,7 @@ def _cast_vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: boo
         update(User)
         .where(User.id == vote.c.user_id)
         .values(
-            votes_count=_increment(User.votes_count, known=User.deleted_at.is_(None))
+            votes_count=_increment(User.votes_count, exists=User.deleted_at.is_(None))
             if by_uuid
             else User.votes_count + 1
         )
@@ -145,7 +147,7 @@ def _cast_vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: boo
             .cte("followed")
         )
     one = select(literal_column("1").label("one")).subquery("one")
-    everything = (
+    result = (
         select(
             voter.c.id, post.c.id, post.c.voteable, vote.c.id, *(voter.c[column.key] for column in USER_SUMMARY_COLUMNS)
         )
@@ -156,7 +158,7 @@ def _cast_vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: boo
         )
         .add_cte(*effects)
     )
-    return Statement(everything)
+    return Statement(result)
 
 
 CAST_VOTE: Final = {
@@ -170,34 +172,34 @@ One row: voter id, post id, voteable, vote id (null: the voter has voted already
 
 
 def _author_exists(*, by_uuid: bool) -> ColumnElement[bool]:
-    """Whether the user may be the author, as far as deletion goes."""
-    here = User.deleted_at.is_(None)
-    return here if by_uuid else or_(here, bindparam("deleted_author", type_=Boolean))
+    """Whether the user is not deleted, or a deleted author is allowed."""
+    not_deleted = User.deleted_at.is_(None)
+    return not_deleted if by_uuid else or_(not_deleted, bindparam("deleted_author", type_=Boolean))
 
 
 def _resolve_references(*, by_uuid: bool) -> Select[Any]:
-    """What a new post points to, as one row; null for what is not there."""
-    whose = (User.uuid if by_uuid else User.id) == bindparam("user")
+    """The rows that a new post refers to, as one row; null for those that don't exist."""
+    match_user = (User.uuid if by_uuid else User.id) == bindparam("user")
     author = (
         select(User.id, *USER_SUMMARY_COLUMNS)
-        .where(User.portal_id == PORTAL_ID, whose, _author_exists(by_uuid=by_uuid))
+        .where(User.portal_id == PORTAL_ID, match_user, _author_exists(by_uuid=by_uuid))
         .subquery("author")
     )
-    wanted_board = bindparam("board", type_=BigInteger)
+    board_id = bindparam("board", type_=BigInteger)
     board = (
         select(Board.id)
-        .where(Board.portal_id == PORTAL_ID, or_(Board.id == wanted_board, wanted_board.is_(None) & Board.is_default))
+        .where(Board.portal_id == PORTAL_ID, or_(Board.id == board_id, board_id.is_(None) & Board.is_default))
         .subquery("board")
     )
-    wanted_status = bindparam("status", type_=BigInteger)
+    status_id = bindparam("status", type_=BigInteger)
     status = (
         select(Status.id, Status.name, Status.color, Tab.name.label("tab_name"))
         .outerjoin(Tab, Tab.id == Status.tab_id)
         .where(
             Status.portal_id == PORTAL_ID,
-            or_(Status.id == wanted_status, bindparam("default_status", type_=Boolean) & Status.is_default),
+            or_(Status.id == status_id, bindparam("default_status", type_=Boolean) & Status.is_default),
         )
-        .order_by((Status.id == wanted_status).is_(True).desc())
+        .order_by((Status.id == status_id).is_(True).desc())
         .limit(literal_column("1"))
         .subquery("status")
     )
@@ -212,9 +214,9 @@ def _resolve_references(*, by_uuid: bool) -> Select[Any]:
         .subquery("category")
     )
     one = select(literal_column("1").label("one")).subquery("one")
-    found: FromClause = one
+    joined: FromClause = one
     for part in (author, board, status, section, category):
-        found = found.outerjoin(part, literal_column("true"))
+        joined = joined.outerjoin(part, literal_column("true"))
     return select(
         author.c.id.label("author_id"),
         board.c.id.label("board_id"),
@@ -228,59 +230,60 @@ def _resolve_references(*, by_uuid: bool) -> Select[Any]:
         category.c.name.label("category_name"),
         category.c.color.label("category_color"),
         select(Portal.moderation_policy).where(Portal.id == PORTAL_ID).scalar_subquery().label("moderation_policy"),
-    ).select_from(found)
+    ).select_from(joined)
 
 
 RESOLVE_POST_REFERENCES: Final = {by_uuid: Statement(_resolve_references(by_uuid=by_uuid)) for by_uuid in (False, True)}
-"""One row: the ids of author, board, status, section and category (null: unknown or none), the author as
-USER_SUMMARY_COLUMNS, name,
-color and tab of the status, name and color of the category, and the portal's policy of moderation. Keyed by how the
-author is named."""
+"""Keyed by whether the author is given by UUID.
+
+One row: the ids of author, board, status, section and category (null: unknown or none), the USER_SUMMARY_COLUMNS of the
+author, name, color and tab of the status, name and color of the category, and the portal's moderation policy.
+"""
 
 
-def _initial_state(wanted: CTE) -> ColumnElement[str]:
-    """The state of the new post: `moderation.initial_state` for each policy and role, written out."""
-    waits = [
-        (wanted.c.moderation_policy == literal_column(f"'{policy}'"))
-        & (wanted.c.author_role == literal_column(f"'{role}'"))
+def _initial_state(references: CTE) -> ColumnElement[str]:
+    """The moderation state of the new post: `moderation.initial_state` for each policy and role."""
+    pending = [
+        (references.c.moderation_policy == literal_column(f"'{policy}'"))
+        & (references.c.author_role == literal_column(f"'{role}'"))
         for policy in MODERATION_POLICIES
         for role in ROLES
         if moderation.initial_state(None, policy=policy, author_role=role) == "pending"
     ]
-    by_policy = case((or_(*waits), literal_column("'pending'")), else_=literal_column("'approved'"))
+    by_policy = case((or_(*pending), literal_column("'pending'")), else_=literal_column("'approved'"))
     return func.coalesce(bindparam("moderation", type_=String), by_policy)
 
 
-def _counter_rows(post: CTE, carried: CTE) -> CompoundSelect[Any]:
-    """Where the new post counts, as `tallies.places_of` says it."""
+def _counter_rows(post: CTE, post_category: CTE) -> CompoundSelect[Any]:
+    """The counters that include the new post, as by `post_counters.counter_keys`."""
     shard = cast(post.c.id % SHARDS, SmallInteger)
     one: ColumnElement[int] = literal_column("1")
-    nothing: ColumnElement[int] = literal_column("0")
-    status, section = (func.coalesce(post.c[name], nothing) for name in ("status_id", "section_id"))
+    zero: ColumnElement[int] = literal_column("0")
+    status, section = (func.coalesce(post.c[name], zero) for name in ("status_id", "section_id"))
     return union_all(
-        select(PORTAL_ID, literal_column("'portal'"), nothing, nothing, nothing, shard, one).select_from(post),
-        select(PORTAL_ID, literal_column("'board'"), post.c.board_id, nothing, nothing, shard, one),
-        select(PORTAL_ID, literal_column("'status'"), nothing, status, section, shard, one).select_from(post),
-        select(PORTAL_ID, literal_column("'category'"), carried.c.category_id, status, section, shard, one).join_from(
-            post, carried, literal_column("true")
-        ),
+        select(PORTAL_ID, literal_column("'portal'"), zero, zero, zero, shard, one).select_from(post),
+        select(PORTAL_ID, literal_column("'board'"), post.c.board_id, zero, zero, shard, one),
+        select(PORTAL_ID, literal_column("'status'"), zero, status, section, shard, one).select_from(post),
+        select(
+            PORTAL_ID, literal_column("'category'"), post_category.c.category_id, status, section, shard, one
+        ).join_from(post, post_category, literal_column("true")),
     )
 
 
 def _insert_post(*, by_uuid: bool) -> Statement:
-    wanted = _resolve_references(by_uuid=by_uuid).cte("wanted")
+    references = _resolve_references(by_uuid=by_uuid).cte("post_references")
     values: dict[str, Any] = {
         "portal_id": PORTAL_ID,
         "code": bindparam("code", type_=String),
         "slug": bindparam("slug", type_=String),
-        "board_id": wanted.c.board_id,
-        "user_id": wanted.c.author_id,
-        "status_id": wanted.c.status_id,
-        "section_id": wanted.c.section_id,
+        "board_id": references.c.board_id,
+        "user_id": references.c.author_id,
+        "status_id": references.c.status_id,
+        "section_id": references.c.section_id,
         "title": bindparam("title", type_=String),
         "description": bindparam("description", type_=String),
         "description_short": bindparam("short", type_=String),
-        "moderation": _initial_state(wanted),
+        "moderation": _initial_state(references),
         "status_changed_at": NOW,
         "created_at": NOW,
         "updated_at": NOW,
@@ -289,26 +292,26 @@ def _insert_post(*, by_uuid: bool) -> Statement:
         upsert(Post)
         .from_select(
             list(values),
-            select(*values.values()).where(wanted.c.author_id.is_not(None), wanted.c.board_id.is_not(None)),
+            select(*values.values()).where(references.c.author_id.is_not(None), references.c.board_id.is_not(None)),
         )
         .on_conflict_do_nothing()
         .returning(Post.id, Post.board_id, Post.user_id, Post.status_id, Post.section_id)
         .cte("post")
     )
-    carried = (
+    post_category = (
         insert(PostCategory)
         .from_select(
             ["post_id", "category_id"],
-            select(post.c.id, wanted.c.category_id).where(wanted.c.category_id.is_not(None)),
+            select(post.c.id, references.c.category_id).where(references.c.category_id.is_not(None)),
         )
         .returning(PostCategory.category_id)
-        .cte("carried")
+        .cte("post_category")
     )
     effects = [
-        upsert_counters(_counter_rows(post, carried)).cte("tallied"),
+        upsert_counters(_counter_rows(post, post_category)).cte("posts_counted"),
         update(User)
         .where(User.id == post.c.user_id)
-        .values(posts_count=_increment(User.posts_count, known=_author_exists(by_uuid=by_uuid)))
+        .values(posts_count=_increment(User.posts_count, exists=_author_exists(by_uuid=by_uuid)))
         .cte("author_counted"),
         upsert(Follow)
         .from_select(
@@ -317,14 +320,19 @@ def _insert_post(*, by_uuid: bool) -> Statement:
         )
         .on_conflict_do_nothing()
         .cte("followed"),
-        insert(IndexQueueEntry).from_select(["portal_id", "post_id"], select(PORTAL_ID, post.c.id)).cte("waiting"),
+        insert(IndexQueueEntry).from_select(["portal_id", "post_id"], select(PORTAL_ID, post.c.id)).cte("title_queued"),
         _insert_event("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
     ]
-    outcome = select(post.c.id, *wanted.c).select_from(wanted.outerjoin(post, literal_column("true"))).add_cte(*effects)
-    return Statement(outcome)
+    result = (
+        select(post.c.id, *references.c)
+        .select_from(references.outerjoin(post, literal_column("true")))
+        .add_cte(*effects)
+    )
+    return Statement(result)
 
 
 INSERT_POST: Final = {by_uuid: _insert_post(by_uuid=by_uuid) for by_uuid in (False, True)}
-"""One row: post id (null: slug or code taken, or no author or board), then as RESOLVE_POST_REFERENCES, which is
-also how it is keyed.
+"""Keyed as RESOLVE_POST_REFERENCES.
+
+One row: the id of the post (null: slug or code taken, or no author or board), then as RESOLVE_POST_REFERENCES.
 """

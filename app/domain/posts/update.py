@@ -1,4 +1,4 @@
-"""Rules about posts that stand: edit, move to another board, change the status, delete. `posts` puts them up."""
+"""Rules of existing posts: update, move to another board, change status, delete, set the position."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ __all__ = ["UNSET", "PostUpdate", "change_status", "delete", "move_to_board", "r
 
 @dataclass(frozen=True, slots=True)
 class PostUpdate:
-    """What is to be different. Author: a number is an id, a text a UUID, None nobody (an anonymous post).
+    """The fields to change. `author` is an id, a UUID, or None for an anonymous post.
 
-    Categories replace all that the post carries. A section that does not exist here counts as not given, and so do
-    categories when none of them exists.
+    The categories replace all categories of the post. An unknown section counts as not given, and so do categories if
+    none of them exists.
     """
 
     title: str | Unset = UNSET
@@ -51,8 +51,8 @@ _COLUMNS = (
 )
 _POST = select(*_COLUMNS).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id"))
 _EXISTS: Final = Statement(select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id")))
-# Two who change one post take turns; votes and comments, which only point to it, don't wait for a change.
-_TO_CHANGE: Final = Statement(_POST.with_for_update(key_share=True))
+# Changes of one post wait for each other; votes and comments, which only refer to the post, don't wait.
+_TO_UPDATE: Final = Statement(_POST.with_for_update(key_share=True))
 _LOCK_POST: Final = Statement(
     select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id")).with_for_update()
 )
@@ -61,7 +61,7 @@ _USER_BY_ID: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID
 _USER_BY_UUID: Final = Statement(
     select(User.id)
     .where(User.portal_id == PORTAL_ID, User.uuid == bindparam("user"), User.deleted_at.is_(None))
-    # A deletion that is under way is waited for, and then the user is gone.
+    # Waits for a concurrent deletion of the user, after which no row is found.
     .with_for_update(read=True, key_share=True)
 )
 _STATUS: Final = Statement(select(Status.id).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")))
@@ -74,12 +74,12 @@ _POST_CATEGORIES: Final = Statement(
     .join(Post, Post.id == PostCategory.post_id)
     .where(Post.portal_id == PORTAL_ID, PostCategory.post_id == bindparam("post"))
     .order_by(PostCategory.category_id)
-    # Whoever is taking a category away has finished, or waits with forgetting its numbers until we have.
+    # A concurrent deletion of a category has finished, or deletes its counters after this transaction.
     .with_for_update(of=PostCategory)
 )
 
 _this = (Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
-_EDIT: Final = Statement(
+_UPDATE: Final = Statement(
     update(Post)
     .where(*_this)
     .values(
@@ -95,7 +95,7 @@ _SET_BOARD: Final = Statement(update(Post).where(*_this).values(board_id=bindpar
 _CHANGE_STATUS: Final = Statement(
     update(Post).where(*_this).values(status_id=bindparam("status"), status_changed_at=NOW, updated_at=NOW)
 )
-_ADD_CATEGORY: Final = Statement(
+_ADD_CATEGORIES: Final = Statement(
     insert(PostCategory).from_select(
         ["post_id", "category_id"],
         select(bindparam("post", type_=Post.id.type), Category.id).where(
@@ -103,7 +103,7 @@ _ADD_CATEGORY: Final = Statement(
         ),
     )
 )
-_REMOVE_CATEGORY: Final = Statement(
+_REMOVE_CATEGORIES: Final = Statement(
     sql_delete(PostCategory).where(
         PostCategory.post_id == bindparam("post"),
         PostCategory.category_id.in_(
@@ -126,32 +126,32 @@ _HISTORY: Final = Statement(
 
 
 def require_exists(work: UnitOfWork, post_id: int) -> None:
-    """Raise NotFound("post") unless the post is there; for doors that say so before they judge anything else."""
+    """Raise NotFound("post") unless the post exists, for a dialect that reports this before any other error."""
     if work.fetch_value(_EXISTS, id=post_id) is None:
         raise NotFound("post", post_id)
 
 
 def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
-    """Change what is given and differs; whether anything did. When nothing does, `updated_at` stays, too.
+    """Change the fields that are given; return whether any value changed. If none did, `updated_at` stays.
 
-    The slug stays as it is. Raises Forbidden, NotFound("post"), NotFound("user").
+    The slug never changes. Raises Forbidden, NotFound("post"), NotFound("user").
     """
     work.authorize(Permission.WRITE_POST)
-    post = _lock(work, _TO_CHANGE, post_id)
+    post = _lock(work, _TO_UPDATE, post_id)
     old = {name: post[name] for name in ("title", "description", "user_id", "section_id")}
     new: dict[str, Any] = {
         "title": old["title"] if update.title is UNSET else update.title,
         "description": old["description"] if update.description is UNSET else update.description,
-        "user_id": _author(work, update.author, old["user_id"]),
-        "section_id": _section(work, update.section_id, old["section_id"]),
+        "user_id": _author_id(work, update.author, old["user_id"]),
+        "section_id": _section_id(work, update.section_id, old["section_id"]),
     }
-    carried = _category_ids(work, post_id)
-    wanted = _replace_categories(work, carried, update.category_ids)
-    if new == old and carried == wanted:
+    old_categories = _category_ids(work, post_id)
+    new_categories = _replace_categories(work, old_categories, update.category_ids)
+    if new == old and new_categories == old_categories:
         return False
 
     work.execute(
-        _EDIT,
+        _UPDATE,
         post=post_id,
         title=new["title"],
         description=new["description"],
@@ -161,21 +161,22 @@ def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
     )
     if new["title"] != old["title"]:
         work.execute(ENQUEUE_TITLE, post=post_id)
-    _move_counts(work, old["user_id"], new["user_id"])
-    if carried != wanted:
-        work.execute(_REMOVE_CATEGORY, post=post_id, categories=sorted(carried - wanted))
-        work.execute(_ADD_CATEGORY, post=post_id, categories=sorted(wanted - carried))
-        # One of them may have gone meanwhile.
-        wanted = _category_ids(work, post_id)
-    before, after = _counter_keys(post, carried), _counter_keys(post, wanted, section_id=new["section_id"])
+    _move_author_count(work, old["user_id"], new["user_id"])
+    if new_categories != old_categories:
+        work.execute(_REMOVE_CATEGORIES, post=post_id, categories=sorted(old_categories - new_categories))
+        work.execute(_ADD_CATEGORIES, post=post_id, categories=sorted(new_categories - old_categories))
+        # One of them may have been deleted meanwhile.
+        new_categories = _category_ids(work, post_id)
+    before = _counter_keys(post, old_categories)
+    after = _counter_keys(post, new_categories, section_id=new["section_id"])
     post_counters.move_counts(work, post_id, before=before, after=after)
     return True
 
 
 def move_to_board(work: UnitOfWork, post_id: int, board_id: int) -> bool:
-    """Put the post on another board; whether it stood elsewhere. Raises Forbidden, NotFound("post" or "board")."""
+    """Move the post to a board; return whether it changed. Raises Forbidden, NotFound("post"), NotFound("board")."""
     work.authorize(Permission.WRITE_POST)
-    post = _lock(work, _TO_CHANGE, post_id)
+    post = _lock(work, _TO_UPDATE, post_id)
     if not board_exists(work, board_id):
         raise NotFound("board", board_id)
     if post["board_id"] == board_id:
@@ -186,37 +187,40 @@ def move_to_board(work: UnitOfWork, post_id: int, board_id: int) -> bool:
 
 
 def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user_id: int | None) -> bool:
-    """Give the post another status, or none, in a user's name; whether it had another before.
+    """Set the status of the post, or remove it, in a user's name; return whether it changed.
 
-    Only a real change is remembered in the history and announced as post.status_changed. Raises Forbidden,
-    NotFound("post" or "status").
+    Only a change is added to the history and recorded as post.status_changed. Raises Forbidden, NotFound("post"),
+    NotFound("status").
     """
     work.authorize(Permission.MODERATE)
-    post = _lock(work, _TO_CHANGE, post_id)
+    post = _lock(work, _TO_UPDATE, post_id)
     if status_id is not None and work.fetch_value(_STATUS, id=status_id) is None:
         raise NotFound("status", status_id)
     before = post["status_id"]
     if before == status_id:
         return False
-    carried = _category_ids(work, post_id)
+    categories = _category_ids(work, post_id)
     work.execute(_CHANGE_STATUS, post=post_id, status=status_id)
     work.execute(_HISTORY, post=post_id, status=status_id, user=user_id, actor=work.actor.user_id)
     post_counters.move_counts(
-        work, post_id, before=_counter_keys(post, carried), after=_counter_keys(post, carried, status_id=status_id)
+        work,
+        post_id,
+        before=_counter_keys(post, categories),
+        after=_counter_keys(post, categories, status_id=status_id),
     )
-    told = {"old_status_id": before, "new_status_id": status_id}
-    work.record(Event("post.status_changed", post_id=post_id, subject_id=status_id, user_id=user_id, body=told))
+    payload = {"old_status_id": before, "new_status_id": status_id}
+    work.record(Event("post.status_changed", post_id=post_id, subject_id=status_id, user_id=user_id, body=payload))
     return True
 
 
 def delete(work: UnitOfWork, post_id: int) -> list[str]:
-    """Take the post away with its votes, follows, history, and comments with all their replies, wherever these hang.
+    """Delete the post with its votes, follows, history, and comments with all replies, also those on other posts.
 
-    The names of its stored files, to be removed once this is committed. Raises Forbidden, NotFound("post").
-    Announces post.deleted with what can't be looked up any more.
+    Returns the names of its stored files, to be deleted after the commit. Raises Forbidden, NotFound("post"). Records
+    post.deleted.
     """
     work.authorize(Permission.WRITE_POST)
-    # Of two who delete it at once, the second waits here and finds it gone.
+    # Of two concurrent deletions, the second waits here and then finds no post.
     if work.fetch_value(_LOCK_POST, id=post_id) is None:
         raise NotFound("post", post_id)
     return post_deletions.delete_posts(work, [post_id])
@@ -229,40 +233,39 @@ def _lock(work: UnitOfWork, statement: Statement, post_id: int) -> dict[str, Any
     return dict(zip((column.key for column in _COLUMNS), row, strict=True))
 
 
-def _author(work: UnitOfWork, wanted: int | str | Unset | None, before: int | None) -> int | None:
-    if wanted is UNSET:
+def _author_id(work: UnitOfWork, author: int | str | Unset | None, before: int | None) -> int | None:
+    if author is UNSET:
         return before
-    if wanted is None:
+    if author is None:
         return None
-    found: int | None = work.fetch_value(_USER_BY_UUID if isinstance(wanted, str) else _USER_BY_ID, user=wanted)
-    if found is None:
-        raise NotFound("user", wanted)
-    return found
+    user_id: int | None = work.fetch_value(_USER_BY_UUID if isinstance(author, str) else _USER_BY_ID, user=author)
+    if user_id is None:
+        raise NotFound("user", author)
+    return user_id
 
 
-def _section(work: UnitOfWork, wanted: int | Unset | None, before: int | None) -> int | None:
-    if wanted is UNSET:
+def _section_id(work: UnitOfWork, section_id: int | Unset | None, before: int | None) -> int | None:
+    if section_id is UNSET:
         return before
-    if wanted is None:
+    if section_id is None:
         return None
-    found: int | None = work.fetch_value(_SECTION, id=wanted)
-    return before if found is None else found
+    return before if work.fetch_value(_SECTION, id=section_id) is None else section_id
 
 
 def _category_ids(work: UnitOfWork, post_id: int) -> set[int]:
     return {row[0] for row in work.fetch_all(_POST_CATEGORIES, post=post_id)}
 
 
-def _replace_categories(work: UnitOfWork, carried: set[int], wanted: Sequence[int] | Unset) -> set[int]:
-    """What a post that carries these is to carry."""
-    if wanted is UNSET:
-        return carried
-    known = {row[0] for row in work.fetch_all(_CATEGORIES, ids=list(wanted))} if wanted else set()
-    return carried if wanted and not known else known
+def _replace_categories(work: UnitOfWork, before: set[int], category_ids: Sequence[int] | Unset) -> set[int]:
+    """The categories of a post after the update."""
+    if category_ids is UNSET:
+        return before
+    known = {row[0] for row in work.fetch_all(_CATEGORIES, ids=list(category_ids))} if category_ids else set()
+    return before if category_ids and not known else known
 
 
-def _move_counts(work: UnitOfWork, before: int | None, after: int | None) -> None:
-    """One post less for one author, one more for another; always in the order of ids, so that none deadlock."""
+def _move_author_count(work: UnitOfWork, before: int | None, after: int | None) -> None:
+    """Subtract the post from one author and add it to another, in the order of ids to avoid deadlocks."""
     if before == after:
         return
     steps = [(user_id, step) for user_id, step in ((before, -1), (after, +1)) if user_id is not None]
@@ -271,25 +274,25 @@ def _move_counts(work: UnitOfWork, before: int | None, after: int | None) -> Non
 
 
 def _counter_keys(
-    post: Mapping[str, Any], carried: Collection[int] = (), **changed: int | None
+    post: Mapping[str, Any], category_ids: Collection[int] = (), **changed: int | None
 ) -> set[post_counters.CounterKey]:
-    """Where the post counts, or will when this has changed."""
-    belongs = {name: post[name] for name in ("board_id", "status_id", "section_id")}
-    return post_counters.counter_keys(**(belongs | changed), category_ids=carried)
+    """The counters that include the post, with the changed values if there are any."""
+    values = {name: post[name] for name in ("board_id", "status_id", "section_id")}
+    return post_counters.counter_keys(**(values | changed), category_ids=category_ids)
 
 
-_PLACE: Final = Statement(
+_SET_POSITION: Final = Statement(
     update(Post).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")).values(position=bindparam("position"))
 )
 
 
 def set_position(work: UnitOfWork, post_id: int, position: int | None) -> None:
-    """Put a post in a place, smaller ones first; None puts it behind all that have one.
+    """Set the position of a post, by which lists may be ordered; None moves it after all posts that have one.
 
-    Its `updated_at` stays. Raises Forbidden, NotFound("post"), Invalid for a place below 0 or beyond all.
+    `updated_at` stays. Raises Forbidden, NotFound("post"), ValidationFailed for a position out of range.
     """
     work.authorize(Permission.MANAGE_CATALOGUE)
     if position is not None and not 0 <= position < UNPOSITIONED:
         raise ValidationFailed([FieldError("position", "invalid")])
-    if not work.execute(_PLACE, post=post_id, position=UNPOSITIONED if position is None else position):
+    if not work.execute(_SET_POSITION, post=post_id, position=UNPOSITIONED if position is None else position):
         raise NotFound("post", post_id)

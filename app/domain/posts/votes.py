@@ -1,4 +1,4 @@
-"""Rules about votes: cast and retract. One per user and post, counted in the transaction that makes or takes it."""
+"""Rules of votes: cast, retract, delete. A user has at most one vote for a post."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -41,7 +41,7 @@ _DELETE: Final = Statement(
 _DELETE_BY_ID: Final = Statement(
     sql_delete(Vote)
     .where(Vote.portal_id == PORTAL_ID, Vote.id == bindparam("id"))
-    .returning(Vote.post_id, Vote.user_id, Vote.created_at)
+    .returning(Vote.post_id, Vote.user_id)
 )
 _COUNT_POST: Final = Statement(
     update(Post)
@@ -57,7 +57,7 @@ _COUNT_VOTER: Final = Statement(
 
 @dataclass(frozen=True, slots=True)
 class NewVote:
-    """Who votes for what. A text names a post by its code and a user by UUID; a number is the id."""
+    """A vote to cast or retract. `post` is an id or a code, `voter` an id or a UUID."""
 
     post: int | str
     voter: int | str
@@ -69,21 +69,21 @@ class NewVote:
 
 @dataclass(frozen=True, slots=True)
 class CreatedVote:
-    """A vote just cast, and its voter as `at_once.VOTER` lists him, before it was counted."""
+    """A new vote, and the USER_SUMMARY_COLUMNS of its voter before the vote was counted."""
 
     id: int
     voter: Row
 
 
 def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
-    """Give the voter's one vote to a post.
+    """Cast the voter's vote for a post.
 
-    Raises NotFound("user"), NotFound("post"), Conflict("post.not_voteable"), Conflict("vote.taken"), Forbidden.
-    Announces vote.cast.
+    Raises Forbidden, NotFound("user"), NotFound("post"), Conflict("post.not_voteable"), Conflict("vote.taken").
+    Records vote.cast.
     """
     work.authorize(Permission.CAST_VOTE)
     if work.engine == POSTGRESQL:
-        return _cast_at_once(work, new_vote)
+        return _cast_in_single_statement(work, new_vote)
     post_id, voter = _resolve(work, new_vote)
     vote_id = work.fetch_value(_INSERT, post=post_id, user=voter[0])
     if vote_id is None:
@@ -95,11 +95,11 @@ def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
     return CreatedVote(vote_id, voter[1:])
 
 
-def _cast_at_once(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
+def _cast_in_single_statement(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
     statement = single_statement.CAST_VOTE[
         isinstance(new_vote.post, str), isinstance(new_vote.voter, str), new_vote.voteable_only, new_vote.follow
     ]
-    voter_id, post_id, voteable, vote_id, *voter = single_statement.result_select(
+    voter_id, post_id, voteable, vote_id, *voter = single_statement.fetch_result(
         work,
         statement,
         post=new_vote.post,
@@ -119,9 +119,9 @@ def _cast_at_once(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
 
 
 def retract(work: UnitOfWork, new_vote: NewVote) -> None:
-    """Take the voter's vote back.
+    """Retract the voter's vote.
 
-    Raises as `cast`, but Conflict("vote.missing"). Announces vote.retracted. Of two at once, one succeeds.
+    Raises as `cast`, but Conflict("vote.missing"). Records vote.retracted. Of two concurrent calls, one succeeds.
     """
     work.authorize(Permission.CAST_VOTE)
     post_id, (voter_id, *_) = _resolve(work, new_vote)
@@ -133,12 +133,12 @@ def retract(work: UnitOfWork, new_vote: NewVote) -> None:
 
 
 def delete(work: UnitOfWork, vote_id: int) -> None:
-    """Take any vote away by its own id. Raises NotFound("vote"), Forbidden. Announces vote.retracted."""
+    """Delete a vote by its id. Raises Forbidden, NotFound("vote"). Records vote.retracted."""
     work.authorize(Permission.CAST_VOTE)
-    gone = work.fetch_one(_DELETE_BY_ID, id=vote_id)
-    if gone is None:
+    row = work.fetch_one(_DELETE_BY_ID, id=vote_id)
+    if row is None:
         raise NotFound("vote", vote_id)
-    post_id, voter_id, _ = gone
+    post_id, voter_id = row
     _count(work, post_id, voter_id, -1)
     work.record(Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=voter_id))
 
@@ -159,6 +159,6 @@ def _resolve(work: UnitOfWork, new_vote: NewVote) -> tuple[int, Row]:
 
 
 def _count(work: UnitOfWork, post_id: int, voter_id: int, step: int) -> None:
-    """Add in the database, so that two votes at once both count. Votes never move `updated_at`."""
+    """Add to the counters in the database, so that concurrent votes both count. `updated_at` stays."""
     work.execute(_COUNT_POST, post=post_id, step=step)
     work.execute(_COUNT_VOTER, user=voter_id, step=step)

@@ -1,1 +1,1 @@
-"""Users, their API keys and their deletion."""
+"""Users: rules, queries, API keys, deletion."""

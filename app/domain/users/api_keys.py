@@ -1,4 +1,4 @@
-"""API keys: issued once, kept as a keyed digest, verified by looking the digest up, revoked for good."""
+"""API keys: issued once, stored as a keyed digest, verified by looking the digest up, revoked permanently."""
 
 import hmac
 import re
@@ -42,13 +42,13 @@ def dialect_of_token(token: str) -> str | None:
 
 
 def digest(token: str, secret: bytes) -> str:
-    """What is kept of a token: hex HMAC-SHA256 of the whole of it."""
+    """What is stored of a token: the hex HMAC-SHA256 of the whole token."""
     return hmac.digest(secret, token.encode("utf-8", "surrogateescape"), "sha256").hex()
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A key that is good: whose it is and what it may."""
+    """A valid key: its portal, dialect, user and role."""
 
     key_id: int
     dialect: str
@@ -60,7 +60,7 @@ class Principal:
     role: str
 
     def is_valid_on(self, host: str) -> bool:
-        """Whether the key's portal is the one of this host. The only portal answers everywhere until it has a host."""
+        """Whether the key's portal has this host. The only portal of a server accepts every host until it has one."""
         return self.host == host if self.host is not None else self.is_only_portal
 
 
@@ -89,9 +89,9 @@ _VERIFY: Final = Statement(
 
 
 def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
-    """Whose key this is, or None when it is unknown, revoked, or its user has lost the right to it."""
-    for candidate in digests:
-        row = work.fetch_one(_VERIFY, digest=candidate)
+    """The principal of a key; None when the key is unknown or revoked, or its user may not have it any more."""
+    for digest_ in digests:
+        row = work.fetch_one(_VERIFY, digest=digest_)
         if row is not None:
             principal = Principal(*row)
             if ROLE_RANK[principal.role] >= ROLE_RANK[FORMATS[principal.dialect].min_role]:
@@ -102,7 +102,7 @@ def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
 _OWNER: Final = Statement(
     select(User.role, User.blocked_at)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"), User.deleted_at.is_(None))
-    # Who takes the user's right away waits for the new key and ends it, too; or is waited for.
+    # A change that takes the right to the key away waits for the new key and revokes it, or finishes before.
     .with_for_update(read=True)
 )
 _INSERT: Final = Statement(
@@ -122,9 +122,9 @@ _LAST_ID: Final = Statement(select(func.coalesce(func.max(ApiKey.id), 0)), acros
 
 
 def issue(work: UnitOfWork, *, user_id: int, dialect: str, secret: bytes) -> str:
-    """A new key for the user; the one time that its text is known.
+    """Issue a key for the user and return it; its text is not stored.
 
-    Raises NotFound("user"), Conflict("key.not_entitled") when the user's role is too low or he is blocked.
+    Raises Forbidden, NotFound("user"), Conflict("key.not_entitled") for a blocked user or a role that is too low.
     """
     work.authorize(Permission.OPERATE)
     role = _require_eligible(work, user_id, dialect)
@@ -140,7 +140,7 @@ def issue(work: UnitOfWork, *, user_id: int, dialect: str, secret: bytes) -> str
 def import_key(
     work: UnitOfWork, *, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str = "earshot"
 ) -> int:
-    """Take a key over by its digest alone; its id. Raises as `issue`, and Clash when the digest is known already."""
+    """Store a key by its digest and return its id. Raises as `issue`, and UniqueViolation for a known digest."""
     work.authorize(Permission.OPERATE)
     _require_eligible(work, user_id, dialect)
     return _insert(work, user_id, dialect, digest_, prefix, scheme)
@@ -151,11 +151,11 @@ def _insert(work: UnitOfWork, user_id: int, dialect: str, digest_: str, prefix: 
 
 
 def display_prefix(token: str) -> str:
-    """The part of a token that may be shown and logged."""
+    """Return the part of a token that may be shown and logged."""
     if token.startswith("tkn_"):
         return "_".join(token.split("_")[:2]) + "_" + token.split("_", 2)[2][:6]
     number, bar, _ = token.partition("|")
-    # Of a key brought over in a form of its own, nobody knows which part is no secret.
+    # An imported key of another form may be secret in every part.
     return f"{number}|" if bar and number.isdigit() else "(brought over)"
 
 
@@ -220,31 +220,31 @@ _COUNT: Final = Statement(
 
 
 def count(work: UnitOfWork) -> int:
-    """How many keys of all portals open something."""
+    """The number of keys of all portals that are not revoked."""
     return int(work.fetch_value(_COUNT))
 
 
 def list_keys(work: UnitOfWork) -> Sequence[Row]:
-    """All keys of the portal, without what would let anyone use them."""
+    """All keys of the portal, without their digests."""
     work.authorize(Permission.OPERATE)
     return work.fetch_all(_LIST)
 
 
 def revoke(work: UnitOfWork, key_id: int) -> None:
-    """End a key for good. Raises NotFound("key") for an unknown or already revoked one."""
+    """Revoke a key. Raises Forbidden, NotFound("key") for an unknown or already revoked key."""
     work.authorize(Permission.OPERATE)
     if not work.execute(_REVOKE, id=key_id):
         raise NotFound("key", key_id)
 
 
 def revoke_all(work: UnitOfWork) -> int:
-    """End, for good, every key that hangs on the server's secret, in all portals; how many."""
+    """Revoke every key of all portals whose digest was made with the server's secret; returns how many."""
     work.authorize(Permission.OPERATE)
     return work.execute(_REVOKE_ALL, scheme="earshot")
 
 
 def revoke_ineligible(work: UnitOfWork, *, user_id: int, role: str | None) -> None:
-    """End, for good, every key that a user with this role has no right to any more; None is no right at all."""
+    """Revoke every key of the user that needs a higher role than this; None revokes all of them."""
     dialects = [
         dialect for dialect, form in FORMATS.items() if role is None or ROLE_RANK[role] < ROLE_RANK[form.min_role]
     ]
@@ -253,6 +253,6 @@ def revoke_ineligible(work: UnitOfWork, *, user_id: int, role: str | None) -> No
 
 
 def record_last_used(work: UnitOfWork, used: dict[int, Any]) -> None:
-    """Store when keys were last used: key id to moment. Called now and then, never by a request."""
-    for key_id, moment in used.items():
-        work.execute(_USED, id=key_id, at=moment)
+    """Store when keys were last used, by key id. A background job calls this, never a request."""
+    for key_id, timestamp in used.items():
+        work.execute(_USED, id=key_id, at=timestamp)

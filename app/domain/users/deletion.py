@@ -1,11 +1,11 @@
-"""How people leave: a tombstone stays, with or without what they said."""
+"""Deletion of users: a tombstone stays; the user's content is deleted or kept."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import String, bindparam, insert, select, update
-from sqlalchemy import delete as deletion
+from sqlalchemy import delete as sql_delete
 
 from app.domain.errors import Conflict, NotFound
 from app.domain.models import Comment, EventRow, Follow, Post, User, Vote
@@ -17,7 +17,7 @@ from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from app.domain.users.users import DELETED_NAME
 
-# Who is just acting in this user's name is waited for; those who come later find him gone.
+# Waits for transactions that act in this user's name; later ones find the user deleted.
 _LOCK: Final = Statement(
     select(User.role)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.deleted_at.is_(None))
@@ -38,19 +38,21 @@ _ANONYMIZE: Final = Statement(
         updated_at=NOW,
     )
 )
-_UNFOLLOW: Final = Statement(deletion(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))
+_UNFOLLOW: Final = Statement(sql_delete(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))
 _in_portal = in_portal_unindexed(Post)
 _POSTS: Final = Statement(select(Post.id).where(_in_portal, Post.user_id == bindparam("id")).order_by(Post.id))
 _DELETE_VOTES: Final = Statement(
-    deletion(Vote).where(Vote.portal_id == PORTAL_ID, Vote.user_id == bindparam("id")).returning(Vote.id, Vote.post_id)
+    sql_delete(Vote)
+    .where(Vote.portal_id == PORTAL_ID, Vote.user_id == bindparam("id"))
+    .returning(Vote.id, Vote.post_id)
 )
-# Replies of others stay: their reference to a parent becomes null by itself.
+# Replies of other users stay: the database sets their reference to the parent to null.
 _DELETE_COMMENTS: Final = Statement(
-    deletion(Comment)
+    sql_delete(Comment)
     .where(Comment.portal_id == PORTAL_ID, Comment.user_id == bindparam("id"))
     .returning(Comment.id, Comment.post_id, Comment.internal)
 )
-_UNCOUNT: Final = Statement(
+_SUBTRACT_FROM_USER: Final = Statement(
     update(User)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
     .values(
@@ -58,15 +60,19 @@ _UNCOUNT: Final = Statement(
         comments_count=User.comments_count - bindparam("comments"),
     )
 )
-_given = json_rows("rows").table_valued("value", name="given")
-_lost = select(
-    json_column(_given.c.value, 0, BIGINT).label("post"), json_column(_given.c.value, 1, BIGINT).label("many")
-).subquery("lost")
-_UNCOUNT_VOTES: Final = Statement(
-    update(Post).where(Post.id == _lost.c.post, _in_portal).values(votes_count=Post.votes_count - _lost.c.many)
+_rows = json_rows("rows").table_valued("value", name="entries")
+_removed = select(
+    json_column(_rows.c.value, 0, BIGINT).label("post"), json_column(_rows.c.value, 1, BIGINT).label("count")
+).subquery("removed")
+_SUBTRACT_VOTES: Final = Statement(
+    update(Post)
+    .where(Post.id == _removed.c.post, _in_portal)
+    .values(votes_count=Post.votes_count - _removed.c["count"])
 )
-_UNCOUNT_COMMENTS: Final = Statement(
-    update(Post).where(Post.id == _lost.c.post, _in_portal).values(comments_count=Post.comments_count - _lost.c.many)
+_SUBTRACT_COMMENTS: Final = Statement(
+    update(Post)
+    .where(Post.id == _removed.c.post, _in_portal)
+    .values(comments_count=Post.comments_count - _removed.c["count"])
 )
 _INSERT_EVENTS: Final = Statement(
     insert(EventRow)
@@ -75,25 +81,25 @@ _INSERT_EVENTS: Final = Statement(
         select(
             PORTAL_ID,
             bindparam("kind", type_=String),
-            json_column(_given.c.value, 0, BIGINT),
-            json_column(_given.c.value, 1, BIGINT),
+            json_column(_rows.c.value, 0, BIGINT),
+            json_column(_rows.c.value, 1, BIGINT),
             bindparam("id", type_=BIGINT),
             bindparam("actor", type_=BIGINT),
             bindparam("body", type_=TEXT),
             bindparam("base_url", type_=String),
             NOW,
-        ).select_from(_given),
+        ).select_from(_rows),
     )
     .inline()
 )
 
 
 def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> list[str]:
-    """Take a user away for good. His keys end, his address is free, his number and UUID stay as a tombstone.
+    """Delete a user: the keys are revoked and the address becomes free; the id and UUID stay as a tombstone.
 
-    `with_data`: posts, comments and votes go, too; replies of others stay, without a parent. The names of stored files
-    of those posts, to be removed once this is committed. May take long. Raises Forbidden, NotFound("user"), for a
-    deleted one too, Conflict("user.is_owner").
+    With `with_content`, the user's posts, comments and votes are deleted too; replies of other users stay, without a
+    parent. Returns the names of the posts' stored files, to be deleted after the commit. May take long. Raises
+    Forbidden, NotFound("user") also for a deleted user, Conflict("user.is_owner").
     """
     work.authorize(Permission.MANAGE_USERS)
     role = work.fetch_value(_LOCK, id=user_id)
@@ -111,26 +117,26 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> list[str]:
 def _delete_content(work: UnitOfWork, user_id: int) -> list[str]:
     files = post_deletions.delete_posts(work, [row[0] for row in work.fetch_all(_POSTS, id=user_id)])
     comments = work.fetch_all(_DELETE_COMMENTS, id=user_id)
-    told = [(row[0], row[1]) for row in comments if not row[2]]
-    _subtract(work, _UNCOUNT_COMMENTS, told)
-    _record_events(work, "comment.deleted", told, user_id, body='{"replies": []}')
+    public = [(row[0], row[1]) for row in comments if not row[2]]
+    _subtract(work, _SUBTRACT_COMMENTS, public)
+    _record_events(work, "comment.deleted", public, user_id, body='{"replies": []}')
     votes = [(row[0], row[1]) for row in work.fetch_all(_DELETE_VOTES, id=user_id)]
-    _subtract(work, _UNCOUNT_VOTES, votes)
+    _subtract(work, _SUBTRACT_VOTES, votes)
     _record_events(work, "vote.retracted", votes, user_id, body=None)
-    work.execute(_UNCOUNT, id=user_id, votes=len(votes), comments=len(told))
+    work.execute(_SUBTRACT_FROM_USER, id=user_id, votes=len(votes), comments=len(public))
     return files
 
 
-def _subtract(work: UnitOfWork, statement: Statement, gone: Sequence[tuple[int, int]]) -> None:
-    """Count (id, post id) out of their posts, always in the order of posts, so that none deadlock."""
-    work.execute(statement, rows=encode_rows(sorted(Counter(post_id for _, post_id in gone).items())))
+def _subtract(work: UnitOfWork, statement: Statement, deleted: Sequence[tuple[int, int]]) -> None:
+    """Subtract deleted rows, given as (id, post id), from their posts, in the order of posts to avoid deadlocks."""
+    work.execute(statement, rows=encode_rows(sorted(Counter(post_id for _, post_id in deleted).items())))
 
 
-def _record_events(work: UnitOfWork, kind: str, gone: Sequence[tuple[int, int]], user_id: int, *, body: Any) -> None:
+def _record_events(work: UnitOfWork, kind: str, deleted: Sequence[tuple[int, int]], user_id: int, *, body: Any) -> None:
     work.execute(
         _INSERT_EVENTS,
         kind=kind,
-        rows=encode_rows(sorted(gone)),
+        rows=encode_rows(sorted(deleted)),
         id=user_id,
         actor=work.actor.user_id,
         body=body,

@@ -1,8 +1,8 @@
-"""E-mail addresses: when two are the same, and which are well-formed. Whether anybody reads them is not known here."""
+"""E-mail addresses: normalization and syntax. Whether an address exists is not checked."""
 
 import re
 
-# The WHATWG's "valid e-mail address"; a dot in the domain is not needed. docs/contracts/astuto.md, section 1.5.
+# The WHATWG's "valid e-mail address"; a dot in the domain is optional. docs/contracts/astuto.md, section 1.5.
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL_PATTERN = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 
@@ -10,14 +10,14 @@ _KELVIN = "\u212a"
 
 
 def normalize_email(email: str) -> str:
-    """Give the one form in which an address is stored and looked up: trimmed, in lower case."""
+    """Return the form in which an address is stored and looked up: trimmed, in lower case."""
     trimmed = email.strip()
     if _KELVIN in trimmed:
-        # Its lower case is the plain letter k: a malformed address would become somebody else's good one.
+        # Its lower case is the plain letter k, so an invalid address would become the valid address of another user.
         return _KELVIN.join(part.lower() for part in trimmed.split(_KELVIN))
     return trimmed.lower()
 
 
 def is_valid_email(email: str) -> bool:
-    """Whether the whole text is an address by EMAIL."""
+    """Whether the whole text matches EMAIL_PATTERN."""
     return EMAIL_PATTERN.fullmatch(email) is not None

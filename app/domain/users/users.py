@@ -1,8 +1,8 @@
-"""Rules about people: register, change, block, and act in another's name. How they leave is in `departures`."""
+"""Rules of users: create, update, block, impersonate. Deletion is in `deletion`."""
 
 import re
 import uuid
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import bindparam, select
 from sqlalchemy import update as sql_update
@@ -19,11 +19,7 @@ DEFAULT_NAME: Final = "User"
 DELETED_NAME: Final = "[User Deleted]"
 MAX_EMAIL: Final = 255
 
-# More than EMAIL takes, so that an address in other letters, in brackets or with a mistake is none the less not shown.
-
-_BY_EMAIL: Final = Statement(
-    select(User.id, User.role, User.blocked_at).where(User.portal_id == PORTAL_ID, User.email_key == bindparam("key"))
-)
+_BY_EMAIL: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.email_key == bindparam("key")))
 _EXISTS: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.id == bindparam("id")))
 _INSERT: Final = Statement(
     upsert(User)
@@ -45,7 +41,7 @@ _INSERT: Final = Statement(
 _PROFILE: Final = Statement(
     select(User.email, User.name, User.role, User.password_hash)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.deleted_at.is_(None))
-    # Changes of one user wait for each other, and for his deletion; rows that point to him don't wait.
+    # Changes of one user wait for each other and for the deletion; new rows that refer to the user don't wait.
     .with_for_update(key_share=True)
 )
 _UPDATE: Final = Statement(
@@ -70,8 +66,8 @@ _PASSWORD_HASH: Final = Statement(
 )
 _REHASH_PASSWORD: Final = Statement(
     sql_update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.password_hash == bindparam("former"))
-    .values(password_hash=bindparam("renewed"))
+    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.password_hash == bindparam("old_hash"))
+    .values(password_hash=bindparam("new_hash"))
 )
 _STATE: Final = Statement(
     select(User.role, User.blocked_at)
@@ -91,7 +87,7 @@ _UNBLOCK: Final = Statement(
 
 
 def display_name_from(email: str) -> str:
-    """The name that an address suggests: `jane.doe@x.org` gives `Jane Doe`."""
+    """Derive a name from an address: `jane.doe@x.org` gives `Jane Doe`."""
     local = email.partition("@")[0]
     return " ".join(word.capitalize() for word in re.split(r"[._-]+", local) if word)[:100] or DEFAULT_NAME
 
@@ -99,10 +95,10 @@ def display_name_from(email: str) -> str:
 def create(
     work: UnitOfWork, *, email: str | None, name: str, role: str = "user", password_hash: str | None = None
 ) -> int:
-    """A new user; his id.
+    """Create a user and return the id.
 
-    Raises Forbidden, also for a role above the actor's, Invalid, Conflict("user.taken") when the address is known,
-    Conflict("owner.taken"). Announces user.registered.
+    Raises Forbidden, also for a role above the actor's, ValidationFailed, Conflict("user.taken") for a known address,
+    Conflict("owner.taken"). Records user.registered.
     """
     work.authorize(Permission.REGISTER_USER)
     if ROLE_RANK[role] > ROLE_RANK[work.actor.role]:
@@ -118,20 +114,20 @@ def create(
         password_hash=password_hash,
     )
     if user_id is None:
-        taken = key is not None and find_by_email(work, key) is not None
-        raise Conflict("user.taken" if taken else "owner.taken")
+        is_taken = key is not None and find_by_email(work, key) is not None
+        raise Conflict("user.taken" if is_taken else "owner.taken")
     work.record(Event("user.registered", subject_id=user_id, user_id=user_id))
     return int(user_id)
 
 
 def invite(work: UnitOfWork, user_id: int, message: str | None) -> None:
-    """Announce user.invited, so that a letter goes out; None is the default text."""
+    """Record user.invited, which causes a mail; None is the default text. Raises Forbidden."""
     work.authorize(Permission.REGISTER_USER)
     work.record(Event("user.invited", subject_id=user_id, user_id=user_id, body={"message": message}))
 
 
 def lock_role(work: UnitOfWork, user_id: int) -> str:
-    """The role, which no other Work changes until this one ends. Raises NotFound("user"), for a deleted one too."""
+    """Lock the user until the transaction ends and return the role. Raises NotFound("user"), also if deleted."""
     row = work.fetch_one(_PROFILE, id=user_id)
     if row is None:
         raise NotFound("user", user_id)
@@ -147,24 +143,24 @@ def update(
     role: str | None = None,
     password_hash: str | None = None,
 ) -> None:
-    """Change what is given and differs; None keeps. A role below a key's need ends the key.
+    """Change the fields that are given; None leaves one unchanged. Keys that need a higher role are revoked.
 
-    The e-mail and the password of the owner are changed by the owner and the operator only.
-    Raises NotFound("user"), for a deleted one too, Forbidden, Forbidden("change_sign_in"), Invalid (email taken; role:
-    the owner stays the owner, and nobody else becomes it).
+    Only the owner and the operator may change the e-mail or the password of the owner.
+    Raises NotFound("user"), also for a deleted user, Forbidden, Forbidden("change_sign_in"), ValidationFailed (email
+    taken; role, for a change from or to owner).
     """
     work.authorize(Permission.MANAGE_USERS)
     row = work.fetch_one(_PROFILE, id=user_id)
     if row is None:
         raise NotFound("user", user_id)
     old = {"email": row[0], "name": row[1], "role": row[2], "password_hash": row[3]}
-    given = {
+    values = {
         "email": None if email is None else _checked_email(email),
         "name": name,
         "role": role,
         "password_hash": password_hash,
     }
-    new = {field: old[field] if value is None else value for field, value in given.items()}
+    new = {field: old[field] if value is None else value for field, value in values.items()}
     if new == old:
         return
     if (new["email"], new["password_hash"]) != (old["email"], old["password_hash"]):
@@ -177,9 +173,9 @@ def update(
 
 
 def block(work: UnitOfWork, user_id: int) -> None:
-    """Keep a user from acting; all his keys end for good. Blocking a blocked one changes nothing.
+    """Block a user and revoke the user's keys. Blocking a blocked user changes nothing.
 
-    A deleted user may be blocked, too, and stays deleted. Raises NotFound("user"), Forbidden("block_user").
+    A deleted user can be blocked too and stays deleted. Raises NotFound("user"), Forbidden("block_user").
     """
     row = work.fetch_one(_STATE, id=user_id)
     if row is None:
@@ -192,7 +188,7 @@ def block(work: UnitOfWork, user_id: int) -> None:
 
 
 def unblock(work: UnitOfWork, user_id: int) -> None:
-    """Let a blocked user act again; his former keys stay ended. Raises NotFound("user"), Forbidden."""
+    """Unblock a user; revoked keys stay revoked. Raises NotFound("user"), Forbidden."""
     work.authorize(Permission.MANAGE_USERS)
     row = work.fetch_one(_STATE, id=user_id)
     if row is None:
@@ -202,40 +198,39 @@ def unblock(work: UnitOfWork, user_id: int) -> None:
 
 
 def find_by_email(work: UnitOfWork, email: str) -> int | None:
-    """The id of the user with this address, whatever its letter case and padding."""
-    found: Any = work.fetch_one(_BY_EMAIL, key=emails.normalize_email(email))
-    return None if found is None else int(found[0])
+    """The id of the user with this address, regardless of case and padding, or None."""
+    user_id = work.fetch_value(_BY_EMAIL, key=emails.normalize_email(email))
+    return None if user_id is None else int(user_id)
 
 
 def password_hash_of(work: UnitOfWork, email: str) -> tuple[int, str | None] | None:
-    """The id and the stored password of whoever may sign in with this address; None for a blocked or deleted user."""
-    found = work.fetch_one(_PASSWORD_HASH, key=emails.normalize_email(email))
-    return None if found is None else (int(found[0]), found[1])
+    """The id and password hash of the user with this address; None if there is none who may sign in."""
+    row = work.fetch_one(_PASSWORD_HASH, key=emails.normalize_email(email))
+    return None if row is None else (int(row[0]), row[1])
 
 
 def rehash_password(work: UnitOfWork, user_id: int, *, old_hash: str, new_hash: str) -> None:
-    """Store the same password in another form, unless it was changed meanwhile."""
-    work.execute(_REHASH_PASSWORD, id=user_id, former=old_hash, renewed=new_hash)
+    """Store a new hash of the same password, unless the password has changed meanwhile."""
+    work.execute(_REHASH_PASSWORD, id=user_id, old_hash=old_hash, new_hash=new_hash)
 
 
 def resolve_impersonation(work: UnitOfWork, user_id: int | None) -> int | None:
-    """In whose name the actor acts: his own when `user_id` is None, else that user's.
+    """The id of the user in whose name the actor acts: the actor's own when `user_id` is None.
 
-    Administrators only; anyone of the portal may be named, a blocked or deleted user too, for rights stay the key's.
-    Raises Forbidden("impersonate") with why `role` or `unknown`.
+    Needs an administrator. Any user of the portal can be impersonated, also a blocked or deleted one, because the
+    permissions stay those of the key. Raises Forbidden("impersonate"), with reason `unknown` for an unknown user.
     """
     if user_id is None:
         return work.actor.user_id
     work.authorize(Permission.IMPERSONATE)
-    found = work.fetch_value(_EXISTS, id=user_id)
-    if found is None:
+    if work.fetch_value(_EXISTS, id=user_id) is None:
         raise Forbidden(Permission.IMPERSONATE, "unknown")
-    return int(found)
+    return user_id
 
 
 def _checked_email(email: str) -> str:
     key = emails.normalize_email(email)
-    # Some letters become two in lower case, so a text within a door's limit may still be too long for its column.
+    # Some letters become two in lower case, so an address within a dialect's limit may be too long for the column.
     if len(key) > MAX_EMAIL:
         raise ValidationFailed([FieldError("email", "invalid")])
     return key

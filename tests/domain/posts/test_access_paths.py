@@ -1,4 +1,4 @@
-"""Whatever way a page of posts is found, it is the same page, and its total is what counting says."""
+"""Every access path finds the same page of posts, and the stored counts give its total."""
 
 import random
 from itertools import combinations
@@ -20,7 +20,7 @@ from tests.support.factory import Factory
 
 POSTS = 60
 LIMIT = 7
-view = serializers.POSTS
+query = serializers.POSTS
 ORDERED = ("created_at", "votes_count", "order", "title")
 
 
@@ -61,7 +61,7 @@ async def many_posts(make: Factory) -> list[PostFilter]:
         {"category_ids": [common, rare]},
         {"section_ids": [section]},
         {"section_ids": [999]},
-        # Nobody's id, which some unreadable ones become.
+        # An id that no row has; dialects use it for unreadable ids.
         {"section_ids": [0]},
         {"status_ids": [0]},
         {"status_ids": [0, two]},
@@ -83,32 +83,34 @@ async def many_posts(make: Factory) -> list[PostFilter]:
 @pytest.mark.parametrize("descending", [False, True])
 async def test_every_way_finds_the_same_page(make: Factory, order: str, descending: bool) -> None:
     sorting = (order, descending)
-    wanted = await many_posts(make)
+    all_filters = await many_posts(make)
 
     def compare(work: UnitOfWork) -> int:
         compared = 0
-        for each in wanted:
-            given = each.active_filters()
-            names = tuple(given)
-            plainly = view._page(work, given, sorting, PageShape(None, False, False), "plain", offset=0, limit=1000)
-            everything = [row[0] for row in plainly]
-            assert filters.total(work, given) == len(everything)
-            ways: list[AccessPath] = ["plain", "gather"]
-            if given and filters.load_cardinalities(work, given) is not None:
-                ways.append("walk")
-            ways += [name for name in names if has_own_index((name,), order)]
-            for way in ways:
+        for each in all_filters:
+            values = each.active_filters()
+            names = tuple(values)
+            whole_list = query._page(
+                work, values, sorting, PageShape(None, False, False), "default", offset=0, limit=1000
+            )
+            everything = [row[0] for row in whole_list]
+            assert filters.total(work, values) == len(everything)
+            paths: list[AccessPath] = ["default", "sort"]
+            if values and filters.load_cardinalities(work, values) is not None:
+                paths.append("order_index")
+            paths += [name for name in names if has_own_index((name,), order)]
+            for path in paths:
                 for offset in (0, 5, 40):
                     expected = everything[offset : offset + LIMIT]
                     from_the_end = max(0, len(everything) - offset - LIMIT)
                     left = min(LIMIT, max(0, len(everything) - offset))
-                    for shown, rows in (
+                    for shape, rows in (
                         (PageShape(None, offset == 0, False), (offset, LIMIT)),
                         (PageShape(None, offset == 0, True), (offset, LIMIT)),
                         (PageShape(None, from_the_end == 0, True, True), (from_the_end, left)),
                     ):
-                        page = view._page(work, given, sorting, shown, way, offset=rows[0], limit=rows[1])
-                        assert [row[0] for row in page] == expected, (names, way, offset, shown)
+                        page = query._page(work, values, sorting, shape, path, offset=rows[0], limit=rows[1])
+                        assert [row[0] for row in page] == expected, (names, path, offset, shape)
                         compared += 1
         return compared
 
@@ -116,51 +118,51 @@ async def test_every_way_finds_the_same_page(make: Factory, order: str, descendi
 
 
 async def test_the_numbers_that_choose_the_way_are_the_kept_ones(make: Factory) -> None:
-    wanted = await many_posts(make)
+    all_filters = await many_posts(make)
 
-    def counted(work: UnitOfWork, given: dict[str, Any]) -> int:
+    def count(work: UnitOfWork, values: dict[str, Any]) -> int:
         return len(
-            view._page(work, given, ("title", True), PageShape(None, True, False), "plain", offset=0, limit=1000)
+            query._page(work, values, ("title", True), PageShape(None, True, False), "default", offset=0, limit=1000)
         )
 
     def compare(work: UnitOfWork) -> None:
-        for each in wanted:
-            given = each.active_filters()
-            known = filters.load_cardinalities(work, given)
-            asks_for_what_is_not_kept = {"user_id", "category_ids"} & given.keys() or given.keys() > {"board_id"}
-            assert (known is None) == bool(asks_for_what_is_not_kept), given
-            if known is not None:
-                alone = {name: counted(work, {name: value}) for name, value in given.items()}
-                assert known == Cardinalities(POSTS, alone, counted(work, given)), given
+        for each in all_filters:
+            values = each.active_filters()
+            cardinalities = filters.load_cardinalities(work, values)
+            has_filter_without_counter = {"user_id", "category_ids"} & values.keys() or values.keys() > {"board_id"}
+            assert (cardinalities is None) == bool(has_filter_without_counter), values
+            if cardinalities is not None:
+                alone = {name: count(work, {name: value}) for name, value in values.items()}
+                assert cardinalities == Cardinalities(POSTS, alone, count(work, values)), values
 
     await make.server.database.read(compare, PortalContext(make.portal, OPERATOR))
 
 
 @pytest.mark.parametrize(
-    ("portal", "each", "meet", "reach", "order", "way"),
+    ("portal", "each", "meet", "reach", "order", "path"),
     [
-        (100_000, {}, 100_000, 20, "votes_count", "plain"),
-        (100_000, {"category_id": 10_000}, 10_000, 20, "votes_count", "walk"),
-        (100_000, {"category_id": 30}, 30, 20, "votes_count", "gather"),
-        (100_000, {"category_id": 0}, 0, 20, "votes_count", "gather"),
-        (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3_000, 20, "votes_count", "walk"),
-        (100_000, {"category_id": 10_000, "tab_url": 30}, 3, 20, "votes_count", "gather"),
-        # As many are passed over as would be gathered: passing over is cheaper.
-        (100_000, {"category_id": 10_000, "tab_url": 2_000}, 1_000, 20, "votes_count", "walk"),
-        # Both are common, but hardly ever together: a walk would not end.
-        (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3, 20, "votes_count", "gather"),
-        # So far down, gathering is no dearer.
-        (100_000, {"category_id": 10_000}, 10_000, 5_000, "votes_count", "gather"),
-        # Only a filter that has the order in its own index can be walked down by itself.
+        (100_000, {}, 100_000, 20, "votes_count", "default"),
+        (100_000, {"category_id": 10_000}, 10_000, 20, "votes_count", "order_index"),
+        (100_000, {"category_id": 30}, 30, 20, "votes_count", "sort"),
+        (100_000, {"category_id": 0}, 0, 20, "votes_count", "sort"),
+        (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3_000, 20, "votes_count", "order_index"),
+        (100_000, {"category_id": 10_000, "tab_url": 30}, 3, 20, "votes_count", "sort"),
+        # As many posts are skipped as would be sorted: skipping is cheaper.
+        (100_000, {"category_id": 10_000, "tab_url": 2_000}, 1_000, 20, "votes_count", "order_index"),
+        # Both are common, but rarely together: reading the index would skip nearly all posts.
+        (100_000, {"category_id": 10_000, "tab_url": 30_000}, 3, 20, "votes_count", "sort"),
+        # For a page so far down, sorting costs no more.
+        (100_000, {"category_id": 10_000}, 10_000, 5_000, "votes_count", "sort"),
+        # Only a filter whose own index has the order is an access path.
         (100_000, {"category_id": 10_000, "section_id": 5_000}, 500, 20, "created_at", "section_id"),
-        (100_000, {"category_id": 10_000, "section_id": 5_000}, 500, 20, "votes_count", "walk"),
-        (0, {"category_id": 0}, 0, 20, "votes_count", "gather"),
+        (100_000, {"category_id": 10_000, "section_id": 5_000}, 500, 20, "votes_count", "order_index"),
+        (0, {"category_id": 0}, 0, 20, "votes_count", "sort"),
     ],
 )
 def test_the_cheapest_way_is_gone(
-    portal: int, each: dict[str, int], meet: int, reach: int, order: str, way: AccessPath
+    portal: int, each: dict[str, int], meet: int, reach: int, order: str, path: AccessPath
 ) -> None:
-    assert Cardinalities(portal, each, meet).access_path(order, reach) == way
+    assert Cardinalities(portal, each, meet).access_path(order, reach) == path
 
 
 async def test_pages_beyond_the_middle_meet_those_above_it(make: Factory) -> None:
@@ -187,15 +189,15 @@ async def test_pages_beyond_the_middle_meet_those_above_it(make: Factory) -> Non
 
 async def test_no_more_shapes_are_kept_than_there_is_room_for(make: Factory) -> None:
     post = await make.post()
-    view = PostQuery((Post.id, Post.title))
+    query = PostQuery((Post.id, Post.title))
 
     def read(work: UnitOfWork) -> None:
         for number in range(MAX_STATEMENTS + 50):
-            # No client can ask for so many, but for most of them.
+            # More page shapes than clients can request.
             shape = PageShape(number + 1, True, False)
-            rows = view._page(work, {}, ("created_at", True), shape, "plain", offset=0, limit=number + 1)
+            rows = query._page(work, {}, ("created_at", True), shape, "default", offset=0, limit=number + 1)
             assert [row[0] for row in rows] == [post]
 
     await make.server.database.read(read, PortalContext(make.portal, OPERATOR))
 
-    assert len(view._statements) == MAX_STATEMENTS
+    assert len(query._statements) == MAX_STATEMENTS

@@ -148,7 +148,7 @@ async def test_no_statement_scans_all_comments_for_each_of_them_after_analyze(
             if "RECURSIVE STEP" in plan:
                 step = plan[plan.index("RECURSIVE STEP") + 1 :]
                 assert step[:2] == [
-                    "SCAN found",
+                    "SCAN thread",
                     "SEARCH comments USING COVERING INDEX ix_comments_parent_id (parent_id=?)",
                 ]
                 break
