@@ -1,5 +1,6 @@
-"""Rules about people that both doors and the command line share."""
+"""Rules of users that both dialects and the command line share."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.domain.models.users import ROLES
 from app.domain.permissions import Actor
 from app.domain.users import users
 from tests.conftest import TestClock
-from tests.support.clients import Client
+from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
@@ -175,3 +176,12 @@ def test_a_password_is_known_again_and_no_other() -> None:
     assert passwords.verify("correct horse 🐎", stored)
     assert not passwords.verify("correct horse", stored)
     assert passwords.hash_password("correct horse 🐎") != stored
+
+
+async def test_of_users_with_one_address_created_at_the_same_time_one_succeeds(productlift: Client) -> None:
+    sent = {"email": "jane@example.com", "role": "member"}
+
+    responses = await asyncio.gather(*(productlift.post("/users", json=sent) for _ in range(6)))
+
+    assert sorted(response.status_code for response in responses) == [200, 422, 422, 422, 422, 422]
+    assert len({str(status_and_json(response)) for response in responses if response.status_code == 422}) == 1
