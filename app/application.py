@@ -158,21 +158,21 @@ class Application:
         for dialect, dialect_app in answering.items():
             dialect_app.set_observer(_combine([observer.for_dialect(dialect) for observer in observers]))
 
-    def publish_metrics(self, ledger: SharedMetrics) -> None:
-        """Keep telling the ledger how busy the database is and how often Redis was away; before
-        `start_background_jobs`.
+    def publish_metrics(self, metrics: SharedMetrics) -> None:
+        """Publish once a second how busy the database is, and how often Redis was away.
+
+        To be called after `start` and before `start_background_jobs`.
         """
-        counters, told = self.services.rate_limiter, 0
+        rate_limiter, published = self.services.rate_limiter, 0
+        metrics.set_database_stats(self.database.stats())
 
-        async def measure() -> None:
-            nonlocal told
-            for name, value in self.database.stats().items():
-                ledger.set_gauge(name, value)
-            # What happened since: the ledger goes on from the process that wrote in it before.
-            ledger.increment("redis_fallbacks", counters.fallbacks - told)
-            told = counters.fallbacks
+        async def publish() -> None:
+            nonlocal published
+            metrics.set_database_stats(self.database.stats())
+            metrics.add_redis_fallbacks(rate_limiter.fallbacks - published)
+            published = rate_limiter.fallbacks
 
-        self._background.add(Job("the numbers of this process", MEASURE_SECONDS, measure))
+        self._background.add(Job("the numbers of this process", MEASURE_SECONDS, publish))
 
     def begin_draining(self) -> None:
         """Say to those who watch that this process is about to end; it serves on until it is stopped."""

@@ -1,138 +1,123 @@
-"""Counting what is served, for Prometheus: noting a request costs well under a microsecond. Nothing here is rendered.
+"""Metrics for Prometheus, counted by prometheus_client in files that all processes of a server share.
 
-The numbers of a process lie in memory that is shared with the processes forked from the same parent. So whichever of
-them is asked knows the sum, nobody is interrupted for it, and what a worker counted outlives it: its successor goes
-on where it ended, and no counter ever falls.
+Each worker writes to files named after its number. A replacement continues the files of the worker before it, so that
+no counter falls. prometheus_client is imported only by a server that has a port for metrics.
 """
 
-import mmap
-from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Final
 
 from app.http.request import ApiResponse, RequestContext, RequestObserver
 
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Gauge, Histogram
+
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of the classes of duration, in seconds; one more class is for what took longer."""
-NUMBERS: Final = (
-    "redis_fallbacks",
-    "connections_max",
-    "connections_open",
-    "connections_in_use",
-    "connections_waiting",
-    "wal_bytes",
-)
-"""What a process tells of besides its requests."""
-VERBS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Upper bounds of the histogram's buckets, in seconds."""
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER: Final = "other"
-"""Stands for verbs that no route knows, and for everything once there is no room for more."""
+"""The label of methods that no route has: clients may invent any number of them."""
 NO_ROUTE: Final = "(no route)"
 
-MAX_SERIES: Final = 2048
-"""More than there are routes times statuses; the two interfaces use some hundred."""
-_SUM: Final = len(BOUNDS) + 1
-_ROW: Final = _SUM + 1
-"""Numbers in a row: one for each class, and the sum of seconds."""
-_LABEL: Final = 128
-"""Bytes for a row's labels, the first of which says how many follow."""
-_HEAD: Final = 1 + len(NUMBERS)
-_WIDTH: Final = 8
-
-Labels = tuple[str, str, str, int]
-"""Dialect, verb, route as declared, status."""
+FILES: Final = ("counter", "gauge_sum", "histogram")
+FILE_BYTES: Final = 1024 * 1024
+"""More than the metrics of all routes need."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """The requests that have the same labels: how many fell in each class of duration, and their seconds together."""
+def create_files(directory: Path, workers: int) -> None:
+    """Make the directory with an empty file for each worker and type of metric. Raises OSError.
 
-    labels: Labels
-    classes: tuple[float, ...]
-    seconds: float
+    The disk space is allocated now. The files are mapped into memory, and a write to a page for which a full disk has
+    no space would kill the process.
+    """
+    remove_files(directory)
+    directory.mkdir(mode=0o700, parents=True)
+    for number in range(workers):
+        for name in FILES:
+            with (directory / f"{name}_{number}.db").open("wb") as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
+
+
+def remove_files(directory: Path) -> None:
+    """Remove the directory, where it exists."""
+    rmtree(directory, ignore_errors=True)
+
+
+_GAUGES: Final = {
+    "connections_max": ("earshot_database_connections", "Connections to PostgreSQL.", "max"),
+    "connections_open": ("earshot_database_connections", "Connections to PostgreSQL.", "open"),
+    "connections_in_use": ("earshot_database_connections", "Connections to PostgreSQL.", "in_use"),
+    "connections_waiting": ("earshot_database_waiting", "Requests that wait for a connection.", None),
+    "wal_bytes": ("earshot_sqlite_wal_bytes", "Size of SQLite's write-ahead log.", None),
+}
+"""Metric, description and state of each figure of `Database.stats`."""
 
 
 class SharedMetrics:
-    """One process's numbers. Made before the process is forked; written by that process alone, read by all."""
+    """The metrics of one worker. There is at most one instance in a process."""
 
-    def __init__(self) -> None:
-        numbers = (_HEAD + MAX_SERIES * _ROW) * _WIDTH
-        memory = memoryview(mmap.mmap(-1, numbers + MAX_SERIES * _LABEL))
-        self._numbers = memory[:numbers].cast("d")
-        self._texts = memory[numbers:]
-        self._rows: dict[Labels, int] = {}
-        """Where the numbers of these labels begin."""
+    def __init__(self, directory: Path, worker: int) -> None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+        from prometheus_client import Counter, Histogram, values
+
+        # The documented way to name the files after something else than the process id.
+        values.ValueClass = values.MultiProcessValue(lambda: worker)  # type: ignore[no-untyped-call]
+        route = ("dialect", "method", "route")
+        self._requests = Counter("earshot_requests", "Requests that were answered.", (*route, "status"), registry=None)
+        self._durations = Histogram(
+            "earshot_request_duration_seconds",
+            "From the head of a request to the end of its response.",
+            route,
+            buckets=BOUNDS,
+            registry=None,
+        )
+        self._rejections = Counter(
+            "earshot_limit_refusals", "Requests rejected by a rate limit.", ("dialect",), registry=None
+        )
+        self._fallbacks = Counter(
+            "earshot_redis_fallbacks", "Requests counted in a process because Redis did not answer.", registry=None
+        )
+        self._gauges: dict[str, Gauge] = {}
 
     def for_dialect(self, dialect: str) -> RequestObserver:
-        """What a dialect's door calls after each request."""
-        rows, numbers = self._rows, self._numbers
+        """What is called after each request of a dialect."""
+        rejections = self._rejections.labels(dialect)
+        children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
         def note(request: RequestContext, response: ApiResponse, seconds: float) -> None:
-            labels = (dialect, request.method, request.route_path, response[0])
-            row = rows.get(labels)
-            if row is None:
-                row = self._row(labels)
-            numbers[row + bisect_left(BOUNDS, seconds)] += 1.0
-            numbers[row + _SUM] += seconds
+            method = request.method if request.method in METHODS else OTHER
+            status = response.status
+            key = (method, request.route_path, status)
+            if key not in children:
+                route = (dialect, method, request.route_path or NO_ROUTE)
+                children[key] = self._requests.labels(*route, str(status)), self._durations.labels(*route)
+            requests, durations = children[key]
+            requests.inc()
+            durations.observe(seconds)
+            if status == 429:
+                rejections.inc()
 
         return note
 
-    def attach(self) -> None:
-        """Go on where the process ended that wrote here before; called by each process that is to write."""
-        self._rows.clear()
-        for place, labels in enumerate(self._labels()):
-            self._rows[labels] = _HEAD + place * _ROW
+    def set_database_stats(self, stats: Mapping[str, float]) -> None:
+        """Set the gauges of what `Database.stats` returned."""
+        for name, value in stats.items():
+            if name not in self._gauges:
+                self._gauges[name] = _create_gauge(*_GAUGES[name])
+            self._gauges[name].set(value)
 
-    def set_gauge(self, name: str, value: float) -> None:
-        """Tell how much of something there is now."""
-        self._numbers[1 + NUMBERS.index(name)] = value
+    def add_redis_fallbacks(self, count: int) -> None:
+        """Count requests that were counted in this process because Redis did not answer."""
+        self._fallbacks.inc(count)
 
-    def increment(self, name: str, more: float) -> None:
-        """Tell that something happened again."""
-        self._numbers[1 + NUMBERS.index(name)] += more
 
-    def get(self, name: str) -> float:
-        """What was told last."""
-        return self._numbers[1 + NUMBERS.index(name)]
+def _create_gauge(name: str, description: str, state: str | None) -> "Gauge":
+    from prometheus_client import Gauge
 
-    def series(self) -> Iterator[Series]:
-        """All that was noted."""
-        for place, labels in enumerate(self._labels()):
-            row = _HEAD + place * _ROW
-            told = self._numbers[row : row + _ROW].tolist()
-            yield Series(labels, tuple(told[:_SUM]), told[_SUM])
-
-    def _labels(self) -> list[Labels]:
-        found: list[Labels] = []
-        for at in range(0, int(self._numbers[0]) * _LABEL, _LABEL):
-            text = bytes(self._texts[at + 1 : at + 1 + self._texts[at]]).decode()
-            dialect, verb, route, status = text.split("\n")
-            found.append((dialect, verb, route, int(status)))
-        return found
-
-    def _row(self, labels: Labels) -> int:
-        dialect, verb, route, status = labels
-        if verb not in VERBS:
-            # Not remembered under the name that a client invented: those have no end.
-            return self._known((dialect, OTHER, route, status))
-        return self._known(labels)
-
-    def _known(self, labels: Labels) -> int:
-        row = self._rows.get(labels)
-        if row is not None:
-            return row
-        place = int(self._numbers[0])
-        text = "\n".join(map(str, labels)).encode()
-        if place >= MAX_SERIES - 1 or len(text) >= _LABEL:
-            labels = (OTHER, OTHER, OTHER, 0)
-            row = self._rows.get(labels)
-            if row is not None:
-                return row
-            text = "\n".join(map(str, labels)).encode()
-        at = place * _LABEL
-        self._texts[at] = len(text)
-        self._texts[at + 1 : at + 1 + len(text)] = text
-        self._rows[labels] = row = _HEAD + place * _ROW
-        # Last, so that whoever reads at this moment finds no row without its labels.
-        self._numbers[0] = place + 1
-        return row
+    if state is None:
+        return Gauge(name, description, registry=None, multiprocess_mode="sum")
+    return Gauge(name, description, ("state",), registry=None, multiprocess_mode="sum").labels(state)

@@ -1,4 +1,4 @@
-"""Running an assembled server on open sockets, in this process or in several, until it is told to end."""
+"""Serves an application on open sockets until SIGTERM or SIGINT, in this process or in several."""
 
 import asyncio
 import gc
@@ -9,11 +9,11 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import structlog
 import uvicorn
@@ -25,94 +25,88 @@ from app.observability.tracing import RequestTracer
 from app.server.connections import ConnectionLimit, raise_open_file_limit
 from app.server.http_limits import LimitedHttpProtocol
 from app.server.metrics_endpoint import MetricsPort, serve_metrics
-from app.server.signals import SIGNALS, ShutdownSignals
-from app.server.sockets import accept_queue_length, resume_accepting, stop_accepting
+from app.server.signals import SIGNALS
 from app.server.startup import program_version
+from app.server.supervisor import Supervisor
 from app.settings import Settings, mask_secrets
 
 FINISH_TIMEOUT_SECONDS: Final = 10
 """How long requests may take to finish after the server was told to end."""
-END_SECONDS: Final = 18.0
-"""How long workers may take to end altogether."""
-IDLE_SECONDS: Final = 65
-"""A proxy that keeps connections for a minute must not find them closed by us."""
-DRAIN_SECONDS: Final = 0.05
-"""How long who is just connecting may take to do so when the end has come."""
-BREAK_OFF_SECONDS: Final = 1.0
-"""How long what is broken off may take to notice, before it is cancelled, and then to take that."""
-BETWEEN_RESTARTS: Final = 1.0
-"""From one replacement to the next in the same place, at least: what can't live is not begun without end."""
+SHUTDOWN_TIMEOUT_SECONDS: Final = 18.0
+"""How long workers may take to end, after the drain period."""
+KEEP_ALIVE_SECONDS: Final = 65
+"""Longer than the minute for which proxies keep idle connections, so that they do not find them closed."""
+ACCEPT_SECONDS: Final = 0.05
+"""How long connections that are waiting may be accepted before the socket is closed, which resets those that remain."""
+ABORT_TIMEOUT_SECONDS: Final = 1.0
+"""How long requests may take to end after their connection was aborted, and again after they were cancelled."""
 
 log = structlog.get_logger("earshot.serving")
 
 
 @dataclass(frozen=True, slots=True)
-class _WorkerSpec:
+class WorkerSpec:
     """What one process serves with, and which of several it is."""
 
-    build: Callable[[], Application]
+    application: Application
     listener: socket.socket
-    requests: AccessLog
+    access_log: AccessLog
     metrics: MetricsPort | None
-    leaving: ShutdownSignals
-    drain_seconds: float
     number: int
     parent: int | None
 
 
-class _GracefulServer(uvicorn.Server):
-    """uvicorn's server, which ends with success when it is asked to end, and with its parent."""
+class GracefulServer(uvicorn.Server):
+    """uvicorn's server with a drain period and a bounded shutdown. It also ends when its parent process has ended."""
 
-    def __init__(
-        self, config: uvicorn.Config, place: _WorkerSpec, connections: ConnectionLimit, end: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, worker: WorkerSpec, connections: ConnectionLimit) -> None:
         super().__init__(config)
         self.server_state = connections
-        self._place = place
-        self._end = end
-        """Told that the end has come, before anything else happens."""
-        self._leave_at: float | None = None
-        """When a server that was told to end stops taking requests."""
+        self._application = worker.application
+        self._parent = worker.parent
+        self._drained_at: float | None = None
+        """When the drain period after SIGTERM ends."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        # To the end of the process: being told again while it lets go of everything changes nothing.
-        self._place.leaving.delegate_to(self.handle_exit)
+        # The handlers stay after serving, so that a second signal does not interrupt the release of resources.
+        for number in SIGNALS:
+            signal.signal(number, self.handle_exit)
         yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit and sig == signal.SIGINT
-        self._end()
-        drain = self._place.drain_seconds
-        if self._leave_at is None and drain and sig == signal.SIGTERM:
-            # Who sends requests here has yet to notice that this process is not ready any more.
-            self._leave_at = time.monotonic() + drain
+        self._application.begin_draining()
+        drain_seconds = self._application.settings.drain_seconds
+        if self._drained_at is None and drain_seconds and sig == signal.SIGTERM:
+            # A load balancer needs time to notice that this process is not ready any more.
+            self._drained_at = time.monotonic() + drain_seconds
             return
         self.should_exit = True
 
+    async def on_tick(self, counter: int) -> bool:
+        if self._parent is not None and os.getppid() != self._parent:
+            return True
+        if self._drained_at is not None and time.monotonic() >= self._drained_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take in who has connected, finish what they ask, and break off what takes too long."""
-        listeners = sockets or []
-        for listener in listeners:
-            stop_accepting(listener)
-        # Connections that wait to be accepted would be reset with their listener: the loop takes them all first.
-        began = time.monotonic()
-        await asyncio.sleep(DRAIN_SECONDS)
-        while any(map(accept_queue_length, listeners)) and time.monotonic() - began < BREAK_OFF_SECONDS:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        """Accept no more connections, finish the requests of those that are open, and abort what takes too long."""
+        await asyncio.sleep(ACCEPT_SECONDS)
         for server in self.servers:
             server.close()
-        for listener in listeners:
+        for listener in sockets or []:
             listener.close()
-        if not await self._finished(FINISH_TIMEOUT_SECONDS):
-            await self._break_off()
+        if not await self._finish(FINISH_TIMEOUT_SECONDS):
+            await self._abort_connections()
 
-    async def _finished(self, seconds: float) -> bool:
-        """Wait until all connections are closed and all requests answered; whether that came to pass."""
+    async def _finish(self, seconds: float) -> bool:
+        """Wait until all connections are closed and all requests answered. False when the time was too short."""
         state = self.server_state
         deadline = time.monotonic() + seconds
         while state.connections or state.tasks:
-            # Again and again: one that was accepted last may be there only now.
+            # Repeated, because a connection that was accepted last may be registered only now.
             for connection in state.connections:
                 connection.shutdown()
             if self.force_exit or time.monotonic() >= deadline:
@@ -120,110 +114,83 @@ class _GracefulServer(uvicorn.Server):
             await asyncio.sleep(0.05)
         return True
 
-    async def _break_off(self) -> None:
+    async def _abort_connections(self) -> None:
         state = self.server_state
         log.warning("broke off what did not finish in time", requests=len(state.tasks))
         for connection in list(state.connections):
             cast(LimitedHttpProtocol, connection).abort()
         self.force_exit = False
-        if await self._finished(BREAK_OFF_SECONDS):
+        if await self._finish(ABORT_TIMEOUT_SECONDS):
             return
-        # The traces of what is cancelled on purpose would tell nobody anything.
-        logging.getLogger("uvicorn.error").addFilter(_unless_cancelled)
+        # The tracebacks of tasks that are cancelled on purpose are of no use.
+        logging.getLogger("uvicorn.error").addFilter(_is_not_cancellation)
         tasks = list(state.tasks)
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
-
-    async def on_tick(self, counter: int) -> bool:
-        parent = self._place.parent
-        if parent is not None and os.getppid() != parent:
-            return True
-        if self._leave_at is not None and time.monotonic() >= self._leave_at:
-            self.should_exit = True
-        return await super().on_tick(counter)
+            await asyncio.wait(tasks, timeout=ABORT_TIMEOUT_SECONDS)
 
 
 def run(
-    build: Callable[[], Application],
+    application: Application,
     listeners: Sequence[socket.socket],
-    requests: AccessLog,
+    access_log: AccessLog,
     metrics: MetricsPort | None = None,
-    *,
-    leaving: ShutdownSignals,
-    drain_seconds: float,
 ) -> int:
-    """Serve until SIGTERM or SIGINT, then finish what runs; the exit code. One process for each socket.
-
-    `leaving` holds what this process was told so far. `metrics` has a ledger for each process; the first tells what
-    stands in all. `drain_seconds` is how long each serves on after SIGTERM.
-    """
+    """Serve until SIGTERM or SIGINT, with one process for each socket. Return the exit code."""
     raise_open_file_limit()
-    code = _run(build, listeners, requests, metrics, leaving, drain_seconds)
+    specs = [
+        WorkerSpec(application, listener, access_log, metrics, number, os.getpid() if len(listeners) > 1 else None)
+        for number, listener in enumerate(listeners)
+    ]
+    with nullcontext() if metrics is None else metrics.files(len(specs)):
+        code = _serve(specs[0]) if len(specs) == 1 else _supervise(specs)
     if code == 0:
         log.info("ended")
     return code
 
 
-def _run(
-    build: Callable[[], Application],
-    listeners: Sequence[socket.socket],
-    requests: AccessLog,
-    metrics: MetricsPort | None,
-    leaving: ShutdownSignals,
-    drain_seconds: float,
-) -> int:
-    if len(listeners) == 1:
-        return _serve(
-            _WorkerSpec(build, listeners[0], requests, metrics, leaving, drain_seconds, number=0, parent=None)
-        )
-    parent = os.getpid()
-    kept = [*listeners, *([] if metrics is None else [metrics.listener])]
+def _supervise(specs: Sequence[WorkerSpec]) -> int:
+    """Serve each of these in a process of its own."""
+    metrics = specs[0].metrics
+    sockets = [*(spec.listener for spec in specs), *([] if metrics is None else [metrics.listener])]
 
-    def serve(number: int) -> int:
-        needed = (listeners[number], metrics.listener if metrics is not None and number == 0 else None)
-        for other in kept:
-            if other not in needed:
+    def serve(spec: WorkerSpec) -> int:
+        own = (spec.listener, metrics.listener if metrics is not None and spec.number == 0 else None)
+        for other in sockets:
+            if other not in own:
                 other.close()
-        return _serve(_WorkerSpec(build, listeners[number], requests, metrics, leaving, drain_seconds, number, parent))
+        return _serve(spec)
 
-    tasks = [partial(serve, number) for number in range(len(listeners))]
-    return _Supervisor(tasks, kept, leaving, drain_seconds + END_SECONDS).run()
+    tasks = [partial(serve, spec) for spec in specs]
+    shutdown_timeout = specs[0].application.settings.drain_seconds + SHUTDOWN_TIMEOUT_SECONDS
+    return Supervisor(tasks, sockets, shutdown_timeout).run()
 
 
-def _serve(place: _WorkerSpec) -> int:
-    # Who waits already, since another process died here, is answered before the end.
-    if place.leaving.requested and not accept_queue_length(place.listener):
-        return 0
-    # The socket outlives its process: a worker that was told to end alone left it turning everybody away.
-    resume_accepting(place.listener)
-    requests = place.requests
+def _serve(worker: WorkerSpec) -> int:
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
-            runner.run(_serve_worker(place))
+            runner.run(_serve_worker(worker))
         except ServiceUnavailable as error:
             log.error("cannot start", reason=str(error))
             return 1
         finally:
-            requests.flush()
+            worker.access_log.flush()
     return 0
 
 
-async def _serve_worker(place: _WorkerSpec) -> None:
-    server = place.build()
-    observers: list[Observer] = [place.requests]
-    if place.metrics is not None:
-        ledger = place.metrics.ledgers[place.number]
-        ledger.attach()
-        server.publish_metrics(ledger)
-        observers.append(ledger)
-    spans = _traces(server.settings)
-    if spans is not None:
-        observers.append(spans)
-    server.add_observers(*observers)
+async def _serve_worker(worker: WorkerSpec) -> None:
+    application, metrics = worker.application, worker.metrics
+    observers: list[Observer] = [worker.access_log]
+    shared_metrics = None if metrics is None else metrics.open_metrics(worker.number)
+    if shared_metrics is not None:
+        observers.append(shared_metrics)
+    tracer = _create_tracer(application.settings)
+    if tracer is not None:
+        observers.append(tracer)
+    application.add_observers(*observers)
     config = uvicorn.Config(
-        server,
+        application,
         http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
@@ -233,34 +200,35 @@ async def _serve_worker(place: _WorkerSpec) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=IDLE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
-    await server.start()
+    await application.start()
     try:
-        server.start_background_jobs()
-        # What stands after a start stands until the end; the collector need not look at it again and again.
+        if shared_metrics is not None:
+            application.publish_metrics(shared_metrics)
+        application.start_background_jobs()
+        # What was made at the start stays to the end, so the collector need not visit it.
         gc.collect()
         gc.freeze()
-        async with serve_metrics(place.metrics if place.number == 0 else None, server.database):
-            await _GracefulServer(config, place, _connections(server.settings), server.begin_draining).serve(
-                [place.listener]
-            )
+        async with serve_metrics(metrics if worker.number == 0 else None, application.database):
+            server = GracefulServer(config, worker, _connection_limit(application.settings))
+            await server.serve([worker.listener])
     finally:
-        await server.stop()
-        if spans is not None:
-            await spans.close()
+        await application.stop()
+        if tracer is not None:
+            await tracer.close()
 
 
-def _connections(settings: Settings) -> ConnectionLimit:
+def _connection_limit(settings: Settings) -> ConnectionLimit:
     per_ip = None if settings.connections_per_ip == "off" else settings.connections_per_ip
     return ConnectionLimit(per_ip=per_ip, trusted_proxies=settings.proxies)
 
 
-def _unless_cancelled(record: logging.LogRecord) -> bool:
+def _is_not_cancellation(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
-def _traces(settings: Settings) -> RequestTracer | None:
+def _create_tracer(settings: Settings) -> RequestTracer | None:
     if settings.otlp_url is None:
         return None
     return RequestTracer(settings.otlp_url, version=program_version(), shown=mask_secrets(settings.otlp_url))
@@ -273,93 +241,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
-
-
-class _Supervisor:
-    """Processes that serve side by side; one that dies is replaced."""
-
-    def __init__(
-        self,
-        tasks: Sequence[Callable[[], int]],
-        listeners: Sequence[socket.socket],
-        leaving: ShutdownSignals,
-        end_seconds: float,
-    ) -> None:
-        self._tasks = tasks
-        self._leaving = leaving
-        self._end_seconds = end_seconds
-        self._listeners = listeners
-        """Kept open here, so that nobody is turned away while a process is replaced."""
-        self._crew: dict[int, int] = {}
-        """Process id to the place in `tasks`."""
-        self._not_before = [0.0] * len(tasks)
-        """When one may be replaced again, by place."""
-
-    def run(self) -> int:
-        heeded = {*SIGNALS, signal.SIGCHLD}
-        signal.signal(signal.SIGCHLD, _nothing)
-        signal.pthread_sigmask(signal.SIG_BLOCK, heeded)
-        if self._leaving.requested:
-            return 0
-        for place in range(len(self._tasks)):
-            self._begin(place, heeded)
-        while True:
-            if signal.sigwait(heeded) != signal.SIGCHLD:
-                return self._end()
-            for place, code in self._ended():
-                log.error("a worker ended and is replaced", code=code)
-                # At once, where that can be: clients wait where it listened, and an end would cut them off.
-                rest = self._not_before[place] - time.monotonic()
-                if rest > 0 and signal.sigtimedwait(SIGNALS, rest) is not None:
-                    return self._end()
-                self._not_before[place] = time.monotonic() + BETWEEN_RESTARTS
-                self._begin(place, heeded)
-
-    def _begin(self, place: int, heeded: set[signal.Signals]) -> None:
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid:
-            self._crew[pid] = place
-            return
-        code = 1
-        try:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
-            code = self._tasks[place]()
-        except SystemExit as told:
-            code = told.code if isinstance(told.code, int) else 1
-        except BaseException as error:
-            log.error("a worker failed", exc_info=error)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            # Not `exit`: what the parent registered to happen at its end is not the worker's to do.
-            os._exit(code)
-
-    def _ended(self) -> list[tuple[int, int]]:
-        gone = []
-        while self._crew:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                break
-            if pid in self._crew:
-                gone.append((self._crew.pop(pid), os.waitstatus_to_exitcode(status)))
-        return gone
-
-    def _end(self) -> int:
-        for listener in self._listeners:
-            listener.close()
-        for pid in self._crew:
-            os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + self._end_seconds
-        while self._crew and time.monotonic() < deadline:
-            if not self._ended():
-                time.sleep(0.02)
-        for pid in self._crew:
-            log.error("a worker did not end in time", pid=pid)
-            os.kill(pid, signal.SIGKILL)
-        return 0
-
-
-def _nothing(number: int, frame: FrameType | None) -> Any:
-    """A handler, because some systems don't tell of a child's end while nobody handles it."""

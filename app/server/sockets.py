@@ -1,19 +1,13 @@
 """The sockets that a server listens on, opened before anything else, so that a taken port ends a start early."""
 
-import ctypes
 import errno
 import socket
-import struct
 import sys
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from app.server import StartupError
 
 BACKLOG: Final = 2048
-_ATTACH_FILTER: Final = 26
-_DETACH_FILTER: Final = 27
-"""Linux's SO_ATTACH_FILTER and SO_DETACH_FILTER, which Python does not name."""
 
 
 class SettingNames(NamedTuple):
@@ -70,44 +64,6 @@ def _open(family: socket.AddressFamily, address: Address, knobs: SettingNames, *
         raise StartupError(_why(error, str(address[0]), int(address[1]), knobs)) from None
     opened.setblocking(False)
     return opened
-
-
-def stop_accepting(listener: socket.socket) -> None:
-    """Let nobody connect any more, while those who have can still be accepted. Without effect outside Linux."""
-    if not sys.platform.startswith("linux"):
-        return
-    # A filter that drops the first packet of a connection, SYN without ACK in the flags of its TCP header, and lets the
-    # others pass: who is half-way through connecting gets there. A client that is dropped tries again after a second,
-    # and is refused.
-    code = (
-        struct.pack("HBBI", 0x30, 0, 0, 13)  # load the byte of flags
-        + struct.pack("HBBI", 0x54, 0, 0, 0x12)  # of them, SYN and ACK
-        + struct.pack("HBBI", 0x15, 0, 1, 0x02)  # SYN alone?
-        + struct.pack("HBBI", 0x06, 0, 0, 0)  # drop
-        + struct.pack("HBBI", 0x06, 0, 0, 0xFFFFFFFF)  # keep
-    )
-    kept = ctypes.create_string_buffer(code)
-    with suppress(OSError):
-        listener.setsockopt(
-            socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", len(code) // 8, ctypes.addressof(kept))
-        )
-
-
-def resume_accepting(listener: socket.socket) -> None:
-    """Take `stop_accepting` back, in whichever of the processes that share the socket it was called."""
-    if sys.platform.startswith("linux"):
-        # An error where there is none to take away.
-        with suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
-
-
-def accept_queue_length(listener: socket.socket) -> int:
-    """How many have connected and wait to be accepted; 0 where the system doesn't tell."""
-    if not sys.platform.startswith("linux"):
-        return 0
-    # Of a listening socket, what Linux's tcp_info counts as unacknowledged is its queue.
-    told = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
-    return int(struct.unpack_from("I", told, 24)[0])
 
 
 def _why(error: OSError, host: str, port: int, knobs: SettingNames) -> str:

@@ -11,15 +11,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from app.http.request import ApiResponse, RequestContext
-from app.observability.metrics import BOUNDS, MAX_SERIES, SharedMetrics
+from app.http.request import RequestContext
+from app.observability.metrics import BOUNDS, FILE_BYTES, create_files
 from tests.server.test_serve import ask, key_of, refuses, until
+from tests.support.checkout import ROOT
 from tests.support.commands import Earshot, Serving
 from tests.support.processes import free_port
 from tests.support.servers import Redis
@@ -241,6 +243,7 @@ def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgr
         until(lambda: told(serving) == 60)
         assert serving.end() == 0
         assert refuses(port_of(serving))
+        assert list((on_postgres.folder / "data").glob("metrics*")) == []
 
 
 def test_requests_counted_without_redis_are_told(sqlite: Earshot) -> None:
@@ -319,54 +322,99 @@ def test_nothing_of_it_is_there_unless_asked_for(sqlite: Earshot) -> None:
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "[]\n"
 
 
-def visit(method: str, template: str) -> RequestContext:
-    made = RequestContext({"method": method, "headers": (), "query_string": b""}, lambda: None, path="/")  # type: ignore[arg-type,return-value]
-    made.route_path = template
-    return made
+def request_for(method: str, route_path: str) -> RequestContext:
+    request = RequestContext({"method": method, "headers": (), "query_string": b""}, lambda: None, path="/")  # type: ignore[arg-type,return-value]
+    request.route_path = route_path
+    return request
 
 
-def test_a_duration_on_a_bound_belongs_to_its_class_and_the_longest_to_the_last() -> None:
-    ledger = SharedMetrics()
-    note = ledger.for_dialect("astuto")
+REQUESTS = """
+import os, sys
+from pathlib import Path
+from app.http.request import ApiResponse
+from app.observability.metrics import SharedMetrics, create_files
+from tests.observability.test_metrics import request_for
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
-    for seconds in (0.0004, 0.0005, 0.00051, 10.0, 11.0):
-        note(visit("GET", "/posts"), ApiResponse(200, b""), seconds)
-
-    (one,) = ledger.series()
-    assert one.labels == ("astuto", "GET", "/posts", 200)
-    assert one.classes == (2, 1, *[0] * 11, 1, 1)
-    assert one.seconds == pytest.approx(21.00141)
-
-
-def test_invented_verbs_and_endless_routes_take_no_more_room() -> None:
-    ledger = SharedMetrics()
-    note = ledger.for_dialect("pages")
-
-    for number in range(50):
-        note(visit(f"VERB{number}", ""), ApiResponse(404, b""), 0.001)
-    for number in range(MAX_SERIES + 500):
-        note(visit("GET", f"/route{number}"), ApiResponse(200, b""), 0.001)
-    note(visit("GET", "/" + "long" * 100), ApiResponse(200, b""), 0.001)
-
-    told = {one.labels: sum(one.classes) for one in ledger.series()}
-    assert told[("pages", "other", "", 404)] == 50
-    assert told[("other", "other", "other", 0)] == 500 + 2 + 1
-    assert len(told) == MAX_SERIES
-    assert sum(told.values()) == 50 + MAX_SERIES + 500 + 1
+directory = Path(sys.argv[1])
+create_files(directory, 2)
 
 
-def test_a_successor_goes_on_in_its_predecessors_ledger() -> None:
-    ledger = SharedMetrics()
-    ledger.for_dialect("astuto")(visit("GET", "/posts"), ApiResponse(200, b""), 0.001)
-    child = os.fork()
-    if not child:
-        # The process that counts ends, as one that is killed does.
-        ledger.for_dialect("astuto")(visit("GET", "/posts"), ApiResponse(200, b""), 0.001)
-        ledger.for_dialect("astuto")(visit("GET", "/boards"), ApiResponse(200, b""), 0.001)
+def in_process(worker, *requests):
+    pid = os.fork()
+    if not pid:
+        note = SharedMetrics(directory, worker).for_dialect("astuto")
+        for method, route_path, seconds in requests:
+            note(request_for(method, route_path), ApiResponse(200, b""), seconds)
+        # The process ends as one that is killed does.
         os._exit(0)
-    os.waitpid(child, 0)
+    os.waitpid(pid, 0)
+"""
 
-    ledger.attach()
-    ledger.for_dialect("astuto")(visit("GET", "/boards"), ApiResponse(200, b""), 0.001)
 
-    assert [(one.labels[2], sum(one.classes)) for one in ledger.series()] == [("/posts", 2), ("/boards", 2)]
+def counted(tmp_path: Path, program: str) -> dict[str, dict[Labels, float]]:
+    """The samples after a program in which processes count requests."""
+    end = (
+        "registry = CollectorRegistry()\nMultiProcessCollector(registry, str(directory))\n"
+        "print(generate_latest(registry).decode())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", REQUESTS + program + end, str(tmp_path / "metrics")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    samples: dict[str, dict[Labels, float]] = {}
+    for family in text_families(done.stdout):
+        for sample in family.samples:
+            samples.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
+    return samples
+
+
+def test_a_duration_on_a_bound_belongs_to_its_bucket_and_the_longest_to_the_last(tmp_path: Path) -> None:
+    seconds = (0.0004, 0.0005, 0.00051, 10.0, 11.0)
+    samples = counted(tmp_path, f"in_process(0, *(('GET', '/posts', seconds) for seconds in {seconds}))\n")
+
+    buckets = [
+        value
+        for _, value in sorted(
+            (float(dict(labels)["le"]), value)
+            for labels, value in samples["earshot_request_duration_seconds_bucket"].items()
+        )
+    ]
+    assert buckets == [2, *[3] * 12, 4, 5]
+    (total,) = samples["earshot_request_duration_seconds_sum"].values()
+    assert total == pytest.approx(21.00141)
+
+
+def test_invented_methods_are_counted_together(tmp_path: Path) -> None:
+    samples = counted(tmp_path, "in_process(0, *((f'VERB{number}', '', 0.001) for number in range(50)))\n")
+
+    assert samples["earshot_requests_total"] == {
+        at(dialect="astuto", method="other", route="(no route)", status="200"): 50
+    }
+
+
+def test_a_replaced_worker_continues_the_counters_and_workers_are_added_up(tmp_path: Path) -> None:
+    samples = counted(
+        tmp_path,
+        "in_process(0, ('GET', '/posts', 0.001), ('GET', '/boards', 0.001))\n"
+        "in_process(0, ('GET', '/boards', 0.001))\n"
+        "in_process(1, ('GET', '/boards', 0.001))\n"
+        "assert len(list(directory.iterdir())) == 6\n",
+    )
+
+    def of(route: str) -> Labels:
+        return at(dialect="astuto", method="GET", route=route, status="200")
+
+    assert samples["earshot_requests_total"] == {of("/posts"): 1, of("/boards"): 3}
+
+
+def test_the_files_of_the_metrics_are_allocated_at_the_start(tmp_path: Path) -> None:
+    create_files(tmp_path / "metrics", 2)
+
+    # A write to a page without space on the disk would kill the process.
+    assert [file.stat().st_blocks * 512 >= FILE_BYTES for file in (tmp_path / "metrics").iterdir()] == [True] * 6

@@ -13,6 +13,8 @@ from pathlib import Path
 from tests.support.commands import Earshot, Serving
 from tests.support.servers import Redis
 
+REPLACED_WITHIN_SECONDS = 2
+
 
 def until(true: Callable[[], bool]) -> None:
     """Wait for something to be so; the test's own time limit ends it when it never is."""
@@ -127,7 +129,9 @@ def test_workers_count_requests_together_and_are_replaced_when_they_die(on_postg
 
         one, other = sorted(before)
         os.kill(one, signal.SIGKILL)
+        killed_at = time.monotonic()
         until(lambda: len(serving.workers() - before) == 1)
+        assert time.monotonic() - killed_at < REPLACED_WITHIN_SECONDS
         after = serving.workers()
         assert other in after
         assert {ask(serving.port, key)[0] for _ in range(10)} == {200}
@@ -146,32 +150,8 @@ def test_a_worker_that_alone_is_told_to_end_is_replaced(on_postgres: Earshot) ->
         os.kill(min(before), signal.SIGTERM)
         until(lambda: len(serving.workers() - before) == 1)
 
-        # It took nobody in any more at the end, and shared the socket where its successor does.
         assert [ask(serving.port, key)[0] for _ in range(20)] == [200] * 20
         assert serving.end() == 0
-
-
-def test_who_waits_where_a_worker_died_is_answered_though_the_end_comes(on_postgres: Earshot) -> None:
-    with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
-        key = key_of(serving, "Astuto")
-        assert ask(serving.port, key)[0] == 200
-        until(lambda: len(serving.workers()) == 2)
-        asked = f"GET /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
-
-        os.kill(max(serving.workers()), signal.SIGKILL)
-        until(lambda: "a worker ended and is replaced" in serving.log.read_text())
-        # The system deals them to both places, also to the one where nobody serves yet.
-        waiting = [socket.create_connection(("127.0.0.1", serving.port), timeout=30) for _ in range(40)]
-        for connection in waiting:
-            connection.sendall(asked.encode())
-        serving.process.terminate()
-
-        responses = []
-        for connection in waiting:
-            with connection:
-                responses.append(connection.makefile("rb").readline())
-        assert responses == [b"HTTP/1.1 200 OK\r\n"] * 40
-        assert serving.process.wait(15) == 0
 
 
 def test_workers_end_with_their_parent(on_postgres: Earshot) -> None:

@@ -50,16 +50,6 @@ class Serving:
         for pid in (self.process.pid, *self.workers()):
             os.kill(pid, signal.SIGKILL)
 
-    def halt(self) -> None:
-        """Keep all its processes from running."""
-        for pid in (self.process.pid, *self.workers()):
-            os.kill(pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let them run again, the first of them last, so that the others find what they were sent by it."""
-        for pid in (*self.workers(), self.process.pid):
-            os.kill(pid, signal.SIGCONT)
-
     def workers(self) -> set[int]:
         """The processes that it has started."""
         pid = self.process.pid

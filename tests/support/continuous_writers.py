@@ -44,11 +44,14 @@ class Caller:
     def __init__(self, port: int, keys: dict[str, str]) -> None:
         self._keys = keys
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONGEST_ANSWER)
+        self.is_new_connection = True
+        """Whether the last request was the first on its connection."""
 
     def ask(self, dialect: str, method: str, path: str, sent: Any = None) -> Answer:
         """One request. Raises one of CUT when it is cut, and Hanging when there is no answer for too long."""
         headers = {"authorization": f"Bearer {self._keys[dialect]}", "content-type": "application/json"}
         body = None if sent is None else json.dumps(sent)
+        self.is_new_connection = self._connection.sock is None
         try:
             self._connection.request(method, "/api/v1" + path, body, headers)
             response = self._connection.getresponse()
@@ -154,7 +157,8 @@ class Writer:
         if isinstance(error, ConnectionRefusedError):
             self._journal.note("refused")
             return _Refused()
-        self._journal.note(f"{CUT_BY} {type(error).__name__}")
+        where = " on a new connection" if self._caller.is_new_connection else ""
+        self._journal.note(f"{CUT_BY} {type(error).__name__}{where}")
         return _Cut()
 
     def _write(self, dialect: str, method: str, path: str, sent: Any = None) -> Any:

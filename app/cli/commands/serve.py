@@ -9,7 +9,7 @@ import typer
 
 from app.cli.doctor import environment
 from app.server import instance_lock, sockets, startup
-from app.server.signals import ShutdownSignals
+from app.server.signals import defer_signals, exit_on_signals
 from app.settings import Settings
 
 log = structlog.get_logger("earshot.serving")
@@ -43,18 +43,17 @@ def serve(
 
     It ends on Ctrl-C or SIGTERM, after the requests that it is answering.
     """
-    leaving = ShutdownSignals()
-    leaving.install()
-    # The doors take longest to import, and no other command needs them.
+    exit_on_signals()
+    # No other command needs the application, which takes longest to import.
     from app.application import Application
     from app.observability import logging
     from app.server import metrics_endpoint
-    from app.server import serve as running
+    from app.server.serve import run
 
     settings = Settings.load(host=host, port=port, workers=workers)
-    form = logging.choose_format(settings.log_format)
-    logging.configure(form)
-    # From what changes nothing to what does; each step may refuse.
+    log_format = logging.choose_format(settings.log_format)
+    logging.configure(log_format)
+    # Steps that change nothing come first; each may reject the start.
     listeners = sockets.listen(settings.host, settings.port, settings.workers)
     metrics = metrics_endpoint.open_metrics_port(settings)
     asyncio.run(startup.preflight(settings))
@@ -62,25 +61,18 @@ def serve(
         asyncio.run(startup.check_secret(settings))
         _ = settings.secret
         asyncio.run(startup.prepare(settings))
-        # A portal's keys are told once: who is told to end between making and telling them tells them first.
-        leaving.defer()
-        begun = asyncio.run(startup.make_first_portal(settings, demo=demo))
-        address = sockets.url_of(listeners[0])
-        redis = asyncio.run(startup.is_redis_reachable(settings))
-        told = sockets.url_of(metrics.listener) + metrics_endpoint.PATH if metrics is not None else None
-        typer.echo(
-            startup.first_start_banner(begun, address)
-            + startup.startup_banner(settings, address, redis=redis, metrics=told)
-        )
-        sys.stdout.flush()
-        for found in environment.startup_warnings(settings):
-            log.warning(found.state, remedy=found.remedy)
-        code = running.run(
-            lambda: Application(settings),
-            listeners,
-            logging.AccessLog(form),
-            metrics,
-            leaving=leaving,
-            drain_seconds=settings.drain_seconds,
-        )
+        # The keys of a new portal are printed once, so a signal must not come between making and printing them.
+        with defer_signals():
+            first_portal = asyncio.run(startup.make_first_portal(settings, demo=demo))
+            address = sockets.url_of(listeners[0])
+            redis = asyncio.run(startup.is_redis_reachable(settings))
+            metrics_url = sockets.url_of(metrics.listener) + metrics_endpoint.PATH if metrics is not None else None
+            typer.echo(
+                startup.first_start_banner(first_portal, address)
+                + startup.startup_banner(settings, address, redis=redis, metrics=metrics_url)
+            )
+            sys.stdout.flush()
+        for finding in environment.startup_warnings(settings):
+            log.warning(finding.state, remedy=finding.remedy)
+        code = run(Application(settings), listeners, logging.AccessLog(log_format), metrics)
     raise typer.Exit(code)
