@@ -110,6 +110,50 @@ def test_an_old_uv_is_passed_over(tmp_path: Path) -> None:
     assert done.stdout == "own uv: tree\n"
 
 
+def test_serve_replaces_itself_by_the_server(tmp_path: Path) -> None:
+    copy = tmp_path / "manage"
+    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    uv = tmp_path / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
+    program = tmp_path / ".venv" / "bin" / "earshot"
+    for path, script in ((uv, 'echo "uv: $*"'), (program, 'echo "earshot: $*"; echo "process: $$"')):
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    with subprocess.Popen(
+        [sys.executable, str(copy), "serve", "--port", "9000"],
+        env={"PATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        output, _ = process.communicate()
+
+    installing = "sync --frozen --no-dev --inexact --extra postgres --extra redis --extra s3 --quiet"
+    assert (process.returncode, output) == (
+        0,
+        f"uv: {installing}\nearshot: serve --port 9000\nprocess: {process.pid}\n",
+    )
+
+
+def test_serve_ends_when_the_environment_cannot_be_made(tmp_path: Path) -> None:
+    copy = tmp_path / "manage"
+    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    uv = tmp_path / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text("#!/bin/sh\nexit 2\n")
+    uv.chmod(0o755)
+
+    done = subprocess.run(
+        [sys.executable, str(copy), "serve"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (1, "manage: the environment could not be made; uv says why above\n")
+
+
 def pinned() -> str:
     line = next(line for line in MANAGE.read_text(encoding="utf-8").splitlines() if line.startswith("UV = "))
     return line.split('"')[1]
