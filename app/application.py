@@ -15,7 +15,7 @@ from app.api.dispatch import Dispatch
 from app.api.productlift.app import build as build_productlift
 from app.api.services import RateLimits, Services
 from app.backends import open_database, open_storage
-from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views, index_titles
+from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views
 from app.domain.errors import ServiceUnavailable
 from app.http.request import ApiResponse, RequestContext, RequestObserver
 from app.observability.metrics import SharedMetrics
@@ -57,7 +57,6 @@ def background_jobs(services: Services) -> list[Job]:
     """What a serving process does behind its requests."""
     database = services.database
     return [
-        Job("the index of titles", 1.0, lambda: index_titles(database)),
         Job("the count of page views", 5.0, lambda: flush_page_views(database, services.views)),
         Job("the last use of keys", 10.0, lambda: flush_key_usage(database, services.authenticator)),
         Job("the sweep of files", 3600.0, services.uploads.delete_orphans),

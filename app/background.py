@@ -14,13 +14,10 @@ from app.api.services import PageViews
 from app.domain.errors import CommitUncertain, ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import public
-from app.domain.search import index
-from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 
 log = logging.getLogger("earshot.behind")
 
-INDEX_BATCH: Final = 50
 VIEWS_BATCH: Final = 500
 MAX_BACKOFF_SECONDS: Final = 60.0
 
@@ -128,15 +125,3 @@ async def _record_some(database: Database, views: PageViews, portal_id: int, pos
     finally:
         for post_id, many in left.items():
             views.add(portal_id, post_id, many)
-
-
-async def index_titles(database: Database) -> None:
-    """Bring the index of titles up to date, a few at a time, so that requests come in between."""
-    for portal_id in await database.read(index.portals_with_queue, NO_PORTAL):
-        indexed = INDEX_BATCH
-        while indexed == INDEX_BATCH:
-            indexed = await database.write(_index_some, PortalContext(portal_id, OPERATOR), in_thread=True)
-
-
-def _index_some(work: UnitOfWork) -> int:
-    return index.index_batch(work, limit=INDEX_BATCH)

@@ -1,4 +1,4 @@
-"""What is learnt from one Earshot beside another, or from looking into one: workers, the index of titles, its parts."""
+"""What is learnt from one Earshot beside another, or from looking into one: workers, its parts."""
 
 import json
 import math
@@ -17,15 +17,6 @@ from bench.processes import Process
 from bench.promises import Setting, table_of
 from tests.support.servers import find_redis, start_redis
 
-_WITHOUT_INDEX: Final = """
-import app.assembly
-jobs = app.application.jobs
-app.application.jobs = lambda *given: [job for job in jobs(*given) if job.name != "the index of titles"]
-import sys
-from app.cli import main
-sys.argv = ["earshot", "serve"]
-main()
-"""
 SETTLE_SECONDS: Final = 30
 
 
@@ -63,30 +54,6 @@ def workers(setting: Setting) -> str:
 
 def _servers(setting: Setting, ceiling: Process, earshot: Process) -> list[Server]:
     return scenarios.servers(setting.amounts, ceiling_url=ceiling.url, earshot_url=earshot.url)
-
-
-def indexing(setting: Setting) -> str:
-    """Creates with the index of titles kept behind them, in costs of creates that nobody indexes."""
-    without = [sys.executable, "-c", _WITHOUT_INDEX]
-    rows = []
-    with (
-        processes.start_earshot(
-            setting.databases.fresh("earshot", setting.amounts), setting.folder, command=without
-        ) as bare,
-        setting.earshot() as kept,
-    ):
-        for dialect, requests in scenarios.OF.items():
-            create = {dialect: requests(setting.amounts)["create"]}
-            servers = [
-                scenarios.earshot(dialect, bare.url, create, name="without the index"),
-                scenarios.earshot(dialect, kept.url, create, name="with it"),
-            ]
-            for line in compare(servers, [dialect], rounds=setting.rounds, pressure=setting.pressure):
-                cost = "INVALID"
-                if line.valid:
-                    cost = f"**{1 / line.ratio:.2f}** ({1 / line.highest:.2f}-{1 / line.lowest:.2f})"
-                rows.append([dialect, line.server, f"{line.rate:.0f}", f"{line.p99:.1f}", cost])
-    return table_of(["create", "server", "requests/s", "p99 ms", "cost (without = 1)"], rows)
 
 
 def parts(setting: Setting) -> str:
@@ -139,4 +106,4 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-NAMED: Mapping[str, Callable[[Setting], str]] = {each.__name__: each for each in (workers, indexing, parts)}
+NAMED: Mapping[str, Callable[[Setting], str]] = {each.__name__: each for each in (workers, parts)}

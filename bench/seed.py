@@ -1,7 +1,7 @@
 """Fills an empty database with the benchmark's rows: Earshot's own schema, or the ceiling's.
 
-Rows are inserted in bulk, past the rules, and then the counters and tallies are made exact and the titles indexed, so
-that what is measured is a portal as years of requests would have left it.
+Rows are inserted in bulk, past the rules, and then the counters and tallies are made exact, so that
+what is measured is a portal as years of requests would have left it.
 
     python bench/seed.py --database sqlite:///earshot.db --posts 2000 --votes 10000 --comments 4000 --users 500
     python bench/seed.py --database postgresql://… --ceiling
@@ -24,7 +24,6 @@ from app.adapters.database.sqlite import connect
 from app.domain.counters import post_counters
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
-from app.domain.search import index
 from app.domain.sql.timestamps import to_sqlite
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys, users
@@ -49,7 +48,7 @@ _EXACT = """
 def fingerprint(amounts: Amounts) -> str:
     """A name for databases that this program would fill alike: it changes with the amounts, the schema, the rows."""
     told = hashlib.sha256(str(amounts).encode())
-    for source in (*sorted((ROOT / "migrations").rglob("*.py")), *(ROOT / "tests/search").glob("*")):
+    for source in (*sorted((ROOT / "migrations").rglob("*.py")), *(ROOT / "tests/domain/search").glob("*")):
         if source.is_file():
             told.update(source.read_bytes())
     for module in (ceiling, dataset):
@@ -68,9 +67,6 @@ async def fill_earshot(url: str, amounts: Amounts) -> None:
         await _insert(url, lambda at: dataset.of_earshot(amounts, at), after=[_EXACT])
         inside = PortalContext(dataset.PORTAL, OPERATOR)
         await database.write(post_counters.repair, inside)
-        await database.write(index.rebuild, inside)
-        while await database.write(lambda work: index.index_batch(work, 1000), inside):
-            pass
     finally:
         await database.close()
     await _settle(url)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, create_engine
 
 from app.domain.models import Base
 from app.domain.models.base import UtcTimestamp
+from app.domain.models.search import include_name
 
 
 def _type(kind: str, value: object, context_: object) -> str | bool:
@@ -23,6 +24,7 @@ def _migrate(connection: Connection) -> None:
         target_metadata=Base.metadata,
         render_as_batch=connection.dialect.name == "sqlite",
         render_item=_type,
+        include_name=include_name,
         transaction_per_migration=True,
     )
     with context.begin_transaction():

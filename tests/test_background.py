@@ -9,15 +9,14 @@ import asyncpg
 import pytest
 from sqlalchemy import bindparam, update
 
-from app.adapters.database import NO_PORTAL, PortalContext
+from app.adapters.database import PortalContext
 from app.api.services import MAX_VIEWED_POSTS, PageViews
 from app.application import Application, create_app
-from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views, index_titles
+from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views
 from app.domain.errors import CommitUncertain, ServiceUnavailable
 from app.domain.models import Post
 from app.domain.permissions import OPERATOR
 from app.domain.posts import update as post_changes
-from app.domain.search import index
 from app.domain.sql.statement import PORTAL_ID, Statement
 from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import UnitOfWork
@@ -65,16 +64,6 @@ async def test_a_use_that_could_not_be_stored_is_stored_the_next_time(
 
     assert len(used) == 1
     assert server.services.authenticator.pending_last_used == used
-
-
-async def test_new_titles_come_into_the_index(make: Factory, server: Application, productlift: Client) -> None:
-    for number in range(120):
-        await make.post(title=f"Export invoices number {number}")
-
-    await index_titles(server.database)
-
-    assert await server.database.read(index.portals_with_queue, NO_PORTAL) == []
-    assert await make.value("SELECT posts FROM title_words WHERE word LIKE 'invoic%'") == 120
 
 
 async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,7 +17,6 @@ from app.adapters.database.revisions import head
 from app.adapters.rate_limiter import RateLimit, RedisRateLimiter
 from app.adapters.storage.base import StorageUnavailable, probe_storage
 from app.backends import open_database, open_storage
-from app.background import index_titles
 from app.demo import fill
 from app.domain import installation
 from app.domain.portals import bootstrap
@@ -145,8 +144,6 @@ async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortalRes
 
     try:
         made = await opened.write(operation, NO_PORTAL, in_thread=True)
-        if made is not None and demo:
-            await index_titles(opened)
         return FirstPortalResult(made, demo)
     finally:
         with suppress(Exception):

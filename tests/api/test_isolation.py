@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 import app
-from app.background import flush_page_views, index_titles
+from app.background import flush_page_views
 from app.domain.models import Base, Post
 from app.domain.portals import portals
 from app.domain.sql.statement import MissingPortalFilter, Statement
@@ -57,7 +57,6 @@ class TwoPortals:
         self._words = {
             str(row[name]) for table in self._rows_of_two.values() for row in table for name in words if name in row
         }
-        await index_titles(make.server.database)
 
     def client(self, dialect: str) -> Client:
         """A client of the first portal's owner."""
@@ -107,8 +106,8 @@ def _of_portal(rows: Rows, portal: int) -> Rows:
             found[name] = [row for row in table if row["id"] == portal]
         elif name == "post_categories":
             found[name] = [row for row in table if row["post_id"] in posts]
-        elif name != "api_keys" and not name.startswith("title"):
-            # When a key was last used, and the index of titles, are kept behind requests.
+        elif name != "api_keys":
+            # When a key was last used is stored behind requests.
             found[name] = [row for row in table if row["portal_id"] == portal]
     return found
 
@@ -136,7 +135,6 @@ async def two_portals(make: Factory) -> TwoPortals:
     await make.act(lambda work: portals.update_setting(work, setting="host", value=ONE))
     one = await populate(make, make.portal, make.owner, name="")
     keys = {dialect: await make.key(make.owner, dialect) for dialect in DIALECTS}
-    await index_titles(make.server.database)
     before: dict[Route, Any] = {}
     both = TwoPortals(make, one, keys, before)
     for route in routes.every():
@@ -355,5 +353,4 @@ ACROSS = {
     "domain/outbox.py",  # how many facts wait, when the newest was written, what time it is
     "domain/portals/portals.py",  # which portal answers on a host, and what portals there are
     "domain/counters/audit.py",  # a lock, without any row
-    "domain/search/index.py",  # which portals have titles that wait
 }

@@ -45,8 +45,6 @@ _PLAIN_IDS = {
     ("facts", "actor_id"): "users",
     ("tallies", "status_id"): "statuses",
     ("tallies", "section_id"): "sections",
-    ("titles_waiting", "portal_id"): "portals",
-    ("titles_waiting", "post_id"): "posts",
 }
 _SUBJECTS = {"vote": "votes", "user": "users", "comment": "comments", "post": "statuses"}
 _TALLIED = {"board": "boards", "category": "categories"}

@@ -86,7 +86,19 @@ async def live_revision(database: Database) -> str | None:
     return None if found is None else str(found[0])
 
 
+def has_fts5() -> bool:
+    """Whether this Python's SQLite has the full-text search that the search for duplicates is made of."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        modules = connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchall()
+    return bool(modules)
+
+
 def _of_file(path: Path) -> tuple[set[str], str | None]:
+    if not has_fts5():
+        raise DatabaseUnusable(
+            f"this Python's SQLite {sqlite3.sqlite_version} is built without FTS5",
+            "use a Python whose SQLite has it, such as python.org's or Debian's, or PostgreSQL",
+        )
     try:
         if not path.exists():
             return set(), None

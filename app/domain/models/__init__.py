@@ -6,7 +6,6 @@ from app.domain.models.events import EventRow
 from app.domain.models.installation import Installation
 from app.domain.models.portals import Board, Category, Portal, Section, Status, Tab
 from app.domain.models.posts import Attachment, Comment, Follow, Post, PostCategory, StatusChange, Vote
-from app.domain.models.search import IndexQueueEntry, PostingList, Term, TermDeletion
 from app.domain.models.users import ApiKey, User
 
 __all__ = [
@@ -18,19 +17,15 @@ __all__ = [
     "Comment",
     "EventRow",
     "Follow",
-    "IndexQueueEntry",
     "Installation",
     "Portal",
     "Post",
     "PostCategory",
     "PostCounter",
-    "PostingList",
     "Section",
     "Status",
     "StatusChange",
     "Tab",
-    "Term",
-    "TermDeletion",
     "User",
     "Vote",
 ]

@@ -16,7 +16,6 @@ from app.domain.models import Board, Category, Post, PostCategory, User
 from app.domain.permissions import Permission
 from app.domain.posts import moderation, single_statement
 from app.domain.posts.follows import INSERT_FOLLOW
-from app.domain.search.index import ENQUEUE_TITLE
 from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, upsert
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -207,7 +206,6 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
         category_ids=() if category_id is None else (category_id,),
     )
     post_counters.move_counts(work, post_id, after=keys)
-    work.execute(ENQUEUE_TITLE, post=post_id)
     work.record(Event("post.submitted", post_id=post_id, user_id=author_id))
     return post_id, references
 

@@ -47,7 +47,7 @@ ORDERS: Final[dict[str, Column]] = {
 }
 """The orders of lists. Every order ends with the id, so that pages neither repeat nor miss a post."""
 
-INDEXED: Final = frozenset({"created_at", "votes_count", "order"})
+INDEXED: Final = frozenset(ORDERS) - {"title"}
 """Orders with an index; for the others, all matching posts must be sorted."""
 
 Sorting: TypeAlias = tuple[str, bool]

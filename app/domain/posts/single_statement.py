@@ -36,7 +36,6 @@ from app.domain.models import (
     Category,
     EventRow,
     Follow,
-    IndexQueueEntry,
     Portal,
     Post,
     PostCategory,
@@ -320,7 +319,6 @@ def _insert_post(*, by_uuid: bool) -> Statement:
         )
         .on_conflict_do_nothing()
         .cte("followed"),
-        insert(IndexQueueEntry).from_select(["portal_id", "post_id"], select(PORTAL_ID, post.c.id)).cte("title_queued"),
         _insert_event("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
     ]
     result = (

@@ -15,7 +15,6 @@ from app.domain.models.posts import UNPOSITIONED
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.posts.create import COUNT_AUTHOR, board_exists, make_excerpt
-from app.domain.search.index import ENQUEUE_TITLE
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
@@ -159,8 +158,6 @@ def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
         user=new["user_id"],
         section=new["section_id"],
     )
-    if new["title"] != old["title"]:
-        work.execute(ENQUEUE_TITLE, post=post_id)
     _move_author_count(work, old["user_id"], new["user_id"])
     if new_categories != old_categories:
         work.execute(_REMOVE_CATEGORIES, post=post_id, categories=sorted(old_categories - new_categories))

@@ -136,18 +136,6 @@ async def test_a_section_is_given_and_taken_and_tallied(make: Factory) -> None:
     assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_a_new_title_waits_to_be_indexed_and_a_new_description_does_not(make: Factory) -> None:
-    post = await make.post(title="A dark mode")
-    await make.run("DELETE FROM titles_waiting")
-
-    await make.act(lambda work: update.update_post(work, post, PostUpdate(description="For tired eyes")))
-    described = await make.rows("SELECT post_id FROM titles_waiting")
-    await make.act(lambda work: update.update_post(work, post, PostUpdate(title="A darker mode")))
-
-    assert described == []
-    assert await make.rows("SELECT post_id FROM titles_waiting") == [{"post_id": post}]
-
-
 async def test_a_moved_post_is_counted_where_it_went(make: Factory) -> None:
     post = await make.post()
     bugs = make.boards["Bug Reports"]

@@ -1,13 +1,15 @@
 """The search for duplicates, on both engines."""
 
-import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import bindparam, cast, literal_column, select
 
 from app.domain.models import Post
-from app.domain.search import index
+from app.domain.posts import update
+from app.domain.posts.update import PostUpdate
 from app.domain.search.duplicates import find_duplicates
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, upsert
@@ -34,22 +36,14 @@ _BULK = Statement(
 
 
 async def fill(make: Factory, made: list[str]) -> None:
-    """Put the titles up as posts, and index them."""
+    """Insert the titles as posts."""
     rows = [(f"{number:06x}", title) for number, title in enumerate(made)]
 
     def put_up(work: UnitOfWork) -> None:
         for start in range(0, len(rows), PIECE):
             work.execute(_BULK, board=min(make.boards.values()), titles=encode_rows(rows[start : start + PIECE]))
-        index.rebuild(work)
 
     await make.act(put_up)
-    await indexed(make, batch=1_000)
-
-
-async def indexed(make: Factory, *, batch: int = 100) -> None:
-    """Index all that waits."""
-    while await make.act(lambda work: index.index_batch(work, batch)):
-        pass
 
 
 async def found(make: Factory, title: str | None, description: str | None = None, **where: Any) -> list[str]:
@@ -88,7 +82,6 @@ async def test_at_most_ten_are_found_the_likeliest_first(make: Factory) -> None:
     for number in range(15):
         await make.post(title=f"Dark mode for screen {number}")
     await make.post(title="DARK MODE")
-    await indexed(make)
 
     responses = await found(make, "dark mode")
 
@@ -105,7 +98,6 @@ async def test_the_very_title_is_found_among_many_longer_ones(make: Factory) -> 
 async def test_mere_relatives_are_left_out_beside_the_very_post(make: Factory) -> None:
     await make.post(title="Recurring invoices in foreign currency")
     await make.post(title="Show receipts in their currency")
-    await indexed(make)
 
     assert await found(make, "recuring invoice foreign currency") == ["Recurring invoices in foreign currency"]
 
@@ -124,92 +116,89 @@ async def test_an_answer_has_id_code_title_and_description(make: Factory) -> Non
     }
 
 
-async def test_a_title_is_found_at_once_before_it_is_indexed(make: Factory) -> None:
-    await make.post(title="Export invoices as spreadsheet")
-
-    assert await found(make, "exprot invocie spreadsheet") == ["Export invoices as spreadsheet"]
-
-
-async def test_posts_not_indexed_yet_stand_beside_indexed_ones_once(make: Factory) -> None:
-    await make.post(title="Dark mode on phones")
-    await indexed(make)
-    await make.post(title="Dark mode on tablets")
-    await make.run("INSERT INTO titles_waiting SELECT portal_id, id FROM posts WHERE title LIKE '%phones'")
-
-    assert await found(make, "dark mode phone") == ["Dark mode on phones", "Dark mode on tablets"]
-
-
 async def test_rejected_posts_are_not_found_pending_ones_are(make: Factory) -> None:
     await make.post(title="Dark mode, rejected", moderation="rejected")
     await make.post(title="Dark mode, pending", moderation="pending")
-    waiting = await found(make, "dark mode")
-    await indexed(make)
 
-    assert waiting == await found(make, "dark mode") == ["Dark mode, pending"]
+    assert await found(make, "dark mode") == ["Dark mode, pending"]
 
     await make.run("UPDATE posts SET moderation = 'rejected'")
 
     assert await found(make, "dark mode") == []
 
 
-@pytest.mark.parametrize("index_first", [True, False])
-async def test_a_changed_title_is_found_by_its_new_words_only(make: Factory, index_first: bool) -> None:
+async def test_a_changed_title_is_found_by_its_new_words_only(make: Factory) -> None:
     post = await make.post(title="Printing of shipping labels")
-    await indexed(make)
-    await make.run("UPDATE posts SET title = 'Heat map of clicks' WHERE id = :id", id=post)
-    await make.run("INSERT INTO titles_waiting (portal_id, post_id) VALUES (:portal, :id)", id=post)
-    if index_first:
-        await indexed(make)
+    await make.act(lambda work: update.update_post(work, post, PostUpdate(title="Heat map of clicks")))
 
     assert await found(make, "heatmap of clicks") == ["Heat map of clicks"]
     assert await found(make, "print shipping label") == []
+    assert await matching(make, "label") == []
+    assert await matching(make, "click") == [post]
 
 
-@pytest.mark.parametrize("index_first", [True, False])
-async def test_a_deleted_post_is_not_found(make: Factory, index_first: bool) -> None:
+async def test_a_deleted_post_is_neither_found_nor_indexed(make: Factory) -> None:
     post = await make.post(title="Printing of shipping labels")
-    if index_first:
-        await indexed(make)
-    await make.run("DELETE FROM posts WHERE id = :id", id=post)
+    await make.act(lambda work: update.delete(work, post))
 
     assert await found(make, "print shipping label") == []
-
-    await indexed(make)
-
-    assert await make.value("SELECT count(*) FROM titles_waiting") == 0
+    assert await matching(make, "label") == []
 
 
 async def test_another_portals_posts_are_not_found(make: Factory) -> None:
     other, owner = await make.new_portal("Elsewhere", host="other.example.com", email="other@example.com")
     await make.post(title="Dark mode here")
     await make.post(title="Dark mode elsewhere", portal=other, author=owner)
-    before = await found(make, "dark mode"), await found(make, "dark mode", portal=other)
-    await indexed(make)
-    await make.act(lambda work: index.index_batch(work), portal=other)
 
-    assert before == (["Dark mode here"], ["Dark mode elsewhere"])
-    assert (await found(make, "dark mode"), await found(make, "dark mode", portal=other)) == before
-    assert await make.value("SELECT count(*) FROM titles_waiting") == 0
+    assert await found(make, "dark mode") == ["Dark mode here"]
+    assert await found(make, "dark mode", portal=other) == ["Dark mode elsewhere"]
 
 
-async def test_portals_with_titles_to_index_are_named(make: Factory) -> None:
-    other, owner = await make.new_portal("Elsewhere", host="other.example.com", email="other@example.com")
-    await make.new_portal("Empty", host="empty.example.com", email="empty@example.com")
-    for number in range(3):
-        await make.post(title=f"Dark mode {number}")
-        await make.post(title=f"Light mode {number}", portal=other, author=owner)
+async def matching(make: Factory, word: str) -> list[int]:
+    """The posts that the engine's index has for a word."""
+    statement = {
+        "sqlite": "SELECT rowid AS post_id FROM post_search WHERE post_search MATCH :word",
+        "postgresql": "SELECT post_id FROM post_search WHERE title @@ to_tsquery('english', :word)",
+    }
+    rows = await make.rows(statement[make.server.database.engine], word=word)
+    return [row["post_id"] for row in rows]
 
-    waiting = await make.act(index.portals_with_queue)
-    await indexed(make)
 
-    assert waiting == [make.portal, other]
-    assert await make.act(index.portals_with_queue) == [other]
+@pytest.mark.parametrize(
+    ("title", "typed"),
+    [
+        ("Größe ändern", "grosse andern"),
+        ("GRÖSSE ÄNDERN", "größe ändern"),
+        ("Größe", "Größe"),
+        ("Łódź", "Łódź"),
+        ("Notificações", "notificacoes"),
+        ("тёмную тему", "темную тему"),
+        ("Invoices", "invoice"),
+        ("Taxes", "tax"),
+        ("Log in", "login"),
+        ("Login", "log in"),
+        ("Two-way sync", "2 way sync"),
+        ("E-mail digest", "email digest"),
+        ("ダークモード API連携", "ダークモード"),
+        ("It's \"quoted\" | & 'so' \\ :*", "its quoted so"),
+    ],
+)
+async def test_another_spelling_of_the_same_is_found(make: Factory, title: str, typed: str) -> None:
+    await make.post(title=title)
+    await make.post(title="Heat map of clicks")
+
+    assert await found(make, typed) == [title]
+
+
+@given(title=st.text(max_size=180))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_any_text_may_be_searched_for(make: Factory, title: str) -> None:
+    await found(make, title.replace("\0", ""))
 
 
 async def test_a_description_helps_to_choose_and_stands_in_for_a_title(make: Factory) -> None:
     await make.post(title="Export invoices to bookkeeping")
     await make.post(title="Export invoices to spreadsheet")
-    await indexed(make)
 
     assert (await found(make, "export invoices", "our bookkeeping needs them"))[0] == "Export invoices to bookkeeping"
     assert (await found(make, "export invoices", "I like a spreadsheet"))[0] == "Export invoices to spreadsheet"
@@ -217,49 +206,13 @@ async def test_a_description_helps_to_choose_and_stands_in_for_a_title(make: Fac
     assert await found(make, None, None) == await found(make, "", "") == []
 
 
-async def test_several_who_index_at_once_take_each_title_once(make: Factory) -> None:
-    made = sorted(
-        f"{verb} {thing} {number}" for verb in ("Sort", "Hide") for thing in ("rows", "tabs") for number in range(20)
-    )
-    for title in made:
-        await make.post(title=title)
-
-    await asyncio.gather(*(indexed(make, batch=3) for _ in range(6)))
-
-    assert await make.rows("SELECT word, posts FROM title_words WHERE posts > 4 ORDER BY word") == [
-        {"word": word, "posts": 40} for word in ("hid", "row", "sort", "tab")
-    ]
-    (packed_ids,) = await make.rows(
-        "SELECT post_ids FROM title_word_posts JOIN title_words ON id = word_id WHERE word = 'hid'"
-    )
-    hidden = await make.rows("SELECT id FROM posts WHERE title LIKE 'Hide%' ORDER BY id")
-    listed = sorted(int(each) // index.LENGTHS for each in packed_ids["post_ids"].split(",") if each)
-    assert listed == [row["id"] for row in hidden]
-
-
-async def test_a_lost_index_is_made_anew(make: Factory) -> None:
-    await make.post(title="Dark mode")
-    await indexed(make)
-    await make.act(index.rebuild)
-
-    assert await make.value("SELECT count(*) FROM title_word_posts") == 0
-
-    await indexed(make)
-
-    assert await found(make, "drak mode") == ["Dark mode"]
-    assert await make.rows("SELECT word, posts FROM title_words ORDER BY word") == [
-        {"word": "dark", "posts": 1},
-        {"word": "mod", "posts": 1},
-    ]
-
-
 async def test_the_index_goes_with_its_portal(make: Factory) -> None:
-    await make.post(title="Dark mode")
-    await indexed(make)
+    post = await make.post(title="Dark mode")
+    assert await matching(make, "dark") == [post]
+
     await make.run("DELETE FROM facts")
     await make.run("DELETE FROM posts")
     await make.run("DELETE FROM boards")
     await make.run("DELETE FROM portals")
 
-    tables = ("title_words", "title_word_signatures", "title_word_posts")
-    assert [await make.value(f"SELECT count(*) FROM {table}") for table in tables] == [0, 0, 0]
+    assert await matching(make, "dark") == []

@@ -27,7 +27,6 @@ from PIL import Image
 
 from app.adapters.database.migrations import migrate
 from app.application import create_app
-from app.background import index_titles
 from app.domain import installation
 from app.domain.models import Base
 from app.domain.portals import portals
@@ -71,8 +70,6 @@ class Life:
         await self._judge(posts)
         await self._part(people)
         await self._second()
-        await index_titles(self._make.server.database)
-        # Its title waits to be read when the server ends.
         await self.ask(self._astuto, "POST", "/posts", {"title": "Export to a spreadsheet", "board_id": 1})
 
     async def _people(self) -> dict[str, Any]:
