@@ -1,4 +1,8 @@
-"""The command line of the operator: `earshot …`. Commands ask and tell; the rules they call are the doors' rules."""
+"""The operator's command line: `earshot …`. Commands parse and print; the rules they call are those of the APIs.
+
+A module here imports at its top only what every command needs. What one command needs alone, such as the server, is
+imported when that command runs.
+"""
 
 import os
 import sys
@@ -9,39 +13,39 @@ import typer
 
 from app.cli.commands import (
     boards,
+    comments,
     follows,
     keys,
     maintenance,
     portals,
     posts,
-    replies,
     secret,
     sections,
     serve,
     statuses,
     tabs,
     users,
+    votes,
 )
-from app.cli.errors import REFUSALS, error_message
-from app.server.startup import program_version
+from app.cli.errors import EXPECTED_ERRORS, error_message
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="earshot",
     help="""
-    Earshot, a feedback portal that speaks the ProductLift and the Astuto REST APIs.
+    Earshot, a feedback portal with the ProductLift and the Astuto REST APIs.
 
     \b
     earshot serve                         start the server; the first start prints an API key for each dialect
-    earshot serve --demo                  the same with a sample portal to look at
+    earshot serve --demo                  start with a sample portal
     earshot keys create --user owner@example.com --dialect astuto
     earshot users list --json
-    earshot doctor                        what is wrong, and what to do about it
+    earshot doctor                        report problems and how to fix them
 
-    Settings come from the environment and from a file .env; `earshot settings` lists them. Each command but `serve`
-    takes --json, and --portal where it acts in one of several portals. It exits with 0 when it is done, with 1 and one
-    line on standard error when it refuses, with 2 when it is called wrongly.
+    Settings are read from the environment and from a file .env; `earshot settings` lists them. Every command but
+    `serve` accepts --json; commands that act in one portal accept --portal. The exit code is 0 on success, 1 with one
+    line on standard error on failure, and 2 for wrong usage.
     """,
     no_args_is_help=True,
     add_completion=False,
@@ -51,8 +55,10 @@ app = typer.Typer(
 )
 
 
-def _told_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
+        from app.server.startup import program_version
+
         typer.echo(f"Earshot {program_version()}")
         raise typer.Exit
 
@@ -60,10 +66,10 @@ def _told_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """What stands before a command."""
+    """The options that come before a command."""
 
 
 serve.register(app)
@@ -78,8 +84,8 @@ for name, group in {
     "statuses": statuses.group,
     "sections": sections.group,
     "posts": posts.group,
-    "comments": replies.comments_group,
-    "votes": replies.votes_group,
+    "comments": comments.group,
+    "votes": votes.group,
     "follows": follows.group,
 }.items():
     app.add_typer(group, name=name)
@@ -89,11 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code."""
     try:
         app(args=None if arguments is None else list(arguments), prog_name="earshot")
-    except REFUSALS as error:
+    except EXPECTED_ERRORS as error:
         print(f"earshot: {error_message(error)}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
-        # Whoever read us has seen enough. Nothing more is to be written, not even at the end.
+        # The reader of our output has closed it. Python would write to it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:

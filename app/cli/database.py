@@ -1,100 +1,128 @@
-"""How a command acts: on the database that the settings name, in the portal that was chosen, as the operator."""
+"""How a command runs an operation: on the configured database, in the chosen portal, as the operator."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from app.adapters.database import NO_PORTAL, Database, Operation, PortalContext
-from app.adapters.database.inspection import read_revision
+from app.adapters.database.inspection import live_revision, read_revision
 from app.adapters.database.revisions import head
-from app.backends import open_database as database_of
-from app.backends import open_storage
+from app.backends import open_database, open_storage
 from app.cli.errors import CommandError
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
+from app.domain.sql.statement import SQLITE
 from app.domain.unit_of_work import UnitOfWork
 from app.public_url import PublicUrl
 from app.settings import Settings
 
 T = TypeVar("T")
 
-
-def run_read(operation: Operation[T], *, portal: str | None) -> T:
-    """Run an act that changes nothing, in the chosen portal."""
-    return _run(lambda database, context: database.read(operation, context, in_thread=True), portal)
+log = logging.getLogger("earshot.cli")
 
 
-def run_write(operation: Operation[T], *, portal: str | None) -> T:
-    """Run an act in one transaction, in the chosen portal."""
-    return _run(lambda database, context: database.write(operation, context, in_thread=True), portal)
+def run_read(operation: Operation[T], *, portal: str | None, settings: Settings | None = None) -> T:
+    """Run an operation that changes nothing in the chosen portal; all its statements see one state."""
+    return _run(
+        lambda database, context: database.read(operation, context, snapshot=True), settings or Settings.load(), portal
+    )
+
+
+def run_write(operation: Operation[T], *, portal: str | None, settings: Settings | None = None) -> T:
+    """Run an operation in one transaction in the chosen portal."""
+    return _run(lambda database, context: database.write(operation, context), settings or Settings.load(), portal)
 
 
 def run_read_all_portals(operation: Operation[T]) -> T:
-    """Run an act that changes nothing and looks across portals."""
-    return _run(lambda database, _: database.read(operation, NO_PORTAL, in_thread=True), None, choose=False)
+    """Run an operation that changes nothing and reads across portals."""
+    return _run_without_portal(lambda database: database.read(operation, NO_PORTAL, snapshot=True), Settings.load())
 
 
-def run_write_without_portal(operation: Operation[T]) -> T:
-    """Run an act that makes a portal, in one transaction."""
-    return _run(lambda database, _: database.write(operation, NO_PORTAL, in_thread=True), None, choose=False)
+def run_write_without_portal(operation: Operation[T], *, settings: Settings | None = None) -> T:
+    """Run an operation that acts in no portal, or creates one, in one transaction."""
+    return _run_without_portal(lambda database: database.write(operation, NO_PORTAL), settings or Settings.load())
 
 
-def discard(names: Iterable[str]) -> None:
-    """Remove stored files of what has just been deleted."""
-    stored = open_storage(Settings.load())
+def delete_files(names: Iterable[str], settings: Settings) -> None:
+    """Remove the stored files of rows that were deleted."""
+    storage = open_storage(settings)
 
-    async def remove() -> None:
+    async def delete() -> None:
         for name in names:
-            await stored.delete(name)
+            await storage.delete(name)
 
-    asyncio.run(remove())
+    asyncio.run(delete())
 
 
-def _run(
-    operation: Callable[[Database, PortalContext], Coroutine[Any, Any, T]], portal: str | None, *, choose: bool = True
-) -> T:
-    settings = Settings.load()
+def _run(run: Callable[[Database, PortalContext], Coroutine[Any, Any, T]], settings: Settings, portal: str | None) -> T:
+    async def run_in_portal(database: Database) -> T:
+        portal_id, host = await database.read(lambda work: _choose_portal(work, portal), NO_PORTAL)
+        public = PublicUrl(settings.base_url)
+        base_url = public.url if public.url is None or host is None else public.on(host)
+        return await run(database, PortalContext(portal_id, OPERATOR, base_url))
 
-    async def run() -> T:
-        await _require_migrated(settings)
-        database = database_of(settings)
+    return _run_without_portal(run_in_portal, settings)
+
+
+def _run_without_portal(run: Callable[[Database], Coroutine[Any, Any, T]], settings: Settings) -> T:
+    async def run_on_database() -> T:
+        async with _current_database(settings) as database:
+            return await run(database)
+
+    return asyncio.run(run_on_database())
+
+
+@asynccontextmanager
+async def _current_database(settings: Settings) -> AsyncIterator[Database]:
+    """The open database, at this program's revision. Raises CommandError, or as `read_revision`."""
+    database = open_database(settings)
+    # Opening creates SQLite's file where it is missing, and changes the journal mode of a file that is not Earshot's.
+    if database.engine == SQLITE or not await _is_open_and_current(database):
+        revision = await read_revision(settings.database, password=settings.database_password)
+        _require_head(revision, database.describe())
         await database.open()
-        try:
-            if not choose:
-                return await operation(database, NO_PORTAL)
-            portal_id, host = await database.read(lambda work: _choose_portal(work, portal), NO_PORTAL)
-            public = PublicUrl(settings.base_url)
-            base_url = public.url if public.url is None or host is None else public.on(host)
-            return await operation(database, PortalContext(portal_id, OPERATOR, base_url))
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
-async def _require_migrated(settings: Settings) -> None:
-    found = await read_revision(settings.database, password=settings.database_password)
-    if found is None:
-        where = database_of(settings).describe()
+async def _is_open_and_current(database: Database) -> bool:
+    try:
+        await database.open()
+        if await live_revision(database) == head():
+            return True
+    except Exception:
+        # `read_revision` meets the same error, and raises it with a remedy.
+        log.debug("the database can't be opened", exc_info=True)
+    await database.close()
+    return False
+
+
+def _require_head(revision: str | None, database: str) -> None:
+    if revision is None:
         raise CommandError(
-            f"there is no Earshot in the database yet ({where}): start the server with `earshot serve`, "
+            f"there is no Earshot in the database yet ({database}): start the server with `earshot serve`, "
             "or choose another with EARSHOT_DATABASE_URL or EARSHOT_DATA_DIR"
         )
-    if found != head():
+    if revision != head():
         raise CommandError("the database is of an older Earshot: bring it up to date with `earshot migrate`")
 
 
-def _choose_portal(work: UnitOfWork, wanted: str | None) -> tuple[int, str | None]:
-    """The portal's id, and the host of its links where there are several."""
-    found = portals.list_all(work)
-    if not found:
-        raise CommandError("there is no portal yet: make one with `earshot portals create --title T`")
-    if wanted is None:
-        if len(found) == 1:
-            return int(found[0][0]), None
-        names = ", ".join(row[4] or f"{row[0]} (no host)" for row in found)
+def _choose_portal(work: UnitOfWork, name: str | None) -> tuple[int, str | None]:
+    """The portal's id, and the host of its links where there are several portals."""
+    rows = portals.list_all(work)
+    if not rows:
+        raise CommandError("there is no portal yet: create one with `earshot portals create --title T`")
+    hosts: dict[int, str | None] = {int(portal_id): host for portal_id, _, _, _, host, *_ in rows}
+    if name is None:
+        if len(hosts) == 1:
+            return next(iter(hosts)), None
+        names = ", ".join(host or f"{portal_id} (no host)" for portal_id, host in hosts.items())
         raise CommandError(f"there are several portals: choose one with --portal: {names}")
-    for row in found:
-        if wanted.lower() in (str(row[0]), row[4]):
-            return int(row[0]), row[4] if len(found) > 1 else None
-    raise CommandError(f"there is no portal {wanted}: `earshot portals list` names them")
+    for portal_id, host in hosts.items():
+        if name.lower() in (str(portal_id), host):
+            return portal_id, host if len(hosts) > 1 else None
+    raise CommandError(f"there is no portal {name}: `earshot portals list` lists them")

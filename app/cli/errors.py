@@ -1,4 +1,4 @@
-"""Refusals in an operator's words: one line each, which names the thing and, where there is one, the remedy."""
+"""Errors as an operator reads them: one line, which names the thing and, where there is one, the remedy."""
 
 from typing import Final
 
@@ -20,10 +20,10 @@ from app.settings import InvalidSettings
 
 
 class CommandError(Exception):
-    """A command refuses; the text is one line that says what to do."""
+    """A command can't do what it was called for; the text is one line that says what to do."""
 
 
-REFUSALS: Final = (
+EXPECTED_ERRORS: Final = (
     CommandError,
     DomainError,
     InvalidSettings,
@@ -32,20 +32,20 @@ REFUSALS: Final = (
     ForeignSchema,
     ServiceUnavailable,
 )
-"""Everything that ends a command with code 1 and one line."""
+"""The errors that end a command with exit code 1 and one line."""
 
 _CONFLICTS: Final = {
     "user.taken": "there is a user with this address already",
-    "owner.taken": "the portal has an owner already, and only one",
+    "owner.taken": "the portal has an owner already, and can have only one",
     "key.not_entitled": (
-        "this user may not have such a key: for Astuto's dialect one must be at least a moderator, for ProductLift's "
-        "an administrator, and not blocked"
+        "this user can't have such a key: a key for Astuto's API needs at least a moderator, a key for ProductLift's "
+        "API an administrator, and the user must not be blocked"
     ),
     "secret.other": (
         "the keys in the database were made with another secret: put its secret.key back into the data directory, or "
         "set EARSHOT_SECRET_KEY to it; to go on with this secret and end all keys: earshot secret accept"
     ),
-    "key.known": "this key is known already",
+    "key.known": "this key exists already",
     "portal.host_taken": "another portal has this host",
     "board.default": "this is the default board: make another one the default first (earshot boards edit ID --default)",
     "tab.in_use": "the tab has statuses or sections: move or delete these first",
@@ -57,24 +57,24 @@ _PROBLEMS: Final = {
     "taken": "is taken",
     "invalid": "is not valid",
     "too_long": "must have at most {maximum} characters",
-    "owner": "can't be changed: a portal has one owner, who stays it",
-    "misplaced": "lies on another tab, or below the section itself",
+    "owner": "can't be changed: a portal has exactly one owner, always the same user",
+    "misplaced": "is on another tab, or is below the section itself",
     "mandatory": "is missing",
 }
 
 
 def error_message(error: Exception) -> str:
-    """One line for a refusal."""
-    return " ".join(_said(error).split())
+    """The error in one line."""
+    return " ".join(_message(error).split())
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, NotFound):
         return f"there is no {error.resource} {'' if error.identifier is None else error.identifier}".rstrip()
     if isinstance(error, Conflict):
         return _CONFLICTS.get(error.code, error.code)
     if isinstance(error, ValidationFailed):
-        return "; ".join(map(_problem, error.errors))
+        return "; ".join(map(_field_message, error.errors))
     if isinstance(error, Forbidden):
         if error.permission == Permission.BLOCK_USER:
             return "the owner of a portal can't be blocked"
@@ -84,6 +84,6 @@ def _said(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _problem(problem: FieldError) -> str:
-    text = _PROBLEMS.get(problem.code, problem.code)
-    return f"{problem.field.replace('_', ' ')} {text.format(**problem.limits)}"
+def _field_message(error: FieldError) -> str:
+    text = _PROBLEMS.get(error.code, error.code)
+    return f"{error.field.replace('_', ' ')} {text.format(**error.limits)}"

@@ -1,6 +1,7 @@
-"""The options that commands share, and the parsers of their values."""
+"""The options that commands share, and the parsers of parameter values. A parser raises typer.BadParameter."""
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,18 +15,22 @@ PortalOption = Annotated[
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
-MAX_NAME: Final = 255
+LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="At most this many.")]
+OffsetOption = Annotated[int, typer.Option("--skip", min=0, help="Leave out this many first.")]
+PostOption = Annotated[str | None, typer.Option("--post", metavar="POST", help="Only of this post: number or code.")]
+
+MAX_NAME_LENGTH: Final = 255
 
 
-def text_param(most: int = MAX_NAME) -> Any:
-    """A parser of texts that a column of `most` characters holds, trimmed and not blank."""
+def text_param(max_length: int = MAX_NAME_LENGTH) -> Any:
+    """A parser of texts of at most `max_length` characters, trimmed and not blank."""
 
     def parse(value: str) -> str:
         text = value.strip()
         if not text:
             raise typer.BadParameter("must not be blank")
-        if len(text) > most:
-            raise typer.BadParameter(f"must have at most {most} characters")
+        if len(text) > max_length:
+            raise typer.BadParameter(f"must have at most {max_length} characters")
         if CONTROL_CHARACTERS.search(text) or any("\ud800" <= letter <= "\udfff" for letter in text):
             raise typer.BadParameter("must be plain text")
         return text
@@ -33,24 +38,35 @@ def text_param(most: int = MAX_NAME) -> Any:
     return parse
 
 
+def choice_param(choices: Sequence[str]) -> Callable[[str | None], str | None]:
+    """A callback that accepts one of the choices, or nothing where the option is left out."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and value not in choices:
+            raise typer.BadParameter(f"must be one of {', '.join(choices)}")
+        return value
+
+    return check
+
+
 def color(value: str) -> str:
-    """A parser of colors."""
+    """Parse a color."""
     if not re.fullmatch(r"#(?:[0-9A-Fa-f]{3}){1,2}", value):
         raise typer.BadParameter("must be such as #0096ff")
     return value
 
 
 def url_key(value: str) -> str:
-    """A parser of the keys that stand in addresses."""
+    """Parse a key that is part of a URL."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,190}", value):
         raise typer.BadParameter("must be letters, digits and dashes, such as feedback")
     return value
 
 
 def host_name(value: str) -> str:
-    """A parser of hosts, as they stand in a request: lower case, no scheme, no port.
+    """Parse a host as a request names it, without scheme and port, to lower case.
 
-    With scheme, port and the path of the public address, a link's beginning fits into its column of 255.
+    At most 160 characters: scheme, host, port and the path of the public address fit into a column of 255.
     """
     host = value.strip().lower()
     if not re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]{0,158}[a-z0-9])?|\[[0-9a-f:.]+\]", host):
@@ -59,7 +75,7 @@ def host_name(value: str) -> str:
 
 
 def id_param(value: str) -> int:
-    """A parser of ids."""
+    """Parse an id."""
     if not (value.isascii() and value.isdigit()) or not 0 < int(value[:20]) < 2**63:
         raise typer.BadParameter("must be a number above 0")
     return int(value)

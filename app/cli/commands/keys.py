@@ -1,8 +1,8 @@
-"""`earshot keys …`. A key's text is printed when it is made and never again."""
+"""`earshot keys …`. A key is printed when it is created and never again."""
 
 import re
 import sys
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -10,36 +10,31 @@ from app.cli.database import run_read, run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import find_user_id
 from app.cli.output import print_result, print_table
-from app.cli.params import JsonOption, PortalOption, id_param
+from app.cli.params import JsonOption, PortalOption, choice_param, id_param
 from app.domain import installation
 from app.domain.errors import Conflict, UniqueViolation
 from app.domain.models.portals import DIALECTS
-from app.domain.sql.timestamps import Timestamp, format_seconds
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.sql.timestamps import format_seconds
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import api_keys
 from app.settings import Settings
 
-LEAST_TOKEN: Final = 16
-MOST_TOKEN: Final = 255
+MIN_TOKEN_LENGTH: Final = 16
+MAX_TOKEN_LENGTH: Final = 255
 
-group = typer.Typer(help="API keys, new ones and those that clients hold already.", no_args_is_help=True)
-
-
-def dialect_of(value: str) -> str:
-    if value not in DIALECTS:
-        raise typer.BadParameter(f"must be one of {', '.join(DIALECTS)}")
-    return value
+group = typer.Typer(help="API keys: create, import, list and revoke them.", no_args_is_help=True)
 
 
-UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="Whose key: address, id or UUID.")]
+UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="The key's user: address, id or UUID.")]
 DialectOption = Annotated[
-    str, typer.Option(callback=dialect_of, metavar="astuto|productlift", help="The API that the key speaks.")
+    str,
+    typer.Option(callback=choice_param(DIALECTS), metavar="astuto|productlift", help="The API that the key is for."),
 ]
 
 
 @group.command()
 def create(user: UserOption, dialect: DialectOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Make a key and print it, this one time.
+    """Create a key and print it. It is never shown again.
 
     \b
     earshot keys create --user owner@example.com --dialect productlift
@@ -47,10 +42,10 @@ def create(user: UserOption, dialect: DialectOption, portal: PortalOption = None
     settings = Settings.load()
 
     def operation(work: UnitOfWork) -> str:
-        secret = _secret(work, settings)
+        secret = _require_secret(work, settings)
         return api_keys.issue(work, user_id=find_user_id(work, user), dialect=dialect, secret=secret)
 
-    key = run_write(operation, portal=portal)
+    key = run_write(operation, portal=portal, settings=settings)
     print_result({"key": key}, key, as_json=as_json)
 
 
@@ -59,20 +54,20 @@ def adopt(
     user: UserOption,
     dialect: DialectOption,
     token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="Read the key as the client sends it from standard input.")
+        bool, typer.Option("--token-stdin", help="Read the key, as the client sends it, from standard input.")
     ] = False,
     astuto_digest: Annotated[
         str | None,
-        typer.Option(metavar="HEX", help="Take the digest that Astuto's database has, when nobody knows the key."),
+        typer.Option(metavar="HEX", help="The digest in Astuto's database, where the key itself is not known."),
     ] = None,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take over a key that a client holds.
+    """Import a key that a client already has.
 
-    The client needs no new one then.
+    The client then needs no new key.
 
-    A digest works once EARSHOT_ASTUTO_SECRET is set to the secret of the Astuto installation it comes from.
+    A digest works once EARSHOT_ASTUTO_SECRET is set to the secret of the Astuto installation that it comes from.
 
     \b
     printf %s "$OLD_KEY" | earshot keys adopt --user jane@example.com --dialect astuto --token-stdin
@@ -82,15 +77,15 @@ def adopt(
         raise typer.BadParameter("give --token-stdin or --astuto-digest, one of the two")
     settings = Settings.load()
     if astuto_digest is not None:
-        digest, prefix, scheme = _digest(astuto_digest, dialect, settings), "tkn_…", "astuto"
+        digest, prefix, scheme = _parse_digest(astuto_digest, dialect, settings), "tkn_…", "astuto"
     else:
-        token = _token()
+        token = _read_token()
         digest, prefix, scheme = "", api_keys.display_prefix(token)[:32], "earshot"
 
     def operation(work: UnitOfWork) -> int:
         nonlocal digest
         if scheme == "earshot":
-            digest = api_keys.digest(token, _secret(work, settings))
+            digest = api_keys.digest(token, _require_secret(work, settings))
         try:
             return api_keys.import_key(
                 work, user_id=find_user_id(work, user), dialect=dialect, digest_=digest, prefix=prefix, scheme=scheme
@@ -98,30 +93,15 @@ def adopt(
         except UniqueViolation:
             raise Conflict("key.known") from None
 
-    key_id = run_write(operation, portal=portal)
-    print_result({"id": key_id}, f"key {key_id} was taken over", as_json=as_json)
+    key_id = run_write(operation, portal=portal, settings=settings)
+    print_result({"id": key_id}, f"key {key_id} was imported", as_json=as_json)
 
 
 @group.command("list")
 def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """List keys with their last use. What is shown of a key lets nobody in."""
+    """List keys with their last use. Only a key's first characters are shown, never all of it."""
     rows = run_read(api_keys.list_keys, portal=portal)
-    print_table(
-        "keys",
-        [
-            {
-                "id": row[0],
-                "dialect": row[1],
-                "prefix": row[2],
-                "user": row[6] or row[7],
-                "created_at": format_seconds(row[3]),
-                "last_used_at": _moment(row[4]),
-                "revoked_at": _moment(row[5]),
-            }
-            for row in rows
-        ],
-        as_json=as_json,
-    )
+    print_table("keys", [_serialize(row) for row in rows], as_json=as_json)
 
 
 @group.command()
@@ -130,49 +110,60 @@ def revoke(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End a key for good. A running server forgets it within a second."""
+    """Revoke a key for good. A running server rejects it within a second."""
 
     def operation(work: UnitOfWork) -> None:
-        if any(row[0] == key_id and row[5] is not None for row in api_keys.list_keys(work)):
+        if any(key["id"] == key_id and key["revoked_at"] for key in map(_serialize, api_keys.list_keys(work))):
             raise CommandError(f"key {key_id} is revoked already")
         api_keys.revoke(work, key_id)
 
     run_write(operation, portal=portal)
-    print_result({"id": key_id, "revoked": True}, f"key {key_id} is revoked", as_json=as_json)
+    print_result({"id": key_id, "revoked": True}, f"key {key_id} was revoked", as_json=as_json)
 
 
-def _moment(moment: Timestamp | None) -> str | None:
-    return None if moment is None else format_seconds(moment)
+def _serialize(row: Row) -> dict[str, Any]:
+    key_id, dialect, prefix, created_at, last_used_at, revoked_at, email, name = row
+    return {
+        "id": key_id,
+        "dialect": dialect,
+        "prefix": prefix,
+        "user": email or name,
+        "created_at": format_seconds(created_at),
+        "last_used_at": last_used_at and format_seconds(last_used_at),
+        "revoked_at": revoked_at and format_seconds(revoked_at),
+    }
 
 
-def _secret(work: UnitOfWork, settings: Settings) -> bytes:
-    """The secret to make keys with. Raises Conflict("secret.other")."""
-    known = installation.has_fingerprint(work)
-    used = known or api_keys.count(work) > 0
-    if used and not settings.has_secret:
-        # Do not make one here that can't be the right one.
+def _require_secret(work: UnitOfWork, settings: Settings) -> bytes:
+    """The secret to create keys with. Raises Conflict("secret.other")."""
+    has_fingerprint = installation.has_fingerprint(work)
+    is_used = has_fingerprint or api_keys.count(work) > 0
+    if is_used and not settings.has_secret:
+        # A secret created here would not be the one that the keys were made with.
         raise Conflict("secret.other")
-    if known or not used:
+    if has_fingerprint or not is_used:
         installation.require_secret(work, settings.secret)
     # Else the keys are older than the fingerprint. A command may run beside another data directory than the server, so
-    # the server's next start says which secret is the right one.
+    # the server's next start, not this command, decides which secret is the right one.
     return settings.secret
 
 
-def _token() -> str:
-    token = sys.stdin.read(MOST_TOKEN + 2).strip()
-    if not LEAST_TOKEN <= len(token) <= MOST_TOKEN or not re.fullmatch(r"[!-~]+", token):
-        raise CommandError(f"a key has from {LEAST_TOKEN} to {MOST_TOKEN} visible characters, without spaces")
+def _read_token() -> str:
+    token = sys.stdin.read(MAX_TOKEN_LENGTH + 2).strip()
+    if not MIN_TOKEN_LENGTH <= len(token) <= MAX_TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", token):
+        raise CommandError(
+            f"a key must have {MIN_TOKEN_LENGTH} to {MAX_TOKEN_LENGTH} visible ASCII characters, without spaces"
+        )
     return token
 
 
-def _digest(given: str, dialect: str, settings: Settings) -> str:
+def _parse_digest(digest: str, dialect: str, settings: Settings) -> str:
     if dialect != "astuto":
-        raise CommandError("only Astuto's keys can be taken over by their digest")
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", given):
+        raise CommandError("only Astuto's keys can be imported by their digest")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         raise CommandError("a digest of Astuto is 64 hexadecimal digits")
     if settings.astuto_secret is None:
         raise CommandError(
             "set EARSHOT_ASTUTO_SECRET to the secret of the Astuto installation first: its digests need it"
         )
-    return given.lower()
+    return digest.lower()

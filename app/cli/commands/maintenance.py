@@ -1,4 +1,4 @@
-"""Commands that tend the whole installation: `migrate`, `settings`, `counters`, `doctor`."""
+"""Commands for the whole installation: `migrate`, `settings`, `counters`, `doctor`."""
 
 import asyncio
 from dataclasses import asdict
@@ -6,15 +6,10 @@ from typing import Annotated
 
 import typer
 
-from app.adapters.database.revisions import head
-from app.backends import open_database
 from app.cli.database import run_read, run_write
-from app.cli.doctor.checks import examine
 from app.cli.errors import CommandError
 from app.cli.output import format_table, print_result
 from app.cli.params import JsonOption, PortalOption
-from app.domain.counters import audit
-from app.server import startup
 from app.settings import Settings
 
 
@@ -27,19 +22,23 @@ def register(app: typer.Typer) -> None:
 
 
 def migrate(as_json: JsonOption = False) -> None:
-    """Bring the database up to date.
+    """Migrate the database to this version.
 
-    `serve` does this by itself. Alone it is useful before several servers start on one database.
+    `serve` does the same at its start. Use this command before you start several servers on one database.
     """
-    chosen = Settings.load()
+    from app.adapters.database.revisions import head
+    from app.backends import open_database
+    from app.server import startup
 
-    async def operation() -> None:
-        await startup.preflight(chosen)
-        await startup.prepare(chosen)
+    loaded = Settings.load()
 
-    asyncio.run(operation())
-    where = open_database(chosen).describe()
-    print_result({"database": where, "revision": head()}, f"{where} is at revision {head()}", as_json=as_json)
+    async def run_migrations() -> None:
+        await startup.preflight(loaded)
+        await startup.prepare(loaded)
+
+    asyncio.run(run_migrations())
+    database = open_database(loaded).describe()
+    print_result({"database": database, "revision": head()}, f"{database} is at revision {head()}", as_json=as_json)
 
 
 def settings(as_json: JsonOption = False) -> None:
@@ -51,52 +50,56 @@ def settings(as_json: JsonOption = False) -> None:
     earshot settings
     EARSHOT_PORT=9000 earshot settings --json
     """
-    told = Settings.load().describe()
+    rows = Settings.load().describe()
     text = format_table(
-        [{"setting": one.name, "value": one.value, "from": one.source, "meaning": one.meaning} for one in told]
+        [{"setting": row.name, "value": row.value, "from": row.source, "meaning": row.meaning} for row in rows]
     )
-    print_result({"settings": [asdict(one) for one in told]}, text, as_json=as_json)
+    print_result({"settings": [asdict(row) for row in rows]}, text, as_json=as_json)
 
 
 def counters(
-    repair: Annotated[bool, typer.Option("--repair", help="Make every counter equal to a recount.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Set every counter to what was counted.")] = False,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hold counters against what they count.
+    """Compare stored counters with the rows that they count.
 
-    These are the kept numbers of votes, comments and posts. Without --repair it exits with 1 when one is wrong.
+    These are the counters of votes, comments and posts. Without --repair the exit code is 1 when one is wrong.
 
     \b
     earshot counters
     earshot counters --repair
     """
-    found = run_write(audit.repair, portal=portal) if repair else run_read(audit.find_mismatches, portal=portal)
-    rows = [asdict(difference) for difference in found]
+    from app.domain.counters import audit
+
+    mismatches = run_write(audit.repair, portal=portal) if repair else run_read(audit.find_mismatches, portal=portal)
+    rows = [asdict(mismatch) for mismatch in mismatches]
     text = format_table(rows) if rows else "all counters are right"
     print_result(
         {"differences": rows, "repaired": repair}, f"{text}\nrepaired" if repair and rows else text, as_json=as_json
     )
     if rows and not repair:
-        wrong = "1 counter differs from what it counts" if len(rows) == 1 else f"{len(rows)} counters are wrong"
-        raise CommandError(f"{wrong}: put right with --repair")
+        state = "1 counter is wrong" if len(rows) == 1 else f"{len(rows)} counters are wrong"
+        raise CommandError(f"{state}: repair with --repair")
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Put right what loses nothing: break cycles of sections.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Fix what loses no data: break cycles of sections.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look for what is wrong, and say what to do.
+    """Check the installation, report problems and how to fix them.
 
-    It looks at settings, files and their modes, the disk, the database and what it holds, counters, sections, clocks,
-    Redis, limits, proxies, the public address, storage, mail and OpenTelemetry. Without --fix it changes nothing. It
-    exits with 1 when something is wrong, also after --fix.
+    It checks settings, files and their modes, disk space, the database and its content, counters, sections, clocks,
+    Redis, rate limits, proxies, the public address, storage, mail and OpenTelemetry. Without --fix it changes nothing.
+    The exit code is 1 when it finds a problem, also with --fix.
 
     \b
     earshot doctor
     earshot doctor --json
     earshot doctor --fix
     """
+    from app.cli.doctor.checks import examine
+
     findings = examine(fix=fix)
     rows = [asdict(finding) for finding in findings]
     lines = [
@@ -104,8 +107,7 @@ def doctor(
         + ("" if finding.well else f"\n{'':18} -> {finding.remedy}")
         for finding in findings
     ]
-    well = all(finding.well for finding in findings)
-    print_result({"well": well, "findings": rows}, "\n".join(lines), as_json=as_json)
-    if not well:
-        wrong = [finding.what for finding in findings if not finding.well]
-        raise CommandError(f"something is wrong with: {', '.join(wrong)}")
+    problems = [finding.what for finding in findings if not finding.well]
+    print_result({"well": not problems, "findings": rows}, "\n".join(lines), as_json=as_json)
+    if problems:
+        raise CommandError(f"something is wrong with: {', '.join(problems)}")

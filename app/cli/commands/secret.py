@@ -9,7 +9,7 @@ from app.cli.params import JsonOption
 from app.domain import installation
 from app.settings import SECRET_FILE, Settings
 
-group = typer.Typer(help="The server's secret, with which keys are made.", no_args_is_help=True)
+group = typer.Typer(help="The server's secret, which its keys depend on.", no_args_is_help=True)
 
 
 @group.callback()
@@ -19,10 +19,10 @@ def secret() -> None:
 
 @group.command()
 def accept(as_json: JsonOption = False) -> None:
-    """Go on with another secret than the one that the database's keys were made with.
+    """Accept another secret than the one that the keys in the database were made with.
 
-    All these keys end for good, in all portals: nobody can restore them, not even the old secret. Keys taken over by
-    Astuto's digest stay. If the old secret can be had, put it back instead. Stop the server first.
+    This revokes these keys for good, in all portals: not even the old secret restores them. Keys imported by Astuto's
+    digest stay. If you still have the old secret, put it back instead. Stop the server first.
 
     \b
     earshot secret accept
@@ -32,7 +32,7 @@ def accept(as_json: JsonOption = False) -> None:
     if not settings.has_secret:
         path = settings.data_dir.absolute() / SECRET_FILE
         raise CommandError(f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})")
-    chosen = settings.secret
-    ended = run_write_without_portal(lambda work: installation.accept_secret(work, chosen))
-    told = f"this secret is accepted, and {ended} keys have ended" if ended else "this secret is accepted; no key ended"
-    print_result({"ended_keys": ended}, told, as_json=as_json)
+    new_secret = settings.secret
+    revoked = run_write_without_portal(lambda work: installation.accept_secret(work, new_secret), settings=settings)
+    message = "this secret is accepted" + (f", and {revoked} keys have ended" if revoked else "; no key ended")
+    print_result({"ended_keys": revoked}, message, as_json=as_json)

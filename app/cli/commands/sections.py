@@ -1,25 +1,40 @@
 """`earshot sections …`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.commands.tabs import find_tab as tab_named
-from app.cli.database import run_read, run_write
-from app.cli.output import print_result, print_table
+from app.cli.catalogue import Catalogue
+from app.cli.lookup import find_tab_id
 from app.cli.params import JsonOption, PortalOption, id_param, text_param
 from app.domain.portals import sections
 from app.domain.portals.sections import MAX_TITLE
 from app.domain.unit_of_work import Row, UnitOfWork
 
-group = typer.Typer(help="Sections, groups inside a tab.", no_args_is_help=True)
+group = typer.Typer(help="Sections, groups of posts inside a tab.", no_args_is_help=True)
 
 SectionArgument = Annotated[
     int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot sections list` shows it.")
 ]
 ParentOption = Annotated[
-    int | None, typer.Option(parser=id_param, metavar="ID", help="The section that it lies in, on the same tab.")
+    int | None, typer.Option(parser=id_param, metavar="ID", help="The parent section, on the same tab.")
 ]
+
+
+def _serialize(row: Row) -> dict[str, Any]:
+    section_id, title, tab_id, parent_id = row
+    return {"id": section_id, "title": title, "tab_id": tab_id, "parent_id": parent_id}
+
+
+CATALOGUE: Final = Catalogue(
+    name="section",
+    plural="sections",
+    created="section {id} was created",
+    get=sections.get,
+    list_all=sections.list_all,
+    reorder=sections.reorder,
+    serialize=_serialize,
+)
 
 
 @group.command()
@@ -30,37 +45,32 @@ def create(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a section, behind the others.
+    """Create a section, after the others.
 
     \b
     earshot sections create --title "This quarter" --tab roadmap
     """
-
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        tab_id = tab_named(work, tab)[0]
-        return _shown(sections.get(work, sections.add(work, title=title, tab_id=tab_id, parent_id=parent)))
-
-    made = run_write(operation, portal=portal)
-    print_result(made, f"section {made['id']} was created", as_json=as_json)
+    CATALOGUE.create(
+        lambda work: sections.add(work, title=title, tab_id=find_tab_id(work, tab), parent_id=parent),
+        portal=portal,
+        as_json=as_json,
+    )
 
 
-@group.command("list")
-def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """List sections in their order."""
-    print_table("sections", [_shown(row) for row in run_read(sections.list_all, portal=portal)], as_json=as_json)
+CATALOGUE.add_list(group, "List sections in their order.")
 
 
 @group.command()
 def edit(
     section: SectionArgument,
     title: Annotated[str | None, typer.Option(parser=text_param(MAX_TITLE), metavar="TITLE")] = None,
-    tab: Annotated[str | None, typer.Option(metavar="TAB", help="What lies below comes along.")] = None,
+    tab: Annotated[str | None, typer.Option(metavar="TAB", help="The sections below it move to the same tab.")] = None,
     parent: ParentOption = None,
-    no_parent: Annotated[bool, typer.Option("--no-parent", help="It lies in no other section any more.")] = False,
+    no_parent: Annotated[bool, typer.Option("--no-parent", help="Put it directly on its tab.")] = False,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a section; what is left out stays.
+    """Change a section; options left out change nothing.
 
     \b
     earshot sections edit 2 --tab changelog --no-parent
@@ -68,47 +78,23 @@ def edit(
     if no_parent and parent is not None:
         raise typer.BadParameter("give --parent or --no-parent, not both")
 
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        _, old_title, old_tab, old_parent = sections.get_to_change(work, section)
+    def change(work: UnitOfWork, section_id: int) -> None:
+        _, old_title, old_tab_id, old_parent_id = sections.get_to_change(work, section_id)
         sections.edit(
             work,
-            section,
+            section_id,
             title=title or old_title,
-            tab_id=old_tab if tab is None else tab_named(work, tab)[0],
-            parent_id=None if no_parent else parent or old_parent,
+            tab_id=old_tab_id if tab is None else find_tab_id(work, tab),
+            parent_id=None if no_parent else parent or old_parent_id,
         )
-        return _shown(sections.get(work, section))
 
-    print_result(run_write(operation, portal=portal), f"section {section} was changed", as_json=as_json)
+    CATALOGUE.edit(section, change, portal=portal, as_json=as_json)
 
 
 @group.command()
 def delete(section: SectionArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Delete a section. Its posts stay without one; those below it lie on the tab itself."""
-    run_write(lambda work: sections.delete(work, section), portal=portal)
-    print_result({"id": section, "deleted": True}, f"section {section} was deleted", as_json=as_json)
+    """Delete a section. Its posts stay without one; the sections below it stay directly on the tab."""
+    CATALOGUE.delete(section, sections.delete, portal=portal, as_json=as_json)
 
 
-@group.command()
-def reorder(
-    ids: Annotated[
-        list[int], typer.Argument(parser=id_param, metavar="ID...", help="These come first, in this order.")
-    ],
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Order the sections.
-
-    \b
-    earshot sections reorder 2 1
-    """
-
-    def operation(work: UnitOfWork) -> list[dict[str, Any]]:
-        sections.reorder(work, ids)
-        return [_shown(row) for row in sections.list_all(work)]
-
-    print_table("sections", run_write(operation, portal=portal), as_json=as_json)
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    return {"id": row[0], "title": row[1], "tab_id": row[2], "parent_id": row[3]}
+CATALOGUE.add_reorder(group, "Order the sections.\n\n\b\nearshot sections reorder 2 1")

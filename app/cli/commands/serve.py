@@ -4,15 +4,10 @@ import asyncio
 import sys
 from typing import Annotated
 
-import structlog
 import typer
 
-from app.cli.doctor import environment
-from app.server import instance_lock, sockets, startup
 from app.server.signals import defer_signals, exit_on_signals
 from app.settings import Settings
-
-log = structlog.get_logger("earshot.serving")
 
 
 def register(app: typer.Typer) -> None:
@@ -22,32 +17,36 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on: 127.0.0.1 is this machine, 0.0.0.0 everybody.")
+        str | None,
+        typer.Option(help="Address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for all networks."),
     ] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Processes; several need PostgreSQL, and Redis for the limits.")
+        int | None, typer.Option(min=1, max=64, help="Processes; several need PostgreSQL, and Redis for rate limits.")
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Fill an empty database with a sample portal.")] = False,
 ) -> None:
     """Start the server.
 
-    The first start makes the database, a portal with its owner, and one API key for each dialect, printed once.
+    The first start creates the database, a portal with its owner, and one API key for each dialect, printed once.
 
     \b
     earshot serve                                   http://127.0.0.1:8000, data in ./data
     earshot serve --demo                            with 200 sample posts
-    earshot serve --host 0.0.0.0 --port 80          for everybody
+    earshot serve --host 0.0.0.0 --port 80          on all networks
     EARSHOT_DATABASE_URL=postgresql://user:password@host/name \\
     EARSHOT_REDIS_URL=redis://host:6379/0 earshot serve --workers 4
 
-    It ends on Ctrl-C or SIGTERM, after the requests that it is answering.
+    It stops on Ctrl-C or SIGTERM, after it has answered the requests in progress.
     """
+    # Before the imports: they take most of a start, and a signal must stop it as well then.
     exit_on_signals()
-    # No other command needs the application, which takes longest to import.
+    import structlog
+
     from app.application import Application
+    from app.cli.doctor import environment
     from app.observability import logging
-    from app.server import metrics_endpoint
+    from app.server import instance_lock, metrics_endpoint, sockets, startup
     from app.server.serve import run
 
     settings = Settings.load(host=host, port=port, workers=workers)
@@ -72,6 +71,7 @@ def serve(
                 + startup.startup_banner(settings, address, redis=redis, metrics=metrics_url)
             )
             sys.stdout.flush()
+        log = structlog.get_logger("earshot.serving")
         for finding in environment.startup_warnings(settings):
             log.warning(finding.state, remedy=finding.remedy)
         code = run(Application(settings), listeners, logging.AccessLog(log_format), metrics)

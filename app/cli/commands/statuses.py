@@ -4,17 +4,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.commands.tabs import find_tab as tab_named
-from app.cli.database import run_read, run_write
+from app.cli.catalogue import Catalogue
 from app.cli.errors import CommandError
-from app.cli.output import print_result, print_table
+from app.cli.lookup import find_tab_id
 from app.cli.params import JsonOption, PortalOption, color, id_param, text_param
 from app.domain.portals import statuses, tabs
 from app.domain.unit_of_work import Row, UnitOfWork
 
-_NAMES: Final = tuple(column.key for column in statuses.COLUMNS)
-
-group = typer.Typer(help="Statuses, where a post stands.", no_args_is_help=True)
+group = typer.Typer(help="Statuses of posts.", no_args_is_help=True)
 
 StatusArgument = Annotated[
     int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot statuses list` shows it.")
@@ -26,8 +23,36 @@ RoadmapOption = Annotated[
     bool | None, typer.Option("--roadmap/--no-roadmap", help="Whether Astuto's roadmap shows it.")
 ]
 DefaultOption = Annotated[
-    bool, typer.Option("--default", help="Posts made through ProductLift get it from now on, unless they name one.")
+    bool, typer.Option("--default", help="New posts from ProductLift's API without a status get this one.")
 ]
+
+_COLUMN_NAMES: Final = tuple(column.key for column in statuses.COLUMNS)
+
+
+def _serialize(row: Row) -> dict[str, Any]:
+    status = dict(zip(_COLUMN_NAMES, row, strict=True))
+    return {
+        "id": status["id"],
+        "name": status["name"],
+        "tab": status["tab_name"],
+        "tab_id": status["tab_id"],
+        "color": status["color"],
+        "text_color": status["text_color"],
+        "roadmap": bool(status["show_in_roadmap"]),
+        "voteable": bool(status["is_voteable"]),
+        "default": bool(status["is_default"]),
+    }
+
+
+CATALOGUE: Final = Catalogue(
+    name="status",
+    plural="statuses",
+    created="status {id} was created on the tab {tab}",
+    get=statuses.get,
+    list_all=statuses.list_all,
+    reorder=statuses.reorder,
+    serialize=_serialize,
+)
 
 
 @group.command()
@@ -37,22 +62,22 @@ def create(
     color: ColorOption = None,
     text_color: TextColorOption = None,
     roadmap: RoadmapOption = None,
-    not_voteable: Annotated[bool, typer.Option("--not-voteable", help="Posts that stand here take no votes.")] = False,
+    not_voteable: Annotated[bool, typer.Option("--not-voteable", help="Its posts accept no votes.")] = False,
     default: DefaultOption = False,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create a status, behind the others. It lies on the first tab unless one is named.
+    """Create a status, after the others. Without --tab it is on the first tab.
 
     \b
     earshot statuses create --name "In Review" --tab roadmap --color "#ffaa00" --roadmap
     """
 
-    def operation(work: UnitOfWork) -> dict[str, Any]:
+    def add(work: UnitOfWork) -> int:
         status_id = statuses.add(
             work,
             name=name,
-            tab_id=_first_tab(work) if tab is None else tab_named(work, tab)[0],
+            tab_id=_first_tab_id(work) if tab is None else find_tab_id(work, tab),
             color=color,
             text_color=text_color,
             is_voteable=not not_voteable,
@@ -60,16 +85,12 @@ def create(
         )
         if default:
             statuses.make_default(work, status_id)
-        return _shown(statuses.get(work, status_id))
+        return status_id
 
-    made = run_write(operation, portal=portal)
-    print_result(made, f"status {made['id']} was created on the tab {made['tab']}", as_json=as_json)
+    CATALOGUE.create(add, portal=portal, as_json=as_json)
 
 
-@group.command("list")
-def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """List statuses by tab, in their order."""
-    print_table("statuses", [_shown(row) for row in run_read(statuses.list_all, portal=portal)], as_json=as_json)
+CATALOGUE.add_list(group, "List statuses by tab, in their order.")
 
 
 @group.command()
@@ -81,84 +102,51 @@ def edit(
     text_color: TextColorOption = None,
     roadmap: RoadmapOption = None,
     voteable: Annotated[
-        bool | None, typer.Option("--voteable/--not-voteable", help="Whether posts that stand here take votes.")
+        bool | None, typer.Option("--voteable/--not-voteable", help="Whether its posts accept votes.")
     ] = None,
     default: DefaultOption = False,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a status; what is left out stays.
+    """Change a status; options left out change nothing.
 
     \b
     earshot statuses edit 4 --name Shipped --not-voteable
     """
 
-    def operation(work: UnitOfWork) -> dict[str, Any]:
+    def change(work: UnitOfWork, status_id: int) -> None:
         statuses.edit(
             work,
-            status,
+            status_id,
             name=name,
             color=color,
-            tab_id=None if tab is None else tab_named(work, tab)[0],
+            tab_id=None if tab is None else find_tab_id(work, tab),
             text_color=text_color,
             is_voteable=voteable,
             show_in_roadmap=roadmap,
         )
         if default:
-            statuses.make_default(work, status)
-        return _shown(statuses.get(work, status))
+            statuses.make_default(work, status_id)
 
-    print_result(run_write(operation, portal=portal), f"status {status} was changed", as_json=as_json)
+    CATALOGUE.edit(status, change, portal=portal, as_json=as_json)
 
 
 @group.command()
 def delete(status: StatusArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Delete a status. Its posts come to the default one, each with a row in its history.
+    """Delete a status. Its posts get the default one, each with a row in its history.
 
     Nothing shows that history yet, and nobody is notified yet.
     """
-    run_write(lambda work: statuses.delete(work, status), portal=portal)
-    print_result({"id": status, "deleted": True}, f"status {status} was deleted", as_json=as_json)
+    CATALOGUE.delete(status, statuses.delete, portal=portal, as_json=as_json)
 
 
-@group.command()
-def reorder(
-    ids: Annotated[
-        list[int], typer.Argument(parser=id_param, metavar="ID...", help="These come first, in this order.")
-    ],
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Order the statuses; each tab shows its own in this order.
-
-    \b
-    earshot statuses reorder 3 2
-    """
-
-    def operation(work: UnitOfWork) -> list[dict[str, Any]]:
-        statuses.reorder(work, ids)
-        return [_shown(row) for row in statuses.list_all(work)]
-
-    print_table("statuses", run_write(operation, portal=portal), as_json=as_json)
+CATALOGUE.add_reorder(
+    group, "Order the statuses; each tab shows its own in this order.\n\n\b\nearshot statuses reorder 3 2"
+)
 
 
-def _first_tab(work: UnitOfWork) -> int:
-    found = tabs.list_all(work)
-    if not found:
-        raise CommandError("there is no tab yet: make one with `earshot tabs create --name N --url U`")
-    return int(found[0][0])
-
-
-def _shown(row: Row) -> dict[str, Any]:
-    told = dict(zip(_NAMES, row, strict=True))
-    return {
-        "id": told["id"],
-        "name": told["name"],
-        "tab": told["tab_name"],
-        "tab_id": told["tab_id"],
-        "color": told["color"],
-        "text_color": told["text_color"],
-        "roadmap": bool(told["show_in_roadmap"]),
-        "voteable": bool(told["is_voteable"]),
-        "default": bool(told["is_default"]),
-    }
+def _first_tab_id(work: UnitOfWork) -> int:
+    rows = tabs.list_all(work)
+    if not rows:
+        raise CommandError("there is no tab yet: create one with `earshot tabs create --name N --url U`")
+    return int(rows[0][0])

@@ -146,6 +146,6 @@ def test_sections_are_created_listed_and_edited(cli: Cli) -> None:
     assert cli.json("sections", "delete", "1") == {"id": 1, "deleted": True}
     assert cli.refusal("sections", "delete", "1") == "there is no section 1"
     assert cli.refusal("sections", "create", "--title", "X", "--tab", "feedback", "--parent", "2") == (
-        "parent id lies on another tab, or below the section itself"
+        "parent id is on another tab, or is below the section itself"
     )
     assert "not both" in cli.misuse("sections", "edit", "2", "--no-parent", "--parent", "1")

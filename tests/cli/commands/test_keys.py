@@ -57,8 +57,8 @@ def test_a_moderators_key_says_so_and_a_user_gets_none(cli: Cli) -> None:
     cli.json("users", "create", "--email", "jane@example.com", "--role", "moderator")
     cli.json("users", "create", "--email", "joe@example.com")
     told = (
-        "this user may not have such a key: for Astuto's dialect one must be at least a moderator, for ProductLift's "
-        "an administrator, and not blocked"
+        "this user can't have such a key: a key for Astuto's API needs at least a moderator, a key for ProductLift's "
+        "API an administrator, and the user must not be blocked"
     )
 
     made = cli.json("keys", "create", "--user", "jane@example.com", "--dialect", "astuto")
@@ -101,7 +101,7 @@ def test_a_key_that_a_client_holds_is_taken_over(cli: Cli) -> None:
     assert (found.key_id, found.dialect, found.prefix) == (made["id"], "astuto", "tkn_admin_4fGh7J")
     assert (
         cli.refusal("keys", "adopt", "--user", OWNER, "--dialect", "astuto", "--token-stdin", stdin=OLD_KEY)
-        == "this key is known already"
+        == "this key exists already"
     )
 
 
@@ -121,9 +121,13 @@ def test_a_digest_of_astuto_works_under_the_secret_it_was_made_with(cli: Cli, mo
 @pytest.mark.parametrize(
     ("arguments", "stdin", "told"),
     [
-        (["--dialect", "astuto", "--token-stdin"], "short", "a key has from 16 to 255 visible characters"),
-        (["--dialect", "astuto", "--token-stdin"], "with a space in the middle", "a key has from 16 to 255 visible"),
-        (["--dialect", "productlift", "--astuto-digest", "0" * 64], "", "only Astuto's keys can be taken over by"),
+        (["--dialect", "astuto", "--token-stdin"], "short", "a key must have 16 to 255 visible ASCII characters"),
+        (
+            ["--dialect", "astuto", "--token-stdin"],
+            "with a space in the middle",
+            "a key must have 16 to 255 visible ASCII",
+        ),
+        (["--dialect", "productlift", "--astuto-digest", "0" * 64], "", "only Astuto's keys can be imported by"),
         (["--dialect", "astuto", "--astuto-digest", "abc"], "", "a digest of Astuto is 64 hexadecimal digits"),
     ],
 )

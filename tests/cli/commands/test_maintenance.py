@@ -46,7 +46,7 @@ def test_wrong_counters_are_told_and_put_right(cli: Cli, rows: Rows) -> None:
 
     assert (done.code, done.err) == (
         1,
-        "earshot: 1 counter differs from what it counts: put right with --repair\n",
+        "earshot: 1 counter is wrong: repair with --repair\n",
     )
     assert cli.json("counters", "--repair") == {"differences": [wrong], "repaired": True}
     assert cli.json("counters") == {"differences": [], "repaired": False}
@@ -139,7 +139,7 @@ def test_a_migrated_database_without_a_portal_is_told(alone: Path, capsys: pytes
 
     assert said(capsys, "users", "list") == (
         1,
-        "earshot: there is no portal yet: make one with `earshot portals create --title T`\n",
+        "earshot: there is no portal yet: create one with `earshot portals create --title T`\n",
     )
     assert [path.name for path in (alone / "data").iterdir()] == ["earshot.db"]
 

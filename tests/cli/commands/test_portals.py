@@ -47,7 +47,7 @@ def test_with_several_portals_one_must_be_named(cli: Cli) -> None:
     assert cli.refusal("users", "list") == (
         "there are several portals: choose one with --portal: feedback.example.com, ideas.example.com"
     )
-    assert cli.refusal("users", "list", "--portal", "3") == "there is no portal 3: `earshot portals list` names them"
+    assert cli.refusal("users", "list", "--portal", "3") == "there is no portal 3: `earshot portals list` lists them"
     assert cli.refusal("portals", "create", "--title", "Again", "--host", "ideas.example.com") == (
         "another portal has this host"
     )
@@ -74,7 +74,7 @@ def test_links_to_what_a_command_did_lead_to_its_portal(cli: Cli, rows: Rows, mo
 
 def test_no_second_portal_is_made_while_the_first_has_no_host(cli: Cli) -> None:
     told = (
-        "portal 1 has no host, and beside another one nobody would reach it: give it one first with "
+        "portal 1 has no host, and could not be reached beside another portal: set its host first with "
         "`earshot portals set host HOST --portal 1`"
     )
 

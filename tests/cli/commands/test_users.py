@@ -38,9 +38,9 @@ def test_a_user_gets_the_name_that_is_given(cli: Cli) -> None:
 def test_an_address_is_taken_once_and_a_portal_has_one_owner(cli: Cli) -> None:
     assert cli.refusal("users", "create", "--email", OWNER.upper()) == "there is a user with this address already"
     assert cli.refusal("users", "create", "--email", "jane@example.com", "--role", "owner") == (
-        "the portal has an owner already, and only one"
+        "the portal has an owner already, and can have only one"
     )
-    assert cli.refusal("users", "create", "--email", "nonsense") == "nonsense is no e-mail address"
+    assert cli.refusal("users", "create", "--email", "nonsense") == "nonsense is not an e-mail address"
     assert len(cli.json("users", "list")["users"]) == 1
 
 
@@ -59,7 +59,7 @@ def test_a_password_comes_from_standard_input_and_is_kept_as_a_hash(cli: Cli, ro
     assert passwords.verify("open sesame", first["password_hash"])
     assert passwords.verify("another one", second["password_hash"])
     assert cli.refusal("users", "password", OWNER, "--password-stdin", stdin="short") == (
-        "a password has from 8 to 1024 characters"
+        "a password must have 8 to 1024 characters"
     )
     assert "add --password-stdin" in cli.misuse("users", "password", OWNER)
 
@@ -84,7 +84,7 @@ def test_a_role_is_given_but_never_the_owners(cli: Cli) -> None:
 
     keys = cli.json("keys", "list")["keys"][2:]
     assert [(key["dialect"], key["revoked_at"] is None) for key in keys] == [("astuto", True), ("productlift", False)]
-    told = "role can't be changed: a portal has one owner, who stays it"
+    told = "role can't be changed: a portal has exactly one owner, always the same user"
     assert cli.refusal("users", "role", "jane@example.com", "owner") == told
     assert cli.refusal("users", "role", OWNER, "user") == told
 
