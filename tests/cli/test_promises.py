@@ -52,5 +52,5 @@ def test_each_setting_without_effect_says_so_and_no_other_does() -> None:
     assert told == set(WITHOUT_EFFECT)
 
 
-def test_the_doctor_promises_no_letters(cli: Cli) -> None:
-    assert "it has no effect yet, for no letters are written" in cli.run("doctor").out
+def test_the_doctor_promises_no_mail(cli: Cli) -> None:
+    assert "it has no effect yet, because no mail is sent" in cli.run("doctor").out

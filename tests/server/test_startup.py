@@ -139,10 +139,10 @@ def test_a_start_warns_of_what_the_doctor_finds_in_the_settings(sqlite: Earshot,
     )
     assert warned(serving) == [(each["state"], each["remedy"]) for each in told["findings"] if not each["well"]]
     assert warned(serving) == [
-        ("EARSHOT_LIMIT_ASTUTO_KEYS is set, but is no setting", "`earshot settings` lists all names"),
+        ("EARSHOT_LIMIT_ASTUTO_KEYS is set, but is not a setting", "`earshot settings` lists all names"),
         (
-            f"{everybody} trusts everybody: whoever asks can say from where, and no limit per address holds",
-            "name in EARSHOT_TRUSTED_PROXIES only the addresses from which your proxies connect",
+            f"{everybody} trusts every client: each can claim any address, so limits per address have no effect",
+            "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
         ),
     ]
 

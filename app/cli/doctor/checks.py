@@ -1,4 +1,4 @@
-"""What `earshot doctor` looks at: one finding for each part that the server stands on."""
+"""The checks of `earshot doctor`: each returns one finding about a part of the installation."""
 
 import asyncio
 import smtplib
@@ -25,265 +25,281 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals, sections
 from app.domain.sql import timestamps
-from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import api_keys
 from app.observability import tracing
 from app.settings import InvalidSettings, Settings, mask_secrets
 
-PATIENCE_SECONDS: Final = 10
-MOST_SKEW: Final = timedelta(seconds=5)
-"""Limits count in windows of a minute, and keys and facts are written with the hour."""
+SMTP_TIMEOUT_SECONDS: Final = 10
+MAX_CLOCK_SKEW: Final = timedelta(seconds=5)
+"""Rate limits count in windows of a minute, and keys and events are stored with the time."""
 
 
 def examine(*, fix: bool = False) -> list[Finding]:
-    """Look at every part. With settings that can't be read there is nothing more to look at.
+    """Run every check. With invalid settings there is nothing more to check.
 
-    `fix`: put right what can be put right without losing anything, and say so.
+    `fix`: fix what can be fixed without losing data, and report it.
     """
     try:
         settings = Settings.load()
     except InvalidSettings as error:
-        return [Finding("settings", False, str(error), "set it right in the environment or in .env")]
-    data = environment.data(settings)
-    if not data.well and not environment.may_enter(settings.data_dir):
-        # Where nothing can be seen, nothing else about it can be said.
-        return [environment.unknown_settings(), data]
-    # Before anything is opened: the last one to close SQLite's file writes the log back.
-    ahead = environment.wal_size(settings)
-    stored, ready = _database(settings)
-    found = [environment.unknown_settings(), data, environment.disk_space(settings), stored]
-    found += [] if ahead is None else [ahead]
-    found += _inside(settings, fix=fix) if ready else []
-    found += [_redis(settings), environment.limits(settings), environment.proxies(settings)]
-    found += [environment.metrics(settings)]
-    return [*found, _storage(settings), _mail(settings), _spans(settings)]
+        return [Finding("settings", False, str(error), "correct it in the environment or in .env")]
+    data = environment.check_data_dir(settings)
+    if not data.well and not environment.is_accessible(settings.data_dir):
+        # Without access to the directory no other check can be trusted.
+        return [environment.check_setting_names(), data]
+    # Before anything is opened: the last connection to close SQLite's file checkpoints the log.
+    wal = environment.check_wal_size(settings)
+    database, is_usable = _check_database(settings)
+    return [
+        environment.check_setting_names(),
+        data,
+        environment.check_disk_space(settings),
+        database,
+        *([] if wal is None else [wal]),
+        *(_check_content(settings, fix=fix) if is_usable else []),
+        _check_redis(settings),
+        environment.check_rate_limits(settings),
+        environment.check_proxies(settings),
+        environment.check_metrics_port(settings),
+        _check_storage(settings),
+        _check_mail(settings),
+        _check_spans(settings),
+    ]
 
 
-def _database(settings: Settings) -> tuple[Finding, bool]:
-    """How it is, and whether anything can be asked of it."""
+def _check_database(settings: Settings) -> tuple[Finding, bool]:
+    """The state of the database, and whether its content can be checked."""
     try:
-        where = open_database(settings).describe()
-        found = asyncio.run(read_revision(settings.database, password=settings.database_password))
-        if found is not None and settings.database.startswith("sqlite:///"):
-            # Before anybody is told to migrate what is damaged.
+        database = open_database(settings).describe()
+        revision = asyncio.run(read_revision(settings.database, password=settings.database_password))
+        if revision is not None and settings.database.startswith("sqlite:///"):
+            # Before a damaged file gets the advice to migrate it.
             check_integrity(settings.database)
     except InvalidSettings as error:
-        return Finding("database", False, error_message(error), "set EARSHOT_DATABASE_URL right"), False
+        return Finding("database", False, error_message(error), "correct EARSHOT_DATABASE_URL"), False
     except (NewerDatabase, ForeignSchema) as error:
         state, _, remedy = error_message(error).rpartition(": ")
         return Finding("database", False, state, remedy), False
     except DatabaseUnusable as error:
         return Finding("database", False, error.state, error.remedy), False
-    if found is None:
-        return Finding("database", True, f"{where} is empty; the first start of `earshot serve` fills it"), False
-    if found != head():
-        state = f"{where} is at revision {found}, behind {head()}"
+    if revision is None:
+        return Finding("database", True, f"{database} is empty; the first start of `earshot serve` fills it"), False
+    if revision != head():
+        state = f"{database} is at revision {revision}, behind {head()}"
         return Finding("database", False, state, "earshot migrate"), False
-    return Finding("database", True, f"{where}, revision {found}"), True
+    return Finding("database", True, f"{database}, revision {revision}"), True
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """What the database answered."""
+class _Content:
+    """What the checks read from the database."""
 
-    portals: list[Row]
+    hosts: dict[int, str | None]
+    """The host of each portal."""
     keys: int
     clock: datetime | None
-    """The time where it runs; None when that is this machine."""
-    newest: datetime | None
-    """When the newest fact was written."""
+    """The time of the database's machine; None when that is this machine."""
+    newest_event_at: datetime | None
     secret_matches: bool
-    wrong_counters: dict[int, int] | None
-    """How many of each portal's counters are wrong; None when they could not be counted in time."""
+    mismatches: dict[int, int] | None
+    """The number of wrong counters by portal; None when counting took too long."""
     cycles: dict[int, list[list[int]]] = field(default_factory=dict)
-    """The cycles of each portal's sections; with `fix`, those that were broken."""
+    """The cycles of sections by portal; with `fix`, those that were broken."""
 
 
-def _inside(settings: Settings, *, fix: bool) -> list[Finding]:
-    async def ask() -> _Heard:
-        opened = open_database(settings)
-        await opened.open()
-        try:
-            return await _heard(opened, settings, fix=fix)
-        finally:
-            await opened.close()
-
+def _check_content(settings: Settings, *, fix: bool) -> list[Finding]:
     try:
-        heard = asyncio.run(ask())
+        content = asyncio.run(_read_content(settings, fix=fix))
     except ServiceUnavailable as error:
-        return [Finding("database", False, error_message(error), "see that it does not hang, and look again")]
-    hosts = [None if row[4] is None else str(row[4]) for row in heard.portals]
+        return [Finding("database", False, error_message(error), "check that it does not hang, then run this again")]
     return [
-        environment.secret(settings, heard.keys, matches=heard.secret_matches),
-        _portals(heard.portals),
-        environment.address(settings, hosts),
-        _counters(heard.wrong_counters),
-        _sections(heard.cycles, fixed=fix),
-        clock(utc_now(), there=heard.clock, newest=heard.newest),
+        environment.check_secret(settings, content.keys, matches=content.secret_matches),
+        _check_portals(content.hosts),
+        environment.check_base_url(settings, list(content.hosts.values())),
+        _check_counters(content.mismatches),
+        _check_sections(content.cycles, fixed=fix),
+        check_clock(utc_now(), database=content.clock, newest=content.newest_event_at),
     ]
 
 
-async def _heard(opened: Database, settings: Settings, *, fix: bool) -> _Heard:
-    found = await opened.read(portals.list_all, NO_PORTAL)
-    wrong: dict[int, int] | None = {}
+async def _read_content(settings: Settings, *, fix: bool) -> _Content:
+    database = open_database(settings)
+    await database.open()
     try:
-        for row in found:
-            differing = await opened.read(_differing, PortalContext(int(row[0]), OPERATOR), in_thread=True)
-            if differing and wrong is not None:
-                wrong[int(row[0])] = differing
+        rows = await database.read(portals.list_all, NO_PORTAL)
+        contexts = [PortalContext(int(portal_id), OPERATOR) for portal_id, *_ in rows]
+        return _Content(
+            hosts={int(portal_id): host for portal_id, _, _, _, host, *_ in rows},
+            mismatches=await _count_mismatches(database, contexts),
+            newest_event_at=await database.read(outbox.newest_timestamp, NO_PORTAL),
+            clock=await database.read(outbox.database_time, NO_PORTAL),
+            cycles=await _find_cycles(database, contexts, fix=fix),
+            # `secret` creates one where there is none: a check must not.
+            secret_matches=not settings.has_secret
+            or await database.read(lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL),
+            keys=await database.read(api_keys.count, NO_PORTAL),
+        )
+    finally:
+        await database.close()
+
+
+async def _count_mismatches(database: Database, contexts: Sequence[PortalContext]) -> dict[int, int] | None:
+    counts = {}
+    try:
+        for context in contexts:
+            mismatches = await database.read(audit.find_mismatches, context, snapshot=True)
+            if mismatches:
+                counts[context.portal_id] = len(mismatches)
     except ServiceUnavailable:
-        wrong = None
-    newest = await opened.read(outbox.newest_timestamp, NO_PORTAL)
-    there = await opened.read(outbox.database_time, NO_PORTAL)
-    cycles: dict[int, list[list[int]]] = {}
-    for row in found:
-        context = PortalContext(int(row[0]), OPERATOR)
-        circling = await opened.read(sections.cycles, context, in_thread=True)
-        if circling and fix:
-            circling = await opened.write(sections.break_cycles, context, in_thread=True)
-        if circling:
-            cycles[int(row[0])] = circling
-    # One that is not there yet is not made by looking.
-    matches = not settings.has_secret or await opened.read(
-        lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL
-    )
-    return _Heard(found, await opened.read(api_keys.count, NO_PORTAL), there, newest, matches, wrong, cycles)
+        return None
+    return counts
 
 
-def _differing(work: UnitOfWork) -> int:
-    return len(audit.find_mismatches(work))
+async def _find_cycles(
+    database: Database, contexts: Sequence[PortalContext], *, fix: bool
+) -> dict[int, list[list[int]]]:
+    by_portal = {}
+    for context in contexts:
+        cycles = await database.read(sections.cycles, context, snapshot=True)
+        if cycles and fix:
+            cycles = await database.write(sections.break_cycles, context)
+        if cycles:
+            by_portal[context.portal_id] = cycles
+    return by_portal
 
 
-def _portals(found: list[Row]) -> Finding:
-    hostless = [str(row[0]) for row in found if row[4] is None]
-    if len(found) > 1 and hostless:
+def _check_portals(hosts: Mapping[int, str | None]) -> Finding:
+    hostless = [str(portal_id) for portal_id, host in hosts.items() if host is None]
+    if len(hosts) > 1 and hostless:
         return Finding(
             "portals",
             False,
-            f"there are {len(found)}, and nobody reaches portal {', '.join(hostless)}, which has no host",
+            f"there are {len(hosts)}, and portal {', '.join(hostless)} can't be reached, because it has no host",
             f"earshot portals set host feedback.example.com --portal {hostless[0]}",
         )
-    return Finding("portals", True, f"{len(found)}")
+    return Finding("portals", True, f"{len(hosts)}")
 
 
-def _counters(wrong: dict[int, int] | None) -> Finding:
-    if wrong is None:
-        return Finding("counters", False, "could not be counted in time", "earshot counters, when there is less to do")
-    if wrong:
-        state = ", ".join(f"{count} of portal {portal_id} are wrong" for portal_id, count in wrong.items())
-        return Finding("counters", False, state, f"earshot counters --repair --portal {next(iter(wrong))}")
+def _check_counters(mismatches: Mapping[int, int] | None) -> Finding:
+    if mismatches is None:
+        return Finding("counters", False, "could not be counted in time", "earshot counters, when there is less load")
+    if mismatches:
+        state = ", ".join(f"{count} of portal {portal_id} are wrong" for portal_id, count in mismatches.items())
+        return Finding("counters", False, state, f"earshot counters --repair --portal {next(iter(mismatches))}")
     return Finding("counters", True, "are right")
 
 
-def _sections(cycles: Mapping[int, Sequence[Sequence[int]]], *, fixed: bool) -> Finding:
-    told = [
+def _check_sections(cycles_by_portal: Mapping[int, Sequence[Sequence[int]]], *, fixed: bool) -> Finding:
+    descriptions = [
         f"{' -> '.join(map(str, [*cycle, cycle[0]]))} of portal {portal_id}"
-        + (f" (section {cycle[0]} lies in no other now)" if fixed else "")
-        for portal_id, found in cycles.items()
-        for cycle in found
+        + (f" (section {cycle[0]} has no parent now)" if fixed else "")
+        for portal_id, cycles in cycles_by_portal.items()
+        for cycle in cycles
     ]
-    if not told:
-        return Finding("sections", True, "none lies below itself")
+    if not descriptions:
+        return Finding("sections", True, "have no cycles")
     if fixed:
-        return Finding("sections", True, f"lay below themselves: {', '.join(told)}", fixed=True)
-    return Finding("sections", False, f"lie below themselves: {', '.join(told)}", "earshot doctor --fix")
+        return Finding("sections", True, f"had cycles: {', '.join(descriptions)}", fixed=True)
+    return Finding("sections", False, f"have cycles: {', '.join(descriptions)}", "earshot doctor --fix")
 
 
-def clock(here: datetime, *, there: datetime | None, newest: datetime | None) -> Finding:
-    """This machine's time, held against the database's and against what was written last."""
-    remedy = "set the clocks by the network: timedatectl set-ntp true"
-    if there is not None and abs(here - there) > MOST_SKEW:
-        seconds = (here - there).total_seconds()
+def check_clock(now: datetime, *, database: datetime | None, newest: datetime | None) -> Finding:
+    """Compare this machine's time with the database's and with the newest stored event."""
+    remedy = "synchronise the clocks over the network: timedatectl set-ntp true"
+    if database is not None and abs(now - database) > MAX_CLOCK_SKEW:
+        seconds = (now - database).total_seconds()
         state = f"this machine is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the database's"
         return Finding("clock", False, state, remedy)
-    if newest is not None and newest - here > MOST_SKEW:
-        state = f"what was written last is of {timestamps.format_seconds(newest)}, which is yet to come"
+    if newest is not None and newest - now > MAX_CLOCK_SKEW:
+        state = f"the newest event was stored at {timestamps.format_seconds(newest)}, which is in the future"
         return Finding("clock", False, state, remedy)
-    return Finding("clock", True, timestamps.format_seconds(here))
+    return Finding("clock", True, timestamps.format_seconds(now))
 
 
-def _redis(settings: Settings) -> Finding:
-    if settings.redis_url is None:
+def _check_redis(settings: Settings) -> Finding:
+    url = settings.redis_url
+    if url is None:
         return Finding("Redis", True, "not set: requests are counted in the server's memory")
     if find_spec("redis") is None:
         return Finding("Redis", False, "the client is not installed", "pip install redis")
-
-    async def ping(url: str) -> None:
-        from redis.exceptions import RedisError
-
-        from app.adapters.rate_limiter import RedisRateLimiter
-
-        try:
-            counters = RedisRateLimiter(url)
-        except ValueError as error:
-            raise ServiceUnavailable(str(error)) from None
-        try:
-            await counters.ping()
-        except RedisError as error:
-            raise ServiceUnavailable(str(error)) from error
-        finally:
-            await counters.close()
-
     return probe(
         "Redis",
-        f"{mask_secrets(settings.redis_url)} answers",
-        lambda: asyncio.run(ping(settings.redis_url or "")),
-        "see that it runs and that EARSHOT_REDIS_URL names it; until then each process counts for itself",
+        f"{mask_secrets(url)} answers",
+        lambda: asyncio.run(_ping_redis(url)),
+        "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts by itself",
     )
 
 
-def _storage(settings: Settings) -> Finding:
+async def _ping_redis(url: str) -> None:
+    from redis.exceptions import RedisError
+
+    from app.adapters.rate_limiter import RedisRateLimiter
+
     try:
-        stored = open_storage(settings)
+        rate_limiter = RedisRateLimiter(url)
+    except ValueError as error:
+        raise ServiceUnavailable(str(error)) from None
+    try:
+        await rate_limiter.ping()
+    except RedisError as error:
+        raise ServiceUnavailable(str(error)) from error
+    finally:
+        await rate_limiter.close()
+
+
+def _check_storage(settings: Settings) -> Finding:
+    try:
+        storage = open_storage(settings)
     except InvalidSettings as error:
-        return Finding("storage", False, str(error), "set EARSHOT_STORAGE_URL right")
-    where = mask_secrets(settings.storage_url) if settings.storage_url else "the data directory"
+        return Finding("storage", False, str(error), "correct EARSHOT_STORAGE_URL")
+    place = mask_secrets(settings.storage_url) if settings.storage_url else "the data directory"
     if settings.storage_url is None and not settings.data_dir.exists():
-        return Finding("storage", True, f"{where}, which the first start makes")
+        return Finding("storage", True, f"{place}, which the first start creates")
     remedy = (
-        "give the folder to this user, and see that its disk has room"
-        if isinstance(stored, LocalStorage)
-        else "see that bucket, endpoint, region and key in EARSHOT_STORAGE_URL are right and the bucket may be written"
+        "make this user the owner of the folder, and check that its disk has space"
+        if isinstance(storage, LocalStorage)
+        else "check bucket, endpoint, region and key in EARSHOT_STORAGE_URL, and that the bucket is writable"
     )
-    return probe("storage", f"{where} can be written and read", lambda: asyncio.run(probe_storage(stored)), remedy)
+    return probe("storage", f"{place} can be written and read", lambda: asyncio.run(probe_storage(storage)), remedy)
 
 
-def _mail(settings: Settings) -> Finding:
-    if settings.smtp_url is None:
-        return Finding("mail", True, "not set; it has no effect yet, for no letters are written")
-    parts = urlsplit(settings.smtp_url)
-
-    def greet() -> None:
-        context = ssl.create_default_context()
-        host = parts.hostname or ""
-        server = (
-            smtplib.SMTP_SSL(host, parts.port or 465, timeout=PATIENCE_SECONDS, context=context)
-            if parts.scheme == "smtps"
-            else smtplib.SMTP(host, parts.port or 25, timeout=PATIENCE_SECONDS)
-        )
-        with server:
-            server.ehlo()
-            if parts.scheme == "smtp" and server.has_extn("starttls"):
-                server.starttls(context=context)
-                server.ehlo()
-            if parts.username:
-                server.login(unquote(parts.username), unquote(parts.password or ""))
-
+def _check_mail(settings: Settings) -> Finding:
+    url = settings.smtp_url
+    if url is None:
+        return Finding("mail", True, "not set; it has no effect yet, because no mail is sent")
     return probe(
         "mail",
-        f"{mask_secrets(settings.smtp_url)} lets this server in; no letters are written yet",
-        greet,
-        "see that EARSHOT_SMTP_URL is right and it runs",
+        f"{mask_secrets(url)} accepts the login; no mail is sent yet",
+        lambda: _log_in_to_smtp(url),
+        "check that it runs and that EARSHOT_SMTP_URL is right",
     )
 
 
-def _spans(settings: Settings) -> Finding:
+def _log_in_to_smtp(url: str) -> None:
+    parts = urlsplit(url)
+    context = ssl.create_default_context()
+    host = parts.hostname or ""
+    server = (
+        smtplib.SMTP_SSL(host, parts.port or 465, timeout=SMTP_TIMEOUT_SECONDS, context=context)
+        if parts.scheme == "smtps"
+        else smtplib.SMTP(host, parts.port or 25, timeout=SMTP_TIMEOUT_SECONDS)
+    )
+    with server:
+        server.ehlo()
+        if parts.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo()
+        if parts.username:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+
+
+def _check_spans(settings: Settings) -> Finding:
     if settings.otlp_url is None:
-        return Finding("spans", True, "not set: none are made")
+        return Finding("spans", True, "not set: none are sent")
     if not tracing.is_installed():
         return Finding("spans", False, "OpenTelemetry is not installed", tracing.REMEDY)
-    where = mask_secrets(settings.otlp_url)
+    collector = mask_secrets(settings.otlp_url)
     if not tracing.accepts_spans(settings.otlp_url):
-        remedy = "see that the collector runs, takes OTLP over HTTP, and is named by EARSHOT_OTLP_URL"
-        return Finding("spans", False, f"{where} takes none", remedy)
-    return Finding("spans", True, f"{where} takes them")
+        remedy = "check that the collector runs, accepts OTLP over HTTP, and that EARSHOT_OTLP_URL is right"
+        return Finding("spans", False, f"{collector} accepts none", remedy)
+    return Finding("spans", True, f"{collector} accepts them")

@@ -1,4 +1,4 @@
-"""What the doctor sees without asking anybody: settings that contradict each other, files, room on the disk."""
+"""Checks of the settings and of this machine: contradictions, file modes, disk space. They open no connection."""
 
 import os
 import shutil
@@ -12,190 +12,203 @@ from app.adapters.rate_limiter import RateLimit
 from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
 from app.adapters.storage.local import LocalStorage
-from app.cli.doctor.finding import MEGABYTE, Finding
+from app.cli.doctor.finding import Finding
 from app.settings import SECRET_FILE, Settings
 
+MEGABYTE: Final = 1024 * 1024
 MIN_FREE_BYTES: Final = 512 * MEGABYTE
-"""With less left on a disk it is time to do something."""
+"""With less free space on a disk the operator should act."""
 MAX_WAL_BYTES: Final = 256 * MEGABYTE
-"""A serving process starts SQLite's log anew at a quarter of this, unless something keeps it from that."""
+"""A server restarts SQLite's log at a quarter of this, unless a reader prevents it."""
+_ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 
 
 def startup_warnings(settings: Settings) -> list[Finding]:
-    """What the settings alone show to be wrong, and a server may start with all the same."""
-    return [found for found in (unknown_settings(), proxies(settings)) if not found.well]
+    """The problems that the settings alone show, and with which a server may start."""
+    return [finding for finding in (check_setting_names(), check_proxies(settings)) if not finding.well]
 
 
-def unknown_settings() -> Finding:
-    """Names that look like settings and are none."""
+def check_setting_names() -> Finding:
+    """Find variables that look like settings and are not."""
     unknown = Settings.unknown_names()
     if unknown:
         state = (
-            f"{unknown[0]} is set, but is no setting"
+            f"{unknown[0]} is set, but is not a setting"
             if len(unknown) == 1
-            else f"{', '.join(unknown)} are set, but are no settings"
+            else f"{', '.join(unknown)} are set, but are not settings"
         )
         return Finding("settings", False, state, "`earshot settings` lists all names")
     return Finding("settings", True, "can be read")
 
 
-def may_enter(folder: Path) -> bool:
-    """Whether this user may look into the folder, or it is not there."""
+def is_accessible(folder: Path) -> bool:
+    """Whether this user may list the folder, or it does not exist."""
     try:
         return not folder.exists() or os.access(folder, os.R_OK | os.X_OK)
     except PermissionError:
         return False
 
 
-def data(settings: Settings) -> Finding:
-    """The data directory, and who may read what lies in it."""
+def check_data_dir(settings: Settings) -> Finding:
+    """Check the modes of the data directory and of the files in it."""
     folder = settings.data_dir.absolute()
-    if may_enter(folder) and not folder.exists():
-        return Finding("data", True, f"{folder} is not there yet; the first start makes it")
-    if not (may_enter(folder) and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
+    if is_accessible(folder) and not folder.exists():
+        return Finding("data", True, f"{folder} does not exist yet; the first start creates it")
+    if not (is_accessible(folder) and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
         return Finding(
             "data", False, f"{folder} can't be written by this user", f'sudo chown -R "$(id -un)" {quote(str(folder))}'
         )
     secret = folder / SECRET_FILE
     if settings.secret_key is None and secret.exists() and _mode(secret) & 0o077:
-        return Finding("data", False, f"{secret} can be read by others", f"chmod 600 {quote(str(secret))}")
-    kept = database_file(settings)
-    for place in [folder, *([] if kept is None or kept.parent == folder else [kept.parent])]:
-        if may_enter(place) and place.exists() and _mode(place) & 0o002:
-            # A directory such as /tmp is everybody's on purpose.
+        return Finding("data", False, f"{secret} can be read by other users", f"chmod 600 {quote(str(secret))}")
+    database = database_file(settings)
+    return (
+        _check_writable_by_others(folder, database)
+        or (None if database is None else _check_readable_by_others(database))
+        or Finding("data", True, f"{folder}")
+    )
+
+
+def _check_writable_by_others(folder: Path, database: Path | None) -> Finding | None:
+    for place in dict.fromkeys([folder, *([] if database is None else [database.parent])]):
+        if is_accessible(place) and place.exists() and _mode(place) & 0o002:
+            # A directory such as /tmp is writable by every user on purpose.
             shared = _mode(place) & stat.S_ISVTX
             remedy = "move it into a directory of its own" if shared else f"chmod o= {quote(str(place))}"
-            return Finding("data", False, f"{place} can be written by everybody here", remedy)
-    files = [] if kept is None else _with_logs(kept)
-    if kept is not None and any(_mode(one) & 0o007 for one in files) and _mode(kept.parent) & 0o001:
-        return Finding("data", False, f"{kept} can be read by everybody here", f"chmod o= {quote(str(kept))}*")
-    return Finding("data", True, f"{folder}")
+            return Finding("data", False, f"{place} can be written by every user of this machine", remedy)
+    return None
 
 
-def secret(settings: Settings, keys: int, *, matches: bool) -> Finding:
-    """The secret that `keys` keys depend on, and whether it is the one that they were made with."""
+def _check_readable_by_others(database: Path) -> Finding | None:
+    files = (database, *(database.with_name(database.name + suffix) for suffix in ("-wal", "-shm")))
+    if any(_mode(file) & 0o007 for file in files if file.exists()) and _mode(database.parent) & 0o001:
+        state = f"{database} can be read by every user of this machine"
+        return Finding("data", False, state, f"chmod o= {quote(str(database))}*")
+    return None
+
+
+def check_secret(settings: Settings, keys: int, *, matches: bool) -> Finding:
+    """Check that the secret exists and is the one that the `keys` keys were made with."""
+    path = settings.data_dir.absolute() / SECRET_FILE
     if not matches:
-        where = "EARSHOT_SECRET_KEY" if settings.secret_key is not None else settings.data_dir.absolute() / SECRET_FILE
+        source = path if settings.secret_key is None else "EARSHOT_SECRET_KEY"
         return Finding(
             "secret",
             False,
-            f"{where} is another secret than the one that the keys in the database were made with: none of them works",
+            f"{source} is another secret than the one that the keys in the database were made with: none of them works",
             f"put the database's own {SECRET_FILE} back, or to end all keys: earshot secret accept",
         )
     if settings.secret_key is not None:
         return Finding("secret", True, "in EARSHOT_SECRET_KEY")
-    path = settings.data_dir.absolute() / SECRET_FILE
     if keys and not path.exists():
         return Finding(
             "secret",
             False,
-            f"{path} is not there, and none of the {keys} keys is worth anything with another",
-            f"put {SECRET_FILE} back from a backup before the next start makes a new one",
+            f"{path} does not exist, and none of the {keys} keys works with another secret",
+            f"put {SECRET_FILE} back from a backup before the next start creates a new one",
         )
-    return Finding("secret", True, f"{path}" if path.exists() else f"{path}, which the first start makes")
+    return Finding("secret", True, f"{path}" if path.exists() else f"{path}, which the first start creates")
 
 
-def disk_space(settings: Settings, least: int = MIN_FREE_BYTES) -> Finding:
-    """What is left on the disks where data lies."""
+def check_disk_space(settings: Settings, min_bytes: int = MIN_FREE_BYTES) -> Finding:
+    """Check the free space on the disks of data directory, database and uploads."""
     folders = [settings.data_dir.absolute()]
-    kept = database_file(settings)
-    if kept is not None:
-        folders.append(kept.parent)
+    database = database_file(settings)
+    if database is not None:
+        folders.append(database.parent)
     try:
-        stored = storage_from_url(settings.storage_url, settings.data_dir)
+        storage = storage_from_url(settings.storage_url, settings.data_dir)
     except InvalidStorageUrl:
-        stored = None
-    if isinstance(stored, LocalStorage):
-        folders.append(stored.root.absolute())
-    left = {folder: shutil.disk_usage(_existing(folder)).free for folder in folders}
-    folder = min(left, key=lambda one: left[one])
-    state = f"{left[folder] // MEGABYTE} MB left at {folder}"
-    if left[folder] < least:
-        return Finding("room", False, state, "make room on that disk, or move what lies there to a larger one")
-    nodes = os.statvfs(_existing(folder))
-    if nodes.f_files and not nodes.f_favail:
-        return Finding("room", False, f"no file more can be made at {folder}", "remove files from that disk")
+        storage = None
+    if isinstance(storage, LocalStorage):
+        folders.append(storage.root.absolute())
+    free_bytes = {folder: shutil.disk_usage(_existing(folder)).free for folder in folders}
+    folder = min(free_bytes, key=lambda each: free_bytes[each])
+    state = f"{free_bytes[folder] // MEGABYTE} MB free at {folder}"
+    if free_bytes[folder] < min_bytes:
+        return Finding("room", False, state, "free space on that disk, or move the data to a larger one")
+    filesystem = os.statvfs(_existing(folder))
+    if filesystem.f_files and not filesystem.f_favail:
+        return Finding("room", False, f"no more files can be created at {folder}", "remove files from that disk")
     return Finding("room", True, state)
 
 
-def wal_size(settings: Settings, largest: int = MAX_WAL_BYTES) -> Finding | None:
-    """The log that SQLite writes ahead of its file; None with PostgreSQL. Look before the file is opened."""
-    kept = database_file(settings)
-    if kept is None:
+def check_wal_size(settings: Settings, max_bytes: int = MAX_WAL_BYTES) -> Finding | None:
+    """Check SQLite's write-ahead log; None with PostgreSQL. Call it before the file is opened."""
+    database = database_file(settings)
+    if database is None:
         return None
-    log = kept.with_name(kept.name + "-wal")
+    log = database.with_name(database.name + "-wal")
     try:
         size = log.stat().st_size
     except OSError:
         size = 0
-    if size > largest:
+    if size > max_bytes:
         return Finding(
             "log",
             False,
-            f"{log} has {size // MEGABYTE} MB, and is not written back",
-            f"end what reads {quote(str(kept))} without end (`fuser -v` names it), then restart the server",
+            f"{log} has {size // MEGABYTE} MB, and is not copied into the database",
+            f"stop the process that reads {quote(str(database))} (`fuser -v` lists it), then restart the server",
         )
     return Finding("log", True, f"{size / MEGABYTE:.1f} MB ahead of the file")
 
 
-def limits(settings: Settings) -> Finding:
-    """Where requests are counted. Several workers without Redis are no settings at all, and said so before."""
+def check_rate_limits(settings: Settings) -> Finding:
+    """Report where requests are counted. Several workers without Redis are invalid settings, reported before."""
     if not settings.rate_limits:
-        return Finding("limits", True, "off: nobody is held to any (EARSHOT_RATE_LIMITS)")
-    where = "in Redis, for all servers that share it" if settings.redis_url else "in the memory of one process"
-    return Finding("limits", True, f"counted {where}")
+        return Finding("limits", True, "off: no client is limited (EARSHOT_RATE_LIMITS)")
+    place = "in Redis, for all servers that share it" if settings.redis_url else "in the memory of one process"
+    return Finding("limits", True, f"counted {place}")
 
 
-def proxies(settings: Settings) -> Finding:
-    """Whose forwarded headers count."""
-    everybody = [str(network) for network in settings.proxies if network.prefixlen == 0]
-    if everybody:
+def check_proxies(settings: Settings) -> Finding:
+    """Check which proxies are trusted, whose forwarded headers count."""
+    open_networks = [str(network) for network in settings.proxies if network.prefixlen == 0]
+    if open_networks:
         return Finding(
             "proxies",
             False,
-            f"{everybody[0]} trusts everybody: whoever asks can say from where, and no limit per address holds",
-            "name in EARSHOT_TRUSTED_PROXIES only the addresses from which your proxies connect",
+            f"{open_networks[0]} trusts every client: each can claim any address, so limits per address have no effect",
+            "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
         )
-    if not settings.proxies and (settings.base_url or "").startswith("https://") and _by_address(settings):
+    if not settings.proxies and (settings.base_url or "").startswith("https://") and _has_address_limits(settings):
         return Finding(
             "proxies",
             False,
-            "EARSHOT_BASE_URL is https, so a proxy stands before the server, but none is trusted: "
-            "everybody behind it shares one limit per address",
+            "EARSHOT_BASE_URL is https, so the server is behind a proxy, but no proxy is trusted: "
+            "all clients behind it share one limit per address",
             "EARSHOT_TRUSTED_PROXIES=127.0.0.1 for a proxy on this machine, else the address from which it connects",
         )
     trusted = ", ".join(map(str, settings.proxies))
-    return Finding(
-        "proxies", True, f"trusted: {trusted}" if trusted else "none is trusted: forwarded headers are nothing"
-    )
+    return Finding("proxies", True, f"trusted: {trusted}" if trusted else "none trusted: forwarded headers are ignored")
 
 
-def metrics(settings: Settings) -> Finding:
-    """Where Prometheus is told numbers, if anywhere."""
+def check_metrics_port(settings: Settings) -> Finding:
+    """Check that the metrics have a port of their own, if they have one."""
     if settings.metrics_port is None:
-        return Finding("metrics", True, "not set: nobody is told numbers")
+        return Finding("metrics", True, "not set: no metrics are served")
     host = settings.host if settings.metrics_host is None else settings.metrics_host
-    together = host == settings.host or {host, settings.host} & {"", "0.0.0.0", "::"}  # noqa: S104
-    if settings.metrics_port == settings.port != 0 and together:
+    same_address = host == settings.host or {host, settings.host} & _ANY_ADDRESS
+    if settings.metrics_port == settings.port != 0 and same_address:
         return Finding(
             "metrics",
             False,
-            f"EARSHOT_METRICS_PORT is {settings.port}, on which the server itself listens",
+            f"EARSHOT_METRICS_PORT is {settings.port}, the port of the server itself",
             "set EARSHOT_METRICS_PORT to another port, such as 9464",
         )
-    return Finding("metrics", True, f"told on port {settings.metrics_port}")
+    return Finding("metrics", True, f"served on port {settings.metrics_port}")
 
 
-def address(settings: Settings, hosts: list[str | None]) -> Finding:
-    """The public address, and whether the portals with these hosts are found there."""
+def check_base_url(settings: Settings, hosts: list[str | None]) -> Finding:
+    """Check that the portals with these hosts are found under the public address."""
     if settings.base_url is None:
-        return Finding("address", True, "not set: links carry the address to which a request was sent")
+        return Finding("address", True, "not set: links use the address of the request")
     host = (urlsplit(settings.base_url).hostname or "").lower()
     if len(hosts) == 1 and hosts[0] not in (None, host):
         return Finding(
             "address",
             False,
-            f"links lead to {host}, but the portal answers on {hosts[0]} only",
+            f"links point to {host}, but the portal is served on {hosts[0]} only",
             f"earshot portals set host {host}, or set EARSHOT_BASE_URL to {hosts[0]}",
         )
     return Finding("address", True, settings.base_url)
@@ -208,15 +221,9 @@ def database_file(settings: Settings) -> Path | None:
     return Path(settings.database.removeprefix("sqlite:///")).absolute()
 
 
-def _with_logs(kept: Path) -> list[Path]:
-    """SQLite's file and those beside it that hold the same rows, as far as they are there."""
-    files = (kept, *(kept.with_name(kept.name + ending) for ending in ("-wal", "-shm")))
-    return [file for file in files if file.exists()]
-
-
-def _by_address(settings: Settings) -> bool:
-    paces = (settings.limit_astuto_ip, settings.limit_pages)
-    return settings.rate_limits and any(RateLimit.parse(pace) is not None for pace in paces)
+def _has_address_limits(settings: Settings) -> bool:
+    limits = (settings.limit_astuto_ip, settings.limit_pages)
+    return settings.rate_limits and any(RateLimit.parse(limit) is not None for limit in limits)
 
 
 def _existing(folder: Path) -> Path:

@@ -1,29 +1,26 @@
-"""What the doctor says of one part that the server stands on."""
+"""The result of one check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from app.cli.errors import error_message
 from app.domain.errors import ServiceUnavailable
 
-MEGABYTE: Final = 1024 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one part is, and what to do when it is not well."""
+    """The state of one part of the installation, and the remedy when it has a problem."""
 
     what: str
     well: bool
     state: str
     remedy: str | None = None
     fixed: bool = False
-    """Whether it was wrong until just now; `state` says what was changed."""
+    """Whether this run fixed a problem; `state` says what was changed."""
 
 
 def probe(what: str, state: str, operation: Callable[[], object], remedy: str) -> Finding:
-    """Well when the act succeeds."""
+    """Run the operation; when it fails, the finding has its error and the remedy."""
     try:
         operation()
     except (OSError, ServiceUnavailable) as error:

@@ -104,7 +104,7 @@ def test_the_doctor_says_what_to_do(cli: Cli, monkeypatch: pytest.MonkeyPatch, n
     assert states(cli) == dict.fromkeys(parts(), True) | dict.fromkeys(wrong, False)
     done = cli.run("doctor")
     assert done.err == "earshot: something is wrong with: settings, portals, Redis, storage, mail\n"
-    assert "EARSHOT_PROT is set, but is no setting" in done.out
+    assert "EARSHOT_PROT is set, but is not a setting" in done.out
     assert "-> earshot portals set host feedback.example.com --portal 1" in done.out
 
 

@@ -65,8 +65,8 @@ def test_a_lost_secret_is_told_before_a_start_makes_another(cli: Cli, tmp_path: 
     path = tmp_path / "data" / "secret.key"
 
     assert amiss(cli, "secret") == (
-        f"{path} is not there, and none of the 2 keys is worth anything with another",
-        "put secret.key back from a backup before the next start makes a new one",
+        f"{path} does not exist, and none of the 2 keys works with another secret",
+        "put secret.key back from a backup before the next start creates a new one",
     )
     # Looking has not made one.
     assert not path.exists()
@@ -96,7 +96,7 @@ def test_a_secret_that_others_can_read_is_told(cli: Cli, tmp_path: Path, monkeyp
     path.write_text(SECRET)
     path.chmod(0o640)
 
-    assert amiss(cli, "data") == (f"{path} can be read by others", f"chmod 600 {path}")
+    assert amiss(cli, "data") == (f"{path} can be read by other users", f"chmod 600 {path}")
     path.chmod(0o600)
     assert well(cli, "data") == str(tmp_path / "data")
 
@@ -114,26 +114,26 @@ def test_a_database_that_everybody_can_read_is_told(on_sqlite: Settings) -> None
     kept = on_sqlite.data_dir / "earshot.db"
     kept.chmod(0o644)
 
-    shut_away = environment.data(on_sqlite)
+    shut_away = environment.check_data_dir(on_sqlite)
     kept.parent.chmod(0o755)
-    open_to_all = environment.data(on_sqlite)
+    open_to_all = environment.check_data_dir(on_sqlite)
     kept.chmod(0o640)
-    put_right = environment.data(on_sqlite)
+    put_right = environment.check_data_dir(on_sqlite)
 
     assert (shut_away.well, open_to_all.well, put_right.well) == (True, False, True)
-    assert open_to_all.state == f"{kept} can be read by everybody here"
+    assert open_to_all.state == f"{kept} can be read by every user of this machine"
     assert open_to_all.remedy == f"chmod o= {kept}*"
 
 
 def test_too_little_room_is_told(cli: Cli, tmp_path: Path) -> None:
     settings = Settings.load()
-    there_is = environment.disk_space(settings, least=1)
+    there_is = environment.check_disk_space(settings, min_bytes=1)
 
-    wanting = environment.disk_space(settings, least=sys.maxsize)
+    wanting = environment.check_disk_space(settings, min_bytes=sys.maxsize)
 
     assert (there_is.well, wanting.well) == (True, False)
-    assert wanting.state.endswith(f" MB left at {tmp_path / 'data'}")
-    assert wanting.remedy == "make room on that disk, or move what lies there to a larger one"
+    assert wanting.state.endswith(f" MB free at {tmp_path / 'data'}")
+    assert wanting.remedy == "free space on that disk, or move the data to a larger one"
 
 
 def test_a_log_that_is_not_written_back_is_told(on_sqlite: Settings) -> None:
@@ -146,13 +146,13 @@ def test_a_log_that_is_not_written_back_is_told(on_sqlite: Settings) -> None:
         size = kept.with_name("earshot.db-wal").stat().st_size
         assert size > 0
 
-        grown = environment.wal_size(on_sqlite, largest=size - 1)
-        fine = environment.wal_size(on_sqlite)
+        grown = environment.check_wal_size(on_sqlite, max_bytes=size - 1)
+        fine = environment.check_wal_size(on_sqlite)
 
     assert grown is not None and fine is not None
     assert (grown.well, fine.well) == (False, True)
-    assert grown.state == f"{kept}-wal has 0 MB, and is not written back"
-    assert grown.remedy == f"end what reads {kept} without end (`fuser -v` names it), then restart the server"
+    assert grown.state == f"{kept}-wal has 0 MB, and is not copied into the database"
+    assert grown.remedy == f"stop the process that reads {kept} (`fuser -v` lists it), then restart the server"
 
 
 def test_wrong_counters_are_told_and_the_remedy_puts_them_right(cli: Cli, rows: Rows) -> None:
@@ -182,19 +182,17 @@ def test_sections_below_themselves_are_told_and_put_right(cli: Cli, rows: Rows) 
     cycles = [f"{one} -> {two} -> {three} -> {one} of portal 1", f"{alone} -> {alone} of portal 1"]
 
     state, remedy = amiss(cli, "sections")
-    assert state == f"lie below themselves: {', '.join(cycles)}"
+    assert state == f"have cycles: {', '.join(cycles)}"
     assert remedy == "earshot doctor --fix"
     assert rows("SELECT id, parent_id FROM sections ORDER BY id") == before
 
     done = cli.run(*remedy.split()[1:])
-    changed = [
-        f"{cycle} (section {root} lies in no other now)" for cycle, root in zip(cycles, (one, alone), strict=True)
-    ]
+    changed = [f"{cycle} (section {root} has no parent now)" for cycle, root in zip(cycles, (one, alone), strict=True)]
     assert (done.code, done.err) == (0, "")
-    assert f"FIXED  sections   lay below themselves: {', '.join(changed)}\n" in done.out
+    assert f"FIXED  sections   had cycles: {', '.join(changed)}\n" in done.out
     parents = {row["id"]: row["parent_id"] for row in rows("SELECT id, parent_id FROM sections")}
     assert parents == {one: None, two: three, three: one, alone: None, child: three}
-    assert well(cli, "sections") == "none lies below itself"
+    assert well(cli, "sections") == "have no cycles"
 
 
 def test_what_was_fixed_is_told_as_json_and_what_was_not_ends_with_1(cli: Cli, rows: Rows) -> None:
@@ -212,7 +210,7 @@ def test_what_was_fixed_is_told_as_json_and_what_was_not_ends_with_1(cli: Cli, r
         {
             "what": "sections",
             "well": True,
-            "state": f"lay below themselves: {one} -> {two} -> {one} of portal 1 (section {one} lies in no other now)",
+            "state": f"had cycles: {one} -> {two} -> {one} of portal 1 (section {one} has no parent now)",
             "remedy": None,
             "fixed": True,
         }
@@ -232,7 +230,7 @@ def test_cycles_of_every_portal_are_put_right(cli: Cli, rows: Rows) -> None:
     rows("UPDATE sections SET parent_id = CASE id % 2 WHEN 1 THEN id + 1 ELSE id - 1 END RETURNING id")
 
     state, _ = amiss(cli, "sections")
-    assert state == "lie below themselves: 1 -> 2 -> 1 of portal 1, 3 -> 4 -> 3 of portal 2"
+    assert state == "have cycles: 1 -> 2 -> 1 of portal 1, 3 -> 4 -> 3 of portal 2"
     assert cli.run("doctor", "--fix").code == 0
     assert [row["id"] for row in rows("SELECT id FROM sections WHERE parent_id IS NULL ORDER BY id")] == made[::2]
 
@@ -244,8 +242,8 @@ def test_what_was_written_in_the_future_is_told(cli: Cli, rows: Rows) -> None:
     )
 
     assert amiss(cli, "clock") == (
-        "what was written last is of 2999-01-01T00:00:00Z, which is yet to come",
-        "set the clocks by the network: timedatectl set-ntp true",
+        "the newest event was stored at 2999-01-01T00:00:00Z, which is in the future",
+        "synchronise the clocks over the network: timedatectl set-ntp true",
     )
     rows("UPDATE facts SET created_at = '2020-01-01 00:00:00.000000' RETURNING id")
     well(cli, "clock")
@@ -254,18 +252,18 @@ def test_what_was_written_in_the_future_is_told(cli: Cli, rows: Rows) -> None:
 async def test_a_clock_that_differs_from_the_databases_is_told(postgres_database: str) -> None:
     opened = create_database(postgres_database)
     await opened.open()
-    there = await opened.read(outbox.database_time, NO_PORTAL)
+    database_time = await opened.read(outbox.database_time, NO_PORTAL)
     await opened.close()
 
     ahead, behind, right = [
-        checks.clock(utc_now() + shift, there=there, newest=None)
+        checks.check_clock(utc_now() + shift, database=database_time, newest=None)
         for shift in (timedelta(hours=1), timedelta(hours=-1), timedelta())
     ]
 
     assert (ahead.well, behind.well, right.well) == (False, False, True)
     assert ahead.state in [f"this machine is {seconds} s ahead of the database's" for seconds in range(3600, 3605)]
     assert behind.state in [f"this machine is {seconds} s behind the database's" for seconds in range(3595, 3601)]
-    assert ahead.remedy == "set the clocks by the network: timedatectl set-ntp true"
+    assert ahead.remedy == "synchronise the clocks over the network: timedatectl set-ntp true"
 
 
 def test_a_proxy_that_is_not_trusted_is_told(cli: Cli, monkeypatch: Environment) -> None:
@@ -273,7 +271,7 @@ def test_a_proxy_that_is_not_trusted_is_told(cli: Cli, monkeypatch: Environment)
 
     state, remedy = amiss(cli, "proxies")
 
-    assert state.startswith("EARSHOT_BASE_URL is https, so a proxy stands before the server, but none is trusted")
+    assert state.startswith("EARSHOT_BASE_URL is https, so the server is behind a proxy, but no proxy is trusted")
     assert remedy.startswith("EARSHOT_TRUSTED_PROXIES=127.0.0.1 for a proxy on this machine")
     monkeypatch.setenv("EARSHOT_RATE_LIMITS", "off")
     well(cli, "proxies")
@@ -287,8 +285,8 @@ def test_who_trusts_everybody_is_told(cli: Cli, monkeypatch: Environment, everyb
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", f"127.0.0.1,{everybody}")
 
     assert amiss(cli, "proxies") == (
-        f"{everybody} trusts everybody: whoever asks can say from where, and no limit per address holds",
-        "name in EARSHOT_TRUSTED_PROXIES only the addresses from which your proxies connect",
+        f"{everybody} trusts every client: each can claim any address, so limits per address have no effect",
+        "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
     )
 
 
@@ -298,7 +296,7 @@ def test_links_that_lead_to_another_host_are_told(cli: Cli, monkeypatch: Environ
 
     state, remedy = amiss(cli, "address")
 
-    assert state == "links lead to feedback.example.com, but the portal answers on ideas.example.com only"
+    assert state == "links point to feedback.example.com, but the portal is served on ideas.example.com only"
     first, _, _ = remedy.partition(",")
     assert cli.run(*first.split()[1:]).code == 0
     assert well(cli, "address") == "http://feedback.example.com:8000"
@@ -319,7 +317,7 @@ def test_where_requests_are_counted_is_told(cli: Cli, monkeypatch: Environment) 
 
     assert (in_memory, off) == (
         "counted in the memory of one process",
-        "off: nobody is held to any (EARSHOT_RATE_LIMITS)",
+        "off: no client is limited (EARSHOT_RATE_LIMITS)",
     )
 
 
@@ -342,13 +340,13 @@ def test_a_collector_that_takes_no_spans_is_told(cli: Cli, monkeypatch: Environm
     monkeypatch.setenv("EARSHOT_OTLP_URL", url)
 
     assert amiss(cli, "spans") == (
-        f"{url.replace('hidden', '***')} takes none",
-        "see that the collector runs, takes OTLP over HTTP, and is named by EARSHOT_OTLP_URL",
+        f"{url.replace('hidden', '***')} accepts none",
+        "check that the collector runs, accepts OTLP over HTTP, and that EARSHOT_OTLP_URL is right",
     )
     collector: Collector
     with collecting() as collector:
         monkeypatch.setenv("EARSHOT_OTLP_URL", collector.url)
-        assert well(cli, "spans") == f"{collector.url} takes them"
+        assert well(cli, "spans") == f"{collector.url} accepts them"
     assert collector.spans == []
 
 

@@ -192,7 +192,7 @@ def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: st
 
 
 @pytest.mark.parametrize(
-    ("host", "of_numbers", "well"),
+    ("host", "metrics_host", "well"),
     [
         ("127.0.0.1", None, False),
         ("127.0.0.1", "0.0.0.0", False),
@@ -200,18 +200,18 @@ def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: st
         ("127.0.0.1", "10.0.0.1", True),
     ],
 )
-def test_numbers_on_the_servers_own_port_are_told(host: str, of_numbers: str | None, well: bool) -> None:
-    told = environment.metrics(Settings(host=host, port=8123, metrics_port=8123, metrics_host=of_numbers))
+def test_metrics_on_the_servers_own_port_are_reported(host: str, metrics_host: str | None, well: bool) -> None:
+    told = environment.check_metrics_port(Settings(host=host, port=8123, metrics_port=8123, metrics_host=metrics_host))
 
     assert told.well == well
     if not well:
-        assert told.state == "EARSHOT_METRICS_PORT is 8123, on which the server itself listens"
+        assert told.state == "EARSHOT_METRICS_PORT is 8123, the port of the server itself"
         assert told.remedy == "set EARSHOT_METRICS_PORT to another port, such as 9464"
 
 
-def test_numbers_on_another_port_are_fine() -> None:
-    assert environment.metrics(Settings(port=8123, metrics_port=9464)).state == "told on port 9464"
-    assert environment.metrics(Settings(port=8123)).state == "not set: nobody is told numbers"
+def test_metrics_on_another_port_are_fine() -> None:
+    assert environment.check_metrics_port(Settings(port=8123, metrics_port=9464)).state == "served on port 9464"
+    assert environment.check_metrics_port(Settings(port=8123)).state == "not set: no metrics are served"
 
 
 def test_a_directory_that_everybody_can_write_is_told(file: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_directory_that_everybody_can_write_is_told(file: Path) -> None:
 
     told = found("data")
 
-    assert (told.well, told.state) == (False, f"{file.parent} can be written by everybody here")
+    assert (told.well, told.state) == (False, f"{file.parent} can be written by every user of this machine")
     assert told.remedy == f"chmod o= {file.parent}"
     shell(told.remedy)
     assert found("data").well
@@ -233,12 +233,12 @@ def test_a_log_of_sqlite_that_everybody_can_read_is_told(file: Path) -> None:
     log.touch()
     log.chmod(0o644)
 
-    told = environment.data(Settings())
+    told = environment.check_data_dir(Settings())
 
-    assert (told.well, told.state) == (False, f"{file} can be read by everybody here")
+    assert (told.well, told.state) == (False, f"{file} can be read by every user of this machine")
     assert told.remedy == f"chmod o= {file}*"
     log.chmod(0o600)
-    assert environment.data(Settings()).well
+    assert environment.check_data_dir(Settings()).well
 
 
 def modes(folder: Path) -> dict[str, str]:
@@ -305,7 +305,7 @@ def test_a_directory_that_is_everybody_s_on_purpose_is_left_as_it_is(
     told = found("data")
 
     assert (told.state, told.remedy) == (
-        f"{shared} can be written by everybody here",
+        f"{shared} can be written by every user of this machine",
         "move it into a directory of its own",
     )
     assert not told.well
