@@ -1,4 +1,4 @@
-"""The tools that every process opens, whether it serves or runs one command: the database, and where uploads lie."""
+"""The database and the file storage that the settings name, for the server and for commands."""
 
 from app.adapters.database import Clock, Database, create_database, utc_now
 from app.adapters.storage import storage_from_url
@@ -7,18 +7,18 @@ from app.settings import InvalidSettings, Settings
 
 
 def open_database(settings: Settings, clock: Clock = utc_now) -> Database:
-    """The database that the settings name, not yet open. Raises InvalidSettings."""
+    """The configured database, not yet connected. Raises InvalidSettings."""
     try:
         return create_database(
             settings.database, password=settings.database_password, clock=clock, most=settings.database_connections
         )
-    except ValueError as wrong:
-        raise InvalidSettings(str(wrong)) from None
+    except ValueError as error:
+        raise InvalidSettings(str(error)) from None
 
 
 def open_storage(settings: Settings) -> FileStorage:
-    """Where uploads lie. Raises InvalidSettings."""
+    """The configured storage of uploads. Raises InvalidSettings."""
     try:
         return storage_from_url(settings.storage_url, settings.data_dir)
-    except InvalidStorageUrl as wrong:
-        raise InvalidSettings(str(wrong)) from None
+    except InvalidStorageUrl as error:
+        raise InvalidSettings(str(error)) from None

@@ -1,6 +1,6 @@
-"""A sample portal: two months in the life of a small product, told through the rules, the same at every telling.
+"""A sample portal: two months of posts, votes and comments, created through the rules, always with the same data.
 
-Only codes, UUIDs and keys differ from one portal to the next, for these must not be guessed.
+Only codes, UUIDs and keys differ between two sample portals, because these must not be guessable.
 """
 
 from collections.abc import Callable
@@ -24,137 +24,141 @@ from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import users
 
 DAYS: Final = 60
-LIVELY: Final = 12
-"""So many of the newest posts are approved, voted for and talked about: they are what is seen first."""
-WAITING: Final = range(25, 70, 6)
+ACTIVE_POSTS: Final = 12
+"""This many of the newest posts are approved and have votes and comments: they are on the first page."""
+PENDING_POSTS: Final = range(25, 70, 6)
 """The posts that wait for approval, counted from the newest."""
-REFUSED: Final = range(28, 70, 12)
-"""The posts that were rejected, counted likewise."""
+REJECTED_POSTS: Final = range(28, 70, 12)
+"""The posts that were rejected, counted from the newest."""
 
 _BOARDS: Final = BoardQuery((Board.id, Board.name))
-# Nobody is to get a letter about what never happened.
-_TOLD: Final = Statement(update(EventRow).where(EventRow.portal_id == PORTAL_ID).values(expanded_at=NOW))
+# No follower must be notified of invented events.
+_MARK_EVENTS_EXPANDED: Final = Statement(
+    update(EventRow).where(EventRow.portal_id == PORTAL_ID).values(expanded_at=NOW)
+)
 
-_LATER: Final = ("Planned", "In Progress", "Completed", "Rejected")
-_SHARES: Final = (24, 14, 22, 10)
-"""Of a hundred posts, how many came from New to each of these."""
+_LATER_STATUSES: Final = ("Planned", "In Progress", "Completed", "Rejected")
+_PERCENTAGES: Final = (24, 14, 22, 10)
+"""How many of a hundred posts change from New to each of these statuses."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
+class _Action:
     at: datetime
-    act: Callable[[], object]
+    run: Callable[[], object]
 
 
 def fill(work: UnitOfWork, *, owner_id: int) -> None:
-    """Put the sample into a portal that has just begun. Counters, history and dates are those of real acts."""
-    _Story(work, owner_id).tell()
+    """Fill a new portal with the sample. Counters, history and dates are those of real requests."""
+    _Sample(work, owner_id).create()
 
 
-class _Story:
+class _Sample:
     def __init__(self, work: UnitOfWork, owner_id: int) -> None:
         self._work = work
-        # Not a secret: the story is to be the same every time.
+        # Not a secret: the data must be the same every time.
         self._random = Random("earshot")  # noqa: S311
         self._end = work.now
-        self._events: list[_Event] = []
+        self._actions: list[_Action] = []
         self._post_ids: dict[int, int] = {}
         work.now = self._end - timedelta(days=DAYS + 1)
         boards.add(work, name=texts.INTEGRATIONS, description="Other tools that this one should talk to.")
-        self._boards = {name: board_id for board_id, name in _BOARDS.all(work)}
-        self._statuses = {row[1]: row[0] for row in statuses.list_all(work)}
-        self._categories = [categories.add(work, name=name, color=color) for name, color in texts.CATEGORIES]
-        self._team = [owner_id]
-        self._people = [owner_id]
+        self._board_ids = {name: board_id for board_id, name in _BOARDS.all(work)}
+        self._status_ids = {row[1]: row[0] for row in statuses.list_all(work)}
+        self._category_ids = [categories.add(work, name=name, color=color) for name, color in texts.CATEGORIES]
+        self._team_ids = [owner_id]
+        self._user_ids = [owner_id]
         for email, name, role in texts.PEOPLE:
             user_id = users.create(work, email=email, name=name, role=role)
-            self._people.append(user_id)
+            self._user_ids.append(user_id)
             if role == "moderator":
-                self._team.append(user_id)
+                self._team_ids.append(user_id)
 
-    def tell(self) -> None:
-        work, chance = self._work, self._random
-        told = texts.titles()
-        chance.shuffle(told)
-        step = timedelta(days=DAYS) / len(told)
+    def create(self) -> None:
+        work, random = self._work, self._random
+        titles = texts.titles()
+        random.shuffle(titles)
+        step = timedelta(days=DAYS) / len(titles)
         begin = self._end - timedelta(days=DAYS)
-        for number, (board, title) in enumerate(told):
-            # A little before its turn, so that the last one is not newer than now.
-            self._post(number, board, title, begin + step * number + step * chance.random())
-        # In the order of time, so that ids grow with dates as they do in life.
-        for event in sorted(self._events, key=lambda event: event.at):
-            work.now = event.at
-            event.act()
+        for number, (board, title) in enumerate(titles):
+            # Within its step, so that the last post is not newer than now.
+            self._plan_post(number, board, title, begin + step * number + step * random.random())
+        # In the order of time, so that ids grow with dates.
+        for action in sorted(self._actions, key=lambda action: action.at):
+            work.now = action.at
+            action.run()
         work.now = self._end
-        work.execute(_TOLD)
+        work.execute(_MARK_EVENTS_EXPANDED)
 
-    def _post(self, number: int, board: str, title: str, at: datetime) -> None:
-        chance = self._random
-        author = chance.choice(self._people[1:])
-        newest = len(texts.titles()) - number
-        wish = NewPost(
+    def _plan_post(self, number: int, board: str, title: str, at: datetime) -> None:
+        random = self._random
+        author = random.choice(self._user_ids[1:])
+        rank = len(texts.titles()) - number
+        new_post = NewPost(
             title=title,
-            description=chance.choice(texts.REASONS[board]) if chance.random() < 0.85 else "",
+            description=random.choice(texts.REASONS[board]) if random.random() < 0.85 else "",
             author=author,
-            board_id=self._boards[board],
-            status_id=self._statuses["New"],
-            category_id=chance.choice(self._categories) if chance.random() < 0.45 else None,
+            board_id=self._board_ids[board],
+            status_id=self._status_ids["New"],
+            category_id=random.choice(self._category_ids) if random.random() < 0.45 else None,
             follow=True,
-            moderation=_moderation(newest),
+            moderation=_moderation_state(rank),
         )
-        self._at(at, lambda: self._post_ids.update({number: create.create_post(self._work, wish).id}))
-        if wish.moderation != "approved":
+        self._at(at, lambda: self._post_ids.update({number: create.create_post(self._work, new_post).id}))
+        if new_post.moderation != "approved":
             return
-        lively = newest <= LIVELY
-        liking = chance.choice((0.2, 0.5, 0.8))
-        for voter in self._people:
-            if chance.random() < liking or (lively and voter == author):
-                self._at(self._after(at), self._voting(number, voter))
-        remarks = chance.choice((1, 1, 2, 3) if lively else (0, 0, 1, 1, 2, 3))
-        for talk in chance.sample(texts.TALK[board], remarks):
-            self._talk(number, talk, self._after(at))
-        for status, at_then in self._course(at):
-            self._at(at_then, self._moving(number, status, texts.UPDATES[board][status]))
+        is_active = rank <= ACTIVE_POSTS
+        vote_probability = random.choice((0.2, 0.5, 0.8))
+        for voter in self._user_ids:
+            if random.random() < vote_probability or (is_active and voter == author):
+                self._at(self._after(at), self._vote_action(number, voter))
+        comment_count = random.choice((1, 1, 2, 3) if is_active else (0, 0, 1, 1, 2, 3))
+        for thread in random.sample(texts.TALK[board], comment_count):
+            self._plan_thread(number, thread, self._after(at))
+        for status, changed_at in self._status_history(at):
+            self._at(changed_at, self._status_action(number, status, texts.UPDATES[board][status]))
 
-    def _talk(self, number: int, talk: tuple[str, tuple[str, ...]], at: datetime) -> None:
-        chance = self._random
-        remark, replies = talk
-        reply = chance.choice(replies)
-        speaker, other = chance.sample(self._people, 2)
-        answered = chance.random() < 0.4
-        said: list[int] = []
-        self._at(at, lambda: said.append(self._say(number, speaker, remark)))
-        if answered:
-            self._at(self._after(at), lambda: self._say(number, other, reply, parent_id=said[0]))
+    def _plan_thread(self, number: int, thread: tuple[str, tuple[str, ...]], at: datetime) -> None:
+        random = self._random
+        comment, replies = thread
+        reply = random.choice(replies)
+        author, replier = random.sample(self._user_ids, 2)
+        has_reply = random.random() < 0.4
+        comment_ids: list[int] = []
+        self._at(at, lambda: comment_ids.append(self._comment(number, author, comment)))
+        if has_reply:
+            self._at(self._after(at), lambda: self._comment(number, replier, reply, parent_id=comment_ids[0]))
 
-    def _course(self, at: datetime) -> list[tuple[str, datetime]]:
-        """The statuses that a post came to, and when."""
-        drawn = self._random.choices((*_LATER, None), (*_SHARES, 100 - sum(_SHARES)))[0]
-        if drawn is None:
+    def _status_history(self, at: datetime) -> list[tuple[str, datetime]]:
+        """The later statuses of a post created at `at`, each with its time."""
+        status = self._random.choices((*_LATER_STATUSES, None), (*_PERCENTAGES, 100 - sum(_PERCENTAGES)))[0]
+        if status is None:
             return []
-        if drawn == "Completed":
+        if status == "Completed":
             planned = self._after(at)
-            begun = self._after(planned)
-            return [("Planned", planned), ("In Progress", begun), ("Completed", self._after(begun))]
-        return [(drawn, self._after(at))]
+            started = self._after(planned)
+            return [("Planned", planned), ("In Progress", started), ("Completed", self._after(started))]
+        return [(status, self._after(at))]
 
-    def _voting(self, number: int, voter: int) -> Callable[[], object]:
+    def _vote_action(self, number: int, voter: int) -> Callable[[], object]:
         return lambda: votes.cast(self._work, NewVote(post=self._post_ids[number], voter=voter))
 
-    def _moving(self, number: int, status: str, update: str) -> Callable[[], object]:
-        person = self._random.choice(self._team)
+    def _status_action(self, number: int, status: str, update: str) -> Callable[[], object]:
+        user_id = self._random.choice(self._team_ids)
 
-        def move() -> None:
-            post_changes.change_status(self._work, self._post_ids[number], self._statuses[status], user_id=person)
-            self._say(number, person, update, official=True)
+        def change_status() -> None:
+            post_changes.change_status(self._work, self._post_ids[number], self._status_ids[status], user_id=user_id)
+            self._comment(number, user_id, update, official=True)
 
-        return move
+        return change_status
 
-    def _say(self, number: int, person: int, body: str, *, parent_id: int | None = None, official: bool = False) -> int:
+    def _comment(
+        self, number: int, author_id: int, body: str, *, parent_id: int | None = None, official: bool = False
+    ) -> int:
         return comments.create(
             self._work,
             post_id=self._post_ids[number],
-            author_id=person,
+            author_id=author_id,
             body=body,
             parent_id=parent_id,
             official=official,
@@ -162,16 +166,16 @@ class _Story:
             follow=True,
         )
 
-    def _at(self, moment: datetime, operation: Callable[[], object]) -> None:
-        self._events.append(_Event(moment, operation))
+    def _at(self, at: datetime, operation: Callable[[], object]) -> None:
+        self._actions.append(_Action(at, operation))
 
-    def _after(self, moment: datetime) -> datetime:
-        """Some time between a moment and the end, rather sooner than later."""
-        return moment + (self._end - moment) * (0.02 + 0.9 * self._random.random() ** 3)
+    def _after(self, at: datetime) -> datetime:
+        """A random time between `at` and the end, more often early than late."""
+        return at + (self._end - at) * (0.02 + 0.9 * self._random.random() ** 3)
 
 
-def _moderation(newest: int) -> str:
-    """The state of a post that is the first, second, … from the newest."""
-    if newest in WAITING:
+def _moderation_state(rank: int) -> str:
+    """The moderation state of a post; the newest has rank 1."""
+    if rank in PENDING_POSTS:
         return "pending"
-    return "rejected" if newest in REFUSED else "approved"
+    return "rejected" if rank in REJECTED_POSTS else "approved"

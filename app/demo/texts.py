@@ -1,4 +1,4 @@
-"""What the people of the sample portal say."""
+"""The users and texts of the sample portal."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ PEOPLE: Final = (
     ("tomas.reyes@example.com", "Tomás Reyes", "user"),
     ("aiko.tanaka@example.com", "Aiko Tanaka", "user"),
 )
-"""Beside the owner: address, name, role."""
+"""The users besides the owner: e-mail address, name, role."""
 
 CATEGORIES: Final = (
     ("Mobile", "#ABDEE6"),
@@ -96,7 +96,7 @@ REASONS: Final = {
         "Even one direction would help us: from here to there.",
     ),
 }
-"""Why somebody posts, by board."""
+"""The descriptions of posts, by board."""
 
 TALK: Final = {
     FEATURES: (
@@ -125,7 +125,7 @@ TALK: Final = {
         ("One direction would be enough for us.", ("We would need both.", "For us, too.")),
     ),
 }
-"""What is said below a post, and what others reply to it, by board."""
+"""Comments, each with the possible replies to it, by board."""
 
 UPDATES: Final = {
     FEATURES: {
@@ -147,7 +147,7 @@ UPDATES: Final = {
         "Rejected": "We won't build this ourselves for now; the API has all that it takes. Thank you for the idea.",
     },
 }
-"""What the team says when a post comes to a status, by board."""
+"""The official comment at a change of status, by board and status."""
 
 
 def titles() -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The sample portal: believable, consistent, and the same at every telling."""
+"""The sample portal: plausible, consistent, and the same every time."""
 
 import shutil
 from collections import Counter
@@ -23,18 +23,18 @@ from tests.support.factory import Factory
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def tell(work: UnitOfWork) -> int:
-    begun = bootstrap.create_first_portal(work, secret=SECRET.encode())
-    assert begun is not None
-    fill(work, owner_id=begun.owner_id)
-    return begun.portal_id
+def create_sample(work: UnitOfWork) -> int:
+    first_portal = bootstrap.create_first_portal(work, secret=SECRET.encode())
+    assert first_portal is not None
+    fill(work, owner_id=first_portal.owner_id)
+    return first_portal.portal_id
 
 
-async def test_the_sample_is_a_portal_as_people_would_have_made_it(server: Application, clock: TestClock) -> None:
+async def test_the_sample_has_boards_users_and_posts_over_two_months(server: Application, clock: TestClock) -> None:
     clock.set(NOW)
     make = Factory(server, SECRET.encode())
 
-    make.portal = await server.database.write(tell, NO_PORTAL)
+    make.portal = await server.database.write(create_sample, NO_PORTAL)
 
     assert [row["name"] for row in await make.rows("SELECT name FROM boards ORDER BY position")] == [
         "Feature Requests",
@@ -49,17 +49,17 @@ async def test_the_sample_is_a_portal_as_people_would_have_made_it(server: Appli
     # Some have no description, and clients of Astuto's dialect read none of them as null.
     assert "" in {post["description"] for post in posts}
     assert None not in {post["description"] for post in posts}
-    moments = [to_datetime(post["created_at"]) for post in posts]
-    assert moments == sorted(moments)
-    assert NOW - timedelta(days=DAYS) <= moments[0] < NOW - timedelta(days=DAYS - 2)
-    assert NOW - timedelta(days=2) < moments[-1] <= NOW
+    created_at = [to_datetime(post["created_at"]) for post in posts]
+    assert created_at == sorted(created_at)
+    assert NOW - timedelta(days=DAYS) <= created_at[0] < NOW - timedelta(days=DAYS - 2)
+    assert NOW - timedelta(days=2) < created_at[-1] <= NOW
     statuses = await make.rows(
         "SELECT s.name, count(*) AS posts FROM posts p JOIN statuses s ON s.id = p.status_id GROUP BY s.name"
     )
     assert {row["name"] for row in statuses} == {"New", "Planned", "In Progress", "Completed", "Rejected"}
     assert min(row["posts"] for row in statuses) >= 10
-    for table, least in {"votes": 200, "comments": 150, "status_changes": 100, "post_categories": 60}.items():
-        assert await make.value(f"SELECT count(*) FROM {table}") >= least
+    for table, min_rows in {"votes": 200, "comments": 150, "status_changes": 100, "post_categories": 60}.items():
+        assert await make.value(f"SELECT count(*) FROM {table}") >= min_rows
     for table in ("votes", "comments", "status_changes"):
         latest = await make.value(f"SELECT max(created_at) FROM {table}")
         assert to_datetime(latest) <= NOW
@@ -68,11 +68,11 @@ async def test_the_sample_is_a_portal_as_people_would_have_made_it(server: Appli
     )
 
 
-async def test_what_is_seen_first_is_approved_voted_for_and_talked_about(server: Application, clock: TestClock) -> None:
+async def test_the_newest_posts_are_approved_and_have_votes_and_comments(server: Application, clock: TestClock) -> None:
     clock.set(NOW)
     make = Factory(server, SECRET.encode())
 
-    make.portal = await server.database.write(tell, NO_PORTAL)
+    make.portal = await server.database.write(create_sample, NO_PORTAL)
 
     newest = await make.rows("SELECT * FROM posts ORDER BY created_at DESC, id DESC LIMIT 24")
     assert {post["moderation"] for post in newest} == {"approved"}
@@ -81,45 +81,45 @@ async def test_what_is_seen_first_is_approved_voted_for_and_talked_about(server:
         assert post["comments_count"] > 0
 
 
-async def test_people_speak_of_what_the_board_is_for(server: Application) -> None:
+async def test_descriptions_and_comments_fit_their_board(server: Application) -> None:
     make = Factory(server, SECRET.encode())
 
-    make.portal = await server.database.write(tell, NO_PORTAL)
+    make.portal = await server.database.write(create_sample, NO_PORTAL)
 
     for board in await make.rows("SELECT id, name FROM boards"):
         posts = await make.rows(f"SELECT * FROM posts WHERE board_id = {board['id']}")
         assert {post["description"] for post in posts} - {""} == set(texts.REASONS[board["name"]])
-        said = await make.rows(
+        comments = await make.rows(
             "SELECT DISTINCT c.body, c.official FROM comments c JOIN posts p ON p.id = c.post_id "
             f"WHERE p.board_id = {board['id']} AND c.parent_id IS NULL"
         )
-        remarks = {remark for remark, _ in texts.TALK[board["name"]]}
-        assert {row["body"] for row in said if not row["official"]} == remarks
-        assert {row["body"] for row in said if row["official"]} <= set(texts.UPDATES[board["name"]].values())
+        bodies = {body for body, _ in texts.TALK[board["name"]]}
+        assert {row["body"] for row in comments if not row["official"]} == bodies
+        assert {row["body"] for row in comments if row["official"]} <= set(texts.UPDATES[board["name"]].values())
 
 
-async def test_its_counters_are_right_and_nobody_is_told_of_it(server: Application) -> None:
-    portal_id = await server.database.write(tell, NO_PORTAL)
+async def test_its_counters_are_right_and_no_event_is_pending(server: Application) -> None:
+    portal_id = await server.database.write(create_sample, NO_PORTAL)
 
-    found = await server.database.read(audit.find_mismatches, PortalContext(portal_id, OPERATOR))
+    mismatches = await server.database.read(audit.find_mismatches, PortalContext(portal_id, OPERATOR))
 
-    assert found == []
-    waiting = Statement(text("SELECT count(*) FROM facts WHERE expanded_at IS NULL"), across_portals=True)
-    assert await server.database.read(lambda work: work.fetch_value(waiting), NO_PORTAL) == 0
+    assert mismatches == []
+    pending = Statement(text("SELECT count(*) FROM facts WHERE expanded_at IS NULL"), across_portals=True)
+    assert await server.database.read(lambda work: work.fetch_value(pending), NO_PORTAL) == 0
 
 
-async def test_it_is_the_same_at_every_telling(sqlite_template: Path, tmp_path: Path) -> None:
-    told = []
+async def test_it_is_the_same_every_time(sqlite_template: Path, tmp_path: Path) -> None:
+    samples = []
     for name in ("one.db", "other.db"):
         shutil.copy(sqlite_template, tmp_path / name)
         database = SqliteDatabase(tmp_path / name, clock=lambda: NOW)
         await database.open()
-        await database.write(tell, NO_PORTAL)
-        told.append([await database.read(lambda work, query=query: rows(work, query), NO_PORTAL) for query in SAME])
+        await database.write(create_sample, NO_PORTAL)
+        samples.append([await database.read(lambda work, query=query: rows(work, query), NO_PORTAL) for query in SAME])
         await database.close()
 
-    assert told[0] == told[1]
-    assert len(told[0][0]) == 200
+    assert samples[0] == samples[1]
+    assert len(samples[0][0]) == 200
 
 
 SAME = (
