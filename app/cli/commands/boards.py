@@ -66,9 +66,6 @@ def create(
     )
 
 
-CATALOGUE.add_list(group, "List boards in their order.")
-
-
 @group.command()
 def edit(
     board: BoardArgument,
@@ -96,7 +93,7 @@ def edit(
         if default:
             boards.make_default(work, board_id)
 
-    CATALOGUE.edit(board, change, portal=portal, as_json=as_json)
+    CATALOGUE.edit(board, change, portal, as_json)
 
 
 @group.command()
@@ -119,4 +116,4 @@ def delete(
     print_result({"id": board, "deleted": True}, f"board {board} was deleted", as_json=as_json)
 
 
-CATALOGUE.add_reorder(group, "Order the boards.\n\n\b\nearshot boards reorder 3 1 2")
+CATALOGUE.add_list_and_reorder(group, "3 1 2")

@@ -57,9 +57,6 @@ def create(
     )
 
 
-CATALOGUE.add_list(group, "List sections in their order.")
-
-
 @group.command()
 def edit(
     section: SectionArgument,
@@ -88,13 +85,12 @@ def edit(
             parent_id=None if no_parent else parent or old_parent_id,
         )
 
-    CATALOGUE.edit(section, change, portal=portal, as_json=as_json)
+    CATALOGUE.edit(section, change, portal, as_json)
 
 
-@group.command()
-def delete(section: SectionArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Delete a section. Its posts stay without one; the sections below it stay directly on the tab."""
-    CATALOGUE.delete(section, sections.delete, portal=portal, as_json=as_json)
-
-
-CATALOGUE.add_reorder(group, "Order the sections.\n\n\b\nearshot sections reorder 2 1")
+CATALOGUE.add_delete(
+    group,
+    sections.delete,
+    "Delete a section. Its posts stay without one; the sections below it stay directly on the tab.",
+)
+CATALOGUE.add_list_and_reorder(group, "2 1")

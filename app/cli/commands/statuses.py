@@ -11,7 +11,7 @@ from app.cli.params import JsonOption, PortalOption, color, id_param, text_param
 from app.domain.portals import statuses, tabs
 from app.domain.unit_of_work import Row, UnitOfWork
 
-group = typer.Typer(help="Statuses of posts.", no_args_is_help=True)
+group = typer.Typer(help="Statuses of posts. Each tab shows its own, in their order.", no_args_is_help=True)
 
 StatusArgument = Annotated[
     int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot statuses list` shows it.")
@@ -90,9 +90,6 @@ def create(
     CATALOGUE.create(add, portal=portal, as_json=as_json)
 
 
-CATALOGUE.add_list(group, "List statuses by tab, in their order.")
-
-
 @group.command()
 def edit(
     status: StatusArgument,
@@ -128,21 +125,16 @@ def edit(
         if default:
             statuses.make_default(work, status_id)
 
-    CATALOGUE.edit(status, change, portal=portal, as_json=as_json)
+    CATALOGUE.edit(status, change, portal, as_json)
 
 
-@group.command()
-def delete(status: StatusArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Delete a status. Its posts get the default one, each with a row in its history.
-
-    Nothing shows that history yet, and nobody is notified yet.
-    """
-    CATALOGUE.delete(status, statuses.delete, portal=portal, as_json=as_json)
-
-
-CATALOGUE.add_reorder(
-    group, "Order the statuses; each tab shows its own in this order.\n\n\b\nearshot statuses reorder 3 2"
+CATALOGUE.add_delete(
+    group,
+    statuses.delete,
+    "Delete a status. Its posts get the default one, each with a row in its history.\n\n"
+    "Nothing shows that history yet, and nobody is notified yet.",
 )
+CATALOGUE.add_list_and_reorder(group, "3 2")
 
 
 def _first_tab_id(work: UnitOfWork) -> int:

@@ -33,6 +33,9 @@ CATALOGUE: Final = Catalogue(
     list_all=tabs.list_all,
     reorder=tabs.reorder,
     serialize=_serialize,
+    metavar="TAB",
+    key_type=str,
+    key_help="URL key or id.",
     find_id=find_tab_id,
 )
 
@@ -55,9 +58,6 @@ def create(
     )
 
 
-CATALOGUE.add_list(group, "List tabs in their order.")
-
-
 @group.command()
 def edit(
     tab: TabArgument,
@@ -68,20 +68,8 @@ def edit(
     as_json: JsonOption = False,
 ) -> None:
     """Change a tab; options left out change nothing."""
-    CATALOGUE.edit(
-        tab,
-        lambda work, tab_id: tabs.edit(work, tab_id, name=name, url=url, kind=kind),
-        portal=portal,
-        as_json=as_json,
-    )
+    CATALOGUE.edit(tab, lambda work, tab_id: tabs.edit(work, tab_id, name=name, url=url, kind=kind), portal, as_json)
 
 
-@group.command()
-def delete(tab: TabArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Delete a tab that has neither statuses nor sections."""
-    CATALOGUE.delete(tab, tabs.delete, portal=portal, as_json=as_json)
-
-
-CATALOGUE.add_reorder(
-    group, "Order the tabs.\n\n\b\nearshot tabs reorder roadmap feedback", metavar="TAB...", parser=str
-)
+CATALOGUE.add_delete(group, tabs.delete, "Delete a tab that has neither statuses nor sections.")
+CATALOGUE.add_list_and_reorder(group, "roadmap feedback")
