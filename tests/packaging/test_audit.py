@@ -1,4 +1,4 @@
-"""The audit of dependencies tells three things apart: a vulnerability, none, and that nobody could be asked."""
+"""The audit of dependencies tells apart: a vulnerability, none, and no service that could be reached."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ FLAW = {
         }
     ],
 }
-NOT_MADE = "audit: NOT MADE: nobody could be asked, for the reasons above. Nothing is known about vulnerabilities"
+NOT_MADE = "audit: NOT MADE: no service could be reached, for the reasons above. Nothing is known about vulnerabilities"
 MADE = "audit: MADE: no known vulnerability in 2 packages, says -s osv --osv-url "
 
 
@@ -112,7 +112,7 @@ def test_a_vulnerability_fails_and_is_named_with_the_version_that_mends_it(check
     code, told = audit(checkout, adviser.url)
 
     assert sorted(adviser.asked) == ["jinja2", "pillow"]
-    assert (code, told[0]) == (1, "audit: jinja2 3.1.6 has GHSA-test-test-test, mended in 9.9.9")
+    assert (code, told[0]) == (1, "audit: jinja2 3.1.6 has GHSA-test-test-test, fixed in 9.9.9")
     assert told[1].endswith("1 vulnerabilities in 2 packages: ./manage lock --upgrade")
 
 
@@ -154,7 +154,7 @@ def test_an_index_that_knows_nothing_of_the_packages_is_not_taken_for_a_clean_on
     skipped = {"dependencies": [{"name": "jinja2", "skip_reason": "not found"}], "fixes": []}
 
     def answered(text: str) -> Any:
-        return manage.judged(subprocess.CompletedProcess([], 0, stdout=text, stderr=""), "-s pypi")
+        return manage.audit_exit_code(subprocess.CompletedProcess([], 0, stdout=text, stderr=""), "-s pypi")
 
     assert answered(json.dumps(skipped)) is None
     assert answered("") is None

@@ -1,4 +1,4 @@
-"""The checkout's own command: it teaches, and it refuses in one line that says what to do."""
+"""`./manage`: its help, its errors of one line with a remedy, and the uv that it uses."""
 
 import os
 import subprocess
@@ -24,13 +24,13 @@ def run(*arguments: str, python: str = sys.executable, path: str = "") -> tuple[
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("asked", [[], ["help"], ["--help"], ["-h"]])
-def test_help_shows_every_command(asked: list[str]) -> None:
-    code, said, complaint = run(*asked)
+@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"], ["-h"]])
+def test_help_shows_every_command(arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
 
-    assert (code, complaint) == (0, "")
-    shown = [line.split()[1] for line in said.splitlines() if line.startswith("  ./manage ")]
-    assert shown == ["serve", "earshot", "test", "audit", "bench", "lock", "uv", "help"]
+    assert (code, err) == (0, "")
+    commands = [line.split()[1] for line in out.splitlines() if line.startswith("  ./manage ")]
+    assert commands == ["serve", "earshot", "test", "audit", "bench", "lock", "uv", "help"]
 
 
 def test_an_unknown_command_is_wrong_usage() -> None:
@@ -54,13 +54,13 @@ def test_a_machine_without_uv_and_pip_is_told_what_to_install(tmp_path: Path) ->
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
         "",
-        "manage: uv is missing, and so is pip, which would fetch it: install one of them "
+        "manage: uv and pip are missing, and pip is needed to install uv: install one of them "
         "(Debian, Ubuntu: apt-get install python3-pip) and try again\n",
     )
 
 
 @pytest.mark.parametrize(
-    ("given", "seen"),
+    ("env", "certificate"),
     [
         ({"PIP_CERT": "/a.pem", "REQUESTS_CA_BUNDLE": "/b.pem"}, "/a.pem"),
         ({"REQUESTS_CA_BUNDLE": "/b.pem"}, "/b.pem"),
@@ -68,46 +68,73 @@ def test_a_machine_without_uv_and_pip_is_told_what_to_install(tmp_path: Path) ->
         ({}, "none"),
     ],
 )
-def test_an_authority_that_pip_trusts_is_trusted_by_uv(given: dict[str, str], seen: str, tmp_path: Path) -> None:
-    copy = tmp_path / "manage"
-    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    own = tmp_path / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
-    own.parent.mkdir(parents=True)
-    own.write_text('#!/bin/sh\necho "${SSL_CERT_FILE:-none}"\n')
-    own.chmod(0o755)
+def test_an_authority_that_pip_trusts_is_trusted_by_uv(env: dict[str, str], certificate: str, tmp_path: Path) -> None:
+    copy = checkout_with_uv(tmp_path, 'echo "${SSL_CERT_FILE:-none}"')
 
-    done = subprocess.run(
-        [sys.executable, str(copy), "uv", "tree"],
-        env={"PATH": str(tmp_path), **given},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout == f"{seen}\n"
+    assert run_copy(copy, "uv", "tree", **env) == f"{certificate}\n"
 
 
 def test_an_old_uv_is_passed_over(tmp_path: Path) -> None:
-    copy = tmp_path / "manage"
-    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    old = tmp_path / "path" / "uv"
-    old.parent.mkdir()
+    copy = checkout_with_uv(tmp_path, 'echo "own uv: $*"')
+    old = tmp_path / "uv"
     old.write_text("#!/bin/sh\necho 'uv 0.4.30 (old)'\n")
-    own = tmp_path / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
-    own.parent.mkdir(parents=True)
-    own.write_text('#!/bin/sh\necho "own uv: $*"\n')
-    for program in (old, own):
-        program.chmod(0o755)
+    old.chmod(0o755)
 
+    assert run_copy(copy, "uv", "tree") == "own uv: tree\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "pytest_options"),
+    [
+        ([], "-n 2"),
+        (["--quick"], "tests/domain tests/api --engine sqlite -n 2"),
+        (["--quick", "-x"], "tests/domain tests/api --engine sqlite -n 2 -x"),
+        (["tests/api", "-k", "vote"], "tests/api -k vote"),
+    ],
+)
+def test_the_tests_run_after_every_check(options: list[str], pytest_options: str, tmp_path: Path) -> None:
+    copy = checkout_with_uv(tmp_path, 'echo "$*"')
+    (tmp_path / "pyproject.toml").write_text("[tool.importlinter]\n")
+
+    assert run_copy(copy, "test", *options).splitlines() == [
+        "sync --frozen",
+        "run --frozen --no-sync ruff check . manage",
+        "run --frozen --no-sync ruff format --check . manage",
+        "run --frozen --no-sync mypy",
+        "run --frozen --no-sync lint-imports",
+        f"run --frozen --no-sync pytest {pytest_options}",
+    ]
+
+
+def test_the_paths_of_the_quick_tests_exist() -> None:
+    line = next(line for line in MANAGE.read_text(encoding="utf-8").splitlines() if line.startswith("QUICK_TESTS = "))
+    paths = [word for word in line.split('"') if word.startswith("tests/")]
+
+    assert paths
+    assert all((ROOT / path).is_dir() for path in paths)
+
+
+def checkout_with_uv(folder: Path, script: str) -> Path:
+    """Copy `manage` into the folder, beside a uv that runs the shell script instead; return the copy."""
+    copy = folder / "manage"
+    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    uv = folder / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
+    uv.parent.mkdir(parents=True)
+    uv.write_text(f"#!/bin/sh\n{script}\n")
+    uv.chmod(0o755)
+    return copy
+
+
+def run_copy(copy: Path, *arguments: str, **env: str) -> str:
+    """Run a copy of `manage` that finds no other program on PATH than those of its folder; return its output."""
     done = subprocess.run(
-        [sys.executable, str(copy), "uv", "tree"],
-        env={"PATH": str(old.parent)},
+        [sys.executable, str(copy), *arguments],
+        env={"PATH": str(copy.parent), **env},
         capture_output=True,
         text=True,
         check=True,
     )
-
-    assert done.stdout == "own uv: tree\n"
+    return done.stdout
 
 
 def test_serve_replaces_itself_by_the_server(tmp_path: Path) -> None:
