@@ -1,8 +1,8 @@
-"""The ceiling: the fastest honest Python answer to the four requests that matter most.
+"""The ceiling: a minimal Python server for the four most important requests, as the baseline of the benchmarks.
 
 Raw ASGI without a framework, the raw driver (sqlite3 in the event loop, or asyncpg), one SQL statement a read, orjson.
-What no server may leave out is done at every request: the key is digested and looked up in the database, and the
-request is counted by key and by address. There are no permissions, no history and no second dialect.
+Every request does what each server must do: the key is hashed and looked up in the database, and the request is counted
+by key and by address. There are no permissions, no history and no second dialect.
 
     python bench/ceiling.py --database sqlite:///ceiling.db --port 9001
 
@@ -31,7 +31,7 @@ DATABASE, REDIS, LIMIT = "CEILING_DATABASE", "CEILING_REDIS", 10**9
 Row = Sequence[Any]
 JSON = (b"content-type", b"application/json")
 
-# What differs between the engines stands in braces.
+# The parts in braces differ between the engines.
 TABLES = {
     "portals": "id {id}, name text not null, created_at {moment} not null",
     "api_keys": "id {id}, portal_id int not null, user_id int, key_hash text not null unique, "
@@ -71,12 +71,12 @@ CARRIED = "post_categories pc join categories c on c.id = pc.category_id where p
 
 
 def digest(token: bytes) -> str:
-    """What the database keeps of a key."""
+    """The stored digest of a key."""
     return hashlib.sha256(token).hexdigest()
 
 
-def shown(row: Row) -> dict[str, Any]:
-    """A post as it is answered."""
+def serialize_post(row: Row) -> dict[str, Any]:
+    """The JSON of a post."""
     return {
         "id": row[0],
         "portal_id": row[1],
@@ -93,7 +93,7 @@ def shown(row: Row) -> dict[str, Any]:
 
 
 class Sqlite:
-    """One connection a process, used straight from the event loop."""
+    """One connection a process, used in the event loop."""
 
     CARD = SELECTED.format(
         moment="replace(p.created_at, ' ', 'T') || 'Z'",
@@ -131,7 +131,7 @@ class Sqlite:
         return self.raw.execute(self.GET, (portal, post)).fetchone()
 
     async def vote(self, portal: int, post: int, user: int) -> tuple[bool, int]:
-        def cast() -> tuple[bool, int]:
+        def insert_vote() -> tuple[bool, int]:
             new = self.raw.execute(self.VOTE, (portal, post, user, _now())).rowcount
             counted = (
                 "update posts set votes_count = votes_count + 1 where id = ? returning votes_count"
@@ -140,32 +140,32 @@ class Sqlite:
             )
             return bool(new), self.raw.execute(counted, (post,)).fetchone()[0]
 
-        return self._write(cast)
+        return self._write(insert_vote)
 
-    async def submit(self, portal: int, asked: dict[str, Any]) -> Row:
-        def put() -> Row:
+    async def create(self, portal: int, payload: dict[str, Any]) -> Row:
+        def insert_post() -> Row:
             now = _now()
             names = ("author_id", "board_id", "status_id", "title", "body")
-            post = self.raw.execute(self.POST, (portal, *(asked[name] for name in names), now)).lastrowid
-            carried = [(post, category, portal, now) for category in asked["category_ids"]]
-            self.raw.executemany("insert into post_categories values (?, ?, ?, ?)", carried)
+            post = self.raw.execute(self.POST, (portal, *(payload[name] for name in names), now)).lastrowid
+            category_rows = [(post, category, portal, now) for category in payload["category_ids"]]
+            self.raw.executemany("insert into post_categories values (?, ?, ?, ?)", category_rows)
             return self.raw.execute(self.GET, (portal, post)).fetchone()
 
-        return self._write(put)
+        return self._write(insert_post)
 
-    def _write(self, act: Callable[[], Any]) -> Any:
+    def _write(self, operation: Callable[[], Any]) -> Any:
         self.raw.execute("begin immediate")
         try:
-            outcome = act()
+            result = operation()
         except BaseException:
             self.raw.execute("rollback")
             raise
         self.raw.execute("commit")
-        return outcome
+        return result
 
 
 class Postgres:
-    """A small pool. Each request is one statement, which is its own transaction, so there is nothing to reset."""
+    """A small pool. Each request is one statement and its own transaction, so that there is nothing to reset."""
 
     AGGREGATE = "json_agg(json_build_object('id', c.id, 'name', c.name, 'slug', c.slug))"
     CARD = SELECTED.format(moment="p.created_at", categories=AGGREGATE, carried=CARRIED, posts="posts")
@@ -191,10 +191,10 @@ class Postgres:
     async def open(self, url: str) -> None:
         import asyncpg
 
-        async def leave(_: Any) -> None:
+        async def skip_reset(_: Any) -> None:
             pass
 
-        self.pool = await asyncpg.create_pool(url, min_size=4, max_size=10, reset=leave)
+        self.pool = await asyncpg.create_pool(url, min_size=4, max_size=10, reset=skip_reset)
 
     async def key(self, hashed: str) -> Row | None:
         return await self.pool.fetchrow("select id, portal_id, user_id from api_keys where key_hash = $1", hashed)
@@ -211,13 +211,13 @@ class Postgres:
             return True, count
         return False, await self.pool.fetchval("select votes_count from posts where id = $1", post)
 
-    async def submit(self, portal: int, asked: dict[str, Any]) -> Row:
+    async def create(self, portal: int, payload: dict[str, Any]) -> Row:
         names = ("author_id", "board_id", "status_id", "title", "body", "category_ids")
-        return await self.pool.fetchrow(self.POST, portal, *(asked[name] for name in names))
+        return await self.pool.fetchrow(self.POST, portal, *(payload[name] for name in names))
 
 
 class Memory:
-    """Counts in windows that begin with the clock."""
+    """Counts in windows aligned to the clock."""
 
     def __init__(self) -> None:
         self.hits: dict[str, int] = {}
@@ -234,7 +234,7 @@ class Memory:
 
 
 class Shared:
-    """Counts in Redis, all of a request's counters in one round trip."""
+    """Counts in Redis, with one round trip for all counters of a request."""
 
     SCRIPT = """
         local most = 0
@@ -268,8 +268,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await _live(receive, send)
         return
-    status, answer = await _answer(scope, receive)
-    body = orjson.dumps(answer)
+    status, content = await _respond(scope, receive)
+    body = orjson.dumps(content)
     headers = [JSON, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -287,7 +287,7 @@ async def _live(receive: Any, send: Any) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _answer(scope: Any, receive: Any) -> tuple[int, Any]:
+async def _respond(scope: Any, receive: Any) -> tuple[int, Any]:
     token = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     key = await database.key(digest(token[7:])) if token[:7] == b"Bearer " else None
     if key is None:
@@ -299,22 +299,22 @@ async def _answer(scope: Any, receive: Any) -> tuple[int, Any]:
         if len(parts) == 2:
             return await _page(portal, scope["query_string"].decode())
         row = await database.get(portal, int(parts[2]))
-        return (200, shown(row)) if row else (404, {"detail": "no such post"})
-    asked = orjson.loads(await _body(receive) or b"null")
-    if asked is None:
+        return (200, serialize_post(row)) if row else (404, {"detail": "no such post"})
+    payload = orjson.loads(await _body(receive) or b"null")
+    if payload is None:
         return 400, {"detail": "no body"}
     if len(parts) == 4:
-        post, user = int(parts[2]), asked["user_id"]
+        post, user = int(parts[2]), payload["user_id"]
         new, count = await database.vote(portal, post, user)
         return 201 if new else 200, {"post_id": post, "user_id": user, "votes_count": count, "created": new}
-    return 201, shown(await database.submit(portal, asked))
+    return 201, serialize_post(await database.create(portal, payload))
 
 
 async def _page(portal: int, query: str) -> tuple[int, Any]:
-    asked = dict(parse_qsl(query))
-    limit, skip = min(int(asked.get("limit", 20)), 100), int(asked.get("skip", 0))
+    params = dict(parse_qsl(query))
+    limit, skip = min(int(params.get("limit", 20)), 100), int(params.get("skip", 0))
     rows = await database.page(portal, limit, skip)
-    return 200, {"items": [shown(row) for row in rows], "limit": limit, "skip": skip}
+    return 200, {"items": [serialize_post(row) for row in rows], "limit": limit, "skip": skip}
 
 
 async def _body(receive: Any) -> bytes:
@@ -335,14 +335,14 @@ def main() -> None:
     parser.add_argument("--redis", default="")
     parser.add_argument("--port", type=int, default=9001)
     parser.add_argument("--workers", type=int, default=1)
-    asked = parser.parse_args()
-    # Workers import this module afresh.
-    os.environ.update({DATABASE: asked.database, REDIS: asked.redis})
+    options = parser.parse_args()
+    # Each worker imports this module again.
+    os.environ.update({DATABASE: options.database, REDIS: options.redis})
     uvicorn.run(
         "ceiling:app",
         app_dir=str(Path(__file__).parent),
-        port=asked.port,
-        workers=asked.workers,
+        port=options.port,
+        workers=options.workers,
         loop="uvloop",
         http="httptools",
         access_log=False,

@@ -1,4 +1,4 @@
-"""Requests with blanks in them, and a small HTTP client that fills the blanks in and tells how long it waited."""
+"""Request templates with random numbers, and a small HTTP client that sends them and measures the response time."""
 
 import asyncio
 import json
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
-_BLANK: Final = re.compile(r'"<(\d+)\.\.(\d+)>"|<(\d+)\.\.(\d+)(?::(\d+))?>|<(n)>')
+_PLACEHOLDER: Final = re.compile(r'"<(\d+)\.\.(\d+)>"|<(\d+)\.\.(\d+)(?::(\d+))?>|<(n)>')
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A blank for a random number, or, without bounds, for one that never comes twice."""
+    """A placeholder for a random number, or, without bounds, for a unique number."""
 
     low: int = 0
     high: int = 0
@@ -29,20 +29,20 @@ class Number:
 Template = tuple[str | Number, ...]
 
 
-def template(text: str) -> Template:
-    """A text with blanks, taken apart."""
+def parse_template(text: str) -> Template:
+    """Split a text at its placeholders."""
     parts: list[str | Number] = []
-    at = 0
-    for found in _BLANK.finditer(text):
-        parts.append(text[at : found.start()])
-        bare_low, bare_high, low, high, width, unique = found.groups()
+    position = 0
+    for match in _PLACEHOLDER.finditer(text):
+        parts.append(text[position : match.start()])
+        bare_low, bare_high, low, high, width, unique = match.groups()
         parts.append(Number() if unique else Number(int(bare_low or low), int(bare_high or high), int(width or 0)))
-        at = found.end()
-    return tuple(part for part in (*parts, text[at:]) if part != "")
+        position = match.end()
+    return tuple(part for part in (*parts, text[position:]) if part != "")
 
 
-def filled(parts: Template, chance: random.Random, unique: str) -> str:
-    """The text with every blank filled in; `unique` stands for the number that never comes twice."""
+def fill(parts: Template, chance: random.Random, unique: str) -> str:
+    """The text with every placeholder replaced; `unique` is the unique number."""
     return "".join(
         part
         if isinstance(part, str)
@@ -53,8 +53,8 @@ def filled(parts: Template, chance: random.Random, unique: str) -> str:
     )
 
 
-def in_lua(parts: Template, run: int) -> str:
-    """The same as an expression of wrk's scripts."""
+def to_lua(parts: Template, run: int) -> str:
+    """The same as a Lua expression for wrk."""
 
     def each(part: str | Number) -> str:
         if isinstance(part, str):
@@ -68,7 +68,7 @@ def in_lua(parts: Template, run: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one server is asked in one scenario."""
+    """The request of one scenario to one server."""
 
     path: str
     method: str = "GET"
@@ -76,8 +76,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def all_headers(self, common: Mapping[str, str]) -> dict[str, str]:
-        typed = {} if self.body is None else {"Content-Type": "application/json"}
-        return {**common, **typed, **self.headers}
+        content_type = {} if self.body is None else {"Content-Type": "application/json"}
+        return {**common, **content_type, **self.headers}
 
     def body_text(self) -> str:
         if self.body is None or isinstance(self.body, str):
@@ -85,8 +85,8 @@ class Request:
         return json.dumps(self.body)
 
 
-class Asked(NamedTuple):
-    """How a request went: the status (599: the connection broke), the bytes that came, the wait in milliseconds."""
+class Result(NamedTuple):
+    """The status of a response (599: the connection was lost), its bytes, and the response time in milliseconds."""
 
     status: int
     size: int
@@ -95,11 +95,11 @@ class Asked(NamedTuple):
 
 
 class Client:
-    """One connection to a server, opened at the first request and anew when it broke."""
+    """One connection to a server, opened at the first request, and again after it is lost."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         address = urlsplit(url)
-        self._host, self._port, self._named = address.hostname, address.port, address.netloc
+        self._host, self._port, self._netloc = address.hostname, address.port, address.netloc
         self._base = address.path
         self._headers = headers
         self._chance = random.Random()
@@ -111,26 +111,26 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         self._drop()
 
-    async def ask(self, request: Request, unique: str = "0") -> Asked:
-        """Send the request with its blanks filled in, and read the whole answer."""
-        body = filled(template(request.body_text()), self._chance, unique).encode()
-        path = filled(template(request.path), self._chance, unique)
+    async def ask(self, request: Request, unique: str = "0") -> Result:
+        """Send the request with its placeholders replaced, and read the whole response."""
+        body = fill(parse_template(request.body_text()), self._chance, unique).encode()
+        path = fill(parse_template(request.path), self._chance, unique)
         headers = request.all_headers(self._headers)
         if body:
             headers["Content-Length"] = str(len(body))
-        told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"{request.method} {self._base}{path} HTTP/1.1\r\nHost: {self._named}\r\n{told}\r\n"
+        header_lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"{request.method} {self._base}{path} HTTP/1.1\r\nHost: {self._netloc}\r\n{header_lines}\r\n"
         began = time.perf_counter()
         try:
             if self._streams is None:
                 self._streams = await asyncio.open_connection(self._host, self._port, limit=2**20)
             reader, writer = self._streams
             writer.write(head.encode() + body)
-            status, size, answer = await _answered(reader)
+            status, size, response = await _read_response(reader)
         except (OSError, EOFError):
             self._drop()
-            status, size, answer = 599, 0, b""
-        return Asked(status, size, (time.perf_counter() - began) * 1000, answer)
+            status, size, response = 599, 0, b""
+        return Result(status, size, (time.perf_counter() - began) * 1000, response)
 
     def _drop(self) -> None:
         if self._streams is not None:
@@ -138,7 +138,7 @@ class Client:
             self._streams = None
 
 
-async def _answered(reader: asyncio.StreamReader) -> tuple[int, int, bytes]:
+async def _read_response(reader: asyncio.StreamReader) -> tuple[int, int, bytes]:
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
     body = b""

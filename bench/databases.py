@@ -1,6 +1,6 @@
-"""The databases under measurement: filled once and kept in the cache, and copied for each run.
+"""The databases of the benchmarks: filled once, stored in the cache, and copied for each run.
 
-A run therefore always begins with the same rows, whatever an earlier one wrote.
+So a run always begins with the same rows, whatever an earlier one wrote.
 """
 
 import asyncio
@@ -24,17 +24,17 @@ FILL = {"earshot": seed.fill_earshot, "ceiling": seed.fill_ceiling}
 
 
 class Databases(Protocol):
-    """Gives out filled databases of one engine."""
+    """Filled databases of one engine."""
 
     engine: str
     version: str
 
     def fresh(self, kind: Kind, amounts: Amounts) -> str:
-        """The address of a new copy of the filled database; filled first when the cache has none."""
+        """The URL of a new copy of the filled database, which is filled first if the cache has none."""
         ...
 
     def close(self) -> None:
-        """Throw the copies away and end what was started."""
+        """Delete the copies and stop the server that was started."""
         ...
 
 
@@ -43,27 +43,27 @@ class SqliteDatabases:
 
     engine = "sqlite"
 
-    def __init__(self, cache: Path, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, cache: Path, folder: Path, log: Callable[[str], None]) -> None:
         import sqlite3
 
         self.version = f"SQLite {sqlite3.sqlite_version}"
-        self._cache, self._folder, self._say = cache, folder, say
+        self._cache, self._folder, self._log = cache, folder, log
         self._copies = 0
 
     def fresh(self, kind: Kind, amounts: Amounts) -> str:
-        filled = self._cache / f"{kind}-{seed.fingerprint(amounts)}.db"
-        if not filled.exists():
-            self._say(f"filling SQLite for {kind}: {amounts}")
-            unfinished = filled.with_suffix(f".{os.getpid()}")
+        template = self._cache / f"{kind}-{seed.fingerprint(amounts)}.db"
+        if not template.exists():
+            self._log(f"filling SQLite for {kind}: {amounts}")
+            unfinished = template.with_suffix(f".{os.getpid()}")
             unfinished.unlink(missing_ok=True)
             asyncio.run(FILL[kind](f"sqlite:///{unfinished}", amounts))
-            unfinished.rename(filled)
+            unfinished.rename(template)
         self._copies += 1
         copy = self._folder / f"{kind}-{self._copies}.db"
-        shutil.copyfile(filled, copy)
-        # Without it the copying itself would be written back to the disk during the first rounds.
-        with copy.open("rb") as copied:
-            os.fsync(copied.fileno())
+        shutil.copyfile(template, copy)
+        # Otherwise the copy would be written to the disk during the first rounds.
+        with copy.open("rb") as file:
+            os.fsync(file.fileno())
         return f"sqlite:///{copy}"
 
     def close(self) -> None:
@@ -71,66 +71,66 @@ class SqliteDatabases:
 
 
 class PostgresDatabases:
-    """Databases that are kept on a server as templates. The server is ours, or the one that an address names."""
+    """Template databases on a server: our own, or that of a URL."""
 
     engine = "postgresql"
 
-    def __init__(self, address: str, own: "OwnPostgres | None", say: Callable[[str], None]) -> None:
-        self._address, self._own, self._say = address, own, say
+    def __init__(self, address: str, own: "OwnPostgres | None", log: Callable[[str], None]) -> None:
+        self._address, self._own, self._log = address, own, log
         self._copies: list[str] = []
-        self.version = f"PostgreSQL {self._ask('SHOW server_version')}"
+        self.version = f"PostgreSQL {self._fetch_value('SHOW server_version')}"
 
     @classmethod
-    def started(cls, cache: Path, say: Callable[[str], None]) -> "PostgresDatabases":
-        """On a server of our own. Exits with one line when there is no PostgreSQL."""
-        found = find_postgres()
-        if found is None:
-            raise SystemExit("no PostgreSQL is installed; install one, or name a server with --postgres-url")
-        if isinstance(found, str):
-            return cls(found, None, say)
-        own = OwnPostgres(found, cache)
-        return cls(own.address, own, say)
+    def start(cls, cache: Path, log: Callable[[str], None]) -> "PostgresDatabases":
+        """Start our own server. Exits with one line if there is no PostgreSQL."""
+        source = find_postgres()
+        if source is None:
+            raise SystemExit("no PostgreSQL is installed; install one, or set --postgres-url")
+        if isinstance(source, str):
+            return cls(source, None, log)
+        own = OwnPostgres(source, cache)
+        return cls(own.address, own, log)
 
     def fresh(self, kind: Kind, amounts: Amounts) -> str:
-        filled = f"earshot_bench_{kind}_{seed.fingerprint(amounts)}"
-        if not self._ask(f"SELECT count(*) FROM pg_database WHERE datname = '{filled}'"):
-            self._say(f"filling PostgreSQL for {kind}: {amounts}")
+        template = f"earshot_bench_{kind}_{seed.fingerprint(amounts)}"
+        if not self._fetch_value(f"SELECT count(*) FROM pg_database WHERE datname = '{template}'"):
+            self._log(f"filling PostgreSQL for {kind}: {amounts}")
             unfinished = f"earshot_bench_unfinished_{os.getpid()}"
-            self._ask(f"DROP DATABASE IF EXISTS {unfinished}")
-            self._ask(f"CREATE DATABASE {unfinished} TEMPLATE template0")
+            self._fetch_value(f"DROP DATABASE IF EXISTS {unfinished}")
+            self._fetch_value(f"CREATE DATABASE {unfinished} TEMPLATE template0")
             asyncio.run(FILL[kind](self._url(unfinished), amounts))
-            self._ask(f"ALTER DATABASE {unfinished} RENAME TO {filled}")
+            self._fetch_value(f"ALTER DATABASE {unfinished} RENAME TO {template}")
         copy = f"earshot_bench_run_{os.getpid()}_{len(self._copies)}"
-        self._ask(f"CREATE DATABASE {copy} TEMPLATE {filled}")
+        self._fetch_value(f"CREATE DATABASE {copy} TEMPLATE {template}")
         self._copies.append(copy)
-        # Without it the copying itself would be written back to the disk during the first rounds.
-        self._ask("CHECKPOINT")
+        # Otherwise the copy would be written to the disk during the first rounds.
+        self._fetch_value("CHECKPOINT")
         return self._url(copy)
 
     def close(self) -> None:
         for copy in self._copies:
-            self._ask(f"DROP DATABASE IF EXISTS {copy} WITH (FORCE)")
+            self._fetch_value(f"DROP DATABASE IF EXISTS {copy} WITH (FORCE)")
         if self._own is not None:
             self._own.close()
 
     def _url(self, database: str) -> str:
         return urlunsplit(urlsplit(self._address)._replace(path=f"/{database}"))
 
-    def _ask(self, statement: str) -> Any:
-        async def ask() -> Any:
+    def _fetch_value(self, statement: str) -> Any:
+        async def fetch() -> Any:
             connection = await asyncpg.connect(self._address)
             try:
                 return await connection.fetchval(statement)
             finally:
                 await connection.close()
 
-        return asyncio.run(ask())
+        return asyncio.run(fetch())
 
 
 class OwnPostgres:
-    """A server on one UNIX socket whose data stay in the cache, as durable as PostgreSQL is unless told otherwise.
+    """A server on one UNIX socket with its data in the cache and PostgreSQL's default durability.
 
-    More memory and rarer checkpoints than by default, so that a run of seconds does not meet one by chance.
+    It has more memory and rarer checkpoints than by default, so that no checkpoint falls into a short run.
     """
 
     SETTINGS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min", "listen_addresses=")
@@ -139,11 +139,11 @@ class OwnPostgres:
         self._identity = identity_for_servers()
         self._folder = make_folder("earshot-bench-", self._identity)
         self._binaries = reachable(binaries, self._folder, self._identity)
-        # Under a home with mode 700 the server's user can't enter, and the data are made anew each time.
+        # The server's user can't enter a home with mode 700; then the data are created each time.
         home = self._folder if self._identity and not open_to_all(cache) else cache
         self._data = home / f"postgresql-{binaries.parent.name}"
         if not (self._data / "PG_VERSION").exists():
-            self._make()
+            self._initialize()
         options = " ".join(f"-c {setting}" for setting in (*self.SETTINGS, f"unix_socket_directories={self._folder}"))
         log, wait = str(self._folder / "log"), str(START_SECONDS)
         self._command("pg_ctl", "-D", str(self._data), "-l", log, "-o", options, "-w", "-t", wait, "start")
@@ -158,16 +158,16 @@ class OwnPostgres:
     def close(self) -> None:
         self._guard.release()
 
-    def _make(self) -> None:
+    def _initialize(self) -> None:
         self._data.mkdir(exist_ok=True)
         if self._identity:
             os.chown(self._data, self._identity["user"], self._identity["group"])
         self._command("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", *LOCALE)
 
     def _command(self, program: str, *arguments: str) -> None:
-        # Into a file, not a pipe: the server keeps what it inherits, and a reader would wait for ever.
-        said = self._folder / f"{program}.out"
-        with said.open("wb") as output:
+        # Into a file, not a pipe: the server inherits it and keeps it open, so that a reader would never end.
+        output_file = self._folder / f"{program}.out"
+        with output_file.open("wb") as output:
             done = subprocess.run(
                 [str(self._binaries / program), *arguments],
                 stdin=subprocess.DEVNULL,
@@ -179,5 +179,5 @@ class OwnPostgres:
             )
         if done.returncode:
             log = self._folder / "log"
-            words = said.read_text(errors="replace") + (log.read_text(errors="replace") if log.exists() else "")
-            raise SystemExit(f"{program} gave up with {done.returncode}: {words[-2000:]}")
+            text = output_file.read_text(errors="replace") + (log.read_text(errors="replace") if log.exists() else "")
+            raise SystemExit(f"{program} failed with {done.returncode}: {text[-2000:]}")

@@ -1,6 +1,6 @@
-"""What the benchmark's databases hold: the same people, posts, votes and comments for Earshot and for the ceiling.
+"""The rows of the benchmarks: the same users, posts, votes and comments for Earshot and for the ceiling.
 
-Everything is made from the amounts alone, so two databases of the same amounts are alike, whatever the engine.
+They depend on the amounts only, so that two databases of the same amounts are equal on both engines.
 """
 
 import random
@@ -16,9 +16,9 @@ from tests.domain.search.titles import titles
 PORTAL, OWNER = 1, 1
 BOARDS, VOTEABLE_STATUSES, SECTIONS, CATEGORIES = 10, 3, 5, 21
 SOMEDAY = 6
-"""A status beside the five that a portal begins with."""
+"""A status in addition to the five of a new portal."""
 RARE = {"board": BOARDS, "status": SOMEDAY, "section": SECTIONS, "category": CATEGORIES}
-"""What only some ten posts belong to, for filters that find little."""
+"""Values of only some ten posts, for filters with few results."""
 RARE_POSTS = 10
 
 BEGINNING = datetime(2025, 1, 1, tzinfo=UTC)
@@ -32,13 +32,13 @@ _CHOICE = _WORDS.split()
 
 Table = tuple[str, tuple[str, ...], Iterator[tuple[Any, ...]]]
 """A table's name, the columns that are filled, and its rows."""
-Moments = Callable[[datetime], Any]
-"""How the engine's driver wants a moment."""
+TimestampAdapter = Callable[[datetime], Any]
+"""Converts a timestamp for the driver of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much there is. Votes and comments are spread evenly over the posts."""
+    """The numbers of rows. Votes and comments are spread evenly over the posts."""
 
     posts: int = 100_000
     votes: int = 500_000
@@ -57,27 +57,27 @@ class Amounts:
         return whole // self.posts + (post <= whole % self.posts)
 
     def is_rare(self, post: int) -> bool:
-        """Whether the post belongs to what only few belong to."""
+        """Whether the post has the values of RARE."""
         return post % max(1, self.posts // RARE_POSTS) == 0
 
 
 def user_uuid(user: int) -> str:
-    """The UUID of a user, made of his id."""
+    """The UUID of a user, made from the id."""
     return f"00000000-0000-4000-8000-{user:012}"
 
 
 def code(post: int) -> str:
-    """Six characters that begin with a letter, no two alike for a thousand million posts, in no order."""
-    number, said = post * 498_729_167 % 62**5, ALPHABET[10 + post % 52]
+    """Six characters that begin with a letter, unique for a thousand million posts, in no order."""
+    number, text = post * 498_729_167 % 62**5, ALPHABET[10 + post % 52]
     for _ in range(5):
         number, digit = divmod(number, 62)
-        said += ALPHABET[digit]
-    return said
+        text += ALPHABET[digit]
+    return text
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A post as both schemas know it."""
+    """A post of both schemas."""
 
     id: int
     author: int
@@ -117,7 +117,7 @@ def _prose(chance: random.Random, words: int) -> str:
 
 
 def _votes(amounts: Amounts) -> Iterator[tuple[int, int, int, datetime]]:
-    """Vote, post, voter, moment; a post's voters stand seven apart, so that they differ."""
+    """Vote, post, voter, timestamp. The voters of a post are seven ids apart, so that they differ."""
     chance, vote = random.Random("votes"), 0
     for post in range(1, amounts.posts + 1):
         first = chance.randrange(amounts.users)
@@ -127,7 +127,7 @@ def _votes(amounts: Amounts) -> Iterator[tuple[int, int, int, datetime]]:
 
 
 def _comments(amounts: Amounts) -> Iterator[tuple[int, int, int, str, datetime]]:
-    """Comment, post, author, text, moment."""
+    """Comment, post, author, text, timestamp."""
     chance, comment = random.Random("comments"), 0
     for post in range(1, amounts.posts + 1):
         for turn in range(amounts.share(amounts.comments, post)):
@@ -136,8 +136,8 @@ def _comments(amounts: Amounts) -> Iterator[tuple[int, int, int, str, datetime]]
             yield comment, post, author, _prose(chance, 20), BEGINNING + timedelta(minutes=post, seconds=turn)
 
 
-def of_earshot(amounts: Amounts, at: Moments) -> Iterator[Table]:
-    """The rows that Earshot's tables get beside a new portal's own, in an order that references allow."""
+def of_earshot(amounts: Amounts, at: TimestampAdapter) -> Iterator[Table]:
+    """The rows of Earshot's tables in addition to those of a new portal, in the order of their references."""
     then = at(BEGINNING)
     both = ("created_at", "updated_at")
     yield (
@@ -194,23 +194,23 @@ def of_earshot(amounts: Amounts, at: Moments) -> Iterator[Table]:
         "votes",
         ("id", "portal_id", "post_id", "user_id", *both),
         (
-            (vote, PORTAL, post, voter, moment, moment)
+            (vote, PORTAL, post, voter, timestamp, timestamp)
             for vote, post, voter, cast_at in _votes(amounts)
-            for moment in (at(cast_at),)
+            for timestamp in (at(cast_at),)
         ),
     )
     yield (
         "comments",
         ("id", "portal_id", "post_id", "user_id", "body", *both),
         (
-            (comment, PORTAL, post, author, text, moment, moment)
+            (comment, PORTAL, post, author, text, timestamp, timestamp)
             for comment, post, author, text, written_at in _comments(amounts)
-            for moment in (at(written_at),)
+            for timestamp in (at(written_at),)
         ),
     )
 
 
-def of_ceiling(amounts: Amounts, at: Moments, key_hash: str) -> Iterator[Table]:
+def of_ceiling(amounts: Amounts, at: TimestampAdapter, key_hash: str) -> Iterator[Table]:
     """The rows of the ceiling's tables, all columns in their order."""
     then = at(BEGINNING)
     yield "portals", (), iter([(PORTAL, "Feedback", then)])

@@ -1,11 +1,11 @@
-"""Connections that ask for nothing or take for ever: what others lose by them.
+"""Idle and slow connections, and their effect on other clients.
 
     python bench/idle_connections.py URL KEY
 
-is the crowd itself: it holds 200 idle connections, half of them silent from the beginning, half kept after an answer,
-and 50 dribbling ones, half with a head and half with a body, each a byte a second. Those that the server closes are
-replaced. It says `held` once all are there, and at SIGTERM, as JSON, how many it held at the least since, how many it
-replaced, and how much of a processor it used: it must not be its own work that others wait for.
+opens 200 idle connections, half of them without a request, half after a response, and 50 slow ones, half with slow
+headers and half with a slow body, a byte a second each. Connections that the server closes are replaced. It prints
+`held` once all are open, and at SIGTERM, as JSON, the lowest number of open ones since, the number of replaced ones,
+and its share of a processor, which must not affect the other clients.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ if __name__ == "__main__":
 
 from bench import scenarios
 from bench.comparisons import cpu_seconds
-from bench.load import MOST_ERRORS, Run, Server
+from bench.load import MAX_ERROR_SHARE, Run, Server
 from bench.processes import Process
-from bench.promises import Setting, table_of
+from bench.promises import Setting, markdown_table
 from bench.seed import KEYS
 
 SILENT: Final = 100
@@ -41,11 +41,11 @@ BODIES: Final = 25
 ALL: Final = SILENT + KEPT + HEADS + BODIES
 BETWEEN_BYTES: Final = 1.0
 BODY_BYTES: Final = 1_000_000
-"""More than any body has dribbled by the end of a measurement."""
+"""More than a slow body sends during a measurement."""
 
 
 def crowd(setting: Setting) -> str:
-    """The four hot requests, with and without 200 idle and 50 dribbling connections held open beside them."""
+    """The four hot requests, with and without 200 idle and 50 slow connections."""
     runs: _Runs = {}
     held: list[Mapping[str, float]] = []
     with setting.earshot() as earshot:
@@ -63,23 +63,25 @@ def crowd(setting: Setting) -> str:
         for scenario in scenarios.HOT
         for server in servers
     ]
-    told = ("requests/s", "p99 ms", "own µs a request")
-    head = ["", "dialect", *(column for each in told for column in (f"{each} alone", "beside", "ratio (rounds)"))]
+    columns = ("requests/s", "p99 ms", "own µs a request")
+    head = ["", "dialect", *(column for each in columns for column in (f"{each} alone", "beside", "ratio (rounds)"))]
     least, replaced = min(each["least"] for each in held), sum(each["replaced"] for each in held)
+    processor = max(each["processor"] for each in held)
     return (
-        f"{table_of([*head, 'errors'], rows)}\n\nHeld at the least {least} of {ALL}; {replaced} that the server closed "
-        f"were replaced; the crowd itself used {max(each['processor'] for each in held):.1%} of a processor."
+        f"{markdown_table([*head, 'errors'], rows)}\n\n"
+        f"At least {least} of {ALL} were open; {replaced} that the server closed were replaced; "
+        f"the connections used {processor:.1%} of a processor."
     )
 
 
-class _Seen(NamedTuple):
-    """What was measured of one run, and what it cost the server of the processor, which others' work does not touch."""
+class _Result(NamedTuple):
+    """One run, and the server's own CPU time, which other processes do not affect."""
 
     run: Run
     own: float
 
 
-_Runs = dict[tuple[str, str, bool], list[_Seen]]
+_Runs = dict[tuple[str, str, bool], list[_Result]]
 
 
 def _load_all(setting: Setting, earshot: Process, servers: list[Server], *, beside: bool, into: _Runs) -> None:
@@ -87,35 +89,35 @@ def _load_all(setting: Setting, earshot: Process, servers: list[Server], *, besi
         for server in servers:
             before = cpu_seconds(earshot.pid)
             run = setting.pressure.load(server, scenario)
-            # A run without requests has errors enough to make its row invalid.
+            # A run without requests has an error share that makes its row invalid.
             own = (cpu_seconds(earshot.pid) - before) / (run.rate * setting.pressure.seconds or math.inf) * 1e6
-            into.setdefault((scenario, server.name, beside), []).append(_Seen(run, own))
+            into.setdefault((scenario, server.name, beside), []).append(_Result(run, own))
 
 
-def _row(scenario: str, dialect: str, alone: list[_Seen], beside: list[_Seen]) -> list[str]:
+def _row(scenario: str, dialect: str, alone: list[_Result], beside: list[_Result]) -> list[str]:
     errors = max(each.run.errors for each in (*alone, *beside))
     cells = []
-    for value in (lambda seen: seen.run.rate, lambda seen: seen.run.p99, lambda seen: seen.own):
-        before, after = ([value(each) for each in seen] for seen in (alone, beside))
+    for value in (lambda result: result.run.rate, lambda result: result.run.p99, lambda result: result.own):
+        before, after = ([value(each) for each in result] for result in (alone, beside))
         ratios = [there / (here or math.inf) for here, there in zip(before, after, strict=True)]
         ratio = f"**{median(ratios):.2f}** ({min(ratios):.2f}-{max(ratios):.2f})"
-        cells += [f"{median(before):.4g}", f"{median(after):.4g}", ratio if errors <= MOST_ERRORS else "INVALID"]
+        cells += [f"{median(before):.4g}", f"{median(after):.4g}", ratio if errors <= MAX_ERROR_SHARE else "INVALID"]
     return [scenario, dialect, *cells, f"{errors:.2%}"]
 
 
 @contextmanager
-def _held(url: str, key: str, told: list[Mapping[str, float]]) -> Iterator[None]:
-    """Hold the crowd, and note what it tells at its end."""
+def _held(url: str, key: str, reports: list[Mapping[str, float]]) -> Iterator[None]:
+    """Keep the connections open, and store the report of their end."""
     command = [sys.executable, __file__, url, key]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             if process.stdout.readline() != "held\n":
-                raise SystemExit("the crowd of connections did not come together")
+                raise SystemExit("the connections could not be opened")
             yield
         finally:
             process.terminate()
-        told.append(json.loads(process.stdout.read()))
+        reports.append(json.loads(process.stdout.read()))
 
 
 NAMED: Mapping[str, Callable[[Setting], str]] = {"crowd": crowd}
@@ -124,47 +126,47 @@ NAMED: Mapping[str, Callable[[Setting], str]] = {"crowd": crowd}
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a connection does: what it sends first, whether it is answered that, and whether it dribbles on."""
+    """The kind of a connection: its first bytes, whether they get a response, and whether it continues slowly."""
 
     opening: bytes
-    answered: bool = False
-    dribbles: bool = False
+    has_response: bool = False
+    is_slow: bool = False
 
 
 def _parts(url: str, key: str) -> list[_Part]:
     address = urlsplit(url)
-    asked = f"/posts HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {key}\r\n"
-    get, post = f"GET {address.path}{asked}".encode(), f"POST {address.path}{asked}".encode()
-    typed = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % BODY_BYTES
+    request = f"/posts HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {key}\r\n"
+    get, post = f"GET {address.path}{request}".encode(), f"POST {address.path}{request}".encode()
+    body_headers = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % BODY_BYTES
     return [
         *[_Part(b"")] * SILENT,
-        *[_Part(get + b"\r\n", answered=True)] * KEPT,
-        *[_Part(get + b"X-Slow: ", dribbles=True)] * HEADS,
-        *[_Part(post + typed, dribbles=True)] * BODIES,
+        *[_Part(get + b"\r\n", has_response=True)] * KEPT,
+        *[_Part(get + b"X-Slow: ", is_slow=True)] * HEADS,
+        *[_Part(post + body_headers, is_slow=True)] * BODIES,
     ]
 
 
 class _Crowd:
-    """The connections, and what is counted of them."""
+    """The connections, and their counters."""
 
     def __init__(self) -> None:
         self.open = self.least = self.replaced = 0
         self.complete = asyncio.Event()
 
     async def keep(self, url: str, part: _Part) -> None:
-        """Play the part on one connection after the other."""
+        """Keep one connection of this kind open."""
         address = urlsplit(url)
-        # Not all in the same moment: neither now nor when the server closes them after so many seconds.
+        # Not all at the same time: neither now nor when the server closes them after a timeout.
         await asyncio.sleep(random.random() * BETWEEN_BYTES)
         while True:
             reader, writer = await asyncio.open_connection(address.hostname, address.port)
             began = time.monotonic()
             writer.write(part.opening)
             with suppress(OSError, EOFError):
-                if part.answered:
+                if part.has_response:
                     await reader.readuntil(b"\r\n\r\n")
-                self._came()
-                await _until_closed(reader, writer, dribbles=part.dribbles)
+                self._count_open()
+                await _until_closed(reader, writer, is_slow=part.is_slow)
             writer.close()
             self.open -= 1
             self.least = min(self.least, self.open)
@@ -172,24 +174,24 @@ class _Crowd:
             if time.monotonic() - began < BETWEEN_BYTES:
                 raise SystemExit(f"the server closed a connection at once: {part.opening[:40]!r}")
 
-    def _came(self) -> None:
+    def _count_open(self) -> None:
         self.open += 1
         if self.open == ALL and not self.complete.is_set():
             self.least = ALL
             self.complete.set()
 
 
-async def _until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, dribbles: bool) -> None:
+async def _until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_slow: bool) -> None:
     while True:
         try:
-            async with asyncio.timeout(BETWEEN_BYTES if dribbles else None):
+            async with asyncio.timeout(BETWEEN_BYTES if is_slow else None):
                 if not await reader.read(65536):
                     return
         except TimeoutError:
             writer.write(b"a")
 
 
-async def _come(url: str, key: str) -> None:
+async def _hold(url: str, key: str) -> None:
     crowd, ended = _Crowd(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     async with asyncio.TaskGroup() as group:
@@ -205,4 +207,4 @@ async def _come(url: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_come(*sys.argv[1:]))
+    asyncio.run(_hold(*sys.argv[1:]))

@@ -1,9 +1,9 @@
-"""Loads several servers in turn and compares them: ratios within a round, so that the machine's moods cancel out.
+"""Loads several servers in turn and compares them by ratios within a round, so that changes of the machine cancel out.
 
-In every round each scenario runs against each server, in an order that turns around from round to round. A ratio is a
-server's requests per second over the first server's in the same round; what is told is the median over the rounds and
-the lowest and highest. A run with more than one error in a hundred answers is INVALID, for the speed of an error page
-is no result. `wrk` is used where it is installed; the built-in client eats much of a core, so then only ratios count.
+In every round each scenario runs against each server, and the order of servers alternates between rounds. A ratio is a
+server's requests per second over the first server's in the same round; the result is the median, the lowest and the
+highest of the rounds. A run with more than one error in a hundred responses is INVALID: the speed of an error page is
+no result. `wrk` is used if it is installed. The built-in client needs much of a core, so that only its ratios count.
 
     python bench/load.py plan.json --rounds 5 --duration 3
 
@@ -15,8 +15,8 @@ The plan names the servers, the baseline first, and gives each its own requests 
                                         "body": {"user_id": "<1..500>"}}}},
      "earshot": {…}}
 
-In paths and bodies `<1..500>` is a random number, `<1..500:12>` one of twelve digits, and `<n>` is another number each
-time. A text in a JSON body that is nothing but `<1..500>` is sent as a number.
+In paths and bodies `<1..500>` is a random number, `<1..500:12>` one of twelve digits, and `<n>` a unique number. A JSON
+string that consists of `<1..500>` is sent as a number.
 """
 
 import argparse
@@ -35,14 +35,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from bench.client import Client, Request, in_lua, template
+from bench.client import Client, Request, parse_template, to_lua
 
-MOST_ERRORS: Final = 0.01
+MAX_ERROR_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server under load; some servers may share an address and differ in what they are asked."""
+    """A server under load. Several may share a URL and differ in their requests."""
 
     name: str
     url: str
@@ -52,7 +52,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one server did in some seconds. Times are milliseconds, `errors` a share, `size` bytes an answer."""
+    """The result of some seconds of load. Times are milliseconds, `errors` a share, `size` the bytes of a response."""
 
     rate: float
     p50: float
@@ -64,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """How hard and how long."""
+    """Connections and duration of a run."""
 
     seconds: float = 3
     connections: int = 16
@@ -73,7 +73,7 @@ class Pressure:
     def load(self, server: Server, scenario: str) -> Run:
         """Load the server with the scenario's request."""
         request = server.scenarios[scenario]
-        return self._by_wrk(server, request) if self.wrk else asyncio.run(self._by_hand(server, request))
+        return self._by_wrk(server, request) if self.wrk else asyncio.run(self._by_client(server, request))
 
     def _by_wrk(self, server: Server, request: Request) -> Run:
         run = random.randrange(10**8)
@@ -83,17 +83,17 @@ class Pressure:
             options = ["-t", "1", "-c", str(self.connections), "-d", f"{max(1, round(self.seconds))}s"]
             command = [str(self.wrk), *options, "--timeout", "30s", "-s", script.name, server.url]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
-        told = [line.removeprefix("RESULT ") for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-        if not told:
+        results = [line.removeprefix("RESULT ") for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+        if not results:
             raise SystemExit(f"wrk failed: {done.stderr}{done.stdout}")
-        seen = json.loads(told[0])
-        count = max(1, seen["count"])
-        # A broken connection ends its request, so it is counted apart from the answers.
-        errors = (seen["refused"] + seen["broken"]) / (count + seen["broken"]) if seen["count"] else 1.0
-        rate = seen["count"] / seen["microseconds"] * 1e6
-        return Run(rate, seen["p50"], seen["p99"], seen["longest"], errors, seen["bytes"] / count)
+        result = json.loads(results[0])
+        count = max(1, result["count"])
+        # A lost connection has no response, so it is counted separately.
+        errors = (result["refused"] + result["broken"]) / (count + result["broken"]) if result["count"] else 1.0
+        rate = result["count"] / result["microseconds"] * 1e6
+        return Run(rate, result["p50"], result["p99"], result["longest"], errors, result["bytes"] / count)
 
-    async def _by_hand(self, server: Server, request: Request) -> Run:
+    async def _by_client(self, server: Server, request: Request) -> Run:
         waits: list[float] = []
         tally = {"errors": 0, "bytes": 0}
         began = time.perf_counter()
@@ -104,7 +104,7 @@ class Pressure:
         took = time.perf_counter() - began
         count = len(waits)
         if not count:
-            # As invalid as a run of errors alone; `wrk` is judged in the same way.
+            # As invalid as a run of errors only, as with `wrk`.
             return Run(0, 0, 0, 0, 1, 0)
         return Run(
             count / took,
@@ -117,9 +117,9 @@ class Pressure:
 
 
 def _script(server: Server, request: Request, run: int) -> str:
-    path = template(urlsplit(server.url).path + request.path)
+    path = parse_template(urlsplit(server.url).path + request.path)
     headers = ", ".join(f"[{json.dumps(k)}] = {json.dumps(v)}" for k, v in request.all_headers(server.headers).items())
-    body = in_lua(template(request.body_text()), run) if request.body is not None else "nil"
+    body = to_lua(parse_template(request.body_text()), run) if request.body is not None else "nil"
     return f"""
 local threads = 0
 function setup(made) made:set("thread", threads); threads = threads + 1 end
@@ -127,7 +127,7 @@ function init() math.randomseed({run} + thread * 7919); count = 0 end
 local headers = {{ {headers} }}
 function request()
   count = count + 1
-  return wrk.format({json.dumps(request.method)}, {in_lua(path, run)}, headers, {body})
+  return wrk.format({json.dumps(request.method)}, {to_lua(path, run)}, headers, {body})
 end
 function done(summary, waits)
   local failed = summary.errors
@@ -144,7 +144,7 @@ end
 async def _client(
     server: Server, request: Request, until: float, waits: list[float], tally: dict[str, int], number: int
 ) -> None:
-    """Ask one request after the other on a connection of its own, and one at the least, however late it is."""
+    """Send one request after the other on one connection, at least one, however late it is."""
     run = f"{random.randrange(10**8)}-{number}"
     async with Client(server.url, server.headers) as client:
         while True:
@@ -158,7 +158,7 @@ async def _client(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a server did in a scenario over all rounds."""
+    """The result of a server in a scenario over all rounds."""
 
     scenario: str
     server: str
@@ -174,11 +174,11 @@ class Line:
 
     @property
     def valid(self) -> bool:
-        return self.errors <= MOST_ERRORS
+        return self.errors <= MAX_ERROR_SHARE
 
 
 def compare(servers: Sequence[Server], scenarios: Iterable[str], *, rounds: int, pressure: Pressure) -> list[Line]:
-    """Load every server with every scenario, `rounds` times. Ratios are to the first server."""
+    """Load every server with every scenario, `rounds` times. Ratios are relative to the first server."""
     scenarios = list(scenarios)
     runs: dict[tuple[str, str], list[Run]] = {}
     warm_up = replace(pressure, seconds=min(1, pressure.seconds))
@@ -197,8 +197,8 @@ def compare(servers: Sequence[Server], scenarios: Iterable[str], *, rounds: int,
 
 
 def line(scenario: str, server: str, runs: Sequence[Run], baseline: Sequence[Run]) -> Line:
-    """Sum the rounds up: medians, but the worst share of errors and the longest wait."""
-    # A baseline that answered nothing has errors enough to make the line invalid.
+    """Summarize the rounds: medians, but the highest share of errors and the longest response time."""
+    # A baseline without responses has an error share that makes the line invalid.
     ratios = [run.rate / (other.rate or math.inf) for run, other in zip(runs, baseline, strict=True)]
     return Line(
         scenario,
@@ -216,7 +216,7 @@ def line(scenario: str, server: str, runs: Sequence[Run], baseline: Sequence[Run
 
 
 def table(lines: Iterable[Line]) -> str:
-    """The lines as a table of Markdown."""
+    """The lines as a Markdown table."""
     rows = [
         "| | server | requests/s | p50 ms | p99 ms | longest ms | errors | bytes | ratio (rounds) |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
@@ -230,33 +230,33 @@ def table(lines: Iterable[Line]) -> str:
     return "\n".join(rows)
 
 
-def planned(plan: Mapping[str, Any]) -> list[Server]:
-    """The servers that a plan names."""
+def parse_plan(plan: Mapping[str, Any]) -> list[Server]:
+    """The servers of a plan."""
     return [
         Server(
             name,
-            told["url"],
-            {scenario: Request(**request) for scenario, request in told["scenarios"].items()},
-            told.get("headers", {}),
+            entry["url"],
+            {scenario: Request(**request) for scenario, request in entry["scenarios"].items()},
+            entry.get("headers", {}),
         )
-        for name, told in plan.items()
+        for name, entry in plan.items()
     ]
 
 
 def main() -> None:
-    """Carry out a plan."""
+    """Run a plan."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("plan", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--duration", type=float, default=3, help="seconds of a run")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--builtin", action="store_true", help="do without wrk")
-    asked = parser.parse_args()
-    servers = planned(json.loads(asked.plan.read_text(encoding="utf-8")))
-    pressure = Pressure(asked.duration, asked.connections)
-    if asked.builtin:
-        pressure = Pressure(asked.duration, asked.connections, None)
-    print(table(compare(servers, servers[0].scenarios, rounds=asked.rounds, pressure=pressure)))
+    parser.add_argument("--builtin", action="store_true", help="do not use wrk")
+    options = parser.parse_args()
+    servers = parse_plan(json.loads(options.plan.read_text(encoding="utf-8")))
+    pressure = Pressure(options.duration, options.connections)
+    if options.builtin:
+        pressure = Pressure(options.duration, options.connections, None)
+    print(table(compare(servers, servers[0].scenarios, rounds=options.rounds, pressure=pressure)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Starts and ends the servers under load, and looks at what they hold."""
+"""Starts and stops the servers under load, and reads their memory."""
 
 import importlib.util
 import os
@@ -16,11 +16,11 @@ from tests.support.processes import free_port
 
 START_SECONDS: Final = 60
 BOUNDLESS: Final = "100000000"
-"""Limits are on and counted, and nobody ever reaches them."""
+"""Rate limits are counted, and no client reaches them."""
 
 
 class Memory(NamedTuple):
-    """MiB of a server: its own, and with the pages of files that it has mapped, which the system takes back at need."""
+    """MiB of a server: its own, and with mapped files, which the system can reclaim."""
 
     own: float
     resident: float
@@ -30,7 +30,7 @@ class Memory(NamedTuple):
 
 
 class Process:
-    """A server, its address, and how long it took from its start to its first answer."""
+    """A server, its URL, and the time from its start to its first response."""
 
     def __init__(self, name: str, command: list[str], *, url: str, token: str, folder: Path, **settings: str) -> None:
         self.url = url
@@ -43,7 +43,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 cwd=folder,  # No `.env` there.
-                env={**_surroundings(), **settings},
+                env={**_env(), **settings},
             )
         try:
             self._await_answer(name, token)
@@ -59,7 +59,7 @@ class Process:
         self.close()
 
     def close(self) -> None:
-        """End the server, kindly at first."""
+        """Stop the server by SIGTERM, and after a timeout by SIGKILL."""
         self._process.terminate()
         try:
             self._process.wait(20)
@@ -69,33 +69,33 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Of the process that was started."""
+        """The id of the started process."""
         return self._process.pid
 
     def memory(self) -> "Memory":
-        """What the server and its workers hold at this moment; only Linux tells."""
-        held = [_memory(process) for process in _family(self._process.pid)]
-        return Memory(sum(each.own for each in held), sum(each.resident for each in held))
+        """The memory of the server and its workers; only on Linux."""
+        usages = [_memory(process) for process in _process_tree(self._process.pid)]
+        return Memory(sum(each.own for each in usages), sum(each.resident for each in usages))
 
     def _await_answer(self, name: str, token: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
-            asked = Request(f"{self.url}/posts?limit=1", headers={"Authorization": f"Bearer {token}"})
+            request = Request(f"{self.url}/posts?limit=1", headers={"Authorization": f"Bearer {token}"})
             try:
-                with urlopen(asked, timeout=10) as answer:
-                    answer.read()
+                with urlopen(request, timeout=10) as response:
+                    response.read()
                     return
-            except HTTPError as refused:
-                raise SystemExit(f"{name} answers {refused.code} to its key: {refused.read()[:500]!r}") from None
+            except HTTPError as error:
+                raise SystemExit(f"{name} rejects its key with {error.code}: {error.read()[:500]!r}") from None
             except (URLError, OSError):
                 time.sleep(0.005)
         raise SystemExit(f"{name} did not start: {self._log.read_text(errors='replace')[-2000:]}")
 
 
 def start_ceiling(database: str, folder: Path, *, workers: int = 1, redis: str = "") -> Process:
-    """The ceiling on a database of its own."""
+    """Start the ceiling on this database."""
     port = free_port()
     command = [sys.executable, ceiling.__file__, "--database", database, "--port", str(port)]
     command += ["--workers", str(workers), "--redis", redis]
@@ -105,7 +105,7 @@ def start_ceiling(database: str, folder: Path, *, workers: int = 1, redis: str =
 def start_earshot(
     database: str, folder: Path, *, workers: int = 1, redis: str = "", command: list[str] | None = None
 ) -> Process:
-    """Earshot as `earshot serve` starts it, or as another command does, all limits on and out of reach."""
+    """Start Earshot by `earshot serve` or another command, with rate limits that are never reached."""
     port = free_port()
     settings = {
         "EARSHOT_DATABASE_URL": database,
@@ -123,11 +123,11 @@ def start_earshot(
     }
     url = f"http://127.0.0.1:{port}/api/v1"
     return Process(
-        "earshot", command or _serving(port, workers), url=url, token=KEYS["astuto"], folder=folder, **settings
+        "earshot", command or _serve_command(port, workers), url=url, token=KEYS["astuto"], folder=folder, **settings
     )
 
 
-def _serving(port: int, workers: int) -> list[str]:
+def _serve_command(port: int, workers: int) -> list[str]:
     command = importlib.util.find_spec("app.cli")
     if command is not None and command.origin is not None:
         return [str(Path(sys.executable).with_name("earshot")), "serve"]
@@ -135,21 +135,21 @@ def _serving(port: int, workers: int) -> list[str]:
     return [sys.executable, "-m", "uvicorn", "app.main:app", *options, "--no-access-log", "--log-level", "warning"]
 
 
-def _surroundings() -> dict[str, str]:
-    """The environment without what would change the servers, or have Python compile them at every start."""
-    ours = ("EARSHOT_", "CEILING_", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+def _env() -> dict[str, str]:
+    """The environment without variables that change the servers, or make Python compile them at every start."""
+    prefixes = ("EARSHOT_", "CEILING_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
-def _family(process: int) -> list[int]:
-    found = [process]
-    for parent in found:
+def _process_tree(process: int) -> list[int]:
+    processes = [process]
+    for parent in processes:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            found.extend(map(int, task.read_text().split()))
-    return found
+            processes.extend(map(int, task.read_text().split()))
+    return processes
 
 
 def _memory(process: int) -> Memory:
-    told = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
-    own, resident = (int(told[name].split()[0]) / 1024 for name in ("RssAnon", "VmRSS"))
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
+    own, resident = (int(fields[name].split()[0]) / 1024 for name in ("RssAnon", "VmRSS"))
     return Memory(own, resident)

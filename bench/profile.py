@@ -1,9 +1,9 @@
-"""A serving Earshot that watches itself: which part of the house it is in, a thousand times a second of its own work.
+"""A server that profiles itself: it samples the current part of the code a thousand times in each second of CPU time.
 
     python bench/profile.py FILE [options of `earshot serve`]
 
-serves, and at each SIGUSR1 writes into FILE what it has seen since the last one: samples by part, as JSON. Time in C
-counts for the function that called it, so a statement's is the database's. What PostgreSQL itself does is not seen.
+serves, and at each SIGUSR1 writes the samples since the last one into FILE, by part, as JSON. Time in C counts for the
+function that called it, so that a statement counts for the database. The work of PostgreSQL itself is not included.
 """
 
 import json
@@ -19,41 +19,42 @@ INTERVAL: Final = 0.001
 REST: Final = "HTTP and loop"
 PARTS: Final = (
     ("uvicorn", REST),
-    ("app/serving", REST),
-    ("app/domain/moments", "shaping and encoding"),
-    ("app/api/productlift/shapes", "shaping and encoding"),
-    ("app/api/astuto/shapes", "shaping and encoding"),
-    ("app/api/productlift/answers", "shaping and encoding"),
+    ("app/server", REST),
+    ("app/domain/sql/timestamps", "serializers"),
+    ("app/api/productlift/serializers", "serializers"),
+    ("app/api/astuto/serializers", "serializers"),
+    ("app/api/productlift/responses", "serializers"),
     ("app/adapters/database", "statements"),
     ("asyncpg", "statements"),
     ("sqlite3", "statements"),
-    ("app/domain/keys", "key"),
-    ("app/api/admissions", "key"),
-    ("app/adapters/limiter", "limits and headers"),
-    ("app/api/productlift/house", "limits and headers"),
-    ("app/api/astuto/house", "limits and headers"),
+    ("app/domain/users/api_keys", "key"),
+    ("app/api/authentication", "key"),
+    ("app/adapters/rate_limiter", "limits and headers"),
+    ("app/api/productlift/dialect", "limits and headers"),
+    ("app/api/astuto/dialect", "limits and headers"),
     ("app/domain", "rules"),
-    ("app/api/body", "input"),
-    ("app/api/astuto/nesting", "input"),
-    ("app/api/astuto/manners", "input"),
-    ("app/api/astuto/inputs", "input"),
-    ("app/api/productlift/manners", "input"),
-    ("app/api/productlift/rules", "input"),
-    ("app/api/productlift/kinds", "input"),
+    ("app/http/body", "input"),
+    ("app/api/astuto/rack_params", "input"),
+    ("app/api/astuto/params", "input"),
+    ("app/api/astuto/routes/inputs", "input"),
+    ("app/api/productlift/params", "input"),
+    ("app/api/productlift/forms", "input"),
+    ("app/api/productlift/field_types", "input"),
     ("app/api/astuto", "endpoint and encoding"),
     ("app/api/productlift", "endpoint and encoding"),
-    ("app/api", "door and route"),
-    ("app/logs", "log"),
-    ("app/behind", "jobs behind requests"),
-    ("concurrent/futures", "jobs behind requests"),
+    ("app/api", "dispatch and route"),
+    ("app/http", "dispatch and route"),
+    ("app/observability", "log"),
+    ("app/background", "background jobs"),
+    ("concurrent/futures", "background jobs"),
 )
-"""The first that occurs in the file's name tells the part. The innermost frame that has one counts."""
+"""The first fragment that occurs in the file name gives the part. The innermost frame with a part counts."""
 
-seen: Counter[str] = Counter()
+samples: Counter[str] = Counter()
 
 
 def part_of(frame: FrameType | None) -> str:
-    """The part of the house that a frame, or the nearest of its callers that belongs to one, is in."""
+    """The part of a frame, or of its nearest caller that belongs to one."""
     while frame is not None:
         name = frame.f_code.co_filename
         for fragment, part in PARTS:
@@ -64,21 +65,21 @@ def part_of(frame: FrameType | None) -> str:
 
 
 def _sample(_: int, frame: FrameType | None) -> None:
-    seen[part_of(frame)] += 1
+    samples[part_of(frame)] += 1
 
 
 def main() -> None:
-    """Serve, watching."""
-    told = Path(sys.argv[1])
+    """Serve and sample."""
+    file = Path(sys.argv[1])
 
-    def tell(_: int, __: FrameType | None) -> None:
-        unfinished = told.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(seen))
-        unfinished.rename(told)
-        seen.clear()
+    def write_samples(_: int, __: FrameType | None) -> None:
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(samples))
+        unfinished.rename(file)
+        samples.clear()
 
     signal.signal(signal.SIGPROF, _sample)
-    signal.signal(signal.SIGUSR1, tell)
+    signal.signal(signal.SIGUSR1, write_samples)
     signal.setitimer(signal.ITIMER_PROF, INTERVAL, INTERVAL)
     from app.cli import main as earshot
 

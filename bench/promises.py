@@ -1,4 +1,4 @@
-"""What else Earshot promises about time and memory, each measured by itself against Earshot's own plain requests."""
+"""Further promises about time and memory, each measured separately and relative to Earshot's own plain requests."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from tests.domain.search.titles import rewordings
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where and how long to measure."""
+    """The databases and the duration of a measurement."""
 
     databases: Databases
     folder: Path
@@ -30,28 +30,28 @@ class Setting:
     pressure: Pressure
 
     def alone(self) -> Pressure:
-        """One client, so that a wait is a cost."""
+        """One client, so that the response time is the cost."""
         return replace(self.pressure, connections=1)
 
     def earshot(self) -> Process:
-        """Earshot on a fresh database of its own."""
+        """Start Earshot on a new copy of the database."""
         return processes.start_earshot(self.databases.fresh("earshot", self.amounts), self.folder)
 
 
 def deep(setting: Setting) -> str:
-    """The page nine tenths down, in costs of the first page; one client, so that a wait is a cost."""
+    """The page at nine tenths of the list, relative to the first page, with one client."""
     skip = setting.amounts.posts * 9 // 10
     newest, voted = "/posts?limit=20", "/posts?limit=20&order_by=votes_count"
-    asked = {
+    paths = {
         "astuto": (newest, {f"newest, offset {skip:,}": f"{newest}&offset={skip}"}),
         "productlift": (voted, {f"by votes, skip {skip:,}": f"{voted}&skip={skip}"}),
     }
     with setting.earshot() as earshot:
-        return _costs(setting, earshot, asked, "the first page")
+        return _costs(setting, earshot, paths, "the first page")
 
 
 def filters(setting: Setting) -> str:
-    """Lists narrowed to much and to little, and sorted in every way, in costs of the plain list."""
+    """Lists with filters of many and of few results, and in every order, relative to the plain list."""
     plain = "/posts?limit=20"
     owner = setting.amounts.user(setting.amounts.users // 2)
     astuto = {
@@ -80,42 +80,42 @@ def filters(setting: Setting) -> str:
         "tab, by votes": "tab=roadmap&order_by=votes_count",
         **{f"all, by {order}": f"order_by={order}" for order in _ORDERS},
     }
-    asked = {
+    paths = {
         dialect: (plain, {name: f"{plain}&{query}" for name, query in queries.items()})
         for dialect, queries in (("astuto", astuto), ("productlift", productlift))
     }
     with setting.earshot() as earshot:
-        return _costs(setting, earshot, asked, "the plain list")
+        return _costs(setting, earshot, paths, "the plain list")
 
 
 _ORDERS = ("title", "updated_at", "votes_count", "comments_count", "latest_status_change", "order")
 
 
 def duplicates(setting: Setting) -> str:
-    """How often the search finds the post that was meant, and its cost in first pages."""
+    """How often the search finds the original post, and its cost relative to the first page."""
     pairs = rewordings()
 
-    async def ask(server: Server) -> tuple[list[float], list[float], int, int]:
+    async def measure(server: Server) -> tuple[list[float], list[float], int, int]:
         waits: list[float] = []
         pages: list[float] = []
-        found = broken = 0
+        hits = errors = 0
         async with Client(server.url, server.headers) as client:
             for _ in range(setting.rounds):
                 for pair in pairs:
-                    answer = await client.ask(Request(f"/posts/search_duplicates?title={quote(pair.typed)}"))
-                    broken += answer.status != 200
-                    found += orjson.dumps(pair.title) in answer.body
-                    waits.append(answer.wait)
+                    response = await client.ask(Request(f"/posts/search_duplicates?title={quote(pair.typed)}"))
+                    errors += response.status != 200
+                    hits += orjson.dumps(pair.title) in response.body
+                    waits.append(response.wait)
                     pages.append((await client.ask(server.scenarios["list"])).wait)
-        return waits, pages, found, broken
+        return waits, pages, hits, errors
 
     with setting.earshot() as earshot:
         server = scenarios.earshot("productlift", earshot.url, scenarios.of_productlift(setting.amounts))
-        waits, pages, found, broken = asyncio.run(ask(server))
-    asked = len(waits)
-    if broken:
-        return f"INVALID: {broken} of {asked} searches were refused."
-    return table_of(
+        waits, pages, hits, errors = asyncio.run(measure(server))
+    searches = len(waits)
+    if errors:
+        return f"INVALID: {errors} of {searches} searches failed."
+    return markdown_table(
         ["", "median ms", "p99 ms", "cost", "found"],
         [
             ["first page", f"{median(pages):.2f}", f"{_p99(pages):.2f}", "1.0", ""],
@@ -124,14 +124,14 @@ def duplicates(setting: Setting) -> str:
                 f"{median(waits):.2f}",
                 f"{_p99(waits):.2f}",
                 f"**{median(waits) / median(pages):.1f}**",
-                f"{found * 100 // asked} of 100",
+                f"{hits * 100 // searches} of 100",
             ],
         ],
     )
 
 
 def big(setting: Setting) -> str:
-    """How long others wait while somebody reads all posts as one list, and how much memory that list takes."""
+    """The response time of other clients while one reads all posts as one list, and the memory of that list."""
     whole = Request(f"/posts?limit={setting.amounts.posts}")
 
     with setting.earshot() as earshot:
@@ -147,7 +147,7 @@ def big(setting: Setting) -> str:
             return beside, await peak, (await reading).size
 
         beside, peak, size = asyncio.run(both())
-    return table_of(
+    return markdown_table(
         ["get, 4 clients", "median ms", "p99 ms", "longest ms", "server's own MiB (resident)"],
         [
             ["alone", f"{median(alone):.2f}", f"{_p99(alone):.2f}", f"{max(alone):.1f}", str(before)],
@@ -163,29 +163,29 @@ def big(setting: Setting) -> str:
 
 
 def mixed(setting: Setting) -> str:
-    """Sixteen connections that read and write at once: the longest wait of each kind beside its median."""
+    """Sixteen connections that read and write concurrently: the longest response time of each kind and its median."""
     kinds = {"list": 4, "get": 6, "vote": 4, "create": 2}
     with setting.earshot() as earshot:
         server = scenarios.earshot("astuto", earshot.url, scenarios.of_astuto(setting.amounts))
         waits = asyncio.run(_waits(server, kinds, setting.pressure.seconds * setting.rounds))
     rows = []
-    for kind, seen in waits.items():
-        allowed = max(20 * median(seen), 100)
+    for kind, times in waits.items():
+        allowed = max(20 * median(times), 100)
         rows.append(
             [
                 kind,
-                f"{len(seen):,}",
-                f"{median(seen):.2f}",
-                f"{_p99(seen):.2f}",
-                f"**{max(seen):.1f}**",
+                f"{len(times):,}",
+                f"{median(times):.2f}",
+                f"{_p99(times):.2f}",
+                f"**{max(times):.1f}**",
                 f"{allowed:.0f}",
             ]
         )
-    return table_of(["16 connections", "requests", "median ms", "p99 ms", "longest ms", "promised ms"], rows)
+    return markdown_table(["16 connections", "requests", "median ms", "p99 ms", "longest ms", "promised ms"], rows)
 
 
 def memory(setting: Setting) -> str:
-    """Start to first answer on a database that exists, what a server at rest holds, and what requests add to it."""
+    """The time to the first response on an existing database, the memory at rest, and what requests add to it."""
     kinds = {"list": 4, "get": 4, "vote": 4, "create": 4}
     requests = min(20_000, setting.amounts.posts)
     url = setting.databases.fresh("earshot", setting.amounts)
@@ -194,14 +194,14 @@ def memory(setting: Setting) -> str:
     with processes.start_earshot(url, setting.folder) as earshot:
         seconds, resting = earshot.seconds_to_answer, earshot.memory()
         server = scenarios.earshot("astuto", earshot.url, scenarios.of_astuto(setting.amounts))
-        # What the first requests of each kind fill, such as caches of the database, is there once and for all.
-        asyncio.run(_waits(server, kinds, 60, most=requests // 10))
+        # The first requests of each kind fill caches, such as those of the database, which do not grow later.
+        asyncio.run(_waits(server, kinds, 60, max_requests=requests // 10))
         warm = earshot.memory()
-        asyncio.run(_waits(server, kinds, 600, most=requests))
+        asyncio.run(_waits(server, kinds, 600, max_requests=requests))
         after = earshot.memory()
-    return table_of(
+    return markdown_table(
         [
-            "start to first answer s",
+            "start to first response s",
             "own (resident) MiB at rest",
             "warm",
             f"after {requests:,} mixed requests",
@@ -212,7 +212,7 @@ def memory(setting: Setting) -> str:
 
 
 def growth(setting: Setting) -> str:
-    """The first page of a portal with ten times the posts, in costs of the first page with one time."""
+    """The first page of a portal with ten times the posts, relative to the first page with one time."""
     larger = replace(setting.amounts, posts=setting.amounts.posts * 10, votes=setting.amounts.votes * 2)
     with (
         setting.earshot() as small,
@@ -231,22 +231,22 @@ def growth(setting: Setting) -> str:
         [each.scenario, each.server, f"{each.p50:.2f}", f"**{1 / each.ratio:.2f}**" if each.valid else "INVALID"]
         for each in lines
     ]
-    return table_of(["first page", "portal", "median ms", "cost"], rows)
+    return markdown_table(["first page", "portal", "median ms", "cost"], rows)
 
 
 NAMED: Mapping[str, Callable[[Setting], str]] = {
     each.__name__: each for each in (deep, filters, duplicates, big, mixed, memory, growth)
 }
-"""The further measurements by name."""
+"""The measurements by name."""
 
 
 def _costs(
-    setting: Setting, earshot: Process, asked: Mapping[str, tuple[str, Mapping[str, str]]], baseline: str
+    setting: Setting, earshot: Process, paths: Mapping[str, tuple[str, Mapping[str, str]]], baseline: str
 ) -> str:
-    """For each dialect: other addresses in costs of a plain one, with a single client."""
+    """For each dialect: the cost of other paths relative to a plain one, with one client."""
     pressure = setting.alone()
     rows = []
-    for dialect, (plain, others) in asked.items():
+    for dialect, (plain, others) in paths.items():
         addresses = {baseline: plain, **others}
         servers = [
             scenarios.earshot(dialect, earshot.url, {dialect: Request(path)}, name=name)
@@ -257,47 +257,47 @@ def _costs(
             if each.valid:
                 cost = f"**{1 / each.ratio:.2f}** ({1 / each.highest:.2f}-{1 / each.lowest:.2f})"
             rows.append([dialect, each.server, f"{each.p50:.2f}", f"{each.p99:.2f}", cost])
-    return table_of(["", "list", "median ms", "p99 ms", f"cost ({baseline} = 1)"], rows)
+    return markdown_table(["", "list", "median ms", "p99 ms", f"cost ({baseline} = 1)"], rows)
 
 
 async def _waits(
-    server: Server, clients: Mapping[str, int], seconds: float, *, most: int = 10**9
+    server: Server, clients: Mapping[str, int], seconds: float, *, max_requests: int = 10**9
 ) -> dict[str, list[float]]:
-    """All waits of so many clients of each kind, who ask again and again. Refused requests end it."""
+    """All response times of these numbers of clients, which send requests continuously. An error ends it."""
     waits: dict[str, list[float]] = {kind: [] for kind in clients}
-    until, left = time.perf_counter() + seconds, most
+    until, left = time.perf_counter() + seconds, max_requests
 
-    async def keep_asking(kind: str, number: int) -> None:
+    async def send_requests(kind: str, number: int) -> None:
         nonlocal left
         async with Client(server.url, server.headers) as client:
-            # One at the least, however late it is: of no waits nothing can be told.
+            # At least one, however late it is: without a response time there is no result.
             late = False
             while not late and left > 0:
                 left -= 1
-                asked = await client.ask(server.scenarios[kind], f"{time.time_ns()}-{number}")
-                # A voter who has voted for the post already is refused, by chance and rightly.
-                if asked.status >= 500 or (asked.status >= 400 and kind != "vote"):
-                    raise SystemExit(f"{kind} answers {asked.status}: {asked.body[:500]!r}")
-                waits[kind].append(asked.wait)
+                result = await client.ask(server.scenarios[kind], f"{time.time_ns()}-{number}")
+                # By chance a user votes twice for a post, which is rightly rejected.
+                if result.status >= 500 or (result.status >= 400 and kind != "vote"):
+                    raise SystemExit(f"{kind} answers {result.status}: {result.body[:500]!r}")
+                waits[kind].append(result.wait)
                 late = time.perf_counter() >= until
 
-    await asyncio.gather(*(keep_asking(kind, number) for kind in clients for number in range(clients[kind])))
+    await asyncio.gather(*(send_requests(kind, number) for kind in clients for number in range(clients[kind])))
     return waits
 
 
 async def _peak(earshot: Process, *, until: "asyncio.Task[object]") -> Memory:
-    most = earshot.memory()
+    peak = earshot.memory()
     while not until.done():
-        most = max(most, earshot.memory())
+        peak = max(peak, earshot.memory())
         await asyncio.sleep(0.1)
-    return most
+    return peak
 
 
 def _p99(waits: list[float]) -> float:
     return quantiles(waits, n=100)[-1] if len(waits) > 1 else waits[0]
 
 
-def table_of(head: list[str], rows: list[list[str]]) -> str:
-    """A table of Markdown."""
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

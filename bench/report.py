@@ -1,4 +1,4 @@
-"""Writes measurements into docs/performance.md, each with its command, its date and its machine."""
+"""Writes measurements into docs/performance.md, each with its command, date and machine."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ DOCUMENT: Final = ROOT / "docs" / "performance.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """One measurement. `place` is the name of its place in the document."""
 
     place: str
@@ -26,19 +26,19 @@ class Measured:
     client: str
 
     def text(self) -> str:
-        """What stands in the document."""
+        """The text in the document."""
         when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         where = f"{machine()}; {self.engine}; {self.client}; {commit()}; load before: {_load()}"
         return f"`{self.command}`\n\n{when}. {self.amounts}.\n{where}.\n\n{self.table}"
 
 
 def machine() -> str:
-    """The machine in a line."""
+    """A line about the machine."""
     model = platform.processor() or platform.machine()
-    told = Path("/proc/cpuinfo")
-    if told.exists():
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
         model = next(
-            (line.split(":")[1].strip() for line in told.read_text().splitlines() if "model name" in line), model
+            (line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line), model
         )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     python = f"Python {platform.python_version()}"
@@ -53,8 +53,8 @@ def commit() -> str:
     return f"commit {done.stdout.strip() or 'unknown'}{' with changes' if changed.strip() else ''}"
 
 
-def placed(document: str, place: str, text: str) -> str:
-    """The document with the text in its place. Raises KeyError when the document has no such place."""
+def insert_text(document: str, place: str, text: str) -> str:
+    """The document with the text in its place. Raises KeyError if the document has no such place."""
     begin, end = f"<!-- measured: {place} -->", "<!-- end -->"
     pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)
     if not pattern.search(document):
@@ -63,17 +63,17 @@ def placed(document: str, place: str, text: str) -> str:
 
 
 def require(places: Iterable[str]) -> None:
-    """Exit with one line, before anything is measured, when the document has no such place."""
+    """Exit with one line, before anything is measured, if the document has no such place."""
     document = DOCUMENT.read_text(encoding="utf-8")
     for place in places:
         if f"<!-- measured: {place} -->" not in document:
-            raise SystemExit(f"docs/performance.md has no place for {place!r}; add one, or leave --write out")
+            raise SystemExit(f"docs/performance.md has no place for {place!r}; add one, or omit --write")
 
 
-def write(measured: Measured) -> None:
-    """Put the measurement into the document."""
+def write(measurement: Measurement) -> None:
+    """Write the measurement into the document."""
     document = DOCUMENT.read_text(encoding="utf-8")
-    DOCUMENT.write_text(placed(document, measured.place, measured.text()), encoding="utf-8")
+    DOCUMENT.write_text(insert_text(document, measurement.place, measurement.text()), encoding="utf-8")
 
 
 def _load() -> str:

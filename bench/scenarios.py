@@ -1,4 +1,4 @@
-"""What is asked of whom: the four requests that matter most, as the ceiling, Astuto and ProductLift spell them."""
+"""The four hot requests, as the ceiling, Astuto and ProductLift spell them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,7 +18,7 @@ TITLE: Final = "Dark mode for the export page <n>"
 
 
 def of_ceiling(amounts: Amounts) -> dict[str, Request]:
-    """The ceiling's four."""
+    """Requests of the ceiling."""
     post, user = _post(amounts), _user(amounts)
     return {
         "list": Request("/posts?limit=20&skip=0"),
@@ -40,7 +40,7 @@ def of_ceiling(amounts: Amounts) -> dict[str, Request]:
 
 
 def of_astuto(amounts: Amounts) -> dict[str, Request]:
-    """Astuto's: the newest twenty; votes and posts in users' names."""
+    """Requests of Astuto's API: the newest twenty; votes and posts in users' names."""
     post, user = _post(amounts), _user(amounts)
     return {
         "list": Request("/posts?limit=20&offset=0"),
@@ -55,7 +55,7 @@ def of_astuto(amounts: Amounts) -> dict[str, Request]:
 
 
 def of_productlift(amounts: Amounts) -> dict[str, Request]:
-    """ProductLift's: twenty by votes, with the total; votes and posts in users' names."""
+    """Requests of ProductLift's API: twenty by votes, with the total; votes and posts in users' names."""
     post, user = _post(amounts), _uuid(amounts)
     return {
         "list": Request("/posts?limit=20&skip=0&order_by=votes_count&order_direction=desc"),
@@ -71,14 +71,14 @@ OF: Final = {"astuto": of_astuto, "productlift": of_productlift}
 
 
 def servers(amounts: Amounts, *, ceiling_url: str, earshot_url: str) -> list[Server]:
-    """The ceiling, and Earshot twice: as either dialect's clients ask it."""
+    """The ceiling, and Earshot once for each dialect."""
     dialects = [earshot(dialect, earshot_url, requests(amounts)) for dialect, requests in OF.items()]
     bearer = {"Authorization": f"Bearer {ceiling.KEY}"}
     return [Server("ceiling", ceiling_url, of_ceiling(amounts), bearer), *dialects]
 
 
 def earshot(dialect: str, url: str, requests: Mapping[str, Request], *, name: str | None = None) -> Server:
-    """Earshot as the dialect's clients ask it."""
+    """Earshot with requests of this dialect."""
     return Server(name or dialect, url, requests, {"Authorization": f"Bearer {KEYS[dialect]}"})
 
 
@@ -91,5 +91,5 @@ def _user(amounts: Amounts) -> str:
 
 
 def _uuid(amounts: Amounts) -> str:
-    """Any user's UUID: the digits of his id at its end, as `user_uuid` writes it."""
+    """A random user's UUID, which ends with the digits of the id, as in `user_uuid`."""
     return user_uuid(0)[:-12] + _user(amounts).replace(">", ":12>")

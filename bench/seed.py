@@ -1,7 +1,7 @@
 """Fills an empty database with the benchmark's rows: Earshot's own schema, or the ceiling's.
 
-Rows are inserted in bulk, past the rules, and then the counters and tallies are made exact, so that
-what is measured is a portal as years of requests would have left it.
+Rows are inserted in bulk, without the rules. Then the counters are corrected, so that the
+database is like that of a portal after years of requests.
 
     python bench/seed.py --database sqlite:///earshot.db --posts 2000 --votes 10000 --comments 4000 --users 500
     python bench/seed.py --database postgresql://… --ceiling
@@ -46,19 +46,19 @@ _EXACT = """
 
 
 def fingerprint(amounts: Amounts) -> str:
-    """A name for databases that this program would fill alike: it changes with the amounts, the schema, the rows."""
-    told = hashlib.sha256(str(amounts).encode())
+    """A digest of everything that the filled database depends on: the amounts, the schema, the rows."""
+    digest = hashlib.sha256(str(amounts).encode())
     for source in (*sorted((ROOT / "migrations").rglob("*.py")), *(ROOT / "tests/domain/search").glob("*")):
         if source.is_file():
-            told.update(source.read_bytes())
+            digest.update(source.read_bytes())
     for module in (ceiling, dataset):
-        told.update(Path(module.__file__).read_bytes())
-    told.update(Path(__file__).read_bytes())
-    return told.hexdigest()[:12]
+        digest.update(Path(module.__file__).read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 async def fill_earshot(url: str, amounts: Amounts) -> None:
-    """Migrate the empty database, make its first portal and the two keys, and fill it."""
+    """Migrate the empty database, create its portal and two keys, and fill it."""
     await migrate(url)
     database = create_database(url)
     await database.open()
@@ -73,9 +73,9 @@ async def fill_earshot(url: str, amounts: Amounts) -> None:
 
 
 async def fill_ceiling(url: str, amounts: Amounts) -> None:
-    """Make the ceiling's tables and fill them."""
-    words = ceiling.SQLITE if url.startswith("sqlite") else ceiling.POSTGRESQL
-    tables = [f"create table {name} ({columns.format(**words)})" for name, columns in ceiling.TABLES.items()]
+    """Create the ceiling's tables and fill them."""
+    types = ceiling.SQLITE if url.startswith("sqlite") else ceiling.POSTGRESQL
+    tables = [f"create table {name} ({columns.format(**types)})" for name, columns in ceiling.TABLES.items()]
     hashed = ceiling.digest(ceiling.KEY.encode())
     await _insert(url, lambda at: dataset.of_ceiling(amounts, at, hashed), before=tables, after=ceiling.INDEXES)
     await _settle(url)
@@ -91,7 +91,7 @@ def _first_portal(work: UnitOfWork) -> None:
 
 async def _insert(
     url: str,
-    tables: Callable[[dataset.Moments], Iterable[Table]],
+    tables: Callable[[dataset.TimestampAdapter], Iterable[Table]],
     *,
     before: Iterable[str] = (),
     after: Iterable[str] = (),
@@ -99,12 +99,12 @@ async def _insert(
     if url.startswith("sqlite"):
         _insert_sqlite(url, tables(to_sqlite), before, after)
     else:
-        await _insert_postgresql(url, tables(lambda moment: moment), before, after)
+        await _insert_postgresql(url, tables(lambda timestamp: timestamp), before, after)
 
 
 def _insert_sqlite(url: str, tables: Iterable[Table], before: Iterable[str], after: Iterable[str]) -> None:
     raw = connect(Path(url.removeprefix("sqlite:///")))
-    # Nothing is lost when this is interrupted: the file is not kept then.
+    # An interrupted run loses nothing: its file is not used.
     raw.execute("pragma synchronous = off")
     raw.execute("pragma foreign_keys = off")
     raw.execute("begin")
@@ -112,8 +112,8 @@ def _insert_sqlite(url: str, tables: Iterable[Table], before: Iterable[str], aft
         raw.execute(statement)
     for table, columns, values in tables:
         width = len(columns) or len(raw.execute(f"pragma table_info({table})").fetchall())
-        named = f"({', '.join(columns)})" if columns else ""
-        raw.executemany(f"insert into {table} {named} values ({', '.join('?' * width)})", values)
+        column_list = f"({', '.join(columns)})" if columns else ""
+        raw.executemany(f"insert into {table} {column_list} values ({', '.join('?' * width)})", values)
     for statement in after:
         raw.execute(statement)
     raw.execute("commit")
@@ -128,8 +128,8 @@ async def _insert_postgresql(url: str, tables: Iterable[Table], before: Iterable
         for table, columns, values in tables:
             await raw.copy_records_to_table(table, columns=columns or None, records=values)
             if table != "post_categories":
-                numbered = f"pg_get_serial_sequence('{table}', 'id')"
-                await raw.execute(f"select setval({numbered}, (select max(id) from {table}))")
+                sequence = f"pg_get_serial_sequence('{table}', 'id')"
+                await raw.execute(f"select setval({sequence}, (select max(id) from {table}))")
         for statement in after:
             await raw.execute(statement)
     finally:
@@ -137,7 +137,7 @@ async def _insert_postgresql(url: str, tables: Iterable[Table], before: Iterable
 
 
 async def _settle(url: str) -> None:
-    """Leave the database as it lies after a quiet night: statistics fresh, the log written back."""
+    """Update the statistics and write the log back, as after a time without requests."""
     if url.startswith("sqlite"):
         raw = sqlite3.connect(url.removeprefix("sqlite:///"))
         raw.execute("analyze")
@@ -153,25 +153,25 @@ async def _settle(url: str) -> None:
 
 
 def amount_options(parser: argparse.ArgumentParser) -> None:
-    """Options for how much there is."""
+    """Add the options of the amounts."""
     for each in fields(Amounts):
-        parser.add_argument(f"--{each.name}", type=int, default=each.default, help=f"{each.default:,} unless told")
+        parser.add_argument(f"--{each.name}", type=int, default=each.default, help=f"{each.default:,} by default")
 
 
-def amounts_of(asked: Any) -> Amounts:
-    """What the options say."""
-    return Amounts(**{each.name: getattr(asked, each.name) for each in fields(Amounts)})
+def amounts_of(options: Any) -> Amounts:
+    """The amounts of the options."""
+    return Amounts(**{each.name: getattr(options, each.name) for each in fields(Amounts)})
 
 
 def main() -> None:
-    """Fill the database that the options name."""
+    """Fill the database of the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", required=True, help="sqlite:///path or postgresql://…, empty")
     parser.add_argument("--ceiling", action="store_true", help="the ceiling's schema instead of Earshot's")
     amount_options(parser)
-    asked = parser.parse_args()
-    fill = fill_ceiling if asked.ceiling else fill_earshot
-    asyncio.run(fill(asked.database, amounts_of(asked)))
+    options = parser.parse_args()
+    fill = fill_ceiling if options.ceiling else fill_earshot
+    asyncio.run(fill(options.database, amounts_of(options)))
 
 
 if __name__ == "__main__":

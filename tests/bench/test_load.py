@@ -1,4 +1,4 @@
-"""The load driver's arithmetic, and how it fills blanks."""
+"""The arithmetic of the load driver, and its placeholders."""
 
 import random
 import threading
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bench import report
-from bench.client import Number, Request, filled, in_lua, template
+from bench.client import Number, Request, fill, parse_template, to_lua
 from bench.dataset import Amounts, code
-from bench.load import Pressure, Run, Server, compare, line, planned, table
+from bench.load import Pressure, Run, Server, compare, line, parse_plan, table
 
 
 def run(rate: float, *, errors: float = 0) -> Run:
@@ -70,48 +70,48 @@ class Empty(BaseHTTPRequestHandler):
 
 
 def test_a_run_whose_time_is_over_at_once_has_a_request_of_each_connection() -> None:
-    """On a busy machine the time may be over before anybody has connected."""
+    """On a busy machine the time may be over before a client has connected."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as listening:
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
         server = Server("earshot", f"http://127.0.0.1:{listening.server_port}", {"list": Request("/posts")})
 
-        seen = Pressure(seconds=0, connections=4, wrk=None).load(server, "list")
+        result = Pressure(seconds=0, connections=4, wrk=None).load(server, "list")
 
         listening.shutdown()
         thread.join()
 
-    assert seen.errors == 0
-    assert seen.rate > 0
+    assert result.errors == 0
+    assert result.rate > 0
 
 
-def test_one_error_in_a_hundred_is_borne() -> None:
+def test_one_error_in_a_hundred_is_valid() -> None:
     assert line("list", "earshot", [run(50, errors=0.01)], [run(100)]).valid
 
 
-def test_blanks_are_found_and_bare_ones_lose_their_quotes() -> None:
+def test_placeholders_are_parsed_and_bare_ones_lose_their_quotes() -> None:
     body = Request("/", "POST", {"post_id": "<1..9>", "user": "u-<2..30:12>", "title": "No <n> of <b>"}).body_text()
 
-    assert template(body) == (
+    assert parse_template(body) == (
         '{"post_id": ', Number(1, 9), ', "user": "u-', Number(2, 30, 12), '", "title": "No ', Number(), ' of <b>"}',
     )  # fmt: skip
 
 
-def test_blanks_are_filled_within_their_bounds() -> None:
-    parts = template("/posts/<4..4>/votes/0-<7..7:3>?n=<n>")
+def test_placeholders_are_replaced_within_their_bounds() -> None:
+    parts = parse_template("/posts/<4..4>/votes/0-<7..7:3>?n=<n>")
 
-    assert filled(parts, random.Random(), "1-2") == "/posts/4/votes/0-007?n=1-2"
+    assert fill(parts, random.Random(), "1-2") == "/posts/4/votes/0-007?n=1-2"
 
 
-def test_wrk_is_told_the_same_blanks() -> None:
-    assert in_lua(template('a"<1..5:3><n>'), 7) == (
+def test_wrk_gets_the_same_placeholders() -> None:
+    assert to_lua(parse_template('a"<1..5:3><n>'), 7) == (
         '"a\\"" .. string.format("%03d", math.random(1, 5)) .. "7-" .. thread .. "-" .. count'
     )
-    assert in_lua((), 7) == '""'
+    assert to_lua((), 7) == '""'
 
 
 def test_a_plan_gives_each_server_its_own_requests() -> None:
-    [server] = planned(
+    [server] = parse_plan(
         {"one": {"url": "http://x", "headers": {"A": "b"}, "scenarios": {"vote": {"path": "/v", "body": {"x": 1}}}}}
     )
 
@@ -138,9 +138,9 @@ def test_no_two_of_many_codes_are_alike_and_none_is_a_number() -> None:
 def test_a_measurement_goes_into_its_place_alone() -> None:
     document = "a\n<!-- measured: hot sqlite -->\nold\n<!-- end -->\nb\n<!-- measured: deep sqlite -->\n<!-- end -->\n"
 
-    assert report.placed(document, "hot sqlite", r"new \1") == document.replace("old", r"new \1")
+    assert report.insert_text(document, "hot sqlite", r"new \1") == document.replace("old", r"new \1")
     with pytest.raises(KeyError):
-        report.placed(document, "cold sqlite", "new")
+        report.insert_text(document, "cold sqlite", "new")
 
 
 def test_the_document_has_a_place_for_everything_that_is_measured() -> None:
