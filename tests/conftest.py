@@ -1,4 +1,4 @@
-"""What every test may ask for: a database of each engine, an assembled server, clients of both dialects, a builder."""
+"""Fixtures of every test: a database of each engine, a started application, clients of both dialects, a factory."""
 
 import asyncio
 import shutil
@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class TestClock:
-    """The server's clock: real time plus what a test has let pass."""
+    """The clock of the server under test: real time plus what a test has added."""
 
     __test__ = False
 
@@ -56,12 +56,12 @@ class TestClock:
     def __call__(self) -> datetime:
         return self._fixed or datetime.now(UTC) + self._ahead
 
-    def set(self, moment: datetime) -> None:
-        """Stop the clock at a moment."""
-        self._fixed = moment
+    def set(self, timestamp: datetime) -> None:
+        """Stop the clock at a time."""
+        self._fixed = timestamp
 
     def advance(self, **time: float) -> None:
-        """Let time pass: `advance(seconds=61)`."""
+        """Move the clock forward: `advance(seconds=61)`."""
         if self._fixed is not None:
             self._fixed += timedelta(**time)
         else:
@@ -71,9 +71,9 @@ class TestClock:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL."""
-    found = find_postgres()
-    need("PostgreSQL", found, "half of the tests run on it")
-    server = start_postgres(found)
+    binary = find_postgres()
+    need("PostgreSQL", binary, "half of the tests run on it")
+    server = start_postgres(binary)
     yield server
     server.close()
 
@@ -81,9 +81,9 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def redis() -> Iterator[Redis]:
     """A running Redis."""
-    found = find_redis()
-    need("Redis", found, "it shares rate limits between processes")
-    server = start_redis(found)
+    binary = find_redis()
+    need("Redis", binary, "it shares rate limits between processes")
+    server = start_redis(binary)
     yield server
     server.close()
 
@@ -133,13 +133,13 @@ async def database_url(_database: str) -> str:
 
 @pytest.fixture
 def clock() -> TestClock:
-    """The clock that the server under test reads."""
+    """The clock of the server under test."""
     return TestClock()
 
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    """The settings of the server under test: limits off, so that tests ask as often as they like."""
+    """The settings of the server under test: without rate limits."""
     return Settings(
         _env_file=None,  # type: ignore[call-arg]
         database_url=database_url,
@@ -151,7 +151,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest_asyncio.fixture
 async def server(settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
-    """An assembled server, started."""
+    """The started application."""
     running = create_app(settings, clock=clock)
     await running.start()
     yield running
@@ -160,10 +160,10 @@ async def server(settings: Settings, clock: TestClock) -> AsyncIterator[Applicat
 
 @pytest_asyncio.fixture
 async def make(server: Application) -> Factory:
-    """Builds rows. Begins with one portal as a first start leaves it, with its owner."""
-    builder = Factory(server, SECRET.encode())
-    await builder.first_portal()
-    return builder
+    """A factory for rows. The portal of a first start is there, with its owner."""
+    factory = Factory(server, SECRET.encode())
+    await factory.first_portal()
+    return factory
 
 
 @pytest_asyncio.fixture

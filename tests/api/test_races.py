@@ -10,7 +10,7 @@ from app.settings import Settings
 from tests.support.concurrency import Ask, Race, racing, statuses
 from tests.support.expected_counters import differences
 from tests.support.factory import Factory
-from tests.support.random_requests import Chance
+from tests.support.random_requests import RequestGenerator
 from tests.support.sample_portal import SamplePortal, populate
 
 LANES = 4
@@ -340,12 +340,12 @@ async def test_replies_may_come_while_their_thread_goes(course: Course) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_a_storm_of_random_acts_leaves_every_number_right(course: Course, seed: int) -> None:
-    chance = Chance(seed, course.make)
+    chance = RequestGenerator(seed, course.make)
     for _ in range(2):
         await course.things()
     answered = []
     for _ in range(25):
-        await chance.look()
+        await chance.refresh()
 
         responses = await course(*(course.of(*chance.request()) for _ in range(LANES)))
 

@@ -21,7 +21,7 @@ from app.domain.permissions import OPERATOR
 from tests.server.test_serve import until
 from tests.support.commands import Earshot, Serving
 from tests.support.continuous_writers import Caller, writing
-from tests.support.sql import answered, rows
+from tests.support.sql import rows, run_coroutine
 from tests.support.write_journal import CUT_BY, Journal
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -62,7 +62,7 @@ def wrong_counters(url: str) -> list[CounterMismatch]:
         finally:
             await database.close()
 
-    found: list[CounterMismatch] = answered(count())
+    found: list[CounterMismatch] = run_coroutine(count())
     return found
 
 

@@ -59,7 +59,7 @@ async def test_a_migration_killed_half_way_changes_nothing(on_postgres: Earshot,
         await holder.execute("BEGIN")
         await holder.execute("LOCK TABLE alembic_version IN SHARE MODE")
         with subprocess.Popen(  # noqa: ASYNC220 - nothing else runs in this loop
-            [*COMMAND, "migrate"], cwd=on_postgres.folder, env=on_postgres.surroundings({}), stdin=subprocess.DEVNULL
+            [*COMMAND, "migrate"], cwd=on_postgres.folder, env=on_postgres.env({}), stdin=subprocess.DEVNULL
         ) as process:
             async with asyncio.timeout(60):
                 while await watcher.fetchval(waiting) != 1:
@@ -110,7 +110,7 @@ def test_a_migration_of_a_file_killed_half_way_changes_nothing(sqlite: Earshot, 
     with subprocess.Popen(
         [*COMMAND, "serve", "--port", "0"],
         cwd=sqlite.folder,
-        env=sqlite.surroundings({"HALF_WAY": str(gate)}),
+        env=sqlite.env({"HALF_WAY": str(gate)}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     ) as process:

@@ -75,7 +75,7 @@ def told_to_end(
         subprocess.Popen(
             [*COMMAND, "serve", "--port", "0", "--workers", str(workers)],
             cwd=earshot.folder,
-            env=earshot.surroundings({}),
+            env=earshot.env({}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

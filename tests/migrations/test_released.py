@@ -19,7 +19,7 @@ from app.domain.models.search import include_name
 from tests.migrations.released import make
 from tests.support.checkout import ROOT
 from tests.support.commands import Earshot, Serving
-from tests.support.sql import answered, rows, script
+from tests.support.sql import rows, run_coroutine, script
 
 FOLDER = Path(make.__file__).parent
 VERSIONS = sorted(path.name for path in FOLDER.iterdir() if re.fullmatch(r"\d+\.\d+\.\d+", path.name))
@@ -83,7 +83,7 @@ def everything(url: str, keys: dict[str, tuple[str, ...]]) -> dict[str, Table]:
             assert len(found[name].rows) == len(told), f"{name}: two rows have the key of one"
         return found
 
-    return dict(answered(with_connection(url, read)))
+    return dict(run_coroutine(with_connection(url, read)))
 
 
 def differences(before: dict[str, Table], after: dict[str, Table]) -> set[str]:
@@ -125,7 +125,7 @@ def test_every_row_and_value_is_there_after_migrating(earshot: Earshot, kept: Ke
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": include_name})
         return list(compare_metadata(context, Base.metadata))
 
-    assert answered(with_connection(kept.url, compare)) == []
+    assert run_coroutine(with_connection(kept.url, compare)) == []
 
 
 def test_a_server_of_today_starts_on_it_and_both_interfaces_read_and_write(earshot: Earshot, kept: Kept) -> None:

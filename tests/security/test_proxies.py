@@ -11,7 +11,7 @@ from app.domain.portals import portals
 from tests.conftest import SECRET
 from tests.support.commands import Earshot
 from tests.support.factory import Factory
-from tests.support.proxies import PROGRAMS, proxying
+from tests.support.proxies import PROGRAMS, run_proxy
 
 ONE, TWO = "one.example.com", "two.example.com"
 FORGED = [
@@ -66,7 +66,7 @@ async def test_nothing_forged_counts_behind_a_proxy_as_documented(
     folder = tmp_path / "proxy"
     folder.mkdir()
 
-    with sqlite.serving(**settings) as serving, proxying(proxy, serving.port, folder, hosts=f"{ONE} {TWO}") as port:
+    with sqlite.serving(**settings) as serving, run_proxy(proxy, serving.port, folder, hosts=f"{ONE} {TWO}") as port:
 
         def get(path: str, host: str, *more: tuple[str, str]) -> httpx.Response:
             return httpx.get(f"http://127.0.0.1:{port}{path}", headers=[("host", host), *more], timeout=30)

@@ -17,7 +17,7 @@ from tests.conftest import SECRET
 from tests.support.commands import Earshot
 from tests.support.factory import Factory
 from tests.support.processes import free_port
-from tests.support.proxies import documented, proxying
+from tests.support.proxies import read_configurations, run_proxy
 
 PATH = "/feedback"
 IN_PAGES = re.compile(r"""(?:href|src|action|data-address)=["']([^"']+)["']""")
@@ -142,7 +142,7 @@ async def test_every_link_leads_below_the_path_and_is_answered(
 ) -> None:
     folder = tmp_path / "proxy"
     folder.mkdir()
-    location = documented("Below a path")[1 if kept else 2]
+    location = read_configurations("Below a path")[1 if kept else 2]
     assert ("8000/;" in location) is not kept
     keys = {dialect: await make.key(make.owner, dialect) for dialect in ("astuto", "productlift")}
     port = free_port()
@@ -155,7 +155,7 @@ async def test_every_link_leads_below_the_path_and_is_answered(
     }
     with (
         sqlite.serving(**settings) as serving,
-        proxying("nginx", serving.port, folder, hosts="127.0.0.1", location=location, port=port),
+        run_proxy("nginx", serving.port, folder, hosts="127.0.0.1", location=location, port=port),
         httpx.Client(timeout=30) as client,
     ):
         crawl(client, f"http://127.0.0.1:{port}", keys)

@@ -1,4 +1,4 @@
-"""A real Chromium, spoken to over its debugging pipe: no driver, no port, no package."""
+"""A real Chromium, controlled over its debugging pipe, without a driver, a port or a package."""
 
 import asyncio
 import fcntl
@@ -16,17 +16,17 @@ import uvicorn
 
 from app.application import Application
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
 
 
 def find_chromium() -> str | None:
-    """Find an installed browser."""
+    """Return the path of an installed browser."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Page:
-    """One tab. `complaints` keeps what its console said and what it could not load, `asked` each address it wanted."""
+    """One tab. `complaints` are its console errors and failed loads, `asked` the URLs it requested."""
 
     def __init__(self, browser: "Browser", session: str) -> None:
         self._browser = browser
@@ -36,20 +36,20 @@ class Page:
         self._loaded = asyncio.Event()
 
     async def open(self, address: str) -> None:
-        """Go there and wait until everything has loaded."""
+        """Open a URL and wait until the page has loaded."""
         self._loaded.clear()
         await self.do("Page.navigate", url=address)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await self._loaded.wait()
 
     async def value(self, script: str) -> Any:
-        """What a script says; a promise is waited for."""
-        said = await self.do("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in said, said["exceptionDetails"]
-        return said["result"].get("value")
+        """Return the value of a script; await a promise."""
+        response = await self.do("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in response, response["exceptionDetails"]
+        return response["result"].get("value")
 
     async def until(self, script: str) -> None:
-        """Wait until a script says something true; the page itself is asked at each of its changes."""
+        """Wait until a script returns a true value; the page runs it at each of its changes."""
         await self.value(
             f"""new Promise((done) => {{
               const look = () => {{ if ({script}) {{ watching.disconnect(); done(true); }} }};
@@ -63,18 +63,18 @@ class Page:
         """One command of the debugging protocol."""
         return await self._browser.do(method, session=self._session, **parameters)
 
-    def hears(self, method: str, told: dict[str, Any]) -> None:
-        """What the browser tells of its own accord."""
+    def on_event(self, method: str, params: dict[str, Any]) -> None:
+        """Handle an event of the browser."""
         if method == "Page.loadEventFired":
             self._loaded.set()
         elif method == "Network.requestWillBeSent":
-            self.asked.append(told["request"]["url"])
+            self.asked.append(params["request"]["url"])
         elif method == "Log.entryAdded":
-            self.complaints.append(told["entry"]["text"])
+            self.complaints.append(params["entry"]["text"])
         elif method == "Runtime.exceptionThrown":
-            self.complaints.append(json.dumps(told["exceptionDetails"]))
-        elif method == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning"):
-            self.complaints.append(" ".join(str(part.get("value")) for part in told["args"]))
+            self.complaints.append(json.dumps(params["exceptionDetails"]))
+        elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):
+            self.complaints.append(" ".join(str(part.get("value")) for part in params["args"]))
 
 
 class Browser:
@@ -104,12 +104,12 @@ class Browser:
 
     async def do(self, method: str, *, session: str | None = None, **parameters: Any) -> Any:
         self._number += 1
-        asked = {"id": self._number, "method": method, "params": parameters}
+        command = {"id": self._number, "method": method, "params": parameters}
         if session is not None:
-            asked["sessionId"] = session
+            command["sessionId"] = session
         response = self._answers[self._number] = asyncio.get_running_loop().create_future()
-        os.write(self._writing, json.dumps(asked).encode() + b"\0")
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        os.write(self._writing, json.dumps(command).encode() + b"\0")
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return await response
 
     async def close(self) -> None:
@@ -121,32 +121,32 @@ class Browser:
 
     async def _listen(self) -> None:
         while True:
-            told = json.loads((await self._reader.readuntil(b"\0"))[:-1])
-            if "id" in told:
-                response = self._answers.pop(told["id"])
-                if "error" in told:
-                    response.set_exception(RuntimeError(told["error"]["message"]))
+            message = json.loads((await self._reader.readuntil(b"\0"))[:-1])
+            if "id" in message:
+                response = self._answers.pop(message["id"])
+                if "error" in message:
+                    response.set_exception(RuntimeError(message["error"]["message"]))
                 else:
-                    response.set_result(told["result"])
-            elif told.get("sessionId") in self._pages:
-                self._pages[told["sessionId"]].hears(told["method"], told["params"])
+                    response.set_result(message["result"])
+            elif message.get("sessionId") in self._pages:
+                self._pages[message["sessionId"]].on_event(message["method"], message["params"])
 
 
 @asynccontextmanager
-async def browsing(binary: str) -> AsyncIterator[Browser]:
-    """Run the browser. It ends with the block."""
+async def run_browser(binary: str) -> AsyncIterator[Browser]:
+    """Run the browser until the block ends."""
     loop = asyncio.get_running_loop()
     with tempfile.TemporaryDirectory(prefix="earshot-browser-", ignore_cleanup_errors=True) as profile:
-        theirs_in, writing = os.pipe()
-        reading, theirs_out = os.pipe()
-        # High numbers, so that none of them is 3 or 4, where the browser looks for its pipe.
-        high_in, high_out = (fcntl.fcntl(number, fcntl.F_DUPFD, 64) for number in (theirs_in, theirs_out))
+        child_in, writing = os.pipe()
+        reading, child_out = os.pipe()
+        # High numbers, so that none of them is 3 or 4, the numbers of the browser's pipe.
+        high_in, high_out = (fcntl.fcntl(number, fcntl.F_DUPFD, 64) for number in (child_in, child_out))
 
-        def wire() -> None:
+        def connect_pipes() -> None:
             os.dup2(high_in, 3)
             os.dup2(high_out, 4)
 
-        process = subprocess.Popen(  # noqa: ASYNC220  it returns as soon as the browser has begun
+        process = subprocess.Popen(  # noqa: ASYNC220  returns as soon as the browser has started
             [
                 binary,
                 "--headless=new",
@@ -156,17 +156,17 @@ async def browsing(binary: str) -> AsyncIterator[Browser]:
                 "--disable-gpu",
                 "--disable-dev-shm-usage",
                 "--disable-background-networking",
-                # Its sandbox needs what containers and root do not have; here it sees our own pages alone.
+                # Its sandbox does not work in containers and as root; here it opens our own pages only.
                 "--no-sandbox",
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=wire,
+            preexec_fn=connect_pipes,
             pass_fds=(3, 4),
             env={**os.environ, "HOME": profile},
         )
-        for number in (theirs_in, theirs_out, high_in, high_out):
+        for number in (child_in, child_out, high_in, high_out):
             os.close(number)
         reader = asyncio.StreamReader(limit=64 * 1024 * 1024)
         transport, _ = await loop.connect_read_pipe(
@@ -183,8 +183,8 @@ async def browsing(binary: str) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def listening(server: Application) -> AsyncIterator[str]:
-    """Serve an assembled, started server on a loopback port; its address."""
-    # Who connects before the server has begun waits in the listener's queue.
+    """Serve a started application on a loopback port; return its URL."""
+    # A client that connects before the server has started waits in the listener's queue.
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(server, lifespan="off", ws="none", log_config=None)
     serving = uvicorn.Server(config)

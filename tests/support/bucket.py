@@ -1,4 +1,4 @@
-"""A real server that speaks S3, for tests: moto's, on loopback, in a process of its own, with everything in memory."""
+"""A real S3 server for tests: moto on loopback, in its own process, in memory."""
 
 import importlib.util
 import subprocess
@@ -22,9 +22,13 @@ server.serve_forever()
 
 @contextmanager
 def bucket_server() -> Iterator[str]:
-    """Run the server and give its address, `http://127.0.0.1:port`. It ends with this process."""
-    found = importlib.util.find_spec("moto") and importlib.util.find_spec("flask_cors")
-    need("moto", found, "it is the S3 server that buckets are tested with: pip install 'moto[s3]' flask flask-cors")
+    """Run the server and return its URL, `http://127.0.0.1:port`. It ends with this process."""
+    is_installed = importlib.util.find_spec("moto") and importlib.util.find_spec("flask_cors")
+    need(
+        "moto",
+        is_installed,
+        "it is the S3 server that buckets are tested with: pip install 'moto[s3]' flask flask-cors",
+    )
     port = free_port()
     with subprocess.Popen(
         [sys.executable, "-c", _SERVER, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -38,5 +42,5 @@ def bucket_server() -> Iterator[str]:
 
 def make_bucket(address: str, name: str) -> None:
     """Create an empty bucket."""
-    with urlopen(Request(f"{address}/{name}", method="PUT")) as response:  # The server asks for no key here.
+    with urlopen(Request(f"{address}/{name}", method="PUT")) as response:  # The server needs no key here.
         assert response.status == 200

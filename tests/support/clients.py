@@ -11,7 +11,7 @@ PEER = "192.0.2.1"
 
 
 class Client(httpx.AsyncClient):
-    """Speaks to an assembled server through ASGI, with a key or without."""
+    """Sends requests to an application through ASGI, with or without a key."""
 
     def __init__(
         self, server: Application, *, token: str | None, base: str = "/api/v1", host: str = HOST, peer: str = PEER
@@ -24,14 +24,14 @@ class Client(httpx.AsyncClient):
         )
 
     def of(self, token: str | None, *, base: str = "/api/v1", host: str = HOST, peer: str = PEER) -> "Client":
-        """The same server asked with another key, below another base, on another host, from another address."""
+        """A client of the same application with another key, base path, host or client address."""
         return Client(self._server, token=token, base=base, host=host, peer=peer)
 
     async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
-        """A request with a JSON body on any verb, GET included, as several real clients send it."""
+        """Send a request with a JSON body by any method, GET included, as several real clients do."""
         return await self.request(method, path, json=body, **more)
 
 
 def status_and_json(response: httpx.Response) -> tuple[int, Any]:
-    """Status and body, to be compared at once."""
+    """The status and the JSON body, to compare both at once."""
     return response.status_code, response.json()

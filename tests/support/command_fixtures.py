@@ -1,4 +1,4 @@
-"""The command in an empty folder, with a fresh database of each engine."""
+"""The `earshot` command in an empty folder, with a new database of each engine."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -14,16 +14,16 @@ _numbers = count()
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the commands of this run keep what Python compiled."""
+    """The folder of the compiled modules of all commands of this run."""
     return tmp_path_factory.mktemp("compiled")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The empty folder that commands run in."""
-    place = tmp_path / "place"
-    place.mkdir()
-    return place
+    path = tmp_path / "place"
+    path.mkdir()
+    return path
 
 
 @pytest.fixture
@@ -49,5 +49,5 @@ def on_postgres(folder: Path, compiled: Path, fresh_postgres: str) -> Earshot:
 @pytest.fixture
 def earshot(engine: str, request: pytest.FixtureRequest) -> Earshot:
     """The command with an empty database of the engine under test."""
-    found: Earshot = request.getfixturevalue("sqlite" if engine == "sqlite" else "on_postgres")
-    return found
+    command: Earshot = request.getfixturevalue("sqlite" if engine == "sqlite" else "on_postgres")
+    return command

@@ -1,4 +1,4 @@
-"""The real command, run as people run it: once, or as a server until the test is over."""
+"""Runs the real `earshot` command: once, or as a server until the test ends."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ SECONDS = 60
 
 
 class Done(NamedTuple):
-    """How a command ended."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -24,7 +24,7 @@ class Done(NamedTuple):
 
 
 class Serving:
-    """A server that runs. `told` is what it has said on standard output, `log` the file of its standard error."""
+    """A running server. `told` is its standard output so far, `log` the file of its standard error."""
 
     def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
         self.process = process
@@ -41,23 +41,23 @@ class Serving:
         self.port = int(self.address.rpartition(":")[2])
 
     def end(self) -> int:
-        """Ask the server to end, and give its exit code."""
+        """Stop the server by SIGTERM and return its exit code."""
         self.process.terminate()
         return self.process.wait(SECONDS)
 
     def kill(self) -> None:
-        """Kill all its processes, the first of them first, so that it replaces none."""
+        """Kill all its processes, the parent first, so that it replaces none."""
         for pid in (self.process.pid, *self.workers()):
             os.kill(pid, signal.SIGKILL)
 
     def workers(self) -> set[int]:
-        """The processes that it has started."""
+        """The ids of its child processes."""
         pid = self.process.pid
         return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 class Earshot:
-    """Runs `earshot` in a folder, with nothing of the tests' own surroundings but what is given."""
+    """Runs `earshot` in a folder, with an environment of its own."""
 
     def __init__(self, folder: Path, cache: Path, settings: Mapping[str, str]) -> None:
         self.folder = folder
@@ -65,11 +65,11 @@ class Earshot:
         self.settings = dict(settings)
 
     def run(self, *arguments: str, stdin: str | None = None, **settings: str) -> Done:
-        """Run one command to its end."""
+        """Run one command."""
         done = subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.folder,
-            env=self.surroundings(settings),
+            env=self.env(settings),
             input="" if stdin is None else stdin,
             capture_output=True,
             text=True,
@@ -82,10 +82,10 @@ class Earshot:
     def serving(
         self, *arguments: str, stderr: int | None = None, open_files: tuple[int, int] | None = None, **settings: str
     ) -> Iterator[Serving]:
-        """A server on a free port, or on the one that is named, until the block is left.
+        """Run a server on a free port, or on that of `--port`, until the block ends.
 
-        It logs to the descriptor `stderr`, else to a file. `open_files` are the soft and the hard limit that it starts
-        with; the tests' own unless told.
+        It logs to the descriptor `stderr`, else to a file. `open_files` are its soft and hard limit of open files, by
+        default those of the tests.
         """
         port = () if "--port" in arguments else ("--port", "0")
         limited = []
@@ -97,7 +97,7 @@ class Earshot:
             subprocess.Popen(
                 [*limited, *COMMAND, "serve", *port, *arguments],
                 cwd=self.folder,
-                env=self.surroundings(settings),
+                env=self.env(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors if stderr is None else stderr,
@@ -113,13 +113,13 @@ class Earshot:
                 except subprocess.TimeoutExpired:
                     process.kill()
 
-    def surroundings(self, settings: Mapping[str, str]) -> dict[str, str]:
+    def env(self, settings: Mapping[str, str]) -> dict[str, str]:
         return {
             "PATH": os.defpath,
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(ROOT),
-            # Compiled once a run: most of a command's time would otherwise go into compiling what it imports.
+            # Compiled once a run: otherwise most of a command's time is spent on compiling its imports.
             "PYTHONPYCACHEPREFIX": str(self._cache),
             **self.settings,
             **settings,

@@ -1,4 +1,4 @@
-"""Requests that really come at once: threads, each with an event loop, a server and connections of its own."""
+"""Concurrent requests: threads, each with its own event loop, application and connections."""
 
 import asyncio
 import threading
@@ -27,7 +27,7 @@ class Ask(NamedTuple):
 
 
 class Runner:
-    """A thread's server; only that thread may touch it."""
+    """The application of one thread; no other thread may use it."""
 
     def __init__(self, settings: Settings) -> None:
         self._loop = asyncio.Runner()
@@ -41,7 +41,7 @@ class Runner:
     def ask(self, start: Callable[[], object], ask: Ask) -> httpx.Response:
         async def once() -> httpx.Response:
             async with Client(self._server, token=ask.token) as client:
-                # Ready to go; from here on only the server is between the threads.
+                # All threads start here; from now on only the database orders them.
                 start()
                 return await client.request(ask.method, ask.path, json=ask.sent)
 
@@ -80,7 +80,7 @@ class Race:
         return [response.result() for response in responses]
 
     def acts(self, portal: int, *acts: Operation[Any]) -> list[DomainError | None]:
-        """Run all at the same moment as the operator; how each was refused, None for what was done."""
+        """Run all operations at the same time as the operator; return the error of each, None for success."""
         assert len(acts) <= len(self._threads)
         together = threading.Barrier(len(acts), timeout=30)
         ended = [
@@ -90,7 +90,7 @@ class Race:
         return [each.result() for each in ended]
 
     def beside(self, portal: int, operation: Operation[Any], ask: Ask) -> tuple[DomainError | None, httpx.Response]:
-        """Run an act as the operator at the moment of a request: how it was refused, if it was, and the answer."""
+        """Run an operation as the operator at the time of a request; return its error, if any, and the response."""
         together = threading.Barrier(2, timeout=30)
         ended = self._threads[0].submit(self._runners[0].act, together.wait, portal, operation)
         response = self._threads[1].submit(self._runners[1].ask, together.wait, ask)
@@ -104,7 +104,7 @@ class Race:
 
 @contextmanager
 def racing(settings: Settings, lanes: int) -> Iterator[Race]:
-    """A race with so many lanes, on the database that the settings name."""
+    """A race with this number of threads, on the database of the settings."""
     race = Race(settings, lanes)
     try:
         yield race
@@ -113,5 +113,5 @@ def racing(settings: Settings, lanes: int) -> Iterator[Race]:
 
 
 def statuses(responses: Sequence[httpx.Response]) -> list[int]:
-    """The statuses of the answers, sorted."""
+    """The statuses of the responses, sorted."""
     return sorted(response.status_code for response in responses)

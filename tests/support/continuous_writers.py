@@ -1,4 +1,4 @@
-"""Writers that go on writing through both dialects while something breaks, and keep a journal of it."""
+"""Writers that send requests in both dialects while something breaks, and record the outcomes."""
 
 import http.client
 import json
@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from tests.support.sql import rows
 from tests.support.write_journal import CUT_BY, Course, Journal, Thing
 
-LONGEST_ANSWER: Final = 20.0
-"""No answer may take longer, whatever breaks: a wait for longer is a hang."""
+MAX_RESPONSE_SECONDS: Final = 20.0
+"""A response that takes longer is a failure, whatever breaks."""
 UNAVAILABLE: Final = {
     "astuto": b'{"errors":["Service temporarily unavailable."]}',
     "productlift": b'{"message":"Service Unavailable"}',
@@ -23,12 +23,12 @@ UNAVAILABLE: Final = {
 CUT: Final = (OSError, http.client.HTTPException)
 
 
-class Hanging(Exception):
-    """The server keeps a client waiting."""
+class ResponseTimeout(Exception):
+    """The server did not respond in time."""
 
 
 class Answer(NamedTuple):
-    """Status, headers with names in small letters, and body."""
+    """Status, headers with lower-case names, and body."""
 
     status: int
     headers: dict[str, str]
@@ -39,25 +39,27 @@ class Answer(NamedTuple):
 
 
 class Caller:
-    """Keeps one connection to a server, and opens another when that is gone. `keys` by dialect."""
+    """A client with one connection, reopened after it is lost. `keys` has a key for each dialect."""
 
     def __init__(self, port: int, keys: dict[str, str]) -> None:
         self._keys = keys
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONGEST_ANSWER)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=MAX_RESPONSE_SECONDS)
         self.is_new_connection = True
         """Whether the last request was the first on its connection."""
 
-    def ask(self, dialect: str, method: str, path: str, sent: Any = None) -> Answer:
-        """One request. Raises one of CUT when it is cut, and Hanging when there is no answer for too long."""
+    def ask(self, dialect: str, method: str, path: str, payload: Any = None) -> Answer:
+        """Send a request. Raises one of CUT if the connection is lost, and ResponseTimeout."""
         headers = {"authorization": f"Bearer {self._keys[dialect]}", "content-type": "application/json"}
-        body = None if sent is None else json.dumps(sent)
+        body = None if payload is None else json.dumps(payload)
         self.is_new_connection = self._connection.sock is None
         try:
             self._connection.request(method, "/api/v1" + path, body, headers)
             response = self._connection.getresponse()
             return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         except TimeoutError as error:
-            raise Hanging(f"{dialect} {method} {path}: no answer in {LONGEST_ANSWER:.0f} seconds") from error
+            raise ResponseTimeout(
+                f"{dialect} {method} {path}: no response in {MAX_RESPONSE_SECONDS:.0f} seconds"
+            ) from error
         except CUT:
             self._connection.close()
             raise
@@ -67,7 +69,7 @@ class Caller:
 
 
 def is_unavailable(dialect: str, response: Answer) -> bool:
-    """Whether it is to the letter what the dialect says while the database is away."""
+    """Whether this is exactly the dialect's response while the database is unavailable."""
     return (
         response.status == 503
         and response.body == UNAVAILABLE[dialect]
@@ -77,7 +79,7 @@ def is_unavailable(dialect: str, response: Answer) -> bool:
 
 
 class Stage(NamedTuple):
-    """What is there when the writers begin: posts and statuses by id, and a user for each writer."""
+    """The rows at the start of the writers: ids of posts and statuses, and a user for each writer."""
 
     posts: list[int]
     statuses: list[int]
@@ -90,15 +92,15 @@ class _Unanswered(Exception):
 
 
 class _Cut(_Unanswered):
-    """Nobody can tell whether it stands."""
+    """The connection was lost: the write may be stored or not."""
 
 
 class _Refused(_Unanswered):
-    """Nobody listened: it was not even sent, and can't stand."""
+    """The connection was refused: the write was not payload."""
 
 
 class Writer:
-    """One of several. Each votes in the name of a user of its own, so that nobody else moves what it writes down."""
+    """One of several writers. Each votes in the name of its own user, so that no other writer changes its votes."""
 
     _numbers = count(1)
 
@@ -118,7 +120,7 @@ class Writer:
         self._comments: list[tuple[str, int, int]] = []
 
     def work(self, over: threading.Event, *, outlast: bool) -> None:
-        """Write until it is over or, unless the writer is to outlast that, a write was not acknowledged."""
+        """Write until `over` is set or, unless `outlast`, until a write is not acknowledged."""
         try:
             while not over.is_set():
                 try:
@@ -134,26 +136,26 @@ class Writer:
 
     def _await_service(self, over: threading.Event) -> None:
         away = ["astuto", "productlift"]
-        # A client that is told to come again does so; these come sooner than they are told.
+        # These retry sooner than `retry-after` says.
         while away and not over.wait(0.05):
             for dialect in tuple(away):
                 try:
                     response = self._caller.ask(dialect, "GET", "/posts?limit=1")
                 except CUT as error:
-                    self._unanswered(error)
+                    self._record_cut(error)
                     continue
                 if response.status == 200:
                     self._journal.note(f"{dialect} again")
                     away.remove(dialect)
                     continue
-                self._judge(dialect, response)
+                self._check_unavailable(dialect, response)
 
-    def _judge(self, dialect: str, response: Answer) -> None:
+    def _check_unavailable(self, dialect: str, response: Answer) -> None:
         if not is_unavailable(dialect, response):
             raise AssertionError(f"{dialect}: {response}")
         self._journal.note(f"{dialect} 503")
 
-    def _unanswered(self, error: Exception) -> _Unanswered:
+    def _record_cut(self, error: Exception) -> _Unanswered:
         if isinstance(error, ConnectionRefusedError):
             self._journal.note("refused")
             return _Refused()
@@ -161,22 +163,22 @@ class Writer:
         self._journal.note(f"{CUT_BY} {type(error).__name__}{where}")
         return _Cut()
 
-    def _write(self, dialect: str, method: str, path: str, sent: Any = None) -> Any:
-        """What the answer says. Raises _Unanswered."""
+    def _write(self, dialect: str, method: str, path: str, payload: Any = None) -> Any:
+        """The JSON of the response. Raises _Unanswered."""
         try:
-            response = self._caller.ask(dialect, method, path, sent)
+            response = self._caller.ask(dialect, method, path, payload)
         except CUT as error:
-            raise self._unanswered(error) from error
+            raise self._record_cut(error) from error
         if response.status in (200, 201):
             self._journal.note("acknowledged")
             return response.told()
         if response.status != 503:
             raise AssertionError(f"{dialect} {method} {path}: {response}")
-        self._judge(dialect, response)
+        self._check_unavailable(dialect, response)
         raise _Cut
 
     @contextmanager
-    def _noted(self, tally: Any) -> Iterator[None]:
+    def _record_outcome(self, tally: Any) -> Iterator[None]:
         try:
             yield
         except _Cut:
@@ -190,10 +192,10 @@ class Writer:
     def _create(self, title: str) -> tuple[str, int | str]:
         thing = self._journal.posts[title] = Thing()
         dialect = self._dialect()
-        with self._noted(thing.made):
+        with self._record_outcome(thing.made):
             if dialect == "astuto":
-                sent = {"title": title, "board_id": self._stage.board}
-                thing.number = self._write(dialect, "POST", "/posts", sent)["id"]
+                payload = {"title": title, "board_id": self._stage.board}
+                thing.number = self._write(dialect, "POST", "/posts", payload)["id"]
             else:
                 thing.number = self._write(dialect, "POST", "/posts", {"title": title})["data"]["id"]
         assert thing.number is not None
@@ -205,24 +207,24 @@ class Writer:
     def delete_post(self) -> None:
         title = f"Fleeting {next(self._numbers)}"
         dialect, number = self._create(title)
-        with self._noted(self._journal.posts[title].gone):
+        with self._record_outcome(self._journal.posts[title].gone):
             self._write(dialect, "DELETE", f"/posts/{number}")
 
     def vote(self) -> None:
         post = self._chance.choice(self._stage.posts)
-        if (post, self._user) in self._journal.votes and not self._free(post):
+        if (post, self._user) in self._journal.votes and not self._has_no_vote(post):
             return
         thing = self._journal.votes.setdefault((post, self._user), Thing())
         number = None
-        with self._noted(thing.made):
+        with self._record_outcome(thing.made):
             if self._dialect() == "astuto":
-                sent = {"post_id": post, "impersonated_user_id": self._user}
-                number = self._write("astuto", "POST", "/votes", sent)["id"]
+                payload = {"post_id": post, "impersonated_user_id": self._user}
+                number = self._write("astuto", "POST", "/votes", payload)["id"]
             else:
                 self._write("productlift", "POST", f"/posts/{post}/votes/{self._uuid}")
         self._live.append((post, self._uuid, number))
 
-    def _free(self, post: int) -> bool:
+    def _has_no_vote(self, post: int) -> bool:
         thing = self._journal.votes[post, self._user]
         return not (thing.made.perhaps or thing.gone.perhaps) and thing.made.sure == thing.gone.sure
 
@@ -230,7 +232,7 @@ class Writer:
         if not self._live:
             return
         post, uuid, number = self._live.pop(self._chance.randrange(len(self._live)))
-        with self._noted(self._journal.votes[post, self._user].gone):
+        with self._record_outcome(self._journal.votes[post, self._user].gone):
             if number is not None:
                 self._write("astuto", "DELETE", f"/votes/{number}")
             else:
@@ -239,12 +241,12 @@ class Writer:
     def comment(self) -> None:
         body, post = f"Comment {next(self._numbers)}", self._chance.choice(self._stage.posts)
         thing = self._journal.comments[body] = Thing()
-        with self._noted(thing.made):
+        with self._record_outcome(thing.made):
             if self._dialect() == "astuto":
                 thing.number = self._write("astuto", "POST", "/comments", {"post_id": post, "body": body})["id"]
             else:
-                sent = {"comment": body}
-                thing.number = self._write("productlift", "POST", f"/posts/{post}/comments", sent)["data"]["id"]
+                payload = {"comment": body}
+                thing.number = self._write("productlift", "POST", f"/posts/{post}/comments", payload)["data"]["id"]
         assert isinstance(thing.number, int)
         self._comments.append((body, post, thing.number))
 
@@ -252,7 +254,7 @@ class Writer:
         if not self._comments:
             return
         body, post, number = self._comments.pop(self._chance.randrange(len(self._comments)))
-        with self._noted(self._journal.comments[body].gone):
+        with self._record_outcome(self._journal.comments[body].gone):
             if self._dialect() == "astuto":
                 self._write("astuto", "DELETE", f"/comments/{number}")
             else:
@@ -264,7 +266,7 @@ class Writer:
         if course.changes.perhaps:
             return
         status = self._chance.choice([one for one in self._stage.statuses if one != course.last])
-        with self._noted(course.changes):
+        with self._record_outcome(course.changes):
             if self._dialect() == "astuto":
                 self._write("astuto", "PUT", f"/posts/{post}/update_status", {"post_status_id": status})
             else:
@@ -273,22 +275,22 @@ class Writer:
 
 
 def stage(caller: Caller, url: str, journal: Journal, *, writers: int) -> Stage:
-    """Make posts and users, unless they are there; then all that stand now, and the statuses that take votes."""
+    """Create posts and users, unless they exist; return all posts, and the statuses that accept votes."""
     (board,) = rows(url, "SELECT min(id) FROM boards")[0]
     if not journal.posts:
         for number in range(3 * writers):
             thing = journal.posts[f"Lasting first {number}"] = Thing()
-            sent = {"title": f"Lasting first {number}", "board_id": board}
-            thing.number = caller.ask("astuto", "POST", "/posts", sent).told()["id"]
+            payload = {"title": f"Lasting first {number}", "board_id": board}
+            thing.number = caller.ask("astuto", "POST", "/posts", payload).told()["id"]
             thing.made.add(acknowledged=True)
         for number in range(writers):
-            sent = {"name": f"Writer {number}", "email": f"writer{number}@example.com", "role": "member"}
-            made = caller.ask("productlift", "POST", "/users", sent)
-            assert made.status == 200, made
+            payload = {"name": f"Writer {number}", "email": f"writer{number}@example.com", "role": "member"}
+            response = caller.ask("productlift", "POST", "/users", payload)
+            assert response.status == 200, response
     users = rows(url, "SELECT id, uuid FROM users WHERE email LIKE 'writer%' ORDER BY id")
-    taking = "SELECT id FROM statuses WHERE name IN ('Planned', 'In Progress') ORDER BY id"
-    standing = rows(url, "SELECT id FROM posts WHERE title LIKE 'Lasting%' ORDER BY id")
-    posts, statuses = ([number for (number,) in found] for found in (standing, rows(url, taking)))
+    voteable = "SELECT id FROM statuses WHERE name IN ('Planned', 'In Progress') ORDER BY id"
+    posts_now = rows(url, "SELECT id FROM posts WHERE title LIKE 'Lasting%' ORDER BY id")
+    posts, statuses = ([number for (number,) in ids] for ids in (posts_now, rows(url, voteable)))
     return Stage(posts, statuses, [(number, uuid) for number, uuid in users], board)
 
 
@@ -303,13 +305,13 @@ def writing(
     seed: int = 0,
     outlast: bool = False,
 ) -> Iterator[list[threading.Thread]]:
-    """Writers in threads, until the block is left."""
+    """Run writers in threads until the block ends."""
     with closing(Caller(port, keys)) as caller:
-        there = stage(caller, url, journal, writers=writers)
+        start = stage(caller, url, journal, writers=writers)
     over = threading.Event()
     threads = []
     for place in range(writers):
-        writer = Writer(Caller(port, keys), there, place, journal, seed)
+        writer = Writer(Caller(port, keys), start, place, journal, seed)
         threads.append(threading.Thread(target=writer.work, args=(over,), kwargs={"outlast": outlast}))
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""All rows of every table: to see that nothing changed, or that two databases say the same."""
+"""All rows of every table, to compare a database before and after, or two databases."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ _OF_PORTAL = {
         .order_by(*Base.metadata.tables["post_categories"].primary_key.columns)
     ),
 }
-# Columns that hold an id without being a foreign key: facts outlive what they speak of.
+# Columns with an id and without a foreign key: events outlive their rows.
 _PLAIN_IDS = {
     ("facts", "post_id"): "posts",
     ("facts", "user_id"): "users",
@@ -62,7 +62,7 @@ async def everything(database: Database) -> Rows:
 
 
 async def snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """As `everything`, but as the driver gives the rows: quick, and only good to see whether something `changed`."""
+    """As `everything`, but with the rows of the driver: fast, and only for a comparison by `changed`."""
     return await database.read(
         lambda work: {name: [tuple(row) for row in work.fetch_all(query)] for name, query in _EVERYTHING.items()},
         NO_PORTAL,
@@ -70,7 +70,7 @@ async def snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 
 async def of_portal(database: Database, portal_id: int) -> dict[str, list[tuple[Any, ...]]]:
-    """As `snapshot`, but only what belongs to one portal."""
+    """As `snapshot`, but only the rows of one portal."""
     return await database.read(
         lambda work: {name: [tuple(row) for row in work.fetch_all(query)] for name, query in _OF_PORTAL.items()},
         PortalContext(portal_id, OPERATOR),
@@ -82,37 +82,37 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
-def likened(rows: Rows) -> Rows:
-    """The same without what chance made: ids become places in their table, codes and UUIDs a word, tallies their sum.
+def normalize(rows: Rows) -> Rows:
+    """The rows without random values: ids become positions in the table, codes and UUIDs a constant, tallies a sum.
 
-    Gaps between ids, which PostgreSQL leaves behind a refused insert, are gone, and the shards that hang on ids.
+    Gaps between ids, which PostgreSQL leaves after a failed insert, and the shards, which depend on ids, disappear.
     """
     places = {
         name: {row["id"]: f"{name} {place}" for place, row in enumerate(table)}
         for name, table in rows.items()
         if table and "id" in table[0]
     }
-    like: Rows = {}
+    normalized: Rows = {}
     for table in _TABLES:
-        shown = [_likened(table, row, places) for row in rows[table.name]]
-        like[table.name] = _summed(shown) if table.name == "tallies" else shown
-    return like
+        table_rows = [_normalize_row(table, row, places) for row in rows[table.name]]
+        normalized[table.name] = _sum_shards(table_rows) if table.name == "tallies" else table_rows
+    return normalized
 
 
 def _row(table: Table, row: Any) -> dict[str, Any]:
-    shown = {}
+    values = {}
     for column in table.columns:
         value = row[column.name]
         if value is not None and isinstance(column.type, Boolean):
             value = bool(value)
         if value is not None and isinstance(column.type, UtcTimestamp):
             value = to_datetime(value)
-        shown[column.name] = value
-    return shown
+        values[column.name] = value
+    return values
 
 
-def _likened(table: Table, row: Mapping[str, Any], places: Mapping[str, Mapping[int, str]]) -> dict[str, Any]:
-    shown = dict(row)
+def _normalize_row(table: Table, row: Mapping[str, Any], places: Mapping[str, Mapping[int, str]]) -> dict[str, Any]:
+    values = dict(row)
     for column in table.columns:
         value = row[column.name]
         if value is None:
@@ -121,23 +121,23 @@ def _likened(table: Table, row: Mapping[str, Any], places: Mapping[str, Mapping[
         if (table.name, column.name) == ("facts", "subject_id"):
             target = _SUBJECTS[row["kind"].partition(".")[0]]
         if table.name == "tallies" and column.name != "portal_id":
-            # 0 is nobody's id.
+            # 0 is the id of no row.
             target = _TALLIED.get(row["kind"]) if column.name == "ref_id" else target
             target = target if value else None
         if column.name == "id":
             target = table.name
         if target is not None:
-            # What a fact speaks of may be gone.
-            shown[column.name] = places.get(target, {}).get(value, f"{target} gone")
+            # The row of an event may be deleted.
+            values[column.name] = places.get(target, {}).get(value, f"{target} gone")
         elif (table.name, column.name) in _RANDOM:
-            shown[column.name] = "random"
+            values[column.name] = "random"
         elif column.name == "slug":
-            shown[column.name] = _UUID.sub("uuid", value)
-    return shown
+            values[column.name] = _UUID.sub("uuid", value)
+    return values
 
 
-def _summed(tallies: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Numbers of nothing are as good as none."""
+def _sum_shards(tallies: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add up the shards; a sum of 0 is left out, as if it had no row."""
     sums: dict[tuple[Any, ...], int] = {}
     for tally in tallies:
         key = tuple((name, value) for name, value in tally.items() if name not in ("shard", "posts"))

@@ -1,4 +1,4 @@
-"""Places with a fault: a disk of little room, a folder that nobody may write. Made by mounting."""
+"""File systems with a fault: a small disk, a read-only folder. Both are mounts."""
 
 import os
 import subprocess
@@ -10,25 +10,25 @@ from tests.support.requirements import need
 
 
 def _mount(*arguments: str) -> str | None:
-    """Mount something; what was wrong, None when it is done."""
+    """Mount a file system; return the error, or None."""
     try:
         done = subprocess.run(["mount", *arguments], capture_output=True, text=True, timeout=60, check=False)
     except FileNotFoundError:
         return "there is no mount"
-    return None if done.returncode == 0 else done.stderr.strip() or f"mount gave up with {done.returncode}"
+    return None if done.returncode == 0 else done.stderr.strip() or f"mount failed with {done.returncode}"
 
 
 def _unmount(place: Path) -> None:
-    # At once, whoever still looks at it: it must be gone before the folder is removed.
+    # Lazily, even if it is in use: it must be unmounted before the folder is removed.
     subprocess.run(["umount", "--lazy", str(place)], timeout=60, check=True)
 
 
 @contextmanager
 def small_disk(place: Path, size: str) -> Iterator[Path]:
-    """A disk of its own at `place`, with room for `size`."""
+    """Mount a separate disk of `size` at `place`."""
     place.mkdir()
-    wrong = _mount("-t", "tmpfs", "-o", f"size={size},mode=700", "earshot-tests", str(place))
-    need("the right to mount", wrong is None, f"a small disk is filled ({wrong})")
+    error = _mount("-t", "tmpfs", "-o", f"size={size},mode=700", "earshot-tests", str(place))
+    need("the right to mount", error is None, f"a small disk is filled ({error})")
     try:
         yield place
     finally:
@@ -37,7 +37,7 @@ def small_disk(place: Path, size: str) -> Iterator[Path]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Nobody may write in the folder. For root, whom modes don't hold, it is mounted so."""
+    """Make the folder read-only. For root, who may ignore file modes, by a mount."""
     if os.geteuid() != 0:
         folder.chmod(0o500)
         modes = {path: path.stat().st_mode for path in folder.iterdir()}
@@ -50,8 +50,8 @@ def read_only(folder: Path) -> Iterator[None]:
             for path, mode in modes.items():
                 path.chmod(mode)
         return
-    wrong = _mount("--bind", str(folder), str(folder))
-    need("the right to mount", wrong is None, f"a folder is made read-only for root, too ({wrong})")
+    error = _mount("--bind", str(folder), str(folder))
+    need("the right to mount", error is None, f"a folder is made read-only for root, too ({error})")
     try:
         assert _mount("-o", "remount,bind,ro", str(folder)) is None
         yield
@@ -61,18 +61,18 @@ def read_only(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def write_protected(*files: Path) -> Iterator[None]:
-    """Nobody may write in the files, not even who has them open, nor root."""
+    """Make the files read-only, also for root and for processes that have them open."""
 
-    def change(how: str) -> str | None:
+    def change(attribute: str) -> str | None:
         try:
-            done = subprocess.run(["chattr", how, *map(str, files)], capture_output=True, text=True, check=False)
+            done = subprocess.run(["chattr", attribute, *map(str, files)], capture_output=True, text=True, check=False)
         except FileNotFoundError:
             return "there is no chattr"
         return None if done.returncode == 0 else done.stderr.strip()
 
-    wrong = change("+i")
+    error = change("+i")
     need(
-        "the right to protect a file from writing", wrong is None, f"a file becomes read-only under a server ({wrong})"
+        "the right to protect a file from writing", error is None, f"a file becomes read-only under a server ({error})"
     )
     try:
         yield
@@ -81,7 +81,7 @@ def write_protected(*files: Path) -> Iterator[None]:
 
 
 def fill(disk: Path) -> Path:
-    """Take all room that is left; the file that takes it."""
+    """Fill the disk; return the file that fills it."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         for size in (65536, 4096, 512, 1):

@@ -1,4 +1,4 @@
-"""What the kept numbers ought to be, counted from the rows in plain SQL."""
+"""The expected counters, counted from the rows in plain SQL."""
 
 from typing import Any
 
@@ -30,21 +30,21 @@ _TALLIES = (
 
 
 async def differences(make: Factory) -> list[Any]:
-    """Every kept number that is not what a recount gives: what, whose, kept, counted."""
-    found: list[Any] = []
+    """Every stored number that differs from a recount: its name, the row's id, stored, counted."""
+    mismatches: list[Any] = []
     for name, query in _COUNTED.items():
         for row in await make.rows(query):
-            whose, kept, counted = row.values()
-            if kept != counted:
-                found.append((name, whose, kept, counted))
-    kept_tallies = {tuple(row.values())[:5]: int(tuple(row.values())[5]) for row in await make.rows(_TALLIES)}
+            row_id, stored, counted = row.values()
+            if stored != counted:
+                mismatches.append((name, row_id, stored, counted))
+    stored_tallies = {tuple(row.values())[:5]: int(tuple(row.values())[5]) for row in await make.rows(_TALLIES)}
     counted_tallies = {}
     for kind, query in _BELONGS.items():
         for row in await make.rows(query):
-            portal, *place, posts = row.values()
-            counted_tallies[portal, kind, *place] = posts
-    for key in kept_tallies.keys() | counted_tallies.keys():
-        kept, counted = kept_tallies.get(key, 0), counted_tallies.get(key, 0)
-        if kept != counted:
-            found.append((*key, kept, counted))
-    return found
+            portal, *key_columns, posts = row.values()
+            counted_tallies[portal, kind, *key_columns] = posts
+    for key in stored_tallies.keys() | counted_tallies.keys():
+        stored, counted = stored_tallies.get(key, 0), counted_tallies.get(key, 0)
+        if stored != counted:
+            mismatches.append((*key, stored, counted))
+    return mismatches

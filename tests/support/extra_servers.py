@@ -1,4 +1,4 @@
-"""Further servers on the database of a test, with other settings."""
+"""More applications on the database of a test, with other settings."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +11,9 @@ from app.settings import Settings
 
 @asynccontextmanager
 async def assembled(settings: Settings, clock: Clock, **changed: Any) -> AsyncIterator[Application]:
-    """A started server with these settings, some of them changed: `assembled(settings, clock, rate_limits=True)`."""
-    given = settings.model_dump(exclude_unset=True) | changed
-    server = create_app(Settings(_env_file=None, **given), clock=clock)  # type: ignore[call-arg]
+    """Run an application with these settings, some of them changed: `assembled(settings, clock, rate_limits=True)`."""
+    values = settings.model_dump(exclude_unset=True) | changed
+    server = create_app(Settings(_env_file=None, **values), clock=clock)  # type: ignore[call-arg]
     await server.start()
     try:
         yield server

@@ -1,4 +1,4 @@
-"""Builds rows for tests, through the rules where there is one, with defaults that hold no surprise."""
+"""Creates rows for tests, by the rules of the domain where there is one, with plain defaults."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Factory:
         self.statuses: dict[str, int] = {}
 
     async def first_portal(self) -> None:
-        """The portal that a first start makes."""
+        """Create the portal of a first start."""
         self.portal, self.owner = await self.new_portal("Feedback", email="owner@example.com")
         self.boards = await self._ids("boards", "name")
         self.tabs = await self._ids("tabs", "url")
@@ -55,7 +55,7 @@ class Factory:
     async def user(
         self, *, name: str = "Jane Roe", email: str | None = "", role: str = "user", portal: int | None = None
     ) -> int:
-        """A user; a fresh address unless one is given, None for none."""
+        """A user with a new email by default; None for none."""
         address = f"user{next(self._number)}@example.com" if email == "" else email
         return await self.act(lambda work: users.create(work, email=address, name=name, role=role), portal=portal)
 
@@ -77,8 +77,8 @@ class Factory:
         votes_by: Sequence[int] = (),
         portal: int | None = None,
     ) -> int:
-        """A post; by the owner, on the default board, without a status unless one is named."""
-        wish = NewPost(
+        """A post by the owner, on the default board and without a status by default."""
+        new_post = NewPost(
             title=title or f"Post number {next(self._number)}",
             description=description,
             author=author or self.owner,
@@ -86,15 +86,15 @@ class Factory:
             status_id=None if status is None else self.statuses[status],
             moderation=moderation,
         )
-        post_id = await self.act(lambda work: create.create_post(work, wish).id, portal=portal)
+        post_id = await self.act(lambda work: create.create_post(work, new_post).id, portal=portal)
         for voter in votes_by:
             await self.vote(post_id, voter, portal=portal)
         return post_id
 
     async def vote(self, post: int, voter: int, *, portal: int | None = None) -> int:
         """A vote, whatever the post's state."""
-        ballot = NewVote(post=post, voter=voter)
-        return (await self.act(lambda work: votes.cast(work, ballot), portal=portal)).id
+        new_vote = NewVote(post=post, voter=voter)
+        return (await self.act(lambda work: votes.cast(work, new_vote), portal=portal)).id
 
     async def comment(
         self,
@@ -107,7 +107,7 @@ class Factory:
         internal: bool = False,
         portal: int | None = None,
     ) -> int:
-        """A comment, by the owner; its parent may stand on another post."""
+        """A comment by the owner; its parent may belong to another post."""
         return await self.act(
             lambda work: comments.create(
                 work,
@@ -124,7 +124,7 @@ class Factory:
         )
 
     async def category(self, name: str = "Speed", *, color: str | None = None, portal: int | None = None) -> int:
-        """A category; the next pastel unless a color is given."""
+        """A category with the next pastel color by default."""
         return await self.act(lambda work: categories.add(work, name=name, color=color), portal=portal)
 
     async def section(self, title: str = "Later", *, tab: str = "feedback", parent: int | None = None) -> int:
@@ -132,19 +132,19 @@ class Factory:
         return await self.act(lambda work: sections.add(work, title=title, tab_id=self.tabs[tab], parent_id=parent))
 
     async def wrong_counters(self, *, portal: int | None = None) -> list[CounterMismatch]:
-        """Every kept number that is not what it counts; none when all is well."""
+        """Every counter that differs from a recount; empty if all are right."""
         return await self.act(audit.find_mismatches, portal=portal)
 
     async def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
-        """The rows of a plain SQL query, as dictionaries: what really is in the database."""
+        """The rows of a plain SQL query, as dictionaries."""
         statement = Statement(text(query), across_portals=True)
-        found = await self.server.database.read(lambda work: work.fetch_all(statement, **values), NO_PORTAL)
-        return [{key: row[key] for key in row.keys()} for row in found]  # noqa: SIM118
+        rows = await self.server.database.read(lambda work: work.fetch_all(statement, **values), NO_PORTAL)
+        return [{key: row[key] for key in row.keys()} for row in rows]  # noqa: SIM118
 
     async def row(self, query: str, **values: Any) -> Mapping[str, Any]:
         """The only row of a plain SQL query."""
-        (found,) = await self.rows(query, **values)
-        return found
+        (only,) = await self.rows(query, **values)
+        return only
 
     async def value(self, query: str, **values: Any) -> Any:
         """The only value of a plain SQL query."""
@@ -152,7 +152,7 @@ class Factory:
         return only
 
     async def run(self, query: str, **values: Any) -> int:
-        """Change rows with plain SQL, where no rule makes what a test needs."""
+        """Change rows with plain SQL, where no rule does what a test needs."""
         statement = Statement(text(query), across_portals=True)
         return await self.act(lambda work: work.execute(statement, **values))
 
@@ -165,7 +165,7 @@ class Factory:
         return str(await self.value("SELECT uuid FROM users WHERE id = :id", id=user))
 
     async def facts(self, kind: str) -> list[Mapping[str, Any]]:
-        """The facts of a kind, oldest first."""
+        """The rows of `facts` of a kind, oldest first."""
         return await self.rows("SELECT * FROM facts WHERE kind = :kind ORDER BY id", kind=kind)
 
     async def _ids(self, name: str, key: str) -> dict[str, int]:

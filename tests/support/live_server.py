@@ -1,4 +1,4 @@
-"""A server on a real socket, in a thread beside the test, on the database that its settings name."""
+"""A server on a real socket, in a thread of the test process, on the database of its settings."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ from app.settings import Settings
 
 @contextmanager
 def listening(settings: Settings) -> Iterator[str]:
-    """Serve until the block is left; the server's address. Whoever connects before it is ready waits for it."""
+    """Serve until the block ends; return the server's URL. A client that connects before it is ready waits."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
             create_app(settings),

@@ -1,4 +1,4 @@
-"""Where test servers run and how they end: their user, their folder, and the guard that outlives the tests."""
+"""The user, the folder and the end of test servers: a guard process stops them when the tests have ended."""
 
 import os
 import pwd
@@ -8,15 +8,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-# The part of Popen's arguments that says as whom a child runs.
+# The arguments of Popen that set the user of a child process.
 Identity = dict[str, Any]
 
 # A UNIX socket's path may have about a hundred bytes, and PostgreSQL adds a name of 20.
-LONGEST_FOLDER = 60
+MAX_FOLDER_LENGTH = 60
 
 
 def identity_for_servers() -> Identity:
-    """Give the arguments that make a child run as nobody when this is root, whom PostgreSQL refuses to serve."""
+    """Return the arguments that run a child as `nobody` if this user is root, because PostgreSQL rejects root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -24,9 +24,9 @@ def identity_for_servers() -> Identity:
 
 
 def make_folder(prefix: str, identity: Identity) -> Path:
-    """Make a folder that the identity owns and reaches, with a path short enough for a socket."""
+    """Create a folder that the identity owns and may enter, with a path short enough for a socket."""
     base = Path(tempfile.gettempdir())
-    if len(str(base)) > LONGEST_FOLDER or (identity and not open_to_all(base)):
+    if len(str(base)) > MAX_FOLDER_LENGTH or (identity and not open_to_all(base)):
         base = Path("/tmp")
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
     if identity:
@@ -35,14 +35,14 @@ def make_folder(prefix: str, identity: Identity) -> Path:
 
 
 def open_to_all(folder: Path) -> bool:
-    """Tell whether any user may enter the folder and all above it."""
+    """Whether any user may enter the folder and all its parents."""
     return all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents))
 
 
 class Guard:
-    """A shell that waits until this process has ended, or releases it, and then runs `script` with the arguments.
+    """A shell that waits until this process has ended or calls `release`, and then runs `script` with the arguments.
 
-    Its standard input is a pipe that nobody writes to: whatever ends this process closes it.
+    Its standard input is a pipe without a writer: the end of this process closes it.
     """
 
     def __init__(self, script: str, *arguments: str, identity: Identity) -> None:
@@ -52,18 +52,18 @@ class Guard:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            start_new_session=True,  # Ctrl-C at the terminal is for the tests; the guard comes after them.
+            start_new_session=True,  # Ctrl-C at the terminal ends the tests; the guard runs after them.
             **identity,
         )
 
     def release(self) -> None:
-        """Let the guard do its work, and wait for it."""
+        """Run the script now, and wait for it."""
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()
 
 
 def free_port() -> int:
-    """Ask the system for a loopback port that nobody listens on."""
+    """Return a free loopback port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

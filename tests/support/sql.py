@@ -1,4 +1,4 @@
-"""Plain SQL on a database from outside, on a connection of its own: what really is in there."""
+"""Plain SQL on a database, on a separate connection."""
 
 import asyncio
 import sqlite3
@@ -18,14 +18,14 @@ def rows(url: str, query: str) -> list[Row]:
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10)) as connection:
             return [tuple(row) for row in connection.execute(query)]
 
-    async def ask() -> list[Row]:
+    async def fetch() -> list[Row]:
         connection = await asyncpg.connect(url)
         try:
             return [tuple(row) for row in await connection.fetch(query)]
         finally:
             await connection.close()
 
-    return answered(ask())
+    return run_coroutine(fetch())
 
 
 def script(url: str, text: str) -> None:
@@ -42,10 +42,10 @@ def script(url: str, text: str) -> None:
         finally:
             await connection.close()
 
-    answered(run())
+    run_coroutine(run())
 
 
-def answered(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end, also when this thread already runs a loop."""
+def run_coroutine(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine to its end, even if this thread already runs an event loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()

@@ -1,4 +1,4 @@
-"""A missing tool is a skip with its reason at home, and a failure where nothing may be skipped."""
+"""A missing tool skips a test with its reason, and fails it under REQUIRE_ALL=1."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The servers that other tests lean on: each finds, starts, stops and cleans up as promised."""
+"""The servers of other tests: each is source, started, stopped and cleaned up."""
 
 import asyncio
 import os
@@ -30,25 +30,25 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    found = find_postgres()
-    need("PostgreSQL", found, "install postgresql, or name a server in TEST_POSTGRES_URL")
-    assert found is not None
-    server = start_postgres(found)
+    source = find_postgres()
+    need("PostgreSQL", source, "install postgresql, or set TEST_POSTGRES_URL")
+    assert source is not None
+    server = start_postgres(source)
     yield server
     server.close()
 
 
 @pytest.fixture(scope="module")
 def cache() -> Iterator[Redis]:
-    found = find_redis()
-    need("Redis", found, "install redis-server or valkey-server")
-    assert found is not None
-    cache = start_redis(found)
+    source = find_redis()
+    need("Redis", source, "install redis-server or valkey-server")
+    assert source is not None
+    cache = start_redis(source)
     yield cache
     cache.close()
 
 
-def ask(url: str, statement: str) -> object:
+def fetch_value(url: str, statement: str) -> object:
     async def run() -> object:
         connection = await asyncpg.connect(url)
         try:
@@ -61,12 +61,12 @@ def ask(url: str, statement: str) -> object:
 
 def test_a_database_copied_from_a_template_has_its_rows(server: Postgres) -> None:
     server.create("stencil")
-    ask(server.url("stencil"), "CREATE TABLE leaf AS SELECT 7 AS number")
+    fetch_value(server.url("stencil"), "CREATE TABLE leaf AS SELECT 7 AS number")
 
     url = server.create("copy", template="stencil")
 
     assert url == server.url("copy")
-    assert ask(url, "SELECT number FROM leaf") == 7
+    assert fetch_value(url, "SELECT number FROM leaf") == 7
 
 
 def test_a_dropped_database_takes_its_open_connections_along(server: Postgres) -> None:
@@ -87,38 +87,38 @@ def test_a_dropped_database_takes_its_open_connections_along(server: Postgres) -
 def test_a_database_folds_letters_of_every_script(server: Postgres) -> None:
     url = server.create("letters")
 
-    assert ask(url, "SELECT lower('ÉÜЖ')") == "éüж"
+    assert fetch_value(url, "SELECT lower('ÉÜЖ')") == "éüж"
 
 
 def test_a_stopped_postgres_refuses_and_a_started_one_still_has_the_rows(server: Postgres) -> None:
-    need("PostgreSQL", server.ours, "a server of TEST_POSTGRES_URL is not the tests' to stop")
+    need("PostgreSQL", server.ours, "tests can't stop the server of TEST_POSTGRES_URL")
     url = server.create("kept")
-    ask(url, "CREATE TABLE leaf AS SELECT 9 AS number")
+    fetch_value(url, "CREATE TABLE leaf AS SELECT 9 AS number")
 
     server.stop()
     with pytest.raises(OSError):
-        ask(url, "SELECT 1")
+        fetch_value(url, "SELECT 1")
     server.start()
 
-    assert ask(url, "SELECT number FROM leaf") == 9
+    assert fetch_value(url, "SELECT number FROM leaf") == 9
 
 
 def test_a_stopped_redis_refuses_and_starts_empty_at_the_same_address(cache: Redis) -> None:
     host, port = cache.url.removeprefix("redis://").removesuffix("/0").split(":")
 
-    def say(*lines: str) -> bytes:
+    def send(*lines: str) -> bytes:
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             connection.sendall("".join(f"{line}\r\n" for line in (*lines, "QUIT")).encode())
             return b"".join(iter(lambda: connection.recv(4096), b""))
 
-    assert say("SET leaf 7", "GET leaf") == b"+OK\r\n$1\r\n7\r\n+OK\r\n"
+    assert send("SET leaf 7", "GET leaf") == b"+OK\r\n$1\r\n7\r\n+OK\r\n"
 
     cache.stop()
     with pytest.raises(ConnectionRefusedError):
-        say("PING")
+        send("PING")
     cache.start()
 
-    assert say("GET leaf") == b"$-1\r\n+OK\r\n"
+    assert send("GET leaf") == b"$-1\r\n+OK\r\n"
 
 
 def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
@@ -130,7 +130,7 @@ def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
         "redis = servers.start_redis(servers.find_redis());"
         "print(postgres.url('postgres'), redis.url, flush=True); sys.stdin.read()"
     )
-    # Not pytest's own folder: the server's user may not enter that one.
+    # Not pytest's own folder, which the server's user may not enter.
     with tempfile.TemporaryDirectory(prefix="earshot-") as name:
         folder = Path(name)
         folder.chmod(0o777)
@@ -145,7 +145,7 @@ def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
             assert child.stdout is not None
             database, cache = child.stdout.readline().decode().split()
             assert sorted(entry.name.rsplit("-", 1)[0] for entry in folder.iterdir()) == ["earshot-pg", "earshot-redis"]
-            assert ask(database, "SELECT 1") == 1
+            assert fetch_value(database, "SELECT 1") == 1
 
             child.kill()
         deadline = time.monotonic() + 60
@@ -154,7 +154,7 @@ def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
 
         assert list(folder.iterdir()) == []
         with pytest.raises(OSError):
-            ask(database, "SELECT 1")
+            fetch_value(database, "SELECT 1")
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", int(cache.split(":")[2].split("/")[0])))
 
@@ -167,7 +167,7 @@ def test_the_wheels_postgres_runs_wherever_the_environment_lies(folder: str) -> 
     binaries = max(package.glob("pginstall*/bin"), key=lambda place: place.parent.name)
 
     with tempfile.TemporaryDirectory(prefix="earshot-") as name:
-        # Under a home with mode 700 the server's user can't enter; the copy must find its libraries all the same.
+        # The server's user can't enter a home with mode 700; the copy must still find its libraries.
         place = Path(name) / package.name
         shutil.copytree(binaries.parent, place / binaries.parent.name, symlinks=True)
         shutil.copytree(package.with_name(f"{package.name}.libs"), Path(name) / f"{package.name}.libs")
@@ -176,6 +176,6 @@ def test_the_wheels_postgres_runs_wherever_the_environment_lies(folder: str) -> 
         try:
             url = server.create("trial")
 
-            assert ask(url, "SELECT lower('ÉÜЖ')") == "éüж"
+            assert fetch_value(url, "SELECT lower('ÉÜЖ')") == "éüж"
         finally:
             server.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.application import Application
-from tests.support.browser import Browser, browsing, find_chromium, listening
+from tests.support.browser import Browser, find_chromium, listening, run_browser
 from tests.support.factory import Factory
 from tests.support.requirements import need
 
@@ -27,7 +27,7 @@ async def browser() -> AsyncIterator[Browser]:
     found = find_chromium()
     need("Chromium", found, "the pages are looked at in it: apt-get install chromium")
     assert found
-    async with browsing(found) as running:
+    async with run_browser(found) as running:
         yield running
 
 

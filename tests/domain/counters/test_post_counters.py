@@ -7,7 +7,7 @@ from app.domain.posts import moderation
 from tests.support.clients import Client
 from tests.support.expected_counters import differences
 from tests.support.factory import Factory
-from tests.support.random_requests import Chance
+from tests.support.random_requests import RequestGenerator
 from tests.support.sample_portal import populate
 
 ACTS = 250
@@ -19,16 +19,16 @@ async def test_random_acts_leave_every_counter_equal_to_a_recount(
 ) -> None:
     for _ in range(2):
         await populate(make, make.portal, make.owner)
-    chance, clients = Chance(seed, make), {"astuto": astuto, "productlift": productlift}
+    chance, clients = RequestGenerator(seed, make), {"astuto": astuto, "productlift": productlift}
     done: list[str] = []
     for number in range(ACTS):
         if number % 10 == 0:
             for post in (await make.rows("SELECT id FROM posts ORDER BY id"))[number // 10 :: 7]:
                 await make.act(lambda work, post=post: moderation.set(work, post["id"], "pending"))
-        await chance.look()
+        await chance.refresh()
         request = chance.request()
 
-        response = await clients[request.dialect].request(request.method, request.path, json=request.sent)
+        response = await clients[request.dialect].request(request.method, request.path, json=request.params)
 
         assert response.status_code < 500, (request, response.text)
         done.append(f"{response.status_code} {request}")

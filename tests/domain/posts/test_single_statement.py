@@ -14,7 +14,7 @@ import pytest_asyncio
 from app.adapters.database.migrations import migrate
 from app.domain.models.portals import MODERATION_POLICIES
 from tests.domain.posts.populated_database import UNKNOWN, Command, PopulatedDatabase, RandomCommands, Reference
-from tests.support.database_dump import everything, likened
+from tests.support.database_dump import everything, normalize
 from tests.support.servers import Postgres
 
 
@@ -51,7 +51,7 @@ async def databases(
 
 async def assert_equal_rows(databases: list[PopulatedDatabase]) -> None:
     dumps = [await everything(database.adapter) for database in databases]
-    plain, *others = [likened(dump) for dump in dumps]
+    plain, *others = [normalize(dump) for dump in dumps]
     for other in others:
         for table, rows in plain.items():
             assert other[table] == rows, table
