@@ -1,4 +1,4 @@
-"""Passwords at rest and at sign-in: argon2id, hashes brought over, and what a stranger can't order or learn."""
+"""Stored passwords: argon2id, imported hashes, and the bounds on what a request can make the server hash."""
 
 import asyncio
 import threading
@@ -8,14 +8,9 @@ import bcrypt
 import pytest
 from passlib.hash import argon2
 
-from app.adapters import passwords, sign_in
-from app.adapters.database import PortalContext
+from app.adapters import passwords
 from app.adapters.passwords import MAX_QUEUED, MAX_WORKERS, PasswordHasher, Verification
 from app.domain.errors import ServiceUnavailable
-from app.domain.permissions import OPERATOR
-from app.domain.users import users
-from tests.support.database_dump import changed, snapshot
-from tests.support.factory import Factory
 
 CHEAP = 4
 """The least cost of bcrypt: what is tested here does not hang on it."""
@@ -26,23 +21,6 @@ def brought(password: bytes, kind: str = "2b") -> str:
     """A bcrypt hash as another installation stores it: `2a` is Ruby's, `2y` PHP's."""
     made = bcrypt.hashpw(password, bcrypt.gensalt(CHEAP, b"2a" if kind == "2a" else b"2b")).decode()
     return made.replace("$2b$", f"${kind}$")
-
-
-async def prove(make: Factory, password: str, email: str = "jane@example.com") -> int | None:
-    services = make.server.services
-    return await sign_in.prove(
-        services.database, services.passwords, PortalContext(make.portal, OPERATOR), email=email, password=password
-    )
-
-
-async def with_secret(make: Factory, secret: str | None, **more: Any) -> int:
-    jane = await make.user(email="jane@example.com", **more)
-    await make.run("UPDATE users SET password_hash = :secret WHERE id = :id", secret=secret, id=jane)
-    return jane
-
-
-async def stored_of(make: Factory, user: int) -> str:
-    return str(await make.value("SELECT password_hash FROM users WHERE id = :id", id=user))
 
 
 def test_a_password_is_stored_as_argon2id_with_64_mib_and_a_salt_of_its_own() -> None:
@@ -133,68 +111,6 @@ def test_a_text_that_can_be_no_password_is_wrong_and_no_error(odd: str) -> None:
         None,
     ):
         assert passwords.verify_and_rehash(odd, stored) == Verification(False, None)
-
-
-async def test_signing_in_proves_who_one_is(make: Factory) -> None:
-    jane = await with_secret(make, passwords.hash_password("open sesame"))
-    before = await snapshot(make.server.database)
-
-    assert await prove(make, "open sesame") == jane
-    assert await prove(make, "open sesame", " Jane@Example.COM ") == jane
-    assert await prove(make, "open sesam") is None
-    assert await prove(make, "") is None
-    assert changed(before, await snapshot(make.server.database)) == set()
-
-
-async def test_signing_in_turns_a_hash_of_bcrypt_into_argon2id_once(make: Factory) -> None:
-    jane = await with_secret(make, brought(b"open sesame", "2y"))
-    other = await make.user(email="other@example.com")
-    before = await make.row("SELECT * FROM users WHERE id = :id", id=jane)
-    others = await make.row("SELECT * FROM users WHERE id = :id", id=other)
-
-    assert await prove(make, "wrong") is None
-    assert await make.row("SELECT * FROM users WHERE id = :id", id=jane) == before
-    assert await prove(make, "open sesame") == jane
-    renewed = await stored_of(make, jane)
-    assert await prove(make, "open sesame") == jane
-
-    assert renewed.startswith(PHC)
-    # Nothing else of the user moves, not even the moment of the last change.
-    assert await make.row("SELECT * FROM users WHERE id = :id", id=jane) == {**before, "password_hash": renewed}
-    assert await make.row("SELECT * FROM users WHERE id = :id", id=other) == others
-
-
-async def test_a_password_changed_meanwhile_is_not_overwritten_by_the_old_one(make: Factory) -> None:
-    old = brought(b"open sesame")
-    jane = await with_secret(make, old)
-    new = passwords.hash_password("another one")
-
-    await make.act(lambda work: users.update(work, jane, password_hash=new))
-    await make.act(
-        lambda work: users.rehash_password(work, jane, old_hash=old, new_hash=passwords.hash_password("open sesame"))
-    )
-
-    assert await stored_of(make, jane) == new
-    assert await prove(make, "open sesame") is None
-
-
-async def test_whoever_may_not_sign_in_is_told_nothing_else_than_a_wrong_password(make: Factory) -> None:
-    secret = passwords.hash_password("open sesame")
-    jane = await with_secret(make, secret)
-    portal, _ = await make.new_portal("Other", host="other.example.com", email="owner@example.com")
-    theirs = await make.user(email="joe@example.com", portal=portal)
-    await make.run("UPDATE users SET password_hash = :secret WHERE id = :id", secret=secret, id=theirs)
-
-    # Another portal's user, somebody without a password, nobody, and what can be no address at all.
-    for email in ("joe@example.com", "owner@example.com", "nobody@example.com", "", "x", "a\0@b.c", "\udc80@b.c"):
-        assert await prove(make, "open sesame", email) is None, email
-    await make.act(lambda work: users.block(work, jane))
-    assert await prove(make, "open sesame") is None
-    await make.act(lambda work: users.unblock(work, jane))
-    assert await prove(make, "open sesame") == jane
-    # A deleted user has neither a way to be found nor a password any more; and with both he would not get in either.
-    await make.run("UPDATE users SET email = NULL, deleted_at = created_at WHERE id = :id", id=jane)
-    assert await prove(make, "open sesame") is None
 
 
 def test_where_there_is_nothing_to_check_a_hash_is_made_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,19 +56,6 @@ _UPDATE: Final = Statement(
         updated_at=NOW,
     )
 )
-_PASSWORD_HASH: Final = Statement(
-    select(User.id, User.password_hash).where(
-        User.portal_id == PORTAL_ID,
-        User.email_key == bindparam("key"),
-        User.blocked_at.is_(None),
-        User.deleted_at.is_(None),
-    )
-)
-_REHASH_PASSWORD: Final = Statement(
-    sql_update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.password_hash == bindparam("old_hash"))
-    .values(password_hash=bindparam("new_hash"))
-)
 _STATE: Final = Statement(
     select(User.role, User.blocked_at)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
@@ -201,17 +188,6 @@ def find_by_email(work: UnitOfWork, email: str) -> int | None:
     """The id of the user with this address, regardless of case and padding, or None."""
     user_id = work.fetch_value(_BY_EMAIL, key=emails.normalize_email(email))
     return None if user_id is None else int(user_id)
-
-
-def password_hash_of(work: UnitOfWork, email: str) -> tuple[int, str | None] | None:
-    """The id and password hash of the user with this address; None if there is none who may sign in."""
-    row = work.fetch_one(_PASSWORD_HASH, key=emails.normalize_email(email))
-    return None if row is None else (int(row[0]), row[1])
-
-
-def rehash_password(work: UnitOfWork, user_id: int, *, old_hash: str, new_hash: str) -> None:
-    """Store a new hash of the same password, unless the password has changed meanwhile."""
-    work.execute(_REHASH_PASSWORD, id=user_id, old_hash=old_hash, new_hash=new_hash)
 
 
 def resolve_impersonation(work: UnitOfWork, user_id: int | None) -> int | None:
