@@ -19,7 +19,7 @@ from app.public_url import check_path
 
 SECRET_FIELDS: Final = frozenset({"secret_key", "astuto_secret"})
 """Settings that are secrets from end to end."""
-URL_FIELDS: Final = frozenset({"smtp_url", "redis_url", "database_url", "storage_url", "base_url", "otlp_url"})
+URL_FIELDS: Final = frozenset({"redis_url", "database_url", "storage_url", "base_url", "otlp_url"})
 """Settings that may have a password inside."""
 PREFIX: Final = "EARSHOT_"
 MIN_SECRET_LENGTH: Final = 32
@@ -69,17 +69,12 @@ class Settings(BaseSettings):
     )
     forwarded_host: bool = Field(False, description="whether X-Forwarded-Host of a trusted proxy names the portal")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), description="addresses or networks, with commas")
-    smtp_url: str | None = Field(None, description="smtp://user:pass@host:port (no effect yet)")
     storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; the data directory")
-    outbox: bool = Field(True, description="whether the server also delivers (no effect yet)")
     log_format: Literal["text", "json"] | None = Field(None, description="text or json; text on a terminal")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="port that tells Prometheus numbers; none")
     metrics_host: str | None = Field(None, description="address of that port; that of EARSHOT_HOST when unset")
     drain_seconds: float = Field(0, ge=0, le=60, description="how long after SIGTERM to serve on, not ready")
     otlp_url: str | None = Field(None, description="OpenTelemetry's collector: http://host:4318; none")
-    outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="networks that webhooks may reach though private (no effect yet)"
-    )
     astuto_secret: str | None = Field(None, description="the secret of an Astuto installation whose keys live on here")
 
     @classmethod
@@ -95,12 +90,12 @@ class Settings(BaseSettings):
         except (OSError, UnicodeDecodeError) as wrong:
             raise InvalidSettings(f"the file .env can't be read: {wrong}; mend it, or move it away") from None
 
-    @field_validator("trusted_proxies", "outbound_allow", mode="before")
+    @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("trusted_proxies", "outbound_allow")
+    @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for part in value:
@@ -110,7 +105,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{part} is no address or network, such as 10.0.0.1 or 10.0.0.0/8") from None
         return value
 
-    @field_validator("rate_limits", "outbox", "forwarded_host", mode="before")
+    @field_validator("rate_limits", "forwarded_host", mode="before")
     @classmethod
     def _switch(cls, value: Any) -> Any:
         if isinstance(value, str) and value.lower() not in ("on", "off", "true", "false", "1", "0", "yes", "no"):
@@ -182,15 +177,6 @@ class Settings(BaseSettings):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         if value is not None and not (_readable(value) if value.startswith("unix://") else _host(value)):
             raise ValueError(f"must name a host: redis://host:6379/0; {ESCAPES}")
-        return value
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _smtp(cls, value: str | None) -> str | None:
-        if value is not None and (not value.startswith(("smtp://", "smtps://")) or _host(value) is None):
-            raise ValueError(
-                f"must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning; {ESCAPES}"
-            )
         return value
 
     @field_validator("otlp_url")

@@ -97,11 +97,6 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             ("BASE_URL", f"https://example.com/{path}", OWN_PATH.format(path.partition("/")[0]))
             for path in ("api/v1", "api", "productlift/api/v1/", "p", "static", "health/feedback")
         ),
-        (
-            "SMTP_URL",
-            "mail",
-            f"must be such as smtp://user:password@host:587, or smtps:// for TLS from the beginning; {ESCAPES}",
-        ),
         ("RATE_LIMITS", "perhaps", "must be on or off"),
         *(
             ("CONNECTIONS_PER_IP", value, NO_COUNT)
@@ -166,10 +161,14 @@ def test_a_public_address_ends_without_a_slash(given: str, kept: str) -> None:
     assert Settings.load(base_url=given).base_url == kept
 
 
-def test_what_has_no_effect_yet_says_so() -> None:
-    told = {one.name for one in Settings.load().describe() if one.meaning.endswith("(no effect yet)")}
+def test_a_removed_setting_stops_no_start_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    removed = {"EARSHOT_OUTBOUND_ALLOW": "10.0.0.0/8", "EARSHOT_OUTBOX": "off", "EARSHOT_SMTP_URL": "mail"}
+    for name, value in removed.items():
+        monkeypatch.setenv(name, value)
 
-    assert told == {"EARSHOT_OUTBOX", "EARSHOT_SMTP_URL", "EARSHOT_OUTBOUND_ALLOW"}
+    Settings.load()
+
+    assert Settings.unknown_names() == list(removed)
 
 
 def test_each_setting_stands_in_the_document_with_its_default() -> None:
@@ -243,8 +242,8 @@ def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path, monkeypatch
     ("address", "shown"),
     [
         ("redis://:secret@host:6379/0", "redis://:***@host:6379/0"),
-        ("smtp://me@host", "smtp://me@host"),
-        ("smtp://me:se@cret@host", "smtp://me:***@host"),
+        ("redis://me@host", "redis://me@host"),
+        ("redis://me:se@cret@host", "redis://me:***@host"),
         ("s3://key:secret@bucket/prefix?endpoint=https://host", "s3://key:***@bucket/prefix?endpoint=https://host"),
         ("unix:///run/redis.sock?password=secret&db=1", "unix:///run/redis.sock?password=***&db=1"),
         ("/var/lib/uploads", "/var/lib/uploads"),

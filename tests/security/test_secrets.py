@@ -259,8 +259,6 @@ def test_the_password_of_a_database_is_in_no_word_of_a_start_that_fails(sqlite: 
         ("redis_url", f"redis://me:4711/{DATABASE_PASSWORD}@127.0.0.1:1/0"),
         ("redis_url", f"redis://me:{DATABASE_PASSWORD}/@127.0.0.1:1/0"),
         ("redis_url", f"http://me:{DATABASE_PASSWORD}@127.0.0.1:1/0"),
-        ("smtp_url", f"smtp://me:{DATABASE_PASSWORD}@127.0.0.1:1"),
-        ("smtp_url", f"smtp://me:4711/{DATABASE_PASSWORD}@127.0.0.1:1"),
         ("storage_url", f"s3://me:{DATABASE_PASSWORD}@bucket?endpoint=http://127.0.0.1:1"),
         ("storage_url", f"ftp://me:{DATABASE_PASSWORD}@127.0.0.1/"),
         ("base_url", f"https://me:{DATABASE_PASSWORD}@feedback.example.com"),

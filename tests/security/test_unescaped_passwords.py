@@ -37,7 +37,6 @@ PASSWORDS: Final = st.builds(
 ADDRESSES: Final = {
     "database_url": "postgresql://me:{}@127.0.0.1:1/earshot",
     "redis_url": "redis://me:{}@127.0.0.1:1/0",
-    "smtp_url": "smtp://me:{}@127.0.0.1:1",
     "otlp_url": "http://me:{}@127.0.0.1:1",
     "storage_url": "s3://me:{}@bucket?endpoint=http://127.0.0.1:1",
 }

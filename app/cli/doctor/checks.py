@@ -1,14 +1,11 @@
 """The checks of `earshot doctor`: each returns one finding about a part of the installation."""
 
 import asyncio
-import smtplib
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from app.adapters.database import NO_PORTAL, Database, PortalContext, utc_now
 from app.adapters.database.inspection import DatabaseUnusable, ForeignSchema, check_integrity, read_revision
@@ -29,7 +26,6 @@ from app.domain.users import api_keys
 from app.observability import tracing
 from app.settings import InvalidSettings, Settings, mask_secrets
 
-SMTP_TIMEOUT_SECONDS: Final = 10
 MAX_CLOCK_SKEW: Final = timedelta(seconds=5)
 """Rate limits count in windows of a minute, and keys and events are stored with the time."""
 
@@ -62,7 +58,6 @@ def examine(*, fix: bool = False) -> list[Finding]:
         environment.check_proxies(settings),
         environment.check_metrics_port(settings),
         _check_storage(settings),
-        _check_mail(settings),
         _check_spans(settings),
     ]
 
@@ -261,36 +256,6 @@ def _check_storage(settings: Settings) -> Finding:
         else "check bucket, endpoint, region and key in EARSHOT_STORAGE_URL, and that the bucket is writable"
     )
     return probe("storage", f"{place} can be written and read", lambda: asyncio.run(probe_storage(storage)), remedy)
-
-
-def _check_mail(settings: Settings) -> Finding:
-    url = settings.smtp_url
-    if url is None:
-        return Finding("mail", True, "not set; it has no effect yet, because no mail is sent")
-    return probe(
-        "mail",
-        f"{mask_secrets(url)} accepts the login; no mail is sent yet",
-        lambda: _log_in_to_smtp(url),
-        "check that it runs and that EARSHOT_SMTP_URL is right",
-    )
-
-
-def _log_in_to_smtp(url: str) -> None:
-    parts = urlsplit(url)
-    context = ssl.create_default_context()
-    host = parts.hostname or ""
-    server = (
-        smtplib.SMTP_SSL(host, parts.port or 465, timeout=SMTP_TIMEOUT_SECONDS, context=context)
-        if parts.scheme == "smtps"
-        else smtplib.SMTP(host, parts.port or 25, timeout=SMTP_TIMEOUT_SECONDS)
-    )
-    with server:
-        server.ehlo()
-        if parts.scheme == "smtp" and server.has_extn("starttls"):
-            server.starttls(context=context)
-            server.ehlo()
-        if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
 
 
 def _check_spans(settings: Settings) -> Finding:

@@ -29,7 +29,7 @@ def parts() -> list[str]:
     """What the doctor looks at where there is a database with a portal."""
     on_sqlite = ["log"] if Settings.load().database.startswith("sqlite") else []
     inside = ["secret", "portals", "address", "counters", "sections", "clock"]
-    outside = ["Redis", "limits", "proxies", "metrics", "storage", "mail", "spans"]
+    outside = ["Redis", "limits", "proxies", "metrics", "storage", "spans"]
     return ["settings", "data", "room", "database", *on_sqlite, *inside, *outside]
 
 
@@ -53,12 +53,12 @@ def test_wrong_counters_are_told_and_put_right(cli: Cli, rows: Rows) -> None:
 
 
 def test_settings_are_listed_with_secrets_masked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EARSHOT_SMTP_URL", "smtp://me:hidden@mail.example.com")
+    monkeypatch.setenv("EARSHOT_REDIS_URL", "redis://me:hidden@redis.example.com")
 
     told = {one["name"]: one for one in cli.json("settings")["settings"]}
 
     assert told["EARSHOT_SECRET_KEY"]["value"] == "***"
-    assert told["EARSHOT_SMTP_URL"]["value"] == "smtp://me:***@mail.example.com"
+    assert told["EARSHOT_REDIS_URL"]["value"] == "redis://me:***@redis.example.com"
     assert (told["EARSHOT_PORT"]["value"], told["EARSHOT_PORT"]["source"]) == ("8000", "default")
     assert all(one["meaning"] for one in told.values())
     assert "hidden" not in cli.run("settings").out
@@ -93,17 +93,16 @@ def nobody() -> Iterator[int]:
 def test_the_doctor_says_what_to_do(cli: Cli, monkeypatch: pytest.MonkeyPatch, nobody: int, tmp_path: Path) -> None:
     (tmp_path / "not-a-folder").write_text("")
     monkeypatch.setenv("EARSHOT_REDIS_URL", f"redis://127.0.0.1:{nobody}/0")
-    monkeypatch.setenv("EARSHOT_SMTP_URL", f"smtp://127.0.0.1:{nobody}")
     monkeypatch.setenv("EARSHOT_STORAGE_URL", str(tmp_path / "not-a-folder"))
     monkeypatch.setenv("EARSHOT_PROT", "9000")
     cli.json("portals", "set", "host", "feedback.example.com")
     cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
     cli.json("portals", "set", "host", "none", "--portal", "1")
 
-    wrong = ("settings", "portals", "Redis", "storage", "mail")
+    wrong = ("settings", "portals", "Redis", "storage")
     assert states(cli) == dict.fromkeys(parts(), True) | dict.fromkeys(wrong, False)
     done = cli.run("doctor")
-    assert done.err == "earshot: something is wrong with: settings, portals, Redis, storage, mail\n"
+    assert done.err == "earshot: something is wrong with: settings, portals, Redis, storage\n"
     assert "EARSHOT_PROT is set, but is not a setting" in done.out
     assert "-> earshot portals set host feedback.example.com --portal 1" in done.out
 
@@ -198,7 +197,7 @@ def test_what_is_piped_is_not_cut(alone: Path, capsys: pytest.CaptureFixture[str
     _, told = said(capsys, "settings")
 
     assert "…" not in told.replace("postgresql://…", "").replace("redis://…", "")
-    assert "whether the server also delivers (no effect yet)" in told
+    assert "the secret of an Astuto installation whose keys live on here" in told
 
 
 def test_a_migrated_file_is_for_its_owner_alone(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
