@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from app.adapters.database import NO_PORTAL, Database, Operation, PortalContext
 from app.adapters.database.inspection import live_revision, read_revision
-from app.adapters.database.revisions import head
+from app.adapters.database.revisions import HEAD
 from app.backends import open_database, open_storage
 from app.cli.errors import CommandError
 from app.domain.permissions import OPERATOR
@@ -92,7 +92,7 @@ async def _current_database(settings: Settings) -> AsyncIterator[Database]:
 async def _is_open_and_current(database: Database) -> bool:
     try:
         await database.open()
-        if await live_revision(database) == head():
+        if await live_revision(database) == HEAD:
             return True
     except Exception:
         # `read_revision` meets the same error, and raises it with a remedy.
@@ -107,7 +107,7 @@ def _require_head(revision: str | None, database: str) -> None:
             f"there is no Earshot in the database yet ({database}): start the server with `earshot serve`, "
             "or choose another with EARSHOT_DATABASE_URL or EARSHOT_DATA_DIR"
         )
-    if revision != head():
+    if revision != HEAD:
         raise CommandError("the database is of an older Earshot: bring it up to date with `earshot migrate`")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database import NO_PORTAL
 from app.adapters.database.inspection import read_revision, suggest_fix
-from app.adapters.database.revisions import head
+from app.adapters.database.revisions import HEAD
 from app.adapters.rate_limiter import RateLimit, RedisRateLimiter
 from app.adapters.storage.base import StorageUnavailable, probe_storage
 from app.backends import open_database, open_storage
@@ -103,7 +103,7 @@ async def prepare(settings: Settings) -> None:
             await probe_storage(stored)
         except StorageUnavailable as error:
             raise StartupError(f"EARSHOT_STORAGE_URL: {error}; see `earshot doctor`") from None
-    if await read_revision(settings.database, password=settings.database_password) == head():
+    if await read_revision(settings.database, password=settings.database_password) == HEAD:
         return
     # With Alembic come a tenth of a second and some megabytes, which a server would hold to its end.
     from app.adapters.database.migrations import migrate

@@ -7,7 +7,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from app.adapters.database import Database
 from app.adapters.database.inspection import live_revision
-from app.adapters.database.revisions import head
+from app.adapters.database.revisions import HEAD
 from app.adapters.storage.base import FileStorage, StorageUnavailable, generate_name, probe_storage
 from app.domain.errors import ServiceUnavailable
 
@@ -50,7 +50,6 @@ class Readiness:
         self._files = files
         self._name = generate_name()
         """Always the same file is stored and removed, so that a folder of uploads is not strewn with empty ones."""
-        self._wanted: str | None = None
         self._ending = False
         self._of_database: CachedProbe[str | None] = CachedProbe(self._revision, fresh=CACHE_TTL_SECONDS, late=_AWAY)
         self._of_redis: CachedProbe[bool | None] = CachedProbe(redis.is_reachable, fresh=CACHE_TTL_SECONDS, late=False)
@@ -64,7 +63,7 @@ class Readiness:
         """How all is; within PATIENCE_SECONDS, whatever hangs."""
         revision, redis, storage = await asyncio.gather(self._of_database(), self._of_redis(), self._of_storage())
         answers = revision != _AWAY
-        right = revision == self._wanted if answers else None
+        right = revision == HEAD if answers else None
         return ReadinessState(
             ready=answers and right is True and storage and not self._ending,
             ending=self._ending,
@@ -75,9 +74,6 @@ class Readiness:
         )
 
     async def _revision(self) -> str | None:
-        if self._wanted is None:
-            # Read from the migrations' files, once.
-            self._wanted = await asyncio.to_thread(head)
         try:
             return await live_revision(self._database)
         except ServiceUnavailable:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from app.adapters.database.revisions import head
+from app.adapters.database.revisions import HEAD
 from app.domain.models import Base
 from app.domain.models.search import include_name
 from tests.support.commands import COMMAND, Earshot
@@ -109,7 +109,7 @@ def left(done: Try) -> str:
     if not tables:
         return "an empty database"
     assert tables == {*Base.metadata.tables, "alembic_version"}
-    assert rows(done.url, "SELECT version_num FROM alembic_version") == [(head(),)]
+    assert rows(done.url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     if rows(done.url, "SELECT count(*) FROM portals") == [(0,)]:
         return "tables"
     assert rows(done.url, "SELECT count(*) FROM api_keys") == [(2,)]

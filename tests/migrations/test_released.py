@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 from app.adapters.database.migrations import with_connection
-from app.adapters.database.revisions import head
+from app.adapters.database.revisions import HEAD
 from app.domain.models import Base
 from app.domain.models.search import include_name
 from tests.migrations.released import make
@@ -115,7 +115,7 @@ def test_what_is_kept_has_a_row_in_every_table(kept: Kept) -> None:
 def test_every_row_and_value_is_there_after_migrating(earshot: Earshot, kept: Kept, version: str) -> None:
     after = migrated(earshot, kept)
 
-    assert rows(kept.url, "SELECT version_num FROM alembic_version") == [(head(),)]
+    assert rows(kept.url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
     assert differences(kept.tables, after) == set(LEFT_BEHIND.get(version, {}))
     for portal in kept.tables["portals"].rows:
         done = earshot.run("counters", "--portal", str(portal[0]), "--json")

@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.adapters.database.revisions import head
+from app.adapters.database.revisions import HEAD
 from tests.support.commands import Done, Earshot, Serving
 from tests.support.servers import Postgres, Redis, in_own_loop
 from tests.support.sql import script
@@ -235,7 +235,7 @@ def test_a_newer_sqlite_database_is_left_as_it_is(sqlite: Earshot) -> None:
     done = sqlite.run("serve", "--port", "0")
 
     assert refused(done) == (
-        f"the database is of a newer Earshot (revision 9999; this one knows {head()}): "
+        f"the database is of a newer Earshot (revision 9999; this one knows {HEAD}): "
         "start that version, or restore a backup"
     )
     assert files(sqlite.folder) == before

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 from sqlalchemy import column, select, table
 
 from app.adapters.database import NO_PORTAL, Database, create_database
-from app.adapters.database.revisions import NewerDatabase, revisions
+from app.adapters.database.revisions import REVISIONS, NewerDatabase
 from app.domain.errors import ServiceUnavailable
 from app.domain.models import Base
 from app.domain.sql.statement import POSTGRESQL, Statement
@@ -64,7 +64,7 @@ async def read_revision(url: str, *, password: str | None = None) -> str | None:
                 "name an empty database in EARSHOT_DATABASE_URL"
             )
         return None
-    if found not in revisions():
+    if found not in REVISIONS:
         raise NewerDatabase(found)
     return found
 

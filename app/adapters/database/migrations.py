@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, event, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.adapters.database.revisions import NewerDatabase, migrations_dir, revisions
+from app.adapters.database.revisions import REVISIONS, NewerDatabase, migrations_dir
 from app.domain.errors import ServiceUnavailable
 
 _ONE_AT_A_TIME: Final = 0x4561_7273
@@ -27,7 +27,7 @@ def _upgrade(connection: Connection, revision: str) -> None:
         # Two servers starting at once: the second waits, then finds nothing to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
     current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in revisions():
+    if current is not None and current not in REVISIONS:
         raise NewerDatabase(current)
     command.upgrade(_config(connection), revision)
 

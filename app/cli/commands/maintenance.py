@@ -26,7 +26,7 @@ def migrate(as_json: JsonOption = False) -> None:
 
     `serve` does the same at its start. Use this command before you start several servers on one database.
     """
-    from app.adapters.database.revisions import head
+    from app.adapters.database.revisions import HEAD
     from app.backends import open_database
     from app.server import startup
 
@@ -38,7 +38,7 @@ def migrate(as_json: JsonOption = False) -> None:
 
     asyncio.run(run_migrations())
     database = open_database(loaded).describe()
-    print_result({"database": database, "revision": head()}, f"{database} is at revision {head()}", as_json=as_json)
+    print_result({"database": database, "revision": HEAD}, f"{database} is at revision {HEAD}", as_json=as_json)
 
 
 def settings(as_json: JsonOption = False) -> None:

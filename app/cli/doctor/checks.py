@@ -9,7 +9,7 @@ from typing import Final
 
 from app.adapters.database import NO_PORTAL, Database, PortalContext, utc_now
 from app.adapters.database.inspection import DatabaseUnusable, ForeignSchema, check_integrity, read_revision
-from app.adapters.database.revisions import NewerDatabase, head
+from app.adapters.database.revisions import HEAD, NewerDatabase
 from app.adapters.storage.base import probe_storage
 from app.adapters.storage.local import LocalStorage
 from app.backends import open_database, open_storage
@@ -79,8 +79,8 @@ def _check_database(settings: Settings) -> tuple[Finding, bool]:
         return Finding("database", False, error.state, error.remedy), False
     if revision is None:
         return Finding("database", True, f"{database} is empty; the first start of `earshot serve` fills it"), False
-    if revision != head():
-        state = f"{database} is at revision {revision}, behind {head()}"
+    if revision != HEAD:
+        state = f"{database} is at revision {revision}, behind {HEAD}"
         return Finding("database", False, state, "earshot migrate"), False
     return Finding("database", True, f"{database}, revision {revision}"), True
 

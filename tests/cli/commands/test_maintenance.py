@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.database.revisions import head
+from app.adapters.database.revisions import HEAD
 from app.cli import main
 from app.server.startup import program_version
 from app.settings import Settings
@@ -67,7 +67,7 @@ def test_settings_are_listed_with_secrets_masked(cli: Cli, monkeypatch: pytest.M
 def test_a_database_that_is_up_to_date_stays_as_it_is(cli: Cli) -> None:
     told = cli.json("migrate")
 
-    assert told["revision"] == head()
+    assert told["revision"] == HEAD
     assert len(cli.json("users", "list")["users"]) == 1
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from app.adapters.database import NO_PORTAL, create_database, utc_now
 from app.adapters.database.inspection import read_revision
-from app.adapters.database.revisions import head
+from app.adapters.database.revisions import HEAD
 from app.adapters.database.sqlite import connect
 from app.cli.doctor import checks, environment
 from app.domain import outbox
@@ -326,13 +326,13 @@ def test_a_database_of_a_newer_program_is_told(cli: Cli, rows: Rows) -> None:
     try:
         told = amiss(cli, "database")
     finally:
-        rows("UPDATE alembic_version SET version_num = :held RETURNING version_num", held=head())
+        rows("UPDATE alembic_version SET version_num = :held RETURNING version_num", held=HEAD)
 
     assert told == (
-        f"the database is of a newer Earshot (revision unheard_of; this one knows {head()})",
+        f"the database is of a newer Earshot (revision unheard_of; this one knows {HEAD})",
         "start that version, or restore a backup",
     )
-    assert well(cli, "database").endswith(f"revision {head()}")
+    assert well(cli, "database").endswith(f"revision {HEAD}")
 
 
 def test_a_collector_that_takes_no_spans_is_told(cli: Cli, monkeypatch: Environment) -> None:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from app.adapters.database.inspection import _as_administrator
-from app.adapters.database.revisions import head, revisions
+from app.adapters.database.revisions import HEAD, REVISIONS
 from app.cli.doctor import checks, environment
 from app.cli.doctor.finding import Finding
 from app.settings import Settings
@@ -79,13 +79,13 @@ def test_a_file_that_is_no_database_is_to_be_restored_or_moved_away(file: Path) 
     )
 
 
-@pytest.mark.parametrize("revision", sorted(revisions()))
+@pytest.mark.parametrize("revision", sorted(REVISIONS))
 @pytest.mark.parametrize("place", ["beginning", "middle"])
 def test_a_damaged_file_is_to_be_restored_or_saved_and_never_to_be_migrated(
     file: Path, place: str, revision: str
 ) -> None:
     script(f"sqlite:///{file}", f"UPDATE alembic_version SET version_num = '{revision}'")
-    assert found("database").remedy == (None if revision == head() else "earshot migrate")
+    assert found("database").remedy == (None if revision == HEAD else "earshot migrate")
     spoil(file, 100 if place == "beginning" else file.stat().st_size // 2 + 100)
 
     told = found("database")
