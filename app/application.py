@@ -144,8 +144,7 @@ class Application:
     async def start(self) -> None:
         """Connect."""
         await self.database.open()
-        if hasattr(self.database, "checkpoint_in_background"):
-            self.database.checkpoint_in_background()
+        self.database.start_background_work()
 
     def start_background_jobs(self) -> None:
         """Begin what a serving process does behind its requests."""

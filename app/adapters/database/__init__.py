@@ -44,8 +44,11 @@ class Database(Protocol):
     async def open(self) -> None:
         """Connect. Raises Unavailable with one line that says what to do."""
 
+    def start_background_work(self) -> None:
+        """Start the maintenance that a serving process runs beside its requests, on the running event loop."""
+
     async def close(self) -> None:
-        """Finish what runs, then let go."""
+        """Wait for running operations, then disconnect."""
 
     async def read(
         self,

@@ -149,6 +149,9 @@ class PostgresDatabase:
         except (*_UNAVAILABLE, asyncpg.PostgresError, ValueError) as error:
             raise ServiceUnavailable(f"{self.describe()} can't be reached: {error}") from error
 
+    def start_background_work(self) -> None:
+        """Nothing: PostgreSQL maintains itself."""
+
     async def close(self) -> None:
         if self._release_timer is not None:
             self._release_timer.cancel()

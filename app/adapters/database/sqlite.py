@@ -201,8 +201,8 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise ServiceUnavailable(f"SQLite can't open {self.path}: {error}") from error
 
-    def checkpoint_in_background(self) -> None:
-        """Take the copying of the log away from the writes; for a process that serves."""
+    def start_background_work(self) -> None:
+        """Copy the log into the file in a thread from now on, instead of now and then during a commit."""
         self._writer.raw.execute("PRAGMA wal_autocheckpoint = 0")
         self._file = os.open(self.path, os.O_RDONLY)
         checkpoints = WalCheckpointer(lambda: connect(self.path), self._file, self.write_queue)
