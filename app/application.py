@@ -116,7 +116,7 @@ class Application:
             (productlift_document, astuto_document),
             self._readiness,
             self._texts,
-            pace=page_rate_limit(settings),
+            rate_limit=page_rate_limit(settings),
             redis_url=settings.redis_url,
         )
         self._noted_pages = ObservedApp(self._pages)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from fastapi import FastAPI
+import anyio.to_thread
+from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,19 +26,19 @@ from app.web.templating import TemplateRenderer, host_of
 
 def build(
     services: Services,
-    told: Sequence[OpenApiDocument],
+    api_documents: Sequence[OpenApiDocument],
     readiness: Readiness,
     texts: RenderedTexts,
     *,
-    pace: str | None,
+    rate_limit: str | None,
     redis_url: str | None,
 ) -> FastAPI:
-    """The application for everything that neither dialect answers. Its scopes carry the dispatcher's `Visit`.
+    """The application for everything that neither dialect serves. Its scopes carry the dispatcher's `RequestContext`.
 
-    `pace` is how often one address may ask, None for as often as it likes.
+    `rate_limit` bounds the requests of one address; None is no limit.
     """
-    drawn = TemplateRenderer(Assets(), services.public)
-    guard = PageRateLimit(pace, redis_url=redis_url, clock=services.clock, refusal=drawn.too_many_requests)
+    renderer = TemplateRenderer(Assets(), services.public)
+    limiter = PageRateLimit(rate_limit, redis_url=redis_url)
     database = services.database
 
     async def find_file(request: Request, name: str) -> FileRow | None:
@@ -48,36 +49,40 @@ def build(
         if row is None:
             return None
         media_type, original_name, moderation = row
-        public, given = moderation == attachments.PUBLIC, request.query_params
-        if not public and not services.signer.is_valid(name, given.get("expires", ""), given.get("signature", "")):
+        public, params = moderation == attachments.PUBLIC, request.query_params
+        if not public and not services.signer.is_valid(name, params.get("expires", ""), params.get("signature", "")):
             return None
         return FileRow(media_type, original_name, public)
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
-    app.include_router(pages.router(drawn, database, guard, services.views, texts))
-    app.include_router(documents.router(drawn, told, guard))
-    app.include_router(uploads.router(services.uploads.files, find_file, guard))
-    app.include_router(assets.router(drawn.assets, guard))
-    _refuse_nicely(app, drawn, guard)
+    for router in (
+        pages.router(renderer, database, services.views, texts),
+        documents.router(renderer, api_documents),
+        uploads.router(services.uploads.files, find_file),
+        assets.router(renderer.assets),
+    ):
+        app.include_router(router, dependencies=[Depends(limiter)])
+    _add_error_pages(app, renderer, limiter)
     return app
 
 
-def _refuse_nicely(app: FastAPI, drawn: TemplateRenderer, guard: PageRateLimit) -> None:
-    @guard
-    async def unknown(request: Request) -> Response:
-        """Whatever no route answers; counted like the rest."""
-        return drawn.error(request.state.refused.status_code, headers=request.state.refused.headers)
-
+def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRateLimit) -> None:
     @app.exception_handler(HTTPException)
-    async def no_route(request: Request, refused: HTTPException) -> Response:
-        request.state.refused = refused
-        return await unknown(request=request)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        """No route, or too many requests."""
+        if error.status_code != 429:
+            # A request without a route has not been counted yet.
+            try:
+                await anyio.to_thread.run_sync(limiter, request)
+            except HTTPException as too_many_requests:
+                error = too_many_requests
+        return renderer.error(error.status_code, headers=error.headers)
 
     @app.exception_handler(ServiceUnavailable)
     async def unavailable(request: Request, error: ServiceUnavailable) -> Response:
-        return drawn.error(503, headers={"Retry-After": "2"})
+        return renderer.error(503, headers={"Retry-After": "2"})
 
     @app.exception_handler(Exception)
-    async def crashed(request: Request, error: Exception) -> Response:
-        return drawn.error(500)
+    async def server_error(request: Request, error: Exception) -> Response:
+        return renderer.error(500)

@@ -1,136 +1,78 @@
-"""How often one address may ask for what browsers reach. slowapi's Limiter counts, by an explicit decorator per route.
+"""The rate limit of pages, files and documents: slowapi's Limiter, counting each client's address.
 
-The two interfaces for programs are counted at their doors, not here.
+The two APIs have rate limits of their own, see `app.adapters.rate_limiter`.
 """
 
-import functools
-import logging
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from time import time
 from typing import Any, Final
 
-import anyio.to_thread
-from limits import RateLimitItem
-from limits.storage import Storage
+from limits.storage import MemoryStorage
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
 
-from app.adapters.database import Clock
-from app.adapters.rate_limiter import REDIS_TIMEOUT_SECONDS, MemoryRateLimiter
-
-Endpoint = Callable[..., Awaitable[Response]]
-Refusal = Callable[[int], Response]
+from app.adapters.rate_limiter import REDIS_TIMEOUT_SECONDS
 
 SCOPE: Final = "pages"
-"""All pages are counted together, so that a crawler does not get one allowance per post."""
-
-
-class BoundedStorage(Storage):
-    """Lets slowapi count in the same bounded memory as the doors do; its own grows without end."""
-
-    STORAGE_SCHEME = ["earshot"]  # noqa: RUF012  the base class declares it so
-
-    def __init__(self, uri: str | None = None, *, clock: Clock, **options: Any) -> None:
-        super().__init__(uri, **options)
-        self._clock = clock
-        self._counters = MemoryRateLimiter()
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return OSError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return self._counters.hit_sync(key, expiry, self._clock().timestamp()).hits
-
-    def get(self, key: str) -> int:
-        return self._counters.peek(key, self._clock().timestamp()).hits
-
-    def get_expiry(self, key: str) -> float:
-        return self._counters.peek(key, self._clock().timestamp()).ends_at
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int | None:
-        raise NotImplementedError
-
-    def clear(self, key: str) -> None:
-        raise NotImplementedError
+"""One counter for all pages, so that a crawler does not get one allowance per post."""
+MAX_ADDRESSES: Final = 10_000
+"""Addresses counted in memory at once, in some 3 MiB. `limits` looks at all of them to delete ended windows."""
 
 
 class PageRateLimit:
-    """Counts requests to pages per address: `@guard` above an endpoint that takes `request`, below its route."""
+    """A dependency of routes. It is synchronous, so FastAPI runs it in a thread: slowapi waits for Redis."""
 
-    def __init__(self, pace: str | None, *, redis_url: str | None, clock: Clock, refusal: Refusal) -> None:
-        self._pace = pace or "1/second"
-        self._clock = clock
-        self._refusal = refusal
-        self._far = redis_url is not None
-        self._away: tuple[type[Exception], ...] = ()
-        where: dict[str, Any] = {"storage_uri": "earshot://", "storage_options": {"clock": clock}}
+    def __init__(self, rate_limit: str | None, *, redis_url: str | None) -> None:
+        """`rate_limit` is such as `300/5minutes`; None is no limit."""
+        storage: dict[str, Any] = {"storage_uri": "memory://"}
         if redis_url is not None:
-            from redis.exceptions import RedisError
-
-            self._away = (RedisError, OSError)
-            where = {
+            storage = {
                 "storage_uri": f"redis+{redis_url}" if redis_url.startswith("unix://") else redis_url,
                 "storage_options": {
                     "key_prefix": "earshot",
                     "socket_timeout": REDIS_TIMEOUT_SECONDS,
                     "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
                 },
-                # Redis away: each process counts for itself.
+                # While Redis is unreachable each process counts by itself.
                 "in_memory_fallback_enabled": True,
             }
-        self._limiter = _Limiter(key_func=_peer, enabled=pace is not None, headers_enabled=False, **where)
-        self._limiter.logger.addFilter(_is_news)
+        self.limiter = _Limiter(key_func=_client_ip, enabled=rate_limit is not None, **storage)
 
-    def __call__(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint, refused to an address that asks too often."""
-
+        @self.limiter.shared_limit(rate_limit or "1/second", SCOPE)
         def count(request: Request) -> None:
-            """Nothing but what the decorator does."""
+            """Nothing: the decorator counts."""
 
-        # slowapi keeps limits by module and name, so each endpoint needs its own.
-        count.__module__, count.__name__ = endpoint.__module__, endpoint.__name__
-        counted = self._limiter.shared_limit(self._pace, SCOPE)(count)
+        self._count = count
 
-        def refused_for(request: Request) -> int | None:
-            try:
-                counted(request=request)
-            except RateLimitExceeded:
-                return self._seconds_left(*request.state.view_rate_limit)
-            return None
-
-        @functools.wraps(endpoint)
-        async def guarded(request: Request, **given: Any) -> Response:
-            # slowapi asks Redis without await, which must not hold up everybody else.
-            wait = await anyio.to_thread.run_sync(refused_for, request) if self._far else refused_for(request)
-            return await endpoint(request=request, **given) if wait is None else self._refusal(wait)
-
-        return guarded
-
-    def _seconds_left(self, item: RateLimitItem, names: Sequence[str]) -> int:
+    def __call__(self, request: Request) -> None:
+        """Count the request. Raises HTTPException 429."""
+        storage = self.limiter.limiter.storage
+        if isinstance(storage, MemoryStorage) and len(storage.storage) >= MAX_ADDRESSES:
+            # Only a client with thousands of addresses causes this, and no limit by address binds such a client.
+            storage.reset()
         try:
-            ends_at = self._limiter.limiter.get_window_stats(item, *names)[0]
-        except self._away:
-            return item.get_expiry()
-        return max(1, math.ceil(ends_at - self._clock().timestamp()))
+            self._count(request=request)
+        except RateLimitExceeded:
+            raise HTTPException(429, headers={"Retry-After": str(self._seconds_left(request))}) from None
+
+    def _seconds_left(self, request: Request) -> int:
+        rate_limit, names = request.state.view_rate_limit
+        counter = self.limiter.limiter
+        try:
+            return max(1, math.ceil(counter.get_window_stats(rate_limit, *names).reset_time - time()))
+        except counter.storage.base_exceptions:
+            # Redis was lost since it counted the request.
+            return int(rate_limit.get_expiry())
 
 
 class _Limiter(Limiter):
-    """slowapi's Limiter, told everything by Earshot's settings: it would read its own from .env and the environment."""
+    """slowapi's Limiter without its own settings, which it would read from `.env` and the environment."""
 
     def get_app_config(self, key: str, default_value: Any = None) -> Any:
         return default_value
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Not each refused request: whoever asks too often would fill the log as well."""
-    return not str(record.msg).startswith("ratelimit ")
-
-
-def _peer(request: Request) -> str:
+def _client_ip(request: Request) -> str:
     return str(request.scope["earshot.request"].client_ip)

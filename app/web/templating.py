@@ -69,10 +69,6 @@ class TemplateRenderer:
         more = {"Cache-Control": "no-store", **(headers or {})}
         return self.page("refusal.html", status=status, headers=more, title=title, words=words)
 
-    def too_many_requests(self, wait: int) -> Response:
-        """429: come again in `wait` seconds."""
-        return self.error(429, headers={"Retry-After": str(wait)})
-
 
 def text(words: str, status: int = 200) -> Response:
     """A few words for programs."""

@@ -3,12 +3,15 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from app.application import Application
 from app.settings import Settings
+from app.web.rate_limit import MAX_ADDRESSES, PageRateLimit
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import assembled
@@ -71,13 +74,31 @@ async def test_all_pages_are_counted_together_and_each_address_alone(
 
 
 async def test_a_window_ends(settings: Settings, clock: TestClock, make: Factory) -> None:
-    async with paced(settings, clock) as visitor:
-        for _ in range(4):
-            await visitor.get("/")
-        clock.advance(seconds=61)
+    async with paced(settings, clock, limit_pages="1/second") as visitor:
+        statuses = [(await visitor.get("/")).status_code for _ in range(2)]
         response = await visitor.get("/")
+        while response.status_code == 429:
+            assert response.headers["retry-after"] == "1"
+            response = await visitor.get("/")
 
+    assert statuses == [200, 429]
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("with_redis", [False, True])
+async def test_the_memory_of_counters_is_bounded(with_redis: bool) -> None:
+    redis_url = f"redis://127.0.0.1:{free_port()}/0" if with_redis else None
+    rate_limit = PageRateLimit("3/minute", redis_url=redis_url)
+    storage = None
+    for number in range(MAX_ADDRESSES + 100):
+        context = SimpleNamespace(client_ip=f"2001:db8::{number:x}")
+        rate_limit(Request({"type": "http", "path": "/", "earshot.request": context}))
+        storage = rate_limit.limiter.limiter.storage
+        if number == MAX_ADDRESSES - 1:
+            assert len(storage.storage) == MAX_ADDRESSES
+
+    assert storage is not None
+    assert len(storage.storage) == 100
 
 
 async def test_health_is_never_counted(settings: Settings, clock: TestClock, make: Factory) -> None:

@@ -11,8 +11,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.web.rate_limit import PageRateLimit
-
 STATIC: Final = Path(__file__).parents[1] / "static"
 TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -61,12 +59,11 @@ def _version(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def router(assets: Assets, guard: PageRateLimit) -> APIRouter:
+def router(assets: Assets) -> APIRouter:
     """GET and HEAD /static/{name}."""
     routes = APIRouter()
 
     @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
-    @guard
     async def static(request: Request, name: str) -> Response:
         asset = await assets.find(name)
         if asset is None:

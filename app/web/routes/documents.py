@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.openapi import OpenApiDocument
-from app.web.rate_limit import PageRateLimit
 from app.web.templating import TemplateRenderer
 
 # Swagger UI is a script, draws small pictures from data: addresses, and asks this server alone.
@@ -24,21 +23,20 @@ _INTERACTIVE: Final = (
 _OPEN: Final = {"Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 
-def router(pages: TemplateRenderer, documents: Sequence[OpenApiDocument], guard: PageRateLimit) -> APIRouter:
+def router(pages: TemplateRenderer, documents: Sequence[OpenApiDocument]) -> APIRouter:
     """GET and HEAD of /docs, of each dialect's /docs and /openapi.json, and of Astuto's swagger.yaml."""
     routes = APIRouter()
 
     @routes.api_route("/docs", methods=["GET", "HEAD"])
-    @guard
     async def choice(request: Request) -> Response:
         return pages.page("docs.html", documents=documents)
 
     for document in documents:
-        _add(routes, pages, document, guard)
+        _add(routes, pages, document)
     return routes
 
 
-def _add(routes: APIRouter, pages: TemplateRenderer, document: OpenApiDocument, guard: PageRateLimit) -> None:
+def _add(routes: APIRouter, pages: TemplateRenderer, document: OpenApiDocument) -> None:
     as_json = _written(document, orjson.dumps)
     base = f"/{document.dialect}/api/v1"
 
@@ -53,7 +51,7 @@ def _add(routes: APIRouter, pages: TemplateRenderer, document: OpenApiDocument, 
 
     for endpoint, path in ((interactive, "/docs"), (openapi, "/openapi.json")):
         endpoint.__name__ = f"{document.dialect}_{endpoint.__name__}"
-        routes.add_api_route(base + path, guard(endpoint), methods=["GET", "HEAD"])
+        routes.add_api_route(base + path, endpoint, methods=["GET", "HEAD"])
 
     if document.dialect == "astuto":
         as_yaml = _written(document, _yaml)
@@ -62,7 +60,7 @@ def _add(routes: APIRouter, pages: TemplateRenderer, document: OpenApiDocument, 
             """Where Astuto's own tooling looks for it. docs/contracts/astuto.md, section 1.13."""
             return await _told(request, as_yaml, "application/yaml")
 
-        routes.add_api_route("/api-docs/v1/swagger.yaml", guard(swagger), methods=["GET", "HEAD"])
+        routes.add_api_route("/api-docs/v1/swagger.yaml", swagger, methods=["GET", "HEAD"])
 
 
 def _written(document: OpenApiDocument, write: Callable[[Mapping[str, Any]], bytes]) -> Callable[[], bytes]:

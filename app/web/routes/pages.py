@@ -18,7 +18,6 @@ from app.domain.portals import portals
 from app.domain.posts import public
 from app.domain.posts.public import PublicComment, PublicPost
 from app.domain.unit_of_work import UnitOfWork
-from app.web.rate_limit import PageRateLimit
 from app.web.rendered_texts import RenderedTexts
 from app.web.templating import TemplateRenderer, host_of
 
@@ -52,9 +51,7 @@ def address_of(post: PublicPost) -> str:
     return f"/p/{quote(post.slug, safe='')}-{post.code}"
 
 
-def router(
-    pages: TemplateRenderer, database: Database, guard: PageRateLimit, views: PageViews, texts: RenderedTexts
-) -> APIRouter:
+def router(pages: TemplateRenderer, database: Database, views: PageViews, texts: RenderedTexts) -> APIRouter:
     """GET and HEAD of /, /p/{slug}-{code} and /posts/{slug}."""
     routes = APIRouter()
 
@@ -74,12 +71,10 @@ def router(
         return pages.page("post.html", seen=seen, post=post, address=pages.link(address_of(post)))
 
     @routes.api_route("/", methods=["GET", "HEAD"])
-    @guard
     async def home(request: Request) -> Response:
         return pages.page("home.html")
 
     @routes.api_route("/p/{named}", methods=["GET", "HEAD"])
-    @guard
     async def post_by_code(request: Request, named: str) -> Response:
         code = _CODE.fullmatch(named)
         found = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
@@ -93,7 +88,6 @@ def router(
 
     @routes.api_route("/p/{named}/edit", methods=["GET", "HEAD"])
     @routes.api_route("/p/{named}/delete", methods=["GET", "HEAD"])
-    @guard
     async def post_to_change(request: Request, named: str) -> Response:
         """Answers tell these addresses; until there is something to click, they lead to the post."""
         code = _CODE.fullmatch(named)
@@ -103,7 +97,6 @@ def router(
         return RedirectResponse(pages.link(address_of(found[1])), 302, {"Cache-Control": "no-cache"})
 
     @routes.api_route("/posts/{slug}", methods=["GET", "HEAD"])
-    @guard
     async def post_by_slug(request: Request, slug: str) -> Response:
         known = _SLUG.fullmatch(slug) is not None
         found = await find(request, lambda work: public.by_slug(work, slug)) if known else None

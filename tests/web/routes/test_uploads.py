@@ -9,11 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 
 from app.adapters.storage.base import CHUNK, OpenFile, generate_name
 from app.adapters.storage.local import LocalStorage
-from app.web.routes.uploads import Endpoint, FileRow, headers_for, router
+from app.web.routes.uploads import FileRow, headers_for, router
 
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(document.cookie)</script></svg>'
@@ -37,9 +36,9 @@ class House:
         self.rows[name] = FileRow(media_type, original_name, public=True)
         return name
 
-    def app(self, **options: Any) -> FastAPI:
+    def app(self) -> FastAPI:
         app = FastAPI()
-        app.include_router(router(self.files, self.find, **options))
+        app.include_router(router(self.files, self.find))
         return app
 
     async def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
@@ -257,23 +256,6 @@ async def test_storage_that_does_not_answer_is_told_as_such(house: House, tmp_pa
     assert (response.status_code, response.text) == (503, "Service temporarily unavailable.")
     assert response.headers["retry-after"] == "10"
     assert response.headers["cache-control"] == "no-store"
-
-
-async def test_a_guard_may_refuse_before_anything_is_looked_up(house: House) -> None:
-    def closed(endpoint: Endpoint) -> Endpoint:
-        async def guarded(request: Request, name: str) -> Response:
-            if "key" in request.headers:
-                return await endpoint(request, name)
-            return PlainTextResponse("Retry later", 429)
-
-        return guarded
-
-    name = await house.keep(b"picture", "image/png")
-    app = house.app(guard=closed)
-
-    assert (await got(app, f"/files/{name}")).status_code == 429
-    assert house.asked == []
-    assert (await got(app, f"/files/{name}", key="x")).content == b"picture"
 
 
 class Watched(LocalStorage):
