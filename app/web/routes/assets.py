@@ -1,15 +1,17 @@
-"""Style sheets and scripts, our own and those vendored under `static/vendor`, straight from the package."""
+"""Style sheets and scripts, Earshot's own and those under `static/vendor`, served from the package."""
 
 import gzip
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-import anyio.to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.types import Scope
 
 STATIC: Final = Path(__file__).parents[1] / "static"
 TYPES: Final = {
@@ -17,46 +19,64 @@ TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
+"""The types that pages use; no other file is served."""
 
 
-class Asset(NamedTuple):
-    """A file as it goes over the wire."""
-
-    content: bytes
-    packed: bytes
-    media_type: str
-    version: str
+@cache
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
 
 
-class Assets:
-    """The files that may be asked for: all under `static` of a type that pages use."""
-
-    def __init__(self) -> None:
-        self._paths = {
-            path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.suffix in TYPES
-        }
-        self._read = cache(self._load)
-
-    def address(self, name: str) -> str:
-        """Where the server has the file; another content has another address. Raises KeyError."""
-        return f"/static/{name}?v={_version(self._paths[name])}"
-
-    async def find(self, name: str) -> Asset | None:
-        """The file, or None."""
-        if name not in self._paths:
-            return None
-        return await anyio.to_thread.run_sync(self._read, name)
-
-    def _load(self, name: str) -> Asset:
-        path = self._paths[name]
-        content = path.read_bytes()
-        return Asset(content, gzip.compress(content, mtime=0), TYPES[path.suffix], _version(path))
+@cache
+def _compress(path: Path) -> bytes:
+    return gzip.compress(_read(path), mtime=0)
 
 
 @cache
 def _version(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(_read(path)).hexdigest()[:16]
+
+
+class Assets(StaticFiles):
+    """The files under `static`, compressed once; an address with the file's version may be cached forever."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=STATIC)
+
+    def address(self, name: str) -> str:
+        """The path of the file on the server. Another content has another address."""
+        return f"/static/{name}?v={_version(STATIC / name)}"
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """See StaticFiles, which calls this in a thread; so the file is compressed here, too."""
+        full_path, stat_result = super().lookup_path(path)
+        if stat_result is None or Path(full_path).suffix not in TYPES:
+            return "", None
+        _compress(Path(full_path))
+        return full_path, stat_result
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """See StaticFiles."""
+        path, request = Path(full_path), Request(scope)
+        version = _version(path)
+        gzipped = "gzip" in request.headers.get("accept-encoding", "")
+        # Without its version an address may have another content after the next update.
+        is_versioned = request.query_params.get("v") == version
+        headers = {
+            "Cache-Control": "public, max-age=31536000, immutable" if is_versioned else "no-cache",
+            "ETag": f'"{version}{"-gzip" if gzipped else ""}"',
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            **({"Content-Encoding": "gzip"} if gzipped else {}),
+        }
+        content = _compress(path) if gzipped else _read(path)
+        response = Response(content, status_code, headers, TYPES[path.suffix])
+        if self.is_not_modified(response.headers, request.headers):
+            return NotModifiedResponse(response.headers)
+        return response
 
 
 def router(assets: Assets) -> APIRouter:
@@ -65,33 +85,6 @@ def router(assets: Assets) -> APIRouter:
 
     @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
     async def static(request: Request, name: str) -> Response:
-        asset = await assets.find(name)
-        if asset is None:
-            return Response(status_code=404, headers={"X-Content-Type-Options": "nosniff"})
-        # Without its version an address may mean another content after the next update.
-        fresh = _FOR_EVER if request.query_params.get("v") == asset.version else "no-cache"
-        etag = f'W/"{asset.version}"'
-        headers = {
-            "Cache-Control": fresh,
-            "ETag": etag,
-            "Vary": "Accept-Encoding",
-            "X-Content-Type-Options": "nosniff",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        }
-        if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
-            return Response(status_code=304, headers=headers)
-        content = asset.content
-        if _takes_gzip(request.headers.get("accept-encoding", "")):
-            headers["Content-Encoding"] = "gzip"
-            content = asset.packed
-        return Response(content, media_type=asset.media_type, headers=headers)
+        return await assets.get_response(name, request.scope)
 
     return routes
-
-
-def _takes_gzip(accepted: str) -> bool:
-    for part in accepted.lower().split(","):
-        coding, _, quality = part.partition(";")
-        if coding.strip() == "gzip":
-            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
