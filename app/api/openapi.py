@@ -1,12 +1,10 @@
-"""The OpenAPI documents: made by FastAPI from the routes, completed with what it cannot know."""
+"""The OpenAPI documents: FastAPI makes them from the routes of each dialect."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
-from fastapi import APIRouter
-from fastapi.openapi.utils import get_openapi
+from fastapi import APIRouter, FastAPI
 
 from app.adapters.rate_limiter import RateLimit
 
@@ -14,10 +12,10 @@ SECURITY_SCHEME: Final = "key"
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
-class OpenApiDocument:
-    """What one dialect's interface is, for people and programs to read.
+class OpenApiDocument(FastAPI):
+    """The FastAPI application that documents one dialect. It serves no requests.
 
-    `servers` are (address, description); the first is where the interactive page sends its requests.
+    `servers` are (URL, description); the interactive page sends its requests to the first.
     """
 
     def __init__(
@@ -29,34 +27,29 @@ class OpenApiDocument:
         key: str,
         servers: Sequence[tuple[str, str]],
         tags: Mapping[str, str],
-        routers: Iterable[APIRouter],
+        routers: Sequence[APIRouter],
     ) -> None:
-        self.dialect = dialect
-        self.title = title
-        self._description = description
-        self._key = key
-        self._servers = servers
-        self._tags = tags
-        self._routers = list(routers)
-
-    @cached_property
-    def openapi(self) -> dict[str, Any]:
-        """The document; made at the first call, for it takes some tenths of a second."""
-        routes = [route for router in self._routers for route in router.routes]
-        named = {tag for router in self._routers for tag in router.tags}
-        made = get_openapi(
-            title=self.title,
+        used = {tag for router in routers for tag in router.tags}
+        super().__init__(
+            title=title,
             version=version("earshot"),
-            description=self._description,
-            routes=routes,
-            servers=[{"url": address, "description": words} for address, words in self._servers],
-            tags=[{"name": tag, "description": words} for tag, words in self._tags.items() if tag in named],
+            description=description,
+            servers=[{"url": url, "description": text} for url, text in servers],
+            openapi_tags=[{"name": tag, "description": text} for tag, text in tags.items() if tag in used],
+            openapi_url=None,
         )
-        made.setdefault("components", {})["securitySchemes"] = {
-            SECURITY_SCHEME: {"type": "http", "scheme": "bearer", "description": self._key}
-        }
-        made["security"] = [{SECURITY_SCHEME: []}]
-        return made
+        self.dialect = dialect
+        self._scheme = {"type": "http", "scheme": "bearer", "description": key}
+        for router in routers:
+            self.include_router(router)
+
+    def openapi(self) -> dict[str, Any]:
+        """The document; made at the first call, which takes some tenths of a second."""
+        document = super().openapi()
+        # At each call, since another thread may have made the document and not yet completed it.
+        document.setdefault("components", {})["securitySchemes"] = {SECURITY_SCHEME: self._scheme}
+        document["security"] = [{SECURITY_SCHEME: []}]
+        return document
 
 
 def describe_rate_limit(limit: RateLimit | None) -> str:
@@ -64,6 +57,6 @@ def describe_rate_limit(limit: RateLimit | None) -> str:
     if limit is None:
         return "as many requests as they like"
     size, unit = next((size, unit) for size, unit in _UNITS if limit.seconds % size == 0)
-    many = limit.seconds // size
-    window = f"{'an' if unit == 'hour' else 'a'} {unit}" if many == 1 else f"in {many} {unit}s"
+    count = limit.seconds // size
+    window = f"{'an' if unit == 'hour' else 'a'} {unit}" if count == 1 else f"in {count} {unit}s"
     return f"{limit.limit:,} requests {window}".replace(",", " ")
