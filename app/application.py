@@ -1,4 +1,4 @@
-"""The one place where the parts meet; read it to know what runs."""
+"""The composition root: creates all parts of the server and connects them."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -28,7 +28,7 @@ from app.web.rendered_texts import RenderedTexts
 
 
 def create_rate_limiter(settings: Settings) -> RateLimiter:
-    """Where requests are counted."""
+    """The rate limiter of both APIs: in Redis if one is set, else in memory."""
     if settings.redis_url is None:
         return MemoryRateLimiter()
     from app.adapters.rate_limiter import RedisRateLimiter
@@ -37,7 +37,7 @@ def create_rate_limiter(settings: Settings) -> RateLimiter:
 
 
 def rate_limits(settings: Settings) -> RateLimits:
-    """How often clients may ask."""
+    """The rate limits of both APIs."""
     if not settings.rate_limits:
         return RateLimits(None, None, None)
     return RateLimits(
@@ -48,13 +48,13 @@ def rate_limits(settings: Settings) -> RateLimits:
 
 
 def page_rate_limit(settings: Settings) -> str | None:
-    """How often one address may ask for pages, files and documents; None is as often as it likes."""
+    """The rate limit of one address for pages, files and documents; None is no limit."""
     limited = settings.rate_limits and RateLimit.parse(settings.limit_pages) is not None
     return settings.limit_pages if limited else None
 
 
 def background_jobs(services: Services) -> list[Job]:
-    """What a serving process does behind its requests."""
+    """The background jobs of a serving process."""
     database = services.database
     return [
         Job("the count of page views", 5.0, lambda: flush_page_views(database, services.views)),
@@ -67,34 +67,34 @@ MEASURE_SECONDS: Final = 1.0
 
 
 class Observer(Protocol):
-    """Who is told of every request: the log, the metrics, the spans."""
+    """Observes every request: the access log, the metrics, the tracer."""
 
     def for_dialect(self, dialect: str) -> RequestObserver:
-        """What is called after each request that this dialect, or `pages`, answered."""
+        """The function to call after each request to this dialect, or to `pages`."""
         ...
 
 
-def _combine(notes: Sequence[RequestObserver]) -> RequestObserver:
-    if len(notes) == 1:
-        return notes[0]
+def _combine(observers: Sequence[RequestObserver]) -> RequestObserver:
+    if len(observers) == 1:
+        return observers[0]
 
-    def note(request: RequestContext, response: ApiResponse, seconds: float) -> None:
-        for one in notes:
-            one(request, response, seconds)
+    def observe(request: RequestContext, response: ApiResponse, seconds: float) -> None:
+        for observer in observers:
+            observer(request, response, seconds)
 
-    return note
+    return observe
 
 
 class Application:
-    """An assembled server: an ASGI application with a lifespan."""
+    """The server as an ASGI application with a lifespan."""
 
     def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
         self.settings = settings
         self.database = open_database(settings, clock)
-        former = () if settings.astuto_secret is None else (settings.astuto_secret.encode(),)
+        former_secrets = () if settings.astuto_secret is None else (settings.astuto_secret.encode(),)
         self.services = Services(
             database=self.database,
-            authenticator=ApiKeyAuthenticator(self.database, settings.secret, former),
+            authenticator=ApiKeyAuthenticator(self.database, settings.secret, former_secrets),
             rate_limiter=create_rate_limiter(settings),
             rate_limits=rate_limits(settings),
             uploads=Uploads(open_storage(settings), self.database, clock=clock),
@@ -106,9 +106,9 @@ class Application:
             forwarded_host=settings.forwarded_host,
         )
         self._background = BackgroundJobs(background_jobs(self.services))
-        productlift_door, productlift_document = build_productlift(self.services)
-        astuto_door, astuto_document = build_astuto(self.services)
-        self._dialects = {"productlift": productlift_door, "astuto": astuto_door}
+        productlift, productlift_document = build_productlift(self.services)
+        astuto, astuto_document = build_astuto(self.services)
+        self._dialects = {"productlift": productlift, "astuto": astuto}
         self._readiness = Readiness(self.database, self.services.rate_limiter, self.services.uploads.files)
         self._texts = RenderedTexts()
         self._pages = build_pages(
@@ -119,8 +119,8 @@ class Application:
             rate_limit=page_rate_limit(settings),
             redis_url=settings.redis_url,
         )
-        self._noted_pages = ObservedApp(self._pages)
-        self._dispatch = Dispatch(self.services, self._dialects, self._noted_pages)
+        self._observed_pages = ObservedApp(self._pages)
+        self._dispatch = Dispatch(self.services, self._dialects, self._observed_pages)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -142,19 +142,19 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect to the database and start its background work."""
         await self.database.open()
         self.database.start_background_work()
 
     def start_background_jobs(self) -> None:
-        """Begin what a serving process does behind its requests."""
+        """Start the background jobs."""
         self._background.start()
 
     def add_observers(self, *observers: Observer) -> None:
-        """Have each observer told of every request from now on."""
-        answering: dict[str, DialectApp | ObservedApp] = {**self._dialects, "pages": self._noted_pages}
-        for dialect, dialect_app in answering.items():
-            dialect_app.set_observer(_combine([observer.for_dialect(dialect) for observer in observers]))
+        """Call each observer after every request from now on."""
+        apps: dict[str, DialectApp | ObservedApp] = {**self._dialects, "pages": self._observed_pages}
+        for name, app in apps.items():
+            app.set_observer(_combine([observer.for_dialect(name) for observer in observers]))
 
     def publish_metrics(self, metrics: SharedMetrics) -> None:
         """Publish once a second how busy the database is, and how often Redis was away.
@@ -173,11 +173,11 @@ class Application:
         self._background.add(Job("the numbers of this process", MEASURE_SECONDS, publish))
 
     def begin_draining(self) -> None:
-        """Say to those who watch that this process is about to end; it serves on until it is stopped."""
-        self._readiness.end()
+        """Report not ready from now on; requests are served until `stop`."""
+        self._readiness.begin_draining()
 
     async def stop(self) -> None:
-        """Let go of everything."""
+        """Stop the background jobs, store what they had not stored yet, and close all parts."""
         self._texts.close()
         await self._background.stop()
         with suppress(ServiceUnavailable):
@@ -190,5 +190,5 @@ class Application:
 
 
 def create_app(settings: Settings | None = None, *, clock: Clock = utc_now) -> Application:
-    """The server that the settings describe."""
+    """The server for these settings, or for those of the environment."""
     return Application(settings or Settings.load(), clock=clock)

@@ -1,4 +1,4 @@
-"""The ASGI entry, for those who run uvicorn themselves: `uvicorn app.main:app`. `earshot serve` does more."""
+"""The ASGI application for another server: `uvicorn app.main:app`. `earshot serve` does more."""
 
 from app.application import create_app
 

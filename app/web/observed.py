@@ -1,4 +1,4 @@
-"""What every answer to a browser carries, whichever page gives it, and that each request is noted like the doors'."""
+"""Adds the request id to the responses of pages, and reports each request to the observer, as the dialects do."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
@@ -6,43 +6,43 @@ from typing import Any, Final
 
 from app.http.request import ApiResponse, Receive, RequestContext, RequestObserver, Scope, Send, log_unhandled
 
-_GONE: Final = 499
-"""Noted when there was no answer: the client hung up before."""
+_CLIENT_CLOSED: Final = 499
+"""Reported if there was no response, since the client disconnected before."""
 
 
 class ObservedApp:
-    """An ASGI application whose scopes carry the dispatcher's `Visit`; its answers bear the request's name."""
+    """Wraps an ASGI application whose scopes carry the dispatcher's `RequestContext`."""
 
     def __init__(self, pages: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
         self._pages = pages
-        self._note: RequestObserver | None = None
+        self._observer: RequestObserver | None = None
 
-    def set_observer(self, note: RequestObserver) -> None:
-        """Have every request noted from now on."""
-        self._note = note
+    def set_observer(self, observer: RequestObserver) -> None:
+        """Call the observer after every request from now on."""
+        self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
             return
-        visit: RequestContext = scope["earshot.request"]
-        status = _GONE
+        request: RequestContext = scope["earshot.request"]
+        status = _CLIENT_CLOSED
 
-        async def named(message: MutableMapping[str, Any]) -> None:
+        async def send_with_request_id(message: MutableMapping[str, Any]) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", visit.request_id.encode())]
+                message["headers"] = [*message["headers"], (b"x-request-id", request.request_id.encode())]
             await send(message)
 
         try:
-            await self._pages(scope, receive, named)
+            await self._pages(scope, receive, send_with_request_id)
         except Exception as error:
-            # The framework has answered 500 and hands the error on for somebody to write down.
-            log_unhandled(visit, error)
-            if status == _GONE:
+            # The framework has responded with 500 and raises the error again, to be logged.
+            log_unhandled(request, error)
+            if status == _CLIENT_CLOSED:
                 raise
         finally:
-            visit.route_path = getattr(scope.get("route"), "path", "")
-            if self._note is not None:
-                self._note(visit, ApiResponse(status, b""), perf_counter() - visit.started_at)
+            request.route_path = getattr(scope.get("route"), "path", "")
+            if self._observer is not None:
+                self._observer(request, ApiResponse(status, b""), perf_counter() - request.started_at)

@@ -1,4 +1,4 @@
-"""Whether this process can work: what it stands on is looked at when asked, but never more often than is good."""
+"""Whether this process can serve requests: probes the database, Redis and the storage, and caches the results."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,114 +14,122 @@ from app.domain.errors import ServiceUnavailable
 T = TypeVar("T")
 
 PROBE_TIMEOUT_SECONDS: Final = 3.0
-"""The longest that anybody waits to be told."""
+"""The longest that a readiness check waits for a probe."""
 CACHE_TTL_SECONDS: Final = 1.0
-"""How long an answer of the database or of Redis is told again."""
-STORAGE_FRESH_SECONDS: Final = 10.0
-"""The same of the storage, which is written to in order to know."""
+"""How long a result for the database or Redis is cached."""
+STORAGE_CACHE_TTL_SECONDS: Final = 10.0
+"""The same for the storage, whose probe writes a file."""
 
 
 class Pingable(Protocol):
-    """What may be asked whether it answers."""
+    """A service that can be probed."""
 
     async def is_reachable(self) -> bool | None:
-        """True, False, or None when there is nothing to ask."""
+        """None if the service is not used."""
         ...
 
 
 class ReadinessState(NamedTuple):
-    """How what the process stands on is. None is "not used" of Redis, "nobody can tell" of the revision."""
+    """The state of the process and its services. None: Redis is not used, or the revision is unknown."""
 
     ready: bool
     ending: bool
     database: bool
     revision: bool | None
-    """Whether the database is at the revision that this program works with."""
+    """Whether the database is at this program's revision."""
     storage: bool
     redis: bool | None
-    """Without it requests are counted by each process for itself: worse, but no reason to send nobody here."""
+    """Without Redis each process counts requests by itself: worse, but no reason to be not ready."""
 
 
 class Readiness:
-    """Asked by many, it looks once; see `State`."""
+    """Probes the services of the process; concurrent checks share one probe."""
 
     def __init__(self, database: Database, redis: Pingable, files: FileStorage) -> None:
         self._database = database
         self._files = files
-        self._name = generate_name()
-        """Always the same file is stored and removed, so that a folder of uploads is not strewn with empty ones."""
-        self._ending = False
-        self._of_database: CachedProbe[str | None] = CachedProbe(self._revision, fresh=CACHE_TTL_SECONDS, late=_AWAY)
-        self._of_redis: CachedProbe[bool | None] = CachedProbe(redis.is_reachable, fresh=CACHE_TTL_SECONDS, late=False)
-        self._of_storage: CachedProbe[bool] = CachedProbe(self._stores, fresh=STORAGE_FRESH_SECONDS, late=False)
+        self._probe_name = generate_name()
+        """The probe always writes and deletes the same file, so that it leaves at most one behind."""
+        self._is_draining = False
+        self._database_probe: CachedProbe[str | None] = CachedProbe(
+            self._probe_revision, ttl=CACHE_TTL_SECONDS, on_timeout=_UNREACHABLE
+        )
+        self._redis_probe: CachedProbe[bool | None] = CachedProbe(
+            redis.is_reachable, ttl=CACHE_TTL_SECONDS, on_timeout=False
+        )
+        self._storage_probe: CachedProbe[bool] = CachedProbe(
+            self._probe_storage, ttl=STORAGE_CACHE_TTL_SECONDS, on_timeout=False
+        )
 
-    def end(self) -> None:
-        """From now on this process says that it is not ready: it is about to end."""
-        self._ending = True
+    def begin_draining(self) -> None:
+        """Report not ready from now on: the process is about to stop."""
+        self._is_draining = True
 
     async def state(self) -> ReadinessState:
-        """How all is; within PATIENCE_SECONDS, whatever hangs."""
-        revision, redis, storage = await asyncio.gather(self._of_database(), self._of_redis(), self._of_storage())
-        answers = revision != _AWAY
-        right = revision == HEAD if answers else None
+        """The current state, within PROBE_TIMEOUT_SECONDS even if a service hangs."""
+        revision, redis, storage = await asyncio.gather(
+            self._database_probe(), self._redis_probe(), self._storage_probe()
+        )
+        reachable = revision != _UNREACHABLE
+        is_current = revision == HEAD if reachable else None
         return ReadinessState(
-            ready=answers and right is True and storage and not self._ending,
-            ending=self._ending,
-            database=answers,
-            revision=right,
+            ready=reachable and is_current is True and storage and not self._is_draining,
+            ending=self._is_draining,
+            database=reachable,
+            revision=is_current,
             storage=storage,
             redis=redis,
         )
 
-    async def _revision(self) -> str | None:
+    async def _probe_revision(self) -> str | None:
         try:
             return await live_revision(self._database)
         except ServiceUnavailable:
-            return _AWAY
+            return _UNREACHABLE
 
-    async def _stores(self) -> bool:
+    async def _probe_storage(self) -> bool:
         try:
-            await probe_storage(self._files, self._name)
+            await probe_storage(self._files, self._probe_name)
         except StorageUnavailable:
             return False
         return True
 
 
-_AWAY: Final = "away"
-"""Told instead of a revision."""
+_UNREACHABLE: Final = "unreachable"
+"""Instead of a revision."""
 
 
 class CachedProbe(Generic[T]):
-    """A look at one thing. Who asks while it is under way waits for it; who asks soon after is told the same.
+    """A probe whose result is cached for `ttl` seconds; concurrent calls wait for the same run.
 
-    One that takes too long counts as `late`, and no other is begun while it hangs.
+    After PROBE_TIMEOUT_SECONDS the result is `on_timeout`, and no other run starts while the first one hangs.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[T]], *, fresh: float, late: T) -> None:
-        self._look = look
-        self._fresh = fresh
-        self._found = self._late = late
-        self._fresh_until = 0.0
-        self._patient_until = 0.0
-        self._under_way: asyncio.Task[None] | None = None
+    def __init__(self, probe: Callable[[], Awaitable[T]], *, ttl: float, on_timeout: T) -> None:
+        self._probe = probe
+        self._ttl = ttl
+        self._result = self._on_timeout = on_timeout
+        self._cached_until = 0.0
+        self._deadline = 0.0
+        self._task: asyncio.Task[None] | None = None
 
     async def __call__(self) -> T:
-        if self._under_way is None:
-            if monotonic() < self._fresh_until:
-                return self._found
-            self._patient_until = monotonic() + PROBE_TIMEOUT_SECONDS
-            self._under_way = asyncio.create_task(self._run())
-        looking = self._under_way
-        await asyncio.wait({looking}, timeout=max(0.0, self._patient_until - monotonic()))
-        if not looking.done():
-            return self._late
-        looking.result()
-        return self._found
+        if self._task is None:
+            if monotonic() < self._cached_until:
+                return self._result
+            self._deadline = monotonic() + PROBE_TIMEOUT_SECONDS
+            self._task = asyncio.create_task(self._run())
+        task = self._task
+        await asyncio.wait({task}, timeout=max(0.0, self._deadline - monotonic()))
+        if not task.done():
+            return self._on_timeout
+        task.result()
+        return self._result
 
     async def _run(self) -> None:
         try:
-            self._found = await self._look()
-            # What was amiss is soon looked at again, so that nobody is kept away longer than needed.
-            self._fresh_until = monotonic() + (CACHE_TTL_SECONDS if self._found == self._late else self._fresh)
+            self._result = await self._probe()
+            # A failure is probed again soon, so that the process is not reported as not ready for longer than needed.
+            self._cached_until = monotonic() + (CACHE_TTL_SECONDS if self._result == self._on_timeout else self._ttl)
         finally:
-            self._under_way = None
+            self._task = None

@@ -1,4 +1,4 @@
-"""Pages as HTML: templates, the addresses of static files, and the headers that every page carries."""
+"""Renders pages from templates, with the addresses of static files and the headers that every page carries."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +27,7 @@ SAFE: Final[Mapping[str, str]] = {
     "Cache-Control": "no-cache",
 }
 
-_WORDS: Final = {
+_ERROR_TEXTS: Final = {
     404: ("Nothing here", "There is no such page. What was here may have been moved, removed, or never been public."),
     405: ("Not like this", "This address can be read, but takes nothing else."),
     429: ("A little slower, please", "Too many requests came from your address. Try again in a moment."),
@@ -37,7 +37,7 @@ _WORDS: Final = {
 
 
 class TemplateRenderer:
-    """Makes pages out of templates."""
+    """Renders the templates."""
 
     def __init__(self, assets: Assets, public: PublicUrl) -> None:
         self.assets = assets
@@ -53,28 +53,28 @@ class TemplateRenderer:
         self._environment.globals |= {"asset": lambda name: public.link(assets.address(name)), "link": public.link}
         self._environment.filters |= {"day": timestamps.format_day, "moment": timestamps.format_seconds}
 
-    def html(self, template: str, **shown: Any) -> str:
-        """The text of a page."""
-        return self._environment.get_template(template).render(shown)
+    def html(self, template: str, **context: Any) -> str:
+        """The HTML of a page."""
+        return self._environment.get_template(template).render(context)
 
     def page(
-        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **shown: Any
+        self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
     ) -> Response:
-        """A page with its headers; `headers` win over those that all pages carry."""
-        return HTMLResponse(self.html(template, **shown), status, {**SAFE, **(headers or {})})
+        """A page with its headers; `headers` override those that all pages carry."""
+        return HTMLResponse(self.html(template, **context), status, {**SAFE, **(headers or {})})
 
     def error(self, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
-        """The page that says why there is none."""
-        title, words = _WORDS.get(status, _WORDS[404])
-        more = {"Cache-Control": "no-store", **(headers or {})}
-        return self.page("refusal.html", status=status, headers=more, title=title, words=words)
+        """The error page for this status."""
+        title, message = _ERROR_TEXTS.get(status, _ERROR_TEXTS[404])
+        all_headers = {"Cache-Control": "no-store", **(headers or {})}
+        return self.page("refusal.html", status=status, headers=all_headers, title=title, words=message)
 
 
-def text(words: str, status: int = 200) -> Response:
-    """A few words for programs."""
-    return PlainTextResponse(words, status, {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+def text(content: str, status: int = 200) -> Response:
+    """A plain text for programs."""
+    return PlainTextResponse(content, status, {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
 
 
 def host_of(request: Request) -> str:
-    """The host that was asked, as the doors see it."""
+    """The host of the request, as the dialects read it."""
     return str(request.scope["earshot.request"].host)

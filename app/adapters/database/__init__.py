@@ -1,7 +1,7 @@
-"""The database: how an act is run, on SQLite and on PostgreSQL. Nothing outside this package commits.
+"""The database: runs operations on SQLite and on PostgreSQL. Nothing outside this package commits.
 
-`reading(act, standing)` and `writing(act, standing)` hand a `Work` to a plain function and answer what it returns. The
-same functions serve requests, the command line and the tests; only where they run differs.
+`read(operation, context)` and `write(operation, context)` call a plain function with a `UnitOfWork` and return its
+result. Requests, the command line and the tests run the same functions.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,13 +19,13 @@ Clock: TypeAlias = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The server's clock."""
+    """The clock of the server."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class PortalContext:
-    """Where a Work stands: in which portal, on whose behalf, under which public address."""
+    """The portal, the actor and the public URL of a UnitOfWork."""
 
     portal_id: int
     actor: Actor
@@ -33,16 +33,16 @@ class PortalContext:
 
 
 NO_PORTAL = PortalContext(portal_id=0, actor=OPERATOR)
-"""For the few questions that come before any portal is known: whose key is this, whose host?"""
+"""For the few queries that run before the portal is known, such as which portal a key or a host belongs to."""
 
 
 class Database(Protocol):
-    """Runs acts. Raises `app.domain.errors.Unavailable` when the database can't serve."""
+    """Runs operations. Raises `app.domain.errors.ServiceUnavailable` while the database is unavailable."""
 
     engine: str
 
     async def open(self) -> None:
-        """Connect. Raises Unavailable with one line that says what to do."""
+        """Connect. Raises ServiceUnavailable with one line that names the remedy."""
 
     def start_background_work(self) -> None:
         """Start the maintenance that a serving process runs beside its requests, on the running event loop."""
@@ -59,11 +59,11 @@ class Database(Protocol):
         snapshot: bool = False,
         max_text: int | None = None,
     ) -> T:
-        """Run an act that changes nothing.
+        """Run an operation that changes nothing.
 
-        `slow`: may take more than a millisecond, so it must not hold the event loop. `snapshot`: its several
-        statements must see one state. `max_text`: raise `TextsTooLong` where SQLite meets a text of more bytes; the act
-        itself asks PostgreSQL for no longer ones.
+        `in_thread`: it may take more than a millisecond, so it must not block the event loop. `snapshot`: all its
+        statements must see the same state. `max_text`: raise `TextsTooLong` if SQLite reads a text of more bytes; on
+        PostgreSQL the operation itself must not select longer ones.
         """
         ...
 
@@ -75,30 +75,30 @@ class Database(Protocol):
         in_thread: bool = False,
         single_statement: bool = False,
     ) -> T:
-        """Run an act in one transaction: committed when it returns, rolled back when it raises.
+        """Run an operation in one transaction: committed when it returns, rolled back when it raises.
 
-        `at_once`: where the engine can, the act changes rows with a single statement, which is its own transaction.
+        `single_statement`: on PostgreSQL the operation changes rows with one statement, which is its own transaction.
         """
         ...
 
     def write_version(self) -> int | None:
-        """A number that is another one after each write by another process; None while that can't be told.
+        """A number that changes with each write by another process; None while it can't be read.
 
-        PostgreSQL tells nothing of the kind, so there it is always the same.
+        PostgreSQL has no such number, so there it is constant.
         """
         ...
 
     def stats(self) -> Mapping[str, float]:
-        """Numbers of how busy it is: `connections_max`, `_open`, `_in_use` and `_waiting`, or `wal_bytes`."""
+        """Its metrics: `connections_max`, `_open`, `_in_use` and `_waiting`, or `wal_bytes`."""
         ...
 
     def describe(self) -> str:
-        """Which database this is, without secrets, for people."""
+        """A description of the database for people, without secrets."""
         ...
 
 
 def create_database(url: str, *, password: str | None = None, clock: Clock = utc_now, **options: Any) -> Database:
-    """The database that the URL names: `sqlite:///path` or `postgresql://…`. Raises ValueError for any other."""
+    """The database at the URL: `sqlite:///path` or `postgresql://…`. Raises ValueError for any other."""
     if url.startswith("sqlite:///"):
         from app.adapters.database.sqlite import SqliteDatabase
 
@@ -106,9 +106,9 @@ def create_database(url: str, *, password: str | None = None, clock: Clock = utc
     if url.startswith(("postgresql://", "postgres://")):
         try:
             from app.adapters.database.postgres import PostgresDatabase
-        except ModuleNotFoundError as missing:
+        except ModuleNotFoundError as error:
             raise ValueError(
                 "EARSHOT_DATABASE_URL: the client of PostgreSQL is not installed: pip install asyncpg"
-            ) from missing
+            ) from error
         return PostgresDatabase(url, password=password, clock=clock, **options)
     raise ValueError("EARSHOT_DATABASE_URL must begin with sqlite:/// or postgresql://")

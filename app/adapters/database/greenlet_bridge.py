@@ -1,7 +1,7 @@
-"""The bridge by which a plain act waits for an asynchronous driver: it runs in a greenlet and is left while it waits.
+"""Lets a plain function wait for an asynchronous driver: it runs in a greenlet, which is suspended while it waits.
 
-SQLAlchemy has the same bridge; it makes a greenlet for each act, which costs as much as a statement. Here greenlets are
-kept and run act after act. docs/performance.md says what that saves.
+SQLAlchemy's `greenlet_spawn` does the same, but creates a greenlet for each call, which costs as much as a statement.
+Here greenlets are reused: 4 us a call instead of 18.
 """
 
 import sys
@@ -16,39 +16,39 @@ T = TypeVar("T")
 
 
 class GreenletRunner:
-    """Runs acts for one event loop."""
+    """Runs operations for one event loop."""
 
     def __init__(self) -> None:
-        self._kept: list[greenlet] = []
+        self._free: list[greenlet] = []
 
     async def run(self, operation: Callable[[UnitOfWork], T], work: UnitOfWork) -> T:
-        """What the act returns, or the exception that it raises. Cancelling reaches the act where it waits."""
-        runner = self._kept.pop() if self._kept else greenlet(_run_operations)
+        """Return what the operation returns, or raise what it raises. Cancelling raises where the operation waits."""
+        runner = self._free.pop() if self._free else greenlet(_run_operations)
         runner.parent = getcurrent()
-        told = runner.switch((operation, work))
-        while type(told) is not _Outcome:
+        message = runner.switch((operation, work))
+        while type(message) is not _Outcome:
             try:
-                response = await told
+                response = await message
             except BaseException:
-                told = runner.throw(*sys.exc_info())
+                message = runner.throw(*sys.exc_info())
             else:
-                told = runner.switch(response)
-        self._kept.append(runner)
-        value, error = told.value, told.error
-        # The runner holds its last outcome until its next act; what was answered must not live on with it.
-        told.value = told.error = None
+                message = runner.switch(response)
+        self._free.append(runner)
+        value, error = message.value, message.error
+        # The greenlet holds its last outcome until its next operation, which must not keep the result alive.
+        message.value = message.error = None
         if error is not None:
             raise error
         return value  # type: ignore[no-any-return]
 
 
 def await_in_greenlet(awaitable: Awaitable[T]) -> T:
-    """Wait inside an act that a Bridge runs; everybody else goes on meanwhile."""
+    """Wait inside an operation that a GreenletRunner runs; the event loop goes on meanwhile."""
     return getcurrent().parent.switch(awaitable)  # type: ignore[no-any-return]
 
 
 class _Outcome:
-    """How an act ended."""
+    """The result or the error of an operation."""
 
     __slots__ = ("error", "value")
 
@@ -64,7 +64,7 @@ def _run_operations(task: tuple[Callable[[UnitOfWork], Any], UnitOfWork]) -> Non
             outcome = _Outcome(operation(work), None)
         except BaseException as error:
             outcome = _Outcome(None, error)
-        # Nothing of the last act may live on while this waits for the next one.
+        # This must keep no object of the last operation alive while it waits for the next one.
         del operation, work, task
         task = getcurrent().parent.switch(outcome)
         del outcome

@@ -1,4 +1,4 @@
-"""Bringing a database to the program's version, and refusing one that is newer than the program."""
+"""Migrates a database to the program's revision, and rejects one that is newer than the program."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.adapters.database.revisions import REVISIONS, NewerDatabase, migrations_dir
 from app.domain.errors import ServiceUnavailable
 
-_ONE_AT_A_TIME: Final = 0x4561_7273
+_ADVISORY_LOCK_KEY: Final = 0x4561_7273
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -24,8 +24,8 @@ def _config(connection: Connection | None = None) -> Config:
 
 def _upgrade(connection: Connection, revision: str) -> None:
     if connection.dialect.name == "postgresql":
-        # Two servers starting at once: the second waits, then finds nothing to do.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
+        # Of two servers that start at once the second waits, and then has nothing to migrate.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK_KEY})
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in REVISIONS:
         raise NewerDatabase(current)
@@ -37,25 +37,25 @@ def _downgrade(connection: Connection, revision: str) -> None:
 
 
 async def migrate(url: str, *, password: str | None = None, revision: str = "head") -> None:
-    """Bring the database at `url` to `revision`. Raises NewerDatabase, Unavailable."""
+    """Upgrade the database at `url` to `revision`. Raises NewerDatabase, ServiceUnavailable."""
     await _with_connection(url, password, lambda connection: _upgrade(connection, revision))
 
 
 async def downgrade(url: str, *, revision: str, password: str | None = None) -> None:
-    """Take the database at `url` back to `revision`."""
+    """Downgrade the database at `url` to `revision`."""
     await _with_connection(url, password, lambda connection: _downgrade(connection, revision))
 
 
 async def with_connection(url: str, operation: Callable[[Connection], Any], *, password: str | None = None) -> Any:
-    """Run one function on a plain SQLAlchemy connection: for migrations and their tests only."""
+    """Run a function on a plain SQLAlchemy connection: for migrations and their tests only."""
     return await _with_connection(url, password, operation)
 
 
 async def _with_connection(url: str, password: str | None, operation: Callable[[Connection], Any]) -> Any:
     if url.startswith("sqlite:///"):
         engine = create_engine(url, poolclass=pool.NullPool)
-        # The driver would commit before each CREATE TABLE; a migration must happen whole or not at all.
-        event.listen(engine, "connect", _begin_by_hand)
+        # The driver would commit before each CREATE TABLE; a migration must be one transaction.
+        event.listen(engine, "connect", _disable_implicit_begin)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         try:
             with engine.begin() as connection:
@@ -63,24 +63,24 @@ async def _with_connection(url: str, password: str | None, operation: Callable[[
         finally:
             engine.dispose()
     async_engine = create_async_engine(
-        "postgresql+asyncpg://", poolclass=pool.NullPool, async_creator=lambda: _connected(url, password)
+        "postgresql+asyncpg://", poolclass=pool.NullPool, async_creator=lambda: _connect(url, password)
     )
     try:
-        async with async_engine.begin() as opened:
-            return await opened.run_sync(operation)
+        async with async_engine.begin() as async_connection:
+            return await async_connection.run_sync(operation)
     except OSError as error:
         raise ServiceUnavailable(f"PostgreSQL can't be reached: {error}") from error
     finally:
         await async_engine.dispose()
 
 
-def _begin_by_hand(driver_connection: Any, _record: object) -> None:
+def _disable_implicit_begin(driver_connection: Any, _record: object) -> None:
     driver_connection.isolation_level = None
     driver_connection.execute("PRAGMA busy_timeout = 10000")
 
 
-async def _connected(url: str, password: str | None) -> Any:
+async def _connect(url: str, password: str | None) -> Any:
     import asyncpg
 
-    given = {} if password is None else {"password": password}
-    return await asyncpg.connect(url, timeout=5, **given)
+    options = {} if password is None else {"password": password}
+    return await asyncpg.connect(url, timeout=5, **options)

@@ -1,4 +1,4 @@
-"""Whether the server lives, and whether it can work. Not counted: those who watch a server ask often."""
+"""Health checks, without a rate limit, since monitoring sends many requests."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -14,12 +14,12 @@ def router(readiness: Readiness) -> APIRouter:
 
     @routes.api_route("/health", methods=["GET", "HEAD"])
     async def health(request: Request) -> Response:
-        """The process lives. docs/contracts/astuto.md, section 1.13."""
+        """The process is alive. docs/contracts/astuto.md, section 1.13."""
         return text("success")
 
     @routes.api_route("/health/ready", methods=["GET", "HEAD"])
     async def ready(request: Request) -> Response:
-        """503 while nobody should be sent here, with what is amiss. docs/operating.md says what each member means."""
+        """503 while the process should get no requests. docs/operating.md describes each member."""
         state = await readiness.state()
         return JSONResponse(state._asdict(), 200 if state.ready else 503, {"Cache-Control": "no-store"})
 

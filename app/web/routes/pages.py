@@ -1,4 +1,4 @@
-"""The pages that people read: what this is, and one plain page for each approved post."""
+"""The pages for people: the home page, and a plain page for each approved post."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from app.web.rendered_texts import RenderedTexts
 from app.web.templating import TemplateRenderer, host_of
 
 MAX_DEPTH: Final = 4
-"""Replies to replies to replies are shown no further to the right than this."""
+"""Deeper replies are not indented further."""
 
 _CODE: Final = re.compile(r"(?:[\w-]*-)?([0-9A-Za-z]{6})")
 _SLUG: Final = re.compile(r"[\w-]{1,1000}")
@@ -30,7 +30,7 @@ _SLUG: Final = re.compile(r"[\w-]{1,1000}")
 
 @dataclass(frozen=True, slots=True)
 class ThreadedComment:
-    """A comment in its place: how deep in its thread, and ready to be shown."""
+    """A comment with its depth in its thread and its rendered body."""
 
     comment: PublicComment
     depth: int
@@ -39,15 +39,15 @@ class ThreadedComment:
 
 @dataclass(frozen=True, slots=True)
 class PostPage:
-    """A post ready to be shown."""
+    """A post with its rendered texts."""
 
     post: PublicPost
     description: Markup
     comments: Sequence[ThreadedComment]
 
 
-def address_of(post: PublicPost) -> str:
-    """The post's page on its portal."""
+def post_path(post: PublicPost) -> str:
+    """The path of the post's page on its portal."""
     return f"/p/{quote(post.slug, safe='')}-{post.code}"
 
 
@@ -55,82 +55,82 @@ def router(pages: TemplateRenderer, database: Database, views: PageViews, texts:
     """GET and HEAD of /, /p/{slug}-{code} and /posts/{slug}."""
     routes = APIRouter()
 
-    async def find(request: Request, which: Callable[[UnitOfWork], PublicPost | None]) -> tuple[int, PublicPost] | None:
-        """The portal on the host that was asked, and its post."""
+    async def find(request: Request, query: Callable[[UnitOfWork], PublicPost | None]) -> tuple[int, PublicPost] | None:
+        """The id of the portal on the request's host, and its post."""
         portal_id = await portal_for_host(database, host_of(request))
         if portal_id is None:
             return None
-        post = await database.read(which, PortalContext(portal_id, OPERATOR), snapshot=True)
+        post = await database.read(query, PortalContext(portal_id, OPERATOR), snapshot=True)
         return None if post is None else (portal_id, post)
 
     async def show(request: Request, portal_id: int, post: PublicPost) -> Response:
-        # Before the view is counted: a page that is refused is no view.
-        seen = await _seen(texts, post)
+        # Before the view is counted, since a page that can't be rendered is no view.
+        rendered = await _render(texts, post)
         if request.method == "GET":
             views.add(portal_id, post.id)
-        return pages.page("post.html", seen=seen, post=post, address=pages.link(address_of(post)))
+        return pages.page("post.html", seen=rendered, post=post, address=pages.link(post_path(post)))
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     async def home(request: Request) -> Response:
         return pages.page("home.html")
 
-    @routes.api_route("/p/{named}", methods=["GET", "HEAD"])
-    async def post_by_code(request: Request, named: str) -> Response:
-        code = _CODE.fullmatch(named)
-        found = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
-        if found is None:
+    @routes.api_route("/p/{segment}", methods=["GET", "HEAD"])
+    async def post_by_code(request: Request, segment: str) -> Response:
+        code = _CODE.fullmatch(segment)
+        match = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
+        if match is None:
             return pages.error(404)
-        address = address_of(found[1])
-        if address != f"/p/{quote(named, safe='')}":
-            # The code decides; titles change, and links are typed by hand.
+        address = post_path(match[1])
+        if address != f"/p/{quote(segment, safe='')}":
+            # Only the code identifies the post; titles change, and links are typed by hand.
             return RedirectResponse(pages.link(address), 302, {"Cache-Control": "no-cache"})
-        return await show(request, *found)
+        return await show(request, *match)
 
-    @routes.api_route("/p/{named}/edit", methods=["GET", "HEAD"])
-    @routes.api_route("/p/{named}/delete", methods=["GET", "HEAD"])
-    async def post_to_change(request: Request, named: str) -> Response:
-        """Answers tell these addresses; until there is something to click, they lead to the post."""
-        code = _CODE.fullmatch(named)
-        found = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
-        if found is None:
+    @routes.api_route("/p/{segment}/edit", methods=["GET", "HEAD"])
+    @routes.api_route("/p/{segment}/delete", methods=["GET", "HEAD"])
+    async def post_to_change(request: Request, segment: str) -> Response:
+        """The APIs return these links. There are no such pages yet, so they redirect to the post."""
+        code = _CODE.fullmatch(segment)
+        match = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
+        if match is None:
             return pages.error(404)
-        return RedirectResponse(pages.link(address_of(found[1])), 302, {"Cache-Control": "no-cache"})
+        return RedirectResponse(pages.link(post_path(match[1])), 302, {"Cache-Control": "no-cache"})
 
     @routes.api_route("/posts/{slug}", methods=["GET", "HEAD"])
     async def post_by_slug(request: Request, slug: str) -> Response:
-        known = _SLUG.fullmatch(slug) is not None
-        found = await find(request, lambda work: public.by_slug(work, slug)) if known else None
-        return pages.error(404) if found is None else await show(request, *found)
+        is_slug = _SLUG.fullmatch(slug) is not None
+        match = await find(request, lambda work: public.by_slug(work, slug)) if is_slug else None
+        return pages.error(404) if match is None else await show(request, *match)
 
     return routes
 
 
 async def portal_for_host(database: Database, host: str) -> int | None:
-    """The portal that answers on this host, or None."""
+    """The id of the portal on this host, or None."""
     row = await database.read(lambda work: portals.by_host(work, host), NO_PORTAL)
     return None if row is None else int(row[0])
 
 
-async def _seen(texts: RenderedTexts, post: PublicPost) -> PostPage:
+async def _render(texts: RenderedTexts, post: PublicPost) -> PostPage:
     threaded = _order_threads(post.comments)
     description, *bodies = await texts.format([post.description, *(comment.body for comment, _ in threaded)])
-    said = [ThreadedComment(comment, depth, body) for (comment, depth), body in zip(threaded, bodies, strict=True)]
-    return PostPage(post, description, said)
+    comments = [ThreadedComment(comment, depth, body) for (comment, depth), body in zip(threaded, bodies, strict=True)]
+    return PostPage(post, description, comments)
 
 
 def _order_threads(comments: Sequence[PublicComment]) -> list[tuple[PublicComment, int]]:
-    """Each thread after the other, pinned ones first, every reply below what it answers."""
-    known = {comment.id for comment in comments}
+    """The comments with their depths: thread after thread, pinned ones first, replies below their parents."""
+    ids = {comment.id for comment in comments}
     replies: dict[int | None, list[PublicComment]] = {}
     for comment in comments:
-        # A reply to what is not public, or is on another post, stands for itself.
-        parent_id = comment.parent_id if comment.parent_id in known else None
+        # A reply whose parent is not public, or on another post, starts a thread.
+        parent_id = comment.parent_id if comment.parent_id in ids else None
         replies.setdefault(parent_id, []).append(comment)
-    placed = []
-    first = sorted(replies.get(None, []), key=lambda comment: not comment.pinned)
-    waiting = [(comment, 0) for comment in reversed(first)]
-    while waiting:
-        comment, depth = waiting.pop()
-        placed.append((comment, min(depth, MAX_DEPTH)))
-        waiting.extend((reply, depth + 1) for reply in reversed(replies.get(comment.id, [])))
-    return placed
+    ordered = []
+    roots = sorted(replies.get(None, []), key=lambda comment: not comment.pinned)
+    stack = [(comment, 0) for comment in reversed(roots)]
+    while stack:
+        comment, depth = stack.pop()
+        ordered.append((comment, min(depth, MAX_DEPTH)))
+        stack.extend((reply, depth + 1) for reply in reversed(replies.get(comment.id, [])))
+    return ordered
