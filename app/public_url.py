@@ -1,11 +1,11 @@
-"""The public address of the server. Each link that leaves the server, and each path of a cookie, is built here."""
+"""The public URL of the server. Every link in a response, and every path of a cookie, is built here."""
 
 import re
 from typing import Final
 from urllib.parse import urlsplit
 
 MAX_PATH: Final = 80
-"""With the scheme, the longest host of a portal and a port, a link's beginning fits into its column of 255."""
+"""With the scheme, the longest host of a portal and a port, the base URL fits into its column of 255."""
 OWN_PATHS: Final = frozenset(
     {"api", "api-docs", "astuto", "docs", "files", "health", "p", "posts", "productlift", "static"}
 )
@@ -14,7 +14,7 @@ _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
 class PublicUrl:
-    """What `EARSHOT_BASE_URL` says, which `check_path` has accepted; empty when it is unset."""
+    """The value of `EARSHOT_BASE_URL`, which `check_path` has accepted; empty if it is unset."""
 
     __slots__ = ("_after_host", "_scheme", "path", "url")
 
@@ -27,21 +27,21 @@ class PublicUrl:
         self._after_host = f":{parts.port}{parts.path}" if parts.port else parts.path
 
     def on(self, host: str) -> str:
-        """The address of the portal on this host: scheme, port and path stay."""
+        """The URL of the portal on this host, with the same scheme, port and path."""
         return f"{self._scheme}://{host}{self._after_host}"
 
     def link(self, path: str) -> str:
-        """An absolute path of this server, such as `/docs`, as a browser has to ask for it."""
+        """The public path of a path of this server, such as `/docs`."""
         return self.path + path
 
     @property
     def cookie_path(self) -> str:
-        """The `Path` of cookies: all of this server, and nothing beside it on the same host."""
+        """The `Path` of cookies: this server, and nothing else on the same host."""
         return self.path or "/"
 
 
 def check_path(path: str) -> str:
-    """The path of a public address without slashes at its end. Raises ValueError in an operator's words."""
+    """The path of a public URL without trailing slashes. Raises ValueError with a message for the operator."""
     path = path.rstrip("/")
     if not _PATH.fullmatch(path):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Every knob, typed, from the environment and a `.env` file. Nothing else in the house reads the environment."""
+"""The settings, typed, from the environment and a `.env` file. No other module reads the environment."""
 
 import os
 import re
@@ -18,9 +18,9 @@ from app.adapters.rate_limiter import RateLimit
 from app.public_url import check_path
 
 SECRET_FIELDS: Final = frozenset({"secret_key", "astuto_secret"})
-"""Settings that are secrets from end to end."""
+"""Settings whose whole value is secret."""
 URL_FIELDS: Final = frozenset({"redis_url", "database_url", "storage_url", "base_url", "otlp_url"})
-"""Settings that may have a password inside."""
+"""Settings that may contain a password."""
 PREFIX: Final = "EARSHOT_"
 MIN_SECRET_LENGTH: Final = 32
 ESCAPES: Final = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
@@ -29,12 +29,12 @@ SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
 
 
 class InvalidSettings(Exception):
-    """A setting is wrong; the text is one line that says which and what to do."""
+    """A setting is invalid; the message names it and the remedy in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingInfo:
-    """One setting as an operator may see it: no secret is in `value`."""
+    """One setting for the operator; `value` has no secrets."""
 
     name: str
     value: str | None
@@ -48,47 +48,55 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True)
 
-    database_url: str | None = Field(None, description="sqlite:///path or postgresql://…; a file in the data directory")
+    database_url: str | None = Field(
+        None, description="sqlite:///path or postgresql://…; unset: a file in the data directory"
+    )
     database_password_file: Path | None = Field(None, description="a file with the database's password")
-    database_connections: int = Field(16, ge=2, le=1000, description="most connections to PostgreSQL a process opens")
+    database_connections: int = Field(16, ge=2, le=1000, description="maximum connections to PostgreSQL per process")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     workers: int = Field(1, ge=1, le=64, description="processes that serve; more than one needs Redis")
     data_dir: Path = Field(Path("data"), description="database file, uploads, generated secret")
-    secret_key: str | None = Field(None, description="signs and keys digests; made once and kept in the data directory")
+    secret_key: str | None = Field(None, description="signs URLs, keys digests; unset: made in the data directory")
     redis_url: str | None = Field(None, description="shared rate limits: redis://…")
-    base_url: str | None = Field(None, description="public address, for links; from the request when unset")
-    default_dialect: Literal["productlift", "astuto"] = Field("productlift", description="who answers without a key")
+    base_url: str | None = Field(None, description="public URL, for links; unset: from the request")
+    default_dialect: Literal["productlift", "astuto"] = Field(
+        "productlift", description="the API that answers without a key"
+    )
     rate_limits: bool = Field(True, description="on or off")
     limit_productlift: str = Field("60/minute", description="requests per token, else per address")
     limit_astuto_key: str = Field("100/5minutes", description="requests per key")
     limit_astuto_ip: str = Field("100/5minutes", description="requests per address")
     limit_pages: str = Field("300/5minutes", description="requests per address to pages, files and documents")
     connections_per_ip: int | Literal["off"] = Field(
-        256, description="connections of one address to a process, or off; trusted proxies have no bound"
+        256, description="maximum connections per address and process, or off; trusted proxies have no limit"
     )
-    forwarded_host: bool = Field(False, description="whether X-Forwarded-Host of a trusted proxy names the portal")
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), description="addresses or networks, with commas")
-    storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; the data directory")
-    log_format: Literal["text", "json"] | None = Field(None, description="text or json; text on a terminal")
-    metrics_port: int | None = Field(None, ge=0, le=65535, description="port that tells Prometheus numbers; none")
-    metrics_host: str | None = Field(None, description="address of that port; that of EARSHOT_HOST when unset")
-    drain_seconds: float = Field(0, ge=0, le=60, description="how long after SIGTERM to serve on, not ready")
-    otlp_url: str | None = Field(None, description="OpenTelemetry's collector: http://host:4318; none")
+    forwarded_host: bool = Field(False, description="whether X-Forwarded-Host of a trusted proxy selects the portal")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses or networks, separated by commas"
+    )
+    storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; unset: the data directory")
+    log_format: Literal["text", "json"] | None = Field(
+        None, description="text or json; unset: text on a terminal, else json"
+    )
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="port of the Prometheus metrics; unset: none")
+    metrics_host: str | None = Field(None, description="address of that port; unset: that of EARSHOT_HOST")
+    drain_seconds: float = Field(0, ge=0, le=60, description="how long to serve after SIGTERM, while not ready")
+    otlp_url: str | None = Field(None, description="OpenTelemetry collector: http://host:4318; unset: none")
     astuto_secret: str | None = Field(None, description="the secret of an Astuto installation whose keys live on here")
 
     @classmethod
-    def load(cls, **given: Any) -> "Settings":
-        """The settings in force; `given` (the command line's) win. Raises InvalidSettings."""
+    def load(cls, **options: Any) -> "Settings":
+        """Load the settings; `options`, from the command line, override them. Raises InvalidSettings."""
         try:
-            return cls(**{name: value for name, value in given.items() if value is not None})
-        except ValidationError as wrong:
-            first = wrong.errors()[0]
+            return cls(**{name: value for name, value in options.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors()[0]
             name = "_".join(str(part) for part in first["loc"][:1]).upper()
             reason = _error_message(first)
             raise InvalidSettings(f"{PREFIX}{name}: {reason}" if name else reason) from None
-        except (OSError, UnicodeDecodeError) as wrong:
-            raise InvalidSettings(f"the file .env can't be read: {wrong}; mend it, or move it away") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidSettings(f"the file .env can't be read: {error}; mend it, or move it away") from None
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -97,7 +105,7 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for part in value:
             try:
                 ip_network(part, strict=False)
@@ -107,14 +115,14 @@ class Settings(BaseSettings):
 
     @field_validator("rate_limits", "forwarded_host", mode="before")
     @classmethod
-    def _switch(cls, value: Any) -> Any:
+    def _check_switch(cls, value: Any) -> Any:
         if isinstance(value, str) and value.lower() not in ("on", "off", "true", "false", "1", "0", "yes", "no"):
             raise ValueError("must be on or off")
         return value
 
     @field_validator("limit_productlift", "limit_astuto_key", "limit_astuto_ip", "limit_pages")
     @classmethod
-    def _pace(cls, value: str) -> str:
+    def _check_rate_limit(cls, value: str) -> str:
         try:
             RateLimit.parse(value)
         except ValueError:
@@ -125,7 +133,7 @@ class Settings(BaseSettings):
 
     @field_validator("connections_per_ip", mode="before")
     @classmethod
-    def _count_or_off(cls, value: Any) -> Any:
+    def _parse_connections(cls, value: Any) -> Any:
         text = str(value)
         if text == "off":
             return text
@@ -135,7 +143,7 @@ class Settings(BaseSettings):
 
     @field_validator("base_url")
     @classmethod
-    def _address(cls, value: str | None) -> str | None:
+    def _check_base_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
         if not value.startswith(("http://", "https://")) or _host(value) is None or _UNPRINTABLE.search(value):
@@ -151,7 +159,7 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _database(cls, value: str | None) -> str | None:
+    def _check_database_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
         if value.startswith("sqlite:///"):
@@ -160,32 +168,32 @@ class Settings(BaseSettings):
             return value
         if not value.startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with sqlite:/// or postgresql://")
-        # A second `@` in front, too: the driver takes the first for the end of the password, urlsplit the last.
-        if not _readable(value) or urlsplit(value).netloc.count("@") > 1:
+        # A second `@` before the host, too: the driver ends the password at the first one, urlsplit at the last.
+        if not _is_parseable(value) or urlsplit(value).netloc.count("@") > 1:
             raise ValueError(f"its host and port can't be read; {ESCAPES}")
         try:
             parse_qsl(urlsplit(value).query, strict_parsing=bool(urlsplit(value).query))
         except ValueError:
-            # The driver's own words quote what it can't read, which may be the end of a password.
+            # The driver's message quotes what it can't parse, which may be the end of a password.
             raise ValueError("what follows its ? can't be read; in a value write % & # as %25 %26 %23") from None
         return value
 
     @field_validator("redis_url")
     @classmethod
-    def _redis(cls, value: str | None) -> str | None:
+    def _check_redis_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
-        if value is not None and not (_readable(value) if value.startswith("unix://") else _host(value)):
+        if value is not None and not (_is_parseable(value) if value.startswith("unix://") else _host(value)):
             raise ValueError(f"must name a host: redis://host:6379/0; {ESCAPES}")
         return value
 
     @field_validator("otlp_url")
     @classmethod
-    def _collector(cls, value: str | None) -> str | None:
+    def _check_otlp_url(cls, value: str | None) -> str | None:
         if value is not None and (
             not value.startswith(("http://", "https://"))
             or _host(value) is None
-            # The client of the collector takes a backslash for a slash, and what is before it for the host.
+            # The exporter reads a backslash as a slash, and what precedes it as the host.
             or _UNPRINTABLE.search(value)
         ):
             raise ValueError(
@@ -195,7 +203,7 @@ class Settings(BaseSettings):
 
     @field_validator("secret_key")
     @classmethod
-    def _strong(cls, value: str | None) -> str | None:
+    def _check_secret_key(cls, value: str | None) -> str | None:
         if value is not None and (len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8 or "change" in value.lower()):
             raise ValueError(
                 f"must be at least {MIN_SECRET_LENGTH} random characters; make one with: openssl rand -hex 32"
@@ -203,7 +211,7 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _shared_limits(self) -> "Settings":
+    def _check_workers(self) -> "Settings":
         if self.workers > 1 and self.rate_limits and self.redis_url is None:
             raise ValueError(
                 "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together; "
@@ -214,8 +222,8 @@ class Settings(BaseSettings):
         return self
 
     def describe(self) -> list[SettingInfo]:
-        """Every setting with where it comes from, secrets masked."""
-        surroundings = {name.upper() for name, value in os.environ.items() if value}
+        """Every setting with its source, secrets masked."""
+        environment = {name.upper() for name, value in os.environ.items() if value}
         return [
             SettingInfo(
                 name=f"{PREFIX}{field.upper()}",
@@ -223,19 +231,19 @@ class Settings(BaseSettings):
                 source="default"
                 if field not in self.model_fields_set
                 else "environment"
-                if f"{PREFIX}{field.upper()}" in surroundings
+                if f"{PREFIX}{field.upper()}" in environment
                 else ".env",
-                meaning=str(about.description),
+                meaning=str(info.description),
             )
-            for field, about in type(self).model_fields.items()
+            for field, info in type(self).model_fields.items()
         ]
 
     @classmethod
     def unknown_names(cls) -> list[str]:
-        """Names in the environment and in `.env` that look like settings and are none: slips that nobody would see."""
+        """Names in the environment and in `.env` that look like settings, but are none, such as misspelt ones."""
         known = {f"{PREFIX}{field.upper()}" for field in cls.model_fields}
-        given = {*os.environ, *(name.upper() for name in DotEnvSettingsSource(cls).env_vars)}
-        return sorted(name for name in given if name.upper().startswith(PREFIX) and name.upper() not in known)
+        names = {*os.environ, *(name.upper() for name in DotEnvSettingsSource(cls).env_vars)}
+        return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
 
     @property
     def database(self) -> str:
@@ -244,7 +252,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def database_password(self) -> str | None:
-        """The password from its file, if one is named. Raises InvalidSettings."""
+        """The content of the password file, if one is set. Raises InvalidSettings."""
         if self.database_password_file is None:
             return None
         try:
@@ -254,51 +262,51 @@ class Settings(BaseSettings):
 
     @cached_property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """The networks whose forwarded headers count."""
+        """The networks whose forwarded headers are trusted."""
         return tuple(ip_network(part, strict=False) for part in self.trusted_proxies)
 
     @property
     def has_secret(self) -> bool:
-        """Whether the server's secret is there already."""
+        """Whether the server's secret exists."""
         return self.secret_key is not None or (self.data_dir / SECRET_FILE).exists()
 
     @cached_property
     def secret(self) -> bytes:
-        """The server's secret; made at the first call and kept with mode 600. Raises InvalidSettings."""
+        """The server's secret, generated at the first call and stored with mode 600. Raises InvalidSettings."""
         if self.secret_key is not None:
             return self.secret_key.encode()
         path = self.data_dir / SECRET_FILE
         try:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
-                _written_once(path, secrets.token_hex(32))
-            found = path.read_text().strip().encode()
+                _write_once(path, secrets.token_hex(32))
+            secret = path.read_text().strip().encode()
         except OSError as error:
             raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
-        if not found:
-            # Anybody could sign with it.
+        if not secret:
+            # Anyone could sign with an empty one.
             raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} is empty: put it back from a backup, or remove it")
-        return found
+        return secret
 
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})?(.*)", re.DOTALL)
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f\\\s]")
-"""Letters that readers of addresses drop, or read as another letter."""
+"""Characters that URL parsers drop, or replace by another one."""
 _IN_QUERY: Final = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 
-def mask_secrets(address: str) -> str:
-    """An address with everything in it that lets somebody in taken out, also one that is written wrongly."""
-    scheme, rest = _SCHEME.fullmatch(_IN_QUERY.sub(r"\1***", address)).groups()  # type: ignore[union-attr]
-    person, at, place = rest.rpartition("@")
-    name, colon, _ = person.partition(":")
-    return f"{scheme or ''}{name}{colon and ':***'}{at}{place}"
+def mask_secrets(url: str) -> str:
+    """The URL with its passwords and keys replaced by `***`; an invalid URL, too."""
+    scheme, rest = _SCHEME.fullmatch(_IN_QUERY.sub(r"\1***", url)).groups()  # type: ignore[union-attr]
+    userinfo, at, location = rest.rpartition("@")
+    user, colon, _ = userinfo.partition(":")
+    return f"{scheme or ''}{user}{colon and ':***'}{at}{location}"
 
 
-def _error_message(wrong: ErrorDetails) -> str:
-    """Why a value was refused, in words that tell an operator what to write."""
-    limits = wrong.get("ctx", {})
-    match wrong["type"]:
+def _error_message(error: ErrorDetails) -> str:
+    """Why a value is invalid, in terms of what the operator has to write."""
+    limits = error.get("ctx", {})
+    match error["type"]:
         case "int_parsing" | "int_type" | "int_from_float":
             return "must be a whole number"
         case "greater_than_equal":
@@ -308,29 +316,29 @@ def _error_message(wrong: ErrorDetails) -> str:
         case "literal_error":
             return f"must be {str(limits['expected']).replace(chr(39), '')}"
         case _:
-            return wrong["msg"].removeprefix("Value error, ")
+            return error["msg"].removeprefix("Value error, ")
 
 
-def _host(address: str) -> str | None:
-    """The host of an address; None when it has none, or can't be read. The reader's own words may quote a password."""
-    if not _readable(address):
+def _host(url: str) -> str | None:
+    """The host of a URL; None if it has none or can't be parsed. The parser's message may quote a password."""
+    if not _is_parseable(url):
         return None
-    parts = urlsplit(address)
+    parts = urlsplit(url)
     return parts.hostname if parts.port is None or parts.port else None
 
 
-def _readable(address: str) -> bool:
-    """Whether host and port can be told from a user and a password before them.
+def _is_parseable(url: str) -> bool:
+    """Whether host and port can be distinguished from a user and a password before them.
 
-    After a password with a bare `/`, `?` or `#` its beginning would pass for a host or a port, and the rest for a path
-    that is shown to people. Such a password leaves an `@` behind host and port, where no address needs one.
+    The start of a password with an unescaped `/`, `?` or `#` would be parsed as a host or a port, and the rest as a
+    path that is shown. Such a password leaves an `@` after host and port, where no URL needs one.
     """
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         return False
-    return address.count("@") == parts.netloc.count("@")
+    return url.count("@") == parts.netloc.count("@")
 
 
 def _display(field: str, value: Any) -> str | None:
@@ -345,8 +353,8 @@ def _display(field: str, value: Any) -> str | None:
     return mask_secrets(str(value)) if field in URL_FIELDS else str(value)
 
 
-def _written_once(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all, even with two processes at it."""
+def _write_once(path: Path, text: str) -> None:
+    """Write a file for its owner alone, completely or not at all, even if two processes do it at once."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     draft.write_text(text)

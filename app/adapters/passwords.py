@@ -1,6 +1,6 @@
-"""Passwords: hashed with argon2id in threads of their own, for one hash costs more time than a hundred requests.
+"""Passwords: hashed with argon2id in threads, since one hash takes more time than a hundred requests.
 
-A hash that came with a user from elsewhere may be bcrypt's; it is checked as it stands, and made anew after that.
+The hash of an imported user may be bcrypt's; it is verified as it is, and then replaced.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 from app.domain.errors import ServiceUnavailable
 
 MAX_WORKERS: Final = 2
-"""Each hash takes 64 MiB while it is made."""
+"""Each hash takes 64 MiB of memory."""
 MAX_QUEUED: Final = 64
-"""Who comes later is sent away: the last of these waits some four seconds."""
+"""Later calls are rejected: the last of these waits some four seconds."""
 MAX_PASSWORD_BYTES: Final = 4096
-"""No longer text is anybody's password: hashing it would be work that a stranger can order."""
+"""A longer text is never a password; hashing it would let any client cause that work."""
 BCRYPT_BYTES: Final = 72
-"""bcrypt never read any further, and the library refuses what is longer instead of cutting it."""
+"""bcrypt reads no more, and the library rejects longer passwords instead of truncating them."""
 
-# What may be checked at all. Costs beyond these bounds would occupy a thread for minutes, or take gigabytes.
+# The hashes that are verified. Higher costs would occupy a thread for minutes, or take gigabytes.
 _BCRYPT: Final = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 _ARGON2: Final = re.compile(
     r"\$argon2(?:id|i|d)\$v=19\$m=[1-9]\d{0,5},t=[1-9]\d?,p=[1-9]\d?\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,86}"
@@ -33,16 +33,16 @@ T = TypeVar("T")
 
 
 class Verification(NamedTuple):
-    """What became of checking a password."""
+    """The result of verifying a password."""
 
     is_valid: bool
     new_hash: str | None
-    """What should be stored from now on, when what is stored is not what would be made today."""
+    """The hash to store instead, if the stored one has outdated parameters."""
 
 
 @cache
 def _context() -> Any:
-    # Seldom needed, and slow to import.
+    # Rarely needed, and slow to import.
     from passlib.context import CryptContext
 
     return CryptContext(schemes=["argon2", "bcrypt"], deprecated=["bcrypt"])
@@ -50,28 +50,28 @@ def _context() -> Any:
 
 @cache
 def _dummy_hash() -> str:
-    """What is checked where there is nothing to check, so that an answer's time tells nothing."""
+    """Verified if there is no stored hash, so that the duration reveals nothing."""
     return hash_password(secrets.token_urlsafe())
 
 
 def hash_password(password: str) -> str:
-    """What is stored of a password. Takes about a tenth of a second."""
+    """The hash of a password. Takes about a tenth of a second."""
     return str(_context().hash(password))
 
 
-def _secret(password: str) -> bytes | None:
-    """The password as it is hashed; None for what can be nobody's."""
+def _encode(password: str) -> bytes | None:
+    """The bytes that are hashed; None for a text that can't be a password."""
     try:
         secret = password.encode()
     except UnicodeEncodeError:
         return None
-    # Nobody's password has a NUL, and libraries differ in what they make of one.
+    # No password has a NUL, since libraries differ in how they treat one.
     return None if len(secret) > MAX_PASSWORD_BYTES or b"\0" in secret else secret
 
 
 def verify(password: str, stored: str) -> bool:
-    """Whether this is the password that was stored. No text and no hash, however broken, is an error."""
-    secret = _secret(password)
+    """Whether the password matches the stored hash. An invalid text or hash returns False."""
+    secret = _encode(password)
     if secret is None:
         return False
     if _BCRYPT.fullmatch(stored):
@@ -85,15 +85,15 @@ def verify(password: str, stored: str) -> bool:
 
 
 def verify_and_rehash(password: str, stored: str | None) -> Verification:
-    """Check a password against what is stored; None is a user without a password, or no user at all.
+    """Verify a password against the stored hash; None is a user without a password, or no user at all.
 
-    Whatever is found, a hash is made, so that "nobody" takes as long as "wrong". An imported bcrypt hash takes the
-    time that its own cost asks for.
+    A hash is computed in any case, so that "no user" takes as long as "wrong password". An imported bcrypt hash takes
+    the time of its own cost.
     """
-    nobodys = _dummy_hash()
-    known = stored is not None and bool(_ARGON2.fullmatch(stored) or _BCRYPT.fullmatch(stored))
-    if stored is None or not known or _secret(password) is None:
-        verify("nobody", nobodys)
+    dummy = _dummy_hash()
+    is_hash = stored is not None and bool(_ARGON2.fullmatch(stored) or _BCRYPT.fullmatch(stored))
+    if stored is None or not is_hash or _encode(password) is None:
+        verify("nobody", dummy)
         return Verification(False, None)
     if not verify(password, stored):
         return Verification(False, None)
@@ -101,32 +101,32 @@ def verify_and_rehash(password: str, stored: str | None) -> Verification:
 
 
 class PasswordHasher:
-    """Hashes and checks beside the event loop, a few at a time, with a few waiting."""
+    """Hashes and verifies in threads, with a bounded queue."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(MAX_WORKERS, "passwords")
-        self._under_way = 0
+        self._pending = 0
 
     async def hash_password(self, password: str) -> str:
-        """As the function `hashed`. Raises Unavailable when too many wait."""
+        """As the function `hash_password`. Raises ServiceUnavailable if the queue is full."""
         return await self._run(hash_password, password)
 
     async def verify_and_rehash(self, password: str, stored: str | None) -> Verification:
-        """As the function `checked`. Raises Unavailable when too many wait."""
+        """As the function `verify_and_rehash`. Raises ServiceUnavailable if the queue is full."""
         return await self._run(verify_and_rehash, password, stored)
 
     def close(self) -> None:
-        """Finish what runs."""
+        """Wait for running operations."""
         self._threads.shutdown()
 
-    async def _run(self, operation: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        if self._under_way >= MAX_WORKERS + MAX_QUEUED:
+    async def _run(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._pending >= MAX_WORKERS + MAX_QUEUED:
             raise ServiceUnavailable("too many passwords that are being hashed")
-        self._under_way += 1
-        running = asyncio.get_running_loop().run_in_executor(self._threads, lambda: operation(*given, **named))
-        # Whoever hangs up meanwhile leaves his hash behind: it counts until it is done.
-        running.add_done_callback(self._done)
-        return await asyncio.shield(running)
+        self._pending += 1
+        future = asyncio.get_running_loop().run_in_executor(self._threads, lambda: operation(*args, **kwargs))
+        # After a disconnect the hash is still computed: it counts until it is done.
+        future.add_done_callback(self._done)
+        return await asyncio.shield(future)
 
     def _done(self, _: Any) -> None:
-        self._under_way -= 1
+        self._pending -= 1

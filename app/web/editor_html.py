@@ -1,7 +1,7 @@
-"""HTML as editors send it, rewritten with an end tag for each start tag and bounded depth.
+"""Rewrites HTML from editors with an end tag for each start tag and a bounded depth.
 
-A browser's parser, which the sanitiser has, mends HTML in ways that take a multiple of its length: an open `<b>` is
-repeated in each paragraph that follows. HTML in which all tags match needs no mending.
+The sanitiser's parser repairs HTML as browsers do, which can take a multiple of its length: an open `<b>` is repeated
+in each paragraph that follows. HTML in which all tags match needs no repair.
 """
 
 from html.parser import HTMLParser
@@ -10,7 +10,7 @@ from typing import Final
 from markupsafe import escape
 
 MAX_DEPTH: Final = 30
-"""Elements inside each other. Tags further inside are left out, their text stays."""
+"""The depth of nested elements. Deeper tags are removed, their text stays."""
 
 _VOID: Final = {"br", "hr", "img"}
 _INLINE: Final = {
@@ -22,9 +22,9 @@ TAGS: Final = {
     *("p", "hr", "div", "blockquote", "pre", "ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6"),
     *("figure", "figcaption", "table", "thead", "tbody", "tr", "th", "td"),
 }
-"""What may stand in a text that is shown."""
+"""The tags that a rendered text may have."""
 ATTRIBUTES: Final[dict[str, set[str]]] = {
-    # Without this entry the sanitiser lets `title` and `lang` pass everywhere.
+    # Without this entry the sanitiser allows `title` and `lang` everywhere.
     "*": set(),
     "a": {"href", "title"},
     "img": {"src", "alt", "width", "height"},
@@ -34,21 +34,21 @@ _LOWER: Final = 2
 
 
 def lower_heading(tag: str) -> str:
-    """The heading to be shown for this one, below the headings of the page; other tags as they are."""
+    """The tag of a heading below the headings of the page; other tags unchanged."""
     return f"h{min(6, int(tag[1]) + _LOWER)}" if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit() else tag
 
 
 def balance(html: str) -> str:
-    """The HTML with matching tags, lowered headings and nothing but TAGS and ATTRIBUTES. It is yet to be sanitised.
+    """The HTML with matching tags, lowered headings and nothing but TAGS and ATTRIBUTES. It is not sanitised yet.
 
-    Raises ValueError where it can't be read.
+    Raises ValueError if it can't be parsed.
     """
     balancer = _Balancer()
     try:
         balancer.feed(html)
         balancer.close()
     except AssertionError as error:
-        # Python's parser gives up at a broken `<![`.
+        # Python's parser fails at a broken `<![`.
         raise ValueError(str(error)) from None
     return "".join(balancer.parts)
 
@@ -66,8 +66,8 @@ class _Balancer(HTMLParser):
         if tag not in _VOID and len(self._open) >= MAX_DEPTH:
             return
         allowed = ATTRIBUTES.get(tag, ())
-        kept = "".join(f' {name}="{escape(value or "")}"' for name, value in attrs if name in allowed)
-        self.parts.append(f"<{lower_heading(tag)}{kept}>")
+        attributes = "".join(f' {name}="{escape(value or "")}"' for name, value in attrs if name in allowed)
+        self.parts.append(f"<{lower_heading(tag)}{attributes}>")
         if tag not in _VOID:
             self._open.append(tag)
 
@@ -79,7 +79,7 @@ class _Balancer(HTMLParser):
             self.close_elements(len(self._open) - 1 - self._open[::-1].index(tag))
 
     def handle_data(self, data: str) -> None:
-        # Otherwise inside a script or style.
+        # It is set inside a script or style.
         if self.cdata_elem is None:
             self.parts.append(str(escape(data)))
 
@@ -88,12 +88,12 @@ class _Balancer(HTMLParser):
         self.close_elements(0)
 
     def close_elements(self, depth: int) -> None:
-        """Close all open elements further inside than this."""
+        """Close all open elements deeper than this."""
         self.parts += [f"</{lower_heading(tag)}>" for tag in reversed(self._open[depth:])]
         del self._open[depth:]
 
     def _close_before(self, tag: str) -> None:
-        """Close what this tag ends without saying so: a paragraph before a block, an item before the next."""
+        """Close what this tag ends implicitly: a paragraph before a block, an item before the next item."""
         if tag not in _INLINE and "p" in self._open:
             self.handle_endtag("p")
         if tag == "li":

@@ -1,7 +1,7 @@
-"""Text that people wrote, as HTML that can do no harm. The one place that calls such text safe.
+"""Renders texts of users as safe HTML. No other module marks such text as safe.
 
-Rendering is bounded: what would take too much time, memory or output is shown as it was written. Each bound counts
-something in the text, never time, so that a text looks the same on every machine.
+Rendering is bounded: a text that would take too much time, memory or output is shown as plain text. The bounds count
+the text, never time, so that a text looks the same on every machine.
 """
 
 import re
@@ -21,7 +21,7 @@ MAX_LENGTH: Final = 50_000
 MAX_MARKUP: Final = 15_000
 """As `count_markup` counts, in one text."""
 MAX_REFERENCED: Final = (2_000, 4)
-"""What reference links may add to a text, and for each of its characters: a short one may stand for a long address."""
+"""The characters that reference links may add, in all and for each character: a short one may stand for a long URL."""
 MAX_HTML: Final = 500_000
 
 # Editors of ProductLift's clients send HTML. It begins and ends with a tag and is no Markdown.
@@ -30,19 +30,19 @@ _HTML: Final = re.compile(
 )
 _CELLS_PER_LINE: Final = 2
 _CELLS_PER_PIPE: Final = 4
-"""How many table cells a text may make: a short row is filled up with empty ones, so few characters can make many."""
+"""The table cells that a text may produce: a short row is filled with empty ones, so few characters can make many."""
 _MARKUP: Final = "\n" * _CELLS_PER_LINE + "|" * _CELLS_PER_PIPE + "!#$%&*+-:<=>@[\\]^_`{}~"
-"""Where Markdown's parser stops and tries its rules; what costs more counts more than once."""
+"""Characters at which the Markdown parser tries its rules; those that cost more count more than once."""
 
 
 class _TooCostly(ValueError):
-    """The text is over a bound."""
+    """The text exceeds a bound."""
 
 
 def render_markdown(text: str) -> Markup:
-    """Markdown, or the HTML of an editor, as HTML with a few harmless tags; headings below those of the page.
+    """Render Markdown, or the HTML of an editor, as HTML with a few safe tags; headings below those of the page.
 
-    What is over a bound, or can't be read, is shown as `plain` shows it.
+    A text that exceeds a bound or can't be parsed is rendered by `markdown_to_text`.
     """
     if len(text) > MAX_LENGTH or count_markup(text) > MAX_MARKUP:
         return markdown_to_text(text)
@@ -63,21 +63,21 @@ def render_markdown(text: str) -> Markup:
 
 
 def markdown_to_text(text: str) -> Markup:
-    """The text as it was written, line by line, for what is too long or too costly to be formatted."""
+    """The source text, line by line, for a text that is too long or too costly to format."""
     return Markup('<p class="plain">{}</p>').format(escape(text))
 
 
 def count_markup(text: str) -> int:
-    """How many characters may be Markdown. Each costs some twenty microseconds, other characters next to nothing.
+    """The number of characters that may be Markdown. Each takes some twenty microseconds, others almost no time.
 
-    An editor's HTML has none: its parser is fast enough for any text that is not cut.
+    The HTML of an editor has none: its parser is fast enough for any text within MAX_LENGTH.
     """
     return 0 if _HTML.fullmatch(text) else sum(map(text.count, _MARKUP))
 
 
 @cache
 def _markdown() -> "MarkdownIt":
-    # Sixty modules that a server whose pages nobody opens need not load.
+    # Sixty modules, which a server loads only once a page is requested.
     from markdown_it import MarkdownIt
     from markdown_it.rules_block import StateBlock, table
 
@@ -97,7 +97,7 @@ def _markdown() -> "MarkdownIt":
 
 
 def _count_cells(state: Any, start: int, end: int) -> None:
-    """Refuse a table that would be too large, before there is a single cell."""
+    """Raise _TooCostly for a table that would be too large, before any cell is made."""
     columns = state.src.count("|", state.bMarks[start], state.eMarks[start]) + 1
     rows = 1 + sum(1 for _ in takewhile(lambda line: not state.isEmpty(line), range(start + 2, end)))
     state.env["cells"] = state.env.get("cells", 0) + columns * rows
@@ -107,9 +107,9 @@ def _count_cells(state: Any, start: int, end: int) -> None:
 
 def _bound_references(state: Any) -> None:
     references = state.env.get("references", {}).values()
-    longest = max((len(found["href"]) + len(found["title"]) for found in references), default=0)
-    most, most_per_character = MAX_REFERENCED
-    if longest * state.src.count("]") > most + most_per_character * len(state.src):
+    longest = max((len(link["href"]) + len(link["title"]) for link in references), default=0)
+    max_total, max_per_character = MAX_REFERENCED
+    if longest * state.src.count("]") > max_total + max_per_character * len(state.src):
         raise _TooCostly
 
 

@@ -87,7 +87,7 @@ async def test_a_page_whose_client_is_gone_keeps_its_place_until_it_is_done(form
     with pytest.raises(ServiceUnavailable):
         await formatted.format(["one more"])
     free.set()
-    while formatted._under_way:  # noqa: ASYNC110
+    while formatted._pending:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
     assert len(formatted.cache) == PLACES
@@ -164,7 +164,7 @@ async def test_a_page_beyond_those_that_may_wait_is_answered_503(
     slugs = [f"/posts/post-{number}" for number in range(PLACES + 1)]
     free = occupy(server._texts)
     waiting = [asyncio.create_task(visitor.get(slug)) for slug in slugs[:-1]]
-    while server._texts._under_way < PLACES:  # noqa: ASYNC110
+    while server._texts._pending < PLACES:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
     refused = await visitor.get(slugs[-1])

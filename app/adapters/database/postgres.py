@@ -1,7 +1,7 @@
-"""PostgreSQL over asyncpg: plain acts run across a bridge of greenlets, so no thread is spent and nothing blocks.
+"""PostgreSQL over asyncpg: plain operations run in greenlets, so they need no thread and block nothing.
 
-asyncpg's pool makes connections, bounds their number and ends idle ones. But each time that one is given back the pool
-starts a task, which costs more than a statement; so those in use go from hand to hand here, past the pool.
+asyncpg's pool opens connections, limits their number and closes idle ones. But for each release the pool starts a task,
+which costs more than a statement; so connections in use are reused here, without a return to the pool.
 """
 
 import asyncio
@@ -21,31 +21,31 @@ from app.domain.unit_of_work import Row, UnitOfWork
 log = logging.getLogger("earshot.postgresql")
 
 POOL_TIMEOUT_SECONDS: Final = 2.0
-"""The longest wait for a free connection; then the request is told that the service is unavailable."""
+"""The longest wait for a free connection; after it ServiceUnavailable is raised."""
 IDLE_TIMEOUT_SECONDS: Final = 60.0
-"""How often all connections at hand go back to the pool, which ends those that nobody needs any more."""
+"""How often all idle connections are released to the pool, which closes those that are not needed."""
 STATEMENT_TIMEOUT_SECONDS: Final = 30.0
 MAX_ATTEMPTS: Final = 3
-"""How often an act is run when the database undoes it for another reason than a deadlock, or the connection is lost."""
-YIELD_SECONDS: Final = 0.1
-"""How long an act that the database undid for a deadlock leaves its locks to the others before it is run again."""
+"""How often an operation runs if the database rolls it back, except for a deadlock, or the connection is lost."""
+DEADLOCK_BACKOFF_SECONDS: Final = 0.1
+"""The pause before an operation is retried after a deadlock, so that the others get its locks."""
 MAX_FK_RETRIES: Final = 6
-"""How often it is run after a deadlock, or when what it points to went away: a post points to five things, and each
-may go on its own."""
+"""How often it runs after a deadlock, or after a row that it refers to was deleted: a post refers to five rows, and
+each may be deleted on its own."""
 
 _COMMIT_UNCERTAIN: Final = CommitUncertain("the connection was lost while committing")
-"""Nobody can tell whether the change stands, so it must not be tried a second time."""
+"""It is unknown whether the change was committed, so it must not be retried."""
 
 _RETRYABLE: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
-"""What a second run of the same act may well survive: the database itself has undone the first."""
+"""Errors after which the same operation may succeed: the database has rolled it back."""
 
 
 class _NeverSent(Exception):
-    """The connection was found dead before the statement went out, so nothing has happened on it."""
+    """The connection was closed before the statement was sent, so nothing was executed."""
 
 
 _CONNECTION_LOST: Final = (OSError, asyncpg.ConnectionDoesNotExistError, asyncpg.ConnectionFailureError, _NeverSent)
-"""The connection is gone. Before a commit was sent, the act may be run again on another."""
+"""The connection is lost. Before a commit was sent, the operation may be retried on another one."""
 
 _UNAVAILABLE: Final = (
     OSError,
@@ -62,7 +62,7 @@ _UNAVAILABLE: Final = (
 
 
 class PostgresConnection:
-    """Runs prepared statements inside the greenlet bridge; see `app.domain.unit_of_work.Connection`."""
+    """Runs prepared statements inside a GreenletRunner; see `app.domain.unit_of_work.Connection`."""
 
     __slots__ = ("_raw",)
 
@@ -105,11 +105,11 @@ class PostgresDatabase:
         self._greenlets = GreenletRunner()
         self._pool: Any = None
         self._idle: list[Any] = []
-        """Connections that are free and not in the pool: the last one given back is the first to go out."""
+        """Free connections outside the pool: the one released last is reused first."""
         self._long_operations = asyncio.Semaphore(max(1, most * 3 // 4))
-        """Of acts that may take long, or wait for rows that another transaction holds; the rest is for short reads."""
+        """Connections for operations that may take long or wait for locks; the others are reserved for short reads."""
         self._waiting = 0
-        """How many wait for the pool; while somebody does, what is given back goes there."""
+        """The number of operations that wait for the pool; while there are any, connections are released to it."""
         self._release_timer: asyncio.TimerHandle | None = None
         self._release_task: asyncio.Task[None] | None = None
 
@@ -131,7 +131,7 @@ class PostgresDatabase:
         }
 
     async def open(self) -> None:
-        given = {} if self._password is None else {"password": self._password}
+        options = {} if self._password is None else {"password": self._password}
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
@@ -144,7 +144,7 @@ class PostgresDatabase:
                 command_timeout=STATEMENT_TIMEOUT_SECONDS,
                 timeout=5,
                 server_settings={"application_name": "earshot", "timezone": "UTC"},
-                **given,
+                **options,
             )
         except (*_UNAVAILABLE, asyncpg.PostgresError, ValueError) as error:
             raise ServiceUnavailable(f"{self.describe()} can't be reached: {error}") from error
@@ -181,7 +181,7 @@ class PostgresDatabase:
             # A single statement is its own snapshot and needs no transaction.
             return await self._greenlets.run(operation, self._work(raw, context))
 
-        return cast(T, await (self._in_share(once) if in_thread else self._with_connection(once)))
+        return cast(T, await (self._with_long_slot(once) if in_thread else self._with_connection(once)))
 
     async def write(
         self,
@@ -214,7 +214,7 @@ class PostgresDatabase:
                 raise _COMMIT_UNCERTAIN from error
             return outcome
 
-        return cast(T, await self._in_share(once))
+        return cast(T, await self._with_long_slot(once))
 
     def _work(self, raw: Any, context: PortalContext) -> UnitOfWork:
         return UnitOfWork(
@@ -225,60 +225,60 @@ class PostgresDatabase:
             base_url=context.base_url,
         )
 
-    async def _in_share(self, once: Any) -> Any:
-        """As `_with_connection`, for an act of which only so many may run at once."""
-        acts = self._long_operations
-        if acts.locked():
+    async def _with_long_slot(self, once: Any) -> Any:
+        """As `_with_connection`, for operations whose concurrency is limited."""
+        slots = self._long_operations
+        if slots.locked():
             try:
                 async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
-                    await acts.acquire()
+                    await slots.acquire()
             except TimeoutError as error:
                 raise ServiceUnavailable(f"{self.describe()} has too many acts that take long") from error
         else:
-            await acts.acquire()
+            await slots.acquire()
         try:
             return await self._with_connection(once)
         finally:
-            acts.release()
+            slots.release()
 
     async def _with_connection(self, once: Any) -> Any:
         for attempt in range(1, MAX_FK_RETRIES + 1):
             try:
-                raw = await self._checked_out()
+                raw = await self._acquire()
                 try:
                     outcome = await once(raw)
                 except BaseException:
-                    # The pool looks at what state it is in.
-                    await self._close_connection(raw)
+                    # The pool checks the connection's state.
+                    await self._release(raw)
                     raise
             except TimeoutError as error:
-                # Nobody gave a connection back, or a statement took too long: trying again would only add to it.
+                # No connection became free, or a statement took too long: a retry would only add to the load.
                 raise ServiceUnavailable(f"{self.describe()} does not answer in time") from error
             except (*_RETRYABLE, *_CONNECTION_LOST) as error:
                 deadlock = isinstance(error, asyncpg.DeadlockDetectedError)
                 if attempt >= (MAX_FK_RETRIES if deadlock else MAX_ATTEMPTS):
                     raise ServiceUnavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
                 if deadlock:
-                    # Whoever waited for this one goes first, instead of finding its locks taken anew.
-                    await asyncio.sleep(YIELD_SECONDS)
+                    # The other operation goes first, instead of waiting for the same locks again.
+                    await asyncio.sleep(DEADLOCK_BACKOFF_SECONDS)
             except ForeignKeyViolation:
-                # What the act had just looked up went away meanwhile; the next look finds it gone and says so.
+                # A row that the operation had just read was deleted meanwhile; the next run raises NotFound.
                 if attempt == MAX_FK_RETRIES:
                     raise
             except _UNAVAILABLE as error:
                 raise ServiceUnavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
             else:
-                # Out of reach of what runs acts again: this one stands, however its connection fares.
+                # Outside of the retry: the operation is committed, whatever happens to its connection.
                 await self._return(raw)
                 return outcome
         raise AssertionError("unreachable")
 
-    async def _checked_out(self) -> Any:
+    async def _acquire(self) -> Any:
         while self._idle:
             raw = self._idle.pop()
             if not _is_closed(raw):
                 return raw
-            await self._close_connection(raw)
+            await self._release(raw)
         self._waiting += 1
         try:
             return await self._pool.acquire(timeout=POOL_TIMEOUT_SECONDS)
@@ -287,7 +287,7 @@ class PostgresDatabase:
 
     async def _return(self, raw: Any) -> None:
         if self._waiting or _is_closed(raw) or raw.is_in_transaction():
-            await self._close_connection(raw)
+            await self._release(raw)
             return
         self._idle.append(raw)
         if self._release_timer is None:
@@ -299,33 +299,33 @@ class PostgresDatabase:
 
     async def _release_idle(self) -> None:
         while self._idle:
-            await self._close_connection(self._idle.pop())
+            await self._release(self._idle.pop())
 
-    async def _close_connection(self, raw: Any) -> None:
-        """Give a connection back to the pool, which ends it if it is of no more use."""
+    async def _release(self, raw: Any) -> None:
+        """Release a connection to the pool, which closes it if it is unusable."""
         try:
             await self._pool.release(raw)
         except (*_CONNECTION_LOST, asyncpg.PostgresError) as error:
-            log.warning("a connection to PostgreSQL was lost when it was given back: %s", type(error).__name__)
+            log.warning("a connection to PostgreSQL was lost while it was released: %s", type(error).__name__)
 
 
 def _is_closed(raw: Any) -> bool:
     try:
         closed: bool = raw.is_closed()
     except asyncpg.InterfaceError:
-        # It died while it was out, and the pool has written it off.
+        # It was closed while in use, and the pool has dropped it.
         return True
     return closed
 
 
 _MISUSED: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What the driver says of a connection that died unnoticed: that it was used wrongly."""
+"""What the driver raises for a connection that was closed unnoticed."""
 
 
 def _classify_dead(raw: Any, error: Exception) -> Exception:
     if isinstance(error, asyncpg.InternalClientError):
-        # Either the server's farewell was read before the statement went out and its hanging up was not yet noticed, or
-        # it came in the midst of an answer. Such a connection is of no more use.
+        # Either the server's termination message was read before the statement was sent, and the disconnect not yet
+        # noticed, or it arrived in the middle of a result. Such a connection is unusable.
         if not _is_closed(raw):
             raw.terminate()
         sent = not str(error).startswith("cannot switch to state")
@@ -341,7 +341,7 @@ async def _execute(raw: Any, command: str) -> None:
 
 
 async def _reset_connection(raw: Any) -> None:
-    """Instead of asyncpg's own reset, which costs a round trip: nothing here leaves settings or locks behind."""
+    """Replaces asyncpg's reset, which costs a round trip: no operation leaves settings or locks behind."""
     if raw.is_in_transaction():
         await raw.execute("ROLLBACK")
 

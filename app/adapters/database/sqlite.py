@@ -1,14 +1,14 @@
-"""SQLite: reads and short writes straight in the event loop, on the connection that writes.
+"""SQLite: reads and short writes run in the event loop itself, on the connection that writes.
 
-A vote takes some sixty microseconds; handing it to a thread and back costs more than running it. So the loop writes
-itself as long as no other process holds the lock. When one does, or an act is long, the act goes to the writer's thread
-and waits there. Within the process there is one writer, so acts are served in the order in which they came.
+A vote takes some sixty microseconds; handing it to a thread and back costs more than running it. So the event loop
+writes as long as no other process holds the lock. If one does, or if an operation is long, the operation waits in the
+writer's thread. A process has one writer, which runs operations in the order of their arrival.
 
-A commit makes every other connection throw its cached pages away, but not the one that wrote. So the loop reads there,
-too, as long as no thread has it; else on a connection that only reads.
+A commit invalidates the page cache of every other connection, but not of the one that wrote. So the event loop reads on
+the writer's connection, too, as long as no thread uses it; else on a read-only connection.
 
-A checkpoint (copying the log into the file) is what makes single writes slow, so a serving process turns the automatic
-one off and does it in a thread of its own.
+A checkpoint (copying the log into the file) makes single writes slow, so a serving process turns automatic checkpoints
+off and runs them in a thread.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
 
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 MAX_WAL_BYTES: Final = 4 * RESTART_WAL_BYTES
-"""A log that grew longer while somebody read is cut when it begins anew."""
+"""A log that grew longer during a read is truncated when it restarts."""
 
 MAX_LOOP_TEXT_BYTES: Final = 64 * 1024
-"""An act that reads a longer text is run in a thread."""
+"""An operation that reads a longer text runs in a thread."""
 _TEXT_LENGTH: Final = sqlite3.SQLITE_LIMIT_LENGTH
 _MAX_LENGTH: Final = 2**31 - 1
-"""Of a text, where no reading sets a bound; SQLite takes its own instead."""
+"""The limit of a text if a read sets none; SQLite lowers it to its own maximum."""
 
 _PRAGMAS: Final = (
     "journal_mode = wal",
@@ -68,7 +68,7 @@ _UNIQUE: Final = {
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with Earshot's manners: WAL, foreign keys, transactions only where we say so."""
+    """A connection with Earshot's settings: WAL, foreign keys, explicit transactions."""
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
     )
@@ -81,39 +81,39 @@ def connect(path: Path) -> sqlite3.Connection:
 class SqliteConnection:
     """Runs prepared statements on one connection; see `app.domain.unit_of_work.Connection`."""
 
-    __slots__ = ("_moment", "_text", "raw")
+    __slots__ = ("_now", "_now_text", "raw")
 
     engine: str = SQLITE
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self.raw = raw
-        self._moment: datetime | None = None
-        self._text = ""
+        self._now: datetime | None = None
+        self._now_text = ""
 
     def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
         try:
-            return self._executed(statement.compiled(SQLITE), values).fetchall()
+            return self._run(statement.compiled(SQLITE), values).fetchall()
         except _DRIVER_ERRORS as error:
             raise _to_domain_error(error) from error
 
     def execute(self, statement: Statement, values: dict[str, Any]) -> int:
         try:
-            return self._executed(statement.compiled(SQLITE), values).rowcount
+            return self._run(statement.compiled(SQLITE), values).rowcount
         except _DRIVER_ERRORS as error:
             raise _to_domain_error(error) from error
 
-    def _executed(self, prepared: CompiledStatement, values: dict[str, Any]) -> sqlite3.Cursor:
+    def _run(self, prepared: CompiledStatement, values: dict[str, Any]) -> sqlite3.Cursor:
         if prepared.uses_now:
-            # A Work has one moment, and a create binds it six times; the driver would print it each time.
-            if values["now"] is not self._moment:
-                self._moment = values["now"]
-                self._text = to_sqlite(values["now"])
-            values["now"] = self._text
+            # A UnitOfWork has one timestamp, and a create binds it six times; the driver would format it each time.
+            if values["now"] is not self._now:
+                self._now = values["now"]
+                self._now_text = to_sqlite(values["now"])
+            values["now"] = self._now_text
         return self.raw.execute(prepared.text, prepared.arguments(values))
 
 
 class ReadOnlySqliteConnection(SqliteConnection):
-    """A connection that could write, lent to an act that must not."""
+    """A connection for operations that must not write, although it could."""
 
     __slots__ = ("_max_text",)
 
@@ -122,9 +122,9 @@ class ReadOnlySqliteConnection(SqliteConnection):
         self._max_text = 0
 
     def limit_text(self, max_bytes: int) -> None:
-        """Bound the length of the texts that are read or written from now on, until the next call."""
+        """Limit the length of texts that are read or written until the next call."""
         if max_bytes != self._max_text:
-            # Two calls for each read would cost as much as the reading of a short row.
+            # Two calls for each read would cost as much as reading a short row.
             self.raw.setlimit(_TEXT_LENGTH, max_bytes)
             self._max_text = max_bytes
 
@@ -143,7 +143,7 @@ class ReadOnlySqliteConnection(SqliteConnection):
 
 
 class WriteInReadOperation(Exception):
-    """An act that was run by `reading` tried to change something: a bug, found in its first test."""
+    """An operation that was run by `read` tried to write: a bug, found by its first test."""
 
 
 class SqliteDatabase:
@@ -155,7 +155,7 @@ class SqliteDatabase:
         self.path = path
         self._clock = clock
         self._writer_reads: ReadOnlySqliteConnection
-        """The writer's connection, for the loop's reads while no thread has it."""
+        """The writer's connection, for reads in the event loop while no thread uses it."""
         self._reader: ReadOnlySqliteConnection
         self._writer: SqliteConnection
         self.write_queue = WriteQueue()
@@ -165,23 +165,23 @@ class SqliteDatabase:
         self._thread_connections: list[sqlite3.Connection] = []
         self._checkpointer: asyncio.Task[None] | None = None
         self._file: int | None = None
-        """The file, to flush it. To close it ends every lock that this process has on it, so that comes last."""
+        """A descriptor of the file, for fsync. It is closed last, since closing releases all locks of this process."""
 
     def write_version(self) -> int | None:
         if self.write_queue.held:
             return None
         try:
-            told: tuple[int] = self._writer.raw.execute("PRAGMA data_version").fetchone()
+            row: tuple[int] = self._writer.raw.execute("PRAGMA data_version").fetchone()
         except sqlite3.DatabaseError:
             return None
-        return told[0]
+        return row[0]
 
     def describe(self) -> str:
         return f"SQLite, {self.path}"
 
     @property
     def log_path(self) -> Path:
-        """The log that SQLite writes ahead of the file."""
+        """SQLite's write-ahead log."""
         return self.path.with_name(self.path.name + "-wal")
 
     def stats(self) -> Mapping[str, float]:
@@ -192,7 +192,7 @@ class SqliteDatabase:
 
     async def open(self) -> None:
         try:
-            # Opening waits: another process may be bringing the log of a server that was killed into the file.
+            # Opening waits, since another process may be recovering the log of a killed server.
             self._writer = SqliteConnection(connect(self.path))
             self._writer.raw.execute("PRAGMA busy_timeout = 0")
             self._writer_reads = ReadOnlySqliteConnection(self._writer.raw)
@@ -205,8 +205,8 @@ class SqliteDatabase:
         """Copy the log into the file in a thread from now on, instead of now and then during a commit."""
         self._writer.raw.execute("PRAGMA wal_autocheckpoint = 0")
         self._file = os.open(self.path, os.O_RDONLY)
-        checkpoints = WalCheckpointer(lambda: connect(self.path), self._file, self.write_queue)
-        self._checkpointer = asyncio.create_task(checkpoints.run())
+        checkpointer = WalCheckpointer(lambda: connect(self.path), self._file, self.write_queue)
+        self._checkpointer = asyncio.create_task(checkpointer.run())
 
     async def close(self) -> None:
         if self._checkpointer is not None:
@@ -233,7 +233,7 @@ class SqliteDatabase:
     ) -> T:
         if not in_thread:
             connection = self._reader if self.write_queue.held else self._writer_reads
-            # A long text is no reading for the event loop.
+            # A long text must not be read in the event loop.
             connection.limit_text(max_text or MAX_LOOP_TEXT_BYTES)
             try:
                 if snapshot:
@@ -255,7 +255,7 @@ class SqliteDatabase:
         in_thread: bool = False,
         single_statement: bool = False,
     ) -> T:
-        until = monotonic() + BUSY_TIMEOUT_SECONDS
+        deadline = monotonic() + BUSY_TIMEOUT_SECONDS
         if not in_thread:
             try:
                 if self.write_queue.is_idle:
@@ -265,11 +265,11 @@ class SqliteDatabase:
                 pass
         async with self.write_queue.exclusive():
             loop = asyncio.get_running_loop()
-            writing = loop.run_in_executor(self._writer_thread, self._write_waiting, operation, context, until)
+            writing = loop.run_in_executor(self._writer_thread, self._write_waiting, operation, context, deadline)
             try:
                 return await asyncio.shield(writing)
             finally:
-                # Whoever is cancelled, even twice: until the thread has ended the connection is nobody else's.
+                # Even if this is cancelled twice, the connection is not free until the thread has finished.
                 while not writing.done():
                     with suppress(asyncio.CancelledError):
                         await asyncio.wait([writing])
@@ -298,7 +298,7 @@ class SqliteDatabase:
             try:
                 return operation(self._work(connection, context))
             finally:
-                # At some errors of the disk SQLite has ended it itself.
+                # After some disk errors SQLite has ended the transaction itself.
                 if connection.raw.in_transaction:
                     connection.raw.execute("ROLLBACK")
         except sqlite3.DatabaseError as error:
@@ -306,7 +306,7 @@ class SqliteDatabase:
 
     def _write(self, operation: Operation[T], context: PortalContext) -> T:
         execute = self._writer.raw.execute
-        # The last read on this connection may have set a bound.
+        # The last read on this connection may have set a limit.
         self._writer_reads.limit_text(_MAX_LENGTH)
         try:
             execute("BEGIN IMMEDIATE")
@@ -325,10 +325,10 @@ class SqliteDatabase:
             raise
         return outcome
 
-    def _write_waiting(self, operation: Operation[T], context: PortalContext, until: float) -> T:
+    def _write_waiting(self, operation: Operation[T], context: PortalContext, deadline: float) -> T:
         raw = self._writer.raw
-        # Counted from its arrival: else each act would wait in full behind all that came before it.
-        raw.execute(f"PRAGMA busy_timeout = {max(0, int((until - monotonic()) * 1000))}")
+        # Counted from its arrival: else each operation would wait the full time after all that came before it.
+        raw.execute(f"PRAGMA busy_timeout = {max(0, int((deadline - monotonic()) * 1000))}")
         try:
             return self._write(operation, context)
         except _Busy as locked:
@@ -338,7 +338,7 @@ class SqliteDatabase:
 
 
 class _Busy(Exception):
-    """Another process writes just now."""
+    """Another process is writing."""
 
 
 _UNAVAILABLE: Final = frozenset(
@@ -356,7 +356,7 @@ _UNAVAILABLE: Final = frozenset(
         sqlite3.SQLITE_PERM,
     }
 )
-"""What is wrong with the file or the disk; any other error of the database is a mistake of ours."""
+"""Errors of the file or the disk. Any other database error is a bug."""
 
 
 def _to_unavailable(error: sqlite3.DatabaseError) -> Exception:

@@ -77,30 +77,30 @@ def router(pages: TemplateRenderer, database: Database, views: PageViews, texts:
     @routes.api_route("/p/{segment}", methods=["GET", "HEAD"])
     async def post_by_code(request: Request, segment: str) -> Response:
         code = _CODE.fullmatch(segment)
-        match = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
-        if match is None:
+        result = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
+        if result is None:
             return pages.error(404)
-        address = post_path(match[1])
+        address = post_path(result[1])
         if address != f"/p/{quote(segment, safe='')}":
             # Only the code identifies the post; titles change, and links are typed by hand.
             return RedirectResponse(pages.link(address), 302, {"Cache-Control": "no-cache"})
-        return await show(request, *match)
+        return await show(request, *result)
 
     @routes.api_route("/p/{segment}/edit", methods=["GET", "HEAD"])
     @routes.api_route("/p/{segment}/delete", methods=["GET", "HEAD"])
     async def post_to_change(request: Request, segment: str) -> Response:
         """The APIs return these links. There are no such pages yet, so they redirect to the post."""
         code = _CODE.fullmatch(segment)
-        match = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
-        if match is None:
+        result = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
+        if result is None:
             return pages.error(404)
-        return RedirectResponse(pages.link(post_path(match[1])), 302, {"Cache-Control": "no-cache"})
+        return RedirectResponse(pages.link(post_path(result[1])), 302, {"Cache-Control": "no-cache"})
 
     @routes.api_route("/posts/{slug}", methods=["GET", "HEAD"])
     async def post_by_slug(request: Request, slug: str) -> Response:
         is_slug = _SLUG.fullmatch(slug) is not None
-        match = await find(request, lambda work: public.by_slug(work, slug)) if is_slug else None
-        return pages.error(404) if match is None else await show(request, *match)
+        result = await find(request, lambda work: public.by_slug(work, slug)) if is_slug else None
+        return pages.error(404) if result is None else await show(request, *result)
 
     return routes
 

@@ -110,26 +110,26 @@ async def test_a_redis_that_hangs_delays_the_answer_but_not_for_long(
     assert again == WELL | {"redis": True}
 
 
-async def test_however_many_ask_one_look_is_taken_and_a_hanging_one_is_not_repeated() -> None:
-    looks, answered = 0, asyncio.Event()
+async def test_concurrent_checks_share_one_probe_and_a_hanging_one_is_not_repeated() -> None:
+    runs, released = 0, asyncio.Event()
 
-    async def look() -> str:
-        nonlocal looks
-        looks += 1
-        await answered.wait()
-        return f"look {looks}"
+    async def run() -> str:
+        nonlocal runs
+        runs += 1
+        await released.wait()
+        return f"run {runs}"
 
-    asked = CachedProbe(look, fresh=60.0, late="late")
+    probe = CachedProbe(run, ttl=60.0, on_timeout="late")
 
-    first = await asyncio.gather(*(asked() for _ in range(50)))
-    # It has hung for longer than anybody waits: who asks now is told so at once.
-    second = [await asked() for _ in range(50)]
-    answered.set()
-    third = [await asked() for _ in range(50)]
+    first = await asyncio.gather(*(probe() for _ in range(50)))
+    # It has hung for longer than the timeout: later checks return at once.
+    second = [await probe() for _ in range(50)]
+    released.set()
+    third = [await probe() for _ in range(50)]
 
     assert {*first, *second} == {"late"}
-    assert set(third) == {"look 1"}
-    assert looks == 1
+    assert set(third) == {"run 1"}
+    assert runs == 1
 
 
 async def test_a_server_whose_redis_is_away_serves_on_and_says_so(
