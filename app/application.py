@@ -17,7 +17,7 @@ from app.api.services import RateLimits, Services
 from app.backends import open_database, open_storage
 from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views
 from app.domain.errors import ServiceUnavailable
-from app.http.request import ApiResponse, RequestContext, RequestObserver
+from app.http.request import RequestContext, RequestObserver
 from app.observability.metrics import SharedMetrics
 from app.public_url import PublicUrl
 from app.settings import Settings
@@ -78,9 +78,9 @@ def _combine(observers: Sequence[RequestObserver]) -> RequestObserver:
     if len(observers) == 1:
         return observers[0]
 
-    def observe(request: RequestContext, response: ApiResponse, seconds: float) -> None:
+    def observe(request: RequestContext, status: int, seconds: float) -> None:
         for observer in observers:
-            observer(request, response, seconds)
+            observer(request, status, seconds)
 
     return observe
 

@@ -1,5 +1,6 @@
-"""Who a key admits: looked up by digest, and remembered for a moment."""
+"""API keys: read from the Authorization header, looked up by digest, and cached for a moment."""
 
+import re
 from time import monotonic
 from typing import Final
 
@@ -8,44 +9,69 @@ from app.domain.users import api_keys
 from app.domain.users.api_keys import Principal
 
 CACHE_TTL_SECONDS: Final = 1.0
-"""How long a key that was ended by another process may still be admitted on PostgreSQL. On SQLite, which tells of each
-write by another process, and for what this process ended, it is forgotten at once."""
+"""How long a key that another process revoked may still be valid on PostgreSQL. A key that this process revoked is
+invalid at once, and on SQLite, where `write_version` changes with each write of another process, any key."""
 MAX_CACHED_KEYS: Final = 10_000
+
+_PLAIN_HEADER: Final = re.compile(rb"(?:Bearer|Token) ([0-9A-Za-z_|]+)")
+_SCHEME: Final = re.compile(rb"(?:Bearer|Token)\s+")
+_AFTER_TOKEN: Final = re.compile(rb"[,;\t]")
+
+
+def parse_token(authorization: bytes | str | None) -> str | None:
+    """The API key in an Authorization header, or None.
+
+    As generous as the more generous dialect, Astuto's (section 1.2): both schemes, quotes, `token=`, spare spaces.
+    """
+    if not authorization:
+        return None
+    header = authorization.encode("latin-1", "replace") if isinstance(authorization, str) else authorization
+    plain = _PLAIN_HEADER.fullmatch(header)
+    if plain:
+        return plain[1].decode("ascii")
+    header = header.strip()
+    scheme = _SCHEME.match(header)
+    if scheme is None:
+        return None
+    first = _AFTER_TOKEN.split(header[scheme.end() :], maxsplit=1)[0].rstrip()
+    token = first.removeprefix(b"token=").removeprefix(b'"').removesuffix(b'"')
+    return token.decode("latin-1") or None
 
 
 class ApiKeyAuthenticator:
-    """Verifies keys. `secret` makes the digests; `former` are secrets of installations that keys were brought from."""
+    """Verifies keys. `secret` makes the digests; `former` are secrets of installations that keys came from."""
 
     def __init__(self, database: Database, secret: bytes, former: tuple[bytes, ...] = ()) -> None:
         self._database = database
         self._secrets = (secret, *former)
-        self._remembered: dict[str, tuple[float, int, Principal]] = {}
+        self._cache: dict[str, tuple[float, int, Principal]] = {}
+        """By digest: when the entry expires, the database's write version, and the principal."""
         self._generation = 0
-        """How often `forget` was called."""
+        """The number of calls of `invalidate`."""
         self.pending_last_used: dict[int, None] = {}
-        """Keys used since somebody last asked; their last use is stored behind the requests."""
+        """Ids of keys that were used since their last use was stored; a background job stores it."""
 
     async def authenticate(self, token: str) -> Principal | None:
-        """Whom the token admits, or None."""
+        """The principal of the token; None for a token that is not valid."""
         digest = api_keys.digest(token, self._secrets[0])
         now, version = monotonic(), self._database.write_version()
-        remembered = self._remembered.get(digest) if version is not None else None
-        if remembered is not None and remembered[0] > now and remembered[1] == version:
-            self.pending_last_used[remembered[2].key_id] = None
-            return remembered[2]
-        endings = self._generation
+        entry = self._cache.get(digest) if version is not None else None
+        if entry is not None and entry[0] > now and entry[1] == version:
+            self.pending_last_used[entry[2].key_id] = None
+            return entry[2]
+        generation = self._generation
         digests = [digest, *(api_keys.digest(token, former) for former in self._secrets[1:])]
         principal = await self._database.read(lambda work: api_keys.verify(work, digests), NO_PORTAL)
         if principal is not None:
             self.pending_last_used[principal.key_id] = None
-            # What was looked up before a key was ended may be heard after it.
-            if version is not None and endings == self._generation:
-                if len(self._remembered) >= MAX_CACHED_KEYS:
-                    self._remembered.clear()
-                self._remembered[digest] = (now + CACHE_TTL_SECONDS, version, principal)
+            # A key that was read before `invalidate` may be revoked by now, so it is not cached.
+            if version is not None and generation == self._generation:
+                if len(self._cache) >= MAX_CACHED_KEYS:
+                    self._cache.clear()
+                self._cache[digest] = (now + CACHE_TTL_SECONDS, version, principal)
         return principal
 
     def invalidate(self) -> None:
-        """A key, a user or a role changed: look everybody up again."""
+        """Empty the cache, because a key, a user or a role changed."""
         self._generation += 1
-        self._remembered.clear()
+        self._cache.clear()

@@ -1,135 +1,139 @@
-"""How a chapter of a contract is declared to FastAPI: verbs, addresses, input, answers and refusals."""
+"""Declares the endpoints of a dialect to FastAPI, and finds the endpoint of a request."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from fastapi.types import DecoratedCallable
 
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
 Endpoint = Callable[[Any], Awaitable[ApiResponse]]
-E = TypeVar("E", bound=Endpoint)
-
-
-class DialectRouter:
-    """Collects the endpoints of one chapter.
-
-    `refusals` words a status for the document: status to (description, model). Every route can answer `always`.
-    """
-
-    def __init__(
-        self, tag: str, *, refusals: Mapping[int, Mapping[str, Any]], always: Iterable[int], headers: Mapping[str, Any]
-    ) -> None:
-        self.router = APIRouter(tags=[tag])
-        self._refusals = refusals
-        self._always = tuple(always)
-        self._headers = headers
-
-    def route(
-        self,
-        methods: str | Iterable[str],
-        path: str,
-        *,
-        response_model: type[BaseModel] | Any,
-        status_code: int = 200,
-        errors: Iterable[int] = (),
-        parameters: Iterable[Mapping[str, Any]] = (),
-        request_body: Mapping[str, Any] | None = None,
-        extra_responses: Mapping[int, Mapping[str, Any]] | None = None,
-    ) -> Callable[[E], E]:
-        """Declare an endpoint; its docstring becomes the description.
-
-        `parameters` and `body` are OpenAPI objects, made from the class that also reads the input. `also` are further
-        answers that are not refusals.
-        """
-        responses: dict[int | str, dict[str, Any]] = {
-            code: dict(self._refusals[code]) for code in sorted({*self._always, *errors})
-        }
-        for code, response in (extra_responses or {}).items():
-            responses[code] = dict(response)
-        responses[status_code] = {"description": "Done", "headers": dict(self._headers)}
-        extra: dict[str, Any] = {}
-        if parameters:
-            extra["parameters"] = list(parameters)
-        if request_body is not None:
-            extra["requestBody"] = request_body
-
-        def declared(endpoint: E) -> E:
-            for method in [methods] if isinstance(methods, str) else methods:
-                self.router.add_api_route(
-                    path,
-                    endpoint,
-                    methods=[method],
-                    response_model=response_model,
-                    status_code=status_code,
-                    responses=responses,
-                    summary=endpoint.__name__.replace("_", " ").capitalize(),
-                    operation_id=f"{endpoint.__name__}_{method.lower()}",
-                    openapi_extra=extra or None,
-                )
-            return endpoint
-
-        return declared
-
-
-def path_param(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
-    """A part of the address, as OpenAPI describes it."""
-    return {"name": name, "in": "path", "required": True, "schema": dict(schema), "description": description}
-
-
-def query_param(name: str, schema: Mapping[str, Any], description: str, *, required: bool = False) -> dict[str, Any]:
-    """A query parameter, as OpenAPI describes it."""
-    return {"name": name, "in": "query", "required": required, "schema": dict(schema), "description": description}
-
 
 ENCODED_SLASH: Final = "\udc2f"
-"""Stands in a path for a slash within a segment. Half a surrogate pair is in no path that was decoded from UTF-8."""
+"""Replaces `%2F`, a slash within a segment, in a path. Half a surrogate pair is in no path decoded from UTF-8."""
 
 
 class RouteMatch(NamedTuple):
-    """A route, and what its address said."""
+    """The route of a request, and the parameters in its path."""
 
     endpoint: Endpoint
-    path: Mapping[str, str]
-    template: str
+    path_params: dict[str, str]
+    route_path: str
 
 
 class MethodNotAllowed(NamedTuple):
-    """The address exists, but not for this verb."""
+    """The path exists, but not for this method."""
 
     allowed: tuple[str, ...]
 
 
 class _Node:
-    __slots__ = ("endpoints", "literals", "name", "parameter", "template")
+    __slots__ = ("endpoints", "literals", "name", "parameter", "route_path")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.parameter: _Node | None = None
         self.name = ""
         self.endpoints: dict[str, Endpoint] = {}
-        self.template = ""
+        self.route_path = ""
 
 
-class RouteTable:
-    """Finds the endpoint of a verb and address in a few dictionary look-ups.
+class DialectRouter(APIRouter):
+    """Endpoints of a dialect, declared as any FastAPI routes, and found by a few dictionary look-ups.
 
-    Fixed words win over parameters where they are served: `GET /posts/search_duplicates` is a search, `PATCH` of the
-    same address looks for a post of that name.
+    FastAPI makes the OpenAPI document of `routes`. `DialectApp` asks `find_route`, because the contracts want to know
+    the route before the key, the body and the parameters are read.
     """
 
-    def __init__(self, routers: Iterable[APIRouter], *, unserved: Iterable[str] = ()) -> None:
-        """`unserved` are addresses that a contract knows and this server does not: no post is looked for by them."""
-        self._root = _Node()
-        self._unserved = frozenset(unserved)
-        for router in routers:
-            for route in router.routes:
-                assert isinstance(route, APIRoute)
-                self._add(route)
+    error_schemas: ClassVar[Mapping[int, Mapping[str, Any]]] = {}
+    """What the document says of an error: status to description and model."""
+    common_errors: ClassVar[tuple[int, ...]] = ()
+    """Statuses of errors that every route can return."""
+    success_headers: ClassVar[Mapping[str, Any]] = {}
+    """Headers of every success, as OpenAPI describes them."""
 
-    def _add(self, route: APIRoute) -> None:
+    def __init__(
+        self, *, tags: Iterable[str] = (), routers: Iterable[APIRouter] = (), reserved_paths: Iterable[str] = ()
+    ) -> None:
+        """A router with the routes of `routers`.
+
+        `reserved_paths` are paths of the contract that this server does not serve; without them, `{post}` would match.
+        """
+        super().__init__(tags=[*tags], routes=[route for router in routers for route in router.routes])
+        self._root = _Node()
+        self._reserved_paths = frozenset(reserved_paths)
+        for route in self.routes:
+            self._add_to_tree(route)
+
+    def get(self, path: str, **options: Any) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Declare an endpoint for GET; see `api_route`."""
+        return self.api_route(path, methods=["GET"], **options)
+
+    def post(self, path: str, **options: Any) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Declare an endpoint for POST; see `api_route`."""
+        return self.api_route(path, methods=["POST"], **options)
+
+    def put(self, path: str, **options: Any) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Declare an endpoint for PUT; see `api_route`."""
+        return self.api_route(path, methods=["PUT"], **options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Declare an endpoint for DELETE; see `api_route`."""
+        return self.api_route(path, methods=["DELETE"], **options)
+
+    def api_route(
+        self,
+        path: str,
+        *,
+        methods: list[str] | None = None,
+        status_code: int | None = 200,
+        errors: Iterable[int] = (),
+        parameters: Iterable[Mapping[str, Any]] = (),
+        request_body: Mapping[str, Any] | None = None,
+        extra_responses: Mapping[int, Mapping[str, Any]] | None = None,
+        **options: Any,
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Declare an endpoint; its docstring becomes the description.
+
+        `errors` are statuses of `error_schemas`. `parameters` and `request_body` are OpenAPI objects, made from the
+        class that also reads the input. `extra_responses` are further responses that are not errors.
+        """
+        statuses = sorted({*self.common_errors, *errors})
+        responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in statuses}
+        responses.update({code: dict(response) for code, response in (extra_responses or {}).items()})
+        responses[status_code or 200] = {"description": "Done", "headers": dict(self.success_headers)}
+        openapi_extra: dict[str, Any] = {}
+        if parameters:
+            openapi_extra["parameters"] = list(parameters)
+        if request_body is not None:
+            openapi_extra["requestBody"] = request_body
+
+        def declare(endpoint: DecoratedCallable) -> DecoratedCallable:
+            for method in methods or ["GET"]:
+                self.add_api_route(
+                    path,
+                    endpoint,
+                    methods=[method],
+                    status_code=status_code,
+                    responses=responses,
+                    summary=endpoint.__name__.replace("_", " ").capitalize(),
+                    operation_id=f"{endpoint.__name__}_{method.lower()}",
+                    openapi_extra=openapi_extra or None,
+                    **options,
+                )
+            return endpoint
+
+        return declare
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """See `APIRouter.add_api_route`."""
+        super().add_api_route(path, endpoint, **options)
+        self._add_to_tree(self.routes[-1])
+
+    def _add_to_tree(self, route: Any) -> None:
+        assert isinstance(route, APIRoute)
         node = self._root
         for segment in route.path.strip("/").split("/"):
             if segment.startswith("{"):
@@ -139,47 +143,59 @@ class RouteTable:
                 node.name = segment.strip("{}")
             else:
                 node = node.literals.setdefault(segment, _Node())
-        node.template = route.path
+        node.route_path = route.path
         for method in route.methods or ():
             assert method not in node.endpoints, f"{method} {route.path} is declared twice"
             node.endpoints[method] = route.endpoint
 
-    def find(self, method: str, path: str) -> RouteMatch | MethodNotAllowed | None:
-        """The route of `/posts/3`, the verbs it knows instead, or None for an unknown address.
+    def find_route(self, method: str, path: str) -> RouteMatch | MethodNotAllowed | None:
+        """The route of a method and a path such as `/posts/3`; None for an unknown path.
 
-        A slash at the end makes no difference.
+        Literal segments win over parameters where the method has them: `GET /posts/search_duplicates` is a search,
+        `PATCH` of the same path looks for a post of that name. A slash at the end makes no difference.
         """
-        if path.rstrip("/") in self._unserved:
+        if path.rstrip("/") in self._reserved_paths:
             return None
         segments = path[1:].rstrip("/").split("/")
         values: dict[str, str] = {}
-        passed: list[_Node] = []
-        node = self._walk(self._root, segments, 0, values, method, passed)
+        other_methods: list[_Node] = []
+        node = _find_node(self._root, segments, 0, values, method, other_methods)
         if node is not None:
             if ENCODED_SLASH in path:
                 values = {name: value.replace(ENCODED_SLASH, "/") for name, value in values.items()}
-            return RouteMatch(node.endpoints[method], values, node.template)
-        verbs = {verb for other in passed for verb in other.endpoints}
-        return MethodNotAllowed(tuple(sorted(verbs))) if verbs else None
+            return RouteMatch(node.endpoints[method], values, node.route_path)
+        allowed = {verb for other in other_methods for verb in other.endpoints}
+        return MethodNotAllowed(tuple(sorted(allowed))) if allowed else None
 
-    def _walk(
-        self, node: _Node, segments: list[str], at: int, values: dict[str, str], method: str, passed: list[_Node]
-    ) -> _Node | None:
-        """The node that serves the verb; `passed` collects those that have the address, but not the verb."""
-        if at == len(segments):
-            if method in node.endpoints:
-                return node
-            passed.append(node)
-            return None
-        segment = segments[at]
-        literal = node.literals.get(segment)
-        if literal is not None:
-            found = self._walk(literal, segments, at + 1, values, method, passed)
-            if found is not None:
-                return found
-        if node.parameter is None or not segment:
-            return None
-        found = self._walk(node.parameter, segments, at + 1, values, method, passed)
-        if found is not None:
-            values[node.parameter.name] = segment
-        return found
+
+def _find_node(
+    node: _Node, segments: list[str], index: int, values: dict[str, str], method: str, other_methods: list[_Node]
+) -> _Node | None:
+    """The node that has the method; `other_methods` collects those that have the path, but not the method."""
+    if index == len(segments):
+        if method in node.endpoints:
+            return node
+        other_methods.append(node)
+        return None
+    segment = segments[index]
+    literal = node.literals.get(segment)
+    if literal is not None:
+        match = _find_node(literal, segments, index + 1, values, method, other_methods)
+        if match is not None:
+            return match
+    if node.parameter is None or not segment:
+        return None
+    match = _find_node(node.parameter, segments, index + 1, values, method, other_methods)
+    if match is not None:
+        values[node.parameter.name] = segment
+    return match
+
+
+def path_param(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
+    """A path parameter, as OpenAPI describes it."""
+    return {"name": name, "in": "path", "required": True, "schema": dict(schema), "description": description}
+
+
+def query_param(name: str, schema: Mapping[str, Any], description: str, *, required: bool = False) -> dict[str, Any]:
+    """A query parameter, as OpenAPI describes it."""
+    return {"name": name, "in": "query", "required": required, "schema": dict(schema), "description": description}

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
-from app.http.request import ApiResponse, RequestContext, RequestObserver
+from app.http.request import RequestContext, RequestObserver
 
 Format = Literal["text", "json"]
 
@@ -105,7 +105,7 @@ class AccessLog:
     def for_dialect(self, dialect: str) -> RequestObserver:
         """What a dialect's door calls after each request; of `pages`, not those that ask only whether it is well."""
 
-        def note(request: RequestContext, response: ApiResponse, seconds: float) -> None:
+        def note(request: RequestContext, status: int, seconds: float) -> None:
             if dialect == "pages" and request.path.startswith("/health"):
                 return
             principal = request.principal
@@ -117,7 +117,7 @@ class AccessLog:
                     None if principal is None else principal.prefix,
                     request.method,
                     request.route_path,
-                    response.status,
+                    status,
                     seconds,
                     request.request_id,
                 )

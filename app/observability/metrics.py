@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Final
 
-from app.http.request import ApiResponse, RequestContext, RequestObserver
+from app.http.request import RequestContext, RequestObserver
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Gauge, Histogram
@@ -88,9 +88,8 @@ class SharedMetrics:
         rejections = self._rejections.labels(dialect)
         children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-        def note(request: RequestContext, response: ApiResponse, seconds: float) -> None:
+        def observe(request: RequestContext, status: int, seconds: float) -> None:
             method = request.method if request.method in METHODS else OTHER
-            status = response.status
             key = (method, request.route_path, status)
             if key not in children:
                 route = (dialect, method, request.route_path or NO_ROUTE)
@@ -101,7 +100,7 @@ class SharedMetrics:
             if status == 429:
                 rejections.inc()
 
-        return note
+        return observe
 
     def set_database_stats(self, stats: Mapping[str, float]) -> None:
         """Set the gauges of what `Database.stats` returned."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Final
 
-from app.http.request import ApiResponse, RequestContext, RequestObserver
+from app.http.request import RequestContext, RequestObserver
 
 log = logging.getLogger("earshot.traces")
 
@@ -88,7 +88,7 @@ class RequestTracer:
     def for_dialect(self, dialect: str) -> RequestObserver:
         """What a dialect's door calls after each request; of `pages`, not those that ask only whether it is well."""
 
-        def note(request: RequestContext, response: ApiResponse, seconds: float) -> None:
+        def note(request: RequestContext, status: int, seconds: float) -> None:
             if dialect == "pages" and request.path.startswith("/health"):
                 return
             ended = time.time_ns()
@@ -96,10 +96,10 @@ class RequestTracer:
                 f"{request.method} {request.route_path}" if request.route_path else request.method,
                 context=self._parent_context(request),
                 kind=self._kind,
-                attributes=_attributes(dialect, request, response.status),
+                attributes=_attributes(dialect, request, status),
                 start_time=ended - int(seconds * 1e9),
             )
-            if response.status >= 500:
+            if status >= 500:
                 span.set_status(self._failed)
             span.end(ended)
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any, Final
 
-from app.http.request import ApiResponse, Receive, RequestContext, RequestObserver, Scope, Send, log_unhandled
+from app.http.request import Receive, RequestContext, RequestObserver, Scope, Send, log_unhandled
 
 _CLIENT_CLOSED: Final = 499
 """Reported if there was no response, since the client disconnected before."""
@@ -45,4 +45,4 @@ class ObservedApp:
         finally:
             request.route_path = getattr(scope.get("route"), "path", "")
             if self._observer is not None:
-                self._observer(request, ApiResponse(status, b""), perf_counter() - request.started_at)
+                self._observer(request, status, perf_counter() - request.started_at)

@@ -7,15 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter
 
 from app.api.astuto.dialect import AstutoDialect
 from app.api.dialect import DialectApp
 from app.api.dispatch import Dispatch
-from app.api.request import CurrentRequest
-from app.api.router import RouteTable
+from app.api.request import ApiRequest
+from app.api.router import DialectRouter
 from app.application import Application, create_app
-from app.http.request import ApiResponse
+from app.http.response import StreamedResponse
 from app.observability.logging import AccessLog
 from app.settings import Settings
 from tests.conftest import TestClock
@@ -143,19 +142,19 @@ async def test_names_are_all_different(anyone: Client) -> None:
 async def test_an_answer_that_breaks_off_is_noted_and_reported(
     server: Application, astuto: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    router = APIRouter()
+    router = DialectRouter()
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b"[1,"
         raise ConnectionError("the database went away")
 
     @router.get("/broken", response_model=None)
-    async def broken(call: CurrentRequest) -> ApiResponse:
-        return ApiResponse(200, pieces())
+    async def broken(request: ApiRequest) -> StreamedResponse:
+        return StreamedResponse(200, pieces())
 
     written = Written()
     requests = AccessLog("json", written)
-    door = DialectApp(server.services, AstutoDialect(server.services, RouteTable([router])))
+    door = DialectApp(server.services, AstutoDialect(server.services, router))
     door.set_observer(requests.for_dialect("astuto"))
     dispatch: Any = Dispatch(server.services, {"astuto": door}, None)
 

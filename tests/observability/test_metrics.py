@@ -331,7 +331,6 @@ def request_for(method: str, route_path: str) -> RequestContext:
 REQUESTS = """
 import os, sys
 from pathlib import Path
-from app.http.request import ApiResponse
 from app.observability.metrics import SharedMetrics, create_files
 from tests.observability.test_metrics import request_for
 from prometheus_client import CollectorRegistry, generate_latest
@@ -346,7 +345,7 @@ def in_process(worker, *requests):
     if not pid:
         note = SharedMetrics(directory, worker).for_dialect("astuto")
         for method, route_path, seconds in requests:
-            note(request_for(method, route_path), ApiResponse(200, b""), seconds)
+            note(request_for(method, route_path), 200, seconds)
         # The process ends as one that is killed does.
         os._exit(0)
     os.waitpid(pid, 0)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from app.api.services import MAX_HOPS
 from app.application import Application
 from app.domain.portals import portals
+from app.http.proxies import MAX_HOPS
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json

@@ -6,11 +6,11 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from app.api.astuto.app import ROUTERS as ASTUTO_CHAPTERS
-from app.api.productlift.app import ROUTERS as PRODUCTLIFT_CHAPTERS
+from app.api.astuto.app import ROUTERS as ASTUTO_ROUTERS
+from app.api.productlift.app import ROUTERS as PRODUCTLIFT_ROUTERS
 
 DIALECTS = ("astuto", "productlift")
-_CHAPTERS = {"astuto": ASTUTO_CHAPTERS, "productlift": PRODUCTLIFT_CHAPTERS}
+_ROUTERS = {"astuto": ASTUTO_ROUTERS, "productlift": PRODUCTLIFT_ROUTERS}
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def of_dialect(dialect: str) -> Sequence[Route]:
     """All routes of one dialect."""
     return [
         _route(dialect, method, declared)
-        for chapter in _CHAPTERS[dialect]
-        for declared in chapter.router.routes
+        for router in _ROUTERS[dialect]
+        for declared in router.routes
         if isinstance(declared, APIRoute)
         for method in sorted(declared.methods or ())
     ]

@@ -1,4 +1,4 @@
-"""Refusals in Astuto's words: one table from what the domain says to status and sentence.
+"""Astuto's error responses: a handler for each error of the domain and of reading the request.
 
 docs/contracts/astuto.md, section 1.4.
 """
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from app.api.astuto import messages, params
+from app.api.astuto import messages
+from app.api.astuto.rack_params import InvalidParam
+from app.api.dialect import ErrorHandlers
 from app.domain.errors import (
     Conflict,
-    FieldError,
     Forbidden,
     ForeignKeyViolation,
     NotFound,
@@ -20,16 +21,9 @@ from app.domain.errors import (
 )
 from app.domain.permissions import Permission
 from app.http.body import BodyTooLarge
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
-
-ACCESS_DENIED: Final = ApiResponse(
-    401, messages.ACCESS_DENIED_BODY, (_JSON, (b"www-authenticate", b'Bearer realm="Application"'))
-)
-UNEXPECTED: Final = ApiResponse(500, messages.UNEXPECTED_BODY, (_JSON,))
-MISSING: Final = ApiResponse(400, messages.MISSING_BODY, (_JSON,))
-WRONG: Final = ApiResponse(400, messages.WRONG_BODY, (_JSON,))
 
 _CONFLICTS: Final = {
     "vote.taken": ("user_id", "taken"),
@@ -43,54 +37,89 @@ class MissingParam(Exception):
     """A parameter that the contract calls required is absent, null or blank."""
 
 
-def to_response(error: Exception) -> ApiResponse | None:
-    """The answer to a refusal, or None for an error nobody foresaw."""
-    match error:
-        case NotFound(what, asked):
-            by = "email" if what == "address" else "id"
-            return _answer(404, messages.not_found_message("user" if what == "address" else what, asked, by=by))
-        case Forbidden(Permission.IMPERSONATE, why):
-            return ApiResponse(
-                401,
-                messages.IMPERSONATED_UNKNOWN_BODY if why == "unknown" else messages.IMPERSONATION_REFUSED_BODY,
-                (_JSON,),
-            )
-        case Forbidden():
-            return ApiResponse(401, messages.NOT_AUTHORIZED_BODY, (_JSON,))
-        case ValidationFailed(problems):
-            return _answer(
-                422, *(messages.field_message(wrong.field, wrong.code, **wrong.limits) for wrong in problems)
-            )
-        case Conflict(code):
-            field, problem = _CONFLICTS.get(code, (code.partition(".")[0], "invalid"))
-            return _answer(422, messages.field_message(field, problem))
-        case MissingParam():
-            return MISSING
-        case params.MalformedRequest() | params.InvalidParam() | ForeignKeyViolation() | ValueOutOfRange():
-            return WRONG
-        case BodyTooLarge():
-            return ApiResponse(413, messages.TOO_LARGE_BODY, (_JSON,))
-        case ServiceUnavailable():
-            return ApiResponse(503, messages.UNAVAILABLE_BODY, (_JSON, (b"retry-after", b"2")))
-        case _:
-            return None
+class MissingReference(Exception):
+    """A parameter refers to a row that does not exist, where the contract responds 422 and not 404."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(resource)
+        self.resource = resource
+
+
+def _respond(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> ApiResponse:
+    return ApiResponse(status, body, (_JSON, *headers))
+
+
+ACCESS_DENIED: Final = _respond(401, messages.ACCESS_DENIED_BODY, (b"www-authenticate", b'Bearer realm="Application"'))
+UNEXPECTED: Final = _respond(500, messages.UNEXPECTED_BODY)
+_MISSING: Final = _respond(400, messages.MISSING_BODY)
+_WRONG: Final = _respond(400, messages.WRONG_BODY)
+_TOO_LARGE: Final = _respond(413, messages.TOO_LARGE_BODY)
+_UNAVAILABLE: Final = _respond(503, messages.UNAVAILABLE_BODY, (b"retry-after", b"2"))
+
+
+def _not_found(error: NotFound) -> ApiResponse:
+    if error.resource == "address":
+        return _respond(404, messages.errors_body(messages.not_found_message("user", error.identifier, by="email")))
+    return _respond(404, messages.errors_body(messages.not_found_message(error.resource, error.identifier)))
+
+
+def _forbidden(error: Forbidden) -> ApiResponse:
+    if error.permission != Permission.IMPERSONATE:
+        return _respond(401, messages.NOT_AUTHORIZED_BODY)
+    if error.reason == "unknown":
+        return _respond(401, messages.IMPERSONATED_UNKNOWN_BODY)
+    return _respond(401, messages.IMPERSONATION_REFUSED_BODY)
+
+
+def _validation_failed(error: ValidationFailed) -> ApiResponse:
+    sentences = [messages.field_message(problem.field, problem.code, **problem.limits) for problem in error.errors]
+    return _respond(422, messages.errors_body(*sentences))
+
+
+def _conflict(error: Conflict) -> ApiResponse:
+    field, code = _CONFLICTS.get(error.code, (error.code.partition(".")[0], "invalid"))
+    return _respond(422, messages.errors_body(messages.field_message(field, code)))
+
+
+def _missing_reference(error: MissingReference) -> ApiResponse:
+    return _respond(422, messages.errors_body(messages.field_message(error.resource, "mandatory")))
+
+
+HANDLERS: Final[ErrorHandlers] = {
+    NotFound: _not_found,
+    Forbidden: _forbidden,
+    ValidationFailed: _validation_failed,
+    Conflict: _conflict,
+    MissingReference: _missing_reference,
+    MissingParam: lambda error: _MISSING,
+    InvalidParam: lambda error: _WRONG,
+    ForeignKeyViolation: lambda error: _WRONG,
+    ValueOutOfRange: lambda error: _WRONG,
+    BodyTooLarge: lambda error: _TOO_LARGE,
+    ServiceUnavailable: lambda error: _UNAVAILABLE,
+}
+"""The response to each error; see `app.api.dialect.ErrorHandlers`."""
 
 
 @contextmanager
 def replace_not_found(resource: str, with_: Exception) -> Iterator[None]:
-    """Where one route words a missing thing differently from the table, it says so beside itself."""
+    """Raise another error where a route responds to a missing resource differently from the table."""
     try:
         yield
-    except NotFound as missing:
-        if missing.resource != resource:
+    except NotFound as error:
+        if error.resource != resource:
             raise
-        raise with_ from missing
+        raise with_ from error
 
 
-def missing_reference(field: str) -> ValidationFailed:
-    """`Post is mandatory`: a missing reference among the values, where the contract answers 422 instead of 404."""
-    return ValidationFailed([FieldError(field, "mandatory")])
-
-
-def _answer(status: int, *sentences: str) -> ApiResponse:
-    return ApiResponse(status, messages.errors_body(*sentences), (_JSON,))
+@contextmanager
+def require_reference(resource: str) -> Iterator[None]:
+    """Raise MissingReference when the resource is not found, or is deleted before the transaction commits."""
+    try:
+        yield
+    except NotFound as error:
+        if error.resource != resource:
+            raise
+        raise MissingReference(resource) from error
+    except ForeignKeyViolation as error:
+        raise MissingReference(resource) from error

@@ -13,7 +13,7 @@ from app.api.request import ApiRequest
 from app.api.streaming import STREAM_THRESHOLD, stream_json_array
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
 INLINE_MAX_ROWS: Final = 100
 """A longer list, or one that begins further down, may take long enough to stop the loop for others."""

@@ -39,7 +39,6 @@ __all__ = [
     "to_lookup_id",
     "to_stored_id",
     "to_str",
-    "token",
 ]
 
 Params = dict[str, object]
@@ -72,9 +71,6 @@ _SPACES = (
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "off", "OFF"})
 _JSON_TYPES = frozenset({"application/json", "text/x-json", "application/jsonrequest"})
 
-_PLAIN_KEY = re.compile(rb"(?:Bearer|Token) ([0-9A-Za-z_|]+)")
-_SCHEME = re.compile(rb"(?:Bearer|Token)\s+")
-_AFTER_KEY = re.compile(rb"[,;\t]")
 _LEADING_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]+(?:_[0-9]+)*)")
 # What Ruby's Integer() reads: a sign, a base, digits with single underscores between them, and nothing else.
 _WHOLE_INTEGER = re.compile(
@@ -84,23 +80,6 @@ _WHOLE_INTEGER = re.compile(
 _BASES = {"hex": 16, "binary": 2, "octal": 8, "decimal": 10}
 # No number within 64 bits has more digits in any base, once leading zeros are gone.
 _MAX_DIGITS = 64
-
-
-def token(authorization: bytes | str | None) -> str | None:
-    """Find the key in an Authorization header, or None. Section 1.2: both schemes, quotes, `token=`, spare spaces."""
-    if not authorization:
-        return None
-    header = authorization.encode("latin-1", "replace") if isinstance(authorization, str) else authorization
-    plain = _PLAIN_KEY.fullmatch(header)
-    if plain:
-        return plain[1].decode("ascii")
-    header = header.strip()
-    scheme = _SCHEME.match(header)
-    if scheme is None:
-        return None
-    first = _AFTER_KEY.split(header[scheme.end() :], maxsplit=1)[0].rstrip()
-    key = first.removeprefix(b"token=").removeprefix(b'"').removesuffix(b'"')
-    return key.decode("latin-1") or None
 
 
 def rate_limit_token(authorization: bytes | str | None) -> str | None:

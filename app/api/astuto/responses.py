@@ -1,25 +1,21 @@
-"""What Astuto's endpoints give back, and how their chapters are declared."""
+"""The successful responses of Astuto's endpoints, and the router that declares them."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Final
 
+from fastapi.types import DecoratedCallable
 from pydantic import BaseModel
 
-from app.api.router import DialectRouter, E
-from app.http.request import ApiResponse
+from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch
+from app.http.response import ApiResponse, StreamedResponse
 
 JSON: Final = ((b"content-type", b"application/json; charset=utf-8"),)
 
 
 class Errors(BaseModel):
-    """Every refusal."""
+    """Every error."""
 
     errors: list[str]
-
-
-class NoRoute(BaseModel):
-    status: int
-    error: str
 
 
 ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
@@ -38,19 +34,32 @@ ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
 
 
 class AstutoRouter(DialectRouter):
-    """A chapter of the dialect: what is read carries a tag, and who has it already is told so."""
+    """The router of Astuto's dialect.
 
-    def route(
-        self, methods: str | Iterable[str], path: str, *, errors: Iterable[int] = (), **more: Any
-    ) -> Callable[[E], E]:
-        """See `DialectRouter.route`."""
-        statuses = [*errors, 304] if methods == "GET" else errors
-        return super().route(methods, path, errors=statuses, **more)
+    `/boards/`, `/posts/3.json` and `/boards.xml` are the same as without the end; the response is JSON each time.
+    """
+
+    error_schemas = ERROR_SCHEMAS
+    common_errors = (400, 401, 413, 429, 503)
+
+    def get(
+        self, path: str, *, errors: Iterable[int] = (), **options: Any
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Declare an endpoint for GET, which responds 304 to a client that has the current version."""
+        return super().get(path, errors=[*errors, 304], **options)
+
+    def find_route(self, method: str, path: str) -> RouteMatch | MethodNotAllowed | None:
+        """See `DialectRouter.find_route`. The suffix that is cut off is not part of an id either."""
+        return super().find_route(method, _strip_suffix(path))
 
 
-def make_router(tag: str) -> AstutoRouter:
-    """A chapter of the dialect."""
-    return AstutoRouter(tag, refusals=ERROR_SCHEMAS, always=(400, 401, 413, 429, 503), headers={})
+def _strip_suffix(path: str) -> str:
+    if path[-1] != "/" and "." not in path:
+        return path
+    parent, slash, segment = path.rstrip("/").rpartition("/")
+    name, dot, suffix = segment.rpartition(".")
+    # `/posts/.json` has no id, and `/posts/3.` no format.
+    return f"{parent}{slash}{name}" if dot and name and suffix else f"{parent}{slash}{segment}"
 
 
 def ok(body: bytes) -> ApiResponse:
@@ -58,16 +67,16 @@ def ok(body: bytes) -> ApiResponse:
     return ApiResponse(200, body, JSON)
 
 
-def streamed(body: AsyncIterator[bytes]) -> ApiResponse:
-    """200 with a JSON body that is written as it comes."""
-    return ApiResponse(200, body, JSON)
+def streamed(chunks: AsyncIterator[bytes]) -> ApiResponse:
+    """200 with a JSON body that is written in chunks."""
+    return StreamedResponse(200, chunks, JSON)
 
 
 def updated(row_id: int) -> ApiResponse:
-    """200 with the id of what was changed."""
+    """200 with the id of the row that was changed."""
     return ApiResponse(200, b'{"id":%d}' % row_id, JSON)
 
 
 def created(row_id: int) -> ApiResponse:
-    """201 with the id of what was made."""
+    """201 with the id of the new row."""
     return ApiResponse(201, b'{"id":%d}' % row_id, JSON)

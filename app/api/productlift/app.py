@@ -1,32 +1,34 @@
-"""Puts ProductLift's dialect together: its chapters, its door, its document."""
+"""Puts ProductLift's dialect together: its routers, its application, its OpenAPI document."""
 
 from app.api.dialect import DialectApp
 from app.api.openapi import OpenApiDocument
 from app.api.productlift import openapi
 from app.api.productlift.dialect import ProductLiftDialect
-from app.api.productlift.routes.categories import categories_chapter
-from app.api.productlift.routes.comments import comments_chapter
-from app.api.productlift.routes.moderation import moderation_chapter
-from app.api.productlift.routes.posts import posts_chapter
-from app.api.productlift.routes.sections import sections_chapter
-from app.api.productlift.routes.statuses import statuses_chapter
-from app.api.productlift.routes.tabs import portal_chapter, tabs_chapter
-from app.api.productlift.routes.users import users_chapter
-from app.api.productlift.routes.votes import votes_chapter
-from app.api.router import RouteTable
+from app.api.productlift.responses import ProductLiftRouter
+from app.api.productlift.routes import (
+    categories,
+    comments,
+    moderation,
+    posts,
+    sections,
+    statuses,
+    tabs,
+    users,
+    votes,
+)
 from app.api.services import Services
 
 ROUTERS = (
-    posts_chapter,
-    votes_chapter,
-    comments_chapter,
-    users_chapter,
-    categories_chapter,
-    statuses_chapter,
-    sections_chapter,
-    tabs_chapter,
-    moderation_chapter,
-    portal_chapter,
+    posts.router,
+    votes.router,
+    comments.router,
+    users.router,
+    categories.router,
+    statuses.router,
+    sections.router,
+    tabs.router,
+    moderation.router,
+    tabs.portal_router,
 )
 
 RESERVED_PATHS = (
@@ -39,11 +41,10 @@ RESERVED_PATHS = (
     "/users/bulk-unblock",
     "/users/bulk-delete",
 )
-"""Addresses of later editions that look like one of ours. docs/contracts/productlift.md, section 9."""
+"""Paths of later editions that look like one of ours. docs/contracts/productlift.md, section 9."""
 
 
 def build(services: Services) -> tuple[DialectApp, OpenApiDocument]:
-    """The dialect's door, and its document."""
-    routers = [chapter.router for chapter in ROUTERS]
-    dialect_app = DialectApp(services, ProductLiftDialect(services, RouteTable(routers, unserved=RESERVED_PATHS)))
-    return dialect_app, openapi.document(services.rate_limits, services.public, routers)
+    """The application of the dialect, and its document."""
+    dialect = ProductLiftDialect(services, ProductLiftRouter(routers=ROUTERS, reserved_paths=RESERVED_PATHS))
+    return DialectApp(services, dialect), openapi.document(services.rate_limits, services.public, ROUTERS)

@@ -1,4 +1,4 @@
-"""ProductLift's manners at the door: what is counted, what is said, and the headers that every answer carries.
+"""ProductLift's dialect: the rate limit, method override, and the headers that every response carries.
 
 docs/contracts/productlift.md, sections 1 to 5.
 """
@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.api.productlift import errors, params
-from app.api.router import MethodNotAllowed, RouteTable
+from app.api.router import DialectRouter, MethodNotAllowed
 from app.api.services import Services
 from app.http.body import Body
-from app.http.request import ApiResponse, Header, RequestContext
+from app.http.request import Header, RequestContext
+from app.http.response import ApiResponse
 
-_ALWAYS: Final[tuple[Header, ...]] = (
+_COMMON_HEADERS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-cache, private"),
     (b"access-control-allow-origin", b"*"),
     (b"x-content-type-options", b"nosniff"),
@@ -30,45 +31,50 @@ _PREFLIGHT: Final = ApiResponse(
 
 
 class ProductLiftDialect:
-    """See `app.api.dialect.Manners`."""
+    """See `app.api.dialect.Dialect`."""
 
-    def __init__(self, services: Services, table: RouteTable) -> None:
+    name = "productlift"
+    error_handlers = errors.HANDLERS
+    authorization_prefix = b"Bearer "
+    """Section 2: the scheme is matched exactly."""
+
+    def __init__(self, services: Services, router: DialectRouter) -> None:
         self._services = services
-        self.table = table
+        self.router = router
 
     async def check_rate_limit(self, request: RequestContext) -> tuple[ApiResponse | None, tuple[Header, ...]]:
-        # Section 2: the scheme word is matched exactly here, unlike at the door.
-        if not request.headers.get(b"authorization", b"").startswith(b"Bearer "):
-            request.principal = None
-        pace = self._services.rate_limits.productlift
-        if pace is None or request.method == "OPTIONS":
+        rate_limit = self._services.rate_limits.productlift
+        if rate_limit is None or request.method == "OPTIONS":
             return None, ()
         now = self._services.clock().timestamp()
-        bucket = f"p:{request.principal.key_id}" if request.principal is not None else f"pi:{request.client_ip}"
-        (count,) = await self._services.rate_limiter.hit(((bucket, pace.seconds),), now)
-        left = pace.limit - count.hits
-        limit = (b"x-ratelimit-limit", b"%d" % pace.limit)
-        remaining = (b"x-ratelimit-remaining", b"%d" % max(0, left))
-        if left >= 0:
-            return None, (limit, remaining)
-        # Clients give up on more than a minute; in a longer window they ask again, and are told again.
+        counter = f"p:{request.principal.key_id}" if request.principal is not None else f"pi:{request.client_ip}"
+        (count,) = await self._services.rate_limiter.hit(((counter, rate_limit.seconds),), now)
+        remaining = rate_limit.limit - count.hits
+        headers = (
+            (b"x-ratelimit-limit", b"%d" % rate_limit.limit),
+            (b"x-ratelimit-remaining", b"%d" % max(0, remaining)),
+        )
+        if remaining >= 0:
+            return None, headers
+        # Clients give up on more than a minute; in a longer window they retry, and get another 429.
         wait = min(60, max(1, math.ceil(count.ends_at - now)))
-        refusal = errors.message_response(
+        response = errors.message_response(
             429,
             "Too Many Attempts.",
             (b"retry-after", b"%d" % wait),
             (b"x-ratelimit-reset", b"%d" % math.ceil(count.ends_at)),
         )
-        return refusal, (limit, remaining)
+        return response, headers
 
     def no_route(self, request: RequestContext, match: MethodNotAllowed | None) -> ApiResponse:
         if request.method == "OPTIONS":
             return _PREFLIGHT
         if match is None:
             return errors.NO_ROUTE
-        verbs = sorted({*match.allowed, *(["HEAD"] if "GET" in match.allowed else [])}, key=_VERBS.index)
-        text = f"The {request.method} method is not supported for this route. Supported methods: {', '.join(verbs)}."
-        return errors.message_response(405, text, (b"allow", ", ".join(verbs).encode()))
+        methods = sorted({*match.allowed, *(["HEAD"] if "GET" in match.allowed else [])}, key=_METHODS.index)
+        allow = ", ".join(methods)
+        text = f"The {request.method} method is not supported for this route. Supported methods: {allow}."
+        return errors.message_response(405, text, (b"allow", allow.encode()))
 
     def unauthenticated(self, request: RequestContext) -> ApiResponse:
         return errors.UNAUTHENTICATED
@@ -79,18 +85,15 @@ class ProductLiftDialect:
     def may_override_method(self, request: RequestContext) -> bool:
         return request.has_body or request.query != b"" or b"x-http-method-override" in request.headers
 
-    def overridden_method(self, request: RequestContext, sent: Mapping[str, Any]) -> str:
-        return params.overridden_method("POST", lambda name: request.header(name.encode()) or None, sent)
-
-    def error_response(self, error: Exception) -> ApiResponse | None:
-        return errors.to_response(error)
+    def overridden_method(self, request: RequestContext, values: Mapping[str, Any]) -> str:
+        return params.overridden_method("POST", lambda name: request.header(name.encode()) or None, values)
 
     def server_error(self) -> ApiResponse:
         return errors.SERVER_ERROR
 
     def finalize(self, request: RequestContext, response: ApiResponse, extra: tuple[Header, ...]) -> ApiResponse:
         request_id = (b"x-request-id", request.request_id.encode())
-        return ApiResponse(response.status, response.body, (*response.headers, *_ALWAYS, request_id, *extra))
+        return response.with_headers(*_COMMON_HEADERS, request_id, *extra)
 
 
-_VERBS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

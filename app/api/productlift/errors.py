@@ -1,18 +1,18 @@
-"""Refusals in ProductLift's words: one table from what the domain says to status and message.
+"""ProductLift's error responses: a handler for each error of the domain and of reading the request.
 
 docs/contracts/productlift.md, section 4.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
+from app.api.dialect import ErrorHandlers
 from app.api.productlift.forms import SELECTED, TAKEN, FormErrors
 from app.domain.errors import (
     Conflict,
-    FieldError,
     Forbidden,
     ForeignKeyViolation,
     NotFound,
@@ -21,7 +21,7 @@ from app.domain.errors import (
     ValueOutOfRange,
 )
 from app.http.body import BodyTooLarge
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
 JSON: Final = (b"content-type", b"application/json")
 
@@ -43,7 +43,7 @@ MESSAGES: Final = {
     "status.is_default": "The default status can not be deleted.",
     "post.not_pending": "Post is not pending approval.",
 }
-_SHOWN: Final = {
+_FIELD_MESSAGES: Final = {
     "taken": TAKEN,
     "owner": SELECTED,
     "misplaced": SELECTED,
@@ -51,7 +51,7 @@ _SHOWN: Final = {
     "invalid": "The {} must be a valid email address.",
 }
 _FIELDS: Final = {"body": "comment"}
-"""Fields that have another name here than in the domain."""
+"""Fields with another name in the domain than here."""
 
 
 def message_response(status: int, text: str, *headers: tuple[bytes, bytes]) -> ApiResponse:
@@ -62,73 +62,67 @@ def message_response(status: int, text: str, *headers: tuple[bytes, bytes]) -> A
 UNAUTHENTICATED: Final = message_response(401, "Unauthenticated.")
 NO_ROUTE: Final = message_response(404, "")
 SERVER_ERROR: Final = message_response(500, "Server Error")
-TOO_LARGE: Final = message_response(413, "")
-UNAVAILABLE: Final = message_response(503, "Service Unavailable", (b"retry-after", b"2"))
+_NOT_FOUND: Final = message_response(404, "")
+_INVALID: Final = message_response(422, "The given data was invalid.")
+_TOO_LARGE: Final = message_response(413, "")
+_UNAVAILABLE: Final = message_response(503, "Service Unavailable", (b"retry-after", b"2"))
 
 
 def validation_response(errors: dict[str, list[str]]) -> ApiResponse:
-    """422 with every failing field."""
+    """422 with every invalid field."""
     body = {"message": "The given data was invalid.", "errors": errors}
     return ApiResponse(422, orjson.dumps(body), (JSON,))
 
 
 class EmailUnknown(Exception):
-    """Nobody has this address; the one missing thing whose message is no model's."""
+    """No user has this email. Unlike the other 404s, its message does not name a model."""
 
 
-def to_response(error: Exception) -> ApiResponse | None:
-    """The answer to a refusal, or None for an error nobody foresaw."""
-    match error:
-        case FormErrors():
-            return validation_response(error.errors)
-        case NotFound("tab"):
-            return message_response(404, "No query results for model [App\\Tab].")
-        case NotFound(what, asked):
-            return message_response(404, f"No query results for model [App\\{MODELS[what]}] {_as_sent(asked)}")
-        case EmailUnknown():
-            return message_response(404, "User not found")
-        case ValidationFailed(problems):
-            return validation_response(_fields(problems))
-        case Conflict(code):
-            return message_response(422, MESSAGES.get(code, "The given data was invalid."))
-        case Forbidden("change_sign_in"):
-            # Not 401: the key is good, and clients would take it for a bad one.
-            return message_response(422, "The email and password of the owner can only be changed by the owner.")
-        case Forbidden():
-            # Keys of this dialect are administrators', so nothing else is forbidden; a demotion ends the key.
-            return UNAUTHENTICATED
-        case ForeignKeyViolation():
-            return message_response(404, "")
-        case ValueOutOfRange():
-            return message_response(422, "The given data was invalid.")
-        case BodyTooLarge():
-            return TOO_LARGE
-        case ServiceUnavailable():
-            return UNAVAILABLE
-        case _:
-            return None
+def _not_found(error: NotFound) -> ApiResponse:
+    if error.resource == "tab":
+        return message_response(404, "No query results for model [App\\Tab].")
+    identifier = "" if error.identifier is None else str(error.identifier)
+    return message_response(404, f"No query results for model [App\\{MODELS[error.resource]}] {identifier}")
 
 
-def _fields(problems: Any) -> dict[str, list[str]]:
-    errors: dict[str, list[str]] = {}
-    problem: FieldError
-    for problem in problems:
+def _validation_failed(error: ValidationFailed) -> ApiResponse:
+    messages: dict[str, list[str]] = {}
+    for problem in error.errors:
         name = _FIELDS.get(problem.field, problem.field)
-        shown = name.replace("_", " ")
-        errors.setdefault(name, []).append(_SHOWN.get(problem.code, "The {} is invalid.").format(shown))
-    return errors
+        message = _FIELD_MESSAGES.get(problem.code, "The {} is invalid.").format(name.replace("_", " "))
+        messages.setdefault(name, []).append(message)
+    return validation_response(messages)
+
+
+def _forbidden(error: Forbidden) -> ApiResponse:
+    if error.permission == "change_sign_in":
+        # Not 401: the key is valid, and clients would take it for an invalid one.
+        return message_response(422, "The email and password of the owner can only be changed by the owner.")
+    # Keys of this dialect are administrators', so nothing else is forbidden; a demotion revokes the key.
+    return UNAUTHENTICATED
+
+
+HANDLERS: Final[ErrorHandlers] = {
+    FormErrors: lambda error: validation_response(error.errors),
+    NotFound: _not_found,
+    EmailUnknown: lambda error: message_response(404, "User not found"),
+    ValidationFailed: _validation_failed,
+    Conflict: lambda error: message_response(422, MESSAGES.get(error.code, "The given data was invalid.")),
+    Forbidden: _forbidden,
+    ForeignKeyViolation: lambda error: _NOT_FOUND,
+    ValueOutOfRange: lambda error: _INVALID,
+    BodyTooLarge: lambda error: _TOO_LARGE,
+    ServiceUnavailable: lambda error: _UNAVAILABLE,
+}
+"""The response to each error; see `app.api.dialect.ErrorHandlers`."""
 
 
 @contextmanager
-def report_as_sent(**sent: object) -> Iterator[None]:
-    """What is not found is named as the client sent it: `report_as_sent(user=call.path["user"])`."""
+def report_as_sent(**identifiers: object) -> Iterator[None]:
+    """Have NotFound name the identifier as the client sent it: `report_as_sent(user=request.path_params["user"])`."""
     try:
         yield
-    except NotFound as missing:
-        if missing.resource not in sent:
+    except NotFound as error:
+        if error.resource not in identifiers:
             raise
-        raise NotFound(missing.resource, sent[missing.resource]) from missing
-
-
-def _as_sent(params: object) -> str:
-    return "" if params is None else str(params)
+        raise NotFound(error.resource, identifiers[error.resource]) from error

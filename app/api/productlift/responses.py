@@ -1,4 +1,4 @@
-"""What ProductLift's endpoints give back, and how their chapters are declared."""
+"""The successful responses of ProductLift's endpoints, and the router that declares them."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.api.productlift.forms import Form
 from app.api.router import DialectRouter
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse, StreamedResponse
 
 JSON: Final = ((b"content-type", b"application/json"),)
 
@@ -42,13 +42,16 @@ DELETED: Final = ApiResponse(200, b"{}", JSON)
 """A successful delete."""
 
 
-def make_router(tag: str) -> DialectRouter:
-    """A chapter of the dialect."""
-    return DialectRouter(tag, refusals=ERROR_SCHEMAS, always=(401, 413, 429, 503), headers=_HEADERS)
+class ProductLiftRouter(DialectRouter):
+    """The router of ProductLift's dialect."""
+
+    error_schemas = ERROR_SCHEMAS
+    common_errors = (401, 413, 429, 503)
+    success_headers = _HEADERS
 
 
 def request_body(form: Form) -> dict[str, Any]:
-    """What a route reads from a body, as OpenAPI describes it: JSON or a form, with files where there are any."""
+    """The request body of a form, as OpenAPI describes it: JSON or a form, with files where the form has some."""
     content = {
         "application/json": {"schema": form.schema()},
         "application/x-www-form-urlencoded": {"schema": form.schema(of="form")},
@@ -57,23 +60,23 @@ def request_body(form: Form) -> dict[str, Any]:
     return {"required": any(field.required for field in form.fields), "content": content}
 
 
-def data_response(shown: Any) -> ApiResponse:
+def data_response(payload: Any) -> ApiResponse:
     """200 with `{"data": …}`."""
-    return ApiResponse(200, orjson.dumps({"data": shown}), JSON)
+    return ApiResponse(200, orjson.dumps({"data": payload}), JSON)
 
 
-def page_response(shown: list[Any], *, total: int, offset: int, limit: int) -> ApiResponse:
-    """200 with the five keys of a paged list, in their order."""
-    body = {"data": shown, "hasMore": offset + len(shown) < total, "total": total, "skip": offset, "limit": limit}
+def page_response(payload: list[Any], *, total: int, offset: int, limit: int) -> ApiResponse:
+    """200 with the five keys of a page, in their order."""
+    body = {"data": payload, "hasMore": offset + len(payload) < total, "total": total, "skip": offset, "limit": limit}
     return ApiResponse(200, orjson.dumps(body), JSON)
 
 
-def page_envelope(shown: int, *, total: int, offset: int, limit: int) -> tuple[bytes, bytes]:
-    """What stands before and behind the rows of `page`, for one that is written in pieces."""
-    rest = orjson.dumps({"hasMore": offset + shown < total, "total": total, "skip": offset, "limit": limit})
-    return b'{"data":[', b"]," + rest[1:]
+def page_envelope(count: int, *, total: int, offset: int, limit: int) -> tuple[bytes, bytes]:
+    """What precedes and follows the rows of a streamed page."""
+    end = orjson.dumps({"hasMore": offset + count < total, "total": total, "skip": offset, "limit": limit})
+    return b'{"data":[', b"]," + end[1:]
 
 
-def streamed(body: AsyncIterator[bytes]) -> ApiResponse:
-    """200 with a long body, written as it comes."""
-    return ApiResponse(200, body, JSON)
+def streamed(chunks: AsyncIterator[bytes]) -> ApiResponse:
+    """200 with a JSON body that is written in chunks."""
+    return StreamedResponse(200, chunks, JSON)

@@ -1,4 +1,4 @@
-"""How Astuto's dialect reads keys, parameters and values: the contract's sections 1.2, 1.6 to 1.8 and 1.14."""
+"""How Astuto's dialect reads parameters and values: the contract's sections 1.6 to 1.8 and 1.14."""
 
 import io
 import json
@@ -38,81 +38,7 @@ def from_multipart(*fields: tuple[str, str | Upload], query: bytes = b"") -> dic
     return params.parse_params("multipart/form-data; boundary=x", query, Body("multipart", fields=fields))
 
 
-# The key
-
-
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        f"Bearer {KEY}",
-        f"Token {KEY}",
-        f"Bearer   {KEY}",
-        f"Bearer\t{KEY}",
-        f"Bearer \t {KEY}",
-        f"  Bearer {KEY}  ",
-        f'Bearer "{KEY}"',
-        f"Bearer token={KEY}",
-        f'Bearer token="{KEY}"',
-        f"Token token={KEY}",
-        f'Token token="{KEY}"',
-        f"Bearer {KEY}, foo=bar",
-        f"Bearer {KEY} , foo=bar",
-        f'Token token="{KEY}", nonce="x"',
-        f"Bearer {KEY}; foo=bar",
-        f"Bearer {KEY}\tfoo",
-    ],
-)
-def test_a_key_is_found_in_every_accepted_spelling(authorization: str) -> None:
-    assert params.token(authorization) == KEY
-    assert params.token(authorization.encode()) == KEY
-
-
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        None,
-        "",
-        " ",
-        "Bearer",
-        "Bearer ",
-        "Token ",
-        'Bearer ""',
-        'Bearer "',
-        "Bearer token=",
-        'Bearer token=""',
-        "Bearer , foo=bar",
-        f"bearer {KEY}",
-        f"BEARER {KEY}",
-        f"token {KEY}",
-        KEY,
-        f"Basic {KEY}",
-        f"Bearer{KEY}",
-        f"x Bearer {KEY}",
-    ],
-)
-def test_no_key_is_found_in_any_other_spelling(authorization: str | None) -> None:
-    assert params.token(authorization) is None
-    assert params.token(authorization.encode() if authorization is not None else None) is None
-
-
-@pytest.mark.parametrize("authorization", ["Bearer 12|{}", 'Bearer "12|{}"', "Token token=12|{}"])
-def test_a_productlift_key_passes_whole(authorization: str) -> None:
-    secret = "aB3" * 13 + "x"
-
-    assert params.token(authorization.format(secret)) == f"12|{secret}"
-
-
-def test_a_key_keeps_its_case_its_spaces_and_its_equals_signs() -> None:
-    assert params.token("Bearer AbC") == "AbC"
-    assert params.token("Bearer a b") == "a b"
-    assert params.token("Bearer token=a=b=") == "a=b="
-    assert params.token(b"Bearer caf\xe9") == "caf\xe9"
-    assert params.token("Bearer caf\N{SNOWMAN}") == "caf?"
-
-
-def test_a_header_of_blanks_is_read_in_no_time() -> None:
-    # Quadratic reading would take minutes here, and the suite's time limit would tell.
-    assert params.token(b"Bearer a" + b" " * 500_000 + b"b") == "a" + " " * 500_000 + "b"
+# The rate limit
 
 
 @pytest.mark.parametrize(
@@ -137,8 +63,7 @@ def test_the_limiter_counts_by_the_last_word_valid_or_not(authorization: str | N
 
 @settings(deadline=None)
 @given(some.one_of(some.binary(), some.text()))
-def test_no_header_is_too_odd_to_look_for_a_key(authorization: bytes | str) -> None:
-    assert params.token(authorization) != ""
+def test_no_header_breaks_the_counting_by_its_last_word(authorization: bytes | str) -> None:
     assert params.rate_limit_token(authorization) != ""
 
 

@@ -5,20 +5,20 @@ import orjson
 from app.api.astuto import errors, params, responses, serializers
 from app.api.astuto.openapi_params import BOARD_ID, TEXT, TEXT_OR_NULL, object_body, with_description
 from app.api.astuto.params import MISSING
-from app.api.astuto.responses import make_router
+from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import path_id, str_or
 from app.api.astuto.schemas import BoardOut, Id
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.domain.errors import NotFound
 from app.domain.portals import boards
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-boards_chapter = make_router("Boards")
+router = AstutoRouter(tags=["Boards"])
 
 
-@boards_chapter.route("GET", "/boards", response_model=list[BoardOut])
-async def list_boards(request: CurrentRequest) -> ApiResponse:
+@router.get("/boards", response_model=list[BoardOut])
+async def list_boards(request: ApiRequest) -> ApiResponse:
     """All boards."""
 
     def every(work: UnitOfWork) -> bytes:
@@ -27,8 +27,8 @@ async def list_boards(request: CurrentRequest) -> ApiResponse:
     return responses.ok(await request.read(every))
 
 
-@boards_chapter.route("GET", "/boards/{id}", response_model=BoardOut, parameters=[BOARD_ID], errors=[404])
-async def show_board(request: CurrentRequest) -> ApiResponse:
+@router.get("/boards/{id}", response_model=BoardOut, parameters=[BOARD_ID], errors=[404])
+async def show_board(request: ApiRequest) -> ApiResponse:
     """One board, by its number or else by its slug."""
     segment = request.path_params["id"]
 
@@ -52,8 +52,7 @@ def _named(work: UnitOfWork, segment: str) -> Row:
     return serializers.BOARDS.by_slug(work, segment)
 
 
-@boards_chapter.route(
-    "POST",
+@router.post(
     "/boards",
     response_model=Id,
     status_code=201,
@@ -65,7 +64,7 @@ def _named(work: UnitOfWork, segment: str) -> Row:
         description=with_description(TEXT_OR_NULL, "At most 1024 characters"),
     ),
 )
-async def create_board(request: CurrentRequest) -> ApiResponse:
+async def create_board(request: ApiRequest) -> ApiResponse:
     """Add a board, in the last place. For administrators' keys."""
     asked = request.params
     if params.is_missing(asked.get("name", MISSING)):

@@ -19,26 +19,25 @@ from app.api.astuto.openapi_params import (
 )
 from app.api.astuto.pagination import ListSource, list_response
 from app.api.astuto.params import MISSING, OVERFLOW
-from app.api.astuto.responses import make_router
+from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import id_filter, path_id, resolve_acting_user, str_or, str_or_unset
 from app.api.astuto.schemas import CommentOut, Id
-from app.api.request import ApiRequest, CurrentRequest
+from app.api.request import ApiRequest
 from app.domain.errors import NotFound
 from app.domain.posts import comments
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-comments_chapter = make_router("Comments")
+router = AstutoRouter(tags=["Comments"])
 
 
-@comments_chapter.route(
-    "GET",
+@router.get(
     "/comments",
     response_model=list[CommentOut],
     parameters=[*pagination_params(100), id_filter_param("post_id", "post")],
 )
-async def list_comments(request: CurrentRequest) -> ApiResponse:
+async def list_comments(request: ApiRequest) -> ApiResponse:
     """All comments, newest first, replies among them."""
     post_ids = id_filter(request.params, "post_id")
     rows = ListSource(
@@ -51,8 +50,8 @@ async def list_comments(request: CurrentRequest) -> ApiResponse:
     return await list_response(request, rows, default=100)
 
 
-@comments_chapter.route("GET", "/comments/{id}", response_model=CommentOut, parameters=[COMMENT_ID], errors=[404])
-async def show_comment(request: CurrentRequest) -> ApiResponse:
+@router.get("/comments/{id}", response_model=CommentOut, parameters=[COMMENT_ID], errors=[404])
+async def show_comment(request: ApiRequest) -> ApiResponse:
     """One comment."""
     segment = request.path_params["id"]
 
@@ -64,8 +63,7 @@ async def show_comment(request: CurrentRequest) -> ApiResponse:
     return responses.ok(await request.read(get))
 
 
-@comments_chapter.route(
-    "POST",
+@router.post(
     "/comments",
     response_model=Id,
     status_code=201,
@@ -81,7 +79,7 @@ async def show_comment(request: CurrentRequest) -> ApiResponse:
         impersonated_user_id=IMPERSONATED,
     ),
 )
-async def create_comment(request: CurrentRequest) -> ApiResponse:
+async def create_comment(request: ApiRequest) -> ApiResponse:
     """Write a comment. An administrator's key may write it in another user's name."""
     asked = request.params
 
@@ -106,41 +104,37 @@ async def create_comment(request: CurrentRequest) -> ApiResponse:
     return responses.created(await request.write(write))
 
 
-@comments_chapter.route(
-    ("PUT", "PATCH"),
+@router.api_route(
     "/comments/{id}",
+    methods=["PUT", "PATCH"],
     response_model=Id,
     parameters=[COMMENT_ID],
     errors=[404, 422],
     request_body=object_body(body=with_description(TEXT, "When absent, nothing changes")),
 )
-async def update_comment(request: CurrentRequest) -> ApiResponse:
+async def update_comment(request: ApiRequest) -> ApiResponse:
     """Change what a comment says."""
     said = str_or_unset(request.params.get("body", MISSING))
     body = said if said is UNSET else said or ""
     return await _changed(request, lambda work, comment_id: comments.edit(work, comment_id, body=body))
 
 
-@comments_chapter.route("DELETE", "/comments/{id}", response_model=Id, parameters=[COMMENT_ID], errors=[404])
-async def delete_comment(request: CurrentRequest) -> ApiResponse:
+@router.delete("/comments/{id}", response_model=Id, parameters=[COMMENT_ID], errors=[404])
+async def delete_comment(request: ApiRequest) -> ApiResponse:
     """Delete a comment with all replies to it, all the way down."""
     return await _changed(
         request, lambda work, comment_id: comments.delete(work, comment_id, with_replies=True), slow=True
     )
 
 
-@comments_chapter.route(
-    "PUT", "/comments/{id}/mark_as_post_update", response_model=Id, parameters=[COMMENT_ID], errors=[404]
-)
-async def mark_comment_as_post_update(request: CurrentRequest) -> ApiResponse:
+@router.put("/comments/{id}/mark_as_post_update", response_model=Id, parameters=[COMMENT_ID], errors=[404])
+async def mark_comment_as_post_update(request: ApiRequest) -> ApiResponse:
     """Say that the team speaks in this comment."""
     return await _changed(request, lambda work, comment_id: comments.edit(work, comment_id, official=True))
 
 
-@comments_chapter.route(
-    "PUT", "/comments/{id}/unmark_as_post_update", response_model=Id, parameters=[COMMENT_ID], errors=[404]
-)
-async def unmark_comment_as_post_update(request: CurrentRequest) -> ApiResponse:
+@router.put("/comments/{id}/unmark_as_post_update", response_model=Id, parameters=[COMMENT_ID], errors=[404])
+async def unmark_comment_as_post_update(request: ApiRequest) -> ApiResponse:
     """Take that back."""
     return await _changed(request, lambda work, comment_id: comments.edit(work, comment_id, official=False))
 

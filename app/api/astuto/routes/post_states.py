@@ -5,27 +5,26 @@ from collections.abc import Callable
 from app.api.astuto import errors, params, responses
 from app.api.astuto.openapi_params import IMPERSONATED, INTEGER, INTEGER_OR_NULL, POST_ID, object_body, with_description
 from app.api.astuto.params import MISSING
-from app.api.astuto.responses import make_router
+from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import path_id, resolve_acting_user
 from app.api.astuto.schemas import Id
-from app.api.request import ApiRequest, CurrentRequest
+from app.api.request import ApiRequest
 from app.domain.errors import NotFound
 from app.domain.posts import moderation, update
 from app.domain.unit_of_work import UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-post_states_chapter = make_router("Posts")
+router = AstutoRouter(tags=["Posts"])
 
 
-@post_states_chapter.route(
-    "PUT",
+@router.put(
     "/posts/{id}/update_board",
     response_model=Id,
     parameters=[POST_ID],
     errors=[404],
     request_body=object_body(["board_id"], board_id=INTEGER),
 )
-async def update_post_board(request: CurrentRequest) -> ApiResponse:
+async def update_post_board(request: ApiRequest) -> ApiResponse:
     """Put a post on another board."""
     asked = request.params.get("board_id", MISSING)
 
@@ -38,8 +37,7 @@ async def update_post_board(request: CurrentRequest) -> ApiResponse:
     return await _changed(request, move)
 
 
-@post_states_chapter.route(
-    "PUT",
+@router.put(
     "/posts/{id}/update_status",
     response_model=Id,
     parameters=[POST_ID],
@@ -49,7 +47,7 @@ async def update_post_board(request: CurrentRequest) -> ApiResponse:
         impersonated_user_id=IMPERSONATED,
     ),
 )
-async def update_post_status(request: CurrentRequest) -> ApiResponse:
+async def update_post_status(request: ApiRequest) -> ApiResponse:
     """Give a post another status, or none. An administrator's key may do so in another user's name."""
     asked = request.params
 
@@ -64,14 +62,14 @@ async def update_post_status(request: CurrentRequest) -> ApiResponse:
     return await _changed(request, change)
 
 
-@post_states_chapter.route("PUT", "/posts/{id}/approve", response_model=Id, parameters=[POST_ID], errors=[404, 422])
-async def approve_post(request: CurrentRequest) -> ApiResponse:
+@router.put("/posts/{id}/approve", response_model=Id, parameters=[POST_ID], errors=[404, 422])
+async def approve_post(request: ApiRequest) -> ApiResponse:
     """Approve a post that is pending."""
     return await _changed(request, moderation.approve)
 
 
-@post_states_chapter.route("PUT", "/posts/{id}/reject", response_model=Id, parameters=[POST_ID], errors=[404, 422])
-async def reject_post(request: CurrentRequest) -> ApiResponse:
+@router.put("/posts/{id}/reject", response_model=Id, parameters=[POST_ID], errors=[404, 422])
+async def reject_post(request: ApiRequest) -> ApiResponse:
     """Reject a post that is pending."""
     return await _changed(request, moderation.reject)
 

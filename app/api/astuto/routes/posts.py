@@ -16,7 +16,7 @@ from app.api.astuto.openapi_params import (
 )
 from app.api.astuto.pagination import ListSource, list_response
 from app.api.astuto.params import MISSING
-from app.api.astuto.responses import make_router
+from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import (
     acting_user_id,
     id_filter,
@@ -27,8 +27,8 @@ from app.api.astuto.routes.inputs import (
     title_problems,
 )
 from app.api.astuto.schemas import Id, PostOut
-from app.api.request import CurrentRequest
-from app.domain.errors import FieldError, Forbidden, ForeignKeyViolation, NotFound, ValidationFailed
+from app.api.request import ApiRequest
+from app.domain.errors import FieldError, Forbidden, NotFound, ValidationFailed
 from app.domain.permissions import Permission
 from app.domain.posts import create, update
 from app.domain.posts.create import NewPost
@@ -37,20 +37,19 @@ from app.domain.posts.update import PostUpdate
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET
 from app.domain.users import users
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-posts_chapter = make_router("Posts")
+router = AstutoRouter(tags=["Posts"])
 
 _TITLE = with_description(TEXT, "4 to 128 characters")
 
 
-@posts_chapter.route(
-    "GET",
+@router.get(
     "/posts",
     response_model=list[PostOut],
     parameters=[*pagination_params(20), id_filter_param("board_id", "board"), id_filter_param("user_id", "author")],
 )
-async def list_posts(request: CurrentRequest) -> ApiResponse:
+async def list_posts(request: ApiRequest) -> ApiResponse:
     """All posts, newest first, whatever their approval status."""
     params = request.params
     wanted = PostFilter(board_ids=id_filter(params, "board_id"), user_ids=id_filter(params, "user_id"))
@@ -69,8 +68,8 @@ async def list_posts(request: CurrentRequest) -> ApiResponse:
     return await list_response(request, rows, default=20)
 
 
-@posts_chapter.route("GET", "/posts/{id}", response_model=PostOut, parameters=[POST_ID], errors=[404])
-async def show_post(request: CurrentRequest) -> ApiResponse:
+@router.get("/posts/{id}", response_model=PostOut, parameters=[POST_ID], errors=[404])
+async def show_post(request: ApiRequest) -> ApiResponse:
     """One post, whatever its approval status."""
     segment = request.path_params["id"]
 
@@ -82,8 +81,7 @@ async def show_post(request: CurrentRequest) -> ApiResponse:
     return responses.ok(await request.read(get))
 
 
-@posts_chapter.route(
-    "POST",
+@router.post(
     "/posts",
     response_model=Id,
     status_code=201,
@@ -96,7 +94,7 @@ async def show_post(request: CurrentRequest) -> ApiResponse:
         impersonated_user_id=IMPERSONATED,
     ),
 )
-async def create_post(request: CurrentRequest) -> ApiResponse:
+async def create_post(request: ApiRequest) -> ApiResponse:
     """Submit a post, approved at once. An administrator's key may submit it in another user's name."""
     asked = request.params
     if params.is_missing(asked.get("title", MISSING)):
@@ -116,22 +114,19 @@ async def create_post(request: CurrentRequest) -> ApiResponse:
         with errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")):
             return create.create_post(work, wish).id
 
-    try:
+    with errors.require_reference("board"):
         return responses.created(await request.write(submit, single_statement=True))
-    except ForeignKeyViolation as gone:
-        # The board was deleted between being found and being pointed to.
-        raise errors.missing_reference("board_id") from gone
 
 
-@posts_chapter.route(
-    ("PUT", "PATCH"),
+@router.api_route(
     "/posts/{id}",
+    methods=["PUT", "PATCH"],
     response_model=Id,
     parameters=[POST_ID],
     errors=[404, 422],
     request_body=object_body(title=_TITLE, description=TEXT_OR_NULL),
 )
-async def update_post(request: CurrentRequest) -> ApiResponse:
+async def update_post(request: ApiRequest) -> ApiResponse:
     """Change title or description; what is not sent stays, and is not checked."""
     params, segment = request.params, request.path_params["id"]
     post_id = path_id(segment)
@@ -152,8 +147,8 @@ async def update_post(request: CurrentRequest) -> ApiResponse:
     return responses.updated(await request.write(edit))
 
 
-@posts_chapter.route("DELETE", "/posts/{id}", response_model=Id, parameters=[POST_ID], errors=[404])
-async def delete_post(request: CurrentRequest) -> ApiResponse:
+@router.delete("/posts/{id}", response_model=Id, parameters=[POST_ID], errors=[404])
+async def delete_post(request: ApiRequest) -> ApiResponse:
     """Delete a post with its votes, its comments, and all replies to them."""
     segment = request.path_params["id"]
     post_id = path_id(segment)

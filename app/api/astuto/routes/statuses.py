@@ -3,17 +3,17 @@
 import orjson
 
 from app.api.astuto import responses, serializers
-from app.api.astuto.responses import make_router
+from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.schemas import StatusOut
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.domain.unit_of_work import UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-statuses_chapter = make_router("Post statuses")
+router = AstutoRouter(tags=["Post statuses"])
 
 
-@statuses_chapter.route("GET", "/post_statuses", response_model=list[StatusOut])
-async def list_post_statuses(request: CurrentRequest) -> ApiResponse:
+@router.get("/post_statuses", response_model=list[StatusOut])
+async def list_post_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses."""
 
     def every(work: UnitOfWork) -> bytes:

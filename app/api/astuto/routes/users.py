@@ -9,17 +9,17 @@ from app.api.astuto import errors, params, responses, serializers
 from app.api.astuto.openapi_params import TEXT, TEXT_OR_NULL, USER_ID, object_body, pagination_params, with_description
 from app.api.astuto.pagination import ListSource, list_response
 from app.api.astuto.params import MISSING
-from app.api.astuto.responses import make_router
+from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import path_id, str_or
 from app.api.astuto.schemas import Id, UserOut
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.router import query_param
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import emails, users
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-users_chapter = make_router("Users")
+router = AstutoRouter(tags=["Users"])
 
 MIN_NAME: Final = 2
 MAX_NAME: Final = 64
@@ -28,8 +28,8 @@ ARRAY_AS_EMAIL: Final = "[]"
 _TOMBSTONE: Final = re.compile(r"deleted-([1-9][0-9]{0,17})@deleted\.invalid")
 
 
-@users_chapter.route("GET", "/users", response_model=list[UserOut], parameters=pagination_params(100))
-async def list_users(request: CurrentRequest) -> ApiResponse:
+@router.get("/users", response_model=list[UserOut], parameters=pagination_params(100))
+async def list_users(request: ApiRequest) -> ApiResponse:
     """All users, newest first, blocked and deleted ones among them."""
     rows = ListSource(
         page=lambda work, offset, limit: serializers.USERS.page(work, newest_first=True, offset=offset, limit=limit),
@@ -40,8 +40,8 @@ async def list_users(request: CurrentRequest) -> ApiResponse:
     return await list_response(request, rows, default=100)
 
 
-@users_chapter.route("GET", "/users/{id}", response_model=UserOut, parameters=[USER_ID], errors=[404])
-async def show_user(request: CurrentRequest) -> ApiResponse:
+@router.get("/users/{id}", response_model=UserOut, parameters=[USER_ID], errors=[404])
+async def show_user(request: ApiRequest) -> ApiResponse:
     """One user."""
     segment = request.path_params["id"]
 
@@ -53,14 +53,13 @@ async def show_user(request: CurrentRequest) -> ApiResponse:
     return responses.ok(await request.read(get))
 
 
-@users_chapter.route(
-    "GET",
+@router.get(
     "/users/get_by_email",
     response_model=UserOut,
     parameters=[query_param("email", TEXT, "The address, whatever its letter case and padding", required=True)],
     errors=[404],
 )
-async def get_user_by_email(request: CurrentRequest) -> ApiResponse:
+async def get_user_by_email(request: ApiRequest) -> ApiResponse:
     """The user with an address."""
     sent = request.params.get("email", MISSING)
     email = str_or(params.filled_or_none(sent), None) or ""
@@ -74,8 +73,7 @@ async def get_user_by_email(request: CurrentRequest) -> ApiResponse:
     return responses.ok(await request.read(get))
 
 
-@users_chapter.route(
-    "POST",
+@router.post(
     "/users",
     response_model=Id,
     status_code=201,
@@ -87,7 +85,7 @@ async def get_user_by_email(request: CurrentRequest) -> ApiResponse:
         full_name=with_description(TEXT_OR_NULL, "2 to 64 characters; the address when it is null or absent"),
     ),
 )
-async def create_user(request: CurrentRequest) -> ApiResponse:
+async def create_user(request: ApiRequest) -> ApiResponse:
     """Find the user with an address, or else register one: a plain user without a password."""
     asked = request.params
     sent = asked.get("email", MISSING)
@@ -116,8 +114,8 @@ async def create_user(request: CurrentRequest) -> ApiResponse:
     return responses.created(user_id) if is_new else responses.updated(user_id)
 
 
-@users_chapter.route("PUT", "/users/{id}/block", response_model=Id, parameters=[USER_ID], errors=[404])
-async def block_user(request: CurrentRequest) -> ApiResponse:
+@router.put("/users/{id}/block", response_model=Id, parameters=[USER_ID], errors=[404])
+async def block_user(request: ApiRequest) -> ApiResponse:
     """Keep a user from acting; his keys end for good, his content stays."""
     segment = request.path_params["id"]
     user_id = path_id(segment)

@@ -13,27 +13,26 @@ from app.api.astuto.openapi_params import (
 )
 from app.api.astuto.pagination import ListSource, list_response
 from app.api.astuto.params import MISSING
-from app.api.astuto.responses import make_router
+from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import acting_user_id, id_filter, path_id
 from app.api.astuto.schemas import Id, VoteOut
-from app.api.request import CurrentRequest
-from app.domain.errors import Forbidden, ForeignKeyViolation, NotFound
+from app.api.request import ApiRequest
+from app.domain.errors import Forbidden, NotFound
 from app.domain.permissions import Permission
 from app.domain.posts import votes
 from app.domain.posts.votes import NewVote
 from app.domain.unit_of_work import UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-votes_chapter = make_router("Votes")
+router = AstutoRouter(tags=["Votes"])
 
 
-@votes_chapter.route(
-    "GET",
+@router.get(
     "/votes",
     response_model=list[VoteOut],
     parameters=[*pagination_params(100), id_filter_param("post_id", "post")],
 )
-async def list_votes(request: CurrentRequest) -> ApiResponse:
+async def list_votes(request: ApiRequest) -> ApiResponse:
     """All votes, newest first."""
     post_ids = id_filter(request.params, "post_id")
     rows = ListSource(
@@ -46,8 +45,8 @@ async def list_votes(request: CurrentRequest) -> ApiResponse:
     return await list_response(request, rows, default=100)
 
 
-@votes_chapter.route("GET", "/votes/{id}", response_model=VoteOut, parameters=[VOTE_ID], errors=[404])
-async def show_vote(request: CurrentRequest) -> ApiResponse:
+@router.get("/votes/{id}", response_model=VoteOut, parameters=[VOTE_ID], errors=[404])
+async def show_vote(request: ApiRequest) -> ApiResponse:
     """One vote."""
     segment = request.path_params["id"]
 
@@ -59,36 +58,29 @@ async def show_vote(request: CurrentRequest) -> ApiResponse:
     return responses.ok(await request.read(get))
 
 
-@votes_chapter.route(
-    "POST",
+@router.post(
     "/votes",
     response_model=Id,
     status_code=201,
     errors=[422],
     request_body=object_body(["post_id"], post_id=INTEGER, impersonated_user_id=IMPERSONATED),
 )
-async def create_vote(request: CurrentRequest) -> ApiResponse:
+async def create_vote(request: ApiRequest) -> ApiResponse:
     """Cast a vote; an administrator's key may cast it in another user's name."""
-    asked = request.params
+    values = request.params
 
     def cast(work: UnitOfWork) -> int:
-        voter_id = acting_user_id(work, asked)
-        post_id = params.to_lookup_id(asked.get("post_id", MISSING)) or 0
-        with (
-            errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")),
-            errors.replace_not_found("post", errors.missing_reference("post_id")),
-        ):
+        voter_id = acting_user_id(work, values)
+        post_id = params.to_lookup_id(values.get("post_id", MISSING)) or 0
+        with errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")):
             return votes.cast(work, NewVote(post=post_id, voter=voter_id)).id
 
-    try:
+    with errors.require_reference("post"):
         return responses.created(await request.write(cast, single_statement=True))
-    except ForeignKeyViolation as gone:
-        # The post was deleted between being found and being pointed to.
-        raise errors.missing_reference("post_id") from gone
 
 
-@votes_chapter.route("DELETE", "/votes/{id}", response_model=Id, parameters=[VOTE_ID], errors=[404])
-async def delete_vote(request: CurrentRequest) -> ApiResponse:
+@router.delete("/votes/{id}", response_model=Id, parameters=[VOTE_ID], errors=[404])
+async def delete_vote(request: ApiRequest) -> ApiResponse:
     """Take a vote away, whoever cast it."""
     segment = request.path_params["id"]
     vote_id = path_id(segment)

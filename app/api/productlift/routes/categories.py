@@ -3,24 +3,24 @@
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import COLOR, STRING
 from app.api.productlift.forms import REQUIRED, TAKEN, Form, max_length
-from app.api.productlift.responses import make_router, request_body
+from app.api.productlift.responses import ProductLiftRouter, request_body
 from app.api.productlift.schemas import CategoryData, CategoryList, Nothing
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.router import path_param
 from app.domain.portals import categories
 from app.domain.portals.categories import MAX_NAME
 from app.domain.unit_of_work import UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-categories_chapter = make_router("Categories")
+router = ProductLiftRouter(tags=["Categories"])
 
 CREATE = Form(name=(REQUIRED, STRING, max_length(MAX_NAME)), color=(COLOR,))
 UPDATE = Form(name=(STRING, max_length(MAX_NAME)), color=(REQUIRED, COLOR))
 ID = path_param("id", {"type": "integer"}, "The category's number")
 
 
-@categories_chapter.route("GET", "/categories", response_model=CategoryList)
-async def list_categories(request: CurrentRequest) -> ApiResponse:
+@router.get("/categories", response_model=CategoryList)
+async def list_categories(request: ApiRequest) -> ApiResponse:
     """All categories of the portal, by number."""
 
     def every(work: UnitOfWork) -> ApiResponse:
@@ -29,10 +29,8 @@ async def list_categories(request: CurrentRequest) -> ApiResponse:
     return await request.read(every)
 
 
-@categories_chapter.route(
-    "POST", "/categories", response_model=CategoryData, request_body=request_body(CREATE), errors=[422]
-)
-async def create_category(request: CurrentRequest) -> ApiResponse:
+@router.post("/categories", response_model=CategoryData, request_body=request_body(CREATE), errors=[422])
+async def create_category(request: ApiRequest) -> ApiResponse:
     """Add a category. Without a color it gets the next free one of a pastel palette."""
 
     def add(work: UnitOfWork) -> ApiResponse:
@@ -45,15 +43,15 @@ async def create_category(request: CurrentRequest) -> ApiResponse:
     return await request.write(add)
 
 
-@categories_chapter.route(
-    ["PATCH", "PUT"],
+@router.api_route(
     "/categories/{id}",
+    methods=["PATCH", "PUT"],
     response_model=CategoryData,
     parameters=[ID],
     request_body=request_body(UPDATE),
     errors=[404, 422],
 )
-async def update_category(request: CurrentRequest) -> ApiResponse:
+async def update_category(request: ApiRequest) -> ApiResponse:
     """Give a category another color, and perhaps another name."""
     category_id = path_params.number(request.path_params["id"])
 
@@ -71,8 +69,8 @@ async def update_category(request: CurrentRequest) -> ApiResponse:
     return await request.write(change)
 
 
-@categories_chapter.route("DELETE", "/categories/{id}", response_model=Nothing, parameters=[ID], errors=[404])
-async def delete_category(request: CurrentRequest) -> ApiResponse:
+@router.delete("/categories/{id}", response_model=Nothing, parameters=[ID], errors=[404])
+async def delete_category(request: ApiRequest) -> ApiResponse:
     """Take a category away. Its posts stay, without it."""
 
     def delete(work: UnitOfWork) -> ApiResponse:

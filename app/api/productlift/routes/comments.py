@@ -7,9 +7,9 @@ from typing import Any, Final
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import BOOLEAN, ID, STRING, UUID
 from app.api.productlift.forms import REQUIRED, Form, max_length
-from app.api.productlift.responses import make_router, request_body
+from app.api.productlift.responses import ProductLiftRouter, request_body
 from app.api.productlift.schemas import CommentData, CommentList, Nothing
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.router import path_param
 from app.api.streaming import MAX_CHUNK_ROWS, stream_json_array
 from app.domain.errors import NotFound
@@ -17,9 +17,9 @@ from app.domain.posts import comments
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-comments_chapter = make_router("Comments")
+router = ProductLiftRouter(tags=["Comments"])
 
 MAX_COMMENT: Final = 10_000
 MAX_SHORT_COMMENT: Final = max_text_bytes(MAX_CHUNK_ROWS)
@@ -33,10 +33,8 @@ UPDATE: Final = Form(
 COMMENT: Final = path_param("comment", {"type": "integer"}, "The comment's number")
 
 
-@comments_chapter.route(
-    "GET", "/posts/{post}/comments", response_model=CommentList, parameters=[path_params.POST], errors=[404]
-)
-async def list_comments(request: CurrentRequest) -> ApiResponse:
+@router.get("/posts/{post}/comments", response_model=CommentList, parameters=[path_params.POST], errors=[404])
+async def list_comments(request: ApiRequest) -> ApiResponse:
     """All comments on a post, the team's own ones included, oldest first."""
 
     def plan(work: UnitOfWork, most: int = 2**62) -> tuple[Row, str, list[int]]:
@@ -62,15 +60,14 @@ async def list_comments(request: CurrentRequest) -> ApiResponse:
     return responses.streamed(await stream_json_array(request, ids[::-1], shown, before=b'{"data":[', after=b"]}"))
 
 
-@comments_chapter.route(
-    "POST",
+@router.post(
     "/posts/{post}/comments",
     response_model=CommentData,
     parameters=[path_params.POST],
     request_body=request_body(CREATE),
     errors=[404, 422],
 )
-async def create_comment(request: CurrentRequest) -> ApiResponse:
+async def create_comment(request: ApiRequest) -> ApiResponse:
     """Comment on a post, in a user's name or the token's user's own. Internal ones are for the team."""
 
     def write(work: UnitOfWork) -> ApiResponse:
@@ -99,15 +96,15 @@ async def create_comment(request: CurrentRequest) -> ApiResponse:
     return await request.write(write)
 
 
-@comments_chapter.route(
-    ["PATCH", "PUT"],
+@router.api_route(
     "/posts/{post}/comments/{comment}",
+    methods=["PATCH", "PUT"],
     response_model=CommentData,
     parameters=[path_params.POST, COMMENT],
     request_body=request_body(UPDATE),
     errors=[404, 422],
 )
-async def update_comment(request: CurrentRequest) -> ApiResponse:
+async def update_comment(request: ApiRequest) -> ApiResponse:
     """Change a comment. What is left out or null stays as it is."""
 
     def change(work: UnitOfWork) -> ApiResponse:
@@ -128,14 +125,13 @@ async def update_comment(request: CurrentRequest) -> ApiResponse:
     return await request.write(change)
 
 
-@comments_chapter.route(
-    "DELETE",
+@router.delete(
     "/posts/{post}/comments/{comment}",
     response_model=Nothing,
     parameters=[path_params.POST, COMMENT],
     errors=[404],
 )
-async def delete_comment(request: CurrentRequest) -> ApiResponse:
+async def delete_comment(request: ApiRequest) -> ApiResponse:
     """Take a comment away. Its replies stay, without a parent."""
 
     def delete(work: UnitOfWork) -> ApiResponse:
@@ -148,7 +144,7 @@ async def delete_comment(request: CurrentRequest) -> ApiResponse:
     return await request.write(delete, in_thread=True)
 
 
-def _found(work: UnitOfWork, request: CurrentRequest) -> tuple[Row, int]:
+def _found(work: UnitOfWork, request: ApiRequest) -> tuple[Row, int]:
     """The post's row, and the id of its comment. Raises NotFound("post"), NotFound("comment")."""
     post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
     with errors.report_as_sent(comment=request.path_params["comment"]):
@@ -158,5 +154,5 @@ def _found(work: UnitOfWork, request: CurrentRequest) -> tuple[Row, int]:
     return post, comment_id
 
 
-def _url(request: CurrentRequest, post: Row) -> str:
+def _url(request: ApiRequest, post: Row) -> str:
     return serializers.post_url(post[2], post[1], request.context.base_url or "")

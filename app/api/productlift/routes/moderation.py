@@ -4,17 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from app.api.productlift import errors, responses, serializers
-from app.api.productlift.responses import make_router
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import DecisionData, ModeratedList
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.router import path_param
 from app.api.streaming import STREAM_THRESHOLD, stream_json_array
 from app.domain.errors import NotFound
 from app.domain.posts import moderation
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-moderation_chapter = make_router("Moderation")
+router = ProductLiftRouter(tags=["Moderation"])
 
 ADDRESS: Final = [
     path_param("type", {"type": "string", "enum": ["post"]}, "What is decided on: posts alone have a state"),
@@ -22,35 +22,31 @@ ADDRESS: Final = [
 ]
 
 
-@moderation_chapter.route("GET", "/moderation/pending", response_model=ModeratedList)
-async def list_pending(request: CurrentRequest) -> ApiResponse:
+@router.get("/moderation/pending", response_model=ModeratedList)
+async def list_pending(request: ApiRequest) -> ApiResponse:
     """The posts that wait for a decision, newest first."""
     return await _listed(request, "pending")
 
 
-@moderation_chapter.route("GET", "/moderation/rejected", response_model=ModeratedList)
-async def list_rejected(request: CurrentRequest) -> ApiResponse:
+@router.get("/moderation/rejected", response_model=ModeratedList)
+async def list_rejected(request: ApiRequest) -> ApiResponse:
     """The posts that were rejected, newest first."""
     return await _listed(request, "rejected")
 
 
-@moderation_chapter.route(
-    "POST", "/moderation/approve/{type}/{id}", response_model=DecisionData, parameters=ADDRESS, errors=[404, 422]
-)
-async def approve(request: CurrentRequest) -> ApiResponse:
+@router.post("/moderation/approve/{type}/{id}", response_model=DecisionData, parameters=ADDRESS, errors=[404, 422])
+async def approve(request: ApiRequest) -> ApiResponse:
     """Let a waiting post be seen."""
     return await _decided(request, moderation.approve, "approved")
 
 
-@moderation_chapter.route(
-    "POST", "/moderation/reject/{type}/{id}", response_model=DecisionData, parameters=ADDRESS, errors=[404, 422]
-)
-async def reject(request: CurrentRequest) -> ApiResponse:
+@router.post("/moderation/reject/{type}/{id}", response_model=DecisionData, parameters=ADDRESS, errors=[404, 422])
+async def reject(request: ApiRequest) -> ApiResponse:
     """Keep a waiting post from being seen."""
     return await _decided(request, moderation.reject, "rejected")
 
 
-async def _listed(request: CurrentRequest, state: str) -> ApiResponse:
+async def _listed(request: ApiRequest, state: str) -> ApiResponse:
     most = STREAM_THRESHOLD
     rows = await request.read(lambda work: moderation.page(work, state, offset=0, limit=most + 1), in_thread=True)
 
@@ -67,7 +63,7 @@ async def _listed(request: CurrentRequest, state: str) -> ApiResponse:
     return responses.streamed(await stream_json_array(request, ids, some, before=b'{"data":[', after=b"]}"))
 
 
-async def _decided(request: CurrentRequest, decide: Callable[[UnitOfWork, int], None], state: str) -> ApiResponse:
+async def _decided(request: ApiRequest, decide: Callable[[UnitOfWork, int], None], state: str) -> ApiResponse:
     kind, key = request.path_params["type"], request.path_params["id"]
     if kind == "comment":
         # Comments have no state of moderation.

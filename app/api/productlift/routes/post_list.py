@@ -13,7 +13,7 @@ from app.domain.posts.queries import INDEXED, ORDERS
 from app.domain.sql.pagination import DEEP_OFFSET
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
 PAGE: Final[dict[str, tuple[Rule, ...]]] = {"limit": (INTEGER, minimum(1), maximum(100)), "skip": (INTEGER,)}
 DEFAULT_LIMIT: Final = 10

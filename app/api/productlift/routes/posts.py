@@ -9,11 +9,11 @@ from app.adapters.images import sniff_image_type
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import FILE, ID, STRING, UUID, image_file
 from app.api.productlift.forms import REQUIRED, Form, Rule, max_kilobytes, max_length, min_length
-from app.api.productlift.responses import JSON, make_router, request_body
+from app.api.productlift.responses import JSON, ProductLiftRouter, request_body
 from app.api.productlift.routes import post_list
 from app.api.productlift.routes.uploads import StoredUploads, store_uploads
 from app.api.productlift.schemas import Duplicates, Nothing, PostData, PostPage
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.streaming import stream_json_array
 from app.domain.errors import NotFound
 from app.domain.portals import categories, sections, statuses
@@ -24,9 +24,9 @@ from app.domain.search.duplicates import find_duplicate_ids
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-posts_chapter = make_router("Posts")
+router = ProductLiftRouter(tags=["Posts"])
 
 TITLE: Final[tuple[Rule, ...]] = (STRING, min_length(2), max_length(180))
 _REST: Final[dict[str, tuple[Rule, ...]]] = {
@@ -43,16 +43,14 @@ UPDATE: Final = Form(title=TITLE, **_REST)
 SEARCH: Final = Form(title=TITLE, description=(STRING,))
 
 
-@posts_chapter.route("GET", "/posts", response_model=PostPage, parameters=post_list.LIST.parameters(), errors=[422])
-async def list_posts(request: CurrentRequest) -> ApiResponse:
+@router.get("/posts", response_model=PostPage, parameters=post_list.LIST.parameters(), errors=[422])
+async def list_posts(request: ApiRequest) -> ApiResponse:
     """Posts of every moderation state, filtered, sorted, a page at a time."""
     return await post_list.page(request, post_list.LIST.parse(request.params))
 
 
-@posts_chapter.route(
-    "GET", "/posts/search_duplicates", response_model=Duplicates, parameters=SEARCH.parameters(), errors=[422]
-)
-async def search_duplicates(request: CurrentRequest) -> ApiResponse:
+@router.get("/posts/search_duplicates", response_model=Duplicates, parameters=SEARCH.parameters(), errors=[422])
+async def search_duplicates(request: ApiRequest) -> ApiResponse:
     """Posts that may be about the same: the likeliest first, at most ten, never a rejected one."""
     wanted = SEARCH.parse(request.params)
 
@@ -74,8 +72,8 @@ async def search_duplicates(request: CurrentRequest) -> ApiResponse:
         return responses.streamed(await stream_json_array(request, ids, shown, before=before, after=b"]}"))
 
 
-@posts_chapter.route("GET", "/posts/{post}", response_model=PostData, parameters=[path_params.POST], errors=[404])
-async def show_post(request: CurrentRequest) -> ApiResponse:
+@router.get("/posts/{post}", response_model=PostData, parameters=[path_params.POST], errors=[404])
+async def show_post(request: ApiRequest) -> ApiResponse:
     """One post."""
     key = request.path_params["post"]
     base_url, signer = request.context.base_url or "", request.services.signer
@@ -88,8 +86,8 @@ async def show_post(request: CurrentRequest) -> ApiResponse:
     return await request.read(get)
 
 
-@posts_chapter.route("POST", "/posts", response_model=PostData, request_body=request_body(CREATE), errors=[404, 422])
-async def create_post(request: CurrentRequest) -> ApiResponse:
+@router.post("/posts", response_model=PostData, request_body=request_body(CREATE), errors=[404, 422])
+async def create_post(request: ApiRequest) -> ApiResponse:
     """Submit a post; its author is the token's user unless another is named. The portal's policy may let it wait."""
     wanted = CREATE.parse(request.params)
     base_url, signer = request.context.base_url or "", request.services.signer
@@ -125,15 +123,15 @@ async def create_post(request: CurrentRequest) -> ApiResponse:
         return await request.write(submit, single_statement=not files)
 
 
-@posts_chapter.route(
-    ["PATCH", "PUT"],
+@router.api_route(
     "/posts/{post}",
+    methods=["PATCH", "PUT"],
     response_model=PostData,
     parameters=[path_params.POST],
     request_body=request_body(UPDATE),
     errors=[404, 422],
 )
-async def update_post(request: CurrentRequest) -> ApiResponse:
+async def update_post(request: ApiRequest) -> ApiResponse:
     """Change what is sent of a post. `user_id` null makes it anonymous, `category_id` null clears its categories."""
     key = request.path_params["post"]
     base_url, signer = request.context.base_url or "", request.services.signer
@@ -153,8 +151,8 @@ async def update_post(request: CurrentRequest) -> ApiResponse:
         return await request.write(change)
 
 
-@posts_chapter.route("DELETE", "/posts/{post}", response_model=Nothing, parameters=[path_params.POST], errors=[404])
-async def delete_post(request: CurrentRequest) -> ApiResponse:
+@router.delete("/posts/{post}", response_model=Nothing, parameters=[path_params.POST], errors=[404])
+async def delete_post(request: ApiRequest) -> ApiResponse:
     """Take a post away, with its votes and comments."""
     key = request.path_params["post"]
 

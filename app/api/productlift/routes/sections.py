@@ -3,24 +3,24 @@
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import ID, STRING
 from app.api.productlift.forms import REQUIRED, Form, max_length
-from app.api.productlift.responses import make_router, request_body
+from app.api.productlift.responses import ProductLiftRouter, request_body
 from app.api.productlift.schemas import Nothing, SectionData, SectionList
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.router import path_param
 from app.domain.portals import sections
 from app.domain.portals.sections import MAX_TITLE
 from app.domain.unit_of_work import UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-sections_chapter = make_router("Sections")
+router = ProductLiftRouter(tags=["Sections"])
 
 CREATE = Form(title=(REQUIRED, STRING, max_length(MAX_TITLE)), tab_id=(REQUIRED, ID), parent_id=(ID,))
 UPDATE = Form(title=(STRING, max_length(MAX_TITLE)), tab_id=(ID,), parent_id=(ID,))
 SECTION = path_param("section", {"type": "integer"}, "The section's number")
 
 
-@sections_chapter.route("GET", "/sections", response_model=SectionList)
-async def list_sections(request: CurrentRequest) -> ApiResponse:
+@router.get("/sections", response_model=SectionList)
+async def list_sections(request: ApiRequest) -> ApiResponse:
     """The sections at the root, in their order."""
 
     def roots(work: UnitOfWork) -> ApiResponse:
@@ -29,10 +29,8 @@ async def list_sections(request: CurrentRequest) -> ApiResponse:
     return await request.read(roots)
 
 
-@sections_chapter.route(
-    "GET", "/sections/{section}/children", response_model=SectionList, parameters=[SECTION], errors=[404]
-)
-async def list_section_children(request: CurrentRequest) -> ApiResponse:
+@router.get("/sections/{section}/children", response_model=SectionList, parameters=[SECTION], errors=[404])
+async def list_section_children(request: ApiRequest) -> ApiResponse:
     """The sections one level below, in their order."""
 
     def children(work: UnitOfWork) -> ApiResponse:
@@ -43,10 +41,8 @@ async def list_section_children(request: CurrentRequest) -> ApiResponse:
     return await request.read(children)
 
 
-@sections_chapter.route(
-    "POST", "/sections", response_model=SectionData, request_body=request_body(CREATE), errors=[404, 422]
-)
-async def create_section(request: CurrentRequest) -> ApiResponse:
+@router.post("/sections", response_model=SectionData, request_body=request_body(CREATE), errors=[404, 422])
+async def create_section(request: ApiRequest) -> ApiResponse:
     """Add a section to a tab, at the root or below another of that tab."""
     wanted = CREATE.parse(request.params)
 
@@ -60,15 +56,15 @@ async def create_section(request: CurrentRequest) -> ApiResponse:
     return await request.write(add)
 
 
-@sections_chapter.route(
-    ["PATCH", "PUT"],
+@router.api_route(
     "/sections/{section}",
+    methods=["PATCH", "PUT"],
     response_model=SectionData,
     parameters=[SECTION],
     request_body=request_body(UPDATE),
     errors=[404, 422],
 )
-async def update_section(request: CurrentRequest) -> ApiResponse:
+async def update_section(request: ApiRequest) -> ApiResponse:
     """Change a section. A `parent_id` of null makes it a root; whoever goes to another tab leaves his parent."""
     section_id = path_params.number(request.path_params["section"])
 
@@ -94,8 +90,8 @@ async def update_section(request: CurrentRequest) -> ApiResponse:
     return await request.write(change)
 
 
-@sections_chapter.route("DELETE", "/sections/{section}", response_model=Nothing, parameters=[SECTION], errors=[404])
-async def delete_section(request: CurrentRequest) -> ApiResponse:
+@router.delete("/sections/{section}", response_model=Nothing, parameters=[SECTION], errors=[404])
+async def delete_section(request: ApiRequest) -> ApiResponse:
     """Take a section away. Its posts stay without one, the sections below it become roots."""
 
     def delete(work: UnitOfWork) -> ApiResponse:

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import COLOR, ID, STRING
 from app.api.productlift.forms import REQUIRED, TAKEN, Form, max_length
-from app.api.productlift.responses import make_router, request_body
+from app.api.productlift.responses import ProductLiftRouter, request_body
 from app.api.productlift.schemas import Nothing, StatusData, StatusList
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.router import path_param
 from app.domain.portals import statuses
 from app.domain.unit_of_work import UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-statuses_chapter = make_router("Statuses")
+router = ProductLiftRouter(tags=["Statuses"])
 
 MAX_NAME = 191
 CREATE = Form(name=(REQUIRED, STRING, max_length(MAX_NAME)), color=(COLOR,), tab_id=(REQUIRED, ID))
@@ -26,8 +26,8 @@ def name_is_free(work: UnitOfWork, but_for: int | None = None) -> Callable[[str]
     return lambda name: TAKEN if statuses.find_id_by_name(work, name) not in (None, but_for) else None
 
 
-@statuses_chapter.route("GET", "/statuses", response_model=StatusList)
-async def list_statuses(request: CurrentRequest) -> ApiResponse:
+@router.get("/statuses", response_model=StatusList)
+async def list_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses: by tab, then in their own order."""
 
     def every(work: UnitOfWork) -> ApiResponse:
@@ -36,10 +36,8 @@ async def list_statuses(request: CurrentRequest) -> ApiResponse:
     return await request.read(every)
 
 
-@statuses_chapter.route(
-    "POST", "/statuses", response_model=StatusData, request_body=request_body(CREATE), errors=[404, 422]
-)
-async def create_status(request: CurrentRequest) -> ApiResponse:
+@router.post("/statuses", response_model=StatusData, request_body=request_body(CREATE), errors=[404, 422])
+async def create_status(request: ApiRequest) -> ApiResponse:
     """Add a status to a tab."""
 
     def add(work: UnitOfWork) -> ApiResponse:
@@ -50,15 +48,15 @@ async def create_status(request: CurrentRequest) -> ApiResponse:
     return await request.write(add)
 
 
-@statuses_chapter.route(
-    ["PATCH", "PUT"],
+@router.api_route(
     "/statuses/{status}",
+    methods=["PATCH", "PUT"],
     response_model=StatusData,
     parameters=[STATUS],
     request_body=request_body(UPDATE),
     errors=[404, 422],
 )
-async def update_status(request: CurrentRequest) -> ApiResponse:
+async def update_status(request: ApiRequest) -> ApiResponse:
     """Change a status. What is left out or null stays as it is."""
     status_id = path_params.number(request.path_params["status"])
 
@@ -73,8 +71,8 @@ async def update_status(request: CurrentRequest) -> ApiResponse:
     return await request.write(change)
 
 
-@statuses_chapter.route("DELETE", "/statuses/{status}", response_model=Nothing, parameters=[STATUS], errors=[404, 422])
-async def delete_status(request: CurrentRequest) -> ApiResponse:
+@router.delete("/statuses/{status}", response_model=Nothing, parameters=[STATUS], errors=[404, 422])
+async def delete_status(request: ApiRequest) -> ApiResponse:
     """Take a status away; its posts come to the default one. The default one can not be deleted."""
 
     def delete(work: UnitOfWork) -> ApiResponse:

@@ -1,24 +1,24 @@
 """Tabs and the portal in ProductLift's dialect. docs/contracts/productlift.md, sections 7.5 to 7.7 and 9.7."""
 
 from app.api.productlift import path_params, responses, serializers
-from app.api.productlift.responses import make_router
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.schemas import PortalData, PostPage, TabData, TabList
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.router import path_param
 from app.domain.errors import NotFound
 from app.domain.portals import portals, statuses, tabs
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-tabs_chapter = make_router("Tabs")
-portal_chapter = make_router("Portal")
+router = ProductLiftRouter(tags=["Tabs"])
+portal_router = ProductLiftRouter(tags=["Portal"])
 
 KEY = path_param("key", {"type": "string"}, "The tab's number or its URL key")
 
 
-@tabs_chapter.route("GET", "/tabs", response_model=TabList)
-async def list_tabs(request: CurrentRequest) -> ApiResponse:
+@router.get("/tabs", response_model=TabList)
+async def list_tabs(request: ApiRequest) -> ApiResponse:
     """All tabs of the portal, in their order."""
 
     def every(work: UnitOfWork) -> ApiResponse:
@@ -27,8 +27,8 @@ async def list_tabs(request: CurrentRequest) -> ApiResponse:
     return await request.read(every)
 
 
-@tabs_chapter.route("GET", "/tabs/{key}", response_model=TabData, parameters=[KEY], errors=[404])
-async def show_tab(request: CurrentRequest) -> ApiResponse:
+@router.get("/tabs/{key}", response_model=TabData, parameters=[KEY], errors=[404])
+async def show_tab(request: ApiRequest) -> ApiResponse:
     """A tab and its statuses."""
 
     def get(work: UnitOfWork) -> ApiResponse:
@@ -39,22 +39,21 @@ async def show_tab(request: CurrentRequest) -> ApiResponse:
     return await request.read(get)
 
 
-@tabs_chapter.route(
-    "GET",
+@router.get(
     "/tabs/{key}/fetch",
     response_model=PostPage,
     parameters=[KEY, *post_list.OF_A_TAB.parameters()],
     errors=[404, 422],
 )
-async def fetch_tab(request: CurrentRequest) -> ApiResponse:
+async def fetch_tab(request: ApiRequest) -> ApiResponse:
     """The posts on a tab, filtered and sorted as in the list of all posts, a page at a time."""
     tab_url = await request.read(lambda work: str(find_tab(work, request.path_params["key"])[2]))
     wanted = post_list.OF_A_TAB.parse(request.params)
     return await post_list.page(request, {**wanted, "tab": tab_url})
 
 
-@portal_chapter.route("GET", "/portal", response_model=PortalData)
-async def show_portal(request: CurrentRequest) -> ApiResponse:
+@portal_router.get("/portal", response_model=PortalData)
+async def show_portal(request: ApiRequest) -> ApiResponse:
     """The portal that the key belongs to."""
 
     def get(work: UnitOfWork) -> ApiResponse:

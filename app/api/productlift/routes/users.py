@@ -6,16 +6,16 @@ from typing import Any, Final
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import ANYTHING, BOOLEAN, EMAIL, STRING, choice
 from app.api.productlift.forms import REQUIRED, SELECTED, TAKEN, Form, Rule, max_length, min_length
-from app.api.productlift.responses import make_router, request_body
+from app.api.productlift.responses import ProductLiftRouter, request_body
 from app.api.productlift.routes import post_list
 from app.api.productlift.schemas import Nothing, UserData, UserPage
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.domain.errors import NotFound
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import deletion, users
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-users_chapter = make_router("Users")
+router = ProductLiftRouter(tags=["Users"])
 
 ADDRESS: Final[tuple[Rule, ...]] = (EMAIL, max_length(191))
 ROLE: Final = choice("admin", "member")
@@ -34,10 +34,8 @@ UPDATE: Final = Form(email=ADDRESS, role=(ROLE,), name=(STRING, max_length(100))
 DELETE: Final = Form(delete_all_data=(BOOLEAN,))
 
 
-@users_chapter.route(
-    "GET", "/users/find_by_email", response_model=UserData, parameters=FIND.parameters(), errors=[404, 422]
-)
-async def find_user_by_email(request: CurrentRequest) -> ApiResponse:
+@router.get("/users/find_by_email", response_model=UserData, parameters=FIND.parameters(), errors=[404, 422])
+async def find_user_by_email(request: ApiRequest) -> ApiResponse:
     """The user with this address, whatever the case of its letters."""
     email = FIND.parse(request.params)["email"]
 
@@ -51,8 +49,8 @@ async def find_user_by_email(request: CurrentRequest) -> ApiResponse:
     return await request.read(find)
 
 
-@users_chapter.route("GET", "/users", response_model=UserPage, parameters=LIST.parameters(), errors=[422])
-async def list_users(request: CurrentRequest) -> ApiResponse:
+@router.get("/users", response_model=UserPage, parameters=LIST.parameters(), errors=[422])
+async def list_users(request: ApiRequest) -> ApiResponse:
     """The people of the portal, oldest first, a page at a time. Deleted ones are absent."""
     offset, limit = post_list.offset_and_limit(LIST.parse(request.params))
 
@@ -64,8 +62,8 @@ async def list_users(request: CurrentRequest) -> ApiResponse:
     return await request.read(page, in_thread=True)
 
 
-@users_chapter.route("POST", "/users", response_model=UserData, request_body=request_body(CREATE), errors=[422])
-async def create_user(request: CurrentRequest) -> ApiResponse:
+@router.post("/users", response_model=UserData, request_body=request_body(CREATE), errors=[422])
+async def create_user(request: ApiRequest) -> ApiResponse:
     """Add a user. Nobody is invited by mail yet, whatever `skip_email` and `invitation_message` say."""
     wanted = CREATE.parse(request.params)
     email: str | None = wanted.get("email")
@@ -87,21 +85,21 @@ async def create_user(request: CurrentRequest) -> ApiResponse:
     return await request.write(register)
 
 
-@users_chapter.route("GET", "/users/{user}", response_model=UserData, parameters=[path_params.USER], errors=[404])
-async def show_user(request: CurrentRequest) -> ApiResponse:
+@router.get("/users/{user}", response_model=UserData, parameters=[path_params.USER], errors=[404])
+async def show_user(request: ApiRequest) -> ApiResponse:
     """One user."""
     return await request.read(lambda work: _user_response(_get_user(work, request)))
 
 
-@users_chapter.route(
-    ["PUT", "PATCH"],
+@router.api_route(
     "/users/{user}",
+    methods=["PUT", "PATCH"],
     response_model=UserData,
     parameters=[path_params.USER],
     request_body=request_body(UPDATE),
     errors=[404, 422],
 )
-async def update_user(request: CurrentRequest) -> ApiResponse:
+async def update_user(request: ApiRequest) -> ApiResponse:
     """Change a user. What is left out or null stays as it is. The owner's e-mail and password are the owner's alone."""
 
     def judge(work: UnitOfWork) -> dict[str, Any]:
@@ -131,14 +129,13 @@ async def update_user(request: CurrentRequest) -> ApiResponse:
     return response
 
 
-@users_chapter.route(
-    "DELETE",
+@router.delete(
     "/users/{user}",
     response_model=Nothing,
     parameters=[path_params.USER, *DELETE.parameters()],
     errors=[404, 422],
 )
-async def delete_user(request: CurrentRequest) -> ApiResponse:
+async def delete_user(request: ApiRequest) -> ApiResponse:
     """Take a user away; `delete_all_data` takes posts, comments and votes along. The owner can not be deleted."""
     await request.read(lambda work: _get_user(work, request))
     with_data = bool(DELETE.parse(request.params).get("delete_all_data"))
@@ -154,7 +151,7 @@ async def delete_user(request: CurrentRequest) -> ApiResponse:
     return responses.DELETED
 
 
-def _get_user(work: UnitOfWork, request: CurrentRequest) -> Row:
+def _get_user(work: UnitOfWork, request: ApiRequest) -> Row:
     with errors.report_as_sent(user=request.path_params["user"]):
         return serializers.USERS.by_uuid(work, path_params.uuid(request.path_params["user"]))
 
@@ -183,6 +180,6 @@ def stored_role(wanted: str | None, role: str) -> str | None:
     return "admin" if wanted == "admin" else "user"
 
 
-async def _hash_password(request: CurrentRequest, wanted: Mapping[str, Any]) -> str | None:
+async def _hash_password(request: ApiRequest, wanted: Mapping[str, Any]) -> str | None:
     password: str | None = wanted.get("password")
     return None if password is None else await request.services.passwords.hash_password(password)

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.responses import make_router
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Nothing, VoteData, VoteList
-from app.api.request import CurrentRequest
+from app.api.request import ApiRequest
 from app.api.streaming import STREAM_THRESHOLD, stream_json_array
 from app.domain.posts import votes
 from app.domain.posts.queries import resolve_code_or_id
 from app.domain.posts.votes import NewVote
 from app.domain.unit_of_work import UnitOfWork
-from app.http.request import ApiResponse
+from app.http.response import ApiResponse
 
-votes_chapter = make_router("Votes")
+router = ProductLiftRouter(tags=["Votes"])
 
 
-@votes_chapter.route("GET", "/posts/{post}/votes", response_model=VoteList, parameters=[path_params.POST], errors=[404])
-async def list_votes(request: CurrentRequest) -> ApiResponse:
+@router.get("/posts/{post}/votes", response_model=VoteList, parameters=[path_params.POST], errors=[404])
+async def list_votes(request: ApiRequest) -> ApiResponse:
     """All votes for a post, newest first."""
 
     def plan(work: UnitOfWork) -> tuple[int, int]:
@@ -43,14 +43,13 @@ async def list_votes(request: CurrentRequest) -> ApiResponse:
     return responses.streamed(await stream_json_array(request, ids, shown, before=b'{"data":[', after=b"]}"))
 
 
-@votes_chapter.route(
-    "POST",
+@router.post(
     "/posts/{post}/votes/{user}",
     response_model=VoteData,
     parameters=[path_params.POST, path_params.USER],
     errors=[404, 422],
 )
-async def create_vote(request: CurrentRequest) -> ApiResponse:
+async def create_vote(request: ApiRequest) -> ApiResponse:
     """Vote for a post in a user's name."""
 
     def cast(work: UnitOfWork) -> ApiResponse:
@@ -62,14 +61,13 @@ async def create_vote(request: CurrentRequest) -> ApiResponse:
     return await request.write(cast, single_statement=True)
 
 
-@votes_chapter.route(
-    "DELETE",
+@router.delete(
     "/posts/{post}/votes/{user}",
     response_model=Nothing,
     parameters=[path_params.POST, path_params.USER],
     errors=[404, 422],
 )
-async def delete_vote(request: CurrentRequest) -> ApiResponse:
+async def delete_vote(request: ApiRequest) -> ApiResponse:
     """Take a user's vote back."""
 
     def retract(work: UnitOfWork) -> ApiResponse:
@@ -80,7 +78,7 @@ async def delete_vote(request: CurrentRequest) -> ApiResponse:
     return await request.write(retract)
 
 
-def _vote_from(work: UnitOfWork, request: CurrentRequest) -> NewVote:
+def _vote_from(work: UnitOfWork, request: ApiRequest) -> NewVote:
     return NewVote(
         post=resolve_code_or_id(work, request.path_params["post"]),
         voter=path_params.uuid(request.path_params["user"]),
