@@ -1,1 +1,1 @@
-"""Two dialects at one address. Each translates; neither decides."""
+"""The HTTP APIs: two dialects of one domain, at one address."""

@@ -43,8 +43,8 @@ class _Node:
 class DialectRouter(APIRouter):
     """Endpoints of a dialect, declared as any FastAPI routes, and found by a few dictionary look-ups.
 
-    FastAPI makes the OpenAPI document of `routes`. `DialectApp` asks `find_route`, because the contracts want to know
-    the route before the key, the body and the parameters are read.
+    FastAPI makes the OpenAPI document from `routes`. `DialectApp` calls `find_route`, because the contracts demand the
+    404 for an unknown path before the key, the body and the parameters are read.
     """
 
     error_schemas: ClassVar[Mapping[int, Mapping[str, Any]]] = {}

@@ -1,8 +1,8 @@
-"""Answers of more than a thousand rows, or with long texts, written in pieces: they must neither stop the loop nor
-fill the memory.
+"""Streams responses of more than a thousand rows, or with long texts, which would block the event loop or fill the
+memory.
 
-The ids come first and are the plan; the rows follow, some at a time, each piece read by itself. A row that goes away
-meanwhile is left out. Without the plan's rows at hand there is no tag of the whole, so such an answer has no `ETag`.
+The ids are read first, then the rows in chunks, each in a transaction of its own. A row that is deleted meanwhile is
+left out. The whole body is never in memory, so such a response has no `ETag`.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,57 +15,61 @@ from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import UnitOfWork
 
 STREAM_THRESHOLD: Final = 1000
-"""Longer lists are answered in pieces."""
+"""Longer lists are streamed."""
 MAX_CHUNK_ROWS: Final = 250
-"""Rows of one piece, for as long as they are short."""
+"""Rows of a chunk when they are short."""
 FIRST_CHUNK_ROWS: Final = 10
-"""Rows of the first piece, whose length nobody knows yet."""
+"""Rows of the first chunk, whose length is not known yet."""
 CHUNK_BYTES: Final = 256 * 1024
-"""About how long a piece may be: some of them wait in memory for each client that reads slowly."""
+"""The approximate length of a chunk: a few are in memory for each client that reads slowly."""
 
 Serializer = Callable[[UnitOfWork, Sequence[int]], Sequence[Any]]
-"""The rows with these ids, as they are shown."""
+"""The payloads of the rows with these ids."""
 
 
 async def stream_json_array(
-    request: ApiRequest, ids: Sequence[int], shaped: Serializer, *, before: bytes = b"[", after: bytes = b"]"
+    request: ApiRequest, ids: Sequence[int], serialize: Serializer, *, before: bytes = b"[", after: bytes = b"]"
 ) -> AsyncIterator[bytes]:
-    """The body of an answer: a JSON array of the rows, between `before` and `after`, which hold its brackets.
+    """The body of a response: a JSON array of the rows, between `before` and `after`, which have its brackets.
 
-    The first piece is read before this returns, so that a database that is away is an error and not half an answer.
+    The first chunk is read before this returns, so that a database that is down is an error and not half a response.
     """
     rows = FIRST_CHUNK_ROWS
     try:
-        first = await _chunk(request, ids[:rows], shaped)
+        first = await _chunk(request, ids[:rows], serialize)
     except TextsTooLong:
         rows = 1
-        first = await _chunk(request, ids[:rows], shaped)
-    return _stream(request, ids, shaped, first, rows, before, after)
+        first = await _chunk(request, ids[:rows], serialize)
+    return _stream(request, ids, serialize, first, rows, before, after)
 
 
 async def _stream(
-    request: ApiRequest, ids: Sequence[int], shaped: Serializer, piece: bytes, start: int, before: bytes, after: bytes
+    request: ApiRequest,
+    ids: Sequence[int],
+    serialize: Serializer,
+    chunk: bytes,
+    start: int,
+    before: bytes,
+    after: bytes,
 ) -> AsyncIterator[bytes]:
-    yield before + piece
-    begun = bool(piece)
+    yield before + chunk
+    has_rows = bool(chunk)
     rows = start
     while start < len(ids):
-        rows = max(1, min(MAX_CHUNK_ROWS, rows * CHUNK_BYTES // (len(piece) or 1)))
+        rows = max(1, min(MAX_CHUNK_ROWS, rows * CHUNK_BYTES // (len(chunk) or 1)))
         try:
-            piece = await _chunk(request, ids[start : start + rows], shaped)
+            chunk = await _chunk(request, ids[start : start + rows], serialize)
         except TextsTooLong:
             rows = 1
-            piece = await _chunk(request, ids[start : start + rows], shaped)
+            chunk = await _chunk(request, ids[start : start + rows], serialize)
         start += rows
-        if piece:
-            yield b"," + piece if begun else piece
-            begun = True
+        if chunk:
+            yield b"," + chunk if has_rows else chunk
+            has_rows = True
     yield after
 
 
-async def _chunk(request: ApiRequest, ids: Sequence[int], shaped: Serializer) -> bytes:
-    """The rows as JSON without the brackets around them.
-    Raises TextsTooLong; a single row may be as long as it likes.
-    """
-    most = max_text_bytes(len(ids)) if len(ids) > 1 else None
-    return await request.read(lambda work: orjson.dumps(shaped(work, ids))[1:-1], in_thread=True, max_text=most)
+async def _chunk(request: ApiRequest, ids: Sequence[int], serialize: Serializer) -> bytes:
+    """The rows as JSON without the brackets around them. Raises TextsTooLong for more than one row."""
+    limit = max_text_bytes(len(ids)) if len(ids) > 1 else None
+    return await request.read(lambda work: orjson.dumps(serialize(work, ids))[1:-1], in_thread=True, max_text=limit)

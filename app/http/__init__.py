@@ -1,1 +1,1 @@
-"""HTTP, whichever dialect is spoken: requests, responses, bodies, request ids."""
+"""HTTP for both dialects: requests, responses, bodies, proxies, request ids."""

@@ -1,4 +1,4 @@
-"""Reads a request's body off the wire, once, within its bounds; what the fields mean is each dialect's own affair."""
+"""Reads the body of a request within limits of its size. Each dialect interprets the fields by itself."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class BodyTooLarge(Exception):
-    """The body is longer than the server takes."""
+    """The body is longer than the server accepts."""
 
 
 class ClientGone(Exception):
-    """The client hung up before the whole body had come."""
+    """The client closed the connection before the end of the body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What came with the request.
+    """The body of a request.
 
-    `raw` is set for "json" and "form", `fields` for "multipart". `broken` is a multipart body that ended early or
-    couldn't be read: `fields` then has what came before. An empty body is "none", whatever its type says.
+    `raw` is set for "json" and "form", `fields` for "multipart". `is_malformed` means a multipart body that ended
+    early or has a syntax error: `fields` then has the parts before. An empty body is "none", whatever its type.
     """
 
     kind: Kind
@@ -47,7 +47,7 @@ def is_json(content_type: str) -> bool:
 
 
 def body_kind(content_type: str) -> Literal["json", "form", "multipart", "other"]:
-    """How a body of this type is read. One without a type is taken for a form, as curl and browsers mean it."""
+    """How a body of this type is read. A body without a type is a form, as curl and browsers send it."""
     if is_json(content_type):
         return "json"
     plain = content_type.lstrip().lower()
@@ -63,96 +63,95 @@ async def read_body(
 ) -> Body:
     """Read the body to its end.
 
-    Raises BodyTooLarge as soon as it is known: above `max_json_bytes` bytes for JSON and for the text of a multipart
-    body,
-    above `cap` for anything else. Raises ClientGone. Files up to 1 MiB stay in memory, larger ones lie on disk; the
-    caller closes them with `close`. Nothing about the content is an error.
+    Raises BodyTooLarge as soon as it is known: above `max_json_bytes` for JSON and for the texts of a multipart body,
+    above `max_bytes` for anything else. Raises ClientGone. Files up to 1 MiB stay in memory, larger ones go to disk;
+    the caller closes them with `close`. Invalid content raises nothing.
     """
     if content_length == 0:
         return NO_BODY
     kind = body_kind(content_type)
-    most = max_json_bytes if kind == "json" else max_bytes
-    if content_length is not None and content_length > most:
+    limit = max_json_bytes if kind == "json" else max_bytes
+    if content_length is not None and content_length > limit:
         raise BodyTooLarge
     if kind == "multipart":
-        return await _multipart(_chunks(receive, most), boundary_from_header(content_type), max_json_bytes)
+        return await _multipart(_chunks(receive, limit), boundary_from_header(content_type), max_json_bytes)
     if kind == "other":
-        return await _drain(_chunks(receive, most))
+        return await _drain(_chunks(receive, limit))
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGone
     raw: bytes = message.get("body", b"")
     if message.get("more_body", False):
-        whole = bytearray(raw)
-        async for piece in _chunks(receive, most - len(raw)):
-            whole += piece
-        raw = bytes(whole)
-    elif len(raw) > most:
+        content = bytearray(raw)
+        async for chunk in _chunks(receive, limit - len(raw)):
+            content += chunk
+        raw = bytes(content)
+    elif len(raw) > limit:
         raise BodyTooLarge
     return Body(kind, raw) if raw else NO_BODY
 
 
 async def close(body: Body) -> None:
-    """Close the uploads; those on disk are gone then. A second call does no harm."""
+    """Close the uploads, which deletes those on disk. May be called twice."""
     for _, value in body.fields:
         if isinstance(value, Upload):
             await value.close()
 
 
-async def _chunks(receive: Receive, most: int) -> AsyncIterator[bytes]:
-    """The pieces of the body as they come, never more than `most` bytes together."""
+async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+    """The chunks of the body. Raises BodyTooLarge after `limit` bytes."""
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        piece: bytes = message.get("body", b"")
-        most -= len(piece)
-        if most < 0:
+        chunk: bytes = message.get("body", b"")
+        limit -= len(chunk)
+        if limit < 0:
             raise BodyTooLarge
-        if piece:
-            yield piece
+        if chunk:
+            yield chunk
         more = message.get("more_body", False)
 
 
-async def _drain(pieces: AsyncIterator[bytes]) -> Body:
-    """Read without keeping: the bound holds for a body that nobody reads, too."""
+async def _drain(chunks: AsyncIterator[bytes]) -> Body:
+    """Read and discard: the limit holds for a body that the dialects ignore, too."""
     length = 0
-    async for piece in pieces:
-        length += len(piece)
+    async for chunk in chunks:
+        length += len(chunk)
     return Body("other") if length else NO_BODY
 
 
-async def _multipart(pieces: AsyncIterator[bytes], boundary: bytes | None, text_cap: int) -> Body:
+async def _multipart(chunks: AsyncIterator[bytes], boundary: bytes | None, max_text_bytes: int) -> Body:
     head = b""
     if boundary is None:
-        head, boundary = await _first_line(pieces)
+        head, boundary = await _first_line(chunks)
     if boundary is None:
-        await _drain(pieces)
+        await _drain(chunks)
         return Body("multipart", is_malformed=True) if head else NO_BODY
-    parts = MultipartReader(boundary, text_cap=text_cap)
-    with ExitStack() as unless_whole:
-        unless_whole.callback(parts.close)
+    reader = MultipartReader(boundary, max_text_bytes=max_text_bytes)
+    with ExitStack() as cleanup:
+        cleanup.callback(reader.close)
         try:
-            await parts.feed(head)
-            async for piece in pieces:
-                await parts.feed(piece)
+            await reader.feed(head)
+            async for chunk in chunks:
+                await reader.feed(chunk)
         except FieldsTooLarge:
             raise BodyTooLarge from None
-        await parts.finish()
-        unless_whole.pop_all()
-    return Body("multipart", fields=parts.fields, is_malformed=parts.is_malformed) if parts.has_data else NO_BODY
+        await reader.finish()
+        cleanup.pop_all()
+    return Body("multipart", fields=reader.fields, is_malformed=reader.is_malformed) if reader.has_data else NO_BODY
 
 
-async def _first_line(pieces: AsyncIterator[bytes]) -> tuple[bytes, bytes | None]:
-    """The beginning of the body, and the boundary that its first line tells.
+async def _first_line(chunks: AsyncIterator[bytes]) -> tuple[bytes, bytes | None]:
+    """The beginning of the body, and the boundary in its first line.
 
-    Some clients set the bare type by hand, so that the header names no boundary.
+    Some clients set the type by hand, without a boundary.
     """
     head = b""
-    async for piece in pieces:
-        head += piece
-        boundary, told = guess_boundary(head)
-        if told:
+    async for chunk in chunks:
+        head += chunk
+        boundary, is_known = guess_boundary(head)
+        if is_known:
             return head, boundary
     return head, None

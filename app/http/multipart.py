@@ -1,4 +1,4 @@
-"""Reads multipart/form-data as it streams in, in PHP's forgiving manner; knows nothing of ASGI or of dialects."""
+"""Reads multipart/form-data as it arrives, with PHP's leniency. Independent of ASGI and of the dialects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from starlette.datastructures import Headers, UploadFile
 
 MAX_FIELDS = 1000
 MAX_FILES = 20
-# With those that have no name or no file, which cost time and are nothing.
+# Parts without a name or a file are ignored, but cost time, so they count.
 MAX_PARTS = MAX_FIELDS + MAX_FILES
-# Kept in memory up to this size, on disk beyond it.
+# A larger file goes to disk.
 SPOOL_BYTES = 1024 * 1024
-# RFC 2046 allows 70; the parser refuses more than 256.
-MAX_BOUNDARY = 256
+# RFC 2046 allows 70 bytes; the parser rejects more than 256.
+MAX_BOUNDARY_BYTES = 256
 
 
 class FieldsTooLarge(Exception):
@@ -23,26 +23,26 @@ class FieldsTooLarge(Exception):
 
 
 class Upload(UploadFile):
-    """A file sent by the client. `whole` is False when the body ended, or became unreadable, in the middle of it."""
+    """A file from the client. `is_complete` is False when the body ended, or had a syntax error, within it."""
 
     is_complete: bool = True
 
 
 class MultipartReader:
-    """Takes a multipart body piece by piece and keeps what it holds.
+    """Reads a multipart body chunk by chunk.
 
-    `begun` says that there was anything at all. `fields` has the parts read so far, in order, and a file that was
-    cut off as an `Upload` that is not whole. `broken` says that the body can't be read any further: wrong syntax,
-    no closing line, more than MAX_FIELDS texts or MAX_FILES files, or more than MAX_PARTS parts of any kind.
-    Starlette's own parser is not used, because it drops a file that was cut off without a word.
+    `has_data` is True after the first byte. `fields` has the parts so far, in order; a file that was cut off is an
+    `Upload` that is not complete. `is_malformed` means that reading stopped: wrong syntax, no closing line, more than
+    MAX_FIELDS texts or MAX_FILES files, or more than MAX_PARTS parts of any kind. Starlette's own parser is not used,
+    because it drops a file that was cut off silently.
     """
 
-    def __init__(self, boundary: bytes, *, text_cap: int) -> None:
+    def __init__(self, boundary: bytes, *, max_text_bytes: int) -> None:
         self.fields: list[tuple[str, str | Upload]] = []
         self.has_data = False
         self.is_malformed = False
         self._closed = False
-        self._text_left = text_cap
+        self._text_left = max_text_bytes
         self._counts = {"any": 0, "text": 0, "file": 0}
         self._header_name = b""
         self._header_value = b""
@@ -50,9 +50,9 @@ class MultipartReader:
         self._name: str | None = None
         self._text = bytearray()
         self._upload: Upload | None = None
-        self._nameless_file = False
+        self._is_empty_file = False
         self._unwritten: list[tuple[Upload, bytes]] = []
-        self._unwound: list[Upload] = []
+        self._complete: list[Upload] = []
         try:
             self._parser = MultipartParser(
                 boundary,
@@ -70,27 +70,27 @@ class MultipartReader:
         except FormParserError:
             self.is_malformed = True
 
-    async def feed(self, piece: bytes) -> None:
-        """Read one piece. Raises FieldsTooLarge; bad syntax only sets `broken`."""
-        if not piece:
+    async def feed(self, chunk: bytes) -> None:
+        """Read one chunk. Raises FieldsTooLarge; bad syntax only sets `is_malformed`."""
+        if not chunk:
             return
         self.has_data = True
         if self.is_malformed:
             return
         try:
-            self._parser.write(piece)
+            self._parser.write(chunk)
         except FormParserError:
             self.is_malformed = True
-        # The parser's callbacks can't wait, so what they found for the disk is written here, in a thread.
+        # The parser's callbacks are not async, so their data is written here, in a thread.
         for upload, data in self._unwritten:
             await upload.write(data)
         self._unwritten.clear()
-        for upload in self._unwound:
+        for upload in self._complete:
             await upload.seek(0)
-        self._unwound.clear()
+        self._complete.clear()
 
     async def finish(self) -> None:
-        """Call after the last piece: a body without its closing line is broken."""
+        """Call after the last chunk: a body without its closing line is malformed."""
         if not self._closed:
             self.is_malformed = True
         if self._upload is not None:
@@ -99,7 +99,7 @@ class MultipartReader:
             self._keep(self._upload)
 
     def close(self) -> None:
-        """Drop the files; without a thread, because the request has failed already or was cancelled."""
+        """Close the files; without a thread, because the request has failed or was cancelled."""
         if self._upload is not None:
             self._upload.file.close()
         for _, value in self.fields:
@@ -113,7 +113,7 @@ class MultipartReader:
         self._name = None
         self._text = bytearray()
         self._upload = None
-        self._nameless_file = False
+        self._is_empty_file = False
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -131,7 +131,7 @@ class MultipartReader:
         name = options.get(b"name")
         if name is None:
             return
-        # Older clients send a name outside ASCII as `filename*` alone, which the parser ignores.
+        # Older clients send a name outside ASCII only as `filename*`, which the parser ignores.
         is_file = b"filename" in options or b"filename*=" in disposition.lower()
         self._count("file" if is_file else "text", MAX_FILES if is_file else MAX_FIELDS)
         self._name = name.decode("utf-8", "replace")
@@ -139,22 +139,22 @@ class MultipartReader:
             return
         filename = options.get(b"filename", b"upload").decode("utf-8", "replace")
         if not filename:
-            # A form's file input that was left empty.
-            self._nameless_file = True
+            # A file input of a form without a file.
+            self._is_empty_file = True
             return
         spool = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  closed by close()
         self._upload = Upload(file=spool, size=0, filename=filename, headers=Headers(raw=self._headers))  # type: ignore[arg-type]
 
-    def _count(self, kind: str, most: int) -> None:
+    def _count(self, kind: str, limit: int) -> None:
         self._counts[kind] += 1
-        if self._counts[kind] > most:
-            raise FormParserError(f"More than {most} parts of the kind {kind}.")
+        if self._counts[kind] > limit:
+            raise FormParserError(f"More than {limit} parts of the kind {kind}.")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._upload is not None:
             self._unwritten.append((self._upload, data[start:end]))
             return
-        if self._name is None or self._nameless_file:
+        if self._name is None or self._is_empty_file:
             return
         self._text_left -= end - start
         if self._text_left < 0:
@@ -163,9 +163,9 @@ class MultipartReader:
 
     def _end(self) -> None:
         if self._upload is not None:
-            self._unwound.append(self._upload)
+            self._complete.append(self._upload)
             self._keep(self._upload)
-        elif self._name is not None and not self._nameless_file:
+        elif self._name is not None and not self._is_empty_file:
             self._keep(self._text.decode("utf-8", "replace"))
 
     def _keep(self, value: str | Upload) -> None:
@@ -178,7 +178,7 @@ class MultipartReader:
 
 
 def boundary_from_header(content_type: str) -> bytes | None:
-    """The boundary that the header names, or None."""
+    """The boundary in the header, or None."""
     try:
         _, options = parse_options_header(content_type)
     except ValueError:
@@ -187,13 +187,13 @@ def boundary_from_header(content_type: str) -> bytes | None:
 
 
 def guess_boundary(head: bytes) -> tuple[bytes | None, bool]:
-    """Guess the boundary from the body's beginning: (boundary, True), (None, True) if there is none, or
-    (None, False) while more of the body is needed to tell.
+    """Read the boundary from the body's beginning: (boundary, True), (None, True) if there is none, or
+    (None, False) while more of the body is needed.
     """
-    line, ended, _ = head.lstrip(b"\r\n").partition(b"\n")
-    if not ended and len(head) < 2 * MAX_BOUNDARY:
+    line, newline, _ = head.lstrip(b"\r\n").partition(b"\n")
+    if not newline and len(head) < 2 * MAX_BOUNDARY_BYTES:
         return None, False
     line = line.rstrip(b"\r \t")
-    if not ended or not line.startswith(b"--") or not 2 < len(line) <= MAX_BOUNDARY + 2:
+    if not newline or not line.startswith(b"--") or not 2 < len(line) <= MAX_BOUNDARY_BYTES + 2:
         return None, True
     return line[2:], True

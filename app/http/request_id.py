@@ -9,7 +9,7 @@ _VALID: Final = re.compile(rb"[A-Za-z0-9._:=@/+-]{1,128}")
 
 
 def new_request_id() -> str:
-    """A random UUID, as Astuto's clients see them. A third of the time that `str(uuid4())` takes."""
+    """A random UUID, the form that Astuto's clients get. Three times as fast as `str(uuid4())`."""
     digits = os.urandom(16).hex()
     return (
         f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"

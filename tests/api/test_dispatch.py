@@ -1,15 +1,12 @@
 """Who answers: by explicit prefix, by the key, by the host, by default. docs/compatibility.md, section 1."""
 
-from typing import Any
-
-import httpx
 import pytest
 
 from app.domain.portals import portals
 from app.domain.users import api_keys
 from app.settings import Settings
 from tests.conftest import TestClock
-from tests.support.clients import Client
+from tests.support.clients import Client, status_and_json
 from tests.support.extra_servers import assembled
 from tests.support.factory import Factory
 
@@ -25,18 +22,14 @@ NOBODYS = {
 SHAPELESS = ("whatever", "tkn_other_3x9Kq2f8Zr7Lm1Nb", "a|b", "|b", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln")
 
 
-def said(response: httpx.Response) -> tuple[int, Any]:
-    return response.status_code, response.json()
-
-
 async def test_the_key_decides_at_the_shared_address(make: Factory, astuto: Client, productlift: Client) -> None:
     post = await make.post(title="Dark mode")
     code = await make.code(post)
 
     ours, theirs = await astuto.get("/posts"), await productlift.get("/posts")
 
-    assert [shown["id"] for shown in ours.json()] == [post]
-    assert [shown["id"] for shown in theirs.json()["data"]] == [code]
+    assert [payload["id"] for payload in ours.json()] == [post]
+    assert [payload["id"] for payload in theirs.json()["data"]] == [code]
     assert ours.headers["content-type"] == "application/json; charset=utf-8"
     assert theirs.headers["content-type"] == "application/json"
 
@@ -59,7 +52,7 @@ async def test_a_prefix_means_its_dialect_on_every_host(make: Factory, astuto: C
         ):
             response = await astuto.of(token, base=base, host=host).get("/posts")
 
-            assert said(response) == answer, (token, base, host)
+            assert status_and_json(response) == answer, (token, base, host)
 
 
 PAGE_OF_NONE = {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10}
@@ -70,8 +63,8 @@ async def test_an_unknown_key_is_refused_in_the_dialect_of_its_shape(
 ) -> None:
     async with assembled(settings, clock, default_dialect="astuto") as other:
         for token, refusal in NOBODYS.items():
-            assert said(await anyone.of(token).get("/posts")) == refusal
-            assert said(await Client(other, token=token).get("/posts")) == refusal
+            assert status_and_json(await anyone.of(token).get("/posts")) == refusal
+            assert status_and_json(await Client(other, token=token).get("/posts")) == refusal
 
 
 async def test_without_a_key_of_known_shape_the_server_decides(
@@ -79,8 +72,8 @@ async def test_without_a_key_of_known_shape_the_server_decides(
 ) -> None:
     async with assembled(settings, clock, default_dialect="astuto") as other:
         for token in (None, *SHAPELESS):
-            assert said(await anyone.of(token).get("/posts")) == PRODUCTLIFT_401
-            assert said(await Client(other, token=token).get("/posts")) == ASTUTO_401
+            assert status_and_json(await anyone.of(token).get("/posts")) == PRODUCTLIFT_401
+            assert status_and_json(await Client(other, token=token).get("/posts")) == ASTUTO_401
 
 
 async def test_a_host_s_own_dialect_comes_before_the_server_s(make: Factory, anyone: Client, astuto: Client) -> None:
@@ -88,10 +81,10 @@ async def test_a_host_s_own_dialect_comes_before_the_server_s(make: Factory, any
     await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
     for token in (None, *SHAPELESS):
-        assert said(await anyone.of(token, host="http://ideas.example.com").get("/posts")) == ASTUTO_401
-        assert said(await anyone.of(token, host="http://other.example.com").get("/posts")) == PRODUCTLIFT_401
+        assert status_and_json(await anyone.of(token, host="http://ideas.example.com").get("/posts")) == ASTUTO_401
+        assert status_and_json(await anyone.of(token, host="http://other.example.com").get("/posts")) == PRODUCTLIFT_401
     for token, refusal in NOBODYS.items():
-        assert said(await anyone.of(token, host="http://ideas.example.com").get("/posts")) == refusal
+        assert status_and_json(await anyone.of(token, host="http://ideas.example.com").get("/posts")) == refusal
 
 
 @pytest.mark.parametrize(
@@ -107,10 +100,10 @@ async def test_the_token_is_read_generously_but_productlift_insists_on_bearer(
     ours = await anyone.get("/posts", headers={"authorization": authorization.format(astuto.token)})
     theirs = await anyone.get("/posts", headers={"authorization": authorization.format(productlift.token)})
 
-    assert said(ours) == (200, [])
+    assert status_and_json(ours) == (200, [])
     # Found by the generous rule, so it is ProductLift that answers; admitted or not is for its own rule to say.
     insists = authorization.startswith("Bearer ")
-    assert said(theirs) == ((200, PAGE_OF_NONE) if insists else PRODUCTLIFT_401)
+    assert status_and_json(theirs) == ((200, PAGE_OF_NONE) if insists else PRODUCTLIFT_401)
 
 
 @pytest.mark.parametrize("authorization", ["bearer {}", "BEARER {}", "{}", "Basic {}", "Bearer", "Bearer ", ""])
@@ -120,13 +113,15 @@ async def test_what_is_no_token_by_the_generous_rule_is_no_key(
     for client in (astuto, productlift):
         headers = {"authorization": authorization.format(client.token)}
 
-        assert said(await anyone.get("/posts", headers=headers)) == PRODUCTLIFT_401
-        assert said(await anyone.of(None, base="/astuto/api/v1").get("/posts", headers=headers)) == ASTUTO_401
+        assert status_and_json(await anyone.get("/posts", headers=headers)) == PRODUCTLIFT_401
+        assert (
+            status_and_json(await anyone.of(None, base="/astuto/api/v1").get("/posts", headers=headers)) == ASTUTO_401
+        )
 
 
 async def test_a_key_elsewhere_than_in_the_header_is_no_key(anyone: Client, astuto: Client) -> None:
-    assert said(await anyone.get("/posts", headers={"x-api-key": astuto.token or ""})) == PRODUCTLIFT_401
-    assert said(await anyone.get("/posts", params={"token": astuto.token or ""})) == PRODUCTLIFT_401
+    assert status_and_json(await anyone.get("/posts", headers={"x-api-key": astuto.token or ""})) == PRODUCTLIFT_401
+    assert status_and_json(await anyone.get("/posts", params={"token": astuto.token or ""})) == PRODUCTLIFT_401
 
 
 async def test_a_key_that_died_is_refused_in_its_own_dialect(make: Factory, anyone: Client) -> None:
@@ -144,7 +139,7 @@ async def test_a_key_that_died_is_refused_in_its_own_dialect(make: Factory, anyo
             await make.run(end, user=user)
             make.server.services.authenticator.invalidate()
 
-            assert said(await client.get("/posts")) == refusal, end
+            assert status_and_json(await client.get("/posts")) == refusal, end
 
 
 class TestSeveralPortals:
@@ -172,15 +167,15 @@ class TestSeveralPortals:
                         assert response.status_code == 200
                     else:
                         other = ASTUTO_401 if base.startswith("/astuto") else PRODUCTLIFT_401
-                        assert said(response) == (refusal if fits else other)
+                        assert status_and_json(response) == (refusal if fits else other)
 
     async def test_an_unknown_host_gets_the_dialect_s_401(
         self, anyone: Client, astuto: Client, productlift: Client, two: tuple[str, str]
     ) -> None:
         for host in ("http://three.example.com", "http://example.com", "http://one.example.com.evil.example"):
-            assert said(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
-            assert said(await anyone.of(productlift.token, host=host).get("/posts")) == PRODUCTLIFT_401
-            assert said(await anyone.of(None, host=host).get("/posts")) == PRODUCTLIFT_401
+            assert status_and_json(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
+            assert status_and_json(await anyone.of(productlift.token, host=host).get("/posts")) == PRODUCTLIFT_401
+            assert status_and_json(await anyone.of(None, host=host).get("/posts")) == PRODUCTLIFT_401
 
     async def test_letter_case_and_port_of_a_host_do_not_matter(
         self, anyone: Client, astuto: Client, two: tuple[str, str]
@@ -188,7 +183,7 @@ class TestSeveralPortals:
         for host in ("one.example.com", "ONE.Example.com", "one.example.com:8443"):
             response = await anyone.of(astuto.token).get("/posts", headers={"host": host})
 
-            assert said(response) == (200, []), host
+            assert status_and_json(response) == (200, []), host
 
     async def test_a_portal_without_a_host_answers_nowhere_beside_another(
         self, make: Factory, anyone: Client, astuto: Client, two: tuple[str, str]
@@ -197,13 +192,13 @@ class TestSeveralPortals:
         make.server.services.authenticator.invalidate()
 
         for host in ("http://one.example.com", "http://two.example.com", "http://feedback.example.com"):
-            assert said(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
+            assert status_and_json(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
 
     async def test_each_host_has_its_own_default(self, make: Factory, anyone: Client, two: tuple[str, str]) -> None:
         await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
-        assert said(await anyone.of(None, host="http://one.example.com").get("/posts")) == ASTUTO_401
-        assert said(await anyone.of(None, host="http://two.example.com").get("/posts")) == PRODUCTLIFT_401
+        assert status_and_json(await anyone.of(None, host="http://one.example.com").get("/posts")) == ASTUTO_401
+        assert status_and_json(await anyone.of(None, host="http://two.example.com").get("/posts")) == PRODUCTLIFT_401
 
     async def test_the_portal_is_chosen_by_host_alone_unless_the_setting_is_on(
         self, make: Factory, settings: Settings, clock: TestClock, two: tuple[str, str]
@@ -217,7 +212,7 @@ class TestSeveralPortals:
                     f"/p/dark-mode-{await make.code(post)}", headers={"x-forwarded-host": "one.example.com"}
                 )
 
-                assert said(await client.get("/posts", headers=forwarded)) == ASTUTO_401
+                assert status_and_json(await client.get("/posts", headers=forwarded)) == ASTUTO_401
                 assert page.status_code == 404
 
     async def test_a_forwarded_host_counts_from_a_trusted_proxy_only(
@@ -228,9 +223,9 @@ class TestSeveralPortals:
         async with assembled(settings, clock, trusted_proxies=("192.0.2.0/24",), forwarded_host=True) as server:
             behind = Client(server, token=two[0], host="http://one.example.com")
             stranger = behind.of(two[0], host="http://one.example.com", peer="203.0.113.66")
-            assert said(await stranger.get("/posts", headers=forwarded)) == ASTUTO_401
-            assert said(await behind.get("/posts", headers=forwarded)) == (200, [])
-            assert said(await behind.get("/posts")) == ASTUTO_401
+            assert status_and_json(await stranger.get("/posts", headers=forwarded)) == ASTUTO_401
+            assert status_and_json(await behind.get("/posts", headers=forwarded)) == (200, [])
+            assert status_and_json(await behind.get("/posts")) == ASTUTO_401
 
     @pytest.mark.parametrize(
         ("lines", "responses"),
@@ -254,7 +249,7 @@ class TestSeveralPortals:
             behind = Client(server, token=two[0], host="http://one.example.com")
             response = await behind.get("/posts", headers=[("x-forwarded-host", line) for line in lines])
 
-            assert said(response) == ((200, []) if responses else ASTUTO_401)
+            assert status_and_json(response) == ((200, []) if responses else ASTUTO_401)
 
     async def test_links_lead_to_the_portal_s_own_host(
         self, make: Factory, settings: Settings, clock: TestClock, two: tuple[str, str], productlift: Client
@@ -264,12 +259,12 @@ class TestSeveralPortals:
 
         async with assembled(settings, clock, base_url="https://feedback.example.com:8443") as server:
             client = Client(server, token=productlift.token, host="http://one.example.com:8000")
-            shown = (await client.get("/posts")).json()["data"][0]
+            payload = (await client.get("/posts")).json()["data"][0]
         shown_without = (
             await productlift.of(productlift.token, host="http://one.example.com:8000").get("/posts")
         ).json()
 
-        assert shown["url"] == f"https://one.example.com:8443/p/dark-mode-{code}"
+        assert payload["url"] == f"https://one.example.com:8443/p/dark-mode-{code}"
         assert shown_without["data"][0]["url"] == f"http://one.example.com:8000/p/dark-mode-{code}"
 
 
@@ -280,9 +275,9 @@ async def test_links_of_the_only_portal_use_the_base_url(
     code = await make.value("SELECT code FROM posts")
 
     async with assembled(settings, clock, base_url="https://ideas.example.org/") as server:
-        shown = (await Client(server, token=productlift.token).get("/posts")).json()["data"][0]
+        payload = (await Client(server, token=productlift.token).get("/posts")).json()["data"][0]
 
-    assert shown["url"] == f"https://ideas.example.org/p/dark-mode-{code}"
+    assert payload["url"] == f"https://ideas.example.org/p/dark-mode-{code}"
 
 
 PREFLIGHT = {
@@ -340,8 +335,8 @@ async def test_scripts_of_any_origin_may_read_productlift_s_answers_and_none_ast
 
 async def test_unknown_addresses_below_the_api_are_refused_in_the_dialect(astuto: Client, productlift: Client) -> None:
     for path in ("", "/", "/nothing", "/posts/1/2/3/4"):
-        assert said(await astuto.get(path)) == ASTUTO_404
-        assert said(await productlift.get(path)) == PRODUCTLIFT_404
+        assert status_and_json(await astuto.get(path)) == ASTUTO_404
+        assert status_and_json(await productlift.get(path)) == PRODUCTLIFT_404
 
 
 async def test_only_whole_segments_are_the_api(anyone: Client, astuto: Client) -> None:
@@ -386,23 +381,25 @@ async def test_an_unknown_version_of_the_api_is_refused_by_the_dialect_that_woul
     for token, refusal in refused.items():
         client = anyone.of(token, base=version)
         for method, path in (("GET", "/boards"), ("GET", ""), ("GET", "/"), ("POST", "/posts"), ("GET", "/docs")):
-            assert said(await client.request(method, path)) == refusal, (token, method, path)
+            assert status_and_json(await client.request(method, path)) == refusal, (token, method, path)
         prefixed = [
-            said(await anyone.of(token, base=f"/{dialect}{version}").get("/boards", headers=html if token else {}))
+            status_and_json(
+                await anyone.of(token, base=f"/{dialect}{version}").get("/boards", headers=html if token else {})
+            )
             for dialect in ("astuto", "productlift")
         ]
         assert prefixed == [ASTUTO_404, PRODUCTLIFT_404]
         if token is not None:
-            assert said(await client.get("/boards", headers=html)) == refusal
+            assert status_and_json(await client.get("/boards", headers=html)) == refusal
     async with assembled(settings, clock, default_dialect="astuto") as other:
-        assert said(await Client(other, token=None, base=version).get("/boards")) == ASTUTO_404
+        assert status_and_json(await Client(other, token=None, base=version).get("/boards")) == ASTUTO_404
     page = await anyone.of(None, base=version).get("/boards", headers=html)
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
 async def test_an_escaped_slash_belongs_to_its_segment(make: Factory, astuto: Client, productlift: Client) -> None:
     post = await make.post()
-    for segment, meant in (
+    for segment, expected in (
         ("no%20such%2Fboard%3C", "no such/board<"), ("%2f", "/"), ("987654%2Fvotes", "987654/votes"),
         ("a%2Fb%2F%2fc", "a/b//c"), ("x%252Fy", "x%2Fy"), ("%252f%2F", "%2f/"), ("%F0%9F%92%A5%2F", "💥/"),
     ):  # fmt: skip
@@ -412,15 +409,21 @@ async def test_an_escaped_slash_belongs_to_its_segment(make: Factory, astuto: Cl
         theirs = await productlift.get(f"/posts/{segment}"), await productlift.get(f"/posts/{segment}/votes")
 
         for what, response in ours.items():
-            assert said(response) == (404, {"errors": [f"{what} with id {meant} not found"]}), (what, segment)
+            assert status_and_json(response) == (404, {"errors": [f"{what} with id {expected} not found"]}), (
+                what,
+                segment,
+            )
         for response in theirs:
-            assert said(response) == (404, {"message": f"No query results for model [App\\Post] {meant}"}), segment
+            assert status_and_json(response) == (
+                404,
+                {"message": f"No query results for model [App\\Post] {expected}"},
+            ), segment
     # It begins with the post's number, which is all that Astuto reads of a segment.
     assert (await astuto.get(f"/posts/{post}%2Fapprove")).json()["id"] == post
-    assert said(await astuto.put(f"/posts/{post}%2Fapprove")) == (200, {"id": post})
+    assert status_and_json(await astuto.put(f"/posts/{post}%2Fapprove")) == (200, {"id": post})
     for path in (f"/posts%2F{post}", "/users%2Fget_by_email", "%2Fposts"):
-        assert said(await astuto.get(path)) == ASTUTO_404
-        assert said(await productlift.get(path)) == PRODUCTLIFT_404
+        assert status_and_json(await astuto.get(path)) == ASTUTO_404
+        assert status_and_json(await productlift.get(path)) == PRODUCTLIFT_404
 
 
 async def test_without_the_headers_of_a_preflight_options_is_no_route_of_astuto(anyone: Client, astuto: Client) -> None:
@@ -429,7 +432,7 @@ async def test_without_the_headers_of_a_preflight_options_is_no_route_of_astuto(
             for client in (astuto, anyone.of(None, base="/astuto/api/v1")):
                 response = await client.options(path, headers=headers)
 
-                assert said(response) == ASTUTO_404
+                assert status_and_json(response) == ASTUTO_404
                 assert "allow" not in response.headers
 
 
@@ -449,8 +452,8 @@ async def test_each_dialect_has_its_document_and_its_page(anyone: Client, dialec
 
 async def test_at_the_shared_address_the_documents_are_no_routes(anyone: Client, astuto: Client) -> None:
     for path in ("/docs", "/openapi.json"):
-        assert said(await astuto.get(path)) == ASTUTO_404
-        assert said(await anyone.get(path)) == PRODUCTLIFT_404
+        assert status_and_json(await astuto.get(path)) == ASTUTO_404
+        assert status_and_json(await anyone.get(path)) == PRODUCTLIFT_404
 
 
 async def test_what_is_written_through_one_dialect_is_seen_through_the_other(
@@ -472,9 +475,9 @@ async def test_a_new_key_works_at_once_and_each_speaks_its_own_dialect(make: Fac
     first, second = await make.key(user, "astuto"), await make.key(user, "astuto")
     third = await make.key(user, "productlift")
 
-    assert said(await anyone.of(first).get("/posts")) == (200, [])
-    assert said(await anyone.of(second).get("/posts")) == (200, [])
-    assert said(await anyone.of(third).get("/posts")) == (200, PAGE_OF_NONE)
+    assert status_and_json(await anyone.of(first).get("/posts")) == (200, [])
+    assert status_and_json(await anyone.of(second).get("/posts")) == (200, [])
+    assert status_and_json(await anyone.of(third).get("/posts")) == (200, PAGE_OF_NONE)
     assert first.startswith("tkn_admin_")
     assert len(first.removeprefix("tkn_admin_")) == 30
     assert third.partition("|")[0].isdigit()

@@ -59,7 +59,7 @@ async def test_any_parameter_may_be_anything_anywhere(judge: Judge, make: Factor
 def _examples(route: Route, number: int) -> list[tuple[dict[str, Any], str, int]]:
     names = [name for name in route.inputs if name != "password"]
     names += ["image", "attachment", "_method", "id", "impersonated_user_id"]
-    found: list[tuple[dict[str, Any], str, int]] = []
+    result: list[tuple[dict[str, Any], str, int]] = []
 
     @seed(number)
     @hypothesis_settings(
@@ -75,10 +75,10 @@ def _examples(route: Route, number: int) -> list[tuple[dict[str, Any], str, int]
         some.integers(0, 2**32),
     )
     def collect(changes: dict[str, Any], place: str, chance: int) -> None:
-        found.append((changes, place, chance))
+        result.append((changes, place, chance))
 
     collect()
-    return found
+    return result
 
 
 def _request(

@@ -9,7 +9,6 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
@@ -19,7 +18,7 @@ from app.domain.models import Base, Post
 from app.domain.portals import portals
 from app.domain.sql.statement import MissingPortalFilter, Statement
 from tests.support import routes
-from tests.support.clients import Client
+from tests.support.clients import Client, status_and_json
 from tests.support.database_dump import Rows, changed, everything, snapshot
 from tests.support.factory import Factory
 from tests.support.routes import DIALECTS, Route
@@ -100,16 +99,16 @@ async def _number_from(make: Factory, start: int) -> None:
 def _of_portal(rows: Rows, portal: int) -> Rows:
     """The rows of one portal; those without a portal of their own by what they belong to."""
     posts = {row["id"] for row in rows["posts"] if row["portal_id"] == portal}
-    found = {}
+    result = {}
     for name, table in rows.items():
         if name == "portals":
-            found[name] = [row for row in table if row["id"] == portal]
+            result[name] = [row for row in table if row["id"] == portal]
         elif name == "post_categories":
-            found[name] = [row for row in table if row["post_id"] in posts]
+            result[name] = [row for row in table if row["post_id"] in posts]
         elif name != "api_keys":
             # When a key was last used is stored behind requests.
-            found[name] = [row for row in table if row["portal_id"] == portal]
-    return found
+            result[name] = [row for row in table if row["portal_id"] == portal]
+    return result
 
 
 def _strayed(rows: Rows) -> list[Any]:
@@ -139,7 +138,9 @@ async def two_portals(make: Factory) -> TwoPortals:
     both = TwoPortals(make, one, keys, before)
     for route in routes.every():
         if route.method == "GET":
-            before[route] = said(await both.client(route.dialect).get(address(route, one), params=reading(route, one)))
+            before[route] = status_and_json(
+                await both.client(route.dialect).get(address(route, one), params=reading(route, one))
+            )
     await both.second()
     return both
 
@@ -147,10 +148,6 @@ async def two_portals(make: Factory) -> TwoPortals:
 def reading(route: Route, things: SamplePortal) -> dict[str, Any]:
     """What a list of everything is asked with: no filters, but what the route can't do without."""
     return {name: value for name, value in inputs(route, things).items() if name in ("title", "email")}
-
-
-def said(response: httpx.Response) -> tuple[int, Any]:
-    return response.status_code, response.json()
 
 
 def unnamed(response: tuple[int, Any], things: SamplePortal) -> tuple[int, Any]:
@@ -164,8 +161,8 @@ def unnamed(response: tuple[int, Any], things: SamplePortal) -> tuple[int, Any]:
 async def ask(client: Client, route: Route, path: str, sent: dict[str, Any]) -> tuple[int, Any]:
     """One request in order: what is sent stands in the query of a GET and in the body of everything else."""
     if route.method == "GET":
-        return said(await client.get(path, params=sent))
-    return said(await client.request(route.method, path, json=sent))
+        return status_and_json(await client.get(path, params=sent))
+    return status_and_json(await client.request(route.method, path, json=sent))
 
 
 async def test_lists_and_things_are_the_same_with_and_without_another_portal(two_portals: TwoPortals) -> None:
@@ -174,7 +171,7 @@ async def test_lists_and_things_are_the_same_with_and_without_another_portal(two
         client = two_portals.client(route.dialect)
         path, sent = address(route, one), reading(route, one)
 
-        after = said(await client.get(path, params=sent))
+        after = status_and_json(await client.get(path, params=sent))
 
         assert after == before, route
         assert after[0] == 200, route
@@ -182,7 +179,7 @@ async def test_lists_and_things_are_the_same_with_and_without_another_portal(two
 
         # The other portal's owner sees as much, so there was something to leak.
         theirs = Client(two_portals.make.server, token=two_portals.keys_of_two[route.dialect], host=f"http://{TWO}")
-        seen = said(await theirs.get(address(route, two), params=sent))
+        seen = status_and_json(await theirs.get(address(route, two), params=sent))
         assert seen[0] == 200, route
         assert two_portals.leaks(seen[1]) != [], route
     await two_portals.assert_second_untouched()
@@ -250,10 +247,10 @@ async def test_no_page_or_file_of_another_portal_is_shown(two_portals: TwoPortal
         known, unknown = await client.get(page.format(two.code)), await client.get(page.format("zzzzzz"))
         assert (known.status_code, known.text) == (404, unknown.text), page
         assert (await theirs.get(page.format(two.code))).status_code in (200, 302), page
-    shown = await client.get(f"/posts/{slug}")
-    assert shown.status_code == 200
-    assert mine in shown.text
-    assert two.code not in shown.text
+    payload = await client.get(f"/posts/{slug}")
+    assert payload.status_code == 200
+    assert mine in payload.text
+    assert two.code not in payload.text
     unknown = await client.get("/files/" + "b" * 32 + ".txt")
     assert ((await client.get("/files/" + "a" * 32 + ".txt")).status_code, unknown.status_code) == (404, 404)
     await flush_page_views(make.server.database, make.server.services.views)
@@ -330,7 +327,7 @@ async def test_a_statement_without_its_portal_is_refused(make: Factory) -> None:
 
 def test_these_places_and_no_others_look_across_portals() -> None:
     """Each was weighed: finding a key or a host comes before any portal is known; jobs serve all portals."""
-    found = set()
+    result = set()
     root = Path(app.__file__).parent
     for path in sorted(root.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -339,9 +336,9 @@ def test_these_places_and_no_others_look_across_portals() -> None:
                 and node.arg == "across_portals"
                 and getattr(node.value, "value", 1) is True
             ):
-                found.add(path.relative_to(root).as_posix())
+                result.add(path.relative_to(root).as_posix())
 
-    assert found <= ACROSS
+    assert result <= ACROSS
 
 
 ACROSS = {

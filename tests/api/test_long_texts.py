@@ -52,8 +52,8 @@ async def test_comments_with_long_texts_are_the_same_bytes_in_both_dialects(
 
     for query in ("", f"?post_id={post}", "?limit=2000"):
         listed = await astuto.get(f"/comments{query}")
-        shown = [(await astuto.get(f"/comments/{comment}")).content for comment in reversed(ids)]
-        assert listed.content == b"[" + b",".join(shown) + b"]"
+        payload = [(await astuto.get(f"/comments/{comment}")).content for comment in reversed(ids)]
+        assert listed.content == b"[" + b",".join(payload) + b"]"
     told = await productlift.get(f"/posts/{await make.code(post)}/comments")
     assert [comment["comment"] for comment in told.json()["data"]] == [text or "x" for text in TEXTS]
     assert told.content == orjson.dumps(told.json())
@@ -82,7 +82,7 @@ async def test_no_page_is_read_with_more_than_its_bytes(make: Factory, rows: int
     standing = PortalContext(make.portal, OPERATOR)
 
     async def read() -> int:
-        found = await make.server.database.read(
+        result = await make.server.database.read(
             lambda work: serializers.POSTS.page(
                 work, PostFilter(), order="created_at", descending=True, offset=0, limit=rows
             ),
@@ -90,7 +90,7 @@ async def test_no_page_is_read_with_more_than_its_bytes(make: Factory, rows: int
             in_thread=rows > 100,
             max_text=most,
         )
-        return len(found)
+        return len(result)
 
     assert await read() == 1
     await make.run("UPDATE posts SET description = description || 'x' WHERE id = :id", id=post)
@@ -103,9 +103,9 @@ async def test_a_single_long_text_is_shown_and_a_bound_does_not_stay(make: Facto
     post = await make.post(description=LONG)
     await astuto.get("/posts")
 
-    shown = await astuto.get(f"/posts/{post}")
+    payload = await astuto.get(f"/posts/{post}")
     written = await astuto.put(f"/posts/{post}", json={"description": LONG * 2})
 
-    assert shown.json()["description"] == LONG
+    assert payload.json()["description"] == LONG
     assert written.status_code == 200
     assert (await astuto.get(f"/posts/{post}")).json()["description"] == LONG * 2

@@ -141,9 +141,9 @@ async def test_links_and_redirects_have_the_path_once(
             response = await ask(below, before + path)
 
             assert (response.status_code, response.headers["location"]) == (302, page), before + path
-        shown = await ask(below, f"{before}/p/dark-mode-{post['id']}")
-        assert f'<link rel="canonical" href="{page}">' in shown.text
-        assert f'src="{post["image_main"].removeprefix("https://example.com")}"' in shown.text
+        payload = await ask(below, f"{before}/p/dark-mode-{post['id']}")
+        assert f'<link rel="canonical" href="{page}">' in payload.text
+        assert f'src="{post["image_main"].removeprefix("https://example.com")}"' in payload.text
 
 
 async def test_several_portals_have_their_hosts_and_the_same_path(
@@ -162,9 +162,9 @@ async def test_several_portals_have_their_hosts_and_the_same_path(
     ):
         async with assembled(settings, clock, base_url=public) as server:
             client = Client(server, token=key, host="http://two.example.com")
-            shown = (await client.get("/posts")).json()["data"][0]
+            payload = (await client.get("/posts")).json()["data"][0]
 
-            assert shown["url"] == f"{link}/p/dark-mode-{await make.code(post)}", public
+            assert payload["url"] == f"{link}/p/dark-mode-{await make.code(post)}", public
 
 
 async def test_slashes_before_a_path_are_read_as_one(

@@ -69,7 +69,7 @@ async def test_every_answer_is_as_the_document_says(
     with warnings.catch_warnings():
         # Its own affairs, such as that a schema can't be broken in any way.
         warnings.simplefilter("ignore")
-        operations = [found.ok() for found in schemathesis.openapi.from_dict(document).get_all_operations()]
+        operations = [result.ok() for result in schemathesis.openapi.from_dict(document).get_all_operations()]
     assert sorted(operation.label for operation in operations) == sorted(declared)
 
     failures: list[str] = []

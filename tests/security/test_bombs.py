@@ -133,7 +133,7 @@ async def test_no_more_parts_are_read_than_fields_and_files_may_be_sent() -> Non
         return b"--x\r\nA: b\r\n\r\n\r\n" + (b"--x--\r\n" if number == MAX_PARTS else b"")
 
     for most, broken in ((MAX_PARTS, False), (MAX_PARTS + 1, True)):
-        parts = MultipartReader(b"x", text_cap=JSON)
+        parts = MultipartReader(b"x", max_text_bytes=JSON)
         await parts.feed(b"".join(part(0) for _ in range(most)) + b"--x--\r\n")
         await parts.finish()
 

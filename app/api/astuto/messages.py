@@ -1,6 +1,6 @@
-"""What Astuto's dialect says when it refuses, to the letter. When it says what is decided elsewhere.
+"""The messages of Astuto's errors, to the letter; `errors` chooses among them.
 
-docs/contracts/astuto.md, sections 1.4, 1.5 and 1.9. English always, whatever the client asks for.
+docs/contracts/astuto.md, sections 1.4, 1.5 and 1.9. Always English, whatever the client accepts.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ FIELD_LABELS: Final[Mapping[str, str]] = {
     "user_id": "User",
     "full_name": "Full name",
 }
-"""Attributes whose label is not simply their name with a capital letter."""
+"""Labels that are not the name with a capital letter."""
 
 TEMPLATES: Final[Mapping[str, str]] = {
     "blank": "cannot be blank",
@@ -41,27 +41,27 @@ RESOURCE_NAMES: Final[Mapping[str, str]] = {
     "post": "Post",
     "comment": "Comment",
     "user": "User",
-    # A vote was called a like once; clients see the old word.
+    # A vote was once called a like; clients still see that word.
     "vote": "Like",
 }
 
 
 def field_message(field: str, code: str, **limits: object) -> str:
-    """Word one problem with one field. `too_short` needs `minimum`, `too_long` needs `maximum`.
+    """The message for one error of one field. `too_short` needs `minimum`, `too_long` needs `maximum`.
 
-    A code that Astuto has no words for is `is invalid`, so that a new rule of the domain never becomes a crash.
+    A code without a template becomes `is invalid`, so that a new rule of the domain is not a server error.
     """
     label = FIELD_LABELS.get(field) or field.replace("_", " ").capitalize()
     return f"{label} {TEMPLATES.get(code, TEMPLATES['invalid']).format_map(limits)}"
 
 
 def not_found_message(resource: str, identifier: object, *, by: str = "id") -> str:
-    """Word that there is no such thing. `by` is `id` or `email`; what was asked for stands there as it was sent."""
+    """The message for a missing resource. `by` is `id` or `email`; the identifier is repeated as it was sent."""
     return f"{RESOURCE_NAMES[resource]} with {by} {'' if identifier is None else identifier} not found"
 
 
 def errors_body(*sentences: str) -> bytes:
-    """The body of every refusal: one object with one member."""
+    """The body of every error: one object with one member."""
     return orjson.dumps({"errors": sentences})
 
 

@@ -1,4 +1,4 @@
-"""What Astuto's interface tells those who read its document, before the first route."""
+"""The description of Astuto's OpenAPI document."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,23 +10,24 @@ from app.api.services import RateLimits
 from app.public_url import PublicUrl
 
 _TEXT: Final = """\
-The feedback of one portal, as **Astuto's API (v1)** speaks of it. Programs written for Astuto work here unchanged:
-give them this server's address and a key of this dialect.
+The feedback of one portal, by **Astuto's API (v1)**. Clients of Astuto work unchanged with this server's address and
+an API key of this dialect.
 
-## The key
+## Authentication
 
 Every request carries `Authorization: Bearer KEY`. A key looks like `tkn_admin_…` (an administrator's) or `tkn_mod_…`
-(a moderator's), belongs to one user of one portal, and is shown once, when it is made:
+(a moderator's), belongs to one user of one portal, and is shown once, when it is created:
 
     earshot keys create --user owner@example.com --dialect astuto
 
-Without a valid key the answer is 401 `{"errors":["Access denied."]}`; when the key's user may not do something it is
-401, too. To try requests on this page, press *Authorize* and paste the key.
+Without a valid key the response is 401 `{"errors":["Access denied."]}`. It is also 401 when the key's user lacks a
+permission. To try requests on this page, press *Authorize* and paste the key.
 
-## The address
+## URLs
 
-The same routes are served at `{path}/astuto/api/v1` and at `{path}/api/v1`. At `{path}/api/v1` the key decides which
-dialect answers, so an existing client keeps its paths. This document is also at `{path}/api-docs/v1/swagger.yaml`.
+The same routes are served at `{path}/astuto/api/v1` and at `{path}/api/v1`. At `{path}/api/v1` the key
+determines the dialect, so an existing client keeps its paths. This document is also at
+`{path}/api-docs/v1/swagger.yaml`.
 
 ## A first request
 
@@ -34,35 +35,35 @@ dialect answers, so an existing client keeps its paths. This document is also at
     curl -H 'Authorization: Bearer KEY' -H 'Content-Type: application/json' \\
          -d '{"title": "Dark mode", "board_id": 1}' {address}/api/v1/posts
 
-## In somebody else's name
+## Impersonation
 
-An administrator's key may name `impersonated_user_id` where posts, comments, votes and status changes are written.
+With an administrator's key, `impersonated_user_id` creates posts, comments, votes and status changes as another user.
 
-## How often
+## Rate limits
 
-{key_pace} for each key, and {ip_pace} for each address. Above that the answer is 429 `Retry later`, with
+{key_limit} for each key, and {ip_limit} for each address. Above that the response is 429 `Retry later`, with
 `Retry-After` in seconds.
 
-## When something is wrong
+## Errors
 
-Errors are `{"errors": [one or more sentences]}`: 400 for parameters that are missing or can't be read, 401, 404, and
-422 for values that break a rule.
+Errors are `{"errors": [one or more messages]}`: 400 for parameters that are missing or malformed, 401, 404, and 422
+for invalid values.
 """
 _TAGS: Final = {
     "Boards": "Lists of posts; every post is on one.",
-    "Posts": "Ideas and wishes.",
-    "Votes": "Who wants a post. One vote for each user and post.",
-    "Comments": "What is said about a post; official ones are updates by the team.",
-    "Users": "The people of the portal.",
-    "Post statuses": "Where posts stand.",
+    "Posts": "Ideas and requests.",
+    "Votes": "Votes for posts. One vote for each user and post.",
+    "Comments": "Comments on posts; official ones are updates by the team.",
+    "Users": "The users of the portal.",
+    "Post statuses": "The stages of posts, such as planned or completed.",
 }
 
 
-def document(paces: RateLimits, public: PublicUrl, routers: Sequence[APIRouter]) -> OpenApiDocument:
-    """The dialect's document."""
-    key_pace = describe_rate_limit(paces.astuto_key)
-    text = _TEXT.replace("{key_pace}", key_pace[:1].upper() + key_pace[1:])
-    text = text.replace("{ip_pace}", describe_rate_limit(paces.astuto_ip))
+def document(rate_limits: RateLimits, public: PublicUrl, routers: Sequence[APIRouter]) -> OpenApiDocument:
+    """The OpenAPI document of the dialect."""
+    key_limit = describe_rate_limit(rate_limits.astuto_key)
+    text = _TEXT.replace("{key_limit}", key_limit[:1].upper() + key_limit[1:])
+    text = text.replace("{ip_limit}", describe_rate_limit(rate_limits.astuto_ip))
     return OpenApiDocument(
         dialect="astuto",
         title="Earshot: Astuto's API",
@@ -70,7 +71,7 @@ def document(paces: RateLimits, public: PublicUrl, routers: Sequence[APIRouter])
         key="A key of the Astuto dialect, such as `tkn_admin_…`.",
         servers=(
             (public.link("/astuto/api/v1"), "Astuto's dialect, whatever the key"),
-            (public.link("/api/v1"), "Where existing clients ask: the key decides the dialect"),
+            (public.link("/api/v1"), "For existing clients: the key determines the dialect"),
         ),
         tags=_TAGS,
         routers=routers,

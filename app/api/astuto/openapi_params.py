@@ -1,6 +1,6 @@
-"""What Astuto's endpoints take, as their document tells it. How values are really read, generously, is in `manners`.
+"""The parameters of Astuto's endpoints in their document. How values are really read, leniently, is in `params`.
 
-Every parameter may stand in the query, in a JSON object or in a form; the document shows each where clients send it.
+Every parameter may be in the query, in a JSON object or in a form; the document shows each where clients send it.
 docs/contracts/astuto.md, section 1.6.
 """
 
@@ -33,7 +33,7 @@ BOARD_ID: Final = path_param("id", TEXT, "The board's number or slug")
 
 
 def with_description(schema: Mapping[str, Any], description: str) -> Schema:
-    """The schema with a sentence about the parameter."""
+    """The schema with a description of the parameter."""
     return {**schema, "description": description}
 
 
@@ -45,15 +45,15 @@ def pagination_params(default: int) -> list[dict[str, Any]]:
     ]
 
 
-def id_filter_param(name: str, whose: str) -> dict[str, Any]:
-    """A filter by id. Blank is none; an unknown id gives an empty list; `name[]` may be repeated for any of several."""
-    return query_param(name, INTEGER, f"Only those of this {whose}")
+def id_filter_param(name: str, resource: str) -> dict[str, Any]:
+    """A filter by id. Blank is no filter; an unknown id gives an empty list; `name[]` may be repeated."""
+    return query_param(name, INTEGER, f"Only those of this {resource}")
 
 
 def object_body(required: Iterable[str] = (), /, **schemas: Schema) -> dict[str, Any]:
     """A request body: a JSON object or a form with these members. Unknown members are ignored."""
-    needed = list(required)
+    required_names = list(required)
     schema: Schema = {"type": "object", "properties": schemas}
-    if needed:
-        schema["required"] = needed
-    return {"required": bool(needed), "content": {kind: {"schema": schema} for kind in _FORMS}}
+    if required_names:
+        schema["required"] = required_names
+    return {"required": bool(required_names), "content": {kind: {"schema": schema} for kind in _FORMS}}

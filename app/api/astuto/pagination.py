@@ -1,4 +1,4 @@
-"""Astuto's lists: newest first, as many as the client asks for, long ones in pieces. docs/contracts/astuto.md, 1.8."""
+"""Astuto's lists: newest first, of any length; long ones are streamed. docs/contracts/astuto.md, 1.8."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,47 +16,47 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse
 
 INLINE_MAX_ROWS: Final = 100
-"""A longer list, or one that begins further down, may take long enough to stop the loop for others."""
+"""A longer list, or one with a larger offset, may take long enough to block the event loop."""
 MAX_TEXT_OF_MANY: Final = 20 * 1024
 """Bytes of a text in a list of up to a thousand ids; the ids themselves are one text, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """How a list is read: a page of it, the ids of a page, and the rows of ids; and how a row is shown."""
+    """How a list is read: the rows of a page, the ids of a page, and the rows of ids; and how a row is serialized."""
 
     page: Callable[[UnitOfWork, int, int], Sequence[Row]]
     ids: Callable[[UnitOfWork, int, int], Sequence[int]]
     by_ids: Callable[[UnitOfWork, Sequence[int]], Sequence[Row]]
-    shape: Callable[[Row], dict[str, Any]]
+    serialize: Callable[[Row], dict[str, Any]]
     slow: bool = False
-    """Whether even the first page may be found only behind all rows of the portal, as no index has it in its order."""
+    """Whether even the first page may need all rows of the portal, because no index has its order."""
 
 
-async def list_response(request: ApiRequest, rows: ListSource, *, default: int) -> ApiResponse:
-    """The answer to a list that takes `limit` and `offset`."""
+async def list_response(request: ApiRequest, source: ListSource, *, default: int) -> ApiResponse:
+    """The response of a list with `limit` and `offset`."""
     limit = params.parse_limit(request.params.get("limit", MISSING), default)
     offset = params.parse_offset(request.params.get("offset", MISSING))
-    shape = rows.shape
+    serialize = source.serialize
     if limit <= STREAM_THRESHOLD:
-        slow = rows.slow or limit > INLINE_MAX_ROWS or offset > INLINE_MAX_ROWS
+        slow = source.slow or limit > INLINE_MAX_ROWS or offset > INLINE_MAX_ROWS
         with suppress(TextsTooLong):
             body = await request.read(
-                lambda work: orjson.dumps([shape(row) for row in rows.page(work, offset, limit)]),
+                lambda work: orjson.dumps([serialize(row) for row in source.page(work, offset, limit)]),
                 in_thread=slow,
                 max_text=max_text_bytes(limit),
             )
             return responses.ok(body)
 
-    def shown(work: UnitOfWork, some: Sequence[int]) -> list[dict[str, Any]]:
-        return [shape(row) for row in rows.by_ids(work, some)]
+    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[dict[str, Any]]:
+        return [serialize(row) for row in source.by_ids(work, ids)]
 
-    ids = await request.read(lambda work: rows.ids(work, offset, limit), in_thread=True)
+    ids = await request.read(lambda work: source.ids(work, offset, limit), in_thread=True)
     if len(ids) <= STREAM_THRESHOLD < limit:
         with suppress(TextsTooLong):
             return responses.ok(
                 await request.read(
-                    lambda work: orjson.dumps(shown(work, ids)), in_thread=True, max_text=MAX_TEXT_OF_MANY
+                    lambda work: orjson.dumps(serialize_ids(work, ids)), in_thread=True, max_text=MAX_TEXT_OF_MANY
                 )
             )
-    return responses.streamed(await stream_json_array(request, ids, shown))
+    return responses.streamed(await stream_json_array(request, ids, serialize_ids))

@@ -1,7 +1,7 @@
-"""How Astuto's dialect reads what clients send: the key, the parameters and each value. No rule of the data is here.
+"""Parses the parameters of Astuto's dialect, and converts each value. Validation is elsewhere.
 
-docs/contracts/astuto.md, sections 1.2, 1.6 to 1.9 and 1.14. Coercions take the value of a parameter, or MISSING:
-`manners.text(asked.get("title", MISSING))`.
+docs/contracts/astuto.md, sections 1.6 to 1.9 and 1.14. Conversions take the value of a parameter, or MISSING:
+`to_str(values.get("title", MISSING))`.
 """
 
 import json
@@ -46,13 +46,13 @@ Params = dict[str, object]
 
 
 class Missing(Enum):
-    """A parameter that was not sent, or sent as an array or object, which counts the same."""
+    """A parameter that was not sent, or is an array or object, which counts the same."""
 
     MISSING = "absent"
 
 
 class Overflow(Enum):
-    """A number that 64 bits don't hold: as an id it belongs to nothing."""
+    """A number beyond 64 bits: no row has it as its id."""
 
     OVERFLOW = "past 64 bits"
 
@@ -63,7 +63,7 @@ OVERFLOW: Final = Overflow.OVERFLOW
 MAX_INTEGER: Final = 2**63 - 1
 MAX_FILTER_IDS: Final = rack_params.MAX_PAIRS
 
-# What Ruby's [[:space:]] matches. Python's own notion has four separators more.
+# What Ruby's [[:space:]] matches. Python's `isspace` has four separators more.
 _SPACES = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
@@ -83,7 +83,7 @@ _MAX_DIGITS = 64
 
 
 def rate_limit_token(authorization: bytes | str | None) -> str | None:
-    """Give the header's last word, valid key or not, by which the rate limit counts; None if there is none."""
+    """The last word of the header, a valid key or not, by which the rate limit counts; None if there is none."""
     if not authorization:
         return None
     header = authorization.encode("latin-1", "replace") if isinstance(authorization, str) else authorization
@@ -92,20 +92,20 @@ def rate_limit_token(authorization: bytes | str | None) -> str | None:
 
 
 def parse_params(content_type: str, query_string: bytes, body: Body) -> Params:
-    """Merge what the body and the query string say; the query string wins. The path is the caller's to put on top.
+    """Merge the parameters of the body and the query string; the query string wins.
 
-    Raises Unreadable for broken JSON or encoding, a NUL character anywhere, or names that contradict each other.
+    Raises MalformedRequest for broken JSON or encoding, a NUL character anywhere, or names that contradict each other.
     """
     if body.kind == "none":
         return rack_params.parse_query(query_string)
-    said = _parse_body(content_type, body)
+    values = _parse_body(content_type, body)
     if query_string:
-        said.update(rack_params.parse_query(query_string))
-    return said
+        values.update(rack_params.parse_query(query_string))
+    return values
 
 
 def get_form_field(body: Body, name: str) -> str | None:
-    """What a form, and only a form, says under a name; the last of several. None when it says nothing."""
+    """The field of a form, the last of several; None without one, and for any other body."""
     if body.kind == "form":
         value: object = rack_params.parse_form(body.raw).get(name)
     else:
@@ -120,7 +120,7 @@ def to_int(value: object) -> int | Missing | Overflow | None:
     if isinstance(value, str):
         if value.isascii() and value.isdigit() and len(value) < 19:
             return int(value)
-        return _leading(value)
+        return _parse_leading_integer(value)
     if value is None or isinstance(value, bool):
         return None if value is None else int(value)
     if isinstance(value, float):
@@ -168,7 +168,7 @@ def to_bool(value: object) -> bool | Missing | None:
 
 
 def filled_or_none(value: object) -> object:
-    """Read an array of one as its element, null elements aside; anything else stays as it is. Section 1.6."""
+    """The element of an array of one, not counting nulls; anything else stays as it is. Section 1.6."""
     if not isinstance(value, list):
         return value
     items = [item for item in value if item is not None]
@@ -176,7 +176,7 @@ def filled_or_none(value: object) -> object:
 
 
 def is_blank(value: object) -> bool:
-    """Whether there is nothing in it, false included: the test for impersonation and for filters."""
+    """Whether the value is empty, false included: the test for impersonation and for filters."""
     if isinstance(value, str):
         return not value or not value.strip(_SPACES)
     return value is None or value is False or value is MISSING or value == [] or value == {}
@@ -188,13 +188,13 @@ def is_missing(value: object) -> bool:
 
 
 def parse_limit(value: object, default: int) -> int:
-    """Read `limit`; blank and null give the default. Raises Wrong for what isn't a whole number from 0 to 64 bits."""
+    """Read `limit`; blank and null give the default. Raises InvalidParam for anything but 0 to 64 bits."""
     if isinstance(value, str):
         if value.isascii() and value.isdigit() and len(value) < 19 and value[0] != "0":
             return int(value)
         if value == "null" or is_blank(value):
             return default
-        number = _whole(value)
+        number = _parse_whole_integer(value)
     elif value is None or value is MISSING:
         return default
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -207,7 +207,7 @@ def parse_limit(value: object, default: int) -> int:
 
 
 def parse_offset(value: object) -> int:
-    """Read `offset`: its leading integer, else 0. Raises Wrong for a negative one or one past 64 bits."""
+    """Read `offset`: its leading integer, else 0. Raises InvalidParam for a negative one or one past 64 bits."""
     if value is None or value is MISSING:
         return 0
     number = to_int(value)
@@ -228,7 +228,7 @@ def path_id(path_segment: str) -> int | None:
 def parse_id_filter(value: object) -> tuple[int, ...] | None:
     """Read a filter by id: the ids of which any may match, ascending; None for no filter; empty matches nothing.
 
-    Raises Wrong for more than MAX_FILTER_IDS ids.
+    Raises InvalidParam for more than MAX_FILTER_IDS ids.
     """
     if value is None or value is MISSING:
         return None
@@ -247,93 +247,95 @@ def parse_id_filter(value: object) -> tuple[int, ...] | None:
 
 
 def _parse_body(content_type: str, body: Body) -> Params:
-    """What the body alone says. A kind that Astuto doesn't read says nothing."""
+    """The parameters of the body; none for a kind that Astuto doesn't read."""
     if body.kind == "json":
-        known = content_type == "application/json" or content_type.partition(";")[0].strip().lower() in _JSON_TYPES
-        return _json(body.raw) if known else {}
+        is_json = content_type == "application/json" or content_type.partition(";")[0].strip().lower() in _JSON_TYPES
+        return _parse_json(body.raw) if is_json else {}
     if body.kind == "form":
         return rack_params.parse_form(body.raw)
     if body.kind == "multipart":
         if body.is_malformed or len(body.fields) > rack_params.MAX_PAIRS:
             raise MalformedRequest
-        readable = rack_params.check_text
+        check = rack_params.check_text
         return rack_params.build_nested(
-            (readable(name), readable(value) if isinstance(value, str) else value) for name, value in body.fields
+            (check(name), check(value) if isinstance(value, str) else value) for name, value in body.fields
         )
     return {}
 
 
-def _json(raw: bytes) -> Params:
-    """Read a JSON object; any other value, and an empty body, say nothing."""
+def _parse_json(raw: bytes) -> Params:
+    """The members of a JSON object; none for any other value and for an empty body."""
     if not raw.strip():
         return {}
     try:
-        said = orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        # orjson refuses a number too large for a float, be it a whole one; the exact reader gives its digits.
+        # orjson rejects a number too large for a float, even a whole one; the exact parser returns its digits.
         if "infinity" not in str(error):
             raise MalformedRequest from None
-        said = _exact(raw)
+        value = _parse_json_exactly(raw)
     else:
-        # orjson makes floats of whole numbers past 64 bits, and as text they must keep their digits.
-        if isinstance(said, dict) and any(isinstance(v, float) and abs(v) > MAX_INTEGER for v in said.values()):
-            said = _exact(raw)
-    if not isinstance(said, dict):
+        # orjson makes floats of whole numbers past 64 bits, but converted to text they must have all their digits.
+        if isinstance(value, dict) and any(isinstance(v, float) and abs(v) > MAX_INTEGER for v in value.values()):
+            value = _parse_json_exactly(raw)
+    if not isinstance(value, dict):
         return {}
     if b"\\u0000" in raw:
-        _check_all(said)
-    return said
+        _check_all(value)
+    return value
 
 
-def _exact(raw: bytes) -> object:
-    """Read JSON with long whole numbers as their digits, which every coercion reads as that number."""
+def _parse_json_exactly(raw: bytes) -> object:
+    """Parse JSON with long whole numbers as their digits, which every conversion reads as that number."""
     try:
-        said: object = json.loads(
-            raw.decode(), parse_int=lambda digits: int(digits) if len(digits) < 19 else digits, parse_constant=_refuse
+        value: object = json.loads(
+            raw.decode(),
+            parse_int=lambda digits: int(digits) if len(digits) < 19 else digits,
+            parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
         raise MalformedRequest from None
-    _check_all(said)
-    return said
+    _check_all(value)
+    return value
 
 
-def _refuse(constant: str) -> object:
+def _reject_constant(constant: str) -> object:
     raise ValueError(constant)
 
 
-def _check_all(said: object) -> None:
-    """Raise Unreadable if any text in it, names included, has a NUL character or half a surrogate pair."""
-    left = [said]
-    while left:
-        here = left.pop()
-        if isinstance(here, str):
-            rack_params.check_text(here)
-        elif isinstance(here, dict):
-            left.extend(here)
-            left.extend(here.values())
-        elif isinstance(here, list):
-            left.extend(here)
+def _check_all(value: object) -> None:
+    """Raise MalformedRequest if any text, names included, has a NUL character or half a surrogate pair."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            rack_params.check_text(item)
+        elif isinstance(item, dict):
+            stack.extend(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
 
 
-def _leading(value: str) -> int | Overflow | None:
+def _parse_leading_integer(value: str) -> int | Overflow | None:
     if is_blank(value):
         return None
-    found = _LEADING_INTEGER.match(value)
-    if found is None:
+    match = _LEADING_INTEGER.match(value)
+    if match is None:
         return 0
-    return _within(found[1], found[2], 10)
+    return _to_64_bits(match[1], match[2], 10)
 
 
-def _whole(value: str) -> int | None:
-    """What Ruby's Integer() makes of it, or None where that would raise or 64 bits don't hold it."""
-    found = _WHOLE_INTEGER.fullmatch(value.strip(" \t\n\v\f\r"))
-    if found is None or found.lastgroup is None:
+def _parse_whole_integer(value: str) -> int | None:
+    """The result of Ruby's Integer(), or None where that raises or exceeds 64 bits."""
+    match = _WHOLE_INTEGER.fullmatch(value.strip(" \t\n\v\f\r"))
+    if match is None or match.lastgroup is None:
         return None
-    number = _within(found[1], found[found.lastgroup], _BASES[found.lastgroup])
+    number = _to_64_bits(match[1], match[match.lastgroup], _BASES[match.lastgroup])
     return None if isinstance(number, Overflow) else number
 
 
-def _within(sign: str, digits: str, base: int) -> int | Overflow:
+def _to_64_bits(sign: str, digits: str, base: int) -> int | Overflow:
     significant = digits.replace("_", "").lstrip("0")
     if len(significant) > _MAX_DIGITS:
         return OVERFLOW
@@ -342,7 +344,7 @@ def _within(sign: str, digits: str, base: int) -> int | Overflow:
 
 
 def _float_text(value: float) -> str:
-    """Write a fraction as Ruby does: as Python does, save for `1.0e+20` and `Infinity`."""
+    """A fraction as Ruby writes it: as Python does, except for `1.0e+20` and `Infinity`."""
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     mantissa, e, exponent = repr(value).partition("e")

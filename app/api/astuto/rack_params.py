@@ -1,6 +1,6 @@
 """Query strings and forms as Rack reads them: brackets in a name make objects and arrays.
 
-Bytes in, plain values out. What a value then means (a number, a flag) is not decided here but in `manners`.
+Takes bytes and returns plain values, which `params` converts to numbers and flags.
 """
 
 import re
@@ -19,11 +19,11 @@ _MEMBER_OF_ITEM = re.compile(r"\[\]\[([^\[\]]+)\]")
 
 
 class InvalidParam(Exception):
-    """A parameter can't be used at all: Astuto's dialect answers 400, "Some parameters are wrong"."""
+    """A parameter is unusable: Astuto's dialect responds 400, "Some parameters are wrong"."""
 
 
 class MalformedRequest(InvalidParam):
-    """The query or the body can't be read: broken JSON or encoding, a NUL character, names that contradict."""
+    """The query or the body can't be parsed: broken JSON or encoding, a NUL character, names that contradict."""
 
 
 def parse_query(raw: bytes) -> dict[str, object]:
@@ -46,7 +46,7 @@ def parse_form(raw: bytes) -> dict[str, object]:
 
 
 def check_text(text: str) -> str:
-    """Give the text back, or raise Unreadable for a NUL character or what is not valid Unicode."""
+    """Return the text, or raise MalformedRequest for a NUL character or invalid Unicode."""
     if "\0" in text:
         raise MalformedRequest
     if not text.isascii():
@@ -60,7 +60,7 @@ def check_text(text: str) -> str:
 def build_nested(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Build objects and arrays from bracketed names: `a[b]=1` is `{"a": {"b": "1"}}`, `a[]=1` is `{"a": ["1"]}`.
 
-    Raises Unreadable where one name is used as two kinds of thing, or nests more than MAX_BRACKETS deep.
+    Raises MalformedRequest where one name is used as two kinds of thing, or nests more than MAX_BRACKETS deep.
     """
     params: dict[str, object] = {}
     for name, value in pairs:
@@ -93,25 +93,25 @@ def _decode(piece: bytes) -> str:
 
 
 def _put(params: dict[str, object], name: str, value: object) -> object:
-    """Put the value where the name says, and return what now stands there for the level above."""
-    found = _NAME.match(name)
-    if found is None:
+    """Store the value under a bracketed name, and return the container for the level above."""
+    match = _NAME.match(name)
+    if match is None:
         # Nothing but brackets: Rack keeps a value only for exactly `[]`, and only below another name.
         return [value] if name == "[]" and value is not None else None
-    key, after = found[1], name[found.end() :]
-    if after == "":
+    key, rest = match[1], name[match.end() :]
+    if rest == "":
         params[key] = value
-    elif after == "[":
+    elif rest == "[":
         params[name] = value
-    elif after == "[]":
+    elif rest == "[]":
         _array(params, key).append(value)
-    elif after.startswith("[]"):
-        member = _MEMBER_OF_ITEM.fullmatch(after)
-        child = member[1] if member else after[2:]
+    elif rest.startswith("[]"):
+        member = _MEMBER_OF_ITEM.fullmatch(rest)
+        child = member[1] if member else rest[2:]
         items = _array(params, key)
         last = items[-1] if items else None
-        # A member that the last item does not have yet belongs to it; one that it has begins the next item.
-        if isinstance(last, dict) and not _has(last, child):
+        # A member that the last item does not have yet is added to it; one that it has begins the next item.
+        if isinstance(last, dict) and not _has_member(last, child):
             _put(last, child, value)
         else:
             items.append(_put({}, child, value))
@@ -121,7 +121,7 @@ def _put(params: dict[str, object], name: str, value: object) -> object:
             inner = {}
         if not isinstance(inner, dict):
             raise MalformedRequest
-        params[key] = _put(inner, after, value)
+        params[key] = _put(inner, rest, value)
     return params
 
 
@@ -134,13 +134,13 @@ def _array(params: dict[str, object], key: str) -> list[object]:
     return items
 
 
-def _has(item: dict[str, object], name: str) -> bool:
-    """Whether the item has the member that a bracketed name speaks of; never so for an array, which can grow."""
+def _has_member(item: dict[str, object], name: str) -> bool:
+    """Whether the item has the member of a bracketed name; False for an array, which can grow."""
     if "[]" in name:
         return False
-    here: object = item
+    value: object = item
     for part in filter(None, re.split(r"[\[\]]+", name)):
-        if not isinstance(here, dict) or part not in here:
+        if not isinstance(value, dict) or part not in value:
             return False
-        here = here[part]
+        value = value[part]
     return True

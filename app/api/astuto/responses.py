@@ -19,17 +19,17 @@ class Errors(BaseModel):
 
 
 ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
-    304: {"description": "You have this version already (`If-None-Match`)"},
-    400: {"description": "A required parameter is missing, or one can't be read", "model": Errors},
-    401: {"description": "No valid key, or the key's user may not do this", "model": Errors},
-    404: {"description": "There is no such thing", "model": Errors},
+    304: {"description": "Not modified (`If-None-Match`)"},
+    400: {"description": "A required parameter is missing, or one is malformed", "model": Errors},
+    401: {"description": "No valid key, or the key's user lacks a permission", "model": Errors},
+    404: {"description": "Not found", "model": Errors},
     413: {"description": "The request is too large", "model": Errors},
-    422: {"description": "The values break a rule", "model": Errors},
+    422: {"description": "Invalid values", "model": Errors},
     429: {
         "description": "Too many requests",
         "content": {"text/plain": {"schema": {"type": "string", "const": "Retry later\n"}}},
     },
-    503: {"description": "Not now: the database can't be reached, or too many requests wait", "model": Errors},
+    503: {"description": "The database is unreachable, or too many requests are waiting", "model": Errors},
 }
 
 

@@ -1,4 +1,4 @@
-"""Astuto's resources as the document tells them; `shapes` makes them. docs/contracts/astuto.md, section 2."""
+"""Astuto's resources as Pydantic models, for the document. docs/contracts/astuto.md, section 2."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 
 class Id(BaseModel):
-    """Every write answers the id of what it wrote."""
+    """The id of the row that was written."""
 
     id: int
 

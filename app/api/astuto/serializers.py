@@ -1,4 +1,4 @@
-"""Astuto's resources on the wire: which columns, in which order, and their names. docs/contracts/astuto.md, section 2.
+"""Serializes Astuto's resources: which columns, in which order, and their names. docs/contracts/astuto.md, section 2.
 
 The order of members is part of the contract. Nested objects come last, and in another order than the same object alone.
 """
@@ -105,7 +105,7 @@ def serialize_post(row: Sequence[Any]) -> Payload:
         user_id, email, user_created_at, user_updated_at, full_name, deleted_at,
         *_,
     ) = row  # fmt: skip
-    shown: Payload = {
+    payload: Payload = {
         "id": post_id,
         "title": title,
         "description": description,
@@ -123,7 +123,7 @@ def serialize_post(row: Sequence[Any]) -> Payload:
         },
     }
     if status_id is not None:
-        shown["post_status"] = {
+        payload["post_status"] = {
             "id": status_id,
             "name": status_name,
             "color": color,
@@ -132,12 +132,12 @@ def serialize_post(row: Sequence[Any]) -> Payload:
             "show_in_roadmap": bool(show_in_roadmap),
         }
     if user_id is not None:
-        shown["user"] = serialize_user(user_id, email, user_created_at, user_updated_at, full_name, deleted_at)
-    return shown
+        payload["user"] = serialize_user(user_id, email, user_created_at, user_updated_at, full_name, deleted_at)
+    return payload
 
 
 def serialize_comment(row: Sequence[Any]) -> Payload:
-    """A row of COMMENTS as a Comment object. Section 2.4: the parent is never shown."""
+    """A row of COMMENTS as a Comment object. Section 2.4: the parent is never part of it."""
     comment_id, body, post_id, created_at, updated_at, official, *author = row
     return {
         "id": comment_id,
@@ -173,7 +173,7 @@ def serialize_user(
     """A nested or listed User object. Section 2.5."""
     return {
         "id": user_id,
-        "email": _address(user_id, email, deleted_at),
+        "email": _email(user_id, email, deleted_at),
         "created_at": format_millis(created_at),
         "updated_at": format_millis(updated_at),
         "full_name": full_name if deleted_at is None else DELETED_NAME,
@@ -181,18 +181,18 @@ def serialize_user(
 
 
 def serialize_listed_user(row: Sequence[Any]) -> Payload:
-    """A row of USERS as it stands in a list."""
+    """A row of USERS in a list."""
     return serialize_user(*row)
 
 
 def serialize_single_user(row: Sequence[Any]) -> Payload:
     """A row of USERS as a User object of its own. Section 2.5."""
-    shown = serialize_listed_user(row)
-    return {name: shown[name] for name in ("id", "email", "full_name", "created_at", "updated_at")}
+    payload = serialize_listed_user(row)
+    return {name: payload[name] for name in ("id", "email", "full_name", "created_at", "updated_at")}
 
 
-def _address(user_id: int, email: str | None, deleted_at: Timestamp | None) -> str:
-    """What stands for the address of somebody who has none, so that clients that upsert by address don't collide."""
+def _email(user_id: int, email: str | None, deleted_at: Timestamp | None) -> str:
+    """The email, or its substitute: a deleted user has its own, so that clients that upsert by email don't collide."""
     if email is not None:
         return email
     return "" if deleted_at is None else deleted_user_email(user_id)

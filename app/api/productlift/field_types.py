@@ -1,6 +1,6 @@
-"""The kinds of value that ProductLift's fields take: how Laravel judges each, and what it becomes here.
+"""The types of ProductLift's fields: how Laravel validates each, and what it is converted to.
 
-Limits, required fields and whole forms are in `rules.py`.
+Limits, required fields and whole forms are in `forms.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, Final, Literal
 from app.http.multipart import Upload
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
-# No row has this id: what an id past 64 bits becomes, so that it is unknown, and not an error.
+# No row has this id. An id past 64 bits becomes it, so that it is unknown, and not invalid.
 UNKNOWN_ID = 0
-# Enough to tell every kind of picture, an SVG behind a long preamble included.
+# Enough to detect every type of image, even an SVG after a long preamble.
 SNIFF_BYTES = 4096
 
 Schema = dict[str, Any]
@@ -23,7 +23,7 @@ Unit = Literal["characters", "", "kilobytes"]
 
 
 class _Invalid:
-    """What a kind answers to a value that it does not take; there is one, `NO`."""
+    """The type of INVALID, which `FieldType.convert` returns for a value that it does not accept."""
 
 
 INVALID: Final = _Invalid()
@@ -31,9 +31,9 @@ INVALID: Final = _Invalid()
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """`take` turns a value into what it means, or into NO; `wording` is the message for that, `{}` its field.
+    """`convert` returns the converted value or INVALID; `message` is the error then, with `{}` for the field.
 
-    `unit` says what limits count. `items` is set for lists only: what each item must be.
+    `unit` is what limits count. `items` is the type of the items of a list.
     """
 
     convert: Callable[[Any], Any]
@@ -43,7 +43,7 @@ class FieldType:
     items: FieldType | None = field(default=None)
 
 
-# Digits as filter_var(FILTER_VALIDATE_INT) takes them, and what is_numeric() takes besides.
+# Digits as filter_var(FILTER_VALIDATE_INT) accepts them, and what is_numeric() accepts besides.
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)")
 _NUMERIC = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
@@ -54,9 +54,9 @@ _LABEL = r"(?!-)[^\x00-\x2c./\x3a-\x40\x5b-\x5e`\x7b-\xa0\s]+(?<!-)"
 _EMAIL = re.compile(
     rf"""(?:{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])*")@(?:{_LABEL}(?:\.{_LABEL})*|\[[!-Z^-~]+\])"""
 )
-_WORDS = {"1": True, "true": True, "0": False, "false": False}
-# Longer digits don't fit into 64 bits; int() would refuse very long ones.
-_MOST_DIGITS = 20
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+# More digits don't fit into 64 bits; int() rejects very long ones.
+_MAX_DIGITS = 20
 
 
 def number_in(value: Any) -> float | None:
@@ -65,7 +65,7 @@ def number_in(value: Any) -> float | None:
         return value
     if type(value) is not str:
         return None
-    if len(value) <= _MOST_DIGITS and _INTEGER.fullmatch(value):
+    if len(value) <= _MAX_DIGITS and _INTEGER.fullmatch(value):
         return int(value)
     return float(value) if _NUMERIC.fullmatch(value) else None
 
@@ -82,7 +82,7 @@ def _text(value: Any) -> Any:
 
 def _integer(value: Any) -> Any:
     if type(value) is str:
-        if len(value) > _MOST_DIGITS or not _INTEGER.fullmatch(value):
+        if len(value) > _MAX_DIGITS or not _INTEGER.fullmatch(value):
             return INVALID
         value = int(value)
     elif type(value) is float and value.is_integer():
@@ -95,16 +95,16 @@ def _integer(value: Any) -> Any:
 
 
 def _id(value: Any) -> Any:
-    taken = _integer(value)
-    if taken is INVALID and past_64_bits(value) and (type(value) is not str or _INTEGER.fullmatch(value)):
+    number = _integer(value)
+    if number is INVALID and past_64_bits(value) and (type(value) is not str or _INTEGER.fullmatch(value)):
         return UNKNOWN_ID
-    return taken
+    return number
 
 
 def _reference(value: Any) -> Any:
     if type(value) is str or type(value) is int or type(value) is float:
-        taken = _integer(value)
-        return UNKNOWN_ID if taken is INVALID else taken
+        number = _integer(value)
+        return UNKNOWN_ID if number is INVALID else number
     return INVALID
 
 
@@ -114,15 +114,15 @@ def _boolean(value: Any) -> Any:
     if type(value) is int:
         return bool(value) if value in (0, 1) else INVALID
     if type(value) is str:
-        return _WORDS.get(value.lower(), INVALID)
+        return _BOOLEANS.get(value.lower(), INVALID)
     return INVALID
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[Any], Any]:
-    def take(value: Any) -> Any:
+    def convert(value: Any) -> Any:
         return value if type(value) is str and pattern.fullmatch(value) else INVALID
 
-    return take
+    return convert
 
 
 def _email(value: Any) -> Any:
@@ -134,7 +134,7 @@ def _file(value: Any) -> Any:
 
 
 def _list(value: Any) -> Any:
-    """What PHP calls an array; a lone scalar is a list of one."""
+    """An array as PHP knows it; a single scalar becomes a list of one."""
     if isinstance(value, dict | list):
         return value
     return INVALID if isinstance(value, Upload) else [value]
@@ -142,9 +142,9 @@ def _list(value: Any) -> Any:
 
 STRING = FieldType(_text, "The {} must be a string.", {"type": "string"})
 INTEGER = FieldType(_integer, "The {} must be an integer.", {"type": "integer", "format": "int64"}, unit="")
-#: The id of something: past 64 bits it is `UNKNOWN_ID`, which is no error.
+#: The id of a row; past 64 bits it is `UNKNOWN_ID`, which is not an error.
 ID = FieldType(_id, "The {} must be an integer.", {"type": "integer"}, unit="")
-#: An id given as text or as a number; a text that is no id is `UNKNOWN_ID`, too.
+#: An id as text or as a number; a text that is not an id is `UNKNOWN_ID`, too.
 REFERENCE = FieldType(_reference, "The {} must be a string.", {"type": ["string", "integer"]})
 BOOLEAN = FieldType(_boolean, "The {} field must be true or false.", {"type": "boolean"})
 EMAIL = FieldType(_email, "The {} must be a valid email address.", {"type": "string", "format": "email"})
@@ -157,24 +157,26 @@ FILE = FieldType(_file, "The {} must be a file.", {}, unit="kilobytes")
 ANYTHING = FieldType(lambda value: value, "", {})
 
 
-def choice(*words: str) -> FieldType:
-    """One of these words, to the letter."""
+def choice(*values: str) -> FieldType:
+    """One of these values, exactly."""
 
-    def take(value: Any) -> Any:
-        return value if type(value) is str and value in words else INVALID
+    def convert(value: Any) -> Any:
+        return value if type(value) is str and value in values else INVALID
 
-    return FieldType(take, "The selected {} is invalid.", {"type": "string", "enum": list(words)})
+    return FieldType(convert, "The selected {} is invalid.", {"type": "string", "enum": list(values)})
 
 
-def list_of(kind: FieldType) -> FieldType:
-    """A list whose items are all of a kind. An item that is not is refused by its place: `status.0`."""
-    return FieldType(_list, "The {} must be an array.", {"type": "array", "items": dict(kind.schema)}, items=kind)
+def list_of(item_type: FieldType) -> FieldType:
+    """A list of items of one type. An invalid item is reported by its index: `status.0`."""
+    return FieldType(
+        _list, "The {} must be an array.", {"type": "array", "items": dict(item_type.schema)}, items=item_type
+    )
 
 
 def image_file(sniff: Callable[[bytes], str | None]) -> FieldType:
-    """A picture, told by its first bytes alone: `sniff` names their kind, or answers None."""
+    """An image, detected by its first bytes alone: `sniff` returns its type or None."""
 
-    def take(value: Any) -> Any:
+    def convert(value: Any) -> Any:
         if not isinstance(value, Upload):
             return INVALID
         value.file.seek(0)
@@ -182,4 +184,4 @@ def image_file(sniff: Callable[[bytes], str | None]) -> FieldType:
         value.file.seek(0)
         return INVALID if sniff(head) is None else value
 
-    return FieldType(take, "The {} must be an image.", {}, unit="kilobytes")
+    return FieldType(convert, "The {} must be an image.", {}, unit="kilobytes")

@@ -1,9 +1,9 @@
-"""Forms: what a ProductLift endpoint takes, said once, for the judging of input and for the OpenAPI document.
+"""Forms: the input of a ProductLift endpoint, declared once for validation and for the OpenAPI document.
 
     NEW_POST = Form(title=(REQUIRED, STRING, min_length(2), max_length(180)), user_id=(UUID,))
-    wanted = NEW_POST.read(asked)
+    form = NEW_POST.parse(request.params)
 
-The messages are Laravel 8's, to the letter. What the values may be is in `kinds.py`.
+The messages are Laravel 8's, to the letter. The types of the values are in `field_types.py`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from app.api.productlift.field_types import ANYTHING, INVALID, STRING, FieldType
 from app.api.productlift.params import RepeatedValue
 from app.http.multipart import Upload
 
-# A list may hold a million wrong items; the answer names these many.
+# A list may have a million invalid items; the response lists this many.
 MAX_ERRORS = 1000
-# A character that trimming leaves alone; with it a schema counts what is left after trimming.
+# A character that is not trimmed; with it a schema counts the characters that are left after trimming.
 _SOLID = "[^ \\t\\n\\r\\v]"
 
 TAKEN = "The {} has already been taken."
@@ -28,7 +28,7 @@ Errors = dict[str, list[str]]
 
 
 class FormErrors(Exception):
-    """The input breaks the rules: each failing field with its messages, in the form's order."""
+    """The input is invalid: each invalid field with its messages, in the form's order."""
 
     def __init__(self, errors: Errors) -> None:
         super().__init__(errors)
@@ -37,7 +37,7 @@ class FormErrors(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The least or the most that a value may measure: characters, the number itself, or kilobytes of 1024 bytes."""
+    """The minimum or maximum of a value: of its characters, the number itself, or its kilobytes of 1024 bytes."""
 
     min: int | None = None
     max: int | None = None
@@ -45,7 +45,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """Marks a field that must be there and not be empty."""
+    """Marks a field that must be present and not empty."""
 
 
 REQUIRED = Required()
@@ -53,12 +53,12 @@ Rule = FieldType | Limit | Required
 
 
 def min_length(characters: int) -> Limit:
-    """A text of at least so many code points."""
+    """A text of at least this many code points."""
     return Limit(min=characters)
 
 
 def max_length(characters: int) -> Limit:
-    """A text of at most so many code points."""
+    """A text of at most this many code points."""
     return Limit(max=characters)
 
 
@@ -73,102 +73,102 @@ def maximum(number: int) -> Limit:
 
 
 def max_kilobytes(kilobytes: int) -> Limit:
-    """A file of at most so many KiB; the last byte of the last one is still allowed."""
+    """A file of at most this many KiB, inclusive."""
     return Limit(max=kilobytes)
 
 
 class Field:
-    """One field of a form: a kind, its limits, and whether it must be given."""
+    """One field of a form: a type, its limits, and whether it is required."""
 
-    __slots__ = ("kind", "least", "most", "name", "required", "shown", "validate")
+    __slots__ = ("label", "max", "min", "name", "required", "type", "validate")
 
     def __init__(self, name: str, rules: Iterable[Rule]) -> None:
         self.name = name
-        self.shown = name.replace("_", " ")
+        self.label = name.replace("_", " ")
         self.required = False
-        self.kind = ANYTHING
-        self.least: int | None = None
-        self.most: int | None = None
+        self.type = ANYTHING
+        self.min: int | None = None
+        self.max: int | None = None
         for rule in rules:
             if isinstance(rule, FieldType):
-                self.kind = rule
+                self.type = rule
             elif isinstance(rule, Required):
                 self.required = True
             else:
-                self.least = rule.min if self.least is None else self.least
-                self.most = rule.max if self.most is None else self.most
-        self.validate = self._acceptor()
+                self.min = rule.min if self.min is None else self.min
+                self.max = rule.max if self.max is None else self.max
+        self.validate = self._make_validator()
 
-    def _acceptor(self) -> Callable[[Any], Any]:
-        """The quick way: the value as taken, or NO if there is anything to complain about."""
-        take = self.kind.convert
-        if self.kind.items is not None:
-            return _items_acceptor(take, self.kind.items.convert)
-        if self.kind.unit == "kilobytes":
+    def _make_validator(self) -> Callable[[Any], Any]:
+        """The fast path: a function that returns the converted value, or INVALID if there is any error."""
+        convert = self.type.convert
+        if self.type.items is not None:
+            return _make_list_validator(convert, self.type.items.convert)
+        if self.type.unit == "kilobytes":
             return lambda value: INVALID if self.errors(value) else value
-        if self.least is None and self.most is None:
-            return take
-        least = float("-inf") if self.least is None else self.least
-        most = float("inf") if self.most is None else self.most
-        if self.kind.unit == "characters":
+        if self.min is None and self.max is None:
+            return convert
+        low = float("-inf") if self.min is None else self.min
+        high = float("inf") if self.max is None else self.max
+        if self.type.unit == "characters":
 
-            def measured(value: Any) -> Any:
-                taken = take(value)
-                return taken if taken is not INVALID and least <= len(taken) <= most else INVALID
+            def validate_length(value: Any) -> Any:
+                text = convert(value)
+                return text if text is not INVALID and low <= len(text) <= high else INVALID
 
-            return measured
+            return validate_length
 
-        def within(value: Any) -> Any:
-            taken = take(value)
-            return taken if taken is not INVALID and least <= taken <= most else INVALID
+        def validate_number(value: Any) -> Any:
+            number = convert(value)
+            return number if number is not INVALID and low <= number <= high else INVALID
 
-        return within
+        return validate_number
 
     def last_value(self, value: Any) -> Any:
-        """Of a plain name given several times, the last value, unless the field takes a list."""
-        return value[-1] if type(value) is RepeatedValue and self.kind.items is None else value
+        """Of a name that was sent several times, the last value, unless the field takes a list."""
+        return value[-1] if type(value) is RepeatedValue and self.type.items is None else value
 
     def errors(self, value: Any) -> Errors:
-        """All that is wrong with a value that was given, by the names Laravel files it under."""
+        """All errors of a value, by the names under which Laravel reports them."""
         if isinstance(value, Upload) and not value.is_complete:
-            return {self.name: [f"The {self.shown} failed to upload."]}
-        found: Errors = {}
-        messages = [] if self.kind.convert(value) is not INVALID else [self.kind.message.format(self.shown)]
-        messages += self._out_of_bounds(value)
+            return {self.name: [f"The {self.label} failed to upload."]}
+        errors: Errors = {}
+        messages = [] if self.type.convert(value) is not INVALID else [self.type.message.format(self.label)]
+        messages += self._limit_errors(value)
         if messages:
-            found[self.name] = messages
-        if self.kind.items is not None:
-            found |= self._wrong_items(self.kind.items, value)
-        return found
+            errors[self.name] = messages
+        if self.type.items is not None:
+            errors |= self._item_errors(self.type.items, value)
+        return errors
 
-    def _out_of_bounds(self, value: Any) -> list[str]:
-        size, unit = _measure(value, self.kind)
+    def _limit_errors(self, value: Any) -> list[str]:
+        size, unit = _measure(value, self.type)
         if size is None:
             return []
         unit = f" {unit}" if unit else ""
-        if self.least is not None and size < self.least:
-            return [f"The {self.shown} must be at least {self.least}{unit}."]
-        if self.most is not None and size > self.most:
-            return [f"The {self.shown} must not be greater than {self.most}{unit}."]
+        if self.min is not None and size < self.min:
+            return [f"The {self.label} must be at least {self.min}{unit}."]
+        if self.max is not None and size > self.max:
+            return [f"The {self.label} must not be greater than {self.max}{unit}."]
         return []
 
-    def _wrong_items(self, kind: FieldType, value: Any) -> Errors:
-        found: Errors = {}
-        for key, item in _items(self.kind.convert(value)):
-            if kind.convert(item) is INVALID:
-                if len(found) == MAX_ERRORS:
+    def _item_errors(self, item_type: FieldType, value: Any) -> Errors:
+        errors: Errors = {}
+        for key, item in _items(self.type.convert(value)):
+            if item_type.convert(item) is INVALID:
+                if len(errors) == MAX_ERRORS:
                     break
-                found[f"{self.name}.{key}"] = [kind.message.format(f"{self.shown}.{key}")]
-        return found
+                errors[f"{self.name}.{key}"] = [item_type.message.format(f"{self.label}.{key}")]
+        return errors
 
     def schema(self, *, nullable: bool) -> Schema:
-        """What a client may send, as JSON Schema. The server takes more: digits as text, a lone item as a list."""
-        schema = dict(self.kind.schema)
-        if self.kind.unit == "characters":
+        """The JSON Schema of the field. The server also accepts digits as text, and a single item as a list."""
+        schema = dict(self.type.schema)
+        if self.type.unit == "characters":
             schema |= self._length_schema()
-        elif self.kind.unit == "":
-            schema |= {} if self.least is None else {"minimum": self.least}
-            schema |= {} if self.most is None else {"maximum": self.most}
+        elif self.type.unit == "":
+            schema |= {} if self.min is None else {"minimum": self.min}
+            schema |= {} if self.max is None else {"maximum": self.max}
         if nullable and not self.required and "type" in schema:
             types = schema["type"]
             schema["type"] = [*types, "null"] if isinstance(types, list) else [types, "null"]
@@ -177,73 +177,73 @@ class Field:
         return schema
 
     def _length_schema(self) -> Schema:
-        schema: Schema = {} if self.most is None else {"maxLength": self.most}
-        least = self.least if self.least is not None else int(self.required and self.kind is STRING)
-        if least:
-            schema["minLength"] = least
-            if self.kind is STRING and self.name != "password":
-                schema["pattern"] = _SOLID if least == 1 else f"{_SOLID}[\\s\\S]{{{least - 2},}}{_SOLID}"
+        schema: Schema = {} if self.max is None else {"maxLength": self.max}
+        shortest = self.min if self.min is not None else int(self.required and self.type is STRING)
+        if shortest:
+            schema["minLength"] = shortest
+            if self.type is STRING and self.name != "password":
+                schema["pattern"] = _SOLID if shortest == 1 else f"{_SOLID}[\\s\\S]{{{shortest - 2},}}{_SOLID}"
         return schema
 
 
 class Form:
-    """The fields of an endpoint, in the order in which they are judged."""
+    """The fields of an endpoint, in the order in which they are validated."""
 
     def __init__(self, **fields: tuple[Rule, ...]) -> None:
         self.fields = tuple(Field(name, rules) for name, rules in fields.items())
         self._steps = tuple((field.name, field.required, field.validate, field) for field in self.fields)
 
     def parse(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields that were given, as what they mean; null stays None, what was not given is not there.
+        """The converted fields that were sent; null is None, and a field that was not sent is absent.
 
-        Raises Refused with everything that is wrong.
+        Raises FormErrors with all errors.
         """
-        wanted: dict[str, Any] = {}
-        for name, required, accept, field in self._steps:
+        form: dict[str, Any] = {}
+        for name, required, validate, field in self._steps:
             if name not in params:
                 if required:
-                    raise FormErrors(self._complaints(params))
+                    raise FormErrors(self._errors(params))
                 continue
             value = params[name]
             if type(value) is RepeatedValue:
                 value = field.last_value(value)
             if required:
-                taken = INVALID if _is_empty(value) else accept(value)
+                result = INVALID if _is_empty(value) else validate(value)
             else:
-                taken = None if value is None else accept(value)
-            if taken is INVALID:
-                raise FormErrors(self._complaints(params))
-            wanted[name] = taken
-        return wanted
+                result = None if value is None else validate(value)
+            if result is INVALID:
+                raise FormErrors(self._errors(params))
+            form[name] = result
+        return form
 
     def parse_with_checks(self, params: Mapping[str, Any], **checks: Callable[[Any], str | None]) -> dict[str, Any]:
-        """As `read`, with checks that need more than the input, by field: each answers a message, `{}` its field.
+        """As `parse`, with checks that need more than the input, by field. Each returns a message, `{}` its field.
 
-        A field is checked only where nothing else is wrong with it; all that fails is told together.
+        A field is checked only if it has no other error. Raises FormErrors with all errors together.
         """
-        wanted: dict[str, Any] = {}
+        form: dict[str, Any] = {}
         errors: Errors = {}
         try:
-            wanted = self.parse(params)
-        except FormErrors as refused:
-            errors = dict(refused.errors)
+            form = self.parse(params)
+        except FormErrors as error:
+            errors = dict(error.errors)
         for field in self.fields:
             value = field.last_value(params.get(field.name))
             if field.name in checks and field.name not in errors and value is not None:
                 message = checks[field.name](field.validate(value))
                 if message is not None:
-                    errors[field.name] = [message.format(field.shown)]
+                    errors[field.name] = [message.format(field.label)]
         if errors:
-            places = {field.name: place for place, field in enumerate(self.fields)}
-            raise FormErrors(dict(sorted(errors.items(), key=lambda told: places[told[0].partition(".")[0]])))
-        return wanted
+            order = {field.name: index for index, field in enumerate(self.fields)}
+            raise FormErrors(dict(sorted(errors.items(), key=lambda item: order[item[0].partition(".")[0]])))
+        return form
 
-    def _complaints(self, params: Mapping[str, Any]) -> Errors:
+    def _errors(self, params: Mapping[str, Any]) -> Errors:
         errors: Errors = {}
         for field in self.fields:
             value = field.last_value(params.get(field.name))
             if field.required and _is_empty(value):
-                errors[field.name] = [f"The {field.shown} field is required."]
+                errors[field.name] = [f"The {field.label} field is required."]
             elif value is not None:
                 errors |= field.errors(value)
         return errors
@@ -252,7 +252,7 @@ class Form:
         """The JSON Schema of the body. Files are in the multipart form only, nulls in the JSON form only."""
         properties: dict[str, Schema] = {}
         for field in self.fields:
-            if field.kind.unit != "kilobytes":
+            if field.type.unit != "kilobytes":
                 properties[field.name] = field.schema(nullable=of == "json")
             elif of == "multipart":
                 properties[field.name] = {"type": "string", "contentMediaType": "application/octet-stream"}
@@ -264,19 +264,19 @@ class Form:
         return [
             {"name": field.name, "in": "query", "required": field.required, "schema": field.schema(nullable=False)}
             for field in self.fields
-            if field.kind.unit != "kilobytes"
+            if field.type.unit != "kilobytes"
         ]
 
 
-def _items_acceptor(take: Callable[[Any], Any], take_item: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def taken_items(value: Any) -> Any:
-        array = take(value)
+def _make_list_validator(convert: Callable[[Any], Any], convert_item: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def validate_items(value: Any) -> Any:
+        array = convert(value)
         if array is INVALID:
             return INVALID
-        items = [take_item(item) for _, item in _items(array)]
+        items = [convert_item(item) for _, item in _items(array)]
         return INVALID if INVALID in items else items
 
-    return taken_items
+    return validate_items
 
 
 def _items(array: Any) -> Iterable[tuple[Any, Any]]:
@@ -286,27 +286,27 @@ def _items(array: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _is_empty(value: Any) -> bool:
-    """Laravel's `required`: null, an empty text and an empty array are as good as nothing."""
+    """Whether Laravel's `required` rejects the value: null, an empty text or an empty array."""
     return value is None or (isinstance(value, str | list | dict) and not value)
 
 
-def _measure(value: Any, kind: FieldType) -> tuple[float | None, str]:
-    """A value's size and its unit; Laravel measures also what is of the wrong kind. None: there is nothing to say."""
+def _measure(value: Any, field_type: FieldType) -> tuple[float | None, str]:
+    """The size of a value and its unit; Laravel measures values of the wrong type, too. None is no size."""
     if isinstance(value, Upload):
-        return ((value.size or 0) / 1024, "kilobytes") if kind.unit == "kilobytes" else (None, "")
-    unit = "" if kind.unit == "" else "characters"
+        return ((value.size or 0) / 1024, "kilobytes") if field_type.unit == "kilobytes" else (None, "")
+    unit = "" if field_type.unit == "" else "characters"
     if isinstance(value, list | dict):
         return len(value), unit
-    if kind.unit == "":
+    if field_type.unit == "":
         if past_64_bits(value):
             return None, unit
         number = number_in(value)
         if number is not None:
             return number, unit
-    return len(_as_php_writes(value)), unit
+    return len(_to_php_string(value)), unit
 
 
-def _as_php_writes(value: Any) -> str:
+def _to_php_string(value: Any) -> str:
     if isinstance(value, bool):
         return "1" if value else ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

@@ -1,4 +1,4 @@
-"""What ProductLift's interface tells those who read its document, before the first route."""
+"""The description of ProductLift's OpenAPI document."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,63 +10,63 @@ from app.api.services import RateLimits
 from app.public_url import PublicUrl
 
 _TEXT: Final = """\
-The feedback of one portal, as **ProductLift's API (v1)** speaks of it. Programs written for ProductLift work here
-unchanged: give them this server's address and a key of this dialect.
+The feedback of one portal, by **ProductLift's API (v1)**. Clients of ProductLift work unchanged with this server's
+address and an API key of this dialect.
 
-## The key
+## Authentication
 
-Every request carries `Authorization: Bearer KEY`, with the word `Bearer` spelt so. A key looks like
-`2|x0…` and belongs to one administrator of one portal; it is shown once, when it is made:
+Every request carries `Authorization: Bearer KEY`, with `Bearer` in exactly this case. A key looks like
+`2|x0…` and belongs to one administrator of one portal; it is shown once, when it is created:
 
     earshot keys create --user owner@example.com --dialect productlift
 
-Without a valid key the answer is 401 `{"message":"Unauthenticated."}`. To try requests on this page, press
+Without a valid key the response is 401 `{"message":"Unauthenticated."}`. To try requests on this page, press
 *Authorize* and paste the key.
 
-## The address
+## URLs
 
-The same routes are served at `{path}/productlift/api/v1` and at `{path}/api/v1`. At `{path}/api/v1` the key decides
-which dialect answers, so an existing client keeps its paths.
+The same routes are served at `{path}/productlift/api/v1` and at `{path}/api/v1`. At `{path}/api/v1` the key determines
+the dialect, so an existing client keeps its paths.
 
 ## A first request
 
     curl -H 'Authorization: Bearer KEY' '{address}/api/v1/posts?order_by=votes_count&limit=20'
     curl -H 'Authorization: Bearer KEY' -F title='Dark mode' -F image=@screenshot.png {address}/api/v1/posts
 
-## What goes in
+## Input
 
-Parameters may come in the query, as a form, as multipart or as JSON; on GET, too, a JSON body is read. Texts are
-trimmed, and an empty text counts as null. A PATCH changes only what it names. A POST with `_method=PATCH` (or `PUT`,
-`DELETE`) is taken for that verb, which is how files are sent with an update.
+Parameters may be in the query, in a form, in multipart or in JSON; a JSON body is also read with GET. Texts are
+trimmed, and an empty text counts as null. A PATCH changes only the fields that are sent. A POST with `_method=PATCH`
+(or `PUT`, `DELETE`) is handled as that method, which is how files are sent with an update.
 
-## How often
+## Rate limits
 
-{pace} for each key, and for each address without a valid one. Every answer tells `x-ratelimit-limit` and
-`x-ratelimit-remaining`; 429 tells `retry-after` in seconds.
+{limit} for each key, and for each address without a valid one. Every response has `x-ratelimit-limit` and
+`x-ratelimit-remaining`; 429 has `retry-after` in seconds.
 
-## When something is wrong
+## Errors
 
-Errors are `{"message": …}`. When the input breaks a rule the answer is 422, and `errors` tells it by field:
+Errors are `{"message": …}`. For invalid input the response is 422, and `errors` has the messages by field:
 `{"message":"The given data was invalid.","errors":{"title":["The title field is required."]}}`.
 """
 _TAGS: Final = {
-    "Posts": "Ideas and wishes. A post is named by its six-character code or by its number.",
-    "Votes": "Who wants a post. One vote for each user and post.",
-    "Comments": "What is said about a post.",
-    "Users": "The people of the portal, named by UUID.",
-    "Categories": "Labels that visitors see; a post may carry several.",
-    "Statuses": "Where posts stand. One is the default of new posts.",
+    "Posts": "Ideas and requests. A post is identified by its six-character code or by its number.",
+    "Votes": "Votes for posts. One vote for each user and post.",
+    "Comments": "Comments on posts.",
+    "Users": "The users of the portal, identified by UUID.",
+    "Categories": "Labels that visitors see; a post may have several.",
+    "Statuses": "The stages of posts. One is the default of new posts.",
     "Sections": "Groups of posts inside a tab.",
     "Tabs": "Pages of the portal; each shows the posts of its statuses.",
-    "Moderation": "Posts that wait for approval.",
+    "Moderation": "Posts that are pending approval.",
     "Portal": "The portal itself.",
 }
 
 
-def document(paces: RateLimits, public: PublicUrl, routers: Sequence[APIRouter]) -> OpenApiDocument:
-    """The dialect's document."""
-    pace = describe_rate_limit(paces.productlift)
-    text = _TEXT.replace("{pace}", pace[:1].upper() + pace[1:])
+def document(rate_limits: RateLimits, public: PublicUrl, routers: Sequence[APIRouter]) -> OpenApiDocument:
+    """The OpenAPI document of the dialect."""
+    limit = describe_rate_limit(rate_limits.productlift)
+    text = _TEXT.replace("{limit}", limit[:1].upper() + limit[1:])
     return OpenApiDocument(
         dialect="productlift",
         title="Earshot: ProductLift's API",
@@ -74,7 +74,7 @@ def document(paces: RateLimits, public: PublicUrl, routers: Sequence[APIRouter])
         key="A key of the ProductLift dialect, such as `2|x0…`.",
         servers=(
             (public.link("/productlift/api/v1"), "ProductLift's dialect, whatever the key"),
-            (public.link("/api/v1"), "Where existing clients ask: the key decides the dialect"),
+            (public.link("/api/v1"), "For existing clients: the key determines the dialect"),
         ),
         tags=_TAGS,
         routers=routers,

@@ -1,4 +1,4 @@
-"""What the parts of an address name. One that can't name anything names nothing: the look-up then words the 404."""
+"""Parses path parameters. An invalid one becomes an id that no row has, so that the look-up raises NotFound."""
 
 from typing import Final
 
@@ -10,10 +10,10 @@ USER: Final = path_param("user", {"type": "string"}, "The user's UUID")
 
 
 def number(text: str) -> int:
-    """The id of a row; `UNKNOWN_ID` for what is no number, or one that no row can have."""
+    """The id of a row; `UNKNOWN_ID` for anything but a number, and for one that no row can have."""
     return int(text) if len(text) < 19 and text.isascii() and text.isdigit() else UNKNOWN_ID
 
 
 def uuid(text: str) -> str:
-    """The UUID as it is stored; empty, which nobody has, for what is none."""
+    """The UUID as it is stored; empty, which no user has, for anything else."""
     return text.lower() if UUID_FORM.fullmatch(text) else ""

@@ -28,11 +28,11 @@ class InvalidData(BaseModel):
 
 ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
     401: {"description": "No valid token", "model": Message},
-    404: {"description": "There is no such thing", "model": Message},
+    404: {"description": "Not found", "model": Message},
     413: {"description": "The request is too large", "model": Message},
-    422: {"description": "The input breaks a rule", "model": InvalidData | Message},
+    422: {"description": "Invalid input", "model": InvalidData | Message},
     429: {"description": "Too many requests", "model": Message},
-    503: {"description": "Not now: the database can't be reached, or too many requests wait", "model": Message},
+    503: {"description": "The database is unreachable, or too many requests are waiting", "model": Message},
 }
 _HEADERS: Final = {
     "x-ratelimit-limit": {"schema": {"type": "integer"}, "description": "Requests a window"},

@@ -1,4 +1,4 @@
-"""ProductLift's resources as the document tells them: names, types, what may be null.
+"""ProductLift's resources as Pydantic models, for the document: names, types, what may be null.
 
 docs/contracts/productlift.md, section 6. How they are made from rows is in `shapes.py`; FastAPI only reads these.
 """
@@ -25,7 +25,7 @@ class CategoryList(BaseModel):
 
 
 class StatusShort(BaseModel):
-    """A status as a post shows it."""
+    """A status within a post."""
 
     id: int
     name: str
@@ -169,7 +169,7 @@ class Duplicate(BaseModel):
 
 
 class Duplicates(BaseModel):
-    """Posts that may be about the same. Not in `data`."""
+    """Possible duplicates. Not in `data`."""
 
     count: int
     posts: list[Duplicate]
@@ -232,4 +232,4 @@ class DecisionData(BaseModel):
 
 
 class Nothing(BaseModel):
-    """What a successful delete answers: `{}`."""
+    """The response of a successful delete: `{}`."""

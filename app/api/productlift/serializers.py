@@ -1,4 +1,4 @@
-"""ProductLift's resources on the wire: which columns, in which order. docs/contracts/productlift.md, section 6."""
+"""Serializes ProductLift's resources: which columns, in which order. docs/contracts/productlift.md, section 6."""
 
 import html
 import re
@@ -149,16 +149,16 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
 def serialize_created_post(
     new_post: NewPost, created: CreatedPost, now: datetime, base_url: str, signer: FileSigner
 ) -> Payload:
-    """A post just submitted, as reading it would show it; its author has one more than when he was looked up."""
+    """A created post, as reading it would return it; the author's count was read before the post was counted."""
     uuid, name, email, role, votes, comments, posts, deleted_at = created.author
     category_id, category_name, color = created.category
-    carried = [] if category_id is None else [{"id": category_id, "name": category_name, "color": color}]
+    categories = [] if category_id is None else [{"id": category_id, "name": category_name, "color": color}]
     return serialize_post(
         (
             created.id, created.code, created.slug, new_post.title, created.excerpt, new_post.description, "", None,
             0, 0, 0, now, now, now,
             uuid, name, email, role, votes, comments, posts + 1, deleted_at,
-            orjson.dumps(carried), *created.status,
+            orjson.dumps(categories), *created.status,
             created.section_id, created.moderation, None, None, None, None, None,
         ),
         base_url,
@@ -167,7 +167,7 @@ def serialize_created_post(
 
 
 def post_url(slug: str, code: str, base_url: str) -> str:
-    """Where people read the post."""
+    """The address of the post's page."""
     return f"{base_url}/p/{slug}-{code}"
 
 
@@ -183,7 +183,7 @@ def serialize_vote(row: Sequence[Any]) -> Payload:
 
 
 def serialize_created_vote(cast: CreatedVote, now: datetime) -> Payload:
-    """A vote just cast; its voter has one more than when he was looked up."""
+    """A created vote; the voter's count was read before the vote was counted."""
     uuid, name, email, role, votes, comments, posts, deleted_at = cast.voter
     voter = serialize_user(uuid, name, email, role, votes + 1, comments, posts, deleted_at)
     return {"id": cast.id, "created_at": format_seconds(now), "voter": voter}
@@ -233,13 +233,13 @@ def serialize_comment(row: Sequence[Any], post_url: str) -> Payload:
 
 
 def serialize_category(row: Sequence[Any]) -> Payload:
-    """A row of `categories.every` as a Category. Section 6.1."""
+    """A row of `categories.list_all` as a Category. Section 6.1."""
     category_id, name, color = row
     return {"id": category_id, "name": name, "color": color}
 
 
 def serialize_status(row: Sequence[Any]) -> Payload:
-    """A row of `statuses.every` as a Status. Section 6.2."""
+    """A row of `statuses.list_all` as a Status. Section 6.2."""
     status_id, name, color, tab_id, tab_name, text_color, *_ = row
     return {
         "id": status_id,
@@ -252,12 +252,12 @@ def serialize_status(row: Sequence[Any]) -> Payload:
 
 
 def serialize_tab(row: Sequence[Any]) -> Payload:
-    """A row of `tabs.every` as a Tab. Section 9.7."""
+    """A row of `tabs.list_all` as a Tab. Section 9.7."""
     tab_id, name, url, kind = row
     return {"id": tab_id, "name": name, "url": url, "type": kind}
 
 
 def serialize_section(row: Sequence[Any]) -> Payload:
-    """A row of `sections.every` as a Section. Section 9.5."""
+    """A row of `sections.list_all` as a Section. Section 9.5."""
     section_id, title, tab_id, parent_id = row
     return {"id": section_id, "title": title, "tab_id": tab_id, "parent_id": parent_id}

@@ -55,8 +55,8 @@ REFUSED: dict[tuple[str, str], set[str]] = {
 async def document(anyone: Client) -> dict[str, Any]:
     response = await anyone.of(None, base="/productlift/api/v1").get("/openapi.json")
     assert response.status_code == 200
-    found: dict[str, Any] = response.json()
-    return found
+    result: dict[str, Any] = response.json()
+    return result
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:

@@ -31,9 +31,9 @@ def in_form(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, A
 
 
 def upload(content: bytes = b"x", *, whole: bool = True) -> Upload:
-    made = Upload(file=io.BytesIO(content), size=len(content), filename="a.png")
-    made.is_complete = whole
-    return made
+    created = Upload(file=io.BytesIO(content), size=len(content), filename="a.png")
+    created.is_complete = whole
+    return created
 
 
 # Merging
@@ -136,10 +136,10 @@ def test_json_that_is_unreadable_or_no_object_is_no_input(raw: bytes) -> None:
 
 
 def test_deep_nesting_within_the_readable_is_harmless() -> None:
-    found = in_json(b'{"title":"x","deep":' + b'[" a ",' * 1000 + b'" "' + b"]" * 1000 + b"}")
+    result = in_json(b'{"title":"x","deep":' + b'[" a ",' * 1000 + b'" "' + b"]" * 1000 + b"}")
 
-    assert found["title"] == "x"
-    deep, depth = found["deep"], 0
+    assert result["title"] == "x"
+    deep, depth = result["deep"], 0
     while isinstance(deep, list):
         first, deep = (deep[0], deep[1]) if len(deep) == 2 else (deep[0], None)
         depth += 1
@@ -298,7 +298,7 @@ def test_no_bytes_whatever_are_an_error(method: str, content_type: str, query: b
     text = raw.decode("utf-8", "replace")
     body = Body(kind, raw, [(text, text), ("a", upload(raw, whole=False)), ("a", "b")] if kind == "multipart" else ())
 
-    found = parse_params(method, content_type, query, body)
+    result = parse_params(method, content_type, query, body)
 
-    assert all(isinstance(name, str) for name in found)
-    assert overridden_method(method, dict[str, str]().get, found) in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    assert all(isinstance(name, str) for name in result)
+    assert overridden_method(method, dict[str, str]().get, result) in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

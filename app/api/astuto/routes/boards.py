@@ -21,10 +21,10 @@ router = AstutoRouter(tags=["Boards"])
 async def list_boards(request: ApiRequest) -> ApiResponse:
     """All boards."""
 
-    def every(work: UnitOfWork) -> bytes:
+    def read_all(work: UnitOfWork) -> bytes:
         return orjson.dumps([serializers.serialize_board(row) for row in serializers.BOARDS.all(work)])
 
-    return responses.ok(await request.read(every))
+    return responses.ok(await request.read(read_all))
 
 
 @router.get("/boards/{id}", response_model=BoardOut, parameters=[BOARD_ID], errors=[404])
@@ -33,19 +33,19 @@ async def show_board(request: ApiRequest) -> ApiResponse:
     segment = request.path_params["id"]
 
     def get(work: UnitOfWork) -> bytes:
-        row = _named(work, segment)
+        row = _find_board(work, segment)
         return orjson.dumps(serializers.serialize_board(row))
 
     return responses.ok(await request.read(get))
 
 
-def _named(work: UnitOfWork, segment: str) -> Row:
+def _find_board(work: UnitOfWork, segment: str) -> Row:
     number = path_id(segment)
     if number:
         try:
             return serializers.BOARDS.by_id(work, number)
         except NotFound:
-            # No board has the number, but one may have it as its slug.
+            # No board has this id, but one may have it as its slug.
             pass
     if "\0" in segment:
         raise NotFound("board", segment)
@@ -65,17 +65,17 @@ def _named(work: UnitOfWork, segment: str) -> Row:
     ),
 )
 async def create_board(request: ApiRequest) -> ApiResponse:
-    """Add a board, in the last place. For administrators' keys."""
-    asked = request.params
-    if params.is_missing(asked.get("name", MISSING)):
+    """Add a board at the end. For administrators' keys."""
+    values = request.params
+    if params.is_missing(values.get("name", MISSING)):
         raise errors.MissingParam
 
     def add(work: UnitOfWork) -> int:
         return boards.add(
             work,
-            name=str_or(asked.get("name", MISSING), None) or "",
-            slug=str_or(asked.get("slug", MISSING), None),
-            description=str_or(asked.get("description", MISSING), None),
+            name=str_or(values.get("name", MISSING), None) or "",
+            slug=str_or(values.get("slug", MISSING), None),
+            description=str_or(values.get("description", MISSING), None),
         )
 
     return responses.created(await request.write(add))

@@ -1,4 +1,4 @@
-"""Comments in Astuto's dialect; the team's internal ones do not exist here. docs/contracts/astuto.md, section 2.4."""
+"""Comments in Astuto's dialect, which does not have the team's internal ones. docs/contracts/astuto.md, section 2.4."""
 
 from collections.abc import Callable
 
@@ -40,14 +40,14 @@ router = AstutoRouter(tags=["Comments"])
 async def list_comments(request: ApiRequest) -> ApiResponse:
     """All comments, newest first, replies among them."""
     post_ids = id_filter(request.params, "post_id")
-    rows = ListSource(
+    source = ListSource(
         page=lambda work, offset, limit: serializers.COMMENTS.page(work, offset=offset, limit=limit, post_ids=post_ids),
         ids=lambda work, offset, limit: serializers.COMMENTS.ids(work, offset=offset, limit=limit, post_ids=post_ids),
         by_ids=serializers.COMMENTS.by_ids,
-        shape=serializers.serialize_comment,
+        serialize=serializers.serialize_comment,
         slow=post_ids is not None and len(post_ids) > 1,
     )
-    return await list_response(request, rows, default=100)
+    return await list_response(request, source, default=100)
 
 
 @router.get("/comments/{id}", response_model=CommentOut, parameters=[COMMENT_ID], errors=[404])
@@ -72,28 +72,26 @@ async def show_comment(request: ApiRequest) -> ApiResponse:
         ["body", "post_id"],
         body=TEXT,
         post_id=INTEGER,
-        parent_id=with_description(
-            INTEGER_OR_NULL, "The comment that this one replies to; it may stand on another post"
-        ),
-        is_post_update=with_description(BOOLEAN_OR_NULL, "Whether the team speaks; null is false"),
+        parent_id=with_description(INTEGER_OR_NULL, "The comment that this one replies to, on any post"),
+        is_post_update=with_description(BOOLEAN_OR_NULL, "Whether it is an update by the team; null is false"),
         impersonated_user_id=IMPERSONATED,
     ),
 )
 async def create_comment(request: ApiRequest) -> ApiResponse:
-    """Write a comment. An administrator's key may write it in another user's name."""
-    asked = request.params
+    """Write a comment. An administrator's key may impersonate another user."""
+    values = request.params
 
     def write(work: UnitOfWork) -> int:
-        author_id = resolve_acting_user(work, asked)
-        parent = params.to_int(asked.get("parent_id", MISSING))
-        official = params.to_bool(asked.get("is_post_update", MISSING))
+        author_id = resolve_acting_user(work, values)
+        parent = params.to_int(values.get("parent_id", MISSING))
+        official = params.to_bool(values.get("is_post_update", MISSING))
         with errors.replace_not_found("comment", params.InvalidParam()):
             return comments.create(
                 work,
-                post_id=params.to_lookup_id(asked.get("post_id", MISSING)) or 0,
+                post_id=params.to_lookup_id(values.get("post_id", MISSING)) or 0,
                 author_id=author_id,
-                body=str_or(asked.get("body", MISSING), None) or "",
-                # No comment has the number 0, so what can't be a number's id is refused where the rule says so.
+                body=str_or(values.get("body", MISSING), None) or "",
+                # No comment has the id 0, so a number past 64 bits is rejected as an unknown parent.
                 parent_id=0 if parent is OVERFLOW else None if parent is MISSING else parent,
                 official=official is True,
                 same_post_parent=False,
@@ -113,36 +111,36 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
     request_body=object_body(body=with_description(TEXT, "When absent, nothing changes")),
 )
 async def update_comment(request: ApiRequest) -> ApiResponse:
-    """Change what a comment says."""
-    said = str_or_unset(request.params.get("body", MISSING))
-    body = said if said is UNSET else said or ""
-    return await _changed(request, lambda work, comment_id: comments.edit(work, comment_id, body=body))
+    """Change the text of a comment."""
+    text = str_or_unset(request.params.get("body", MISSING))
+    body = text if text is UNSET else text or ""
+    return await _change_comment(request, lambda work, comment_id: comments.edit(work, comment_id, body=body))
 
 
 @router.delete("/comments/{id}", response_model=Id, parameters=[COMMENT_ID], errors=[404])
 async def delete_comment(request: ApiRequest) -> ApiResponse:
-    """Delete a comment with all replies to it, all the way down."""
-    return await _changed(
-        request, lambda work, comment_id: comments.delete(work, comment_id, with_replies=True), slow=True
+    """Delete a comment with all replies to it, and their replies."""
+    return await _change_comment(
+        request, lambda work, comment_id: comments.delete(work, comment_id, with_replies=True), in_thread=True
     )
 
 
 @router.put("/comments/{id}/mark_as_post_update", response_model=Id, parameters=[COMMENT_ID], errors=[404])
 async def mark_comment_as_post_update(request: ApiRequest) -> ApiResponse:
-    """Say that the team speaks in this comment."""
-    return await _changed(request, lambda work, comment_id: comments.edit(work, comment_id, official=True))
+    """Mark a comment as an update by the team."""
+    return await _change_comment(request, lambda work, comment_id: comments.edit(work, comment_id, official=True))
 
 
 @router.put("/comments/{id}/unmark_as_post_update", response_model=Id, parameters=[COMMENT_ID], errors=[404])
 async def unmark_comment_as_post_update(request: ApiRequest) -> ApiResponse:
-    """Take that back."""
-    return await _changed(request, lambda work, comment_id: comments.edit(work, comment_id, official=False))
+    """Unmark a comment as an update by the team."""
+    return await _change_comment(request, lambda work, comment_id: comments.edit(work, comment_id, official=False))
 
 
-async def _changed(
-    request: ApiRequest, change: Callable[[UnitOfWork, int], object], *, slow: bool = False
+async def _change_comment(
+    request: ApiRequest, change: Callable[[UnitOfWork, int], object], *, in_thread: bool = False
 ) -> ApiResponse:
-    """Change the comment that the path names, if this dialect may see it at all."""
+    """Change the comment in the path, unless it is an internal one."""
     segment = request.path_params["id"]
     comment_id = path_id(segment)
 
@@ -151,5 +149,5 @@ async def _changed(
             serializers.COMMENTS.by_id(work, comment_id)
             change(work, comment_id)
 
-    await request.write(operation, in_thread=slow)
+    await request.write(operation, in_thread=in_thread)
     return responses.updated(comment_id)

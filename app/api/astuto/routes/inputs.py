@@ -1,4 +1,4 @@
-"""Inputs that several of Astuto's chapters share."""
+"""Parameters that several of Astuto's routes share."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,37 +16,37 @@ MAX_TITLE: Final = 128
 
 
 def path_id(segment: str) -> int:
-    """The number that a path names; 0, which nothing has, when it names none. Section 1.7."""
+    """The id in a path; 0, which no row has, when there is none. Section 1.7."""
     return params.path_id(segment) or 0
 
 
-def id_filter(asked: Mapping[str, Any], name: str) -> list[int] | None:
-    """The ids that a filter names; None for no filter, empty for one that nothing passes. Section 1.8."""
-    ids = params.parse_id_filter(asked.get(name, MISSING))
+def id_filter(values: Mapping[str, Any], name: str) -> list[int] | None:
+    """The ids of a filter; None for no filter, empty for one that matches nothing. Section 1.8."""
+    ids = params.parse_id_filter(values.get(name, MISSING))
     return None if ids is None else list(ids)
 
 
-def parse_impersonated_id(asked: Mapping[str, Any]) -> int | None:
-    """The user in whose name to act: None when the parameter is blank, 0 (nobody) when it can't be one id.
+def parse_impersonated_id(values: Mapping[str, Any]) -> int | None:
+    """The user to impersonate: None when the parameter is blank, 0, which no user has, when it is not one id.
 
     docs/contracts/astuto.md, section 1.14.
     """
-    value = params.filled_or_none(asked.get("impersonated_user_id", MISSING))
+    value = params.filled_or_none(values.get("impersonated_user_id", MISSING))
     if params.is_blank(value):
         return None
     return params.to_lookup_id(value) or 0
 
 
-def resolve_acting_user(work: UnitOfWork, params: Mapping[str, Any]) -> int:
-    """The user in whose name the request acts, who exists. Raises Forbidden(IMPERSONATE)."""
-    user_id = users.resolve_impersonation(work, parse_impersonated_id(params))
+def resolve_acting_user(work: UnitOfWork, values: Mapping[str, Any]) -> int:
+    """The id of the impersonated user, checked to exist, or of the key's user. Raises Forbidden(IMPERSONATE)."""
+    user_id = users.resolve_impersonation(work, parse_impersonated_id(values))
     assert user_id is not None
     return user_id
 
 
-def acting_user_id(work: UnitOfWork, params: Mapping[str, Any]) -> int:
-    """As `resolve_acting_user`, but whether he exists is left to the rule, which looks him up anyway."""
-    user_id = parse_impersonated_id(params)
+def acting_user_id(work: UnitOfWork, values: Mapping[str, Any]) -> int:
+    """As `resolve_acting_user`, without the check, for operations that look the user up themselves."""
+    user_id = parse_impersonated_id(values)
     if user_id is None:
         return principal_user_id(work)
     # Checked here as well, before any other parameter: without the right, no error of the input may be reported.
@@ -55,28 +55,28 @@ def acting_user_id(work: UnitOfWork, params: Mapping[str, Any]) -> int:
 
 
 def principal_user_id(work: UnitOfWork) -> int:
-    """The user whose key was presented."""
+    """The id of the key's user."""
     assert work.actor.user_id is not None
     return work.actor.user_id
 
 
-def title_problems(title: str) -> list[FieldError]:
-    """What is wrong with a post's title here. docs/contracts/astuto.md, section 1.5."""
-    problems = [FieldError("title", "blank")] if params.is_blank(title) else []
+def validate_title(title: str) -> list[FieldError]:
+    """The errors of a post's title. docs/contracts/astuto.md, section 1.5."""
+    errors = [FieldError("title", "blank")] if params.is_blank(title) else []
     if len(title) < MIN_TITLE:
-        problems.append(FieldError("title", "too_short", {"minimum": MIN_TITLE}))
+        errors.append(FieldError("title", "too_short", {"minimum": MIN_TITLE}))
     elif len(title) > MAX_TITLE:
-        problems.append(FieldError("title", "too_long", {"maximum": MAX_TITLE}))
-    return problems
+        errors.append(FieldError("title", "too_long", {"maximum": MAX_TITLE}))
+    return errors
 
 
-def str_or(value: object, instead: str | None) -> str | None:
-    """The text of a parameter; `instead` of an absent one, an array or an object."""
+def str_or(value: object, default: str | None) -> str | None:
+    """The text of a parameter; `default` for a missing one, an array or an object."""
     text = params.to_str(value)
-    return instead if text is MISSING else text
+    return default if text is MISSING else text
 
 
 def str_or_unset(value: object) -> str | Unset | None:
-    """The text of a parameter; UNSET for an absent one, an array or an object."""
+    """The text of a parameter; UNSET for a missing one, an array or an object."""
     text = params.to_str(value)
     return UNSET if text is MISSING else text

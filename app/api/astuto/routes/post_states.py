@@ -1,4 +1,4 @@
-"""Where a post stands, in Astuto's dialect: its board, its status, its approval. docs/contracts/astuto.md, 2.3."""
+"""The states of a post in Astuto's dialect: its board, its status, its approval. docs/contracts/astuto.md, 2.3."""
 
 from collections.abc import Callable
 
@@ -25,16 +25,16 @@ router = AstutoRouter(tags=["Posts"])
     request_body=object_body(["board_id"], board_id=INTEGER),
 )
 async def update_post_board(request: ApiRequest) -> ApiResponse:
-    """Put a post on another board."""
-    asked = request.params.get("board_id", MISSING)
+    """Move a post to another board."""
+    value = request.params.get("board_id", MISSING)
 
     def move(work: UnitOfWork, post_id: int) -> None:
-        if params.is_missing(asked) or isinstance(asked, list | dict):
+        if params.is_missing(value) or isinstance(value, list | dict):
             raise errors.MissingParam
         with errors.replace_not_found("board", params.InvalidParam()):
-            update.move_to_board(work, post_id, params.to_lookup_id(asked) or 0)
+            update.move_to_board(work, post_id, params.to_lookup_id(value) or 0)
 
-    return await _changed(request, move)
+    return await _change_post(request, move)
 
 
 @router.put(
@@ -48,34 +48,34 @@ async def update_post_board(request: ApiRequest) -> ApiResponse:
     ),
 )
 async def update_post_status(request: ApiRequest) -> ApiResponse:
-    """Give a post another status, or none. An administrator's key may do so in another user's name."""
-    asked = request.params
+    """Change or clear the status of a post. An administrator's key may impersonate another user."""
+    values = request.params
 
     def change(work: UnitOfWork, post_id: int) -> None:
-        user_id = resolve_acting_user(work, asked)
-        status_id = params.to_stored_id(asked.get("post_status_id", MISSING))
+        user_id = resolve_acting_user(work, values)
+        status_id = params.to_stored_id(values.get("post_status_id", MISSING))
         if status_id is MISSING:
             return
         with errors.replace_not_found("status", params.InvalidParam()):
             update.change_status(work, post_id, status_id, user_id=user_id)
 
-    return await _changed(request, change)
+    return await _change_post(request, change)
 
 
 @router.put("/posts/{id}/approve", response_model=Id, parameters=[POST_ID], errors=[404, 422])
 async def approve_post(request: ApiRequest) -> ApiResponse:
     """Approve a post that is pending."""
-    return await _changed(request, moderation.approve)
+    return await _change_post(request, moderation.approve)
 
 
 @router.put("/posts/{id}/reject", response_model=Id, parameters=[POST_ID], errors=[404, 422])
 async def reject_post(request: ApiRequest) -> ApiResponse:
     """Reject a post that is pending."""
-    return await _changed(request, moderation.reject)
+    return await _change_post(request, moderation.reject)
 
 
-async def _changed(request: ApiRequest, change: Callable[[UnitOfWork, int], None]) -> ApiResponse:
-    """Change the post that the path names. Whether it is there comes before anything else."""
+async def _change_post(request: ApiRequest, change: Callable[[UnitOfWork, int], None]) -> ApiResponse:
+    """Change the post in the path. The 404 comes before any other error."""
     segment = request.path_params["id"]
     post_id = path_id(segment)
 

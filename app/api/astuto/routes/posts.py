@@ -24,7 +24,7 @@ from app.api.astuto.routes.inputs import (
     path_id,
     str_or,
     str_or_unset,
-    title_problems,
+    validate_title,
 )
 from app.api.astuto.schemas import Id, PostOut
 from app.api.request import ApiRequest
@@ -52,20 +52,20 @@ _TITLE = with_description(TEXT, "4 to 128 characters")
 async def list_posts(request: ApiRequest) -> ApiResponse:
     """All posts, newest first, whatever their approval status."""
     params = request.params
-    wanted = PostFilter(board_ids=id_filter(params, "board_id"), user_ids=id_filter(params, "user_id"))
-    given = tuple(wanted.active_filters())
-    rows = ListSource(
+    filters = PostFilter(board_ids=id_filter(params, "board_id"), user_ids=id_filter(params, "user_id"))
+    active = tuple(filters.active_filters())
+    source = ListSource(
         page=lambda work, offset, limit: serializers.POSTS.page(
-            work, wanted, order="created_at", descending=True, offset=offset, limit=limit
+            work, filters, order="created_at", descending=True, offset=offset, limit=limit
         ),
         ids=lambda work, offset, limit: serializers.POSTS.ids(
-            work, wanted, order="created_at", descending=True, offset=offset, limit=limit
+            work, filters, order="created_at", descending=True, offset=offset, limit=limit
         ),
         by_ids=serializers.POSTS.by_ids,
-        shape=serializers.serialize_post,
-        slow=bool(given) and not has_own_index(given, "created_at"),
+        serialize=serializers.serialize_post,
+        slow=bool(active) and not has_own_index(active, "created_at"),
     )
-    return await list_response(request, rows, default=20)
+    return await list_response(request, source, default=20)
 
 
 @router.get("/posts/{id}", response_model=PostOut, parameters=[POST_ID], errors=[404])
@@ -95,24 +95,24 @@ async def show_post(request: ApiRequest) -> ApiResponse:
     ),
 )
 async def create_post(request: ApiRequest) -> ApiResponse:
-    """Submit a post, approved at once. An administrator's key may submit it in another user's name."""
-    asked = request.params
-    if params.is_missing(asked.get("title", MISSING)):
+    """Create a post, which is approved. An administrator's key may impersonate another user."""
+    values = request.params
+    if params.is_missing(values.get("title", MISSING)):
         raise errors.MissingParam
 
     def submit(work: UnitOfWork) -> int:
-        author_id = acting_user_id(work, asked)
-        title = str_or(asked.get("title", MISSING), "") or ""
-        board_id = params.to_lookup_id(asked.get("board_id", MISSING)) or 0
-        problems = title_problems(title)
-        if problems:
-            users.resolve_impersonation(work, parse_impersonated_id(asked))
+        author_id = acting_user_id(work, values)
+        title = str_or(values.get("title", MISSING), "") or ""
+        board_id = params.to_lookup_id(values.get("board_id", MISSING)) or 0
+        field_errors = validate_title(title)
+        if field_errors:
+            users.resolve_impersonation(work, parse_impersonated_id(values))
             mandatory = [] if create.board_exists(work, board_id) else [FieldError("board", "mandatory")]
-            raise ValidationFailed([*mandatory, *problems])
-        description = str_or(asked.get("description", MISSING), None)
-        wish = NewPost(title=title, description=description, board_id=board_id, author=author_id)
+            raise ValidationFailed([*mandatory, *field_errors])
+        description = str_or(values.get("description", MISSING), None)
+        new_post = NewPost(title=title, description=description, board_id=board_id, author=author_id)
         with errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")):
-            return create.create_post(work, wish).id
+            return create.create_post(work, new_post).id
 
     with errors.require_reference("board"):
         return responses.created(await request.write(submit, single_statement=True))
@@ -127,7 +127,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
     request_body=object_body(title=_TITLE, description=TEXT_OR_NULL),
 )
 async def update_post(request: ApiRequest) -> ApiResponse:
-    """Change title or description; what is not sent stays, and is not checked."""
+    """Change title or description; a field that is not sent stays, and is not validated."""
     params, segment = request.params, request.path_params["id"]
     post_id = path_id(segment)
 
@@ -137,9 +137,9 @@ async def update_post(request: ApiRequest) -> ApiResponse:
             title = str_or_unset(params.get("title", MISSING))
             if title is not UNSET:
                 title = title or ""
-                problems = title_problems(title)
-                if problems:
-                    raise ValidationFailed(problems)
+                field_errors = validate_title(title)
+                if field_errors:
+                    raise ValidationFailed(field_errors)
             description = str_or_unset(params.get("description", MISSING))
             update.update_post(work, post_id, PostUpdate(title=title, description=description))
         return post_id

@@ -16,7 +16,7 @@ router = AstutoRouter(tags=["Post statuses"])
 async def list_post_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses."""
 
-    def every(work: UnitOfWork) -> bytes:
+    def read_all(work: UnitOfWork) -> bytes:
         return orjson.dumps([serializers.serialize_status(row) for row in serializers.STATUSES.all(work)])
 
-    return responses.ok(await request.read(every))
+    return responses.ok(await request.read(read_all))

@@ -25,19 +25,19 @@ MIN_NAME: Final = 2
 MAX_NAME: Final = 64
 ARRAY_AS_EMAIL: Final = "[]"
 
-_TOMBSTONE: Final = re.compile(r"deleted-([1-9][0-9]{0,17})@deleted\.invalid")
+_DELETED_EMAIL: Final = re.compile(r"deleted-([1-9][0-9]{0,17})@deleted\.invalid")
 
 
 @router.get("/users", response_model=list[UserOut], parameters=pagination_params(100))
 async def list_users(request: ApiRequest) -> ApiResponse:
     """All users, newest first, blocked and deleted ones among them."""
-    rows = ListSource(
+    source = ListSource(
         page=lambda work, offset, limit: serializers.USERS.page(work, newest_first=True, offset=offset, limit=limit),
         ids=lambda work, offset, limit: serializers.USERS.ids(work, offset=offset, limit=limit),
         by_ids=serializers.USERS.by_ids,
-        shape=serializers.serialize_listed_user,
+        serialize=serializers.serialize_listed_user,
     )
-    return await list_response(request, rows, default=100)
+    return await list_response(request, source, default=100)
 
 
 @router.get("/users/{id}", response_model=UserOut, parameters=[USER_ID], errors=[404])
@@ -60,14 +60,14 @@ async def show_user(request: ApiRequest) -> ApiResponse:
     errors=[404],
 )
 async def get_user_by_email(request: ApiRequest) -> ApiResponse:
-    """The user with an address."""
-    sent = request.params.get("email", MISSING)
-    email = str_or(params.filled_or_none(sent), None) or ""
+    """The user with an email."""
+    value = request.params.get("email", MISSING)
+    email = str_or(params.filled_or_none(value), None) or ""
 
     def get(work: UnitOfWork) -> bytes:
-        row = _known(work, email)
+        row = _find_user(work, email)
         if row is None:
-            raise NotFound("address", str_or(sent, None))
+            raise NotFound("address", str_or(value, None))
         return orjson.dumps(serializers.serialize_single_user(row))
 
     return responses.ok(await request.read(get))
@@ -86,26 +86,28 @@ async def get_user_by_email(request: ApiRequest) -> ApiResponse:
     ),
 )
 async def create_user(request: ApiRequest) -> ApiResponse:
-    """Find the user with an address, or else register one: a plain user without a password."""
-    asked = request.params
-    sent = asked.get("email", MISSING)
-    # Section 1.6: an array is no missing address, but one that is not well-formed.
-    email = ARRAY_AS_EMAIL if isinstance(sent, list) and params.filled_or_none(sent) != [] else str_or(sent, None) or ""
-    name = asked.get("full_name", MISSING)
+    """Find the user with an email, or else create one: a plain user without a password."""
+    values = request.params
+    value = values.get("email", MISSING)
+    # Section 1.6: an array is an invalid email, not a missing one.
+    email = (
+        ARRAY_AS_EMAIL if isinstance(value, list) and params.filled_or_none(value) != [] else str_or(value, None) or ""
+    )
+    name = values.get("full_name", MISSING)
     full_name = email if name is False else str_or(name, None)
 
     def register(work: UnitOfWork) -> tuple[bool, int]:
-        row = _known(work, email)
+        row = _find_user(work, email)
         if row is not None:
             return False, row[0]
-        problems = _wrong_with(email, email if full_name is None else full_name)
-        if problems:
-            raise ValidationFailed(problems)
+        field_errors = _validate_user(email, email if full_name is None else full_name)
+        if field_errors:
+            raise ValidationFailed(field_errors)
         try:
             return True, users.create(work, email=email, name=email if full_name is None else full_name)
         except Conflict:
-            # Somebody else was quicker: that one is the user with the address now.
-            row = _known(work, email)
+            # Another request has created the user meanwhile.
+            row = _find_user(work, email)
             if row is None:
                 raise
             return False, row[0]
@@ -116,7 +118,7 @@ async def create_user(request: ApiRequest) -> ApiResponse:
 
 @router.put("/users/{id}/block", response_model=Id, parameters=[USER_ID], errors=[404])
 async def block_user(request: ApiRequest) -> ApiResponse:
-    """Keep a user from acting; his keys end for good, his content stays."""
+    """Block a user. The keys of the user are revoked for good, the content stays."""
     segment = request.path_params["id"]
     user_id = path_id(segment)
 
@@ -129,15 +131,15 @@ async def block_user(request: ApiRequest) -> ApiResponse:
     return responses.updated(user_id)
 
 
-def _known(work: UnitOfWork, email: str) -> Row | None:
-    """The user with this address, a deleted one by the address that stands for his."""
+def _find_user(work: UnitOfWork, email: str) -> Row | None:
+    """The user with this email; a deleted one has an email of its own."""
     key = emails.normalize_email(email)
     if not key:
         return None
-    tombstone = _TOMBSTONE.fullmatch(key)
+    deleted = _DELETED_EMAIL.fullmatch(key)
     try:
-        if tombstone:
-            row = serializers.USERS.by_id(work, int(tombstone[1]))
+        if deleted:
+            row = serializers.USERS.by_id(work, int(deleted[1]))
             if serializers.serialize_listed_user(row)["email"] == key:
                 return row
         return serializers.USERS.by_email(work, email)
@@ -145,16 +147,16 @@ def _known(work: UnitOfWork, email: str) -> Row | None:
         return None
 
 
-def _wrong_with(email: str, full_name: str) -> list[FieldError]:
-    """What is wrong with a new user here. docs/contracts/astuto.md, section 1.5."""
-    problems = [FieldError("full_name", "blank")] if params.is_blank(full_name) else []
+def _validate_user(email: str, full_name: str) -> list[FieldError]:
+    """The errors of a new user. docs/contracts/astuto.md, section 1.5."""
+    field_errors = [FieldError("full_name", "blank")] if params.is_blank(full_name) else []
     if len(full_name) < MIN_NAME:
-        problems.append(FieldError("full_name", "too_short", {"minimum": MIN_NAME}))
+        field_errors.append(FieldError("full_name", "too_short", {"minimum": MIN_NAME}))
     elif len(full_name) > MAX_NAME:
-        problems.append(FieldError("full_name", "too_long", {"maximum": MAX_NAME}))
+        field_errors.append(FieldError("full_name", "too_long", {"maximum": MAX_NAME}))
     key = emails.normalize_email(email)
     if not key:
-        problems.append(FieldError("email", "blank"))
+        field_errors.append(FieldError("email", "blank"))
     if not emails.is_valid_email(key) or len(key) > users.MAX_EMAIL:
-        problems.append(FieldError("email", "invalid"))
-    return problems
+        field_errors.append(FieldError("email", "invalid"))
+    return field_errors

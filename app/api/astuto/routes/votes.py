@@ -35,14 +35,14 @@ router = AstutoRouter(tags=["Votes"])
 async def list_votes(request: ApiRequest) -> ApiResponse:
     """All votes, newest first."""
     post_ids = id_filter(request.params, "post_id")
-    rows = ListSource(
+    source = ListSource(
         page=lambda work, offset, limit: serializers.VOTES.page(work, offset=offset, limit=limit, post_ids=post_ids),
         ids=lambda work, offset, limit: serializers.VOTES.ids(work, offset=offset, limit=limit, post_ids=post_ids),
         by_ids=serializers.VOTES.by_ids,
-        shape=serializers.serialize_vote,
+        serialize=serializers.serialize_vote,
         slow=post_ids is not None and len(post_ids) > 1,
     )
-    return await list_response(request, rows, default=100)
+    return await list_response(request, source, default=100)
 
 
 @router.get("/votes/{id}", response_model=VoteOut, parameters=[VOTE_ID], errors=[404])
@@ -66,7 +66,7 @@ async def show_vote(request: ApiRequest) -> ApiResponse:
     request_body=object_body(["post_id"], post_id=INTEGER, impersonated_user_id=IMPERSONATED),
 )
 async def create_vote(request: ApiRequest) -> ApiResponse:
-    """Cast a vote; an administrator's key may cast it in another user's name."""
+    """Cast a vote; an administrator's key may impersonate another user."""
     values = request.params
 
     def cast(work: UnitOfWork) -> int:
@@ -81,7 +81,7 @@ async def create_vote(request: ApiRequest) -> ApiResponse:
 
 @router.delete("/votes/{id}", response_model=Id, parameters=[VOTE_ID], errors=[404])
 async def delete_vote(request: ApiRequest) -> ApiResponse:
-    """Take a vote away, whoever cast it."""
+    """Delete a vote, whoever cast it."""
     segment = request.path_params["id"]
     vote_id = path_id(segment)
 

@@ -23,10 +23,10 @@ ID = path_param("id", {"type": "integer"}, "The category's number")
 async def list_categories(request: ApiRequest) -> ApiResponse:
     """All categories of the portal, by number."""
 
-    def every(work: UnitOfWork) -> ApiResponse:
+    def read_all(work: UnitOfWork) -> ApiResponse:
         return responses.data_response([serializers.serialize_category(row) for row in categories.list_all(work)])
 
-    return await request.read(every)
+    return await request.read(read_all)
 
 
 @router.post("/categories", response_model=CategoryData, request_body=request_body(CREATE), errors=[422])
@@ -34,10 +34,10 @@ async def create_category(request: ApiRequest) -> ApiResponse:
     """Add a category. Without a color it gets the next free one of a pastel palette."""
 
     def add(work: UnitOfWork) -> ApiResponse:
-        wanted = CREATE.parse_with_checks(
+        form = CREATE.parse_with_checks(
             request.params, name=lambda name: TAKEN if categories.find_id_by_name(work, name) is not None else None
         )
-        category_id = categories.add(work, name=wanted["name"], color=wanted.get("color"))
+        category_id = categories.add(work, name=form["name"], color=form.get("color"))
         return responses.data_response(serializers.serialize_category(categories.get(work, category_id)))
 
     return await request.write(add)
@@ -52,18 +52,18 @@ async def create_category(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_category(request: ApiRequest) -> ApiResponse:
-    """Give a category another color, and perhaps another name."""
+    """Change the color of a category, and optionally its name."""
     category_id = path_params.number(request.path_params["id"])
 
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(category=request.path_params["id"]):
             categories.get(work, category_id)
-        wanted = UPDATE.parse_with_checks(
+        form = UPDATE.parse_with_checks(
             request.params,
             name=lambda name: TAKEN if categories.find_id_by_name(work, name) not in (None, category_id) else None,
         )
         with errors.report_as_sent(category=request.path_params["id"]):
-            categories.edit(work, category_id, name=wanted.get("name"), color=wanted["color"])
+            categories.edit(work, category_id, name=form.get("name"), color=form["color"])
         return responses.data_response(serializers.serialize_category(categories.get(work, category_id)))
 
     return await request.write(change)
@@ -71,7 +71,7 @@ async def update_category(request: ApiRequest) -> ApiResponse:
 
 @router.delete("/categories/{id}", response_model=Nothing, parameters=[ID], errors=[404])
 async def delete_category(request: ApiRequest) -> ApiResponse:
-    """Take a category away. Its posts stay, without it."""
+    """Delete a category. Its posts stay, without it."""
 
     def delete(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(category=request.path_params["id"]):

@@ -22,8 +22,8 @@ from app.http.response import ApiResponse
 router = ProductLiftRouter(tags=["Comments"])
 
 MAX_COMMENT: Final = 10_000
-MAX_SHORT_COMMENT: Final = max_text_bytes(MAX_CHUNK_ROWS)
-"""Bytes; a list with a longer one is written in pieces."""
+MAX_INLINE_COMMENT_BYTES: Final = max_text_bytes(MAX_CHUNK_ROWS)
+"""Bytes; a list with a longer one is streamed."""
 CREATE: Final = Form(
     comment=(REQUIRED, STRING, max_length(MAX_COMMENT)), user_id=(UUID,), parent_id=(ID,), internal=(BOOLEAN,)
 )
@@ -37,11 +37,11 @@ COMMENT: Final = path_param("comment", {"type": "integer"}, "The comment's numbe
 async def list_comments(request: ApiRequest) -> ApiResponse:
     """All comments on a post, the team's own ones included, oldest first."""
 
-    def plan(work: UnitOfWork, most: int = 2**62) -> tuple[Row, str, list[int]]:
+    def plan(work: UnitOfWork, limit: int = 2**62) -> tuple[Row, str, list[int]]:
         post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
-        return post, _url(request, post), serializers.COMMENTS.ids(work, offset=0, limit=most, post_ids=[post[0]])
+        return post, _url(request, post), serializers.COMMENTS.ids(work, offset=0, limit=limit, post_ids=[post[0]])
 
-    def begin(work: UnitOfWork) -> ApiResponse | None:
+    def read_short(work: UnitOfWork) -> ApiResponse | None:
         post, url, ids = plan(work, MAX_CHUNK_ROWS + 1)
         if len(ids) > MAX_CHUNK_ROWS:
             return None
@@ -49,15 +49,17 @@ async def list_comments(request: ApiRequest) -> ApiResponse:
         return responses.data_response([serializers.serialize_comment(row, url) for row in rows])
 
     with suppress(TextsTooLong):
-        whole = await request.read(begin, max_text=MAX_SHORT_COMMENT)
-        if whole is not None:
-            return whole
+        response = await request.read(read_short, max_text=MAX_INLINE_COMMENT_BYTES)
+        if response is not None:
+            return response
     _, url, ids = await request.read(plan, in_thread=True)
 
-    def shown(work: UnitOfWork, some: Sequence[int]) -> list[Any]:
-        return [serializers.serialize_comment(row, url) for row in serializers.COMMENTS.by_ids(work, some)]
+    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
+        return [serializers.serialize_comment(row, url) for row in serializers.COMMENTS.by_ids(work, ids)]
 
-    return responses.streamed(await stream_json_array(request, ids[::-1], shown, before=b'{"data":[', after=b"]}"))
+    return responses.streamed(
+        await stream_json_array(request, ids[::-1], serialize_ids, before=b'{"data":[', after=b"]}")
+    )
 
 
 @router.post(
@@ -68,23 +70,23 @@ async def list_comments(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def create_comment(request: ApiRequest) -> ApiResponse:
-    """Comment on a post, in a user's name or the token's user's own. Internal ones are for the team."""
+    """Comment on a post, as a user or as the user of the token. Internal comments are for the team."""
 
     def write(work: UnitOfWork) -> ApiResponse:
         post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
-        wanted = CREATE.parse(request.params)
-        sent_user: str | None = wanted.get("user_id")
+        form = CREATE.parse(request.params)
+        sent_user_id: str | None = form.get("user_id")
         author_id = request.principal.user_id
-        if sent_user is not None:
-            author_id = serializers.USERS.by_uuid(work, sent_user)[0]
-        with errors.report_as_sent(comment=request.params.get("parent_id"), user=sent_user):
+        if sent_user_id is not None:
+            author_id = serializers.USERS.by_uuid(work, sent_user_id)[0]
+        with errors.report_as_sent(comment=request.params.get("parent_id"), user=sent_user_id):
             comment_id = comments.create(
                 work,
                 post_id=post[0],
                 author_id=author_id,
-                body=wanted["comment"],
-                parent_id=wanted.get("parent_id"),
-                internal=bool(wanted.get("internal")),
+                body=form["comment"],
+                parent_id=form.get("parent_id"),
+                internal=bool(form.get("internal")),
                 same_post_parent=True,
                 deleted_author=False,
                 follow=True,
@@ -105,18 +107,18 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_comment(request: ApiRequest) -> ApiResponse:
-    """Change a comment. What is left out or null stays as it is."""
+    """Change a comment. A field that is absent or null stays as it is."""
 
     def change(work: UnitOfWork) -> ApiResponse:
-        post, comment_id = _found(work, request)
-        wanted = {name: value for name, value in UPDATE.parse(request.params).items() if value is not None}
+        post, comment_id = _find_comment(work, request)
+        form = {name: value for name, value in UPDATE.parse(request.params).items() if value is not None}
         with errors.report_as_sent(comment=request.path_params["comment"]):
             comments.edit(
                 work,
                 comment_id,
-                body=wanted.get("comment", UNSET),
-                pinned=wanted.get("pinned_to_top", UNSET),
-                official=wanted.get("tagged_for_changelog", UNSET),
+                body=form.get("comment", UNSET),
+                pinned=form.get("pinned_to_top", UNSET),
+                official=form.get("tagged_for_changelog", UNSET),
             )
         return responses.data_response(
             serializers.serialize_comment(serializers.COMMENTS.by_id(work, comment_id), _url(request, post))
@@ -132,19 +134,19 @@ async def update_comment(request: ApiRequest) -> ApiResponse:
     errors=[404],
 )
 async def delete_comment(request: ApiRequest) -> ApiResponse:
-    """Take a comment away. Its replies stay, without a parent."""
+    """Delete a comment. Its replies stay, without a parent."""
 
     def delete(work: UnitOfWork) -> ApiResponse:
-        _, comment_id = _found(work, request)
+        _, comment_id = _find_comment(work, request)
         with errors.report_as_sent(comment=request.path_params["comment"]):
             comments.delete(work, comment_id, with_replies=False)
         return responses.DELETED
 
-    # Each of its replies is written, too.
+    # Each of its replies is updated, too.
     return await request.write(delete, in_thread=True)
 
 
-def _found(work: UnitOfWork, request: ApiRequest) -> tuple[Row, int]:
+def _find_comment(work: UnitOfWork, request: ApiRequest) -> tuple[Row, int]:
     """The post's row, and the id of its comment. Raises NotFound("post"), NotFound("comment")."""
     post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
     with errors.report_as_sent(comment=request.path_params["comment"]):

@@ -16,8 +16,8 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Moderation"])
 
-ADDRESS: Final = [
-    path_param("type", {"type": "string", "enum": ["post"]}, "What is decided on: posts alone have a state"),
+PATH_PARAMS: Final = [
+    path_param("type", {"type": "string", "enum": ["post"]}, "What is decided on: only posts have a state"),
     path_param("id", {"type": "string"}, "The post's six-character code, or its number"),
 ]
 
@@ -25,45 +25,46 @@ ADDRESS: Final = [
 @router.get("/moderation/pending", response_model=ModeratedList)
 async def list_pending(request: ApiRequest) -> ApiResponse:
     """The posts that wait for a decision, newest first."""
-    return await _listed(request, "pending")
+    return await _list_posts(request, "pending")
 
 
 @router.get("/moderation/rejected", response_model=ModeratedList)
 async def list_rejected(request: ApiRequest) -> ApiResponse:
     """The posts that were rejected, newest first."""
-    return await _listed(request, "rejected")
+    return await _list_posts(request, "rejected")
 
 
-@router.post("/moderation/approve/{type}/{id}", response_model=DecisionData, parameters=ADDRESS, errors=[404, 422])
+@router.post("/moderation/approve/{type}/{id}", response_model=DecisionData, parameters=PATH_PARAMS, errors=[404, 422])
 async def approve(request: ApiRequest) -> ApiResponse:
-    """Let a waiting post be seen."""
-    return await _decided(request, moderation.approve, "approved")
+    """Approve a pending post."""
+    return await _decide(request, moderation.approve, "approved")
 
 
-@router.post("/moderation/reject/{type}/{id}", response_model=DecisionData, parameters=ADDRESS, errors=[404, 422])
+@router.post("/moderation/reject/{type}/{id}", response_model=DecisionData, parameters=PATH_PARAMS, errors=[404, 422])
 async def reject(request: ApiRequest) -> ApiResponse:
-    """Keep a waiting post from being seen."""
-    return await _decided(request, moderation.reject, "rejected")
+    """Reject a pending post."""
+    return await _decide(request, moderation.reject, "rejected")
 
 
-async def _listed(request: ApiRequest, state: str) -> ApiResponse:
-    most = STREAM_THRESHOLD
-    rows = await request.read(lambda work: moderation.page(work, state, offset=0, limit=most + 1), in_thread=True)
+async def _list_posts(request: ApiRequest, state: str) -> ApiResponse:
+    rows = await request.read(
+        lambda work: moderation.page(work, state, offset=0, limit=STREAM_THRESHOLD + 1), in_thread=True
+    )
 
-    def shown(row: Row) -> dict[str, str]:
+    def serialize(row: Row) -> dict[str, str]:
         return {"id": row[1], "type": "post", "status": state, "title": row[2]}
 
-    if len(rows) <= most:
-        return responses.data_response([shown(row) for row in rows])
+    if len(rows) <= STREAM_THRESHOLD:
+        return responses.data_response([serialize(row) for row in rows])
 
-    def some(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
-        return [shown(row) for row in moderation.by_ids(work, state, ids)]
+    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
+        return [serialize(row) for row in moderation.by_ids(work, state, ids)]
 
     ids = await request.read(lambda work: moderation.ids(work, state), in_thread=True)
-    return responses.streamed(await stream_json_array(request, ids, some, before=b'{"data":[', after=b"]}"))
+    return responses.streamed(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
 
 
-async def _decided(request: ApiRequest, decide: Callable[[UnitOfWork, int], None], state: str) -> ApiResponse:
+async def _decide(request: ApiRequest, decide: Callable[[UnitOfWork, int], None], state: str) -> ApiResponse:
     kind, key = request.path_params["type"], request.path_params["id"]
     if kind == "comment":
         # Comments have no state of moderation.
@@ -71,11 +72,11 @@ async def _decided(request: ApiRequest, decide: Callable[[UnitOfWork, int], None
     if kind != "post":
         return errors.NO_ROUTE
 
-    def settle(work: UnitOfWork) -> ApiResponse:
+    def change(work: UnitOfWork) -> ApiResponse:
         post_id, code, *_ = serializers.POSTS.by_code_or_id(work, key)
         decide(work, post_id)
         return responses.data_response(
             {"id": code, "type": "post", "status": state, "message": f"The post has been {state}."}
         )
 
-    return await request.write(settle)
+    return await request.write(change)

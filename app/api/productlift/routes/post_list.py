@@ -31,60 +31,60 @@ OF_A_TAB: Final = Form(**_FILTERS)
 _ASCENDING: Final = ("title", "order")
 
 
-def offset_and_limit(wanted: Mapping[str, Any]) -> tuple[int, int]:
-    """The skip and limit in force."""
-    limit = wanted.get("limit")
-    return max(0, wanted.get("skip") or 0), DEFAULT_LIMIT if limit is None else limit
+def offset_and_limit(form: Mapping[str, Any]) -> tuple[int, int]:
+    """The offset and limit in force."""
+    limit = form.get("limit")
+    return max(0, form.get("skip") or 0), DEFAULT_LIMIT if limit is None else limit
 
 
-async def page(request: ApiRequest, wanted: Mapping[str, Any]) -> ApiResponse:
-    """One page of the posts that meet all filters, in the paged envelope."""
+async def page(request: ApiRequest, form: Mapping[str, Any]) -> ApiResponse:
+    """One page of the posts that match all filters."""
     base_url, signer = request.context.base_url or "", request.services.signer
-    order = wanted.get("order_by") or "created_at"
-    direction = wanted.get("order_direction")
+    order = form.get("order_by") or "created_at"
+    direction = form.get("order_direction")
     descending = direction == "desc" if direction else order not in _ASCENDING
-    offset, limit = offset_and_limit(wanted)
-    narrowed = PostFilter(
-        tab_url=wanted.get("tab"),
-        # An empty list asks for nothing in particular, as an empty text does.
-        status_ids=wanted.get("status") or None,
-        category_ids=None if wanted.get("category") is None else [wanted["category"]],
-        section_ids=None if wanted.get("section") is None else [wanted["section"]],
+    offset, limit = offset_and_limit(form)
+    filters = PostFilter(
+        tab_url=form.get("tab"),
+        # An empty list is no filter, like an empty text.
+        status_ids=form.get("status") or None,
+        category_ids=None if form.get("category") is None else [form["category"]],
+        section_ids=None if form.get("section") is None else [form["section"]],
     )
 
-    def read(work: UnitOfWork) -> ApiResponse:
-        found = serializers.POSTS.page_with_total(
-            work, narrowed, order=order, descending=descending, offset=offset, limit=limit
+    def read_page(work: UnitOfWork) -> ApiResponse:
+        result = serializers.POSTS.page_with_total(
+            work, filters, order=order, descending=descending, offset=offset, limit=limit
         )
-        shown = [serializers.serialize_post(row, base_url, signer) for row in found.rows]
-        return responses.page_response(shown, total=found.total, offset=offset, limit=limit)
+        payloads = [serializers.serialize_post(row, base_url, signer) for row in result.rows]
+        return responses.page_response(payloads, total=result.total, offset=offset, limit=limit)
 
-    # Of several statements, or counted from the end: the page and its total must be of one moment.
-    snapshot = offset >= DEEP_OFFSET or len(narrowed.active_filters()) > 1
-    slow = _is_slow(narrowed, order, offset)
+    # These pages take several statements, which must see the same rows.
+    snapshot = offset >= DEEP_OFFSET or len(filters.active_filters()) > 1
+    slow = _is_slow(filters, order, offset)
     try:
-        return await request.read(read, in_thread=slow, snapshot=snapshot, max_text=max_text_bytes(limit))
+        return await request.read(read_page, in_thread=slow, snapshot=snapshot, max_text=max_text_bytes(limit))
     except TextsTooLong:
         pass
-    found = await request.read(
+    result = await request.read(
         lambda work: serializers.POST_IDS.page_with_total(
-            work, narrowed, order=order, descending=descending, offset=offset, limit=limit
+            work, filters, order=order, descending=descending, offset=offset, limit=limit
         ),
         in_thread=True,
         snapshot=snapshot,
     )
 
-    def some(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
+    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
         return [serializers.serialize_post(row, base_url, signer) for row in serializers.POSTS.by_ids(work, ids)]
 
-    ids = [row[0] for row in found.rows]
-    before, after = responses.page_envelope(len(ids), total=found.total, offset=offset, limit=limit)
-    return responses.streamed(await stream_json_array(request, ids, some, before=before, after=after))
+    ids = [row[0] for row in result.rows]
+    before, after = responses.page_envelope(len(ids), total=result.total, offset=offset, limit=limit)
+    return responses.streamed(await stream_json_array(request, ids, serialize_ids, before=before, after=after))
 
 
-def _is_slow(narrowed: PostFilter, order: str, offset: int) -> bool:
-    """Whether the database must pass over or sort many rows, instead of walking an index to the page."""
-    given = narrowed.active_filters()
+def _is_slow(filters: PostFilter, order: str, offset: int) -> bool:
+    """Whether the database must skip or sort many rows, instead of reading the page from an index."""
+    active = filters.active_filters()
     if offset >= DEEP_OFFSET or order not in INDEXED:
         return True
-    return bool(given) and not has_own_index(tuple(given), order)
+    return bool(active) and not has_own_index(tuple(active), order)

@@ -51,25 +51,25 @@ async def list_posts(request: ApiRequest) -> ApiResponse:
 
 @router.get("/posts/search_duplicates", response_model=Duplicates, parameters=SEARCH.parameters(), errors=[422])
 async def search_duplicates(request: ApiRequest) -> ApiResponse:
-    """Posts that may be about the same: the likeliest first, at most ten, never a rejected one."""
-    wanted = SEARCH.parse(request.params)
+    """Possible duplicates: the likeliest first, at most ten, never a rejected post."""
+    form = SEARCH.parse(request.params)
 
-    def shown(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
+    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
         rows = serializers.DUPLICATES.by_ids(work, ids)
         return [{"id": code, "title": title, "description": text or ""} for _, code, title, text in rows]
 
     def search(work: UnitOfWork) -> ApiResponse:
-        found = shown(work, ids) if ids else []
-        return ApiResponse(200, orjson.dumps({"count": len(found), "posts": found}), JSON)
+        payloads = serialize_ids(work, ids) if ids else []
+        return ApiResponse(200, orjson.dumps({"count": len(payloads), "posts": payloads}), JSON)
 
     ids = await request.read(
-        lambda work: find_duplicate_ids(work, wanted.get("title"), wanted.get("description")), in_thread=True
+        lambda work: find_duplicate_ids(work, form.get("title"), form.get("description")), in_thread=True
     )
     try:
         return await request.read(search, in_thread=True, max_text=max_text_bytes(len(ids)))
     except TextsTooLong:
         before = b'{"count":%d,"posts":[' % len(ids)
-        return responses.streamed(await stream_json_array(request, ids, shown, before=before, after=b"]}"))
+        return responses.streamed(await stream_json_array(request, ids, serialize_ids, before=before, after=b"]}"))
 
 
 @router.get("/posts/{post}", response_model=PostData, parameters=[path_params.POST], errors=[404])
@@ -88,39 +88,39 @@ async def show_post(request: ApiRequest) -> ApiResponse:
 
 @router.post("/posts", response_model=PostData, request_body=request_body(CREATE), errors=[404, 422])
 async def create_post(request: ApiRequest) -> ApiResponse:
-    """Submit a post; its author is the token's user unless another is named. The portal's policy may let it wait."""
-    wanted = CREATE.parse(request.params)
+    """Create a post as the token's user or as `user_id`. By the portal's policy it may be pending."""
+    form = CREATE.parse(request.params)
     base_url, signer = request.context.base_url or "", request.services.signer
-    sent_user: str | None = wanted.get("user_id")
-    wish = NewPost(
-        title=wanted["title"],
-        # Never null, which Astuto's dialect would show: section 7.9.
-        description=wanted.get("description") or "",
-        author=sent_user.lower() if sent_user else request.principal.user_id,
-        status_id=wanted.get("status_id"),
+    sent_user_id: str | None = form.get("user_id")
+    new_post = NewPost(
+        title=form["title"],
+        # Never null, which Astuto's dialect would return: section 7.9.
+        description=form.get("description") or "",
+        author=sent_user_id.lower() if sent_user_id else request.principal.user_id,
+        status_id=form.get("status_id"),
         default_status=True,
-        section_id=wanted.get("section_id"),
-        category_id=wanted.get("category_id"),
+        section_id=form.get("section_id"),
+        category_id=form.get("category_id"),
         follow=True,
         deleted_author=False,
         moderation=None,
     )
 
-    async with store_uploads(request, wanted) as files:
+    async with store_uploads(request, form) as files:
 
-        def submit(work: UnitOfWork) -> ApiResponse:
-            with errors.report_as_sent(user=sent_user):
-                submitted = create.create_post(work, wish)
+        def create_and_attach(work: UnitOfWork) -> ApiResponse:
+            with errors.report_as_sent(user=sent_user_id):
+                created = create.create_post(work, new_post)
             if not files:
                 return responses.data_response(
-                    serializers.serialize_created_post(wish, submitted, work.now, base_url, signer)
+                    serializers.serialize_created_post(new_post, created, work.now, base_url, signer)
                 )
-            files.attach(work, submitted.id)
+            files.attach(work, created.id)
             return responses.data_response(
-                serializers.serialize_post(serializers.POSTS.by_id(work, submitted.id), base_url, signer)
+                serializers.serialize_post(serializers.POSTS.by_id(work, created.id), base_url, signer)
             )
 
-        return await request.write(submit, single_statement=not files)
+        return await request.write(create_and_attach, single_statement=not files)
 
 
 @router.api_route(
@@ -132,18 +132,18 @@ async def create_post(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_post(request: ApiRequest) -> ApiResponse:
-    """Change what is sent of a post. `user_id` null makes it anonymous, `category_id` null clears its categories."""
+    """Change the fields that are sent. `user_id` null makes it anonymous, `category_id` null clears its categories."""
     key = request.path_params["post"]
     base_url, signer = request.context.base_url or "", request.services.signer
-    # The 404 of the post comes before anything that is wrong with the input, and before a file is stored.
+    # The 404 of the post comes before validation, and before a file is stored.
     post_id = await request.read(lambda work: int(serializers.POSTS.by_code_or_id(work, key)[0]))
-    wanted = UPDATE.parse(request.params)
+    form = UPDATE.parse(request.params)
 
-    async with store_uploads(request, wanted) as files:
+    async with store_uploads(request, form) as files:
 
         def change(work: UnitOfWork) -> ApiResponse:
-            with errors.report_as_sent(post=key, user=wanted.get("user_id")):
-                _change(work, post_id, wanted, files)
+            with errors.report_as_sent(post=key, user=form.get("user_id")):
+                _change(work, post_id, form, files)
                 return responses.data_response(
                     serializers.serialize_post(serializers.POSTS.by_id(work, post_id), base_url, signer)
                 )
@@ -153,7 +153,7 @@ async def update_post(request: ApiRequest) -> ApiResponse:
 
 @router.delete("/posts/{post}", response_model=Nothing, parameters=[path_params.POST], errors=[404])
 async def delete_post(request: ApiRequest) -> ApiResponse:
-    """Take a post away, with its votes and comments."""
+    """Delete a post, with its votes and comments."""
     key = request.path_params["post"]
 
     def delete(work: UnitOfWork) -> list[str]:
@@ -165,37 +165,37 @@ async def delete_post(request: ApiRequest) -> ApiResponse:
     return responses.DELETED
 
 
-def _change(work: UnitOfWork, post_id: int, wanted: Mapping[str, Any], files: StoredUploads) -> None:
+def _change(work: UnitOfWork, post_id: int, form: Mapping[str, Any], files: StoredUploads) -> None:
     update.update_post(
         work,
         post_id,
         PostUpdate(
-            title=wanted.get("title") or UNSET,
-            description=(wanted["description"] or "") if "description" in wanted else UNSET,
-            author=_lowered(wanted["user_id"]) if "user_id" in wanted else UNSET,
-            category_ids=_known_category(work, wanted["category_id"]) if "category_id" in wanted else UNSET,
-            section_id=_known_section(work, wanted["section_id"]) if "section_id" in wanted else UNSET,
+            title=form.get("title") or UNSET,
+            description=(form["description"] or "") if "description" in form else UNSET,
+            author=_to_lower(form["user_id"]) if "user_id" in form else UNSET,
+            category_ids=_existing_category(work, form["category_id"]) if "category_id" in form else UNSET,
+            section_id=_existing_section(work, form["section_id"]) if "section_id" in form else UNSET,
         ),
     )
-    status_id = wanted.get("status_id")
+    status_id = form.get("status_id")
     if status_id is not None and _exists(lambda: statuses.get(work, status_id)):
         update.change_status(work, post_id, status_id, user_id=work.actor.user_id)
     files.attach(work, post_id)
 
 
-def _lowered(uuid: str | None) -> str | None:
+def _to_lower(uuid: str | None) -> str | None:
     return None if uuid is None else uuid.lower()
 
 
-def _known_category(work: UnitOfWork, category_id: int | None) -> list[int]:
-    """As on create, an unknown category is none; here it replaces all that the post carries."""
+def _existing_category(work: UnitOfWork, category_id: int | None) -> list[int]:
+    """The categories of the post; as on create, an unknown one is none."""
     if category_id is None or not _exists(lambda: categories.get(work, category_id)):
         return []
     return [category_id]
 
 
-def _known_section(work: UnitOfWork, section_id: int | None) -> int | None:
-    """As on create, an unknown section is none."""
+def _existing_section(work: UnitOfWork, section_id: int | None) -> int | None:
+    """The section of the post; as on create, an unknown one is none."""
     if section_id is None or not _exists(lambda: sections.get(work, section_id)):
         return None
     return section_id

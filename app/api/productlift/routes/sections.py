@@ -35,8 +35,8 @@ async def list_section_children(request: ApiRequest) -> ApiResponse:
 
     def children(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(section=request.path_params["section"]):
-            found = sections.children(work, path_params.number(request.path_params["section"]))
-        return responses.data_response([serializers.serialize_section(row) for row in found])
+            rows = sections.children(work, path_params.number(request.path_params["section"]))
+        return responses.data_response([serializers.serialize_section(row) for row in rows])
 
     return await request.read(children)
 
@@ -44,13 +44,11 @@ async def list_section_children(request: ApiRequest) -> ApiResponse:
 @router.post("/sections", response_model=SectionData, request_body=request_body(CREATE), errors=[404, 422])
 async def create_section(request: ApiRequest) -> ApiResponse:
     """Add a section to a tab, at the root or below another of that tab."""
-    wanted = CREATE.parse(request.params)
+    form = CREATE.parse(request.params)
 
     def add(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(section=request.params.get("parent_id")):
-            section_id = sections.add(
-                work, title=wanted["title"], tab_id=wanted["tab_id"], parent_id=wanted.get("parent_id")
-            )
+            section_id = sections.add(work, title=form["title"], tab_id=form["tab_id"], parent_id=form.get("parent_id"))
         return responses.data_response(serializers.serialize_section(sections.get(work, section_id)))
 
     return await request.write(add)
@@ -65,24 +63,24 @@ async def create_section(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_section(request: ApiRequest) -> ApiResponse:
-    """Change a section. A `parent_id` of null makes it a root; whoever goes to another tab leaves his parent."""
+    """Change a section. A `parent_id` of null makes it a root, as does a move to another tab."""
     section_id = path_params.number(request.path_params["section"])
 
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(section=request.path_params["section"]):
             _, title, tab_id, parent_id = sections.get_to_change(work, section_id)
-        wanted = UPDATE.parse(request.params)
-        goes_to = wanted.get("tab_id")
-        if "parent_id" in wanted:
-            parent_id = wanted["parent_id"]
-        elif goes_to is not None and goes_to != tab_id:
+        form = UPDATE.parse(request.params)
+        new_tab_id = form.get("tab_id")
+        if "parent_id" in form:
+            parent_id = form["parent_id"]
+        elif new_tab_id is not None and new_tab_id != tab_id:
             parent_id = None
         with errors.report_as_sent(section=request.params.get("parent_id")):
             sections.edit(
                 work,
                 section_id,
-                title=wanted.get("title") or title,
-                tab_id=tab_id if goes_to is None else goes_to,
+                title=form.get("title") or title,
+                tab_id=tab_id if new_tab_id is None else new_tab_id,
                 parent_id=parent_id,
             )
         return responses.data_response(serializers.serialize_section(sections.get(work, section_id)))
@@ -92,7 +90,7 @@ async def update_section(request: ApiRequest) -> ApiResponse:
 
 @router.delete("/sections/{section}", response_model=Nothing, parameters=[SECTION], errors=[404])
 async def delete_section(request: ApiRequest) -> ApiResponse:
-    """Take a section away. Its posts stay without one, the sections below it become roots."""
+    """Delete a section. Its posts stay without one, the sections below it become roots."""
 
     def delete(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(section=request.path_params["section"]):

@@ -21,19 +21,19 @@ UPDATE = Form(name=(STRING, max_length(MAX_NAME)), color=(COLOR,), tab_id=(ID,))
 STATUS = path_param("status", {"type": "integer"}, "The status's number")
 
 
-def name_is_free(work: UnitOfWork, but_for: int | None = None) -> Callable[[str], str | None]:
-    """The check that no other status has the name."""
-    return lambda name: TAKEN if statuses.find_id_by_name(work, name) not in (None, but_for) else None
+def name_is_free(work: UnitOfWork, except_id: int | None = None) -> Callable[[str], str | None]:
+    """A check that no other status has the name."""
+    return lambda name: TAKEN if statuses.find_id_by_name(work, name) not in (None, except_id) else None
 
 
 @router.get("/statuses", response_model=StatusList)
 async def list_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses: by tab, then in their own order."""
 
-    def every(work: UnitOfWork) -> ApiResponse:
+    def read_all(work: UnitOfWork) -> ApiResponse:
         return responses.data_response([serializers.serialize_status(row) for row in statuses.list_all(work)])
 
-    return await request.read(every)
+    return await request.read(read_all)
 
 
 @router.post("/statuses", response_model=StatusData, request_body=request_body(CREATE), errors=[404, 422])
@@ -41,8 +41,8 @@ async def create_status(request: ApiRequest) -> ApiResponse:
     """Add a status to a tab."""
 
     def add(work: UnitOfWork) -> ApiResponse:
-        wanted = CREATE.parse_with_checks(request.params, name=name_is_free(work))
-        status_id = statuses.add(work, name=wanted["name"], color=wanted.get("color"), tab_id=wanted["tab_id"])
+        form = CREATE.parse_with_checks(request.params, name=name_is_free(work))
+        status_id = statuses.add(work, name=form["name"], color=form.get("color"), tab_id=form["tab_id"])
         return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
 
     return await request.write(add)
@@ -57,15 +57,15 @@ async def create_status(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_status(request: ApiRequest) -> ApiResponse:
-    """Change a status. What is left out or null stays as it is."""
+    """Change a status. A field that is absent or null stays as it is."""
     status_id = path_params.number(request.path_params["status"])
 
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(status=request.path_params["status"]):
             statuses.get(work, status_id)
-        wanted = UPDATE.parse_with_checks(request.params, name=name_is_free(work, but_for=status_id))
+        form = UPDATE.parse_with_checks(request.params, name=name_is_free(work, except_id=status_id))
         with errors.report_as_sent(status=request.path_params["status"]):
-            statuses.edit(work, status_id, **{name: wanted.get(name) for name in ("name", "color", "tab_id")})
+            statuses.edit(work, status_id, **{name: form.get(name) for name in ("name", "color", "tab_id")})
         return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
 
     return await request.write(change)
@@ -73,7 +73,7 @@ async def update_status(request: ApiRequest) -> ApiResponse:
 
 @router.delete("/statuses/{status}", response_model=Nothing, parameters=[STATUS], errors=[404, 422])
 async def delete_status(request: ApiRequest) -> ApiResponse:
-    """Take a status away; its posts come to the default one. The default one can not be deleted."""
+    """Delete a status; its posts get the default status, which can not be deleted."""
 
     def delete(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(status=request.path_params["status"]):

@@ -21,10 +21,10 @@ KEY = path_param("key", {"type": "string"}, "The tab's number or its URL key")
 async def list_tabs(request: ApiRequest) -> ApiResponse:
     """All tabs of the portal, in their order."""
 
-    def every(work: UnitOfWork) -> ApiResponse:
+    def read_all(work: UnitOfWork) -> ApiResponse:
         return responses.data_response([serializers.serialize_tab(row) for row in tabs.list_all(work)])
 
-    return await request.read(every)
+    return await request.read(read_all)
 
 
 @router.get("/tabs/{key}", response_model=TabData, parameters=[KEY], errors=[404])
@@ -33,8 +33,8 @@ async def show_tab(request: ApiRequest) -> ApiResponse:
 
     def get(work: UnitOfWork) -> ApiResponse:
         row = find_tab(work, request.path_params["key"])
-        shown = [serializers.serialize_status(status) for status in statuses.of_tab(work, row[0])]
-        return responses.data_response({**serializers.serialize_tab(row), "statuses": shown})
+        payloads = [serializers.serialize_status(status) for status in statuses.of_tab(work, row[0])]
+        return responses.data_response({**serializers.serialize_tab(row), "statuses": payloads})
 
     return await request.read(get)
 
@@ -48,8 +48,8 @@ async def show_tab(request: ApiRequest) -> ApiResponse:
 async def fetch_tab(request: ApiRequest) -> ApiResponse:
     """The posts on a tab, filtered and sorted as in the list of all posts, a page at a time."""
     tab_url = await request.read(lambda work: str(find_tab(work, request.path_params["key"])[2]))
-    wanted = post_list.OF_A_TAB.parse(request.params)
-    return await post_list.page(request, {**wanted, "tab": tab_url})
+    form = post_list.OF_A_TAB.parse(request.params)
+    return await post_list.page(request, {**form, "tab": tab_url})
 
 
 @portal_router.get("/portal", response_model=PortalData)
@@ -64,7 +64,7 @@ async def show_portal(request: ApiRequest) -> ApiResponse:
 
 
 def find_tab(work: UnitOfWork, key: str) -> Row:
-    """The tab that the key names: digits are a number first, then anything is a URL key. Raises NotFound("tab")."""
+    """The tab with this id or, if there is none, with this URL key. Raises NotFound("tab")."""
     if "\0" in key:
         raise NotFound("tab")
     try:

@@ -17,26 +17,26 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Users"])
 
-ADDRESS: Final[tuple[Rule, ...]] = (EMAIL, max_length(191))
+EMAIL_RULES: Final[tuple[Rule, ...]] = (EMAIL, max_length(191))
 ROLE: Final = choice("admin", "member")
 PASSWORD: Final[tuple[Rule, ...]] = (STRING, min_length(8), max_length(100))
-FIND: Final = Form(email=(REQUIRED, *ADDRESS))
+FIND: Final = Form(email=(REQUIRED, *EMAIL_RULES))
 LIST: Final = Form(**post_list.PAGE)
 CREATE: Final = Form(
-    email=ADDRESS,
+    email=EMAIL_RULES,
     role=(REQUIRED, ROLE),
     name=(STRING, max_length(100)),
     invitation_message=(STRING, max_length(1000)),
     skip_email=(ANYTHING,),
     password=PASSWORD,
 )
-UPDATE: Final = Form(email=ADDRESS, role=(ROLE,), name=(STRING, max_length(100)), password=PASSWORD)
+UPDATE: Final = Form(email=EMAIL_RULES, role=(ROLE,), name=(STRING, max_length(100)), password=PASSWORD)
 DELETE: Final = Form(delete_all_data=(BOOLEAN,))
 
 
 @router.get("/users/find_by_email", response_model=UserData, parameters=FIND.parameters(), errors=[404, 422])
 async def find_user_by_email(request: ApiRequest) -> ApiResponse:
-    """The user with this address, whatever the case of its letters."""
+    """The user with this email, in any letter case."""
     email = FIND.parse(request.params)["email"]
 
     def find(work: UnitOfWork) -> ApiResponse:
@@ -51,38 +51,38 @@ async def find_user_by_email(request: ApiRequest) -> ApiResponse:
 
 @router.get("/users", response_model=UserPage, parameters=LIST.parameters(), errors=[422])
 async def list_users(request: ApiRequest) -> ApiResponse:
-    """The people of the portal, oldest first, a page at a time. Deleted ones are absent."""
+    """The users of the portal, oldest first, a page at a time. Deleted ones are absent."""
     offset, limit = post_list.offset_and_limit(LIST.parse(request.params))
 
     def page(work: UnitOfWork) -> ApiResponse:
         rows = serializers.USERS.page(work, newest_first=False, offset=offset, limit=limit)
-        shown = [serializers.serialize_user(*row[1:]) for row in rows]
-        return responses.page_response(shown, total=serializers.USERS.total(work), offset=offset, limit=limit)
+        payloads = [serializers.serialize_user(*row[1:]) for row in rows]
+        return responses.page_response(payloads, total=serializers.USERS.total(work), offset=offset, limit=limit)
 
     return await request.read(page, in_thread=True)
 
 
 @router.post("/users", response_model=UserData, request_body=request_body(CREATE), errors=[422])
 async def create_user(request: ApiRequest) -> ApiResponse:
-    """Add a user. Nobody is invited by mail yet, whatever `skip_email` and `invitation_message` say."""
-    wanted = CREATE.parse(request.params)
-    email: str | None = wanted.get("email")
-    password_hash = await _hash_password(request, wanted)
-    invited = email is not None and password_hash is None and wanted.get("skip_email") is None
+    """Add a user. No invitation is mailed yet, whatever `skip_email` and `invitation_message` are."""
+    form = CREATE.parse(request.params)
+    email: str | None = form.get("email")
+    password_hash = await _hash_password(request, form)
+    is_invited = email is not None and password_hash is None and form.get("skip_email") is None
 
-    def register(work: UnitOfWork) -> ApiResponse:
+    def create(work: UnitOfWork) -> ApiResponse:
         user_id = users.create(
             work,
             email=email,
-            name=wanted.get("name") or (users.display_name_from(email) if email else users.DEFAULT_NAME),
-            role="admin" if wanted["role"] == "admin" else "user",
+            name=form.get("name") or (users.display_name_from(email) if email else users.DEFAULT_NAME),
+            role="admin" if form["role"] == "admin" else "user",
             password_hash=password_hash,
         )
-        if invited:
-            users.invite(work, user_id, wanted.get("invitation_message"))
+        if is_invited:
+            users.invite(work, user_id, form.get("invitation_message"))
         return _user_response(serializers.USERS.by_id(work, user_id))
 
-    return await request.write(register)
+    return await request.write(create)
 
 
 @router.get("/users/{user}", response_model=UserData, parameters=[path_params.USER], errors=[404])
@@ -100,15 +100,15 @@ async def show_user(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_user(request: ApiRequest) -> ApiResponse:
-    """Change a user. What is left out or null stays as it is. The owner's e-mail and password are the owner's alone."""
+    """Change a user. A field that is absent or null stays. Only the owner changes the owner's e-mail and password."""
 
-    def judge(work: UnitOfWork) -> dict[str, Any]:
+    def validate(work: UnitOfWork) -> dict[str, Any]:
         user_id, role = _id_and_role(_get_user(work, request))
         return UPDATE.parse_with_checks(request.params, email=email_is_free(work, user_id), role=role_is_allowed(role))
 
-    wanted = await request.read(judge)
-    # A tenth of a second of pure computing: not inside the act.
-    password_hash = await _hash_password(request, wanted)
+    form = await request.read(validate)
+    # Hashing takes 0.1 s of CPU time, so it is not done inside the transaction.
+    password_hash = await _hash_password(request, form)
 
     def change(work: UnitOfWork) -> ApiResponse:
         user_id, _ = _id_and_role(_get_user(work, request))
@@ -117,9 +117,9 @@ async def update_user(request: ApiRequest) -> ApiResponse:
             users.update(
                 work,
                 user_id,
-                email=wanted.get("email"),
-                name=wanted.get("name"),
-                role=stored_role(wanted.get("role"), role),
+                email=form.get("email"),
+                name=form.get("name"),
+                role=stored_role(form.get("role"), role),
                 password_hash=password_hash,
             )
         return _user_response(serializers.USERS.by_id(work, user_id))
@@ -136,7 +136,7 @@ async def update_user(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def delete_user(request: ApiRequest) -> ApiResponse:
-    """Take a user away; `delete_all_data` takes posts, comments and votes along. The owner can not be deleted."""
+    """Delete a user; `delete_all_data` also deletes posts, comments and votes. The owner can not be deleted."""
     await request.read(lambda work: _get_user(work, request))
     with_data = bool(DELETE.parse(request.params).get("delete_all_data"))
 
@@ -165,21 +165,22 @@ def _user_response(row: Row) -> ApiResponse:
 
 
 def email_is_free(work: UnitOfWork, user_id: int) -> Callable[[str], str | None]:
+    """A check that no other user has the email."""
     return lambda email: TAKEN if users.find_by_email(work, email) not in (None, user_id) else None
 
 
 def role_is_allowed(role: str) -> Callable[[str], str | None]:
-    """The owner stays the owner."""
-    return lambda wanted: SELECTED if role == "owner" and wanted == "member" else None
+    """A check that the owner stays the owner."""
+    return lambda new_role: SELECTED if role == "owner" and new_role == "member" else None
 
 
-def stored_role(wanted: str | None, role: str) -> str | None:
-    """What a shown role means for who has this one: reading it and writing it back changes nothing. Section 7.20."""
-    if wanted is None or serializers.ROLES[role] == wanted:
+def stored_role(new_role: str | None, role: str) -> str | None:
+    """The role to store for a user with `role`; None, no change, for the role that was read. Section 7.20."""
+    if new_role is None or serializers.ROLES[role] == new_role:
         return None
-    return "admin" if wanted == "admin" else "user"
+    return "admin" if new_role == "admin" else "user"
 
 
-async def _hash_password(request: ApiRequest, wanted: Mapping[str, Any]) -> str | None:
-    password: str | None = wanted.get("password")
+async def _hash_password(request: ApiRequest, form: Mapping[str, Any]) -> str | None:
+    password: str | None = form.get("password")
     return None if password is None else await request.services.passwords.hash_password(password)

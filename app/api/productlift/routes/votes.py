@@ -21,26 +21,29 @@ router = ProductLiftRouter(tags=["Votes"])
 async def list_votes(request: ApiRequest) -> ApiResponse:
     """All votes for a post, newest first."""
 
-    def plan(work: UnitOfWork) -> tuple[int, int]:
+    def count_votes(work: UnitOfWork) -> tuple[int, int]:
         row = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
         return row[0], row[8]
 
-    post_id, many = await request.read(plan)
-    if many <= STREAM_THRESHOLD:
+    post_id, votes_count = await request.read(count_votes)
+    if votes_count <= STREAM_THRESHOLD:
         return await request.read(
             lambda work: responses.data_response(
-                [serializers.serialize_vote(row) for row in serializers.VOTES.for_post(work, post_id, limit=many)]
+                [
+                    serializers.serialize_vote(row)
+                    for row in serializers.VOTES.for_post(work, post_id, limit=votes_count)
+                ]
             )
         )
 
-    def shown(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
+    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
         return [serializers.serialize_vote(row) for row in serializers.VOTES.by_ids(work, ids)]
 
-    # A few may come between the count and this; all that stand now are told.
+    # Votes may be cast since they were counted; all votes at this moment are listed.
     ids = await request.read(
         lambda work: serializers.VOTES.ids(work, offset=0, limit=2**62, post_ids=[post_id]), in_thread=True
     )
-    return responses.streamed(await stream_json_array(request, ids, shown, before=b'{"data":[', after=b"]}"))
+    return responses.streamed(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
 
 
 @router.post(
@@ -50,7 +53,7 @@ async def list_votes(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def create_vote(request: ApiRequest) -> ApiResponse:
-    """Vote for a post in a user's name."""
+    """Vote for a post as a user."""
 
     def cast(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(**request.path_params):
@@ -68,7 +71,7 @@ async def create_vote(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def delete_vote(request: ApiRequest) -> ApiResponse:
-    """Take a user's vote back."""
+    """Retract the vote of a user."""
 
     def retract(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(**request.path_params):

@@ -52,12 +52,12 @@ async def test_a_board_is_shown_by_number_and_by_slug(make: Factory, astuto: Cli
 async def test_a_number_wins_over_a_slug(make: Factory, astuto: Client) -> None:
     first, second = make.boards.values()
     hidden = (await astuto.post("/boards", json={"name": "Hidden", "slug": str(first)})).json()["id"]
-    found = (await astuto.post("/boards", json={"name": "Found", "slug": "4711"})).json()["id"]
+    result = (await astuto.post("/boards", json={"name": "Found", "slug": "4711"})).json()["id"]
 
     by_first = (await astuto.get(f"/boards/{first}")).json()["id"]
     by_unused_number = (await astuto.get("/boards/4711")).json()["id"]
 
-    assert (by_first, by_unused_number) == (first, found)
+    assert (by_first, by_unused_number) == (first, result)
     assert second != hidden
 
 

@@ -53,8 +53,8 @@ async def test_comments_are_listed_newest_first_with_replies_and_by_post(
     assert await ids(**{"post_id[]": [one, two]}) == [reply, first, older]
     assert await ids(post_id="") == [reply, first, older]
     assert await ids(post_id="abc") == await ids(post_id=4711) == []
-    shown = (await astuto.get("/comments")).json()[0]
-    assert shown == (await astuto.get(f"/comments/{reply}")).json()
+    payload = (await astuto.get("/comments")).json()[0]
+    assert payload == (await astuto.get(f"/comments/{reply}")).json()
 
 
 async def test_internal_comments_do_not_exist_here(make: Factory, astuto: Client) -> None:
@@ -189,10 +189,10 @@ async def test_a_body_has_no_upper_limit_and_numbers_are_their_digits(make: Fact
     number = await astuto.post("/comments", json={"post_id": post, "body": 12.5})
     flag = await astuto.post("/comments", json={"post_id": post, "body": False})
 
-    shown = [
+    payload = [
         (await astuto.get(f"/comments/{response.json()['id']}")).json()["body"] for response in (long, number, flag)
     ]
-    assert shown == ["é" * 100_000, "12.5", "f"]
+    assert payload == ["é" * 100_000, "12.5", "f"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -228,8 +228,8 @@ async def test_the_mark_flips_and_repeating_changes_nothing(make: Factory, astut
     async def flip(how: str) -> tuple[int, object, bool, str]:
         clock.advance(hours=1)
         response = await astuto.put(f"/comments/{comment}/{how}")
-        shown = (await astuto.get(f"/comments/{comment}")).json()
-        return response.status_code, response.json(), shown["is_post_update"], shown["updated_at"]
+        payload = (await astuto.get(f"/comments/{comment}")).json()
+        return response.status_code, response.json(), payload["is_post_update"], payload["updated_at"]
 
     marked, marked_again = await flip("mark_as_post_update"), await flip("mark_as_post_update")
     unmarked, unmarked_again = await flip("unmark_as_post_update"), await flip("unmark_as_post_update")

@@ -129,8 +129,8 @@ async def test_the_rights_stay_those_of_the_key(make: Factory, astuto: Client) -
         json={"post_id": post, "body": "Done", "is_post_update": True, "impersonated_user_id": user},
     )
 
-    shown = (await astuto.get(f"/comments/{response.json()['id']}")).json()
-    assert (shown["is_post_update"], shown["user"]["id"]) == (True, user)
+    payload = (await astuto.get(f"/comments/{response.json()['id']}")).json()
+    assert (payload["is_post_update"], payload["user"]["id"]) == (True, user)
 
 
 async def test_all_other_routes_ignore_the_name(make: Factory, astuto: Client) -> None:

@@ -59,15 +59,15 @@ async def test_a_status_is_given_and_cleared_and_remembered(make: Factory, astut
     planned = make.statuses["Planned"]
     clock.set(NINE)
 
-    given = await astuto.put(f"/posts/{post}/update_status", json={"post_status_id": planned})
-    shown = (await astuto.get(f"/posts/{post}")).json()
+    changed = await astuto.put(f"/posts/{post}/update_status", json={"post_status_id": planned})
+    payload = (await astuto.get(f"/posts/{post}")).json()
     clock.advance(seconds=1)
     in_her_name = {"post_status_id": "", "impersonated_user_id": jane}
     cleared = await astuto.put(f"/posts/{post}/update_status", json=in_her_name)
 
-    assert (given.status_code, given.json()) == (cleared.status_code, cleared.json()) == (200, {"id": post})
-    assert shown["post_status"]["id"] == planned
-    assert shown["updated_at"] == "2026-01-12T09:30:00.000Z"
+    assert (changed.status_code, changed.json()) == (cleared.status_code, cleared.json()) == (200, {"id": post})
+    assert payload["post_status"]["id"] == planned
+    assert payload["updated_at"] == "2026-01-12T09:30:00.000Z"
     assert "post_status" not in (await astuto.get(f"/posts/{post}")).json()
     history = await make.rows("SELECT user_id, actor_id, status_id FROM status_changes ORDER BY id")
     assert history == [
@@ -144,12 +144,12 @@ async def test_a_pending_post_is_decided_once(
     clock.set(NINE)
 
     response = await astuto.put(f"/posts/{post}/{verb}", json={"impersonated_user_id": 4711})
-    shown = (await astuto.get(f"/posts/{post}")).json()
+    payload = (await astuto.get(f"/posts/{post}")).json()
     again = await astuto.put(f"/posts/{post}/approve")
     other = await astuto.put(f"/posts/{post}/reject")
 
     assert (response.status_code, response.json()) == (200, {"id": post})
-    assert (shown["approval_status"], shown["updated_at"]) == (state, "2026-01-12T09:30:00.000Z")
+    assert (payload["approval_status"], payload["updated_at"]) == (state, "2026-01-12T09:30:00.000Z")
     refused = (422, {"errors": ["Post is not pending approval"]})
     assert (again.status_code, again.json()) == (other.status_code, other.json()) == refused
     assert (await astuto.get(f"/posts/{post}")).json()["approval_status"] == state

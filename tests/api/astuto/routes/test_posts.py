@@ -42,12 +42,12 @@ async def test_members_without_a_value_are_absent_and_the_description_is_null(ma
     post = await make.post(title="Dark mode", moderation="pending")
     await make.run("UPDATE posts SET user_id = NULL")
 
-    shown = (await astuto.get(f"/posts/{post}")).json()
+    payload = (await astuto.get(f"/posts/{post}")).json()
 
-    assert list(shown) == [
+    assert list(payload) == [
         "id", "title", "description", "created_at", "updated_at", "slug", "approval_status", "board",
     ]  # fmt: skip
-    assert (shown["description"], shown["approval_status"]) == (None, "pending")
+    assert (payload["description"], payload["approval_status"]) == (None, "pending")
 
 
 @pytest.mark.parametrize("asked", ["4711", "-1", "abc", "dark-mode", "0", "99999999999999999999"])

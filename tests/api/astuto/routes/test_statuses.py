@@ -10,8 +10,8 @@ async def test_all_statuses_are_listed_by_id_whatever_their_order(make: Factory,
     response = await astuto.get("/post_statuses", params={"limit": 1})
 
     assert response.status_code == 200
-    shown = [(row["name"], row["color"], row["show_in_roadmap"]) for row in response.json()]
-    assert shown == [
+    payload = [(row["name"], row["color"], row["show_in_roadmap"]) for row in response.json()]
+    assert payload == [
         ("New", "#8B95A1", False),
         ("Planned", "#0096ff", True),
         ("In Progress", "#9437ff", True),

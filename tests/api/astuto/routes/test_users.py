@@ -46,8 +46,8 @@ async def test_users_are_listed_newest_first_blocked_and_deleted_ones_too(make: 
 
     response = await astuto.get("/users")
 
-    shown = [(row["id"], row["email"], row["full_name"]) for row in response.json()]
-    assert shown == [
+    payload = [(row["id"], row["email"], row["full_name"]) for row in response.json()]
+    assert payload == [
         (jack, "", "Jack"),
         (john, f"deleted-{john}@deleted.invalid", "[User Deleted]"),
         (jane, "", "Jane"),
@@ -97,7 +97,7 @@ async def test_an_address_is_found_whatever_its_case_and_padding(make: Factory, 
 async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Factory, astuto: Client) -> None:
     jane, path = await make.user(email="jane@example.com"), "/users/get_by_email"
 
-    found = [
+    result = [
         await astuto.get(path, params={"email[]": " JANE@example.com"}),
         await astuto.ask("GET", path, {"email": ["jane@example.com"]}),
         await astuto.ask("GET", path, {"email": [None, "jane@example.com"]}),
@@ -111,7 +111,7 @@ async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Facto
         )
     ]  # fmt: skip
 
-    assert [(response.status_code, response.json()["id"]) for response in found] == [(200, jane)] * 4
+    assert [(response.status_code, response.json()["id"]) for response in result] == [(200, jane)] * 4
     told = {(response.status_code, response.text) for response in not_found}
     assert told == {(404, '{"errors":["User with email  not found"]}')}
 
@@ -172,11 +172,11 @@ async def test_a_deleted_user_is_found_by_the_address_that_he_is_shown_with(make
     address = f"deleted-{gone}@deleted.invalid"
 
     upserted = await astuto.post("/users", json={"email": address, "full_name": "Anew"})
-    found = await astuto.get("/users/get_by_email", params={"email": address.upper()})
+    result = await astuto.get("/users/get_by_email", params={"email": address.upper()})
     of_nobody = await astuto.get("/users/get_by_email", params={"email": f"deleted-{there}@deleted.invalid"})
 
     assert (upserted.status_code, upserted.json()) == (200, {"id": gone})
-    assert found.json()["id"] == gone
+    assert result.json()["id"] == gone
     assert of_nobody.status_code == 404
 
 

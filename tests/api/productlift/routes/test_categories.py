@@ -184,11 +184,11 @@ async def test_what_a_category_may_not_become(
 @pytest.mark.parametrize("named", ["15", "abc", "1.5", "-1", "99999999999999999999", "%00"])
 async def test_an_unknown_category_is_named_as_it_was_sent(named: str, make: Factory, productlift: Client) -> None:
     await make.category()
-    shown = named.replace("%00", "\0")
+    key = named.replace("%00", "\0")
 
     # The 404 comes before anything that is wrong with the input.
-    assert status_and_json(await productlift.patch(f"/categories/{named}", json={})) == unknown("Category", shown)
-    assert status_and_json(await productlift.delete(f"/categories/{named}")) == unknown("Category", shown)
+    assert status_and_json(await productlift.patch(f"/categories/{named}", json={})) == unknown("Category", key)
+    assert status_and_json(await productlift.delete(f"/categories/{named}")) == unknown("Category", key)
 
 
 async def test_deleting_a_category_keeps_its_posts(make: Factory, productlift: Client) -> None:
@@ -205,8 +205,8 @@ async def test_deleting_a_category_keeps_its_posts(make: Factory, productlift: C
 
     assert status_and_json(await productlift.delete(f"/categories/{category}")) == GONE
 
-    shown = (await productlift.get(f"/posts/{code}")).json()["data"]
-    assert shown["categories"] == [{"id": other, "name": "Looks", "color": "#FFAEA5"}]
-    assert shown["updated_at"] == both.json()["data"]["updated_at"]
+    payload = (await productlift.get(f"/posts/{code}")).json()["data"]
+    assert payload["categories"] == [{"id": other, "name": "Looks", "color": "#FFAEA5"}]
+    assert payload["updated_at"] == both.json()["data"]["updated_at"]
     assert await make.wrong_counters() == []
     assert status_and_json(await productlift.delete(f"/categories/{category}")) == unknown("Category", category)

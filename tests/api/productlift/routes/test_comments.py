@@ -53,8 +53,8 @@ async def test_a_comment_is_written_and_listed(make: Factory, productlift: Clien
     assert status_and_json(second) == (200, {"data": two})
     assert list(first.json()["data"]) == list(one)
     assert status_and_json(await productlift.get(f"/posts/{code}/comments")) == (200, {"data": [one, two]})
-    shown = (await productlift.get(f"/posts/{code}")).json()["data"]
-    assert (shown["comments_count"], shown["updated_at"]) == (2, AT)
+    payload = (await productlift.get(f"/posts/{code}")).json()["data"]
+    assert (payload["comments_count"], payload["updated_at"]) == (2, AT)
     facts = await make.facts("comment.written")
     assert [(fact["subject_id"], fact["user_id"], fact["actor_id"]) for fact in facts] == [
         (1, jane, make.owner),
@@ -217,10 +217,10 @@ async def test_a_comment_is_unknown_on_another_post(make: Factory, productlift: 
     elsewhere = await make.comment(other)
 
     for named in (str(elsewhere), "99", "abc", "99999999999999999999", "%00"):
-        path, shown = f"/posts/{post}/comments/{named}", unknown("Comment", named.replace("%00", "\0"))
+        path, not_found = f"/posts/{post}/comments/{named}", unknown("Comment", named.replace("%00", "\0"))
         # Before anything that is wrong with the input.
-        assert status_and_json(await productlift.patch(path, json={"comment": 7})) == shown
-        assert status_and_json(await productlift.delete(path)) == shown
+        assert status_and_json(await productlift.patch(path, json={"comment": 7})) == not_found
+        assert status_and_json(await productlift.delete(path)) == not_found
     assert status_and_json(await productlift.delete(f"/posts/nosuch/comments/{elsewhere}")) == unknown("Post", "nosuch")
     assert await make.value("SELECT count(*) FROM comments") == 1
 
@@ -262,8 +262,8 @@ async def test_more_comments_than_fit_in_one_piece_are_all_listed(make: Factory,
 
     await make.act(talk)
 
-    shown = (await productlift.get(f"/posts/{post}/comments")).json()["data"]
+    payload = (await productlift.get(f"/posts/{post}/comments")).json()["data"]
 
-    assert [each["id"] for each in shown] == list(range(1, 1002))
-    assert shown[1000]["comment"] == "No. 1000"
-    assert shown[1000]["url"].endswith("#comment-1001")
+    assert [each["id"] for each in payload] == list(range(1, 1002))
+    assert payload[1000]["comment"] == "No. 1000"
+    assert payload[1000]["url"].endswith("#comment-1001")

@@ -43,9 +43,9 @@ def visitor(productlift: Client, host: str = HOST) -> Client:
 
 async def address(productlift: Client) -> str:
     """The image's address in the list of posts, from the root on."""
-    shown = (await productlift.get("/posts")).json()["data"][0]["image_main"]
-    assert shown.startswith(f"{HOST}/files/")
-    return str(shown.removeprefix(HOST))
+    payload = (await productlift.get("/posts")).json()["data"][0]["image_main"]
+    assert payload.startswith(f"{HOST}/files/")
+    return str(payload.removeprefix(HOST))
 
 
 def nothing(response: httpx.Response, missing: httpx.Response) -> bool:
@@ -99,9 +99,9 @@ async def test_answers_about_such_a_post_carry_an_address_that_expires(
     someone = visitor(productlift)
 
     signed = await address(productlift)
-    shown = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
+    payload = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
     changed = (await productlift.ask("PATCH", f"/posts/{created['id']}", {"title": "Other"})).json()["data"]
-    assert shown == changed["image_main"] == HOST + signed
+    assert payload == changed["image_main"] == HOST + signed
     assert signed.partition("?")[0] == created["image_main"].removeprefix(HOST)
 
     first, head = await someone.get(signed), await someone.request("HEAD", signed)
@@ -122,13 +122,13 @@ async def test_lists_of_long_texts_carry_such_an_address_too(productlift: Client
     created = await posted(productlift)
     await make.run("UPDATE posts SET description = :text", text="x" * 200_000)
     await put_into(make, "pending")
-    shown = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
+    payload = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
 
     for path in ("/posts", "/tabs/feedback/fetch"):
         (post,) = (await productlift.get(path)).json()["data"]
 
-        assert post["image_main"] == shown, path
-    assert "signature=" in shown
+        assert post["image_main"] == payload, path
+    assert "signature=" in payload
 
 
 async def test_a_list_stays_the_same_within_an_hour(productlift: Client, make: Factory, clock: TestClock) -> None:
@@ -240,9 +240,9 @@ async def test_a_file_is_looked_up_with_one_statement(productlift: Client, make:
             run.append(statement)
             return self._work.fetch_one(statement, **values)
 
-    found = await make.act(lambda work: attachments.find(Counted(work), image))  # type: ignore[arg-type]
+    result = await make.act(lambda work: attachments.find(Counted(work), image))  # type: ignore[arg-type]
 
-    assert found is not None and tuple(found) == ("image/png", "a.png", "approved")
+    assert result is not None and tuple(result) == ("image/png", "a.png", "approved")
     assert len(run) == 1
 
 

@@ -55,8 +55,8 @@ async def test_a_waiting_post_is_decided_on(
     said = {"id": code, "type": "post", "status": state, "message": f"The post has been {state}."}
     assert status_and_json(decided) == (200, {"data": said})
     assert list(decided.json()["data"]) == list(said)
-    shown = (await productlift.get(f"/posts/{code}")).json()["data"]
-    assert shown == before | {"moderation_status": state, "updated_at": "2026-01-12T09:30:05Z"}
+    payload = (await productlift.get(f"/posts/{code}")).json()["data"]
+    assert payload == before | {"moderation_status": state, "updated_at": "2026-01-12T09:30:05Z"}
     assert status_and_json(await productlift.get("/moderation/pending")) == (200, {"data": []})
     (fact,) = await make.facts(f"post.{state}")
     assert (fact["post_id"], fact["actor_id"]) == (post, make.owner)
@@ -101,12 +101,12 @@ async def test_a_new_post_waits_as_the_policy_says(
     )
 
     state = "pending" if policy == "always" and role == "user" else "approved"
-    shown = created.json()["data"]
-    assert (created.status_code, shown["moderation_status"]) == (200, state)
-    assert status_and_json(await productlift.get(f"/posts/{shown['id']}")) == status_and_json(created)
+    payload = created.json()["data"]
+    assert (created.status_code, payload["moderation_status"]) == (200, state)
+    assert status_and_json(await productlift.get(f"/posts/{payload['id']}")) == status_and_json(created)
     assert await make.value("SELECT moderation FROM posts") == state
     waiting = (await productlift.get("/moderation/pending")).json()["data"]
-    assert [post["id"] for post in waiting] == ([shown["id"]] if state == "pending" else [])
+    assert [post["id"] for post in waiting] == ([payload["id"]] if state == "pending" else [])
 
 
 @pytest.mark.parametrize("nobody", [{}, {"user_id": None}, {"user_id": ""}])
@@ -124,19 +124,19 @@ async def test_a_post_that_the_policy_lets_wait_is_counted_and_announced_and_sho
     await make.run("UPDATE portals SET moderation_policy = 'always'")
     jane = await make.user()
     sent = {"title": "Dark mode", "user_id": await make.uuid(jane)}
-    shown = (await productlift.post("/posts", json=sent)).json()["data"]
+    payload = (await productlift.post("/posts", json=sent)).json()["data"]
     page = anyone.of(None, base="")
-    path = shown["url"].partition("/p/")[2]
+    path = payload["url"].partition("/p/")[2]
 
     assert (await page.get(f"/p/{path}")).status_code == 404
-    assert shown["author"]["counter_posts"] == 1
+    assert payload["author"]["counter_posts"] == 1
     assert await make.rows("SELECT user_id FROM follows") == [{"user_id": jane}]
     assert [fact["user_id"] for fact in await make.facts("post.submitted")] == [jane]
     assert await make.facts("post.approved") == []
     assert await make.wrong_counters() == []
-    assert (await productlift.post(f"/posts/{shown['id']}/votes/{sent['user_id']}")).status_code == 422
+    assert (await productlift.post(f"/posts/{payload['id']}/votes/{sent['user_id']}")).status_code == 422
 
-    assert (await productlift.post(f"/moderation/approve/post/{shown['id']}")).status_code == 200
+    assert (await productlift.post(f"/moderation/approve/post/{payload['id']}")).status_code == 200
 
     assert (await page.get(f"/p/{path}")).status_code == 200
     (fact,) = await make.facts("post.approved")
@@ -152,6 +152,6 @@ async def test_more_than_fit_in_one_piece_are_all_listed(make: Factory, productl
 
     await make.act(submit)
 
-    shown = (await productlift.get("/moderation/pending")).json()["data"]
+    payload = (await productlift.get("/moderation/pending")).json()["data"]
 
-    assert [each["title"] for each in shown] == [f"Post {number}" for number in reversed(range(1001))]
+    assert [each["title"] for each in payload] == [f"Post {number}" for number in reversed(range(1001))]

@@ -57,10 +57,10 @@ async def test_the_window_is_told_as_it_is_in_force(
 
     page = (await productlift.get(f"/posts{query}")).json()
 
-    shown = [post["title"] for post in page.pop("data")]
+    payload = [post["title"] for post in page.pop("data")]
     newest = [f"Post {number:02}" for number in reversed(range(12))]
     assert page == window
-    assert shown == newest[window["skip"] : window["skip"] + window["limit"]]
+    assert payload == newest[window["skip"] : window["skip"] + window["limit"]]
 
 
 async def test_nulls_in_a_body_are_defaults(make: Factory, productlift: Client) -> None:

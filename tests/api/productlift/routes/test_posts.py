@@ -106,8 +106,8 @@ async def test_a_post_without_description_has_an_empty_one_in_both_dialects(
 ) -> None:
     code = (await productlift.post("/posts", json={"title": "Dark mode", **sent})).json()["data"]["id"]
 
-    (shown,) = (await astuto.get("/posts")).json()
-    assert shown["description"] == ""
+    (payload,) = (await astuto.get("/posts")).json()
+    assert payload["description"] == ""
     assert (await productlift.get(f"/posts/{code}")).json()["data"]["description"] == ""
 
 
@@ -209,9 +209,9 @@ async def test_a_post_may_come_as_a_form(content: str, make: Factory, productlif
 
     created = await productlift.post("/posts", **sent)
 
-    shown = created.json()["data"]
-    assert (created.status_code, shown["title"], shown["description"]) == (200, "1234", "A & b")
-    assert (shown["status"]["name"], shown["categories"]) == ("Planned", [])
+    payload = created.json()["data"]
+    assert (created.status_code, payload["title"], payload["description"]) == (200, "1234", "A & b")
+    assert (payload["status"]["name"], payload["categories"]) == ("Planned", [])
 
 
 async def test_a_post_is_found_by_code_in_exact_case_and_by_number(make: Factory, productlift: Client) -> None:
@@ -328,14 +328,14 @@ async def test_null_empties_what_may_be_empty(nothing: str | None, make: Factory
         json=dict.fromkeys(("description", "category_id", "section_id", "user_id", "status_id"), nothing),
     )
 
-    shown = emptied.json()["data"]
-    assert shown == before | {
+    payload = emptied.json()["data"]
+    assert payload == before | {
         "description": "",
         "description_short": "",
         "categories": [],
         "section_id": None,
         "author": None,
-        "updated_at": shown["updated_at"],
+        "updated_at": payload["updated_at"],
     }
     assert await make.value("SELECT posts_count FROM users WHERE id = :id", id=make.owner) == 0
     assert await make.wrong_counters() == []
@@ -453,12 +453,17 @@ async def test_the_changelog_is_shown_with_and_without_markup(make: Factory, pro
     number = await make.post()
     await make.run("UPDATE posts SET changelog = '<p>Now &amp;<br>then</p>', impact = 3, ease = 0, conversion = 0.75")
 
-    shown = (await productlift.get(f"/posts/{number}")).json()["data"]
+    payload = (await productlift.get(f"/posts/{number}")).json()["data"]
 
-    assert shown["description_changelog"] == "<p>Now &amp;<br>then</p>"
-    assert shown["clean_description_changelog"] == "Now & then"
-    assert shown["conversion"] == 0.75
-    assert [shown[f"prioritization_{name}"] for name in ("impact", "confidence", "ease", "reach")] == [3, None, 0, None]
+    assert payload["description_changelog"] == "<p>Now &amp;<br>then</p>"
+    assert payload["clean_description_changelog"] == "Now & then"
+    assert payload["conversion"] == 0.75
+    assert [payload[f"prioritization_{name}"] for name in ("impact", "confidence", "ease", "reach")] == [
+        3,
+        None,
+        0,
+        None,
+    ]
 
 
 async def test_two_edits_of_one_post_by_its_number_and_code_meet(make: Factory, productlift: Client) -> None:

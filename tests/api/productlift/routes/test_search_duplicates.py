@@ -33,18 +33,18 @@ async def test_likely_posts_are_told_outside_data(make: Factory, productlift: Cl
 async def test_a_post_without_a_description_shows_an_empty_one(make: Factory, productlift: Client) -> None:
     await make.post(title="Dark mode")
 
-    found = await productlift.get(PATH, params={"title": "Dark mode"})
+    result = await productlift.get(PATH, params={"title": "Dark mode"})
 
-    assert found.json()["posts"][0]["description"] == ""
+    assert result.json()["posts"][0]["description"] == ""
 
 
 async def test_at_most_ten_are_told(make: Factory, productlift: Client) -> None:
     for _ in range(12):
         await make.post(title="Dark mode")
 
-    found = (await productlift.get(PATH, params={"title": "Dark mode"})).json()
+    result = (await productlift.get(PATH, params={"title": "Dark mode"})).json()
 
-    assert (found["count"], len(found["posts"])) == (10, 10)
+    assert (result["count"], len(result["posts"])) == (10, 10)
 
 
 @pytest.mark.parametrize("asked", [None, {}, {"title": ""}, {"title": None, "description": " "}, {"title": "??"}])

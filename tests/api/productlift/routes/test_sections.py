@@ -137,7 +137,7 @@ async def test_deleting_a_section_keeps_its_posts_and_frees_what_lies_below(make
 
     assert status_and_json(await productlift.delete(f"/sections/{root}")) == GONE
 
-    shown = (await productlift.get(f"/posts/{created['id']}")).json()["data"]
-    assert (created["section_id"], shown) == (root, created | {"section_id": None})
+    payload = (await productlift.get(f"/posts/{created['id']}")).json()["data"]
+    assert (created["section_id"], payload) == (root, created | {"section_id": None})
     assert status_and_json(await productlift.get("/sections")) == (200, {"data": [section(below, "Below", tab)]})
     assert await make.wrong_counters() == []

@@ -122,12 +122,12 @@ async def test_a_status_may_not_take_anothers_name(make: Factory, productlift: C
 
 @pytest.mark.parametrize("named", ["99", "abc", "%00"])
 async def test_an_unknown_status_is_named_as_it_was_sent(named: str, productlift: Client) -> None:
-    shown = named.replace("%00", "\0")
+    payload = named.replace("%00", "\0")
 
     assert status_and_json(await productlift.patch(f"/statuses/{named}", json={"color": "x"})) == unknown(
-        "Status", shown
+        "Status", payload
     )
-    assert status_and_json(await productlift.delete(f"/statuses/{named}")) == unknown("Status", shown)
+    assert status_and_json(await productlift.delete(f"/statuses/{named}")) == unknown("Status", payload)
 
 
 async def test_the_default_status_can_not_be_deleted(make: Factory, productlift: Client) -> None:
@@ -154,13 +154,13 @@ async def test_deleting_a_status_gives_its_posts_the_default_one(
 
     assert status_and_json(await productlift.delete(f"/statuses/{make.statuses['Planned']}")) == GONE
 
-    shown = (await productlift.get("/posts?order_by=order")).json()["data"]
+    payload = (await productlift.get("/posts?order_by=order")).json()["data"]
     new = {"id": make.statuses["New"], "name": "New", "color": "#8B95A1", "tab_name": "Feedback"}
-    assert [post["status"] for post in shown[:3]] == [new] * 3
-    assert {post["latest_status_change_at"] for post in shown[:3]} == {"2026-01-13T09:30:00Z"}
-    assert {post["updated_at"] for post in shown[:3]} == {"2026-01-13T09:30:00Z"}
-    assert shown[3]["status"]["name"] == "Completed"
-    assert shown[3]["updated_at"] == "2026-01-12T09:30:00Z"
+    assert [post["status"] for post in payload[:3]] == [new] * 3
+    assert {post["latest_status_change_at"] for post in payload[:3]} == {"2026-01-13T09:30:00Z"}
+    assert {post["updated_at"] for post in payload[:3]} == {"2026-01-13T09:30:00Z"}
+    assert payload[3]["status"]["name"] == "Completed"
+    assert payload[3]["updated_at"] == "2026-01-12T09:30:00Z"
     history = await make.rows("SELECT post_id, user_id, actor_id, status_id FROM status_changes ORDER BY post_id")
     one = {"user_id": make.owner, "actor_id": make.owner, "status_id": make.statuses["New"]}
     assert history == [{"post_id": post, **one} for post in moved]

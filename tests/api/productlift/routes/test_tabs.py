@@ -11,10 +11,10 @@ from tests.support.productlift import UNKNOWN_TAB, invalid
 async def test_the_portal_is_shown(make: Factory, productlift: Client) -> None:
     guid = await make.value("SELECT guid FROM portals")
 
-    shown = await productlift.get("/portal")
+    payload = await productlift.get("/portal")
 
-    assert status_and_json(shown) == (200, {"data": {"guid": guid, "title": "Feedback", "localization": "en"}})
-    assert list(shown.json()["data"]) == ["guid", "title", "localization"]
+    assert status_and_json(payload) == (200, {"data": {"guid": guid, "title": "Feedback", "localization": "en"}})
+    assert list(payload.json()["data"]) == ["guid", "title", "localization"]
 
 
 async def test_tabs_are_listed_in_their_order(make: Factory, productlift: Client) -> None:

@@ -67,14 +67,14 @@ async def test_a_user_is_shown_with_exact_counters(make: Factory, productlift: C
 @pytest.mark.parametrize("named", [NOBODY, NOBODY.replace("0", "A"), *MALFORMED])
 async def test_an_unknown_user_is_named_as_it_was_sent(named: str, make: Factory, productlift: Client) -> None:
     post = await make.post()
-    shown = unknown("User", named.replace("%00", "\0"))
+    payload = unknown("User", named.replace("%00", "\0"))
 
-    assert status_and_json(await productlift.get(f"/users/{named}")) == shown
-    assert status_and_json(await productlift.put(f"/users/{named}", json={"role": "x"})) == shown
-    assert status_and_json(await productlift.patch(f"/users/{named}", json={"role": "x"})) == shown
-    assert status_and_json(await productlift.ask("DELETE", f"/users/{named}", {"delete_all_data": "yes"})) == shown
-    assert status_and_json(await productlift.post(f"/posts/{post}/votes/{named}")) == shown
-    assert status_and_json(await productlift.delete(f"/posts/{post}/votes/{named}")) == shown
+    assert status_and_json(await productlift.get(f"/users/{named}")) == payload
+    assert status_and_json(await productlift.put(f"/users/{named}", json={"role": "x"})) == payload
+    assert status_and_json(await productlift.patch(f"/users/{named}", json={"role": "x"})) == payload
+    assert status_and_json(await productlift.ask("DELETE", f"/users/{named}", {"delete_all_data": "yes"})) == payload
+    assert status_and_json(await productlift.post(f"/posts/{post}/votes/{named}")) == payload
+    assert status_and_json(await productlift.delete(f"/posts/{post}/votes/{named}")) == payload
 
 
 async def test_another_portals_users_are_unknown(make: Factory, productlift: Client) -> None:

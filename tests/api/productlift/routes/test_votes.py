@@ -85,11 +85,11 @@ async def test_more_votes_than_fit_in_one_piece_are_all_listed(make: Factory, pr
 
     response = await productlift.get(f"/posts/{post}/votes")
 
-    shown = response.json()["data"]
+    payload = response.json()["data"]
     assert response.headers["content-type"] == "application/json"
     assert list(response.json()) == ["data"]
-    assert [vote["id"] for vote in shown] == list(range(1001, 0, -1))
-    assert shown[0]["voter"] == user(await make.uuid(1002), "Voter 1000", votes=1)
+    assert [vote["id"] for vote in payload] == list(range(1001, 0, -1))
+    assert payload[0]["voter"] == user(await make.uuid(1002), "Voter 1000", votes=1)
 
 
 @pytest.mark.parametrize("verb", ["POST", "DELETE"])
