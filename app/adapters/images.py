@@ -1,57 +1,70 @@
-"""Pictures that people send: their kind told by content, proved by drawing them, freed of all that is not picture.
+"""Uploaded images: the type detected from the content, the pixels decoded and encoded again without metadata.
 
-The work is heavy for the processor and blocks; run it in a bounded pool of threads. Nothing global is touched.
+The work blocks and needs CPU for seconds; run it in a bounded thread pool.
 """
 
 import io
-import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
-from PIL import Image, JpegImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
-from app.adapters.image_containers import CONTAINERS, Container, InvalidImage, orientation, oriented
+from app.adapters.image_types import sniff_image_type
 from app.domain.errors import ServiceUnavailable
 
-__all__ = [
-    "MAX_FRAMES",
-    "MAX_MEMORY",
-    "MAX_PIXELS",
-    "MAX_SIDE",
-    "MAX_TOTAL_PIXELS",
-    "SNIFF_BYTES",
-    "InvalidImage",
-    "SanitizedImage",
-    "sanitize_image",
-    "sniff_image_type",
-]
+MAX_PIXELS: Final = 64_000_000
+"""Of one frame. Phones make up to 50 million by default. Below Pillow's own limit, which only warns."""
 
-SNIFF_BYTES = 65_536
-"""So many bytes from the beginning are enough for `body_kind`."""
+MAX_SIDE: Final = 65_535
+"""The limit of JPEG and GIF, and of browsers. A decoder holds rows and a list of all rows beside the pixels."""
 
-MAX_PIXELS = 64_000_000
-"""Of one frame. Telephones make up to 50 million by default."""
+MAX_FRAMES: Final = 1_000
+MAX_TOTAL_PIXELS: Final = 600_000_000
+"""Pixels of all frames of a GIF: half a minute of screen recording, some ten seconds of decoding."""
 
-MAX_SIDE = 65_535
-"""What JPEG and GIF allow and browsers show. A decoder holds rows and a list of all rows beside the pixels."""
+MAX_ENCODED_PIXELS: Final = 150_000_000
+"""Pixels of all frames of an animation that is encoded again, which takes some ten seconds."""
 
-MAX_FRAMES = 1_000
-MAX_TOTAL_PIXELS = 600_000_000
-"""Pixels of all frames together: half a minute of screen recording, some ten seconds of drawing."""
+MAX_MEMORY: Final = 256 << 20
+"""Bytes that one image may need while it is read, decoded and encoded, calculated from its header."""
 
-MAX_MEMORY = 256 << 20
-"""Bytes that one picture may take while it is read, drawn and written, by what its header says."""
+MAX_OUTPUT_BYTES: Final = 32 << 20
+"""Size of an encoded image. A BMP, for example, may be sent compressed and is written uncompressed."""
 
-MAX_WRITTEN = 32 << 20
-"""Bytes of a picture that had to be encoded once more; a BMP, for one, may come packed and is written unpacked."""
+MAX_READS: Final = 300_000
+"""A decoder reads each part of a file separately, in Python. Encoders write some thousand parts at most."""
+
+MAX_SCANS: Final = 100
+"""Of a JPEG. Encoders write some ten scans; thousands of them make a small file slow to decode."""
+
+MAX_PROFILE_BYTES: Final = 1 << 20
+"""Color profiles of print shops take half a mebibyte; none takes more than this."""
+
+MAX_PNG_PROFILES: Final = 8
+"""A PNG has one at most, but Pillow decompresses all. More than one, because pixels may contain these letters."""
+
+MAX_RLE_PIXELS: Final = 4_000_000
+"""Of a BMP with run-length encoding, which Pillow decodes in Python."""
+
+PngImagePlugin.MAX_TEXT_MEMORY = 4 << 20  # Decompressed texts of a PNG; 64 MiB by default.
+
+
+class InvalidImage(Exception):
+    """The content is not an image that can be stored; the message gives the reason, for a log."""
 
 
 @dataclass(frozen=True)
 class SanitizedImage:
-    """A picture fit to be kept and served. Of a raster picture the size is known, of an SVG it is None."""
+    """An image that is safe to store and serve. `size` is None for an SVG."""
 
     content: bytes
     media_type: str
@@ -59,7 +72,7 @@ class SanitizedImage:
     size: tuple[int, int] | None
 
 
-_KINDS = {
+_MEDIA_TYPES: Final = {
     "jpeg": ("image/jpeg", "jpg"),
     "png": ("image/png", "png"),
     "gif": ("image/gif", "gif"),
@@ -67,96 +80,33 @@ _KINDS = {
     "webp": ("image/webp", "webp"),
     "svg": ("image/svg+xml", "svg"),
 }
-_BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 
-def sniff_image_type(head: bytes) -> str | None:
-    """Tell jpeg, png, gif, bmp, webp or svg by the first `HEAD` bytes; None for anything else.
+def sanitize_image(source: BinaryIO, should_continue: Callable[[], bool] = lambda: True) -> SanitizedImage:
+    """Read an image from the current position of the source and encode it again without metadata.
 
-    Neither the name nor the media type that came along counts. docs/contracts/productlift.md, how input is read.
-    """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "webp"
-    # Two letters are too little: many a text begins with BM.
-    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
-        return "bmp"
-    return "svg" if _begins_as_svg(head[:SNIFF_BYTES]) else None
-
-
-def sanitize_image(source: BinaryIO, go_on: Callable[[], bool] = lambda: True) -> SanitizedImage:
-    """Read a picture from where the source stands and give it back fit to be served.
-
-    Of JPEG, PNG, GIF and WebP the pixels are kept as sent, byte for byte, in a container written anew, without EXIF,
-    places, comments, thumbnails and what follows the end; animations keep frames, times and loop. A picture that its
-    EXIF block wants turned is turned, which encodes it once more; a JPEG too large for that keeps its orientation, and
-    nothing else of its EXIF block. BMP is drawn and written anew. What is given back has been drawn whole. SVG passes
-    as sent and must be served in a sandbox. No more than `MAX_MEMORY` is taken meanwhile.
-    Raises InvalidImage for everything else: other kinds, damaged or cut pictures, and such as grow too large.
-    `go_on` is
-    asked before each frame; Unavailable is raised when it says no.
+    Pillow decodes every frame, turns the image upright and encodes it in its own format: JPEG with its own
+    quantization tables, PNG, BMP and lossless WebP without loss, animations with frames, durations and loop count. A
+    JPEG that is too large to be turned keeps its orientation tag. The frames of a GIF are decoded as a check and then
+    copied, because Pillow cannot write every GIF without loss. An SVG is returned unchanged; serve it in a sandbox.
+    Raises InvalidImage for other types, damaged or truncated images, and images that need more than `MAX_MEMORY`.
+    `should_continue` is called before each frame; ServiceUnavailable is raised when it returns False.
     """
     data = source.read()
-    kind = sniff_image_type(data[:SNIFF_BYTES])
+    kind = sniff_image_type(data)
     if kind is None:
-        raise InvalidImage("no kind of picture that is known")
+        raise InvalidImage("the type of the image is unknown")
     if kind == "svg":
-        return SanitizedImage(data, *_KINDS[kind], size=None)
-    parts = _parts(kind, data)
-    del data
-    turn = orientation(parts.exif)
-    if turn > 1 and _memory(kind, parts, turned=True) > MAX_MEMORY:
-        if kind != "jpeg":
-            raise InvalidImage(f"a {kind} of {parts.frames} frames is too large to be turned")
-        _draw(kind, parts, None, go_on)
-        size = (parts.height, parts.width) if turn > 4 else (parts.width, parts.height)
-        return SanitizedImage(oriented(parts.content, turn), *_KINDS[kind], size=size)
-    written = _draw(kind, parts, _TRANSPOSITIONS.get(turn), go_on)
-    if written is not None:
-        # Pillow copies comments of its own accord, so its work goes the way of all pictures.
-        parts = _parts(kind, written)
-    return SanitizedImage(parts.content, *_KINDS[kind], size=(parts.width, parts.height))
-
-
-def _parts(kind: str, data: bytes) -> Container:
+        return SanitizedImage(data, *_MEDIA_TYPES[kind], size=None)
     try:
-        parts = CONTAINERS[kind](data)
-    except struct.error:
-        raise InvalidImage(f"a {kind} is cut short") from None
-    if not (parts.width and parts.height and parts.frames):
-        raise InvalidImage(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}")
-    too_long = parts.frames > MAX_FRAMES or parts.drawn > MAX_TOTAL_PIXELS or max(parts.width, parts.height) > MAX_SIDE
-    if parts.width * parts.height > MAX_PIXELS or too_long or _memory(kind, parts, turned=False) > MAX_MEMORY:
-        raise InvalidImage(f"a {kind} of {parts.frames} frames, {parts.width} by {parts.height}, is too large to draw")
-    return parts
+        content, size = _copy_gif(data, should_continue) if kind == "gif" else _encode(kind, data, should_continue)
+    except _DECODER_ERRORS as error:
+        raise InvalidImage(f"a {kind} cannot be decoded: {error}") from None
+    return SanitizedImage(content, *_MEDIA_TYPES[kind], size=size)
 
 
-# Bytes that Pillow and its libraries take for each pixel at most, measured; tests/security/test_bombs.py holds them.
-_STILL = {"jpeg": 0, "png": 4, "gif": 1, "webp": 18, "bmp": 8}
-_ANIMATED = 18
-_TURNED = {"jpeg": 8, "png": 8, "webp": 40}
-_TURNED_ANIMATION = 40
-"""For each pixel of all frames, because all are held at once."""
-
-
-def _memory(kind: str, parts: Container, *, turned: bool) -> int:
-    """Bytes that it takes at most to draw the picture, and to turn it, with the copies of what was sent."""
-    animated = parts.frames > 1
-    if not turned:
-        pixels = parts.width * parts.height * (_ANIMATED if animated else _STILL[kind])
-        return pixels + parts.buffered + 3 * len(parts.content)
-    # A progressive JPEG is buffered once more when it is written, then perhaps with finer sampling.
-    buffered = max(parts.buffered, 6 * parts.drawn) if parts.buffered else 0
-    return parts.drawn * (_TURNED_ANIMATION if animated else _TURNED[kind]) + buffered + 3 * len(parts.content)
-
-
-# What Pillow's decoders raise at bytes that lie; they have no common ancestor narrower than Exception.
-_DECODER_ERRORS = (
+# What Pillow's decoders raise for invalid data; they have no common ancestor narrower than Exception.
+_DECODER_ERRORS: Final = (
     OSError,
     SyntaxError,
     ValueError,
@@ -172,41 +122,186 @@ _DECODER_ERRORS = (
 )
 
 
-def _draw(kind: str, parts: Container, turn: Image.Transpose | None, go_on: Callable[[], bool]) -> bytes | None:
-    """Draw each frame to see that it can be drawn. The picture turned or rewritten where that is called for."""
+class _Source(io.BytesIO):
+    """The content for a decoder; bounds the number of reads and so the number of parts."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MAX_READS:
+            raise InvalidImage("an image of too many parts")
+        return super().read(size)
+
+
+class _Output(io.BytesIO):
+    """The encoded image; bounds its size."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self._max_bytes = max_bytes
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + len(data) > self._max_bytes:
+            raise InvalidImage("an image that is too large when encoded")
+        return super().write(data)
+
+
+class _Decoder(ImageFile):
+    """Checks before each frame that the server is not shutting down, also while Pillow encodes an animation."""
+
+    should_continue: Callable[[], bool]
+
+    def seek(self, frame: int) -> None:
+        if not self.should_continue():
+            raise ServiceUnavailable("the server is shutting down")
+        super().seek(frame)
+
+    def load_frames(self, count: int) -> list[float]:
+        """Decode every frame to see that it can be decoded; return the durations."""
+        durations = []
+        for number in range(count):
+            self.seek(number)
+            self.load()
+            durations.append(self.info.get("duration", 0))
+        return durations
+
+
+class _Jpeg(_Decoder, JpegImageFile):
+    pass
+
+
+class _Png(_Decoder, PngImageFile):
+    pass
+
+
+class _Gif(_Decoder, GifImageFile):
+    pass
+
+
+class _Bmp(_Decoder, BmpImageFile):
+    pass
+
+
+class _WebP(_Decoder, WebPImageFile):
+    pass
+
+
+# Used instead of `Image.open`, which opens a JPEG with further images behind it as another format.
+_DECODERS: Final[dict[str, type[_Decoder]]] = {"jpeg": _Jpeg, "png": _Png, "bmp": _Bmp, "webp": _WebP}
+
+
+def _encode(kind: str, data: bytes, should_continue: Callable[[], bool]) -> tuple[bytes, tuple[int, int]]:
+    _check_parts(kind, data)
+    first, options, size = _decode(kind, data, should_continue)
+    # While these are encoded, all pixels are held; twice the size is part of what `_memory` counts.
+    output = _Output(
+        2 * len(data) + (1 << 20) if kind in ("jpeg", "png") and "save_all" not in options else MAX_OUTPUT_BYTES
+    )
+    first.save(output, kind.upper(), **options)
+    return output.getvalue(), size
+
+
+def _check_parts(kind: str, data: bytes) -> None:
+    """Reject what is only noticed, or only costs, when all parts are read."""
+    if kind == "png":
+        if data.count(b"iCCP") > MAX_PNG_PROFILES:
+            raise InvalidImage("a png of too many color profiles")
+        PngImageFile(_Source(data)).verify()  # The checksum of each part, up to the end.
+    if kind == "jpeg" and data.count(b"\xff\xda") > MAX_SCANS:
+        raise InvalidImage("a jpeg of too many scans")
+    if kind == "webp" and 8 + int.from_bytes(data[4:8], "little") > len(data):
+        raise InvalidImage("a webp is truncated")
+
+
+def _decode(
+    kind: str, data: bytes, should_continue: Callable[[], bool]
+) -> tuple[Image.Image, dict[str, Any], tuple[int, int]]:
+    """The image for the encoder, the encoder's options and the size of the upright image.
+
+    The image stands for all its frames, which the encoder decodes one by one, unless they have to be turned.
+    """
+    with _DECODERS[kind](source := _Source(data)) as image:
+        image.should_continue = should_continue
+        count: int = getattr(image, "n_frames", 1)
+        coefficients = _buffered_coefficients(image, data, source.tell())
+        _check_limits(kind, image.size, count, _memory(kind, image, count, coefficients, data))
+        if count > 1 and image.width * image.height * count > MAX_ENCODED_PIXELS:
+            raise InvalidImage(f"a {kind} of {count} frames, {image.width} by {image.height}, is too large to encode")
+        if image.tile and image.tile[0].codec_name == "bmp_rle" and image.width * image.height > MAX_RLE_PIXELS:
+            raise InvalidImage("a bmp of too many runs")
+        durations = image.load_frames(count)
+        options: dict[str, Any] = {"icc_profile": _valid_profile(image), **_encoder_options(image, data)}
+        if count > 1:
+            options |= {"save_all": True, "loop": image.info.get("loop", 0)}
+            # A PNG takes the duration from each frame.
+            options |= {"duration": durations} if kind == "webp" else {"disposal": 0, "blend": 0}
+        orientation = _orientation(image)
+        # Pillow takes a picture beside the frames, for programs without animation, only as the first of several.
+        is_apart = bool(getattr(image, "default_image", False))
+        # The decoder of a WebP needs more memory than a copy.
+        if orientation == 1 and not is_apart and (kind != "webp" or count > 1):
+            return image, options, image.size
+        copies = 0 if kind == "webp" and count == 1 else count
+        if _memory(kind, image, count, coefficients, data) + 4 * copies * image.width * image.height <= MAX_MEMORY:
+            first, *others = _copy_frames(image, count, orientation)
+            return first, options | {"append_images": others} if others else options, first.size
+        if kind != "jpeg":
+            raise InvalidImage(f"a {kind} of {count} frames is too large to be turned")
+        exif = options["exif"] = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        return image, options, (image.height, image.width) if orientation > 4 else image.size
+
+
+def _check_limits(kind: str, size: tuple[int, int], count: int, memory: int) -> None:
+    pixels = size[0] * size[1]
+    if not pixels or not count:
+        raise InvalidImage(f"a {kind} of {count} frames, {size[0]} by {size[1]}")
+    is_too_long = count > MAX_FRAMES or pixels * count > MAX_TOTAL_PIXELS or max(size) > MAX_SIDE
+    if pixels > MAX_PIXELS or is_too_long or memory > MAX_MEMORY:
+        raise InvalidImage(f"a {kind} of {count} frames, {size[0]} by {size[1]}, is too large to decode")
+
+
+def _memory(kind: str, image: Image.Image, count: int, coefficients: int, data: bytes) -> int:
+    """Bytes that it takes at most to decode and encode the image, without copies of frames that are turned.
+
+    The bytes for each pixel were measured; tests/security/test_bombs.py holds them.
+    """
+    if kind == "png":
+        pixel, fixed = (24 + 4 * count, MAX_OUTPUT_BYTES) if count > 1 else (4, 0)
+    elif kind == "webp":
+        # Libwebp copies what was sent and what it has encoded. It encodes transparency separately.
+        still = 24 if b"VP8L" in data else 40 if image.mode == "RGBA" else 18
+        pixel, fixed = max(still, 44 if count > 1 else 0), 3 * len(data)
+    else:
+        pixel, fixed = (8 if kind == "bmp" else 4 + coefficients), 0
+    return image.width * image.height * pixel + fixed + 3 * len(data)
+
+
+def _buffered_coefficients(image: Image.Image, data: bytes, scan: int) -> int:
+    """Bytes of a JPEG for each pixel that libjpeg holds until it has read all scans, if there are several.
+
+    There are several in a progressive JPEG, and if the first one, whose header ends at `scan`, lacks components.
+    """
+    if not isinstance(image, JpegImageFile):
+        return 0
+    header = b"\xff\xda" + struct.pack(">HB", 6 + 2 * image.layers, image.layers)
+    is_single = data[scan - 8 - 2 * image.layers :].startswith(header) and "progressive" not in image.info
+    return 0 if is_single else 2 * image.layers
+
+
+def _orientation(image: Image.Image) -> int:
+    """The orientation in the EXIF block, 1 to 8; 1 if the block is damaged. XMP is ignored, as by browsers."""
+    exif = Image.Exif()
     try:
-        with Image.open(io.BytesIO(parts.content), formats=[kind.upper()]) as picture:
-            if kind == "jpeg" and turn is None:
-                # Every coefficient is read, yet an eighth of the width and height takes a sixty-fourth of the memory.
-                picture.draft(None, (max(picture.width // 8, 1), max(picture.height // 8, 1)))
-            frames = getattr(picture, "n_frames", 1)
-            if frames > parts.frames:
-                raise InvalidImage(f"a {kind} of {frames} frames announces {parts.frames}")
-            if turn is not None:
-                return _turned(kind, picture, turn, parts.content, go_on)
-            for frame in range(frames):
-                _load(picture, frame, go_on)
-            return _rewritten(picture) if kind == "bmp" else None
-    except _DECODER_ERRORS as lie:
-        raise InvalidImage(f"a {kind} cannot be drawn: {lie}") from None
+        exif.load(image.info.get("exif", b""))
+        orientation = exif.get(ExifTags.Base.Orientation)
+    except Exception:
+        return 1
+    return orientation if orientation in _TRANSPOSITIONS else 1
 
 
-def _load(picture: Image.Image, frame: int, go_on: Callable[[], bool]) -> None:
-    if not go_on():
-        raise ServiceUnavailable("the server is ending")
-    picture.seek(frame)
-    picture.load()
-
-
-def _rewritten(picture: Image.Image) -> bytes:
-    written = io.BytesIO()
-    if picture.width * picture.height * len(picture.getbands()) > MAX_WRITTEN:
-        raise InvalidImage("a bmp is too large when unpacked")
-    picture.save(written, "BMP")
-    return written.getvalue()
-
-
-_TRANSPOSITIONS: dict[int, Image.Transpose] = {
+_TRANSPOSITIONS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -217,78 +312,88 @@ _TRANSPOSITIONS: dict[int, Image.Transpose] = {
 }
 
 
-def _turned(kind: str, picture: Image.Image, turn: Image.Transpose, sent: bytes, go_on: Callable[[], bool]) -> bytes:
-    frames: list[Image.Image] = []
-    times: list[float] = []
-    for number in range(getattr(picture, "n_frames", 1)):
-        _load(picture, number, go_on)
-        times.append(picture.info.get("duration", 0))
-        frames.append(picture.transpose(turn))
-    first, *others = frames
-    options = {"icc_profile": picture.info.get("icc_profile"), **_encoding(picture, sent)}
-    if others:
-        loop = picture.info.get("loop", 0)
-        options |= {"save_all": True, "append_images": others, "duration": times, "loop": loop}
-    written = io.BytesIO()
-    first.save(written, kind.upper(), **options)
-    if written.tell() > MAX_WRITTEN:
-        raise InvalidImage(f"a {kind} is too large when turned")
-    return written.getvalue()
+def _copy_frames(image: Image.Image, count: int, orientation: int) -> Iterator[Image.Image]:
+    transposition = _TRANSPOSITIONS.get(orientation)
+    for number in range(count):
+        image.seek(number)
+        yield image.copy() if transposition is None else image.transpose(transposition)
 
 
-def _encoding(picture: Image.Image, sent: bytes) -> dict[str, Any]:
-    """Encode as the picture came: a JPEG with its own tables, so that nothing becomes coarser than it was."""
-    if isinstance(picture, JpegImagePlugin.JpegImageFile):
-        sampling = JpegImagePlugin.get_sampling(picture)
+def _encoder_options(image: Image.Image, data: bytes) -> dict[str, Any]:
+    """How to lose as little as possible: a JPEG keeps its quantization tables, a lossless WebP stays lossless."""
+    if isinstance(image, JpegImageFile):
+        sampling = JpegImagePlugin.get_sampling(image)
         return {
-            "qtables": picture.quantization,
-            # Turning a picture on its side turns 4:2:2 into something that Pillow cannot write; 4:4:4 loses nothing.
+            "qtables": image.quantization,
+            # Turning 4:2:2 on its side makes a sampling that Pillow cannot write; 4:4:4 loses nothing.
             "subsampling": sampling if sampling in (0, 2) else 0,
-            "progressive": "progressive" in picture.info,
+            "progressive": "progressive" in image.info,
+            "comment": b"",
         }
-    # Quality means effort where nothing is lost. Greater effort takes a minute for the largest pictures.
-    lossless = b"VP8L" in sent
-    return {"lossless": lossless, "quality": 20 if lossless else 85, "method": 0 if lossless else 2, "exact": True}
+    if isinstance(image, WebPImageFile):
+        # For a lossless image, quality is effort. Greater effort takes a minute for the largest images.
+        lossless = b"VP8L" in data
+        return {"lossless": lossless, "quality": 20 if lossless else 85, "method": 0 if lossless else 2, "exact": True}
+    return {}
 
 
-_SVG_ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?svg[\s/>]")
-_DOCTYPE_STEP = re.compile(r"""<!--(?:.*?-->|.*)|"[^"]*"|'[^']*'|[\[\]>]""", re.DOTALL)
+def _valid_profile(image: Image.Image) -> bytes | None:
+    """The color profile, if it is one of a device or color space that images have, of the length in its header."""
+    profile: bytes = image.info.get("icc_profile") or b""
+    is_valid = (
+        132 <= len(profile) <= MAX_PROFILE_BYTES
+        and int.from_bytes(profile[:4]) == len(profile)
+        and profile[36:40] == b"acsp"
+        and profile[12:16] in (b"mntr", b"scnr", b"prtr", b"spac")
+        and profile[16:20] in (b"RGB ", b"GRAY", b"CMYK")
+    )
+    return profile if is_valid else None
 
 
-def _begins_as_svg(head: bytes) -> bool:
-    """Does the first element, after what XML allows before it, bear the name svg?"""
-    text = _as_text(head).lstrip("\ufeff \t\r\n")
-    while text.startswith("<"):
-        if _SVG_ROOT.match(text):
-            return True
-        if text.startswith("<?"):
-            _, closed, text = text.partition("?>")
-        elif text.startswith("<!--"):
-            _, closed, text = text[4:].partition("-->")
-        elif text.startswith("<!DOCTYPE"):
-            closed, text = _after_doctype(text)
+def _copy_gif(data: bytes, should_continue: Callable[[], bool]) -> tuple[bytes, tuple[int, int]]:
+    """Copy the frames, their durations and the loop count; drop comments, captions and application data."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    position = 13 + _gif_palette_size(flags)
+    content = bytearray(data[:position])
+    control = loop = b""
+    count = 0
+    while (sign := data[position : position + 1]) != b";":
+        if sign == b"!":
+            end = _end_of_gif_blocks(data, position + 2)
+            label, block = data[position + 1], data[position:end]
+            if label == 0xF9:
+                control = block
+            elif label == 0x01:
+                control = b""  # A caption uses up the control block before it; the next frame must not inherit it.
+            elif label == 0xFF and not loop and block[2:14] in _GIF_LOOPS and block[14:16] == b"\x03\x01":
+                loop = block[:18] + b"\0"
+                content += loop
+        elif sign == b",":
+            left, top, frame_width, frame_height, flags = struct.unpack_from("<HHHHB", data, position + 1)
+            end = _end_of_gif_blocks(data, position + 11 + _gif_palette_size(flags))
+            content += control + data[position:end]
+            control, count = b"", count + 1
+            width, height = max(width, left + frame_width), max(height, top + frame_height)
         else:
-            return False
-        if not closed:
-            return False
-        text = text.lstrip(" \t\r\n")
-    return False
+            raise InvalidImage("a gif has an unknown part, or is truncated")
+        position = end
+    content += b";"
+    memory = width * height * (18 if count > 1 else 1) + 3 * len(data)
+    _check_limits("gif", (width, height), count, memory)
+    with _Gif(_Source(content)) as image:
+        image.should_continue = should_continue
+        image.load_frames(count)
+    return bytes(content), (width, height)
 
 
-def _as_text(head: bytes) -> str:
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return head.decode("utf-16", errors="replace")
-    # The markup is ASCII in every other encoding that matters, whatever the letters between are.
-    return head.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+_GIF_LOOPS: Final = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
 
 
-def _after_doctype(text: str) -> tuple[str, str]:
-    """What closes the declaration that the text begins with, empty if nothing does, and what follows it."""
-    at, inner = 0, False
-    while step := _DOCTYPE_STEP.search(text, at):
-        at = step.end()
-        if step[0] in "[]":
-            inner = step[0] == "["
-        elif step[0] == ">" and not inner:
-            return step[0], text[at:]
-    return "", ""
+def _gif_palette_size(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _end_of_gif_blocks(data: bytes, position: int) -> int:
+    while length := data[position]:
+        position += 1 + length
+    return position + 1

@@ -1,7 +1,8 @@
-"""Pictures: kinds told by content, metadata gone, pixels kept, lies refused."""
+"""Images: types detected from content, metadata removed, pixels kept, invalid files rejected."""
 
 import io
 import random
+import re
 import struct
 import zlib
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image, ImageCms, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 
-from app.adapters.images import SNIFF_BYTES, InvalidImage, sanitize_image, sniff_image_type
+from app.adapters.image_types import SNIFF_BYTES, sniff_image_file, sniff_image_type
+from app.adapters.images import InvalidImage, sanitize_image
 
 SECRET = b"Hidden-Place-48.8584N"
 SECRET_TEXT = SECRET.decode()
@@ -97,6 +99,13 @@ def test_a_picture_is_told_by_its_content(kind: str) -> None:
     assert picture.size == (None if kind == "svg" else (40, 30))
 
 
+def test_a_file_is_rewound_after_its_type_was_detected() -> None:
+    file = io.BytesIO(b"<!--" + b"x" * 5000 + b"--><svg/>")
+    file.seek(7)
+
+    assert (sniff_image_file(file), file.tell()) == ("svg", 0)
+
+
 def test_reading_begins_where_the_source_stands() -> None:
     source = io.BytesIO(b"before" + KINDS["png"][0])
     source.seek(6)
@@ -128,7 +137,7 @@ def test_reading_begins_where_the_source_stands() -> None:
 )
 def test_other_content_is_no_picture(content: bytes) -> None:
     assert sniff_image_type(content) is None
-    assert refused(content) == "no kind of picture that is known"
+    assert refused(content) == "the type of the image is unknown"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +170,7 @@ def test_an_endless_beginning_is_no_svg(filler: bytes) -> None:
     assert sniff_image_type((filler * SNIFF_BYTES)[: 2 * SNIFF_BYTES]) is None
 
 
-def test_a_jpeg_loses_what_the_camera_knew_and_keeps_each_pixel() -> None:
+def test_a_jpeg_loses_its_metadata_and_keeps_its_tables() -> None:
     sent = encoded(painted(), "JPEG", exif=telling_exif(), comment=SECRET, xmp=SECRET, quality=91)
 
     kept = clean(sent)
@@ -170,33 +179,36 @@ def test_a_jpeg_loses_what_the_camera_knew_and_keeps_each_pixel() -> None:
     assert SECRET not in kept and b"Exif" not in kept
     assert opened(kept).getexif() == {}
     assert "comment" not in opened(kept).info
-    assert pixels(kept) == pixels(sent)
+    assert opened(kept).quantization == opened(sent).quantization  # type: ignore[attr-defined]
+    assert furthest(opened(kept), opened(sent)) <= 8
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_of_any_colours_keeps_each_pixel(mode: str, progressive: bool) -> None:
-    sent = encoded(painted(mode), "JPEG", progressive=progressive, exif=telling_exif())
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_a_jpeg_of_any_colors_looks_the_same(mode: str, progressive: bool, subsampling: int) -> None:
+    sent = encoded(painted(mode), "JPEG", progressive=progressive, subsampling=subsampling, exif=telling_exif())
 
-    assert pixels(clean(sent)) == pixels(sent)
-    assert opened(clean(sent)).mode == mode
+    kept = opened(clean(sent))
+
+    assert (kept.mode, "progressive" in kept.info) == (mode, progressive)
+    assert furthest(kept, opened(sent)) <= 12
 
 
-def test_a_jpeg_loses_its_thumbnail_and_the_picture_behind_it() -> None:
+def test_a_jpeg_loses_its_thumbnail_and_the_image_behind_it() -> None:
     plain = encoded(painted(), "JPEG")
     assert plain[2:6] == b"\xff\xe0\0\x10"
     thumbnail = b"\xff\xe0" + struct.pack(">H", 2 + 14 + 3) + plain[6:18] + b"\1\1" + b"rgb"
+
     sent = plain[:2] + thumbnail + plain[20:] + encoded(painted(seed=2), "JPEG", comment=SECRET)
 
-    kept = clean(sent)
-
-    assert kept == plain
+    assert clean(sent) == clean(plain)
 
 
-def test_padding_between_the_segments_of_a_jpeg_is_passed_over() -> None:
+def test_padding_between_the_segments_of_a_jpeg_is_ignored() -> None:
     plain = encoded(painted(), "JPEG")
 
-    assert clean(plain[:20] + b"\0\0\xff\xff" + plain[20:]) == plain
+    assert clean(plain[:20] + b"\0\0\xff\xff" + plain[20:]) == clean(plain)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
@@ -231,22 +243,7 @@ def test_a_jpeg_too_large_to_be_turned_keeps_its_orientation_and_nothing_else(or
     assert SECRET not in picture.content
     assert kept.size == (8160, 6120)
     assert picture.size == ((6120, 8160) if orientation == 6 else (8160, 6120))
-    assert picture.content[picture.content.index(b"\xff\xdb") :] in sent
-
-
-@pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC9, 0xCA])
-def test_a_jpeg_that_no_browser_shows_is_refused(marker: int) -> None:
-    plain = encoded(painted(), "JPEG")
-
-    assert refused(plain.replace(b"\xff\xc0", bytes([0xFF, marker]))) == "a JPEG without a frame"
-
-
-@pytest.mark.parametrize("sampling", [b"\0", b"\x01", b"\x10"])
-def test_a_jpeg_of_components_without_a_size_is_refused(sampling: bytes) -> None:
-    plain = encoded(painted(), "JPEG")
-    at = plain.index(b"\xff\xc0") + 11
-
-    assert refused(plain[:at] + sampling + plain[at + 1 :]) == "a JPEG of components without a size"
+    assert furthest(kept, opened(sent)) <= 2
 
 
 def test_a_moving_png_may_have_a_first_picture_apart() -> None:
@@ -284,6 +281,7 @@ def test_a_turned_animation_keeps_its_frames(form: str) -> None:
     assert kept.info["loop"] == 2
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize(
     "exif", [b"", b"II*\0", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff\x12\x01", b"\0" * 99]
 )
@@ -291,12 +289,12 @@ def test_an_exif_block_without_sense_turns_nothing(exif: bytes) -> None:
     plain = encoded(painted(), "JPEG")
     sent = plain[:20] + b"\xff\xe1" + struct.pack(">H", len(exif) + 8) + b"Exif\0\0" + exif + plain[20:]
 
-    assert clean(sent) == plain
+    assert clean(sent) == clean(plain)
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
 def test_an_animation_keeps_frames_times_and_loop(form: str) -> None:
-    sent = moving(form)
+    sent = moving(form, **({"lossless": True} if form == "WEBP" else {}))
 
     kept = clean(sent)
 
@@ -330,7 +328,7 @@ def test_a_png_loses_its_texts_and_times() -> None:
     kept = clean(sent + b"<script>" + SECRET)
 
     assert sent.count(SECRET) >= 4
-    assert kept == encoded(painted(), "PNG", dpi=(300, 300))
+    assert kept == encoded(painted(), "PNG")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -352,14 +350,34 @@ def test_a_transparent_colour_stays_transparent() -> None:
 
 @pytest.mark.parametrize("lossless", [False, True])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_a_webp_loses_exif_and_xmp_and_keeps_each_pixel(mode: str, lossless: bool) -> None:
+def test_a_webp_loses_exif_and_xmp(mode: str, lossless: bool) -> None:
     sent = encoded(painted(mode), "WEBP", lossless=lossless, exif=telling_exif(), xmp=SECRET)
 
     kept = clean(sent + SECRET)
 
     assert SECRET in sent and b"EXIF" in sent and b"XMP " in sent
     assert SECRET not in kept and b"EXIF" not in kept and b"XMP " not in kept
-    assert pixels(kept) == pixels(sent)
+    assert furthest(opened(kept), opened(sent)) <= (0 if lossless else 12)
+
+
+def test_a_lossy_animation_looks_the_same() -> None:
+    sent = moving("WEBP")
+
+    kept = opened(clean(sent))
+
+    assert times(kept) == [100, 200, 300]
+    for number in range(3):
+        kept.seek(number)
+        (before := opened(sent)).seek(number)
+        assert furthest(kept, before) <= 20
+
+
+def test_a_gif_with_a_palette_for_each_frame_loses_no_color() -> None:
+    """A frame over others has more colors than a palette can hold, so that it cannot be encoded again."""
+    frames = [painted(size=(40, 30 - 10 * number), seed=number).quantize() for number in range(3)]
+    sent = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100)
+
+    assert pixels(clean(sent)) == pixels(sent)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
@@ -384,6 +402,8 @@ def test_a_sound_colour_profile_stays(form: str) -> None:
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("profile", [SECRET * 20, bytes(36) + b"acsp" + SECRET * 20, b"\0" * (2 << 20)])
 def test_what_only_pretends_to_be_a_colour_profile_goes(form: str, profile: bytes) -> None:
+    if form == "PNG" and len(profile) > 1 << 20:
+        return  # Rejected: test_a_compressed_profile_bomb_is_rejected.
     kept = clean(encoded(painted(), form, icc_profile=profile))
 
     assert "icc_profile" not in opened(kept).info
@@ -412,8 +432,10 @@ WHOLE = {
 @pytest.mark.parametrize("kind", WHOLE)
 def test_a_picture_cut_anywhere_is_refused(kind: str) -> None:
     whole = WHOLE[kind]
-    # A WebP is padded to an even length, a BMP's last row to four bytes; without the padding they are whole.
-    cuts = {*range(1, min(len(whole), 200)), *range(200, len(whole) - 4, 97), len(whole) - 4}
+    # A WebP is padded to an even length, a BMP's last row to four bytes; without the padding they are complete.
+    # A PNG is complete without the checksum of its last, empty part.
+    last = len(whole) - (5 if whole.startswith(b"\x89PNG") else 4)
+    cuts = {*range(1, min(len(whole), 200)), *range(200, last, 97), last}
 
     for cut in sorted(cuts):
         refused(whole[:cut])
@@ -458,14 +480,14 @@ def test_an_archive_behind_a_picture_goes() -> None:
         kept = clean(KINDS[kind][0] + b"PK\x03\x04" + SECRET)
 
         assert SECRET not in kept and b"PK\x03\x04" not in kept
-        assert pixels(kept) == pixels(KINDS[kind][0])
+        assert kept == clean(KINDS[kind][0])
 
 
 def test_a_damaged_part_of_a_png_is_refused() -> None:
     sent = bytearray(KINDS["png"][0])
     sent[20] ^= 1
 
-    assert refused(bytes(sent)) == "a PNG part is damaged"
+    assert "checksum" in refused(bytes(sent))
 
 
 def bombs() -> dict[str, bytes]:
@@ -500,7 +522,7 @@ def bombs() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("bomb", bombs())
 def test_a_small_file_of_huge_size_is_refused_before_it_is_drawn(bomb: str) -> None:
-    assert "is too large to draw" in refused(bombs()[bomb])
+    assert re.search("is too large to decode|could be decompression bomb", refused(bombs()[bomb]))
 
 
 def test_more_frames_than_anybody_looks_at_are_refused() -> None:
@@ -514,7 +536,7 @@ def test_many_large_frames_are_refused() -> None:
     sent = encoded(Image.new("P", (8000, 8000)), "GIF")
     frame = sent[sent.index(b",") : -1]
 
-    assert "of 10 frames, 8000 by 8000, is too large to draw" in refused(sent[:-1] + frame * 9 + b";")
+    assert "of 10 frames, 8000 by 8000, is too large to decode" in refused(sent[:-1] + frame * 9 + b";")
 
 
 def test_a_png_that_announces_other_frames_than_it_has_is_refused() -> None:
@@ -523,7 +545,7 @@ def test_a_png_that_announces_other_frames_than_it_has_is_refused() -> None:
     control = b"acTL" + struct.pack(">II", 2, 0)
     lying = sent[:at] + control + struct.pack(">I", zlib.crc32(control)) + sent[at + 16 :]
 
-    assert refused(lying) == "a PNG announces another number of frames than it has"
+    assert "frame sequence" in refused(lying)
 
 
 def test_a_jpeg_of_endless_scans_is_refused() -> None:
@@ -543,19 +565,20 @@ def test_a_bmp_of_many_runs_is_refused_before_one_is_read(bits: int, packing: in
 
     assert sanitize_image(io.BytesIO(bmp(40_000, 100, b"\1\0\0\0" * 100 + b"\0\1"))).size == (40_000, 100)
     assert "runs" in refused(bmp(40_001, 100, b"\1\0\0\0" * 100 + b"\0\1"))
-    assert "runs" in refused(bmp(4, 1, b"\4\0" + b"\xff\0" * 2_000_000))
+    assert "too many parts" in refused(bmp(400, 1, b"\0\2\0\0" * 2_000_000))
 
 
-def test_a_packed_profile_bomb_is_left_behind() -> None:
+def test_a_compressed_profile_bomb_is_rejected() -> None:
     bomb = b"ICC\0\0" + zlib.compress(b"\0" * (64 << 20), 9)
     whole = KINDS["png"][0]
     sent = whole[:33] + struct.pack(">I", len(bomb)) + b"iCCP" + bomb + struct.pack(">I", zlib.crc32(b"iCCP" + bomb))
 
-    assert clean(sent + whole[33:]) == whole
+    assert "too large" in refused(sent + whole[33:])
 
 
 def test_what_was_cleaned_is_clean() -> None:
     for content in WHOLE.values():
         once = clean(content)
 
-        assert clean(once) == once
+        assert SECRET not in once
+        assert furthest(opened(clean(once)), opened(once)) <= 20

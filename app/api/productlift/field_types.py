@@ -8,15 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, BinaryIO, Final, Literal
 
 from app.http.multipart import Upload
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 # No row has this id. An id past 64 bits becomes it, so that it is unknown, and not invalid.
 UNKNOWN_ID = 0
-# Enough to detect every type of image, even an SVG after a long preamble.
-SNIFF_BYTES = 4096
 
 Schema = dict[str, Any]
 Unit = Literal["characters", "", "kilobytes"]
@@ -173,15 +171,10 @@ def list_of(item_type: FieldType) -> FieldType:
     )
 
 
-def image_file(sniff: Callable[[bytes], str | None]) -> FieldType:
-    """An image, detected by its first bytes alone: `sniff` returns its type or None."""
+def image_file(sniff: Callable[[BinaryIO], str | None]) -> FieldType:
+    """An image; `sniff` detects its type from the content and returns None for other files."""
 
     def convert(value: Any) -> Any:
-        if not isinstance(value, Upload):
-            return INVALID
-        value.file.seek(0)
-        head = value.file.read(SNIFF_BYTES)
-        value.file.seek(0)
-        return INVALID if sniff(head) is None else value
+        return value if isinstance(value, Upload) and sniff(value.file) else INVALID
 
     return FieldType(convert, "The {} must be an image.", {}, unit="kilobytes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import given
@@ -41,8 +41,11 @@ from app.http.body import NO_BODY, Body
 from app.http.multipart import Upload
 
 
-def png_only(head: bytes) -> str | None:
-    return "png" if head.startswith(b"\x89PNG") else None
+def png_only(file: BinaryIO) -> str | None:
+    file.seek(0)
+    head = file.read(4)
+    file.seek(0)
+    return "png" if head == b"\x89PNG" else None
 
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -475,18 +478,6 @@ def test_an_image_is_told_by_its_first_bytes() -> None:
 
     assert taken(png, image_file(png_only)) is png
     assert png.file.tell() == 0
-
-
-def test_an_image_is_sniffed_from_at_most_four_kilobytes() -> None:
-    seen: list[int] = []
-
-    def sniff(head: bytes) -> str | None:
-        seen.append(len(head))
-        return "svg"
-
-    taken(upload(b"x" * 10_000), image_file(sniff))
-
-    assert seen == [4096]
 
 
 @pytest.mark.parametrize("value", ["text", upload(b"GIF89a"), upload(b""), [PNG], 5, True])

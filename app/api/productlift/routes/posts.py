@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.adapters.images import sniff_image_type
+from app.adapters.image_types import sniff_image_file
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import FILE, ID, STRING, UUID, image_file
 from app.api.productlift.forms import REQUIRED, Form, Rule, max_kilobytes, max_length, min_length
@@ -35,7 +35,7 @@ _REST: Final[dict[str, tuple[Rule, ...]]] = {
     "status_id": (ID,),
     "section_id": (ID,),
     "user_id": (UUID,),
-    "image": (image_file(sniff_image_type), max_kilobytes(20480)),
+    "image": (image_file(sniff_image_file), max_kilobytes(20480)),
     "attachment": (FILE, max_kilobytes(5240)),
 }
 CREATE: Final = Form(title=(REQUIRED, *TITLE), **_REST)

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from app.adapters.images import SNIFF_BYTES, InvalidImage, sniff_image_type
+from app.adapters.image_types import sniff_image_file
+from app.adapters.images import InvalidImage
 from app.adapters.storage.base import generate_name
 from app.adapters.storage.uploads import Uploads
 from app.api.productlift.forms import FormErrors
@@ -90,9 +91,7 @@ async def _picture(uploads: Uploads, sent: Upload) -> StoredFile:
 
 
 async def _attachment(uploads: Uploads, sent: Upload) -> StoredFile:
-    sent.file.seek(0)
-    media_type, extension = HARMLESS.get(sniff_image_type(sent.file.read(SNIFF_BYTES)) or "", (OPAQUE, None))
-    sent.file.seek(0)
+    media_type, extension = HARMLESS.get(sniff_image_file(sent.file) or "", (OPAQUE, None))
     name = generate_name(extension)
     await uploads.files.put(name, sent.file, media_type)
     return StoredFile("attachment", name, sanitize_filename(sent.filename or ""), media_type, sent.size or 0)
