@@ -334,6 +334,12 @@ def _encoder_options(image: Image.Image, data: bytes) -> dict[str, Any]:
         # For a lossless image, quality is effort. Greater effort takes a minute for the largest images.
         lossless = b"VP8L" in data
         return {"lossless": lossless, "quality": 20 if lossless else 85, "method": 0 if lossless else 2, "exact": True}
+    transparency, depth = image.info.get("transparency"), data[24]
+    # Pillow reads every PNG color as eight bits, but leaves the transparent color as it is.
+    if image.mode == "L" and isinstance(transparency, int) and depth < 8:
+        return {"transparency": transparency * 255 // ((1 << depth) - 1)}
+    if image.mode == "RGB" and transparency and depth == 16:
+        return {"transparency": tuple(value >> 8 for value in transparency)}
     return {}
 
 

@@ -348,6 +348,20 @@ def test_a_transparent_colour_stays_transparent() -> None:
     assert pixels(clean(sent)) == pixels(sent)
 
 
+@pytest.mark.parametrize(
+    ("depth", "color_type", "color", "expected"),
+    [(2, 0, b"\0\3", 255), (4, 0, b"\0\1", 17), (16, 2, b"\x12\x34" * 3, (18,) * 3)],
+)
+def test_a_transparent_color_of_any_depth_stays_transparent(
+    depth: int, color_type: int, color: bytes, expected: object
+) -> None:
+    header = struct.pack(">IIBBBBB", 1, 1, depth, color_type, 0, 0, 0)
+    row = b"\0" + (color if depth == 16 else bytes([color[1] << (8 - depth)]))
+    kept = opened(clean(png_of((b"IHDR", header), (b"tRNS", color), (b"IDAT", zlib.compress(row)), (b"IEND", b""))))
+
+    assert kept.info["transparency"] == expected == kept.getpixel((0, 0))
+
+
 @pytest.mark.parametrize("lossless", [False, True])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_webp_loses_exif_and_xmp(mode: str, lossless: bool) -> None:
