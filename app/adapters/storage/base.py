@@ -1,4 +1,4 @@
-"""The interface of every file storage: files by random names. The database knows their kinds and original names."""
+"""The interface of every file storage: files by random names. The database has their media types and original names."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ _NAME: Final = re.compile(rf"[0-9A-Za-z]{{{_LETTERS}}}(?:\.(?:{'|'.join(sorted(E
 
 
 class StorageUnavailable(ServiceUnavailable):
-    """The storage could not do what was asked. The message names storage and reason, and no secret."""
+    """The storage failed. The message contains the storage and the reason, and no secret."""
 
 
 class InvalidStorageUrl(ValueError):
@@ -41,8 +41,8 @@ class OpenFile:
 
 
 class FileStorage(Protocol):
-    """Uploads by name. Every act may raise StorageUnavailable.
-    A name that `generate_name` cannot have made is not there.
+    """Uploads by name. Every method may raise StorageUnavailable.
+    A name that `generate_name` cannot have made does not exist.
     """
 
     async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
@@ -64,19 +64,19 @@ class FileStorage(Protocol):
 
 
 def generate_name(extension: str | None = None) -> str:
-    """A name that nobody can guess, with the extension if it is one that a picture gets."""
+    """Generate a random name that cannot be guessed, with the extension if it is one of an image."""
     return identifiers.random_string(_LETTERS) + (f".{extension}" if extension in EXTENSIONS else "")
 
 
 def is_valid_name(name: str) -> bool:
-    """Can `generate_name` have made this? What it cannot have made never reaches a file system or a bucket."""
+    """Whether `generate_name` can have made this name. No other name reaches a file system or a bucket."""
     return _NAME.fullmatch(name) is not None
 
 
 async def probe_storage(files: FileStorage, name: str | None = None) -> None:
-    """Store, read and remove a small file, for those who want to know whether storage works. Raises StorageUnavailable.
+    """Store, read and remove a small file to check that the storage works. Raises StorageUnavailable.
 
-    `name` is the file's, made by `generate_name`, for whoever asks again and again; by default a new one.
+    `name` is made by `generate_name`, for repeated checks; by default it is a new one.
     """
     name, content = name or generate_name(), b"Earshot was here."
     await files.put(name, content, "text/plain")
@@ -88,24 +88,22 @@ async def probe_storage(files: FileStorage, name: str | None = None) -> None:
         await files.delete(name)
 
 
-async def complete_or_undo(
-    keeping: Coroutine[Any, Any, None], undoing: Callable[[], Coroutine[Any, Any, None]]
-) -> None:
-    """Keep to the end, even when cancelled meanwhile; when that failed or was cancelled, undo before raising it."""
-    task = asyncio.ensure_future(keeping)
+async def complete_or_undo(operation: Coroutine[Any, Any, None], undo: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run an operation to its end, even when cancelled meanwhile; if it fails or is cancelled, undo it and raise."""
+    task = asyncio.ensure_future(operation)
     try:
         await asyncio.shield(task)
     except BaseException:
-        await _ended(task)
-        await _ended(asyncio.ensure_future(undoing()))
+        await _wait_for(task)
+        await _wait_for(asyncio.ensure_future(undo()))
         raise
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _wait_for(task: asyncio.Task[None]) -> None:
     with anyio.CancelScope(shield=True):
         while not task.done():
-            # To be cancelled again changes nothing: the caller raises as soon as nothing is left behind.
+            # A second cancellation changes nothing: the caller raises as soon as the cleanup is done.
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({task})
     if not task.cancelled():
-        task.exception()  # Looked at, so that asyncio does not report it as lost: the first failure is what is raised.
+        task.exception()  # Retrieved, so that asyncio does not report it: the first failure is raised.

@@ -29,12 +29,12 @@ class LocalStorage:
     async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
         if not is_valid_name(name):
             raise ValueError("a name for a new file is made by generate_name")
-        await complete_or_undo(self._asked("store", _write, self._path(name), source), lambda: self.delete(name))
+        await complete_or_undo(self._run("store", _write, self._path(name), source), lambda: self.delete(name))
 
     async def open(self, name: str) -> OpenFile | None:
         if not is_valid_name(name):
             return None
-        file = await self._asked("open", _open, self._path(name))
+        file = await self._run("open", _open, self._path(name))
         if file is None:
             return None
 
@@ -42,28 +42,28 @@ class LocalStorage:
 
         async def close() -> None:
             await chunks.aclose()
-            file.close()  # The line before does nothing to what has not begun.
+            file.close()  # `aclose` does not run a generator that was not started.
 
         return OpenFile(os.fstat(file.fileno()).st_size, chunks, close)
 
     async def _chunks(self, file: BinaryIO) -> AsyncGenerator[bytes, None]:
         with file:
-            while chunk := await self._asked("read", file.read, CHUNK):
+            while chunk := await self._run("read", file.read, CHUNK):
                 yield chunk
 
     async def delete(self, name: str) -> None:
         if is_valid_name(name):
-            await self._asked("remove", _remove, self._path(name))
+            await self._run("remove", _remove, self._path(name))
 
     async def names(self, *, before: datetime) -> AsyncIterator[str]:
-        for folder in await self._asked("list", _folders, self.root):
-            for name in await self._asked("list", _names, folder, before.timestamp()):
+        for folder in await self._run("list", _folders, self.root):
+            for name in await self._run("list", _names, folder, before.timestamp()):
                 yield name
 
     def _path(self, name: str) -> Path:
         return self.root / name[:2] / name
 
-    async def _asked(self, verb: str, operation: Callable[..., T], *arguments: Any) -> T:
+    async def _run(self, verb: str, operation: Callable[..., T], *arguments: Any) -> T:
         try:
             return await asyncio.to_thread(operation, *arguments)
         except OSError as failure:
@@ -75,12 +75,12 @@ def _part(path: Path) -> Path:
 
 
 def _write(path: Path, source: BinaryIO | bytes) -> None:
-    _make(path.parent)
+    _make_folder(path.parent)
     part = _part(path)
     try:
         with part.open("xb") as file:
-            os.fchmod(file.fileno(), _MODE)  # Whatever the mask of the process says.
-            for chunk in _pieces(source):
+            os.fchmod(file.fileno(), _MODE)  # Independent of the umask of the process.
+            for chunk in _iterate_chunks(source):
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
@@ -91,23 +91,23 @@ def _write(path: Path, source: BinaryIO | bytes) -> None:
     _sync(path.parent)
 
 
-def _pieces(source: BinaryIO | bytes) -> Iterable[bytes]:
+def _iterate_chunks(source: BinaryIO | bytes) -> Iterable[bytes]:
     return (source,) if isinstance(source, bytes) else iter(lambda: source.read(CHUNK), b"")
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
-        _make(folder.parent)
+        _make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
         _sync(folder.parent)
 
 
 def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(number)
+        os.fsync(descriptor)
     finally:
-        os.close(number)
+        os.close(descriptor)
 
 
 def _open(path: Path) -> BinaryIO | None:
@@ -127,11 +127,11 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _names(folder: Path, before: float) -> set[str]:
-    found = set()
+    names = set()
     for path in folder.iterdir():
         name = path.name.removesuffix(_PART)
         # A file may be removed while the folder is read.
         with suppress(FileNotFoundError):
             if is_valid_name(name) and name[:2] == folder.name and path.stat().st_mtime < before:
-                found.add(name)
-    return found
+                names.add(name)
+    return names

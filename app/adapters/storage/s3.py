@@ -1,4 +1,4 @@
-"""Uploads in an S3-compatible bucket. Imported only when one is asked for: obstore is an extra."""
+"""Uploads in an S3-compatible bucket. Imported only when configured: obstore is an extra."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ADVICE: Final = "write s3://bucket/prefix?endpoint=https://host&region=name"
-# Somebody waits for the answer, so ask less often and less long than obstore does unless told.
+# A client waits for the response, so retry less often and for a shorter time than obstore's defaults.
 _RETRIES: Final[RetryConfig] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
 _TIMEOUTS: Final[ClientConfig] = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=30)}
 # What obstore documents, and the built-in errors that it raises instead of some of them.
@@ -102,16 +102,16 @@ class S3Storage:
 
     async def _keep(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
         content = source if isinstance(source, bytes) else await asyncio.to_thread(source.read)
-        # In one request: what is put in several leaves unseen pieces behind, to be paid for, when it is broken off.
+        # In one request: an interrupted multipart upload leaves invisible parts in the bucket, which cost money.
         putting = obstore.put_async(
             self._store, name, content, attributes={"Content-Type": media_type}, use_multipart=False
         )
-        await self._asked("store", putting)
+        await self._run("store", putting)
 
     async def open(self, name: str) -> OpenFile | None:
         if not is_valid_name(name):
             return None
-        result = await self._asked("open", _unless_missing(obstore.get_async(self._store, name)))
+        result = await self._run("open", _unless_missing(obstore.get_async(self._store, name)))
         if result is None:
             return None
         chunks = self._chunks(result)
@@ -119,26 +119,26 @@ class S3Storage:
 
     async def _chunks(self, result: GetResult) -> AsyncGenerator[bytes, None]:
         stream = result.stream(min_chunk_size=CHUNK)
-        while chunk := await self._asked("read", anext(stream, b"")):
+        while chunk := await self._run("read", anext(stream, b"")):
             yield bytes(chunk)
 
     async def delete(self, name: str) -> None:
         if is_valid_name(name):
-            await self._asked("remove", _unless_missing(obstore.delete_async(self._store, name)))
+            await self._run("remove", _unless_missing(obstore.delete_async(self._store, name)))
 
     async def names(self, *, before: datetime) -> AsyncIterator[str]:
         pages = obstore.list(self._store)
-        while page := await self._asked("list", anext(pages, [])):
-            for found in page:
-                if is_valid_name(found["path"]) and found["last_modified"] < before:
-                    yield found["path"]
+        while page := await self._run("list", anext(pages, [])):
+            for entry in page:
+                if is_valid_name(entry["path"]) and entry["last_modified"] < before:
+                    yield entry["path"]
 
-    async def _asked(self, verb: str, operation: Awaitable[T]) -> T:
+    async def _run(self, verb: str, operation: Awaitable[T]) -> T:
         try:
             return await operation
         except _FAILURES as failure:
             reason = _reason(failure)
-        # Raised outside of the handler, because obstore's own words repeat what was signed and with which key.
+        # Raised outside of the handler, because obstore's messages contain the signed text and the key's id.
         raise StorageUnavailable(f"{self}: could not {verb} a file: {reason}")
 
 
@@ -150,5 +150,5 @@ async def _unless_missing(operation: Awaitable[T]) -> T | None:
 
 
 def _reason(failure: Exception) -> str:
-    found = _REASON.search(str(failure))
-    return next(filter(None, found.groups())) if found else type(failure).__name__
+    match = _REASON.search(str(failure))
+    return next(filter(None, match.groups())) if match else type(failure).__name__

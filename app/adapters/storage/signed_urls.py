@@ -7,7 +7,7 @@ from app.adapters.database import Clock
 
 _HOUR: Final = 3600
 MIN_HOURS: Final = 4
-"""A signed path works for so long at least, and for up to an hour more: all that are made in one hour are the same."""
+"""A signed path works for at least this long, and up to an hour more: all paths made within an hour are the same."""
 
 _PURPOSE: Final = b"earshot: paths of files"
 
@@ -20,7 +20,7 @@ class FileSigner:
         self._clock = clock
 
     def path(self, name: str) -> str:
-        """Where a file is served for some hours, whatever the state of its post."""
+        """The path under which a file is served for some hours, whatever the state of its post."""
         expires = (int(self._clock().timestamp()) // _HOUR + MIN_HOURS + 1) * _HOUR
         return f"/files/{name}?expires={expires}&signature={self._signature(name, str(expires))}"
 

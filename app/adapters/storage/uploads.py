@@ -1,4 +1,4 @@
-"""Uploads between request and post: cleaned, and gone again when nothing came of the request or the post went."""
+"""Uploads between request and post: sanitized, and deleted when the request fails or the post is deleted."""
 
 import asyncio
 import logging
@@ -17,97 +17,97 @@ from app.domain.posts import attachments
 log = logging.getLogger("earshot.uploads")
 
 MAX_WORKERS: Final = 2
-"""Each picture takes up to `pictures.MAX_MEMORY`, and a processor for seconds."""
+"""Each image needs up to `images.MAX_MEMORY`, and a CPU for seconds."""
 MAX_WAITING: Final = 16
-"""Whoever comes later is sent away, instead of waiting for a minute."""
+"""A further request is answered 503 instead of waiting for a minute."""
 ORPHAN_MIN_AGE: Final = timedelta(hours=1)
-"""A stored file without a row is younger than this while its request may still be on its way."""
+"""A stored file without a row is younger than this while its request may still be running."""
 ORPHAN_BATCH: Final = 500
 
 
 class Uploads:
-    """One server's uploads: where they lie, and how they are tidied."""
+    """The uploads of one server: storage, sanitizing and cleanup."""
 
     def __init__(self, files: FileStorage, database: Database, *, clock: Clock) -> None:
         self.files = files
         self._database = database
         self._clock = clock
-        self._cleaners = ThreadPoolExecutor(MAX_WORKERS, "pictures")
+        self._executor = ThreadPoolExecutor(MAX_WORKERS, "images")
         self._background: set[asyncio.Task[Any]] = set()
-        self._cleaning = 0
+        self._running = 0
         self._closed = False
 
     async def sanitize(self, source: BinaryIO) -> SanitizedImage:
-        """See `pictures.cleaned`; at most a few at once, with a few waiting, whoever has gone meanwhile.
+        """See `sanitize_image`; `MAX_WORKERS` at once, `MAX_WAITING` more wait, cancelled requests included.
 
-        Raises InvalidImage, and Unavailable when too many wait.
+        Raises InvalidImage, and ServiceUnavailable when too many wait.
         """
-        if self._cleaning >= MAX_WORKERS + MAX_WAITING:
-            raise ServiceUnavailable("too many pictures that are being drawn")
-        self._cleaning += 1
-        running = asyncio.get_running_loop().run_in_executor(
-            self._cleaners, sanitize_image, source, lambda: not self._closed
+        if self._running >= MAX_WORKERS + MAX_WAITING:
+            raise ServiceUnavailable("too many images are being decoded")
+        self._running += 1
+        future = asyncio.get_running_loop().run_in_executor(
+            self._executor, sanitize_image, source, lambda: not self._closed
         )
-        # Whoever hangs up meanwhile leaves the picture behind: it counts until it is done.
-        running.add_done_callback(self._cleaned)
-        return await asyncio.shield(running)
+        # When the client disconnects, the image counts until its thread is done.
+        future.add_done_callback(self._count_down)
+        return await asyncio.shield(future)
 
-    def _cleaned(self, _: Any) -> None:
-        self._cleaning -= 1
+    def _count_down(self, _: Any) -> None:
+        self._running -= 1
 
     async def delete(self, names: Iterable[str]) -> None:
-        """Remove files that no post has any more. What the storage refuses now, the sweep takes later."""
+        """Remove files that no post has any more. If the storage fails, `delete_orphans` removes them later."""
         for name in names:
             await self._remove(name)
 
     async def rollback(self, names: Sequence[str], *, in_doubt: bool) -> None:
-        """Remove files whose act failed, even while being cancelled; when in doubt only those that no post has."""
-        await self._to_the_end(self._undo(names, in_doubt=in_doubt))
+        """Remove the files of a failed operation, even if cancelled; when in doubt only those that no post has."""
+        await self._run_to_end(self._undo(names, in_doubt=in_doubt))
 
     async def delete_orphans(self) -> int:
-        """Remove what was stored over an hour ago and belongs to no post; how many files. Raises StorageUnavailable."""
+        """Remove files stored over an hour ago that belong to no post; return how many. Raises StorageUnavailable."""
         removed = 0
         batch: list[str] = []
         async for name in self.files.names(before=self._clock() - ORPHAN_MIN_AGE):
             batch.append(name)
             if len(batch) == ORPHAN_BATCH:
-                removed += await self._swept(batch)
+                removed += await self._delete_unrecorded(batch)
                 batch = []
-        return removed + await self._swept(batch)
+        return removed + await self._delete_unrecorded(batch)
 
     async def close(self) -> None:
-        """Finish what is being tidied, and draw no further frame: the process ends when its threads have."""
+        """Finish the cleanup, and decode no further frame: the process ends when its threads have ended."""
         self._closed = True
         if self._background:
             await asyncio.wait(self._background)
-        self._cleaners.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _undo(self, names: Sequence[str], *, in_doubt: bool) -> None:
         if in_doubt:
             try:
-                names = await self._unrecorded(names)
+                names = await self._find_unrecorded(names)
             except ServiceUnavailable:
                 return
         await self.delete(names)
 
-    async def _unrecorded(self, names: Sequence[str]) -> list[str]:
-        # As a slow write it waits for the act in doubt, which may still run in the writer's thread.
+    async def _find_unrecorded(self, names: Sequence[str]) -> list[str]:
+        # A slow write waits for the operation in doubt, which may still run in the writer's thread.
         return await self._database.write(lambda work: attachments.find_orphans(work, names), NO_PORTAL, in_thread=True)
 
-    async def _swept(self, names: Sequence[str]) -> int:
-        lost = await self._unrecorded(names) if names else []
-        for name in lost:
+    async def _delete_unrecorded(self, names: Sequence[str]) -> int:
+        orphans = await self._find_unrecorded(names) if names else []
+        for name in orphans:
             await self.files.delete(name)
-        return len(lost)
+        return len(orphans)
 
     async def _remove(self, name: str) -> None:
         try:
             await self.files.delete(name)
         except StorageUnavailable as failure:
-            log.warning("a file that nobody needs stays until the next sweep: %s", failure)
+            log.warning("an orphaned file stays until the next cleanup: %s", failure)
 
-    async def _to_the_end(self, tidying: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(tidying)
+    async def _run_to_end(self, cleanup: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(cleanup)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         with suppress(asyncio.CancelledError):

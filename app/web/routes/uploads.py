@@ -1,4 +1,4 @@
-"""Uploads on their way out: under which headers, and the one route that serves them."""
+"""The route that serves uploads, and the headers of its responses."""
 
 import re
 import unicodedata
@@ -17,16 +17,16 @@ from app.domain.posts.attachments import sanitize_filename
 Header = tuple[bytes, bytes]
 
 SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp", "image/webp", "image/svg+xml"})
-"""What a browser may show in its place. Everything else is for downloading."""
+"""Media types that a browser may show. Everything else is a download."""
 
-# Colours and lines of an SVG are styles; so are those with which a browser frames a picture shown alone.
+# Colors and lines of an SVG are styles; so are those that a browser adds to an image shown alone.
 _SANDBOX = b"sandbox; default-src 'none'; style-src 'unsafe-inline'"
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """What the database knows of a file: the media type, what its sender called it, whether anybody may have it."""
+    """The database row of a file: the media type, the original name, whether the file is public."""
 
     media_type: str
     original_name: str | None
@@ -34,45 +34,45 @@ class FileRow:
 
 
 def headers_for(row: FileRow, size: int) -> list[Header]:
-    """The headers under which a file is harmless, whatever is in it and whatever its sender called it.
+    """The headers that make a file harmless, whatever its content and its original name.
 
-    Pictures are shown in place, and on other sites too, since clients put them there; the rest is for downloading.
-    All is in a sandbox, so that an SVG that is opened runs no script and reaches nothing. The bytes under a name never
-    change, but whether they may be had does: caches ask again after a minute, and keep nothing that is not public.
+    Images are shown inline, on other sites too, since clients embed them there; everything else is a download. All
+    files are in a sandbox, so that an SVG runs no script and loads nothing. The bytes under a name never change, but
+    access to them does: caches revalidate after a minute, and store nothing that is not public.
     """
     kind = row.media_type.lower()
-    shown = kind in SHOWN
+    is_inline = kind in SHOWN
     if not _MEDIA_TYPE.fullmatch(kind):
         kind = "application/octet-stream"
     return [
         (b"content-type", kind.encode()),
         (b"content-length", str(size).encode()),
-        (b"content-disposition", _disposition("inline" if shown else "attachment", row.original_name)),
+        (b"content-disposition", _disposition("inline" if is_inline else "attachment", row.original_name)),
         (b"content-security-policy", _SANDBOX),
         (b"x-content-type-options", b"nosniff"),
-        # A link in an SVG must not tell its target the signed address.
+        # A link in an SVG must not send the signed URL to its target.
         (b"referrer-policy", b"no-referrer"),
-        (b"cross-origin-resource-policy", b"cross-origin" if shown else b"same-origin"),
+        (b"cross-origin-resource-policy", b"cross-origin" if is_inline else b"same-origin"),
         (b"cache-control", b"public, max-age=60, must-revalidate" if row.public else b"private, no-store"),
     ]
 
 
-def _disposition(manner: str, original_name: str | None) -> bytes:
-    """RFC 6266: the name in plain ASCII for old clients and, if that is not all of it, in UTF-8 for the others."""
+def _disposition(kind: str, original_name: str | None) -> bytes:
+    """RFC 6266: the name in plain ASCII for old clients and, if it has other characters, in UTF-8 for the others."""
     name = sanitize_filename(original_name or "")
     if not name:
-        return manner.encode()
+        return kind.encode()
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     # Backslash and percent sign are read differently by different browsers, so they stay out of the plain form.
     plain = re.sub(r'["\\%]', "_", plain).strip()
     if not plain.partition(".")[0]:
         plain = f"file{plain}"
-    told = f'{manner}; filename="{plain}"'
-    return (told if plain == name else f"{told}; filename*=UTF-8''{quote(name, safe='')}").encode()
+    header = f'{kind}; filename="{plain}"'
+    return (header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}").encode()
 
 
-class _Streamed(Response):
-    """A file sent chunk by chunk, and closed whatever becomes of the sending."""
+class _FileResponse(Response):
+    """A file sent chunk by chunk, and closed even if sending fails."""
 
     def __init__(self, stored: OpenFile, headers: list[Header], *, only_head: bool) -> None:
         super().__init__()
@@ -95,29 +95,29 @@ def router(
     files: FileStorage,
     find: Callable[[Request, str], Awaitable[FileRow | None]],
 ) -> APIRouter:
-    """GET and HEAD /files/{name}. `find` says what the portal that was asked knows of a name, None if the one who asks
-    may not have it.
+    """GET and HEAD /files/{name}. `find` returns the row of a name in the portal of the request, None if there is none
+    or the client may not read the file.
 
-    404 for what is unknown or gone, 304 for what the client has, 503 when the storage does not answer.
+    404 for unknown and deleted files, 304 for what the client has, 503 when the storage fails.
     """
     routes = APIRouter()
 
     async def file(request: Request, name: str) -> Response:
         row = await find(request, name) if is_valid_name(name) else None
         if row is None:
-            return _refused("Not found", 404)
+            return _error_response("Not found", 404)
         etag = f'"{name}"'
-        if _has(request, etag):
-            kept = [header for header in headers_for(row, 0) if header[0] in _UNCHANGED]
-            return _bare(304, [*kept, (b"etag", etag.encode())])
+        if _is_cached(request, etag):
+            headers = [header for header in headers_for(row, 0) if header[0] in _UNCHANGED]
+            return _empty_response(304, [*headers, (b"etag", etag.encode())])
         try:
             stored = await files.open(name)
         except StorageUnavailable:
-            return _refused("Service temporarily unavailable.", 503, {"Retry-After": "10"})
+            return _error_response("Service temporarily unavailable.", 503, {"Retry-After": "10"})
         if stored is None:
-            return _refused("Not found", 404)
+            return _error_response("Not found", 404)
         headers = [*headers_for(row, stored.size), (b"etag", etag.encode())]
-        return _Streamed(stored, headers, only_head=request.method == "HEAD")
+        return _FileResponse(stored, headers, only_head=request.method == "HEAD")
 
     routes.add_api_route("/files/{name}", file, methods=["GET", "HEAD"], include_in_schema=False)
     return routes
@@ -126,17 +126,17 @@ def router(
 _UNCHANGED = frozenset({b"cache-control", b"content-security-policy", b"cross-origin-resource-policy"})
 
 
-def _has(request: Request, etag: str) -> bool:
+def _is_cached(request: Request, etag: str) -> bool:
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     return etag in known or "*" in known
 
 
-def _bare(status: int, headers: list[Header]) -> Response:
-    answer = Response(status_code=status)
-    answer.raw_headers = headers
-    return answer
+def _empty_response(status: int, headers: list[Header]) -> Response:
+    response = Response(status_code=status)
+    response.raw_headers = headers
+    return response
 
 
-def _refused(words: str, status: int, headers: dict[str, str] | None = None) -> Response:
+def _error_response(message: str, status: int, headers: dict[str, str] | None = None) -> Response:
     safe = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return PlainTextResponse(words, status, safe | (headers or {}))
+    return PlainTextResponse(message, status, safe | (headers or {}))

@@ -1,4 +1,4 @@
-"""Files that come with a post: verified and stored before the act, recorded by it, gone again when it fails.
+"""Files of a post: verified and stored before the transaction, recorded by it, deleted when it fails.
 
 docs/contracts/productlift.md, sections 5, 7.9 and 7.11.
 """
@@ -27,7 +27,7 @@ HARMLESS: Final = {
     "bmp": ("image/bmp", "bmp"),
     "webp": ("image/webp", "webp"),
 }
-"""Attachments that are served as what they are. Everything else is served as bytes, whatever its sender called it."""
+"""Attachments that are served as what they are. Everything else is served as bytes, whatever media type was sent."""
 
 
 class StoredUploads:
@@ -41,20 +41,20 @@ class StoredUploads:
         return bool(self._files)
 
     def attach(self, work: UnitOfWork, post_id: int) -> None:
-        """Give the files to the post; to be called by the act. Raises NotFound("post")."""
-        # Assigned, not added to, because an act may be run again.
+        """Attach the files to the post, within the transaction. Raises NotFound("post")."""
+        # Assigned, not extended, because the operation may run again.
         self.replaced = [name for file in self._files for name in attachments.add(work, post_id=post_id, file=file)]
 
 
 @asynccontextmanager
-async def store_uploads(request: ApiRequest, wanted: Mapping[str, Any]) -> AsyncIterator[StoredUploads]:
-    """Store what came as `image` and `attachment`, for the act inside to `attach`.
+async def store_uploads(request: ApiRequest, form: Mapping[str, Any]) -> AsyncIterator[StoredUploads]:
+    """Store the `image` and `attachment` of a form, for the operation in the block to `attach`.
 
-    When it leaves in peace, files that were replaced are removed; when it raises, those just stored are.
-    Raises Refused for a picture that is none, StorageUnavailable.
+    Afterwards the replaced files are deleted; if the block raises, the new ones are.
+    Raises FormErrors for an invalid image, and StorageUnavailable.
     """
-    image: Upload | None = wanted.get("image")
-    attachment: Upload | None = wanted.get("attachment")
+    image: Upload | None = form.get("image")
+    attachment: Upload | None = form.get("attachment")
     if image is None and attachment is None:
         yield StoredUploads([])
         return
@@ -62,9 +62,9 @@ async def store_uploads(request: ApiRequest, wanted: Mapping[str, Any]) -> Async
     stored: list[StoredFile] = []
     try:
         if image is not None:
-            stored.append(await _picture(uploads, image))
+            stored.append(await _store_image(uploads, image))
         if attachment is not None:
-            stored.append(await _attachment(uploads, attachment))
+            stored.append(await _store_attachment(uploads, attachment))
     except BaseException:
         await uploads.rollback([file.name for file in stored], in_doubt=False)
         raise
@@ -72,26 +72,28 @@ async def store_uploads(request: ApiRequest, wanted: Mapping[str, Any]) -> Async
     try:
         yield files
     except BaseException as failure:
-        # Cancelled in the middle of a commit, nobody knows whether the post has the files or not.
+        # If cancelled during a commit, it is unknown whether the post has the files.
         in_doubt = isinstance(failure, CommitUncertain) or not isinstance(failure, Exception)
         await uploads.rollback([file.name for file in stored], in_doubt=in_doubt)
         raise
     await uploads.delete(files.replaced)
 
 
-async def _picture(uploads: Uploads, sent: Upload) -> StoredFile:
-    sent.file.seek(0)
+async def _store_image(uploads: Uploads, upload: Upload) -> StoredFile:
+    upload.file.seek(0)
     try:
-        picture = await uploads.sanitize(sent.file)
+        sanitized = await uploads.sanitize(upload.file)
     except InvalidImage:
         raise FormErrors({"image": ["The image must be an image."]}) from None
-    name = generate_name(picture.extension)
-    await uploads.files.put(name, picture.content, picture.media_type)
-    return StoredFile("image", name, sanitize_filename(sent.filename or ""), picture.media_type, len(picture.content))
+    name = generate_name(sanitized.extension)
+    await uploads.files.put(name, sanitized.content, sanitized.media_type)
+    return StoredFile(
+        "image", name, sanitize_filename(upload.filename or ""), sanitized.media_type, len(sanitized.content)
+    )
 
 
-async def _attachment(uploads: Uploads, sent: Upload) -> StoredFile:
-    media_type, extension = HARMLESS.get(sniff_image_file(sent.file) or "", (OPAQUE, None))
+async def _store_attachment(uploads: Uploads, upload: Upload) -> StoredFile:
+    media_type, extension = HARMLESS.get(sniff_image_file(upload.file) or "", (OPAQUE, None))
     name = generate_name(extension)
-    await uploads.files.put(name, sent.file, media_type)
-    return StoredFile("attachment", name, sanitize_filename(sent.filename or ""), media_type, sent.size or 0)
+    await uploads.files.put(name, upload.file, media_type)
+    return StoredFile("attachment", name, sanitize_filename(upload.filename or ""), media_type, upload.size or 0)
