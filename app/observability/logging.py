@@ -1,4 +1,4 @@
-"""Logs: text on a terminal, one JSON object a line anywhere else. Never a key, a body, or what was sent as a key."""
+"""Logs: text on a terminal, one JSON object a line elsewhere. They never contain a key, a body or a sent token."""
 
 import asyncio
 import logging
@@ -21,17 +21,17 @@ Format = Literal["text", "json"]
 
 FLUSH_INTERVAL: Final = 0.1
 MAX_WRITE_BYTES: Final = 4096
-"""A pipe takes this much at once; longer pieces of two processes would be torn into each other."""
+"""A pipe writes this much atomically; longer pieces of two processes would be mixed."""
 MAX_BUFFERED: Final = 512
 
 
-def choose_format(wanted: Format | None) -> Format:
-    """The format that was asked for, or the one that suits where the log goes."""
-    return wanted or ("text" if sys.stderr.isatty() else "json")
+def choose_format(setting: Format | None) -> Format:
+    """The format of the setting; without one, text on a terminal and JSON elsewhere."""
+    return setting or ("text" if sys.stderr.isatty() else "json")
 
 
 def configure(form: Format) -> None:
-    """Have the house and the libraries it stands on log to standard error, in one form."""
+    """Log to standard error in one format, for this program and its libraries."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -62,15 +62,15 @@ def configure(form: Format) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Of these only what is broken: what a stranger sends must not fill the disk.
-    for heard in ("uvicorn.error", "python_multipart"):
-        logging.getLogger(heard).setLevel(logging.ERROR)
-    # While PostgreSQL is away its pool writes a stack trace for each try; what refuses requests tells of it in a line.
+    # Only errors: what a client sends must not fill the disk.
+    for name in ("uvicorn.error", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # While PostgreSQL is away its pool logs a traceback for each attempt; the API logs one line.
     logging.getLogger("asyncpg").setLevel(logging.ERROR)
-    # That Redis is away is told by who counts the requests.
+    # The rate limiter logs that Redis is away.
     logging.getLogger("slowapi").setLevel(logging.CRITICAL)
-    for quiet in ("asyncio", "alembic"):
-        logging.getLogger(quiet).setLevel(logging.WARNING)
+    for name in ("asyncio", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _json(event: Any, **_: Any) -> str:
@@ -78,11 +78,11 @@ def _json(event: Any, **_: Any) -> str:
 
 
 def _error(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
-    """Where an error came from, without its message: a database's messages quote what it was given."""
+    """The traceback of an error without its message, because messages of a database quote the data."""
     error: BaseException | None = exc_info[1]
     parts: list[str] = []
     seen: set[int] = set()
-    # An error may name itself as its cause, or two each other; a log that follows them would never end.
+    # Causes may form a cycle.
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         parts.append("".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__)
@@ -94,7 +94,7 @@ Line = tuple[float, str, int | None, str | None, str, str, int, float, str]
 
 
 class AccessLog:
-    """One line a request. Noting one costs about a microsecond; lines are written together, some times a second."""
+    """One line for each request. Buffering one costs about a microsecond; they are written ten times a second."""
 
     def __init__(self, form: Format, write: Callable[[bytes], object] | None = None) -> None:
         self._render = _text if form == "text" else _object
@@ -133,7 +133,7 @@ class AccessLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has been noted."""
+        """Write the buffered lines."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
@@ -150,7 +150,7 @@ class AccessLog:
 
 
 def _to_standard_error(piece: bytes) -> None:
-    # A log that nobody reads any more is no reason to stop serving.
+    # A closed log is no reason to stop serving.
     with suppress(OSError):
         os.write(2, piece)
 

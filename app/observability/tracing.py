@@ -1,7 +1,7 @@
-"""A span a request, for OpenTelemetry. Imported by a serving process that was told where to send them, and by no other.
+"""A span for each request, for OpenTelemetry. The SDK is imported only where a collector is set.
 
-A span is made when its request has been answered, from what was noted: it has no children, and costs nothing before.
-What can't be delivered is dropped; no request ever waits for a collector.
+A span is made when its request has been answered, and has no children. Spans that can't be delivered are dropped; no
+request waits for a collector.
 """
 
 import asyncio
@@ -17,19 +17,19 @@ from app.http.request import RequestContext, RequestObserver
 log = logging.getLogger("earshot.traces")
 
 REMEDY: Final = "pip install '.[otel]' in a copy of Earshot's sources; ./manage does so by itself"
-"""What brings the packages that spans need."""
+"""How to install the packages that spans need."""
 EXPORT_INTERVAL_SECONDS: Final = 5.0
-"""The longest that one delivery may take, its repetitions included."""
+"""The longest time of one delivery, retries included."""
 EXPORT_TIMEOUT_SECONDS: Final = 2.0
-"""The longest that somebody who only wants to know waits."""
+"""The longest time of a test of the collector."""
 SHUTDOWN_TIMEOUT_SECONDS: Final = 3.0
-"""The longest that the end of the server waits for the last delivery."""
+"""How long the end of the server waits for the last delivery."""
 LOG_INTERVAL_SECONDS: Final = 60.0
 PATH: Final = "/v1/traces"
 
 
 def is_installed() -> bool:
-    """Whether the libraries of the extra `otel` are there."""
+    """Whether the packages of the extra `otel` are installed."""
     try:
         return find_spec("opentelemetry.exporter.otlp.proto.http") is not None and (
             find_spec("opentelemetry.sdk.trace") is not None
@@ -39,13 +39,13 @@ def is_installed() -> bool:
 
 
 def endpoint(url: str) -> str:
-    """The address that takes spans, from a collector's own or from the whole."""
+    """The URL for spans, from the URL of a collector or the complete one."""
     url = url.rstrip("/")
     return url if url.endswith(PATH) else url + PATH
 
 
 def accepts_spans(url: str) -> bool:
-    """Whether the collector takes spans: sends it none, and hears whether that was well."""
+    """Whether the collector accepts spans, tested with an empty list of them."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
@@ -57,7 +57,7 @@ def accepts_spans(url: str) -> bool:
 
 
 class RequestTracer:
-    """Told of each request; see `app.application.Observer`. Delivers from a thread of its own, many spans at once."""
+    """Makes a span for each request; see `app.application.Observer`. A thread delivers them in batches."""
 
     def __init__(self, url: str, *, version: str, shown: str) -> None:
         """`shown` is the address without secrets, for the log."""
@@ -69,12 +69,12 @@ class RequestTracer:
         from opentelemetry.trace import SpanKind, Status, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        # It would say of each span and each try that the collector is away; `_LoggingExporter` says it once a minute.
+        # The SDK logs every failed attempt; `_LoggingExporter` logs one a minute.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         ours = Resource({"service.name": "earshot", "service.version": version})
-        # The process ends when we say so, not when a collector has had its thirty seconds.
+        # The SDK would wait thirty seconds for the collector at the end of the process.
         self._provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
-        # Not a subclass of the exporter, which would have to be imported before anybody asked for it.
+        # Not a subclass of the exporter, whose module would have to be imported without a collector.
         delivery: Any = _LoggingExporter(
             OTLPSpanExporter(endpoint=endpoint(url), timeout=EXPORT_INTERVAL_SECONDS), shown
         )
@@ -86,7 +86,7 @@ class RequestTracer:
         self._propagator = TraceContextTextMapPropagator()
 
     def for_dialect(self, dialect: str) -> RequestObserver:
-        """What a dialect's door calls after each request; of `pages`, not those that ask only whether it is well."""
+        """What is called after each request of a dialect; requests to /health have no span."""
 
         def note(request: RequestContext, status: int, seconds: float) -> None:
             if dialect == "pages" and request.path.startswith("/health"):
@@ -106,13 +106,13 @@ class RequestTracer:
         return note
 
     async def close(self) -> None:
-        """Deliver what is left, within bounds."""
+        """Deliver the remaining spans, within SHUTDOWN_TIMEOUT_SECONDS."""
         ending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
         ending.start()
         await asyncio.to_thread(ending.join, SHUTDOWN_TIMEOUT_SECONDS)
 
     def _parent_context(self, request: RequestContext) -> Any:
-        """The trace that the request belongs to, where a proxy that we trust says so; else one of its own."""
+        """The trace that a trusted proxy named; else a new one."""
         if not request.from_trusted_proxy or b"traceparent" not in request.headers:
             return self._context()
         carried = {"traceparent": request.header(b"traceparent"), "tracestate": request.header(b"tracestate")}
@@ -120,21 +120,21 @@ class RequestTracer:
 
 
 def _attributes(dialect: str, request: RequestContext, status: int) -> dict[str, str | int]:
-    told: dict[str, str | int] = {
+    attributes: dict[str, str | int] = {
         "http.request.method": request.method,
         "http.response.status_code": status,
         "earshot.dialect": dialect,
         "earshot.request_id": request.request_id,
     }
     if request.route_path:
-        told["http.route"] = request.route_path
+        attributes["http.route"] = request.route_path
     if request.principal is not None:
-        told["earshot.portal"] = request.principal.portal_id
-    return told
+        attributes["earshot.portal"] = request.principal.portal_id
+    return attributes
 
 
 class _LoggingExporter:
-    """An exporter that tells in the log, once a minute, when nothing is delivered."""
+    """An exporter that logs, at most once a minute, that nothing is delivered."""
 
     def __init__(self, exporter: Any, shown: str) -> None:
         self._exporter = exporter

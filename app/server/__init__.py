@@ -1,5 +1,5 @@
-"""What turns an assembled server into a running one: sockets, processes, HTTP within bounds, logs, the first start."""
+"""Runs an application as a server: sockets, processes, limits of HTTP, the start."""
 
 
 class StartupError(Exception):
-    """The server refuses to start; the text is one line that says what to do. Nothing has been changed."""
+    """The server cannot start. The text is one line with the remedy. Nothing has been changed."""

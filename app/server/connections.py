@@ -1,7 +1,4 @@
-"""How many connections one process takes: fewer than it may have files open, so that there are some for its work.
-
-And how many of them one address may have, so that there are some for others.
-"""
+"""Limits of connections: for each process below its limit of open files, and for each client address."""
 
 import resource
 from collections import Counter
@@ -15,19 +12,19 @@ import structlog
 from uvicorn.server import ServerState
 
 MAX_RESERVED: Final = 200
-"""Files kept for the database, Redis, uploads and what else is at work; half of them for saying no to connections."""
+"""Open files that are reserved for the database, Redis, uploads and so on; half of them for rejecting connections."""
 WITHOUT_LIMIT: Final = 100_000
 MAX_RAISED_LIMIT: Final = 8_192
-"""As far as a process raises its own limit of open files."""
+"""The highest limit of open files that a process sets for itself."""
 LOG_INTERVAL_SECONDS: Final = 60.0
 MAX_REFUSED_PER_IP: Final = 16
-"""How many connections beyond its bound an address may have while each is told so; more are closed without a word."""
+"""How many connections of an address beyond its limit are rejected with 429; more are closed without a response."""
 
 log = structlog.get_logger("earshot.serving")
 
 
 class ConnectionLimit(ServerState):
-    """The connections of one process, and whether there is room for one more."""
+    """The connections of one process, and whether another one is admitted."""
 
     def __init__(self, *, per_ip: int | None = None, trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()) -> None:
         super().__init__()
@@ -38,13 +35,13 @@ class ConnectionLimit(ServerState):
         self.per_ip = per_ip
         self._trusted_proxies = trusted_proxies
         self._by_address: Counter[str] = Counter()
-        self._told_at = self._address_told_at = -LOG_INTERVAL_SECONDS
+        self._logged_at = self._address_logged_at = -LOG_INTERVAL_SECONDS
 
     def enter(self, host: str | None) -> str | None:
-        """Count a connection from this host; under which address, or None where none is counted.
+        """Count a connection from this host. Return the address that it is counted under, or None.
 
-        An IPv6 client has a whole /64, and counts as one. A trusted proxy stands for many clients and is not counted,
-        nor is a socket without an address.
+        IPv6 addresses are counted by their /64 network, which one client has. Trusted proxies are not counted, because
+        each serves many clients, nor are sockets without an address.
         """
         if self.per_ip is None or host is None:
             return None
@@ -57,7 +54,7 @@ class ConnectionLimit(ServerState):
         return address
 
     def leave(self, address: str | None) -> None:
-        """Forget a connection that `enter` counted."""
+        """Stop counting a connection that `enter` counted."""
         if address is None:
             return
         if self._by_address[address] > 1:
@@ -66,9 +63,9 @@ class ConnectionLimit(ServerState):
             del self._by_address[address]
 
     def refusal(self, address: str | None) -> int | None:
-        """The status with which the connection that came last is refused: 0 without a word, None where it is admitted.
+        """The status that rejects the newest connection: 0 for none at all, None where the connection is admitted.
 
-        Logs each kind of refusal, at most once a minute.
+        Logs each kind of rejection, at most once a minute.
         """
         count = len(self.connections)
         if count > self.most:
@@ -81,8 +78,8 @@ class ConnectionLimit(ServerState):
 
     def _warn_full(self) -> None:
         now = monotonic()
-        if now - self._told_at >= LOG_INTERVAL_SECONDS:
-            self._told_at = now
+        if now - self._logged_at >= LOG_INTERVAL_SECONDS:
+            self._logged_at = now
             log.warning(
                 "new connections are refused: raise the limit of open files (ulimit -n), or start more processes",
                 connections=self.most,
@@ -91,8 +88,8 @@ class ConnectionLimit(ServerState):
 
     def _warn_address(self, address: str) -> None:
         now = monotonic()
-        if now - self._address_told_at >= LOG_INTERVAL_SECONDS:
-            self._address_told_at = now
+        if now - self._address_logged_at >= LOG_INTERVAL_SECONDS:
+            self._address_logged_at = now
             log.warning(
                 "new connections from an address are refused: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
                 "EARSHOT_TRUSTED_PROXIES if it is your proxy",
@@ -102,20 +99,20 @@ class ConnectionLimit(ServerState):
 
 
 def open_file_limit() -> int:
-    """How many files this process may have open."""
+    """How many files this process may open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else min(soft, WITHOUT_LIMIT)
 
 
 def raise_open_file_limit() -> None:
-    """Let this process, and those that it starts, have as many files open as the system grants without being asked.
+    """Raise the soft limit of open files of this process and its children to the hard limit, within a maximum.
 
-    The usual soft limit of 1024 is there for old programs that can't count further, not to hold others to it.
+    The usual soft limit of 1024 exists for old programs that use select().
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MAX_RAISED_LIMIT if hard == resource.RLIM_INFINITY else min(hard, MAX_RAISED_LIMIT)
     if soft == resource.RLIM_INFINITY or soft >= most:
         return
-    # Some systems grant less than they say; then it stays as it is.
+    # Some systems reject what their hard limit permits. The limit then stays as it is.
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -1,4 +1,4 @@
-"""When a connection is read from."""
+"""Controls when a connection is read."""
 
 import asyncio
 from collections.abc import Sized
@@ -7,9 +7,10 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class PipelineFlowControl(FlowControl):
-    """Reads nothing more while requests of the connection wait for their turn.
+    """Does not read while requests of the connection are queued.
 
-    uvicorn reads on with every answer, so that a client which asks faster than it is answered fills the memory.
+    uvicorn resumes reading after every response, so that a client that sends requests faster than they are answered
+    fills the memory.
     """
 
     def __init__(self, transport: asyncio.Transport, pipeline: Sized, held: Sized) -> None:

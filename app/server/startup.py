@@ -1,4 +1,4 @@
-"""Everything between a command and a serving server: look before touching, migrate, begin, and tell what runs where."""
+"""The steps of a start: check, migrate, make the first portal, and print what runs where."""
 
 import os
 import sqlite3
@@ -31,43 +31,43 @@ NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
 
 
 async def preflight(settings: Settings) -> None:
-    """Refuse what can't be served, before anything has been changed.
+    """Check that the settings can be served, before anything is changed.
 
-    Raises as `looking.revision`, InvalidSettings, StartupError.
+    Raises InvalidSettings, StartupError, and what `read_revision` raises.
     """
     if settings.redis_url is not None:
         if find_spec("redis") is None:
             raise InvalidSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
         try:
             RedisRateLimiter(settings.redis_url)
-        except ValueError as wrong:
-            raise InvalidSettings(f"EARSHOT_REDIS_URL: {wrong}") from None
+        except ValueError as error:
+            raise InvalidSettings(f"EARSHOT_REDIS_URL: {error}") from None
     if settings.otlp_url is not None and not tracing.is_installed():
         raise InvalidSettings(f"EARSHOT_OTLP_URL: OpenTelemetry is not installed: {tracing.REMEDY}")
     open_storage(settings)
-    _refuse_read_only(settings)
+    _reject_read_only(settings)
     await read_revision(settings.database, password=settings.database_password)
 
 
-def _refuse_read_only(settings: Settings) -> None:
+def _reject_read_only(settings: Settings) -> None:
     if not settings.database.startswith("sqlite:///"):
         return
     path = Path(settings.database.removeprefix("sqlite:///"))
-    # In a folder that can be written SQLite would open such a file for reading, and only the first write would tell.
+    # In a writable folder SQLite opens such a file for reading, and only the first write fails.
     if path.is_file() and os.access(path.parent, os.W_OK) and not os.access(path, os.W_OK):
         raise StartupError(f"the file {path} is read-only: give it to this user, and take its write protection away")
 
 
 async def check_secret(settings: Settings) -> None:
-    """Refuse to make a new secret beside keys that hang on the one that is lost. Raises StartupError, as `revision`."""
+    """Raise StartupError when the secret is missing and the database has keys that were made with it."""
     if settings.has_secret or await read_revision(settings.database, password=settings.database_password) is None:
         return
-    opened = open_database(settings)
-    await opened.open()
+    database = open_database(settings)
+    await database.open()
     try:
-        count = await opened.read(api_keys.count, NO_PORTAL)
+        count = await database.read(api_keys.count, NO_PORTAL)
     finally:
-        await opened.close()
+        await database.close()
     if count:
         path = settings.data_dir.absolute() / SECRET_FILE
         raise StartupError(
@@ -78,7 +78,7 @@ async def check_secret(settings: Settings) -> None:
 
 
 def create_database_file(settings: Settings) -> None:
-    """Make the file of a new SQLite database, and its folder, for this user alone. Raises StartupError."""
+    """Make the file of a new SQLite database, and its folder, with access for this user only. Raises StartupError."""
     if not settings.database.startswith("sqlite:///"):
         return
     path = Path(settings.database.removeprefix("sqlite:///"))
@@ -86,54 +86,54 @@ def create_database_file(settings: Settings) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StartupError(f"the folder {path.parent} can't be made ({error.strerror}): choose another one") from None
-    # SQLite gives its log the file's own mode; one that is there already keeps what its owner gave it.
+    # SQLite gives its log the mode of the file. A file that exists keeps its mode.
     with suppress(OSError):
         path.touch(mode=0o600)
 
 
 async def prepare(settings: Settings) -> None:
-    """See that uploads can be stored, and bring the database to this program's version.
+    """Check that uploads can be stored, and migrate the database to this version.
 
-    Raises StartupError, NewerDatabase, Unavailable.
+    Raises StartupError, NewerDatabase, ServiceUnavailable.
     """
     create_database_file(settings)
     if settings.storage_url is not None:
-        stored = open_storage(settings)
+        storage = open_storage(settings)
         try:
-            await probe_storage(stored)
+            await probe_storage(storage)
         except StorageUnavailable as error:
             raise StartupError(f"EARSHOT_STORAGE_URL: {error}; see `earshot doctor`") from None
     if await read_revision(settings.database, password=settings.database_password) == HEAD:
         return
-    # With Alembic come a tenth of a second and some megabytes, which a server would hold to its end.
+    # Alembic takes a tenth of a second to import and some megabytes, which a server would hold to its end.
     from app.adapters.database.migrations import migrate
 
     try:
         await migrate(settings.database, password=settings.database_password)
     except DBAPIError as error:
-        todo = (
+        reason = (
             f" ({error.orig}): {suggest_fix(error.orig)}"
             if isinstance(error.orig, sqlite3.Error)
             else f": {error.orig}"
         )
-        raise StartupError(f"the database could not be migrated, and is as it was{todo}") from None
+        raise StartupError(f"the database could not be migrated, and is as it was{reason}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class FirstPortalResult:
-    """What a start found or made."""
+    """The portal that a start made, and whether a demo was requested."""
 
     made: FirstPortal | None
     demo: bool
 
 
 async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortalResult:
-    """On an empty database make the first portal, and fill it when a demo is wished; all of it or nothing.
+    """Make the first portal of an empty database, with sample data for a demo, in one transaction.
 
     Raises Conflict("secret.other") when the database's keys were made with another secret.
     """
-    opened = open_database(settings)
-    await opened.open()
+    database = open_database(settings)
+    await database.open()
 
     def operation(work: UnitOfWork) -> FirstPortal | None:
         made = bootstrap.create_first_portal(work, secret=settings.secret)
@@ -143,18 +143,18 @@ async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortalRes
         return made
 
     try:
-        made = await opened.write(operation, NO_PORTAL, in_thread=True)
+        made = await database.write(operation, NO_PORTAL, in_thread=True)
         return FirstPortalResult(made, demo)
     finally:
         with suppress(Exception):
-            await opened.close()
+            await database.close()
 
 
-def first_start_banner(begun: FirstPortalResult, address: str) -> str:
-    """What is said once: the keys, and a request in each dialect that works when pasted. Empty at a later start."""
-    made = begun.made
+def first_start_banner(result: FirstPortalResult, address: str) -> str:
+    """The keys, and a working request in each dialect, for the first start. Empty at a later one."""
+    made = result.made
     if made is None:
-        return "" if not begun.demo else "--demo was left out: there is data already, and it stays as it is.\n"
+        return "" if not result.demo else "--demo was left out: there is data already, and it stays as it is.\n"
     lines = [
         f"This is a new portal, owned by {bootstrap.OWNER_EMAIL}. Its two keys are shown now and never again:",
         *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in made.keys.items()),
@@ -178,7 +178,7 @@ async def is_redis_reachable(settings: Settings) -> bool | None:
 
 
 def startup_banner(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:
-    """What every start says: where data lies, which database, which limits, which address, and what is amiss."""
+    """What every start prints: addresses, database, data directory, limits, and problems."""
     everywhere = settings.host in ("", "0.0.0.0", "::")  # noqa: S104
     rows = [
         ("address", f"{address}  (interactive documents: {address}/docs)"),
@@ -200,14 +200,15 @@ def _limits(settings: Settings) -> str:
         return "off (EARSHOT_RATE_LIMITS)"
     where = "in Redis" if settings.redis_url else "in this process"
     return (
-        f"ProductLift {_pace(settings.limit_productlift)} a key; Astuto {_pace(settings.limit_astuto_key)} a key, "
-        f"{_pace(settings.limit_astuto_ip)} an address; counted {where}"
+        f"ProductLift {_limit_of(settings.limit_productlift)} a key; "
+        f"Astuto {_limit_of(settings.limit_astuto_key)} a key, {_limit_of(settings.limit_astuto_ip)} an address; "
+        f"counted {where}"
     )
 
 
-def _pace(text: str) -> str:
-    pace = RateLimit.parse(text)
-    return "without limit" if pace is None else f"{pace.limit} in {pace.seconds} s"
+def _limit_of(text: str) -> str:
+    limit = RateLimit.parse(text)
+    return "without limit" if limit is None else f"{limit.limit} in {limit.seconds} s"
 
 
 def program_version() -> str:
