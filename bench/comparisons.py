@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from bench import processes, scenarios
@@ -22,22 +23,17 @@ SETTLE_SECONDS: Final = 30
 
 def workers(setting: Setting) -> str:
     """The rate of two workers relative to one, with limits in Redis, for Earshot and for the ceiling."""
-    if setting.databases.engine == "sqlite":
-        raise SystemExit("several workers need PostgreSQL: --engine postgresql")
+    _require_postgresql(setting)
     with ExitStack() as running:
-        binary = find_redis()
-        if binary is None:
-            raise SystemExit("several workers need Redis for their rate limits, and no Redis is installed")
-        redis = start_redis(binary)
-        running.callback(redis.close)
+        redis = _redis(running)
 
         def start(count: int) -> tuple[Process, Process]:
             ceiling = processes.start_ceiling(
-                setting.databases.fresh("ceiling", setting.amounts), setting.folder, workers=count, redis=redis.url
+                setting.databases.fresh("ceiling", setting.amounts), setting.folder, workers=count, redis=redis
             )
             running.callback(ceiling.close)
             earshot = processes.start_earshot(
-                setting.databases.fresh("earshot", setting.amounts), setting.folder, workers=count, redis=redis.url
+                setting.databases.fresh("earshot", setting.amounts), setting.folder, workers=count, redis=redis
             )
             running.callback(earshot.close)
             return ceiling, earshot
@@ -50,6 +46,40 @@ def workers(setting: Setting) -> str:
                 ratio = f"**{line.ratio:.2f}** ({line.lowest:.2f}-{line.highest:.2f})" if line.valid else "INVALID"
                 rows.append([line.scenario, alone.name, ratio])
     return markdown_table(["", "server", "two workers (one = 1)"], rows)
+
+
+def _require_postgresql(setting: Setting) -> None:
+    if setting.databases.engine == "sqlite":
+        raise SystemExit("several workers need PostgreSQL: --engine postgresql")
+
+
+def _redis(running: ExitStack) -> str:
+    binary = find_redis()
+    if binary is None:
+        raise SystemExit("several workers count their limits in Redis, which is missing here")
+    redis = start_redis(binary)
+    running.callback(redis.close)
+    return redis.url
+
+
+def create(setting: Setting) -> str:
+    """Creates in votes of the same run: two workers on PostgreSQL, limits counted in Redis."""
+    _require_postgresql(setting)
+    rows = []
+    with ExitStack() as running:
+        url = setting.databases.fresh("earshot", setting.amounts)
+        earshot = processes.start_earshot(url, setting.folder, workers=2, redis=_redis(running))
+        running.callback(earshot.close)
+        for dialect, requests in scenarios.OF.items():
+            server = scenarios.earshot(dialect, earshot.url, requests(setting.amounts))
+            runs = [
+                [setting.pressure.load(server, scenario) for scenario in ("vote", "create")]
+                for _ in range(setting.rounds)
+            ]
+            ratios = sorted(create.rate / vote.rate for vote, create in runs)
+            rates = [f"{median(run.rate for run in each):.0f}" for each in zip(*runs, strict=True)]
+            rows.append([dialect, *rates, f"**{median(ratios):.2f}** ({ratios[0]:.2f}-{ratios[-1]:.2f})"])
+    return markdown_table(["", "votes/s", "creates/s", "create (vote = 1)"], rows)
 
 
 def _servers(setting: Setting, ceiling: Process, earshot: Process) -> list[Server]:
@@ -106,4 +136,4 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-NAMED: Mapping[str, Callable[[Setting], str]] = {each.__name__: each for each in (workers, parts)}
+NAMED: Mapping[str, Callable[[Setting], str]] = {each.__name__: each for each in (workers, create, parts)}
