@@ -59,4 +59,4 @@ async def list_response(request: ApiRequest, source: ListSource, *, default: int
                     lambda work: orjson.dumps(serialize_ids(work, ids)), in_thread=True, max_text=MAX_TEXT_OF_MANY
                 )
             )
-    return responses.streamed(await stream_json_array(request, ids, serialize_ids))
+    return responses.stream(await stream_json_array(request, ids, serialize_ids))

@@ -24,7 +24,6 @@ __all__ = [
     "Missing",
     "Overflow",
     "Params",
-    "filled_or_none",
     "get_form_field",
     "is_blank",
     "is_missing",
@@ -39,6 +38,7 @@ __all__ = [
     "to_lookup_id",
     "to_stored_id",
     "to_str",
+    "value_or_none",
 ]
 
 Params = dict[str, object]
@@ -167,7 +167,7 @@ def to_bool(value: object) -> bool | Missing | None:
     return True if isinstance(value, float) else MISSING
 
 
-def filled_or_none(value: object) -> object:
+def value_or_none(value: object) -> object:
     """The element of an array of one, not counting nulls; anything else stays as it is. Section 1.6."""
     if not isinstance(value, list):
         return value

@@ -67,7 +67,7 @@ def ok(body: bytes) -> ApiResponse:
     return ApiResponse(200, body, JSON)
 
 
-def streamed(chunks: AsyncIterator[bytes]) -> ApiResponse:
+def stream(chunks: AsyncIterator[bytes]) -> ApiResponse:
     """200 with a JSON body that is written in chunks."""
     return StreamedResponse(200, chunks, JSON)
 

@@ -77,6 +77,6 @@ def page_envelope(count: int, *, total: int, offset: int, limit: int) -> tuple[b
     return b'{"data":[', b"]," + end[1:]
 
 
-def streamed(chunks: AsyncIterator[bytes]) -> ApiResponse:
+def stream(chunks: AsyncIterator[bytes]) -> ApiResponse:
     """200 with a JSON body that is written in chunks."""
     return StreamedResponse(200, chunks, JSON)

@@ -60,7 +60,7 @@ MAX_STATEMENTS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class PostPage:
+class PostRows:
     """The rows of one page, and the number of all matching posts."""
 
     rows: Sequence[Row]
@@ -120,7 +120,7 @@ class PostQuery:
 
     def page_with_total(
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
-    ) -> PostPage:
+    ) -> PostRows:
         """As `page`, with the number of all matching posts, from the stored counts where they have it."""
         work.authorize(Permission.READ)
         values = filters.active_filters()
@@ -128,9 +128,9 @@ class PostQuery:
         if offset >= DEEP_OFFSET or len(values) > 1:
             cardinalities = post_filters.load_cardinalities(work, values)
             if cardinalities is not None and not cardinalities.all:
-                return PostPage((), 0)
+                return PostRows((), 0)
             rows = self._fetch_page(work, values, sorting, offset, limit, cardinalities)
-            return PostPage(rows, post_filters.total(work, values) if cardinalities is None else cardinalities.all)
+            return PostRows(rows, post_filters.total(work, values) if cardinalities is None else cardinalities.all)
         path = self._access_path(values, sorting, offset, limit, _cardinalities(work, values, order, offset))
         shape = page_shape(offset, limit)
         key = (tuple(values), sorting, shape, path, "total")
@@ -141,8 +141,8 @@ class PostQuery:
         rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **values)
         check_lengths(work.engine, rows, self._long_columns)
         if rows:
-            return PostPage(rows, rows[0][-1])
-        return PostPage(rows, post_filters.total(work, values))
+            return PostRows(rows, rows[0][-1])
+        return PostRows(rows, post_filters.total(work, values))
 
     def ids(
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int

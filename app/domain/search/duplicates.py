@@ -149,7 +149,7 @@ class SearchQuery:
         return cls(
             text=folded,
             words=tokenizer.significant_words(words)[:MAX_WORDS],
-            joined=tokenizer.joined_pairs(words),
+            joined=tokenizer.join_pairs(words),
             unfolded={tokenizer.singular(tokenizer.fold_case(word)): word for word in lower if not word.isascii()},
             description=frozenset(tokenizer.tokenize(description[:1000])),
         )
@@ -189,7 +189,7 @@ class Ranker:
                 extra.append(word)
             for each, similarity in similar.items():
                 best[each] = max(similarity, best.get(each, 0.0))
-        for joined in tokenizer.joined_pairs(split):
+        for joined in tokenizer.join_pairs(split):
             for each, similarity in self._similar_words(joined).items():
                 best[each] = max(similarity * COMPOUND_SIMILARITY, best.get(each, 0.0))
         share = sum(self._weights[each] * similarity for each, similarity in best.items()) / self._total

@@ -72,6 +72,6 @@ def tokenize(title: str) -> list[str]:
     return significant_words(split_words(fold_case(title)))
 
 
-def joined_pairs(words: list[str]) -> dict[str, tuple[str, str]]:
+def join_pairs(words: list[str]) -> dict[str, tuple[str, str]]:
     """Each two neighbours written as one word, and the two in the singular."""
     return {singular(left + right): (singular(left), singular(right)) for left, right in pairwise(words)}

@@ -38,7 +38,7 @@ class ThreadedComment:
 
 
 @dataclass(frozen=True, slots=True)
-class PostPage:
+class RenderedPost:
     """A post with its rendered texts."""
 
     post: PublicPost
@@ -111,11 +111,11 @@ async def portal_for_host(database: Database, host: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-async def _render(texts: RenderedTexts, post: PublicPost) -> PostPage:
+async def _render(texts: RenderedTexts, post: PublicPost) -> RenderedPost:
     threaded = _order_threads(post.comments)
     description, *bodies = await texts.format([post.description, *(comment.body for comment, _ in threaded)])
     comments = [ThreadedComment(comment, depth, body) for (comment, depth), body in zip(threaded, bodies, strict=True)]
-    return PostPage(post, description, comments)
+    return RenderedPost(post, description, comments)
 
 
 def _order_threads(comments: Sequence[PublicComment]) -> list[tuple[PublicComment, int]]:

@@ -31,7 +31,7 @@ def parse_impersonated_id(values: Mapping[str, Any]) -> int | None:
 
     docs/contracts/astuto.md, section 1.14.
     """
-    value = params.filled_or_none(values.get("impersonated_user_id", MISSING))
+    value = params.value_or_none(values.get("impersonated_user_id", MISSING))
     if params.is_blank(value):
         return None
     return params.to_lookup_id(value) or 0

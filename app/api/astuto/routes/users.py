@@ -62,7 +62,7 @@ async def show_user(request: ApiRequest) -> ApiResponse:
 async def get_user_by_email(request: ApiRequest) -> ApiResponse:
     """The user with an email."""
     value = request.params.get("email", MISSING)
-    email = str_or(params.filled_or_none(value), None) or ""
+    email = str_or(params.value_or_none(value), None) or ""
 
     def get(work: UnitOfWork) -> bytes:
         row = _find_user(work, email)
@@ -91,7 +91,7 @@ async def create_user(request: ApiRequest) -> ApiResponse:
     value = values.get("email", MISSING)
     # Section 1.6: an array is an invalid email, not a missing one.
     email = (
-        ARRAY_AS_EMAIL if isinstance(value, list) and params.filled_or_none(value) != [] else str_or(value, None) or ""
+        ARRAY_AS_EMAIL if isinstance(value, list) and params.value_or_none(value) != [] else str_or(value, None) or ""
     )
     name = values.get("full_name", MISSING)
     full_name = email if name is False else str_or(name, None)

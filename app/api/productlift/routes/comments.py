@@ -57,7 +57,7 @@ async def list_comments(request: ApiRequest) -> ApiResponse:
     def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
         return [serializers.serialize_comment(row, url) for row in serializers.COMMENTS.by_ids(work, ids)]
 
-    return responses.streamed(
+    return responses.stream(
         await stream_json_array(request, ids[::-1], serialize_ids, before=b'{"data":[', after=b"]}")
     )
 

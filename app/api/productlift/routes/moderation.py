@@ -61,7 +61,7 @@ async def _list_posts(request: ApiRequest, state: str) -> ApiResponse:
         return [serialize(row) for row in moderation.by_ids(work, state, ids)]
 
     ids = await request.read(lambda work: moderation.ids(work, state), in_thread=True)
-    return responses.streamed(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
+    return responses.stream(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
 
 
 async def _decide(request: ApiRequest, decide: Callable[[UnitOfWork, int], None], state: str) -> ApiResponse:

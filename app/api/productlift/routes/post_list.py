@@ -79,7 +79,7 @@ async def page(request: ApiRequest, form: Mapping[str, Any]) -> ApiResponse:
 
     ids = [row[0] for row in result.rows]
     before, after = responses.page_envelope(len(ids), total=result.total, offset=offset, limit=limit)
-    return responses.streamed(await stream_json_array(request, ids, serialize_ids, before=before, after=after))
+    return responses.stream(await stream_json_array(request, ids, serialize_ids, before=before, after=after))
 
 
 def _is_slow(filters: PostFilter, order: str, offset: int) -> bool:

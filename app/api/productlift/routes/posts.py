@@ -69,7 +69,7 @@ async def search_duplicates(request: ApiRequest) -> ApiResponse:
         return await request.read(search, in_thread=True, max_text=max_text_bytes(len(ids)))
     except TextsTooLong:
         before = b'{"count":%d,"posts":[' % len(ids)
-        return responses.streamed(await stream_json_array(request, ids, serialize_ids, before=before, after=b"]}"))
+        return responses.stream(await stream_json_array(request, ids, serialize_ids, before=before, after=b"]}"))
 
 
 @router.get("/posts/{post}", response_model=PostData, parameters=[path_params.POST], errors=[404])

@@ -43,7 +43,7 @@ async def list_votes(request: ApiRequest) -> ApiResponse:
     ids = await request.read(
         lambda work: serializers.VOTES.ids(work, offset=0, limit=2**62, post_ids=[post_id]), in_thread=True
     )
-    return responses.streamed(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
+    return responses.stream(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
 
 
 @router.post(
