@@ -368,7 +368,10 @@ def _copy_gif(data: bytes, should_continue: Callable[[], bool]) -> tuple[bytes, 
             end = _end_of_gif_blocks(data, position + 2)
             label, block = data[position + 1], data[position:end]
             if label == 0xF9:
-                control = block
+                if block[2:3] != b"\x04":
+                    raise InvalidImage
+                # Without further sub-blocks, which could contain anything.
+                control = block[:7] + b"\0"
             elif label == 0x01:
                 control = b""  # A caption uses up the control block before it; the next frame must not inherit it.
             elif label == 0xFF and not loop and block[2:14] in _GIF_LOOPS and block[14:16] == b"\x03\x01":

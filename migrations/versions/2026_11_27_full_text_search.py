@@ -1,4 +1,7 @@
-"""Search titles by the engine's full text, and sort posts by when they changed and by comments from indexes."""
+"""Search titles by the engine's full text, and sort posts by when they changed and by comments from indexes.
+
+A later batch change of `posts` on SQLite recreates the table, and must create the triggers again.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,14 +50,19 @@ POSTGRESQL = [
       CONSTRAINT pk_post_search PRIMARY KEY (post_id)
     )
     """,
-    # Accents are taken off where the encoding of the database has them as characters of their own.
+    # English words by their stem, without stop words: titles such as "Sign out" have few others.
+    "CREATE TEXT SEARCH DICTIONARY earshot_stem (TEMPLATE = pg_catalog.snowball, LANGUAGE = english)",
+    "CREATE TEXT SEARCH CONFIGURATION earshot_titles (COPY = pg_catalog.english)",
+    "ALTER TEXT SEARCH CONFIGURATION earshot_titles ALTER MAPPING REPLACE pg_catalog.english_stem WITH earshot_stem",
+    # Accents are removed where the encoding of the database has them as characters of their own. Punctuation separates
+    # words: PostgreSQL's parser would take "import/export" for a path, and "<iframe>" for a tag.
     r"""
     CREATE FUNCTION post_search_words(title TEXT) RETURNS TSVECTOR LANGUAGE plpgsql STABLE AS $$
     BEGIN
       IF title !~ '^[[:ascii:]]*$' AND getdatabaseencoding() = 'UTF8' THEN
         title := normalize(regexp_replace(normalize(title, NFKD), '[\u0300-\u036f]', '', 'g'), NFC);
       END IF;
-      RETURN to_tsvector('pg_catalog.english', title);
+      RETURN to_tsvector('earshot_titles', regexp_replace(title, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+', ' ', 'g'));
     END
     $$
     """,
@@ -96,6 +104,8 @@ POSTGRESQL_DOWN = [
     "DROP FUNCTION post_search_keep()",
     "DROP TABLE post_search",
     "DROP FUNCTION post_search_words(TEXT)",
+    "DROP TEXT SEARCH CONFIGURATION earshot_titles",
+    "DROP TEXT SEARCH DICTIONARY earshot_stem",
 ]
 
 

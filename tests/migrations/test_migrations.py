@@ -173,7 +173,7 @@ async def test_down_and_up_again_at_every_revision_with_rows_present(filled: str
 async def test_titles_are_searched_after_migrating_and_wait_for_the_old_index_after_going_back(filled: str) -> None:
     def indexed(connection: Connection) -> int:
         sqlite = "SELECT count(*) FROM post_search WHERE post_search MATCH 'posts'"
-        postgresql = "SELECT count(*) FROM post_search WHERE title @@ to_tsquery('english', 'posts')"
+        postgresql = "SELECT count(*) FROM post_search WHERE title @@ to_tsquery('earshot_titles', 'posts')"
         return int(connection.execute(text(sqlite if connection.dialect.name == "sqlite" else postgresql)).scalar_one())
 
     def counted(connection: Connection) -> list[int]:

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 SEARCH_TABLE: Final = "post_search"
-TEXT_SEARCH_CONFIG: Final = "english"
-"""PostgreSQL's; its stemmer is that of FTS5's `porter`, improved."""
+TEXT_SEARCH_CONFIG: Final = "earshot_titles"
+"""PostgreSQL's `english` without stop words. Its stemmer is that of FTS5's `porter`, improved."""
 
 
 def include_name(name: str | None, kind: str, parents: Mapping[str, Any]) -> bool:

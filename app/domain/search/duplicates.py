@@ -27,10 +27,11 @@ MAX_WORDS: Final = 20
 """Words of a title that are looked up: 180 characters seldom have more that count."""
 MAX_POSTS_PER_WORD: Final = 8000
 MAX_CANDIDATES: Final = 100
+"""Titles that are ranked. Twice as many are read, because some may be those of rejected posts."""
 PREFIX_LENGTH: Final = 4
 """Letters that a word of the index must share with a word of the query."""
 HEAD_LENGTH: Final = 3
-"""The first part of a word that the title may have in two, as `log in` for `login`: longer ones are prefixes."""
+"""The first part of a word that the title may have as two words; a longer first part is found as a prefix."""
 MIN_SCORE: Final = 0.45
 """The share of the query's weight that a title must cover to be a result at all."""
 MIN_RELATIVE_SCORE: Final = 0.65
@@ -106,8 +107,10 @@ def find_duplicate_ids(work: UnitOfWork, title: str | None, description: str | N
     matching: list[list[int]] = [orjson.loads(row[0]) for row in rows]
     weights = {word: _rarity(len(ids)) for word, ids in zip(query.words, matching, strict=True)}
     ranker = Ranker(query, weights)
-    titles = work.fetch_all(_TITLES, ids=_candidates(weights, matching))
-    ranked = sorted((-ranker.score(row[1]), row[0]) for row in titles)
+    candidates = _candidates(weights, matching)
+    titles: dict[int, str] = {row[0]: row[1] for row in work.fetch_all(_TITLES, ids=candidates)}
+    ranked_ids = [post_id for post_id in candidates if post_id in titles][:MAX_CANDIDATES]
+    ranked = sorted((-ranker.score(titles[post_id]), post_id) for post_id in ranked_ids)
     return [
         post_id for score, post_id in ranked[:MAX_RESULTS] if score < 0 and score <= MIN_RELATIVE_SCORE * ranked[0][0]
     ]
@@ -125,7 +128,7 @@ def _candidates(weights: dict[str, float], matching: Sequence[Sequence[int]]) ->
         for post_id in ids:
             covered[post_id] += weight
     # Sorting is stable: among equals the short titles stay in front.
-    return sorted(covered, key=covered.__getitem__, reverse=True)[:MAX_CANDIDATES]
+    return sorted(covered, key=covered.__getitem__, reverse=True)[: 2 * MAX_CANDIDATES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +160,13 @@ class SearchQuery:
     def term(self, word: str, engine: str) -> Any:
         """What the index is asked for: words by their stem, and beginnings of words."""
         forms = {word, self.unfolded.get(word, word)}
-        exact = forms | {form[:HEAD_LENGTH] for form in forms if len(form) > PREFIX_LENGTH}
+        # The word may be two in the title: "log in" for "login", "e-mail" for "email", "o'reilly" for "oreilly".
+        long = {form for form in forms if len(form) >= PREFIX_LENGTH}
+        exact = forms | {form[:HEAD_LENGTH] for form in long} | {form[1:] for form in long}
         exact |= {joined for joined, (left, _) in self.joined.items() if left == word and len(left) >= HEAD_LENGTH}
         exact |= {tokenizer.NUMERAL_WORDS[word]} if word in tokenizer.NUMERAL_WORDS else set()
-        prefixes = {form[:PREFIX_LENGTH] for form in forms if len(form) >= PREFIX_LENGTH}
+        # A stem has "i" for a "y" at its end.
+        prefixes = {form[:PREFIX_LENGTH].removesuffix("y") for form in long}
         if engine == SQLITE:
             return " OR ".join([*(f'"{form}"' for form in exact), *(f'"{prefix}"*' for prefix in prefixes)])
         return [" | ".join(exact), " | ".join(f"'{prefix}':*" for prefix in prefixes)]

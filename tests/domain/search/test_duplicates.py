@@ -158,7 +158,7 @@ async def matching(make: Factory, word: str) -> list[int]:
     """The posts that the engine's index has for a word."""
     statement = {
         "sqlite": "SELECT rowid AS post_id FROM post_search WHERE post_search MATCH :word",
-        "postgresql": "SELECT post_id FROM post_search WHERE title @@ to_tsquery('english', :word)",
+        "postgresql": "SELECT post_id FROM post_search WHERE title @@ to_tsquery('earshot_titles', :word)",
     }
     rows = await make.rows(statement[make.server.database.engine], word=word)
     return [row["post_id"] for row in rows]
@@ -194,6 +194,43 @@ async def test_another_spelling_of_the_same_is_found(make: Factory, title: str, 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_any_text_may_be_searched_for(make: Factory, title: str) -> None:
     await found(make, title.replace("\0", ""))
+
+
+@pytest.mark.parametrize(
+    ("title", "query"),
+    [
+        ("Import/export of boards", "export boards"),
+        ("Dark/light mode", "light mode"),
+        ("CI/CD", "CI/CD"),
+        ("iOS/Android app", "android app"),
+        ("ASP.net SDK", "net SDK"),
+        ("Support <iframe> embeds", "iframe"),
+        ("E-mail", "E-mail"),
+        ("E-mail", "Email"),
+        ("T-shirts", "T-shirts"),
+        ("X-ray", "xray"),
+        ("O'Reilly", "O'Reilly"),
+        ("Don't", "Don't"),
+        ("More", "More"),
+        ("Sign out", "sign out"),
+        ("What is this", "What is this"),
+        ("Playback", "playbak"),
+        ("Copying of boards", "copyng boards"),
+    ],
+)
+async def test_punctuation_stop_words_and_endings_hide_no_title(make: Factory, title: str, query: str) -> None:
+    await make.post(title=title)
+    await make.post(title="Something about the weather")
+
+    assert await found(make, query) == [title]
+
+
+async def test_rejected_posts_take_no_place_of_others(make: Factory) -> None:
+    for _ in range(120):
+        await make.post(title="Dark mode", moderation="rejected")
+    await make.post(title="Dark mode, please")
+
+    assert await found(make, "Dark mode") == ["Dark mode, please"]
 
 
 async def test_a_description_helps_to_choose_and_stands_in_for_a_title(make: Factory) -> None:
