@@ -4,10 +4,14 @@ Each worker writes to files named after its number. A replacement continues the 
 no counter falls. prometheus_client is imported only by a server that has a port for metrics.
 """
 
+import errno
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Final
 
 from app.http.request import RequestContext, RequestObserver
@@ -27,24 +31,56 @@ FILE_BYTES: Final = 1024 * 1024
 """More than the metrics of all routes need."""
 
 
+@contextmanager
+def metrics_files(parent: Path, workers: int) -> Iterator[Path]:
+    """A new directory with an empty file for each worker and type of metric, which exists inside the block.
+
+    Several servers may share `parent`, so the directory is locked. Directories that a killed server has left are
+    removed. Raises OSError before the block.
+    """
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in parent.glob("metrics-*"):
+        with suppress(OSError), _locked(path):
+            rmtree(path, ignore_errors=True)
+    new = Path(mkdtemp(prefix=".metrics-", dir=parent))
+    directory = parent / new.name.removeprefix(".")
+    with ExitStack() as stack:
+        stack.callback(rmtree, new, ignore_errors=True)
+        stack.enter_context(_locked(new))
+        create_files(new, workers)
+        # Only a locked directory has the name that other servers look for.
+        new.rename(directory)
+        stack.callback(rmtree, directory, ignore_errors=True)
+        yield directory
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold a lock that forked processes inherit. Raises BlockingIOError when another process has it."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def create_files(directory: Path, workers: int) -> None:
-    """Make the directory with an empty file for each worker and type of metric. Raises OSError.
+    """Create an empty file for each worker and type of metric. Raises OSError.
 
     The disk space is allocated now. The files are mapped into memory, and a write to a page for which a full disk has
     no space would kill the process.
     """
-    remove_files(directory)
-    directory.mkdir(mode=0o700, parents=True)
     for number in range(workers):
         for name in FILES:
             with (directory / f"{name}_{number}.db").open("wb") as file:
                 if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
-
-
-def remove_files(directory: Path) -> None:
-    """Remove the directory, where it exists."""
-    rmtree(directory, ignore_errors=True)
+                    try:
+                        os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
+                    except OSError as error:
+                        # Some file systems can't allocate; everything else, such as a full disk, ends the start.
+                        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                            raise
 
 
 _GAUGES: Final = {
@@ -62,6 +98,8 @@ class SharedMetrics:
 
     def __init__(self, directory: Path, worker: int) -> None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+        # Missing metrics must not keep a worker from serving.
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         from prometheus_client import Counter, Histogram, values
 
         # The documented way to name the files after something else than the process id.

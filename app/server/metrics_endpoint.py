@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -14,7 +14,7 @@ import uvicorn
 from app.adapters.database import NO_PORTAL, Database
 from app.domain import outbox
 from app.domain.errors import ServiceUnavailable
-from app.observability.metrics import SharedMetrics, create_files, remove_files
+from app.observability.metrics import metrics_files
 from app.server import StartupError, sockets
 from app.server.connections import ConnectionLimit
 from app.server.http_limits import LimitedHttpProtocol
@@ -30,26 +30,20 @@ DEPTH_TIMEOUT_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class MetricsPort:
-    """The socket for scrapes, and the directory that the metrics of all workers are in."""
+    """The socket for scrapes, and the directory in which the metrics of all workers get a directory of their own."""
 
     listener: socket.socket
-    directory: Path
-
-    def open_metrics(self, worker: int) -> SharedMetrics:
-        """The metrics of one worker."""
-        return SharedMetrics(self.directory, worker)
+    data_dir: Path
 
     @contextmanager
-    def files(self, workers: int) -> Iterator[None]:
-        """Have the files of the metrics exist inside the block. Raises StartupError."""
-        try:
-            create_files(self.directory, workers)
-        except OSError as error:
-            raise StartupError(f"the metrics can't be written to {self.directory} ({error.strerror})") from None
-        try:
-            yield
-        finally:
-            remove_files(self.directory)
+    def files(self, workers: int) -> Iterator[Path]:
+        """The directory of the metrics, which exists inside the block. Raises StartupError."""
+        with ExitStack() as stack:
+            try:
+                directory = stack.enter_context(metrics_files(self.data_dir, workers))
+            except OSError as error:
+                raise StartupError(f"the metrics can't be written to {self.data_dir} ({error.strerror})") from None
+            yield directory
 
 
 def open_metrics_port(settings: Settings) -> MetricsPort | None:
@@ -58,9 +52,7 @@ def open_metrics_port(settings: Settings) -> MetricsPort | None:
         return None
     host = settings.host if settings.metrics_host is None else settings.metrics_host
     (listener,) = sockets.listen(host, settings.metrics_port, 1, sockets.METRICS)
-    # Several servers may share a data directory, on one machine or in several containers.
-    name = f"metrics-{socket.gethostname()}-{listener.getsockname()[1]}"
-    return MetricsPort(listener, settings.data_dir.absolute() / name)
+    return MetricsPort(listener, settings.data_dir.absolute())
 
 
 class OutboxCollector:
@@ -150,13 +142,15 @@ class _EmbeddedServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve_metrics(metrics: MetricsPort | None, database: Database) -> AsyncIterator[None]:
-    """Answer scrapes inside the block. Do nothing where there is no port for them."""
-    if metrics is None:
+async def serve_metrics(
+    listener: socket.socket | None, directory: Path | None, database: Database
+) -> AsyncIterator[None]:
+    """Answer scrapes of the metrics in the directory inside the block. Do nothing where there is no port for them."""
+    if listener is None or directory is None:
         yield
         return
     config = uvicorn.Config(
-        MetricsApp(metrics.directory, database),
+        MetricsApp(directory, database),
         http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
@@ -169,7 +163,7 @@ async def serve_metrics(metrics: MetricsPort | None, database: Database) -> Asyn
         timeout_graceful_shutdown=1,
     )
     server = _EmbeddedServer(config)
-    task = asyncio.create_task(server.serve([metrics.listener]), name="metrics")
+    task = asyncio.create_task(server.serve([listener]), name="metrics")
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Final, cast
 
@@ -21,6 +22,7 @@ import uvicorn
 from app.application import Application, Observer
 from app.domain.errors import ServiceUnavailable
 from app.observability.logging import AccessLog
+from app.observability.metrics import SharedMetrics
 from app.observability.tracing import RequestTracer
 from app.server.connections import ConnectionLimit, raise_open_file_limit
 from app.server.http_limits import LimitedHttpProtocol
@@ -52,6 +54,7 @@ class WorkerSpec:
     listener: socket.socket
     access_log: AccessLog
     metrics: MetricsPort | None
+    metrics_dir: Path | None
     number: int
     parent: int | None
 
@@ -139,11 +142,12 @@ def run(
 ) -> int:
     """Serve until SIGTERM or SIGINT, with one process for each socket. Return the exit code."""
     raise_open_file_limit()
-    specs = [
-        WorkerSpec(application, listener, access_log, metrics, number, os.getpid() if len(listeners) > 1 else None)
-        for number, listener in enumerate(listeners)
-    ]
-    with nullcontext() if metrics is None else metrics.files(len(specs)):
+    parent = os.getpid() if len(listeners) > 1 else None
+    with nullcontext() if metrics is None else metrics.files(len(listeners)) as directory:
+        specs = [
+            WorkerSpec(application, listener, access_log, metrics, directory, number, parent)
+            for number, listener in enumerate(listeners)
+        ]
         code = _serve(specs[0]) if len(specs) == 1 else _supervise(specs)
     if code == 0:
         log.info("ended")
@@ -182,7 +186,7 @@ def _serve(worker: WorkerSpec) -> int:
 async def _serve_worker(worker: WorkerSpec) -> None:
     application, metrics = worker.application, worker.metrics
     observers: list[Observer] = [worker.access_log]
-    shared_metrics = None if metrics is None else metrics.open_metrics(worker.number)
+    shared_metrics = None if worker.metrics_dir is None else SharedMetrics(worker.metrics_dir, worker.number)
     if shared_metrics is not None:
         observers.append(shared_metrics)
     tracer = _create_tracer(application.settings)
@@ -210,7 +214,8 @@ async def _serve_worker(worker: WorkerSpec) -> None:
         # What was made at the start stays to the end, so the collector need not visit it.
         gc.collect()
         gc.freeze()
-        async with serve_metrics(metrics if worker.number == 0 else None, application.database):
+        scrapes = metrics.listener if metrics is not None and worker.number == 0 else None
+        async with serve_metrics(scrapes, worker.metrics_dir, application.database):
             server = GracefulServer(config, worker, _connection_limit(application.settings))
             await server.serve([worker.listener])
     finally:

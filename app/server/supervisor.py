@@ -53,12 +53,24 @@ class Supervisor:
         while signal.sigwait(signals) == signal.SIGCHLD:
             for index, code in self._reap():
                 log.error("a worker ended and is replaced", code=code)
-                delay = self._restart_at[index] - time.monotonic()
-                if delay > 0 and signal.sigtimedwait(SIGNALS, delay) is not None:
+                if not self._replace(index, signals):
                     return self._stop()
-                self._restart_at[index] = time.monotonic() + RESTART_INTERVAL_SECONDS
-                self._fork(index, signals)
         return self._stop()
+
+    def _replace(self, index: int, signals: set[signal.Signals]) -> bool:
+        """Fork the worker again; False when a signal to end came first."""
+        delay = self._restart_at[index] - time.monotonic()
+        while delay <= 0 or signal.sigtimedwait(SIGNALS, delay) is None:
+            self._restart_at[index] = time.monotonic() + RESTART_INTERVAL_SECONDS
+            try:
+                self._fork(index, signals)
+            except OSError as error:
+                # Without memory or process ids at this moment; the other workers serve meanwhile.
+                log.error("a worker can't be started yet", reason=error.strerror)
+                delay = RESTART_INTERVAL_SECONDS
+            else:
+                return True
+        return False
 
     def _fork(self, index: int, signals: set[signal.Signals]) -> None:
         sys.stdout.flush()

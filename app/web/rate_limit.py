@@ -5,6 +5,7 @@ The two APIs have rate limits of their own, see `app.adapters.rate_limiter`.
 
 import math
 from time import time
+from types import SimpleNamespace
 from typing import Any, Final
 
 from limits.storage import MemoryStorage
@@ -19,6 +20,10 @@ SCOPE: Final = "pages"
 """One counter for all pages, so that a crawler does not get one allowance per post."""
 MAX_ADDRESSES: Final = 10_000
 """Addresses counted in memory at once, in some 3 MiB. `limits` looks at all of them to delete ended windows."""
+
+
+_NO_TIMER: Final[Any] = SimpleNamespace(is_alive=lambda: True)
+"""In place of the timer of MemoryStorage, whose thread raises KeyError when a request deletes the same window."""
 
 
 class PageRateLimit:
@@ -45,15 +50,26 @@ class PageRateLimit:
             """Nothing: the decorator counts."""
 
         self._count = count
+        storage_in_use = self.limiter.limiter.storage
+        self._storage_errors = storage_in_use.base_exceptions
+        if isinstance(storage_in_use, MemoryStorage):
+            # Worker processes are forked later, and a thread must not exist then.
+            storage_in_use.timer.join()
 
     def __call__(self, request: Request) -> None:
         """Count the request. Raises HTTPException 429."""
         storage = self.limiter.limiter.storage
-        if isinstance(storage, MemoryStorage) and len(storage.storage) >= MAX_ADDRESSES:
-            # Only a client with thousands of addresses causes this, and no limit by address binds such a client.
-            storage.reset()
+        if isinstance(storage, MemoryStorage):
+            storage.timer = _NO_TIMER
+            if len(storage.storage) >= MAX_ADDRESSES:
+                # Only a client with thousands of addresses causes this, and no limit by address binds such a client.
+                storage.reset()
         try:
-            self._count(request=request)
+            try:
+                self._count(request=request)
+            except self._storage_errors:
+                # slowapi switches to memory for the first request that Redis fails; this one failed at the same time.
+                self._count(request=request)
         except RateLimitExceeded:
             raise HTTPException(429, headers={"Retry-After": str(self._seconds_left(request))}) from None
 

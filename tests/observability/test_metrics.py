@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from app.http.request import RequestContext
-from app.observability.metrics import BOUNDS, FILE_BYTES, create_files
+from app.observability.metrics import BOUNDS, FILE_BYTES, create_files, metrics_files
 from tests.server.test_serve import ask, key_of, refuses, until
 from tests.support.checkout import ROOT
 from tests.support.commands import Earshot, Serving
@@ -337,6 +338,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 directory = Path(sys.argv[1])
+directory.mkdir()
 create_files(directory, 2)
 
 
@@ -413,7 +415,37 @@ def test_a_replaced_worker_continues_the_counters_and_workers_are_added_up(tmp_p
 
 
 def test_the_files_of_the_metrics_are_allocated_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
     create_files(tmp_path / "metrics", 2)
 
     # A write to a page without space on the disk would kill the process.
     assert [file.stat().st_blocks * 512 >= FILE_BYTES for file in (tmp_path / "metrics").iterdir()] == [True] * 6
+
+
+def test_servers_that_share_a_data_directory_have_metrics_of_their_own(tmp_path: Path) -> None:
+    with metrics_files(tmp_path, 1) as one, metrics_files(tmp_path, 2) as two:
+        assert (len(list(one.iterdir())), len(list(two.iterdir()))) == (3, 6)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_metrics_of_a_killed_server_are_removed_at_the_next_start(tmp_path: Path) -> None:
+    left = tmp_path / "metrics-of-a-killed-server"
+    left.mkdir()
+    (left / "counter_0.db").write_bytes(b"x")
+
+    with metrics_files(tmp_path, 1) as own:
+        assert list(tmp_path.iterdir()) == [own]
+
+
+def test_metrics_for_which_the_disk_has_no_space_leave_nothing(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES // 2, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"), metrics_files(tmp_path, 1):
+            raise AssertionError
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+    assert list(tmp_path.iterdir()) == []

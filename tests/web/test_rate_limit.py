@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -165,6 +166,16 @@ async def test_without_its_redis_a_server_counts_for_itself(
         statuses = [(await visitor.get("/")).status_code for _ in range(4)]
 
     assert statuses == [200, 200, 200, 429]
+
+
+def test_requests_that_meet_a_lost_redis_at_the_same_time_are_all_counted() -> None:
+    rate_limit = PageRateLimit("30/minute", redis_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    def count(_: int) -> None:
+        rate_limit(Request({"type": "http", "path": "/", "earshot.request": SimpleNamespace(client_ip="192.0.2.1")}))
+
+    with ThreadPoolExecutor(20) as threads:
+        assert list(threads.map(count, range(20))) == [None] * 20
 
 
 async def test_slowapis_own_settings_change_nothing(

@@ -71,8 +71,11 @@ def serve(
                 + startup.startup_banner(settings, address, redis=redis, metrics=metrics_url)
             )
             sys.stdout.flush()
-        log = structlog.get_logger("earshot.serving")
-        for finding in environment.startup_warnings(settings):
-            log.warning(finding.state, remedy=finding.remedy)
-        code = run(Application(settings), listeners, logging.AccessLog(log_format), metrics)
+            log = structlog.get_logger("earshot.serving")
+            for finding in environment.startup_warnings(settings):
+                log.warning(finding.state, remedy=finding.remedy)
+        with defer_signals():
+            # Threads that start meanwhile never get the signals, which the supervisor of several workers waits for.
+            application = Application(settings)
+        code = run(application, listeners, logging.AccessLog(log_format), metrics)
     raise typer.Exit(code)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import pytest
 
-from app.adapters.database.inspection import _as_administrator
+from app.adapters.database.inspection import _admin_command
 from app.adapters.database.revisions import HEAD, REVISIONS
 from app.cli.doctor import checks, environment
 from app.cli.doctor.finding import Finding
@@ -188,7 +188,7 @@ def test_a_role_that_does_not_exist_is_named_and_the_remedy_makes_it(
     ],
 )
 def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: str, making: str) -> None:
-    assert _as_administrator("createuser", urlsplit(url)) == f"{making} "
+    assert _admin_command("createuser", urlsplit(url)) == f"{making} "
 
 
 @pytest.mark.parametrize(

@@ -395,6 +395,8 @@ async def test_a_style_sheet_is_kept_for_ever_under_its_version_and_asked_for_wi
     assert (versioned.status_code, versioned.headers["content-type"]) == (200, "text/css; charset=utf-8")
     assert versioned.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert versioned.headers["content-encoding"] == "gzip"
+    refused = await visitor.get(address, headers={"accept-encoding": "gzip;q=0, identity"})
+    assert "content-encoding" not in refused.headers
     assert plain.headers["cache-control"] == "no-cache"
     assert "content-encoding" not in plain.headers
     assert plain.text == versioned.text
