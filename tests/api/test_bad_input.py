@@ -121,7 +121,7 @@ class Judge:
         """What is in the database, as long as that is known."""
 
     async def send(self, method: str, url: str, what: object, **sent: Any) -> httpx.Response:
-        """Ask, and see that the answer is in order, and that a refusal, or a GET, has changed nothing."""
+        """Request, and see that the answer is in order, and that a refusal, or a GET, has changed nothing."""
         if self._rows is None:
             self._rows = await snapshot(self._database)
 

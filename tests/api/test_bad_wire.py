@@ -12,7 +12,7 @@ import pytest
 from app.settings import Settings
 from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
-from tests.support.live_server import listening
+from tests.support.live_server import serve_in_thread
 from tests.support.routes import DIALECTS
 
 PLAIN = b"This is not an HTTP request that can be read.\n"
@@ -92,7 +92,7 @@ async def wire(request: pytest.FixtureRequest, make: Factory, settings: Settings
     key = await make.key(make.owner, request.param)
     await make.post(votes_by=[make.owner])
     before = await snapshot(make.server.database)
-    with listening(settings) as address:
+    with serve_in_thread(settings) as address:
         wire = Wire(address, key, request.param)
         yield wire
         assert (await wire.said(wire.head("GET /api/v1/posts HTTP/1.1")))[0] == 200

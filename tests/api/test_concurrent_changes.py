@@ -13,7 +13,7 @@ from app.domain.posts.update import PostUpdate
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import users
 from app.settings import Settings
-from tests.support.concurrency import Ask, Race, racing
+from tests.support.concurrency import Race, Request, racing
 from tests.support.factory import Factory
 from tests.support.sample_portal import SamplePortal, populate
 
@@ -134,7 +134,7 @@ async def test_of_two_requests_for_different_fields_none_is_lost(
 
     for at in range(PAIRS):
         first, second, stored = pair(at, things)
-        responses = race(*(Ask(owner_key, "PATCH", path(things), sent) for sent in (first, second)))
+        responses = race(*(Request(owner_key, "PATCH", path(things), sent) for sent in (first, second)))
 
         assert [response.status_code for response in responses] == [200, 200], [response.text for response in responses]
         row = await make.row(f"SELECT {', '.join(stored)} FROM {table} WHERE id = :id", id=row_id(things))
@@ -318,7 +318,9 @@ async def test_a_change_beside_a_deletion_succeeds_or_finds_nothing(
 
     for _ in range(PAIRS // 4):
         things = await populate(make, make.portal, make.owner)
-        changed, gone = race(Ask(owner_key, "PATCH", path(things), sent), Ask(owner_key, "DELETE", path(things)))
+        changed, gone = race(
+            Request(owner_key, "PATCH", path(things), sent), Request(owner_key, "DELETE", path(things))
+        )
 
         assert gone.status_code == 200, gone.text
         if changed.status_code != 200:
@@ -336,7 +338,7 @@ async def test_sections_put_below_each_other_at_once_form_no_cycle(
     for _ in range(PAIRS):
         await make.run("UPDATE sections SET parent_id = NULL")
         responses = race(
-            *(Ask(owner_key, "PATCH", f"/sections/{below}", {"parent_id": above}) for below, above in pairs)
+            *(Request(owner_key, "PATCH", f"/sections/{below}", {"parent_id": above}) for below, above in pairs)
         )
 
         assert await make.act(sections.cycles) == []
@@ -352,9 +354,9 @@ async def test_a_section_moved_beside_its_parent_stays_on_the_tab_of_its_parent(
     for _ in range(PAIRS // 2):
         await make.run("UPDATE sections SET parent_id = NULL, tab_id = :tab", tab=tab)
         race(
-            Ask(owner_key, "PATCH", f"/sections/{parent}", {"tab_id": other}),
-            Ask(owner_key, "PATCH", f"/sections/{child}", {"parent_id": parent}),
-            Ask(owner_key, "POST", "/sections", {"title": "New", "tab_id": tab, "parent_id": parent}),
+            Request(owner_key, "PATCH", f"/sections/{parent}", {"tab_id": other}),
+            Request(owner_key, "PATCH", f"/sections/{child}", {"parent_id": parent}),
+            Request(owner_key, "POST", "/sections", {"title": "New", "tab_id": tab, "parent_id": parent}),
         )
 
         apart = "SELECT below.id FROM sections below JOIN sections above ON above.id = below.parent_id"
@@ -397,7 +399,7 @@ async def test_a_board_that_is_deleted_for_having_no_posts_takes_none_along(
         refused, response = race.beside(
             make.portal,
             lambda work, board=board: delete_without_posts(work, board),
-            Ask(key, "POST", "/posts", {"title": "Just now", "board_id": board}),
+            Request(key, "POST", "/posts", {"title": "Just now", "board_id": board}),
         )
 
         assert refused is None

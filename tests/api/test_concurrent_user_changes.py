@@ -11,7 +11,7 @@ from app.domain.posts import follows, update
 from app.domain.posts.update import PostUpdate
 from app.domain.users import api_keys, deletion, users
 from app.settings import Settings
-from tests.support.concurrency import Ask, Race, racing
+from tests.support.concurrency import Race, Request, racing
 from tests.support.factory import Factory
 
 PAIRS = 100
@@ -80,7 +80,7 @@ async def test_who_is_made_a_moderator_while_a_client_writes_member_stays_one(
         promoted, response = race.beside(
             make.portal,
             lambda work, user=user: users.update(work, user, role="moderator"),
-            Ask(owner_key, "PATCH", path, {"role": "member"}),
+            Request(owner_key, "PATCH", path, {"role": "member"}),
         )
 
         # A moderator is shown as a member, so to write that after the other change changes nothing.
@@ -98,13 +98,13 @@ async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
     for _ in range(PAIRS):
         user = await make.user()
         uuid = await make.uuid(user)
-        ask = {
-            "vote": Ask(owner_key, "POST", f"/posts/{post}/votes/{uuid}"),
-            "post": Ask(owner_key, "POST", "/posts", {"title": "My last one", "user_id": uuid}),
-            "comment": Ask(owner_key, "POST", f"/posts/{post}/comments", {"comment": "Bye", "user_id": uuid}),
+        request = {
+            "vote": Request(owner_key, "POST", f"/posts/{post}/votes/{uuid}"),
+            "post": Request(owner_key, "POST", "/posts", {"title": "My last one", "user_id": uuid}),
+            "comment": Request(owner_key, "POST", f"/posts/{post}/comments", {"comment": "Bye", "user_id": uuid}),
         }[what]
 
-        gone, done = race(Ask(owner_key, "DELETE", f"/users/{uuid}", {"delete_all_data": True}), ask)
+        gone, done = race(Request(owner_key, "DELETE", f"/users/{uuid}", {"delete_all_data": True}), request)
 
         assert gone.status_code == 200
         if done.status_code != 200:
@@ -123,8 +123,8 @@ async def test_what_a_user_posts_with_his_own_key_while_he_goes_does_not_stay(
         uuid, key = await make.uuid(user), await make.key(user, "productlift")
 
         gone, done = race(
-            Ask(owner_key, "DELETE", f"/users/{uuid}", {"delete_all_data": True}),
-            Ask(key, "POST", "/posts", {"title": "My last one"}),
+            Request(owner_key, "DELETE", f"/users/{uuid}", {"delete_all_data": True}),
+            Request(key, "POST", "/posts", {"title": "My last one"}),
         )
 
         assert gone.status_code == 200

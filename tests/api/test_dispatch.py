@@ -7,7 +7,7 @@ from app.domain.users import api_keys
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 
 PRODUCTLIFT_401 = (401, {"message": "Unauthenticated."})
@@ -61,7 +61,7 @@ PAGE_OF_NONE = {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10
 async def test_an_unknown_key_is_refused_in_the_dialect_of_its_shape(
     make: Factory, anyone: Client, settings: Settings, clock: TestClock
 ) -> None:
-    async with assembled(settings, clock, default_dialect="astuto") as other:
+    async with running_application(settings, clock, default_dialect="astuto") as other:
         for token, refusal in NOBODYS.items():
             assert status_and_json(await anyone.of(token).get("/posts")) == refusal
             assert status_and_json(await Client(other, token=token).get("/posts")) == refusal
@@ -70,7 +70,7 @@ async def test_an_unknown_key_is_refused_in_the_dialect_of_its_shape(
 async def test_without_a_key_of_known_shape_the_server_decides(
     make: Factory, anyone: Client, settings: Settings, clock: TestClock
 ) -> None:
-    async with assembled(settings, clock, default_dialect="astuto") as other:
+    async with running_application(settings, clock, default_dialect="astuto") as other:
         for token in (None, *SHAPELESS):
             assert status_and_json(await anyone.of(token).get("/posts")) == PRODUCTLIFT_401
             assert status_and_json(await Client(other, token=token).get("/posts")) == ASTUTO_401
@@ -206,7 +206,7 @@ class TestSeveralPortals:
         forwarded = {"x-forwarded-host": "two.example.com", "x-forwarded-proto": "https"}
         post = await make.post(title="Dark mode")
         for proxies in ((), ("192.0.2.0/24",)):
-            async with assembled(settings, clock, trusted_proxies=proxies) as server:
+            async with running_application(settings, clock, trusted_proxies=proxies) as server:
                 client = Client(server, token=two[0], host="http://one.example.com")
                 page = await client.of(None, base="", host="http://two.example.com").get(
                     f"/p/dark-mode-{await make.code(post)}", headers={"x-forwarded-host": "one.example.com"}
@@ -220,7 +220,9 @@ class TestSeveralPortals:
     ) -> None:
         forwarded = {"x-forwarded-host": "two.example.com", "x-forwarded-proto": "https"}
 
-        async with assembled(settings, clock, trusted_proxies=("192.0.2.0/24",), forwarded_host=True) as server:
+        async with running_application(
+            settings, clock, trusted_proxies=("192.0.2.0/24",), forwarded_host=True
+        ) as server:
             behind = Client(server, token=two[0], host="http://one.example.com")
             stranger = behind.of(two[0], host="http://one.example.com", peer="203.0.113.66")
             assert status_and_json(await stranger.get("/posts", headers=forwarded)) == ASTUTO_401
@@ -245,7 +247,9 @@ class TestSeveralPortals:
     async def test_of_several_forwarded_hosts_the_last_counts(
         self, settings: Settings, clock: TestClock, two: tuple[str, str], lines: list[str], responses: bool
     ) -> None:
-        async with assembled(settings, clock, trusted_proxies=("192.0.2.0/24",), forwarded_host=True) as server:
+        async with running_application(
+            settings, clock, trusted_proxies=("192.0.2.0/24",), forwarded_host=True
+        ) as server:
             behind = Client(server, token=two[0], host="http://one.example.com")
             response = await behind.get("/posts", headers=[("x-forwarded-host", line) for line in lines])
 
@@ -257,7 +261,7 @@ class TestSeveralPortals:
         await make.post(title="Dark mode")
         code = await make.value("SELECT code FROM posts")
 
-        async with assembled(settings, clock, base_url="https://feedback.example.com:8443") as server:
+        async with running_application(settings, clock, base_url="https://feedback.example.com:8443") as server:
             client = Client(server, token=productlift.token, host="http://one.example.com:8000")
             payload = (await client.get("/posts")).json()["data"][0]
         shown_without = (
@@ -274,7 +278,7 @@ async def test_links_of_the_only_portal_use_the_base_url(
     await make.post(title="Dark mode")
     code = await make.value("SELECT code FROM posts")
 
-    async with assembled(settings, clock, base_url="https://ideas.example.org/") as server:
+    async with running_application(settings, clock, base_url="https://ideas.example.org/") as server:
         payload = (await Client(server, token=productlift.token).get("/posts")).json()["data"][0]
 
     assert payload["url"] == f"https://ideas.example.org/p/dark-mode-{code}"
@@ -309,7 +313,7 @@ async def test_a_preflight_at_the_shared_address_is_granted_whoever_the_default_
 ) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
-    async with assembled(settings, clock, default_dialect="astuto") as server:
+    async with running_application(settings, clock, default_dialect="astuto") as server:
         response = await Client(server, token=None).options("/posts", headers=PREFLIGHT)
 
     assert (response.status_code, response.headers["access-control-allow-origin"]) == (204, "*")
@@ -391,7 +395,7 @@ async def test_an_unknown_version_of_the_api_is_refused_by_the_dialect_that_woul
         assert prefixed == [ASTUTO_404, PRODUCTLIFT_404]
         if token is not None:
             assert status_and_json(await client.get("/boards", headers=html)) == refusal
-    async with assembled(settings, clock, default_dialect="astuto") as other:
+    async with running_application(settings, clock, default_dialect="astuto") as other:
         assert status_and_json(await Client(other, token=None, base=version).get("/boards")) == ASTUTO_404
     page = await anyone.of(None, base=version).get("/boards", headers=html)
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")

@@ -19,7 +19,7 @@ from app.domain.portals import portals
 from app.domain.sql.statement import MissingPortalFilter, Statement
 from tests.support import routes
 from tests.support.clients import Client, status_and_json
-from tests.support.database_dump import Rows, changed, everything, snapshot
+from tests.support.database_dump import Rows, changed, dump_database, snapshot
 from tests.support.factory import Factory
 from tests.support.routes import DIALECTS, Route
 from tests.support.sample_portal import NOWHERE, SamplePortal, address, inputs, place_of, populate, references
@@ -78,7 +78,7 @@ class TwoPortals:
         assert _strayed(rows) == []
 
     async def _dump(self) -> Rows:
-        return await everything(self.make.server.database)
+        return await dump_database(self.make.server.database)
 
 
 async def _number_from(make: Factory, start: int) -> None:
@@ -158,7 +158,7 @@ def unnamed(response: tuple[int, Any], things: SamplePortal) -> tuple[int, Any]:
     return response[0], text
 
 
-async def ask(client: Client, route: Route, path: str, sent: dict[str, Any]) -> tuple[int, Any]:
+async def send_request(client: Client, route: Route, path: str, sent: dict[str, Any]) -> tuple[int, Any]:
     """One request in order: what is sent stands in the query of a GET and in the body of everything else."""
     if route.method == "GET":
         return status_and_json(await client.get(path, params=sent))
@@ -193,8 +193,8 @@ async def test_what_is_another_portal_s_is_not_there_at_any_address(two_portals:
         for foreign in ([place] for place in places) if len(places) < 2 else (places, *([place] for place in places)):
             client, sent = two_portals.client(route.dialect), inputs(route, one)
 
-            theirs = await ask(client, route, address(route, one, **dict.fromkeys(foreign, two)), sent)
-            nobodys = await ask(client, route, address(route, one, **dict.fromkeys(foreign, NOWHERE)), sent)
+            theirs = await send_request(client, route, address(route, one, **dict.fromkeys(foreign, two)), sent)
+            nobodys = await send_request(client, route, address(route, one, **dict.fromkeys(foreign, NOWHERE)), sent)
 
             assert nobodys[0] == 404, (route, foreign, nobodys)
             assert unnamed(theirs, two) == unnamed(nobodys, NOWHERE), (route, foreign)
@@ -207,9 +207,9 @@ async def test_what_is_another_portal_s_counts_as_unknown_in_every_input(two_por
         for name, attribute in references(route).items():
             client = two_portals.client(route.dialect)
             path, sent = address(route, one), inputs(route, one)
-            theirs = await ask(client, route, path, sent | {name: getattr(two, attribute)})
+            theirs = await send_request(client, route, path, sent | {name: getattr(two, attribute)})
             sent = inputs(route, one)
-            nobodys = await ask(client, route, path, sent | {name: getattr(NOWHERE, attribute)})
+            nobodys = await send_request(client, route, path, sent | {name: getattr(NOWHERE, attribute)})
 
             assert theirs[0] == nobodys[0], (route, name, theirs, nobodys)
             if theirs[0] >= 400 or route.method == "GET":
@@ -225,7 +225,7 @@ async def test_what_is_made_with_everything_of_one_portal_stays_there(two_portal
             client = two_portals.client(route.dialect)
             things = await populate(two_portals.make, two_portals.one.portal, two_portals.one.owner)
 
-            status, response = await ask(client, route, address(route, things), inputs(route, things))
+            status, response = await send_request(client, route, address(route, things), inputs(route, things))
 
             assert status < 300, (route, response)
             assert two_portals.leaks(response) == [], route
@@ -271,7 +271,7 @@ async def test_every_route_of_astuto_asks_for_its_role(
         sent = inputs(route, things, leave_out=() if impersonating else ("impersonated_user_id",))
         before = await snapshot(make.server.database)
 
-        response = await ask(client, route, address(route, things), sent)
+        response = await send_request(client, route, address(route, things), sent)
 
         least = "admin" if str(route) == "astuto POST /boards" else "moderator"
         if role == "moderator" and (least == "admin" or impersonating):
@@ -291,7 +291,7 @@ async def test_every_route_of_productlift_serves_administrators(make: Factory, a
         things = await populate(make, make.portal, make.owner)
         before = await snapshot(make.server.database)
 
-        response = await ask(client, route, address(route, things), inputs(route, things))
+        response = await send_request(client, route, address(route, things), inputs(route, things))
 
         assert response[0] == route.status, (route, response)
         if route.method != "GET":
@@ -314,7 +314,7 @@ async def test_a_dead_key_is_refused_at_every_route(make: Factory, anyone: Clien
         make.server.services.authenticator.invalidate()
         before = await snapshot(make.server.database)
         for route in routes.of_dialect(dialect):
-            assert await ask(client, route, address(route, things), inputs(route, things)) == denied, route
+            assert await send_request(client, route, address(route, things), inputs(route, things)) == denied, route
         assert changed(before, await snapshot(make.server.database)) == set()
 
 

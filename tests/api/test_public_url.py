@@ -14,7 +14,7 @@ from app.public_url import OWN_PATHS, PublicUrl
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 
 PUBLIC = "https://example.com/feedback"
@@ -23,11 +23,11 @@ PUBLIC = "https://example.com/feedback"
 @pytest_asyncio.fixture
 async def below(make: Factory, settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
     """A server below a path."""
-    async with assembled(settings, clock, base_url=PUBLIC) as server:
+    async with running_application(settings, clock, base_url=PUBLIC) as server:
         yield server
 
 
-async def ask(
+async def send_request(
     server: Application, path: str, token: str | None = None, *, with_raw_path: bool = True
 ) -> httpx.Response:
     """The answer to a path just as it is written here; httpx would tidy it up."""
@@ -55,7 +55,9 @@ async def ask(
 
 
 async def answers(server: Application, paths: list[str], token: str | None = None) -> dict[str, tuple[int, bytes]]:
-    return {path: ((response := await ask(server, path, token)).status_code, response.content) for path in paths}
+    return {
+        path: ((response := await send_request(server, path, token)).status_code, response.content) for path in paths
+    }
 
 
 async def test_every_route_answers_with_the_path_and_without_it(
@@ -65,8 +67,8 @@ async def test_every_route_answers_with_the_path_and_without_it(
     code = await make.code(post)
     for token, dialect in ((astuto.token, "/astuto"), (productlift.token, "/productlift")):
         for path in ("/api/v1/posts", f"{dialect}/api/v1/posts", f"{dialect}/api/v1/posts/{post}", "/api/v1/nothing"):
-            plain = await ask(below, path, token)
-            with_path = await ask(below, "/feedback" + path, token)
+            plain = await send_request(below, path, token)
+            with_path = await send_request(below, "/feedback" + path, token)
 
             assert plain.status_code == (404 if path == "/api/v1/nothing" else 200), path
             assert (with_path.status_code, with_path.content) == (plain.status_code, plain.content), path
@@ -75,13 +77,13 @@ async def test_every_route_answers_with_the_path_and_without_it(
         f"/p/dark-mode-{code}", "/posts/dark-mode", f"/p/{code}", f"/p/{code}/edit", "/static/page.css", "/health",
         "/health/ready", "/files/nothing", "/nothing",
     ):  # fmt: skip
-        plain, with_path = await ask(below, path), await ask(below, "/feedback" + path)
+        plain, with_path = await send_request(below, path), await send_request(below, "/feedback" + path)
 
         assert (with_path.status_code, with_path.content) == (plain.status_code, plain.content), path
         assert plain.status_code != 404 or path.endswith("nothing"), path
         assert with_path.headers.get("location") == plain.headers.get("location"), path
-    home = await ask(below, "/feedback")
-    assert (home.status_code, home.content) == (200, (await ask(below, "/")).content)
+    home = await send_request(below, "/feedback")
+    assert (home.status_code, home.content) == (200, (await send_request(below, "/")).content)
 
 
 async def test_only_the_path_itself_is_taken_off_and_once(below: Application, astuto: Client) -> None:
@@ -94,7 +96,7 @@ async def test_only_the_path_itself_is_taken_off_and_once(below: Application, as
         "/feedback/%2e%2e/%2e%2e/etc/passwd",
         "/feedback\\api/v1/posts", "/%66eedback/api/v1/posts", "/feedback%00/api/v1/posts", "/feedback/;/api/v1/posts",
     ):  # fmt: skip
-        response = await ask(below, path, astuto.token)
+        response = await send_request(below, path, astuto.token)
 
         assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
 
@@ -107,7 +109,7 @@ async def test_a_server_that_gives_no_raw_path_is_served(
         (server, "/api/v1/posts"), (server, "//api/v1/posts"), (below, "/feedback/api/v1/posts"),
         (below, "//feedback//api/v1/posts"),
     ):  # fmt: skip
-        response = await ask(there, path, astuto.token, with_raw_path=False)
+        response = await send_request(there, path, astuto.token, with_raw_path=False)
 
         assert (response.status_code, response.content) == (200, b"[]"), path
 
@@ -118,9 +120,9 @@ async def test_escapes_are_read_as_the_letters_they_stand_for(
     """A proxy's rule about a path has to decode it, as docs/moving.md says."""
     code = await make.code(await make.post(title="Dark mode"))
 
-    assert (await ask(below, "/%61pi/v1/posts", astuto.token)).json()[0]["title"] == "Dark mode"
+    assert (await send_request(below, "/%61pi/v1/posts", astuto.token)).json()[0]["title"] == "Dark mode"
     for path in (f"/p/dark-mode-{code}", f"/%70/dark%2Dmode-{code}", f"/p%2Fdark-mode-{code}"):
-        assert "<h1>Dark mode</h1>" in (await ask(below, path)).text, path
+        assert "<h1>Dark mode</h1>" in (await send_request(below, path)).text, path
 
 
 async def test_links_and_redirects_have_the_path_once(
@@ -138,10 +140,10 @@ async def test_links_and_redirects_have_the_path_once(
     assert await make.value("SELECT base_url FROM facts ORDER BY id DESC LIMIT 1") == PUBLIC
     for before in ("", "/feedback", "/", "/feedback/", "//feedback/", "//"):
         for path in (f"/p/{post['id']}", f"/p/{post['id']}/edit", f"/p/old-{post['id']}"):
-            response = await ask(below, before + path)
+            response = await send_request(below, before + path)
 
             assert (response.status_code, response.headers["location"]) == (302, page), before + path
-        payload = await ask(below, f"{before}/p/dark-mode-{post['id']}")
+        payload = await send_request(below, f"{before}/p/dark-mode-{post['id']}")
         assert f'<link rel="canonical" href="{page}">' in payload.text
         assert f'src="{post["image_main"].removeprefix("https://example.com")}"' in payload.text
 
@@ -160,7 +162,7 @@ async def test_several_portals_have_their_hosts_and_the_same_path(
         ("http://[2001:db8::1]", "http://two.example.com"),
         ("https://one.example.com:443", "https://two.example.com:443"),
     ):
-        async with assembled(settings, clock, base_url=public) as server:
+        async with running_application(settings, clock, base_url=public) as server:
             client = Client(server, token=key, host="http://two.example.com")
             payload = (await client.get("/posts")).json()["data"][0]
 
@@ -184,8 +186,8 @@ async def test_slashes_before_a_path_are_read_as_one(
                 ]
                 assert set((await answers(below, doubled, token)).values()) == set(plain.values()), path
         for path in ("", "docs", f"p/dark-mode-{code}", "static/page.css", "health", "astuto/api/v1/docs"):
-            assert (await ask(server, slashes + path)).status_code == 200, slashes + path
-            assert (await ask(below, f"{slashes}feedback{slashes}{path}")).status_code == 200, slashes + path
+            assert (await send_request(server, slashes + path)).status_code == 200, slashes + path
+            assert (await send_request(below, f"{slashes}feedback{slashes}{path}")).status_code == 200, slashes + path
 
 
 async def test_a_path_that_begins_with_slashes_leads_nowhere_else(
@@ -195,11 +197,11 @@ async def test_a_path_that_begins_with_slashes_leads_nowhere_else(
     for there, before in ((server, ""), (below, "/feedback")):
         for host in ("//evil.example", "///evil.example", "/\\evil.example", "//evil.example%2f..", "/%2Fevil.example"):
             for path in (f"{host}/p/{code}", f"{before}{host}/p/{code}", f"{before}{host}", host, f"{host}/%2e%2e"):
-                response = await ask(there, path)
+                response = await send_request(there, path)
 
                 assert (response.status_code, "location" in response.headers) == (404, False), path
                 assert "evil" not in response.text, path
-        response = await ask(there, f"{before}//p/{code}")
+        response = await send_request(there, f"{before}//p/{code}")
         assert response.headers["location"] == f"{before}/p/dark-mode-{code}"
 
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from tests.support.concurrency import Ask, Race, racing, statuses
-from tests.support.expected_counters import differences
+from tests.support.concurrency import Race, Request, racing, statuses
+from tests.support.expected_counters import counter_mismatches
 from tests.support.factory import Factory
 from tests.support.random_requests import RequestGenerator
 from tests.support.sample_portal import SamplePortal, populate
@@ -25,21 +25,21 @@ class Course:
         self._race = race
         self._keys = {"astuto": astuto, "productlift": productlift}
 
-    def astuto(self, method: str, path: str, sent: Any = None) -> Ask:
-        return Ask(self._keys["astuto"], method, path, sent)
+    def astuto(self, method: str, path: str, sent: Any = None) -> Request:
+        return Request(self._keys["astuto"], method, path, sent)
 
-    def productlift(self, method: str, path: str, sent: Any = None) -> Ask:
-        return Ask(self._keys["productlift"], method, path, sent)
+    def productlift(self, method: str, path: str, sent: Any = None) -> Request:
+        return Request(self._keys["productlift"], method, path, sent)
 
-    def of(self, dialect: str, method: str, path: str, sent: Any) -> Ask:
-        return Ask(self._keys[dialect], method, path, sent)
+    def of(self, dialect: str, method: str, path: str, sent: Any) -> Request:
+        return Request(self._keys[dialect], method, path, sent)
 
-    async def __call__(self, *asks: Ask) -> list[httpx.Response]:
-        """Ask all at once, and see that none met a crash and that all numbers are right."""
-        responses = self._race(*asks)
-        for ask, response in zip(asks, responses, strict=True):
-            assert response.status_code < 500, (ask[1:], response.text)
-        assert await differences(self.make) == []
+    async def __call__(self, *requests: Request) -> list[httpx.Response]:
+        """Request all at once, and see that none met a crash and that all numbers are right."""
+        responses = self._race(*requests)
+        for request, response in zip(requests, responses, strict=True):
+            assert response.status_code < 500, (request[1:], response.text)
+        assert await counter_mismatches(self.make) == []
         return responses
 
     async def things(self) -> SamplePortal:

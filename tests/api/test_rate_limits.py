@@ -19,7 +19,7 @@ from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support import routes
 from tests.support.clients import Client
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 from tests.support.servers import Redis
 
@@ -50,7 +50,7 @@ def forget_all(redis: Redis) -> None:
 def limited(settings: Settings, clock: TestClock, make: Factory) -> Limited:
     """A server with the default limits, or with those given, at a stopped clock."""
     clock.set(NOON)
-    return lambda **changed: assembled(settings, clock, rate_limits=True, **changed)
+    return lambda **changed: running_application(settings, clock, rate_limits=True, **changed)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -175,12 +175,12 @@ class TestProductLift:
         async with counted(limit_productlift=f"{len(taken)}/minute") as server:
             client = Client(server, token=None, base="/productlift/api/v1")
 
-            async def ask(spelled: str) -> tuple[int, str]:
+            async def send_request(spelled: str) -> tuple[int, str]:
                 response = await client.get("/posts", headers={"authorization": spelled.format(productlift.token)})
                 return response.status_code, response.headers["x-ratelimit-remaining"]
 
-            by_token = [await ask(one) for one in (*taken, taken[0])]
-            by_address = [await ask(one) for one in untaken]
+            by_token = [await send_request(one) for one in (*taken, taken[0])]
+            by_address = [await send_request(one) for one in untaken]
 
         left = [str(len(taken) - 1 - number) for number in range(len(taken))]
         assert by_token == [*((200, number) for number in left), (429, "0")]
@@ -226,13 +226,17 @@ class TestAstuto:
 
         async with counted(limit_astuto_key="3/5minutes", limit_astuto_ip="5/5minutes") as server:
 
-            async def ask(token: str, peer: str) -> int:
+            async def send_request(token: str, peer: str) -> int:
                 return (await Client(server, token=token, peer=peer).get("/posts")).status_code
 
-            used_up = [await ask(first, "192.0.2.1") for _ in range(4)]
-            from_elsewhere = await ask(first, "192.0.2.2")
+            used_up = [await send_request(first, "192.0.2.1") for _ in range(4)]
+            from_elsewhere = await send_request(first, "192.0.2.2")
             # Refused requests count, too: this is the fifth from its address, the next is one too many.
-            others = [await ask(second, "192.0.2.1"), await ask(second, "192.0.2.1"), await ask(second, "192.0.2.3")]
+            others = [
+                await send_request(second, "192.0.2.1"),
+                await send_request(second, "192.0.2.1"),
+                await send_request(second, "192.0.2.3"),
+            ]
 
         assert used_up == [200, 200, 200, 429]
         assert from_elsewhere == 429
@@ -242,14 +246,18 @@ class TestAstuto:
         async with counted(limit_astuto_key="2/5minutes", limit_astuto_ip="off") as server:
             plain = Client(server, token=None, base="/astuto/api/v1")
 
-            async def ask(authorization: str | None) -> int:
+            async def send_request(authorization: str | None) -> int:
                 headers = {} if authorization is None else {"authorization": authorization}
                 return (await plain.get("/posts", headers=headers)).status_code
 
-            wrong = [await ask("Bearer wrong"), await ask("Basic wrong"), await ask("wrong")]
+            wrong = [await send_request("Bearer wrong"), await send_request("Basic wrong"), await send_request("wrong")]
             # The last word is what counts, whatever comes before it; without a header there is no key to count.
-            right = [await ask(f"Bearer {astuto.token}"), await ask(f"Token {astuto.token}"), await ask(astuto.token)]
-            none = [await ask(None) for _ in range(4)]
+            right = [
+                await send_request(f"Bearer {astuto.token}"),
+                await send_request(f"Token {astuto.token}"),
+                await send_request(astuto.token),
+            ]
+            none = [await send_request(None) for _ in range(4)]
 
         assert wrong == [401, 401, 429]
         assert right == [200, 200, 429]
@@ -258,11 +266,11 @@ class TestAstuto:
     async def test_words_behind_a_key_do_not_count_for_it(self, counted: Limited, astuto: Client) -> None:
         async with counted(limit_astuto_ip="off") as server, Client(server, token=None) as client:
 
-            async def ask(authorization: str) -> int:
+            async def send_request(authorization: str) -> int:
                 return (await client.get("/posts", headers={"authorization": authorization})).status_code
 
-            statuses = [await ask(f"Bearer {astuto.token}, n{number}") for number in range(130)]
-            plain = await ask(f"Bearer {astuto.token}")
+            statuses = [await send_request(f"Bearer {astuto.token}, n{number}") for number in range(130)]
+            plain = await send_request(f"Bearer {astuto.token}")
 
         assert statuses == [200] * 100 + [429] * 30
         assert plain == 429
@@ -280,14 +288,16 @@ class TestAstuto:
         given: dict[str, str] = {"limit_astuto_ip": "off", "limit_astuto_key": f"{len(spelled)}/5minutes"}
         async with counted(**given) as server, Client(server, token=None, base=base) as client:
 
-            async def ask(*authorizations: str) -> int:
+            async def send_request(*authorizations: str) -> int:
                 lines = [(b"authorization", line.encode("latin-1")) for line in authorizations]
                 return (await client.get("/posts", headers=lines)).status_code
 
-            allowed = [await ask(one.format(astuto.token)) for one in spelled]
-            refused = [await ask(one.format(astuto.token)) for one in spelled]
+            allowed = [await send_request(one.format(astuto.token)) for one in spelled]
+            refused = [await send_request(one.format(astuto.token)) for one in spelled]
             # Of several headers the last is read, to admit and to count.
-            several = [await ask(f"Bearer n{number}", f"Bearer {astuto.token}, n{number}") for number in range(3)]
+            several = [
+                await send_request(f"Bearer n{number}", f"Bearer {astuto.token}, n{number}") for number in range(3)
+            ]
 
         assert allowed == [200] * len(spelled)
         assert refused == [429] * len(spelled)
@@ -346,12 +356,12 @@ async def test_a_hundred_at_once_are_counted_exactly(
     # A busy machine may need longer for all of them than a request waits for Redis.
     lanes = asyncio.Semaphore(16 if "redis" in request.node.name else 100)
 
-    async def ask() -> httpx.Response:
+    async def send_request() -> httpx.Response:
         async with lanes:
             return await client.get("/posts")
 
     async with counted(limit_astuto_key="60/5minutes") as server, Client(server, token=token) as client:
-        responses = await asyncio.gather(*(ask() for _ in range(100)))
+        responses = await asyncio.gather(*(send_request() for _ in range(100)))
 
     assert sorted(response.status_code for response in responses) == [200] * 60 + [429] * 40
     if dialect == "productlift":
@@ -364,19 +374,22 @@ async def test_an_address_from_a_header_counts_from_trusted_proxies_only(
 ) -> None:
     async with limited(limit_productlift="1/minute", trusted_proxies=("192.0.2.1", "203.0.113.0/24")) as server:
 
-        async def ask(peer: str, forwarded: str) -> int:
+        async def send_request(peer: str, forwarded: str) -> int:
             client = Client(server, token=None, peer=peer)
             return (await client.get("/posts", headers={"x-forwarded-for": forwarded})).status_code
 
         through_proxy = [
-            await ask("192.0.2.1", "198.51.100.1"),
-            await ask("192.0.2.1", "198.51.100.2"),
-            await ask("192.0.2.1", "198.51.100.1"),
+            await send_request("192.0.2.1", "198.51.100.1"),
+            await send_request("192.0.2.1", "198.51.100.2"),
+            await send_request("192.0.2.1", "198.51.100.1"),
             # What a client wrote into the header itself stands left of what our proxies saw.
-            await ask("192.0.2.1", "198.51.100.99, 198.51.100.1, 203.0.113.5"),
-            await ask("192.0.2.1", "198.51.100.1, 198.51.100.3"),
+            await send_request("192.0.2.1", "198.51.100.99, 198.51.100.1, 203.0.113.5"),
+            await send_request("192.0.2.1", "198.51.100.1, 198.51.100.3"),
         ]
-        directly = [await ask("198.51.100.50", "198.51.100.60"), await ask("198.51.100.50", "198.51.100.61")]
+        directly = [
+            await send_request("198.51.100.50", "198.51.100.60"),
+            await send_request("198.51.100.50", "198.51.100.61"),
+        ]
 
     assert through_proxy == [401, 401, 429, 429, 401]
     assert directly == [401, 429]

@@ -26,7 +26,7 @@ from app.settings import Settings
 from tests.support import routes
 from tests.support.clients import Client
 from tests.support.factory import Factory
-from tests.support.live_server import listening
+from tests.support.live_server import serve_in_thread
 from tests.support.routes import DIALECTS, Route
 from tests.support.sample_portal import SamplePortal, inputs, place_of, populate
 
@@ -74,7 +74,7 @@ async def test_every_answer_is_as_the_document_says(
 
     failures: list[str] = []
     answered: Counter[int] = Counter()
-    with listening(settings) as address, requests.Session() as session:
+    with serve_in_thread(settings) as address, requests.Session() as session:
         session.headers["authorization"] = f"Bearer {token}"
         for operation in operations:
             route, known = declared[operation.label], things[operation.label]

@@ -79,5 +79,5 @@ def cli(surroundings: None, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 
 @pytest.fixture
 def rows(surroundings: None) -> Rows:
-    """Ask the database with plain SQL."""
+    """Request the database with plain SQL."""
     return rows_of_settings

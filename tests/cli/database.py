@@ -18,7 +18,7 @@ def rows_of_settings(query: str, **values: Any) -> list[Mapping[str, Any]]:
     """The rows of a plain SQL query; a change is committed, too."""
     statement = Statement(text(query), across_portals=True)
 
-    async def ask() -> list[Mapping[str, Any]]:
+    async def send_request() -> list[Mapping[str, Any]]:
         database = backends.open_database(Settings.load())
         await database.open()
         try:
@@ -27,4 +27,4 @@ def rows_of_settings(query: str, **values: Any) -> list[Mapping[str, Any]]:
             await database.close()
         return [{name: row[name] for name in row.keys()} for row in found]  # type: ignore[attr-defined]  # noqa: SIM118
 
-    return asyncio.run(ask())
+    return asyncio.run(send_request())

@@ -78,7 +78,7 @@ def told(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.T
         postgres: Postgres = request.getfixturevalue("postgres")
         settings = {"EARSHOT_DATABASE_URL": postgres.create(name)}
     with Earshot(folder, tmp_path_factory.mktemp("compiled"), settings).serving("--demo") as serving:
-        yield serving.told
+        yield serving.output
     if engine == "postgresql":
         postgres.drop(name)
 

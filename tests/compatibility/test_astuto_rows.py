@@ -11,7 +11,7 @@ from app.domain.users import users
 from app.settings import Settings
 from tests.conftest import SECRET, TestClock
 from tests.support.clients import Client, status_and_json
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 from tests.support.requirements import need
 from tests.support.servers import Postgres
@@ -103,7 +103,7 @@ async def test_an_empty_or_null_limit_is_the_default(make: Factory, astuto: Clie
         await make.post()
 
     in_query = [await astuto.get(f"/posts?{query}") for query in ("limit=", "limit", "limit=null", "limit=%20")]
-    in_body = [await astuto.ask("GET", "/posts", {"limit": value}) for value in (None, "")]
+    in_body = [await astuto.send_json("GET", "/posts", {"limit": value}) for value in (None, "")]
 
     assert [len(response.json()) for response in (*in_query, *in_body)] == [20] * 6
 
@@ -262,7 +262,7 @@ async def test_a_429_says_when_to_come_back(settings: Settings, clock: TestClock
     clock.set(NOON)
     token = await make.key(make.owner, "astuto")
     changed = {"rate_limits": True, "limit_astuto_key": "2/5minutes", "limit_astuto_ip": "100/5minutes"}
-    async with assembled(settings, clock, **changed) as server, Client(server, token=token) as client:
+    async with running_application(settings, clock, **changed) as server, Client(server, token=token) as client:
         allowed = [await client.get("/boards") for _ in range(2)]
         refused = await client.get("/boards")
 
@@ -283,12 +283,12 @@ async def test_words_behind_a_key_are_not_counted_instead_of_it(
 ) -> None:
     token = await make.key(make.owner, "astuto")
     changed = {"rate_limits": True, "limit_astuto_key": "2/5minutes", "limit_astuto_ip": "off"}
-    async with assembled(settings, clock, **changed) as server, Client(server, token=None) as client:
+    async with running_application(settings, clock, **changed) as server, Client(server, token=None) as client:
 
-        async def ask(authorization: str) -> int:
+        async def send_request(authorization: str) -> int:
             return (await client.get("/boards", headers={"authorization": authorization})).status_code
 
-        statuses = [await ask(f"Bearer {token}, n{number}") for number in range(3)]
+        statuses = [await send_request(f"Bearer {token}, n{number}") for number in range(3)]
 
     assert statuses == [200, 200, 429]
 

@@ -9,7 +9,7 @@ from app.settings import Settings
 from tests.conftest import SECRET, TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, NOBODY, UNKNOWN_TAB, invalid, owner, refused, unknown, user
+from tests.support.productlift import DELETED, UNKNOWN_TAB, UNKNOWN_UUID, invalid, message_error, owner, unknown, user
 from tests.support.requirements import need
 from tests.support.servers import Postgres
 
@@ -33,8 +33,8 @@ async def test_8_2_an_unknown_author_is_a_404_and_none_is_the_keys_user(make: Fa
     anns = productlift.of(await make.key(administrator, "productlift"))
     uuid = await make.uuid(administrator)
 
-    assert status_and_json(await anns.post("/posts", json={"title": "Idea", "user_id": NOBODY})) == unknown(
-        "User", NOBODY
+    assert status_and_json(await anns.post("/posts", json={"title": "Idea", "user_id": UNKNOWN_UUID})) == unknown(
+        "User", UNKNOWN_UUID
     )
     missing = (await anns.post("/posts", json={"title": "Idea"})).json()["data"]
     null = (await anns.post("/posts", json={"title": "Idea", "user_id": None})).json()["data"]
@@ -74,13 +74,13 @@ async def test_8_4_a_delete_answers_200_with_an_empty_object(make: Factory, prod
         f"/users/{voter}",
     ):
         response = await productlift.delete(path)
-        assert status_and_json(response) == GONE
+        assert status_and_json(response) == DELETED
         assert response.headers["content-type"] == "application/json"
         assert response.content == b"{}"
 
 
 async def test_8_5_a_bad_address_is_told_under_the_key_email(productlift: Client) -> None:
-    response = await productlift.ask("GET", "/users/find_by_email", {"email": "no address"})
+    response = await productlift.send_json("GET", "/users/find_by_email", {"email": "no address"})
 
     assert status_and_json(response) == invalid(email="The email must be a valid email address.")
 
@@ -153,7 +153,7 @@ async def test_8_10_a_second_vote_is_refused_and_changes_nothing(make: Factory, 
     await productlift.post(path)
     before = (await productlift.get(f"/posts/{post}/votes")).json()
 
-    assert status_and_json(await productlift.post(path)) == refused("User has already voted.")
+    assert status_and_json(await productlift.post(path)) == message_error("User has already voted.")
     assert (await productlift.get(f"/posts/{post}/votes")).json() == before
     assert await make.wrong_counters() == []
 
@@ -171,7 +171,7 @@ async def test_8_11_a_create_answers_200(make: Factory, productlift: Client) -> 
         (f"/posts/{post}/votes/{uuid}", None),
         (f"/posts/{post}/comments", {"comment": "Yes"}),
     ):
-        assert (await productlift.ask("POST", path, sent)).status_code == 200
+        assert (await productlift.send_json("POST", path, sent)).status_code == 200
 
 
 async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: Factory, productlift: Client) -> None:
@@ -183,13 +183,13 @@ async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: F
         assert (await productlift.patch(f"/posts/{key}", json={})).json()["data"]["id"] == code
         assert (await productlift.post(f"/posts/{key}/votes/{uuid}")).status_code == 200
         assert len((await productlift.get(f"/posts/{key}/votes")).json()["data"]) == 1
-        assert status_and_json(await productlift.delete(f"/posts/{key}/votes/{uuid}")) == GONE
+        assert status_and_json(await productlift.delete(f"/posts/{key}/votes/{uuid}")) == DELETED
         assert (await productlift.post(f"/posts/{key}/comments", json={"comment": "Yes"})).status_code == 200
     assert len((await productlift.get(f"/posts/{number}/comments")).json()["data"]) == 2
     assert status_and_json(await productlift.get(f"/posts/{code.swapcase()}x")) == unknown(
         "Post", f"{code.swapcase()}x"
     )
-    assert status_and_json(await productlift.delete(f"/posts/{number}")) == GONE
+    assert status_and_json(await productlift.delete(f"/posts/{number}")) == DELETED
 
 
 async def test_8_12_a_code_of_digits_taken_over_from_elsewhere_is_found_first(
@@ -206,7 +206,7 @@ async def test_8_12_a_code_of_digits_taken_over_from_elsewhere_is_found_first(
     for voted, path in ((digits, f"/posts/123456/votes/{uuid}"), (123457, f"/posts/123457/votes/{uuid}")):
         await productlift.post(path)
         assert await make.rows("SELECT post_id FROM votes") == [{"post_id": voted}]
-        assert status_and_json(await productlift.delete(path)) == GONE
+        assert status_and_json(await productlift.delete(path)) == DELETED
 
 
 async def test_8_13_a_limit_goes_from_1_to_100_and_is_10_when_not_given(productlift: Client) -> None:
@@ -268,7 +268,7 @@ async def test_7_15_an_unknown_filter_finds_nothing(filter_: str, make: Factory,
 async def test_7_21_the_owner_can_not_be_deleted(make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(make.owner)
 
-    assert status_and_json(await productlift.delete(f"/users/{uuid}")) == refused(
+    assert status_and_json(await productlift.delete(f"/users/{uuid}")) == message_error(
         "The owner of the portal can not be deleted."
     )
     assert (await productlift.get(f"/users/{uuid}")).status_code == 200
@@ -279,7 +279,7 @@ async def test_7_20_the_owners_email_and_password_are_the_owners(make: Factory, 
     admin = productlift.of(await make.key(await make.user(role="admin"), "productlift"))
 
     for sent in ({"email": "mine@example.com"}, {"password": "correct horse"}):
-        assert status_and_json(await admin.patch(path, json=sent)) == refused(
+        assert status_and_json(await admin.patch(path, json=sent)) == message_error(
             "The email and password of the owner can only be changed by the owner."
         )
     assert (await productlift.patch(path, json={"password": "correct horse"})).status_code == 200

@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults.test_crash_recovery import keys_of
 from tests.observability.test_metrics import port_of
-from tests.server.test_serve import ask, key_of
+from tests.server.test_serve import key_of, send_request
 from tests.support.commands import Earshot, Serving
 from tests.support.continuous_writers import Caller
 
@@ -70,7 +70,7 @@ def test_idle_and_dribbling_connections_do_not_keep_others_waiting(sqlite: Earsh
 @pytest.mark.parametrize("framing", ["content-length: 209715200", "transfer-encoding: chunked"])
 def test_200_mb_are_refused_early_and_in_bounded_memory(sqlite: Earshot, framing: str) -> None:
     async def send(serving: Serving) -> tuple[bytes, int]:
-        key = re.findall(r"Bearer (\S+)'", serving.told)[1]
+        key = re.findall(r"Bearer (\S+)'", serving.output)[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
         head = f"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
         writer.write(f"{head}content-type: application/json\r\n{framing}\r\n\r\n".encode())
@@ -168,7 +168,7 @@ def test_lists_that_nobody_reads_are_kept_in_bounded_memory(sqlite: Earshot) -> 
         with closing(Caller(serving.port, keys_of(serving))) as caller:
             for number in range(many):
                 post = {"title": f"Long {number}", "description": "long " * (length // 5), "board_id": 1}
-                assert caller.ask("astuto", "POST", "/posts", post).status == 201
+                assert caller.send("astuto", "POST", "/posts", post).status == 201
         asked = f"GET /api/v1/posts?limit=100000 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n"
         before = memory(serving)
 
@@ -177,7 +177,7 @@ def test_lists_that_nobody_reads_are_kept_in_bounded_memory(sqlite: Earshot) -> 
             for one in begun:
                 # The first piece has been read from the database and sent.
                 assert one.recv(12) == b"HTTP/1.1 200"
-            assert {ask(serving.port, key, "/api/v1/posts?limit=20")[0] for _ in range(50)} == {200}
+            assert {send_request(serving.port, key, "/api/v1/posts?limit=20")[0] for _ in range(50)} == {200}
             assert memory(serving) - before < 64 * MIB < 20 * many * length
 
         whole = httpx.get(
@@ -221,7 +221,7 @@ def test_a_list_of_texts_of_megabytes_takes_bounded_memory(sqlite: Earshot) -> N
         with closing(Caller(serving.port, keys_of(serving))) as caller:
             for number in range(many):
                 post = {"title": f"Long {number}", "description": "x" * length, "board_id": 1}
-                assert caller.ask("astuto", "POST", "/posts", post).status == 201
+                assert caller.send("astuto", "POST", "/posts", post).status == 201
         # Without the pages of the database file, which the system shares and takes back.
         before, most, received = memory(serving, "RssAnon"), 0, 0
 

@@ -30,7 +30,7 @@ SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10
 
 def keys_of(serving: Serving) -> dict[str, str]:
     """The keys that a first start tells."""
-    productlift, astuto = re.findall(r"Bearer (\S+)'", serving.told)
+    productlift, astuto = re.findall(r"Bearer (\S+)'", serving.output)
     return {"productlift": productlift, "astuto": astuto}
 
 
@@ -102,7 +102,7 @@ def killed_again_and_again(earshot: Earshot, workers: str, kills: Sequence[Kill]
                 assert_all_stands(journal, url, f"SEED={SEED}, kill {number}")
             if number == KILLS:
                 with closing(Caller(serving.port, keys)) as caller:
-                    assert caller.ask("astuto", "GET", "/posts").status == 200
+                    assert caller.send("astuto", "GET", "/posts").status == 200
                 assert serving.end() == 0
                 break
             with writing(serving.port, keys, url, journal, seed=SEED + number) as clients:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults.test_crash_recovery import SEED, keys_of, url_of, wrong_counters
 from tests.security.test_bombs import gif_of
-from tests.server.test_serve import ask, key_of, refuses
+from tests.server.test_serve import key_of, refuses, send_request
 from tests.support.commands import Earshot, Serving
 from tests.support.continuous_writers import writing
 from tests.support.sql import rows
@@ -149,7 +149,7 @@ def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite
         for _, writer in stuck:
             writer.write(upload(key, "never whole")[:-10])
         # Answered on another connection, so that these have been read before the end is asked for.
-        assert (await asyncio.to_thread(ask, serving.port, key))[0] == 200
+        assert (await asyncio.to_thread(send_request, serving.port, key))[0] == 200
         serving.process.terminate()
         # An idle connection is closed a while after the server has begun to end.
         assert await idle.read() == b""

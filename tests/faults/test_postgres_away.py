@@ -10,7 +10,7 @@ import pytest
 from app.adapters.database.postgres import POOL_TIMEOUT_SECONDS
 from tests.faults.test_crash_recovery import keys_of, wrong_counters
 from tests.support.commands import Earshot
-from tests.support.continuous_writers import Answer, Caller, is_unavailable, writing
+from tests.support.continuous_writers import Caller, Response, is_unavailable, writing
 from tests.support.requirements import need
 from tests.support.servers import Postgres
 from tests.support.sql import rows, script
@@ -70,15 +70,15 @@ def every_connection_still_serves(port: int, keys: dict[str, str], url: str) -> 
     asyncio.run(_used_up(port, keys, url, beyond=0))
 
 
-async def _used_up(port: int, keys: dict[str, str], url: str, *, beyond: int) -> list[tuple[str, Answer]]:
+async def _used_up(port: int, keys: dict[str, str], url: str, *, beyond: int) -> list[tuple[str, Response]]:
     """Use the whole pool, ask `beyond` it, then let go; the answers from beyond."""
 
-    def ask(number: int) -> tuple[str, Answer]:
+    def send_request(number: int) -> tuple[str, Response]:
         dialect = DIALECTS[number % 2]
         with closing(Caller(port, keys)) as caller:
             if number % POOL < WRITES:
-                return dialect, caller.ask(dialect, "POST", "/posts", {"title": f"Queued {number}", "board_id": 1})
-            return dialect, caller.ask(dialect, "GET", "/posts")
+                return dialect, caller.send(dialect, "POST", "/posts", {"title": f"Queued {number}", "board_id": 1})
+            return dialect, caller.send(dialect, "GET", "/posts")
 
     loop = asyncio.get_running_loop()
     holder = await asyncpg.connect(url)
@@ -88,11 +88,11 @@ async def _used_up(port: int, keys: dict[str, str], url: str, *, beyond: int) ->
             try:
                 await holder.execute("BEGIN")
                 await holder.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE")
-                held = [loop.run_in_executor(threads, ask, number) for number in range(POOL)]
+                held = [loop.run_in_executor(threads, send_request, number) for number in range(POOL)]
                 async with asyncio.timeout(30):
                     while await watcher.fetchval(f"SELECT count(*) {OURS} AND wait_event_type = 'Lock'") != POOL:
                         assert not any(one.done() for one in held)
-                further = [loop.run_in_executor(threads, ask, number) for number in range(beyond)]
+                further = [loop.run_in_executor(threads, send_request, number) for number in range(beyond)]
                 async with asyncio.timeout(5 * POOL_TIMEOUT_SECONDS):
                     responses = list(await asyncio.gather(*further))
             finally:
@@ -118,7 +118,7 @@ async def test_a_pool_that_is_used_up_is_told_in_time_and_serves_again(
 
         assert [response for dialect, response in responses if not is_unavailable(dialect, response)] == []
         with closing(Caller(serving.port, keys)) as caller:
-            statuses = [caller.ask(dialect, "GET", "/posts").status for dialect in DIALECTS]
+            statuses = [caller.send(dialect, "GET", "/posts").status for dialect in DIALECTS]
         assert statuses == [200, 200]
         assert serving.end() == 0
     assert rows(fresh_postgres, "SELECT count(*) FROM posts") == [(WRITES,)]

@@ -26,7 +26,7 @@ def own_redis() -> Iterator[Redis]:
     server.close()
 
 
-def ask(serving: Serving, dialect: str, count: int) -> list[httpx.Response]:
+def send_request(serving: Serving, dialect: str, count: int) -> list[httpx.Response]:
     """So many requests at once, each on a connection of its own, so that both processes get some."""
 
     async def all_of_them() -> list[httpx.Response]:
@@ -54,7 +54,7 @@ def test_parallel_requests_to_two_processes_share_one_limit(
     on_postgres: Earshot, own_redis: Redis, dialect: str, limit: int
 ) -> None:
     with on_postgres.serving("--workers", "2", EARSHOT_REDIS_URL=own_redis.url) as serving:
-        assert statuses(ask(serving, dialect, 200)) == {200: limit, 429: 200 - limit}
+        assert statuses(send_request(serving, dialect, 200)) == {200: limit, 429: 200 - limit}
         assert serving.end() == 0
 
 
@@ -68,12 +68,12 @@ def test_requests_go_on_without_redis_and_are_counted_together_when_it_is_back(
     away, back = FAULTS[fault]
     settings = {"EARSHOT_REDIS_URL": own_redis.url, "EARSHOT_METRICS_PORT": "0"}
     with on_postgres.serving("--workers", "2", **settings) as serving:
-        assert statuses(ask(serving, "ProductLift", 10)) == {200: 10}
+        assert statuses(send_request(serving, "ProductLift", 10)) == {200: 10}
         assert fallbacks(serving) == 0
         getattr(own_redis, away)()
 
         begun = time.monotonic()
-        without = statuses(ask(serving, "ProductLift", 200))
+        without = statuses(send_request(serving, "ProductLift", 200))
         # One wait of two seconds for Redis, not one for each of the requests behind another.
         assert time.monotonic() - begun < 15
         assert set(without) <= {200, 429}
@@ -84,12 +84,12 @@ def test_requests_go_on_without_redis_and_are_counted_together_when_it_is_back(
         getattr(own_redis, back)()
 
         def both_count_there() -> bool:
-            ask(serving, "Astuto", 2)
+            send_request(serving, "Astuto", 2)
             return events(serving).count("Redis answers again; counting there") == 2
 
         until(both_count_there)
         assert sum("Redis does not answer" in event for event in events(serving)) == 2
-        passed = statuses(ask(serving, "ProductLift", 100))
+        passed = statuses(send_request(serving, "ProductLift", 100))
         if fault == "hangs":
             # It has kept its ten, and what it had been sent on twenty connections of each process.
             assert 10 <= passed[200] <= 50

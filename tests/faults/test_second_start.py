@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SECRET
-from tests.server.test_serve import ask, key_of
+from tests.server.test_serve import key_of, send_request
 from tests.server.test_startup import files, refused
 from tests.support.commands import Earshot
 
@@ -20,7 +20,7 @@ def test_a_port_of_a_running_server_is_refused(request: pytest.FixtureRequest, d
     settings = {"EARSHOT_RATE_LIMITS": "off"}
     with earshot.serving("--workers", workers, **settings) as first:
         # The answer to a request is there once the first start has made all it makes.
-        assert ask(first.port, key_of(first, "Astuto"))[0] == 200
+        assert send_request(first.port, key_of(first, "Astuto"))[0] == 200
         kept = files(earshot.folder / "data")
         done = earshot.run("serve", "--port", str(first.port), "--workers", workers, **settings)
 
@@ -63,7 +63,7 @@ def test_of_two_starts_at_once_on_a_new_directory_one_serves(sqlite: Earshot) ->
                 try:
                     with sqlite.serving(stderr=errors.fileno()) as serving:
                         assert refusal.wait(30), "both serve"
-                        assert ask(serving.port, key_of(serving, "Astuto"))[0] == 200
+                        assert send_request(serving.port, key_of(serving, "Astuto"))[0] == 200
                         assert serving.end() == 0
                         return str(serving.process.pid)
                 except AssertionError:
@@ -90,7 +90,7 @@ def test_a_file_that_a_server_on_another_data_directory_serves_is_refused(
     other = {"EARSHOT_DATA_DIR": str(folder / "other"), "EARSHOT_SECRET_KEY": SECRET}
     with sqlite.serving(EARSHOT_DATABASE_URL=f"sqlite:///{kept}", EARSHOT_SECRET_KEY=SECRET) as first:
         key = key_of(first, "Astuto")
-        assert ask(first.port, key)[0] == 200
+        assert send_request(first.port, key)[0] == 200
         path = kept
         if named == "by a link":
             path = folder / "link.db"
@@ -106,7 +106,7 @@ def test_a_file_that_a_server_on_another_data_directory_serves_is_refused(
         # SQLite's own locks are as they were, and so is what every other command may do meanwhile.
         assert sqlite.run("boards", "create", "--name", "Ideas", **second).code == 0
         assert sqlite.run("migrate", **second).code == 0
-        assert ask(first.port, key)[0] == 200
+        assert send_request(first.port, key)[0] == 200
         assert first.end() == 0
 
     with sqlite.serving(**second) as again:
@@ -120,5 +120,5 @@ def test_servers_on_one_file_that_count_nothing_may_share_it(sqlite: Earshot, fo
     with sqlite.serving(**settings) as first:
         key = key_of(first, "Astuto")
         with sqlite.serving(EARSHOT_DATA_DIR=str(folder / "other"), **settings) as second:
-            assert ask(second.port, key)[0] == 200
+            assert send_request(second.port, key)[0] == 200
             assert (second.end(), first.end()) == (0, 0)

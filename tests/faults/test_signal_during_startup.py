@@ -36,7 +36,7 @@ class Try(NamedTuple):
     """How a start ended that was told to end, and what it left."""
 
     code: int | str
-    told: str
+    output: str
     log: str
     earshot: Earshot
     url: str
@@ -98,7 +98,7 @@ def told_to_end(
 def left(done: Try) -> str:
     """How far the start came: nothing, or a whole step. Anything else is half-made, and fails."""
     if done.url.startswith("sqlite") and not Path(done.url.removeprefix("sqlite:///")).exists():
-        assert "Bearer" not in done.told
+        assert "Bearer" not in done.output
         return "nothing"
     names = (
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
@@ -113,7 +113,7 @@ def left(done: Try) -> str:
     if rows(done.url, "SELECT count(*) FROM portals") == [(0,)]:
         return "tables"
     assert rows(done.url, "SELECT count(*) FROM api_keys") == [(2,)]
-    assert len(re.findall(r"Bearer \S+'", done.told)) == 2, "keys were made and never told"
+    assert len(re.findall(r"Bearer \S+'", done.output)) == 2, "keys were made and never told"
     return "a portal"
 
 

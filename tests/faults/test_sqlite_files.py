@@ -18,7 +18,7 @@ from app.adapters.database.sqlite import BUSY_TIMEOUT_SECONDS, SqliteDatabase
 from tests.faults.test_crash_recovery import keys_of
 from tests.server.test_startup import refused
 from tests.support.commands import Earshot, Serving
-from tests.support.continuous_writers import Answer, Caller, is_unavailable
+from tests.support.continuous_writers import Caller, Response, is_unavailable
 from tests.support.disk_faults import fill, read_only, small_disk, write_protected
 from tests.support.sql import rows
 
@@ -32,8 +32,8 @@ def calling(serving: Serving, keys: dict[str, str]) -> Iterator[Caller]:
         yield caller
 
 
-def write(caller: Caller, dialect: str, title: str, **more: Any) -> Answer:
-    return caller.ask(dialect, "POST", "/posts", {"title": title, "board_id": 1, **more})
+def write(caller: Caller, dialect: str, title: str, **more: Any) -> Response:
+    return caller.send(dialect, "POST", "/posts", {"title": title, "board_id": 1, **more})
 
 
 def titles(path: Path) -> list[str]:
@@ -77,7 +77,7 @@ def test_a_file_locked_by_another_process_is_told_in_time_and_reads_go_on(
         with ThreadPoolExecutor(many) as threads:
             together = threading.Barrier(many + 1, timeout=30)
 
-            def wait(number: int) -> tuple[str, Answer]:
+            def wait(number: int) -> tuple[str, Response]:
                 dialect = DIALECTS[number % 2]
                 with calling(serving, begun) as caller:
                     together.wait()
@@ -86,7 +86,7 @@ def test_a_file_locked_by_another_process_is_told_in_time_and_reads_go_on(
             waiting = [threads.submit(wait, number) for number in range(many)]
             together.wait()
             with calling(serving, begun) as caller:
-                assert [caller.ask(dialect, "GET", "/posts").status for dialect in DIALECTS] == [200, 200]
+                assert [caller.send(dialect, "GET", "/posts").status for dialect in DIALECTS] == [200, 200]
             responses = [one.result(timeout=2 * BUSY_TIMEOUT_SECONDS) for one in waiting]
         other.execute("ROLLBACK")
 
@@ -152,8 +152,8 @@ def test_a_full_disk_stops_writes_alone_until_there_is_room(sqlite: Earshot) -> 
                 if full == set(DIALECTS):
                     break
             assert full == set(DIALECTS)
-            assert [caller.ask(dialect, "GET", "/posts?limit=1").status for dialect in DIALECTS] == [200, 200]
-            assert caller.ask("productlift", "GET", "/posts?limit=1").told()["total"] == len(stood)
+            assert [caller.send(dialect, "GET", "/posts?limit=1").status for dialect in DIALECTS] == [200, 200]
+            assert caller.send("productlift", "GET", "/posts?limit=1").json()["total"] == len(stood)
 
             ballast.unlink()
             assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
@@ -219,7 +219,7 @@ def test_a_file_that_becomes_read_only_stops_writes_alone(sqlite: Earshot, begun
                 for number in range(3):
                     response = write(caller, dialect, f"Refused {number}")
                     assert is_unavailable(dialect, response), response
-                    assert caller.ask(dialect, "GET", "/posts").status == 200
+                    assert caller.send(dialect, "GET", "/posts").status == 200
             assert (path.read_bytes(), log.read_bytes()) == before
 
         assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
@@ -275,13 +275,13 @@ def test_a_damaged_page_is_a_503_for_what_needs_it_alone(sqlite: Earshot, begun:
 
     with sqlite.serving() as serving, calling(serving, begun) as caller:
         responses = {
-            (dialect, method): caller.ask(dialect, method, "/posts", sent)
+            (dialect, method): caller.send(dialect, method, "/posts", sent)
             for dialect in DIALECTS
             for method, sent in (("GET", None), ("POST", {"title": "On ruins", "board_id": 1}))
         }
-        assert [ask for ask, response in responses.items() if not is_unavailable(ask[0], response)] == []
-        assert caller.ask("astuto", "GET", "/boards").status == 200
-        assert caller.ask("productlift", "GET", "/statuses").status == 200
+        assert [request for request, response in responses.items() if not is_unavailable(request[0], response)] == []
+        assert caller.send("astuto", "GET", "/boards").status == 200
+        assert caller.send("productlift", "GET", "/statuses").status == 200
         assert serving.end() == 0
     assert path.read_bytes()[place : place + size] == b"\xa5" * size
     done = sqlite.run("doctor")
@@ -295,12 +295,12 @@ def test_a_file_damaged_under_a_server_does_not_end_it(
 ) -> None:
     with sqlite.serving() as serving, calling(serving, begun) as caller:
         # It tells its address before it opens the file; who is answered knows that it has.
-        assert caller.ask("astuto", "GET", "/boards").status == 200
+        assert caller.send("astuto", "GET", "/boards").status == 200
         damage(path, how)
 
         for dialect in DIALECTS:
             for _ in range(3):
-                response = caller.ask(dialect, "GET", "/posts")
+                response = caller.send(dialect, "GET", "/posts")
                 assert response.status == 200 or is_unavailable(dialect, response), response
                 response = write(caller, dialect, "Whatever")
                 assert response.status in (200, 201) or is_unavailable(dialect, response), response

@@ -20,7 +20,7 @@ from app.settings import Settings
 from tests.conftest import TestClock
 from tests.observability.test_access_log import Written
 from tests.support.clients import HOST, Client
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 
 UUID4 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -72,7 +72,7 @@ async def test_a_refusal_for_asking_too_often_bears_one_as_well(
     key = await make.key(make.owner, dialect)
     pace = {"limit_productlift": "1/minute", "limit_astuto_key": "1/minute"}
     async with (
-        assembled(settings, clock, rate_limits=True, **pace) as limited,
+        running_application(settings, clock, rate_limits=True, **pace) as limited,
         Client(limited, token=key) as client,
     ):
         responses = [await client.get("/posts") for _ in range(2)]
@@ -105,7 +105,7 @@ async def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not(
     settings: Settings, clock: TestClock, make: Factory, path: str, given: str
 ) -> None:
     written = Written()
-    async with assembled(settings, clock, trusted_proxies="10.0.0.0/8") as behind:
+    async with running_application(settings, clock, trusted_proxies="10.0.0.0/8") as behind:
         requests = AccessLog("json", written)
         behind.add_observers(requests)
         async with Client(behind, token=None, base="", peer=PROXY) as proxy:
@@ -125,7 +125,7 @@ async def test_a_name_that_is_not_sane_is_replaced(
     settings: Settings, clock: TestClock, make: Factory, given: bytes
 ) -> None:
     async with (
-        assembled(settings, clock, trusted_proxies=PROXY) as behind,
+        running_application(settings, clock, trusted_proxies=PROXY) as behind,
         Client(behind, token=None, base="", peer=PROXY) as proxy,
     ):
         response = await proxy.get("/astuto/api/v1/boards", headers=[(b"x-request-id", given)])

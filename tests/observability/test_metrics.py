@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 
 from app.http.request import RequestContext
 from app.observability.metrics import BOUNDS, FILE_BYTES, create_files, metrics_files
-from tests.server.test_serve import ask, key_of, refuses, until
+from tests.server.test_serve import key_of, refuses, send_request, until
 from tests.support.checkout import ROOT
 from tests.support.commands import Earshot, Serving
 from tests.support.processes import free_port
@@ -37,8 +37,8 @@ def at(**labels: str) -> Labels:
 
 def scrape(serving: Serving, accept: str = "text/plain") -> tuple[int, str, str]:
     """Status, content type and text of the numbers."""
-    found = re.search(r"^  metrics +http://127\.0\.0\.1:(\d+)/metrics$", serving.told, flags=re.MULTILINE)
-    assert found is not None, serving.told
+    found = re.search(r"^  metrics +http://127\.0\.0\.1:(\d+)/metrics$", serving.output, flags=re.MULTILINE)
+    assert found is not None, serving.output
     connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
     try:
         connection.request("GET", "/metrics", headers={"accept": accept})
@@ -49,7 +49,7 @@ def scrape(serving: Serving, accept: str = "text/plain") -> tuple[int, str, str]
 
 
 def port_of(serving: Serving) -> int:
-    return int(serving.told.partition("  metrics ")[2].split()[0].partition("/metrics")[0].rpartition(":")[2])
+    return int(serving.output.partition("  metrics ")[2].split()[0].partition("/metrics")[0].rpartition(":")[2])
 
 
 def numbers(serving: Serving) -> dict[str, dict[Labels, float]]:
@@ -85,14 +85,14 @@ def test_a_server_tells_how_often_what_was_asked_and_how_long_it_took(earshot: E
     with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_LIMIT_ASTUTO_KEY="6/day") as serving:
         astuto, productlift = key_of(serving, "Astuto"), key_of(serving, "ProductLift")
         assert [post(serving, astuto, f"Post {number}") for number in range(3)] == [201, 201, 201]
-        assert ask(serving.port, astuto, "/api/v1/posts/1")[0] == 200
-        assert ask(serving.port, astuto, "/api/v1/posts/2")[0] == 200
-        assert ask(serving.port, astuto, "/api/v1/posts/none-such")[0] == 404
-        assert ask(serving.port, astuto, "/api/v1/posts/1")[0] == 429
-        assert ask(serving.port, productlift, "/api/v1/statuses")[0] == 200
-        assert ask(serving.port, productlift, "/api/v1/a-secret-address")[0] == 404
-        assert ask(serving.port, "nobody", "/posts/no-such-page")[0] == 404
-        assert ask(serving.port, "nobody", "/health")[0] == 200
+        assert send_request(serving.port, astuto, "/api/v1/posts/1")[0] == 200
+        assert send_request(serving.port, astuto, "/api/v1/posts/2")[0] == 200
+        assert send_request(serving.port, astuto, "/api/v1/posts/none-such")[0] == 404
+        assert send_request(serving.port, astuto, "/api/v1/posts/1")[0] == 429
+        assert send_request(serving.port, productlift, "/api/v1/statuses")[0] == 200
+        assert send_request(serving.port, productlift, "/api/v1/a-secret-address")[0] == 404
+        assert send_request(serving.port, "nobody", "/posts/no-such-page")[0] == 404
+        assert send_request(serving.port, "nobody", "/health")[0] == 200
 
         told = numbers(serving)
 
@@ -181,7 +181,7 @@ async def test_who_waits_for_a_connection_is_told(on_postgres: Earshot, fresh_po
 
         def keep_asking() -> None:
             while not over.is_set():
-                ask(serving.port, key)
+                send_request(serving.port, key)
 
         def all_taken() -> bool:
             told = numbers(serving)
@@ -228,7 +228,7 @@ def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgr
     with on_postgres.serving("--workers", "2", **settings) as serving:
         key = key_of(serving, "ProductLift")
         # Each request has a connection of its own, which the system deals to either process.
-        responses = [ask(serving.port, key, "/api/v1/statuses") for _ in range(40)]
+        responses = [send_request(serving.port, key, "/api/v1/statuses") for _ in range(40)]
         assert {status for status, _ in responses} == {200}
         assert len({headers["x-request-id"] for _, headers in responses}) == 40
         until(lambda: told(serving) == 40)
@@ -240,7 +240,7 @@ def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgr
         # Whoever tells the numbers may have been among the dead; its port waits for the successor.
         assert told(serving) == 40
 
-        assert {ask(serving.port, key, "/api/v1/statuses")[0] for _ in range(20)} == {200}
+        assert {send_request(serving.port, key, "/api/v1/statuses")[0] for _ in range(20)} == {200}
         until(lambda: told(serving) == 60)
         assert serving.end() == 0
         assert refuses(port_of(serving))
@@ -251,14 +251,14 @@ def test_requests_counted_without_redis_are_told(sqlite: Earshot) -> None:
     away = f"redis://127.0.0.1:{free_port()}/0"
     with sqlite.serving(EARSHOT_METRICS_PORT="0", EARSHOT_REDIS_URL=away) as serving:
         key = key_of(serving, "ProductLift")
-        assert {ask(serving.port, key)[0] for _ in range(5)} == {200}
+        assert {send_request(serving.port, key)[0] for _ in range(5)} == {200}
 
         until(lambda: numbers(serving)["earshot_redis_fallbacks_total"] == {at(): 5})
 
 
 def test_who_asks_for_openmetrics_gets_it(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
-        assert ask(serving.port, "nobody", "/health")[0] == 200
+        assert send_request(serving.port, "nobody", "/health")[0] == 200
 
         status, kind, text = scrape(serving, OPENMETRICS)
 
@@ -278,13 +278,13 @@ def test_the_port_tells_nothing_else_and_ends_with_the_server(sqlite: Earshot) -
     with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
         port = port_of(serving)
 
-        assert [ask(port, "nobody", path)[0] for path in ("/", "/api/v1/posts", "/health", "/metrics")] == [
+        assert [send_request(port, "nobody", path)[0] for path in ("/", "/api/v1/posts", "/health", "/metrics")] == [
             404,
             404,
             404,
             200,
         ]
-        assert ask(serving.port, "nobody", "/metrics")[0] == 404
+        assert send_request(serving.port, "nobody", "/metrics")[0] == 404
         with socket.create_connection(("127.0.0.1", port)):
             assert serving.end() == 0
         assert refuses(port)
@@ -313,7 +313,7 @@ def test_a_port_in_use_is_a_refusal_to_start(sqlite: Earshot, taken: int) -> Non
 
 def test_nothing_of_it_is_there_unless_asked_for(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
-        assert "metrics" not in serving.told
+        assert "metrics" not in serving.output
     program = (
         "import sys\n"
         "import app.cli, app.application, app.server.serve, app.server.metrics_endpoint\n"

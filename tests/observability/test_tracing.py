@@ -17,7 +17,7 @@ from app.application import create_app
 from app.observability.tracing import RequestTracer
 from app.settings import Settings
 from tests.conftest import TestClock
-from tests.server.test_serve import ask, key_of, until
+from tests.server.test_serve import key_of, send_request, until
 from tests.support.checkout import ROOT
 from tests.support.clients import HOST
 from tests.support.commands import Earshot
@@ -85,7 +85,7 @@ def collector() -> Iterator[Collector]:
 
 
 def traced(port: int, path: str, key: str, **headers: str) -> str:
-    """Ask with headers of a trace; the name of the request."""
+    """Request with headers of a trace; the name of the request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         more = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -100,9 +100,9 @@ def traced(port: int, path: str, key: str, **headers: str) -> str:
 def test_each_request_is_a_span(sqlite: Earshot, collector: Collector) -> None:
     with sqlite.serving(EARSHOT_OTLP_URL=collector.url) as serving:
         name = traced(serving.port, "/api/v1/boards/1?secret=hidden", key_of(serving, "Astuto"))
-        assert ask(serving.port, key_of(serving, "ProductLift"), "/api/v1/statuses")[0] == 200
-        assert ask(serving.port, "nobody", "/posts/no-such-page")[0] == 404
-        assert ask(serving.port, "nobody", "/health")[0] == 200
+        assert send_request(serving.port, key_of(serving, "ProductLift"), "/api/v1/statuses")[0] == 200
+        assert send_request(serving.port, "nobody", "/posts/no-such-page")[0] == 404
+        assert send_request(serving.port, "nobody", "/health")[0] == 200
         assert serving.end() == 0
 
     assert (collector.services, collector.paths) == ({"earshot"}, {"/v1/traces"})
@@ -153,7 +153,7 @@ def test_workers_each_deliver(on_postgres: Earshot, collector: Collector) -> Non
     settings = {"EARSHOT_OTLP_URL": f"{collector.url}/v1/traces", "EARSHOT_RATE_LIMITS": "off"}
     with on_postgres.serving("--workers", "2", **settings) as serving:
         key = key_of(serving, "Astuto")
-        names = {ask(serving.port, key, "/api/v1/boards")[1]["x-request-id"] for _ in range(30)}
+        names = {send_request(serving.port, key, "/api/v1/boards")[1]["x-request-id"] for _ in range(30)}
         assert serving.end() == 0
 
     assert {attributes(span)["earshot.request_id"] for span in collector.spans} == names
@@ -182,7 +182,7 @@ def test_a_collector_that_is_away_delays_nobody_and_is_told_once(sqlite: Earshot
             EARSHOT_OTLP_URL=f"http://me:hidden@127.0.0.1:{port}", OTEL_BSP_SCHEDULE_DELAY="50"
         ) as serving:
             key = key_of(serving, "Astuto")
-            assert [ask(serving.port, key, "/api/v1/boards")[0] for _ in range(20)] == [200] * 20
+            assert [send_request(serving.port, key, "/api/v1/boards")[0] for _ in range(20)] == [200] * 20
 
             told = f"no spans are taken at http://me:***@127.0.0.1:{port}, and are dropped; see `earshot doctor`"
             if not responses:

@@ -103,12 +103,12 @@ def serving(earshot: Path, folder: Path) -> Iterator[int]:
 
 def answers(port: int) -> bool:
     try:
-        return ask(port, "/health")[0] == 200
+        return send_request(port, "/health")[0] == 200
     except OSError:
         return False
 
 
-def ask(port: int, path: str, **headers: str) -> tuple[int, str, str]:
+def send_request(port: int, path: str, **headers: str) -> tuple[int, str, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path, headers=headers)
@@ -160,8 +160,8 @@ def test_the_installed_command_tells_its_settings(earshot: Path, empty: Path) ->
 
 def test_the_installed_server_answers_in_both_dialects(earshot: Path, empty: Path) -> None:
     with serving(earshot, empty) as port:
-        assert ask(port, "/health")[2] == "success"
-        status, kind, body = ask(port, "/health/ready")
+        assert send_request(port, "/health")[2] == "success"
+        status, kind, body = send_request(port, "/health/ready")
         assert (status, kind) == (200, "application/json")
         assert json.loads(body)["database"]
 
@@ -171,10 +171,10 @@ def test_the_installed_server_answers_in_both_dialects(earshot: Path, empty: Pat
             )["key"]
             for dialect in ("astuto", "productlift")
         }
-        status, _, boards = ask(port, "/api/v1/boards", Authorization=f"Bearer {keys['astuto']}")
+        status, _, boards = send_request(port, "/api/v1/boards", Authorization=f"Bearer {keys['astuto']}")
         assert status == 200
         assert [board["name"] for board in json.loads(boards)] == ["Feature Requests", "Bug Reports"]
-        status, _, tabs = ask(port, "/api/v1/tabs", Authorization=f"Bearer {keys['productlift']}")
+        status, _, tabs = send_request(port, "/api/v1/tabs", Authorization=f"Bearer {keys['productlift']}")
         assert status == 200
         assert [tab["url"] for tab in json.loads(tabs)["data"]] == ["feedback", "roadmap", "changelog"]
 
@@ -184,7 +184,7 @@ def test_the_installed_server_has_its_pages_and_documents(earshot: Path, empty: 
     documents = ["/astuto/api/v1/openapi.json", "/productlift/api/v1/openapi.json"]
 
     with serving(earshot, empty) as port:
-        answered = {path: ask(port, path)[:2] for path in [*pages, *documents]}
+        answered = {path: send_request(port, path)[:2] for path in [*pages, *documents]}
 
     assert answered == {
         **dict.fromkeys(pages, (200, "text/html")),

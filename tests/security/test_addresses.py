@@ -12,9 +12,9 @@ from app.http.proxies import MAX_HOPS
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
-from tests.support.live_server import listening
+from tests.support.live_server import serve_in_thread
 
 PROXIES = "10.0.0.0/8,192.0.2.10,2001:db8:1::/48"
 PROXY, STRANGER, CLIENT = "192.0.2.10", "203.0.113.66", "198.51.100.7"
@@ -25,7 +25,7 @@ FOR = "x-forwarded-for"
 async def counting(make: Factory, settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
     """A server behind proxies that lets each address ask once a minute."""
     more = {"rate_limits": True, "limit_productlift": "1/minute", "trusted_proxies": PROXIES}
-    async with assembled(settings, clock, **more) as server:
+    async with running_application(settings, clock, **more) as server:
         yield server
 
 
@@ -90,7 +90,7 @@ async def test_the_client_is_who_our_proxies_say_and_nobody_else(
 
 
 async def test_without_a_named_proxy_nobody_is_believed(make: Factory, settings: Settings, clock: TestClock) -> None:
-    async with assembled(settings, clock, rate_limits=True, limit_productlift="1/minute") as server:
+    async with running_application(settings, clock, rate_limits=True, limit_productlift="1/minute") as server:
         assert await asks(server, PROXY, [(FOR, CLIENT)])
         assert not await asks(server, PROXY, [(FOR, "198.51.100.8")])
 
@@ -103,7 +103,7 @@ async def test_links_have_a_scheme_of_the_web_whatever_a_proxy_lets_through(
 ) -> None:
     await make.post(title="Dark mode")
     code = await make.value("SELECT code FROM posts")
-    async with assembled(settings, clock, trusted_proxies=PROXIES) as server:
+    async with running_application(settings, clock, trusted_proxies=PROXIES) as server:
         behind = Client(server, token=productlift.token, peer=PROXY)
         shown = (await behind.get("/posts", headers={"x-forwarded-proto": scheme})).json()["data"][0]
         secure = (await behind.get("/posts", headers={"x-forwarded-proto": "https"})).json()["data"][0]
@@ -117,7 +117,7 @@ async def test_of_several_forwarded_schemes_the_last_counts(
 ) -> None:
     """A proxy that adds its value to what is there leaves the client's before it."""
     await make.post(title="Dark mode")
-    async with assembled(settings, clock, trusted_proxies=PROXIES) as server:
+    async with running_application(settings, clock, trusted_proxies=PROXIES) as server:
         behind = Client(server, token=productlift.token, peer=PROXY)
         for lines, scheme in (
             (["https, http"], "http"),
@@ -207,10 +207,10 @@ async def test_an_address_in_the_request_line_opens_no_other_portal(make: Factor
     key = await make.key(make.owner, "astuto")
     theirs = await make.key(owner, "astuto", portal=portal)
 
-    with listening(settings) as url:
+    with serve_in_thread(settings) as url:
         address = url.removeprefix("http://").split(":")
 
-        async def ask(target: str, key: str, *hosts: str) -> str:
+        async def send_request(target: str, key: str, *hosts: str) -> str:
             reader, writer = await asyncio.open_connection(address[0], int(address[1]))
             lines = [f"GET {target} HTTP/1.1", *(f"Host: {host}" for host in hosts), f"Authorization: Bearer {key}"]
             writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode())
@@ -219,10 +219,10 @@ async def test_an_address_in_the_request_line_opens_no_other_portal(make: Factor
             await writer.wait_closed()
             return response
 
-        own = await ask("/api/v1/posts", key, "one.example.com")
+        own = await send_request("/api/v1/posts", key, "one.example.com")
         assert own.startswith("HTTP/1.1 200 ")
         assert "Of the first" in own
         for target in ("http://two.example.com/api/v1/posts", "http://one.example.com/api/v1/posts", "/api/v1/posts"):
             for hosts in (("one.example.com",), ("two.example.com",), ("one.example.com", "two.example.com"), ()):
                 for whose, title in ((key, "Of the second"), (theirs, "Of the first")):
-                    assert title not in await ask(target, whose, *hosts), (target, hosts)
+                    assert title not in await send_request(target, whose, *hosts), (target, hosts)

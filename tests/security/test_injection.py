@@ -36,7 +36,7 @@ def naming(response: tuple[int, str], asked: str) -> tuple[int, str]:
     return response[0], response[1].replace(HARMLESS, json.dumps(asked, ensure_ascii=False)[1:-1])
 
 
-async def ask(client: Client, route: Route, path: str, sent: dict[str, Any]) -> httpx.Response:
+async def send_request(client: Client, route: Route, path: str, sent: dict[str, Any]) -> httpx.Response:
     if route.method == "GET":
         return await client.get(path, params=sent)
     return await client.request(route.method, path, json=sent)
@@ -61,14 +61,13 @@ async def test_sql_in_what_is_looked_for_finds_what_any_unknown_word_finds(
             sent = usual if route.method != "GET" else {key: usual[key] for key in usual if key in ("title", "email")}
             # What belongs to a thing that is not there is refused in any case, so that nothing is written.
             path = address(route, things if route.method == "GET" else NOWHERE)
-            plain = told(await ask(client, route, path, sent | {name: HARMLESS}))
+            plain = told(await send_request(client, route, path, sent | {name: HARMLESS}))
             if route.method != "GET" and plain[0] < 400:
                 continue
             for payload in [f"zz{payload}" for payload in SQL] if name == "title" else SQL:
                 # (A title that is looked for has two letters at least.)
-                assert told(await ask(client, route, path, sent | {name: payload})) == naming(plain, payload), (
-                    route, name, payload,
-                )  # fmt: skip
+                response = await send_request(client, route, path, sent | {name: payload})
+                assert told(response) == naming(plain, payload), (route, name, payload)
                 asked += 1
         for place in [place for place in route.places if place_of(route, place)]:
             template = route.path.replace("{" + place + "}", "\0")
@@ -76,10 +75,10 @@ async def test_sql_in_what_is_looked_for_finds_what_any_unknown_word_finds(
             if "{type}" in template:
                 others["type"] = "post"
             template = template.format(**others)
-            plain = told(await ask(client, route, template.replace("\0", HARMLESS), usual))
+            plain = told(await send_request(client, route, template.replace("\0", HARMLESS), usual))
             assert plain[0] == 404, route
             for payload in (payload for payload in SQL if "/" not in payload):
-                response = await ask(client, route, template.replace("\0", quote(payload, safe="")), usual)
+                response = await send_request(client, route, template.replace("\0", quote(payload, safe="")), usual)
                 assert told(response) == naming(plain, payload), (route, place, payload)
                 asked += 1
     assert changed(before, await snapshot(make.server.database)) == set()
@@ -174,7 +173,7 @@ def test_a_log_has_the_lines_that_the_server_wrote_and_no_other(sqlite: Earshot,
     ]  # fmt: skip
     asked = 0
     with sqlite.serving(EARSHOT_LOG_FORMAT=form, EARSHOT_RATE_LIMITS="off") as serving:
-        theirs = re.findall(r"Bearer (\S+)'", serving.told)
+        theirs = re.findall(r"Bearer (\S+)'", serving.output)
         with httpx.Client(base_url=serving.address, timeout=30) as client:
             for text in forged:
                 escaped, printable = quote(text, safe=""), re.sub(r"[^ -~]", "", text)

@@ -180,7 +180,7 @@ def with_others_ids(route: Route, own: SamplePortal, two: SamplePortal) -> Itera
             )
 
 
-async def ask(client: Client, route: Route, tried: Tried) -> Answer:
+async def send_request(client: Client, route: Route, tried: Tried) -> Answer:
     if route.method == "GET":
         return status_and_json(await client.get(tried.path, params=tried.sent))
     return status_and_json(await client.request(route.method, tried.path, json=tried.sent))
@@ -211,7 +211,11 @@ async def test_every_route_does_for_every_caller_what_the_table_says(world: Worl
             for tried in (*tries, *with_others_ids(route, shown["approved"], world.two)):
                 expected = expected_of(route, caller, tried)
                 if expected is not None:
-                    assert await ask(caller.client, route, tried) == expected, (route, caller.name, tried.about)
+                    assert await send_request(caller.client, route, tried) == expected, (
+                        route,
+                        caller.name,
+                        tried.about,
+                    )
                     asked += 1
         after = await world.rows()
         assert changed(before[world.one.portal], after[world.one.portal]) == set(), route
@@ -224,7 +228,7 @@ async def test_every_route_does_for_every_caller_what_the_table_says(world: Worl
             things = shown[state] if route.method == "GET" else await world.fresh(state)
             if route.method == "GET" and "email" in route.inputs:
                 things = replace(things, email=world.one.email)
-            status, body = await ask(caller.client, route, with_own_ids(route, things, state))
+            status, body = await send_request(caller.client, route, with_own_ids(route, things, state))
             assert status == route.status, (route, caller.name, state, body)
             asked, served = asked + 1, served + 1
         after = await world.rows()

@@ -17,7 +17,7 @@ from app.domain.users import api_keys
 from app.settings import InvalidSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot, Serving
-from tests.support.database_dump import everything
+from tests.support.database_dump import dump_database
 from tests.support.factory import Factory
 from tests.support.servers import in_own_loop
 
@@ -119,11 +119,11 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
     settings = {"EARSHOT_LOG_FORMAT": form, "EARSHOT_SECRET_KEY": SERVER_SECRET, "EARSHOT_RATE_LIMITS": "off"}
     responses: list[bytes] = []
     with earshot.serving(**settings) as serving:
-        theirs = re.findall(r"Bearer (\S+)'", serving.told)
+        theirs = re.findall(r"Bearer (\S+)'", serving.output)
         assert len(theirs) == 2
         with httpx.Client(base_url=serving.address, timeout=30) as client:
 
-            def ask(**request: Any) -> httpx.Response:
+            def send_request(**request: Any) -> httpx.Response:
                 response = client.request(**{"method": "GET", **request})
                 # An id or an address that was asked for is named as it was sent: that goes back to who sent it.
                 if request["url"] in ("/api/v1/posts", "/astuto/api/v1/posts", "/productlift/api/v1/posts"):
@@ -132,10 +132,10 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
 
             for key in (*theirs, *WRONG):
                 for request in everywhere(key):
-                    assert ask(**request).status_code < 500, request
+                    assert send_request(**request).status_code < 500, request
             productlift = {"authorization": f"Bearer {theirs[0]}"}
             person = {"email": "jane@example.com", "role": "member", "password": USERS_PASSWORD}
-            made = ask(method="POST", url="/api/v1/users", headers=productlift, json=person)
+            made = send_request(method="POST", url="/api/v1/users", headers=productlift, json=person)
             assert made.status_code == 200
             responses.append(made.content)
             for key in (*theirs, *WRONG):
@@ -144,10 +144,12 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
             shown = processes(serving)
             environment = Path(f"/proc/{serving.process.pid}/environ").read_text()
             break_tables(earshot, url)
-            post = ask(method="POST", url="/api/v1/posts", headers=productlift, json={"title": "Dark mode"}).json()
+            post = send_request(
+                method="POST", url="/api/v1/posts", headers=productlift, json={"title": "Dark mode"}
+            ).json()
             for key in theirs:
                 crashed = [
-                    ask(url=f"/api/v1/{path}?token={key}", headers={"authorization": f"Bearer {key}"})
+                    send_request(url=f"/api/v1/{path}?token={key}", headers={"authorization": f"Bearer {key}"})
                     for path in ("votes", f"posts/{post['data']['id']}/votes")
                 ]
                 page = post["data"]["url"].partition(":")[2].partition("/p/")[2]
@@ -177,14 +179,14 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
     assert {place: leaked for place, leaked in found.items() if leaked} == {}
     assert [key for key in theirs if key in environment] == []
     # The two keys, and nothing else that is secret, were told at the first start: each in a list, and in a line to try.
-    assert [serving.told.count(key) for key in theirs] == [2, 2]
-    assert [secret for secret in (SERVER_SECRET, DATABASE_PASSWORD) if secret in serving.told] == []
+    assert [serving.output.count(key) for key in theirs] == [2, 2]
+    assert [secret for secret in (SERVER_SECRET, DATABASE_PASSWORD) if secret in serving.output] == []
 
 
 async def test_a_key_is_found_by_its_digest_alone(make: Factory, server: Any) -> None:
     """One look-up by a keyed digest: nothing compares the key letter by letter, so no time tells how much was right."""
     token = await make.key(make.owner, "astuto")
-    rows = (await everything(server.database))["api_keys"]
+    rows = (await dump_database(server.database))["api_keys"]
 
     assert [row["digest"] for row in rows] == [api_keys.digest(token, make._secret)]
     assert token not in repr(rows)

@@ -255,7 +255,7 @@ async def test_a_slow_body_of_some_speed_is_read_to_its_end() -> None:
 def test_a_trusted_proxy_passes_trailers_on_and_they_change_nothing(sqlite: Earshot) -> None:
     """HAProxy adds `X-Forwarded-For` to the head and passes trailer fields on as they are."""
 
-    async def ask(port: int, number: int, key: str) -> tuple[int, str]:
+    async def send_request(port: int, number: int, key: str) -> tuple[int, str]:
         head = f"authorization: Bearer {key}\r\nx-forwarded-for: 203.0.113.9\r\n{CHUNKED}connection: close\r\n"
         trailers = f"x-forwarded-for: 198.51.100.{number}\r\nx-request-id: forged\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -266,8 +266,8 @@ def test_a_trusted_proxy_passes_trailers_on_and_they_change_nothing(sqlite: Ears
 
     with sqlite.serving(EARSHOT_TRUSTED_PROXIES="127.0.0.1") as serving:
         # Keys that are none: only the limit of the address counts them together.
-        responses = [asyncio.run(ask(serving.port, number, f"tkn_admin_{number}")) for number in range(130)]
-        valid = asyncio.run(ask(serving.port, 200, key_of(serving, "Astuto")))
+        responses = [asyncio.run(send_request(serving.port, number, f"tkn_admin_{number}")) for number in range(130)]
+        valid = asyncio.run(send_request(serving.port, 200, key_of(serving, "Astuto")))
 
     # Two windows at most, should one end meanwhile.
     assert 100 <= sum(status == 401 for status, _ in responses) < 130
@@ -288,17 +288,17 @@ def test_a_key_that_ends_while_the_body_is_coming_admits_the_request_no_more(ear
             writer.write(request(path="/api/v1/boards", head=head) + body[:5])
             await writer.drain()
             # Answered after the first, so that this one has been admitted.
-            while (await ask("/api/v1/boards")) != 200:
+            while (await send_request("/api/v1/boards")) != 200:
                 pass
             assert earshot.run("keys", "revoke", "2").code == 0
-            while (await ask("/api/v1/boards")) != 401:
+            while (await send_request("/api/v1/boards")) != 401:
                 pass
             writer.write(body[5:])
             status, _ = await told(reader)
             writer.close()
             return status
 
-        async def ask(path: str) -> int:
+        async def send_request(path: str) -> int:
             reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
             key = f"authorization: Bearer {key_of(serving, 'Astuto')}\r\n"
             writer.write(request(path=path, verb="GET", head=key))

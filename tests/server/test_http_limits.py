@@ -292,7 +292,7 @@ async def test_a_wish_for_http_2_is_passed_over() -> None:
 
 
 def test_the_running_server_keeps_these_bounds(sqlite: Earshot) -> None:
-    async def ask(port: int, sent: bytes) -> tuple[int, bytes]:
+    async def send_request(port: int, sent: bytes) -> tuple[int, bytes]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(sent)
@@ -301,6 +301,6 @@ def test_the_running_server_keeps_these_bounds(sqlite: Earshot) -> None:
             writer.close()
 
     with sqlite.serving() as serving:
-        assert asyncio.run(ask(serving.port, request(head=f"x-long: {'a' * 100_000}\r\n"))) == (431, TOO_LONG)
-        assert asyncio.run(ask(serving.port, b"hello\r\n\r\n")) == (400, NOT_HTTP)
-        assert asyncio.run(ask(serving.port, request(verb="GET", path="/health"))) == (200, b"success")
+        assert asyncio.run(send_request(serving.port, request(head=f"x-long: {'a' * 100_000}\r\n"))) == (431, TOO_LONG)
+        assert asyncio.run(send_request(serving.port, b"hello\r\n\r\n")) == (400, NOT_HTTP)
+        assert asyncio.run(send_request(serving.port, request(verb="GET", path="/health"))) == (200, b"success")

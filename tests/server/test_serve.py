@@ -35,12 +35,12 @@ def alive(pid: int) -> bool:
 
 
 def key_of(serving: Serving, dialect: str) -> str:
-    found = re.search(rf"^  {dialect} +(\S+)$", serving.told, flags=re.MULTILINE)
+    found = re.search(rf"^  {dialect} +(\S+)$", serving.output, flags=re.MULTILINE)
     assert found is not None
     return found[1]
 
 
-def ask(port: int, key: str, path: str = "/api/v1/posts") -> tuple[int, dict[str, str]]:
+def send_request(port: int, key: str, path: str = "/api/v1/posts") -> tuple[int, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path, headers={"authorization": f"Bearer {key}"})
@@ -62,7 +62,7 @@ def test_a_request_under_way_is_answered_before_the_end(sqlite: Earshot) -> None
                 + body[:5]
             )
             # The rest of the body comes only once the server has heard that it is to end.
-            ask(serving.port, key)
+            send_request(serving.port, key)
             serving.process.terminate()
             until(lambda: refuses(serving.port))
             connection.sendall(body[5:])
@@ -86,7 +86,7 @@ def test_idle_connections_do_not_delay_the_end(sqlite: Earshot) -> None:
 
 def test_ctrl_c_ends_it_as_well(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
-        ask(serving.port, "none", "/health")
+        send_request(serving.port, "none", "/health")
         serving.process.send_signal(signal.SIGINT)
 
         assert serving.process.wait(60) == 0
@@ -95,18 +95,18 @@ def test_ctrl_c_ends_it_as_well(sqlite: Earshot) -> None:
 def test_a_server_comes_back_after_it_was_killed(sqlite: Earshot) -> None:
     with sqlite.serving() as first:
         key = key_of(first, "Astuto")
-        assert ask(first.port, key)[0] == 200
+        assert send_request(first.port, key)[0] == 200
         first.process.kill()
         first.process.wait(60)
 
     with sqlite.serving() as second:
-        assert ask(second.port, key)[0] == 200
+        assert send_request(second.port, key)[0] == 200
         assert second.end() == 0
 
 
 def test_the_last_use_of_a_key_is_known_after_the_end(earshot: Earshot) -> None:
     with earshot.serving() as serving:
-        assert ask(serving.port, key_of(serving, "Astuto"))[0] == 200
+        assert send_request(serving.port, key_of(serving, "Astuto"))[0] == 200
         assert serving.end() == 0
 
     of_productlift, of_astuto = json.loads(earshot.run("keys", "list", "--json").out)["keys"]
@@ -120,7 +120,7 @@ def test_workers_count_requests_together_and_are_replaced_when_they_die(on_postg
     settings = {"EARSHOT_REDIS_URL": alone, "EARSHOT_LIMIT_PRODUCTLIFT": "50/hour"}
     with on_postgres.serving("--workers", "2", **settings) as serving:
         key = key_of(serving, "ProductLift")
-        left = [int(ask(serving.port, key)[1]["x-ratelimit-remaining"]) for _ in range(20)]
+        left = [int(send_request(serving.port, key)[1]["x-ratelimit-remaining"]) for _ in range(20)]
         before = serving.workers()
 
         assert len(before) == 2
@@ -134,7 +134,7 @@ def test_workers_count_requests_together_and_are_replaced_when_they_die(on_postg
         assert time.monotonic() - killed_at < REPLACED_WITHIN_SECONDS
         after = serving.workers()
         assert other in after
-        assert {ask(serving.port, key)[0] for _ in range(10)} == {200}
+        assert {send_request(serving.port, key)[0] for _ in range(10)} == {200}
 
         assert serving.end() == 0
         assert [pid for pid in before | after if alive(pid)] == []
@@ -143,20 +143,20 @@ def test_workers_count_requests_together_and_are_replaced_when_they_die(on_postg
 def test_a_worker_that_alone_is_told_to_end_is_replaced(on_postgres: Earshot) -> None:
     with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
         key = key_of(serving, "Astuto")
-        assert ask(serving.port, key)[0] == 200
+        assert send_request(serving.port, key)[0] == 200
         until(lambda: len(serving.workers()) == 2)
         before = serving.workers()
 
         os.kill(min(before), signal.SIGTERM)
         until(lambda: len(serving.workers() - before) == 1)
 
-        assert [ask(serving.port, key)[0] for _ in range(20)] == [200] * 20
+        assert [send_request(serving.port, key)[0] for _ in range(20)] == [200] * 20
         assert serving.end() == 0
 
 
 def test_workers_end_with_their_parent(on_postgres: Earshot) -> None:
     with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
-        assert ask(serving.port, key_of(serving, "Astuto"))[0] == 200
+        assert send_request(serving.port, key_of(serving, "Astuto"))[0] == 200
         workers = serving.workers()
 
         serving.process.kill()

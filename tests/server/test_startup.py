@@ -27,7 +27,7 @@ def curl(line: str) -> object:
 
 
 def curl_lines(serving: Serving) -> list[str]:
-    return [line for line in serving.told.splitlines() if line.startswith("  curl ")]
+    return [line for line in serving.output.splitlines() if line.startswith("  curl ")]
 
 
 def test_the_first_start_prints_two_requests_that_work_when_pasted(earshot: Earshot) -> None:
@@ -45,9 +45,9 @@ def test_the_first_start_tells_the_keys_once_and_later_starts_tell_where_all_is(
     with earshot.serving() as second:
         assert second.end() == 0
 
-    assert re.search(r"^  ProductLift  1\|[0-9A-Za-z]{40}$", first.told, flags=re.MULTILINE)
-    assert re.search(r"^  Astuto       tkn_admin_[1-9A-HJ-NP-Za-km-z]{30}$", first.told, flags=re.MULTILINE)
-    lines = second.told.splitlines()
+    assert re.search(r"^  ProductLift  1\|[0-9A-Za-z]{40}$", first.output, flags=re.MULTILINE)
+    assert re.search(r"^  Astuto       tkn_admin_[1-9A-HJ-NP-Za-km-z]{30}$", first.output, flags=re.MULTILINE)
+    lines = second.output.splitlines()
     where = lines[2].removeprefix("  database   ")
     assert lines[0].startswith("Earshot ")
     assert lines[1:] == [
@@ -70,7 +70,7 @@ def test_a_start_tells_that_everybody_may_come_that_links_are_public_and_that_re
     with sqlite.serving("--host", "0.0.0.0", **settings) as serving:
         assert serving.end() == 0
 
-    lines = serving.told.splitlines()
+    lines = serving.output.splitlines()
     assert "  listens    on all addresses of this machine" in lines
     assert "  public     https://feedback.example.com" in lines
     assert "  Redis      does not answer; until it does each process counts for itself" in lines
@@ -84,7 +84,7 @@ def test_the_keys_are_in_no_log(sqlite: Earshot) -> None:
         assert serving.end() == 0
 
     logged = serving.log.read_text()
-    keys = re.findall(r"Bearer (\S+)'", serving.told)
+    keys = re.findall(r"Bearer (\S+)'", serving.output)
     assert len(keys) == 2
     assert [key for key in keys if key in logged] == []
     *lines, last = [json.loads(line) for line in logged.splitlines()]
@@ -119,7 +119,7 @@ def test_a_demo_comes_into_an_empty_database_only(earshot: Earshot) -> None:
     with earshot.serving("--demo") as second:
         assert second.end() == 0
 
-    assert second.told.splitlines()[0] == "--demo was left out: there is data already, and it stays as it is."
+    assert second.output.splitlines()[0] == "--demo was left out: there is data already, and it stays as it is."
     assert json.loads(earshot.run("counters", "--json").out) == {"differences": [], "repaired": False}
 
 
@@ -382,7 +382,7 @@ WRONG_SECRET = (
 
 def test_another_secret_than_the_database_s_is_refused_and_changes_nothing(earshot: Earshot) -> None:
     with earshot.serving() as first:
-        key = re.findall(r"Bearer (\S+)'", first.told)[0]
+        key = re.findall(r"Bearer (\S+)'", first.output)[0]
         assert first.end() == 0
     owner = ("--user", "owner@example.com", "--dialect", "astuto")
 
@@ -437,7 +437,7 @@ def test_a_command_beside_another_data_directory_chooses_no_secret_for_keys_olde
 
 def test_another_secret_is_accepted_on_demand_and_ends_all_keys(earshot: Earshot) -> None:
     with earshot.serving() as first:
-        key = re.findall(r"Bearer (\S+)'", first.told)[0]
+        key = re.findall(r"Bearer (\S+)'", first.output)[0]
         assert first.end() == 0
 
     done = earshot.run("secret", "accept", EARSHOT_SECRET_KEY=OTHER)

@@ -26,13 +26,13 @@ def find_chromium() -> str | None:
 
 
 class Page:
-    """One tab. `complaints` are its console errors and failed loads, `asked` the URLs it requested."""
+    """One tab. `complaints` are its console errors and failed loads, `requested_urls` the URLs it requested."""
 
     def __init__(self, browser: "Browser", session: str) -> None:
         self._browser = browser
         self._session = session
         self.complaints: list[str] = []
-        self.asked: list[str] = []
+        self.requested_urls: list[str] = []
         self._loaded = asyncio.Event()
 
     async def open(self, address: str) -> None:
@@ -68,7 +68,7 @@ class Page:
         if method == "Page.loadEventFired":
             self._loaded.set()
         elif method == "Network.requestWillBeSent":
-            self.asked.append(params["request"]["url"])
+            self.requested_urls.append(params["request"]["url"])
         elif method == "Log.entryAdded":
             self.complaints.append(params["entry"]["text"])
         elif method == "Runtime.exceptionThrown":
@@ -182,7 +182,7 @@ async def run_browser(binary: str) -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def listening(server: Application) -> AsyncIterator[str]:
+async def serve_application(server: Application) -> AsyncIterator[str]:
     """Serve a started application on a loopback port; return its URL."""
     # A client that connects before the server has started waits in the listener's queue.
     listener = socket.create_server(("127.0.0.1", 0))

@@ -27,7 +27,7 @@ class Client(httpx.AsyncClient):
         """A client of the same application with another key, base path, host or client address."""
         return Client(self._server, token=token, base=base, host=host, peer=peer)
 
-    async def ask(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
+    async def send_json(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
         """Send a request with a JSON body by any method, GET included, as several real clients do."""
         return await self.request(method, path, json=body, **more)
 

@@ -24,20 +24,20 @@ class Done(NamedTuple):
 
 
 class Serving:
-    """A running server. `told` is its standard output so far, `log` the file of its standard error."""
+    """A running server. `output` is its standard output so far, `log` the file of its standard error."""
 
     def __init__(self, process: "subprocess.Popen[str]", log: Path) -> None:
         self.process = process
         self.log = log
-        self.told = ""
+        self.output = ""
         assert process.stdout is not None
         for line in process.stdout:
-            self.told += line
+            self.output += line
             if line.startswith("  processes"):
                 break
         else:
             raise AssertionError(log.read_text(errors="replace"))
-        self.address = self.told.partition("  address ")[2].split()[0]
+        self.address = self.output.partition("  address ")[2].split()[0]
         self.port = int(self.address.rpartition(":")[2])
 
     def end(self) -> int:

@@ -17,7 +17,7 @@ from app.settings import Settings
 from tests.support.clients import Client
 
 
-class Ask(NamedTuple):
+class Request(NamedTuple):
     """One request of a race."""
 
     token: str
@@ -38,12 +38,12 @@ class Runner:
         await server.start()
         return server
 
-    def ask(self, start: Callable[[], object], ask: Ask) -> httpx.Response:
+    def send(self, start: Callable[[], object], request: Request) -> httpx.Response:
         async def once() -> httpx.Response:
-            async with Client(self._server, token=ask.token) as client:
+            async with Client(self._server, token=request.token) as client:
                 # All threads start here; from now on only the database orders them.
                 start()
-                return await client.request(ask.method, ask.path, json=ask.sent)
+                return await client.request(request.method, request.path, json=request.sent)
 
         return self._loop.run(once())
 
@@ -64,18 +64,18 @@ class Runner:
 
 
 class Race:
-    """`race(ask, ask, …)`: all asked at the same moment; the answers in the same order."""
+    """`race(request, request, …)`: send all at the same time; return the responses in the same order."""
 
     def __init__(self, settings: Settings, lanes: int) -> None:
         self._threads = [ThreadPoolExecutor(1) for _ in range(lanes)]
         self._runners = [thread.submit(Runner, settings).result() for thread in self._threads]
 
-    def __call__(self, *asks: Ask) -> list[httpx.Response]:
-        assert len(asks) <= len(self._threads)
-        together = threading.Barrier(len(asks), timeout=30)
+    def __call__(self, *requests: Request) -> list[httpx.Response]:
+        assert len(requests) <= len(self._threads)
+        together = threading.Barrier(len(requests), timeout=30)
         responses = [
-            thread.submit(runner.ask, together.wait, ask)
-            for thread, runner, ask in zip(self._threads, self._runners, asks, strict=False)
+            thread.submit(runner.send, together.wait, request)
+            for thread, runner, request in zip(self._threads, self._runners, requests, strict=False)
         ]
         return [response.result() for response in responses]
 
@@ -89,11 +89,13 @@ class Race:
         ]
         return [each.result() for each in ended]
 
-    def beside(self, portal: int, operation: Operation[Any], ask: Ask) -> tuple[DomainError | None, httpx.Response]:
+    def beside(
+        self, portal: int, operation: Operation[Any], request: Request
+    ) -> tuple[DomainError | None, httpx.Response]:
         """Run an operation as the operator at the time of a request; return its error, if any, and the response."""
         together = threading.Barrier(2, timeout=30)
         ended = self._threads[0].submit(self._runners[0].act, together.wait, portal, operation)
-        response = self._threads[1].submit(self._runners[1].ask, together.wait, ask)
+        response = self._threads[1].submit(self._runners[1].send, together.wait, request)
         return ended.result(), response.result()
 
     def end(self) -> None:

@@ -27,14 +27,14 @@ class ResponseTimeout(Exception):
     """The server did not respond in time."""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """Status, headers with lower-case names, and body."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
-    def told(self) -> Any:
+    def json(self) -> Any:
         return json.loads(self.body)
 
 
@@ -47,7 +47,7 @@ class Caller:
         self.is_new_connection = True
         """Whether the last request was the first on its connection."""
 
-    def ask(self, dialect: str, method: str, path: str, payload: Any = None) -> Answer:
+    def send(self, dialect: str, method: str, path: str, payload: Any = None) -> Response:
         """Send a request. Raises one of CUT if the connection is lost, and ResponseTimeout."""
         headers = {"authorization": f"Bearer {self._keys[dialect]}", "content-type": "application/json"}
         body = None if payload is None else json.dumps(payload)
@@ -55,7 +55,7 @@ class Caller:
         try:
             self._connection.request(method, "/api/v1" + path, body, headers)
             response = self._connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            return Response(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         except TimeoutError as error:
             raise ResponseTimeout(
                 f"{dialect} {method} {path}: no response in {MAX_RESPONSE_SECONDS:.0f} seconds"
@@ -68,7 +68,7 @@ class Caller:
         self._connection.close()
 
 
-def is_unavailable(dialect: str, response: Answer) -> bool:
+def is_unavailable(dialect: str, response: Response) -> bool:
     """Whether this is exactly the dialect's response while the database is unavailable."""
     return (
         response.status == 503
@@ -140,7 +140,7 @@ class Writer:
         while away and not over.wait(0.05):
             for dialect in tuple(away):
                 try:
-                    response = self._caller.ask(dialect, "GET", "/posts?limit=1")
+                    response = self._caller.send(dialect, "GET", "/posts?limit=1")
                 except CUT as error:
                     self._record_cut(error)
                     continue
@@ -150,7 +150,7 @@ class Writer:
                     continue
                 self._check_unavailable(dialect, response)
 
-    def _check_unavailable(self, dialect: str, response: Answer) -> None:
+    def _check_unavailable(self, dialect: str, response: Response) -> None:
         if not is_unavailable(dialect, response):
             raise AssertionError(f"{dialect}: {response}")
         self._journal.note(f"{dialect} 503")
@@ -166,12 +166,12 @@ class Writer:
     def _write(self, dialect: str, method: str, path: str, payload: Any = None) -> Any:
         """The JSON of the response. Raises _Unanswered."""
         try:
-            response = self._caller.ask(dialect, method, path, payload)
+            response = self._caller.send(dialect, method, path, payload)
         except CUT as error:
             raise self._record_cut(error) from error
         if response.status in (200, 201):
             self._journal.note("acknowledged")
-            return response.told()
+            return response.json()
         if response.status != 503:
             raise AssertionError(f"{dialect} {method} {path}: {response}")
         self._check_unavailable(dialect, response)
@@ -281,11 +281,11 @@ def stage(caller: Caller, url: str, journal: Journal, *, writers: int) -> Stage:
         for number in range(3 * writers):
             thing = journal.posts[f"Lasting first {number}"] = Thing()
             payload = {"title": f"Lasting first {number}", "board_id": board}
-            thing.number = caller.ask("astuto", "POST", "/posts", payload).told()["id"]
+            thing.number = caller.send("astuto", "POST", "/posts", payload).json()["id"]
             thing.made.add(acknowledged=True)
         for number in range(writers):
             payload = {"name": f"Writer {number}", "email": f"writer{number}@example.com", "role": "member"}
-            response = caller.ask("productlift", "POST", "/users", payload)
+            response = caller.send("productlift", "POST", "/users", payload)
             assert response.status == 200, response
     users = rows(url, "SELECT id, uuid FROM users WHERE email LIKE 'writer%' ORDER BY id")
     voteable = "SELECT id FROM statuses WHERE name IN ('Planned', 'In Progress') ORDER BY id"

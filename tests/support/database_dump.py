@@ -52,7 +52,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RANDOM = {("posts", "code"), ("portals", "guid"), ("users", "uuid"), ("api_keys", "digest"), ("api_keys", "prefix")}
 
 
-async def everything(database: Database) -> Rows:
+async def dump_database(database: Database) -> Rows:
     """Every row of every table by the table's name, in the order of the primary key; equal on both engines."""
 
     def read(work: Any) -> Rows:
@@ -62,7 +62,7 @@ async def everything(database: Database) -> Rows:
 
 
 async def snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """As `everything`, but with the rows of the driver: fast, and only for a comparison by `changed`."""
+    """As `dump_database`, but with the rows of the driver: fast, and only for a comparison by `changed`."""
     return await database.read(
         lambda work: {name: [tuple(row) for row in work.fetch_all(query)] for name, query in _EVERYTHING.items()},
         NO_PORTAL,

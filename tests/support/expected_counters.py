@@ -29,7 +29,7 @@ _TALLIES = (
 )
 
 
-async def differences(make: Factory) -> list[Any]:
+async def counter_mismatches(make: Factory) -> list[Any]:
     """Every stored number that differs from a recount: its name, the row's id, stored, counted."""
     mismatches: list[Any] = []
     for name, query in _COUNTED.items():

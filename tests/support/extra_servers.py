@@ -10,8 +10,8 @@ from app.settings import Settings
 
 
 @asynccontextmanager
-async def assembled(settings: Settings, clock: Clock, **changed: Any) -> AsyncIterator[Application]:
-    """Run an application with these settings, some of them changed: `assembled(settings, clock, rate_limits=True)`."""
+async def running_application(settings: Settings, clock: Clock, **changed: Any) -> AsyncIterator[Application]:
+    """Run an application with `settings`, some of them changed by keyword: `rate_limits=True`."""
     values = settings.model_dump(exclude_unset=True) | changed
     server = create_app(Settings(_env_file=None, **values), clock=clock)  # type: ignore[call-arg]
     await server.start()

@@ -13,7 +13,7 @@ from app.settings import Settings
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[str]:
+def serve_in_thread(settings: Settings) -> Iterator[str]:
     """Serve until the block ends; return the server's URL. A client that connects before it is ready waits."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.support.clients import HOST
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_UUID = "00000000-0000-4000-8000-000000000000"
 """A well-formed UUID that no user has."""
 
 
@@ -74,7 +74,7 @@ def invalid(**errors: str) -> tuple[int, dict[str, Any]]:
     return 422, {"message": "The given data was invalid.", "errors": {name: [text] for name, text in errors.items()}}
 
 
-def refused(message: str) -> tuple[int, dict[str, Any]]:
+def message_error(message: str) -> tuple[int, dict[str, Any]]:
     """The status and body of a rejected request."""
     return 422, {"message": message}
 
@@ -85,5 +85,5 @@ def unknown(model: str, identifier: object) -> tuple[int, dict[str, Any]]:
 
 
 UNKNOWN_TAB = (404, {"message": "No query results for model [App\\Tab]."})
-GONE = (200, {})
+DELETED = (200, {})
 """The status and body of a successful delete."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.application import Application
-from tests.support.browser import Browser, find_chromium, listening, run_browser
+from tests.support.browser import Browser, find_chromium, run_browser, serve_application
 from tests.support.factory import Factory
 from tests.support.requirements import need
 
@@ -33,7 +33,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def address(server: Application, make: Factory) -> AsyncIterator[str]:
-    async with listening(server) as where:
+    async with serve_application(server) as where:
         yield where
 
 
@@ -57,7 +57,7 @@ async def test_a_post_is_shown_on_a_phone_and_a_hostile_one_does_nothing(
     assert await page.value("document.documentElement.scrollWidth <= innerWidth")
     assert await page.value("getComputedStyle(document.querySelector('.status')).borderRadius") == "16px"
     assert page.complaints == []
-    assert {asked.split("?")[0].removeprefix(address).split("/")[1] for asked in page.asked} == {"p", "static"}
+    assert {asked.split("?")[0].removeprefix(address).split("/")[1] for asked in page.requested_urls} == {"p", "static"}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ async def test_an_interactive_document_is_drawn_from_this_server_alone(
     paths = await page.value("[...document.querySelectorAll('.opblock-summary-path')].map(each => each.dataset.path)")
     assert route in paths
     assert page.complaints == []
-    assert [asked for asked in page.asked if not asked.startswith((address, "data:"))] == []
+    assert [asked for asked in page.requested_urls if not asked.startswith((address, "data:"))] == []
 
 
 async def test_a_request_can_be_tried_on_the_interactive_page(browser: Browser, address: str, make: Factory) -> None:

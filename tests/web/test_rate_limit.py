@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.web.rate_limit import MAX_ADDRESSES, PageRateLimit
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 from tests.support.processes import free_port
 from tests.support.servers import Redis
@@ -42,7 +42,7 @@ ROUTES = (
 async def paced(settings: Settings, clock: TestClock, **changed: Any) -> AsyncIterator[Client]:
     """A visitor of a server that allows three pages in a minute."""
     given = {"rate_limits": True, "limit_pages": "3/minute", **changed}
-    async with assembled(settings, clock, **given) as server, Client(server, token=None, base="") as visitor:
+    async with running_application(settings, clock, **given) as server, Client(server, token=None, base="") as visitor:
         yield visitor
 
 

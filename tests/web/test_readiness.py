@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.observability.test_metrics import at, numbers
-from tests.server.test_serve import ask, key_of, refuses, until
+from tests.server.test_serve import key_of, refuses, send_request, until
 from tests.support.commands import Earshot, Serving
 from tests.support.requirements import need
 from tests.support.servers import Postgres, Redis
@@ -36,7 +36,7 @@ def test_a_stopped_database_and_its_return_are_told(postgres: Postgres, on_postg
         postgres.stop()
         try:
             until(lambda: ready(serving) == (503, WELL | {"ready": False, "database": False, "revision": None}))
-            assert ask(serving.port, "nobody", "/health")[0] == 200
+            assert send_request(serving.port, "nobody", "/health")[0] == 200
             # What is not known is not told; the rest of the numbers is.
             until(lambda: "earshot_outbox_depth" not in numbers(serving))
             health = at(dialect="pages", method="GET", route="/health", status="200")
@@ -54,7 +54,7 @@ def test_a_stopped_redis_is_told_and_no_reason_to_send_nobody(sqlite: Earshot, r
         redis.stop()
         try:
             until(lambda: ready(serving) == (200, WELL | {"redis": False}))
-            assert ask(serving.port, key_of(serving, "Astuto"))[0] == 200
+            assert send_request(serving.port, key_of(serving, "Astuto"))[0] == 200
         finally:
             redis.start()
         until(lambda: ready(serving) == (200, WELL | {"redis": True}))
@@ -62,7 +62,7 @@ def test_a_stopped_redis_is_told_and_no_reason_to_send_nobody(sqlite: Earshot, r
 
 def test_a_disk_that_takes_nothing_more_is_told(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
-        assert ask(serving.port, "nobody", "/health")[0] == 200
+        assert send_request(serving.port, "nobody", "/health")[0] == 200
         pid = serving.process.pid
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         # From now on each write to a file is refused by the system, as it is when nothing is left.
@@ -83,8 +83,8 @@ def test_a_server_that_is_to_end_serves_on_for_a_while_and_says_so(sqlite: Earsh
 
         until(lambda: ready(serving)[0] == 503)
         assert ready(serving) == (503, WELL | {"ready": False, "ending": True})
-        assert ask(serving.port, key)[0] == 200
-        assert ask(serving.port, key, "/health")[0] == 200
+        assert send_request(serving.port, key)[0] == 200
+        assert send_request(serving.port, key, "/health")[0] == 200
         assert numbers(serving)
 
         # Who is told twice does not wait any longer.

@@ -144,8 +144,8 @@ async def test_how_a_window_is_read(
 async def test_a_window_may_stand_in_a_body(make: Factory, astuto: Client, path: str) -> None:
     await many(make, path, 5)
 
-    response = await astuto.ask("GET", path, {"limit": 2, "offset": None})
-    null = await astuto.ask("GET", path, {"limit": None})
+    response = await astuto.send_json("GET", path, {"limit": 2, "offset": None})
+    null = await astuto.send_json("GET", path, {"limit": None})
 
     assert len(response.json()) == 2
     assert len(null.json()) >= 5
@@ -176,8 +176,8 @@ async def test_an_object_as_a_filter_matches_nothing(make: Factory, astuto: Clie
             await astuto.request("GET", path, data={f"{name}[x]": value}),
             await astuto.request("GET", path, files={f"{name}[x]": (None, str(value))}),
             await astuto.request("GET", path, files={name: ("a.txt", str(value))}),
-            await astuto.ask("GET", path, {name: {"x": value}}),
-            await astuto.ask("GET", path, {name: [[value]]}),
+            await astuto.send_json("GET", path, {name: {"x": value}}),
+            await astuto.send_json("GET", path, {name: [[value]]}),
         ]
 
         assert len(some.json()) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, invalid, user
+from tests.support.productlift import DELETED, invalid, user
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
 PLAIN_PAGE = {"hasMore": False, "total": 3, "skip": 0, "limit": 10}
@@ -49,7 +49,7 @@ async def test_json_text_in_the_query_gives_no_required_field(productlift: Clien
 async def test_a_get_may_carry_a_json_body_which_wins_over_the_query(make: Factory, productlift: Client) -> None:
     await three(make)
 
-    page = (await productlift.ask("GET", "/posts?limit=1&order_by=title", {"limit": 2, "skip": "1"})).json()
+    page = (await productlift.send_json("GET", "/posts?limit=1&order_by=title", {"limit": 2, "skip": "1"})).json()
 
     assert [post["title"] for post in page["data"]] == ["Three", "Two"]
     assert (page["skip"], page["limit"], page["hasMore"]) == (1, 2, False)
@@ -136,7 +136,7 @@ async def test_a_post_may_stand_for_an_update(how: str, verb: str, make: Factory
 async def test_a_post_may_stand_for_a_delete(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
-    assert status_and_json(await productlift.post(f"/posts/{post}", data={"_method": "delete"})) == GONE
+    assert status_and_json(await productlift.post(f"/posts/{post}", data={"_method": "delete"})) == DELETED
     assert await make.rows("SELECT id FROM posts") == []
 
 

@@ -8,7 +8,7 @@ from app.api.productlift.app import RESERVED_PATHS as LATER
 from app.domain.users import users
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import NOBODY, invalid, unknown
+from tests.support.productlift import UNKNOWN_UUID, invalid, unknown
 
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 NO_ROUTE = (404, {"message": ""})
@@ -159,16 +159,16 @@ async def test_the_record_is_looked_up_before_the_input_is_judged(make: Factory,
     cases: list[tuple[str, str, Any, Any]] = [
         ("PATCH", "/categories/9", {"color": "x"}, unknown("Category", 9)),
         ("PATCH", "/posts/9", {"title": "x"}, unknown("Post", 9)),
-        ("PUT", f"/users/{NOBODY}", {"role": "x"}, unknown("User", NOBODY)),
+        ("PUT", f"/users/{UNKNOWN_UUID}", {"role": "x"}, unknown("User", UNKNOWN_UUID)),
         ("POST", "/posts/9/comments", {}, unknown("Post", 9)),
     ]
 
     for verb, path, body, expected in cases:
-        assert status_and_json(await productlift.ask(verb, path, body)) == expected
+        assert status_and_json(await productlift.send_json(verb, path, body)) == expected
 
 
 async def test_the_input_is_judged_before_other_records_are_looked_up(make: Factory, productlift: Client) -> None:
-    sent = {"title": "a", "user_id": NOBODY}
+    sent = {"title": "a", "user_id": UNKNOWN_UUID}
 
     assert status_and_json(await productlift.post("/posts", json=sent)) == invalid(
         title="The title must be at least 2 characters."
@@ -178,7 +178,7 @@ async def test_the_input_is_judged_before_other_records_are_looked_up(make: Fact
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize("address", LATER)
 async def test_an_address_of_later_editions_is_an_unknown_route(productlift: Client, address: str, method: str) -> None:
-    response = await productlift.ask(method, address)
+    response = await productlift.send_json(method, address)
 
     assert (response.status_code, response.json()) == (404, {"message": ""})
 

@@ -20,7 +20,7 @@ OLD_SECRET = "the secret of the former installation"
 def admitted(token: str) -> Principal | None:
     """Whom a server with these settings admits by a key."""
 
-    async def ask() -> Principal | None:
+    async def send_request() -> Principal | None:
         server = create_app(Settings.load())
         await server.start()
         try:
@@ -28,7 +28,7 @@ def admitted(token: str) -> Principal | None:
         finally:
             await server.stop()
 
-    return asyncio.run(ask())
+    return asyncio.run(send_request())
 
 
 @pytest.mark.parametrize(

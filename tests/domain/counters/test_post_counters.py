@@ -5,7 +5,7 @@ import pytest
 from app.domain.counters import audit, post_counters
 from app.domain.posts import moderation
 from tests.support.clients import Client
-from tests.support.expected_counters import differences
+from tests.support.expected_counters import counter_mismatches
 from tests.support.factory import Factory
 from tests.support.random_requests import RequestGenerator
 from tests.support.sample_portal import populate
@@ -33,7 +33,7 @@ async def test_random_acts_leave_every_counter_equal_to_a_recount(
         assert response.status_code < 500, (request, response.text)
         done.append(f"{response.status_code} {request}")
         if response.status_code < 300:
-            assert await differences(make) == [], done[-1]
+            assert await counter_mismatches(make) == [], done[-1]
     # The rules of repair must agree with this, and the acts must have done something.
     assert await make.act(post_counters.find_mismatches) == []
     assert await make.act(audit.find_mismatches) == []
@@ -45,9 +45,9 @@ async def test_a_recount_tells_what_was_bent_and_repairs_it(make: Factory) -> No
     await make.run("UPDATE posts SET votes_count = 7 WHERE id = :id", id=things.post)
     await make.run("UPDATE users SET comments_count = 9 WHERE id = :id", id=things.user)
     await make.run("UPDATE tallies SET posts = posts + 1 WHERE kind = 'board'")
-    assert len(await differences(make)) >= 3
+    assert len(await counter_mismatches(make)) >= 3
 
     await make.act(audit.repair)
 
-    assert await differences(make) == []
+    assert await counter_mismatches(make) == []
     assert await make.act(audit.find_mismatches) == []

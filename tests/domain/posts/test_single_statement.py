@@ -14,7 +14,7 @@ import pytest_asyncio
 from app.adapters.database.migrations import migrate
 from app.domain.models.portals import MODERATION_POLICIES
 from tests.domain.posts.populated_database import UNKNOWN, Command, PopulatedDatabase, RandomCommands, Reference
-from tests.support.database_dump import everything, normalize
+from tests.support.database_dump import dump_database, normalize
 from tests.support.servers import Postgres
 
 
@@ -50,7 +50,7 @@ async def databases(
 
 
 async def assert_equal_rows(databases: list[PopulatedDatabase]) -> None:
-    dumps = [await everything(database.adapter) for database in databases]
+    dumps = [await dump_database(database.adapter) for database in databases]
     plain, *others = [normalize(dump) for dump in dumps]
     for other in others:
         for table, rows in plain.items():
@@ -117,7 +117,7 @@ async def test_every_combination_of_a_submission_leaves_the_same_rows(databases:
                         await run_everywhere(databases, replace(first, values=first.values | more))
 
     await assert_equal_rows(databases)
-    dump = await everything(databases[1].adapter)
+    dump = await dump_database(databases[1].adapter)
     assert len(dump["posts"]) == 2 * 3 * 3 * 3 * 2
 
 
@@ -141,7 +141,7 @@ async def test_every_policy_judges_every_author_the_same_whichever_way(databases
 
     await assert_equal_rows(databases)
     for database in databases:
-        dump = await everything(database.adapter)
+        dump = await dump_database(database.adapter)
         assert [post["moderation"] for post in sorted(dump["posts"], key=lambda post: post["id"])] == expected
 
 
@@ -172,6 +172,6 @@ async def test_every_combination_of_a_ballot_leaves_the_same_rows(databases: lis
                         )
 
     await assert_equal_rows(databases)
-    dump = await everything(databases[1].adapter)
+    dump = await dump_database(databases[1].adapter)
     # Everybody but the other portal's user has voted for everything: without voteable_only every post accepts votes.
     assert len(dump["votes"]) == 3 * len(stands)

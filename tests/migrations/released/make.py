@@ -53,10 +53,10 @@ class Life:
         self._astuto = astuto
         self._productlift = productlift
 
-    async def ask(self, client: Client, method: str, path: str, body: Any = None, **more: Any) -> Any:
+    async def send_request(self, client: Client, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """One request that must succeed, a minute after the one before."""
         self._clock.advance(minutes=1)
-        response = await (client.request(method, path, **more) if more else client.ask(method, path, body))
+        response = await (client.request(method, path, **more) if more else client.send_json(method, path, body))
         if response.status_code not in (200, 201):
             raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
         told = response.json() if response.content else {}
@@ -70,7 +70,7 @@ class Life:
         await self._judge(posts)
         await self._part(people)
         await self._second()
-        await self.ask(self._astuto, "POST", "/posts", {"title": "Export to a spreadsheet", "board_id": 1})
+        await self.send_request(self._astuto, "POST", "/posts", {"title": "Export to a spreadsheet", "board_id": 1})
 
     async def _people(self) -> dict[str, Any]:
         people = {}
@@ -82,7 +82,7 @@ class Life:
             ("Eve", "admin"),
         ):
             sent = {"name": f"{name} Example", "email": f"{name.lower()}@example.com", "role": role}
-            await self.ask(self._productlift, "POST", "/users", sent)
+            await self.send_request(self._productlift, "POST", "/users", sent)
             people[name] = await self._make.row(
                 "SELECT id, uuid FROM users WHERE email_key = :email", email=sent["email"]
             )
@@ -90,44 +90,48 @@ class Life:
 
     async def _catalogue(self) -> None:
         for name, color in (("Speed", "#336699"), ("Überblick 📊", "#aabbcc")):
-            await self.ask(self._productlift, "POST", "/categories", {"name": name, "color": color})
+            await self.send_request(self._productlift, "POST", "/categories", {"name": name, "color": color})
         await self._make.section("Soon")
         first = await self._make.value("SELECT min(id) FROM sections")
         await self._make.section("Very soon", parent=first)
 
     async def _posts(self, people: dict[str, Any]) -> list[Any]:
-        ask, posts = self.ask, []
+        send_request, posts = self.send_request, []
         titles = ("Dark mode", "Faster search", 'It\'s "quoted"; -- and ends', "Ein Überblick für alle 📊", "Bulk edit")
         for number, title in enumerate(titles):
             if number % 2:
                 sent = {"title": title, "description": f"Line one of {number}\nline two", "category_id": 1}
-                await ask(self._productlift, "POST", "/posts", sent)
+                await send_request(self._productlift, "POST", "/posts", sent)
             else:
                 sent = {"title": title, "board_id": 1 + number % 2, "impersonated_user_id": people["Ada"]["id"]}
-                await ask(self._astuto, "POST", "/posts", sent)
+                await send_request(self._astuto, "POST", "/posts", sent)
             posts.append(await self._make.row("SELECT id, code FROM posts WHERE title = :title", title=title))
         files = [("image", ("one.png", picture())), ("attachment", ("log.txt", b"what happened\n"))]
-        await ask(self._productlift, "POST", "/posts", data={"title": "With files"}, files=files)
-        await ask(self._productlift, "PATCH", f"/posts/{posts[0]['code']}", {"section_id": 2, "category_id": 2})
+        await send_request(self._productlift, "POST", "/posts", data={"title": "With files"}, files=files)
+        await send_request(
+            self._productlift, "PATCH", f"/posts/{posts[0]['code']}", {"section_id": 2, "category_id": 2}
+        )
         for number, post in enumerate(posts):
             for person in list(people.values())[: number % 4]:
-                await ask(self._productlift, "POST", f"/posts/{post['code']}/votes/{person['uuid']}")
-        await ask(self._productlift, "DELETE", f"/posts/{posts[3]['code']}/votes/{people['Cid']['uuid']}")
+                await send_request(self._productlift, "POST", f"/posts/{post['code']}/votes/{person['uuid']}")
+        await send_request(self._productlift, "DELETE", f"/posts/{posts[3]['code']}/votes/{people['Cid']['uuid']}")
         await self._make.act(lambda work: follows.add(work, post_id=posts[1]["id"], user_id=people["Bob"]["id"]))
         return posts
 
     async def _talk(self, posts: list[Any], people: dict[str, Any]) -> None:
         first, second = posts[0]["id"], posts[1]["id"]
-        said = await self.ask(self._astuto, "POST", "/comments", {"post_id": first, "body": "Please, at night."})
+        said = await self.send_request(
+            self._astuto, "POST", "/comments", {"post_id": first, "body": "Please, at night."}
+        )
         response = {"post_id": first, "body": "Yes.\n\n*Soon*.", "parent_id": said["id"]}
         response["impersonated_user_id"] = people["Bob"]["id"]
-        await self.ask(self._astuto, "POST", "/comments", response)
-        news = await self.ask(self._astuto, "POST", "/comments", {"post_id": second, "body": "We have begun."})
-        await self.ask(self._astuto, "PUT", f"/comments/{news['id']}/mark_as_post_update")
+        await self.send_request(self._astuto, "POST", "/comments", response)
+        news = await self.send_request(self._astuto, "POST", "/comments", {"post_id": second, "body": "We have begun."})
+        await self.send_request(self._astuto, "PUT", f"/comments/{news['id']}/mark_as_post_update")
         await self._make.comment(first, body="Between us", internal=True)
         for post, status in ((first, "Planned"), (first, "In Progress"), (second, "Completed")):
             sent = {"post_status_id": self._make.statuses[status]}
-            await self.ask(self._astuto, "PUT", f"/posts/{post}/update_status", sent)
+            await self.send_request(self._astuto, "PUT", f"/posts/{post}/update_status", sent)
 
     async def _judge(self, posts: list[Any]) -> None:
         """One post is rejected, another waits."""
@@ -136,8 +140,8 @@ class Life:
 
     async def _part(self, people: dict[str, Any]) -> None:
         """One goes, one is blocked, a key ends."""
-        await self.ask(self._productlift, "DELETE", f"/users/{people['Dot']['uuid']}")
-        await self.ask(self._astuto, "PUT", f"/users/{people['Cid']['id']}/block")
+        await self.send_request(self._productlift, "DELETE", f"/users/{people['Dot']['uuid']}")
+        await self.send_request(self._astuto, "PUT", f"/users/{people['Cid']['id']}/block")
         await adopt(self._make, people["Eve"]["id"], "astuto", TOKENS["revoked"])
         ended = await self._make.value("SELECT max(id) FROM api_keys")
         await self._make.act(lambda work: api_keys.revoke(work, ended))

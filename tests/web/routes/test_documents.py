@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.web.routes.assets import STATIC
 from tests.conftest import TestClock
 from tests.support.clients import Client
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 
 DIALECTS = ("productlift", "astuto")
 NOT_YET = re.compile(r"(?i)\b(by mail|mails|webhooks?|notif\w+|invit\w+|sign in)\b")
@@ -102,7 +102,7 @@ async def test_each_operation_is_described_and_names_its_place_in_the_address(vi
 async def test_a_document_tells_the_limits_in_force(settings: Settings, clock: TestClock, visitor: Client) -> None:
     limits = {"limit_productlift": "7/minute", "limit_astuto_key": "8/hour", "limit_astuto_ip": "9/5minutes"}
     async with (
-        assembled(settings, clock, rate_limits=True, **limits) as server,
+        running_application(settings, clock, rate_limits=True, **limits) as server,
         Client(server, token=None, base="") as limited,
     ):
         productlift = (await read(limited, "productlift"))["info"]["description"]

@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.web.readiness import PROBE_TIMEOUT_SECONDS, CachedProbe
 from tests.conftest import SECRET, TestClock
 from tests.support.clients import Client
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 from tests.support.processes import free_port
 from tests.support.requirements import need
@@ -23,7 +23,7 @@ WELL = {"ready": True, "ending": False, "database": True, "revision": True, "sto
 
 
 async def until_ready(visitor: Client, **so: Any) -> Any:
-    """Ask until the server is ready, and what is wished is so; the test's time limit ends it when it never is."""
+    """Request until the server is ready, and what is wished is so; the test's time limit ends it when it never is."""
     while True:
         response = await visitor.get("/health/ready")
         if response.status_code == 200 and response.json() | so == response.json():
@@ -93,7 +93,7 @@ async def test_a_redis_that_hangs_delays_the_answer_but_not_for_long(
     settings: Settings, clock: TestClock, redis: Redis
 ) -> None:
     async with (
-        assembled(settings, clock, redis_url=redis.url) as server,
+        running_application(settings, clock, redis_url=redis.url) as server,
         Client(server, token=None, base="") as visitor,
     ):
         redis.pause()
@@ -136,8 +136,8 @@ async def test_a_server_whose_redis_is_away_serves_on_and_says_so(
     settings: Settings, clock: TestClock, redis: Redis
 ) -> None:
     async with (
-        assembled(settings, clock, redis_url=redis.url) as with_redis,
-        assembled(settings, clock, redis_url=f"redis://127.0.0.1:{free_port()}/0") as without,
+        running_application(settings, clock, redis_url=redis.url) as with_redis,
+        running_application(settings, clock, redis_url=f"redis://127.0.0.1:{free_port()}/0") as without,
         Client(with_redis, token=None, base="") as there,
         Client(without, token=None, base="") as away,
     ):

@@ -202,7 +202,7 @@ async def test_only_the_body_can_be_edited(make: Factory, astuto: Client, clock:
     before = await make.row("SELECT * FROM comments")
     clock.set(NINE)
 
-    response = await astuto.ask(
+    response = await astuto.send_json(
         method, f"/comments/{comment}", {"body": "Changed", "post_id": other, "is_post_update": True, "user_id": 7}
     )
 
@@ -278,7 +278,7 @@ async def test_an_unknown_comment_is_told_as_it_was_asked_for(
 ) -> None:
     await make.comment(await make.post())
 
-    response = await astuto.ask(method, f"/comments/{asked}{below}", {"body": ""})
+    response = await astuto.send_json(method, f"/comments/{asked}{below}", {"body": ""})
 
     assert (response.status_code, response.json()) == (404, {"errors": [f"Comment with id {asked} not found"]})
 

@@ -142,7 +142,7 @@ async def test_all_other_routes_ignore_the_name(make: Factory, astuto: Client) -
     name = {"impersonated_user_id": 4711}
 
     responses = [
-        await moderator.ask(method, path, {**name, **body})
+        await moderator.send_json(method, path, {**name, **body})
         for method, path, body in (
             ("GET", "/posts", {}),
             ("PUT", f"/posts/{pending}", {"title": "Changed"}),

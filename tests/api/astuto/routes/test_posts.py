@@ -69,7 +69,7 @@ async def test_an_unknown_post_is_told_as_it_was_asked_for(
 ) -> None:
     await make.post(title="Dark mode")
 
-    response = await astuto.ask(method, f"/posts/{asked}{below}", {"title": "", "impersonated_user_id": 4711})
+    response = await astuto.send_json(method, f"/posts/{asked}{below}", {"title": "", "impersonated_user_id": 4711})
 
     assert (response.status_code, response.json()) == (404, {"errors": [f"Post with id {asked} not found"]})
 
@@ -212,7 +212,7 @@ async def test_an_empty_edit_changes_nothing(
     before = await make.row("SELECT * FROM posts")
     clock.set(NINE)
 
-    response = await astuto.ask(method, f"/posts/{post}", body)
+    response = await astuto.send_json(method, f"/posts/{post}", body)
 
     assert (response.status_code, response.json()) == (200, {"id": post})
     assert await make.row("SELECT * FROM posts") == before

@@ -89,7 +89,7 @@ async def test_an_address_is_found_whatever_its_case_and_padding(make: Factory, 
     jane = await make.user(email="jane@example.com")
 
     in_query = await astuto.get("/users/get_by_email", params={"email": asked})
-    in_body = await astuto.ask("GET", "/users/get_by_email", {"email": asked})
+    in_body = await astuto.send_json("GET", "/users/get_by_email", {"email": asked})
 
     assert (in_query.status_code, in_query.json()["id"]) == (in_body.status_code, in_body.json()["id"]) == (200, jane)
 
@@ -99,12 +99,12 @@ async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Facto
 
     result = [
         await astuto.get(path, params={"email[]": " JANE@example.com"}),
-        await astuto.ask("GET", path, {"email": ["jane@example.com"]}),
-        await astuto.ask("GET", path, {"email": [None, "jane@example.com"]}),
+        await astuto.send_json("GET", path, {"email": ["jane@example.com"]}),
+        await astuto.send_json("GET", path, {"email": [None, "jane@example.com"]}),
         await astuto.request("GET", path, data={"email[]": "jane@example.com"}),
     ]
     not_found = [
-        await astuto.ask("GET", path, {"email": email})
+        await astuto.send_json("GET", path, {"email": email})
         for email in (
             [], [None], [""], ["jane@example.com", "owner@example.com"], [["jane@example.com"]],
             [{"a": "jane@example.com"}], {"a": "jane@example.com"}, {}, ["nobody@example.com"],

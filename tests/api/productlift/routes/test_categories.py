@@ -7,7 +7,7 @@ import pytest
 from app.domain.portals.colors import PASTELS
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, invalid, unknown
+from tests.support.productlift import DELETED, invalid, unknown
 
 TAKEN = invalid(name="The name has already been taken.")
 
@@ -128,7 +128,7 @@ async def test_a_name_that_grows_in_lower_case_still_fits(productlift: Client) -
 async def test_a_category_is_changed(verb: str, make: Factory, productlift: Client) -> None:
     category = await make.category("Speed")
 
-    changed = await productlift.ask(verb, f"/categories/{category}", {"name": "Pace", "color": "#00ff00"})
+    changed = await productlift.send_json(verb, f"/categories/{category}", {"name": "Pace", "color": "#00ff00"})
 
     assert status_and_json(changed) == (200, {"data": {"id": category, "name": "Pace", "color": "#00ff00"}})
 
@@ -203,7 +203,7 @@ async def test_deleting_a_category_keeps_its_posts(make: Factory, productlift: C
         category=other,
     )
 
-    assert status_and_json(await productlift.delete(f"/categories/{category}")) == GONE
+    assert status_and_json(await productlift.delete(f"/categories/{category}")) == DELETED
 
     payload = (await productlift.get(f"/posts/{code}")).json()["data"]
     assert payload["categories"] == [{"id": other, "name": "Looks", "color": "#FFAEA5"}]

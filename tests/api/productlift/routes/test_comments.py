@@ -10,7 +10,7 @@ from app.domain.unit_of_work import UnitOfWork
 from tests.conftest import TestClock
 from tests.support.clients import HOST, Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, NOBODY, deleted, invalid, owner, unknown, user
+from tests.support.productlift import DELETED, UNKNOWN_UUID, deleted, invalid, owner, unknown, user
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
 AT = "2026-01-12T09:30:00Z"
@@ -82,7 +82,7 @@ async def test_an_internal_comment_is_listed_but_neither_counted_nor_announced(
     assert (await productlift.get(f"/posts/{post}")).json()["data"]["comments_count"] == 0
     assert await make.facts("comment.written") == []
     assert (await astuto.get("/comments")).json() == []
-    assert status_and_json(await productlift.delete(f"/posts/{post}/comments/1")) == GONE
+    assert status_and_json(await productlift.delete(f"/posts/{post}/comments/1")) == DELETED
     assert await make.facts("comment.deleted") == []
     assert await make.wrong_counters() == []
 
@@ -131,7 +131,7 @@ async def test_nobody_comments_for_an_unknown_user(make: Factory, productlift: C
     gone = await make.uuid(await make.user())
     await productlift.delete(f"/users/{gone}")
 
-    for uuid in (NOBODY, gone.upper()):
+    for uuid in (UNKNOWN_UUID, gone.upper()):
         sent = {"comment": "x", "user_id": uuid}
         assert status_and_json(await productlift.post(f"/posts/{post}/comments", json=sent)) == unknown("User", uuid)
     assert await make.rows("SELECT id FROM comments") == []
@@ -163,10 +163,14 @@ async def test_a_comment_is_changed_and_what_is_null_or_missing_stays(
     path = f"/posts/{code}/comments/1"
     clock.advance(seconds=5)
 
-    nothing = await productlift.ask(verb, path, {"comment": "", "pinned_to_top": None, "tagged_for_changelog": ""})
-    same = await productlift.ask(verb, path, {"comment": "Old", "pinned_to_top": False})
-    pinned = await productlift.ask(verb, path, {"pinned_to_top": "true"})
-    edited = await productlift.ask(verb, path, {"comment": "New", "tagged_for_changelog": 1, "user_id": "ignored"})
+    nothing = await productlift.send_json(
+        verb, path, {"comment": "", "pinned_to_top": None, "tagged_for_changelog": ""}
+    )
+    same = await productlift.send_json(verb, path, {"comment": "Old", "pinned_to_top": False})
+    pinned = await productlift.send_json(verb, path, {"pinned_to_top": "true"})
+    edited = await productlift.send_json(
+        verb, path, {"comment": "New", "tagged_for_changelog": 1, "user_id": "ignored"}
+    )
 
     now = {"updated_at": "2026-01-12T09:30:05Z"}
     assert status_and_json(nothing) == status_and_json(same) == (200, {"data": before})
@@ -231,7 +235,7 @@ async def test_deleting_a_comment_keeps_its_replies_without_a_parent(make: Facto
     reply = await make.comment(post, parent=parent)
     below = await make.comment(post, parent=reply)
 
-    assert status_and_json(await productlift.delete(f"/posts/{post}/comments/{parent}")) == GONE
+    assert status_and_json(await productlift.delete(f"/posts/{post}/comments/{parent}")) == DELETED
 
     assert status_and_json(await productlift.delete(f"/posts/{post}/comments/{parent}")) == unknown("Comment", parent)
     left = (await productlift.get(f"/posts/{post}/comments")).json()["data"]

@@ -100,7 +100,7 @@ async def test_answers_about_such_a_post_carry_an_address_that_expires(
 
     signed = await address(productlift)
     payload = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
-    changed = (await productlift.ask("PATCH", f"/posts/{created['id']}", {"title": "Other"})).json()["data"]
+    changed = (await productlift.send_json("PATCH", f"/posts/{created['id']}", {"title": "Other"})).json()["data"]
     assert payload == changed["image_main"] == HOST + signed
     assert signed.partition("?")[0] == created["image_main"].removeprefix(HOST)
 

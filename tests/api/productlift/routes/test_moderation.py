@@ -11,7 +11,7 @@ from app.domain.unit_of_work import UnitOfWork
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import refused, unknown
+from tests.support.productlift import message_error, unknown
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
 
@@ -69,7 +69,7 @@ async def test_only_what_waits_is_decided_on(verb: str, state: str, make: Factor
 
     response = await productlift.post(f"/moderation/{verb}/post/{post}")
 
-    assert status_and_json(response) == refused("Post is not pending approval.")
+    assert status_and_json(response) == message_error("Post is not pending approval.")
     assert await make.value("SELECT moderation FROM posts") == state
 
 

@@ -18,7 +18,7 @@ NONE = {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10}
 
 
 async def titles(client: Client, query: str = "", **body: Any) -> list[str]:
-    response = await client.ask("GET", f"/posts{query}", body or None)
+    response = await client.send_json("GET", f"/posts{query}", body or None)
     assert response.status_code == 200, response.text
     return [post["title"] for post in response.json()["data"]]
 
@@ -67,7 +67,7 @@ async def test_nulls_in_a_body_are_defaults(make: Factory, productlift: Client) 
     await make.post()
     asked = ("tab", "category", "section", "limit", "skip", "status", "order_by", "order_direction")
 
-    response = await productlift.ask("GET", "/posts", dict.fromkeys(asked))
+    response = await productlift.send_json("GET", "/posts", dict.fromkeys(asked))
 
     assert response.json() == (await productlift.get("/posts")).json()
 
@@ -125,7 +125,7 @@ async def test_filters_add_up(make: Factory, productlift: Client) -> None:
     of = await filled(make, productlift)
 
     async def found(**body: Any) -> list[str]:
-        page = (await productlift.ask("GET", "/posts", body)).json()
+        page = (await productlift.send_json("GET", "/posts", body)).json()
         assert page["total"] == len(page["data"])
         return [post["title"] for post in page["data"]]
 

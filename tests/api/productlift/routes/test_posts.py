@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, NOBODY, deleted, invalid, owner, post, unknown, user
+from tests.support.productlift import DELETED, UNKNOWN_UUID, deleted, invalid, owner, post, unknown, user
 
 MONDAY = datetime(2023, 5, 6, 9, 30, 0, 987654, tzinfo=UTC)
 TUESDAY = datetime(2023, 5, 16, 9, 30, 1, tzinfo=UTC)
@@ -153,7 +153,7 @@ async def test_a_post_in_a_portal_without_a_default_status_has_none(make: Factor
         ({"title": "ab", "status_id": 1.5}, {"status_id": "The status id must be an integer."}),
         ({"title": "ab", "section_id": "017"}, {"section_id": "The section id must be an integer."}),
         ({"title": "ab", "user_id": "1"}, {"user_id": "The user id must be a valid UUID."}),
-        ({"title": "ab", "user_id": "{" + NOBODY + "}"}, {"user_id": "The user id must be a valid UUID."}),
+        ({"title": "ab", "user_id": "{" + UNKNOWN_UUID + "}"}, {"user_id": "The user id must be a valid UUID."}),
         ({"title": "ab", "user_id": 7}, {"user_id": "The user id must be a valid UUID."}),
         ({"title": "ab", "attachment": "text"}, {"attachment": "The attachment must be a file."}),
         ({"title": "ab", "image": "text"}, {"image": "The image must be an image."}),
@@ -182,9 +182,9 @@ async def test_a_title_is_measured_in_code_points(length: int, productlift: Clie
 async def test_nobody_posts_for_an_unknown_or_deleted_user(make: Factory, productlift: Client) -> None:
     gone = await make.uuid(await make.user())
     await productlift.delete(f"/users/{gone}")
-    shouted = NOBODY.replace("4", "A").upper()
+    shouted = UNKNOWN_UUID.replace("4", "A").upper()
 
-    for uuid in (NOBODY, shouted, gone):
+    for uuid in (UNKNOWN_UUID, shouted, gone):
         assert status_and_json(await productlift.post("/posts", json={"title": "ab", "user_id": uuid})) == unknown(
             "User", uuid
         )
@@ -251,7 +251,7 @@ async def test_an_unknown_post_is_named_as_it_was_sent(key: str, shown: str, pro
         ("GET", "/comments", None),
         ("POST", "/comments", {}),
     ):
-        assert status_and_json(await productlift.ask(verb, f"/posts/{key}{path}", body)) == unknown("Post", shown)
+        assert status_and_json(await productlift.send_json(verb, f"/posts/{key}{path}", body)) == unknown("Post", shown)
 
 
 async def test_another_portals_posts_are_unknown(make: Factory, productlift: Client) -> None:
@@ -278,7 +278,7 @@ async def test_an_edit_changes_what_is_sent_and_nothing_else(
     path = f"/posts/{before['id']}"
     clock.set(TUESDAY)
 
-    edited = await productlift.ask(verb, path, {"title": "New title", "user_id": uuid.upper()})
+    edited = await productlift.send_json(verb, path, {"title": "New title", "user_id": uuid.upper()})
 
     expected = before | {
         "title": "New title",
@@ -397,7 +397,7 @@ async def test_a_change_of_status_is_dated_remembered_and_announced(
             },
         ),
         ({"status_id": "abc"}, {"status_id": "The status id must be an integer."}),
-        ({"user_id": NOBODY, "title": "a"}, {"title": "The title must be at least 2 characters."}),
+        ({"user_id": UNKNOWN_UUID, "title": "a"}, {"title": "The title must be at least 2 characters."}),
     ],
 )
 async def test_when_any_check_of_an_edit_fails_nothing_is_written(
@@ -413,9 +413,9 @@ async def test_when_any_check_of_an_edit_fails_nothing_is_written(
 async def test_an_edit_for_an_unknown_user_writes_nothing(make: Factory, productlift: Client) -> None:
     before = (await productlift.post("/posts", json={"title": "Old"})).json()
     path = f"/posts/{before['data']['id']}"
-    wish = {"title": "New", "status_id": make.statuses["Planned"], "user_id": NOBODY.upper()}
+    wish = {"title": "New", "status_id": make.statuses["Planned"], "user_id": UNKNOWN_UUID.upper()}
 
-    assert status_and_json(await productlift.patch(path, json=wish)) == unknown("User", NOBODY.upper())
+    assert status_and_json(await productlift.patch(path, json=wish)) == unknown("User", UNKNOWN_UUID.upper())
     assert status_and_json(await productlift.get(path)) == (200, before)
 
 
@@ -426,7 +426,7 @@ async def test_a_deleted_post_takes_its_votes_and_comments_along(make: Factory, 
     kept = await make.post(votes_by=[voter])
     code = await make.code(number)
 
-    assert status_and_json(await productlift.delete(f"/posts/{code}")) == GONE
+    assert status_and_json(await productlift.delete(f"/posts/{code}")) == DELETED
 
     assert status_and_json(await productlift.delete(f"/posts/{code}")) == unknown("Post", code)
     assert await make.rows("SELECT id FROM posts") == [{"id": kept}]

@@ -22,7 +22,7 @@ async def test_likely_posts_are_told_outside_data(make: Factory, productlift: Cl
         {"count": 1, "posts": [{"id": code, "title": "Dark mode for the dashboard", "description": "Black please"}]},
     )
 
-    by_body = await productlift.ask("GET", PATH, {"title": "DARK mode for dashbord", "description": "At night"})
+    by_body = await productlift.send_json("GET", PATH, {"title": "DARK mode for dashbord", "description": "At night"})
     by_query = await productlift.get(PATH, params={"title": "dark mode dashboard"})
 
     assert status_and_json(by_body) == status_and_json(by_query) == expected
@@ -51,7 +51,7 @@ async def test_at_most_ten_are_told(make: Factory, productlift: Client) -> None:
 async def test_without_usable_input_nothing_is_found(asked: Any, make: Factory, productlift: Client) -> None:
     await make.post(title="Dark mode")
 
-    assert status_and_json(await productlift.ask("GET", PATH, asked)) == NONE
+    assert status_and_json(await productlift.send_json("GET", PATH, asked)) == NONE
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_without_usable_input_nothing_is_found(asked: Any, make: Factory, 
     ],
 )
 async def test_what_may_not_be_searched_for(asked: Any, errors: dict[str, str], productlift: Client) -> None:
-    assert status_and_json(await productlift.ask("GET", PATH, asked)) == invalid(**errors)
+    assert status_and_json(await productlift.send_json("GET", PATH, asked)) == invalid(**errors)
 
 
 async def test_another_portals_posts_are_not_found(make: Factory, productlift: Client) -> None:

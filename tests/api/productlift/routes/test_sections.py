@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, UNKNOWN_TAB, invalid, unknown
+from tests.support.productlift import DELETED, UNKNOWN_TAB, invalid, unknown
 
 
 def section(number: int, title: str, tab: int, parent: int | None = None) -> dict[str, Any]:
@@ -82,10 +82,10 @@ async def test_a_section_is_changed_and_what_is_not_sent_stays(verb: str, make: 
     root = await make.section("Root")
     below = await make.section("Below", parent=root)
 
-    renamed = await productlift.ask(verb, f"/sections/{below}", {"title": "Other", "tab_id": None})
-    kept = await productlift.ask(verb, f"/sections/{below}", {"title": ""})
-    freed = await productlift.ask(verb, f"/sections/{below}", {"parent_id": None})
-    nested = await productlift.ask(verb, f"/sections/{root}", {"parent_id": below})
+    renamed = await productlift.send_json(verb, f"/sections/{below}", {"title": "Other", "tab_id": None})
+    kept = await productlift.send_json(verb, f"/sections/{below}", {"title": ""})
+    freed = await productlift.send_json(verb, f"/sections/{below}", {"parent_id": None})
+    nested = await productlift.send_json(verb, f"/sections/{root}", {"parent_id": below})
 
     assert status_and_json(renamed) == (200, {"data": section(below, "Other", tab, root)})
     assert status_and_json(kept) == (200, {"data": section(below, "Other", tab, root)})
@@ -135,7 +135,7 @@ async def test_deleting_a_section_keeps_its_posts_and_frees_what_lies_below(make
     below = await make.section("Below", parent=root)
     created = (await productlift.post("/posts", json={"title": "In it", "section_id": root})).json()["data"]
 
-    assert status_and_json(await productlift.delete(f"/sections/{root}")) == GONE
+    assert status_and_json(await productlift.delete(f"/sections/{root}")) == DELETED
 
     payload = (await productlift.get(f"/posts/{created['id']}")).json()["data"]
     assert (created["section_id"], payload) == (root, created | {"section_id": None})

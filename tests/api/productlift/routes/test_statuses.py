@@ -10,7 +10,7 @@ from app.domain.portals import statuses
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, UNKNOWN_TAB, invalid, refused, unknown
+from tests.support.productlift import DELETED, UNKNOWN_TAB, invalid, message_error, unknown
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
 TUESDAY = datetime(2026, 1, 13, 9, 30, tzinfo=UTC)
@@ -104,9 +104,9 @@ async def test_a_status_is_changed_and_what_is_not_sent_stays(verb: str, make: F
     number = make.statuses["Planned"]
     roadmap, feedback = (make.tabs["roadmap"], "Roadmap"), (make.tabs["feedback"], "Feedback")
 
-    nothing = await productlift.ask(verb, f"/statuses/{number}", {"name": None, "color": "", "tab_id": None})
-    renamed = await productlift.ask(verb, f"/statuses/{number}", {"name": "planned"})
-    moved = await productlift.ask(verb, f"/statuses/{number}", {"color": "#111", "tab_id": feedback[0]})
+    nothing = await productlift.send_json(verb, f"/statuses/{number}", {"name": None, "color": "", "tab_id": None})
+    renamed = await productlift.send_json(verb, f"/statuses/{number}", {"name": "planned"})
+    moved = await productlift.send_json(verb, f"/statuses/{number}", {"color": "#111", "tab_id": feedback[0]})
 
     assert status_and_json(nothing) == (200, {"data": status(number, "Planned", "#0096ff", roadmap, "#96ffff")})
     assert status_and_json(renamed) == (200, {"data": status(number, "planned", "#0096ff", roadmap, "#96ffff")})
@@ -133,14 +133,14 @@ async def test_an_unknown_status_is_named_as_it_was_sent(named: str, productlift
 async def test_the_default_status_can_not_be_deleted(make: Factory, productlift: Client) -> None:
     response = await productlift.delete(f"/statuses/{make.statuses['New']}")
 
-    assert status_and_json(response) == refused("The default status can not be deleted.")
+    assert status_and_json(response) == message_error("The default status can not be deleted.")
     assert await make.value("SELECT count(*) FROM statuses") == 5
 
 
 async def test_an_unused_status_is_deleted(make: Factory, productlift: Client) -> None:
     number = make.statuses["Planned"]
 
-    assert status_and_json(await productlift.delete(f"/statuses/{number}")) == GONE
+    assert status_and_json(await productlift.delete(f"/statuses/{number}")) == DELETED
     assert status_and_json(await productlift.delete(f"/statuses/{number}")) == unknown("Status", number)
 
 
@@ -152,7 +152,7 @@ async def test_deleting_a_status_gives_its_posts_the_default_one(
     stayed = await make.post(status="Completed")
     clock.set(TUESDAY)
 
-    assert status_and_json(await productlift.delete(f"/statuses/{make.statuses['Planned']}")) == GONE
+    assert status_and_json(await productlift.delete(f"/statuses/{make.statuses['Planned']}")) == DELETED
 
     payload = (await productlift.get("/posts?order_by=order")).json()["data"]
     new = {"id": make.statuses["New"], "name": "New", "color": "#8B95A1", "tab_name": "Feedback"}

@@ -20,7 +20,7 @@ from app.settings import InvalidSettings, Settings
 from tests.conftest import SECRET, TestClock
 from tests.support.bucket import bucket_server, make_bucket
 from tests.support.clients import HOST, Client
-from tests.support.extra_servers import assembled
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -134,7 +134,9 @@ async def test_a_picture_that_lies_leaves_no_attachment_either(productlift: Clie
 
 
 async def test_a_text_in_a_file_field_is_refused(productlift: Client) -> None:
-    refused = await productlift.ask("POST", "/posts", {"title": "Dark mode", "image": "x.png", "attachment": "y.txt"})
+    refused = await productlift.send_json(
+        "POST", "/posts", {"title": "Dark mode", "image": "x.png", "attachment": "y.txt"}
+    )
 
     assert refused.status_code == 422
     assert refused.json()["errors"] == {
@@ -268,7 +270,7 @@ async def test_an_update_without_files_keeps_those_there_are(productlift: Client
         await productlift.post("/posts", data={"title": "One"}, files={"image": ("a.png", picture("PNG"))})
     ).json()["data"]
 
-    changed = await productlift.ask("PATCH", f"/posts/{created['id']}", {"title": "Another title", "image": ""})
+    changed = await productlift.send_json("PATCH", f"/posts/{created['id']}", {"title": "Another title", "image": ""})
 
     assert changed.json()["data"]["image_main"] == created["image_main"]
     assert len(await stored(server)) == 1
@@ -355,7 +357,7 @@ async def test_a_user_who_goes_with_all_data_takes_the_files_of_his_posts_along(
     for author in (jane, await make.uuid(make.owner)):
         await productlift.post("/posts", data={"title": "One", "user_id": author}, files=files)
 
-    await productlift.ask("DELETE", f"/users/{jane}", {"delete_all_data": True})
+    await productlift.send_json("DELETE", f"/users/{jane}", {"delete_all_data": True})
 
     kept = await make.rows("SELECT name FROM attachments ORDER BY name")
     assert len(kept) == 2
@@ -464,7 +466,7 @@ async def in_bucket(
     make_bucket(s3, bucket)
     url = f"s3://key:secret@{bucket}/uploads?endpoint={s3}&region=us-east-1"
     token = await make.key(make.owner, "productlift")
-    async with assembled(settings, clock, storage_url=url) as server, Client(server, token=token) as client:
+    async with running_application(settings, clock, storage_url=url) as server, Client(server, token=token) as client:
         yield server, client
 
 
@@ -494,7 +496,7 @@ async def test_without_its_bucket_a_post_with_files_is_refused_and_one_without_i
 ) -> None:
     url = "s3://key:secret@gone?endpoint=http://127.0.0.1:9&region=us-east-1"
     token = await make.key(make.owner, "productlift")
-    async with assembled(settings, clock, storage_url=url) as server, Client(server, token=token) as client:
+    async with running_application(settings, clock, storage_url=url) as server, Client(server, token=token) as client:
         refused = await client.post("/posts", data={"title": "One"}, files={"attachment": ("a.txt", b"x")})
         accepted = await client.post("/posts", data={"title": "Two"})
 

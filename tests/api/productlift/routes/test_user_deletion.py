@@ -12,10 +12,10 @@ from app.domain.users import deletion
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, deleted, invalid, refused, unknown
+from tests.support.productlift import DELETED, deleted, invalid, message_error, unknown
 
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
-OWNER_STAYS = refused("The owner of the portal can not be deleted.")
+OWNER_STAYS = message_error("The owner of the portal can not be deleted.")
 
 
 async def busy(make: Factory) -> tuple[int, dict[str, int]]:
@@ -38,7 +38,7 @@ async def test_a_deleted_users_content_stays_under_another_name(body: Any, make:
     jane, of = await busy(make)
     uuid = await make.uuid(jane)
 
-    assert status_and_json(await productlift.ask("DELETE", f"/users/{uuid}", body)) == GONE
+    assert status_and_json(await productlift.send_json("DELETE", f"/users/{uuid}", body)) == DELETED
 
     assert status_and_json(await productlift.get(f"/users/{uuid}")) == unknown("User", uuid)
     assert status_and_json(await productlift.delete(f"/users/{uuid}")) == unknown("User", uuid)
@@ -111,7 +111,7 @@ async def test_all_data_goes_along_and_others_replies_stay(
     jane, of = await busy(make)
     uuid = await make.uuid(jane)
 
-    assert status_and_json(await productlift.ask("DELETE", f"/users/{uuid}{query}", body)) == GONE
+    assert status_and_json(await productlift.send_json("DELETE", f"/users/{uuid}{query}", body)) == DELETED
 
     assert status_and_json(await productlift.get(f"/posts/{of['own']}")) == unknown("Post", of["own"])
     foreign = (await productlift.get(f"/posts/{of['foreign']}")).json()["data"]
@@ -130,7 +130,7 @@ async def test_what_goes_along_is_announced(make: Factory, productlift: Client) 
         "SELECT id FROM votes WHERE user_id = :user AND post_id = :post", user=jane, post=of["foreign"]
     )
 
-    await productlift.ask("DELETE", f"/users/{await make.uuid(jane)}", {"delete_all_data": True})
+    await productlift.send_json("DELETE", f"/users/{await make.uuid(jane)}", {"delete_all_data": True})
 
     assert [(fact["post_id"], fact["actor_id"]) for fact in await make.facts("post.deleted")] == [
         (of["own"], make.owner)
@@ -149,7 +149,7 @@ async def test_what_goes_along_is_announced(make: Factory, productlift: Client) 
 async def test_what_is_neither_true_nor_false_deletes_nothing(value: Any, make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(await make.user())
 
-    response = await productlift.ask("DELETE", f"/users/{uuid}", {"delete_all_data": value})
+    response = await productlift.send_json("DELETE", f"/users/{uuid}", {"delete_all_data": value})
 
     assert status_and_json(response) == invalid(delete_all_data="The delete all data field must be true or false.")
     assert (await productlift.get(f"/users/{uuid}")).status_code == 200
@@ -160,7 +160,10 @@ async def test_the_owner_can_not_be_deleted(make: Factory, productlift: Client) 
     await make.post()
 
     assert status_and_json(await productlift.delete(f"/users/{uuid}")) == OWNER_STAYS
-    assert status_and_json(await productlift.ask("DELETE", f"/users/{uuid}", {"delete_all_data": True})) == OWNER_STAYS
+    assert (
+        status_and_json(await productlift.send_json("DELETE", f"/users/{uuid}", {"delete_all_data": True}))
+        == OWNER_STAYS
+    )
     assert (await productlift.get("/posts")).json()["data"][0]["author"]["name"] == "Owner"
 
 
@@ -169,7 +172,7 @@ async def test_an_administrator_may_delete_himself_and_his_key_dies(make: Factor
     uuid = await make.uuid(admin)
     theirs = productlift.of(await make.key(admin, "productlift"))
 
-    assert status_and_json(await theirs.delete(f"/users/{uuid}")) == GONE
+    assert status_and_json(await theirs.delete(f"/users/{uuid}")) == DELETED
     assert status_and_json(await theirs.get("/portal")) == (401, {"message": "Unauthenticated."})
     assert status_and_json(await productlift.get(f"/users/{uuid}")) == unknown("User", uuid)
 
@@ -178,7 +181,7 @@ async def test_a_blocked_user_may_be_deleted(make: Factory, productlift: Client)
     jane = await make.user()
     await make.run("UPDATE users SET blocked_at = created_at WHERE id = :id", id=jane)
 
-    assert status_and_json(await productlift.delete(f"/users/{await make.uuid(jane)}")) == GONE
+    assert status_and_json(await productlift.delete(f"/users/{await make.uuid(jane)}")) == DELETED
     assert await make.value("SELECT blocked_at FROM users WHERE id = :id", id=jane) is not None
 
 

@@ -8,9 +8,9 @@ import pytest
 from app.adapters import passwords
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import NOBODY, invalid, owner, refused, unknown, user
+from tests.support.productlift import UNKNOWN_UUID, invalid, message_error, owner, unknown, user
 
-MALFORMED = ["1", "abc", NOBODY[:-1], "{" + NOBODY + "}", "%00", "me"]
+MALFORMED = ["1", "abc", UNKNOWN_UUID[:-1], "{" + UNKNOWN_UUID + "}", "%00", "me"]
 
 
 async def test_users_are_listed_oldest_first(make: Factory, productlift: Client) -> None:
@@ -27,7 +27,7 @@ async def test_users_are_listed_oldest_first(make: Factory, productlift: Client)
     ]
 
     listed = await productlift.get("/users")
-    window = await productlift.ask("GET", "/users", {"limit": 2, "skip": 3})
+    window = await productlift.send_json("GET", "/users", {"limit": 2, "skip": 3})
 
     whole = {"data": everyone, "hasMore": False, "total": 5, "skip": 0, "limit": 10}
     assert status_and_json(listed) == (200, whole)
@@ -64,7 +64,7 @@ async def test_a_user_is_shown_with_exact_counters(make: Factory, productlift: C
     assert status_and_json(await productlift.get(f"/users/{uuid.upper()}")) == expected
 
 
-@pytest.mark.parametrize("named", [NOBODY, NOBODY.replace("0", "A"), *MALFORMED])
+@pytest.mark.parametrize("named", [UNKNOWN_UUID, UNKNOWN_UUID.replace("0", "A"), *MALFORMED])
 async def test_an_unknown_user_is_named_as_it_was_sent(named: str, make: Factory, productlift: Client) -> None:
     post = await make.post()
     payload = unknown("User", named.replace("%00", "\0"))
@@ -72,7 +72,9 @@ async def test_an_unknown_user_is_named_as_it_was_sent(named: str, make: Factory
     assert status_and_json(await productlift.get(f"/users/{named}")) == payload
     assert status_and_json(await productlift.put(f"/users/{named}", json={"role": "x"})) == payload
     assert status_and_json(await productlift.patch(f"/users/{named}", json={"role": "x"})) == payload
-    assert status_and_json(await productlift.ask("DELETE", f"/users/{named}", {"delete_all_data": "yes"})) == payload
+    assert (
+        status_and_json(await productlift.send_json("DELETE", f"/users/{named}", {"delete_all_data": "yes"})) == payload
+    )
     assert status_and_json(await productlift.post(f"/posts/{post}/votes/{named}")) == payload
     assert status_and_json(await productlift.delete(f"/posts/{post}/votes/{named}")) == payload
 
@@ -96,7 +98,7 @@ async def test_a_user_is_found_by_address_whatever_its_case(email: str, make: Fa
     uuid = await make.uuid(await make.user(name="Jane Roe", email="Jane@Example.com"))
     expected = (200, {"data": user(uuid, "Jane Roe", "jane@example.com")})
 
-    assert status_and_json(await productlift.ask("GET", "/users/find_by_email", {"email": email})) == expected
+    assert status_and_json(await productlift.send_json("GET", "/users/find_by_email", {"email": email})) == expected
     assert status_and_json(await productlift.get("/users/find_by_email", params={"email": email})) == expected
 
 
@@ -114,7 +116,7 @@ async def test_a_user_is_found_by_address_whatever_its_case(email: str, make: Fa
     ],
 )
 async def test_what_is_no_address_to_find_by(body: Any, message: str, productlift: Client) -> None:
-    assert status_and_json(await productlift.ask("GET", "/users/find_by_email", body)) == invalid(email=message)
+    assert status_and_json(await productlift.send_json("GET", "/users/find_by_email", body)) == invalid(email=message)
 
 
 async def test_an_address_that_nobody_has_is_told_in_its_own_words(make: Factory, productlift: Client) -> None:
@@ -208,7 +210,7 @@ async def test_what_a_new_user_may_not_be(
 async def test_a_known_address_is_a_user_who_exists(email: str, make: Factory, productlift: Client) -> None:
     await make.user(email="Jane@example.com")
 
-    assert status_and_json(await productlift.post("/users", json={"email": email, "role": "member"})) == refused(
+    assert status_and_json(await productlift.post("/users", json={"email": email, "role": "member"})) == message_error(
         "User already exists"
     )
     # What is wrong with the input comes first.
@@ -273,15 +275,15 @@ async def test_a_user_is_changed_and_what_is_null_or_missing_stays(
     before = await make.row("SELECT * FROM users WHERE id = :id", id=jane)
     path = f"/users/{uuid}"
 
-    nothing = await productlift.ask(verb, path, {"name": None, "email": "", "role": None, "password": None})
-    same = await productlift.ask(verb, path, {"name": "Jane Roe", "email": "JANE@example.com", "role": "member"})
+    nothing = await productlift.send_json(verb, path, {"name": None, "email": "", "role": None, "password": None})
+    same = await productlift.send_json(verb, path, {"name": "Jane Roe", "email": "JANE@example.com", "role": "member"})
     assert (
         status_and_json(nothing) == status_and_json(same) == (200, {"data": user(uuid, "Jane Roe", "jane@example.com")})
     )
     assert await make.row("SELECT * FROM users WHERE id = :id", id=jane) == before
 
-    named = await productlift.ask(verb, path, {"name": "Ms Roe"})
-    moved = await productlift.ask(verb, path, {"email": "Roe@example.com"})
+    named = await productlift.send_json(verb, path, {"name": "Ms Roe"})
+    moved = await productlift.send_json(verb, path, {"email": "Roe@example.com"})
     assert status_and_json(named) == (200, {"data": user(uuid, "Ms Roe", "jane@example.com")})
     assert status_and_json(moved) == (200, {"data": user(uuid, "Ms Roe", "roe@example.com")})
     assert (await productlift.get("/users/find_by_email?email=jane@example.com")).status_code == 404
@@ -374,12 +376,13 @@ async def test_email_and_password_of_the_owner_are_changed_by_the_owner_alone(
     admin = productlift.of(await make.key(await make.user(role="admin"), "productlift"))
     await make.run("UPDATE users SET password_hash = 'kept' WHERE id = :id", id=make.owner)
     before = await make.row("SELECT * FROM users WHERE id = :id", id=make.owner)
-    told_no = refused("The email and password of the owner can only be changed by the owner.")
+    owner_only = message_error("The email and password of the owner can only be changed by the owner.")
 
     for verb in ("PUT", "PATCH"):
         for sent in ({"email": "mine@example.com"}, {"password": "correct horse"}):
-            assert status_and_json(await admin.ask(verb, path, sent)) == told_no
-            assert status_and_json(await admin.ask(verb, path, {"name": "Mine", "role": "admin", **sent})) == told_no
+            assert status_and_json(await admin.send_json(verb, path, sent)) == owner_only
+            both = await admin.send_json(verb, path, {"name": "Mine", "role": "admin", **sent})
+            assert status_and_json(both) == owner_only
     read = (await admin.get(path)).json()["data"]
     back = await admin.put(path, json={name: read[name] for name in ("email", "name", "role")} | {"password": None})
     assert status_and_json(back) == (200, {"data": read})

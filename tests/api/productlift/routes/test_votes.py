@@ -12,12 +12,12 @@ from app.domain.users import users
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
-from tests.support.productlift import GONE, NOBODY, owner, refused, unknown, user
+from tests.support.productlift import DELETED, UNKNOWN_UUID, message_error, owner, unknown, user
 
 MONDAY = datetime(2026, 1, 12, 9, 30, 0, 999999, tzinfo=UTC)
-TAKEN = refused("User has already voted.")
-MISSING = refused("User has not voted yet.")
-NOT_VOTEABLE = refused("Post is not voteable.")
+TAKEN = message_error("User has already voted.")
+MISSING = message_error("User has not voted yet.")
+NOT_VOTEABLE = message_error("Post is not voteable.")
 
 
 async def test_a_vote_is_cast_shown_and_counted(make: Factory, productlift: Client, clock: TestClock) -> None:
@@ -98,11 +98,15 @@ async def test_the_user_is_looked_up_before_the_post(verb: str, make: Factory, p
     gone = await make.uuid(await make.user())
     await productlift.delete(f"/users/{gone}")
 
-    assert status_and_json(await productlift.ask(verb, f"/posts/nosuch/votes/{NOBODY}")) == unknown("User", NOBODY)
-    assert status_and_json(await productlift.ask(verb, f"/posts/nosuch/votes/{gone}")) == unknown("User", gone)
-    assert status_and_json(await productlift.ask(verb, f"/posts/nosuch/votes/{uuid}")) == unknown("Post", "nosuch")
-    assert status_and_json(await productlift.ask(verb, f"/posts/007/votes/{uuid}")) == unknown("Post", "007")
-    assert status_and_json(await productlift.ask(verb, f"/posts/%00/votes/{uuid}")) == unknown("Post", "\0")
+    assert status_and_json(await productlift.request(verb, f"/posts/nosuch/votes/{UNKNOWN_UUID}")) == unknown(
+        "User", UNKNOWN_UUID
+    )
+    assert status_and_json(await productlift.send_json(verb, f"/posts/nosuch/votes/{gone}")) == unknown("User", gone)
+    assert status_and_json(await productlift.send_json(verb, f"/posts/nosuch/votes/{uuid}")) == unknown(
+        "Post", "nosuch"
+    )
+    assert status_and_json(await productlift.send_json(verb, f"/posts/007/votes/{uuid}")) == unknown("Post", "007")
+    assert status_and_json(await productlift.send_json(verb, f"/posts/%00/votes/{uuid}")) == unknown("Post", "\0")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,7 @@ async def test_a_blocked_user_may_be_voted_for(make: Factory, productlift: Clien
     path = f"/posts/{post}/votes/{await make.uuid(jane)}"
 
     assert (await productlift.post(path)).status_code == 200
-    assert status_and_json(await productlift.delete(path)) == GONE
+    assert status_and_json(await productlift.delete(path)) == DELETED
 
 
 async def test_a_second_vote_changes_nothing(make: Factory, productlift: Client) -> None:
@@ -159,7 +163,7 @@ async def test_a_vote_is_taken_back_once(make: Factory, productlift: Client) -> 
     path = f"/posts/{post}/votes/{uuid}"
     await productlift.post(path)
 
-    assert status_and_json(await productlift.delete(path)) == GONE
+    assert status_and_json(await productlift.delete(path)) == DELETED
 
     assert status_and_json(await productlift.delete(path)) == MISSING
     assert (await productlift.get(f"/posts/{post}")).json()["data"]["votes_count"] == 1
@@ -180,5 +184,5 @@ async def test_of_many_votes_at_once_one_succeeds(make: Factory, productlift: Cl
     back = [
         status_and_json(response) for response in await asyncio.gather(*(productlift.delete(path) for _ in range(8)))
     ]
-    assert (back.count(GONE), back.count(MISSING)) == (1, 7)
+    assert (back.count(DELETED), back.count(MISSING)) == (1, 7)
     assert await make.wrong_counters() == []
