@@ -184,7 +184,7 @@ class Application:
             await flush_key_usage(self.database, self.services.authenticator)
             await flush_page_views(self.database, self.services.views)
         await self.services.uploads.close()
-        self.services.passwords.close()
+        self.services.passwords.shutdown()
         await self.services.rate_limiter.close()
         await self.database.close()
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
@@ -11,6 +10,7 @@ from typing import Any, BinaryIO, Final
 from app.adapters.database import NO_PORTAL, Clock, Database
 from app.adapters.images import SanitizedImage, sanitize_image
 from app.adapters.storage.base import FileStorage, StorageUnavailable
+from app.adapters.thread_pool import BoundedThreadPool
 from app.domain.errors import ServiceUnavailable
 from app.domain.posts import attachments
 
@@ -32,9 +32,8 @@ class Uploads:
         self.files = files
         self._database = database
         self._clock = clock
-        self._executor = ThreadPoolExecutor(MAX_WORKERS, "images")
+        self._threads = BoundedThreadPool("images", max_workers=MAX_WORKERS, max_queued=MAX_WAITING)
         self._background: set[asyncio.Task[Any]] = set()
-        self._running = 0
         self._closed = False
 
     async def sanitize(self, source: BinaryIO) -> SanitizedImage:
@@ -42,18 +41,7 @@ class Uploads:
 
         Raises InvalidImage, and ServiceUnavailable when too many wait.
         """
-        if self._running >= MAX_WORKERS + MAX_WAITING:
-            raise ServiceUnavailable("too many images are being decoded")
-        self._running += 1
-        future = asyncio.get_running_loop().run_in_executor(
-            self._executor, sanitize_image, source, lambda: not self._closed
-        )
-        # When the client disconnects, the image counts until its thread is done.
-        future.add_done_callback(self._count_down)
-        return await asyncio.shield(future)
-
-    def _count_down(self, _: Any) -> None:
-        self._running -= 1
+        return await self._threads.run(sanitize_image, source, lambda: not self._closed)
 
     async def delete(self, names: Iterable[str]) -> None:
         """Remove files that no post has any more. If the storage fails, `delete_orphans` removes them later."""
@@ -80,7 +68,7 @@ class Uploads:
         self._closed = True
         if self._background:
             await asyncio.wait(self._background)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _undo(self, names: Sequence[str], *, in_doubt: bool) -> None:
         if in_doubt:
