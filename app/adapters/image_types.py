@@ -6,6 +6,16 @@ from typing import BinaryIO, Final
 SNIFF_BYTES: Final = 65_536
 """The type of an image is detected from this many bytes at its beginning."""
 
+MEDIA_TYPES: Final = {
+    "jpeg": ("image/jpeg", "jpg"),
+    "png": ("image/png", "png"),
+    "gif": ("image/gif", "gif"),
+    "bmp": ("image/bmp", "bmp"),
+    "webp": ("image/webp", "webp"),
+    "svg": ("image/svg+xml", "svg"),
+}
+"""Media type and file extension of each type."""
+
 _BMP_HEADERS: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 

@@ -5,7 +5,6 @@ The work blocks and needs CPU for seconds; run it in a bounded thread pool.
 
 import io
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
@@ -18,7 +17,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from app.adapters.image_types import sniff_image_type
+from app.adapters.gif import copy_gif
+from app.adapters.image_types import MEDIA_TYPES, sniff_image_type
 from app.domain.errors import ServiceUnavailable
 
 MAX_PIXELS: Final = 64_000_000
@@ -64,22 +64,11 @@ class InvalidImage(Exception):
 
 @dataclass(frozen=True)
 class SanitizedImage:
-    """An image that is safe to store and serve. `size` is None for an SVG."""
+    """An image that is safe to store and serve."""
 
     content: bytes
     media_type: str
     extension: str
-    size: tuple[int, int] | None
-
-
-_MEDIA_TYPES: Final = {
-    "jpeg": ("image/jpeg", "jpg"),
-    "png": ("image/png", "png"),
-    "gif": ("image/gif", "gif"),
-    "bmp": ("image/bmp", "bmp"),
-    "webp": ("image/webp", "webp"),
-    "svg": ("image/svg+xml", "svg"),
-}
 
 
 def sanitize_image(source: BinaryIO, should_continue: Callable[[], bool] = lambda: True) -> SanitizedImage:
@@ -97,29 +86,15 @@ def sanitize_image(source: BinaryIO, should_continue: Callable[[], bool] = lambd
     if kind is None:
         raise InvalidImage("the type of the image is unknown")
     if kind == "svg":
-        return SanitizedImage(data, *_MEDIA_TYPES[kind], size=None)
+        return SanitizedImage(data, *MEDIA_TYPES[kind])
     try:
-        content, size = _copy_gif(data, should_continue) if kind == "gif" else _encode(kind, data, should_continue)
-    except _DECODER_ERRORS as error:
+        content = _sanitize_gif(data, should_continue) if kind == "gif" else _encode(kind, data, should_continue)
+    except (InvalidImage, ServiceUnavailable):
+        raise
+    except Exception as error:
+        # For invalid data, Pillow's decoders raise a dozen classes that have no narrower ancestor.
         raise InvalidImage(f"a {kind} cannot be decoded: {error}") from None
-    return SanitizedImage(content, *_MEDIA_TYPES[kind], size=size)
-
-
-# What Pillow's decoders raise for invalid data; they have no common ancestor narrower than Exception.
-_DECODER_ERRORS: Final = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    RuntimeError,
-    EOFError,
-    LookupError,
-    TypeError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+    return SanitizedImage(content, *MEDIA_TYPES[kind])
 
 
 class _Source(io.BytesIO):
@@ -167,39 +142,35 @@ class _Decoder(ImageFile):
         return durations
 
 
-class _Jpeg(_Decoder, JpegImageFile):
-    pass
-
-
-class _Png(_Decoder, PngImageFile):
-    pass
-
-
-class _Gif(_Decoder, GifImageFile):
-    pass
-
-
-class _Bmp(_Decoder, BmpImageFile):
-    pass
-
-
-class _WebP(_Decoder, WebPImageFile):
-    pass
-
-
 # Used instead of `Image.open`, which opens a JPEG with further images behind it as another format.
-_DECODERS: Final[dict[str, type[_Decoder]]] = {"jpeg": _Jpeg, "png": _Png, "bmp": _Bmp, "webp": _WebP}
+_DECODERS: Final[dict[str, Any]] = {
+    plugin.format.lower(): type(plugin.__name__, (_Decoder, plugin), {})
+    for plugin in (JpegImageFile, PngImageFile, GifImageFile, BmpImageFile, WebPImageFile)
+}
 
 
-def _encode(kind: str, data: bytes, should_continue: Callable[[], bool]) -> tuple[bytes, tuple[int, int]]:
+def _open(kind: str, data: bytes, should_continue: Callable[[], bool]) -> _Decoder:
+    image: _Decoder = _DECODERS[kind](_Source(data))
+    image.should_continue = should_continue
+    return image
+
+
+def _sanitize_gif(data: bytes, should_continue: Callable[[], bool]) -> bytes:
+    content, size, count = copy_gif(data)
+    memory = size[0] * size[1] * (18 if count > 1 else 1) + 3 * len(data)
+    _check_limits("gif", size, count, memory)
+    _open("gif", content, should_continue).load_frames(count)
+    return content
+
+
+def _encode(kind: str, data: bytes, should_continue: Callable[[], bool]) -> bytes:
     _check_parts(kind, data)
-    first, options, size = _decode(kind, data, should_continue)
+    image, options = _decode(kind, data, should_continue)
     # While these are encoded, all pixels are held; twice the size is part of what `_memory` counts.
-    output = _Output(
-        2 * len(data) + (1 << 20) if kind in ("jpeg", "png") and "save_all" not in options else MAX_OUTPUT_BYTES
-    )
-    first.save(output, kind.upper(), **options)
-    return output.getvalue(), size
+    is_still = kind in ("jpeg", "png") and "save_all" not in options
+    output = _Output(2 * len(data) + (1 << 20) if is_still else MAX_OUTPUT_BYTES)
+    image.save(output, kind.upper(), **options)
+    return output.getvalue()
 
 
 def _check_parts(kind: str, data: bytes) -> None:
@@ -214,79 +185,78 @@ def _check_parts(kind: str, data: bytes) -> None:
         raise InvalidImage("a webp is truncated")
 
 
-def _decode(
-    kind: str, data: bytes, should_continue: Callable[[], bool]
-) -> tuple[Image.Image, dict[str, Any], tuple[int, int]]:
-    """The image for the encoder, the encoder's options and the size of the upright image.
+def _decode(kind: str, data: bytes, should_continue: Callable[[], bool]) -> tuple[Image.Image, dict[str, Any]]:
+    """The upright image and the options for its encoder.
 
     The image stands for all its frames, which the encoder decodes one by one, unless they have to be turned.
     """
-    with _DECODERS[kind](source := _Source(data)) as image:
-        image.should_continue = should_continue
-        count: int = getattr(image, "n_frames", 1)
-        coefficients = _buffered_coefficients(image, data, source.tell())
-        _check_limits(kind, image.size, count, _memory(kind, image, count, coefficients, data))
-        if count > 1 and image.width * image.height * count > MAX_ENCODED_PIXELS:
-            raise InvalidImage(f"a {kind} of {count} frames, {image.width} by {image.height}, is too large to encode")
-        if image.tile and image.tile[0].codec_name == "bmp_rle" and image.width * image.height > MAX_RLE_PIXELS:
-            raise InvalidImage("a bmp of too many runs")
-        durations = image.load_frames(count)
-        options: dict[str, Any] = {"icc_profile": _valid_profile(image), **_encoder_options(image, data)}
-        if count > 1:
-            options |= {"save_all": True, "loop": image.info.get("loop", 0)}
-            # A PNG takes the duration from each frame.
-            options |= {"duration": durations} if kind == "webp" else {"disposal": 0, "blend": 0}
-        orientation = _orientation(image)
-        # Pillow takes a picture beside the frames, for programs without animation, only as the first of several.
-        is_apart = bool(getattr(image, "default_image", False))
-        # The decoder of a WebP needs more memory than a copy.
-        if orientation == 1 and not is_apart and (kind != "webp" or count > 1):
-            return image, options, image.size
-        copies = 0 if kind == "webp" and count == 1 else count
-        if _memory(kind, image, count, coefficients, data) + 4 * copies * image.width * image.height <= MAX_MEMORY:
-            first, *others = _copy_frames(image, count, orientation)
-            return first, options | {"append_images": others} if others else options, first.size
-        if kind != "jpeg":
-            raise InvalidImage(f"a {kind} of {count} frames is too large to be turned")
-        exif = options["exif"] = Image.Exif()
-        exif[ExifTags.Base.Orientation] = orientation
-        return image, options, (image.height, image.width) if orientation > 4 else image.size
+    image = _open(kind, data, should_continue)
+    count: int = getattr(image, "n_frames", 1)
+    memory = _memory(kind, image, count, data)
+    _check_limits(kind, image.size, count, memory)
+    if image.tile and image.tile[0].codec_name == "bmp_rle" and image.width * image.height > MAX_RLE_PIXELS:
+        raise InvalidImage("a bmp of too many runs")
+    durations = image.load_frames(count)
+    options = {"icc_profile": _valid_profile(image), **_encoder_options(image, data)}
+    if count > 1:
+        options |= {"save_all": True, "loop": image.info.get("loop", 0)}
+        # A PNG takes the duration from each frame.
+        options |= {"duration": durations} if kind == "webp" else {"disposal": 0, "blend": 0}
+    orientation = _orientation(image)
+    # Pillow takes a picture beside the frames, for programs without animation, only as the first of several.
+    is_apart = bool(getattr(image, "default_image", False))
+    # The decoder of a still WebP needs more memory than a copy.
+    is_still_webp = kind == "webp" and count == 1
+    if orientation == 1 and not is_apart and not is_still_webp:
+        return image, options
+    if is_still_webp or memory + 4 * count * image.width * image.height <= MAX_MEMORY:
+        first, *others = _copy_frames(image, count, orientation)
+        return first, options | {"append_images": others} if others else options
+    if kind != "jpeg":
+        raise InvalidImage(f"a {kind} of {count} frames is too large to be turned")
+    exif = options["exif"] = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return image, options
 
 
 def _check_limits(kind: str, size: tuple[int, int], count: int, memory: int) -> None:
     pixels = size[0] * size[1]
     if not pixels or not count:
         raise InvalidImage(f"a {kind} of {count} frames, {size[0]} by {size[1]}")
-    is_too_long = count > MAX_FRAMES or pixels * count > MAX_TOTAL_PIXELS or max(size) > MAX_SIDE
+    max_total = MAX_ENCODED_PIXELS if count > 1 and kind != "gif" else MAX_TOTAL_PIXELS
+    is_too_long = count > MAX_FRAMES or pixels * count > max_total or max(size) > MAX_SIDE
     if pixels > MAX_PIXELS or is_too_long or memory > MAX_MEMORY:
         raise InvalidImage(f"a {kind} of {count} frames, {size[0]} by {size[1]}, is too large to decode")
 
 
-def _memory(kind: str, image: Image.Image, count: int, coefficients: int, data: bytes) -> int:
+def _memory(kind: str, image: ImageFile, count: int, data: bytes) -> int:
     """Bytes that it takes at most to decode and encode the image, without copies of frames that are turned.
 
     The bytes for each pixel were measured; tests/security/test_bombs.py holds them.
     """
+    fixed = 3 * len(data)
     if kind == "png":
-        pixel, fixed = (24 + 4 * count, MAX_OUTPUT_BYTES) if count > 1 else (4, 0)
+        pixel = 24 + 4 * count if count > 1 else 4
+        fixed += MAX_OUTPUT_BYTES if count > 1 else 0
     elif kind == "webp":
         # Libwebp copies what was sent and what it has encoded. It encodes transparency separately.
         still = 24 if b"VP8L" in data else 40 if image.mode == "RGBA" else 18
-        pixel, fixed = max(still, 44 if count > 1 else 0), 3 * len(data)
+        pixel = max(still, 44 if count > 1 else 0)
+        fixed *= 2
     else:
-        pixel, fixed = (8 if kind == "bmp" else 4 + coefficients), 0
-    return image.width * image.height * pixel + fixed + 3 * len(data)
+        pixel = 4 + _buffered_coefficients(image, data) if isinstance(image, JpegImageFile) else 8
+    return image.width * image.height * pixel + fixed
 
 
-def _buffered_coefficients(image: Image.Image, data: bytes, scan: int) -> int:
-    """Bytes of a JPEG for each pixel that libjpeg holds until it has read all scans, if there are several.
+def _buffered_coefficients(image: JpegImageFile, data: bytes) -> int:
+    """Bytes for each pixel that libjpeg holds until it has read all scans of a JPEG, if there are several.
 
-    There are several in a progressive JPEG, and if the first one, whose header ends at `scan`, lacks components.
+    There are several in a progressive JPEG, and if the first one, behind whose header the decoder now is, lacks
+    components.
     """
-    if not isinstance(image, JpegImageFile):
-        return 0
+    assert image.fp is not None
     header = b"\xff\xda" + struct.pack(">HB", 6 + 2 * image.layers, image.layers)
-    is_single = data[scan - 8 - 2 * image.layers :].startswith(header) and "progressive" not in image.info
+    is_single = data.startswith(header, image.fp.tell() - 8 - 2 * image.layers) and "progressive" not in image.info
     return 0 if is_single else 2 * image.layers
 
 
@@ -354,55 +324,3 @@ def _valid_profile(image: Image.Image) -> bytes | None:
         and profile[16:20] in (b"RGB ", b"GRAY", b"CMYK")
     )
     return profile if is_valid else None
-
-
-def _copy_gif(data: bytes, should_continue: Callable[[], bool]) -> tuple[bytes, tuple[int, int]]:
-    """Copy the frames, their durations and the loop count; drop comments, captions and application data."""
-    width, height, flags = struct.unpack_from("<HHB", data, 6)
-    position = 13 + _gif_palette_size(flags)
-    content = bytearray(data[:position])
-    control = loop = b""
-    count = 0
-    while (sign := data[position : position + 1]) != b";":
-        if sign == b"!":
-            end = _end_of_gif_blocks(data, position + 2)
-            label, block = data[position + 1], data[position:end]
-            if label == 0xF9:
-                if block[2:3] != b"\x04":
-                    raise InvalidImage
-                # Without further sub-blocks, which could contain anything.
-                control = block[:7] + b"\0"
-            elif label == 0x01:
-                control = b""  # A caption uses up the control block before it; the next frame must not inherit it.
-            elif label == 0xFF and not loop and block[2:14] in _GIF_LOOPS and block[14:16] == b"\x03\x01":
-                loop = block[:18] + b"\0"
-                content += loop
-        elif sign == b",":
-            left, top, frame_width, frame_height, flags = struct.unpack_from("<HHHHB", data, position + 1)
-            end = _end_of_gif_blocks(data, position + 11 + _gif_palette_size(flags))
-            content += control + data[position:end]
-            control, count = b"", count + 1
-            width, height = max(width, left + frame_width), max(height, top + frame_height)
-        else:
-            raise InvalidImage("a gif has an unknown part, or is truncated")
-        position = end
-    content += b";"
-    memory = width * height * (18 if count > 1 else 1) + 3 * len(data)
-    _check_limits("gif", (width, height), count, memory)
-    with _Gif(_Source(content)) as image:
-        image.should_continue = should_continue
-        image.load_frames(count)
-    return bytes(content), (width, height)
-
-
-_GIF_LOOPS: Final = (b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0")
-
-
-def _gif_palette_size(flags: int) -> int:
-    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-
-def _end_of_gif_blocks(data: bytes, position: int) -> int:
-    while length := data[position]:
-        position += 1 + length
-    return position + 1

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from app.adapters.image_types import sniff_image_file
+from app.adapters.image_types import MEDIA_TYPES, sniff_image_file
 from app.adapters.images import InvalidImage
 from app.adapters.storage.base import generate_name
 from app.adapters.storage.uploads import Uploads
@@ -20,13 +20,7 @@ from app.domain.unit_of_work import UnitOfWork
 from app.http.multipart import Upload
 
 OPAQUE: Final = "application/octet-stream"
-HARMLESS: Final = {
-    "jpeg": ("image/jpeg", "jpg"),
-    "png": ("image/png", "png"),
-    "gif": ("image/gif", "gif"),
-    "bmp": ("image/bmp", "bmp"),
-    "webp": ("image/webp", "webp"),
-}
+HARMLESS: Final = {kind: MEDIA_TYPES[kind] for kind in ("jpeg", "png", "gif", "bmp", "webp")}
 """Attachments that are served as what they are. Everything else is served as bytes, whatever media type was sent."""
 
 
