@@ -11,16 +11,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from app.adapters.image_types import MEDIA_TYPES
 from app.adapters.storage.base import FileStorage, OpenFile, StorageUnavailable, is_valid_name
 from app.domain.posts.attachments import sanitize_filename
 
-Header = tuple[bytes, bytes]
-
-SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp", "image/webp", "image/svg+xml"})
+SHOWN = frozenset(media_type for media_type, _ in MEDIA_TYPES.values())
 """Media types that a browser may show. Everything else is a download."""
 
 # Colors and lines of an SVG are styles; so are those that a browser adds to an image shown alone.
-_SANDBOX = b"sandbox; default-src 'none'; style-src 'unsafe-inline'"
+_SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 
 
@@ -33,7 +32,7 @@ class FileRow:
     public: bool
 
 
-def headers_for(row: FileRow, size: int) -> list[Header]:
+def headers_for(row: FileRow, size: int) -> dict[str, str]:
     """The headers that make a file harmless, whatever its content and its original name.
 
     Images are shown inline, on other sites too, since clients embed them there; everything else is a download. All
@@ -44,39 +43,38 @@ def headers_for(row: FileRow, size: int) -> list[Header]:
     is_inline = kind in SHOWN
     if not _MEDIA_TYPE.fullmatch(kind):
         kind = "application/octet-stream"
-    return [
-        (b"content-type", kind.encode()),
-        (b"content-length", str(size).encode()),
-        (b"content-disposition", _disposition("inline" if is_inline else "attachment", row.original_name)),
-        (b"content-security-policy", _SANDBOX),
-        (b"x-content-type-options", b"nosniff"),
+    return {
+        "content-type": kind,
+        "content-length": str(size),
+        "content-disposition": _disposition("inline" if is_inline else "attachment", row.original_name),
+        "content-security-policy": _SANDBOX,
+        "x-content-type-options": "nosniff",
         # A link in an SVG must not send the signed URL to its target.
-        (b"referrer-policy", b"no-referrer"),
-        (b"cross-origin-resource-policy", b"cross-origin" if is_inline else b"same-origin"),
-        (b"cache-control", b"public, max-age=60, must-revalidate" if row.public else b"private, no-store"),
-    ]
+        "referrer-policy": "no-referrer",
+        "cross-origin-resource-policy": "cross-origin" if is_inline else "same-origin",
+        "cache-control": "public, max-age=60, must-revalidate" if row.public else "private, no-store",
+    }
 
 
-def _disposition(kind: str, original_name: str | None) -> bytes:
+def _disposition(kind: str, original_name: str | None) -> str:
     """RFC 6266: the name in plain ASCII for old clients and, if it has other characters, in UTF-8 for the others."""
     name = sanitize_filename(original_name or "")
     if not name:
-        return kind.encode()
+        return kind
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     # Backslash and percent sign are read differently by different browsers, so they stay out of the plain form.
     plain = re.sub(r'["\\%]', "_", plain).strip()
     if not plain.partition(".")[0]:
         plain = f"file{plain}"
     header = f'{kind}; filename="{plain}"'
-    return (header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}").encode()
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 class _FileResponse(Response):
     """A file sent chunk by chunk, and closed even if sending fails."""
 
-    def __init__(self, stored: OpenFile, headers: list[Header], *, only_head: bool) -> None:
-        super().__init__()
-        self.raw_headers = headers
+    def __init__(self, stored: OpenFile, headers: dict[str, str], *, only_head: bool) -> None:
+        super().__init__(headers=headers)
         self._stored = stored
         self._only_head = only_head
 
@@ -108,33 +106,27 @@ def router(
             return _error_response("Not found", 404)
         etag = f'"{name}"'
         if _is_cached(request, etag):
-            headers = [header for header in headers_for(row, 0) if header[0] in _UNCHANGED]
-            return _empty_response(304, [*headers, (b"etag", etag.encode())])
+            headers = {name: value for name, value in headers_for(row, 0).items() if name in _UNCHANGED}
+            return Response(status_code=304, headers=headers | {"etag": etag})
         try:
             stored = await files.open(name)
         except StorageUnavailable:
             return _error_response("Service temporarily unavailable.", 503, {"Retry-After": "10"})
         if stored is None:
             return _error_response("Not found", 404)
-        headers = [*headers_for(row, stored.size), (b"etag", etag.encode())]
+        headers = headers_for(row, stored.size) | {"etag": etag}
         return _FileResponse(stored, headers, only_head=request.method == "HEAD")
 
     routes.add_api_route("/files/{name}", file, methods=["GET", "HEAD"], include_in_schema=False)
     return routes
 
 
-_UNCHANGED = frozenset({b"cache-control", b"content-security-policy", b"cross-origin-resource-policy"})
+_UNCHANGED = frozenset({"cache-control", "content-security-policy", "cross-origin-resource-policy"})
 
 
 def _is_cached(request: Request, etag: str) -> bool:
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     return etag in known or "*" in known
-
-
-def _empty_response(status: int, headers: list[Header]) -> Response:
-    response = Response(status_code=status)
-    response.raw_headers = headers
-    return response
 
 
 def _error_response(message: str, status: int, headers: dict[str, str] | None = None) -> Response:
