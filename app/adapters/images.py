@@ -221,12 +221,10 @@ def _decode(kind: str, data: bytes, should_continue: Callable[[], bool]) -> tupl
 
 def _check_limits(kind: str, size: tuple[int, int], count: int, memory: int) -> None:
     pixels = size[0] * size[1]
-    if not pixels or not count:
-        raise InvalidImage(f"a {kind} of {count} frames, {size[0]} by {size[1]}")
     max_total = MAX_ENCODED_PIXELS if count > 1 and kind != "gif" else MAX_TOTAL_PIXELS
-    is_too_long = count > MAX_FRAMES or pixels * count > max_total or max(size) > MAX_SIDE
-    if pixels > MAX_PIXELS or is_too_long or memory > MAX_MEMORY:
-        raise InvalidImage(f"a {kind} of {count} frames, {size[0]} by {size[1]}, is too large to decode")
+    is_allowed = 0 < pixels <= MAX_PIXELS and 0 < count <= MAX_FRAMES and max(size) <= MAX_SIDE
+    if not is_allowed or pixels * count > max_total or memory > MAX_MEMORY:
+        raise InvalidImage(f"a {kind} of {count} frames, {size[0]} by {size[1]}, is empty or is too large to decode")
 
 
 def _memory(kind: str, image: ImageFile, count: int, data: bytes) -> int:
@@ -251,8 +249,8 @@ def _memory(kind: str, image: ImageFile, count: int, data: bytes) -> int:
 def _buffered_coefficients(image: JpegImageFile, data: bytes) -> int:
     """Bytes for each pixel that libjpeg holds until it has read all scans of a JPEG, if there are several.
 
-    There are several in a progressive JPEG, and if the first one, behind whose header the decoder now is, lacks
-    components.
+    There are several in a progressive JPEG, and in one whose first scan lacks components. The decoder must be at the
+    end of the header of the first scan.
     """
     assert image.fp is not None
     header = b"\xff\xda" + struct.pack(">HB", 6 + 2 * image.layers, image.layers)

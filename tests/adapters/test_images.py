@@ -7,7 +7,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image, ImageCms, ImageSequence
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from app.adapters.image_types import sniff_image_type
@@ -19,8 +19,12 @@ from tests.support.images import (
     insert_chunks,
     make_exif,
     make_image,
+    max_difference,
+    open_image,
     png_chunk,
     png_header,
+    read_pixels,
+    sanitize,
 )
 
 SECRET = b"Hidden-Place-48.8584N"
@@ -35,39 +39,11 @@ def make_secret_exif(orientation: int = 1) -> Image.Exif:
     return exif
 
 
-def open_image(content: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(content))
-
-
-def read_frames(content: bytes) -> list[Image.Image]:
-    return [frame.convert("RGBA") for frame in ImageSequence.Iterator(open_image(content))]
-
-
-def read_pixels(content: bytes) -> list[bytes]:
-    return [frame.tobytes() for frame in read_frames(content)]
-
-
-def read_durations(image: Image.Image) -> list[float]:
-    durations = []
-    for frame in ImageSequence.Iterator(image):
-        frame.load()
-        durations.append(frame.info["duration"])
-    return durations
-
-
-def sanitize(content: bytes) -> bytes:
-    return sanitize_image(io.BytesIO(content)).content
-
-
 def reject(content: bytes) -> str:
     """Require that the image is rejected; return the reason."""
     with pytest.raises(InvalidImage) as error:
         sanitize(content)
     return str(error.value)
-
-
-def max_difference(one: Image.Image, other: Image.Image) -> int:
-    return max(abs(a - b) for a, b in zip(one.tobytes(), other.tobytes(), strict=True))
 
 
 KINDS = {
@@ -141,20 +117,6 @@ def test_a_jpeg_loses_its_metadata_and_keeps_its_tables(orientation: int) -> Non
     assert after.quantization == open_image(original).quantization  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-@pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("subsampling", [0, 1, 2])
-def test_a_jpeg_of_any_colors_looks_the_same(mode: str, progressive: bool, subsampling: int) -> None:
-    original = encode(
-        make_image(mode), "JPEG", progressive=progressive, subsampling=subsampling, exif=make_secret_exif()
-    )
-
-    sanitized = open_image(sanitize(original))
-
-    assert (sanitized.mode, "progressive" in sanitized.info) == (mode, progressive)
-    assert max_difference(sanitized, open_image(original)) <= 12
-
-
 def test_a_jpeg_loses_its_thumbnail_and_the_image_behind_it() -> None:
     plain = encode(make_image(), "JPEG")
     assert plain[2:6] == b"\xff\xe0\0\x10"
@@ -163,12 +125,6 @@ def test_a_jpeg_loses_its_thumbnail_and_the_image_behind_it() -> None:
     original = plain[:2] + thumbnail + plain[20:] + encode(make_image(seed=2), "JPEG", comment=SECRET)
 
     assert sanitize(original) == sanitize(plain)
-
-
-def test_padding_between_the_segments_of_a_jpeg_is_ignored() -> None:
-    plain = encode(make_image(), "JPEG")
-
-    assert sanitize(plain[:20] + b"\0\0\xff\xff" + plain[20:]) == sanitize(plain)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
@@ -202,36 +158,26 @@ def test_a_jpeg_too_large_to_be_turned_keeps_its_orientation_and_nothing_else(or
     assert max_difference(image, open_image(original)) <= 2
 
 
-def test_an_animated_png_may_have_an_image_beside_its_frames() -> None:
-    original = encode_animation("PNG", default_image=True)
-
-    assert open_image(original).n_frames == 3  # type: ignore[attr-defined]
-    assert read_pixels(sanitize(original)) == read_pixels(original)
+def encode_exif(block: bytes) -> bytes:
+    return b"\xff\xe1" + struct.pack(">H", len(block) + 8) + b"Exif\0\0" + block
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize(
-    "exif", [b"", b"II*\0", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff\x12\x01", b"\0" * 99]
+    "addition",
+    [
+        b"\0\0\xff\xff",
+        encode_exif(b""),
+        encode_exif(b"II*\0"),
+        encode_exif(b"MM\0*\xff\xff\xff\xff"),
+        encode_exif(b"II*\0\x08\0\0\0\xff\xff\x12\x01"),
+        encode_exif(b"\0" * 99),
+    ],
 )
-def test_a_damaged_exif_block_is_ignored(exif: bytes) -> None:
+def test_padding_and_damaged_exif_blocks_of_a_jpeg_are_ignored(addition: bytes) -> None:
     plain = encode(make_image(), "JPEG")
-    original = plain[:20] + b"\xff\xe1" + struct.pack(">H", len(exif) + 8) + b"Exif\0\0" + exif + plain[20:]
 
-    assert sanitize(original) == sanitize(plain)
-
-
-@pytest.mark.parametrize(("form", "orientation"), [("GIF", 1), ("WEBP", 1), ("PNG", 1), ("WEBP", 6), ("PNG", 6)])
-def test_an_animation_keeps_frames_durations_and_loop(form: str, orientation: int) -> None:
-    options = {"lossless": True} if form == "WEBP" else {}
-    original = encode_animation(form, exif=make_exif(orientation), **options)
-
-    sanitized = sanitize(original)
-
-    frames = read_frames(original)
-    upright = [frame.transpose(Image.Transpose.ROTATE_270) for frame in frames] if orientation == 6 else frames
-    assert read_pixels(sanitized) == [frame.tobytes() for frame in upright]
-    assert read_durations(open_image(sanitized)) == [100, 200, 300]
-    assert open_image(sanitized).info["loop"] == 2
+    assert sanitize(plain[:20] + addition + plain[20:]) == sanitize(plain)
 
 
 def test_a_gif_loses_comment_caption_and_application_notes() -> None:
@@ -261,45 +207,6 @@ def test_a_png_loses_its_texts_and_times() -> None:
     assert sanitized == encode(make_image(), "PNG")
 
 
-MODES = {"PNG": ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"], "BMP": ["1", "L", "P", "RGB", "RGBA"]}
-
-
-@pytest.mark.parametrize(("form", "mode"), [(form, mode) for form, modes in MODES.items() for mode in modes])
-def test_a_png_or_bmp_of_any_colors_keeps_each_pixel(form: str, mode: str) -> None:
-    image = make_image("I").point(lambda value: value * 256) if mode == "I;16" else make_image()
-    original = encode(image.convert(mode), form)
-
-    sanitized = sanitize(original + SECRET)
-
-    assert SECRET not in sanitized
-    assert open_image(sanitized).mode == open_image(original).mode
-    assert read_pixels(sanitized) == read_pixels(original)
-    assert open_image(sanitized).tobytes() == open_image(original).tobytes()
-
-
-def test_a_transparent_color_stays_transparent() -> None:
-    original = encode(make_image("P"), "PNG", transparency=0)
-
-    assert open_image(sanitize(original)).info["transparency"] == open_image(original).info["transparency"]
-    assert read_pixels(sanitize(original)) == read_pixels(original)
-
-
-@pytest.mark.parametrize(
-    ("depth", "color_type", "color", "expected"),
-    [(2, 0, b"\0\3", 255), (4, 0, b"\0\1", 17), (16, 2, b"\x12\x34" * 3, (18,) * 3)],
-)
-def test_a_transparent_color_of_any_depth_stays_transparent(
-    depth: int, color_type: int, color: bytes, expected: object
-) -> None:
-    row = b"\0" + (color if depth == 16 else bytes([color[1] << (8 - depth)]))
-    header = png_header(1, 1, depth=depth, color_type=color_type)
-    original = build_png(header, (b"tRNS", color), (b"IDAT", zlib.compress(row)), (b"IEND", b""))
-
-    image = open_image(sanitize(original))
-
-    assert image.info["transparency"] == expected == image.getpixel((0, 0))
-
-
 @pytest.mark.parametrize("lossless", [False, True])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_webp_loses_exif_and_xmp(mode: str, lossless: bool) -> None:
@@ -310,36 +217,6 @@ def test_a_webp_loses_exif_and_xmp(mode: str, lossless: bool) -> None:
     assert SECRET in original and b"EXIF" in original and b"XMP " in original
     assert SECRET not in sanitized and b"EXIF" not in sanitized and b"XMP " not in sanitized
     assert max_difference(open_image(sanitized), open_image(original)) <= (0 if lossless else 12)
-
-
-def test_a_lossy_animation_looks_the_same() -> None:
-    original = encode_animation("WEBP")
-
-    sanitized = sanitize(original)
-
-    assert read_durations(open_image(sanitized)) == [100, 200, 300]
-    for after, before in zip(read_frames(sanitized), read_frames(original), strict=True):
-        assert max_difference(after, before) <= 20
-
-
-def test_a_gif_with_a_palette_for_each_frame_loses_no_color() -> None:
-    """A frame over others has more colors than a palette can hold, so that it cannot be encoded again."""
-    frames = [make_image(size=(40, 30 - 10 * number), seed=number).quantize() for number in range(3)]
-    original = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100)
-
-    assert read_pixels(sanitize(original)) == read_pixels(original)
-
-
-# More than 64 KiB make several segments of a JPEG.
-@pytest.mark.parametrize(("form", "padding"), [("JPEG", 0), ("PNG", 0), ("WEBP", 0), ("JPEG", 200_000)])
-def test_a_valid_color_profile_stays(form: str, padding: int) -> None:
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile += random.Random(1).randbytes(padding)
-    profile[:4] = struct.pack(">I", len(profile))
-
-    sanitized = sanitize(encode(make_image(), form, icc_profile=bytes(profile)))
-
-    assert open_image(sanitized).info["icc_profile"] == bytes(profile)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
@@ -453,7 +330,7 @@ def test_many_large_frames_are_refused() -> None:
     original = encode(Image.new("P", (8000, 8000)), "GIF")
     frame = original[original.index(b",") : -1]
 
-    assert "of 10 frames, 8000 by 8000, is too large to decode" in reject(original[:-1] + frame * 9 + b";")
+    assert "of 10 frames, 8000 by 8000, is empty or is too large to decode" in reject(original[:-1] + frame * 9 + b";")
 
 
 def test_a_png_that_announces_other_frames_than_it_has_is_refused() -> None:

@@ -32,18 +32,18 @@ class Clients:
         """Paste a sample into a shell; the JSON that it prints."""
         need("curl", shutil.which("curl"), "it runs the samples that are lines for a shell")
         need("bash", shutil.which("bash"), "it runs the samples that are lines for a shell")
-        return self._answer(["bash", "-c", self._filled(sample, places)])
+        return self._run(["bash", "-c", self._fill_in(sample, places)])
 
     def python(self, sample: str, **places: str) -> Any:
         """Run a sample as a program of its own; the JSON of its last line."""
-        return self._answer([sys.executable, self._file("sample.py", sample, places)])
+        return self._run([sys.executable, self._file("sample.py", sample, places)])
 
     def node(self, sample: str, **places: str) -> Any:
         """Run a sample as a module; the JSON of its last line."""
         need("node", shutil.which("node"), "it runs the fetch samples")
-        return self._answer(["node", self._file("sample.mjs", sample, places)])
+        return self._run(["node", self._file("sample.mjs", sample, places)])
 
-    def _filled(self, sample: str, places: Mapping[str, str]) -> str:
+    def _fill_in(self, sample: str, places: Mapping[str, str]) -> str:
         text = sample.replace("{PORTAL-URL}", self.address).replace("{AUTH_KEY}", self.key)
         for name, value in places.items():
             text = text.replace("{" + name + "}", value)
@@ -51,10 +51,10 @@ class Clients:
 
     def _file(self, name: str, sample: str, places: Mapping[str, str]) -> str:
         path = self.folder / name
-        path.write_text(self._filled(sample, places))
+        path.write_text(self._fill_in(sample, places))
         return str(path)
 
-    def _answer(self, command: list[str]) -> Any:
+    def _run(self, command: list[str]) -> Any:
         done = subprocess.run(
             command,
             cwd=self.folder,
@@ -70,8 +70,8 @@ class Clients:
 
 
 @pytest.fixture(scope="package")
-def told(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What `earshot serve --demo` says, while it serves."""
+def output(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The output of `earshot serve --demo`, which runs meanwhile."""
     folder = tmp_path_factory.mktemp("served")
     settings, name = {}, f"clients_{next(_numbers)}"
     if engine == "postgresql":
@@ -84,17 +84,17 @@ def told(engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.T
 
 
 @pytest.fixture
-def productlift(told: str, tmp_path: Path) -> Clients:
+def productlift(output: str, tmp_path: Path) -> Clients:
     """ProductLift's clients."""
-    return _clients(told, "ProductLift", tmp_path)
+    return _clients(output, "ProductLift", tmp_path)
 
 
 @pytest.fixture
-def astuto(told: str, tmp_path: Path) -> Clients:
+def astuto(output: str, tmp_path: Path) -> Clients:
     """Astuto's clients."""
-    return _clients(told, "Astuto", tmp_path)
+    return _clients(output, "Astuto", tmp_path)
 
 
-def _clients(told: str, dialect: str, folder: Path) -> Clients:
-    lines = dict(line.split(maxsplit=1) for line in told.splitlines() if line.startswith("  "))
+def _clients(output: str, dialect: str, folder: Path) -> Clients:
+    lines = dict(line.split(maxsplit=1) for line in output.splitlines() if line.startswith("  "))
     return Clients(lines["address"].split()[0], lines[dialect], folder)

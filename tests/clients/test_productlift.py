@@ -210,12 +210,12 @@ def test_json_that_curl_puts_into_the_query_names_nothing(productlift: Clients) 
 
 
 def test_curl_lists_with_parameters_in_the_query_and_in_a_body(productlift: Clients) -> None:
-    queried, told = productlift.curl(LIST_WITH_PARAMETERS), productlift.curl(LIST_WITH_BODY)
+    queried, posted = productlift.curl(LIST_WITH_PARAMETERS), productlift.curl(LIST_WITH_BODY)
 
     assert (queried["skip"], queried["limit"], len(queried["data"])) == (0, 3, 3)
     titles = [post["title"] for post in queried["data"]]
     assert titles == sorted(titles)
-    assert (told["skip"], told["limit"], len(told["data"])) == (1, 7, 7)
+    assert (posted["skip"], posted["limit"], len(posted["data"])) == (1, 7, 7)
 
 
 def test_requests_lists_with_a_json_body_on_get(productlift: Clients) -> None:

@@ -97,8 +97,8 @@ def test_what_must_last_is_in_named_volumes(compose: Compose) -> None:
 def test_no_password_stands_in_the_file(compose: Compose) -> None:
     settings = {
         (service, name): value
-        for service, told in compose["services"].items()
-        for name, value in told.get("environment", {}).items()
+        for service, description in compose["services"].items()
+        for name, value in description.get("environment", {}).items()
     }
     secret = {key: value for key, value in settings.items() if re.search("PASS|SECRET|TOKEN|KEY", key[1])}
 
@@ -112,65 +112,55 @@ def test_no_password_stands_in_the_file(compose: Compose) -> None:
 
 
 def test_the_settings_that_people_change_come_from_outside() -> None:
-    unset = read()["services"]["earshot"]["environment"]
-    changed = read(
-        EARSHOT_WORKERS="4",
-        EARSHOT_BASE_URL="https://feedback.example.com",
-        EARSHOT_TRUSTED_PROXIES="172.18.0.1",
-    )["services"]["earshot"]["environment"]
-
-    assert {name for name in unset if unset[name] != changed[name]} == {
-        "EARSHOT_WORKERS",
-        "EARSHOT_BASE_URL",
-        "EARSHOT_TRUSTED_PROXIES",
+    values = {
+        "EARSHOT_WORKERS": "4",
+        "EARSHOT_BASE_URL": "https://feedback.example.com",
+        "EARSHOT_TRUSTED_PROXIES": "172.18.0.1",
     }
-    assert (unset["EARSHOT_WORKERS"], unset["EARSHOT_BASE_URL"], unset["EARSHOT_TRUSTED_PROXIES"]) == ("2", "", "")
-    assert changed["EARSHOT_TRUSTED_PROXIES"] == "172.18.0.1"
+    unset = read()["services"]["earshot"]["environment"]
+    changed = read(**values)["services"]["earshot"]["environment"]
+
+    assert changed == unset | values
+    assert [unset[name] for name in values] == ["2", "", ""]
 
 
 def test_earshot_understands_every_setting_that_it_is_given(
     compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = compose["services"]["earshot"]["environment"]
-    for name, value in given.items():
+    environment = compose["services"]["earshot"]["environment"]
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
 
     settings = Settings.load()
 
-    assert set(given) <= {f"EARSHOT_{name.upper()}" for name in Settings.model_fields}
+    assert set(environment) <= {f"EARSHOT_{name.upper()}" for name in Settings.model_fields}
     assert settings.database == "postgresql://earshot@database:5432/earshot"
     assert settings.database_password_file == Path("/run/earshot/database-password")
     assert (settings.workers, settings.base_url, settings.trusted_proxies) == (2, None, ())
 
 
-def test_the_first_start_makes_a_password_and_later_starts_keep_it(compose: Compose, tmp_path: Path) -> None:
+def create_password(compose: Compose, folder: Path) -> str:
+    """Run the service that creates the password in a folder; return the password."""
     service = compose["services"]["secrets"]
     assert service["working_dir"] == "/run/earshot"
+    folder.mkdir(exist_ok=True)
+    subprocess.run([*service["entrypoint"], *service["command"]], cwd=folder, check=True)
+    return (folder / "database-password").read_text()
 
-    def start() -> str:
-        subprocess.run([*service["entrypoint"], *service["command"]], cwd=tmp_path, check=True)
-        return (tmp_path / "database-password").read_text()
 
-    first = start()
-    again = start()
+def test_the_first_start_makes_a_password_and_later_starts_keep_it(compose: Compose, tmp_path: Path) -> None:
+    first, second = create_password(compose, tmp_path), create_password(compose, tmp_path)
 
     assert re.fullmatch("[0-9a-f]{64}", first)
-    assert again == first
+    assert second == first
     assert [entry.name for entry in tmp_path.iterdir()] == ["database-password"]
     # The database and the server read it as two users, neither of them the one that wrote it.
     assert stat.S_IMODE((tmp_path / "database-password").stat().st_mode) == 0o444
 
 
 def test_two_installations_have_two_passwords(compose: Compose, tmp_path: Path) -> None:
-    service = compose["services"]["secrets"]
-    made = set()
-    for name in ("one", "other"):
-        (tmp_path / name).mkdir()
-        subprocess.run([*service["entrypoint"], *service["command"]], cwd=tmp_path / name, check=True)
-        made.add((tmp_path / name / "database-password").read_text())
-
-    assert len(made) == 2
+    assert create_password(compose, tmp_path / "one") != create_password(compose, tmp_path / "other")
 
 
 def test_the_server_may_change_nothing_but_its_data(compose: Compose) -> None:

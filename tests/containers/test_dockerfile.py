@@ -1,20 +1,18 @@
-"""The image: linted, small on purpose, run as nobody in particular, and asked whether it is ready.
+"""The container image: it is linted and small, runs as a user without rights, and has a health check.
 
-That it builds is not tested here, since that takes a container engine; docs/containers.md says how it was built.
+Building it needs a container engine and is not tested here; docs/containers.md says how it was built.
 """
 
 import json
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from tests.support.checkout import ROOT, tool
+from tests.support.http_server import serve_http
 from tests.support.processes import free_port
 from tests.support.requirements import need
 
@@ -46,10 +44,12 @@ def test_hadolint_finds_nothing_to_say() -> None:
 
 
 def test_the_image_runs_the_server_as_a_numbered_user_with_its_data_in_a_volume(stages: list[Stage]) -> None:
-    told = {instruction: rest for instruction, rest in stages[-1] if instruction not in {"RUN", "COPY", "LABEL"}}
+    instructions = {
+        instruction: rest for instruction, rest in stages[-1] if instruction not in {"RUN", "COPY", "LABEL"}
+    }
 
-    health = told.pop("HEALTHCHECK")
-    settings = dict(part.split("=", 1) for part in told.pop("ENV").split())
+    health = instructions.pop("HEALTHCHECK")
+    settings = dict(part.split("=", 1) for part in instructions.pop("ENV").split())
 
     assert health.startswith("--interval=10s --timeout=5s --start-period=60s --retries=3 CMD [")
     assert settings == {
@@ -58,7 +58,7 @@ def test_the_image_runs_the_server_as_a_numbered_user_with_its_data_in_a_volume(
         "PYTHONDONTWRITEBYTECODE": "1",
         "EARSHOT_DATA_DIR": "/data",
     }
-    assert told == {
+    assert instructions == {
         "FROM": "python:3.11-slim-bookworm",
         "USER": "10001:10001",
         "WORKDIR": "/data",
@@ -93,47 +93,32 @@ def test_the_image_is_built_with_the_uv_that_the_checkout_uses(stages: list[Stag
     assert ("RUN", f"pip install --no-cache-dir uv=={pinned.group(1)}") in stages[0]
 
 
-@contextmanager
-def answering(status: int) -> Iterator[tuple[int, list[str]]]:
-    """Serve every GET with one status; give the port and the list that the paths go to."""
-    asked: list[str] = []
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # The base class's own name.
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_address[1], asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def check_health(stages: list[Stage], port: int) -> int:
-    told = next(rest for instruction, rest in stages[-1] if instruction == "HEALTHCHECK")
-    python, *arguments = json.loads(told.partition("CMD ")[2])
+    healthcheck = next(rest for instruction, rest in stages[-1] if instruction == "HEALTHCHECK")
+    python, *arguments = json.loads(healthcheck.partition("CMD ")[2])
     assert python == "python"
     # A proxy that is set for the container must not be asked about the container itself.
-    surroundings = {"EARSHOT_PORT": str(port), "http_proxy": f"http://127.0.0.1:{free_port()}"}
-    return subprocess.run(
-        [sys.executable, *arguments], env=surroundings, stderr=subprocess.DEVNULL, check=False
-    ).returncode
+    env = {"EARSHOT_PORT": str(port), "http_proxy": f"http://127.0.0.1:{free_port()}"}
+    return subprocess.run([sys.executable, *arguments], env=env, stderr=subprocess.DEVNULL, check=False).returncode
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
 def test_the_health_check_follows_the_servers_readiness(stages: list[Stage], status: int, code: int) -> None:
-    with answering(status) as (port, asked):
+    paths: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            """Log nothing."""
+
+    with serve_http(Handler) as port:
         assert check_health(stages, port) == code
 
-    assert asked == ["/health/ready"]
+    assert paths == ["/health/ready"]
 
 
 def test_the_health_check_fails_where_nobody_listens(stages: list[Stage]) -> None:

@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from tests.faults.test_crash_recovery import SEED, keys_of, url_of, wrong_counters
-from tests.security.test_bombs import gif_of
 from tests.server.test_serve import key_of, refuses, send_request
 from tests.support.commands import Earshot, Serving
 from tests.support.continuous_writers import writing
+from tests.support.images import animated_gif
 from tests.support.sql import rows
 from tests.support.write_journal import CUT_BY, Journal
 
@@ -223,7 +223,7 @@ def test_an_end_waits_for_no_text_that_is_costly_to_format(sqlite: Earshot) -> N
 def test_an_end_waits_for_no_picture_of_many_frames(sqlite: Earshot) -> None:
     """Each takes some nine seconds of computing. Two are drawn at once, the others wait."""
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
-        fields = {"title": b"Moving", "board_id": b"1", "image": gif_of(590, 1000, 1000, dispose=2)}
+        fields = {"title": b"Moving", "board_id": b"1", "image": animated_gif(590, 1000, 1000, dispose=2)}
         body = b"".join(
             b'--x\r\nContent-Disposition: form-data; name="%b"' % name.encode()
             + (b'; filename="a.gif"' if name == "image" else b"")

@@ -4,9 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.checkout import ROOT
+from tests.support.http_server import serve_http
 from tests.support.processes import free_port
 
 MANAGE = ROOT / "manage"
@@ -36,40 +36,35 @@ NOT_MADE = "audit: NOT MADE: no service could be reached, for the reasons above.
 MADE = "audit: MADE: no known vulnerability in 2 packages, says -s osv --osv-url "
 
 
-class Adviser:
-    """A service that speaks OSV's interface, on this machine. `flaws` is what it knows of jinja2."""
+class Advisories:
+    """A service with OSV's interface. `flaws` are those of jinja2, `packages` the names in the requests."""
 
     def __init__(self) -> None:
         self.flaws: list[Any] = []
-        self.asked: list[str] = []
-        adviser = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                name = json.loads(self.rfile.read(int(self.headers["content-length"])))["package"]["name"]
-                adviser.asked.append(name)
-                body = json.dumps({"vulns": adviser.flaws} if name == "jinja2" and adviser.flaws else {}).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *arguments: Any) -> None:
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/query"
+        self.packages: list[str] = []
+        self.url = ""
 
 
 @pytest.fixture
-def adviser() -> Iterator[Adviser]:
-    found = Adviser()
-    thread = threading.Thread(target=found.server.serve_forever)
-    thread.start()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
-    thread.join()
+def advisories() -> Iterator[Advisories]:
+    service = Advisories()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            name = json.loads(self.rfile.read(int(self.headers["content-length"])))["package"]["name"]
+            service.packages.append(name)
+            body = json.dumps({"vulns": service.flaws} if name == "jinja2" and service.flaws else {}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: Any) -> None:
+            """Log nothing."""
+
+    with serve_http(Handler) as port:
+        service.url = f"http://127.0.0.1:{port}/v1/query"
+        yield service
 
 
 @pytest.fixture
@@ -92,7 +87,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def audit(checkout: Path, url: str) -> tuple[int, list[str]]:
-    """The exit code, and what is said."""
+    """The exit code, and the lines of standard error."""
     done = subprocess.run(
         [sys.executable, "manage", "audit", "-s", "osv", "--osv-url", url],
         cwd=checkout,
@@ -106,40 +101,42 @@ def audit(checkout: Path, url: str) -> tuple[int, list[str]]:
     return done.returncode, [line.removeprefix("manage: ") for line in done.stderr.splitlines()]
 
 
-def test_a_vulnerability_fails_and_is_named_with_the_version_that_mends_it(checkout: Path, adviser: Adviser) -> None:
-    adviser.flaws = [FLAW]
+def test_a_vulnerability_fails_and_is_named_with_the_version_that_mends_it(
+    checkout: Path, advisories: Advisories
+) -> None:
+    advisories.flaws = [FLAW]
 
-    code, told = audit(checkout, adviser.url)
+    code, lines = audit(checkout, advisories.url)
 
-    assert sorted(adviser.asked) == ["jinja2", "pillow"]
-    assert (code, told[0]) == (1, "audit: jinja2 3.1.6 has GHSA-test-test-test, fixed in 9.9.9")
-    assert told[1].endswith("1 vulnerabilities in 2 packages: ./manage lock --upgrade")
-
-
-def test_packages_without_a_vulnerability_pass_and_are_counted(checkout: Path, adviser: Adviser) -> None:
-    code, told = audit(checkout, adviser.url)
-
-    assert (code, len(told)) == (0, 1)
-    assert told[-1] == MADE + adviser.url
+    assert sorted(advisories.packages) == ["jinja2", "pillow"]
+    assert (code, lines[0]) == (1, "audit: jinja2 3.1.6 has GHSA-test-test-test, fixed in 9.9.9")
+    assert lines[1].endswith("1 vulnerabilities in 2 packages: ./manage lock --upgrade")
 
 
-def test_an_accepted_advisory_passes_and_its_reason_is_told(checkout: Path, adviser: Adviser) -> None:
-    adviser.flaws = [FLAW]
+def test_packages_without_a_vulnerability_pass_and_are_counted(checkout: Path, advisories: Advisories) -> None:
+    code, lines = audit(checkout, advisories.url)
+
+    assert (code, len(lines)) == (0, 1)
+    assert lines[-1] == MADE + advisories.url
+
+
+def test_an_accepted_advisory_passes_and_its_reason_is_told(checkout: Path, advisories: Advisories) -> None:
+    advisories.flaws = [FLAW]
     accepted = '[tool.earshot.accepted-advisories]\nGHSA-test-test-test = "nothing here calls it"\n'
     (checkout / "pyproject.toml").write_text(accepted)
 
-    code, told = audit(checkout, adviser.url)
+    code, lines = audit(checkout, advisories.url)
 
     assert code == 0
-    assert told[0] == "audit: GHSA-test-test-test is accepted: nothing here calls it"
-    assert told[-1] == MADE + adviser.url
+    assert lines[0] == "audit: GHSA-test-test-test is accepted: nothing here calls it"
+    assert lines[-1] == MADE + advisories.url
 
 
 def test_a_service_that_cannot_be_reached_is_no_failure_and_is_said_to_be_no_audit(checkout: Path) -> None:
-    code, told = audit(checkout, f"http://127.0.0.1:{free_port()}/v1/query")
+    code, lines = audit(checkout, f"http://127.0.0.1:{free_port()}/v1/query")
 
-    assert (code, told[-1]) == (0, NOT_MADE)
-    assert "no answer" in told[0]
+    assert (code, lines[-1]) == (0, NOT_MADE)
+    assert "no answer" in lines[0]
 
 
 def test_an_index_that_knows_nothing_of_the_packages_is_not_taken_for_a_clean_one(
@@ -153,13 +150,13 @@ def test_an_index_that_knows_nothing_of_the_packages_is_not_taken_for_a_clean_on
     loader.exec_module(manage)
     skipped = {"dependencies": [{"name": "jinja2", "skip_reason": "not found"}], "fixes": []}
 
-    def answered(text: str) -> Any:
+    def audit_exit_code(text: str) -> Any:
         return manage.audit_exit_code(subprocess.CompletedProcess([], 0, stdout=text, stderr=""), "-s pypi")
 
-    assert answered(json.dumps(skipped)) is None
-    assert answered("") is None
+    assert audit_exit_code(json.dumps(skipped)) is None
+    assert audit_exit_code("") is None
     half = {"dependencies": [*skipped["dependencies"], {"name": "pillow", "version": "13.0.0", "vulns": []}]}
-    assert answered(json.dumps(half)) == 0
+    assert audit_exit_code(json.dumps(half)) == 0
     assert capsys.readouterr().err.splitlines() == [
         "manage: audit: -s pypi: knows none of the 1 packages",
         "manage: audit: -s pypi: no answer: pip-audit ended with 0",
@@ -170,15 +167,15 @@ def test_an_index_that_knows_nothing_of_the_packages_is_not_taken_for_a_clean_on
 UNSAFE = """
 import hashlib, pickle, random, subprocess, tempfile
 
-def careless(given, work):
-    eval(given)
-    exec(given)
-    pickle.loads(given)
-    subprocess.run(given, shell=True)
-    hashlib.md5(given)
+def careless(value, work):
+    eval(value)
+    exec(value)
+    pickle.loads(value)
+    subprocess.run(value, shell=True)
+    hashlib.md5(value)
     random.random()
     tempfile.mktemp()
-    work.run("SELECT * FROM posts WHERE title = '%s'" % given)
+    work.run("SELECT * FROM posts WHERE title = '%s'" % value)
     password = "hunter2"
 """
 

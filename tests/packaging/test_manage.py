@@ -1,6 +1,6 @@
 """`./manage`: its help, its errors of one line with a remedy, and the uv that it uses."""
 
-import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +12,40 @@ from tests.support.checkout import ROOT
 MANAGE = ROOT / "manage"
 
 
-def run(*arguments: str, python: str = sys.executable, path: str = "") -> tuple[int, str, str]:
+def run(
+    *arguments: str, manage: Path = MANAGE, python: str | Path = sys.executable, **env: str
+) -> tuple[int, str, str]:
+    """Run `manage` with this environment, by default that of the tests: the exit code and the output."""
     done = subprocess.run(
-        [python, str(MANAGE), *arguments],
-        env={**os.environ, "PATH": path or os.environ["PATH"]},
+        [str(python), str(manage), *arguments],
+        env=env or None,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def write_script(path: Path, script: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def checkout_with_uv(folder: Path, script: str) -> Path:
+    """Copy `manage` into the folder, beside a uv that runs the shell script instead; return the copy."""
+    text = MANAGE.read_text(encoding="utf-8")
+    version = next(line for line in text.splitlines() if line.startswith("UV = ")).split('"')[1]
+    write_script(folder / ".tools" / f"uv-{version}" / "bin" / "uv", script)
+    return Path(shutil.copy(MANAGE, folder))
+
+
+def run_copy(copy: Path, *arguments: str, **env: str) -> str:
+    """Run a copy of `manage` that finds no other program on PATH than those of its folder; return its output."""
+    code, out, err = run(*arguments, manage=copy, PATH=str(copy.parent), **env)
+    assert code == 0, err
+    return out
 
 
 @pytest.mark.parametrize("arguments", [[], ["help"], ["--help"], ["-h"]])
@@ -38,20 +62,11 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 
 
 def test_a_machine_without_uv_and_pip_is_told_what_to_install(tmp_path: Path) -> None:
-    copy = tmp_path / "manage"
-    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    copy = Path(shutil.copy(MANAGE, tmp_path))
     # An environment made without pip stands for a machine without it: nothing else differs.
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
 
-    done = subprocess.run(
-        [str(tmp_path / "bare" / "bin" / "python"), str(copy), "serve"],
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (done.returncode, done.stdout, done.stderr) == (
+    assert run("serve", manage=copy, python=tmp_path / "bare" / "bin" / "python", PATH=str(tmp_path)) == (
         1,
         "",
         "manage: uv and pip are missing, and pip is needed to install uv: install one of them "
@@ -76,9 +91,7 @@ def test_an_authority_that_pip_trusts_is_trusted_by_uv(env: dict[str, str], cert
 
 def test_an_old_uv_is_passed_over(tmp_path: Path) -> None:
     copy = checkout_with_uv(tmp_path, 'echo "own uv: $*"')
-    old = tmp_path / "uv"
-    old.write_text("#!/bin/sh\necho 'uv 0.4.30 (old)'\n")
-    old.chmod(0o755)
+    write_script(tmp_path / "uv", "echo 'uv 0.4.30 (old)'")
 
     assert run_copy(copy, "uv", "tree") == "own uv: tree\n"
 
@@ -114,38 +127,9 @@ def test_the_paths_of_the_quick_tests_exist() -> None:
     assert all((ROOT / path).is_dir() for path in paths)
 
 
-def checkout_with_uv(folder: Path, script: str) -> Path:
-    """Copy `manage` into the folder, beside a uv that runs the shell script instead; return the copy."""
-    copy = folder / "manage"
-    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    uv = folder / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
-    uv.parent.mkdir(parents=True)
-    uv.write_text(f"#!/bin/sh\n{script}\n")
-    uv.chmod(0o755)
-    return copy
-
-
-def run_copy(copy: Path, *arguments: str, **env: str) -> str:
-    """Run a copy of `manage` that finds no other program on PATH than those of its folder; return its output."""
-    done = subprocess.run(
-        [sys.executable, str(copy), *arguments],
-        env={"PATH": str(copy.parent), **env},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
-
-
 def test_serve_replaces_itself_by_the_server(tmp_path: Path) -> None:
-    copy = tmp_path / "manage"
-    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    uv = tmp_path / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
-    program = tmp_path / ".venv" / "bin" / "earshot"
-    for path, script in ((uv, 'echo "uv: $*"'), (program, 'echo "earshot: $*"; echo "process: $$"')):
-        path.parent.mkdir(parents=True)
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
+    copy = checkout_with_uv(tmp_path, 'echo "uv: $*"')
+    write_script(tmp_path / ".venv" / "bin" / "earshot", 'echo "earshot: $*"; echo "process: $$"')
 
     with subprocess.Popen(
         [sys.executable, str(copy), "serve", "--port", "9000"],
@@ -163,24 +147,8 @@ def test_serve_replaces_itself_by_the_server(tmp_path: Path) -> None:
 
 
 def test_serve_ends_when_the_environment_cannot_be_made(tmp_path: Path) -> None:
-    copy = tmp_path / "manage"
-    copy.write_text(MANAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    uv = tmp_path / ".tools" / f"uv-{pinned()}" / "bin" / "uv"
-    uv.parent.mkdir(parents=True)
-    uv.write_text("#!/bin/sh\nexit 2\n")
-    uv.chmod(0o755)
+    copy = checkout_with_uv(tmp_path, "exit 2")
 
-    done = subprocess.run(
-        [sys.executable, str(copy), "serve"],
-        env={"PATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    code, _, err = run("serve", manage=copy, PATH=str(tmp_path))
 
-    assert (done.returncode, done.stderr) == (1, "manage: the environment could not be made; uv says why above\n")
-
-
-def pinned() -> str:
-    line = next(line for line in MANAGE.read_text(encoding="utf-8").splitlines() if line.startswith("UV = "))
-    return line.split('"')[1]
+    assert (code, err) == (1, "manage: the environment could not be made; uv says why above\n")

@@ -1,4 +1,4 @@
-"""Who may do what, told once, as docs/contracts/astuto.md (1.3) and productlift.md (2) say it. No code is asked."""
+"""Who may do what: a table of docs/contracts/astuto.md (1.3) and productlift.md (2), independent of the code."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 ROLES: Final = ("user", "moderator", "admin", "owner")
 STATES: Final = ("approved", "pending", "rejected")
 
-# The least role whose key is served, and the state that a post must be in where not every one will do.
+# The lowest role that may call the route, and the state that the post must have, if any.
 TABLE: Final = """
 astuto
     GET     /boards                                     moderator
@@ -89,18 +89,18 @@ productlift
     GET     /portal                                     admin
 """
 
-# Below this role a key of the dialect is dead, whatever is asked; above it a refused act has words of its own.
-LEAST_FOR_A_KEY: Final = {"astuto": "moderator", "productlift": "admin"}
+# Below this role a key of the dialect is invalid; from this role on, a denied request has its own message.
+MIN_ROLE_OF_A_KEY: Final = {"astuto": "moderator", "productlift": "admin"}
 
-Answer = tuple[int, object]
-DENIED: Final[dict[str, Answer]] = {
+Response = tuple[int, object]
+DENIED: Final[dict[str, Response]] = {
     "astuto": (401, {"errors": ["Access denied."]}),
     "productlift": (401, {"message": "Unauthenticated."}),
 }
-NOT_AUTHORIZED: Final[Answer] = (401, {"errors": ["You are not authorized to perform this action."]})
+NOT_AUTHORIZED: Final[Response] = (401, {"errors": ["You are not authorized to perform this action."]})
 
-# What is told when a post is in another state than the one it must be in.
-WRONG_STATE: Final[dict[str, dict[str, Answer]]] = {
+# The response when the post has another state than the required one.
+WRONG_STATE: Final[dict[str, dict[str, Response]]] = {
     "astuto": {"pending": (422, {"errors": ["Post is not pending approval"]})},
     "productlift": {
         "pending": (422, {"message": "Post is not pending approval."}),
@@ -108,7 +108,7 @@ WRONG_STATE: Final[dict[str, dict[str, Answer]]] = {
     },
 }
 
-# How what is not there is called, by what of `Things` names it.
+# What a missing row is called, by its attribute of SamplePortal.
 ASTUTO_NAMES: Final = {
     "board": "Board", "post": "Post", "pending": "Post", "comment": "Comment", "official": "Comment", "user": "User",
     "vote": "Like",
@@ -118,8 +118,8 @@ PRODUCTLIFT_NAMES: Final = {
     "category": "Category", "status": "Status", "section": "Section", "tab": "Tab",
 }  # fmt: skip
 
-# Routes whose input, not their address, names the thing: the input, what of `Things` it is, and the answer to an
-# unknown one.
+# Routes where a parameter, not the path, refers to a row: the parameter, the attribute of SamplePortal, and the
+# response to an unknown value.
 NAMED_BY_INPUT: Final[dict[str, tuple[str, str, int, object]]] = {
     "astuto GET /users/get_by_email": ("email", "email", 404, {"errors": ["User with email {} not found"]}),
     "productlift GET /users/find_by_email": ("email", "email", 404, {"message": "User not found"}),
@@ -130,35 +130,35 @@ NAMED_BY_INPUT: Final[dict[str, tuple[str, str, int, object]]] = {
 
 @dataclass(frozen=True)
 class Right:
-    """What one route asks for."""
+    """What a route requires."""
 
-    least: str
+    min_role: str
     state: str | None
-    """The only state in which the post may be, None for any."""
+    """The state that the post must have, None for any."""
 
 
-def rights() -> dict[str, Right]:
+def parse_table() -> dict[str, Right]:
     """The table by the route's name, such as `astuto GET /posts/{id}`."""
-    found: dict[str, Right] = {}
+    rights: dict[str, Right] = {}
     dialect = ""
     for line in TABLE.strip().splitlines():
         if not line.startswith(" "):
             dialect = line
             continue
-        method, path, least, *state = line.split()
-        found[f"{dialect} {method} {path}"] = Right(least, state[0] if state else None)
-    return found
+        method, path, min_role, *state = line.split()
+        rights[f"{dialect} {method} {path}"] = Right(min_role, state[0] if state else None)
+    return rights
 
 
-def absent(dialect: str, attribute: str, asked: object) -> Answer:
-    """The answer to an id that the portal does not have."""
+def not_found(dialect: str, attribute: str, value: object) -> Response:
+    """The response to an id that the portal does not have."""
     if dialect == "astuto":
-        return 404, {"errors": [f"{ASTUTO_NAMES[attribute]} with id {asked} not found"]}
+        return 404, {"errors": [f"{ASTUTO_NAMES[attribute]} with id {value} not found"]}
     if attribute == "tab":
         return 404, {"message": "No query results for model [App\\Tab]."}
-    return 404, {"message": f"No query results for model [App\\{PRODUCTLIFT_NAMES[attribute]}] {asked}"}
+    return 404, {"message": f"No query results for model [App\\{PRODUCTLIFT_NAMES[attribute]}] {value}"}
 
 
-def at_least(role: str, least: str) -> bool:
+def is_at_least(role: str, min_role: str) -> bool:
     """Whether a role has the rights of another."""
-    return ROLES.index(role) >= ROLES.index(least)
+    return ROLES.index(role) >= ROLES.index(min_role)

@@ -1,4 +1,4 @@
-"""Where a request came from, and which portal it is for: what a client writes into its headers changes neither."""
+"""The client's address and the portal of a request: headers that a client invents change neither."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,15 +22,15 @@ FOR = "x-forwarded-for"
 
 
 @pytest_asyncio.fixture
-async def counting(make: Factory, settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
-    """A server behind proxies that lets each address ask once a minute."""
+async def limited_server(make: Factory, settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
+    """A server behind proxies that allows each address one request a minute."""
     more = {"rate_limits": True, "limit_productlift": "1/minute", "trusted_proxies": PROXIES}
     async with running_application(settings, clock, **more) as server:
         yield server
 
 
-async def asks(server: Application, peer: str, headers: list[tuple[str, str]]) -> bool:
-    """Whether a request from there is let in; without a key it is the address that is counted."""
+async def is_allowed(server: Application, peer: str, headers: list[tuple[str, str]]) -> bool:
+    """Whether a request from the address is within the rate limit, which counts addresses if there is no key."""
     response = await Client(server, token=None, peer=peer).get("/posts", headers=headers)
     assert response.status_code in (401, 429)
     return response.status_code == 401
@@ -39,13 +39,13 @@ async def asks(server: Application, peer: str, headers: list[tuple[str, str]]) -
 @pytest.mark.parametrize(
     ("peer", "lines", "client"),
     [
-        # Whoever is no proxy of ours is the client himself, whatever he writes.
+        # A peer that is no trusted proxy is the client itself, whatever its headers contain.
         (STRANGER, [(FOR, CLIENT)], STRANGER),
         (STRANGER, [(FOR, "10.0.0.1")], STRANGER),
         (STRANGER, [(FOR, f"{CLIENT}, {PROXY}")], STRANGER),
         (STRANGER, [("forwarded", f"for={CLIENT}"), ("x-real-ip", CLIENT), ("cf-connecting-ip", CLIENT)], STRANGER),
         ("2001:db8:2::1", [(FOR, CLIENT)], "2001:db8:2::1"),
-        # A proxy tells of its client, and what the client had written before does not count.
+        # A proxy appends its client's address; what the client sent before it does not count.
         (PROXY, [(FOR, CLIENT)], CLIENT),
         (PROXY, [(FOR, f"8.8.8.8, {CLIENT}")], CLIENT),
         (PROXY, [(FOR, f"10.0.0.1, 8.8.8.8,{CLIENT}")], CLIENT),
@@ -55,21 +55,21 @@ async def asks(server: Application, peer: str, headers: list[tuple[str, str]]) -
         (PROXY, [(FOR, "")], PROXY),
         (PROXY, [(FOR, "10.1.2.3")], "10.1.2.3"),
         (PROXY, [("forwarded", f"for={CLIENT}"), ("x-real-ip", CLIENT)], PROXY),
-        # Several lines are one list in their order, as proxies write them that add a line of their own.
+        # Several lines are one list in their order, for proxies that add their own line.
         (PROXY, [(FOR, "8.8.8.8"), (FOR, CLIENT), (FOR, "10.0.0.1")], CLIENT),
         (PROXY, [(FOR, f"8.8.8.8, {CLIENT}"), (FOR, "10.0.0.1")], CLIENT),
-        # With a port, as some load balancers add it, it is the same client at each connection.
+        # With a port, as some load balancers add it, each connection is from the same client.
         (PROXY, [(FOR, f"{CLIENT}:50123")], CLIENT),
         (PROXY, [(FOR, "[2001:db8:2::1]:50123")], "2001:db8:2::1"),
         (PROXY, [(FOR, "[2001:db8:2::1]")], "2001:db8:2::1"),
-        # One address has one spelling.
+        # Spellings of the same address are the same client.
         (PROXY, [(FOR, "2001:DB8:2:0:0:0:0:1")], "2001:db8:2::1"),
         (PROXY, [(FOR, f"::ffff:{CLIENT}")], CLIENT),
         ("2001:db8:1::5", [(FOR, "2001:db8:2::1")], "2001:db8:2::1"),
-        # On a socket that takes both, who comes by IPv4 has an address of IPv6.
+        # On a socket for both protocols, clients by IPv4 have addresses of IPv6.
         (f"::ffff:{PROXY}", [(FOR, CLIENT)], CLIENT),
         (f"::ffff:{STRANGER}", [(FOR, CLIENT)], STRANGER),
-        # What is no address is nobody: the proxy that let it through stands for its client.
+        # An invalid address does not count: the proxy that forwarded it is the client.
         (PROXY, [(FOR, "unknown")], PROXY),
         (PROXY, [(FOR, "_hidden")], PROXY),
         (PROXY, [(FOR, "x" * 5000)], PROXY),
@@ -81,18 +81,18 @@ async def asks(server: Application, peer: str, headers: list[tuple[str, str]]) -
     ],
 )
 async def test_the_client_is_who_our_proxies_say_and_nobody_else(
-    counting: Application, peer: str, lines: list[tuple[str, str]], client: str
+    limited_server: Application, peer: str, lines: list[tuple[str, str]], client: str
 ) -> None:
-    assert await asks(counting, client, [])
+    assert await is_allowed(limited_server, client, [])
 
-    assert not await asks(counting, peer, lines), "counted as somebody else"
-    assert await asks(counting, "192.0.2.77", []), "counted everybody"
+    assert not await is_allowed(limited_server, peer, lines), "counted for another address"
+    assert await is_allowed(limited_server, "192.0.2.77", []), "counted for all addresses"
 
 
 async def test_without_a_named_proxy_nobody_is_believed(make: Factory, settings: Settings, clock: TestClock) -> None:
     async with running_application(settings, clock, rate_limits=True, limit_productlift="1/minute") as server:
-        assert await asks(server, PROXY, [(FOR, CLIENT)])
-        assert not await asks(server, PROXY, [(FOR, "198.51.100.8")])
+        assert await is_allowed(server, PROXY, [(FOR, CLIENT)])
+        assert not await is_allowed(server, PROXY, [(FOR, "198.51.100.8")])
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ async def test_links_have_a_scheme_of_the_web_whatever_a_proxy_lets_through(
     code = await make.value("SELECT code FROM posts")
     async with running_application(settings, clock, trusted_proxies=PROXIES) as server:
         behind = Client(server, token=productlift.token, peer=PROXY)
-        shown = (await behind.get("/posts", headers={"x-forwarded-proto": scheme})).json()["data"][0]
+        post = (await behind.get("/posts", headers={"x-forwarded-proto": scheme})).json()["data"][0]
         secure = (await behind.get("/posts", headers={"x-forwarded-proto": "https"})).json()["data"][0]
 
-    assert shown["url"] == f"http://feedback.example.com/p/dark-mode-{code}"
+    assert post["url"] == f"http://feedback.example.com/p/dark-mode-{code}"
     assert secure["url"] == f"https://feedback.example.com/p/dark-mode-{code}"
 
 
@@ -126,19 +126,19 @@ async def test_of_several_forwarded_schemes_the_last_counts(
             (["https, javascript"], "http"),
         ):
             headers = [("x-forwarded-proto", line) for line in lines]
-            shown = (await behind.get("/posts", headers=headers)).json()["data"][0]
+            post = (await behind.get("/posts", headers=headers)).json()["data"][0]
 
-            assert shown["url"].partition("://")[0] == scheme, lines
+            assert post["url"].partition("://")[0] == scheme, lines
 
 
-async def test_only_the_end_of_a_long_list_of_addresses_is_read(counting: Application) -> None:
+async def test_only_the_end_of_a_long_list_of_addresses_is_read(limited_server: Application) -> None:
     """As long as a head may be, it would take the server some tenths of a second."""
     proxies = ", 10.0.0.1"
 
-    assert await asks(counting, CLIENT, [])
-    assert not await asks(counting, PROXY, [(FOR, CLIENT + proxies * MAX_HOPS)])
-    assert await asks(counting, PROXY, [(FOR, CLIENT + proxies * (MAX_HOPS + 1))])
-    assert not await asks(counting, "10.0.0.1", []), "counted as another one than the last that was read"
+    assert await is_allowed(limited_server, CLIENT, [])
+    assert not await is_allowed(limited_server, PROXY, [(FOR, CLIENT + proxies * MAX_HOPS)])
+    assert await is_allowed(limited_server, PROXY, [(FOR, CLIENT + proxies * (MAX_HOPS + 1))])
+    assert not await is_allowed(limited_server, "10.0.0.1", []), "not counted for the last address that was read"
 
 
 HOSTS = [
@@ -176,9 +176,9 @@ async def test_a_host_that_is_none_comes_back_in_no_link(make: Factory, productl
     code = await make.value("SELECT code FROM posts")
     key = ("authorization", f"Bearer {productlift.token}")
     for host in ('x"><script>', "a b", "evil.example.org/path?", "user:password@evil.example.org", "x\x1b[31m"):
-        shown = await productlift.of(None).get("/posts", headers=[key, ("host", host)])
+        response = await productlift.of(None).get("/posts", headers=[key, ("host", host)])
 
-        assert shown.json()["data"][0]["url"] == f"http://localhost/p/dark-mode-{code}", host
+        assert response.json()["data"][0]["url"] == f"http://localhost/p/dark-mode-{code}", host
 
 
 async def test_two_host_lines_count_as_none(make: Factory, anyone: Client) -> None:
@@ -190,10 +190,10 @@ async def test_two_host_lines_count_as_none(make: Factory, anyone: Client) -> No
     for hosts, status in ((("one",), 200), (("one", "two"), 404), (("two", "one"), 404), (("one", "one"), 404)):
         # httpx would send one line of several.
         lines = [(b"host", f"{host}.example.com".encode()) for host in hosts]
-        seen = await visitor.get(page, headers=lines)
-        told_of = await visitor.get("/api/v1/posts", headers=[*lines, (b"authorization", f"Bearer {key}".encode())])
+        page_response = await visitor.get(page, headers=lines)
+        keyed = await visitor.get("/api/v1/posts", headers=[*lines, (b"authorization", f"Bearer {key}".encode())])
 
-        assert (seen.status_code, told_of.status_code) == (status, 200 if status == 200 else 401), hosts
+        assert (page_response.status_code, keyed.status_code) == (status, 200 if status == 200 else 401), hosts
     # Other headers may be sent twice.
     assert (await visitor.get(page, headers=[lines[0], (b"accept", b"a/b"), (b"accept", b"c/d")])).status_code == 200
 

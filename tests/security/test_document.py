@@ -1,4 +1,4 @@
-"""docs/security.md and the tests hold each other: no promise without a test, no test of security without a promise."""
+"""docs/security.md has a test for each promise, and a promise for each test of this folder."""
 
 import ast
 import re
@@ -12,19 +12,19 @@ DOCUMENT = ROOT / "docs" / "security.md"
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::((?:\w+::)?test_\w+)`")
 
 
-def found_in(path: Path) -> set[str]:
+def list_tests(path: Path) -> set[str]:
     """The tests of a file, as pytest names them; those of a class with its name before."""
-    found = set()
+    tests = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            found.add(node.name)
+            tests.add(node.name)
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            found |= {
+            tests |= {
                 f"{node.name}::{inner.name}"
                 for inner in node.body
                 if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef) and inner.name.startswith("test_")
             }
-    return found
+    return tests
 
 
 def promises(text: str) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -45,7 +45,7 @@ def unheld(text: str) -> list[str]:
             wrong.append(f"no test: {promise}")
         for file, test in named:
             path = ROOT / file
-            if not path.exists() or test not in found_in(path):
+            if not path.exists() or test not in list_tests(path):
                 wrong.append(f"no such test: {file}::{test}")
     return wrong
 
@@ -80,7 +80,7 @@ def test_every_test_of_this_room_stands_beside_a_promise() -> None:
         (path.relative_to(ROOT).as_posix(), test)
         for path in sorted((ROOT / "tests" / "security").glob("test_*.py"))
         if path.name != "test_document.py"
-        for test in found_in(path)
+        for test in list_tests(path)
     }
 
     assert ours - named == set()

@@ -1,7 +1,8 @@
-"""What every answer carries so that it can do no harm in a browser or a cache, and what none carries."""
+"""Headers that every response needs to be safe in browsers and caches, and headers that no response has."""
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from tests.support.factory import Factory
 from tests.support.routes import DIALECTS
 from tests.support.sample_portal import NOWHERE, address, inputs, populate
 
-# Headers that would tell what serves, that would make a client remember something, or that belong to a proxy.
+# Headers that identify the software, that store something in the client, or that belong to a proxy.
 NEVER = {"server", "via", "x-powered-by", "x-runtime", "set-cookie", "strict-transport-security", "x-xss-protection"}
 
 ASTUTO = {
@@ -26,39 +27,39 @@ PRODUCTLIFT = {
     "access-control-allow-origin": "*",
     "x-content-type-options": "nosniff",
 }
-KEYED = {"astuto": r"max-age=0, private, must-revalidate|no-cache", "productlift": "no-cache, private"}
+CACHE_CONTROL = {"astuto": r"max-age=0, private, must-revalidate|no-cache", "productlift": "no-cache, private"}
 
 
-def assert_harmless(response: httpx.Response, expected: Mapping[str, str], what: object) -> None:
-    assert {name: response.headers.get(name) for name in expected} == expected, what
-    assert NEVER & set(response.headers) == set(), what
+def assert_safe(response: httpx.Response, expected: Mapping[str, str], request: object) -> None:
+    assert {name: response.headers.get(name) for name in expected} == expected, request
+    assert NEVER & set(response.headers) == set(), request
     for name, value in response.headers.raw:
-        assert b"\r" not in name + value, what
-        assert b"\n" not in name + value, what
+        assert b"\r" not in name + value, request
+        assert b"\n" not in name + value, request
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_every_answer_of_every_route_carries_the_headers_of_its_dialect(
     make: Factory, anyone: Client, dialect: str
 ) -> None:
-    things = await populate(make, make.portal, make.owner)
+    row_ids = await populate(make, make.portal, make.owner)
     client = anyone.of(await make.key(make.owner, dialect), base=f"/{dialect}/api/v1")
     expected = {"astuto": ASTUTO, "productlift": PRODUCTLIFT}[dialect]
     allowed = {"access-control-allow-origin"} if dialect == "productlift" else set()
     for route in routes.of_dialect(dialect):
-        for path, someone in (
-            (address(route, things), client),
+        for path, caller in (
+            (address(route, row_ids), client),
             (address(route, NOWHERE), client),
-            (address(route, things), client.of(None, base=f"/{dialect}/api/v1")),
+            (address(route, row_ids), client.of(None, base=f"/{dialect}/api/v1")),
         ):
-            sent = inputs(route, things, leave_out=("password",))
+            params = inputs(route, row_ids, leave_out=("password",))
             headers = {"origin": "https://evil.example.org", "cookie": "session=1"}
-            given = {"params": sent} if route.method == "GET" else {"json": sent}
-            response = await someone.request(route.method, path, headers=headers, **given)  # type: ignore[arg-type]
+            body: dict[str, Any] = {"params": params} if route.method == "GET" else {"json": params}
+            response = await caller.request(route.method, path, headers=headers, **body)
 
-            assert_harmless(response, expected, (route, path))
-            # A keyed answer is for its client alone: no cache between may keep it.
-            assert re.fullmatch(KEYED[dialect], response.headers["cache-control"]), (route, path)
+            assert_safe(response, expected, (route, path))
+            # The response to a key is for its client alone: no shared cache may store it.
+            assert re.fullmatch(CACHE_CONTROL[dialect], response.headers["cache-control"]), (route, path)
             assert {name for name in response.headers if name.startswith("access-control-")} == allowed, (route, path)
 
 
@@ -76,7 +77,7 @@ async def test_every_page_says_what_it_may_load_and_that_nobody_may_frame_it(any
             assert rule in policy.split("; "), policy
         assert "unsafe" not in policy
         assert "script-src" not in policy
-    assert_harmless(response, expected, path)
+    assert_safe(response, expected, path)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -88,7 +89,7 @@ async def test_the_interactive_page_runs_only_scripts_of_this_server(anyone: Cli
     assert "connect-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert not [rule for rule in policy if "unsafe" in rule or "http" in rule or "*" in rule]
-    assert_harmless(response, {"x-frame-options": "DENY", "x-content-type-options": "nosniff"}, dialect)
+    assert_safe(response, {"x-frame-options": "DENY", "x-content-type-options": "nosniff"}, dialect)
 
 
 def test_a_running_server_names_neither_itself_nor_its_parts(sqlite: Earshot) -> None:
@@ -98,7 +99,7 @@ def test_a_running_server_names_neither_itself_nor_its_parts(sqlite: Earshot) ->
 
             assert NEVER & set(response.headers) == set(), path
             assert "uvicorn" not in repr(response.headers.raw) + response.text.lower(), path
-        # To whom the key is known nothing more is said.
+        # Nor do other methods reveal it.
         assert client.request("TRACE", "/").status_code == 405
         assert client.request("OPTIONS", "/").status_code == 405
         assert serving.end() == 0

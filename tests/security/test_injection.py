@@ -1,4 +1,4 @@
-"""What is sent stays what it is: a value, in statements, in headers and in lines of a log."""
+"""Input remains a value: in SQL statements, in headers and in log lines."""
 
 import json
 import re
@@ -27,13 +27,13 @@ SQL = [
 HARMLESS = "zqzqzq"
 
 
-def told(response: httpx.Response) -> tuple[int, str]:
+def status_and_text(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.text
 
 
-def naming(response: tuple[int, str], asked: str) -> tuple[int, str]:
-    """The answer to the harmless word, as it must be when something else was asked for."""
-    return response[0], response[1].replace(HARMLESS, json.dumps(asked, ensure_ascii=False)[1:-1])
+def with_value(response: tuple[int, str], value: str) -> tuple[int, str]:
+    """The response to the harmless word, as it must be for another value."""
+    return response[0], response[1].replace(HARMLESS, json.dumps(value, ensure_ascii=False)[1:-1])
 
 
 async def send_request(client: Client, route: Route, path: str, sent: dict[str, Any]) -> httpx.Response:
@@ -43,61 +43,62 @@ async def send_request(client: Client, route: Route, path: str, sent: dict[str, 
 
 
 @pytest.fixture(params=DIALECTS)
-async def door(request: pytest.FixtureRequest, make: Factory, anyone: Client) -> tuple[str, Client, SamplePortal]:
-    things = await populate(make, make.portal, make.owner)
-    return request.param, anyone.of(await make.key(make.owner, request.param)), things
+async def portal_client(
+    request: pytest.FixtureRequest, make: Factory, anyone: Client
+) -> tuple[str, Client, SamplePortal]:
+    row_ids = await populate(make, make.portal, make.owner)
+    return request.param, anyone.of(await make.key(make.owner, request.param)), row_ids
 
 
 async def test_sql_in_what_is_looked_for_finds_what_any_unknown_word_finds(
-    make: Factory, door: tuple[str, Client, SamplePortal]
+    make: Factory, portal_client: tuple[str, Client, SamplePortal]
 ) -> None:
-    dialect, client, things = door
+    dialect, client, row_ids = portal_client
     before = await snapshot(make.server.database)
-    asked = 0
+    count = 0
     for route in routes.of_dialect(dialect):
-        usual = inputs(route, things, leave_out=("password",))
-        named = list(route.inputs) if route.method == "GET" else list(references(route))
-        for name in named:
-            sent = usual if route.method != "GET" else {key: usual[key] for key in usual if key in ("title", "email")}
-            # What belongs to a thing that is not there is refused in any case, so that nothing is written.
-            path = address(route, things if route.method == "GET" else NOWHERE)
-            plain = told(await send_request(client, route, path, sent | {name: HARMLESS}))
+        params = inputs(route, row_ids, leave_out=("password",))
+        names = list(route.inputs) if route.method == "GET" else list(references(route))
+        for name in names:
+            others = (
+                params if route.method != "GET" else {key: params[key] for key in params if key in ("title", "email")}
+            )
+            # Below a row that does not exist, every request is rejected, so that nothing is written.
+            path = address(route, row_ids if route.method == "GET" else NOWHERE)
+            plain = status_and_text(await send_request(client, route, path, others | {name: HARMLESS}))
             if route.method != "GET" and plain[0] < 400:
                 continue
+            # A search for a title needs two letters.
             for payload in [f"zz{payload}" for payload in SQL] if name == "title" else SQL:
-                # (A title that is looked for has two letters at least.)
-                response = await send_request(client, route, path, sent | {name: payload})
-                assert told(response) == naming(plain, payload), (route, name, payload)
-                asked += 1
+                response = await send_request(client, route, path, others | {name: payload})
+                assert status_and_text(response) == with_value(plain, payload), (route, name, payload)
+                count += 1
         for place in [place for place in route.places if place_of(route, place)]:
             template = route.path.replace("{" + place + "}", "\0")
-            others = {other: getattr(things, place_of(route, other) or "tab_url") for other in route.places}
-            if "{type}" in template:
-                others["type"] = "post"
-            template = template.format(**others)
-            plain = told(await send_request(client, route, template.replace("\0", HARMLESS), usual))
+            ids = {other: getattr(row_ids, place_of(route, other) or "tab_url") for other in route.places}
+            template = template.format(**ids | {"type": "post"})
+            plain = status_and_text(await send_request(client, route, template.replace("\0", HARMLESS), params))
             assert plain[0] == 404, route
             for payload in (payload for payload in SQL if "/" not in payload):
-                response = await send_request(client, route, template.replace("\0", quote(payload, safe="")), usual)
-                assert told(response) == naming(plain, payload), (route, place, payload)
-                asked += 1
+                response = await send_request(client, route, template.replace("\0", quote(payload, safe="")), params)
+                assert status_and_text(response) == with_value(plain, payload), (route, place, payload)
+                count += 1
     assert changed(before, await snapshot(make.server.database)) == set()
-    assert asked > 1000
+    assert count > 1000
 
 
 async def test_sql_in_a_text_is_stored_as_the_text_that_it_is(
-    make: Factory, door: tuple[str, Client, SamplePortal]
+    make: Factory, portal_client: tuple[str, Client, SamplePortal]
 ) -> None:
-    dialect, client, things = door
+    dialect, client, row_ids = portal_client
     for number, payload in enumerate(SQL):
         title = f"Dark {payload}"
-        made = await client.post("/posts", json={"title": title, "description": payload, "board_id": things.board})
-        assert made.status_code < 300, payload
-        shown = (
-            await client.get(f"/posts/{made.json()['id'] if dialect == 'astuto' else made.json()['data']['id']}")
-        ).json()
-        shown = shown if dialect == "astuto" else shown["data"]
-        assert (shown["title"], shown["description"]) == (title, payload)
+        created = await client.post("/posts", json={"title": title, "description": payload, "board_id": row_ids.board})
+        assert created.status_code < 300, payload
+        post_id = created.json()["id"] if dialect == "astuto" else created.json()["data"]["id"]
+        body = (await client.get(f"/posts/{post_id}")).json()
+        post = body if dialect == "astuto" else body["data"]
+        assert (post["title"], post["description"]) == (title, payload)
         email = {"email": f"sql{number}@example.com", "role": "member"}
         name = {"full_name" if dialect == "astuto" else "name": f"Jane {payload}"}
         assert (await client.post("/users", json={**email, **name})).status_code < 300, payload
@@ -117,24 +118,28 @@ SPLITTERS = [
 ]
 
 
-def assert_whole(response: httpx.Response, what: object) -> None:
-    """No header that a client invented, and none that goes on over a line."""
+def assert_no_injected_header(response: httpx.Response, what: object) -> None:
+    """No header comes from a client, and none contains a line break."""
     for name, value in response.headers.raw:
         assert name.lower() not in (b"set-cookie", b"x-evil"), what
         assert not re.search(rb"[\x00-\x1f\x7f]", value), what
 
 
 async def test_no_line_break_of_a_client_comes_into_a_header(
-    make: Factory, door: tuple[str, Client, SamplePortal]
+    make: Factory, portal_client: tuple[str, Client, SamplePortal]
 ) -> None:
-    dialect, client, _ = door
+    dialect, client, _ = portal_client
     for splitter in SPLITTERS:
         escaped = quote(splitter, safe="")
         for route in routes.of_dialect(dialect):
             path = route.at(**dict.fromkeys(route.places, "x" + escaped))
-            assert_whole(await client.request(route.method, f"{path}?title=xx{escaped}&{escaped}=1"), (route, splitter))
-        assert_whole(await client.post("/posts", json={"_method": f"PUT{splitter}"}), splitter)
-        assert_whole(await client.get("/posts", headers={"if-none-match": '"x"', "x-request-id": "x"}), splitter)
+            assert_no_injected_header(
+                await client.request(route.method, f"{path}?title=xx{escaped}&{escaped}=1"), (route, splitter)
+            )
+        assert_no_injected_header(await client.post("/posts", json={"_method": f"PUT{splitter}"}), splitter)
+        assert_no_injected_header(
+            await client.get("/posts", headers={"if-none-match": '"x"', "x-request-id": "x"}), splitter
+        )
         post = await make.post(title=f"Dark{splitter}mode")
         code = await make.code(post)
         pages = client.of(None, base="")
@@ -142,10 +147,10 @@ async def test_no_line_break_of_a_client_comes_into_a_header(
             f"/p/{code}", f"/p/x-{code}/edit", f"/p/{escaped}-{code}", f"/posts/{escaped}", f"/files/x{escaped}",
             f"/static/x{escaped}", f"/{escaped}",
         ):  # fmt: skip
-            assert_whole(await pages.get(path), (path, splitter))
-        moved = await pages.get(f"/p/other-{code}")
-        assert moved.status_code == 302
-        assert re.fullmatch(r"/p/[\w%-]+", moved.headers["location"])
+            assert_no_injected_header(await pages.get(path), (path, splitter))
+        redirect = await pages.get(f"/p/other-{code}")
+        assert redirect.status_code == 302
+        assert re.fullmatch(r"/p/[\w%-]+", redirect.headers["location"])
 
 
 async def test_a_redirect_leads_nowhere_else(make: Factory, anyone: Client) -> None:
@@ -153,10 +158,10 @@ async def test_a_redirect_leads_nowhere_else(make: Factory, anyone: Client) -> N
     code = await make.value("SELECT code FROM posts")
     pages = anyone.of(None, base="")
     for named in (code, f"x-{code}", f"-{code}", f"%2F%2Fevil.example.org-{code}", f"%5Cevil.example.org-{code}"):
-        moved = await pages.get(f"/p/{named}", headers={"x-forwarded-host": "evil.example.org"})
+        redirect = await pages.get(f"/p/{named}", headers={"x-forwarded-host": "evil.example.org"})
 
-        assert moved.status_code in (302, 404), named
-        assert re.fullmatch(rf"/p/[a-z0-9-]+-{code}", moved.headers.get("location", f"/p/x-{code}")), named
+        assert redirect.status_code in (302, 404), named
+        assert re.fullmatch(rf"/p/[a-z0-9-]+-{code}", redirect.headers.get("location", f"/p/x-{code}")), named
 
 
 LINE = re.compile(
@@ -171,13 +176,13 @@ def test_a_log_has_the_lines_that_the_server_wrote_and_no_other(sqlite: Earshot,
         "\n12:00:00 200 0.10 ms forged", '\r\n{"event":"forged"}', "\x1b[2J\x1b[31mforged", "\x9b31mforged",
         "\u202eforged", "%s %d %(forged)s {forged}", '","event":"forged',
     ]  # fmt: skip
-    asked = 0
+    count = 0
     with sqlite.serving(EARSHOT_LOG_FORMAT=form, EARSHOT_RATE_LIMITS="off") as serving:
-        theirs = re.findall(r"Bearer (\S+)'", serving.output)
+        keys = re.findall(r"Bearer (\S+)'", serving.output)
         with httpx.Client(base_url=serving.address, timeout=30) as client:
             for text in forged:
                 escaped, printable = quote(text, safe=""), re.sub(r"[^ -~]", "", text)
-                for key in theirs:
+                for key in keys:
                     bearer = {"authorization": f"Bearer {key}"}
                     for request in (
                         {"url": f"/api/v1/posts/{escaped}?{escaped}={escaped}", "headers": bearer},
@@ -192,12 +197,12 @@ def test_a_log_has_the_lines_that_the_server_wrote_and_no_other(sqlite: Earshot,
                          "files": {"image": (printable, text.encode(), "image/png")}},
                     ):  # fmt: skip
                         assert client.request(**{"method": "GET", **request}).status_code < 500  # type: ignore[arg-type]
-                        asked += 1
+                        count += 1
             with sqlite3.connect(sqlite.folder / "data" / "earshot.db", timeout=30) as connection:
                 connection.execute("DROP TABLE votes")
             for text in forged:
                 crashed = client.get(
-                    f"/astuto/api/v1/votes?post_id={quote(text)}", headers={"authorization": f"Bearer {theirs[1]}"}
+                    f"/astuto/api/v1/votes?post_id={quote(text)}", headers={"authorization": f"Bearer {keys[1]}"}
                 )
                 assert crashed.status_code == 500
         assert serving.end() == 0
@@ -211,9 +216,9 @@ def test_a_log_has_the_lines_that_the_server_wrote_and_no_other(sqlite: Earshot,
             "unexpected OperationalError",
             "ended",
         }
-        assert [event["event"] for event in events].count("request") == asked + len(forged)
+        assert [event["event"] for event in events].count("request") == count + len(forged)
     else:
         assert "forged" not in logged
         lines = logged.splitlines()
-        assert len([line for line in lines if LINE.fullmatch(line)]) == asked + len(forged)
-        assert len([line for line in lines if re.match(r"\d\d:\d\d:\d\d ", line)]) == asked + len(forged)
+        assert len([line for line in lines if LINE.fullmatch(line)]) == count + len(forged)
+        assert len([line for line in lines if re.match(r"\d\d:\d\d:\d\d ", line)]) == count + len(forged)

@@ -1,7 +1,7 @@
-"""Every route of both dialects, tried by every kind of caller, on posts of every state, with every kind of id.
+"""Every route of both dialects, requested by every kind of caller, on posts of every state, with every kind of id.
 
-What must come of each is in `rights.py`. A refusal changes nothing; and whatever is done, the other portal stays as it
-was. What leaks in lists, what may be named in inputs, and impersonation: tests/api/test_isolation.py.
+`rights.py` has the expected responses. A denied request changes nothing, and no request changes the other portal.
+Leaks in lists, ids in parameters, and impersonation are in tests/api/test_isolation.py.
 """
 
 import itertools
@@ -15,16 +15,16 @@ from app.domain.portals import categories, portals, sections, statuses
 from app.domain.users import users
 from tests.security.rights import (
     DENIED,
-    LEAST_FOR_A_KEY,
+    MIN_ROLE_OF_A_KEY,
     NAMED_BY_INPUT,
     NOT_AUTHORIZED,
     ROLES,
     STATES,
     WRONG_STATE,
-    Answer,
-    absent,
-    at_least,
-    rights,
+    Response,
+    is_at_least,
+    not_found,
+    parse_table,
 )
 from tests.support import routes
 from tests.support.clients import Client, status_and_json
@@ -35,14 +35,14 @@ from tests.support.sample_portal import NOWHERE, SamplePortal, address, inputs, 
 
 ONE, TWO = "http://one.example.com", "http://two.example.com"
 OTHER = {"astuto": "productlift", "productlift": "astuto"}
-RIGHTS = rights()
+RIGHTS = parse_table()
 
 _number = itertools.count(1)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody at the door: the role whose key is good here, or None for one whose key, if any, is not."""
+    """A client. The role is None if its key is missing or invalid."""
 
     name: str
     role: str | None
@@ -50,18 +50,18 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One request, and the answer that must come where the caller may."""
+class Sample:
+    """A request, and the response to a caller with all rights."""
 
     path: str
-    sent: dict[str, Any]
-    expected: Answer | None
+    params: dict[str, Any]
+    expected: Response | None
     """None for success."""
-    about: str
+    label: str
 
 
-class World:
-    """Two portals with one of everything each, posts of every state, and everybody who may come to the door."""
+class Scenario:
+    """Two portals with a row of each kind, posts of every state, and every kind of caller."""
 
     def __init__(self, make: Factory, dialect: str, one: SamplePortal, two: SamplePortal) -> None:
         self.make = make
@@ -70,8 +70,7 @@ class World:
         self.two = two
         self.callers: list[Caller] = []
 
-    async def invite(self) -> None:
-        """Let everybody come."""
+    async def add_callers(self) -> None:
         make, dialect = self.make, self.dialect
         plain = Client(make.server, token=None, base=f"/{dialect}/api/v1", host=ONE)
 
@@ -82,10 +81,10 @@ class World:
             user = make.owner if role == "owner" else await make.user(role="admin")
             token = await make.key(user, dialect)
             if role not in ("owner", "admin"):
-                # Behind the rules' back, so that nobody has ended the key: the role alone decides.
+                # By SQL, so that no rule revokes the key: the role alone decides.
                 await make.run("UPDATE users SET role = :role WHERE id = :id", role=role, id=user)
-            served = role if at_least(role, LEAST_FOR_A_KEY[dialect]) else None
-            self.callers.append(Caller(role, served, client(token)))
+            valid_role = role if is_at_least(role, MIN_ROLE_OF_A_KEY[dialect]) else None
+            self.callers.append(Caller(role, valid_role, client(token)))
         for ended in ("blocked", "deleted", "revoked"):
             user = await make.user(role="admin")
             token = await make.key(user, dialect)
@@ -105,8 +104,8 @@ class World:
             Caller("this portal's key on the other's host", None, client(own, host=TWO)),
         ]
 
-    async def fresh(self, state: str) -> SamplePortal:
-        """A post in this state, with what hangs on it, and things of every kind that may be deleted."""
+    async def add_rows(self, state: str) -> SamplePortal:
+        """The ids of new rows: a post in this state with its vote and comments, and rows that may be deleted."""
         make, number = self.make, next(_number)
         user, voter = await make.user(), await make.user()
         post = await make.post(author=user, moderation=state)
@@ -122,7 +121,7 @@ class World:
             section=await make.act(lambda work: sections.add(work, title="Matrix", tab_id=tab)),
         )  # fmt: skip
 
-    async def rows(self) -> dict[int, Any]:
+    async def read_rows(self) -> dict[int, Any]:
         """Every row of both portals."""
         return {
             portal: await of_portal(self.make.server.database, portal) for portal in (self.one.portal, self.two.portal)
@@ -130,14 +129,14 @@ class World:
 
 
 @pytest.fixture(params=DIALECTS)
-async def world(request: pytest.FixtureRequest, make: Factory) -> World:
+async def scenario(request: pytest.FixtureRequest, make: Factory) -> Scenario:
     await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
     one = await populate(make, make.portal, make.owner)
     portal, owner = await make.new_portal("Feedback", host="two.example.com", email="owner@example.com")
     two = await populate(make, portal, owner)
-    found = World(make, request.param, one, two)
-    await found.invite()
-    return found
+    result = Scenario(make, request.param, one, two)
+    await result.add_callers()
+    return result
 
 
 def names_a_post(route: Route) -> bool:
@@ -150,99 +149,95 @@ def names_a_post(route: Route) -> bool:
     )
 
 
-def sent_to(route: Route, things: SamplePortal) -> dict[str, Any]:
-    # Impersonation has a right of its own, and a password takes its time.
-    return inputs(route, things, leave_out=("impersonated_user_id", "password"))
+def params_of(route: Route, row_ids: SamplePortal) -> dict[str, Any]:
+    # Impersonation has a right of its own, and hashing a password takes long.
+    return inputs(route, row_ids, leave_out=("impersonated_user_id", "password"))
 
 
-def with_own_ids(route: Route, things: SamplePortal, state: str) -> Tried:
-    """The request for what the portal has, a post of this state among it."""
-    needed = RIGHTS[str(route)].state
-    expected = None if needed in (None, state) else WRONG_STATE[route.dialect][str(needed)]
-    return Tried(address(route, things), sent_to(route, things), expected, f"own, {state}")
+def with_own_ids(route: Route, row_ids: SamplePortal, state: str) -> Sample:
+    """The request for rows of the portal, with a post of this state."""
+    required = RIGHTS[str(route)].state
+    expected = None if required in (None, state) else WRONG_STATE[route.dialect][str(required)]
+    return Sample(address(route, row_ids), params_of(route, row_ids), expected, f"own, {state}")
 
 
-def with_others_ids(route: Route, own: SamplePortal, two: SamplePortal) -> Iterator[Tried]:
-    """The same with each id in turn taken from the other portal, and from nowhere."""
-    for name, others in (("the other portal's", two), ("nobody's", NOWHERE)):
+def with_other_ids(route: Route, own: SamplePortal, two: SamplePortal) -> Iterator[Sample]:
+    """The same with each id in turn taken from the other portal, and with an unknown id."""
+    for name, others in (("the other portal's", two), ("an unknown", NOWHERE)):
         for place in route.places:
             attribute = place_of(route, place)
             if attribute is not None:
-                expected = absent(route.dialect, attribute, getattr(others, attribute))
-                yield Tried(address(route, own, **{place: others}), sent_to(route, own), expected, f"{name} {place}")
+                expected = not_found(route.dialect, attribute, getattr(others, attribute))
+                yield Sample(address(route, own, **{place: others}), params_of(route, own), expected, f"{name} {place}")
         named = NAMED_BY_INPUT.get(str(route))
         if named is not None:
             field, attribute, status, body = named
-            asked = getattr(others, attribute)
-            told_back = {"errors": [str(body["errors"][0]).format(asked)]} if "errors" in body else body  # type: ignore[index,operator]
-            yield Tried(
-                address(route, own), {**sent_to(route, own), field: asked}, (status, told_back), f"{name} {field}"
-            )
+            value = getattr(others, attribute)
+            message = {"errors": [str(body["errors"][0]).format(value)]} if "errors" in body else body  # type: ignore[index,operator]
+            params = {**params_of(route, own), field: value}
+            yield Sample(address(route, own), params, (status, message), f"{name} {field}")
 
 
-async def send_request(client: Client, route: Route, tried: Tried) -> Answer:
+async def send_request(client: Client, route: Route, sample: Sample) -> Response:
     if route.method == "GET":
-        return status_and_json(await client.get(tried.path, params=tried.sent))
-    return status_and_json(await client.request(route.method, tried.path, json=tried.sent))
+        return status_and_json(await client.get(sample.path, params=sample.params))
+    return status_and_json(await client.request(route.method, sample.path, json=sample.params))
 
 
-def expected_of(route: Route, caller: Caller, tried: Tried) -> Answer | None:
-    """What the table says: None for success."""
+def expected_response(route: Route, caller: Caller, sample: Sample) -> Response | None:
+    """The response by the table: None for success."""
     if caller.role is None:
         return DENIED[route.dialect]
-    if not at_least(caller.role, RIGHTS[str(route)].least):
+    if not is_at_least(caller.role, RIGHTS[str(route)].min_role):
         return NOT_AUTHORIZED
-    return tried.expected
+    return sample.expected
 
 
 def test_the_table_knows_every_route_and_no_other() -> None:
     assert {str(route) for route in routes.every()} == set(RIGHTS)
 
 
-async def test_every_route_does_for_every_caller_what_the_table_says(world: World) -> None:
-    shown = {state: await world.fresh(state) for state in STATES}
-    asked = served = 0
-    for route in routes.of_dialect(world.dialect):
+async def test_every_route_does_for_every_caller_what_the_table_says(scenario: Scenario) -> None:
+    existing = {state: await scenario.add_rows(state) for state in STATES}
+    denied = served = 0
+    for route in routes.of_dialect(scenario.dialect):
         states = STATES if names_a_post(route) else ("approved",)
-        before = await world.rows()
-        # First all that must be refused. Nothing changes, so one set of things serves for all.
-        for caller in world.callers:
-            tries = [with_own_ids(route, shown[state], state) for state in states]
-            for tried in (*tries, *with_others_ids(route, shown["approved"], world.two)):
-                expected = expected_of(route, caller, tried)
+        before = await scenario.read_rows()
+        # First all requests that must be denied. They change nothing, so that all can use the same rows.
+        for caller in scenario.callers:
+            samples = [with_own_ids(route, existing[state], state) for state in states]
+            for sample in (*samples, *with_other_ids(route, existing["approved"], scenario.two)):
+                expected = expected_response(route, caller, sample)
                 if expected is not None:
-                    assert await send_request(caller.client, route, tried) == expected, (
-                        route,
-                        caller.name,
-                        tried.about,
-                    )
-                    asked += 1
-        after = await world.rows()
-        assert changed(before[world.one.portal], after[world.one.portal]) == set(), route
-        assert changed(before[world.two.portal], after[world.two.portal]) == set(), route
+                    response = await send_request(caller.client, route, sample)
+                    assert response == expected, (route, caller.name, sample.label)
+                    denied += 1
+        after = await scenario.read_rows()
+        assert changed(before[scenario.one.portal], after[scenario.one.portal]) == set(), route
+        assert changed(before[scenario.two.portal], after[scenario.two.portal]) == set(), route
 
-        # Then all that must be served, each time with new things where something is done to them.
-        for caller, state in itertools.product(world.callers, states):
-            if expected_of(route, caller, with_own_ids(route, shown[state], state)) is not None:
+        # Then all requests that must be served, each with new rows if it writes.
+        for caller, state in itertools.product(scenario.callers, states):
+            if expected_response(route, caller, with_own_ids(route, existing[state], state)) is not None:
                 continue
-            things = shown[state] if route.method == "GET" else await world.fresh(state)
+            row_ids = existing[state] if route.method == "GET" else await scenario.add_rows(state)
             if route.method == "GET" and "email" in route.inputs:
-                things = replace(things, email=world.one.email)
-            status, body = await send_request(caller.client, route, with_own_ids(route, things, state))
+                row_ids = replace(row_ids, email=scenario.one.email)
+            status, body = await send_request(caller.client, route, with_own_ids(route, row_ids, state))
             assert status == route.status, (route, caller.name, state, body)
-            asked, served = asked + 1, served + 1
-        after = await world.rows()
-        assert changed(before[world.two.portal], after[world.two.portal]) == set(), route
-    # So that a slip in the generator, which would ask for nothing, is noticed.
+            served += 1
+        after = await scenario.read_rows()
+        assert changed(before[scenario.two.portal], after[scenario.two.portal]) == set(), route
+    # An error in the generators could leave nothing to request.
     assert served >= 100
-    assert asked >= 1000
+    assert denied >= 900, denied
 
 
-async def test_a_key_ended_by_the_rules_is_refused_like_one_that_never_was(world: World) -> None:
-    make, dialect = world.make, world.dialect
+async def test_a_key_ended_by_the_rules_is_refused_like_one_that_never_was(scenario: Scenario) -> None:
+    make, dialect = scenario.make, scenario.dialect
     for end in ("block", "demote", "delete"):
         user = await make.user(role="admin")
-        client = world.callers[0].client.of(await make.key(user, dialect), base=f"/{dialect}/api/v1", host=ONE)
+        client = scenario.callers[0].client.of(await make.key(user, dialect), base=f"/{dialect}/api/v1", host=ONE)
         assert (await client.get("/posts")).status_code == 200
         if end == "block":
             await make.act(lambda work, user=user: users.block(work, user))

@@ -1,4 +1,4 @@
-"""What a client writes into its request behind nginx, Caddy and HAProxy, configured as docs/moving.md says."""
+"""Forged headers behind nginx, Caddy and HAProxy that are configured as in docs/moving.md."""
 
 import shutil
 import socket
@@ -31,14 +31,13 @@ FORGED = [
 
 @pytest.fixture
 def database_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """One engine will do: a proxy knows none."""
-    path = tmp_path / "earshot.db"
-    shutil.copy(sqlite_template, path)
-    return f"sqlite:///{path}"
+    """One engine is enough: a proxy does not depend on it."""
+    shutil.copy(sqlite_template, tmp_path / "earshot.db")
+    return f"sqlite:///{tmp_path}/earshot.db"
 
 
-def ask_raw(port: int, path: str, *hosts: str) -> str:
-    """What is answered to a request with these Host lines."""
+def get_raw(port: int, path: str, *hosts: str) -> str:
+    """The response to a request with these Host lines."""
     lines = [f"GET {path} HTTP/1.1", *(f"Host: {host}" for host in hosts), "Connection: close", "", ""]
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall("\r\n".join(lines).encode())
@@ -76,14 +75,16 @@ async def test_nothing_forged_counts_behind_a_proxy_as_documented(
         for header in (*[[one] for one in FORGED], FORGED):
             assert get(page, ONE, *header).status_code == 404, header
         for hosts in ((ONE, TWO), (TWO, ONE), (f"{TWO}@{ONE}",), (f"{ONE}@{TWO}",), (f"{ONE}, {TWO}",)):
-            assert "Of the second" not in ask_raw(port, page, *hosts), hosts
+            assert "Of the second" not in get_raw(port, page, *hosts), hosts
 
-        # Links and the request's name are not the client's to choose.
-        shown = get("/api/v1/posts", ONE, ("authorization", f"Bearer {key}"), *FORGED)
-        assert [post["url"].partition("/p/")[0] for post in shown.json()["data"]] == [f"http://{ONE}"]
-        assert shown.headers["x-request-id"] != "forged-by-a-client"
+        # A client cannot choose links or the request id.
+        response = get("/api/v1/posts", ONE, ("authorization", f"Bearer {key}"), *FORGED)
+        assert [post["url"].partition("/p/")[0] for post in response.json()["data"]] == [f"http://{ONE}"]
+        assert response.headers["x-request-id"] != "forged-by-a-client"
         assert get("/nothing", ONE, *FORGED).headers["x-request-id"] != "forged-by-a-client"
 
-        # Nor is its address: all these come from one.
-        asked = [get("/api/v1/posts", ONE, ("x-forwarded-for", f"198.51.100.{last}")).status_code for last in range(5)]
-        assert asked == [401, 401, 401, 401, 429]
+        # Nor its address: all of these come from the same one.
+        statuses = [
+            get("/api/v1/posts", ONE, ("x-forwarded-for", f"198.51.100.{last}")).status_code for last in range(5)
+        ]
+        assert statuses == [401, 401, 401, 401, 429]

@@ -1,6 +1,5 @@
-"""No key and no password where somebody else could read it: logs, answers, errors, process lists, the database."""
+"""No key and no password in logs, responses, errors, process lists or the database."""
 
-import os
 import re
 import socket
 import sqlite3
@@ -12,7 +11,6 @@ import httpx
 import pytest
 
 from app.api.authentication import ApiKeyAuthenticator
-from app.domain.portals.bootstrap import FirstPortal
 from app.domain.users import api_keys
 from app.settings import InvalidSettings, Settings
 from tests.cli.conftest import Cli
@@ -23,14 +21,14 @@ from tests.support.servers import in_own_loop
 
 SERVER_SECRET = "the-servers-own-secret-0123456789-abcdefgh"
 DATABASE_PASSWORD = "pw-of-the-database-4711"
-USERS_PASSWORD = "pw-of-a-person-0815"
-WRONG = [
+USERS_PASSWORD = "pw-of-a-user-0815"
+WRONG_KEYS = [
     "tkn_admin_WRONGKEYWRONGKEYWRONGKEYWRONG1", "tkn_mod_WRONGKEYWRONGKEYWRONGKEYWRONG12", "77|" + "wrongkey" * 5,
     "a-key-of-no-known-shape-0123456789",
 ]  # fmt: skip
 
 
-def everywhere(key: str) -> list[dict[str, Any]]:
+def requests_with_key(key: str) -> list[dict[str, Any]]:
     """Requests with a key in every place where a client, or a mistake, may put it."""
     bearer = {"authorization": f"Bearer {key}"}
     return [
@@ -59,18 +57,15 @@ def everywhere(key: str) -> list[dict[str, Any]]:
     ]
 
 
-def raw(serving: Serving, sent: bytes) -> bytes:
-    """What the server says to bytes that are no request, until it hangs up."""
+def send_raw(serving: Serving, content: bytes) -> bytes:
+    """Send bytes that are no request; return the response."""
     with socket.create_connection(("127.0.0.1", serving.port), timeout=30) as wire:
-        wire.sendall(sent)
-        response = b""
-        while piece := wire.recv(65536):
-            response += piece
-        return response
+        wire.sendall(content)
+        return b"".join(iter(lambda: wire.recv(65536), b""))
 
 
 def break_tables(earshot: Earshot, url: str) -> None:
-    """Take two tables away from below the running server, so that a request meets what nobody foresaw."""
+    """Drop two tables of a running server, so that requests fail with an unexpected error."""
     if url.startswith("postgresql"):
 
         async def drop() -> None:
@@ -85,29 +80,29 @@ def break_tables(earshot: Earshot, url: str) -> None:
         connection.execute("DROP TABLE attachments")
 
 
-def stored_in(earshot: Earshot, url: str) -> str:
-    """All that lies in the database and in the files beside it, as text."""
-    lying = [path.read_bytes().decode("latin-1") for path in (earshot.folder / "data").rglob("*") if path.is_file()]
+def read_stored(earshot: Earshot, url: str) -> str:
+    """The content of the database and of the data directory, as text."""
+    contents = [path.read_bytes().decode("latin-1") for path in (earshot.folder / "data").rglob("*") if path.is_file()]
     if url.startswith("postgresql"):
 
         async def rows() -> str:
             connection = await asyncpg.connect(url)
             tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            found = [repr(await connection.fetch(f'SELECT * FROM "{table[0]}"')) for table in tables]
+            contents = [repr(await connection.fetch(f'SELECT * FROM "{table[0]}"')) for table in tables]
             await connection.close()
-            return "".join(found)
+            return "".join(contents)
 
-        lying.append(str(in_own_loop(rows())))
-    return "".join(lying)
+        contents.append(str(in_own_loop(rows())))
+    return "".join(contents)
 
 
-def processes(serving: Serving) -> str:
+def list_processes(serving: Serving) -> str:
     """The command lines of the server and of its workers, and the names of its threads, as any user sees them."""
-    shown = []
+    lines = []
     for pid in {serving.process.pid, *serving.workers()}:
-        shown.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode())
-        shown += [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/comm")]
-    return "".join(shown)
+        lines.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode())
+        lines += [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/comm")]
+    return "".join(lines)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -119,35 +114,35 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
     settings = {"EARSHOT_LOG_FORMAT": form, "EARSHOT_SECRET_KEY": SERVER_SECRET, "EARSHOT_RATE_LIMITS": "off"}
     responses: list[bytes] = []
     with earshot.serving(**settings) as serving:
-        theirs = re.findall(r"Bearer (\S+)'", serving.output)
-        assert len(theirs) == 2
+        keys = re.findall(r"Bearer (\S+)'", serving.output)
+        assert len(keys) == 2
         with httpx.Client(base_url=serving.address, timeout=30) as client:
 
             def send_request(**request: Any) -> httpx.Response:
                 response = client.request(**{"method": "GET", **request})
-                # An id or an address that was asked for is named as it was sent: that goes back to who sent it.
+                # Messages repeat an unknown id or path, which goes back to the client that sent it.
                 if request["url"] in ("/api/v1/posts", "/astuto/api/v1/posts", "/productlift/api/v1/posts"):
                     responses.append(repr((response.headers.raw, response.content)).encode())
                 return response
 
-            for key in (*theirs, *WRONG):
-                for request in everywhere(key):
+            for key in (*keys, *WRONG_KEYS):
+                for request in requests_with_key(key):
                     assert send_request(**request).status_code < 500, request
-            productlift = {"authorization": f"Bearer {theirs[0]}"}
-            person = {"email": "jane@example.com", "role": "member", "password": USERS_PASSWORD}
-            made = send_request(method="POST", url="/api/v1/users", headers=productlift, json=person)
-            assert made.status_code == 200
-            responses.append(made.content)
-            for key in (*theirs, *WRONG):
-                responses.append(raw(serving, f"{key} {key}\r\n\r\n".encode()))
-                responses.append(raw(serving, f"GET / HTTP/1.1\r\nX: {key * 2000}\r\n\r\n".encode()))
-            shown = processes(serving)
+            productlift = {"authorization": f"Bearer {keys[0]}"}
+            user = {"email": "jane@example.com", "role": "member", "password": USERS_PASSWORD}
+            created = send_request(method="POST", url="/api/v1/users", headers=productlift, json=user)
+            assert created.status_code == 200
+            responses.append(created.content)
+            for key in (*keys, *WRONG_KEYS):
+                responses.append(send_raw(serving, f"{key} {key}\r\n\r\n".encode()))
+                responses.append(send_raw(serving, f"GET / HTTP/1.1\r\nX: {key * 2000}\r\n\r\n".encode()))
+            processes = list_processes(serving)
             environment = Path(f"/proc/{serving.process.pid}/environ").read_text()
             break_tables(earshot, url)
             post = send_request(
                 method="POST", url="/api/v1/posts", headers=productlift, json={"title": "Dark mode"}
             ).json()
-            for key in theirs:
+            for key in keys:
                 crashed = [
                     send_request(url=f"/api/v1/{path}?token={key}", headers={"authorization": f"Bearer {key}"})
                     for path in ("votes", f"posts/{post['data']['id']}/votes")
@@ -159,61 +154,50 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
                 responses += [response.content for response in crashed]
         assert serving.end() == 0
         assert serving.process.stdout is not None
-        told_later = serving.process.stdout.read()
+        later_output = serving.process.stdout.read()
     logged = serving.log.read_text()
-    stored = stored_in(earshot, url)
+    stored = read_stored(earshot, url)
 
-    secrets = [*theirs, *WRONG, USERS_PASSWORD, SERVER_SECRET, DATABASE_PASSWORD]
-    # What of a key is no secret is in the log, and it is a small part of it.
-    assert api_keys.display_prefix(theirs[1]) in logged
+    secrets = [*keys, *WRONG_KEYS, USERS_PASSWORD, SERVER_SECRET, DATABASE_PASSWORD]
+    # The log has the part of a key that is no secret.
+    assert api_keys.display_prefix(keys[1]) in logged
     assert "unexpected" in logged
-    secrets += [key[len(api_keys.display_prefix(key)) :] for key in theirs]
+    secrets += [key[len(api_keys.display_prefix(key)) :] for key in keys]
     places = {
         "the log": logged,
-        "standard output, after the first lines": told_later,
+        "standard output, after the first lines": later_output,
         "answers": b"".join(responses).decode("latin-1"),
         "the database and the data directory": stored,
-        "the process list": shown,
+        "the process list": processes,
     }
-    found = {place: [secret for secret in secrets if secret in text] for place, text in places.items()}
-    assert {place: leaked for place, leaked in found.items() if leaked} == {}
-    assert [key for key in theirs if key in environment] == []
-    # The two keys, and nothing else that is secret, were told at the first start: each in a list, and in a line to try.
-    assert [serving.output.count(key) for key in theirs] == [2, 2]
+    assert [(place, secret) for place, text in places.items() for secret in secrets if secret in text] == []
+    assert [key for key in keys if key in environment] == []
+    # The first start prints the two keys, each in a list and in a sample command, and no other secret.
+    assert [serving.output.count(key) for key in keys] == [2, 2]
     assert [secret for secret in (SERVER_SECRET, DATABASE_PASSWORD) if secret in serving.output] == []
 
 
 async def test_a_key_is_found_by_its_digest_alone(make: Factory, server: Any) -> None:
-    """One look-up by a keyed digest: nothing compares the key letter by letter, so no time tells how much was right."""
+    """The key is looked up by a keyed digest, so that the duration does not reveal how much of a key is right."""
     token = await make.key(make.owner, "astuto")
     rows = (await dump_database(server.database))["api_keys"]
 
     assert [row["digest"] for row in rows] == [api_keys.digest(token, make._secret)]
     assert token not in repr(rows)
-    admissions = ApiKeyAuthenticator(server.database, make._secret)
-    for near in (token[:-1], token + "x", token.swapcase(), token[:-1] + chr(ord(token[-1]) ^ 1), rows[0]["digest"]):
-        assert await admissions.authenticate(near) is None
-    # With another secret of the server the same key is nobody's: the digests alone are of no use to a thief.
-    assert (
-        await ApiKeyAuthenticator(server.database, b"another secret of the server 012345").authenticate(token) is None
-    )
-    assert await admissions.authenticate(token) is not None
-
-
-@pytest.fixture
-def commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Commands in an empty folder, without any database."""
-    for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch, FirstPortal(0, 0, {}))
+    authenticator = ApiKeyAuthenticator(server.database, make._secret)
+    for similar in (token[:-1], token + "x", token.swapcase(), token[:-1] + chr(ord(token[-1]) ^ 1), rows[0]["digest"]):
+        assert await authenticator.authenticate(similar) is None
+    # With another server secret the key is unknown: digests alone are of no use to a thief.
+    other = ApiKeyAuthenticator(server.database, b"another secret of the server 012345")
+    assert await other.authenticate(token) is None
+    assert await authenticator.authenticate(token) is not None
 
 
 BROKEN = [
-    # Nobody listens there.
+    # No server listens there.
     f"postgresql://me:{DATABASE_PASSWORD}@127.0.0.1:1/earshot",
     f"postgresql://me@127.0.0.1:1/earshot?password={DATABASE_PASSWORD}",
-    # Passwords with letters that mean something in an address.
+    # Passwords with characters that have a meaning in a URL.
     f"postgresql://me:{DATABASE_PASSWORD}/x@127.0.0.1:1/earshot",
     f"postgresql://me:4711/{DATABASE_PASSWORD}@127.0.0.1:1/earshot",
     f"postgresql://me:4711?{DATABASE_PASSWORD}@127.0.0.1:1/earshot",
@@ -284,10 +268,10 @@ def test_no_secret_of_a_setting_is_in_a_command_s_words(
 
 def test_a_public_address_with_a_password_is_refused_since_every_link_would_tell_it() -> None:
     for value in (f"https://me:{DATABASE_PASSWORD}@feedback.example.com", "https://me@feedback.example.com"):
-        with pytest.raises(InvalidSettings) as refused:
+        with pytest.raises(InvalidSettings) as error:
             Settings.load(base_url=value)
 
-        assert str(refused.value) == "EARSHOT_BASE_URL: must have no user and password: every link would tell them"
+        assert str(error.value) == "EARSHOT_BASE_URL: must have no user and password: every link would tell them"
 
 
 def test_no_command_takes_a_password_or_a_key_on_its_command_line(commands: Cli) -> None:
@@ -298,5 +282,5 @@ def test_no_command_takes_a_password_or_a_key_on_its_command_line(commands: Cli)
         ("keys", "adopt", "--user", "owner@example.com", "--dialect", "astuto", "--token", "x" * 40),
     ):
         assert commands.run(*command).code == 2, command
-    for command, asked in ((("users", "create"), "--password-stdin"), (("keys", "adopt"), "--token-stdin")):
-        assert asked in commands.run(*command, "--help").out
+    for command, option in ((("users", "create"), "--password-stdin"), (("keys", "adopt"), "--token-stdin")):
+        assert option in commands.run(*command, "--help").out

@@ -1,6 +1,5 @@
-"""Whatever letters a password in an address has: no piece of it is said, and none is taken for a host."""
+"""Whatever letters a password in an address has: no piece of it is output, and none is taken for a host."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +17,12 @@ from app.adapters.database import create_database
 from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
 from app.cli import app
-from app.domain.portals.bootstrap import FirstPortal
 from app.settings import InvalidSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot
 
 PIECES: Final = ("zqvkxw", "jwqzpf", "kxzvqj")
-"""What passwords are put together from; nothing else that is said has these letters."""
+"""Parts of the passwords; no other output contains them."""
 SPECIAL: Final = st.text("@/?#:%&= []\\'\"+;,!$~<>é", min_size=1, max_size=3)
 PASSWORDS: Final = st.builds(
     lambda first, one, second, two, third: first.join(("", PIECES[0])) + one + PIECES[1] + two + PIECES[2] + third,
@@ -40,7 +38,7 @@ ADDRESSES: Final = {
     "otlp_url": "http://me:{}@127.0.0.1:1",
     "storage_url": "s3://me:{}@bucket?endpoint=http://127.0.0.1:1",
 }
-GIVEN: Final = {
+PARAMETERS: Final = {
     "role": "admin",
     "state": "approved",
     "dialect": "astuto",
@@ -50,7 +48,7 @@ GIVEN: Final = {
 }
 """What is written for a parameter that a command needs; for all others a number does."""
 
-MORE: Final = {
+OPTIONS: Final = {
     ("keys", "adopt"): ["--token-stdin"],
     ("users", "password"): ["--password-stdin"],
     ("boards", "edit"): ["--name", "1"],
@@ -64,46 +62,37 @@ NO_DEADLINE: Final = examples(
 )
 
 
-def every_command(command: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
+def iterate_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
     """A call of each command that gets as far as the settings."""
     if isinstance(command, click.Group) or hasattr(command, "commands"):
         for name, below in command.commands.items():
-            yield from every_command(below, (*path, name))
+            yield from iterate_commands(below, (*path, name))
         return
     call = list(path)
     for parameter in command.params:
         if parameter.required:
             option = [parameter.opts[0]] if parameter.param_type_name == "option" else []
-            call += [*option, GIVEN.get(parameter.name, "1")]
-    yield [*call, *MORE.get(tuple(path), [])]
+            call += [*option, PARAMETERS.get(parameter.name, "1")]
+    yield [*call, *OPTIONS.get(tuple(path), [])]
 
 
 # `serve` heeds signals, so it has a process of its own below.
-COMMANDS: Final = [call for call in every_command(typer.main.get_command(app)) if call != ["serve"]]
+COMMANDS: Final = [call for call in iterate_commands(typer.main.get_command(app)) if call != ["serve"]]
 
 looked_up: list[str] = []
 
 
-def _note(event: str, arguments: tuple[Any, ...]) -> None:
+def _record_lookup(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "socket.getaddrinfo":
         looked_up.append(str(arguments[0]))
     elif event == "socket.connect":
         looked_up.append(str(arguments[1]))
 
 
-sys.addaudithook(_note)
+sys.addaudithook(_record_lookup)
 
 
-@pytest.fixture
-def commands(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Commands in an empty folder, without any database."""
-    for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return Cli(capsys, monkeypatch, FirstPortal(0, 0, {}))
-
-
-def leaked(text: str) -> list[str]:
+def find_pieces(text: str) -> list[str]:
     return [piece for piece in PIECES if piece in text.lower()]
 
 
@@ -121,9 +110,9 @@ def test_no_command_says_a_piece_of_a_database_s_password_or_looks_it_up(
     done = commands.run(*command, stdin="x" * 40)
 
     assert done.code in ((0, 1) if command == ["settings"] else (1,)), done.err
-    assert leaked(done.out + done.err) == []
+    assert find_pieces(done.out + done.err) == []
     assert "Traceback" not in done.err
-    assert leaked("".join(looked_up)) == []
+    assert find_pieces("".join(looked_up)) == []
 
 
 @pytest.mark.parametrize("name", [name for name in ADDRESSES if name not in ("database_url", "storage_url")])
@@ -140,9 +129,9 @@ def test_no_command_says_a_piece_of_another_password_or_looks_it_up(
         done = commands.run(*command)
 
         assert done.code in (0, 1), command
-        assert leaked(done.out + done.err) == [], command
+        assert find_pieces(done.out + done.err) == [], command
         assert "Traceback" not in done.err, command
-    assert leaked("".join(looked_up)) == []
+    assert find_pieces("".join(looked_up)) == []
 
 
 @examples(NO_DEADLINE, max_examples=100)
@@ -155,12 +144,12 @@ def test_a_secret_of_a_bucket_is_in_no_word_and_names_no_bucket(
 
     done = commands.run("settings")
     try:
-        said = repr(storage_from_url(url, Path("data")))
-        assert "bucket bucket at http://127.0.0.1:1" in said
+        output = repr(storage_from_url(url, Path("data")))
+        assert "bucket bucket at http://127.0.0.1:1" in output
     except InvalidStorageUrl as error:
-        said = str(error)
+        output = str(error)
 
-    assert leaked(done.out + done.err + said) == []
+    assert find_pieces(done.out + done.err + output) == []
 
 
 @pytest.mark.parametrize("url", ["s3:/me:{}@bucket", "s3:me:{}@bucket", "S3:///me:{}@bucket", "s3//me:{}@bucket"])
@@ -169,7 +158,7 @@ def test_a_bucket_written_wrongly_tells_no_secret(url: str, commands: Cli, monke
 
     done = commands.run("settings")
 
-    assert leaked(done.out + done.err) == []
+    assert find_pieces(done.out + done.err) == []
 
 
 @pytest.mark.parametrize("name", ADDRESSES)
@@ -183,8 +172,8 @@ def test_an_escaped_password_is_taken_and_another_leads_to_no_other_host(name: s
         assert create_database(escaped).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
         try:
             Settings.load(**{name: bare})
-        except InvalidSettings as refused:
-            assert leaked(str(refused)) == []
+        except InvalidSettings as error:
+            assert find_pieces(str(error)) == []
         else:
             assert create_database(bare).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
             # The driver ends the password at the first, everybody else at the last.
@@ -195,10 +184,10 @@ def test_an_escaped_password_is_taken_and_another_leads_to_no_other_host(name: s
     "password", ["aaa@SEC/RET", "aaa@SEC?RET", "aaa@SEC#RET", "aaa@SEC@RET", "a/b@c", "@/", "a b@c/d"]
 )
 def test_a_bare_at_sign_is_answered_as_other_bare_letters_are(password: str) -> None:
-    with pytest.raises(InvalidSettings) as refused:
+    with pytest.raises(InvalidSettings) as error:
         Settings.load(database_url=f"postgresql://earshot:{password}@127.0.0.1:5499/earshot")
 
-    assert str(refused.value) == (
+    assert str(error.value) == (
         "EARSHOT_DATABASE_URL: its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F "
         "%23 %40"
     )
@@ -212,7 +201,7 @@ def test_a_query_that_can_not_be_read_is_not_quoted(query: str, commands: Cli, m
         done = commands.run(*command)
 
         assert done.code == 1
-        assert leaked(done.out + done.err) == []
+        assert find_pieces(done.out + done.err) == []
 
 
 @pytest.mark.parametrize("password", ["zqvkxw@jwqzpf/kxzvqj", "zqvkxw jwqzpf"])
@@ -222,4 +211,4 @@ def test_no_start_says_a_piece_of_a_database_s_password(sqlite: Earshot, passwor
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=url)
 
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
-    assert leaked(done.err) == []
+    assert find_pieces(done.err) == []

@@ -59,6 +59,8 @@ class Serving:
 class Earshot:
     """Runs `earshot` in a folder, with an environment of its own."""
 
+    command = COMMAND
+
     def __init__(self, folder: Path, cache: Path, settings: Mapping[str, str]) -> None:
         self.folder = folder
         self._cache = cache
@@ -67,7 +69,7 @@ class Earshot:
     def run(self, *arguments: str, stdin: str | None = None, **settings: str) -> Done:
         """Run one command."""
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            [*self.command, *arguments],
             cwd=self.folder,
             env=self.env(settings),
             input="" if stdin is None else stdin,
@@ -95,7 +97,7 @@ class Earshot:
         with (
             log.open("wb") as errors,
             subprocess.Popen(
-                [*limited, *COMMAND, "serve", *port, *arguments],
+                [*limited, *self.command, "serve", *port, *arguments],
                 cwd=self.folder,
                 env=self.env(settings),
                 stdin=subprocess.DEVNULL,

@@ -6,7 +6,9 @@ import struct
 import zlib
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageSequence
+
+from app.adapters.images import sanitize_image
 
 
 def make_image(mode: str = "RGB", size: tuple[int, int] = (40, 30), seed: int = 1) -> Image.Image:
@@ -49,3 +51,43 @@ def build_png(*chunks: tuple[bytes, bytes]) -> bytes:
 def insert_chunks(png: bytes, chunks: bytes) -> bytes:
     """Insert encoded chunks behind the header of a PNG."""
     return png[:33] + chunks + png[33:]
+
+
+def animated_gif(frames: int, width: int, height: int, *, dispose: int = 0) -> bytes:
+    """Frames of the size of the canvas, each with its own palette and a transparent color."""
+    still = encode(Image.new("P", (width, height)), "GIF")
+    size = struct.pack("<HH", width, height)
+    pixels = still[still.index(b",\0\0\0\0" + size) + 10 : -1]
+    content = b"GIF89a" + size + bytes(3)
+    for number in range(frames):
+        content += b"!\xf9\x04" + bytes([dispose << 2 | 1, 5, 0, number % 2, 0])
+        content += b",\0\0\0\0" + size + b"\x87" + bytes([number % 256]) * 768 + pixels
+    return content + b";"
+
+
+def open_image(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def read_frames(content: bytes) -> list[Image.Image]:
+    return [frame.convert("RGBA") for frame in ImageSequence.Iterator(open_image(content))]
+
+
+def read_pixels(content: bytes) -> list[bytes]:
+    return [frame.tobytes() for frame in read_frames(content)]
+
+
+def read_durations(image: Image.Image) -> list[float]:
+    durations = []
+    for frame in ImageSequence.Iterator(image):
+        frame.load()
+        durations.append(frame.info["duration"])
+    return durations
+
+
+def sanitize(content: bytes) -> bytes:
+    return sanitize_image(io.BytesIO(content)).content
+
+
+def max_difference(one: Image.Image, other: Image.Image) -> int:
+    return max(abs(a - b) for a, b in zip(one.tobytes(), other.tobytes(), strict=True))

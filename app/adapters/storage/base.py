@@ -10,17 +10,17 @@ from typing import Any, BinaryIO, Final, Protocol
 
 import anyio
 
+from app.adapters.image_types import MEDIA_TYPES
 from app.domain import identifiers
 from app.domain.errors import ServiceUnavailable
 
 CHUNK: Final = 256 * 1024
 
-EXTENSIONS: Final = frozenset({"jpg", "png", "gif", "bmp", "svg", "webp"})
-
+_EXTENSIONS: Final = frozenset(extension for _, extension in MEDIA_TYPES.values())
 _LETTERS: Final = 22
-"""Of 62 letters, so many make 131 bits."""
+"""Of an alphabet of 62: 131 random bits."""
 
-_NAME: Final = re.compile(rf"[0-9A-Za-z]{{{_LETTERS}}}(?:\.(?:{'|'.join(sorted(EXTENSIONS))}))?")
+_NAME: Final = re.compile(rf"[0-9A-Za-z]{{{_LETTERS}}}(?:\.(?:{'|'.join(sorted(_EXTENSIONS))}))?")
 
 
 class StorageUnavailable(ServiceUnavailable):
@@ -33,7 +33,7 @@ class InvalidStorageUrl(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file opened for reading. Read `chunks` to the end or await `close`, which does no harm twice."""
+    """A file opened for reading. Read `chunks` to the end or await `close`, which may be called again."""
 
     size: int
     chunks: AsyncIterator[bytes]
@@ -42,30 +42,30 @@ class OpenFile:
 
 class FileStorage(Protocol):
     """Uploads by name. Every method may raise StorageUnavailable.
-    A name that `generate_name` cannot have made does not exist.
+
+    A name of another form than `generate_name` makes does not exist.
     """
 
     async def put(self, name: str, source: BinaryIO | bytes, media_type: str) -> None:
-        """Keep the bytes, read from where the source stands, under a name made by `generate_name` and never used
-        before.
+        """Store the bytes from the current position of the source under a new name made by `generate_name`.
 
-        The whole file is there when this returns, also after a loss of power, and nothing of it when this raises or
-        is cancelled; the source is not read any more then.
+        When this returns, the whole file is stored, also after a loss of power. When it raises or is cancelled,
+        nothing is stored, and the source is not read any more.
         """
 
     async def open(self, name: str) -> OpenFile | None:
         """Open a file for reading; None if there is none."""
 
     async def delete(self, name: str) -> None:
-        """Remove a file; none there is fine."""
+        """Remove a file, if there is one."""
 
     def names(self, *, before: datetime) -> AsyncIterator[str]:
-        """Names of files stored before that moment, also of those that a crash left half-written, in no order."""
+        """The names of files stored before a time, incomplete ones of a crash included, in no order."""
 
 
 def generate_name(extension: str | None = None) -> str:
     """Generate a random name that cannot be guessed, with the extension if it is one of an image."""
-    return identifiers.random_string(_LETTERS) + (f".{extension}" if extension in EXTENSIONS else "")
+    return identifiers.random_string(_LETTERS) + (f".{extension}" if extension in _EXTENSIONS else "")
 
 
 def is_valid_name(name: str) -> bool:
@@ -78,7 +78,7 @@ async def probe_storage(files: FileStorage, name: str | None = None) -> None:
 
     `name` is made by `generate_name`, for repeated checks; by default it is a new one.
     """
-    name, content = name or generate_name(), b"Earshot was here."
+    name, content = name or generate_name(), b"A file that Earshot stored to check the storage."
     await files.put(name, content, "text/plain")
     try:
         stored = await files.open(name)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
@@ -46,11 +46,18 @@ class Uploads:
     async def delete(self, names: Iterable[str]) -> None:
         """Remove files that no post has any more. If the storage fails, `delete_orphans` removes them later."""
         for name in names:
-            await self._remove(name)
+            try:
+                await self.files.delete(name)
+            except StorageUnavailable as failure:
+                log.warning("an orphaned file stays until the next cleanup: %s", failure)
 
     async def rollback(self, names: Sequence[str], *, in_doubt: bool) -> None:
         """Remove the files of a failed operation, even if cancelled; when in doubt only those that no post has."""
-        await self._run_to_end(self._undo(names, in_doubt=in_doubt))
+        task = asyncio.ensure_future(self._undo(names, in_doubt=in_doubt))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
 
     async def delete_orphans(self) -> int:
         """Remove files stored over an hour ago that belong to no post; return how many. Raises StorageUnavailable."""
@@ -87,16 +94,3 @@ class Uploads:
         for name in orphans:
             await self.files.delete(name)
         return len(orphans)
-
-    async def _remove(self, name: str) -> None:
-        try:
-            await self.files.delete(name)
-        except StorageUnavailable as failure:
-            log.warning("an orphaned file stays until the next cleanup: %s", failure)
-
-    async def _run_to_end(self, cleanup: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(cleanup)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        with suppress(asyncio.CancelledError):
-            await asyncio.shield(task)

@@ -153,7 +153,8 @@ def _insert(work: UnitOfWork, user_id: int, dialect: str, digest_: str, prefix: 
 def display_prefix(token: str) -> str:
     """Return the part of a token that may be shown and logged."""
     if token.startswith("tkn_"):
-        return "_".join(token.split("_")[:2]) + "_" + token.split("_", 2)[2][:6]
+        _, role, secret = token.split("_", 2)
+        return f"tkn_{role}_{secret[:6]}"
     number, bar, _ = token.partition("|")
     # An imported key of another form may be secret in every part.
     return f"{number}|" if bar and number.isdigit() else "(brought over)"

@@ -69,7 +69,7 @@ def test_a_wrong_setting_is_refused_in_one_line_without_secrets(url: str, tmp_pa
     assert error.value.__suppress_context__ or error.value.__context__ is None
 
 
-def test_a_bucket_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
+def test_a_bucket_without_the_extra_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['obstore'] = None\n"
         "from pathlib import Path\n"
@@ -77,7 +77,7 @@ def test_a_bucket_without_the_extra_says_what_to_install(tmp_path: Path) -> None
         "assert 'app.adapters.storage.s3' not in sys.modules\n"
         "storage_from_url('folder', Path())\n"
         "try: storage_from_url('s3://bucket', Path())\n"
-        "except InvalidStorageUrl as error: print(refusal)\n"
+        "except InvalidStorageUrl as error: print(error)\n"
     )
 
     output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout

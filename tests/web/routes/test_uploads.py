@@ -18,94 +18,82 @@ SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(document.cookie)</script></svg>'
 
 
-class House:
-    """A server with a folder of files and what a database would know of them."""
-
-    def __init__(self, root: Path) -> None:
-        self.files = LocalStorage(root)
-        self.rows: dict[str, FileRow] = {}
-        self.asked: list[str] = []
-
-    async def find(self, _request: Request, name: str) -> FileRow | None:
-        self.asked.append(name)
-        return self.rows.get(name)
-
-    async def keep(self, content: bytes, media_type: str, original_name: str | None = None, ext: str = "") -> str:
-        name = generate_name(ext)
-        await self.files.put(name, content, media_type)
-        self.rows[name] = FileRow(media_type, original_name, public=True)
-        return name
-
-    def app(self) -> FastAPI:
-        app = FastAPI()
-        app.include_router(router(self.files, self.find))
-        return app
-
-    async def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
-        return await got(self.app(), path, method, **headers)
-
-
-async def got(app: FastAPI, path: str, method: str = "GET", **headers: str) -> httpx.Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://earshot.test") as client:
-        return await client.request(method, path, headers=named)
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
-
-
-async def test_a_picture_is_shown_in_its_place_on_any_site(house: House) -> None:
-    name = await house.keep(b"picture", "image/png", "Our logo.png", "png")
-
-    response = await house.get(f"/files/{name}")
-
-    assert (response.status_code, response.content) == (200, b"picture")
-    assert dict(response.headers) == {
-        "content-type": "image/png",
-        "content-length": "7",
-        "content-disposition": 'inline; filename="Our logo.png"',
+def file_headers(name: str, media_type: str, size: int, disposition: str, policy: str) -> dict[str, str]:
+    return {
+        "content-type": media_type,
+        "content-length": str(size),
+        "content-disposition": disposition,
         "content-security-policy": SANDBOX,
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
-        "cross-origin-resource-policy": "cross-origin",
+        "cross-origin-resource-policy": policy,
         "cache-control": "public, max-age=60, must-revalidate",
         "etag": f'"{name}"',
     }
 
 
-async def test_an_svg_with_a_script_is_shown_in_a_sandbox(house: House) -> None:
-    name = await house.keep(SVG, "image/svg+xml", "drawing.svg", "svg")
+class FileServer:
+    """An application with the route, a folder of files, and the rows that a database would have for them."""
 
-    response = await house.get(f"/files/{name}")
+    def __init__(self, files: LocalStorage) -> None:
+        self.files = files
+        self.rows: dict[str, FileRow] = {}
+        self.lookups: list[str] = []
+        self.app = FastAPI()
+        self.app.include_router(router(files, self.find_row))
+
+    async def find_row(self, _request: Request, name: str) -> FileRow | None:
+        self.lookups.append(name)
+        return self.rows.get(name)
+
+    async def add(self, content: bytes, media_type: str, original_name: str | None = None) -> str:
+        name = generate_name()
+        await self.files.put(name, content, media_type)
+        self.rows[name] = FileRow(media_type, original_name, public=True)
+        return name
+
+    async def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://earshot.test") as client:
+            return await client.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> FileServer:
+    return FileServer(LocalStorage(tmp_path))
+
+
+async def test_a_picture_is_shown_in_its_place_on_any_site(server: FileServer) -> None:
+    name = await server.add(b"picture", "image/png", "Our logo.png")
+
+    response = await server.get(f"/files/{name}")
+
+    assert (response.status_code, response.content) == (200, b"picture")
+    expected = file_headers(name, "image/png", 7, 'inline; filename="Our logo.png"', "cross-origin")
+    assert dict(response.headers) == expected
+
+
+async def test_an_svg_with_a_script_is_shown_in_a_sandbox(server: FileServer) -> None:
+    name = await server.add(SVG, "image/svg+xml", "drawing.svg")
+
+    response = await server.get(f"/files/{name}")
 
     assert response.content == SVG
-    assert response.headers["content-type"] == "image/svg+xml"
-    assert response.headers["content-security-policy"] == SANDBOX
-    assert response.headers["x-content-type-options"] == "nosniff"
+    expected = file_headers(name, "image/svg+xml", len(SVG), 'inline; filename="drawing.svg"', "cross-origin")
+    assert dict(response.headers) == expected
 
 
 @pytest.mark.parametrize(
     "media_type", ["text/html", "application/xhtml+xml", "text/xml", "application/pdf", "image/tiff", "text/javascript"]
 )
-async def test_everything_else_is_for_downloading(house: House, media_type: str) -> None:
-    name = await house.keep(b"<script>alert(1)</script>", media_type, "report.html")
+async def test_everything_else_is_for_downloading(server: FileServer, media_type: str) -> None:
+    name = await server.add(b"<script>alert(1)</script>", media_type, "report.html")
 
-    response = await house.get(f"/files/{name}")
+    response = await server.get(f"/files/{name}")
 
     assert response.content == b"<script>alert(1)</script>"
-    assert dict(response.headers) == {
-        "content-type": media_type,
-        "content-length": "25",
-        "content-disposition": 'attachment; filename="report.html"',
-        "content-security-policy": SANDBOX,
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "cross-origin-resource-policy": "same-origin",
-        "cache-control": "public, max-age=60, must-revalidate",
-        "etag": f'"{name}"',
-    }
+    expected = file_headers(name, media_type, 25, 'attachment; filename="report.html"', "same-origin")
+    assert dict(response.headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -122,17 +110,17 @@ async def test_everything_else_is_for_downloading(house: House, media_type: str)
     ],
 )
 def test_a_media_type_that_is_none_becomes_plain_bytes(media_type: str) -> None:
-    told = dict(headers_for(FileRow(media_type, None, public=True), 5))
+    headers = headers_for(FileRow(media_type, None, public=True), 5)
 
-    assert told["content-type"] == "application/octet-stream"
-    assert told["content-disposition"] == "attachment"
+    assert headers["content-type"] == "application/octet-stream"
+    assert headers["content-disposition"] == "attachment"
 
 
 def test_letter_case_makes_no_other_media_type() -> None:
-    told = dict(headers_for(FileRow("IMAGE/SVG+XML", None, public=True), 5))
+    headers = headers_for(FileRow("IMAGE/SVG+XML", None, public=True), 5)
 
-    assert told["content-type"] == "image/svg+xml"
-    assert told["content-disposition"] == "inline"
+    assert headers["content-type"] == "image/svg+xml"
+    assert headers["content-disposition"] == "inline"
 
 
 @pytest.mark.parametrize(
@@ -159,23 +147,25 @@ def test_letter_case_makes_no_other_media_type() -> None:
     ],
 )
 def test_a_file_is_offered_under_its_name_made_safe(name: str, plain: str, whole: str | None) -> None:
-    told = dict(headers_for(FileRow("application/pdf", name, public=True), 5))["content-disposition"]
+    header = headers_for(FileRow("application/pdf", name, public=True), 5)["content-disposition"]
 
-    found = re.fullmatch(r"attachment; filename=\"([^\"\\%]*)\"(?:; filename\*=UTF-8''([!-~]+))?", told)
-    assert found is not None
-    assert found[1] == plain
-    assert (unquote(found[2], errors="strict") if found[2] else None) == whole
+    match = re.fullmatch(r"attachment; filename=\"([^\"\\%]*)\"(?:; filename\*=UTF-8''([!-~]+))?", header)
+    assert match is not None
+    assert match[1] == plain
+    assert (unquote(match[2], errors="strict") if match[2] else None) == whole
 
 
 @pytest.mark.parametrize("name", [None, "", "/", "..", "\r\n", "\u202e"])
 def test_a_file_without_a_name_is_offered_without_one(name: str | None) -> None:
-    assert dict(headers_for(FileRow("application/pdf", name, public=True), 5))["content-disposition"] == "attachment"
+    headers = headers_for(FileRow("application/pdf", name, public=True), 5)
+
+    assert headers["content-disposition"] == "attachment"
 
 
-async def test_head_tells_what_get_would(house: House) -> None:
-    name = await house.keep(b"x" * (3 * CHUNK), "application/pdf", "a.pdf")
+async def test_head_has_the_headers_of_get(server: FileServer) -> None:
+    name = await server.add(b"x" * (3 * CHUNK), "application/pdf", "a.pdf")
 
-    head, whole = await house.get(f"/files/{name}", "HEAD"), await house.get(f"/files/{name}")
+    head, whole = await server.get(f"/files/{name}", "HEAD"), await server.get(f"/files/{name}")
 
     assert head.status_code == 200
     assert head.content == b""
@@ -185,10 +175,10 @@ async def test_head_tells_what_get_would(house: House) -> None:
 
 @pytest.mark.parametrize("known", ['"{}"', 'W/"{}"', '"other", "{}"', "*"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_what_the_client_has_is_not_sent_again(house: House, known: str, method: str) -> None:
-    name = await house.keep(b"picture", "image/png", "logo.png", "png")
+async def test_what_the_client_has_is_not_sent_again(server: FileServer, known: str, method: str) -> None:
+    name = await server.add(b"picture", "image/png", "logo.png")
 
-    response = await house.get(f"/files/{name}", method, if_none_match=known.format(name))
+    response = await server.get(f"/files/{name}", method, if_none_match=known.format(name))
 
     assert (response.status_code, response.content) == (304, b"")
     assert dict(response.headers) == {
@@ -199,10 +189,10 @@ async def test_what_the_client_has_is_not_sent_again(house: House, known: str, m
     }
 
 
-async def test_what_the_client_has_of_another_file_is_no_reason(house: House) -> None:
-    name = await house.keep(b"picture", "image/png", "logo.png", "png")
+async def test_what_the_client_has_of_another_file_is_no_reason(server: FileServer) -> None:
+    name = await server.add(b"picture", "image/png", "logo.png")
 
-    response = await house.get(f"/files/{name}", if_none_match=f'"{generate_name()}"')
+    response = await server.get(f"/files/{name}", if_none_match=f'"{generate_name()}"')
 
     assert (response.status_code, response.content) == (200, b"picture")
 
@@ -211,59 +201,57 @@ def not_found(response: httpx.Response) -> bool:
     return (response.status_code, response.text, response.headers["cache-control"]) == (404, "Not found", "no-store")
 
 
-async def test_a_file_that_the_database_does_not_know_is_not_served(house: House) -> None:
-    name = await house.keep(b"picture", "image/png")
-    del house.rows[name]
+async def test_a_file_that_the_database_does_not_know_is_not_served(server: FileServer) -> None:
+    name = await server.add(b"picture", "image/png")
+    del server.rows[name]
 
-    assert not_found(await house.get(f"/files/{name}"))
-    assert not_found(await house.get(f"/files/{name}", if_none_match=f'"{name}"'))
+    assert not_found(await server.get(f"/files/{name}"))
+    assert not_found(await server.get(f"/files/{name}", if_none_match=f'"{name}"'))
 
 
-async def test_a_file_that_the_storage_has_lost_is_not_found(house: House) -> None:
-    name = await house.keep(b"picture", "image/png")
-    await house.files.delete(name)
+async def test_a_file_that_the_storage_has_lost_is_not_found(server: FileServer) -> None:
+    name = await server.add(b"picture", "image/png")
+    await server.files.delete(name)
 
-    assert not_found(await house.get(f"/files/{name}"))
+    assert not_found(await server.get(f"/files/{name}"))
 
 
 @pytest.mark.parametrize(
     "name", ["..%2f..%2fsecret", "%2e%2e", "a", "a" * 22 + ".html", "a" * 22 + "%00", "a" * 22 + "%0a", "%ff" * 22]
 )
-async def test_a_name_of_another_form_is_not_found_without_asking(house: House, name: str) -> None:
-    response = await house.get(f"/files/{name}")
+async def test_a_name_of_another_form_is_not_found_without_asking(server: FileServer, name: str) -> None:
+    response = await server.get(f"/files/{name}")
 
     assert response.status_code == 404
-    assert house.asked == []
+    assert server.lookups == []
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-async def test_files_are_only_read(house: House, method: str) -> None:
-    name = await house.keep(b"picture", "image/png")
+async def test_files_are_only_read(server: FileServer, method: str) -> None:
+    name = await server.add(b"picture", "image/png")
 
-    response = await house.get(f"/files/{name}", method)
+    response = await server.get(f"/files/{name}", method)
 
     assert response.status_code == 405
-    assert (await house.get(f"/files/{name}")).content == b"picture"
+    assert (await server.get(f"/files/{name}")).content == b"picture"
 
 
-async def test_storage_that_does_not_answer_is_told_as_such(house: House, tmp_path: Path) -> None:
+async def test_unavailable_storage_is_answered_503(server: FileServer, tmp_path: Path) -> None:
     name = generate_name()
-    house.rows[name] = FileRow("image/png", None, public=True)
+    server.rows[name] = FileRow("image/png", None, public=True)
     (tmp_path / name[:2]).write_bytes(b"a file where a folder belongs")
 
-    response = await house.get(f"/files/{name}")
+    response = await server.get(f"/files/{name}")
 
     assert (response.status_code, response.text) == (503, "Service temporarily unavailable.")
     assert response.headers["retry-after"] == "10"
     assert response.headers["cache-control"] == "no-store"
 
 
-class Watched(LocalStorage):
-    """A folder that notes which opened files have been closed."""
+class RecordingStorage(LocalStorage):
+    """A folder that counts how often opened files are closed."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.closed = 0
+    closed = 0
 
     async def open(self, name: str) -> OpenFile | None:
         stored = await super().open(name)
@@ -276,10 +264,14 @@ class Watched(LocalStorage):
         return OpenFile(stored.size, stored.chunks, close)
 
 
-async def test_a_file_is_closed_when_the_client_goes_away(house: House, tmp_path: Path) -> None:
-    house.files = watched = Watched(tmp_path)
-    name = await house.keep(b"x" * (4 * CHUNK), "application/pdf")
+async def test_a_file_is_closed_when_the_client_goes_away(tmp_path: Path) -> None:
+    server = FileServer(files := RecordingStorage(tmp_path))
+    name = await server.add(b"x" * (4 * CHUNK), "application/pdf")
+    scope = {"type": "http", "method": "GET", "path": f"/files/{name}", "query_string": b"", "headers": []}
     sent: list[int] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(len(message.get("body", b"")))
@@ -287,38 +279,20 @@ async def test_a_file_is_closed_when_the_client_goes_away(house: House, tmp_path
             raise OSError("the client has gone")
 
     with pytest.raises(OSError, match="gone"):
-        await house.app()(scope_of(f"/files/{name}"), nothing_more, send)
+        await server.app(scope, receive, send)
 
     assert sent == [0, CHUNK]
-    assert watched.closed == 1
+    assert files.closed == 1
 
 
-async def test_a_file_is_closed_after_a_head(house: House, tmp_path: Path) -> None:
-    house.files = watched = Watched(tmp_path)
-    name = await house.keep(b"x", "application/pdf")
+async def test_a_file_is_closed_after_a_head(tmp_path: Path) -> None:
+    server = FileServer(files := RecordingStorage(tmp_path))
+    name = await server.add(b"x", "application/pdf")
 
-    await house.get(f"/files/{name}", "HEAD")
+    await server.get(f"/files/{name}", "HEAD")
 
-    assert watched.closed == 1
-
-
-async def nothing_more() -> dict[str, str]:
-    return {"type": "http.disconnect"}
+    assert files.closed == 1
 
 
-def scope_of(path: str) -> dict[str, Any]:
-    place: dict[str, Any] = {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b""}
-    hosts: dict[str, Any] = {"server": ("earshot.test", 80), "client": ("127.0.0.1", 1), "scheme": "http"}
-    return {
-        "type": "http",
-        "method": "GET",
-        "http_version": "1.1",
-        "headers": [],
-        "asgi": {"version": "3.0"},
-        **place,
-        **hosts,
-    }
-
-
-def test_the_route_is_in_no_document(house: House) -> None:
-    assert house.app().openapi()["paths"] == {}
+def test_the_route_is_in_no_document(server: FileServer) -> None:
+    assert server.app.openapi()["paths"] == {}
