@@ -59,7 +59,7 @@ PngImagePlugin.MAX_TEXT_MEMORY = 4 << 20  # Decompressed texts of a PNG; 64 MiB 
 
 
 class InvalidImage(Exception):
-    """The content is not an image that can be stored; the message gives the reason, for a log."""
+    """The content is not an image that can be stored; the message gives the reason."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where uploads are stored: a folder or an S3-compatible bucket, as `EARSHOT_STORAGE_URL` says."""
+"""The storage of uploads, a folder or an S3-compatible bucket, from `EARSHOT_STORAGE_URL`."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,16 +8,15 @@ from app.adapters.storage.local import LocalStorage
 
 
 def storage_from_url(url: str | None, data_dir: Path) -> FileStorage:
-    """The storage that `EARSHOT_STORAGE_URL` asks for; without one, the folder `uploads` of the data directory.
+    """The storage of a URL; without one, the folder `uploads` of the data directory. Opens no file or connection.
 
-    A folder is given by its path or a `file:` URL. A bucket is given as
-    `s3://bucket/prefix?endpoint=https://host&region=name`, optionally with `key:secret@` before the bucket;
-    without, the usual `AWS_…` variables count. Nothing is touched yet. Raises InvalidStorageUrl.
+    A folder is a path or a `file:` URL. A bucket is `s3://bucket/prefix?endpoint=https://host&region=name`, with
+    `key:secret@` before the bucket unless the usual `AWS_…` variables are set. Raises InvalidStorageUrl.
     """
     if not url:
         return LocalStorage(data_dir / "uploads")
     if url.lower().startswith("s3:"):
-        # Also with slashes missing: a folder of that name would be made and named, with the secret in it.
+        # Also if slashes are missing: a folder with the secret in its name would be created and printed.
         return _s3_storage(url)
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     if scheme == "file":

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class LocalStorage:
-    """Files in a folder, spread over subfolders by the first two letters of their names, for this user alone."""
+    """Files in a folder, in subfolders by the first two letters of their names. Only this user may read them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -40,7 +40,7 @@ _REASON: Final = re.compile(r"<Code>(\w{1,64})</Code>|\bstatus:? (\d{3})\b|(erro
 
 
 def s3_storage(url: str) -> S3Storage:
-    """The bucket that an `s3://` URL names. Nothing is touched yet. Raises InvalidStorageUrl."""
+    """The bucket of an `s3://` URL. Opens no connection. Raises InvalidStorageUrl."""
     try:
         parts = urlsplit(url)
         params = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))

@@ -18,7 +18,7 @@ from app.domain.posts.attachments import sanitize_filename
 SHOWN = frozenset(media_type for media_type, _ in MEDIA_TYPES.values())
 """Media types that a browser may show. Everything else is a download."""
 
-# Colors and lines of an SVG are styles; so are those that a browser adds to an image shown alone.
+# Colors and lines of an SVG are styles; so are those that a browser adds to an image without a page.
 _SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 
