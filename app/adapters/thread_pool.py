@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from app.domain.errors import ServiceUnavailable
 
@@ -17,18 +17,14 @@ class BoundedThreadPool(ThreadPoolExecutor):
     def __init__(self, name: str, *, max_workers: int, max_queued: int) -> None:
         super().__init__(max_workers, name)
         self._name = name
-        self._max_pending = max_workers + max_queued
-        self._pending = 0
+        self._places = asyncio.Semaphore(max_workers + max_queued)
 
     async def run(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the operation in a thread. Raises ServiceUnavailable if the queue is full."""
-        if self._pending >= self._max_pending:
+        if self._places.locked():
             raise ServiceUnavailable(f"too many {self._name} wait for a thread")
-        self._pending += 1
+        await self._places.acquire()
         future = asyncio.get_running_loop().run_in_executor(self, lambda: operation(*args, **kwargs))
-        # After a disconnect the operation still runs: it counts until it is done.
-        future.add_done_callback(self._count_down)
+        # After a disconnect the operation still runs: it keeps its place until it is done.
+        future.add_done_callback(lambda _: self._places.release())
         return await asyncio.shield(future)
-
-    def _count_down(self, _: Any) -> None:
-        self._pending -= 1

@@ -88,27 +88,19 @@ class FailingSource(io.BytesIO):
 
 
 @pytest.mark.parametrize("content", [b"", b"small", bytes(range(256)) * 4096 + b"end"])
-async def test_what_was_put_is_read_back(files: FileStorage, content: bytes) -> None:
-    name, other = generate_name("png"), generate_name()
+async def test_a_stored_file_is_read_back(files: FileStorage, content: bytes) -> None:
+    name, other, source = generate_name("png"), generate_name(), io.BytesIO(b"skipped" + content)
+    source.seek(7)
 
     await files.put(name, content, "image/png")
-    await files.put(other, io.BytesIO(content), "application/pdf")
+    await files.put(other, source, "application/pdf")
 
     assert await read(files, name) == content
     assert await read(files, other) == content
     assert await list_names(files) == sorted([name, other])
 
 
-async def test_a_source_is_read_from_where_it_stands(files: FileStorage) -> None:
-    name, source = generate_name(), io.BytesIO(b"head and body")
-    source.seek(5)
-
-    await files.put(name, source, "text/plain")
-
-    assert await read(files, name) == b"and body"
-
-
-async def test_a_large_file_comes_in_pieces(files: FileStorage) -> None:
+async def test_a_large_file_is_read_in_chunks(files: FileStorage) -> None:
     name = generate_name()
     await files.put(name, b"x" * (20 * CHUNK), "text/plain")
 
@@ -147,7 +139,7 @@ async def test_a_deleted_file_is_gone_and_deleting_again_is_fine(files: FileStor
     assert await list_names(files) == [other]
 
 
-async def test_what_was_never_put_is_not_there(files: FileStorage) -> None:
+async def test_an_unknown_file_does_not_exist(files: FileStorage) -> None:
     assert await files.open(generate_name()) is None
     assert await list_names(files) == []
 
@@ -223,7 +215,7 @@ async def test_a_cancelled_put_leaves_nothing_and_reads_no_further(files: FileSt
     assert list_files(tmp_path) == []
 
 
-async def test_many_put_at_once_and_each_is_read_back(files: FileStorage) -> None:
+async def test_many_files_are_stored_at_once(files: FileStorage) -> None:
     contents = {generate_name("png"): os.urandom(1000) for _ in range(20)}
 
     await asyncio.gather(*(files.put(name, content, "image/png") for name, content in contents.items()))
