@@ -70,7 +70,7 @@ def document(rate_limits: RateLimits, public: PublicUrl, routers: Sequence[APIRo
         description=text.replace("{address}", public.url or "http://127.0.0.1:8000").replace("{path}", public.path),
         key="A key of the Astuto dialect, such as `tkn_admin_…`.",
         servers=(
-            (public.link("/astuto/api/v1"), "Astuto's dialect, whatever the key"),
+            (public.link("/astuto/api/v1"), "Always Astuto's dialect"),
             (public.link("/api/v1"), "For existing clients: the key determines the dialect"),
         ),
         tags=_TAGS,

@@ -22,7 +22,7 @@ _FROM_ZERO: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 2**63 -
 
 IMPERSONATED: Final[Schema] = {
     **INTEGER_OR_NULL,
-    "description": "The user in whose name to act; for administrators' keys only",
+    "description": "The user to impersonate; only with an administrator's key",
 }
 
 POST_ID: Final = path_param("id", INTEGER, "The post's number")
@@ -40,8 +40,8 @@ def with_description(schema: Mapping[str, Any], description: str) -> Schema:
 def pagination_params(default: int) -> list[dict[str, Any]]:
     """`limit` and `offset` of a list."""
     return [
-        query_param("limit", {**_FROM_ZERO, "default": default}, "How many at most; there is no greatest value"),
-        query_param("offset", {**_FROM_ZERO, "default": 0}, "How many to pass over"),
+        query_param("limit", {**_FROM_ZERO, "default": default}, "Maximum number of rows; any value is allowed"),
+        query_param("offset", {**_FROM_ZERO, "default": 0}, "Number of rows to skip"),
     ]
 
 

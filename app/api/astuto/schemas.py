@@ -67,7 +67,7 @@ class UserNested(BaseModel):
 
 
 class PostOut(BaseModel):
-    """`post_status` is missing when the post has none, `user` when it is anonymous."""
+    """`post_status` is absent if the post has none, and `user` if the post is anonymous."""
 
     id: int
     title: str

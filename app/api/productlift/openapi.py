@@ -35,8 +35,8 @@ the dialect, so an existing client keeps its paths.
 
 ## Input
 
-Parameters may be in the query, in a form, in multipart or in JSON; a JSON body is also read with GET. Texts are
-trimmed, and an empty text counts as null. A PATCH changes only the fields that are sent. A POST with `_method=PATCH`
+Parameters may be in the query, in a form, in multipart or in JSON; a JSON body is also read with GET. Strings
+are trimmed, and an empty string is null. A PATCH changes only the fields that are sent. A POST with `_method=PATCH`
 (or `PUT`, `DELETE`) is handled as that method, which is how files are sent with an update.
 
 ## Rate limits
@@ -73,7 +73,7 @@ def document(rate_limits: RateLimits, public: PublicUrl, routers: Sequence[APIRo
         description=text.replace("{address}", public.url or "http://127.0.0.1:8000").replace("{path}", public.path),
         key="A key of the ProductLift dialect, such as `2|x0…`.",
         servers=(
-            (public.link("/productlift/api/v1"), "ProductLift's dialect, whatever the key"),
+            (public.link("/productlift/api/v1"), "Always ProductLift's dialect"),
             (public.link("/api/v1"), "For existing clients: the key determines the dialect"),
         ),
         tags=_TAGS,

@@ -35,7 +35,7 @@ ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
     503: {"description": "The database is unreachable, or too many requests are waiting", "model": Message},
 }
 _HEADERS: Final = {
-    "x-ratelimit-limit": {"schema": {"type": "integer"}, "description": "Requests a window"},
+    "x-ratelimit-limit": {"schema": {"type": "integer"}, "description": "Maximum number of requests in a window"},
     "x-ratelimit-remaining": {"schema": {"type": "integer"}, "description": "Requests left in this window"},
 }
 DELETED: Final = ApiResponse(200, b"{}", JSON)

@@ -126,7 +126,7 @@ class Post(BaseModel):
     description_changelog: str
     clean_description_changelog: str
     image_main: str = Field(
-        description="Absolute URL, empty when there is none. That of a pending or rejected post works for some hours."
+        description="Absolute URL, or an empty string. The URL of a pending or rejected post expires after some hours."
     )
     votes_count: int
     comments_count: int
@@ -169,7 +169,7 @@ class Duplicate(BaseModel):
 
 
 class Duplicates(BaseModel):
-    """Possible duplicates. Not in `data`."""
+    """Possible duplicates. The response has no `data` wrapper."""
 
     count: int
     posts: list[Duplicate]

@@ -59,8 +59,8 @@ def _find_board(work: UnitOfWork, segment: str) -> Row:
     errors=[422],
     request_body=object_body(
         ["name"],
-        name=with_description(TEXT, "Unique in the portal, with case"),
-        slug=with_description(TEXT_OR_NULL, "Cleaned; made from the name when null, taken or empty"),
+        name=with_description(TEXT, "Unique in the portal, case-sensitive"),
+        slug=with_description(TEXT_OR_NULL, "Normalized; if null, in use or empty, made from the name"),
         description=with_description(TEXT_OR_NULL, "At most 1024 characters"),
     ),
 )

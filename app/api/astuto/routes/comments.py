@@ -38,7 +38,7 @@ router = AstutoRouter(tags=["Comments"])
     parameters=[*pagination_params(100), id_filter_param("post_id", "post")],
 )
 async def list_comments(request: ApiRequest) -> ApiResponse:
-    """All comments, newest first, replies among them."""
+    """All comments and replies, newest first."""
     post_ids = id_filter(request.params, "post_id")
     source = ListSource(
         page=lambda work, offset, limit: serializers.COMMENTS.page(work, offset=offset, limit=limit, post_ids=post_ids),
@@ -108,7 +108,7 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
     response_model=Id,
     parameters=[COMMENT_ID],
     errors=[404, 422],
-    request_body=object_body(body=with_description(TEXT, "When absent, nothing changes")),
+    request_body=object_body(body=with_description(TEXT, "If absent, nothing changes")),
 )
 async def update_comment(request: ApiRequest) -> ApiResponse:
     """Change the text of a comment."""

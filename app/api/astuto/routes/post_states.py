@@ -43,7 +43,7 @@ async def update_post_board(request: ApiRequest) -> ApiResponse:
     parameters=[POST_ID],
     errors=[404],
     request_body=object_body(
-        post_status_id=with_description(INTEGER_OR_NULL, "Null clears the status; when absent, nothing changes"),
+        post_status_id=with_description(INTEGER_OR_NULL, "Null clears the status; if absent, nothing changes"),
         impersonated_user_id=IMPERSONATED,
     ),
 )

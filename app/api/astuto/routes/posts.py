@@ -127,7 +127,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
     request_body=object_body(title=_TITLE, description=TEXT_OR_NULL),
 )
 async def update_post(request: ApiRequest) -> ApiResponse:
-    """Change title or description; a field that is not sent stays, and is not validated."""
+    """Change title or description; a field that is not sent is neither changed nor validated."""
     params, segment = request.params, request.path_params["id"]
     post_id = path_id(segment)
 

@@ -30,7 +30,7 @@ _DELETED_EMAIL: Final = re.compile(r"deleted-([1-9][0-9]{0,17})@deleted\.invalid
 
 @router.get("/users", response_model=list[UserOut], parameters=pagination_params(100))
 async def list_users(request: ApiRequest) -> ApiResponse:
-    """All users, newest first, blocked and deleted ones among them."""
+    """All users, newest first, including blocked and deleted ones."""
     source = ListSource(
         page=lambda work, offset, limit: serializers.USERS.page(work, newest_first=True, offset=offset, limit=limit),
         ids=lambda work, offset, limit: serializers.USERS.ids(work, offset=offset, limit=limit),
@@ -56,7 +56,9 @@ async def show_user(request: ApiRequest) -> ApiResponse:
 @router.get(
     "/users/get_by_email",
     response_model=UserOut,
-    parameters=[query_param("email", TEXT, "The address, whatever its letter case and padding", required=True)],
+    parameters=[
+        query_param("email", TEXT, "The address; it is trimmed, and compared regardless of case", required=True)
+    ],
     errors=[404],
 )
 async def get_user_by_email(request: ApiRequest) -> ApiResponse:
@@ -78,15 +80,15 @@ async def get_user_by_email(request: ApiRequest) -> ApiResponse:
     response_model=Id,
     status_code=201,
     errors=[422],
-    extra_responses={200: {"description": "The address is known: this is its user, unchanged", "model": Id}},
+    extra_responses={200: {"description": "A user has this address already, and is not changed", "model": Id}},
     request_body=object_body(
         ["email"],
-        email=with_description(TEXT, "Compared without letter case and padding"),
-        full_name=with_description(TEXT_OR_NULL, "2 to 64 characters; the address when it is null or absent"),
+        email=with_description(TEXT, "Trimmed, and compared regardless of case"),
+        full_name=with_description(TEXT_OR_NULL, "2 to 64 characters; if null or absent, the address"),
     ),
 )
 async def create_user(request: ApiRequest) -> ApiResponse:
-    """Find the user with an email, or else create one: a plain user without a password."""
+    """Return the user with this email, or create one with the role `user` and without a password."""
     values = request.params
     value = values.get("email", MISSING)
     # Section 1.6: an array is an invalid email, not a missing one.

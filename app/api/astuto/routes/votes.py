@@ -81,7 +81,7 @@ async def create_vote(request: ApiRequest) -> ApiResponse:
 
 @router.delete("/votes/{id}", response_model=Id, parameters=[VOTE_ID], errors=[404])
 async def delete_vote(request: ApiRequest) -> ApiResponse:
-    """Delete a vote, whoever cast it."""
+    """Delete the vote of any user."""
     segment = request.path_params["id"]
     vote_id = path_id(segment)
 

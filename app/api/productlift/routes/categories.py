@@ -31,7 +31,7 @@ async def list_categories(request: ApiRequest) -> ApiResponse:
 
 @router.post("/categories", response_model=CategoryData, request_body=request_body(CREATE), errors=[422])
 async def create_category(request: ApiRequest) -> ApiResponse:
-    """Add a category. Without a color it gets the next free one of a pastel palette."""
+    """Add a category. Without a color it gets the next unused color of a pastel palette."""
 
     def add(work: UnitOfWork) -> ApiResponse:
         form = CREATE.parse_with_checks(

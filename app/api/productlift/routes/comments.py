@@ -35,7 +35,7 @@ COMMENT: Final = path_param("comment", {"type": "integer"}, "The comment's numbe
 
 @router.get("/posts/{post}/comments", response_model=CommentList, parameters=[path_params.POST], errors=[404])
 async def list_comments(request: ApiRequest) -> ApiResponse:
-    """All comments on a post, the team's own ones included, oldest first."""
+    """All comments on a post, including internal ones, oldest first."""
 
     def plan(work: UnitOfWork, limit: int = 2**62) -> tuple[Row, str, list[int]]:
         post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
@@ -107,7 +107,7 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_comment(request: ApiRequest) -> ApiResponse:
-    """Change a comment. A field that is absent or null stays as it is."""
+    """Change a comment. A field that is absent or null is not changed."""
 
     def change(work: UnitOfWork) -> ApiResponse:
         post, comment_id = _find_comment(work, request)

@@ -17,20 +17,22 @@ from app.http.response import ApiResponse
 router = ProductLiftRouter(tags=["Moderation"])
 
 PATH_PARAMS: Final = [
-    path_param("type", {"type": "string", "enum": ["post"]}, "What is decided on: only posts have a state"),
+    path_param(
+        "type", {"type": "string", "enum": ["post"]}, "The type of the record; only posts have a moderation state"
+    ),
     path_param("id", {"type": "string"}, "The post's six-character code, or its number"),
 ]
 
 
 @router.get("/moderation/pending", response_model=ModeratedList)
 async def list_pending(request: ApiRequest) -> ApiResponse:
-    """The posts that wait for a decision, newest first."""
+    """Posts that are pending approval, newest first."""
     return await _list_posts(request, "pending")
 
 
 @router.get("/moderation/rejected", response_model=ModeratedList)
 async def list_rejected(request: ApiRequest) -> ApiResponse:
-    """The posts that were rejected, newest first."""
+    """Rejected posts, newest first."""
     return await _list_posts(request, "rejected")
 
 

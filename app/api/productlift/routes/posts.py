@@ -45,13 +45,13 @@ SEARCH: Final = Form(title=TITLE, description=(STRING,))
 
 @router.get("/posts", response_model=PostPage, parameters=post_list.LIST.parameters(), errors=[422])
 async def list_posts(request: ApiRequest) -> ApiResponse:
-    """Posts of every moderation state, filtered, sorted, a page at a time."""
+    """Posts of every moderation state, filtered and sorted, a page at a time."""
     return await post_list.page(request, post_list.LIST.parse(request.params))
 
 
 @router.get("/posts/search_duplicates", response_model=Duplicates, parameters=SEARCH.parameters(), errors=[422])
 async def search_duplicates(request: ApiRequest) -> ApiResponse:
-    """Possible duplicates: the likeliest first, at most ten, never a rejected post."""
+    """Possible duplicates, the best match first: at most ten, and no rejected post."""
     form = SEARCH.parse(request.params)
 
     def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
@@ -132,7 +132,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_post(request: ApiRequest) -> ApiResponse:
-    """Change the fields that are sent. `user_id` null makes it anonymous, `category_id` null clears its categories."""
+    """Change the fields that are sent. Null as `user_id` makes it anonymous, as `category_id` clears its categories."""
     key = request.path_params["post"]
     base_url, signer = request.context.base_url or "", request.services.signer
     # The 404 of the post comes before validation, and before a file is stored.

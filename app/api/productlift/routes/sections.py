@@ -21,7 +21,7 @@ SECTION = path_param("section", {"type": "integer"}, "The section's number")
 
 @router.get("/sections", response_model=SectionList)
 async def list_sections(request: ApiRequest) -> ApiResponse:
-    """The sections at the root, in their order."""
+    """The root sections, in their order."""
 
     def roots(work: UnitOfWork) -> ApiResponse:
         return responses.data_response([serializers.serialize_section(row) for row in sections.roots(work)])

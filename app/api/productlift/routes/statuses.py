@@ -57,7 +57,7 @@ async def create_status(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_status(request: ApiRequest) -> ApiResponse:
-    """Change a status. A field that is absent or null stays as it is."""
+    """Change a status. A field that is absent or null is not changed."""
     status_id = path_params.number(request.path_params["status"])
 
     def change(work: UnitOfWork) -> ApiResponse:

@@ -51,7 +51,7 @@ async def find_user_by_email(request: ApiRequest) -> ApiResponse:
 
 @router.get("/users", response_model=UserPage, parameters=LIST.parameters(), errors=[422])
 async def list_users(request: ApiRequest) -> ApiResponse:
-    """The users of the portal, oldest first, a page at a time. Deleted ones are absent."""
+    """The users of the portal except deleted ones, oldest first, a page at a time."""
     offset, limit = post_list.offset_and_limit(LIST.parse(request.params))
 
     def page(work: UnitOfWork) -> ApiResponse:
@@ -100,7 +100,7 @@ async def show_user(request: ApiRequest) -> ApiResponse:
     errors=[404, 422],
 )
 async def update_user(request: ApiRequest) -> ApiResponse:
-    """Change a user. A field that is absent or null stays. Only the owner changes the owner's e-mail and password."""
+    """Change a user; fields that are absent or null stay. Only the owner can change the owner's e-mail and password."""
 
     def validate(work: UnitOfWork) -> dict[str, Any]:
         user_id, role = _id_and_role(_get_user(work, request))
