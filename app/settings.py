@@ -55,16 +55,18 @@ class Settings(BaseSettings):
     database_connections: int = Field(16, ge=2, le=1000, description="maximum connections to PostgreSQL per process")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
-    workers: int = Field(1, ge=1, le=64, description="processes that serve; more than one needs Redis")
+    workers: int = Field(1, ge=1, le=64, description="number of processes; more than one needs PostgreSQL and Redis")
     data_dir: Path = Field(Path("data"), description="database file, uploads, generated secret")
-    secret_key: str | None = Field(None, description="signs URLs, keys digests; unset: made in the data directory")
+    secret_key: str | None = Field(
+        None, description="for signed URLs and key digests; unset: a file in the data directory"
+    )
     redis_url: str | None = Field(None, description="shared rate limits: redis://…")
     base_url: str | None = Field(None, description="public URL, for links; unset: from the request")
     default_dialect: Literal["productlift", "astuto"] = Field(
-        "productlift", description="the API that answers without a key"
+        "productlift", description="the API that rejects a request without a key"
     )
     rate_limits: bool = Field(True, description="on or off")
-    limit_productlift: str = Field("60/minute", description="requests per token, else per address")
+    limit_productlift: str = Field("60/minute", description="requests per key, without one per address")
     limit_astuto_key: str = Field("100/5minutes", description="requests per key")
     limit_astuto_ip: str = Field("100/5minutes", description="requests per address")
     limit_pages: str = Field("300/5minutes", description="requests per address to pages, files and documents")
@@ -81,7 +83,7 @@ class Settings(BaseSettings):
     )
     metrics_port: int | None = Field(None, ge=0, le=65535, description="port of the Prometheus metrics; unset: none")
     metrics_host: str | None = Field(None, description="address of that port; unset: that of EARSHOT_HOST")
-    drain_seconds: float = Field(0, ge=0, le=60, description="how long to serve after SIGTERM, while not ready")
+    drain_seconds: float = Field(0, ge=0, le=60, description="seconds to serve requests after SIGTERM, while not ready")
     otlp_url: str | None = Field(None, description="OpenTelemetry collector: http://host:4318; unset: none")
     astuto_secret: str | None = Field(None, description="the secret of an Astuto installation whose keys live on here")
 
@@ -175,7 +177,7 @@ class Settings(BaseSettings):
             parse_qsl(urlsplit(value).query, strict_parsing=bool(urlsplit(value).query))
         except ValueError:
             # The driver's message quotes what it can't parse, which may be the end of a password.
-            raise ValueError("what follows its ? can't be read; in a value write % & # as %25 %26 %23") from None
+            raise ValueError("its query can't be parsed; in a value write % & # as %25 %26 %23") from None
         return value
 
     @field_validator("redis_url")
@@ -197,7 +199,7 @@ class Settings(BaseSettings):
             or _UNPRINTABLE.search(value)
         ):
             raise ValueError(
-                f"must be the address of a collector that takes OTLP over HTTP, such as http://host:4318; {ESCAPES}"
+                f"must be the address of a collector that accepts OTLP over HTTP, such as http://host:4318; {ESCAPES}"
             )
         return value
 

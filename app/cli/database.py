@@ -108,7 +108,7 @@ def _require_head(revision: str | None, database: str) -> None:
             "or choose another with EARSHOT_DATABASE_URL or EARSHOT_DATA_DIR"
         )
     if revision != HEAD:
-        raise CommandError("the database is of an older Earshot: bring it up to date with `earshot migrate`")
+        raise CommandError("the database is of an older Earshot: migrate it with `earshot migrate`")
 
 
 def _choose_portal(work: UnitOfWork, name: str | None) -> tuple[int, str | None]:

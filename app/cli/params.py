@@ -16,7 +16,7 @@ PortalOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
 LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="At most this many.")]
-OffsetOption = Annotated[int, typer.Option("--skip", min=0, help="Leave out this many first.")]
+OffsetOption = Annotated[int, typer.Option("--skip", min=0, help="Skip this many first.")]
 PostOption = Annotated[str | None, typer.Option("--post", metavar="POST", help="Only of this post: number or code.")]
 
 MAX_NAME_LENGTH: Final = 255

@@ -85,7 +85,9 @@ def create_database_file(settings: Settings) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StartupError(f"the folder {path.parent} can't be made ({error.strerror}): choose another one") from None
+        raise StartupError(
+            f"the folder {path.parent} can't be created ({error.strerror}): choose another one"
+        ) from None
     # SQLite gives its log the mode of the file. A file that exists keeps its mode.
     with suppress(OSError):
         path.touch(mode=0o600)

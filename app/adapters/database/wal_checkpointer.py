@@ -90,7 +90,7 @@ class WalCheckpointer:
     def _on_failure(self, error: Exception) -> None:
         self._failures += 1
         if self._failures == FAILURES_TO_WARN:
-            log.warning("SQLite's log can't be copied into its file and grows until it can: %s", error)
+            log.warning("SQLite's write-ahead log grows, because it can't be copied into the database: %s", error)
         self._close_connection()
 
     def _close_connection(self) -> None:

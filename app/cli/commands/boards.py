@@ -21,7 +21,7 @@ group = typer.Typer(help="Boards; every post is on one.", no_args_is_help=True)
 BoardArgument = Annotated[int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot boards list` shows it.")]
 DescriptionOption = Annotated[
     str | None,
-    typer.Option("--description", parser=text_param(MAX_DESCRIPTION), metavar="TEXT", help="Which posts belong there."),
+    typer.Option("--description", parser=text_param(MAX_DESCRIPTION), metavar="TEXT", help="The purpose of the board."),
 ]
 SlugOption = Annotated[
     str | None,

@@ -58,7 +58,7 @@ def adopt(
     ] = False,
     astuto_digest: Annotated[
         str | None,
-        typer.Option(metavar="HEX", help="The digest in Astuto's database, where the key itself is not known."),
+        typer.Option(metavar="HEX", help="The key's digest in Astuto's database, if the key is lost."),
     ] = None,
     portal: PortalOption = None,
     as_json: JsonOption = False,
@@ -99,7 +99,7 @@ def adopt(
 
 @group.command("list")
 def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """List keys with their last use. Only a key's first characters are shown, never all of it."""
+    """List keys with their last use. Only the first characters of a key are shown."""
     rows = run_read(api_keys.list_keys, portal=portal)
     print_table("keys", [_serialize(row) for row in rows], as_json=as_json)
 

@@ -58,7 +58,7 @@ def settings(as_json: JsonOption = False) -> None:
 
 
 def counters(
-    repair: Annotated[bool, typer.Option("--repair", help="Set every counter to what was counted.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Set every wrong counter to the number of rows.")] = False,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -84,7 +84,9 @@ def counters(
 
 
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Fix what loses no data: break cycles of sections.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Fix problems without losing data: break cycles of sections.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check the installation, report problems and how to fix them.

@@ -20,7 +20,7 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.public_url import PublicUrl
 from app.settings import Settings
 
-group = typer.Typer(help="Posts: what no API shows or changes.", no_args_is_help=True)
+group = typer.Typer(help="Posts: show and change what the APIs do not.", no_args_is_help=True)
 
 PostArgument = Annotated[str, typer.Argument(metavar="POST", help="Number or six-character code.")]
 
@@ -35,7 +35,7 @@ _CATEGORIES: Final = Statement(
 
 @group.command()
 def show(post: PostArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Show all of a post, also its files and its position.
+    """Show every field of a post, its files and its position.
 
     \b
     earshot posts show 42
@@ -62,7 +62,7 @@ def position(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set the position of a post in lists sorted by hand.
+    """Set the position of a post in the manual order.
 
     \b
     earshot posts position 42 1

@@ -19,7 +19,7 @@ def secret() -> None:
 
 @group.command()
 def accept(as_json: JsonOption = False) -> None:
-    """Accept another secret than the one that the keys in the database were made with.
+    """Accept another secret than the one that the keys in the database were created with.
 
     This revokes these keys for good, in all portals: not even the old secret restores them. Keys imported by Astuto's
     digest stay. If you still have the old secret, put it back instead. Stop the server first.
@@ -34,5 +34,5 @@ def accept(as_json: JsonOption = False) -> None:
         raise CommandError(f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})")
     new_secret = settings.secret
     revoked = run_write_without_portal(lambda work: installation.accept_secret(work, new_secret), settings=settings)
-    message = "this secret is accepted" + (f", and {revoked} keys have ended" if revoked else "; no key ended")
+    message = "this secret is accepted" + (f", and {revoked} keys have ended" if revoked else "; no key is revoked")
     print_result({"ended_keys": revoked}, message, as_json=as_json)

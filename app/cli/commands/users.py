@@ -33,11 +33,11 @@ def create(
         str | None, typer.Option(parser=text_param(), metavar="NAME", help="The name; by default from the address.")
     ] = None,
     role: Annotated[
-        str, typer.Option(callback=choice_param(_ROLES), metavar="|".join(_ROLES), help="What the user may do.")
+        str, typer.Option(callback=choice_param(_ROLES), metavar="|".join(_ROLES), help="The role.")
     ] = "user",
     password_stdin: Annotated[
         bool,
-        typer.Option("--password-stdin", help="Read a password from standard input; nobody can sign in yet."),
+        typer.Option("--password-stdin", help="Read a password from standard input. There is no sign-in page yet."),
     ] = False,
     portal: PortalOption = None,
     as_json: JsonOption = False,
@@ -124,7 +124,7 @@ def role_(
 def password(
     user: UserArgument,
     password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input; there is no other way.")
+        bool, typer.Option("--password-stdin", help="Read the password from standard input; required.")
     ] = False,
     portal: PortalOption = None,
     as_json: JsonOption = False,

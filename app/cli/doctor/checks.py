@@ -221,7 +221,7 @@ def _check_redis(settings: Settings) -> Finding:
         "Redis",
         f"{mask_secrets(url)} answers",
         lambda: asyncio.run(_ping_redis(url)),
-        "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts by itself",
+        "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts separately",
     )
 
 
