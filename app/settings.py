@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     database_connections: int = Field(16, ge=2, le=1000, description="maximum connections to PostgreSQL per process")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
-    workers: int = Field(1, ge=1, le=64, description="number of processes; more than one needs PostgreSQL and Redis")
+    workers: int = Field(
+        1, ge=1, le=64, description="number of processes; more than one needs PostgreSQL, and Redis for rate limits"
+    )
     data_dir: Path = Field(Path("data"), description="database file, uploads, generated secret")
     secret_key: str | None = Field(
         None, description="for signed URLs and key digests; unset: a file in the data directory"
