@@ -1,15 +1,21 @@
 """The types of ProductLift's fields: how Laravel validates each, and what it is converted to.
 
-Limits, required fields and whole forms are in `forms.py`.
-"""
+    class CreatePost(Form):
+        title: Annotated[Text, Field(max_length=180)]
+        user_id: Uuid | None = None
 
-from __future__ import annotations
+Forms are in `forms.py`.
+"""
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeVar
 
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import core_schema
+
+from app.adapters.image_types import sniff_image_file
 from app.http.multipart import Upload
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
@@ -17,28 +23,48 @@ SMALLEST, LARGEST = -(2**63), 2**63 - 1
 UNKNOWN_ID = 0
 
 Schema = dict[str, Any]
-Unit = Literal["characters", "", "kilobytes"]
+T = TypeVar("T")
 
 
-class _Invalid:
-    """The type of INVALID, which `FieldType.convert` returns for a value that it does not accept."""
-
-
-INVALID: Final = _Invalid()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FieldType:
-    """`convert` returns the converted value or INVALID; `message` is the error then, with `{}` for the field.
+    """The metadata of a field type in `Annotated`.
 
-    `unit` is what limits count. `items` is the type of the items of a list.
+    `convert` returns the converted value or raises ValueError; `message` is the error then, with `{}` for the field.
+    `unit` is what limits count.
     """
 
     convert: Callable[[Any], Any]
     message: str
     schema: Schema
-    unit: Unit = "characters"
-    items: FieldType | None = field(default=None)
+    unit: Literal["characters", "", "kilobytes"] = "characters"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.convert)
+
+
+class _ListType(FieldType):
+    """A list, which Pydantic validates item by item after `convert`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        # A list may have a million invalid items; `Form` finds and counts them.
+        schema = {**handler(source), "fail_fast": True}
+        return core_schema.no_info_before_validator_function(self.convert, schema)
+
+
+@dataclass(frozen=True, slots=True)
+class MaxKilobytes:
+    """The limit of a file, in units of 1024 bytes, inclusive."""
+
+    max_kilobytes: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, upload: Upload) -> Upload:
+        if (upload.size or 0) > self.max_kilobytes * 1024:
+            raise ValueError
+        return upload
 
 
 # Digits as filter_var(FILTER_VALIDATE_INT) accepts them, and what is_numeric() accepts besides.
@@ -74,107 +100,123 @@ def past_64_bits(value: Any) -> bool:
     return number is not None and not SMALLEST <= number <= LARGEST
 
 
-def _text(value: Any) -> Any:
-    return value if type(value) is str and "\0" not in value else INVALID
+def _text(value: Any) -> str:
+    if type(value) is not str or "\0" in value:
+        raise ValueError
+    return value
 
 
-def _integer(value: Any) -> Any:
+def _integer(value: Any) -> int:
     if type(value) is str:
-        if len(value) > _MAX_DIGITS or not _INTEGER.fullmatch(value):
-            return INVALID
+        value = int(value) if len(value) <= _MAX_DIGITS and _INTEGER.fullmatch(value) else None
+    elif value is True or (type(value) is float and value.is_integer()):
         value = int(value)
-    elif type(value) is float and value.is_integer():
-        value = int(value)
-    elif value is True:
-        return 1
-    elif type(value) is not int:
-        return INVALID
-    return value if SMALLEST <= value <= LARGEST else INVALID
+    if type(value) is not int or not SMALLEST <= value <= LARGEST:
+        raise ValueError
+    return value
 
 
-def _id(value: Any) -> Any:
-    number = _integer(value)
-    if number is INVALID and past_64_bits(value) and (type(value) is not str or _INTEGER.fullmatch(value)):
+def _id(value: Any) -> int:
+    if past_64_bits(value) and (type(value) is not str or _INTEGER.fullmatch(value)):
         return UNKNOWN_ID
-    return number
+    return _integer(value)
 
 
-def _reference(value: Any) -> Any:
-    if type(value) is str or type(value) is int or type(value) is float:
-        number = _integer(value)
-        return UNKNOWN_ID if number is INVALID else number
-    return INVALID
+def _reference(value: Any) -> int:
+    if type(value) not in (str, int, float):
+        raise ValueError
+    try:
+        return _integer(value)
+    except ValueError:
+        return UNKNOWN_ID
 
 
-def _boolean(value: Any) -> Any:
-    if type(value) is bool:
-        return value
-    if type(value) is int:
-        return bool(value) if value in (0, 1) else INVALID
+def _boolean(value: Any) -> bool:
     if type(value) is str:
-        return _BOOLEANS.get(value.lower(), INVALID)
-    return INVALID
+        value = _BOOLEANS.get(value.lower())
+    if type(value) not in (bool, int) or value not in (0, 1):
+        raise ValueError
+    return bool(value)
 
 
-def _matching(pattern: re.Pattern[str]) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        return value if type(value) is str and pattern.fullmatch(value) else INVALID
+def _email(value: Any) -> str:
+    if type(value) is not str or not _EMAIL.fullmatch(value) or not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
+    def convert(value: Any) -> str:
+        if type(value) is not str or not pattern.fullmatch(value):
+            raise ValueError
+        return value
 
     return convert
 
 
-def _email(value: Any) -> Any:
-    return value if type(value) is str and _EMAIL.fullmatch(value) and value.isprintable() else INVALID
+def _file(value: Any) -> Upload:
+    if not isinstance(value, Upload) or not value.is_complete:
+        raise ValueError
+    return value
 
 
-def _file(value: Any) -> Any:
-    return value if isinstance(value, Upload) else INVALID
+def _image(value: Any) -> Upload:
+    upload = _file(value)
+    if not sniff_image_file(upload.file):
+        raise ValueError
+    return upload
 
 
-def _list(value: Any) -> Any:
-    """An array as PHP knows it; a single scalar becomes a list of one."""
-    if isinstance(value, dict | list):
-        return value
-    return INVALID if isinstance(value, Upload) else [value]
-
-
-STRING = FieldType(_text, "The {} must be a string.", {"type": "string"})
-INTEGER = FieldType(_integer, "The {} must be an integer.", {"type": "integer", "format": "int64"}, unit="")
-#: The id of a row; past 64 bits it is `UNKNOWN_ID`, which is not an error.
-ID = FieldType(_id, "The {} must be an integer.", {"type": "integer"}, unit="")
-#: An id as text or as a number; a text that is not an id is `UNKNOWN_ID`, too.
-REFERENCE = FieldType(_reference, "The {} must be a string.", {"type": ["string", "integer"]})
-BOOLEAN = FieldType(_boolean, "The {} field must be true or false.", {"type": "boolean"})
-EMAIL = FieldType(_email, "The {} must be a valid email address.", {"type": "string", "format": "email"})
-UUID = FieldType(_matching(UUID_FORM), "The {} must be a valid UUID.", {"type": "string", "format": "uuid"})
-COLOR = FieldType(
-    _matching(_COLOR), "The {} format is invalid.", {"type": "string", "pattern": "^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"}
-)
-FILE = FieldType(_file, "The {} must be a file.", {}, unit="kilobytes")
-#: Any value but null.
-ANYTHING = FieldType(lambda value: value, "", {})
+def _list(value: Any) -> list[Any]:
+    """The items of an array as PHP knows it; a single scalar becomes a list of one."""
+    if isinstance(value, Upload):
+        raise ValueError
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else [value]
 
 
 def choice(*values: str) -> FieldType:
-    """One of these values, exactly."""
+    """The type of a field that is declared as `Literal["asc", "desc"]`: one of these values, exactly."""
 
-    def convert(value: Any) -> Any:
-        return value if type(value) is str and value in values else INVALID
+    def convert(value: Any) -> str:
+        if type(value) is not str or value not in values:
+            raise ValueError
+        return value
 
     return FieldType(convert, "The selected {} is invalid.", {"type": "string", "enum": list(values)})
 
 
-def list_of(item_type: FieldType) -> FieldType:
-    """A list of items of one type. An invalid item is reported by its index: `status.0`."""
-    return FieldType(
-        _list, "The {} must be an array.", {"type": "array", "items": dict(item_type.schema)}, items=item_type
-    )
+TEXT: Final = FieldType(_text, "The {} must be a string.", {"type": "string"})
+LIST: Final = _ListType(_list, "The {} must be an array.", {"type": "array"})
 
-
-def image_file(sniff: Callable[[BinaryIO], str | None]) -> FieldType:
-    """An image; `sniff` detects its type from the content and returns None for other files."""
-
-    def convert(value: Any) -> Any:
-        return value if isinstance(value, Upload) and sniff(value.file) else INVALID
-
-    return FieldType(convert, "The {} must be an image.", {}, unit="kilobytes")
+Text = Annotated[str, TEXT]
+Integer = Annotated[
+    int, FieldType(_integer, "The {} must be an integer.", {"type": "integer", "format": "int64"}, unit="")
+]
+#: The id of a row; past 64 bits it is `UNKNOWN_ID`, which is not an error.
+Id = Annotated[int, FieldType(_id, "The {} must be an integer.", {"type": "integer"}, unit="")]
+#: An id as text or as a number; a text that is not an id is `UNKNOWN_ID`, too.
+Reference = Annotated[int, FieldType(_reference, "The {} must be a string.", {"type": ["string", "integer"]})]
+Boolean = Annotated[bool, FieldType(_boolean, "The {} field must be true or false.", {"type": "boolean"})]
+Email = Annotated[
+    str, FieldType(_email, "The {} must be a valid email address.", {"type": "string", "format": "email"})
+]
+Uuid = Annotated[
+    str, FieldType(_matching(UUID_FORM), "The {} must be a valid UUID.", {"type": "string", "format": "uuid"})
+]
+Color = Annotated[
+    str,
+    FieldType(
+        _matching(_COLOR),
+        "The {} format is invalid.",
+        {"type": "string", "pattern": "^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"},
+    ),
+]
+File = Annotated[Upload, FieldType(_file, "The {} must be a file.", {}, unit="kilobytes")]
+Image = Annotated[Upload, FieldType(_image, "The {} must be an image.", {}, unit="kilobytes")]
+#: Any value but null.
+Anything = Annotated[object, FieldType(lambda value: value, "", {})]
+#: A list of items of one type. An invalid item is reported by its index: `status.0`. An empty list is valid; a
+#: required field that rejects it has `Field(min_length=1)`.
+ListOf = Annotated[list[T], LIST]

@@ -6,7 +6,6 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel
 
-from app.api.productlift.forms import Form
 from app.api.router import DialectRouter
 from app.http.response import ApiResponse, StreamedResponse
 
@@ -48,16 +47,6 @@ class ProductLiftRouter(DialectRouter):
     error_schemas = ERROR_SCHEMAS
     common_errors = (401, 413, 429, 503)
     success_headers = _HEADERS
-
-
-def request_body(form: Form) -> dict[str, Any]:
-    """The request body of a form, as OpenAPI describes it: JSON or a form, with files where the form has some."""
-    content = {
-        "application/json": {"schema": form.schema()},
-        "application/x-www-form-urlencoded": {"schema": form.schema(of="form")},
-        "multipart/form-data": {"schema": form.schema(of="multipart")},
-    }
-    return {"required": any(field.required for field in form.fields), "content": content}
 
 
 def data_response(payload: Any) -> ApiResponse:

@@ -1,6 +1,6 @@
 """ProductLift's resources as Pydantic models, for the document: names, types, what may be null.
 
-docs/contracts/productlift.md, section 6. How they are made from rows is in `shapes.py`; FastAPI only reads these.
+docs/contracts/productlift.md, section 6. `serializers.py` makes them from rows; FastAPI only reads these.
 """
 
 from datetime import datetime

@@ -1,9 +1,13 @@
 """Categories in ProductLift's dialect. docs/contracts/productlift.md, sections 7.1 to 7.4."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import COLOR, STRING
-from app.api.productlift.forms import REQUIRED, TAKEN, Form, max_length
-from app.api.productlift.responses import ProductLiftRouter, request_body
+from app.api.productlift.field_types import Color, Text
+from app.api.productlift.forms import TAKEN, Form
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import CategoryData, CategoryList, Nothing
 from app.api.request import ApiRequest
 from app.api.router import path_param
@@ -14,9 +18,18 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Categories"])
 
-CREATE = Form(name=(REQUIRED, STRING, max_length(MAX_NAME)), color=(COLOR,))
-UPDATE = Form(name=(STRING, max_length(MAX_NAME)), color=(REQUIRED, COLOR))
 ID = path_param("id", {"type": "integer"}, "The category's number")
+Name = Annotated[Text, Field(max_length=MAX_NAME)]
+
+
+class CreateCategory(Form):
+    name: Name
+    color: Color | None = None
+
+
+class UpdateCategory(Form):
+    name: Name | None = None
+    color: Color
 
 
 @router.get("/categories", response_model=CategoryList)
@@ -29,15 +42,15 @@ async def list_categories(request: ApiRequest) -> ApiResponse:
     return await request.read(read_all)
 
 
-@router.post("/categories", response_model=CategoryData, request_body=request_body(CREATE), errors=[422])
+@router.post("/categories", response_model=CategoryData, request_body=CreateCategory.request_body(), errors=[422])
 async def create_category(request: ApiRequest) -> ApiResponse:
     """Add a category. Without a color it gets the next unused color of a pastel palette."""
 
     def add(work: UnitOfWork) -> ApiResponse:
-        form = CREATE.parse_with_checks(
+        form = CreateCategory.parse(
             request.params, name=lambda name: TAKEN if categories.find_id_by_name(work, name) is not None else None
         )
-        category_id = categories.add(work, name=form["name"], color=form.get("color"))
+        category_id = categories.add(work, name=form.name, color=form.color)
         return responses.data_response(serializers.serialize_category(categories.get(work, category_id)))
 
     return await request.write(add)
@@ -48,7 +61,7 @@ async def create_category(request: ApiRequest) -> ApiResponse:
     methods=["PATCH", "PUT"],
     response_model=CategoryData,
     parameters=[ID],
-    request_body=request_body(UPDATE),
+    request_body=UpdateCategory.request_body(),
     errors=[404, 422],
 )
 async def update_category(request: ApiRequest) -> ApiResponse:
@@ -58,12 +71,12 @@ async def update_category(request: ApiRequest) -> ApiResponse:
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(category=request.path_params["id"]):
             categories.get(work, category_id)
-        form = UPDATE.parse_with_checks(
+        form = UpdateCategory.parse(
             request.params,
             name=lambda name: TAKEN if categories.find_id_by_name(work, name) not in (None, category_id) else None,
         )
         with errors.report_as_sent(category=request.path_params["id"]):
-            categories.edit(work, category_id, name=form.get("name"), color=form["color"])
+            categories.edit(work, category_id, name=form.name, color=form.color)
         return responses.data_response(serializers.serialize_category(categories.get(work, category_id)))
 
     return await request.write(change)

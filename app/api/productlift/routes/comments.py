@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import Field
 
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import BOOLEAN, ID, STRING, UUID
-from app.api.productlift.forms import REQUIRED, Form, max_length
-from app.api.productlift.responses import ProductLiftRouter, request_body
+from app.api.productlift.field_types import Boolean, Id, Text, Uuid
+from app.api.productlift.forms import Form
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import CommentData, CommentList, Nothing
 from app.api.request import ApiRequest
 from app.api.router import path_param
@@ -24,13 +26,21 @@ router = ProductLiftRouter(tags=["Comments"])
 MAX_COMMENT: Final = 10_000
 MAX_INLINE_COMMENT_BYTES: Final = max_text_bytes(MAX_CHUNK_ROWS)
 """Bytes; a list with a longer one is streamed."""
-CREATE: Final = Form(
-    comment=(REQUIRED, STRING, max_length(MAX_COMMENT)), user_id=(UUID,), parent_id=(ID,), internal=(BOOLEAN,)
-)
-UPDATE: Final = Form(
-    comment=(STRING, max_length(MAX_COMMENT)), pinned_to_top=(BOOLEAN,), tagged_for_changelog=(BOOLEAN,)
-)
 COMMENT: Final = path_param("comment", {"type": "integer"}, "The comment's number")
+CommentText = Annotated[Text, Field(max_length=MAX_COMMENT)]
+
+
+class CreateComment(Form):
+    comment: CommentText
+    user_id: Uuid | None = None
+    parent_id: Id | None = None
+    internal: Boolean | None = None
+
+
+class UpdateComment(Form):
+    comment: CommentText | None = None
+    pinned_to_top: Boolean | None = None
+    tagged_for_changelog: Boolean | None = None
 
 
 @router.get("/posts/{post}/comments", response_model=CommentList, parameters=[path_params.POST], errors=[404])
@@ -66,7 +76,7 @@ async def list_comments(request: ApiRequest) -> ApiResponse:
     "/posts/{post}/comments",
     response_model=CommentData,
     parameters=[path_params.POST],
-    request_body=request_body(CREATE),
+    request_body=CreateComment.request_body(),
     errors=[404, 422],
 )
 async def create_comment(request: ApiRequest) -> ApiResponse:
@@ -74,19 +84,18 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
 
     def write(work: UnitOfWork) -> ApiResponse:
         post = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
-        form = CREATE.parse(request.params)
-        sent_user_id: str | None = form.get("user_id")
+        form = CreateComment.parse(request.params)
         author_id = request.principal.user_id
-        if sent_user_id is not None:
-            author_id = serializers.USERS.by_uuid(work, sent_user_id)[0]
-        with errors.report_as_sent(comment=request.params.get("parent_id"), user=sent_user_id):
+        if form.user_id is not None:
+            author_id = serializers.USERS.by_uuid(work, form.user_id)[0]
+        with errors.report_as_sent(comment=request.params.get("parent_id"), user=form.user_id):
             comment_id = comments.create(
                 work,
                 post_id=post[0],
                 author_id=author_id,
-                body=form["comment"],
-                parent_id=form.get("parent_id"),
-                internal=bool(form.get("internal")),
+                body=form.comment,
+                parent_id=form.parent_id,
+                internal=bool(form.internal),
                 same_post_parent=True,
                 deleted_author=False,
                 follow=True,
@@ -103,7 +112,7 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
     methods=["PATCH", "PUT"],
     response_model=CommentData,
     parameters=[path_params.POST, COMMENT],
-    request_body=request_body(UPDATE),
+    request_body=UpdateComment.request_body(),
     errors=[404, 422],
 )
 async def update_comment(request: ApiRequest) -> ApiResponse:
@@ -111,14 +120,14 @@ async def update_comment(request: ApiRequest) -> ApiResponse:
 
     def change(work: UnitOfWork) -> ApiResponse:
         post, comment_id = _find_comment(work, request)
-        form = {name: value for name, value in UPDATE.parse(request.params).items() if value is not None}
+        form = UpdateComment.parse(request.params)
         with errors.report_as_sent(comment=request.path_params["comment"]):
             comments.edit(
                 work,
                 comment_id,
-                body=form.get("comment", UNSET),
-                pinned=form.get("pinned_to_top", UNSET),
-                official=form.get("tagged_for_changelog", UNSET),
+                body=UNSET if form.comment is None else form.comment,
+                pinned=UNSET if form.pinned_to_top is None else form.pinned_to_top,
+                official=UNSET if form.tagged_for_changelog is None else form.tagged_for_changelog,
             )
         return responses.data_response(
             serializers.serialize_comment(serializers.COMMENTS.by_id(work, comment_id), _url(request, post))

@@ -1,55 +1,58 @@
 """The list of posts: its filters, its orders, its page. docs/contracts/productlift.md, section 7.15."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from app.api.productlift import responses, serializers
-from app.api.productlift.field_types import ID, INTEGER, REFERENCE, STRING, choice, list_of
-from app.api.productlift.forms import Form, Rule, maximum, minimum
+from app.api.productlift.field_types import Id, Integer, ListOf, Reference, Text
+from app.api.productlift.forms import Form
 from app.api.request import ApiRequest
 from app.api.streaming import stream_json_array
 from app.domain.posts.filters import PostFilter, has_own_index
-from app.domain.posts.queries import INDEXED, ORDERS
+from app.domain.posts.queries import INDEXED
 from app.domain.sql.pagination import DEEP_OFFSET
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import UnitOfWork
 from app.http.response import ApiResponse
 
-PAGE: Final[dict[str, tuple[Rule, ...]]] = {"limit": (INTEGER, minimum(1), maximum(100)), "skip": (INTEGER,)}
 DEFAULT_LIMIT: Final = 10
-_FILTERS: Final[dict[str, tuple[Rule, ...]]] = {
-    "category": (REFERENCE,),
-    "section": (REFERENCE,),
-    **PAGE,
-    "status": (list_of(ID),),
-    "order_by": (choice(*ORDERS),),
-    "order_direction": (choice("asc", "desc"),),
-}
-LIST: Final = Form(tab=(STRING,), **_FILTERS)
-OF_A_TAB: Final = Form(**_FILTERS)
-
 _ASCENDING: Final = ("title", "order")
+Limit = Annotated[Integer, Field(ge=1, le=100)]
 
 
-def offset_and_limit(form: Mapping[str, Any]) -> tuple[int, int]:
+class ListPosts(Form):
+    tab: Text | None = None
+    category: Reference | None = None
+    section: Reference | None = None
+    limit: Limit | None = None
+    skip: Integer | None = None
+    status: ListOf[Id] | None = None
+    order_by: (
+        Literal["title", "created_at", "updated_at", "votes_count", "comments_count", "latest_status_change", "order"]
+        | None
+    ) = None
+    order_direction: Literal["asc", "desc"] | None = None
+
+
+def offset_and_limit(skip: int | None, limit: int | None) -> tuple[int, int]:
     """The offset and limit in force."""
-    limit = form.get("limit")
-    return max(0, form.get("skip") or 0), DEFAULT_LIMIT if limit is None else limit
+    return max(0, skip or 0), DEFAULT_LIMIT if limit is None else limit
 
 
-async def page(request: ApiRequest, form: Mapping[str, Any]) -> ApiResponse:
+async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
     """One page of the posts that match all filters."""
     base_url, signer = request.context.base_url or "", request.services.signer
-    order = form.get("order_by") or "created_at"
-    direction = form.get("order_direction")
-    descending = direction == "desc" if direction else order not in _ASCENDING
-    offset, limit = offset_and_limit(form)
+    order = form.order_by or "created_at"
+    descending = form.order_direction == "desc" if form.order_direction else order not in _ASCENDING
+    offset, limit = offset_and_limit(form.skip, form.limit)
     filters = PostFilter(
-        tab_url=form.get("tab"),
+        tab_url=form.tab,
         # An empty list is no filter, like an empty text.
-        status_ids=form.get("status") or None,
-        category_ids=None if form.get("category") is None else [form["category"]],
-        section_ids=None if form.get("section") is None else [form["section"]],
+        status_ids=form.status or None,
+        category_ids=None if form.category is None else [form.category],
+        section_ids=None if form.section is None else [form.section],
     )
 
     def read_page(work: UnitOfWork) -> ApiResponse:

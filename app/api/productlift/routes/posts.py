@@ -1,15 +1,15 @@
 """Posts in ProductLift's dialect. docs/contracts/productlift.md, sections 7.8 to 7.12 and 7.15."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import orjson
+from pydantic import Field
 
-from app.adapters.image_types import sniff_image_file
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import FILE, ID, STRING, UUID, image_file
-from app.api.productlift.forms import REQUIRED, Form, Rule, max_kilobytes, max_length, min_length
-from app.api.productlift.responses import JSON, ProductLiftRouter, request_body
+from app.api.productlift.field_types import File, Id, Image, MaxKilobytes, Text, Uuid
+from app.api.productlift.forms import Form
+from app.api.productlift.responses import JSON, ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.routes.uploads import StoredUploads, store_uploads
 from app.api.productlift.schemas import Duplicates, Nothing, PostData, PostPage
@@ -28,31 +28,41 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Posts"])
 
-TITLE: Final[tuple[Rule, ...]] = (STRING, min_length(2), max_length(180))
-_REST: Final[dict[str, tuple[Rule, ...]]] = {
-    "description": (STRING,),
-    "category_id": (ID,),
-    "status_id": (ID,),
-    "section_id": (ID,),
-    "user_id": (UUID,),
-    "image": (image_file(sniff_image_file), max_kilobytes(20480)),
-    "attachment": (FILE, max_kilobytes(5240)),
-}
-CREATE: Final = Form(title=(REQUIRED, *TITLE), **_REST)
-UPDATE: Final = Form(title=TITLE, **_REST)
-SEARCH: Final = Form(title=TITLE, description=(STRING,))
+Title = Annotated[Text, Field(min_length=2, max_length=180)]
 
 
-@router.get("/posts", response_model=PostPage, parameters=post_list.LIST.parameters(), errors=[422])
+class UpdatePost(Form):
+    title: Title | None = None
+    description: Text | None = None
+    category_id: Id | None = None
+    status_id: Id | None = None
+    section_id: Id | None = None
+    user_id: Uuid | None = None
+    image: Annotated[Image, MaxKilobytes(20480)] | None = None
+    attachment: Annotated[File, MaxKilobytes(5240)] | None = None
+
+
+class CreatePost(UpdatePost):
+    title: Title
+
+
+class SearchDuplicates(Form):
+    title: Title | None = None
+    description: Text | None = None
+
+
+@router.get("/posts", response_model=PostPage, parameters=post_list.ListPosts.parameters(), errors=[422])
 async def list_posts(request: ApiRequest) -> ApiResponse:
-    """Posts of every moderation state, filtered and sorted, a page at a time."""
-    return await post_list.page(request, post_list.LIST.parse(request.params))
+    """Posts of every moderation state, filtered, sorted, a page at a time."""
+    return await post_list.page(request, post_list.ListPosts.parse(request.params))
 
 
-@router.get("/posts/search_duplicates", response_model=Duplicates, parameters=SEARCH.parameters(), errors=[422])
+@router.get(
+    "/posts/search_duplicates", response_model=Duplicates, parameters=SearchDuplicates.parameters(), errors=[422]
+)
 async def search_duplicates(request: ApiRequest) -> ApiResponse:
-    """Possible duplicates, the best match first: at most ten, and no rejected post."""
-    form = SEARCH.parse(request.params)
+    """Possible duplicates: the likeliest first, at most ten, never a rejected post."""
+    form = SearchDuplicates.parse(request.params)
 
     def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
         rows = serializers.DUPLICATES.by_ids(work, ids)
@@ -62,9 +72,7 @@ async def search_duplicates(request: ApiRequest) -> ApiResponse:
         payloads = serialize_ids(work, ids) if ids else []
         return ApiResponse(200, orjson.dumps({"count": len(payloads), "posts": payloads}), JSON)
 
-    ids = await request.read(
-        lambda work: find_duplicate_ids(work, form.get("title"), form.get("description")), in_thread=True
-    )
+    ids = await request.read(lambda work: find_duplicate_ids(work, form.title, form.description), in_thread=True)
     try:
         return await request.read(search, in_thread=True, max_text=max_text_bytes(len(ids)))
     except TextsTooLong:
@@ -86,30 +94,29 @@ async def show_post(request: ApiRequest) -> ApiResponse:
     return await request.read(get)
 
 
-@router.post("/posts", response_model=PostData, request_body=request_body(CREATE), errors=[404, 422])
+@router.post("/posts", response_model=PostData, request_body=CreatePost.request_body(), errors=[404, 422])
 async def create_post(request: ApiRequest) -> ApiResponse:
     """Create a post as the token's user or as `user_id`. By the portal's policy it may be pending."""
-    form = CREATE.parse(request.params)
+    form = CreatePost.parse(request.params)
     base_url, signer = request.context.base_url or "", request.services.signer
-    sent_user_id: str | None = form.get("user_id")
     new_post = NewPost(
-        title=form["title"],
+        title=form.title,
         # Never null, which Astuto's dialect would return: section 7.9.
-        description=form.get("description") or "",
-        author=sent_user_id.lower() if sent_user_id else request.principal.user_id,
-        status_id=form.get("status_id"),
+        description=form.description or "",
+        author=form.user_id.lower() if form.user_id else request.principal.user_id,
+        status_id=form.status_id,
         default_status=True,
-        section_id=form.get("section_id"),
-        category_id=form.get("category_id"),
+        section_id=form.section_id,
+        category_id=form.category_id,
         follow=True,
         deleted_author=False,
         moderation=None,
     )
 
-    async with store_uploads(request, form) as files:
+    async with store_uploads(request, image=form.image, attachment=form.attachment) as files:
 
         def create_and_attach(work: UnitOfWork) -> ApiResponse:
-            with errors.report_as_sent(user=sent_user_id):
+            with errors.report_as_sent(user=form.user_id):
                 created = create.create_post(work, new_post)
             if not files:
                 return responses.data_response(
@@ -128,7 +135,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
     methods=["PATCH", "PUT"],
     response_model=PostData,
     parameters=[path_params.POST],
-    request_body=request_body(UPDATE),
+    request_body=UpdatePost.request_body(),
     errors=[404, 422],
 )
 async def update_post(request: ApiRequest) -> ApiResponse:
@@ -137,12 +144,12 @@ async def update_post(request: ApiRequest) -> ApiResponse:
     base_url, signer = request.context.base_url or "", request.services.signer
     # The 404 of the post comes before validation, and before a file is stored.
     post_id = await request.read(lambda work: int(serializers.POSTS.by_code_or_id(work, key)[0]))
-    form = UPDATE.parse(request.params)
+    form = UpdatePost.parse(request.params)
 
-    async with store_uploads(request, form) as files:
+    async with store_uploads(request, image=form.image, attachment=form.attachment) as files:
 
         def change(work: UnitOfWork) -> ApiResponse:
-            with errors.report_as_sent(post=key, user=form.get("user_id")):
+            with errors.report_as_sent(post=key, user=form.user_id):
                 _change(work, post_id, form, files)
                 return responses.data_response(
                     serializers.serialize_post(serializers.POSTS.by_id(work, post_id), base_url, signer)
@@ -165,26 +172,23 @@ async def delete_post(request: ApiRequest) -> ApiResponse:
     return responses.DELETED
 
 
-def _change(work: UnitOfWork, post_id: int, form: Mapping[str, Any], files: StoredUploads) -> None:
+def _change(work: UnitOfWork, post_id: int, form: UpdatePost, files: StoredUploads) -> None:
+    sent = form.model_fields_set
     update.update_post(
         work,
         post_id,
         PostUpdate(
-            title=form.get("title") or UNSET,
-            description=(form["description"] or "") if "description" in form else UNSET,
-            author=_to_lower(form["user_id"]) if "user_id" in form else UNSET,
-            category_ids=_existing_category(work, form["category_id"]) if "category_id" in form else UNSET,
-            section_id=_existing_section(work, form["section_id"]) if "section_id" in form else UNSET,
+            title=form.title or UNSET,
+            description=(form.description or "") if "description" in sent else UNSET,
+            author=(form.user_id and form.user_id.lower()) if "user_id" in sent else UNSET,
+            category_ids=_existing_category(work, form.category_id) if "category_id" in sent else UNSET,
+            section_id=_existing_section(work, form.section_id) if "section_id" in sent else UNSET,
         ),
     )
-    status_id = form.get("status_id")
+    status_id = form.status_id
     if status_id is not None and _exists(lambda: statuses.get(work, status_id)):
         update.change_status(work, post_id, status_id, user_id=work.actor.user_id)
     files.attach(work, post_id)
-
-
-def _to_lower(uuid: str | None) -> str | None:
-    return None if uuid is None else uuid.lower()
 
 
 def _existing_category(work: UnitOfWork, category_id: int | None) -> list[int]:

@@ -1,9 +1,13 @@
 """Sections in ProductLift's dialect. docs/contracts/productlift.md, section 9.5."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import ID, STRING
-from app.api.productlift.forms import REQUIRED, Form, max_length
-from app.api.productlift.responses import ProductLiftRouter, request_body
+from app.api.productlift.field_types import Id, Text
+from app.api.productlift.forms import Form
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Nothing, SectionData, SectionList
 from app.api.request import ApiRequest
 from app.api.router import path_param
@@ -14,9 +18,19 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Sections"])
 
-CREATE = Form(title=(REQUIRED, STRING, max_length(MAX_TITLE)), tab_id=(REQUIRED, ID), parent_id=(ID,))
-UPDATE = Form(title=(STRING, max_length(MAX_TITLE)), tab_id=(ID,), parent_id=(ID,))
 SECTION = path_param("section", {"type": "integer"}, "The section's number")
+Title = Annotated[Text, Field(max_length=MAX_TITLE)]
+
+
+class UpdateSection(Form):
+    title: Title | None = None
+    tab_id: Id | None = None
+    parent_id: Id | None = None
+
+
+class CreateSection(UpdateSection):
+    title: Title
+    tab_id: Id
 
 
 @router.get("/sections", response_model=SectionList)
@@ -41,14 +55,14 @@ async def list_section_children(request: ApiRequest) -> ApiResponse:
     return await request.read(children)
 
 
-@router.post("/sections", response_model=SectionData, request_body=request_body(CREATE), errors=[404, 422])
+@router.post("/sections", response_model=SectionData, request_body=CreateSection.request_body(), errors=[404, 422])
 async def create_section(request: ApiRequest) -> ApiResponse:
     """Add a section to a tab, at the root or below another of that tab."""
-    form = CREATE.parse(request.params)
+    form = CreateSection.parse(request.params)
 
     def add(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(section=request.params.get("parent_id")):
-            section_id = sections.add(work, title=form["title"], tab_id=form["tab_id"], parent_id=form.get("parent_id"))
+            section_id = sections.add(work, title=form.title, tab_id=form.tab_id, parent_id=form.parent_id)
         return responses.data_response(serializers.serialize_section(sections.get(work, section_id)))
 
     return await request.write(add)
@@ -59,7 +73,7 @@ async def create_section(request: ApiRequest) -> ApiResponse:
     methods=["PATCH", "PUT"],
     response_model=SectionData,
     parameters=[SECTION],
-    request_body=request_body(UPDATE),
+    request_body=UpdateSection.request_body(),
     errors=[404, 422],
 )
 async def update_section(request: ApiRequest) -> ApiResponse:
@@ -69,18 +83,17 @@ async def update_section(request: ApiRequest) -> ApiResponse:
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(section=request.path_params["section"]):
             _, title, tab_id, parent_id = sections.get_to_change(work, section_id)
-        form = UPDATE.parse(request.params)
-        new_tab_id = form.get("tab_id")
-        if "parent_id" in form:
-            parent_id = form["parent_id"]
-        elif new_tab_id is not None and new_tab_id != tab_id:
+        form = UpdateSection.parse(request.params)
+        if "parent_id" in form.model_fields_set:
+            parent_id = form.parent_id
+        elif form.tab_id is not None and form.tab_id != tab_id:
             parent_id = None
         with errors.report_as_sent(section=request.params.get("parent_id")):
             sections.edit(
                 work,
                 section_id,
-                title=form.get("title") or title,
-                tab_id=tab_id if new_tab_id is None else new_tab_id,
+                title=form.title or title,
+                tab_id=tab_id if form.tab_id is None else form.tab_id,
                 parent_id=parent_id,
             )
         return responses.data_response(serializers.serialize_section(sections.get(work, section_id)))

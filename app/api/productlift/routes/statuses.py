@@ -1,11 +1,14 @@
 """Statuses in ProductLift's dialect. docs/contracts/productlift.md, sections 7.13 and 9.6."""
 
 from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
 
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import COLOR, ID, STRING
-from app.api.productlift.forms import REQUIRED, TAKEN, Form, max_length
-from app.api.productlift.responses import ProductLiftRouter, request_body
+from app.api.productlift.field_types import Color, Id, Text
+from app.api.productlift.forms import TAKEN, Form
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Nothing, StatusData, StatusList
 from app.api.request import ApiRequest
 from app.api.router import path_param
@@ -15,10 +18,19 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Statuses"])
 
-MAX_NAME = 191
-CREATE = Form(name=(REQUIRED, STRING, max_length(MAX_NAME)), color=(COLOR,), tab_id=(REQUIRED, ID))
-UPDATE = Form(name=(STRING, max_length(MAX_NAME)), color=(COLOR,), tab_id=(ID,))
 STATUS = path_param("status", {"type": "integer"}, "The status's number")
+Name = Annotated[Text, Field(max_length=191)]
+
+
+class UpdateStatus(Form):
+    name: Name | None = None
+    color: Color | None = None
+    tab_id: Id | None = None
+
+
+class CreateStatus(UpdateStatus):
+    name: Name
+    tab_id: Id
 
 
 def name_is_free(work: UnitOfWork, except_id: int | None = None) -> Callable[[str], str | None]:
@@ -36,13 +48,13 @@ async def list_statuses(request: ApiRequest) -> ApiResponse:
     return await request.read(read_all)
 
 
-@router.post("/statuses", response_model=StatusData, request_body=request_body(CREATE), errors=[404, 422])
+@router.post("/statuses", response_model=StatusData, request_body=CreateStatus.request_body(), errors=[404, 422])
 async def create_status(request: ApiRequest) -> ApiResponse:
     """Add a status to a tab."""
 
     def add(work: UnitOfWork) -> ApiResponse:
-        form = CREATE.parse_with_checks(request.params, name=name_is_free(work))
-        status_id = statuses.add(work, name=form["name"], color=form.get("color"), tab_id=form["tab_id"])
+        form = CreateStatus.parse(request.params, name=name_is_free(work))
+        status_id = statuses.add(work, name=form.name, color=form.color, tab_id=form.tab_id)
         return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
 
     return await request.write(add)
@@ -53,7 +65,7 @@ async def create_status(request: ApiRequest) -> ApiResponse:
     methods=["PATCH", "PUT"],
     response_model=StatusData,
     parameters=[STATUS],
-    request_body=request_body(UPDATE),
+    request_body=UpdateStatus.request_body(),
     errors=[404, 422],
 )
 async def update_status(request: ApiRequest) -> ApiResponse:
@@ -63,9 +75,9 @@ async def update_status(request: ApiRequest) -> ApiResponse:
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(status=request.path_params["status"]):
             statuses.get(work, status_id)
-        form = UPDATE.parse_with_checks(request.params, name=name_is_free(work, except_id=status_id))
+        form = UpdateStatus.parse(request.params, name=name_is_free(work, except_id=status_id))
         with errors.report_as_sent(status=request.path_params["status"]):
-            statuses.edit(work, status_id, **{name: form.get(name) for name in ("name", "color", "tab_id")})
+            statuses.edit(work, status_id, name=form.name, color=form.color, tab_id=form.tab_id)
         return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
 
     return await request.write(change)

@@ -3,6 +3,7 @@
 from app.api.productlift import path_params, responses, serializers
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
+from app.api.productlift.routes.post_list import ListPosts
 from app.api.productlift.schemas import PortalData, PostPage, TabData, TabList
 from app.api.request import ApiRequest
 from app.api.router import path_param
@@ -42,14 +43,13 @@ async def show_tab(request: ApiRequest) -> ApiResponse:
 @router.get(
     "/tabs/{key}/fetch",
     response_model=PostPage,
-    parameters=[KEY, *post_list.OF_A_TAB.parameters()],
+    parameters=[KEY, *(param for param in ListPosts.parameters() if param["name"] != "tab")],
     errors=[404, 422],
 )
 async def fetch_tab(request: ApiRequest) -> ApiResponse:
     """The posts on a tab, filtered and sorted as in the list of all posts, a page at a time."""
     tab_url = await request.read(lambda work: str(find_tab(work, request.path_params["key"])[2]))
-    form = post_list.OF_A_TAB.parse(request.params)
-    return await post_list.page(request, {**form, "tab": tab_url})
+    return await post_list.page(request, ListPosts.parse({**request.params, "tab": tab_url}))
 
 
 @portal_router.get("/portal", response_model=PortalData)

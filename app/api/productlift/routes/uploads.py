@@ -3,9 +3,9 @@
 docs/contracts/productlift.md, sections 5, 7.9 and 7.11.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from app.adapters.image_types import MEDIA_TYPES, sniff_image_file
 from app.adapters.images import InvalidImage
@@ -41,14 +41,14 @@ class StoredUploads:
 
 
 @asynccontextmanager
-async def store_uploads(request: ApiRequest, form: Mapping[str, Any]) -> AsyncIterator[StoredUploads]:
-    """Store the `image` and `attachment` of a form, for the operation in the block to `attach`.
+async def store_uploads(
+    request: ApiRequest, *, image: Upload | None, attachment: Upload | None
+) -> AsyncIterator[StoredUploads]:
+    """Store the files of a form, for the operation in the block to `attach`.
 
     Afterwards the replaced files are deleted; if the block raises, the new ones are.
     Raises FormErrors for an invalid image, and StorageUnavailable.
     """
-    image: Upload | None = form.get("image")
-    attachment: Upload | None = form.get("attachment")
     if image is None and attachment is None:
         yield StoredUploads([])
         return

@@ -1,12 +1,14 @@
 """Users in ProductLift's dialect. docs/contracts/productlift.md, sections 7.16 to 7.21."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import ANYTHING, BOOLEAN, EMAIL, STRING, choice
-from app.api.productlift.forms import REQUIRED, SELECTED, TAKEN, Form, Rule, max_length, min_length
-from app.api.productlift.responses import ProductLiftRouter, request_body
+from app.api.productlift.field_types import Anything, Boolean, Email, Integer, Text
+from app.api.productlift.forms import SELECTED, TAKEN, Form
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.schemas import Nothing, UserData, UserPage
 from app.api.request import ApiRequest
@@ -17,27 +19,45 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Users"])
 
-EMAIL_RULES: Final[tuple[Rule, ...]] = (EMAIL, max_length(191))
-ROLE: Final = choice("admin", "member")
-PASSWORD: Final[tuple[Rule, ...]] = (STRING, min_length(8), max_length(100))
-FIND: Final = Form(email=(REQUIRED, *EMAIL_RULES))
-LIST: Final = Form(**post_list.PAGE)
-CREATE: Final = Form(
-    email=EMAIL_RULES,
-    role=(REQUIRED, ROLE),
-    name=(STRING, max_length(100)),
-    invitation_message=(STRING, max_length(1000)),
-    skip_email=(ANYTHING,),
-    password=PASSWORD,
-)
-UPDATE: Final = Form(email=EMAIL_RULES, role=(ROLE,), name=(STRING, max_length(100)), password=PASSWORD)
-DELETE: Final = Form(delete_all_data=(BOOLEAN,))
+Address = Annotated[Email, Field(max_length=191)]
+Name = Annotated[Text, Field(max_length=100)]
+Password = Annotated[Text, Field(min_length=8, max_length=100)]
+Role = Literal["admin", "member"]
 
 
-@router.get("/users/find_by_email", response_model=UserData, parameters=FIND.parameters(), errors=[404, 422])
+class FindUser(Form):
+    email: Address
+
+
+class ListUsers(Form):
+    limit: post_list.Limit | None = None
+    skip: Integer | None = None
+
+
+class CreateUser(Form):
+    email: Address | None = None
+    role: Role
+    name: Name | None = None
+    invitation_message: Annotated[Text, Field(max_length=1000)] | None = None
+    skip_email: Anything | None = None
+    password: Password | None = None
+
+
+class UpdateUser(Form):
+    email: Address | None = None
+    role: Role | None = None
+    name: Name | None = None
+    password: Password | None = None
+
+
+class DeleteUser(Form):
+    delete_all_data: Boolean | None = None
+
+
+@router.get("/users/find_by_email", response_model=UserData, parameters=FindUser.parameters(), errors=[404, 422])
 async def find_user_by_email(request: ApiRequest) -> ApiResponse:
     """The user with this email, in any letter case."""
-    email = FIND.parse(request.params)["email"]
+    email = FindUser.parse(request.params).email
 
     def find(work: UnitOfWork) -> ApiResponse:
         try:
@@ -49,10 +69,11 @@ async def find_user_by_email(request: ApiRequest) -> ApiResponse:
     return await request.read(find)
 
 
-@router.get("/users", response_model=UserPage, parameters=LIST.parameters(), errors=[422])
+@router.get("/users", response_model=UserPage, parameters=ListUsers.parameters(), errors=[422])
 async def list_users(request: ApiRequest) -> ApiResponse:
-    """The users of the portal except deleted ones, oldest first, a page at a time."""
-    offset, limit = post_list.offset_and_limit(LIST.parse(request.params))
+    """The users of the portal, oldest first, a page at a time. Deleted ones are absent."""
+    form = ListUsers.parse(request.params)
+    offset, limit = post_list.offset_and_limit(form.skip, form.limit)
 
     def page(work: UnitOfWork) -> ApiResponse:
         rows = serializers.USERS.page(work, newest_first=False, offset=offset, limit=limit)
@@ -62,24 +83,23 @@ async def list_users(request: ApiRequest) -> ApiResponse:
     return await request.read(page, in_thread=True)
 
 
-@router.post("/users", response_model=UserData, request_body=request_body(CREATE), errors=[422])
+@router.post("/users", response_model=UserData, request_body=CreateUser.request_body(), errors=[422])
 async def create_user(request: ApiRequest) -> ApiResponse:
     """Add a user. No invitation is mailed yet, whatever `skip_email` and `invitation_message` are."""
-    form = CREATE.parse(request.params)
-    email: str | None = form.get("email")
-    password_hash = await _hash_password(request, form)
-    is_invited = email is not None and password_hash is None and form.get("skip_email") is None
+    form = CreateUser.parse(request.params)
+    password_hash = await _hash_password(request, form.password)
+    is_invited = form.email is not None and password_hash is None and form.skip_email is None
 
     def create(work: UnitOfWork) -> ApiResponse:
         user_id = users.create(
             work,
-            email=email,
-            name=form.get("name") or (users.display_name_from(email) if email else users.DEFAULT_NAME),
-            role="admin" if form["role"] == "admin" else "user",
+            email=form.email,
+            name=form.name or (users.display_name_from(form.email) if form.email else users.DEFAULT_NAME),
+            role="admin" if form.role == "admin" else "user",
             password_hash=password_hash,
         )
         if is_invited:
-            users.invite(work, user_id, form.get("invitation_message"))
+            users.invite(work, user_id, form.invitation_message)
         return _user_response(serializers.USERS.by_id(work, user_id))
 
     return await request.write(create)
@@ -96,19 +116,19 @@ async def show_user(request: ApiRequest) -> ApiResponse:
     methods=["PUT", "PATCH"],
     response_model=UserData,
     parameters=[path_params.USER],
-    request_body=request_body(UPDATE),
+    request_body=UpdateUser.request_body(),
     errors=[404, 422],
 )
 async def update_user(request: ApiRequest) -> ApiResponse:
     """Change a user; fields that are absent or null stay. Only the owner can change the owner's e-mail and password."""
 
-    def validate(work: UnitOfWork) -> dict[str, Any]:
+    def validate(work: UnitOfWork) -> UpdateUser:
         user_id, role = _id_and_role(_get_user(work, request))
-        return UPDATE.parse_with_checks(request.params, email=email_is_free(work, user_id), role=role_is_allowed(role))
+        return UpdateUser.parse(request.params, email=email_is_free(work, user_id), role=role_is_allowed(role))
 
     form = await request.read(validate)
     # Hashing takes 0.1 s of CPU time, so it is not done inside the transaction.
-    password_hash = await _hash_password(request, form)
+    password_hash = await _hash_password(request, form.password)
 
     def change(work: UnitOfWork) -> ApiResponse:
         user_id, _ = _id_and_role(_get_user(work, request))
@@ -117,9 +137,9 @@ async def update_user(request: ApiRequest) -> ApiResponse:
             users.update(
                 work,
                 user_id,
-                email=form.get("email"),
-                name=form.get("name"),
-                role=stored_role(form.get("role"), role),
+                email=form.email,
+                name=form.name,
+                role=stored_role(form.role, role),
                 password_hash=password_hash,
             )
         return _user_response(serializers.USERS.by_id(work, user_id))
@@ -132,13 +152,13 @@ async def update_user(request: ApiRequest) -> ApiResponse:
 @router.delete(
     "/users/{user}",
     response_model=Nothing,
-    parameters=[path_params.USER, *DELETE.parameters()],
+    parameters=[path_params.USER, *DeleteUser.parameters()],
     errors=[404, 422],
 )
 async def delete_user(request: ApiRequest) -> ApiResponse:
     """Delete a user; `delete_all_data` also deletes posts, comments and votes. The owner can not be deleted."""
     await request.read(lambda work: _get_user(work, request))
-    with_data = bool(DELETE.parse(request.params).get("delete_all_data"))
+    with_data = bool(DeleteUser.parse(request.params).delete_all_data)
 
     def delete(work: UnitOfWork) -> list[str]:
         user_id, _ = _id_and_role(_get_user(work, request))
@@ -181,6 +201,5 @@ def stored_role(new_role: str | None, role: str) -> str | None:
     return "admin" if new_role == "admin" else "user"
 
 
-async def _hash_password(request: ApiRequest, form: Mapping[str, Any]) -> str | None:
-    password: str | None = form.get("password")
+async def _hash_password(request: ApiRequest, password: str | None) -> str | None:
     return None if password is None else await request.services.passwords.hash_password(password)
