@@ -100,10 +100,19 @@ def past_64_bits(value: Any) -> bool:
     return number is not None and not SMALLEST <= number <= LARGEST
 
 
-def _text(value: Any) -> str:
-    if type(value) is not str or "\0" in value:
-        raise ValueError
-    return value
+def _only(is_valid: Callable[[Any], object]) -> Callable[[Any], Any]:
+    """A conversion that returns valid values as they are."""
+
+    def convert(value: Any) -> Any:
+        if not is_valid(value):
+            raise ValueError
+        return value
+
+    return convert
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
+    return _only(lambda value: type(value) is str and pattern.fullmatch(value))
 
 
 def _integer(value: Any) -> int:
@@ -139,32 +148,8 @@ def _boolean(value: Any) -> bool:
     return bool(value)
 
 
-def _email(value: Any) -> str:
-    if type(value) is not str or not _EMAIL.fullmatch(value) or not value.isprintable():
-        raise ValueError
-    return value
-
-
-def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
-    def convert(value: Any) -> str:
-        if type(value) is not str or not pattern.fullmatch(value):
-            raise ValueError
-        return value
-
-    return convert
-
-
-def _file(value: Any) -> Upload:
-    if not isinstance(value, Upload) or not value.is_complete:
-        raise ValueError
-    return value
-
-
-def _image(value: Any) -> Upload:
-    upload = _file(value)
-    if not sniff_image_file(upload.file):
-        raise ValueError
-    return upload
+def _is_file(value: Any) -> bool:
+    return isinstance(value, Upload) and value.is_complete
 
 
 def _list(value: Any) -> list[Any]:
@@ -178,16 +163,13 @@ def _list(value: Any) -> list[Any]:
 
 def choice(*values: str) -> FieldType:
     """The type of a field that is declared as `Literal["asc", "desc"]`: one of these values, exactly."""
-
-    def convert(value: Any) -> str:
-        if type(value) is not str or value not in values:
-            raise ValueError
-        return value
-
+    convert = _only(lambda value: type(value) is str and value in values)
     return FieldType(convert, "The selected {} is invalid.", {"type": "string", "enum": list(values)})
 
 
-TEXT: Final = FieldType(_text, "The {} must be a string.", {"type": "string"})
+TEXT: Final = FieldType(
+    _only(lambda value: type(value) is str and "\0" not in value), "The {} must be a string.", {"type": "string"}
+)
 LIST: Final = _ListType(_list, "The {} must be an array.", {"type": "array"})
 
 Text = Annotated[str, TEXT]
@@ -200,7 +182,12 @@ Id = Annotated[int, FieldType(_id, "The {} must be an integer.", {"type": "integ
 Reference = Annotated[int, FieldType(_reference, "The {} must be a string.", {"type": ["string", "integer"]})]
 Boolean = Annotated[bool, FieldType(_boolean, "The {} field must be true or false.", {"type": "boolean"})]
 Email = Annotated[
-    str, FieldType(_email, "The {} must be a valid email address.", {"type": "string", "format": "email"})
+    str,
+    FieldType(
+        _only(lambda value: type(value) is str and _EMAIL.fullmatch(value) and value.isprintable()),
+        "The {} must be a valid email address.",
+        {"type": "string", "format": "email"},
+    ),
 ]
 Uuid = Annotated[
     str, FieldType(_matching(UUID_FORM), "The {} must be a valid UUID.", {"type": "string", "format": "uuid"})
@@ -213,8 +200,16 @@ Color = Annotated[
         {"type": "string", "pattern": "^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"},
     ),
 ]
-File = Annotated[Upload, FieldType(_file, "The {} must be a file.", {}, unit="kilobytes")]
-Image = Annotated[Upload, FieldType(_image, "The {} must be an image.", {}, unit="kilobytes")]
+File = Annotated[Upload, FieldType(_only(_is_file), "The {} must be a file.", {}, unit="kilobytes")]
+Image = Annotated[
+    Upload,
+    FieldType(
+        _only(lambda value: _is_file(value) and sniff_image_file(value.file)),
+        "The {} must be an image.",
+        {},
+        unit="kilobytes",
+    ),
+]
 #: Any value but null.
 Anything = Annotated[object, FieldType(lambda value: value, "", {})]
 #: A list of items of one type. An invalid item is reported by its index: `status.0`. An empty list is valid; a

@@ -1,12 +1,26 @@
-"""Parses path parameters. An invalid one becomes an id that no row has, so that the look-up raises NotFound."""
+"""Path parameters: how they are described and parsed.
 
-from typing import Final
+An invalid one becomes an id that no row has, so that the look-up raises NotFound.
+"""
+
+from typing import Any, Final
 
 from app.api.productlift.field_types import UNKNOWN_ID, UUID_FORM
 from app.api.router import path_param
 
-POST: Final = path_param("post", {"type": "string"}, "The post's six-character code, or its number")
-USER: Final = path_param("user", {"type": "string"}, "The user's UUID")
+_DESCRIPTIONS: Final = {
+    "post": ("string", "The post's six-character code, or its number"),
+    "user": ("string", "The user's UUID"),
+    "comment": ("integer", "The comment's number"),
+    "id": ("integer", "The category's number"),
+    "section": ("integer", "The section's number"),
+    "status": ("integer", "The status's number"),
+    "key": ("string", "The tab's number or its URL key"),
+}
+PATH_PARAMS: Final[dict[str, dict[str, Any]]] = {
+    name: path_param(name, {"type": json_type}, text) for name, (json_type, text) in _DESCRIPTIONS.items()
+}
+"""By name, as OpenAPI describes them."""
 
 
 def number(text: str) -> int:

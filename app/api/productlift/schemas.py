@@ -4,24 +4,42 @@ docs/contracts/productlift.md, section 6. `serializers.py` makes them from rows;
 """
 
 from datetime import datetime
+from functools import cache
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
+
+
+@cache
+def data_of(resource: type[BaseModel]) -> type[BaseModel]:
+    """The response with one resource: `CategoryData`."""
+    return create_model(f"{resource.__name__}Data", data=(resource, ...))
+
+
+@cache
+def list_of(resource: type[BaseModel]) -> type[BaseModel]:
+    """The response with a list of resources: `CategoryList`."""
+    return create_model(f"{resource.__name__}List", data=(list[resource], ...))  # type: ignore[valid-type]
+
+
+@cache
+def page_of(resource: type[BaseModel]) -> type[BaseModel]:
+    """The response with a page of resources: `PostPage`."""
+    return create_model(
+        f"{resource.__name__}Page",
+        data=(list[resource], ...),  # type: ignore[valid-type]
+        hasMore=(bool, ...),
+        total=(int, ...),
+        skip=(int, ...),
+        limit=(int, ...),
+    )
 
 
 class Category(BaseModel):
     id: int
     name: str
     color: str
-
-
-class CategoryData(BaseModel):
-    data: Category
-
-
-class CategoryList(BaseModel):
-    data: list[Category]
 
 
 class StatusShort(BaseModel):
@@ -42,23 +60,11 @@ class Status(BaseModel):
     text_color: str
 
 
-class StatusData(BaseModel):
-    data: Status
-
-
-class StatusList(BaseModel):
-    data: list[Status]
-
-
 class Tab(BaseModel):
     id: int
     name: str
     url: str
     type: Literal["feedback", "roadmap", "changelog", "knowledgebase"]
-
-
-class TabList(BaseModel):
-    data: list[Tab]
 
 
 class TabWithStatuses(Tab):
@@ -76,22 +82,10 @@ class Section(BaseModel):
     parent_id: int | None
 
 
-class SectionData(BaseModel):
-    data: Section
-
-
-class SectionList(BaseModel):
-    data: list[Section]
-
-
 class Portal(BaseModel):
     guid: UUID
     title: str
     localization: str
-
-
-class PortalData(BaseModel):
-    data: Portal
 
 
 class User(BaseModel):
@@ -103,18 +97,6 @@ class User(BaseModel):
     counter_comments: int
     counter_posts: int
     counter_comment_votes: int
-
-
-class UserData(BaseModel):
-    data: User
-
-
-class UserPage(BaseModel):
-    data: list[User]
-    hasMore: bool
-    total: int
-    skip: int
-    limit: int
 
 
 class Post(BaseModel):
@@ -150,18 +132,6 @@ class Post(BaseModel):
     prioritization_reach: int | None
 
 
-class PostData(BaseModel):
-    data: Post
-
-
-class PostPage(BaseModel):
-    data: list[Post]
-    hasMore: bool
-    total: int
-    skip: int
-    limit: int
-
-
 class Duplicate(BaseModel):
     id: str
     title: str
@@ -181,14 +151,6 @@ class Vote(BaseModel):
     voter: User | None
 
 
-class VoteData(BaseModel):
-    data: Vote
-
-
-class VoteList(BaseModel):
-    data: list[Vote]
-
-
 class Comment(BaseModel):
     id: int
     comment: str
@@ -201,14 +163,6 @@ class Comment(BaseModel):
     url: str
 
 
-class CommentData(BaseModel):
-    data: Comment
-
-
-class CommentList(BaseModel):
-    data: list[Comment]
-
-
 class Moderated(BaseModel):
     id: str
     type: Literal["post"]
@@ -216,19 +170,11 @@ class Moderated(BaseModel):
     title: str
 
 
-class ModeratedList(BaseModel):
-    data: list[Moderated]
-
-
 class Decision(BaseModel):
     id: str
     type: Literal["post"]
     status: Literal["approved", "rejected"]
     message: str
-
-
-class DecisionData(BaseModel):
-    data: Decision
 
 
 class Nothing(BaseModel):

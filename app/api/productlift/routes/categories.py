@@ -8,9 +8,8 @@ from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import Color, Text
 from app.api.productlift.forms import TAKEN, Form
 from app.api.productlift.responses import ProductLiftRouter
-from app.api.productlift.schemas import CategoryData, CategoryList, Nothing
+from app.api.productlift.schemas import Category, Nothing, data_of, list_of
 from app.api.request import ApiRequest
-from app.api.router import path_param
 from app.domain.portals import categories
 from app.domain.portals.categories import MAX_NAME
 from app.domain.unit_of_work import UnitOfWork
@@ -18,7 +17,6 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Categories"])
 
-ID = path_param("id", {"type": "integer"}, "The category's number")
 Name = Annotated[Text, Field(max_length=MAX_NAME)]
 
 
@@ -32,7 +30,7 @@ class UpdateCategory(Form):
     color: Color
 
 
-@router.get("/categories", response_model=CategoryList)
+@router.get("/categories", response_model=list_of(Category))
 async def list_categories(request: ApiRequest) -> ApiResponse:
     """All categories of the portal, by number."""
 
@@ -42,7 +40,7 @@ async def list_categories(request: ApiRequest) -> ApiResponse:
     return await request.read(read_all)
 
 
-@router.post("/categories", response_model=CategoryData, request_body=CreateCategory.request_body(), errors=[422])
+@router.post("/categories", response_model=data_of(Category), form=CreateCategory)
 async def create_category(request: ApiRequest) -> ApiResponse:
     """Add a category. Without a color it gets the next unused color of a pastel palette."""
 
@@ -56,14 +54,7 @@ async def create_category(request: ApiRequest) -> ApiResponse:
     return await request.write(add)
 
 
-@router.api_route(
-    "/categories/{id}",
-    methods=["PATCH", "PUT"],
-    response_model=CategoryData,
-    parameters=[ID],
-    request_body=UpdateCategory.request_body(),
-    errors=[404, 422],
-)
+@router.patch_or_put("/categories/{id}", response_model=data_of(Category), form=UpdateCategory)
 async def update_category(request: ApiRequest) -> ApiResponse:
     """Change the color of a category, and optionally its name."""
     category_id = path_params.number(request.path_params["id"])
@@ -82,7 +73,7 @@ async def update_category(request: ApiRequest) -> ApiResponse:
     return await request.write(change)
 
 
-@router.delete("/categories/{id}", response_model=Nothing, parameters=[ID], errors=[404])
+@router.delete("/categories/{id}", response_model=Nothing)
 async def delete_category(request: ApiRequest) -> ApiResponse:
     """Delete a category. Its posts stay, without it."""
 

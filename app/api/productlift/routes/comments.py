@@ -10,9 +10,8 @@ from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import Boolean, Id, Text, Uuid
 from app.api.productlift.forms import Form
 from app.api.productlift.responses import ProductLiftRouter
-from app.api.productlift.schemas import CommentData, CommentList, Nothing
+from app.api.productlift.schemas import Comment, Nothing, data_of, list_of
 from app.api.request import ApiRequest
-from app.api.router import path_param
 from app.api.streaming import MAX_CHUNK_ROWS, stream_json_array
 from app.domain.errors import NotFound
 from app.domain.posts import comments
@@ -26,7 +25,6 @@ router = ProductLiftRouter(tags=["Comments"])
 MAX_COMMENT: Final = 10_000
 MAX_INLINE_COMMENT_BYTES: Final = max_text_bytes(MAX_CHUNK_ROWS)
 """Bytes; a list with a longer one is streamed."""
-COMMENT: Final = path_param("comment", {"type": "integer"}, "The comment's number")
 CommentText = Annotated[Text, Field(max_length=MAX_COMMENT)]
 
 
@@ -43,7 +41,7 @@ class UpdateComment(Form):
     tagged_for_changelog: Boolean | None = None
 
 
-@router.get("/posts/{post}/comments", response_model=CommentList, parameters=[path_params.POST], errors=[404])
+@router.get("/posts/{post}/comments", response_model=list_of(Comment))
 async def list_comments(request: ApiRequest) -> ApiResponse:
     """All comments on a post, including internal ones, oldest first."""
 
@@ -72,13 +70,7 @@ async def list_comments(request: ApiRequest) -> ApiResponse:
     )
 
 
-@router.post(
-    "/posts/{post}/comments",
-    response_model=CommentData,
-    parameters=[path_params.POST],
-    request_body=CreateComment.request_body(),
-    errors=[404, 422],
-)
+@router.post("/posts/{post}/comments", response_model=data_of(Comment), form=CreateComment)
 async def create_comment(request: ApiRequest) -> ApiResponse:
     """Comment on a post, as a user or as the user of the token. Internal comments are for the team."""
 
@@ -107,14 +99,7 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
     return await request.write(write)
 
 
-@router.api_route(
-    "/posts/{post}/comments/{comment}",
-    methods=["PATCH", "PUT"],
-    response_model=CommentData,
-    parameters=[path_params.POST, COMMENT],
-    request_body=UpdateComment.request_body(),
-    errors=[404, 422],
-)
+@router.patch_or_put("/posts/{post}/comments/{comment}", response_model=data_of(Comment), form=UpdateComment)
 async def update_comment(request: ApiRequest) -> ApiResponse:
     """Change a comment. A field that is absent or null is not changed."""
 
@@ -136,12 +121,7 @@ async def update_comment(request: ApiRequest) -> ApiResponse:
     return await request.write(change)
 
 
-@router.delete(
-    "/posts/{post}/comments/{comment}",
-    response_model=Nothing,
-    parameters=[path_params.POST, COMMENT],
-    errors=[404],
-)
+@router.delete("/posts/{post}/comments/{comment}", response_model=Nothing)
 async def delete_comment(request: ApiRequest) -> ApiResponse:
     """Delete a comment. Its replies stay, without a parent."""
 

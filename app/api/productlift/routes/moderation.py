@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from app.api.productlift import errors, responses, serializers
 from app.api.productlift.responses import ProductLiftRouter
-from app.api.productlift.schemas import DecisionData, ModeratedList
+from app.api.productlift.schemas import Decision, Moderated, data_of, list_of
 from app.api.request import ApiRequest
 from app.api.router import path_param
 from app.api.streaming import STREAM_THRESHOLD, stream_json_array
@@ -24,25 +24,25 @@ PATH_PARAMS: Final = [
 ]
 
 
-@router.get("/moderation/pending", response_model=ModeratedList)
+@router.get("/moderation/pending", response_model=list_of(Moderated))
 async def list_pending(request: ApiRequest) -> ApiResponse:
     """Posts that are pending approval, newest first."""
     return await _list_posts(request, "pending")
 
 
-@router.get("/moderation/rejected", response_model=ModeratedList)
+@router.get("/moderation/rejected", response_model=list_of(Moderated))
 async def list_rejected(request: ApiRequest) -> ApiResponse:
     """Rejected posts, newest first."""
     return await _list_posts(request, "rejected")
 
 
-@router.post("/moderation/approve/{type}/{id}", response_model=DecisionData, parameters=PATH_PARAMS, errors=[404, 422])
+@router.post("/moderation/approve/{type}/{id}", response_model=data_of(Decision), parameters=PATH_PARAMS, errors=[422])
 async def approve(request: ApiRequest) -> ApiResponse:
     """Approve a pending post."""
     return await _decide(request, moderation.approve, "approved")
 
 
-@router.post("/moderation/reject/{type}/{id}", response_model=DecisionData, parameters=PATH_PARAMS, errors=[404, 422])
+@router.post("/moderation/reject/{type}/{id}", response_model=data_of(Decision), parameters=PATH_PARAMS, errors=[422])
 async def reject(request: ApiRequest) -> ApiResponse:
     """Reject a pending post."""
     return await _decide(request, moderation.reject, "rejected")

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
-from app.api.productlift import errors, path_params, responses, serializers
+from app.api.productlift import errors, responses, serializers
 from app.api.productlift.field_types import File, Id, Image, MaxKilobytes, Text, Uuid
 from app.api.productlift.forms import Form
 from app.api.productlift.responses import JSON, ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.routes.uploads import StoredUploads, store_uploads
-from app.api.productlift.schemas import Duplicates, Nothing, PostData, PostPage
+from app.api.productlift.schemas import Duplicates, Nothing, Post, data_of, page_of
 from app.api.request import ApiRequest
 from app.api.streaming import stream_json_array
 from app.domain.errors import NotFound
@@ -51,15 +51,13 @@ class SearchDuplicates(Form):
     description: Text | None = None
 
 
-@router.get("/posts", response_model=PostPage, parameters=post_list.ListPosts.parameters(), errors=[422])
+@router.get("/posts", response_model=page_of(Post), form=post_list.ListPosts)
 async def list_posts(request: ApiRequest) -> ApiResponse:
     """Posts of every moderation state, filtered, sorted, a page at a time."""
     return await post_list.page(request, post_list.ListPosts.parse(request.params))
 
 
-@router.get(
-    "/posts/search_duplicates", response_model=Duplicates, parameters=SearchDuplicates.parameters(), errors=[422]
-)
+@router.get("/posts/search_duplicates", response_model=Duplicates, form=SearchDuplicates)
 async def search_duplicates(request: ApiRequest) -> ApiResponse:
     """Possible duplicates: the likeliest first, at most ten, never a rejected post."""
     form = SearchDuplicates.parse(request.params)
@@ -80,7 +78,7 @@ async def search_duplicates(request: ApiRequest) -> ApiResponse:
         return responses.stream(await stream_json_array(request, ids, serialize_ids, before=before, after=b"]}"))
 
 
-@router.get("/posts/{post}", response_model=PostData, parameters=[path_params.POST], errors=[404])
+@router.get("/posts/{post}", response_model=data_of(Post))
 async def show_post(request: ApiRequest) -> ApiResponse:
     """One post."""
     key = request.path_params["post"]
@@ -94,7 +92,7 @@ async def show_post(request: ApiRequest) -> ApiResponse:
     return await request.read(get)
 
 
-@router.post("/posts", response_model=PostData, request_body=CreatePost.request_body(), errors=[404, 422])
+@router.post("/posts", response_model=data_of(Post), form=CreatePost, errors=[404])
 async def create_post(request: ApiRequest) -> ApiResponse:
     """Create a post as the token's user or as `user_id`. By the portal's policy it may be pending."""
     form = CreatePost.parse(request.params)
@@ -130,14 +128,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
         return await request.write(create_and_attach, single_statement=not files)
 
 
-@router.api_route(
-    "/posts/{post}",
-    methods=["PATCH", "PUT"],
-    response_model=PostData,
-    parameters=[path_params.POST],
-    request_body=UpdatePost.request_body(),
-    errors=[404, 422],
-)
+@router.patch_or_put("/posts/{post}", response_model=data_of(Post), form=UpdatePost)
 async def update_post(request: ApiRequest) -> ApiResponse:
     """Change the fields that are sent. Null as `user_id` makes it anonymous, as `category_id` clears its categories."""
     key = request.path_params["post"]
@@ -158,7 +149,7 @@ async def update_post(request: ApiRequest) -> ApiResponse:
         return await request.write(change)
 
 
-@router.delete("/posts/{post}", response_model=Nothing, parameters=[path_params.POST], errors=[404])
+@router.delete("/posts/{post}", response_model=Nothing)
 async def delete_post(request: ApiRequest) -> ApiResponse:
     """Delete a post, with its votes and comments."""
     key = request.path_params["post"]

@@ -8,9 +8,8 @@ from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import Id, Text
 from app.api.productlift.forms import Form
 from app.api.productlift.responses import ProductLiftRouter
-from app.api.productlift.schemas import Nothing, SectionData, SectionList
+from app.api.productlift.schemas import Nothing, Section, data_of, list_of
 from app.api.request import ApiRequest
-from app.api.router import path_param
 from app.domain.portals import sections
 from app.domain.portals.sections import MAX_TITLE
 from app.domain.unit_of_work import UnitOfWork
@@ -18,7 +17,6 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Sections"])
 
-SECTION = path_param("section", {"type": "integer"}, "The section's number")
 Title = Annotated[Text, Field(max_length=MAX_TITLE)]
 
 
@@ -33,7 +31,7 @@ class CreateSection(UpdateSection):
     tab_id: Id
 
 
-@router.get("/sections", response_model=SectionList)
+@router.get("/sections", response_model=list_of(Section))
 async def list_sections(request: ApiRequest) -> ApiResponse:
     """The root sections, in their order."""
 
@@ -43,7 +41,7 @@ async def list_sections(request: ApiRequest) -> ApiResponse:
     return await request.read(roots)
 
 
-@router.get("/sections/{section}/children", response_model=SectionList, parameters=[SECTION], errors=[404])
+@router.get("/sections/{section}/children", response_model=list_of(Section))
 async def list_section_children(request: ApiRequest) -> ApiResponse:
     """The sections one level below, in their order."""
 
@@ -55,7 +53,7 @@ async def list_section_children(request: ApiRequest) -> ApiResponse:
     return await request.read(children)
 
 
-@router.post("/sections", response_model=SectionData, request_body=CreateSection.request_body(), errors=[404, 422])
+@router.post("/sections", response_model=data_of(Section), form=CreateSection, errors=[404])
 async def create_section(request: ApiRequest) -> ApiResponse:
     """Add a section to a tab, at the root or below another of that tab."""
     form = CreateSection.parse(request.params)
@@ -68,14 +66,7 @@ async def create_section(request: ApiRequest) -> ApiResponse:
     return await request.write(add)
 
 
-@router.api_route(
-    "/sections/{section}",
-    methods=["PATCH", "PUT"],
-    response_model=SectionData,
-    parameters=[SECTION],
-    request_body=UpdateSection.request_body(),
-    errors=[404, 422],
-)
+@router.patch_or_put("/sections/{section}", response_model=data_of(Section), form=UpdateSection)
 async def update_section(request: ApiRequest) -> ApiResponse:
     """Change a section. A `parent_id` of null makes it a root, as does a move to another tab."""
     section_id = path_params.number(request.path_params["section"])
@@ -101,7 +92,7 @@ async def update_section(request: ApiRequest) -> ApiResponse:
     return await request.write(change)
 
 
-@router.delete("/sections/{section}", response_model=Nothing, parameters=[SECTION], errors=[404])
+@router.delete("/sections/{section}", response_model=Nothing)
 async def delete_section(request: ApiRequest) -> ApiResponse:
     """Delete a section. Its posts stay without one, the sections below it become roots."""
 

@@ -9,16 +9,14 @@ from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import Color, Id, Text
 from app.api.productlift.forms import TAKEN, Form
 from app.api.productlift.responses import ProductLiftRouter
-from app.api.productlift.schemas import Nothing, StatusData, StatusList
+from app.api.productlift.schemas import Nothing, Status, data_of, list_of
 from app.api.request import ApiRequest
-from app.api.router import path_param
 from app.domain.portals import statuses
 from app.domain.unit_of_work import UnitOfWork
 from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Statuses"])
 
-STATUS = path_param("status", {"type": "integer"}, "The status's number")
 Name = Annotated[Text, Field(max_length=191)]
 
 
@@ -38,7 +36,7 @@ def name_is_free(work: UnitOfWork, except_id: int | None = None) -> Callable[[st
     return lambda name: TAKEN if statuses.find_id_by_name(work, name) not in (None, except_id) else None
 
 
-@router.get("/statuses", response_model=StatusList)
+@router.get("/statuses", response_model=list_of(Status))
 async def list_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses: by tab, then in their own order."""
 
@@ -48,7 +46,7 @@ async def list_statuses(request: ApiRequest) -> ApiResponse:
     return await request.read(read_all)
 
 
-@router.post("/statuses", response_model=StatusData, request_body=CreateStatus.request_body(), errors=[404, 422])
+@router.post("/statuses", response_model=data_of(Status), form=CreateStatus, errors=[404])
 async def create_status(request: ApiRequest) -> ApiResponse:
     """Add a status to a tab."""
 
@@ -60,14 +58,7 @@ async def create_status(request: ApiRequest) -> ApiResponse:
     return await request.write(add)
 
 
-@router.api_route(
-    "/statuses/{status}",
-    methods=["PATCH", "PUT"],
-    response_model=StatusData,
-    parameters=[STATUS],
-    request_body=UpdateStatus.request_body(),
-    errors=[404, 422],
-)
+@router.patch_or_put("/statuses/{status}", response_model=data_of(Status), form=UpdateStatus)
 async def update_status(request: ApiRequest) -> ApiResponse:
     """Change a status. A field that is absent or null is not changed."""
     status_id = path_params.number(request.path_params["status"])
@@ -83,7 +74,7 @@ async def update_status(request: ApiRequest) -> ApiResponse:
     return await request.write(change)
 
 
-@router.delete("/statuses/{status}", response_model=Nothing, parameters=[STATUS], errors=[404, 422])
+@router.delete("/statuses/{status}", response_model=Nothing, errors=[422])
 async def delete_status(request: ApiRequest) -> ApiResponse:
     """Delete a status; its posts get the default status, which can not be deleted."""
 

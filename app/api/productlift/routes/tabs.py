@@ -1,12 +1,14 @@
 """Tabs and the portal in ProductLift's dialect. docs/contracts/productlift.md, sections 7.5 to 7.7 and 9.7."""
 
+from typing import Final
+
 from app.api.productlift import path_params, responses, serializers
+from app.api.productlift.path_params import PATH_PARAMS
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.routes.post_list import ListPosts
-from app.api.productlift.schemas import PortalData, PostPage, TabData, TabList
+from app.api.productlift.schemas import Portal, Post, Tab, TabData, data_of, list_of, page_of
 from app.api.request import ApiRequest
-from app.api.router import path_param
 from app.domain.errors import NotFound
 from app.domain.portals import portals, statuses, tabs
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -15,10 +17,10 @@ from app.http.response import ApiResponse
 router = ProductLiftRouter(tags=["Tabs"])
 portal_router = ProductLiftRouter(tags=["Portal"])
 
-KEY = path_param("key", {"type": "string"}, "The tab's number or its URL key")
+FILTERS: Final = [param for param in ListPosts.parameters() if param["name"] != "tab"]
 
 
-@router.get("/tabs", response_model=TabList)
+@router.get("/tabs", response_model=list_of(Tab))
 async def list_tabs(request: ApiRequest) -> ApiResponse:
     """All tabs of the portal, in their order."""
 
@@ -28,7 +30,7 @@ async def list_tabs(request: ApiRequest) -> ApiResponse:
     return await request.read(read_all)
 
 
-@router.get("/tabs/{key}", response_model=TabData, parameters=[KEY], errors=[404])
+@router.get("/tabs/{key}", response_model=TabData)
 async def show_tab(request: ApiRequest) -> ApiResponse:
     """A tab and its statuses."""
 
@@ -40,19 +42,14 @@ async def show_tab(request: ApiRequest) -> ApiResponse:
     return await request.read(get)
 
 
-@router.get(
-    "/tabs/{key}/fetch",
-    response_model=PostPage,
-    parameters=[KEY, *(param for param in ListPosts.parameters() if param["name"] != "tab")],
-    errors=[404, 422],
-)
+@router.get("/tabs/{key}/fetch", response_model=page_of(Post), parameters=[PATH_PARAMS["key"], *FILTERS], errors=[422])
 async def fetch_tab(request: ApiRequest) -> ApiResponse:
     """The posts on a tab, filtered and sorted as in the list of all posts, a page at a time."""
     tab_url = await request.read(lambda work: str(find_tab(work, request.path_params["key"])[2]))
     return await post_list.page(request, ListPosts.parse({**request.params, "tab": tab_url}))
 
 
-@portal_router.get("/portal", response_model=PortalData)
+@portal_router.get("/portal", response_model=data_of(Portal))
 async def show_portal(request: ApiRequest) -> ApiResponse:
     """The portal that the key belongs to."""
 

@@ -10,7 +10,7 @@ from app.api.productlift.field_types import Anything, Boolean, Email, Integer, T
 from app.api.productlift.forms import SELECTED, TAKEN, Form
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
-from app.api.productlift.schemas import Nothing, UserData, UserPage
+from app.api.productlift.schemas import Nothing, User, data_of, page_of
 from app.api.request import ApiRequest
 from app.domain.errors import NotFound
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -54,7 +54,7 @@ class DeleteUser(Form):
     delete_all_data: Boolean | None = None
 
 
-@router.get("/users/find_by_email", response_model=UserData, parameters=FindUser.parameters(), errors=[404, 422])
+@router.get("/users/find_by_email", response_model=data_of(User), form=FindUser, errors=[404])
 async def find_user_by_email(request: ApiRequest) -> ApiResponse:
     """The user with this email, in any letter case."""
     email = FindUser.parse(request.params).email
@@ -69,7 +69,7 @@ async def find_user_by_email(request: ApiRequest) -> ApiResponse:
     return await request.read(find)
 
 
-@router.get("/users", response_model=UserPage, parameters=ListUsers.parameters(), errors=[422])
+@router.get("/users", response_model=page_of(User), form=ListUsers)
 async def list_users(request: ApiRequest) -> ApiResponse:
     """The users of the portal, oldest first, a page at a time. Deleted ones are absent."""
     form = ListUsers.parse(request.params)
@@ -83,7 +83,7 @@ async def list_users(request: ApiRequest) -> ApiResponse:
     return await request.read(page, in_thread=True)
 
 
-@router.post("/users", response_model=UserData, request_body=CreateUser.request_body(), errors=[422])
+@router.post("/users", response_model=data_of(User), form=CreateUser)
 async def create_user(request: ApiRequest) -> ApiResponse:
     """Add a user. No invitation is mailed yet, whatever `skip_email` and `invitation_message` are."""
     form = CreateUser.parse(request.params)
@@ -105,20 +105,13 @@ async def create_user(request: ApiRequest) -> ApiResponse:
     return await request.write(create)
 
 
-@router.get("/users/{user}", response_model=UserData, parameters=[path_params.USER], errors=[404])
+@router.get("/users/{user}", response_model=data_of(User))
 async def show_user(request: ApiRequest) -> ApiResponse:
     """One user."""
     return await request.read(lambda work: _user_response(_get_user(work, request)))
 
 
-@router.api_route(
-    "/users/{user}",
-    methods=["PUT", "PATCH"],
-    response_model=UserData,
-    parameters=[path_params.USER],
-    request_body=UpdateUser.request_body(),
-    errors=[404, 422],
-)
+@router.patch_or_put("/users/{user}", response_model=data_of(User), form=UpdateUser)
 async def update_user(request: ApiRequest) -> ApiResponse:
     """Change a user; fields that are absent or null stay. Only the owner can change the owner's e-mail and password."""
 
@@ -149,12 +142,7 @@ async def update_user(request: ApiRequest) -> ApiResponse:
     return response
 
 
-@router.delete(
-    "/users/{user}",
-    response_model=Nothing,
-    parameters=[path_params.USER, *DeleteUser.parameters()],
-    errors=[404, 422],
-)
+@router.delete("/users/{user}", response_model=Nothing, form=DeleteUser)
 async def delete_user(request: ApiRequest) -> ApiResponse:
     """Delete a user; `delete_all_data` also deletes posts, comments and votes. The owner can not be deleted."""
     await request.read(lambda work: _get_user(work, request))

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.responses import ProductLiftRouter
-from app.api.productlift.schemas import Nothing, VoteData, VoteList
+from app.api.productlift.schemas import Nothing, Vote, data_of, list_of
 from app.api.request import ApiRequest
 from app.api.streaming import STREAM_THRESHOLD, stream_json_array
 from app.domain.posts import votes
@@ -17,7 +17,7 @@ from app.http.response import ApiResponse
 router = ProductLiftRouter(tags=["Votes"])
 
 
-@router.get("/posts/{post}/votes", response_model=VoteList, parameters=[path_params.POST], errors=[404])
+@router.get("/posts/{post}/votes", response_model=list_of(Vote))
 async def list_votes(request: ApiRequest) -> ApiResponse:
     """All votes for a post, newest first."""
 
@@ -46,12 +46,7 @@ async def list_votes(request: ApiRequest) -> ApiResponse:
     return responses.stream(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
 
 
-@router.post(
-    "/posts/{post}/votes/{user}",
-    response_model=VoteData,
-    parameters=[path_params.POST, path_params.USER],
-    errors=[404, 422],
-)
+@router.post("/posts/{post}/votes/{user}", response_model=data_of(Vote), errors=[422])
 async def create_vote(request: ApiRequest) -> ApiResponse:
     """Vote for a post as a user."""
 
@@ -64,12 +59,7 @@ async def create_vote(request: ApiRequest) -> ApiResponse:
     return await request.write(cast, single_statement=True)
 
 
-@router.delete(
-    "/posts/{post}/votes/{user}",
-    response_model=Nothing,
-    parameters=[path_params.POST, path_params.USER],
-    errors=[404, 422],
-)
+@router.delete("/posts/{post}/votes/{user}", response_model=Nothing, errors=[422])
 async def delete_vote(request: ApiRequest) -> ApiResponse:
     """Retract the vote of a user."""
 
