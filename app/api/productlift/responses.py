@@ -1,7 +1,7 @@
 """The successful responses of ProductLift's endpoints, and the router that declares them."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -10,7 +10,10 @@ from pydantic import BaseModel
 
 from app.api.productlift.forms import Form
 from app.api.productlift.path_params import PATH_PARAMS
+from app.api.request import ApiRequest
 from app.api.router import DialectRouter
+from app.api.streaming import stream_json_array
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse, StreamedResponse
 
 JSON: Final = ((b"content-type", b"application/json"),)
@@ -98,6 +101,19 @@ def page_envelope(count: int, *, total: int, offset: int, limit: int) -> tuple[b
     return b'{"data":[', b"]," + end[1:]
 
 
-def stream(chunks: AsyncIterator[bytes]) -> ApiResponse:
-    """200 with a JSON body that is written in chunks."""
+async def stream_rows(
+    request: ApiRequest,
+    ids: Sequence[int],
+    fetch: Callable[[UnitOfWork, Sequence[int]], Iterable[Row]],
+    serialize: Callable[[Row], Any],
+    *,
+    before: bytes = b'{"data":[',
+    after: bytes = b"]}",
+) -> ApiResponse:
+    """200 with the rows that `fetch` returns for these ids, in chunks. See `app.api.streaming`."""
+
+    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
+        return [serialize(row) for row in fetch(work, ids)]
+
+    chunks = await stream_json_array(request, ids, serialize_ids, before=before, after=after)
     return StreamedResponse(200, chunks, JSON)

@@ -1,8 +1,7 @@
 """Comments in ProductLift's dialect. docs/contracts/productlift.md, section 9.1."""
 
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -12,7 +11,7 @@ from app.api.productlift.forms import Form
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Comment, Nothing, data_of, list_of
 from app.api.request import ApiRequest
-from app.api.streaming import MAX_CHUNK_ROWS, stream_json_array
+from app.api.streaming import MAX_CHUNK_ROWS
 from app.domain.errors import NotFound
 from app.domain.posts import comments
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
@@ -61,12 +60,8 @@ async def list_comments(request: ApiRequest) -> ApiResponse:
         if response is not None:
             return response
     _, url, ids = await request.read(plan, in_thread=True)
-
-    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
-        return [serializers.serialize_comment(row, url) for row in serializers.COMMENTS.by_ids(work, ids)]
-
-    return responses.stream(
-        await stream_json_array(request, ids[::-1], serialize_ids, before=b'{"data":[', after=b"]}")
+    return await responses.stream_rows(
+        request, ids[::-1], serializers.COMMENTS.by_ids, lambda row: serializers.serialize_comment(row, url)
     )
 
 

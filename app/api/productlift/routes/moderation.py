@@ -1,14 +1,14 @@
 """Moderation in ProductLift's dialect. docs/contracts/productlift.md, section 9.11."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from app.api.productlift import errors, responses, serializers
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Decision, Moderated, data_of, list_of
 from app.api.request import ApiRequest
 from app.api.router import path_param
-from app.api.streaming import STREAM_THRESHOLD, stream_json_array
+from app.api.streaming import STREAM_THRESHOLD
 from app.domain.errors import NotFound
 from app.domain.posts import moderation
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -59,11 +59,8 @@ async def _list_posts(request: ApiRequest, state: str) -> ApiResponse:
     if len(rows) <= STREAM_THRESHOLD:
         return responses.data_response([serialize(row) for row in rows])
 
-    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
-        return [serialize(row) for row in moderation.by_ids(work, state, ids)]
-
     ids = await request.read(lambda work: moderation.ids(work, state), in_thread=True)
-    return responses.stream(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
+    return await responses.stream_rows(request, ids, lambda work, ids: moderation.by_ids(work, state, ids), serialize)
 
 
 async def _decide(request: ApiRequest, decide: Callable[[UnitOfWork, int], None], state: str) -> ApiResponse:

@@ -1,6 +1,5 @@
 """The list of posts: its filters, its orders, its page. docs/contracts/productlift.md, section 7.15."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
@@ -9,12 +8,11 @@ from app.api.productlift import responses, serializers
 from app.api.productlift.field_types import Id, Integer, ListOf, Reference, Text
 from app.api.productlift.forms import Form
 from app.api.request import ApiRequest
-from app.api.streaming import stream_json_array
 from app.domain.posts.filters import PostFilter, has_own_index
 from app.domain.posts.queries import INDEXED
 from app.domain.sql.pagination import DEEP_OFFSET
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse
 
 DEFAULT_LIMIT: Final = 10
@@ -55,11 +53,14 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         section_ids=None if form.section is None else [form.section],
     )
 
+    def serialize(row: Row) -> dict[str, Any]:
+        return serializers.serialize_post(row, base_url, signer)
+
     def read_page(work: UnitOfWork) -> ApiResponse:
         result = serializers.POSTS.page_with_total(
             work, filters, order=order, descending=descending, offset=offset, limit=limit
         )
-        payloads = [serializers.serialize_post(row, base_url, signer) for row in result.rows]
+        payloads = [serialize(row) for row in result.rows]
         return responses.page_response(payloads, total=result.total, offset=offset, limit=limit)
 
     # These pages take several statements, which must see the same rows.
@@ -77,12 +78,9 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         snapshot=snapshot,
     )
 
-    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
-        return [serializers.serialize_post(row, base_url, signer) for row in serializers.POSTS.by_ids(work, ids)]
-
     ids = [row[0] for row in result.rows]
     before, after = responses.page_envelope(len(ids), total=result.total, offset=offset, limit=limit)
-    return responses.stream(await stream_json_array(request, ids, serialize_ids, before=before, after=after))
+    return await responses.stream_rows(request, ids, serializers.POSTS.by_ids, serialize, before=before, after=after)
 
 
 def _is_slow(filters: PostFilter, order: str, offset: int) -> bool:

@@ -1,7 +1,7 @@
 """Posts in ProductLift's dialect. docs/contracts/productlift.md, sections 7.8 to 7.12 and 7.15."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated
 
 import orjson
 from pydantic import Field
@@ -14,7 +14,6 @@ from app.api.productlift.routes import post_list
 from app.api.productlift.routes.uploads import StoredUploads, store_uploads
 from app.api.productlift.schemas import Duplicates, Nothing, Post, data_of, page_of
 from app.api.request import ApiRequest
-from app.api.streaming import stream_json_array
 from app.domain.errors import NotFound
 from app.domain.portals import categories, sections, statuses
 from app.domain.posts import create, update
@@ -22,7 +21,7 @@ from app.domain.posts.create import NewPost
 from app.domain.posts.update import PostUpdate
 from app.domain.search.duplicates import find_duplicate_ids
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
 from app.http.response import ApiResponse
 
@@ -62,12 +61,12 @@ async def search_duplicates(request: ApiRequest) -> ApiResponse:
     """Possible duplicates: the likeliest first, at most ten, never a rejected post."""
     form = SearchDuplicates.parse(request.params)
 
-    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
-        rows = serializers.DUPLICATES.by_ids(work, ids)
-        return [{"id": code, "title": title, "description": text or ""} for _, code, title, text in rows]
+    def serialize(row: Row) -> dict[str, str]:
+        _, code, title, text = row
+        return {"id": code, "title": title, "description": text or ""}
 
     def search(work: UnitOfWork) -> ApiResponse:
-        payloads = serialize_ids(work, ids) if ids else []
+        payloads = [serialize(row) for row in serializers.DUPLICATES.by_ids(work, ids)] if ids else []
         return ApiResponse(200, orjson.dumps({"count": len(payloads), "posts": payloads}), JSON)
 
     ids = await request.read(lambda work: find_duplicate_ids(work, form.title, form.description), in_thread=True)
@@ -75,28 +74,20 @@ async def search_duplicates(request: ApiRequest) -> ApiResponse:
         return await request.read(search, in_thread=True, max_text=max_text_bytes(len(ids)))
     except TextsTooLong:
         before = b'{"count":%d,"posts":[' % len(ids)
-        return responses.stream(await stream_json_array(request, ids, serialize_ids, before=before, after=b"]}"))
+        return await responses.stream_rows(request, ids, serializers.DUPLICATES.by_ids, serialize, before=before)
 
 
 @router.get("/posts/{post}", response_model=data_of(Post))
 async def show_post(request: ApiRequest) -> ApiResponse:
     """One post."""
     key = request.path_params["post"]
-    base_url, signer = request.context.base_url or "", request.services.signer
-
-    def get(work: UnitOfWork) -> ApiResponse:
-        return responses.data_response(
-            serializers.serialize_post(serializers.POSTS.by_code_or_id(work, key), base_url, signer)
-        )
-
-    return await request.read(get)
+    return await request.read(lambda work: _post_response(request, serializers.POSTS.by_code_or_id(work, key)))
 
 
 @router.post("/posts", response_model=data_of(Post), form=CreatePost, errors=[404])
 async def create_post(request: ApiRequest) -> ApiResponse:
     """Create a post as the token's user or as `user_id`. By the portal's policy it may be pending."""
     form = CreatePost.parse(request.params)
-    base_url, signer = request.context.base_url or "", request.services.signer
     new_post = NewPost(
         title=form.title,
         # Never null, which Astuto's dialect would return: section 7.9.
@@ -116,13 +107,12 @@ async def create_post(request: ApiRequest) -> ApiResponse:
         def create_and_attach(work: UnitOfWork) -> ApiResponse:
             with errors.report_as_sent(user=form.user_id):
                 created = create.create_post(work, new_post)
-            if not files:
-                return responses.data_response(
-                    serializers.serialize_created_post(new_post, created, work.now, base_url, signer)
-                )
-            files.attach(work, created.id)
+            if files:
+                files.attach(work, created.id)
+                return _post_response(request, serializers.POSTS.by_id(work, created.id))
+            base_url, signer = request.context.base_url or "", request.services.signer
             return responses.data_response(
-                serializers.serialize_post(serializers.POSTS.by_id(work, created.id), base_url, signer)
+                serializers.serialize_created_post(new_post, created, work.now, base_url, signer)
             )
 
         return await request.write(create_and_attach, single_statement=not files)
@@ -132,7 +122,6 @@ async def create_post(request: ApiRequest) -> ApiResponse:
 async def update_post(request: ApiRequest) -> ApiResponse:
     """Change the fields that are sent. Null as `user_id` makes it anonymous, as `category_id` clears its categories."""
     key = request.path_params["post"]
-    base_url, signer = request.context.base_url or "", request.services.signer
     # The 404 of the post comes before validation, and before a file is stored.
     post_id = await request.read(lambda work: int(serializers.POSTS.by_code_or_id(work, key)[0]))
     form = UpdatePost.parse(request.params)
@@ -142,9 +131,7 @@ async def update_post(request: ApiRequest) -> ApiResponse:
         def change(work: UnitOfWork) -> ApiResponse:
             with errors.report_as_sent(post=key, user=form.user_id):
                 _change(work, post_id, form, files)
-                return responses.data_response(
-                    serializers.serialize_post(serializers.POSTS.by_id(work, post_id), base_url, signer)
-                )
+                return _post_response(request, serializers.POSTS.by_id(work, post_id))
 
         return await request.write(change)
 
@@ -163,8 +150,15 @@ async def delete_post(request: ApiRequest) -> ApiResponse:
     return responses.DELETED
 
 
+def _post_response(request: ApiRequest, row: Row) -> ApiResponse:
+    return responses.data_response(
+        serializers.serialize_post(row, request.context.base_url or "", request.services.signer)
+    )
+
+
 def _change(work: UnitOfWork, post_id: int, form: UpdatePost, files: StoredUploads) -> None:
     sent = form.model_fields_set
+    category_id = _existing_id(categories.get, work, form.category_id)
     update.update_post(
         work,
         post_id,
@@ -172,33 +166,22 @@ def _change(work: UnitOfWork, post_id: int, form: UpdatePost, files: StoredUploa
             title=form.title or UNSET,
             description=(form.description or "") if "description" in sent else UNSET,
             author=(form.user_id and form.user_id.lower()) if "user_id" in sent else UNSET,
-            category_ids=_existing_category(work, form.category_id) if "category_id" in sent else UNSET,
-            section_id=_existing_section(work, form.section_id) if "section_id" in sent else UNSET,
+            category_ids=([] if category_id is None else [category_id]) if "category_id" in sent else UNSET,
+            section_id=_existing_id(sections.get, work, form.section_id) if "section_id" in sent else UNSET,
         ),
     )
-    status_id = form.status_id
-    if status_id is not None and _exists(lambda: statuses.get(work, status_id)):
+    status_id = _existing_id(statuses.get, work, form.status_id)
+    if status_id is not None:
         update.change_status(work, post_id, status_id, user_id=work.actor.user_id)
     files.attach(work, post_id)
 
 
-def _existing_category(work: UnitOfWork, category_id: int | None) -> list[int]:
-    """The categories of the post; as on create, an unknown one is none."""
-    if category_id is None or not _exists(lambda: categories.get(work, category_id)):
-        return []
-    return [category_id]
-
-
-def _existing_section(work: UnitOfWork, section_id: int | None) -> int | None:
-    """The section of the post; as on create, an unknown one is none."""
-    if section_id is None or not _exists(lambda: sections.get(work, section_id)):
+def _existing_id(get: Callable[[UnitOfWork, int], object], work: UnitOfWork, row_id: int | None) -> int | None:
+    """The id of a row; as on create, an unknown one is None."""
+    if row_id is None:
         return None
-    return section_id
-
-
-def _exists(get: Callable[[], object]) -> bool:
     try:
-        get()
+        get(work, row_id)
     except NotFound:
-        return False
-    return True
+        return None
+    return row_id

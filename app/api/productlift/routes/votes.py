@@ -1,13 +1,10 @@
 """Votes in ProductLift's dialect. docs/contracts/productlift.md, sections 7.22 to 7.24."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Nothing, Vote, data_of, list_of
 from app.api.request import ApiRequest
-from app.api.streaming import STREAM_THRESHOLD, stream_json_array
+from app.api.streaming import STREAM_THRESHOLD
 from app.domain.posts import votes
 from app.domain.posts.queries import resolve_code_or_id
 from app.domain.posts.votes import NewVote
@@ -35,15 +32,11 @@ async def list_votes(request: ApiRequest) -> ApiResponse:
                 ]
             )
         )
-
-    def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[Any]:
-        return [serializers.serialize_vote(row) for row in serializers.VOTES.by_ids(work, ids)]
-
     # Votes may be cast since they were counted; all votes at this moment are listed.
     ids = await request.read(
         lambda work: serializers.VOTES.ids(work, offset=0, limit=2**62, post_ids=[post_id]), in_thread=True
     )
-    return responses.stream(await stream_json_array(request, ids, serialize_ids, before=b'{"data":[', after=b"]}"))
+    return await responses.stream_rows(request, ids, serializers.VOTES.by_ids, serializers.serialize_vote)
 
 
 @router.post("/posts/{post}/votes/{user}", response_model=data_of(Vote), errors=[422])
