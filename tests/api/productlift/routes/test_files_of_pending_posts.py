@@ -13,7 +13,7 @@ from app.application import Application
 from app.domain.posts import attachments, moderation
 from app.domain.sql.statement import Statement
 from app.domain.unit_of_work import Row, UnitOfWork
-from tests.api.productlift.routes.test_uploads import picture
+from tests.api.productlift.routes.test_uploads import PNG, TEXT, create_post
 from tests.conftest import SECRET, TestClock
 from tests.support.clients import HOST, Client
 from tests.support.factory import Factory
@@ -24,8 +24,7 @@ SHARED = "public, max-age=60, must-revalidate"
 
 async def posted(productlift: Client) -> dict[str, Any]:
     """A post with an image and an attachment, as it was answered."""
-    files = {"image": ("a.png", picture("PNG")), "attachment": ("a.txt", b"hello")}
-    return (await productlift.post("/posts", data={"title": "Dark mode"}, files=files)).json()["data"]
+    return (await create_post(productlift, "Dark mode", image=PNG, attachment=TEXT)).json()["data"]
 
 
 async def put_into(make: Factory, state: str) -> None:
@@ -111,7 +110,7 @@ async def test_answers_about_such_a_post_carry_an_address_that_expires(
     clock.advance(seconds=1)
     expired = await someone.get(signed)
 
-    assert first.content == picture("PNG")
+    assert first.content == PNG[1]
     assert [each.status_code for each in (first, head, again, late)] == [200, 200, 304, 200]
     assert {each.headers["cache-control"] for each in (first, head, again, late)} == {"private, no-store"}
     assert nothing(expired, await someone.get(f"/files/{generate_name()}"))
