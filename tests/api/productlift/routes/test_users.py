@@ -45,9 +45,7 @@ async def test_users_are_listed_oldest_first(make: Factory, productlift: Client)
         ("limit=x&skip=x", {"limit": "The limit must be an integer.", "skip": "The skip must be an integer."}),
     ],
 )
-async def test_what_a_list_of_users_may_not_be_asked_for(
-    query: str, errors: dict[str, str], productlift: Client
-) -> None:
+async def test_an_invalid_page_of_users_is_rejected(query: str, errors: dict[str, str], productlift: Client) -> None:
     assert status_and_json(await productlift.get(f"/users?{query}")) == invalid(**errors)
 
 
@@ -69,12 +67,9 @@ async def test_an_unknown_user_is_named_as_it_was_sent(named: str, make: Factory
     post = await make.post()
     payload = unknown("User", named.replace("%00", "\0"))
 
-    assert status_and_json(await productlift.get(f"/users/{named}")) == payload
-    assert status_and_json(await productlift.put(f"/users/{named}", json={"role": "x"})) == payload
-    assert status_and_json(await productlift.patch(f"/users/{named}", json={"role": "x"})) == payload
-    assert (
-        status_and_json(await productlift.send_json("DELETE", f"/users/{named}", {"delete_all_data": "yes"})) == payload
-    )
+    for verb in ("GET", "PUT", "PATCH", "DELETE"):
+        response = await productlift.send_json(verb, f"/users/{named}", {"role": "x", "delete_all_data": "x"})
+        assert status_and_json(response) == payload
     assert status_and_json(await productlift.post(f"/posts/{post}/votes/{named}")) == payload
     assert status_and_json(await productlift.delete(f"/posts/{post}/votes/{named}")) == payload
 
@@ -106,20 +101,16 @@ async def test_a_user_is_found_by_address_whatever_its_case(email: str, make: Fa
     ("body", "message"),
     [
         (None, "The email field is required."),
-        ({"email": None}, "The email field is required."),
         ({"email": " "}, "The email field is required."),
-        ({"email": "jane"}, "The email must be a valid email address."),
-        ({"email": "jane@"}, "The email must be a valid email address."),
-        ({"email": 7}, "The email must be a valid email address."),
         ({"email": "a\0@b.c"}, "The email must be a valid email address."),
         ({"email": "x" * 180 + "@example.com"}, "The email must not be greater than 191 characters."),
     ],
 )
-async def test_what_is_no_address_to_find_by(body: Any, message: str, productlift: Client) -> None:
+async def test_an_invalid_address_to_find_by_is_rejected(body: Any, message: str, productlift: Client) -> None:
     assert status_and_json(await productlift.send_json("GET", "/users/find_by_email", body)) == invalid(email=message)
 
 
-async def test_an_address_that_nobody_has_is_told_in_its_own_words(make: Factory, productlift: Client) -> None:
+async def test_an_unknown_address_has_a_message_of_its_own(make: Factory, productlift: Client) -> None:
     await make.user(email=None)
 
     for email in ("nobody@example.com", "jane@localhost", "ñ@exämple.org"):
@@ -145,7 +136,7 @@ async def test_an_address_that_nobody_has_is_told_in_its_own_words(make: Factory
         ({"role": "member", "email": "", "name": "Ghost"}, "Ghost", "", "member", "user"),
     ],
 )
-async def test_a_user_is_made(
+async def test_a_user_is_created(
     sent: dict[str, Any], name: str, email: str, role: str, stored: str, make: Factory, productlift: Client
 ) -> None:
     created = await productlift.post("/users", json=sent)
@@ -158,11 +149,6 @@ async def test_a_user_is_made(
     assert row == {"role": stored, "email": email or None, "password_hash": None}
 
 
-async def test_users_without_an_address_are_as_many_as_one_likes(productlift: Client) -> None:
-    for _ in range(2):
-        assert (await productlift.post("/users", json={"role": "member"})).status_code == 200
-
-
 @pytest.mark.parametrize(
     ("sent", "errors"),
     [
@@ -170,36 +156,35 @@ async def test_users_without_an_address_are_as_many_as_one_likes(productlift: Cl
         ({"role": "owner"}, {"role": "The selected role is invalid."}),
         ({"role": "moderator"}, {"role": "The selected role is invalid."}),
         ({"role": "Admin"}, {"role": "The selected role is invalid."}),
-        ({"role": 1}, {"role": "The selected role is invalid."}),
-        ({"role": "member", "email": "x"}, {"email": "The email must be a valid email address."}),
-        (
-            {"role": "member", "email": "x" * 180 + "@example.com"},
-            {"email": "The email must not be greater than 191 characters."},
-        ),
         ({"role": "member", "email": "İ" * 180 + "@x.org"}, {"email": "The email must be a valid email address."}),
-        ({"role": "member", "name": "x" * 101}, {"name": "The name must not be greater than 100 characters."}),
-        ({"role": "member", "name": 7}, {"name": "The name must be a string."}),
         (
-            {"role": "member", "invitation_message": "x" * 1001},
-            {"invitation_message": "The invitation message must not be greater than 1000 characters."},
+            {
+                "role": "member",
+                "email": "x" * 180 + "@example.com",
+                "name": "x" * 101,
+                "invitation_message": "x" * 1001,
+                "password": "x" * 101,
+            },
+            {
+                "email": "The email must not be greater than 191 characters.",
+                "name": "The name must not be greater than 100 characters.",
+                "invitation_message": "The invitation message must not be greater than 1000 characters.",
+                "password": "The password must not be greater than 100 characters.",
+            },
         ),
-        ({"role": "member", "password": "1234567"}, {"password": "The password must be at least 8 characters."}),
         (
-            {"role": "member", "password": "x" * 101},
-            {"password": "The password must not be greater than 100 characters."},
-        ),
-        ({"role": "member", "password": 12345678}, {"password": "The password must be a string."}),
-        (
-            {"email": "x", "password": "x"},
+            {"email": "x", "role": 1, "name": 7, "password": "1234567"},
             {
                 "email": "The email must be a valid email address.",
-                "role": "The role field is required.",
+                "role": "The selected role is invalid.",
+                "name": "The name must be a string.",
                 "password": "The password must be at least 8 characters.",
             },
         ),
+        ({"role": "member", "password": 12345678}, {"password": "The password must be a string."}),
     ],
 )
-async def test_what_a_new_user_may_not_be(
+async def test_an_invalid_user_is_rejected_with_every_error(
     sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     assert status_and_json(await productlift.post("/users", json=sent)) == invalid(**errors)
@@ -213,24 +198,24 @@ async def test_a_known_address_is_a_user_who_exists(email: str, make: Factory, p
     assert status_and_json(await productlift.post("/users", json={"email": email, "role": "member"})) == message_error(
         "User already exists"
     )
-    # What is wrong with the input comes first.
+    # The errors of the input come first.
     assert status_and_json(await productlift.post("/users", json={"email": email, "role": "x"})) == invalid(
         role="The selected role is invalid."
     )
     assert await make.value("SELECT count(*) FROM users") == 2
 
 
-async def test_a_password_is_kept_as_sent_and_hashed(make: Factory, productlift: Client) -> None:
-    wish = {"email": "jane@example.com", "role": "member", "password": "  pass word ", "invitation_message": "Welcome"}
+async def test_a_password_is_hashed_as_it_was_sent(make: Factory, productlift: Client) -> None:
+    sent = {"email": "jane@example.com", "role": "member", "password": "  pass word ", "invitation_message": "Welcome"}
 
-    created = await productlift.post("/users", json=wish)
+    created = await productlift.post("/users", json=sent)
 
     stored = await make.value("SELECT password_hash FROM users WHERE email = 'jane@example.com'")
     assert stored.startswith("$argon2id$")
     assert passwords.verify_and_rehash("  pass word ", stored).is_valid
     assert not passwords.verify_and_rehash("pass word", stored).is_valid
     assert "password" not in created.text
-    # The account is ready, so nobody is invited.
+    # The user can sign in, so no invitation is needed.
     assert await make.facts("user.invited") == []
 
 
@@ -247,21 +232,22 @@ async def test_without_a_password_a_user_is_invited(
 ) -> None:
     await productlift.post("/users", json={"email": "jane@example.com", "role": "member", **sent})
 
-    (fact,) = await make.facts("user.invited")
-    assert (fact["subject_id"], json.loads(fact["body"])) == (2, {"message": message})
-    assert [fact["subject_id"] for fact in await make.facts("user.registered")] == [1, 2]
+    (event,) = await make.facts("user.invited")
+    assert (event["subject_id"], json.loads(event["body"])) == (2, {"message": message})
+    assert [event["subject_id"] for event in await make.facts("user.registered")] == [1, 2]
 
 
-@pytest.mark.parametrize("offset", [True, False, 0, "0", "no", [1], {"a": 1}])
-async def test_any_value_of_skip_email_but_null_means_no_mail(offset: Any, make: Factory, productlift: Client) -> None:
-    wish = {"email": "jane@example.com", "role": "member", "skip_email": offset}
+@pytest.mark.parametrize("value", [True, False, 0, "0", "no", [1], {"a": 1}])
+async def test_any_value_of_skip_email_but_null_means_no_mail(value: Any, make: Factory, productlift: Client) -> None:
+    sent = {"email": "jane@example.com", "role": "member", "skip_email": value}
 
-    assert (await productlift.post("/users", json=wish)).status_code == 200
+    assert (await productlift.post("/users", json=sent)).status_code == 200
     assert await make.facts("user.invited") == []
 
 
-async def test_nobody_without_an_address_is_invited(make: Factory, productlift: Client) -> None:
-    await productlift.post("/users", json={"role": "member"})
+async def test_several_users_may_have_no_address_and_are_not_invited(make: Factory, productlift: Client) -> None:
+    for _ in range(2):
+        assert (await productlift.post("/users", json={"role": "member"})).status_code == 200
 
     assert await make.facts("user.invited") == []
 
@@ -289,22 +275,12 @@ async def test_a_user_is_changed_and_what_is_null_or_missing_stays(
     assert (await productlift.get("/users/find_by_email?email=jane@example.com")).status_code == 404
 
 
-async def test_a_password_is_changed(make: Factory, productlift: Client) -> None:
-    jane = await make.user()
-
-    await productlift.patch(f"/users/{await make.uuid(jane)}", json={"password": "correct horse"})
-
-    stored = await make.value("SELECT password_hash FROM users WHERE id = :id", id=jane)
-    assert passwords.verify_and_rehash("correct horse", stored).is_valid
-
-
 @pytest.mark.parametrize(
     ("sent", "errors"),
     [
         ({"email": "x"}, {"email": "The email must be a valid email address."}),
         ({"email": "OWNER@example.com"}, {"email": "The email has already been taken."}),
         ({"role": "owner"}, {"role": "The selected role is invalid."}),
-        ({"role": "user"}, {"role": "The selected role is invalid."}),
         ({"name": "x" * 101}, {"name": "The name must not be greater than 100 characters."}),
         ({"password": "1234567"}, {"password": "The password must be at least 8 characters."}),
         (
@@ -317,7 +293,7 @@ async def test_a_password_is_changed(make: Factory, productlift: Client) -> None
         ),
     ],
 )
-async def test_what_a_user_may_not_become(
+async def test_an_invalid_change_of_a_user_is_rejected_with_every_error(
     sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     jane = await make.user()
@@ -326,6 +302,7 @@ async def test_what_a_user_may_not_become(
     response = await productlift.patch(f"/users/{await make.uuid(jane)}", json={"name": "New", **sent})
 
     assert status_and_json(response) == invalid(**errors)
+    assert list(response.json()["errors"]) == list(errors)
     assert await make.row("SELECT * FROM users WHERE id = :id", id=jane) == before
 
 
@@ -403,6 +380,8 @@ async def test_administrators_may_change_each_others_email_and_password(make: Fa
     sent = {"email": "other@example.com", "password": "correct horse"}
 
     assert (await theirs.patch(f"/users/{await make.uuid(other)}", json=sent)).status_code == 200
+    stored = await make.value("SELECT password_hash FROM users WHERE id = :id", id=other)
+    assert passwords.verify("correct horse", stored)
 
 
 async def test_a_demoted_administrators_keys_end_for_good(make: Factory, productlift: Client) -> None:
