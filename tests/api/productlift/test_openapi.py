@@ -1,4 +1,4 @@
-"""The OpenAPI document of ProductLift's dialect: every route, what goes in, what comes out."""
+"""The OpenAPI document of ProductLift's dialect: routes, parameters, request bodies and responses."""
 
 import re
 from typing import Any
@@ -36,7 +36,7 @@ ROUTES = {
 }
 WITHOUT_INPUT = {"/posts/{post}/votes/{user}", "/moderation/approve/{type}/{id}", "/moderation/reject/{type}/{id}"}
 ALWAYS = {"200", "401", "413", "429", "503"}
-REFUSED: dict[tuple[str, str], set[str]] = {
+ERRORS: dict[tuple[str, str], set[str]] = {
     ("get", "/posts"): {"422"},
     ("get", "/posts/search_duplicates"): {"422"},
     ("get", "/users"): {"422"},
@@ -59,52 +59,52 @@ async def document(anyone: Client) -> dict[str, Any]:
     return result
 
 
-def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    return [(verb, path, told) for path, verbs in document["paths"].items() for verb, told in verbs.items()]
+def list_operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(verb, path, operation) for path, verbs in document["paths"].items() for verb, operation in verbs.items()]
 
 
-async def test_every_route_is_told_and_no_other(document: dict[str, Any]) -> None:
+async def test_every_route_is_documented_and_no_other(document: dict[str, Any]) -> None:
     assert {path: set(verbs) for path, verbs in document["paths"].items()} == ROUTES
-    names = [told["operationId"] for _, _, told in operations(document)]
+    names = [operation["operationId"] for _, _, operation in list_operations(document)]
     assert len(names) == len(set(names))
 
 
-async def test_every_status_is_told(document: dict[str, Any]) -> None:
-    for verb, path, told in operations(document):
-        expected = REFUSED.get((verb, path))
+async def test_every_status_is_documented(document: dict[str, Any]) -> None:
+    for verb, path, operation in list_operations(document):
+        expected = ERRORS.get((verb, path))
         if expected is None:
             expected = {"404"} if "{" in path else set()
             if verb in ("post", "put", "patch") or (verb == "delete" and path.endswith(("{user}", "{status}"))):
                 expected = {"404", "422"}
-        assert set(told["responses"]) == ALWAYS | expected, (verb, path)
+        assert set(operation["responses"]) == ALWAYS | expected, (verb, path)
 
 
-async def test_every_part_of_an_address_is_told(document: dict[str, Any]) -> None:
-    for _, path, told in operations(document):
-        parts = {each["name"] for each in told.get("parameters", []) if each["in"] == "path"}
+async def test_every_path_parameter_is_documented(document: dict[str, Any]) -> None:
+    for _, path, operation in list_operations(document):
+        parts = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
         assert parts == set(re.findall(r"{(\w+)}", path))
 
 
-async def test_what_goes_in_is_told_where_it_is_read(document: dict[str, Any]) -> None:
-    for verb, path, told in operations(document):
+async def test_every_request_body_is_documented(document: dict[str, Any]) -> None:
+    for verb, path, operation in list_operations(document):
         writes = verb in ("post", "put", "patch") and path not in WITHOUT_INPUT
-        assert ("requestBody" in told) is writes, (verb, path)
+        assert ("requestBody" in operation) is writes, (verb, path)
         if writes:
-            assert set(told["requestBody"]["content"]) == {
+            assert set(operation["requestBody"]["content"]) == {
                 "application/json",
                 "application/x-www-form-urlencoded",
                 "multipart/form-data",
             }
-            required = told["requestBody"]["content"]["application/json"]["schema"].get("required", [])
-            assert told["requestBody"]["required"] is bool(required)
+            required = operation["requestBody"]["content"]["application/json"]["schema"].get("required", [])
+            assert operation["requestBody"]["required"] is bool(required)
 
 
-async def test_the_parameters_of_a_list_are_told(document: dict[str, Any]) -> None:
-    def query(path: str, verb: str = "get") -> dict[str, Any]:
-        told = document["paths"][path][verb].get("parameters", [])
-        return {each["name"]: each["schema"] for each in told if each["in"] == "query"}
+async def test_the_parameters_of_a_list_are_documented(document: dict[str, Any]) -> None:
+    def get_query(path: str, verb: str = "get") -> dict[str, Any]:
+        parameters = document["paths"][path][verb].get("parameters", [])
+        return {each["name"]: each["schema"] for each in parameters if each["in"] == "query"}
 
-    assert list(query("/posts")) == [
+    assert list(get_query("/posts")) == [
         "tab",
         "category",
         "section",
@@ -114,31 +114,39 @@ async def test_the_parameters_of_a_list_are_told(document: dict[str, Any]) -> No
         "order_by",
         "order_direction",
     ]
-    assert query("/posts")["limit"] == {"type": "integer", "format": "int64", "minimum": 1, "maximum": 100}
-    assert list(query("/tabs/{key}/fetch")) == list(query("/posts"))[1:]
-    assert list(query("/users")) == ["limit", "skip"]
-    assert list(query("/users/find_by_email")) == ["email"]
-    assert list(query("/posts/search_duplicates")) == ["title", "description"]
-    assert list(query("/users/{user}", "delete")) == ["delete_all_data"]
+    assert get_query("/posts")["limit"] == {"type": "integer", "format": "int64", "minimum": 1, "maximum": 100}
+    assert list(get_query("/tabs/{key}/fetch")) == list(get_query("/posts"))[1:]
+    assert list(get_query("/users")) == ["limit", "skip"]
+    assert list(get_query("/users/find_by_email")) == ["email"]
+    assert list(get_query("/posts/search_duplicates")) == ["title", "description"]
+    assert list(get_query("/users/{user}", "delete")) == ["delete_all_data"]
 
 
-async def test_files_are_told_in_the_multipart_form_alone(document: dict[str, Any]) -> None:
+async def test_only_the_multipart_form_has_files(document: dict[str, Any]) -> None:
     for verb, path in (("post", "/posts"), ("patch", "/posts/{post}"), ("put", "/posts/{post}")):
         content = document["paths"][path][verb]["requestBody"]["content"]
-        for kind, told in content.items():
-            assert ({"image", "attachment"} <= set(told["schema"]["properties"])) is (kind == "multipart/form-data")
+        for media_type, body in content.items():
+            assert ({"image", "attachment"} <= set(body["schema"]["properties"])) is (
+                media_type == "multipart/form-data"
+            )
 
 
-async def test_what_may_be_null_says_so(document: dict[str, Any]) -> None:
-    def nullable(model: str) -> set[str]:
+async def test_fields_that_may_be_null_are_nullable(document: dict[str, Any]) -> None:
+    def list_nullable(model: str) -> set[str]:
         properties = document["components"]["schemas"][model]["properties"]
-        return {name for name, told in properties.items() if {"type": "null"} in told.get("anyOf", [])}
+        return {name for name, schema in properties.items() if {"type": "null"} in schema.get("anyOf", [])}
 
     rated = {f"prioritization_{name}" for name in ("impact", "confidence", "ease", "reach")}
-    assert nullable("Post") == {"author", "status", "section_id", "conversion", *rated}
-    assert nullable("Vote") == {"voter"}
-    assert nullable("Comment") == nullable("Section") == {"parent_id"}
-    assert nullable("User") == nullable("Category") == nullable("Status") == nullable("TabWithStatuses") == set()
-    for name, told in document["components"]["schemas"].items():
-        if "properties" in told:
-            assert set(told.get("required", [])) == set(told["properties"]), name
+    assert list_nullable("Post") == {"author", "status", "section_id", "conversion", *rated}
+    assert list_nullable("Vote") == {"voter"}
+    assert list_nullable("Comment") == list_nullable("Section") == {"parent_id"}
+    assert (
+        list_nullable("User")
+        == list_nullable("Category")
+        == list_nullable("Status")
+        == list_nullable("TabWithStatuses")
+        == set()
+    )
+    for name, schema in document["components"]["schemas"].items():
+        if "properties" in schema:
+            assert set(schema.get("required", [])) == set(schema["properties"]), name

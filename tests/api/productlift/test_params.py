@@ -1,4 +1,4 @@
-"""How ProductLift input is read: query, JSON, form and multipart, merged, trimmed and emptied."""
+"""How ProductLift's input is parsed: query, JSON, form and multipart are merged, and texts are trimmed."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=edge"
 
 
-def in_json(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, Any]:
+def parse_json(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, Any]:
     return parse_params(method, JSON, query, Body("json", raw))
 
 
-def in_query(query: bytes) -> dict[str, Any]:
+def parse_query(query: bytes) -> dict[str, Any]:
     return parse_params("GET", JSON, query, NO_BODY)
 
 
-def in_form(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, Any]:
+def parse_form(raw: bytes, query: bytes = b"", method: str = "POST") -> dict[str, Any]:
     return parse_params(method, FORM, query, Body("form", raw))
 
 
-def upload(content: bytes = b"x", *, whole: bool = True) -> Upload:
+def make_upload(content: bytes = b"x", *, is_complete: bool = True) -> Upload:
     created = Upload(file=io.BytesIO(content), size=len(content), filename="a.png")
-    created.is_complete = whole
+    created.is_complete = is_complete
     return created
 
 
 # Merging
 
 
-def test_nothing_asked_is_nothing() -> None:
+def test_a_request_without_input_has_no_parameters() -> None:
     assert parse_params("GET", JSON, b"", NO_BODY) == {}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 def test_a_json_body_counts_with_every_method_and_beats_the_query(method: str) -> None:
-    assert in_json(b'{"limit":5,"tab":null}', b"limit=9&tab=ideas&skip=2", method) == {
+    assert parse_json(b'{"limit":5,"tab":null}', b"limit=9&tab=ideas&skip=2", method) == {
         "limit": 5,
         "tab": None,
         "skip": "2",
@@ -59,12 +59,12 @@ def test_other_json_types_are_json(content_type: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_form_counts_with_writing_methods_and_beats_the_query(method: str) -> None:
-    assert in_form(b"title=Dark+mode", b"title=other&limit=2", method) == {"title": "Dark mode", "limit": "2"}
+    assert parse_form(b"title=Dark+mode", b"title=other&limit=2", method) == {"title": "Dark mode", "limit": "2"}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_form_does_not_count_with_reading_methods(method: str) -> None:
-    assert in_form(b"title=Dark", b"limit=2", method) == {"limit": "2"}
+    assert parse_form(b"title=Dark", b"limit=2", method) == {"limit": "2"}
     assert parse_params(method, MULTIPART, b"", Body("multipart", fields=[("title", "Dark")])) == {}
 
 
@@ -74,7 +74,7 @@ def test_a_body_of_another_type_is_not_read() -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_multipart_fields_and_files_are_read(method: str) -> None:
-    image = upload()
+    image = make_upload()
     fields: list[tuple[str, str | Upload]] = [
         ("title", " Dark "),
         ("status[]", "1"),
@@ -92,14 +92,14 @@ def test_multipart_fields_and_files_are_read(method: str) -> None:
     }
 
 
-def test_multipart_that_broke_off_is_no_input() -> None:
-    body = Body("multipart", fields=[("title", "Dark"), ("image", upload())], is_malformed=True)
+def test_multipart_that_was_cut_off_is_no_input() -> None:
+    body = Body("multipart", fields=[("title", "Dark"), ("image", make_upload())], is_malformed=True)
 
     assert parse_params("POST", MULTIPART, b"limit=2", body) == {"limit": "2"}
 
 
-def test_multipart_that_broke_off_inside_a_file_keeps_what_came_for_the_rules_to_refuse() -> None:
-    cut = upload(whole=False)
+def test_multipart_that_was_cut_off_inside_a_file_keeps_the_incomplete_file() -> None:
+    cut = make_upload(is_complete=False)
     body = Body("multipart", fields=[("title", "Dark"), ("image", cut)], is_malformed=True)
 
     assert parse_params("POST", MULTIPART, b"", body) == {"title": "Dark", "image": cut}
@@ -132,11 +132,11 @@ def test_multipart_that_broke_off_inside_a_file_keeps_what_came_for_the_rules_to
     ],
 )
 def test_json_that_is_unreadable_or_no_object_is_no_input(raw: bytes) -> None:
-    assert in_json(raw, b"limit=2") == {"limit": "2"}
+    assert parse_json(raw, b"limit=2") == {"limit": "2"}
 
 
 def test_deep_nesting_within_the_readable_is_harmless() -> None:
-    result = in_json(b'{"title":"x","deep":' + b'[" a ",' * 1000 + b'" "' + b"]" * 1000 + b"}")
+    result = parse_json(b'{"title":"x","deep":' + b'[" a ",' * 1000 + b'" "' + b"]" * 1000 + b"}")
 
     assert result["title"] == "x"
     deep, depth = result["deep"], 0
@@ -148,18 +148,18 @@ def test_deep_nesting_within_the_readable_is_harmless() -> None:
 
 
 def test_integers_stay_exact_up_to_64_bits() -> None:
-    assert in_json(b'{"a":9223372036854775807,"b":-9223372036854775808,"c":18446744073709551615}') == {
+    assert parse_json(b'{"a":9223372036854775807,"b":-9223372036854775808,"c":18446744073709551615}') == {
         "a": 2**63 - 1,
         "b": -(2**63),
         "c": 2**64 - 1,
     }
-    assert in_json(b'{"a":18446744073709551616}') == {"a": 2.0**64}
+    assert parse_json(b'{"a":18446744073709551616}') == {"a": 2.0**64}
 
 
 def test_json_keeps_its_types() -> None:
     raw = b'{"a":1,"b":1.5,"c":true,"d":null,"e":{"f":[1,"x"]},"g":"\\u0000"}'
 
-    assert in_json(raw) == {"a": 1, "b": 1.5, "c": True, "d": None, "e": {"f": [1, "x"]}, "g": "\0"}
+    assert parse_json(raw) == {"a": 1, "b": 1.5, "c": True, "d": None, "e": {"f": [1, "x"]}, "g": "\0"}
 
 
 # Query
@@ -199,27 +199,27 @@ def test_json_keeps_its_types() -> None:
     ],
 )
 def test_a_query_is_read_as_php_reads_it(query: bytes, found: dict[str, Any]) -> None:
-    assert in_query(query) == found
-    assert [type(value) for value in in_query(query).values()] == [type(value) for value in found.values()]
-    assert in_form(query) == found
+    assert parse_query(query) == found
+    assert [type(value) for value in parse_query(query).values()] == [type(value) for value in found.values()]
+    assert parse_form(query) == found
 
 
 def test_raw_json_in_the_query_has_no_known_name() -> None:
     query = b'{"limit":62,"skip":17,"status":[17],"order_by":"title"}'
 
-    assert not in_query(query).keys() & {"limit", "skip", "status", "order_by"}
+    assert not parse_query(query).keys() & {"limit", "skip", "status", "order_by"}
 
 
 def test_parameters_beyond_the_bound_are_not_seen() -> None:
     for name in (b"a%d", b"a%%20%d"):
         query = b"&".join(name % at + b"=1" for at in range(MAX_PARAMS + 5))
-        assert len(in_query(query)) == MAX_PARAMS
+        assert len(parse_query(query)) == MAX_PARAMS
 
 
 def test_names_nested_beyond_the_bound_are_not_seen() -> None:
-    assert in_query(b"a" + b"[x]" * MAX_NESTING + b"=1").keys() == {"a"}
-    assert in_query(b"a" + b"[x]" * (MAX_NESTING + 1) + b"=1&b=2") == {"b": "2"}
-    assert in_query(b"a" + b"[]" * 200_000 + b"=1") == {}
+    assert parse_query(b"a" + b"[x]" * MAX_NESTING + b"=1").keys() == {"a"}
+    assert parse_query(b"a" + b"[x]" * (MAX_NESTING + 1) + b"=1&b=2") == {"b": "2"}
+    assert parse_query(b"a" + b"[]" * 200_000 + b"=1") == {}
 
 
 # Trimming
@@ -228,11 +228,11 @@ def test_names_nested_beyond_the_bound_are_not_seen() -> None:
 def test_texts_are_trimmed_and_empty_ones_are_null_at_any_depth() -> None:
     raw = b'{"a":" \\t\\n\\r\\u000bx y ","b":"  ","c":"","d":[" x "," ",{"e":" ","f":[" y"]}]}'
 
-    assert in_json(raw) == {"a": "x y", "b": None, "c": None, "d": ["x", None, {"e": None, "f": ["y"]}]}
+    assert parse_json(raw) == {"a": "x y", "b": None, "c": None, "d": ["x", None, {"e": None, "f": ["y"]}]}
 
 
 def test_only_the_blanks_of_php_are_trimmed() -> None:
-    assert in_json('{"a":"\u00a0x\u3000","b":"\\fx","c":"x\\u0000"}'.encode()) == {
+    assert parse_json('{"a":"\u00a0x\u3000","b":"\\fx","c":"x\\u0000"}'.encode()) == {
         "a": "\u00a0x\u3000",
         "b": "\fx",
         "c": "x\0",
@@ -240,50 +240,52 @@ def test_only_the_blanks_of_php_are_trimmed() -> None:
 
 
 def test_a_password_is_not_trimmed_but_an_empty_one_is_null() -> None:
-    assert in_json(b'{"password":" secret "}') == {"password": " secret "}
-    assert in_query(b"password=%20secret+") == {"password": " secret "}
-    assert in_json(b'{"password":""}') == {"password": None}
-    assert in_json(b'{"user":{"password":" x "}}') == {"user": {"password": "x"}}
+    assert parse_json(b'{"password":" secret "}') == {"password": " secret "}
+    assert parse_query(b"password=%20secret+") == {"password": " secret "}
+    assert parse_json(b'{"password":""}') == {"password": None}
+    assert parse_json(b'{"user":{"password":" x "}}') == {"user": {"password": "x"}}
 
 
 def test_repeated_values_are_trimmed() -> None:
-    assert in_query(b"a=+1&a=+") == {"a": RepeatedValue(["1", None])}
+    assert parse_query(b"a=+1&a=+") == {"a": RepeatedValue(["1", None])}
 
 
 # Method
 
 
-def meant(method: str = "POST", given: dict[str, Any] | None = None, **headers: str) -> str:
+def get_method(method: str = "POST", params: dict[str, Any] | None = None, **headers: str) -> str:
     known = {name.replace("_", "-"): value for name, value in headers.items()}
-    return overridden_method(method, known.get, given or {})
+    return overridden_method(method, known.get, params or {})
 
 
-@pytest.mark.parametrize("wanted", ["PATCH", "patch", "Put", "delete", " PUT "])
-def test_a_post_can_stand_for_another_method(wanted: str) -> None:
-    assert meant(given={"_method": wanted}) == wanted.strip().upper()
-    assert meant(x_http_method_override=wanted) == wanted.strip().upper()
-    assert meant(given=in_query(b"_method=" + wanted.strip().encode())) == wanted.strip().upper()
+@pytest.mark.parametrize("override", ["PATCH", "patch", "Put", "delete", " PUT "])
+def test_a_post_can_stand_for_another_method(override: str) -> None:
+    assert get_method(params={"_method": override}) == override.strip().upper()
+    assert get_method(x_http_method_override=override) == override.strip().upper()
+    assert get_method(params=parse_query(b"_method=" + override.strip().encode())) == override.strip().upper()
 
 
 def test_the_header_goes_before_the_field() -> None:
-    assert meant(given={"_method": "PUT"}, x_http_method_override="DELETE") == "DELETE"
+    assert get_method(params={"_method": "PUT"}, x_http_method_override="DELETE") == "DELETE"
 
 
-@pytest.mark.parametrize("wanted", ["GET", "POST", "HEAD", "OPTIONS", "BREW", "", 5, True, None, ["PUT"], {"a": "PUT"}])
-def test_no_other_method_can_be_meant(wanted: Any) -> None:
-    assert meant(given={"_method": wanted}) == "POST"
+@pytest.mark.parametrize(
+    "override", ["GET", "POST", "HEAD", "OPTIONS", "BREW", "", 5, True, None, ["PUT"], {"a": "PUT"}]
+)
+def test_no_other_method_can_be_an_override(override: Any) -> None:
+    assert get_method(params={"_method": override}) == "POST"
 
 
-def test_of_a_repeated_field_the_last_counts() -> None:
-    assert meant(given={"_method": RepeatedValue(["PUT", "DELETE"])}) == "DELETE"
+def test_the_last_of_repeated_fields_counts() -> None:
+    assert get_method(params={"_method": RepeatedValue(["PUT", "DELETE"])}) == "DELETE"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_only_a_post_is_overridden(method: str) -> None:
-    assert meant(method, {"_method": "DELETE"}, x_http_method_override="DELETE") == method
+    assert get_method(method, {"_method": "DELETE"}, x_http_method_override="DELETE") == method
 
 
-# Anything at all
+# Any input
 
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
 RAW = st.one_of(
@@ -293,10 +295,12 @@ RAW = st.one_of(
 
 
 @given(method=METHODS, content_type=st.sampled_from([JSON, FORM, MULTIPART, "text/plain", ""]), query=RAW, raw=RAW)
-def test_no_bytes_whatever_are_an_error(method: str, content_type: str, query: bytes, raw: bytes) -> None:
+def test_any_bytes_are_parsed(method: str, content_type: str, query: bytes, raw: bytes) -> None:
     kind = body_kind(content_type)
     text = raw.decode("utf-8", "replace")
-    body = Body(kind, raw, [(text, text), ("a", upload(raw, whole=False)), ("a", "b")] if kind == "multipart" else ())
+    body = Body(
+        kind, raw, [(text, text), ("a", make_upload(raw, is_complete=False)), ("a", "b")] if kind == "multipart" else ()
+    )
 
     result = parse_params(method, content_type, query, body)
 

@@ -52,9 +52,9 @@ async def test_a_waiting_post_is_decided_on(
 
     decided = await productlift.post(f"/moderation/{verb}/post/{code if by_code else post}")
 
-    said = {"id": code, "type": "post", "status": state, "message": f"The post has been {state}."}
-    assert status_and_json(decided) == (200, {"data": said})
-    assert list(decided.json()["data"]) == list(said)
+    decision = {"id": code, "type": "post", "status": state, "message": f"The post has been {state}."}
+    assert status_and_json(decided) == (200, {"data": decision})
+    assert list(decided.json()["data"]) == list(decision)
     payload = (await productlift.get(f"/posts/{code}")).json()["data"]
     assert payload == before | {"moderation_status": state, "updated_at": "2026-01-12T09:30:05Z"}
     assert status_and_json(await productlift.get("/moderation/pending")) == (200, {"data": []})
@@ -109,11 +109,11 @@ async def test_a_new_post_waits_as_the_policy_says(
     assert [post["id"] for post in waiting] == ([payload["id"]] if state == "pending" else [])
 
 
-@pytest.mark.parametrize("nobody", [{}, {"user_id": None}, {"user_id": ""}])
-async def test_a_post_of_the_key_s_own_user_never_waits(nobody: Any, make: Factory, productlift: Client) -> None:
+@pytest.mark.parametrize("sent", [{}, {"user_id": None}, {"user_id": ""}])
+async def test_a_post_of_the_key_s_own_user_never_waits(sent: Any, make: Factory, productlift: Client) -> None:
     await make.run("UPDATE portals SET moderation_policy = 'always'")
 
-    created = await productlift.post("/posts", json={"title": "Dark mode", **nobody})
+    created = await productlift.post("/posts", json={"title": "Dark mode", **sent})
 
     assert created.json()["data"]["moderation_status"] == "approved"
 
@@ -147,8 +147,8 @@ async def test_a_post_that_the_policy_lets_wait_is_counted_and_announced_and_sho
 async def test_more_than_fit_in_one_piece_are_all_listed(make: Factory, productlift: Client) -> None:
     def submit(work: UnitOfWork) -> None:
         for number in range(1001):
-            wish = NewPost(title=f"Post {number}", description=None, author=make.owner, moderation="pending")
-            create.create_post(work, wish)
+            new_post = NewPost(title=f"Post {number}", description=None, author=make.owner, moderation="pending")
+            create.create_post(work, new_post)
 
     await make.act(submit)
 

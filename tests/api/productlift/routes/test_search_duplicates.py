@@ -12,7 +12,7 @@ NONE = (200, {"count": 0, "posts": []})
 PATH = "/posts/search_duplicates"
 
 
-async def test_likely_posts_are_told_outside_data(make: Factory, productlift: Client) -> None:
+async def test_possible_duplicates_are_not_in_data(make: Factory, productlift: Client) -> None:
     likely = await make.post(title="Dark mode for the dashboard", description="Black please")
     await make.post(title="Export to spreadsheet")
     await make.post(title="Dark mode for the dashboards", moderation="rejected")
@@ -38,7 +38,7 @@ async def test_a_post_without_a_description_shows_an_empty_one(make: Factory, pr
     assert result.json()["posts"][0]["description"] == ""
 
 
-async def test_at_most_ten_are_told(make: Factory, productlift: Client) -> None:
+async def test_at_most_ten_are_listed(make: Factory, productlift: Client) -> None:
     for _ in range(12):
         await make.post(title="Dark mode")
 
@@ -47,15 +47,15 @@ async def test_at_most_ten_are_told(make: Factory, productlift: Client) -> None:
     assert (result["count"], len(result["posts"])) == (10, 10)
 
 
-@pytest.mark.parametrize("asked", [None, {}, {"title": ""}, {"title": None, "description": " "}, {"title": "??"}])
-async def test_without_usable_input_nothing_is_found(asked: Any, make: Factory, productlift: Client) -> None:
+@pytest.mark.parametrize("sent", [None, {}, {"title": ""}, {"title": None, "description": " "}, {"title": "??"}])
+async def test_without_usable_input_nothing_is_found(sent: Any, make: Factory, productlift: Client) -> None:
     await make.post(title="Dark mode")
 
-    assert status_and_json(await productlift.send_json("GET", PATH, asked)) == NONE
+    assert status_and_json(await productlift.send_json("GET", PATH, sent)) == NONE
 
 
 @pytest.mark.parametrize(
-    ("asked", "errors"),
+    ("sent", "errors"),
     [
         ({"title": "a"}, {"title": "The title must be at least 2 characters."}),
         ({"title": "x" * 181}, {"title": "The title must not be greater than 180 characters."}),
@@ -69,8 +69,8 @@ async def test_without_usable_input_nothing_is_found(asked: Any, make: Factory, 
         ),
     ],
 )
-async def test_what_may_not_be_searched_for(asked: Any, errors: dict[str, str], productlift: Client) -> None:
-    assert status_and_json(await productlift.send_json("GET", PATH, asked)) == invalid(**errors)
+async def test_an_invalid_search_is_rejected(sent: Any, errors: dict[str, str], productlift: Client) -> None:
+    assert status_and_json(await productlift.send_json("GET", PATH, sent)) == invalid(**errors)
 
 
 async def test_another_portals_posts_are_not_found(make: Factory, productlift: Client) -> None:

@@ -111,7 +111,7 @@ async def test_an_svg_stays_as_it_was_sent_and_is_served_in_a_sandbox(productlif
     [b"", b"hello", b"%PDF-1.7", b"<html><svg></svg></html>", FALSE_PNG, PNG[1][:-20]],
     ids=["empty", "text", "pdf", "html", "false PNG", "cut off"],
 )
-async def test_a_file_that_is_no_image_is_rejected_and_nothing_is_stored(
+async def test_what_is_no_picture_is_refused_and_nothing_stays(
     productlift: Client, server: Application, make: Factory, content: bytes
 ) -> None:
     response = await create_post(productlift, image=("a.png", content), attachment=TEXT)
@@ -164,7 +164,7 @@ async def test_a_file_has_at_most_its_limit_in_bytes(
         ("../../etc/passwd", b"x", "application/octet-stream", 'attachment; filename="passwd"'),
     ],
 )
-async def test_an_attachment_stays_as_it_was_sent_and_is_served_as_bytes(
+async def test_an_attachment_is_kept_as_sent_and_served_harmless(
     productlift: Client, server: Application, sent_name: str, content: bytes, media_type: str, disposition: str
 ) -> None:
     await create_post(productlift, attachment=(sent_name, content, "text/html"))
@@ -252,7 +252,7 @@ class BlockedImage(io.BytesIO):
         return super().read(size)
 
 
-async def test_a_few_images_are_decoded_at_once_and_a_few_wait(productlift: Client, server: Application) -> None:
+async def test_a_few_pictures_are_drawn_at_once_and_a_few_wait(productlift: Client, server: Application) -> None:
     uploads, event, reads = server.services.uploads, threading.Event(), list[int]()
     tasks = [
         asyncio.ensure_future(uploads.sanitize(BlockedImage(PNG[1], event, reads)))
@@ -334,7 +334,7 @@ async def test_files_may_be_in_a_bucket(in_bucket: tuple[Application, Client], m
     assert await list_files(server) == []
 
 
-async def test_without_its_bucket_only_posts_with_files_are_rejected(
+async def test_without_its_bucket_a_post_with_files_is_refused_and_one_without_is_not(
     settings: Settings, clock: TestClock, make: Factory
 ) -> None:
     url = "s3://key:secret@gone?endpoint=http://127.0.0.1:9&region=us-east-1"

@@ -15,13 +15,13 @@ MALFORMED = ["1", "abc", UNKNOWN_UUID[:-1], "{" + UNKNOWN_UUID + "}", "%00", "me
 
 async def test_users_are_listed_oldest_first(make: Factory, productlift: Client) -> None:
     jane = await make.uuid(await make.user(name="Jane Roe", email="jane@example.com"))
-    nobody = await make.uuid(await make.user(name="Nobody", email=None))
+    without_email = await make.uuid(await make.user(name="Nobody", email=None))
     admin = await make.uuid(await make.user(name="Ann", email="ann@example.com", role="admin"))
     helper = await make.uuid(await make.user(name="Mod", email="mod@example.com", role="moderator"))
     everyone = [
         owner(await make.uuid(make.owner)),
         user(jane, "Jane Roe", "jane@example.com"),
-        user(nobody, "Nobody"),
+        user(without_email, "Nobody"),
         user(admin, "Ann", "ann@example.com", role="admin"),
         user(helper, "Mod", "mod@example.com"),
     ]
@@ -205,7 +205,7 @@ async def test_a_known_address_is_a_user_who_exists(email: str, make: Factory, p
     assert await make.value("SELECT count(*) FROM users") == 2
 
 
-async def test_a_password_is_hashed_as_it_was_sent(make: Factory, productlift: Client) -> None:
+async def test_a_password_is_kept_as_sent_and_hashed(make: Factory, productlift: Client) -> None:
     sent = {"email": "jane@example.com", "role": "member", "password": "  pass word ", "invitation_message": "Welcome"}
 
     created = await productlift.post("/users", json=sent)
