@@ -39,6 +39,11 @@ class FormErrors(Exception):
         self.errors = errors
 
 
+def reject_taken(find_id: Callable[[Any], int | None], except_id: int | None = None) -> Check:
+    """A check that rejects a value that another row than `except_id` has."""
+    return lambda value: TAKEN if find_id(value) not in (None, except_id) else None
+
+
 class FormField:
     """A field of a form as Laravel sees it: its type, its limits, and its messages."""
 
@@ -50,9 +55,10 @@ class FormField:
             # Of `Text | None`, the type.
             info = FieldInfo.from_annotation(get_args(info.annotation)[0])
         self.type = _field_type(info)
-        self.is_list = self.type is LIST
         self.is_file = self.type.unit == "kilobytes"
-        self.item_type = _field_type(FieldInfo.from_annotation(get_args(info.annotation)[0])) if self.is_list else None
+        self.item_type: FieldType | None = None
+        if self.type is LIST:
+            self.item_type = _field_type(FieldInfo.from_annotation(get_args(info.annotation)[0]))
         self.min = _limit(info, "min_length", "ge")
         self.max = _limit(info, "max_length", "le", "max_kilobytes")
 
@@ -159,7 +165,7 @@ class Form(BaseModel):
     @classmethod
     def _last_values(cls, params: Mapping[str, Any]) -> dict[str, Any]:
         """Of each name that was sent several times, the last value, unless the field takes a list."""
-        lists = {field.name for field in cls.form_fields if field.is_list}
+        lists = {field.name for field in cls.form_fields if field.item_type is not None}
         return {
             name: value[-1] if type(value) is RepeatedValue and name not in lists else value
             for name, value in params.items()

@@ -1,12 +1,13 @@
 """Categories in ProductLift's dialect. docs/contracts/productlift.md, sections 7.1 to 7.4."""
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import Color, Text
-from app.api.productlift.forms import TAKEN, Form
+from app.api.productlift.forms import Form, reject_taken
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Category, Nothing, data_of, list_of
 from app.api.request import ApiRequest
@@ -45,9 +46,7 @@ async def create_category(request: ApiRequest) -> ApiResponse:
     """Add a category. Without a color it gets the next unused color of a pastel palette."""
 
     def add(work: UnitOfWork) -> ApiResponse:
-        form = CreateCategory.parse(
-            request.params, name=lambda name: TAKEN if categories.find_id_by_name(work, name) is not None else None
-        )
+        form = CreateCategory.parse(request.params, name=reject_taken(partial(categories.find_id_by_name, work)))
         category_id = categories.add(work, name=form.name, color=form.color)
         return responses.data_response(serializers.serialize_category(categories.get(work, category_id)))
 
@@ -62,10 +61,8 @@ async def update_category(request: ApiRequest) -> ApiResponse:
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(category=request.path_params["id"]):
             categories.get(work, category_id)
-        form = UpdateCategory.parse(
-            request.params,
-            name=lambda name: TAKEN if categories.find_id_by_name(work, name) not in (None, category_id) else None,
-        )
+        check_name = reject_taken(partial(categories.find_id_by_name, work), except_id=category_id)
+        form = UpdateCategory.parse(request.params, name=check_name)
         with errors.report_as_sent(category=request.path_params["id"]):
             categories.edit(work, category_id, name=form.name, color=form.color)
         return responses.data_response(serializers.serialize_category(categories.get(work, category_id)))

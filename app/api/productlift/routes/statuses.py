@@ -1,13 +1,13 @@
 """Statuses in ProductLift's dialect. docs/contracts/productlift.md, sections 7.13 and 9.6."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from pydantic import Field
 
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import Color, Id, Text
-from app.api.productlift.forms import TAKEN, Form
+from app.api.productlift.forms import Form, reject_taken
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Nothing, Status, data_of, list_of
 from app.api.request import ApiRequest
@@ -31,11 +31,6 @@ class CreateStatus(UpdateStatus):
     tab_id: Id
 
 
-def name_is_free(work: UnitOfWork, except_id: int | None = None) -> Callable[[str], str | None]:
-    """A check that no other status has the name."""
-    return lambda name: TAKEN if statuses.find_id_by_name(work, name) not in (None, except_id) else None
-
-
 @router.get("/statuses", response_model=list_of(Status))
 async def list_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses: by tab, then in their own order."""
@@ -51,7 +46,7 @@ async def create_status(request: ApiRequest) -> ApiResponse:
     """Add a status to a tab."""
 
     def add(work: UnitOfWork) -> ApiResponse:
-        form = CreateStatus.parse(request.params, name=name_is_free(work))
+        form = CreateStatus.parse(request.params, name=reject_taken(partial(statuses.find_id_by_name, work)))
         status_id = statuses.add(work, name=form.name, color=form.color, tab_id=form.tab_id)
         return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
 
@@ -66,7 +61,8 @@ async def update_status(request: ApiRequest) -> ApiResponse:
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(status=request.path_params["status"]):
             statuses.get(work, status_id)
-        form = UpdateStatus.parse(request.params, name=name_is_free(work, except_id=status_id))
+        check_name = reject_taken(partial(statuses.find_id_by_name, work), except_id=status_id)
+        form = UpdateStatus.parse(request.params, name=check_name)
         with errors.report_as_sent(status=request.path_params["status"]):
             statuses.edit(work, status_id, name=form.name, color=form.color, tab_id=form.tab_id)
         return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))

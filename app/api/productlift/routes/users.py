@@ -1,13 +1,13 @@
 """Users in ProductLift's dialect. docs/contracts/productlift.md, sections 7.16 to 7.21."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import Anything, Boolean, Email, Integer, Text
-from app.api.productlift.forms import SELECTED, TAKEN, Form
+from app.api.productlift.forms import SELECTED, Check, Form, reject_taken
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.schemas import Nothing, User, data_of, page_of
@@ -117,7 +117,8 @@ async def update_user(request: ApiRequest) -> ApiResponse:
 
     def validate(work: UnitOfWork) -> UpdateUser:
         user_id, role = _id_and_role(_get_user(work, request))
-        return UpdateUser.parse(request.params, email=email_is_free(work, user_id), role=role_is_allowed(role))
+        check_email = reject_taken(partial(users.find_by_email, work), except_id=user_id)
+        return UpdateUser.parse(request.params, email=check_email, role=role_is_allowed(role))
 
     form = await request.read(validate)
     # Hashing takes 0.1 s of CPU time, so it is not done inside the transaction.
@@ -172,12 +173,7 @@ def _user_response(row: Row) -> ApiResponse:
     return responses.data_response(serializers.serialize_user(*row[1:]))
 
 
-def email_is_free(work: UnitOfWork, user_id: int) -> Callable[[str], str | None]:
-    """A check that no other user has the email."""
-    return lambda email: TAKEN if users.find_by_email(work, email) not in (None, user_id) else None
-
-
-def role_is_allowed(role: str) -> Callable[[str], str | None]:
+def role_is_allowed(role: str) -> Check:
     """A check that the owner stays the owner."""
     return lambda new_role: SELECTED if role == "owner" and new_role == "member" else None
 
