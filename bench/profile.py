@@ -36,6 +36,8 @@ PARTS: Final = (
     ("app/http/body", "input"),
     ("app/api/astuto/rack_params", "input"),
     ("app/api/astuto/params", "input"),
+    ("app/api/astuto/conversions", "input"),
+    ("app/api/astuto/input", "input"),
     ("app/api/astuto/routes/inputs", "input"),
     ("app/api/productlift/params", "input"),
     ("app/api/productlift/forms", "input"),

@@ -8,14 +8,14 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.api.astuto import errors, messages, params
+from app.api.astuto import errors, params
+from app.api.astuto.responses import JSON
 from app.api.router import DialectRouter, MethodNotAllowed
 from app.api.services import Services
 from app.http.body import Body, body_kind
 from app.http.request import Header, RequestContext
 from app.http.response import ApiResponse, StreamedResponse
 
-JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _COMMON_HEADERS: Final[tuple[Header, ...]] = (
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"x-content-type-options", b"nosniff"),
@@ -24,7 +24,7 @@ _COMMON_HEADERS: Final[tuple[Header, ...]] = (
 _REVALIDATE: Final = (b"cache-control", b"max-age=0, private, must-revalidate")
 _NO_CACHE: Final = (b"cache-control", b"no-cache")
 _OVERRIDES: Final = ("PUT", "PATCH", "DELETE")
-_NO_ROUTE: Final = ApiResponse(404, messages.NO_ROUTE_BODY, (JSON,))
+_NO_ROUTE: Final = ApiResponse(404, b'{"status":404,"error":"Not Found"}', JSON)
 _PREFLIGHT: Final = ApiResponse(200, b"", ())
 
 
@@ -49,7 +49,7 @@ class AstutoDialect:
         if limits.astuto_key is not None:
             # What follows a valid key is the client's to choose, so that counting by it would limit nothing.
             header = request.headers.get(b"authorization")
-            token = request.token if request.principal is not None else params.rate_limit_token(header)
+            token = request.token if request.principal is not None else rate_limit_token(header)
             if token is not None:
                 window = int(now // limits.astuto_key.seconds)
                 # A digest, because a key must not be readable in memory dumps or in Redis.
@@ -109,6 +109,12 @@ class AstutoDialect:
         return response.with_headers(_REVALIDATE, (b"etag", etag), request_id, *_COMMON_HEADERS)
 
 
+def rate_limit_token(authorization: bytes | None) -> str | None:
+    """The last word of the header, a valid key or not, by which the rate limit counts; None if there is none."""
+    words = (authorization or b"").rsplit(maxsplit=1)
+    return words[-1].decode("latin-1") if words else None
+
+
 def _too_many_requests(limit: int, seconds_left: int) -> ApiResponse:
     headers = (
         (b"content-type", b"text/plain"),
@@ -117,7 +123,7 @@ def _too_many_requests(limit: int, seconds_left: int) -> ApiResponse:
         (b"ratelimit-remaining", b"0"),
         (b"ratelimit-reset", b"%d" % seconds_left),
     )
-    return ApiResponse(429, messages.RETRY_LATER_BODY, headers)
+    return ApiResponse(429, b"Retry later\n", headers)
 
 
 def _matches_etag(if_none_match: bytes, etag: bytes) -> bool:

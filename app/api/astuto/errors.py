@@ -1,17 +1,21 @@
-"""Astuto's error responses: a handler for each error of the domain and of reading the request.
+"""Astuto's error responses: a handler for each error, and the messages, to the letter.
 
-docs/contracts/astuto.md, section 1.4.
+docs/contracts/astuto.md, sections 1.4 and 1.5. The messages are always English, whatever the client accepts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from app.api.astuto import messages
+import orjson
+
+from app.api.astuto.conversions import MissingParam
 from app.api.astuto.rack_params import InvalidParam
+from app.api.astuto.responses import JSON
 from app.api.dialect import ErrorHandlers
 from app.domain.errors import (
     Conflict,
+    FieldError,
     Forbidden,
     ForeignKeyViolation,
     NotFound,
@@ -21,9 +25,8 @@ from app.domain.errors import (
 )
 from app.domain.permissions import Permission
 from app.http.body import BodyTooLarge
+from app.http.request import Header
 from app.http.response import ApiResponse
-
-_JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 
 _CONFLICTS: Final = {
     "vote.taken": ("user_id", "taken"),
@@ -31,58 +34,67 @@ _CONFLICTS: Final = {
     "board.name_taken": ("name", "taken"),
     "user.taken": ("email", "taken"),
 }
+_TEMPLATES: Final[Mapping[str, str]] = {
+    "blank": "cannot be blank",
+    "too_short": "is too short (minimum {minimum} characters)",
+    "too_long": "is too long (maximum {maximum} characters)",
+    "taken": "is already in use",
+    "invalid": "is invalid",
+    "mandatory": "is mandatory",
+    "not_pending": "is not pending approval",
+}
+_NOT_FOUND: Final[Mapping[str, str]] = {
+    "board": "Board with id",
+    "post": "Post with id",
+    "comment": "Comment with id",
+    "user": "User with id",
+    "address": "User with email",
+    # A vote was once called a like; clients still see that word.
+    "vote": "Like with id",
+}
 
 
-class MissingParam(Exception):
-    """A parameter that the contract calls required is absent, null or blank."""
+def field_message(field: str, code: str, **limits: object) -> str:
+    """The message for one error of one field. `too_short` needs `minimum`, `too_long` needs `maximum`.
+
+    A code without a template becomes `is invalid`, so that a new rule of the domain is not a server error.
+    """
+    label = field.removesuffix("_id").replace("_", " ").capitalize()
+    return f"{label} {_TEMPLATES.get(code, _TEMPLATES['invalid']).format_map(limits)}"
 
 
-class MissingReference(Exception):
-    """A parameter refers to a row that does not exist, where the contract responds 422 and not 404."""
-
-    def __init__(self, resource: str) -> None:
-        super().__init__(resource)
-        self.resource = resource
+def _respond(status: int, *messages: str, headers: tuple[Header, ...] = ()) -> ApiResponse:
+    return ApiResponse(status, orjson.dumps({"errors": messages}), (*JSON, *headers))
 
 
-def _respond(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> ApiResponse:
-    return ApiResponse(status, body, (_JSON, *headers))
-
-
-ACCESS_DENIED: Final = _respond(401, messages.ACCESS_DENIED_BODY, (b"www-authenticate", b'Bearer realm="Application"'))
-UNEXPECTED: Final = _respond(500, messages.UNEXPECTED_BODY)
-_MISSING: Final = _respond(400, messages.MISSING_BODY)
-_WRONG: Final = _respond(400, messages.WRONG_BODY)
-_TOO_LARGE: Final = _respond(413, messages.TOO_LARGE_BODY)
-_UNAVAILABLE: Final = _respond(503, messages.UNAVAILABLE_BODY, (b"retry-after", b"2"))
+ACCESS_DENIED: Final = _respond(401, "Access denied.", headers=((b"www-authenticate", b'Bearer realm="Application"'),))
+UNEXPECTED: Final = _respond(500, "An unexpected error occurred.")
+_MISSING: Final = _respond(400, "Some parameters are missing from the request. Please check the documentation.")
+_WRONG: Final = _respond(400, "Some parameters are wrong in the request. Please check the documentation.")
+_NOT_AUTHORIZED: Final = _respond(401, "You are not authorized to perform this action.")
+_IMPERSONATION_REFUSED: Final = _respond(401, "Impersonation error: You are not allowed to impersonate other users.")
+_IMPERSONATED_UNKNOWN: Final = _respond(401, "Impersonation error: Could not find the user to impersonate.")
+_TOO_LARGE: Final = _respond(413, "The request is too large.")
+_UNAVAILABLE: Final = _respond(503, "Service temporarily unavailable.", headers=((b"retry-after", b"2"),))
 
 
 def _not_found(error: NotFound) -> ApiResponse:
-    if error.resource == "address":
-        return _respond(404, messages.errors_body(messages.not_found_message("user", error.identifier, by="email")))
-    return _respond(404, messages.errors_body(messages.not_found_message(error.resource, error.identifier)))
+    return _respond(404, f"{_NOT_FOUND[error.resource]} {error.identifier} not found")
 
 
 def _forbidden(error: Forbidden) -> ApiResponse:
     if error.permission != Permission.IMPERSONATE:
-        return _respond(401, messages.NOT_AUTHORIZED_BODY)
-    if error.reason == "unknown":
-        return _respond(401, messages.IMPERSONATED_UNKNOWN_BODY)
-    return _respond(401, messages.IMPERSONATION_REFUSED_BODY)
+        return _NOT_AUTHORIZED
+    return _IMPERSONATED_UNKNOWN if error.reason == "unknown" else _IMPERSONATION_REFUSED
 
 
 def _validation_failed(error: ValidationFailed) -> ApiResponse:
-    sentences = [messages.field_message(problem.field, problem.code, **problem.limits) for problem in error.errors]
-    return _respond(422, messages.errors_body(*sentences))
+    return _respond(422, *(field_message(problem.field, problem.code, **problem.limits) for problem in error.errors))
 
 
 def _conflict(error: Conflict) -> ApiResponse:
     field, code = _CONFLICTS.get(error.code, (error.code.partition(".")[0], "invalid"))
-    return _respond(422, messages.errors_body(messages.field_message(field, code)))
-
-
-def _missing_reference(error: MissingReference) -> ApiResponse:
-    return _respond(422, messages.errors_body(messages.field_message(error.resource, "mandatory")))
+    return _respond(422, field_message(field, code))
 
 
 HANDLERS: Final[ErrorHandlers] = {
@@ -90,7 +102,6 @@ HANDLERS: Final[ErrorHandlers] = {
     Forbidden: _forbidden,
     ValidationFailed: _validation_failed,
     Conflict: _conflict,
-    MissingReference: _missing_reference,
     MissingParam: lambda error: _MISSING,
     InvalidParam: lambda error: _WRONG,
     ForeignKeyViolation: lambda error: _WRONG,
@@ -114,12 +125,10 @@ def replace_not_found(resource: str, with_: Exception) -> Iterator[None]:
 
 @contextmanager
 def require_reference(resource: str) -> Iterator[None]:
-    """Raise MissingReference when the resource is not found, or is deleted before the transaction commits."""
+    """Raise the error `mandatory` when the resource is not found, or is deleted before the transaction commits."""
     try:
         yield
-    except NotFound as error:
-        if error.resource != resource:
+    except (NotFound, ForeignKeyViolation) as error:
+        if isinstance(error, NotFound) and error.resource != resource:
             raise
-        raise MissingReference(resource) from error
-    except ForeignKeyViolation as error:
-        raise MissingReference(resource) from error
+        raise ValidationFailed([FieldError(resource, "mandatory")]) from error

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Annotated, Any, Final
 
 import orjson
+from pydantic import Field
 
-from app.api.astuto import params, responses
-from app.api.astuto.params import MISSING
+from app.api.astuto import responses
+from app.api.astuto.input import FILTER_IDS, LIMIT, OFFSET, Input
 from app.api.request import ApiRequest
 from app.api.streaming import STREAM_THRESHOLD, stream_json_array
+from app.domain.posts.reply_queries import PostChildQuery
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse
@@ -21,28 +24,59 @@ MAX_TEXT_OF_MANY: Final = 20 * 1024
 """Bytes of a text in a list of up to a thousand ids; the ids themselves are one text, too."""
 
 
+class ListInput(Input):
+    """`limit` and `offset` of a list. A list with another default overrides `limit`."""
+
+    limit: Annotated[int, LIMIT, Field(description="How many at most; there is no greatest value")] = 100
+    offset: Annotated[int, OFFSET, Field(description="How many to pass over")] = 0
+
+
+class ChildListInput(ListInput):
+    """A blank filter is no filter; an unknown id gives an empty list; `post_id[]` may be repeated."""
+
+    post_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this post")] = None
+
+
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """How a list is read: the rows of a page, the ids of a page, and the rows of ids; and how a row is serialized."""
+    """How a list is read: the rows of a page, the ids of a page, and the rows of ids; and how a row is serialized.
 
-    page: Callable[[UnitOfWork, int, int], Sequence[Row]]
-    ids: Callable[[UnitOfWork, int, int], Sequence[int]]
+    `page` and `ids` are called with a unit of work, and with `offset` and `limit` by keyword.
+    """
+
+    page: Callable[..., Sequence[Row]]
+    ids: Callable[..., Sequence[int]]
     by_ids: Callable[[UnitOfWork, Sequence[int]], Sequence[Row]]
     serialize: Callable[[Row], dict[str, Any]]
     slow: bool = False
     """Whether even the first page may need all rows of the portal, because no index has its order."""
 
 
-async def list_response(request: ApiRequest, source: ListSource, *, default: int) -> ApiResponse:
+async def child_list_response(
+    request: ApiRequest, query: PostChildQuery, serialize: Callable[[Row], dict[str, Any]]
+) -> ApiResponse:
+    """The response of a list of comments or votes."""
+    form = ChildListInput.parse(request.params)
+    post_ids = form.post_id
+    source = ListSource(
+        page=partial(query.page, post_ids=post_ids),
+        ids=partial(query.ids, post_ids=post_ids),
+        by_ids=query.by_ids,
+        serialize=serialize,
+        slow=post_ids is not None and len(post_ids) > 1,
+    )
+    return await list_response(request, source, form)
+
+
+async def list_response(request: ApiRequest, source: ListSource, form: ListInput) -> ApiResponse:
     """The response of a list with `limit` and `offset`."""
-    limit = params.parse_limit(request.params.get("limit", MISSING), default)
-    offset = params.parse_offset(request.params.get("offset", MISSING))
+    limit, offset = form.limit, form.offset
     serialize = source.serialize
     if limit <= STREAM_THRESHOLD:
         slow = source.slow or limit > INLINE_MAX_ROWS or offset > INLINE_MAX_ROWS
         with suppress(TextsTooLong):
             body = await request.read(
-                lambda work: orjson.dumps([serialize(row) for row in source.page(work, offset, limit)]),
+                lambda work: orjson.dumps([serialize(row) for row in source.page(work, offset=offset, limit=limit)]),
                 in_thread=slow,
                 max_text=max_text_bytes(limit),
             )
@@ -51,7 +85,7 @@ async def list_response(request: ApiRequest, source: ListSource, *, default: int
     def serialize_ids(work: UnitOfWork, ids: Sequence[int]) -> list[dict[str, Any]]:
         return [serialize(row) for row in source.by_ids(work, ids)]
 
-    ids = await request.read(lambda work: source.ids(work, offset, limit), in_thread=True)
+    ids = await request.read(lambda work: source.ids(work, offset=offset, limit=limit), in_thread=True)
     if len(ids) <= STREAM_THRESHOLD < limit:
         with suppress(TextsTooLong):
             return responses.ok(

@@ -5,8 +5,11 @@ Takes bytes and returns plain values, which `params` converts to numbers and fla
 
 import re
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from app.http.percent_decoding import percent_decode
+
+T = TypeVar("T", list[Any], dict[str, Any])
 
 MAX_PAIRS = 4096
 MAX_BRACKETS = 100
@@ -28,8 +31,6 @@ class MalformedRequest(InvalidParam):
 
 def parse_query(raw: bytes) -> dict[str, object]:
     """Read a query string. `&` and `;` separate, the last of two equal names wins, a name without `=` is null."""
-    if not raw:
-        return {}
     if _PLAIN.fullmatch(raw) and raw.count(b"&") < MAX_PAIRS:
         plain: dict[str, object] = {}
         for pair in raw.decode("ascii").split("&"):
@@ -42,7 +43,7 @@ def parse_query(raw: bytes) -> dict[str, object]:
 
 def parse_form(raw: bytes) -> dict[str, object]:
     """Read an urlencoded body. Unlike in a query string only `&` separates."""
-    return build_nested(_pairs(raw)) if raw else {}
+    return build_nested(_pairs(raw))
 
 
 def check_text(text: str) -> str:
@@ -104,11 +105,11 @@ def _put(params: dict[str, object], name: str, value: object) -> object:
     elif rest == "[":
         params[name] = value
     elif rest == "[]":
-        _array(params, key).append(value)
+        _container(params, key, list).append(value)
     elif rest.startswith("[]"):
         member = _MEMBER_OF_ITEM.fullmatch(rest)
         child = member[1] if member else rest[2:]
-        items = _array(params, key)
+        items = _container(params, key, list)
         last = items[-1] if items else None
         # A member that the last item does not have yet is added to it; one that it has begins the next item.
         if isinstance(last, dict) and not _has_member(last, child):
@@ -116,20 +117,16 @@ def _put(params: dict[str, object], name: str, value: object) -> object:
         else:
             items.append(_put({}, child, value))
     else:
-        inner = params.get(key)
-        if inner is None:
-            inner = {}
-        if not isinstance(inner, dict):
-            raise MalformedRequest
-        params[key] = _put(inner, rest, value)
+        params[key] = _put(_container(params, key, dict), rest, value)
     return params
 
 
-def _array(params: dict[str, object], key: str) -> list[object]:
-    items = params.get(key)
-    if items is None:
-        items = params[key] = []
-    if not isinstance(items, list):
+def _container(params: dict[str, object], key: str, kind: type[T]) -> T:
+    """The array or object of this name, which is added when there is none yet."""
+    if params.get(key) is None:
+        params[key] = kind()
+    items = params[key]
+    if not isinstance(items, kind):
         raise MalformedRequest
     return items
 

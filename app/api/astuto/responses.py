@@ -6,7 +6,8 @@ from typing import Any, Final
 from fastapi.types import DecoratedCallable
 from pydantic import BaseModel
 
-from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch
+from app.api.astuto.input import Input
+from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch, path_param
 from app.http.response import ApiResponse, StreamedResponse
 
 JSON: Final = ((b"content-type", b"application/json; charset=utf-8"),)
@@ -32,6 +33,14 @@ ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
     503: {"description": "The database is unreachable, or too many requests are waiting", "model": Errors},
 }
 
+PATH_IDS: Final = {
+    "boards": path_param("id", {"type": "string"}, "The board's number or slug"),
+    "posts": path_param("id", {"type": "integer"}, "The post's number"),
+    "comments": path_param("id", {"type": "integer"}, "The comment's number"),
+    "users": path_param("id", {"type": "string"}, "The user's number"),
+    "votes": path_param("id", {"type": "integer"}, "The vote's number"),
+}
+
 
 class AstutoRouter(DialectRouter):
     """The router of Astuto's dialect.
@@ -41,6 +50,17 @@ class AstutoRouter(DialectRouter):
 
     error_schemas = ERROR_SCHEMAS
     common_errors = (400, 401, 413, 429, 503)
+
+    def api_route(
+        self, path: str, *, errors: Iterable[int] = (), body: type[Input] | None = None, **options: Any
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Declare an endpoint; `body` is the model of its input. The document has the id in the path, and its 404."""
+        if "{id}" in path:
+            errors = [*errors, 404]
+            options["parameters"] = [PATH_IDS[path.split("/")[1]]]
+        if body is not None:
+            options["request_body"] = body.request_body()
+        return super().api_route(path, errors=errors, **options)
 
     def get(
         self, path: str, *, errors: Iterable[int] = (), **options: Any

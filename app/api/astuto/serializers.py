@@ -132,7 +132,7 @@ def serialize_post(row: Sequence[Any]) -> Payload:
             "show_in_roadmap": bool(show_in_roadmap),
         }
     if user_id is not None:
-        payload["user"] = serialize_user(user_id, email, user_created_at, user_updated_at, full_name, deleted_at)
+        payload["user"] = serialize_user((user_id, email, user_created_at, user_updated_at, full_name, deleted_at))
     return payload
 
 
@@ -146,7 +146,7 @@ def serialize_comment(row: Sequence[Any]) -> Payload:
         "created_at": format_millis(created_at),
         "updated_at": format_millis(updated_at),
         "is_post_update": bool(official),
-        "user": serialize_user(*author),
+        "user": serialize_user(author),
     }
 
 
@@ -158,19 +158,13 @@ def serialize_vote(row: Sequence[Any]) -> Payload:
         "post_id": post_id,
         "created_at": format_millis(created_at),
         "updated_at": format_millis(updated_at),
-        "user": serialize_user(*voter),
+        "user": serialize_user(voter),
     }
 
 
-def serialize_user(
-    user_id: int,
-    email: str | None,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    full_name: str,
-    deleted_at: Timestamp | None,
-) -> Payload:
-    """A nested or listed User object. Section 2.5."""
+def serialize_user(row: Sequence[Any]) -> Payload:
+    """A row of USERS, or the author's columns of another row, as a nested or listed User object. Section 2.5."""
+    user_id, email, created_at, updated_at, full_name, deleted_at = row
     return {
         "id": user_id,
         "email": _email(user_id, email, deleted_at),
@@ -180,24 +174,17 @@ def serialize_user(
     }
 
 
-def serialize_listed_user(row: Sequence[Any]) -> Payload:
-    """A row of USERS in a list."""
-    return serialize_user(*row)
-
-
 def serialize_single_user(row: Sequence[Any]) -> Payload:
     """A row of USERS as a User object of its own. Section 2.5."""
-    payload = serialize_listed_user(row)
+    payload = serialize_user(row)
     return {name: payload[name] for name in ("id", "email", "full_name", "created_at", "updated_at")}
 
 
 def _email(user_id: int, email: str | None, deleted_at: Timestamp | None) -> str:
-    """The email, or its substitute: a deleted user has its own, so that clients that upsert by email don't collide."""
+    """The email, or its substitute: a deleted user has its own, so that clients that upsert by email don't collide.
+
+    `POST /users` and `get_by_email` find a deleted user by it.
+    """
     if email is not None:
         return email
-    return "" if deleted_at is None else deleted_user_email(user_id)
-
-
-def deleted_user_email(user_id: int) -> str:
-    """The address by which a deleted user is shown, and found again."""
-    return f"deleted-{user_id}@deleted.invalid"
+    return "" if deleted_at is None else f"deleted-{user_id}@deleted.invalid"

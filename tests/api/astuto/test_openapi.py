@@ -120,8 +120,8 @@ async def test_the_models_have_the_members_that_are_sent_in_their_order(
             if isinstance(value, dict):
                 members(model["properties"][name], value)
 
-    for path, asked in examples.items():
+    for path, example in examples.items():
         schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        members(schema, (await astuto.get(asked)).json())
+        members(schema, (await astuto.get(example)).json())
     optional = set(schemas["PostOut"]["properties"]) - set(schemas["PostOut"]["required"])
     assert optional == {"post_status", "user"}

@@ -1,4 +1,4 @@
-"""Windows over lists, and long lists. docs/contracts/astuto.md, section 1.8."""
+"""Pagination, and long lists. docs/contracts/astuto.md, section 1.8."""
 
 import asyncio
 import json
@@ -15,15 +15,15 @@ WRONG = {"errors": ["Some parameters are wrong in the request. Please check the 
 LISTS = {"/posts": 20, "/comments": 100, "/votes": 100, "/users": 100}
 
 
-async def many(make: Factory, path: str, wanted: int) -> None:
-    """Rows of one kind, all of one moment, as many as wanted."""
+async def insert_rows(make: Factory, path: str, count: int) -> None:
+    """Insert this many rows of one kind, all with the same time."""
     post = await make.post()
     if path in ("/users", "/votes"):
         await make.run(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :wanted)"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
             " INSERT INTO users (portal_id, uuid, name, created_at, updated_at)"
             " SELECT portal_id, CAST(i AS VARCHAR(36)), 'User', created_at, updated_at FROM users, n WHERE id = :owner",
-            wanted=wanted,
+            count=count,
             owner=make.owner,
         )
     if path == "/votes":
@@ -35,18 +35,18 @@ async def many(make: Factory, path: str, wanted: int) -> None:
         )
     if path == "/comments":
         await make.run(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :wanted)"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
             " INSERT INTO comments (portal_id, post_id, user_id, body, created_at, updated_at)"
             " SELECT portal_id, id, user_id, 'Well said', created_at, updated_at FROM posts, n",
-            wanted=wanted,
+            count=count,
         )
     if path == "/posts":
         await make.run(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :wanted)"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
             " INSERT INTO posts (portal_id, board_id, code, slug, title, status_changed_at, created_at, updated_at)"
             " SELECT portal_id, board_id, substr(CAST(1000000 + i AS VARCHAR(7)), 2), CAST(i AS VARCHAR(9)), 'Post',"
             " created_at, created_at, created_at FROM posts, n",
-            wanted=wanted - 1,
+            count=count - 1,
         )
 
 
@@ -58,7 +58,7 @@ async def ids(client: Client, path: str, **params: Any) -> list[int]:
 
 @pytest.mark.parametrize("path", LISTS)
 async def test_each_list_has_its_own_default_and_no_greatest_limit(make: Factory, astuto: Client, path: str) -> None:
-    await many(make, path, 130)
+    await insert_rows(make, path, 130)
     everything = await ids(astuto, path, limit=1000)
 
     assert everything == sorted(everything, reverse=True)
@@ -69,26 +69,26 @@ async def test_each_list_has_its_own_default_and_no_greatest_limit(make: Factory
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_an_answer_in_pieces_is_the_answer_in_one(make: Factory, astuto: Client, path: str) -> None:
-    await many(make, path, 1300)
+async def test_a_streamed_response_has_the_rows_of_the_pages(make: Factory, astuto: Client, path: str) -> None:
+    await insert_rows(make, path, 1300)
 
-    in_pieces = await astuto.get(path, params={"limit": 5000})
+    streamed = await astuto.get(path, params={"limit": 5000})
     pages = [await astuto.get(path, params={"limit": 700, "offset": offset}) for offset in (0, 700, 1400)]
     later = await astuto.get(path, params={"limit": 5000, "offset": 1200})
 
     whole = [row for page in pages for row in page.json()]
-    assert in_pieces.json() == whole
+    assert streamed.json() == whole
     assert len(whole) == (1301 if path == "/users" else 1300)
     assert later.json() == whole[1200:]
-    assert in_pieces.headers["content-type"] == "application/json; charset=utf-8"
-    assert in_pieces.headers["cache-control"] == "max-age=0, private, must-revalidate"
-    assert "etag" not in in_pieces.headers
+    assert streamed.headers["content-type"] == "application/json; charset=utf-8"
+    assert streamed.headers["cache-control"] == "max-age=0, private, must-revalidate"
+    assert "etag" not in streamed.headers
     assert "etag" in later.headers
 
 
 @pytest.mark.parametrize("path", ["/comments", "/votes"])
 async def test_long_lists_are_filtered_too(make: Factory, astuto: Client, path: str) -> None:
-    await many(make, path, 1100)
+    await insert_rows(make, path, 1100)
     post = await make.post()
     if path == "/votes":
         await make.vote(post, make.owner)
@@ -104,7 +104,7 @@ async def test_long_lists_are_filtered_too(make: Factory, astuto: Client, path: 
 
 
 async def test_internal_comments_are_in_no_long_list(make: Factory, astuto: Client) -> None:
-    await many(make, "/comments", 1100)
+    await insert_rows(make, "/comments", 1100)
     await make.run("UPDATE comments SET internal = true WHERE id % 2 = 0")
 
     assert len(await ids(astuto, "/comments", limit=5000)) == 550
@@ -132,17 +132,17 @@ async def test_internal_comments_are_in_no_long_list(make: Factory, astuto: Clie
         ({"page": 2, "per_page": 1}, 3),
     ],
 )
-async def test_how_a_window_is_read(
+async def test_limit_and_offset(
     make: Factory, astuto: Client, path: str, params: dict[str, object], expected: int
 ) -> None:
-    await many(make, path, 2 if path == "/users" else 3)
+    await insert_rows(make, path, 2 if path == "/users" else 3)
 
     assert len(await ids(astuto, path, **params)) == expected
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_a_window_may_stand_in_a_body(make: Factory, astuto: Client, path: str) -> None:
-    await many(make, path, 5)
+async def test_limit_and_offset_may_be_in_a_body(make: Factory, astuto: Client, path: str) -> None:
+    await insert_rows(make, path, 5)
 
     response = await astuto.send_json("GET", path, {"limit": 2, "offset": None})
     null = await astuto.send_json("GET", path, {"limit": None})
@@ -156,7 +156,7 @@ async def test_a_window_may_stand_in_a_body(make: Factory, astuto: Client, path:
     "query",
     ["limit=-1", "limit=abc", "limit=2.7", "limit=2abc", "limit[]=2", f"limit={2**63}", "offset=-1", f"offset={2**64}"],
 )
-async def test_a_window_that_can_not_be_read_is_wrong(astuto: Client, path: str, query: str) -> None:
+async def test_an_invalid_limit_or_offset_is_rejected(astuto: Client, path: str, query: str) -> None:
     response = await astuto.get(f"{path}?{query}")
 
     assert (response.status_code, response.json()) == (400, WRONG)
@@ -184,15 +184,15 @@ async def test_an_object_as_a_filter_matches_nothing(make: Factory, astuto: Clie
         assert [(response.status_code, response.json()) for response in none] == [(200, [])] * len(none)
 
 
-async def test_boards_and_statuses_know_no_window(astuto: Client) -> None:
+async def test_boards_and_statuses_ignore_limit_and_offset(astuto: Client) -> None:
     assert len(await ids(astuto, "/boards", limit=-1, offset="x")) == 2
     assert len(await ids(astuto, "/post_statuses", limit="abc", offset=-5)) == 5
 
 
-async def test_a_row_that_goes_while_a_long_answer_is_written_is_left_out(
+async def test_a_row_deleted_while_a_response_is_streamed_is_left_out(
     make: Factory, astuto: Client, server: Application
 ) -> None:
-    await many(make, "/comments", 1500)
+    await insert_rows(make, "/comments", 1500)
     before = await ids(astuto, "/comments", limit=5000)
     written: list[bytes] = []
 

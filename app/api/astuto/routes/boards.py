@@ -1,12 +1,14 @@
 """Boards in Astuto's dialect. docs/contracts/astuto.md, section 2.1."""
 
-import orjson
+from typing import Annotated
 
-from app.api.astuto import errors, params, responses, serializers
-from app.api.astuto.openapi_params import BOARD_ID, TEXT, TEXT_OR_NULL, object_body, with_description
-from app.api.astuto.params import MISSING
+import orjson
+from pydantic import Field
+
+from app.api.astuto import responses, serializers
+from app.api.astuto.conversions import lookup_id
+from app.api.astuto.input import REQUIRED_TEXT, TEXT_OR_NULL, Input
 from app.api.astuto.responses import AstutoRouter
-from app.api.astuto.routes.inputs import path_id, str_or
 from app.api.astuto.schemas import BoardOut, Id
 from app.api.request import ApiRequest
 from app.domain.errors import NotFound
@@ -15,6 +17,14 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse
 
 router = AstutoRouter(tags=["Boards"])
+
+
+class CreateBoard(Input):
+    name: Annotated[str, REQUIRED_TEXT, Field(description="Unique in the portal, with case")]
+    slug: Annotated[
+        str | None, TEXT_OR_NULL, Field(description="Cleaned; made from the name when null, taken or empty")
+    ] = None
+    description: Annotated[str | None, TEXT_OR_NULL, Field(description="At most 1024 characters")] = None
 
 
 @router.get("/boards", response_model=list[BoardOut])
@@ -27,7 +37,7 @@ async def list_boards(request: ApiRequest) -> ApiResponse:
     return responses.ok(await request.read(read_all))
 
 
-@router.get("/boards/{id}", response_model=BoardOut, parameters=[BOARD_ID], errors=[404])
+@router.get("/boards/{id}", response_model=BoardOut)
 async def show_board(request: ApiRequest) -> ApiResponse:
     """One board, by its number or else by its slug."""
     segment = request.path_params["id"]
@@ -40,7 +50,7 @@ async def show_board(request: ApiRequest) -> ApiResponse:
 
 
 def _find_board(work: UnitOfWork, segment: str) -> Row:
-    number = path_id(segment)
+    number = lookup_id(segment)
     if number:
         try:
             return serializers.BOARDS.by_id(work, number)
@@ -52,30 +62,12 @@ def _find_board(work: UnitOfWork, segment: str) -> Row:
     return serializers.BOARDS.by_slug(work, segment)
 
 
-@router.post(
-    "/boards",
-    response_model=Id,
-    status_code=201,
-    errors=[422],
-    request_body=object_body(
-        ["name"],
-        name=with_description(TEXT, "Unique in the portal, case-sensitive"),
-        slug=with_description(TEXT_OR_NULL, "Normalized; if null, in use or empty, made from the name"),
-        description=with_description(TEXT_OR_NULL, "At most 1024 characters"),
-    ),
-)
+@router.post("/boards", response_model=Id, status_code=201, errors=[422], body=CreateBoard)
 async def create_board(request: ApiRequest) -> ApiResponse:
     """Add a board at the end. For administrators' keys."""
-    values = request.params
-    if params.is_missing(values.get("name", MISSING)):
-        raise errors.MissingParam
+    form = CreateBoard.parse(request.params)
 
     def add(work: UnitOfWork) -> int:
-        return boards.add(
-            work,
-            name=str_or(values.get("name", MISSING), None) or "",
-            slug=str_or(values.get("slug", MISSING), None),
-            description=str_or(values.get("description", MISSING), None),
-        )
+        return boards.add(work, name=form.name, slug=form.slug, description=form.description)
 
     return responses.created(await request.write(add))

@@ -1,4 +1,4 @@
-"""Acting in somebody else's name. docs/contracts/astuto.md, section 1.14."""
+"""Impersonation. docs/contracts/astuto.md, section 1.14."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NOT_FOUND = {"errors": ["Impersonation error: Could not find the user to imperso
 
 
 async def routes(make: Factory) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """The four routes that know impersonation, each with what would succeed."""
+    """The four routes with impersonation, each with a body that is valid."""
     post = await make.post()
     return {
         "post": ("POST", "/posts", {"title": "Dark mode", "board_id": make.boards["Bug Reports"]}),
@@ -33,7 +33,7 @@ KINDS = sorted(NEWEST)
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("blank", [None, "", "   ", False, [], {}, [None], [""]])
-async def test_a_blank_name_is_no_impersonation(make: Factory, astuto: Client, kind: str, blank: object) -> None:
+async def test_a_blank_value_is_no_impersonation(make: Factory, astuto: Client, kind: str, blank: object) -> None:
     moderator = await make.user(role="moderator")
     client = astuto.of(await make.key(moderator, "astuto"))
     method, path, body = (await routes(make))[kind]
@@ -45,11 +45,11 @@ async def test_a_blank_name_is_no_impersonation(make: Factory, astuto: Client, k
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("whom", ["himself", "somebody", 4711, "abc", 0, True, [4711], {"a": 1}])
-async def test_a_moderator_may_not_act_in_any_name(make: Factory, astuto: Client, kind: str, whom: object) -> None:
+@pytest.mark.parametrize("user", ["self", "somebody", 4711, "abc", 0, True, [4711], {"a": 1}])
+async def test_a_moderator_may_not_act_in_any_name(make: Factory, astuto: Client, kind: str, user: object) -> None:
     moderator = await make.user(role="moderator")
     client = astuto.of(await make.key(moderator, "astuto"))
-    named = {"himself": moderator, "somebody": make.owner}.get(str(whom), whom)
+    named = {"self": moderator, "somebody": make.owner}.get(str(user), user)
     method, path, body = (await routes(make))[kind]
 
     response = await client.request(method, path, json={**body, "impersonated_user_id": named})
@@ -60,7 +60,7 @@ async def test_a_moderator_may_not_act_in_any_name(make: Factory, astuto: Client
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", ["json", "data", "params"])
-async def test_an_array_of_one_names_its_element(make: Factory, astuto: Client, kind: str, form: str) -> None:
+async def test_an_array_of_one_is_its_element(make: Factory, astuto: Client, kind: str, form: str) -> None:
     jane = await make.user()
     method, path, body = (await routes(make))[kind]
     named = {"impersonated_user_id": [jane]} if form == "json" else {"impersonated_user_id[]": jane}
@@ -73,10 +73,10 @@ async def test_an_array_of_one_names_its_element(make: Factory, astuto: Client, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("several", [lambda jane: [jane, jane], lambda jane: [[jane]], lambda jane: [{"id": jane}]])
-async def test_an_array_of_anything_else_names_nobody(make: Factory, astuto: Client, kind: str, several: Any) -> None:
+@pytest.mark.parametrize("array", [lambda jane: [jane, jane], lambda jane: [[jane]], lambda jane: [{"id": jane}]])
+async def test_any_other_array_matches_no_user(make: Factory, astuto: Client, kind: str, array: Any) -> None:
     method, path, body = (await routes(make))[kind]
-    named = several(await make.user())
+    named = array(await make.user())
 
     response = await astuto.request(method, path, json={**body, "impersonated_user_id": named})
 
@@ -84,16 +84,16 @@ async def test_an_array_of_anything_else_names_nobody(make: Factory, astuto: Cli
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("whom", [4711, "abc", 0, -1, 10**30, "elsewhere", [4711], [10**30], {"a": 1}])
-async def test_whoever_is_not_in_the_portal_can_not_be_named(
-    make: Factory, astuto: Client, kind: str, whom: object
+@pytest.mark.parametrize("user", [4711, "abc", 0, -1, 10**30, "elsewhere", [4711], [10**30], {"a": 1}])
+async def test_a_user_outside_the_portal_cannot_be_impersonated(
+    make: Factory, astuto: Client, kind: str, user: object
 ) -> None:
     method, path, body = (await routes(make))[kind]
-    if whom == "elsewhere":
-        _, whom = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
+    if user == "elsewhere":
+        _, user = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
         await make.run("UPDATE portals SET host = 'feedback.example.com' WHERE title = 'Feedback'")
 
-    response = await astuto.request(method, path, json={**body, "impersonated_user_id": whom})
+    response = await astuto.request(method, path, json={**body, "impersonated_user_id": user})
 
     assert (response.status_code, response.json()) == (401, NOT_FOUND)
 
@@ -133,7 +133,7 @@ async def test_the_rights_stay_those_of_the_key(make: Factory, astuto: Client) -
     assert (payload["is_post_update"], payload["user"]["id"]) == (True, user)
 
 
-async def test_all_other_routes_ignore_the_name(make: Factory, astuto: Client) -> None:
+async def test_all_other_routes_ignore_the_parameter(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
     pending = await make.post(moderation="pending")
     comment = await make.comment(pending)
@@ -170,7 +170,7 @@ async def test_all_other_routes_ignore_the_name(make: Factory, astuto: Client) -
         ("status", {"post_status_id": 4711}),
     ],
 )
-async def test_the_name_is_judged_before_the_values(
+async def test_impersonation_is_checked_before_the_values(
     make: Factory, astuto: Client, kind: str, wrong: dict[str, Any]
 ) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
