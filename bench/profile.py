@@ -37,7 +37,7 @@ PARTS: Final = (
     ("app/api/astuto/rack_params", "input"),
     ("app/api/astuto/params", "input"),
     ("app/api/astuto/conversions", "input"),
-    ("app/api/astuto/input", "input"),
+    ("app/api/astuto/forms", "input"),
     ("app/api/astuto/routes/inputs", "input"),
     ("app/api/productlift/params", "input"),
     ("app/api/productlift/forms", "input"),

@@ -10,7 +10,7 @@ import orjson
 from pydantic import Field
 
 from app.api.astuto import responses
-from app.api.astuto.input import FILTER_IDS, LIMIT, OFFSET, Input
+from app.api.astuto.forms import FILTER_IDS, LIMIT, OFFSET, Form
 from app.api.request import ApiRequest
 from app.api.streaming import STREAM_THRESHOLD, stream_json_array
 from app.domain.posts.reply_queries import PostChildQuery
@@ -24,14 +24,14 @@ MAX_TEXT_OF_MANY: Final = 20 * 1024
 """Bytes of a text in a list of up to a thousand ids; the ids themselves are one text, too."""
 
 
-class ListInput(Input):
+class ListForm(Form):
     """`limit` and `offset` of a list. A list with another default overrides `limit`."""
 
     limit: Annotated[int, LIMIT, Field(description="How many at most; there is no greatest value")] = 100
     offset: Annotated[int, OFFSET, Field(description="How many to pass over")] = 0
 
 
-class ChildListInput(ListInput):
+class ChildListForm(ListForm):
     """A blank filter is no filter; an unknown id gives an empty list; `post_id[]` may be repeated."""
 
     post_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this post")] = None
@@ -56,7 +56,7 @@ async def child_list_response(
     request: ApiRequest, query: PostChildQuery, serialize: Callable[[Row], dict[str, Any]]
 ) -> ApiResponse:
     """The response of a list of comments or votes."""
-    form = ChildListInput.parse(request.params)
+    form = ChildListForm.parse(request.params)
     post_ids = form.post_id
     source = ListSource(
         page=partial(query.page, post_ids=post_ids),
@@ -68,7 +68,7 @@ async def child_list_response(
     return await list_response(request, source, form)
 
 
-async def list_response(request: ApiRequest, source: ListSource, form: ListInput) -> ApiResponse:
+async def list_response(request: ApiRequest, source: ListSource, form: ListForm) -> ApiResponse:
     """The response of a list with `limit` and `offset`."""
     limit, offset = form.limit, form.offset
     serialize = source.serialize

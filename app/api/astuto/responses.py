@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi.types import DecoratedCallable
 from pydantic import BaseModel
 
-from app.api.astuto.input import Input
+from app.api.astuto.forms import Form
 from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch, path_param
 from app.http.response import ApiResponse, StreamedResponse
 
@@ -52,15 +52,26 @@ class AstutoRouter(DialectRouter):
     common_errors = (400, 401, 413, 429, 503)
 
     def api_route(
-        self, path: str, *, errors: Iterable[int] = (), body: type[Input] | None = None, **options: Any
+        self,
+        path: str,
+        *,
+        methods: list[str] | None = None,
+        errors: Iterable[int] = (),
+        form: type[Form] | None = None,
+        **options: Any,
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Declare an endpoint; `body` is the model of its input. The document has the id in the path, and its 404."""
+        """Declare an endpoint; see `DialectRouter.api_route`.
+
+        `form` is the query of GET, and the body of other methods. An id in the path implies the error 404.
+        """
         if "{id}" in path:
             errors = [*errors, 404]
             options["parameters"] = [PATH_IDS[path.split("/")[1]]]
-        if body is not None:
-            options["request_body"] = body.request_body()
-        return super().api_route(path, errors=errors, **options)
+        if form is not None and methods == ["GET"]:
+            options["parameters"] = form.parameters()
+        elif form is not None:
+            options["request_body"] = form.request_body()
+        return super().api_route(path, methods=methods, errors=errors, **options)
 
     def get(
         self, path: str, *, errors: Iterable[int] = (), **options: Any

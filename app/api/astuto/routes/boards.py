@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.astuto import responses, serializers
 from app.api.astuto.conversions import lookup_id
-from app.api.astuto.input import REQUIRED_TEXT, TEXT_OR_NULL, Input
+from app.api.astuto.forms import REQUIRED_TEXT, TEXT_OR_NULL, Form
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.schemas import BoardOut, Id
 from app.api.request import ApiRequest
@@ -19,7 +19,7 @@ from app.http.response import ApiResponse
 router = AstutoRouter(tags=["Boards"])
 
 
-class CreateBoard(Input):
+class CreateBoard(Form):
     name: Annotated[str, REQUIRED_TEXT, Field(description="Unique in the portal, with case")]
     slug: Annotated[
         str | None, TEXT_OR_NULL, Field(description="Cleaned; made from the name when null, taken or empty")
@@ -62,7 +62,7 @@ def _find_board(work: UnitOfWork, segment: str) -> Row:
     return serializers.BOARDS.by_slug(work, segment)
 
 
-@router.post("/boards", response_model=Id, status_code=201, errors=[422], body=CreateBoard)
+@router.post("/boards", response_model=Id, status_code=201, errors=[422], form=CreateBoard)
 async def create_board(request: ApiRequest) -> ApiResponse:
     """Add a board at the end. For administrators' keys."""
     form = CreateBoard.parse(request.params)

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from app.api.astuto import errors, responses, serializers
-from app.api.astuto.input import FLAG, ID, ID_OR_NULL, IMPERSONATED_ID, TEXT, Input
-from app.api.astuto.pagination import ChildListInput, child_list_response
+from app.api.astuto.forms import FLAG, ID, ID_OR_NULL, IMPERSONATED_ID, TEXT, Form
+from app.api.astuto.pagination import ChildListForm, child_list_response
 from app.api.astuto.rack_params import InvalidParam
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import resolve_acting_user
@@ -22,23 +22,25 @@ from app.http.response import ApiResponse
 router = AstutoRouter(tags=["Comments"])
 
 
-class CreateComment(Input, json_schema_extra={"required": ["body", "post_id"]}):
+class CreateComment(Form, json_schema_extra={"required": ["body", "post_id"]}):
     body: Annotated[str | None, TEXT] = None
     post_id: Annotated[int | None, ID] = None
     parent_id: Annotated[
         int | None, ID_OR_NULL, Field(description="The comment that this one replies to, on any post")
     ] = None
-    is_post_update: Annotated[bool, FLAG, Field(description="Whether it is an update by the team; null is false")] = (
-        False
-    )
+    is_post_update: Annotated[
+        bool,
+        FLAG,
+        Field(description="Whether it is an update by the team; null is false"),
+    ] = False
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
 
-class UpdateComment(Input):
+class UpdateComment(Form):
     body: Annotated[str | Unset | None, TEXT, Field(description="When absent, nothing changes")] = UNSET
 
 
-@router.get("/comments", response_model=list[CommentOut], parameters=ChildListInput.query_params())
+@router.get("/comments", response_model=list[CommentOut], form=ChildListForm)
 async def list_comments(request: ApiRequest) -> ApiResponse:
     """All comments, newest first, replies among them."""
     return await child_list_response(request, serializers.COMMENTS, serializers.serialize_comment)
@@ -50,7 +52,7 @@ async def show_comment(request: ApiRequest) -> ApiResponse:
     return await show_row(request, "comment", serializers.COMMENTS.by_id, serializers.serialize_comment)
 
 
-@router.post("/comments", response_model=Id, status_code=201, errors=[422], body=CreateComment)
+@router.post("/comments", response_model=Id, status_code=201, errors=[422], form=CreateComment)
 async def create_comment(request: ApiRequest) -> ApiResponse:
     """Write a comment. An administrator's key may impersonate another user."""
     form = CreateComment.parse(request.params)
@@ -73,7 +75,7 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
     return responses.created(await request.write(write))
 
 
-@router.api_route("/comments/{id}", methods=["PUT", "PATCH"], response_model=Id, errors=[422], body=UpdateComment)
+@router.api_route("/comments/{id}", methods=["PUT", "PATCH"], response_model=Id, errors=[422], form=UpdateComment)
 async def update_comment(request: ApiRequest) -> ApiResponse:
     """Change the text of a comment."""
     body = UpdateComment.parse(request.params).body or ""

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.api.astuto import errors
-from app.api.astuto.input import ID_OR_NULL, IMPERSONATED_ID, REQUIRED_ID, Input
+from app.api.astuto.forms import ID_OR_NULL, IMPERSONATED_ID, REQUIRED_ID, Form
 from app.api.astuto.rack_params import InvalidParam
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import resolve_acting_user
@@ -21,20 +21,18 @@ from app.http.response import ApiResponse
 router = AstutoRouter(tags=["Posts"])
 
 
-class UpdateBoard(Input):
+class UpdateBoard(Form):
     board_id: Annotated[int, REQUIRED_ID]
 
 
-class UpdateStatus(Input):
+class UpdateStatus(Form):
     post_status_id: Annotated[
-        int | Unset | None,
-        ID_OR_NULL,
-        Field(description="Null clears the status; when absent, nothing changes"),
+        int | Unset | None, ID_OR_NULL, Field(description="Null clears the status; when absent, nothing changes")
     ] = UNSET
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
 
-@router.put("/posts/{id}/update_board", response_model=Id, body=UpdateBoard)
+@router.put("/posts/{id}/update_board", response_model=Id, form=UpdateBoard)
 async def update_post_board(request: ApiRequest) -> ApiResponse:
     """Move a post to another board."""
 
@@ -46,7 +44,7 @@ async def update_post_board(request: ApiRequest) -> ApiResponse:
     return await _change_post(request, move)
 
 
-@router.put("/posts/{id}/update_status", response_model=Id, body=UpdateStatus)
+@router.put("/posts/{id}/update_status", response_model=Id, form=UpdateStatus)
 async def update_post_status(request: ApiRequest) -> ApiResponse:
     """Change or clear the status of a post. An administrator's key may impersonate another user."""
     form = UpdateStatus.parse(request.params)

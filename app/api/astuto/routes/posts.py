@@ -7,8 +7,8 @@ from pydantic import Field
 
 from app.api.astuto import errors, responses, serializers
 from app.api.astuto.conversions import lookup_id
-from app.api.astuto.input import FILTER_IDS, ID, IMPERSONATED_ID, LIMIT, REQUIRED_TEXT, TEXT, TEXT_OR_NULL, Input
-from app.api.astuto.pagination import ListInput, ListSource, list_response
+from app.api.astuto.forms import FILTER_IDS, ID, IMPERSONATED_ID, LIMIT, REQUIRED_TEXT, TEXT, TEXT_OR_NULL, Form
+from app.api.astuto.pagination import ListForm, ListSource, list_response
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import acting_user_id, validate_text
 from app.api.astuto.routes.rows import change_row, show_row
@@ -31,25 +31,25 @@ MIN_TITLE: Final = 4
 MAX_TITLE: Final = 128
 
 
-class ListPosts(ListInput):
+class ListPosts(ListForm):
     limit: Annotated[int, LIMIT, Field(description="How many at most; there is no greatest value")] = 20
     board_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this board")] = None
     user_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this author")] = None
 
 
-class CreatePost(Input, json_schema_extra={"required": ["title", "board_id"]}):
+class CreatePost(Form, json_schema_extra={"required": ["title", "board_id"]}):
     title: Annotated[str, REQUIRED_TEXT, Field(description="4 to 128 characters")]
     description: Annotated[str | None, TEXT_OR_NULL] = None
     board_id: Annotated[int | None, ID] = None
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
 
-class UpdatePost(Input):
+class UpdatePost(Form):
     title: Annotated[str | Unset | None, TEXT, Field(description="4 to 128 characters")] = UNSET
     description: Annotated[str | Unset | None, TEXT_OR_NULL] = UNSET
 
 
-@router.get("/posts", response_model=list[PostOut], parameters=ListPosts.query_params())
+@router.get("/posts", response_model=list[PostOut], form=ListPosts)
 async def list_posts(request: ApiRequest) -> ApiResponse:
     """All posts, newest first, whatever their approval status."""
     form = ListPosts.parse(request.params)
@@ -71,7 +71,7 @@ async def show_post(request: ApiRequest) -> ApiResponse:
     return await show_row(request, "post", serializers.POSTS.by_id, serializers.serialize_post)
 
 
-@router.post("/posts", response_model=Id, status_code=201, errors=[422], body=CreatePost)
+@router.post("/posts", response_model=Id, status_code=201, errors=[422], form=CreatePost)
 async def create_post(request: ApiRequest) -> ApiResponse:
     """Create a post, which is approved. An administrator's key may impersonate another user."""
     form = CreatePost.parse(request.params)
@@ -92,7 +92,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
         return responses.created(await request.write(submit, single_statement=True))
 
 
-@router.api_route("/posts/{id}", methods=["PUT", "PATCH"], response_model=Id, errors=[422], body=UpdatePost)
+@router.api_route("/posts/{id}", methods=["PUT", "PATCH"], response_model=Id, errors=[422], form=UpdatePost)
 async def update_post(request: ApiRequest) -> ApiResponse:
     """Change title or description; a field that is not sent stays, and is not validated."""
     form = UpdatePost.parse(request.params)

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from app.api.astuto import responses, serializers
 from app.api.astuto.conversions import to_text, unwrap_array
-from app.api.astuto.input import EMAIL, FULL_NAME, Input
-from app.api.astuto.pagination import ListInput, ListSource, list_response
+from app.api.astuto.forms import EMAIL, FULL_NAME, Form
+from app.api.astuto.pagination import ListForm, ListSource, list_response
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import validate_text
 from app.api.astuto.routes.rows import change_row, show_row
@@ -30,14 +30,14 @@ MAX_NAME: Final = 64
 _DELETED_EMAIL: Final = re.compile(r"deleted-([1-9][0-9]{0,17})@deleted\.invalid")
 
 
-class CreateUser(Input, json_schema_extra={"required": ["email"]}):
+class CreateUser(Form, json_schema_extra={"required": ["email"]}):
     email: Annotated[str | None, EMAIL, Field(description="Compared without letter case and padding")] = None
     full_name: Annotated[
         str | None, FULL_NAME, Field(description="2 to 64 characters; the address when it is null or absent")
     ] = None
 
 
-@router.get("/users", response_model=list[UserOut], parameters=ListInput.query_params())
+@router.get("/users", response_model=list[UserOut], form=ListForm)
 async def list_users(request: ApiRequest) -> ApiResponse:
     """All users, newest first, including blocked and deleted ones."""
     source = ListSource(
@@ -46,7 +46,7 @@ async def list_users(request: ApiRequest) -> ApiResponse:
         by_ids=serializers.USERS.by_ids,
         serialize=serializers.serialize_user,
     )
-    return await list_response(request, source, ListInput.parse(request.params))
+    return await list_response(request, source, ListForm.parse(request.params))
 
 
 @router.get("/users/{id}", response_model=UserOut)
@@ -83,7 +83,7 @@ async def get_user_by_email(request: ApiRequest) -> ApiResponse:
     status_code=201,
     errors=[422],
     extra_responses={200: {"description": "The address is known: this is its user, unchanged", "model": Id}},
-    body=CreateUser,
+    form=CreateUser,
 )
 async def create_user(request: ApiRequest) -> ApiResponse:
     """Find the user with an email, or else create one: a plain user without a password."""

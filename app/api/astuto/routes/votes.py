@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from app.api.astuto import errors, responses, serializers
-from app.api.astuto.input import ID, IMPERSONATED_ID, Input
-from app.api.astuto.pagination import ChildListInput, child_list_response
+from app.api.astuto.forms import ID, IMPERSONATED_ID, Form
+from app.api.astuto.pagination import ChildListForm, child_list_response
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import acting_user_id
 from app.api.astuto.routes.rows import change_row, show_row
@@ -20,12 +20,12 @@ from app.http.response import ApiResponse
 router = AstutoRouter(tags=["Votes"])
 
 
-class CreateVote(Input, json_schema_extra={"required": ["post_id"]}):
+class CreateVote(Form, json_schema_extra={"required": ["post_id"]}):
     post_id: Annotated[int | None, ID] = None
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
 
-@router.get("/votes", response_model=list[VoteOut], parameters=ChildListInput.query_params())
+@router.get("/votes", response_model=list[VoteOut], form=ChildListForm)
 async def list_votes(request: ApiRequest) -> ApiResponse:
     """All votes, newest first."""
     return await child_list_response(request, serializers.VOTES, serializers.serialize_vote)
@@ -37,7 +37,7 @@ async def show_vote(request: ApiRequest) -> ApiResponse:
     return await show_row(request, "vote", serializers.VOTES.by_id, serializers.serialize_vote)
 
 
-@router.post("/votes", response_model=Id, status_code=201, errors=[422], body=CreateVote)
+@router.post("/votes", response_model=Id, status_code=201, errors=[422], form=CreateVote)
 async def create_vote(request: ApiRequest) -> ApiResponse:
     """Cast a vote; an administrator's key may impersonate another user."""
     form = CreateVote.parse(request.params)

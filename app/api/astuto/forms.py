@@ -1,6 +1,6 @@
-"""The input of Astuto's endpoints as Pydantic models, which also describe it in the OpenAPI document.
+"""Forms: the input of Astuto's endpoints as Pydantic models, which also describe it in the OpenAPI document.
 
-    class CreateVote(Input, json_schema_extra={"required": ["post_id"]}):
+    class CreateVote(Form, json_schema_extra={"required": ["post_id"]}):
         post_id: Annotated[int | None, ID] = None
 
     form = CreateVote.parse(request.params)
@@ -83,7 +83,7 @@ class _JsonSchema(GenerateJsonSchema):
         return super().default_schema(schema)
 
 
-class Input(BaseModel):
+class Form(BaseModel):
     """The parameters of an endpoint; others are ignored.
 
     A field without a default raises MissingParam when it is absent. Where the contract responds to an absent parameter
@@ -108,7 +108,7 @@ class Input(BaseModel):
         return {"required": "required" in model, "content": content}
 
     @classmethod
-    def query_params(cls) -> list[dict[str, Any]]:
+    def parameters(cls) -> list[dict[str, Any]]:
         """The query parameters in the document."""
         properties = cls.model_json_schema(schema_generator=_JsonSchema)["properties"]
         return [query_param(name, schema, schema.pop("description")) for name, schema in properties.items()]

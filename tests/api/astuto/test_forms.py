@@ -1,4 +1,4 @@
-"""The input models of Astuto's endpoints. docs/contracts/astuto.md, section 1.6."""
+"""The forms of Astuto's endpoints. docs/contracts/astuto.md, section 1.6."""
 
 from typing import Annotated
 
@@ -6,11 +6,11 @@ import pytest
 from pydantic import Field
 
 from app.api.astuto.conversions import MissingParam
-from app.api.astuto.input import ID, IMPERSONATED_ID, LIMIT, REQUIRED_TEXT, TEXT, TEXT_OR_NULL, Input
+from app.api.astuto.forms import ID, IMPERSONATED_ID, LIMIT, REQUIRED_TEXT, TEXT, TEXT_OR_NULL, Form
 from app.domain.unset import UNSET, Unset
 
 
-class Example(Input, json_schema_extra={"required": ["title", "board_id"]}):
+class Example(Form, json_schema_extra={"required": ["title", "board_id"]}):
     title: Annotated[str, REQUIRED_TEXT, Field(description="4 to 128 characters")]
     board_id: Annotated[int | None, ID] = None
     body: Annotated[str | Unset | None, TEXT_OR_NULL] = UNSET
