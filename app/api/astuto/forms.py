@@ -68,7 +68,7 @@ LIMIT: Final = FieldType(conversions.to_limit, _FROM_ZERO)
 OFFSET: Final = FieldType(conversions.to_offset, _FROM_ZERO)
 IMPERSONATED_ID: Final = FieldType(
     conversions.to_impersonated_id,
-    {"type": ["integer", "null"], "description": "The user in whose name to act; for administrators' keys only"},
+    {"type": ["integer", "null"], "description": "The user to impersonate; only with an administrator's key"},
 )
 
 

@@ -27,8 +27,8 @@ MAX_TEXT_OF_MANY: Final = 20 * 1024
 class ListForm(Form):
     """`limit` and `offset` of a list. A list with another default overrides `limit`."""
 
-    limit: Annotated[int, LIMIT, Field(description="How many at most; there is no greatest value")] = 100
-    offset: Annotated[int, OFFSET, Field(description="How many to pass over")] = 0
+    limit: Annotated[int, LIMIT, Field(description="Maximum number of rows; any value is allowed")] = 100
+    offset: Annotated[int, OFFSET, Field(description="Number of rows to skip")] = 0
 
 
 class ChildListForm(ListForm):

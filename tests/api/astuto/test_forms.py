@@ -59,7 +59,7 @@ def test_the_model_is_the_request_body_of_the_document() -> None:
             "limit": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1, "default": 20},
             "impersonated_user_id": {
                 "type": ["integer", "null"],
-                "description": "The user in whose name to act; for administrators' keys only",
+                "description": "The user to impersonate; only with an administrator's key",
             },
         },
         "required": ["title", "board_id"],

@@ -20,9 +20,9 @@ router = AstutoRouter(tags=["Boards"])
 
 
 class CreateBoard(Form):
-    name: Annotated[str, REQUIRED_TEXT, Field(description="Unique in the portal, with case")]
+    name: Annotated[str, REQUIRED_TEXT, Field(description="Unique in the portal, case-sensitive")]
     slug: Annotated[
-        str | None, TEXT_OR_NULL, Field(description="Cleaned; made from the name when null, taken or empty")
+        str | None, TEXT_OR_NULL, Field(description="Normalized; if null, in use or empty, made from the name")
     ] = None
     description: Annotated[str | None, TEXT_OR_NULL, Field(description="At most 1024 characters")] = None
 

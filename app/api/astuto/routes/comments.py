@@ -37,12 +37,12 @@ class CreateComment(Form, json_schema_extra={"required": ["body", "post_id"]}):
 
 
 class UpdateComment(Form):
-    body: Annotated[str | Unset | None, TEXT, Field(description="When absent, nothing changes")] = UNSET
+    body: Annotated[str | Unset | None, TEXT, Field(description="If absent, nothing changes")] = UNSET
 
 
 @router.get("/comments", response_model=list[CommentOut], form=ChildListForm)
 async def list_comments(request: ApiRequest) -> ApiResponse:
-    """All comments, newest first, replies among them."""
+    """All comments and replies, newest first."""
     return await child_list_response(request, serializers.COMMENTS, serializers.serialize_comment)
 
 

@@ -27,7 +27,7 @@ class UpdateBoard(Form):
 
 class UpdateStatus(Form):
     post_status_id: Annotated[
-        int | Unset | None, ID_OR_NULL, Field(description="Null clears the status; when absent, nothing changes")
+        int | Unset | None, ID_OR_NULL, Field(description="Null clears the status; if absent, nothing changes")
     ] = UNSET
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 

@@ -32,7 +32,7 @@ MAX_TITLE: Final = 128
 
 
 class ListPosts(ListForm):
-    limit: Annotated[int, LIMIT, Field(description="How many at most; there is no greatest value")] = 20
+    limit: Annotated[int, LIMIT, Field(description="Maximum number of rows; any value is allowed")] = 20
     board_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this board")] = None
     user_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this author")] = None
 
@@ -94,7 +94,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
 
 @router.api_route("/posts/{id}", methods=["PUT", "PATCH"], response_model=Id, errors=[422], form=UpdatePost)
 async def update_post(request: ApiRequest) -> ApiResponse:
-    """Change title or description; a field that is not sent stays, and is not validated."""
+    """Change title or description; a field that is not sent is neither changed nor validated."""
     form = UpdatePost.parse(request.params)
     title = form.title or ""
 

@@ -31,9 +31,9 @@ _DELETED_EMAIL: Final = re.compile(r"deleted-([1-9][0-9]{0,17})@deleted\.invalid
 
 
 class CreateUser(Form, json_schema_extra={"required": ["email"]}):
-    email: Annotated[str | None, EMAIL, Field(description="Compared without letter case and padding")] = None
+    email: Annotated[str | None, EMAIL, Field(description="Trimmed, and compared regardless of case")] = None
     full_name: Annotated[
-        str | None, FULL_NAME, Field(description="2 to 64 characters; the address when it is null or absent")
+        str | None, FULL_NAME, Field(description="2 to 64 characters; if null or absent, the address")
     ] = None
 
 
@@ -59,7 +59,9 @@ async def show_user(request: ApiRequest) -> ApiResponse:
     "/users/get_by_email",
     response_model=UserOut,
     parameters=[
-        query_param("email", {"type": "string"}, "The address, whatever its letter case and padding", required=True)
+        query_param(
+            "email", {"type": "string"}, "The address; it is trimmed, and compared regardless of case", required=True
+        )
     ],
     errors=[404],
 )
@@ -82,11 +84,11 @@ async def get_user_by_email(request: ApiRequest) -> ApiResponse:
     response_model=Id,
     status_code=201,
     errors=[422],
-    extra_responses={200: {"description": "The address is known: this is its user, unchanged", "model": Id}},
+    extra_responses={200: {"description": "A user has this address already, and is not changed", "model": Id}},
     form=CreateUser,
 )
 async def create_user(request: ApiRequest) -> ApiResponse:
-    """Find the user with an email, or else create one: a plain user without a password."""
+    """Return the user with this email, or create one with the role `user` and without a password."""
     form = CreateUser.parse(request.params)
     email = form.email or ""
     full_name = email if form.full_name is None else form.full_name

@@ -53,5 +53,5 @@ async def create_vote(request: ApiRequest) -> ApiResponse:
 
 @router.delete("/votes/{id}", response_model=Id)
 async def delete_vote(request: ApiRequest) -> ApiResponse:
-    """Delete a vote, whoever cast it."""
+    """Delete the vote of any user."""
     return await change_row(request, "vote", votes.delete)

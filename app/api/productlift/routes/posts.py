@@ -52,13 +52,13 @@ class SearchDuplicates(Form):
 
 @router.get("/posts", response_model=page_of(Post), form=post_list.ListPosts)
 async def list_posts(request: ApiRequest) -> ApiResponse:
-    """Posts of every moderation state, filtered, sorted, a page at a time."""
+    """Posts of every moderation state, filtered and sorted, a page at a time."""
     return await post_list.page(request, post_list.ListPosts.parse(request.params))
 
 
 @router.get("/posts/search_duplicates", response_model=Duplicates, form=SearchDuplicates)
 async def search_duplicates(request: ApiRequest) -> ApiResponse:
-    """Possible duplicates: the likeliest first, at most ten, never a rejected post."""
+    """Possible duplicates, the best match first: at most ten, and no rejected post."""
     form = SearchDuplicates.parse(request.params)
 
     def serialize(row: Row) -> dict[str, str]:

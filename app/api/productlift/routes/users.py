@@ -71,7 +71,7 @@ async def find_user_by_email(request: ApiRequest) -> ApiResponse:
 
 @router.get("/users", response_model=page_of(User), form=ListUsers)
 async def list_users(request: ApiRequest) -> ApiResponse:
-    """The users of the portal, oldest first, a page at a time. Deleted ones are absent."""
+    """The users of the portal except deleted ones, oldest first, a page at a time."""
     form = ListUsers.parse(request.params)
     offset, limit = post_list.offset_and_limit(form.skip, form.limit)
 
