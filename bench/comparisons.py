@@ -16,7 +16,7 @@ from bench import processes, scenarios
 from bench.load import Server, compare
 from bench.processes import Process
 from bench.promises import Setting, markdown_table
-from tests.support.servers import find_redis, start_redis
+from tests.support.servers import Redis, find_redis
 
 SETTLE_SECONDS: Final = 30
 
@@ -57,7 +57,7 @@ def _redis(running: ExitStack) -> str:
     binary = find_redis()
     if binary is None:
         raise SystemExit("several workers count their limits in Redis, which is missing here")
-    redis = start_redis(binary)
+    redis = Redis(binary)
     running.callback(redis.close)
     return redis.url
 

@@ -6,21 +6,24 @@ So a run always begins with the same rows, whatever an earlier one wrote.
 import asyncio
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
 from bench import seed
 from bench.dataset import Amounts
-from tests.support.processes import Guard, identity_for_servers, make_folder, open_to_all
-from tests.support.servers import LOCALE, START_SECONDS, find_postgres, reachable
+from tests.support.servers import PostgresProcess, find_postgres
 
 Kind = Literal["earshot", "ceiling"]
 FILL = {"earshot": seed.fill_earshot, "ceiling": seed.fill_ceiling}
+SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+"""More memory and rarer checkpoints than PostgreSQL's default, so that no checkpoint falls into a short run.
+
+Durability is the default.
+"""
 
 
 class Databases(Protocol):
@@ -75,7 +78,7 @@ class PostgresDatabases:
 
     engine = "postgresql"
 
-    def __init__(self, address: str, own: "OwnPostgres | None", log: Callable[[str], None]) -> None:
+    def __init__(self, address: str, own: PostgresProcess | None, log: Callable[[str], None]) -> None:
         self._address, self._own, self._log = address, own, log
         self._copies: list[str] = []
         self.version = f"PostgreSQL {self._fetch_value('SHOW server_version')}"
@@ -88,7 +91,7 @@ class PostgresDatabases:
             raise SystemExit("no PostgreSQL is installed; install one, or set --postgres-url")
         if isinstance(source, str):
             return cls(source, None, log)
-        own = OwnPostgres(source, cache)
+        own = PostgresProcess(source, SETTINGS, home=cache)
         return cls(own.address, own, log)
 
     def fresh(self, kind: Kind, amounts: Amounts) -> str:
@@ -125,59 +128,3 @@ class PostgresDatabases:
                 await connection.close()
 
         return asyncio.run(fetch())
-
-
-class OwnPostgres:
-    """A server on one UNIX socket with its data in the cache and PostgreSQL's default durability.
-
-    It has more memory and rarer checkpoints than by default, so that no checkpoint falls into a short run.
-    """
-
-    SETTINGS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min", "listen_addresses=")
-
-    def __init__(self, binaries: Path, cache: Path) -> None:
-        self._identity = identity_for_servers()
-        self._folder = make_folder("earshot-bench-", self._identity)
-        self._binaries = reachable(binaries, self._folder, self._identity)
-        # The server's user can't enter a home with mode 700; then the data are created each time.
-        home = self._folder if self._identity and not open_to_all(cache) else cache
-        self._data = home / f"postgresql-{binaries.parent.name}"
-        if not (self._data / "PG_VERSION").exists():
-            self._initialize()
-        options = " ".join(f"-c {setting}" for setting in (*self.SETTINGS, f"unix_socket_directories={self._folder}"))
-        log, wait = str(self._folder / "log"), str(START_SECONDS)
-        self._command("pg_ctl", "-D", str(self._data), "-l", log, "-o", options, "-w", "-t", wait, "start")
-        stop = '"$1" -D "$2" -m fast stop; rm -rf "$3"'
-        pg_ctl = str(self._binaries / "pg_ctl")
-        self._guard = Guard(stop, pg_ctl, str(self._data), str(self._folder), identity=self._identity)
-
-    @property
-    def address(self) -> str:
-        return f"postgresql://postgres@/postgres?host={quote(str(self._folder), safe='/')}"
-
-    def close(self) -> None:
-        self._guard.release()
-
-    def _initialize(self) -> None:
-        self._data.mkdir(exist_ok=True)
-        if self._identity:
-            os.chown(self._data, self._identity["user"], self._identity["group"])
-        self._command("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", *LOCALE)
-
-    def _command(self, program: str, *arguments: str) -> None:
-        # Into a file, not a pipe: the server inherits it and keeps it open, so that a reader would never end.
-        output_file = self._folder / f"{program}.out"
-        with output_file.open("wb") as output:
-            done = subprocess.run(
-                [str(self._binaries / program), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self._folder,
-                check=False,
-                **self._identity,
-            )
-        if done.returncode:
-            log = self._folder / "log"
-            text = output_file.read_text(errors="replace") + (log.read_text(errors="replace") if log.exists() else "")
-            raise SystemExit(f"{program} failed with {done.returncode}: {text[-2000:]}")

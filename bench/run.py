@@ -24,7 +24,7 @@ from bench.dataset import Amounts
 from bench.load import Pressure, compare, table
 from bench.promises import Setting
 from bench.report import Measurement
-from tests.support.servers import find_redis, start_redis
+from tests.support.servers import Redis, find_redis
 
 CACHE = report.ROOT / ".cache" / "bench"
 MEASUREMENTS = {**promises.NAMED, **comparisons.NAMED, **idle_connections.NAMED}
@@ -67,7 +67,7 @@ def hot(setting: Setting, workers: int) -> str:
             binary = find_redis()
             if binary is None:
                 raise SystemExit("several workers need Redis for their rate limits, and no Redis is installed")
-            shared = start_redis(binary)
+            shared = Redis(binary)
             running.callback(shared.close)
             redis = shared.url
         options = {"workers": workers, "redis": redis}

@@ -6,20 +6,22 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
 from app.adapters.database.migrations import migrate
-from app.application import Application, create_app
+from app.application import Application
 from app.settings import Settings
 from tests.support.clients import Client
 from tests.support.command_fixtures import compiled, earshot, folder, fresh_postgres, on_postgres, sqlite
+from tests.support.extra_servers import SECRET, make_settings, running_application
 from tests.support.factory import Factory
 from tests.support.requirements import need, pytest_make_collect_report, pytest_runtest_makereport
-from tests.support.servers import Postgres, Redis, find_postgres, find_redis, start_postgres, start_redis
+from tests.support.servers import Postgres, Redis, find_postgres, find_redis, start_postgres
+from tests.support.sql import script
 
 __all__ = [
+    "SECRET",
     "compiled",
     "earshot",
     "folder",
@@ -31,7 +33,12 @@ __all__ = [
 ]
 
 ENGINES = ("sqlite", "postgresql")
-SECRET = "a secret of the tests, long enough 0123456789"
+TRUNCATE_ALL = """
+DO $$ BEGIN EXECUTE (
+    SELECT 'TRUNCATE ' || string_agg(tablename, ', ') || ' RESTART IDENTITY CASCADE'
+    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+); END $$
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,7 +90,7 @@ def redis() -> Iterator[Redis]:
     """A running Redis."""
     binary = find_redis()
     need("Redis", binary, "it shares rate limits between processes")
-    server = start_redis(binary)
+    server = Redis(binary)
     yield server
     server.close()
 
@@ -105,29 +112,14 @@ def postgres_database(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def _database(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if engine == "postgresql":
-        return str(request.getfixturevalue("postgres_database"))
-    path = tmp_path / "earshot.db"
-    shutil.copy(request.getfixturevalue("sqlite_template"), path)
-    return f"sqlite:///{path}"
-
-
-@pytest_asyncio.fixture
-async def database_url(_database: str) -> str:
+def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty, migrated database of the engine under test."""
-    if _database.startswith("sqlite"):
-        return _database
-    url = _database
-    connection = await asyncpg.connect(url)
-    try:
-        tables = await connection.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
-        )
-        names = ", ".join(row[0] for row in tables)
-        await connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
-    finally:
-        await connection.close()
+    if engine == "sqlite":
+        path = tmp_path / "earshot.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgres_database")
+    script(url, TRUNCATE_ALL)
     return url
 
 
@@ -140,22 +132,28 @@ def clock() -> TestClock:
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     """The settings of the server under test: without rate limits."""
-    return Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        database_url=database_url,
-        data_dir=tmp_path / "data",
-        secret_key=SECRET,
-        rate_limits=False,
-    )
+    return make_settings(database_url, tmp_path / "data")
 
 
 @pytest_asyncio.fixture
 async def server(settings: Settings, clock: TestClock) -> AsyncIterator[Application]:
     """The started application."""
-    running = create_app(settings, clock=clock)
-    await running.start()
-    yield running
-    await running.stop()
+    async with running_application(settings, clock) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def server_without_database(
+    postgres: Postgres, postgres_database: str, clock: TestClock, tmp_path: Path
+) -> AsyncIterator[Application]:
+    """A started application whose PostgreSQL has been stopped since. A test may start it again."""
+    need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
+    async with running_application(make_settings(postgres_database, tmp_path), clock) as running:
+        postgres.stop()
+        try:
+            yield running
+        finally:
+            postgres.start()
 
 
 @pytest_asyncio.fixture

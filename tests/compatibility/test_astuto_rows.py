@@ -4,16 +4,14 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
-from app.application import create_app
+from app.application import Application
 from app.domain.users import users
 from app.settings import Settings
-from tests.conftest import SECRET, TestClock
+from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
-from tests.support.requirements import need
 from tests.support.servers import Postgres
 
 NO_ROUTE = (404, {"status": 404, "error": "Not Found"})
@@ -376,33 +374,16 @@ async def test_a_body_too_large_is_a_413(astuto: Client) -> None:
 
 
 async def test_a_database_that_is_away_is_a_503_for_a_moment(
-    postgres: Postgres, postgres_database: str, clock: TestClock, tmp_path: Path
+    server_without_database: Application, postgres: Postgres
 ) -> None:
-    need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        database_url=postgres_database,
-        data_dir=tmp_path,
-        secret_key=SECRET,
-        rate_limits=False,
-    )
-    server = create_app(settings, clock=clock)
-    await server.start()
-    async with Client(server, token="tkn_admin_whoever") as client:
-        postgres.stop()
-        try:
-            responses = [
-                await client.get("/boards"),
-                await client.of(client.token, base="/astuto/api/v1").get("/boards"),
-            ]
-        finally:
-            postgres.start()
+    async with Client(server_without_database, token="tkn_admin_whoever") as client:
+        with_prefix = client.of(client.token, base="/astuto/api/v1")
+        responses = [await client.get("/boards"), await with_prefix.get("/boards")]
+        postgres.start()
         again = await client.get("/boards")
-    await server.stop()
 
-    assert [status_and_json(response) for response in responses] == [
-        (503, {"errors": ["Service temporarily unavailable."]})
-    ] * 2
+    unavailable = (503, {"errors": ["Service temporarily unavailable."]})
+    assert [status_and_json(response) for response in responses] == [unavailable] * 2
     assert {response.headers["retry-after"] for response in responses} == {"2"}
     assert status_and_json(again) == DENIED
 

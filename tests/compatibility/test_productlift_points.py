@@ -1,16 +1,11 @@
 """Each decided point of ProductLift's contract, one test a point. docs/contracts/productlift.md, section 8."""
 
-from pathlib import Path
-
 import pytest
 
-from app.application import create_app
-from app.settings import Settings
-from tests.conftest import SECRET, TestClock
+from app.application import Application
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
 from tests.support.productlift import DELETED, UNKNOWN_TAB, UNKNOWN_UUID, invalid, message_error, owner, unknown, user
-from tests.support.requirements import need
 from tests.support.servers import Postgres
 
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
@@ -297,27 +292,13 @@ async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Factory, 
 
 
 async def test_a_database_that_is_away_is_a_503_for_a_moment(
-    postgres: Postgres, postgres_database: str, clock: TestClock, tmp_path: Path
+    server_without_database: Application, postgres: Postgres
 ) -> None:
-    need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        database_url=postgres_database,
-        data_dir=tmp_path,
-        secret_key=SECRET,
-        rate_limits=False,
-    )
-    server = create_app(settings, clock=clock)
-    await server.start()
-    async with Client(server, token="1|whoever") as client:
-        postgres.stop()
-        try:
-            away = await client.get("/posts")
-        finally:
-            postgres.start()
+    async with Client(server_without_database, token="1|whoever") as client:
+        unavailable = await client.get("/posts")
+        postgres.start()
         again = await client.get("/posts")
-    await server.stop()
 
-    assert status_and_json(away) == (503, {"message": "Service Unavailable"})
-    assert away.headers["retry-after"] == "2"
+    assert status_and_json(unavailable) == (503, {"message": "Service Unavailable"})
+    assert unavailable.headers["retry-after"] == "2"
     assert status_and_json(again) == UNAUTHENTICATED

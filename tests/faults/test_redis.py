@@ -13,7 +13,7 @@ from tests.observability.test_metrics import at, numbers
 from tests.server.test_serve import key_of, until
 from tests.support.commands import Earshot, Serving
 from tests.support.requirements import need
-from tests.support.servers import Redis, find_redis, start_redis
+from tests.support.servers import Redis, find_redis
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def own_redis() -> Iterator[Redis]:
     """A Redis that only this test uses, and may stop."""
     found = find_redis()
     need("Redis", found, "it shares rate limits between processes")
-    server = start_redis(found)
+    server = Redis(found)
     yield server
     server.close()
 

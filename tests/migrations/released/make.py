@@ -26,15 +26,14 @@ from typing import Any, Final
 from PIL import Image
 
 from app.adapters.database.migrations import migrate
-from app.application import create_app
 from app.domain import installation
 from app.domain.models import Base
 from app.domain.portals import portals
 from app.domain.posts import follows, moderation
 from app.domain.users import api_keys
-from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
+from tests.support.extra_servers import make_settings, running_application
 from tests.support.factory import Factory
 from tests.support.servers import find_postgres, start_postgres
 
@@ -185,16 +184,7 @@ async def make_at(url: str, folder: Path) -> None:
     await migrate(url)
     clock = TestClock()
     clock.set(BEGAN)
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        database_url=url,
-        data_dir=folder,
-        secret_key=SECRET,
-        rate_limits=False,
-    )
-    server = create_app(settings, clock=clock)
-    await server.start()
-    try:
+    async with running_application(make_settings(url, folder), clock, secret_key=SECRET) as server:
         make = Factory(server, SECRET.encode())
         await make.act(lambda work: installation.require_secret(work, SECRET.encode()))
         await make.first_portal()
@@ -208,8 +198,6 @@ async def make_at(url: str, folder: Path) -> None:
         for table in Base.metadata.tables:
             if not await make.value(f"SELECT count(*) FROM {table}"):
                 raise RuntimeError(f"nothing happened that makes a row in {table}")
-    finally:
-        await server.stop()
 
 
 def of_sqlite(folder: Path) -> str:

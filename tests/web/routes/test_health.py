@@ -1,22 +1,20 @@
 """Whether the server says how it is."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from app.adapters.database.migrations import with_connection
-from app.application import create_app
+from app.application import Application, create_app
 from app.settings import Settings
 from app.web.readiness import PROBE_TIMEOUT_SECONDS, CachedProbe
-from tests.conftest import SECRET, TestClock
+from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 from tests.support.processes import free_port
-from tests.support.requirements import need
 from tests.support.servers import Postgres, Redis
 
 WELL = {"ready": True, "ending": False, "database": True, "revision": True, "storage": True, "redis": None}
@@ -150,28 +148,14 @@ async def test_a_server_whose_redis_is_away_serves_on_and_says_so(
 
 
 async def test_without_its_database_a_server_says_so_and_is_ready_again_later(
-    postgres: Postgres, postgres_database: str, clock: TestClock, tmp_path: Path
+    server_without_database: Application, postgres: Postgres
 ) -> None:
-    need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
-    settings = Settings(
-        _env_file=None,  # type: ignore[call-arg]
-        database_url=postgres_database,
-        data_dir=tmp_path,
-        secret_key=SECRET,
-        rate_limits=False,
-    )
-    server = create_app(settings, clock=clock)
-    await server.start()
-    async with Client(server, token=None, base="") as visitor:
-        postgres.stop()
-        try:
-            ready, alive, page, home = [
-                await visitor.get(path) for path in ("/health/ready", "/health", "/posts/dark-mode", "/")
-            ]
-        finally:
-            postgres.start()
+    async with Client(server_without_database, token=None, base="") as visitor:
+        ready, alive, page, home = [
+            await visitor.get(path) for path in ("/health/ready", "/health", "/posts/dark-mode", "/")
+        ]
+        postgres.start()
         again = await until_ready(visitor)
-    await server.stop()
 
     assert (ready.status_code, ready.json()) == (
         503,
