@@ -111,7 +111,7 @@ class Application:
         self._dialects = {"productlift": productlift, "astuto": astuto}
         self._readiness = Readiness(self.database, self.services.rate_limiter, self.services.uploads.files)
         self._texts = RenderedTexts()
-        self._pages = build_pages(
+        self.pages = build_pages(
             self.services,
             (productlift_document, astuto_document),
             self._readiness,
@@ -119,7 +119,7 @@ class Application:
             rate_limit=page_rate_limit(settings),
             redis_url=settings.redis_url,
         )
-        self._observed_pages = ObservedApp(self._pages)
+        self._observed_pages = ObservedApp(self.pages)
         self._dispatch = Dispatch(self.services, self._dialects, self._observed_pages)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

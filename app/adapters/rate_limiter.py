@@ -73,6 +73,9 @@ class MemoryRateLimiter:
         self._counters: dict[str, tuple[int, float]] = {}
         self.fallbacks = 0
 
+    def __len__(self) -> int:
+        return len(self._counters)
+
     async def hit(self, names: Sequence[tuple[str, int]], now: float) -> list[WindowCount]:
         return [self.hit_sync(name, seconds, now) for name, seconds in names]
 

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from app.api.astuto.app import ROUTERS as ASTUTO_ROUTERS
 from app.api.productlift.app import ROUTERS as PRODUCTLIFT_ROUTERS
+from app.application import Application
 
 DIALECTS = ("astuto", "productlift")
 _ROUTERS = {"astuto": ASTUTO_ROUTERS, "productlift": PRODUCTLIFT_ROUTERS}
@@ -54,6 +55,12 @@ def of_dialect(dialect: str) -> Sequence[Route]:
 def every() -> list[Route]:
     """All routes of both dialects."""
     return [route for dialect in DIALECTS for route in of_dialect(dialect)]
+
+
+def page_paths(server: Application) -> list[str]:
+    """The paths of all pages, files and documents."""
+    pages: Any = server.pages
+    return [route.path for included in pages.routes for route in included.original_router.routes]
 
 
 def _route(dialect: str, method: str, declared: APIRoute) -> Route:
