@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, Final, NamedTuple
 
 from tests.support.sql import rows
-from tests.support.write_journal import CUT_BY, Course, Journal, Thing
+from tests.support.write_journal import CUT_BY, Entry, Journal, StatusHistory, Tally
 
 MAX_RESPONSE_SECONDS: Final = 20.0
 """A response that takes longer is a failure, whatever breaks."""
@@ -87,16 +87,8 @@ class Stage(NamedTuple):
     board: int
 
 
-class _Unanswered(Exception):
-    """The write was not acknowledged."""
-
-
-class _Cut(_Unanswered):
-    """The connection was lost: the write may be stored or not."""
-
-
-class _Refused(_Unanswered):
-    """The connection was refused: the write was not payload."""
+class _NotAcknowledged(Exception):
+    """The server rejected the connection, or the write has no response, or a 503."""
 
 
 class Writer:
@@ -108,15 +100,16 @@ class Writer:
         self._caller = caller
         self._stage = stage
         self._journal = journal
-        self._chance = random.Random(f"{seed} {place}")
+        self._random = random.Random(f"{seed} {place}")
         self._user, self._uuid = stage.users[place]
         # Posts whose status only this writer changes.
         self._own = stage.posts[place :: len(stage.users)]
-        self._acts: list[Callable[[], None]] = [
+        self._actions: list[Callable[[], None]] = [
             self.post, self.vote, self.vote, self.unvote, self.comment, self.delete_comment, self.delete_post,
             self.status,
         ]  # fmt: skip
-        self._live: list[tuple[int, str, int | None]] = []
+        # The id of a vote is known if it was cast through Astuto's dialect.
+        self._votes: list[tuple[int, int | None]] = []
         self._comments: list[tuple[str, int, int]] = []
 
     def work(self, over: threading.Event, *, outlast: bool) -> None:
@@ -124,8 +117,8 @@ class Writer:
         try:
             while not over.is_set():
                 try:
-                    self._chance.choice(self._acts)()
-                except _Unanswered:
+                    self._random.choice(self._actions)()
+                except _NotAcknowledged:
                     if not outlast:
                         return
                     self._await_service(over)
@@ -135,10 +128,10 @@ class Writer:
             self._caller.close()
 
     def _await_service(self, over: threading.Event) -> None:
-        away = ["astuto", "productlift"]
+        unavailable = ["astuto", "productlift"]
         # These retry sooner than `retry-after` says.
-        while away and not over.wait(0.05):
-            for dialect in tuple(away):
+        while unavailable and not over.wait(0.05):
+            for dialect in tuple(unavailable):
                 try:
                     response = self._caller.send(dialect, "GET", "/posts?limit=1")
                 except CUT as error:
@@ -146,7 +139,7 @@ class Writer:
                     continue
                 if response.status == 200:
                     self._journal.note(f"{dialect} again")
-                    away.remove(dialect)
+                    unavailable.remove(dialect)
                     continue
                 self._check_unavailable(dialect, response)
 
@@ -155,123 +148,112 @@ class Writer:
             raise AssertionError(f"{dialect}: {response}")
         self._journal.note(f"{dialect} 503")
 
-    def _record_cut(self, error: Exception) -> _Unanswered:
-        if isinstance(error, ConnectionRefusedError):
-            self._journal.note("refused")
-            return _Refused()
+    def _record_cut(self, error: Exception) -> None:
         where = " on a new connection" if self._caller.is_new_connection else ""
-        self._journal.note(f"{CUT_BY} {type(error).__name__}{where}")
-        return _Cut()
+        is_refused = isinstance(error, ConnectionRefusedError)
+        self._journal.note("refused" if is_refused else f"{CUT_BY} {type(error).__name__}{where}")
 
-    def _write(self, dialect: str, method: str, path: str, payload: Any = None) -> Any:
-        """The JSON of the response. Raises _Unanswered."""
+    def _write(self, tally: Tally, **requests: tuple[str, str, Any]) -> tuple[str, Any]:
+        """Send the request of one of these dialects and count its outcome; return the dialect and the JSON.
+
+        Raises _NotAcknowledged. A write whose connection was refused was not sent, so it is not counted.
+        """
+        dialect = self._random.choice(list(requests))
         try:
-            response = self._caller.send(dialect, method, path, payload)
+            response = self._caller.send(dialect, *requests[dialect])
         except CUT as error:
-            raise self._record_cut(error) from error
+            self._record_cut(error)
+            if not isinstance(error, ConnectionRefusedError):
+                tally.add(acknowledged=False)
+            raise _NotAcknowledged from error
         if response.status in (200, 201):
             self._journal.note("acknowledged")
-            return response.json()
-        if response.status != 503:
-            raise AssertionError(f"{dialect} {method} {path}: {response}")
+            tally.add(acknowledged=True)
+            return dialect, response.json()
         self._check_unavailable(dialect, response)
-        raise _Cut
+        tally.add(acknowledged=False)
+        raise _NotAcknowledged
 
-    @contextmanager
-    def _record_outcome(self, tally: Any) -> Iterator[None]:
-        try:
-            yield
-        except _Cut:
-            tally.add(acknowledged=False)
-            raise
-        tally.add(acknowledged=True)
-
-    def _dialect(self) -> str:
-        return self._chance.choice(("astuto", "productlift"))
-
-    def _create(self, title: str) -> tuple[str, int | str]:
-        thing = self._journal.posts[title] = Thing()
-        dialect = self._dialect()
-        with self._record_outcome(thing.made):
-            if dialect == "astuto":
-                payload = {"title": title, "board_id": self._stage.board}
-                thing.number = self._write(dialect, "POST", "/posts", payload)["id"]
-            else:
-                thing.number = self._write(dialect, "POST", "/posts", {"title": title})["data"]["id"]
-        assert thing.number is not None
-        return dialect, thing.number
+    def _create_post(self, title: str) -> tuple[str, int | str]:
+        """Create a post; return the dialect and the id in this dialect."""
+        entry = self._journal.posts[title] = Entry()
+        payload = {"title": title}
+        dialect, created = self._write(
+            entry.created,
+            astuto=("POST", "/posts", payload | {"board_id": self._stage.board}),
+            productlift=("POST", "/posts", payload),
+        )
+        entry.id = _id_of(created)
+        return dialect, entry.id
 
     def post(self) -> None:
-        self._create(f"Lasting {next(self._numbers)}")
+        self._create_post(f"Lasting {next(self._numbers)}")
 
     def delete_post(self) -> None:
         title = f"Fleeting {next(self._numbers)}"
-        dialect, number = self._create(title)
-        with self._record_outcome(self._journal.posts[title].gone):
-            self._write(dialect, "DELETE", f"/posts/{number}")
+        dialect, post = self._create_post(title)
+        self._write(self._journal.posts[title].deleted, **{dialect: ("DELETE", f"/posts/{post}", None)})
 
     def vote(self) -> None:
-        post = self._chance.choice(self._stage.posts)
-        if (post, self._user) in self._journal.votes and not self._has_no_vote(post):
+        post = self._random.choice(self._stage.posts)
+        entry = self._journal.votes.setdefault((post, self._user), Entry())
+        if not entry.is_absent:
             return
-        thing = self._journal.votes.setdefault((post, self._user), Thing())
-        number = None
-        with self._record_outcome(thing.made):
-            if self._dialect() == "astuto":
-                payload = {"post_id": post, "impersonated_user_id": self._user}
-                number = self._write("astuto", "POST", "/votes", payload)["id"]
-            else:
-                self._write("productlift", "POST", f"/posts/{post}/votes/{self._uuid}")
-        self._live.append((post, self._uuid, number))
-
-    def _has_no_vote(self, post: int) -> bool:
-        thing = self._journal.votes[post, self._user]
-        return not (thing.made.perhaps or thing.gone.perhaps) and thing.made.sure == thing.gone.sure
+        dialect, created = self._write(
+            entry.created,
+            astuto=("POST", "/votes", {"post_id": post, "impersonated_user_id": self._user}),
+            productlift=("POST", f"/posts/{post}/votes/{self._uuid}", None),
+        )
+        self._votes.append((post, created["id"] if dialect == "astuto" else None))
 
     def unvote(self) -> None:
-        if not self._live:
+        if not self._votes:
             return
-        post, uuid, number = self._live.pop(self._chance.randrange(len(self._live)))
-        with self._record_outcome(self._journal.votes[post, self._user].gone):
-            if number is not None:
-                self._write("astuto", "DELETE", f"/votes/{number}")
-            else:
-                self._write("productlift", "DELETE", f"/posts/{post}/votes/{uuid}")
+        post, vote = self._votes.pop(self._random.randrange(len(self._votes)))
+        tally = self._journal.votes[post, self._user].deleted
+        if vote is not None:
+            self._write(tally, astuto=("DELETE", f"/votes/{vote}", None))
+        else:
+            self._write(tally, productlift=("DELETE", f"/posts/{post}/votes/{self._uuid}", None))
 
     def comment(self) -> None:
-        body, post = f"Comment {next(self._numbers)}", self._chance.choice(self._stage.posts)
-        thing = self._journal.comments[body] = Thing()
-        with self._record_outcome(thing.made):
-            if self._dialect() == "astuto":
-                thing.number = self._write("astuto", "POST", "/comments", {"post_id": post, "body": body})["id"]
-            else:
-                payload = {"comment": body}
-                thing.number = self._write("productlift", "POST", f"/posts/{post}/comments", payload)["data"]["id"]
-        assert isinstance(thing.number, int)
-        self._comments.append((body, post, thing.number))
+        body, post = f"Comment {next(self._numbers)}", self._random.choice(self._stage.posts)
+        entry = self._journal.comments[body] = Entry()
+        _, created = self._write(
+            entry.created,
+            astuto=("POST", "/comments", {"post_id": post, "body": body}),
+            productlift=("POST", f"/posts/{post}/comments", {"comment": body}),
+        )
+        entry.id = comment = _id_of(created)
+        self._comments.append((body, post, comment))
 
     def delete_comment(self) -> None:
         if not self._comments:
             return
-        body, post, number = self._comments.pop(self._chance.randrange(len(self._comments)))
-        with self._record_outcome(self._journal.comments[body].gone):
-            if self._dialect() == "astuto":
-                self._write("astuto", "DELETE", f"/comments/{number}")
-            else:
-                self._write("productlift", "DELETE", f"/posts/{post}/comments/{number}")
+        body, post, comment = self._comments.pop(self._random.randrange(len(self._comments)))
+        self._write(
+            self._journal.comments[body].deleted,
+            astuto=("DELETE", f"/comments/{comment}", None),
+            productlift=("DELETE", f"/posts/{post}/comments/{comment}", None),
+        )
 
     def status(self) -> None:
-        post = self._chance.choice(self._own)
-        course = self._journal.statuses.setdefault(post, Course())
-        if course.changes.perhaps:
+        post = self._random.choice(self._own)
+        history = self._journal.statuses.setdefault(post, StatusHistory())
+        if history.changes.unknown:
             return
-        status = self._chance.choice([one for one in self._stage.statuses if one != course.last])
-        with self._record_outcome(course.changes):
-            if self._dialect() == "astuto":
-                self._write("astuto", "PUT", f"/posts/{post}/update_status", {"post_status_id": status})
-            else:
-                self._write("productlift", "PATCH", f"/posts/{post}", {"status_id": status})
-        course.last = status
+        status = self._random.choice([one for one in self._stage.statuses if one != history.last])
+        self._write(
+            history.changes,
+            astuto=("PUT", f"/posts/{post}/update_status", {"post_status_id": status}),
+            productlift=("PATCH", f"/posts/{post}", {"status_id": status}),
+        )
+        history.last = status
+
+
+def _id_of(created: Any) -> Any:
+    """The id in the response of either dialect."""
+    return created.get("data", created)["id"]
 
 
 def stage(caller: Caller, url: str, journal: Journal, *, writers: int) -> Stage:
@@ -279,10 +261,9 @@ def stage(caller: Caller, url: str, journal: Journal, *, writers: int) -> Stage:
     (board,) = rows(url, "SELECT min(id) FROM boards")[0]
     if not journal.posts:
         for number in range(3 * writers):
-            thing = journal.posts[f"Lasting first {number}"] = Thing()
             payload = {"title": f"Lasting first {number}", "board_id": board}
-            thing.number = caller.send("astuto", "POST", "/posts", payload).json()["id"]
-            thing.made.add(acknowledged=True)
+            created = caller.send("astuto", "POST", "/posts", payload).json()
+            journal.posts[payload["title"]] = Entry(created=Tally(acknowledged=1), id=created["id"])
         for number in range(writers):
             payload = {"name": f"Writer {number}", "email": f"writer{number}@example.com", "role": "member"}
             response = caller.send("productlift", "POST", "/users", payload)

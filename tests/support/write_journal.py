@@ -5,11 +5,13 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from tests.support.sql import rows
+
+Key = TypeVar("Key", bound=Hashable)
 
 CUT_BY: Final = "cut by"
 """The prefix of the outcome of a request without a response; the kind of error follows."""
@@ -17,50 +19,56 @@ CUT_BY: Final = "cut by"
 
 @dataclass
 class Tally:
-    """How often a write was acknowledged, and how often its response was lost: then it may be stored or not."""
+    """How often a write was acknowledged, and how often its outcome is unknown: then it may be stored or not."""
 
-    sure: int = 0
-    perhaps: int = 0
+    acknowledged: int = 0
+    unknown: int = 0
 
     def add(self, *, acknowledged: bool) -> None:
         if acknowledged:
-            self.sure += 1
+            self.acknowledged += 1
         else:
-            self.perhaps += 1
+            self.unknown += 1
 
     def allows(self, count: int) -> bool:
-        return self.sure <= count <= self.sure + self.perhaps
+        return self.acknowledged <= count <= self.acknowledged + self.unknown
 
 
 @dataclass
-class Thing:
-    """A post, comment or vote: how often it was created and deleted. `number` is its id, if it is known."""
+class Entry:
+    """A post, comment or vote: how often it was created and deleted, and its id, if it is known."""
 
-    made: Tally = field(default_factory=Tally)
-    gone: Tally = field(default_factory=Tally)
-    number: int | str | None = None
+    created: Tally = field(default_factory=Tally)
+    deleted: Tally = field(default_factory=Tally)
+    id: int | str | None = None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether it is known not to exist."""
+        is_known = not (self.created.unknown or self.deleted.unknown)
+        return is_known and self.created.acknowledged == self.deleted.acknowledged
 
 
 @dataclass
-class Course:
+class StatusHistory:
     """The status changes of a post; `last` is the last acknowledged status."""
 
     changes: Tally = field(default_factory=Tally)
     last: int | None = None
 
     def allows(self, status: int | None) -> bool:
-        """Whether the post may have this status: after a lost response, it may have any."""
-        return bool(self.changes.perhaps) or self.last in (None, status)
+        """Whether the post may have this status: after an unknown outcome, it may have any."""
+        return bool(self.changes.unknown) or self.last in (None, status)
 
 
 class Journal:
     """Shared by concurrent writers. Posts by title, comments by body, votes by post and user, statuses by post."""
 
     def __init__(self) -> None:
-        self.posts: dict[str, Thing] = {}
-        self.comments: dict[str, Thing] = {}
-        self.votes: dict[tuple[int, int], Thing] = {}
-        self.statuses: dict[int, Course] = {}
+        self.posts: dict[str, Entry] = {}
+        self.comments: dict[str, Entry] = {}
+        self.votes: dict[tuple[int, int], Entry] = {}
+        self.statuses: dict[int, StatusHistory] = {}
         self.outcomes: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.changed = threading.Condition()
@@ -101,84 +109,95 @@ class Journal:
 
     def differences(self, url: str) -> list[str]:
         """Every difference between database and journal; empty if no write was lost or stored twice."""
-        facts = _Facts(url)
-        return [*self._posts(url, facts), *self._comments(url, facts), *self._votes(url, facts), *self._courses(url)]
+        events = _Events(url)
+        return [
+            *self._post_differences(url, events),
+            *self._comment_differences(url, events),
+            *self._vote_differences(url, events),
+            *self._status_differences(url),
+        ]
 
-    def _posts(self, url: str, facts: "_Facts") -> list[str]:
-        standing: dict[str, list[int]] = defaultdict(list)
-        numbers: dict[int | str | None, int] = {}
-        for number, code, title in rows(url, "SELECT id, code, title FROM posts"):
-            standing[title].append(number)
-            numbers[code] = numbers[number] = number
-        numbers |= facts.deleted_codes
-        wrong = [f"post {title!r}: no writer created it" for title in standing.keys() - self.posts.keys()]
-        for title, thing in self.posts.items():
-            ids = standing.get(title, [])
-            number = numbers.get(thing.number, ids[0] if ids else thing.number)
-            if isinstance(number, str):
-                wrong.append(f"post {title!r}: neither the post nor its post.deleted is there")
-                continue
-            wrong += _compare(f"post {title!r}", thing, len(ids), facts, "post.submitted", "post.deleted", number)
-        return wrong
+    def _post_differences(self, url: str, events: "_Events") -> list[str]:
+        ids: dict[str, list[int]] = defaultdict(list)
+        # A post is deleted by the id of the dialect that created it, which for ProductLift is the code.
+        id_of = dict(events.ids_of_deleted_codes)
+        for post, code, title in rows(url, "SELECT id, code, title FROM posts"):
+            ids[title].append(post)
+            id_of[code] = id_of[post] = post
 
-    def _comments(self, url: str, facts: "_Facts") -> list[str]:
-        standing: dict[str, list[int]] = defaultdict(list)
-        for number, body in rows(url, "SELECT id, body FROM comments"):
-            standing[body].append(number)
-        wrong = [f"comment {body!r}: no writer created it" for body in standing.keys() - self.comments.keys()]
-        for body, thing in self.comments.items():
-            ids = standing.get(body, [])
-            number = thing.number or (ids[0] if ids else None)
-            kinds = ("comment.written", "comment.deleted")
-            wrong += _compare(f"comment {body!r}", thing, len(ids), facts, *kinds, number)
-        return wrong
+        def subject(title: str, entry: Entry) -> Hashable:
+            return id_of.get(entry.id, ids[title][0] if ids[title] else entry.id)
 
-    def _votes(self, url: str, facts: "_Facts") -> list[str]:
-        standing = Counter(rows(url, "SELECT post_id, user_id FROM votes"))
-        wrong = [f"vote {pair}: no writer cast it" for pair in standing.keys() - self.votes.keys()]
-        for pair, thing in self.votes.items():
-            wrong += _compare(f"vote {pair}", thing, standing[pair], facts, "vote.cast", "vote.retracted", pair)
-        return wrong
+        wrong = _compare("post", self.posts, ids, subject, events, "post.submitted", "post.deleted")
+        return wrong + [
+            f"post {title!r}: neither the post nor its post.deleted is there"
+            for title, entry in self.posts.items()
+            if isinstance(subject(title, entry), str)
+        ]
 
-    def _courses(self, url: str) -> list[str]:
-        history: dict[int, list[int | None]] = defaultdict(list)
+    def _comment_differences(self, url: str, events: "_Events") -> list[str]:
+        ids: dict[str, list[int]] = defaultdict(list)
+        for comment, body in rows(url, "SELECT id, body FROM comments"):
+            ids[body].append(comment)
+
+        def subject(body: str, entry: Entry) -> Hashable:
+            return entry.id or (ids[body][0] if ids[body] else None)
+
+        return _compare("comment", self.comments, ids, subject, events, "comment.written", "comment.deleted")
+
+    def _vote_differences(self, url: str, events: "_Events") -> list[str]:
+        pairs: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for vote, post, user in rows(url, "SELECT id, post_id, user_id FROM votes"):
+            pairs[post, user].append(vote)
+        return _compare("vote", self.votes, pairs, lambda pair, _: pair, events, "vote.cast", "vote.retracted")
+
+    def _status_differences(self, url: str) -> list[str]:
+        stored: dict[int, list[int | None]] = defaultdict(list)
         for post, status in rows(url, "SELECT post_id, status_id FROM status_changes ORDER BY id"):
-            history[post].append(status)
+            stored[post].append(status)
         current = dict(rows(url, "SELECT id, status_id FROM posts"))
-        events = Counter(
-            dict(rows(url, "SELECT post_id, count(*) FROM facts WHERE kind = 'post.status_changed' GROUP BY 1"))
-        )
+        events = Counter(post for (post,) in rows(url, "SELECT post_id FROM facts WHERE kind = 'post.status_changed'"))
         wrong = []
-        for post, course in self.statuses.items():
-            passed = history[post]
-            if not course.changes.allows(len(passed)) or events[post] != len(passed):
-                wrong.append(f"status of post {post}: {course}, but history has {len(passed)} and facts {events[post]}")
-            if (passed and current[post] != passed[-1]) or not course.allows(current[post]):
-                wrong.append(f"status of post {post}: {course}, but it has {current[post]} after {passed[-1:]}")
+        for post, history in self.statuses.items():
+            changes = stored[post]
+            if not history.changes.allows(len(changes)) or events[post] != len(changes):
+                wrong.append(
+                    f"status of post {post}: {history}, but there are {len(changes)} changes and {events[post]} events"
+                )
+            if (changes and current[post] != changes[-1]) or not history.allows(current[post]):
+                wrong.append(f"status of post {post}: {history}, but it has {current[post]} after {changes[-1:]}")
         return wrong
 
 
-class _Facts:
-    """The number of events, by kind and by what they are about."""
+class _Events:
+    """The number of events, by kind and subject."""
 
     def __init__(self, url: str) -> None:
-        self.counted: Counter[tuple[str, Hashable]] = Counter()
-        self.deleted_codes: dict[int | str | None, int] = {}
+        self.counts: Counter[tuple[str, Hashable]] = Counter()
+        self.ids_of_deleted_codes: dict[int | str | None, int] = {}
         for kind, post, subject, user, body in rows(url, "SELECT kind, post_id, subject_id, user_id, body FROM facts"):
             about = {"vote": (post, user), "comment": subject}.get(kind.partition(".")[0], post)
-            self.counted[kind, about] += 1
+            self.counts[kind, about] += 1
             if kind == "post.deleted":
-                payload: Mapping[str, Any] = json.loads(body)
-                self.deleted_codes[payload["code"]] = post
+                self.ids_of_deleted_codes[json.loads(body)["code"]] = post
 
 
-def _compare(name: str, thing: Thing, standing: int, facts: _Facts, made: str, gone: str, about: Hashable) -> list[str]:
-    """Compare the rows, events and responses of one thing."""
-    made_facts, gone_facts = (facts.counted[made, about], facts.counted[gone, about]) if about is not None else (0, 0)
-    if standing not in (0, 1):
-        return [f"{name}: there {standing} times"]
-    if made_facts - gone_facts != standing:
-        return [f"{name}: there {standing} times, but facts say made {made_facts} times and gone {gone_facts} times"]
-    if not thing.made.allows(made_facts) or not thing.gone.allows(gone_facts):
-        return [f"{name}: {thing}, but facts say made {made_facts} times and gone {gone_facts} times"]
-    return []
+def _compare(
+    name: str,
+    entries: Mapping[Key, Entry],
+    stored: Mapping[Key, Sequence[int]],
+    subject: Callable[[Key, Entry], Hashable],
+    events: _Events,
+    created: str,
+    deleted: str,
+) -> list[str]:
+    """Compare the stored rows, the events of the two kinds, and the responses."""
+    wrong = [f"{name} {key!r}: no writer created it" for key in stored.keys() - entries.keys()]
+    for key, entry in entries.items():
+        count, about = len(stored.get(key, ())), subject(key, entry)
+        creations, deletions = events.counts[created, about], events.counts[deleted, about]
+        if count > 1 or creations - deletions != count:
+            wrong.append(f"{name} {key!r}: {count} rows, {creations} events of creation and {deletions} of deletion")
+        elif not entry.created.allows(creations) or not entry.deleted.allows(deletions):
+            wrong.append(f"{name} {key!r}: {entry}, but {creations} events of creation and {deletions} of deletion")
+    return wrong
