@@ -1,4 +1,4 @@
-"""What a server does behind its requests: it gets done, and nothing of it ends the server."""
+"""Background jobs are run and retried, and none of them stops the server."""
 
 import asyncio
 import logging
@@ -30,6 +30,16 @@ _TOUCH = Statement(
 )
 
 
+class FailingDatabase:
+    """A database that raises an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def write(self, *_: object, **__: object) -> None:
+        raise self._error
+
+
 async def test_the_last_use_of_a_key_is_stored(
     make: Factory, server: Application, astuto: Client, clock: TestClock
 ) -> None:
@@ -53,14 +63,8 @@ async def test_a_use_that_could_not_be_stored_is_stored_the_next_time(
     await astuto.get("/boards")
     used = dict(server.services.authenticator.pending_last_used)
 
-    class Away:
-        """A database that is not there."""
-
-        async def write(self, *_: object, **__: object) -> None:
-            raise ServiceUnavailable("away")
-
     with pytest.raises(ServiceUnavailable):
-        await flush_key_usage(Away(), server.services.authenticator)  # type: ignore[arg-type]
+        await flush_key_usage(FailingDatabase(ServiceUnavailable("away")), server.services.authenticator)  # type: ignore[arg-type]
 
     assert len(used) == 1
     assert server.services.authenticator.pending_last_used == used
@@ -77,27 +81,27 @@ async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCapt
             raise ValueError
         done.set()
 
-    behind = BackgroundJobs([Job("the work", 0.0, operation)])
+    jobs = BackgroundJobs([Job("the work", 0.0, operation)])
     with caplog.at_level(logging.ERROR, "earshot.behind"):
-        behind.start()
+        jobs.start()
         await done.wait()
-    await behind.stop()
+    await jobs.stop()
 
     assert [record.getMessage() for record in caplog.records] == ["the work failed and is tried again in 1 seconds"]
 
 
 async def test_jobs_end_in_the_middle_when_the_server_ends() -> None:
-    begun = asyncio.Event()
+    started = asyncio.Event()
 
     async def operation() -> None:
-        begun.set()
+        started.set()
         await asyncio.Event().wait()
 
-    behind = BackgroundJobs([Job("endless", 0.0, operation)])
-    behind.start()
-    await begun.wait()
+    jobs = BackgroundJobs([Job("endless", 0.0, operation)])
+    jobs.start()
+    await started.wait()
 
-    await behind.stop()
+    await jobs.stop()
 
 
 async def test_a_page_writes_nothing_and_waits_for_no_long_write(
@@ -146,21 +150,12 @@ async def test_views_that_could_not_be_stored_are_stored_the_next_time_and_those
 ) -> None:
     views = PageViews({(make.portal, 1): 3})
 
-    class Away:
-        """A database that fails."""
-
-        def __init__(self, error: Exception) -> None:
-            self.error = error
-
-        async def write(self, *_: object, **__: object) -> None:
-            raise self.error
-
     with pytest.raises(ServiceUnavailable):
-        await flush_page_views(Away(ServiceUnavailable("away")), views)  # type: ignore[arg-type]
+        await flush_page_views(FailingDatabase(ServiceUnavailable("away")), views)  # type: ignore[arg-type]
     assert views.counts == {(make.portal, 1): 3}
 
     with pytest.raises(CommitUncertain):
-        await flush_page_views(Away(CommitUncertain("lost")), views)  # type: ignore[arg-type]
+        await flush_page_views(FailingDatabase(CommitUncertain("lost")), views)  # type: ignore[arg-type]
     assert views.counts == {}
 
 

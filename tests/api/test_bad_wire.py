@@ -1,10 +1,11 @@
-"""What only a real socket can send: odd verbs and bytes in addresses, bodies that break off, what is no HTTP at all.
+"""What only a real socket can send: odd methods and bytes in paths, incomplete bodies, and bytes that are not HTTP.
 
-All that parses as HTTP gets the error of its dialect; the rest a plain answer of the server. Nothing is half written.
+What parses as HTTP gets the error of its dialect, the rest a plain response of the server. Nothing is partly written.
 """
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -31,73 +32,58 @@ UNREADABLE = {
 }
 
 
-async def tell(address: str, *pieces: bytes, hang_up: bool = False) -> tuple[int, bytes]:
-    """Send bytes as they are; the status and the body of the answer, or (0, b"") when we hang up first."""
-    (response,) = await tell_and_hear(address, *pieces, responses=0 if hang_up else 1) or [(0, b"")]
-    return response
-
-
-async def tell_and_hear(address: str, *pieces: bytes, responses: int) -> list[tuple[int, bytes]]:
-    """Send bytes as they are; the status and the body of so many answers."""
-    host, _, port = address.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    heard = []
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        for _ in range(responses):
-            head = await reader.readuntil(b"\r\n\r\n")
-            told = (line.partition(b":") for line in head.lower().splitlines())
-            length = next((int(value) for name, _, value in told if name == b"content-length"), 0)
-            heard.append((int(head.split()[1]), await reader.readexactly(length)))
-        return heard
-    finally:
-        writer.close()
-        await writer.wait_closed()
-
-
-def head(line: str, key: str, *more: str) -> bytes:
-    lines = [line, "Host: feedback.example.com", f"Authorization: Bearer {key}", "Connection: close", *more, "", ""]
-    return "\r\n".join(lines).encode("latin-1")
-
-
 class Wire:
-    """A listening server, asked in one dialect."""
+    """A listening server, and a key of one dialect."""
 
     def __init__(self, address: str, key: str, dialect: str) -> None:
-        self.address = address
+        self._address = address.removeprefix("http://")
         self.key = key
         self.dialect = dialect
 
     def head(self, line: str, *more: str) -> bytes:
-        return head(line, self.key, *more)
+        headers = ("Host: feedback.example.com", f"Authorization: Bearer {self.key}", "Connection: close")
+        return "\r\n".join([line, *headers, *more, "", ""]).encode("latin-1")
 
-    async def said(self, *pieces: bytes) -> tuple[int, object]:
-        """Status and body, the JSON if it is some."""
-        (response,) = await self.said_of_each(1, *pieces)
+    async def exchange(self, *pieces: bytes, responses: int) -> list[tuple[int, object]]:
+        """Send bytes as they are on a new connection; read so many responses, and close it.
+
+        A response is its status and its body, decoded if it is JSON.
+        """
+        host, _, port = self._address.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        received: list[tuple[int, object]] = []
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            for _ in range(responses):
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"\r\ncontent-length: *(\d+)", head.lower())
+                body = await reader.readexactly(int(length[1]) if length else 0)
+                received.append((int(head.split()[1]), json.loads(body) if body.startswith((b"{", b"[")) else body))
+            return received
+        finally:
+            writer.close()
+            await writer.wait_closed()
+
+    async def send(self, *pieces: bytes) -> tuple[int, object]:
+        """The only response to these bytes."""
+        (response,) = await self.exchange(*pieces, responses=1)
         return response
-
-    async def said_of_each(self, responses: int, *pieces: bytes) -> list[tuple[int, object]]:
-        """The same of several answers on one connection."""
-        return [
-            (status, json.loads(body) if body.startswith((b"{", b"[")) else body)
-            for status, body in await tell_and_hear(self.address, *pieces, responses=responses)
-        ]
 
 
 @pytest.fixture(params=DIALECTS)
 async def wire(request: pytest.FixtureRequest, make: Factory, settings: Settings) -> AsyncIterator[Wire]:
-    """Ends by seeing that no row was written, changed or taken away, and that the server still serves."""
+    """After the test, no row has been written, changed or deleted, and the server still responds."""
     key = await make.key(make.owner, request.param)
     await make.post(votes_by=[make.owner])
     before = await snapshot(make.server.database)
     with serve_in_thread(settings) as address:
         wire = Wire(address, key, request.param)
         yield wire
-        assert (await wire.said(wire.head("GET /api/v1/posts HTTP/1.1")))[0] == 200
+        assert (await wire.send(wire.head("GET /api/v1/posts HTTP/1.1")))[0] == 200
     after = await snapshot(make.server.database)
-    # When a key was last used is told.
+    # The time of the last use of a key is stored.
     assert changed(before, after) <= {"api_keys"}
 
 
@@ -106,9 +92,9 @@ async def test_verbs_that_nobody_knows_get_the_dialect_s_refusal(wire: Wire) -> 
         "PURGE", "PROPFIND", "PROPPATCH", "M-SEARCH", "TRACE", "LOCK", "UNLOCK", "LINK", "UNLINK", "COPY", "MOVE",
         "MKCOL", "SEARCH", "REPORT", "MERGE", "NOTIFY", "SUBSCRIBE", "BIND", "ACL",
     ):  # fmt: skip
-        unknown = await wire.said(wire.head(f"{verb} /api/v1/nothing HTTP/1.1"))
+        unknown = await wire.send(wire.head(f"{verb} /api/v1/nothing HTTP/1.1"))
         assert unknown == (404, NO_ROUTE[wire.dialect])
-        status, body = await wire.said(wire.head(f"{verb} /api/v1/posts/1 HTTP/1.1"))
+        status, body = await wire.send(wire.head(f"{verb} /api/v1/posts/1 HTTP/1.1"))
 
         supported = "Supported methods: GET, HEAD, PUT, PATCH, DELETE."
         wrong = (405, {"message": f"The {verb} method is not supported for this route. {supported}"})
@@ -118,39 +104,39 @@ async def test_verbs_that_nobody_knows_get_the_dialect_s_refusal(wire: Wire) -> 
 async def test_what_is_no_http_gets_a_plain_answer(wire: Wire) -> None:
     for line in ("get /api/v1/posts HTTP/1.1", "FOO /api/v1/posts HTTP/1.1", "GET /api v1 HTTP/1.1", "GET", "\0\1\2\3",
                  "GET /api/v1/posts HTTP/9.9", "\x16\x03\x01\x02\x00"):  # fmt: skip
-        assert await wire.said(wire.head(line)) == (400, PLAIN), line
+        assert await wire.send(wire.head(line)) == (400, PLAIN), line
     for broken in (b"no colon here", b"x: a\0b", b"Content-Length: -1", b"Content-Length: 1\r\nContent-Length: 2",
                    b"Transfer-Encoding: chunked\r\nContent-Length: 5"):  # fmt: skip
         raw = b"POST /api/v1/posts HTTP/1.1\r\nHost: x\r\n" + broken + b"\r\n\r\n"
-        assert await wire.said(raw) == (400, PLAIN), broken
+        assert await wire.send(raw) == (400, PLAIN), broken
 
 
 async def test_a_head_of_a_hundred_kilobytes_gets_a_plain_answer(wire: Wire) -> None:
     for more in (["X: " + "a" * 100_000], [f"X-{number}: {'a' * 100}" for number in range(1000)]):
-        status, body = await wire.said(wire.head("GET /api/v1/posts HTTP/1.1", *more))
+        status, body = await wire.send(wire.head("GET /api/v1/posts HTTP/1.1", *more))
 
         assert (status, body) == (431, b"The head of the request is longer than 64 KiB.\n")
-    status, body = await wire.said(wire.head(f"GET /api/v1/{'a' * 100_000} HTTP/1.1"))
+    status, body = await wire.send(wire.head(f"GET /api/v1/{'a' * 100_000} HTTP/1.1"))
     assert (status, body) == (431, b"The head of the request is longer than 64 KiB.\n")
 
 
 async def test_bytes_that_are_no_text_in_an_address_name_nothing(wire: Wire) -> None:
     for path in ("/api/v1/nothing/\xff\xfe", "/api/v1/nothing%ff", "/api/v1/%00", "/api/v1/%ed%a0%80/x", "/api/v1/%zz"):
-        assert await wire.said(wire.head(f"GET {path} HTTP/1.1")) in ((404, NO_ROUTE[wire.dialect]), (400, PLAIN)), path
+        assert await wire.send(wire.head(f"GET {path} HTTP/1.1")) in ((404, NO_ROUTE[wire.dialect]), (400, PLAIN)), path
     for path in ("/api/v1/posts/%ff", "/api/v1/posts/%00", "/api/v1/posts/%ed%a0%80", "/api/v1/posts/%2e%2e"):
-        status, body = await wire.said(wire.head(f"DELETE {path} HTTP/1.1"))
+        status, body = await wire.send(wire.head(f"DELETE {path} HTTP/1.1"))
         assert status == 404, path
         assert isinstance(body, dict), path
 
 
 async def test_an_escaped_slash_belongs_to_its_segment(wire: Wire) -> None:
-    words = {
+    error = {
         "astuto": {"errors": ["Post with id no such/post< not found"]},
         "productlift": {"message": "No query results for model [App\\Post] no such/post<"},
     }[wire.dialect]
     for path in ("/api/v1/posts/no%20such%2Fpost%3C", "/api/v1/posts/no%20such%2fpost%3C/"):
-        assert await wire.said(wire.head(f"GET {path} HTTP/1.1")) == (404, words)
-    assert await wire.said(wire.head("GET /api/v1/posts%2F1 HTTP/1.1")) == (404, NO_ROUTE[wire.dialect])
+        assert await wire.send(wire.head(f"GET {path} HTTP/1.1")) == (404, error)
+    assert await wire.send(wire.head("GET /api/v1/posts%2F1 HTTP/1.1")) == (404, NO_ROUTE[wire.dialect])
 
 
 async def test_a_body_that_breaks_off_writes_nothing(wire: Wire) -> None:
@@ -161,58 +147,58 @@ async def test_a_body_that_breaks_off_writes_nothing(wire: Wire) -> None:
         ("multipart/form-data; boundary=x", part + b"\r\n--x--\r\n"),
     ):
         sent = wire.head("POST /api/v1/posts HTTP/1.1", f"Content-Type: {kind}", f"Content-Length: {len(body) + 5}")
-        await tell(wire.address, sent, body, hang_up=True)
+        await wire.exchange(sent, body, responses=0)
         chunked = wire.head("POST /api/v1/posts HTTP/1.1", f"Content-Type: {kind}", "Transfer-Encoding: chunked")
-        await tell(wire.address, chunked, b"%x\r\n%b\r\n" % (len(body), body), hang_up=True)
+        await wire.exchange(chunked, b"%x\r\n%b\r\n" % (len(body), body), responses=0)
 
 
 async def test_chunks_that_are_none_write_nothing(wire: Wire) -> None:
     chunked = wire.head("POST /api/v1/posts HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked")
 
     for nonsense in (b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n\r\n", b"2\r\n{}xx0\r\n\r\n", b"ffffffffffffffffff\r\n"):
-        assert await wire.said(chunked, nonsense) == (400, PLAIN), nonsense
+        assert await wire.send(chunked, nonsense) == (400, PLAIN), nonsense
 
 
 async def test_chunks_of_unreadable_json_get_the_dialect_s_refusal(wire: Wire) -> None:
     chunked = wire.head("POST /api/v1/posts HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked")
 
-    assert await wire.said(chunked, b"1\r\n{\r\n0\r\n\r\n") == UNREADABLE[wire.dialect]
-    assert await wire.said(chunked, b"2\r\n{}\r\n0\r\n\r\n") == NO_TITLE[wire.dialect]
+    assert await wire.send(chunked, b"1\r\n{\r\n0\r\n\r\n") == UNREADABLE[wire.dialect]
+    assert await wire.send(chunked, b"2\r\n{}\r\n0\r\n\r\n") == NO_TITLE[wire.dialect]
 
 
 async def test_fields_behind_a_body_are_nothing(wire: Wire) -> None:
-    """A key there admits nobody, and what a proxy says at the head of the request stands."""
+    """A key in a trailer is not accepted, and the headers at the head of the request are not replaced."""
     denied = {"astuto": {"errors": ["Access denied."]}, "productlift": {"message": "Unauthenticated."}}[wire.dialect]
     keyless = b"GET /%b/api/v1/posts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" % wire.dialect.encode()
     ends = b"0\r\nAuthorization: Bearer %b\r\nX-HTTP-Method-Override: DELETE\r\n\r\n" % wire.key.encode()
 
     for pieces in ((keyless + ends,), (keyless, ends), (keyless, ends[:30], ends[30:])):
-        assert await wire.said(*pieces) == (401, denied)
-    # Nor do they belong to the request that comes next on the connection.
+        assert await wire.send(*pieces) == (401, denied)
+    # Nor do they belong to the next request on the connection.
     following = b"GET /%b/api/v1/posts HTTP/1.1\r\nHost: x\r\n\r\n" % wire.dialect.encode()
     for pieces in ((keyless + ends + following,), (keyless, ends, following)):
-        assert await wire.said_of_each(2, *pieces) == [(401, denied), (401, denied)]
+        assert await wire.exchange(*pieces, responses=2) == [(401, denied), (401, denied)]
     unsafe = keyless.replace(b"GET", b"POST").replace(b"/posts", b"/posts/1")
-    assert (await wire.said(unsafe + ends))[0] in (401, 404, 405)
+    assert (await wire.send(unsafe + ends))[0] in (401, 404, 405)
 
 
 async def test_a_body_in_another_coding_is_refused(wire: Wire) -> None:
     for coding in ("gzip, chunked", "identity", "xchunked", "chunked;q=1", "\tchunked\t", ",chunked",
                    "gzip\r\nTransfer-Encoding: chunked"):  # fmt: skip
         sent = wire.head("DELETE /api/v1/posts/1 HTTP/1.1", f"Transfer-Encoding: {coding}")
-        assert await wire.said(sent + b"2\r\n{}\r\n0\r\n\r\n") == (501, NOT_CHUNKED), coding
+        assert await wire.send(sent + b"2\r\n{}\r\n0\r\n\r\n") == (501, NOT_CHUNKED), coding
     for coding in ("chunked, chunked", "chunked, gzip", "chunked,", "", "chunked\r\nTransfer-Encoding: chunked",
                    "chunked\r\nContent-Length: 5"):  # fmt: skip
         sent = wire.head("DELETE /api/v1/posts/1 HTTP/1.1", f"Transfer-Encoding: {coding}")
-        status, body = await wire.said(sent + b"2\r\n{}\r\n0\r\n\r\n")
+        status, body = await wire.send(sent + b"2\r\n{}\r\n0\r\n\r\n")
         assert (status, body) in ((400, PLAIN), (501, NOT_CHUNKED)), coding
     old = wire.head("DELETE /api/v1/posts/1 HTTP/1.0", "Transfer-Encoding: chunked")
-    assert await wire.said(old + b"2\r\n{}\r\n0\r\n\r\n") == (400, PLAIN)
+    assert await wire.send(old + b"2\r\n{}\r\n0\r\n\r\n") == (400, PLAIN)
 
 
 async def test_a_body_of_thirty_megabytes_is_refused_without_being_taken_in(wire: Wire) -> None:
     too_large = {"astuto": {"errors": ["The request is too large."]}, "productlift": {"message": ""}}[wire.dialect]
     for kind in ("application/json", "multipart/form-data; boundary=x"):
-        told = wire.head("POST /api/v1/posts HTTP/1.1", f"Content-Type: {kind}", "Content-Length: 30000000")
+        head = wire.head("POST /api/v1/posts HTTP/1.1", f"Content-Type: {kind}", "Content-Length: 30000000")
 
-        assert await wire.said(told) == (413, too_large)
+        assert await wire.send(head) == (413, too_large)

@@ -23,6 +23,14 @@ __all__ = ["judge"]
 EXAMPLES = 6
 """For each route. More find nothing that these kinds of value and place don't reach in time; raise it to look."""
 
+GENERATE = hypothesis_settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
 _EDGES = [0, -1, 1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64, 10**30, 10**309]
 _TEXTS = [
     "", " ", "\0", "a\0b", "\ud800", "\udc2f", "٣", "１２", "²", "9" * 18, "9" * 19, "9" * 5000, "0" * 5000 + "1",
@@ -49,11 +57,11 @@ async def test_any_parameter_may_be_anything_anywhere(judge: Judge, make: Factor
         # What the route before has deleted is there again.
         judge = Judge(make, judge.client, judge.dialect, await populate(make, make.portal, make.owner))
         for changes, place, chance in _examples(route, number):
-            usual = {name: value for name, value in inputs(route, judge.things).items() if name != "password"}
+            usual = {name: value for name, value in inputs(route, judge.sample).items() if name != "password"}
 
             query, sent = _request({**usual, **changes}, usual, place, random.Random(chance))
 
-            await judge.send(route.method, address(route, judge.things) + query, (route, place, changes), **sent)
+            await judge.send(route.method, address(route, judge.sample) + query, (route, place, changes), **sent)
 
 
 def _examples(route: Route, number: int) -> list[tuple[dict[str, Any], str, int]]:
@@ -62,13 +70,7 @@ def _examples(route: Route, number: int) -> list[tuple[dict[str, Any], str, int]
     result: list[tuple[dict[str, Any], str, int]] = []
 
     @seed(number)
-    @hypothesis_settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @GENERATE
     @given(
         some.dictionaries(some.sampled_from(names), _VALUES, min_size=1, max_size=3),
         some.sampled_from(_PLACES),

@@ -144,15 +144,15 @@ async def two_portals(make: Factory) -> TwoPortals:
     return both
 
 
-def reading(route: Route, things: SamplePortal) -> dict[str, Any]:
+def reading(route: Route, sample: SamplePortal) -> dict[str, Any]:
     """What a list of everything is asked with: no filters, but what the route can't do without."""
-    return {name: value for name, value in inputs(route, things).items() if name in ("title", "email")}
+    return {name: value for name, value in inputs(route, sample).items() if name in ("title", "email")}
 
 
-def unnamed(response: tuple[int, Any], things: SamplePortal) -> tuple[int, Any]:
+def unnamed(response: tuple[int, Any], sample: SamplePortal) -> tuple[int, Any]:
     """The answer with what the client itself named taken out, so that two refusals can be compared."""
     text = repr(response[1])
-    for field, value in sorted(zip(fields(things), astuple(things), strict=True), key=lambda pair: -len(str(pair[1]))):
+    for field, value in sorted(zip(fields(sample), astuple(sample), strict=True), key=lambda pair: -len(str(pair[1]))):
         text = text.replace(str(value), field.name) if field.name not in ("tab_url", "portal") else text
     return response[0], text
 
@@ -222,9 +222,9 @@ async def test_what_is_made_with_everything_of_one_portal_stays_there(two_portal
     for route in routes.every():
         if route.method in ("POST", "PUT", "PATCH"):
             client = two_portals.client(route.dialect)
-            things = await populate(two_portals.make, two_portals.one.portal, two_portals.one.owner)
+            sample = await populate(two_portals.make, two_portals.one.portal, two_portals.one.owner)
 
-            status, response = await send_request(client, route, address(route, things), inputs(route, things))
+            status, response = await send_request(client, route, address(route, sample), inputs(route, sample))
 
             assert status < 300, (route, response)
             assert two_portals.leaks(response) == [], route
@@ -279,7 +279,7 @@ async def test_only_administrators_impersonate_at_the_routes_of_astuto(
 
 @pytest.mark.parametrize("end", ["blocked", "deleted", "demoted", "revoked"])
 async def test_a_dead_key_is_refused_at_every_route(make: Factory, anyone: Client, end: str) -> None:
-    things = await populate(make, make.portal, make.owner)
+    sample = await populate(make, make.portal, make.owner)
     ending = {
         "blocked": "UPDATE users SET blocked_at = created_at WHERE id = :user",
         "deleted": "UPDATE users SET deleted_at = created_at, email = NULL WHERE id = :user",
@@ -293,7 +293,7 @@ async def test_a_dead_key_is_refused_at_every_route(make: Factory, anyone: Clien
         make.server.services.authenticator.invalidate()
         before = await snapshot(make.server.database)
         for route in routes.of_dialect(dialect):
-            assert await send_request(client, route, address(route, things), inputs(route, things)) == denied, route
+            assert await send_request(client, route, address(route, sample), inputs(route, sample)) == denied, route
         assert changed(before, await snapshot(make.server.database)) == set()
 
 

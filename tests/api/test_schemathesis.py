@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given, seed
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -23,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app.settings import Settings
+from tests.api.test_generated_input import GENERATE
 from tests.support import routes
 from tests.support.clients import Client
 from tests.support.factory import Factory
@@ -48,9 +48,6 @@ CHECKS = [
 #                               of races and of each route hold what they look for
 #   max_response_time           no test of ours is timed
 
-EXAMPLES = 6
-"""For each operation, each way of generating, and each of: places as they come, places that name something."""
-
 
 @pytest.fixture(params=DIALECTS)
 def dialect(request: pytest.FixtureRequest) -> str:
@@ -62,7 +59,7 @@ async def test_every_answer_is_as_the_document_says(
 ) -> None:
     token = await make.key(make.owner, dialect)
     declared = {f"{route.method} {route.path}": route for route in routes.of_dialect(dialect)}
-    things = {label: await populate(make, make.portal, make.owner) for label in declared}
+    sample = {label: await populate(make, make.portal, make.owner) for label in declared}
     document = (await anyone.of(None, base=f"/{dialect}/api/v1").get("/openapi.json")).json()
     # Otherwise half of the requests would be refused for keys made up, before anything else is looked at.
     del document["security"], document["components"]["securitySchemes"]
@@ -77,7 +74,7 @@ async def test_every_answer_is_as_the_document_says(
     with serve_in_thread(settings) as address, requests.Session() as session:
         session.headers["authorization"] = f"Bearer {token}"
         for operation in operations:
-            route, known = declared[operation.label], things[operation.label]
+            route, known = declared[operation.label], sample[operation.label]
 
             def judge(case: Case) -> int:
                 response = case.call(base_url=f"{address}/{dialect}/api/v1", session=session)
@@ -96,10 +93,10 @@ async def test_every_answer_is_as_the_document_says(
     assert sum(answered.values()) > 10 * len(operations)
 
 
-def _usual(operation: APIOperation, route: Route, things: SamplePortal) -> Case:
+def _usual(operation: APIOperation, route: Route, sample: SamplePortal) -> Case:
     """A request that succeeds: without it, many a success would never be seen."""
-    sent: dict[str, Any] = {"path_parameters": _places(route, things)}
-    usual = {name: value for name, value in inputs(route, things).items() if value is not None}
+    sent: dict[str, Any] = {"path_parameters": _places(route, sample)}
+    usual = {name: value for name, value in inputs(route, sample).items() if value is not None}
     if route.method == "GET":
         sent["query"] = {name: str(value) for name, value in usual.items()}
     elif usual:
@@ -113,13 +110,7 @@ def _judge_generated(
     strategy = operation.as_strategy(generation_mode=mode, **({"path_parameters": places} if places else {}))
 
     @seed(1)
-    @hypothesis_settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @GENERATE
     @given(case=strategy)
     def generated(case: Case) -> None:
         judge(case)
@@ -131,6 +122,6 @@ def _judge_generated(
         assert mode is GenerationMode.NEGATIVE
 
 
-def _places(route: Route, things: SamplePortal) -> dict[str, str]:
+def _places(route: Route, sample: SamplePortal) -> dict[str, str]:
     named = {place: place_of(route, place) for place in route.places}
-    return {place: "post" if name is None else str(getattr(things, name)) for place, name in named.items()}
+    return {place: "post" if name is None else str(getattr(sample, name)) for place, name in named.items()}

@@ -1,16 +1,13 @@
-"""Each place where Earshot leaves Astuto on purpose, one test a row. docs/compatibility.md, section 4.1."""
+"""The differences from Astuto, one test a row of docs/compatibility.md, section 4.1, where no other test has it."""
 
-import asyncio
 import json
 import re
 from datetime import UTC, datetime
 
 from app.application import Application
 from app.domain.users import users
-from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
-from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 from tests.support.servers import Postgres
 
@@ -234,63 +231,6 @@ async def test_an_address_is_the_same_in_any_case_and_padding(make: Factory, ast
     assert (found.status_code, found.json()["id"], found.json()["email"]) == (200, user, "jane@example.com")
 
 
-async def test_of_identical_requests_at_once_one_is_201_and_the_rest_get_the_rule(
-    make: Factory, astuto: Client
-) -> None:
-    post = await make.post()
-
-    votes = await asyncio.gather(*(astuto.post("/votes", json={"post_id": post}) for _ in range(5)))
-    boards = await asyncio.gather(*(astuto.post("/boards", json={"name": "Ideas"}) for _ in range(5)))
-    users = await asyncio.gather(*(astuto.post("/users", json={"email": "jane@example.com"}) for _ in range(5)))
-
-    assert sorted(response.status_code for response in votes) == [201, 422, 422, 422, 422]
-    assert {response.text for response in votes if response.status_code == 422} == {
-        '{"errors":["User is already in use"]}'
-    }
-    assert sorted(response.status_code for response in boards) == [201, 422, 422, 422, 422]
-    assert {response.text for response in boards if response.status_code == 422} == {
-        '{"errors":["Name is already in use"]}'
-    }
-    # The rule for a known address is to give its user.
-    assert sorted(response.status_code for response in users) == [200, 200, 200, 200, 201]
-    assert len({response.text for response in users}) == 1
-
-
-async def test_a_429_says_when_to_come_back(settings: Settings, clock: TestClock, make: Factory) -> None:
-    clock.set(NOON)
-    token = await make.key(make.owner, "astuto")
-    changed = {"rate_limits": True, "limit_astuto_key": "2/5minutes", "limit_astuto_ip": "100/5minutes"}
-    async with running_application(settings, clock, **changed) as server, Client(server, token=token) as client:
-        allowed = [await client.get("/boards") for _ in range(2)]
-        refused = await client.get("/boards")
-
-    assert [response.status_code for response in allowed] == [200, 200]
-    assert not [name for name in allowed[0].headers if "ratelimit" in name]
-    assert (refused.status_code, refused.text) == (429, "Retry later\n")
-    assert refused.headers["content-type"] == "text/plain"
-    assert refused.headers["retry-after"] == "270"
-    assert {name: value for name, value in refused.headers.items() if name.startswith("ratelimit")} == {
-        "ratelimit-limit": "2",
-        "ratelimit-remaining": "0",
-        "ratelimit-reset": "270",
-    }
-
-
-async def test_words_behind_a_key_are_not_counted_instead_of_it(
-    settings: Settings, clock: TestClock, make: Factory
-) -> None:
-    token = await make.key(make.owner, "astuto")
-    changed = {"rate_limits": True, "limit_astuto_key": "2/5minutes", "limit_astuto_ip": "off"}
-    async with running_application(settings, clock, **changed) as server, Client(server, token=None) as client:
-
-        async def send_request(authorization: str) -> int:
-            return (await client.get("/boards", headers={"authorization": authorization})).status_code
-
-        statuses = [await send_request(f"Bearer {token}, n{number}") for number in range(3)]
-
-    assert statuses == [200, 200, 429]
-
-
 async def test_members_without_a_value_are_absent_and_not_null(make: Factory, astuto: Client) -> None:
     post = await make.post()
     await make.run("UPDATE posts SET user_id = NULL, status_id = NULL")
@@ -358,19 +298,6 @@ async def test_json_is_raw_and_tells_no_runtime(make: Factory, astuto: Client) -
 
     assert '"title":"<a> & b > c","description":"\u2028 é 😀"' in response.text
     assert "x-runtime" not in response.headers
-
-
-async def test_a_body_too_large_is_a_413(astuto: Client) -> None:
-    of_json = await astuto.post(
-        "/posts", content=b" " * (5 * 1024 * 1024 + 1), headers={"content-type": "application/json"}
-    )
-    of_a_form = await astuto.post(
-        "/posts", content=b"a" * (28 * 1024 * 1024 + 1), headers={"content-type": "application/x-www-form-urlencoded"}
-    )
-
-    assert [status_and_json(response) for response in (of_json, of_a_form)] == [
-        (413, {"errors": ["The request is too large."]})
-    ] * 2
 
 
 async def test_a_database_that_is_away_is_a_503_for_a_moment(

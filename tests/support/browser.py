@@ -5,16 +5,11 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
-
-import uvicorn
-
-from app.application import Application
 
 TIMEOUT_SECONDS = 60
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
@@ -179,18 +174,3 @@ async def run_browser(binary: str) -> AsyncIterator[Browser]:
             await browser.close()
             transport.close()
             os.close(writing)
-
-
-@asynccontextmanager
-async def serve_application(server: Application) -> AsyncIterator[str]:
-    """Serve a started application on a loopback port; return its URL."""
-    # A client that connects before the server has started waits in the listener's queue.
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(server, lifespan="off", ws="none", log_config=None)
-    serving = uvicorn.Server(config)
-    task = asyncio.create_task(serving.serve(sockets=[listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        serving.should_exit = True
-        await task

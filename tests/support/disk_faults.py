@@ -9,13 +9,13 @@ from pathlib import Path
 from tests.support.requirements import need
 
 
-def _mount(*arguments: str) -> str | None:
-    """Mount a file system; return the error, or None."""
+def _run(*command: str) -> str | None:
+    """Run a command; return the error, or None."""
     try:
-        done = subprocess.run(["mount", *arguments], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except FileNotFoundError:
-        return "there is no mount"
-    return None if done.returncode == 0 else done.stderr.strip() or f"mount failed with {done.returncode}"
+        return f"there is no {command[0]}"
+    return None if done.returncode == 0 else done.stderr.strip() or f"{command[0]} failed with {done.returncode}"
 
 
 def _unmount(place: Path) -> None:
@@ -27,7 +27,7 @@ def _unmount(place: Path) -> None:
 def small_disk(place: Path, size: str) -> Iterator[Path]:
     """Mount a separate disk of `size` at `place`."""
     place.mkdir()
-    error = _mount("-t", "tmpfs", "-o", f"size={size},mode=700", "earshot-tests", str(place))
+    error = _run("mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "earshot-tests", str(place))
     need("the right to mount", error is None, f"a small disk is filled ({error})")
     try:
         yield place
@@ -50,10 +50,10 @@ def read_only(folder: Path) -> Iterator[None]:
             for path, mode in modes.items():
                 path.chmod(mode)
         return
-    error = _mount("--bind", str(folder), str(folder))
+    error = _run("mount", "--bind", str(folder), str(folder))
     need("the right to mount", error is None, f"a folder is made read-only for root, too ({error})")
     try:
-        assert _mount("-o", "remount,bind,ro", str(folder)) is None
+        assert _run("mount", "-o", "remount,bind,ro", str(folder)) is None
         yield
     finally:
         _unmount(folder)
@@ -63,21 +63,14 @@ def read_only(folder: Path) -> Iterator[None]:
 def write_protected(*files: Path) -> Iterator[None]:
     """Make the files read-only, also for root and for processes that have them open."""
 
-    def change(attribute: str) -> str | None:
-        try:
-            done = subprocess.run(["chattr", attribute, *map(str, files)], capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            return "there is no chattr"
-        return None if done.returncode == 0 else done.stderr.strip()
-
-    error = change("+i")
+    error = _run("chattr", "+i", *map(str, files))
     need(
         "the right to protect a file from writing", error is None, f"a file becomes read-only under a server ({error})"
     )
     try:
         yield
     finally:
-        assert change("-i") is None
+        assert _run("chattr", "-i", *map(str, files)) is None
 
 
 def fill(disk: Path) -> Path:

@@ -98,12 +98,12 @@ def place_of(route: Route, place: str) -> str | None:
     return _PLACES[route.dialect][before]
 
 
-def address(route: Route, things: SamplePortal, **others: SamplePortal) -> str:
-    """The route's path, with ids of `things`, or of `others` for the parameter of that name."""
+def address(route: Route, sample: SamplePortal, **others: SamplePortal) -> str:
+    """The route's path, with ids of `sample`, or of `others` for the parameter of that name."""
     filled = {}
     for place in route.places:
         attribute = place_of(route, place)
-        filled[place] = "post" if attribute is None else getattr(others.get(place, things), attribute)
+        filled[place] = "post" if attribute is None else getattr(others.get(place, sample), attribute)
     return route.at(**filled)
 
 
@@ -113,7 +113,7 @@ def references(route: Route) -> dict[str, str]:
     return {name: known[name] for name in route.inputs if name in known}
 
 
-def inputs(route: Route, things: SamplePortal, *, leave_out: Sequence[str] = ()) -> dict[str, Any]:
+def inputs(route: Route, sample: SamplePortal, *, leave_out: Sequence[str] = ()) -> dict[str, Any]:
     """All parameters of the route, in order. Raises KeyError for an unknown one.
 
     Names and emails are new at each call, unless the route only reads.
@@ -124,11 +124,11 @@ def inputs(route: Route, things: SamplePortal, *, leave_out: Sequence[str] = ())
         if name in leave_out:
             continue
         if name in attributes:
-            sent[name] = getattr(things, attributes[name])
+            sent[name] = getattr(sample, attributes[name])
         elif name == "title" and route.method == "GET":
             sent[name] = "Dark mode at night"
         elif name == "email":
-            sent[name] = things.email if route.method == "GET" else f"new{next(_number)}@example.com"
+            sent[name] = sample.email if route.method == "GET" else f"new{next(_number)}@example.com"
         elif name == "name":
             sent[name] = f"Name {next(_number)}"
         else:

@@ -9,13 +9,15 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
+
+from redis import Redis as RedisClient
+from redis import RedisError
 
 from tests.support.processes import (
     Guard,
@@ -245,13 +247,10 @@ class Redis:
     def _listening_pid(self) -> int | None:
         """The id of the process that listens on the port: it may be another server."""
         try:
-            with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
-                connection.sendall(b"INFO server\r\nQUIT\r\n")
-                response = b"".join(iter(lambda: connection.recv(65536), b""))
-        except OSError:
+            with RedisClient.from_url(self.url) as client:
+                return int(client.info("server")["process_id"])
+        except RedisError:
             return None
-        match = re.search(rb"process_id:(\d+)", response)
-        return int(match.group(1)) if match else None
 
     def _fail(self) -> None:
         log = (self._folder / "log").read_text(errors="replace")

@@ -1,14 +1,15 @@
 """The pages in a real Chromium: with scripts and without, on a phone, and with nothing from any other server."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from app.application import Application
-from tests.support.browser import Browser, find_chromium, run_browser, serve_application
+from app.settings import Settings
+from tests.support.browser import Browser, find_chromium, run_browser
 from tests.support.factory import Factory
+from tests.support.live_server import serve_in_thread
 from tests.support.requirements import need
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
@@ -32,9 +33,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def address(server: Application, make: Factory) -> AsyncIterator[str]:
-    async with serve_application(server) as where:
-        yield where
+def address(settings: Settings, make: Factory) -> Iterator[str]:
+    with serve_in_thread(settings) as url:
+        yield url
 
 
 async def test_a_post_is_shown_on_a_phone_and_a_hostile_one_does_nothing(
