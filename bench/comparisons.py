@@ -7,14 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from bench import processes, scenarios
 from bench.load import Server, compare
-from bench.processes import Process
 from bench.promises import Setting, markdown_table
 from tests.support.servers import Redis, find_redis
 
@@ -25,20 +24,8 @@ def workers(setting: Setting) -> str:
     """The rate of two workers relative to one, with limits in Redis, for Earshot and for the ceiling."""
     _require_postgresql(setting)
     with ExitStack() as running:
-        redis = _redis(running)
-
-        def start(count: int) -> tuple[Process, Process]:
-            ceiling = processes.start_ceiling(
-                setting.databases.fresh("ceiling", setting.amounts), setting.folder, workers=count, redis=redis
-            )
-            running.callback(ceiling.close)
-            earshot = processes.start_earshot(
-                setting.databases.fresh("earshot", setting.amounts), setting.folder, workers=count, redis=redis
-            )
-            running.callback(earshot.close)
-            return ceiling, earshot
-
-        one, two = ([*_servers(setting, *start(count))] for count in (1, 2))
+        redis = start_redis(running)
+        one, two = (start_servers(setting, running, workers=count, redis=redis) for count in (1, 2))
         rows = []
         for alone, both in zip(one, two, strict=True):
             pair = [alone, Server(f"{both.name}, 2 workers", both.url, both.scenarios, both.headers)]
@@ -53,13 +40,22 @@ def _require_postgresql(setting: Setting) -> None:
         raise SystemExit("several workers need PostgreSQL: --engine postgresql")
 
 
-def _redis(running: ExitStack) -> str:
+def start_redis(running: ExitStack) -> str:
+    """Start a Redis for the rate limits of several workers; return its URL."""
     binary = find_redis()
     if binary is None:
-        raise SystemExit("several workers count their limits in Redis, which is missing here")
-    redis = Redis(binary)
-    running.callback(redis.close)
-    return redis.url
+        raise SystemExit("several workers need Redis for their rate limits, and no Redis is installed")
+    return running.enter_context(closing(Redis(binary))).url
+
+
+def start_servers(setting: Setting, running: ExitStack, *, workers: int, redis: str = "") -> list[Server]:
+    """Start the ceiling and Earshot, each on a new copy of its database."""
+    databases, amounts, folder = setting.databases, setting.amounts, setting.folder
+    ceiling, earshot = (
+        running.enter_context(start(databases.fresh(kind, amounts), folder, workers=workers, redis=redis))
+        for kind, start in (("ceiling", processes.start_ceiling), ("earshot", processes.start_earshot))
+    )
+    return scenarios.servers(amounts, ceiling_url=ceiling.url, earshot_url=earshot.url)
 
 
 def create(setting: Setting) -> str:
@@ -68,8 +64,8 @@ def create(setting: Setting) -> str:
     rows = []
     with ExitStack() as running:
         url = setting.databases.fresh("earshot", setting.amounts)
-        earshot = processes.start_earshot(url, setting.folder, workers=2, redis=_redis(running))
-        running.callback(earshot.close)
+        redis = start_redis(running)
+        earshot = running.enter_context(processes.start_earshot(url, setting.folder, workers=2, redis=redis))
         for dialect, requests in scenarios.OF.items():
             server = scenarios.earshot(dialect, earshot.url, requests(setting.amounts))
             runs = [
@@ -80,10 +76,6 @@ def create(setting: Setting) -> str:
             rates = [f"{median(run.rate for run in each):.0f}" for each in zip(*runs, strict=True)]
             rows.append([dialect, *rates, f"**{median(ratios):.2f}** ({ratios[0]:.2f}-{ratios[-1]:.2f})"])
     return markdown_table(["", "votes/s", "creates/s", "create (vote = 1)"], rows)
-
-
-def _servers(setting: Setting, ceiling: Process, earshot: Process) -> list[Server]:
-    return scenarios.servers(setting.amounts, ceiling_url=ceiling.url, earshot_url=earshot.url)
 
 
 def parts(setting: Setting) -> str:

@@ -65,11 +65,11 @@ def crowd(setting: Setting) -> str:
     ]
     columns = ("requests/s", "p99 ms", "own µs a request")
     head = ["", "dialect", *(column for each in columns for column in (f"{each} alone", "beside", "ratio (rounds)"))]
-    least, replaced = min(each["least"] for each in held), sum(each["replaced"] for each in held)
+    min_open, replaced = min(each["min_open"] for each in held), sum(each["replaced"] for each in held)
     processor = max(each["processor"] for each in held)
     return (
         f"{markdown_table([*head, 'errors'], rows)}\n\n"
-        f"At least {least} of {ALL} were open; {replaced} that the server closed were replaced; "
+        f"At least {min_open} of {ALL} were open; {replaced} that the server closed were replaced; "
         f"the connections used {processor:.1%} of a processor."
     )
 
@@ -146,11 +146,11 @@ def _parts(url: str, key: str) -> list[_Part]:
     ]
 
 
-class _Crowd:
+class _IdleConnections:
     """The connections, and their counters."""
 
     def __init__(self) -> None:
-        self.open = self.least = self.replaced = 0
+        self.open = self.min_open = self.replaced = 0
         self.complete = asyncio.Event()
 
     async def keep(self, url: str, part: _Part) -> None:
@@ -169,7 +169,7 @@ class _Crowd:
                 await _until_closed(reader, writer, is_slow=part.is_slow)
             writer.close()
             self.open -= 1
-            self.least = min(self.least, self.open)
+            self.min_open = min(self.min_open, self.open)
             self.replaced += 1
             if time.monotonic() - began < BETWEEN_BYTES:
                 raise SystemExit(f"the server closed a connection at once: {part.opening[:40]!r}")
@@ -177,7 +177,7 @@ class _Crowd:
     def _count_open(self) -> None:
         self.open += 1
         if self.open == ALL and not self.complete.is_set():
-            self.least = ALL
+            self.min_open = ALL
             self.complete.set()
 
 
@@ -192,16 +192,19 @@ async def _until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 
 async def _hold(url: str, key: str) -> None:
-    crowd, ended = _Crowd(), asyncio.Event()
+    connections, ended = _IdleConnections(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(crowd.keep(url, part)) for part in _parts(url, key)]
-        await crowd.complete.wait()
+        tasks = [group.create_task(connections.keep(url, part)) for part in _parts(url, key)]
+        await connections.complete.wait()
         print("held", flush=True)
         began, used = time.monotonic(), time.process_time()
         await ended.wait()
         processor = (time.process_time() - used) / (time.monotonic() - began)
-        print(json.dumps({"least": crowd.least, "replaced": crowd.replaced, "processor": processor}), flush=True)
+        print(
+            json.dumps({"min_open": connections.min_open, "replaced": connections.replaced, "processor": processor}),
+            flush=True,
+        )
         for task in tasks:
             task.cancel()
 

@@ -18,13 +18,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from bench import comparisons, idle_connections, processes, promises, report, scenarios
+from bench import comparisons, idle_connections, promises, report, scenarios
 from bench.databases import Databases, PostgresDatabases, SqliteDatabases
 from bench.dataset import Amounts
 from bench.load import Pressure, compare, table
 from bench.promises import Setting
 from bench.report import Measurement
-from tests.support.servers import Redis, find_redis
 
 CACHE = report.ROOT / ".cache" / "bench"
 MEASUREMENTS = {**promises.NAMED, **comparisons.NAMED, **idle_connections.NAMED}
@@ -62,24 +61,8 @@ def main(arguments: list[str] | None = None) -> None:
 def hot(setting: Setting, workers: int) -> str:
     """The four hot requests, in both dialects and of the ceiling."""
     with ExitStack() as running:
-        redis = ""
-        if workers > 1:
-            binary = find_redis()
-            if binary is None:
-                raise SystemExit("several workers need Redis for their rate limits, and no Redis is installed")
-            shared = Redis(binary)
-            running.callback(shared.close)
-            redis = shared.url
-        options = {"workers": workers, "redis": redis}
-        ceiling = processes.start_ceiling(
-            setting.databases.fresh("ceiling", setting.amounts), setting.folder, **options
-        )
-        running.callback(ceiling.close)
-        earshot = processes.start_earshot(
-            setting.databases.fresh("earshot", setting.amounts), setting.folder, **options
-        )
-        running.callback(earshot.close)
-        servers = scenarios.servers(setting.amounts, ceiling_url=ceiling.url, earshot_url=earshot.url)
+        redis = comparisons.start_redis(running) if workers > 1 else ""
+        servers = comparisons.start_servers(setting, running, workers=workers, redis=redis)
         return table(compare(servers, scenarios.HOT, rounds=setting.rounds, pressure=setting.pressure))
 
 

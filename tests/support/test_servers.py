@@ -12,26 +12,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from redis import ConnectionError as RedisConnectionError
-from redis import Redis as RedisClient
 
 from tests.support.checkout import ROOT
 from tests.support.requirements import need
-from tests.support.servers import Postgres, Redis, find_postgres, find_redis, package_folder, start_postgres
-from tests.support.sql import rows, script
+from tests.support.servers import Postgres, find_postgres, find_redis, package_folder, start_postgres
+from tests.support.sql import rows
 
 
 def fetch_value(url: str, query: str) -> object:
     return rows(url, query)[0][0]
-
-
-def test_a_database_copied_from_a_template_has_its_rows(postgres: Postgres) -> None:
-    script(postgres.create("stencil"), "CREATE TABLE leaf AS SELECT 7 AS number")
-
-    url = postgres.create("copy", template="stencil")
-
-    assert url == postgres.url("copy")
-    assert fetch_value(url, "SELECT number FROM leaf") == 7
 
 
 def test_a_dropped_database_takes_its_open_connections_along(postgres: Postgres) -> None:
@@ -51,32 +40,6 @@ def test_a_dropped_database_takes_its_open_connections_along(postgres: Postgres)
 
 def test_a_database_folds_letters_of_every_script(postgres: Postgres) -> None:
     assert fetch_value(postgres.create("letters"), "SELECT lower('ÉÜЖ')") == "éüж"
-
-
-def test_a_stopped_postgres_refuses_and_a_started_one_still_has_the_rows(postgres: Postgres) -> None:
-    need("PostgreSQL", postgres.ours, "tests can't stop the server of TEST_POSTGRES_URL")
-    url = postgres.create("kept")
-    script(url, "CREATE TABLE leaf AS SELECT 9 AS number")
-
-    postgres.stop()
-    with pytest.raises(OSError):
-        fetch_value(url, "SELECT 1")
-    postgres.start()
-
-    assert fetch_value(url, "SELECT number FROM leaf") == 9
-
-
-def test_a_stopped_redis_refuses_and_starts_empty_at_the_same_address(redis: Redis) -> None:
-    with RedisClient.from_url(redis.url) as client:
-        client.set("leaf", 7)
-        assert client.get("leaf") == b"7"
-
-        redis.stop()
-        with pytest.raises(RedisConnectionError):
-            client.ping()
-        redis.start()
-
-        assert client.get("leaf") is None
 
 
 def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
