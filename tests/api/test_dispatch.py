@@ -154,22 +154,6 @@ class TestSeveralPortals:
                         other = ASTUTO_401 if base.startswith("/astuto") else PRODUCTLIFT_401
                         assert status_and_json(response) == (refusal if fits else other)
 
-    async def test_an_unknown_host_gets_the_dialect_s_401(
-        self, anyone: Client, astuto: Client, productlift: Client, two: tuple[str, str]
-    ) -> None:
-        for host in ("http://three.example.com", "http://example.com", "http://one.example.com.evil.example"):
-            assert status_and_json(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
-            assert status_and_json(await anyone.of(productlift.token, host=host).get("/posts")) == PRODUCTLIFT_401
-            assert status_and_json(await anyone.of(None, host=host).get("/posts")) == PRODUCTLIFT_401
-
-    async def test_letter_case_and_port_of_a_host_do_not_matter(
-        self, anyone: Client, astuto: Client, two: tuple[str, str]
-    ) -> None:
-        for host in ("one.example.com", "ONE.Example.com", "one.example.com:8443"):
-            response = await anyone.of(astuto.token).get("/posts", headers={"host": host})
-
-            assert status_and_json(response) == (200, []), host
-
     async def test_a_portal_without_a_host_answers_nowhere_beside_another(
         self, make: Factory, anyone: Client, astuto: Client, two: tuple[str, str]
     ) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Boolean, Table, select
+from sqlalchemy import Boolean, ColumnElement, Table, select
 
 from app.adapters.database import NO_PORTAL, Database, PortalContext
 from app.domain.models import Base
@@ -12,6 +12,7 @@ from app.domain.models.base import UtcTimestamp
 from app.domain.permissions import OPERATOR
 from app.domain.sql.statement import PORTAL_ID, Statement
 from app.domain.sql.timestamps import to_datetime
+from app.domain.unit_of_work import UnitOfWork
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -19,24 +20,21 @@ _TABLES: list[Table] = Base.metadata.sorted_tables
 _EVERYTHING = {
     table.name: Statement(select(table).order_by(*table.primary_key.columns), across_portals=True) for table in _TABLES
 }
-_POSTS = Base.metadata.tables["posts"]
+_PORTALS, _POSTS, _POST_CATEGORIES = (Base.metadata.tables[name] for name in ("portals", "posts", "post_categories"))
+
+
+def _is_of_portal(table: Table) -> ColumnElement[bool]:
+    if table is _PORTALS:
+        return _PORTALS.c.id == PORTAL_ID
+    if table is _POST_CATEGORIES:
+        return _POST_CATEGORIES.c.post_id.in_(select(_POSTS.c.id).where(_POSTS.c.portal_id == PORTAL_ID))
+    return table.c.portal_id == PORTAL_ID
+
+
 _OF_PORTAL = {
-    table.name: Statement(select(table).where(table.c.portal_id == PORTAL_ID).order_by(*table.primary_key.columns))
+    table.name: Statement(select(table).where(_is_of_portal(table)).order_by(*table.primary_key.columns))
     for table in _TABLES
-    if "portal_id" in table.c
-} | {
-    "portals": Statement(
-        select(Base.metadata.tables["portals"]).where(Base.metadata.tables["portals"].c.id == PORTAL_ID)
-    ),
-    "post_categories": Statement(
-        select(Base.metadata.tables["post_categories"])
-        .where(
-            Base.metadata.tables["post_categories"].c.post_id.in_(
-                select(_POSTS.c.id).where(_POSTS.c.portal_id == PORTAL_ID)
-            )
-        )
-        .order_by(*Base.metadata.tables["post_categories"].primary_key.columns)
-    ),
+    if "portal_id" in table.c or table in (_PORTALS, _POST_CATEGORIES)
 }
 # Columns with an id and without a foreign key: events outlive their rows.
 _PLAIN_IDS = {
@@ -63,18 +61,16 @@ async def dump_database(database: Database) -> Rows:
 
 async def snapshot(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     """As `dump_database`, but with the rows of the driver: fast, and only for a comparison by `changed`."""
-    return await database.read(
-        lambda work: {name: [tuple(row) for row in work.fetch_all(query)] for name, query in _EVERYTHING.items()},
-        NO_PORTAL,
-    )
+    return await database.read(lambda work: _tuples(work, _EVERYTHING), NO_PORTAL)
 
 
 async def of_portal(database: Database, portal_id: int) -> dict[str, list[tuple[Any, ...]]]:
     """As `snapshot`, but only the rows of one portal."""
-    return await database.read(
-        lambda work: {name: [tuple(row) for row in work.fetch_all(query)] for name, query in _OF_PORTAL.items()},
-        PortalContext(portal_id, OPERATOR),
-    )
+    return await database.read(lambda work: _tuples(work, _OF_PORTAL), PortalContext(portal_id, OPERATOR))
+
+
+def _tuples(work: UnitOfWork, queries: Mapping[str, Statement]) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: [tuple(row) for row in work.fetch_all(query)] for name, query in queries.items()}
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:

@@ -28,9 +28,8 @@ def need(tool: str, available: object, reason: str) -> None:
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Under REQUIRE_ALL=1, make every skip a failure. An expected failure stays one."""
     report = yield
-    if required() and report.skipped and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"skipped, and REQUIRE_ALL=1 forbids that: {skip_reason(report.longrepr)}"
+    if not hasattr(report, "wasxfail"):
+        fail_if_skipped(report)
     return report
 
 
@@ -38,12 +37,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Under REQUIRE_ALL=1, make the skip of a whole module a failure."""
     report = yield
-    if required() and report.skipped:
-        report.outcome = "failed"
-        report.longrepr = f"skipped, and REQUIRE_ALL=1 forbids that: {skip_reason(report.longrepr)}"
+    fail_if_skipped(report)
     return report
 
 
-def skip_reason(longrepr: object) -> str:
-    """Return the reason of pytest's (path, line, reason)."""
-    return str(longrepr[2] if isinstance(longrepr, tuple) else longrepr).removeprefix("Skipped: ")
+def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a skip a failure with the reason, which pytest gives as (path, line, reason)."""
+    if required() and report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and REQUIRE_ALL=1 forbids that: {str(reason).removeprefix('Skipped: ')}"
