@@ -157,17 +157,11 @@ async def _client(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Line(Run):
     """The result of a server in a scenario over all rounds."""
 
     scenario: str
     server: str
-    rate: float
-    p50: float
-    p99: float
-    longest: float
-    errors: float
-    size: float
     ratio: float
     lowest: float
     highest: float
@@ -201,8 +195,8 @@ def line(scenario: str, server: str, runs: Sequence[Run], baseline: Sequence[Run
     # A baseline without responses has an error share that makes the line invalid.
     ratios = [run.rate / (other.rate or math.inf) for run, other in zip(runs, baseline, strict=True)]
     return Line(
-        scenario,
-        server,
+        scenario=scenario,
+        server=server,
         rate=statistics.median(run.rate for run in runs),
         p50=statistics.median(run.p50 for run in runs),
         p99=statistics.median(run.p99 for run in runs),

@@ -1,4 +1,4 @@
-"""Settings: what is wrong is told in one line, where a value comes from is told, and no secret is."""
+"""Settings: an error is one line, each value is reported with its source, and no secret is reported."""
 
 import os
 from pathlib import Path
@@ -53,15 +53,15 @@ OWN_PATH = (
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings but those of the test."""
+def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the settings of the environment."""
     for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("DATABASE_URL", "mysql://here", "must begin with sqlite:/// or postgresql://"),
         ("DATABASE_URL", "sqlite:///:memory:", "must name a file, such as sqlite:///data/earshot.db"),
@@ -106,18 +106,18 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_wrong_setting_is_named_with_what_to_do(
-    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"EARSHOT_{name}", value)
 
     with pytest.raises(InvalidSettings) as refusal:
         Settings.load()
 
-    assert str(refusal.value) == f"EARSHOT_{name}: {told}"
+    assert str(refusal.value) == f"EARSHOT_{name}: {message}"
 
 
 @pytest.mark.parametrize(
-    ("given", "pace"),
+    ("text", "rate_limit"),
     [
         ("60/minute", (60, 60)),
         ("100/5minutes", (100, 300)),
@@ -129,23 +129,23 @@ def test_a_wrong_setting_is_named_with_what_to_do(
         ("OFF", None),
     ],
 )
-def test_a_limit_is_requests_in_a_window(given: str, pace: tuple[int, int] | None) -> None:
-    settings = Settings.load(limit_productlift=given)
+def test_a_limit_is_requests_in_a_window(text: str, rate_limit: tuple[int, int] | None) -> None:
+    settings = Settings.load(limit_productlift=text)
 
-    assert RateLimit.parse(settings.limit_productlift) == pace
+    assert RateLimit.parse(settings.limit_productlift) == rate_limit
 
 
-@pytest.mark.parametrize(("given", "count"), [("1", 1), ("100000", 100_000), ("off", "off"), (None, 256)])
-def test_a_bound_of_connections_is_a_number_or_off(given: str | None, count: object) -> None:
-    settings = Settings.load(connections_per_ip=given)
+@pytest.mark.parametrize(("text", "count"), [("1", 1), ("100000", 100_000), ("off", "off"), (None, 256)])
+def test_a_bound_of_connections_is_a_number_or_off(text: str | None, count: object) -> None:
+    settings = Settings.load(connections_per_ip=text)
 
     assert settings.connections_per_ip == count
-    told = {one.name: one.value for one in settings.describe()}
-    assert told["EARSHOT_CONNECTIONS_PER_IP"] == str(count)
+    described = {one.name: one.value for one in settings.describe()}
+    assert described["EARSHOT_CONNECTIONS_PER_IP"] == str(count)
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "url"),
     [
         ("https://example.com", "https://example.com"),
         ("https://example.com/", "https://example.com"),
@@ -157,8 +157,8 @@ def test_a_bound_of_connections_is_a_number_or_off(given: str | None, count: obj
         ("https://example.com/apis", "https://example.com/apis"),
     ],
 )
-def test_a_public_address_ends_without_a_slash(given: str, kept: str) -> None:
-    assert Settings.load(base_url=given).base_url == kept
+def test_a_public_address_ends_without_a_slash(text: str, url: str) -> None:
+    assert Settings.load(base_url=text).base_url == url
 
 
 def test_a_removed_setting_stops_no_start_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,11 +177,11 @@ def test_each_setting_stands_in_the_document_with_its_default() -> None:
     for line in section.splitlines():
         if line.startswith("| `EARSHOT_"):
             names, defaults, _ = line.replace("`", "").strip("|").split("|", 2)
-            given = defaults.split(",") if "," in defaults else [defaults] * len(names.split(","))
-            documented |= zip(map(str.strip, names.split(",")), map(str.strip, given), strict=True)
+            values = defaults.split(",") if "," in defaults else [defaults] * len(names.split(","))
+            documented |= zip(map(str.strip, names.split(",")), map(str.strip, values), strict=True)
 
-    told = {one.name: (one.value or "").removesuffix(".0") for one in Settings.model_construct().describe()}
-    assert documented == told
+    described = {one.name: (one.value or "").removesuffix(".0") for one in Settings.model_construct().describe()}
+    assert documented == described
 
 
 def test_several_workers_need_shared_counters_and_a_server_for_the_database() -> None:
@@ -224,18 +224,18 @@ def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path, monkeypatch
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
     monkeypatch.setenv("EARSHOT_DATABASE_URL", "postgresql://me:secret@host:5432/name?sslmode=require&sslpassword=deep")
 
-    told = {one.name: (one.value, one.source) for one in Settings.load().describe()}
+    described = {one.name: (one.value, one.source) for one in Settings.load().describe()}
 
-    assert told["EARSHOT_PORT"] == ("9000", ".env")
-    assert told["EARSHOT_SECRET_KEY"] == ("***", ".env")
-    assert told["EARSHOT_HOST"] == ("0.0.0.0", "environment")
-    assert told["EARSHOT_TRUSTED_PROXIES"] == ("10.0.0.1,10.1.0.0/16", "environment")
-    assert told["EARSHOT_DATABASE_URL"] == (
+    assert described["EARSHOT_PORT"] == ("9000", ".env")
+    assert described["EARSHOT_SECRET_KEY"] == ("***", ".env")
+    assert described["EARSHOT_HOST"] == ("0.0.0.0", "environment")
+    assert described["EARSHOT_TRUSTED_PROXIES"] == ("10.0.0.1,10.1.0.0/16", "environment")
+    assert described["EARSHOT_DATABASE_URL"] == (
         "postgresql://me:***@host:5432/name?sslmode=require&sslpassword=***",
         "environment",
     )
-    assert told["EARSHOT_RATE_LIMITS"] == ("on", "default")
-    assert told["EARSHOT_REDIS_URL"] == (None, "default")
+    assert described["EARSHOT_RATE_LIMITS"] == ("on", "default")
+    assert described["EARSHOT_REDIS_URL"] == (None, "default")
 
 
 @pytest.mark.parametrize(

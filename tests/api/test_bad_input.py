@@ -171,7 +171,7 @@ async def judge(request: pytest.FixtureRequest, make: Factory, anyone: Client) -
 
 
 def distinct(dialect: str) -> Sequence[Route]:
-    """The dialect's routes without those that differ only in saying PUT for PATCH."""
+    """The dialect's routes without each PUT that is the same as the PATCH."""
     declared = routes.of_dialect(dialect)
     patched = {route.path for route in declared if route.method == "PATCH"}
     return [route for route in declared if not (route.method == "PUT" and route.path in patched)]
@@ -186,10 +186,10 @@ async def test_every_input_of_every_route_may_be_strange(judge: Judge) -> None:
         usual = inputs(route, judge.sample)
         for name in route.inputs:
             for kind, value in STRANGE.items():
-                # New names each time, so that it is the strange value alone that can be refused.
+                # New names each time, so that only the strange value can be rejected.
                 sent = inputs(route, judge.sample) if "name" in usual or "email" in usual else dict(usual)
                 if name != "password":
-                    # Passwords take their time, on purpose.
+                    # Hashing a password is slow on purpose.
                     sent.pop("password", None)
                 sent[name] = value
                 body = json.dumps(sent).encode()
@@ -210,7 +210,7 @@ async def test_a_broken_body_is_refused_as_the_contract_says(
     for kind in ("cut off", "a lone brace", "not UTF-8", "deep lists", "an encoded surrogate", "a comma too many"):
         ours = await astuto.post("/posts", content=UNREADABLE[kind], headers=json_type)
         denied = await astuto.of("tkn_admin_unknown").post("/posts", content=UNREADABLE[kind], headers=json_type)
-        # ProductLift's own server takes what it can't read for nothing.
+        # ProductLift's own server ignores a body that it cannot decode.
         theirs = await productlift.post("/posts", content=UNREADABLE[kind], headers=json_type)
 
         assert (ours.status_code, ours.json()) == (400, wrong), kind
@@ -247,7 +247,7 @@ async def test_every_part_of_an_address_may_be_strange(judge: Judge) -> None:
 
             response = await judge.send(route.method, path, (route, segment[:80]), json={})
 
-            # Nothing of this names anything, so nothing can have been done to it.
+            # No segment identifies a row, so no row can have changed.
             assert response.status_code in (404, 405, 400, 422), (route, segment[:80], response.text)
 
 

@@ -70,7 +70,7 @@ async def test_who_is_made_a_moderator_while_a_client_writes_member_stays_one(
             Request(owner_key, "PATCH", path, {"role": "member"}),
         )
 
-        # A moderator is shown as a member, so to write that after the other change changes nothing.
+        # A moderator has the role "member" in this dialect, so writing it back after the other change changes nothing.
         assert (promoted, response.status_code, response.json()["data"]["role"]) == (None, 200, "member")
         if await make.value("SELECT role FROM users WHERE id = :id", id=user) != "moderator":
             lost.append(number)

@@ -104,7 +104,7 @@ async def test_the_token_is_read_generously_but_productlift_insists_on_bearer(
     theirs = await anyone.get("/posts", headers={"authorization": authorization.format(productlift.token)})
 
     assert status_and_json(ours) == (200, [])
-    # Found by the generous rule, so it is ProductLift that answers; admitted or not is for its own rule to say.
+    # The tolerant rule finds the key, so ProductLift's dialect responds; its own rule decides whether the key is valid.
     insists = authorization.startswith("Bearer ")
     assert status_and_json(theirs) == ((200, PAGE_OF_NONE) if insists else PRODUCTLIFT_401)
 
@@ -316,7 +316,7 @@ async def test_an_escaped_slash_belongs_to_its_segment(make: Factory, astuto: Cl
                 404,
                 {"message": f"No query results for model [App\\Post] {expected}"},
             ), segment
-    # It begins with the post's number, which is all that Astuto reads of a segment.
+    # Astuto reads only the leading integer of a segment, which is the id of the post.
     assert (await astuto.get(f"/posts/{post}%2Fapprove")).json()["id"] == post
     assert status_and_json(await astuto.put(f"/posts/{post}%2Fapprove")) == (200, {"id": post})
     for path in (f"/posts%2F{post}", "/users%2Fget_by_email", "%2Fposts"):

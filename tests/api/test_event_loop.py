@@ -1,6 +1,6 @@
-"""What may go over many rows is not run in the event loop, where everybody else would wait for it.
+"""An operation that may read many rows does not run in the event loop, where all other requests would wait for it.
 
-Counted in SQLite's own steps, on the two connections of the event loop; PostgreSQL works in processes of its own.
+The tests count the steps of SQLite on the two connections of the event loop. PostgreSQL has processes of its own.
 """
 
 import threading
@@ -15,14 +15,14 @@ from tests.support.factory import Factory
 
 MANY = 3000
 MAX_STEPS = 10_000
-"""Far more than a page of a hundred rows takes, and far fewer than going over all rows."""
+"""Many more than for a page of a hundred rows, and many fewer than for all rows."""
 EVERY = 100
 NUMBERS = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY}) "
 
 
 @contextmanager
 def steps(make: Factory) -> Iterator[list[int]]:
-    """Counts the steps that SQLite takes in the event loop within the block; none on PostgreSQL."""
+    """Count the steps of SQLite in the event loop during the block; none on PostgreSQL."""
     database = make.server.database
     connections = [database._writer_reads.raw, database._reader.raw] if isinstance(database, SqliteDatabase) else []
     taken, loop_thread = [0], threading.get_ident()

@@ -1,6 +1,6 @@
 """Generated input: any parameter as any value, in the query, in any body, in both at once and twice.
 
-The fixture sees to it that no answer is a 5xx and that a refusal has changed nothing.
+The fixture asserts that no response is a 5xx and that an error has changed nothing.
 """
 
 import json
@@ -21,7 +21,7 @@ from tests.support.sample_portal import address, inputs, populate
 __all__ = ["judge"]
 
 EXAMPLES = 6
-"""For each route. More find nothing that these kinds of value and place don't reach in time; raise it to look."""
+"""For each route. More have found no further errors; raise the number to search for some."""
 
 GENERATE = hypothesis_settings(
     max_examples=EXAMPLES,
@@ -54,7 +54,7 @@ _PLACES = ("json", "repeated in json", "form", "multipart", "query", "query and 
 
 async def test_any_parameter_may_be_anything_anywhere(judge: Judge, make: Factory) -> None:
     for number, route in enumerate(distinct(judge.dialect)):
-        # What the route before has deleted is there again.
+        # The previous route may have deleted rows.
         judge = Judge(make, judge.client, judge.dialect, await populate(make, make.portal, make.owner))
         for changes, place, chance in _examples(route, number):
             usual = {name: value for name, value in inputs(route, judge.sample).items() if name != "password"}
@@ -86,7 +86,7 @@ def _examples(route: Route, number: int) -> list[tuple[dict[str, Any], str, int]
 def _request(
     whole: dict[str, Any], usual: dict[str, Any], place: str, chance: random.Random
 ) -> tuple[str, dict[str, Any]]:
-    """The query string, and body and type of the body."""
+    """The query string, and the arguments of the request for its body."""
     pairs = [pair for name, value in whole.items() for pair in _flattened(name, value)]
     if place == "query":
         return "?" + _escaped(pairs, chance), {}

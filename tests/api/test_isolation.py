@@ -1,6 +1,6 @@
-"""Nothing of one portal is ever seen from another, and nothing of it changes; and no key does more than its role may.
+"""No request to one portal reads or changes a row of another, and no key allows more than its role.
 
-Both go over all routes as they are declared. A route that the tests don't know how to fill fails them.
+The tests cover all declared routes. They fail for a route with an unknown parameter.
 """
 
 import ast
@@ -31,17 +31,17 @@ PRODUCTLIFT_DENIED = (401, {"message": "Unauthenticated."})
 
 
 class TwoPortals:
-    """Two portals with the same content; ids are in ranges of their own, so that one in an answer is no chance."""
+    """Two portals with the same content. Their ids are in separate ranges, so that a leaked id is recognized."""
 
     def __init__(self, make: Factory, one: SamplePortal, keys: Mapping[str, str], before: Mapping[Route, Any]) -> None:
         self.make = make
         self.one = one
         self.before = before
-        """What the first portal's lists answered when there was no second."""
+        """The responses of the first portal's lists before the second existed."""
         self._keys = keys
 
     async def second(self) -> None:
-        """Make the second portal."""
+        """Create the second portal."""
         make = self.make
         await _number_from(make, 1_000_000)
         portal, owner = await make.new_portal("Feedback", host=TWO, email="owner@example.com")
@@ -61,7 +61,7 @@ class TwoPortals:
         return Client(self.make.server, token=self._keys[dialect], host=f"http://{ONE}")
 
     def leaks(self, response: Any) -> list[Any]:
-        """Whatever in an answer belongs to the second portal."""
+        """Every value of a response that belongs to the second portal."""
         if isinstance(response, dict):
             return [leak for part in (*response.keys(), *response.values()) for leak in self.leaks(part)]
         if isinstance(response, list):
@@ -71,17 +71,17 @@ class TwoPortals:
         return [response] if type(response) is int and response in self._numbers else []
 
     async def assert_second_untouched(self) -> None:
-        """Every row of the second portal is as it was, and nothing of the first leads to it."""
+        """No row of the second portal has changed, and no row of the first refers to one of it."""
         rows = await self._dump()
         assert changed(self._rows_of_two, _of_portal(rows, self.two.portal)) == set()
-        assert _strayed(rows) == []
+        assert _rows_across_portals(rows) == []
 
     async def _dump(self) -> Rows:
         return await dump_database(self.make.server.database)
 
 
 async def _number_from(make: Factory, start: int) -> None:
-    """Let each table number its next rows from a range of its own."""
+    """Give the next rows of each table ids from a range of its own."""
     for place, table in enumerate(Base.metadata.sorted_tables):
         if "id" not in table.c:
             continue
@@ -96,7 +96,7 @@ async def _number_from(make: Factory, start: int) -> None:
 
 
 def _of_portal(rows: Rows, portal: int) -> Rows:
-    """The rows of one portal; those without a portal of their own by what they belong to."""
+    """The rows of one portal; rows without a portal id count by the row that they belong to."""
     posts = {row["id"] for row in rows["posts"] if row["portal_id"] == portal}
     result = {}
     for name, table in rows.items():
@@ -105,27 +105,27 @@ def _of_portal(rows: Rows, portal: int) -> Rows:
         elif name == "post_categories":
             result[name] = [row for row in table if row["post_id"] in posts]
         elif name != "api_keys":
-            # When a key was last used is stored behind requests.
+            # A background job stores the time of the last use of a key.
             result[name] = [row for row in table if row["portal_id"] == portal]
     return result
 
 
-def _strayed(rows: Rows) -> list[Any]:
-    """Rows that point to a row of another portal."""
+def _rows_across_portals(rows: Rows) -> list[Any]:
+    """Rows that refer to a row of another portal."""
     portal_of = {
         name: {row["id"]: row["portal_id"] for row in table}
         for name, table in rows.items()
         if table and "id" in table[0] and "portal_id" in table[0]
     }
-    strayed = []
+    mismatches = []
     for table in Base.metadata.sorted_tables:
         keys = [key for key in table.foreign_keys if key.column.table.name in portal_of]
         for row in rows[table.name]:
             ends = {portal_of[key.column.table.name].get(row[key.parent.name]) for key in keys} - {None}
             own = {row["portal_id"]} if "portal_id" in row else set()
             if len(ends | own) > 1:
-                strayed.append((table.name, row))
-    return strayed
+                mismatches.append((table.name, row))
+    return mismatches
 
 
 @pytest.fixture
@@ -138,19 +138,19 @@ async def two_portals(make: Factory) -> TwoPortals:
     for route in routes.every():
         if route.method == "GET":
             before[route] = status_and_json(
-                await both.client(route.dialect).get(address(route, one), params=reading(route, one))
+                await both.client(route.dialect).get(address(route, one), params=required_params(route, one))
             )
     await both.second()
     return both
 
 
-def reading(route: Route, sample: SamplePortal) -> dict[str, Any]:
-    """What a list of everything is asked with: no filters, but what the route can't do without."""
+def required_params(route: Route, sample: SamplePortal) -> dict[str, Any]:
+    """The parameters of an unfiltered list: only the required ones."""
     return {name: value for name, value in inputs(route, sample).items() if name in ("title", "email")}
 
 
-def unnamed(response: tuple[int, Any], sample: SamplePortal) -> tuple[int, Any]:
-    """The answer with what the client itself named taken out, so that two refusals can be compared."""
+def without_sent_values(response: tuple[int, Any], sample: SamplePortal) -> tuple[int, Any]:
+    """The response without the values that the client sent, so that two errors can be compared."""
     text = repr(response[1])
     for field, value in sorted(zip(fields(sample), astuple(sample), strict=True), key=lambda pair: -len(str(pair[1]))):
         text = text.replace(str(value), field.name) if field.name not in ("tab_url", "portal") else text
@@ -158,7 +158,7 @@ def unnamed(response: tuple[int, Any], sample: SamplePortal) -> tuple[int, Any]:
 
 
 async def send_request(client: Client, route: Route, path: str, sent: dict[str, Any]) -> tuple[int, Any]:
-    """One request in order: what is sent stands in the query of a GET and in the body of everything else."""
+    """Send parameters: in the query of a GET, otherwise in the body."""
     if route.method == "GET":
         return status_and_json(await client.get(path, params=sent))
     return status_and_json(await client.request(route.method, path, json=sent))
@@ -168,7 +168,7 @@ async def test_lists_and_things_are_the_same_with_and_without_another_portal(two
     one, two = two_portals.one, two_portals.two
     for route, before in two_portals.before.items():
         client = two_portals.client(route.dialect)
-        path, sent = address(route, one), reading(route, one)
+        path, sent = address(route, one), required_params(route, one)
 
         after = status_and_json(await client.get(path, params=sent))
 
@@ -176,7 +176,7 @@ async def test_lists_and_things_are_the_same_with_and_without_another_portal(two
         assert after[0] == 200, route
         assert two_portals.leaks(after[1]) == [], route
 
-        # The other portal's owner sees as much, so there was something to leak.
+        # The second portal has as many rows, so a leak would have been visible.
         theirs = Client(two_portals.make.server, token=two_portals.keys_of_two[route.dialect], host=f"http://{TWO}")
         seen = status_and_json(await theirs.get(address(route, two), params=sent))
         assert seen[0] == 200, route
@@ -193,10 +193,10 @@ async def test_what_is_another_portal_s_is_not_there_at_any_address(two_portals:
             client, sent = two_portals.client(route.dialect), inputs(route, one)
 
             theirs = await send_request(client, route, address(route, one, **dict.fromkeys(foreign, two)), sent)
-            nobodys = await send_request(client, route, address(route, one, **dict.fromkeys(foreign, NOWHERE)), sent)
+            unknown = await send_request(client, route, address(route, one, **dict.fromkeys(foreign, NOWHERE)), sent)
 
-            assert nobodys[0] == 404, (route, foreign, nobodys)
-            assert unnamed(theirs, two) == unnamed(nobodys, NOWHERE), (route, foreign)
+            assert unknown[0] == 404, (route, foreign, unknown)
+            assert without_sent_values(theirs, two) == without_sent_values(unknown, NOWHERE), (route, foreign)
     assert changed(before, await snapshot(two_portals.make.server.database)) == set()
 
 
@@ -208,11 +208,11 @@ async def test_what_is_another_portal_s_counts_as_unknown_in_every_input(two_por
             path, sent = address(route, one), inputs(route, one)
             theirs = await send_request(client, route, path, sent | {name: getattr(two, attribute)})
             sent = inputs(route, one)
-            nobodys = await send_request(client, route, path, sent | {name: getattr(NOWHERE, attribute)})
+            unknown = await send_request(client, route, path, sent | {name: getattr(NOWHERE, attribute)})
 
-            assert theirs[0] == nobodys[0], (route, name, theirs, nobodys)
+            assert theirs[0] == unknown[0], (route, name, theirs, unknown)
             if theirs[0] >= 400 or route.method == "GET":
-                assert unnamed(theirs, two) == unnamed(nobodys, NOWHERE), (route, name)
+                assert without_sent_values(theirs, two) == without_sent_values(unknown, NOWHERE), (route, name)
             else:
                 assert two_portals.leaks(theirs[1]) == [], (route, name)
             await two_portals.assert_second_untouched()
@@ -298,14 +298,14 @@ async def test_a_dead_key_is_refused_at_every_route(make: Factory, anyone: Clien
 
 
 async def test_a_statement_without_its_portal_is_refused(make: Factory) -> None:
-    for careless in (select(Post.id), select(Post.id).where(Post.id == 1), Post.__table__.delete()):
+    for query in (select(Post.id), select(Post.id).where(Post.id == 1), Post.__table__.delete()):
         with pytest.raises(MissingPortalFilter):
-            await make.act(lambda work, careless=careless: work.execute(Statement(careless)))
+            await make.act(lambda work, query=query: work.execute(Statement(query)))
     assert await make.rows("SELECT id FROM posts") == []
 
 
 def test_these_places_and_no_others_look_across_portals() -> None:
-    """Each was weighed: finding a key or a host comes before any portal is known; jobs serve all portals."""
+    """The portal is not known before the key or the host is found; background jobs serve all portals."""
     result = set()
     root = Path(app.__file__).parent
     for path in sorted(root.rglob("*.py")):

@@ -1,4 +1,4 @@
-"""Lists of long texts: the same bytes as ever, but read a few rows at a time."""
+"""Lists of long texts have the same bytes as others, but are read a few rows at a time."""
 
 import orjson
 import pytest

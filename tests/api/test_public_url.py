@@ -1,4 +1,4 @@
-"""`EARSHOT_BASE_URL` with a path: requests with and without it, every link with it once. Slashes before a path."""
+"""`EARSHOT_BASE_URL` with a path: requests work with and without it, and links contain it once."""
 
 import re
 from collections.abc import AsyncIterator, MutableMapping
@@ -31,7 +31,7 @@ async def below(make: Factory, settings: Settings, clock: TestClock) -> AsyncIte
 async def send_request(
     server: Application, path: str, token: str | None = None, *, with_raw_path: bool = True
 ) -> httpx.Response:
-    """The answer to a path just as it is written here; httpx would tidy it up."""
+    """Send exactly this path; httpx would normalize it."""
     sent: list[MutableMapping[str, Any]] = []
     headers = [(b"host", b"feedback.example.com")]
     if token is not None:
@@ -88,7 +88,7 @@ async def test_every_route_answers_with_the_path_and_without_it(
 
 
 async def test_only_the_path_itself_is_taken_off_and_once(below: Application, astuto: Client) -> None:
-    """`/feedback/feedback/…` alone can't be told from a proxy that took one of two off."""
+    """`/feedback/feedback/…` alone can't be distinguished from a path of which a proxy removed one of two."""
     for path in (
         "/feedbackx/api/v1/posts", "/feedback.api/v1/posts", "/feedback;x/api/v1/posts", "/Feedback/api/v1/posts",
         "/feedback/feedback/api/v1/posts", "/feedback/../api/v1/posts", "/feedback/%2e%2e/api/v1/posts",
@@ -105,7 +105,7 @@ async def test_only_the_path_itself_is_taken_off_and_once(below: Application, as
 async def test_a_server_that_gives_no_raw_path_is_served(
     server: Application, below: Application, astuto: Client
 ) -> None:
-    """ASGI leaves `raw_path` to the server."""
+    """`raw_path` is optional in ASGI."""
     for there, path in (
         (server, "/api/v1/posts"), (server, "//api/v1/posts"), (below, "/feedback/api/v1/posts"),
         (below, "//feedback//api/v1/posts"),
@@ -118,7 +118,7 @@ async def test_a_server_that_gives_no_raw_path_is_served(
 async def test_escapes_are_read_as_the_letters_they_stand_for(
     below: Application, make: Factory, astuto: Client
 ) -> None:
-    """A proxy's rule about a path has to decode it, as docs/moving.md says."""
+    """A rule of a proxy must decode the path, as docs/moving.md says."""
     code = await make.code(await make.post(title="Dark mode"))
 
     assert (await send_request(below, "/%61pi/v1/posts", astuto.token)).json()[0]["title"] == "Dark mode"
@@ -214,7 +214,7 @@ async def test_no_path_can_be_mistaken_for_one_of_the_servers_own(server: Applic
 
 
 async def test_a_host_that_is_longer_than_a_link_holds_is_none(productlift: Client, make: Factory) -> None:
-    """The beginning of links is kept with what happened, in a column of 255."""
+    """The base URL of an event is stored in a column of 255 characters."""
     for length in (240, 241, 253):
         host = f"{'a' * length}:65535"
         made = await productlift.post("/posts", json={"title": f"By a host of {length}"}, headers={"host": host})

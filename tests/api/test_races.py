@@ -116,7 +116,7 @@ async def test_voting_and_taking_the_vote_back_leave_a_vote_or_none(clients: Con
 
         taken = sum(response.status_code == 200 for response in (retracted, again, by_id))
         left = await clients.count("votes WHERE post_id = :p AND user_id = :u", p=sample.post, u=sample.user)
-        # One was there; whoever voted put one more there, whoever took one back took one away.
+        # There was one vote. Each successful POST adds one, each successful DELETE removes one.
         assert left == 1 + (cast.status_code == 200) - taken
 
 

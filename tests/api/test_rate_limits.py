@@ -76,7 +76,7 @@ class TestProductLift:
             assert rate_limit_headers(response) == too_many | {"retry-after": "47"}
             assert response.headers["content-type"] == "application/json"
             assert response.headers["access-control-allow-origin"] == "*"
-        # A refused request does not make the window longer, and nobody is told to wait for no time at all.
+        # A rejected request does not extend the window, and `retry-after` is never 0.
         assert status_and_body(last) == PRODUCTLIFT_429
         assert rate_limit_headers(last) == too_many | {"retry-after": "1"}
         assert again.status_code == 200
@@ -123,7 +123,7 @@ class TestProductLift:
             elsewhere = await Client(server, token=None, base=base, peer="198.51.100.7").get("/posts")
             with_token = await Client(server, token=productlift.token).get("/posts")
 
-        # The last of them is one too many, while neither another address nor a valid token has used any.
+        # The last of them is one too many; another address and a valid token have counters of their own.
         assert statuses == [401, 401, 401, 401, 429]
         assert (elsewhere.status_code, rate_limit_headers(elsewhere)["x-ratelimit-remaining"]) == (401, "3")
         assert (with_token.status_code, rate_limit_headers(with_token)["x-ratelimit-remaining"]) == (200, "3")
@@ -188,7 +188,7 @@ class TestAstuto:
             assert response.headers["content-type"] == "text/plain"
         assert status_and_body(last) == ASTUTO_429
         assert rate_limit_headers(last) == too_many | {"ratelimit-reset": "1", "retry-after": "1"}
-        # The slots are the same for everybody, however long ago the first request was.
+        # The slots are the same for all clients, whenever the first request was.
         assert again.status_code == 200
         assert rate_limit_headers(again) == {}
 
@@ -243,7 +243,7 @@ class TestAstuto:
 
             allowed = [await send_request(one.format(astuto.token)) for one in spelled]
             refused = [await send_request(one.format(astuto.token)) for one in spelled]
-            # Of several headers the last is read, to admit and to count.
+            # Of several headers the last is used, for authentication and for the counter.
             several = [
                 await send_request(f"Bearer n{number}", f"Bearer {astuto.token}, n{number}") for number in range(3)
             ]
@@ -296,7 +296,7 @@ async def test_a_hundred_at_once_are_counted_exactly(
     serve_on_store: Serve, make: Factory, dialect: str, request: pytest.FixtureRequest
 ) -> None:
     token = await make.key(make.owner, dialect)
-    # A busy machine may need longer for all of them than a request waits for Redis.
+    # On a busy machine all of them together may take longer than the timeout for Redis.
     lanes = asyncio.Semaphore(16 if "redis" in request.node.name else 100)
 
     async def send_request() -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Both OpenAPI documents are true: whatever a client makes of them is answered as they say."""
+"""Responses to requests that are generated from the OpenAPI documents conform to these documents."""
 
 import warnings
 from collections import Counter
@@ -61,10 +61,10 @@ async def test_every_answer_is_as_the_document_says(
     declared = {f"{route.method} {route.path}": route for route in routes.of_dialect(dialect)}
     sample = {label: await populate(make, make.portal, make.owner) for label in declared}
     document = (await anyone.of(None, base=f"/{dialect}/api/v1").get("/openapi.json")).json()
-    # Otherwise half of the requests would be refused for keys made up, before anything else is looked at.
+    # Otherwise half of the requests would have a generated key and be rejected for it.
     del document["security"], document["components"]["securitySchemes"]
     with warnings.catch_warnings():
-        # Its own affairs, such as that a schema can't be broken in any way.
+        # Warnings about schemathesis itself, such as a schema that no value violates.
         warnings.simplefilter("ignore")
         operations = [result.ok() for result in schemathesis.openapi.from_dict(document).get_all_operations()]
     assert sorted(operation.label for operation in operations) == sorted(declared)
@@ -94,7 +94,7 @@ async def test_every_answer_is_as_the_document_says(
 
 
 def _usual(operation: APIOperation, route: Route, sample: SamplePortal) -> Case:
-    """A request that succeeds: without it, many a success would never be seen."""
+    """A request that succeeds. Generated requests to many routes never do."""
     sent: dict[str, Any] = {"path_parameters": _places(route, sample)}
     usual = {name: value for name, value in inputs(route, sample).items() if value is not None}
     if route.method == "GET":
@@ -118,7 +118,7 @@ def _judge_generated(
     try:
         generated()
     except Unsatisfiable:
-        # There is nothing to be sent, so nothing of it can be wrong.
+        # No value violates the schema.
         assert mode is GenerationMode.NEGATIVE
 
 
