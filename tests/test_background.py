@@ -104,7 +104,7 @@ async def test_jobs_end_in_the_middle_when_the_server_ends() -> None:
     await jobs.stop()
 
 
-async def test_a_page_writes_nothing_and_waits_for_no_long_write(
+async def test_a_page_view_neither_writes_nor_waits_for_a_write(
     make: Factory, server: Application, anyone: Client, request: pytest.FixtureRequest
 ) -> None:
     held, free = await make.post(title="Held"), await make.post(title="Free")

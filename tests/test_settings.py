@@ -105,7 +105,7 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("DEFAULT_DIALECT", "esperanto", "must be productlift or astuto"),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_to_do(
+def test_a_wrong_setting_is_reported_with_the_remedy(
     name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"EARSHOT_{name}", value)
@@ -171,7 +171,7 @@ def test_a_removed_setting_stops_no_start_and_is_reported(monkeypatch: pytest.Mo
     assert Settings.unknown_names() == list(removed)
 
 
-def test_each_setting_stands_in_the_document_with_its_default() -> None:
+def test_each_setting_is_documented_with_its_default() -> None:
     section = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").partition("\n## Settings\n")[2]
     documented: dict[str, str] = {}
     for line in section.splitlines():
@@ -197,7 +197,7 @@ def test_several_workers_need_shared_counters_and_a_server_for_the_database() ->
     assert str(on_a_file.value) == ("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
 
 
-def test_a_password_file_that_is_not_there_is_told() -> None:
+def test_a_missing_password_file_is_reported() -> None:
     settings = Settings.load(database_password_file="gone")
 
     with pytest.raises(
@@ -206,19 +206,19 @@ def test_a_password_file_that_is_not_there_is_told() -> None:
         _ = settings.database_password
 
 
-def test_an_unknown_storage_is_told() -> None:
+def test_an_unknown_storage_is_reported() -> None:
     with pytest.raises(InvalidSettings, match="EARSHOT_STORAGE_URL: give a folder, or a bucket"):
         backends.open_storage(Settings.load(storage_url="ftp://here"))
 
 
-def test_a_file_of_settings_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_file_of_settings_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"EARSHOT_PORT=\xff\xfe")
 
     with pytest.raises(InvalidSettings, match=r"the file \.env can't be read: .*; mend it, or move it away"):
         Settings.load()
 
 
-def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").write_text("EARSHOT_PORT=9000\nEARSHOT_SECRET_KEY=0123456789abcdef0123456789abcdef\n")
     monkeypatch.setenv("EARSHOT_HOST", "0.0.0.0")
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
@@ -249,7 +249,7 @@ def test_each_value_is_told_with_where_it_comes_from(tmp_path: Path, monkeypatch
         ("/var/lib/uploads", "/var/lib/uploads"),
     ],
 )
-def test_an_address_is_shown_without_what_lets_somebody_in(address: str, shown: str) -> None:
+def test_a_url_is_reported_without_its_secrets(address: str, shown: str) -> None:
     assert mask_secrets(address) == shown
 
 

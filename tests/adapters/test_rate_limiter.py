@@ -29,7 +29,7 @@ def test_of_running_windows_the_newest_with_the_fewest_requests_is_evicted() -> 
     assert counters.hit_sync("8", 60, now=1.0).hits == 1
 
 
-def test_invented_keys_push_out_invented_keys_and_no_address() -> None:
+def test_invented_keys_evict_invented_keys_and_no_address() -> None:
     counters = MemoryRateLimiter(max_counters=100)
     counters.hit_sync("ai:192.0.2.1", 60, now=0.0)
 
@@ -39,7 +39,7 @@ def test_invented_keys_push_out_invented_keys_and_no_address() -> None:
     assert counters.hit_sync("ai:192.0.2.1", 60, now=0.2).hits == 2
 
 
-def test_invented_keys_push_out_no_key_that_is_used() -> None:
+def test_invented_keys_evict_no_key_that_is_used() -> None:
     counters = MemoryRateLimiter(max_counters=1000)
     for _ in range(2):
         counters.hit_sync("ak:used", 300, now=0.0)
@@ -50,7 +50,7 @@ def test_invented_keys_push_out_no_key_that_is_used() -> None:
     assert counters.hit_sync("ak:used", 300, now=0.2).hits == 3
 
 
-def test_stays_within_its_bound_whatever_comes() -> None:
+def test_the_number_of_counters_is_bounded() -> None:
     counters = MemoryRateLimiter(max_counters=100)
 
     for number in range(1000):

@@ -202,7 +202,7 @@ async def test_every_body_may_be_unreadable_json(judge: Judge) -> None:
             await judge.send_body(route, kind, body, "application/json")
 
 
-async def test_a_broken_body_is_refused_as_the_contract_says(
+async def test_a_malformed_body_is_rejected_as_the_contract_says(
     make: Factory, astuto: Client, productlift: Client
 ) -> None:
     json_type = {"content-type": "application/json"}
@@ -332,7 +332,7 @@ TOO_LARGE = {"astuto": {"errors": ["The request is too large."]}, "productlift":
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("told", [True, False])
-async def test_a_body_that_is_too_large_is_refused(judge: Judge, kind: str, size: int, told: bool) -> None:
+async def test_a_body_that_is_too_large_is_rejected(judge: Judge, kind: str, size: int, told: bool) -> None:
     head = (
         b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' if "multipart" in kind else b""
     )
@@ -349,7 +349,7 @@ async def _in_pieces(body: bytes) -> Any:
         yield body[start : start + (1 << 20)]
 
 
-async def test_a_wrong_key_is_told_so_before_anything_is_read(judge: Judge) -> None:
+async def test_a_wrong_key_is_rejected_before_the_body_is_read(judge: Judge) -> None:
     denied = {"astuto": {"errors": ["Access denied."]}, "productlift": {"message": "Unauthenticated."}}[judge.dialect]
     client = judge.client.of("nobody's", base=f"/{judge.dialect}/api/v1")
 

@@ -87,7 +87,7 @@ async def wire(request: pytest.FixtureRequest, make: Factory, settings: Settings
     assert changed(before, after) <= {"api_keys"}
 
 
-async def test_verbs_that_nobody_knows_get_the_dialect_s_refusal(wire: Wire) -> None:
+async def test_unknown_methods_get_the_error_of_the_dialect(wire: Wire) -> None:
     for verb in (
         "PURGE", "PROPFIND", "PROPPATCH", "M-SEARCH", "TRACE", "LOCK", "UNLOCK", "LINK", "UNLINK", "COPY", "MOVE",
         "MKCOL", "SEARCH", "REPORT", "MERGE", "NOTIFY", "SUBSCRIBE", "BIND", "ACL",
@@ -101,7 +101,7 @@ async def test_verbs_that_nobody_knows_get_the_dialect_s_refusal(wire: Wire) -> 
         assert (status, body) == ((404, NO_ROUTE["astuto"]) if wire.dialect == "astuto" else wrong)
 
 
-async def test_what_is_no_http_gets_a_plain_answer(wire: Wire) -> None:
+async def test_bytes_that_are_not_http_get_a_plain_response(wire: Wire) -> None:
     for line in ("get /api/v1/posts HTTP/1.1", "FOO /api/v1/posts HTTP/1.1", "GET /api v1 HTTP/1.1", "GET", "\0\1\2\3",
                  "GET /api/v1/posts HTTP/9.9", "\x16\x03\x01\x02\x00"):  # fmt: skip
         assert await wire.send(wire.head(line)) == (400, PLAIN), line
@@ -152,21 +152,21 @@ async def test_a_body_that_breaks_off_writes_nothing(wire: Wire) -> None:
         await wire.exchange(chunked, b"%x\r\n%b\r\n" % (len(body), body), responses=0)
 
 
-async def test_chunks_that_are_none_write_nothing(wire: Wire) -> None:
+async def test_invalid_chunks_write_nothing(wire: Wire) -> None:
     chunked = wire.head("POST /api/v1/posts HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked")
 
     for nonsense in (b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n\r\n", b"2\r\n{}xx0\r\n\r\n", b"ffffffffffffffffff\r\n"):
         assert await wire.send(chunked, nonsense) == (400, PLAIN), nonsense
 
 
-async def test_chunks_of_unreadable_json_get_the_dialect_s_refusal(wire: Wire) -> None:
+async def test_chunks_of_invalid_json_get_the_error_of_the_dialect(wire: Wire) -> None:
     chunked = wire.head("POST /api/v1/posts HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked")
 
     assert await wire.send(chunked, b"1\r\n{\r\n0\r\n\r\n") == UNREADABLE[wire.dialect]
     assert await wire.send(chunked, b"2\r\n{}\r\n0\r\n\r\n") == NO_TITLE[wire.dialect]
 
 
-async def test_fields_behind_a_body_are_nothing(wire: Wire) -> None:
+async def test_trailers_are_ignored(wire: Wire) -> None:
     """A key in a trailer is not accepted, and the headers at the head of the request are not replaced."""
     denied = {"astuto": {"errors": ["Access denied."]}, "productlift": {"message": "Unauthenticated."}}[wire.dialect]
     keyless = b"GET /%b/api/v1/posts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" % wire.dialect.encode()
@@ -182,7 +182,7 @@ async def test_fields_behind_a_body_are_nothing(wire: Wire) -> None:
     assert (await wire.send(unsafe + ends))[0] in (401, 404, 405)
 
 
-async def test_a_body_in_another_coding_is_refused(wire: Wire) -> None:
+async def test_a_body_in_another_coding_is_rejected(wire: Wire) -> None:
     for coding in ("gzip, chunked", "identity", "xchunked", "chunked;q=1", "\tchunked\t", ",chunked",
                    "gzip\r\nTransfer-Encoding: chunked"):  # fmt: skip
         sent = wire.head("DELETE /api/v1/posts/1 HTTP/1.1", f"Transfer-Encoding: {coding}")
@@ -196,7 +196,7 @@ async def test_a_body_in_another_coding_is_refused(wire: Wire) -> None:
     assert await wire.send(old + b"2\r\n{}\r\n0\r\n\r\n") == (400, PLAIN)
 
 
-async def test_a_body_of_thirty_megabytes_is_refused_without_being_taken_in(wire: Wire) -> None:
+async def test_a_body_of_thirty_megabytes_is_rejected_without_being_read(wire: Wire) -> None:
     too_large = {"astuto": {"errors": ["The request is too large."]}, "productlift": {"message": ""}}[wire.dialect]
     for kind in ("application/json", "multipart/form-data; boundary=x"):
         head = wire.head("POST /api/v1/posts HTTP/1.1", f"Content-Type: {kind}", "Content-Length: 30000000")

@@ -158,7 +158,7 @@ OPERATIONS: dict[str, tuple[str, str, Edit, Edit]] = {
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_of_two_acts_for_different_fields_none_is_lost(
+async def test_of_two_operations_for_different_fields_none_is_lost(
     name: str, make: Factory, write: ConcurrentWriter, sample: SamplePortal
 ) -> None:
     table, attribute, *edits = OPERATIONS[name]

@@ -16,7 +16,7 @@ from tests.support.factory import Factory
 PAIRS = 100
 
 
-async def test_no_key_that_works_is_left_to_who_loses_the_right_to_it(make: Factory, write: ConcurrentWriter) -> None:
+async def test_a_user_who_loses_the_right_to_keys_has_no_valid_key(make: Factory, write: ConcurrentWriter) -> None:
     losses: list[Callable[[Any, int], object]] = [
         lambda work, user: users.update(work, user, role="user"),
         lambda work, user: users.block(work, user),
@@ -35,9 +35,7 @@ async def test_no_key_that_works_is_left_to_who_loses_the_right_to_it(make: Fact
         assert await make.value(valid_keys, id=user) == 0
 
 
-async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(
-    make: Factory, write: ConcurrentWriter
-) -> None:
+async def test_a_promoted_user_is_not_blocked_by_a_concurrent_moderator(make: Factory, write: ConcurrentWriter) -> None:
     moderator = Actor(user_id=await make.user(role="moderator"), role="moderator")
 
     def block(work: Any, user: int) -> None:
@@ -57,7 +55,7 @@ async def test_who_is_promoted_is_not_blocked_by_a_moderator_at_the_same_moment(
         assert isinstance(blocked, Forbidden) == (row["blocked_at"] is None)
 
 
-async def test_who_is_made_a_moderator_while_a_client_writes_member_stays_one(
+async def test_a_new_moderator_stays_one_while_a_client_writes_member(
     make: Factory, write: ConcurrentWriter, owner_key: str
 ) -> None:
     lost = []
@@ -78,7 +76,7 @@ async def test_who_is_made_a_moderator_while_a_client_writes_member_stays_one(
 
 
 @pytest.mark.parametrize("kind", ["vote", "post", "comment", "post with the user's own key"])
-async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
+async def test_what_a_user_writes_during_its_deletion_is_deleted_or_rejected(
     kind: str, make: Factory, write: ConcurrentWriter, owner_key: str
 ) -> None:
     post = await make.code(await make.post())
@@ -107,7 +105,7 @@ async def test_what_a_user_does_while_he_goes_goes_with_him_or_is_refused(
     assert await make.wrong_counters() == []
 
 
-async def test_what_is_given_to_a_user_who_is_going_does_not_stay(make: Factory, write: ConcurrentWriter) -> None:
+async def test_rows_assigned_to_a_user_during_its_deletion_are_removed(make: Factory, write: ConcurrentWriter) -> None:
     for _ in range(PAIRS // 2):
         user, post = await make.user(), await make.post()
         uuid = await make.uuid(user)

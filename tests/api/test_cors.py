@@ -29,7 +29,7 @@ async def test_a_preflight_is_granted_in_productlift_s_dialect(anyone: Client, b
     assert headers == {"authorization", "content-type", "accept"}
 
 
-async def test_a_preflight_at_the_shared_address_is_granted_whoever_the_default_is(
+async def test_a_preflight_at_the_shared_path_is_granted_whatever_the_default(
     make: Factory, settings: Settings, clock: TestClock
 ) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
@@ -40,7 +40,7 @@ async def test_a_preflight_at_the_shared_address_is_granted_whoever_the_default_
     assert (response.status_code, response.headers["access-control-allow-origin"]) == (204, "*")
 
 
-async def test_scripts_of_any_origin_may_read_productlift_s_answers_and_none_astuto_s(
+async def test_any_origin_may_read_productlift_s_responses_and_none_astuto_s(
     astuto: Client, productlift: Client
 ) -> None:
     for path in ("/posts", "/nothing"):

@@ -37,7 +37,7 @@ async def test_the_key_decides_at_the_shared_address(make: Factory, astuto: Clie
     assert theirs.headers["content-type"] == "application/json"
 
 
-async def test_a_prefix_means_its_dialect_on_every_host(make: Factory, astuto: Client, productlift: Client) -> None:
+async def test_a_prefix_selects_its_dialect_on_every_host(make: Factory, astuto: Client, productlift: Client) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
     for host in ("http://feedback.example.com", "http://other.example.org:8080", "http://[2001:db8::1]:8000"):
@@ -61,7 +61,7 @@ async def test_a_prefix_means_its_dialect_on_every_host(make: Factory, astuto: C
 PAGE_OF_NONE = {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10}
 
 
-async def test_an_unknown_key_is_refused_in_the_dialect_of_its_shape(
+async def test_an_unknown_key_is_rejected_in_the_dialect_of_its_form(
     make: Factory, anyone: Client, settings: Settings, clock: TestClock
 ) -> None:
     async with running_application(settings, clock, default_dialect="astuto") as other:
@@ -97,7 +97,7 @@ async def test_a_host_s_own_dialect_comes_before_the_server_s(make: Factory, any
         'Bearer token="{}"', "Bearer {}, realm=x",
     ],
 )  # fmt: skip
-async def test_the_token_is_read_generously_but_productlift_insists_on_bearer(
+async def test_only_productlift_requires_the_scheme_bearer(
     anyone: Client, astuto: Client, productlift: Client, authorization: str
 ) -> None:
     ours = await anyone.get("/posts", headers={"authorization": authorization.format(astuto.token)})
@@ -110,7 +110,7 @@ async def test_the_token_is_read_generously_but_productlift_insists_on_bearer(
 
 
 @pytest.mark.parametrize("authorization", ["bearer {}", "BEARER {}", "{}", "Basic {}", "Bearer", "Bearer ", ""])
-async def test_what_is_no_token_by_the_generous_rule_is_no_key(
+async def test_an_authorization_without_a_token_is_no_key(
     anyone: Client, astuto: Client, productlift: Client, authorization: str
 ) -> None:
     for client in (astuto, productlift):
@@ -122,7 +122,7 @@ async def test_what_is_no_token_by_the_generous_rule_is_no_key(
         )
 
 
-async def test_a_key_elsewhere_than_in_the_header_is_no_key(anyone: Client, astuto: Client) -> None:
+async def test_a_key_is_read_from_the_header_only(anyone: Client, astuto: Client) -> None:
     assert status_and_json(await anyone.get("/posts", headers={"x-api-key": astuto.token or ""})) == PRODUCTLIFT_401
     assert status_and_json(await anyone.get("/posts", params={"token": astuto.token or ""})) == PRODUCTLIFT_401
 
@@ -231,7 +231,7 @@ class TestSeveralPortals:
         assert response.json()["data"][0]["url"] == f"http://one.example.com:8000/p/dark-mode-{code}"
 
 
-async def test_unknown_addresses_below_the_api_are_refused_in_the_dialect(astuto: Client, productlift: Client) -> None:
+async def test_unknown_paths_below_the_api_get_the_404_of_the_dialect(astuto: Client, productlift: Client) -> None:
     for path in ("", "/", "/nothing", "/posts/1/2/3/4"):
         assert status_and_json(await astuto.get(path)) == ASTUTO_404
         assert status_and_json(await productlift.get(path)) == PRODUCTLIFT_404
@@ -255,7 +255,7 @@ async def test_only_whole_segments_are_the_api(anyone: Client, astuto: Client) -
 
 
 @pytest.mark.parametrize("version", ["/api/v2", "/api/v0", "/api/v10", "/api/v01"])
-async def test_an_unknown_version_of_the_api_is_refused_by_the_dialect_that_would_answer(
+async def test_an_unknown_version_gets_the_404_of_the_selected_dialect(
     make: Factory,
     anyone: Client,
     astuto: Client,
@@ -340,7 +340,7 @@ async def test_at_the_shared_address_the_documents_are_no_routes(anyone: Client,
         assert status_and_json(await anyone.get(path)) == PRODUCTLIFT_404
 
 
-async def test_what_is_written_through_one_dialect_is_seen_through_the_other(
+async def test_a_write_in_one_dialect_is_visible_in_the_other(
     make: Factory, astuto: Client, productlift: Client
 ) -> None:
     made = (await productlift.post("/posts", json={"title": "Dark mode"})).json()["data"]

@@ -80,7 +80,7 @@ async def many_votes(make: Factory) -> int:
         (many_votes, "/votes?post_id[]=99998&post_id[]=99999"),
     ],
 )
-async def test_a_list_that_nothing_meets_is_looked_for_elsewhere(
+async def test_a_list_without_results_does_not_run_in_the_event_loop(
     make: Factory, astuto: Client, fill: Callable[[Factory], Awaitable[int]], query: str
 ) -> None:
     await fill(make)
@@ -92,9 +92,7 @@ async def test_a_list_that_nothing_meets_is_looked_for_elsewhere(
     assert taken[0] < MAX_STEPS
 
 
-async def test_a_long_list_of_comments_is_not_even_numbered_in_the_event_loop(
-    make: Factory, productlift: Client
-) -> None:
+async def test_a_long_list_of_comments_is_not_read_in_the_event_loop(make: Factory, productlift: Client) -> None:
     post = await many_comments(make)
 
     with steps(make) as taken:
@@ -104,7 +102,7 @@ async def test_a_long_list_of_comments_is_not_even_numbered_in_the_event_loop(
     assert taken[0] < MAX_STEPS
 
 
-async def test_a_comment_with_many_replies_goes_elsewhere(make: Factory, productlift: Client) -> None:
+async def test_a_comment_with_many_replies_is_not_deleted_in_the_event_loop(make: Factory, productlift: Client) -> None:
     parent = await make.comment(await make.post())
     post = await many_comments(make, parent)
     on = await make.value("SELECT post_id FROM comments WHERE id = :id", id=parent)
@@ -119,7 +117,7 @@ async def test_a_comment_with_many_replies_goes_elsewhere(make: Factory, product
     )
 
 
-async def test_a_user_who_follows_much_goes_elsewhere(make: Factory, productlift: Client) -> None:
+async def test_a_user_with_many_follows_is_not_deleted_in_the_event_loop(make: Factory, productlift: Client) -> None:
     user = await make.user()
     await many_posts(make)
     await make.run(

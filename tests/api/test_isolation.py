@@ -164,7 +164,7 @@ async def send_request(client: Client, route: Route, path: str, sent: dict[str, 
     return status_and_json(await client.request(route.method, path, json=sent))
 
 
-async def test_lists_and_things_are_the_same_with_and_without_another_portal(two_portals: TwoPortals) -> None:
+async def test_responses_are_the_same_with_and_without_another_portal(two_portals: TwoPortals) -> None:
     one, two = two_portals.one, two_portals.two
     for route, before in two_portals.before.items():
         client = two_portals.client(route.dialect)
@@ -184,7 +184,7 @@ async def test_lists_and_things_are_the_same_with_and_without_another_portal(two
     await two_portals.assert_second_untouched()
 
 
-async def test_what_is_another_portal_s_is_not_there_at_any_address(two_portals: TwoPortals) -> None:
+async def test_ids_of_another_portal_are_unknown_in_every_path(two_portals: TwoPortals) -> None:
     one, two = two_portals.one, two_portals.two
     before = await snapshot(two_portals.make.server.database)
     for route in routes.every():
@@ -200,7 +200,7 @@ async def test_what_is_another_portal_s_is_not_there_at_any_address(two_portals:
     assert changed(before, await snapshot(two_portals.make.server.database)) == set()
 
 
-async def test_what_is_another_portal_s_counts_as_unknown_in_every_input(two_portals: TwoPortals) -> None:
+async def test_ids_of_another_portal_are_unknown_in_every_parameter(two_portals: TwoPortals) -> None:
     one, two = two_portals.one, two_portals.two
     for route in routes.every():
         for name, attribute in references(route).items():
@@ -218,7 +218,7 @@ async def test_what_is_another_portal_s_counts_as_unknown_in_every_input(two_por
             await two_portals.assert_second_untouched()
 
 
-async def test_what_is_made_with_everything_of_one_portal_stays_there(two_portals: TwoPortals) -> None:
+async def test_writes_to_one_portal_change_no_other(two_portals: TwoPortals) -> None:
     for route in routes.every():
         if route.method in ("POST", "PUT", "PATCH"):
             client = two_portals.client(route.dialect)
@@ -278,7 +278,7 @@ async def test_only_administrators_impersonate_at_the_routes_of_astuto(
 
 
 @pytest.mark.parametrize("end", ["blocked", "deleted", "demoted", "revoked"])
-async def test_a_dead_key_is_refused_at_every_route(make: Factory, anyone: Client, end: str) -> None:
+async def test_an_invalid_key_is_rejected_at_every_route(make: Factory, anyone: Client, end: str) -> None:
     sample = await populate(make, make.portal, make.owner)
     ending = {
         "blocked": "UPDATE users SET blocked_at = created_at WHERE id = :user",
@@ -297,14 +297,14 @@ async def test_a_dead_key_is_refused_at_every_route(make: Factory, anyone: Clien
         assert changed(before, await snapshot(make.server.database)) == set()
 
 
-async def test_a_statement_without_its_portal_is_refused(make: Factory) -> None:
+async def test_a_statement_without_its_portal_raises(make: Factory) -> None:
     for query in (select(Post.id), select(Post.id).where(Post.id == 1), Post.__table__.delete()):
         with pytest.raises(MissingPortalFilter):
             await make.act(lambda work, query=query: work.execute(Statement(query)))
     assert await make.rows("SELECT id FROM posts") == []
 
 
-def test_these_places_and_no_others_look_across_portals() -> None:
+def test_only_these_modules_read_across_portals() -> None:
     """The portal is not known before the key or the host is found; background jobs serve all portals."""
     result = set()
     root = Path(app.__file__).parent

@@ -59,7 +59,7 @@ async def test_comments_with_long_texts_are_the_same_bytes_in_both_dialects(
     assert told.content == orjson.dumps(told.json())
 
 
-async def test_duplicates_with_long_texts_are_told_as_short_ones_are(make: Factory, productlift: Client) -> None:
+async def test_duplicates_with_long_texts_are_found(make: Factory, productlift: Client) -> None:
     await posts_with(make, TEXTS)
 
     told = await productlift.get("/posts/search_duplicates", params={"title": "Export of invoices"})
@@ -99,7 +99,7 @@ async def test_no_page_is_read_with_more_than_its_bytes(make: Factory, rows: int
     assert rows * most <= MAX_PAGE_BYTES
 
 
-async def test_a_single_long_text_is_shown_and_a_bound_does_not_stay(make: Factory, astuto: Client) -> None:
+async def test_a_single_long_text_is_returned_and_later_reads_have_no_bound(make: Factory, astuto: Client) -> None:
     post = await make.post(description=LONG)
     await astuto.get("/posts")
 

@@ -87,7 +87,7 @@ async def test_every_route_answers_with_the_path_and_without_it(
     assert (home.status_code, home.content) == (200, (await send_request(below, "/")).content)
 
 
-async def test_only_the_path_itself_is_taken_off_and_once(below: Application, astuto: Client) -> None:
+async def test_only_the_path_itself_is_removed_and_once(below: Application, astuto: Client) -> None:
     """`/feedback/feedback/…` alone can't be distinguished from a path of which a proxy removed one of two."""
     for path in (
         "/feedbackx/api/v1/posts", "/feedback.api/v1/posts", "/feedback;x/api/v1/posts", "/Feedback/api/v1/posts",
@@ -115,9 +115,7 @@ async def test_a_server_that_gives_no_raw_path_is_served(
         assert (response.status_code, response.content) == (200, b"[]"), path
 
 
-async def test_escapes_are_read_as_the_letters_they_stand_for(
-    below: Application, make: Factory, astuto: Client
-) -> None:
+async def test_percent_encoded_letters_are_decoded(below: Application, make: Factory, astuto: Client) -> None:
     """A rule of a proxy must decode the path, as docs/moving.md says."""
     code = await make.code(await make.post(title="Dark mode"))
 
@@ -191,7 +189,7 @@ async def test_slashes_before_a_path_are_read_as_one(
             assert (await send_request(below, f"{slashes}feedback{slashes}{path}")).status_code == 200, slashes + path
 
 
-async def test_a_path_that_begins_with_slashes_leads_nowhere_else(
+async def test_a_path_that_begins_with_slashes_never_redirects_to_another_host(
     server: Application, below: Application, make: Factory
 ) -> None:
     code = await make.code(await make.post(title="Dark mode"))
@@ -206,7 +204,7 @@ async def test_a_path_that_begins_with_slashes_leads_nowhere_else(
         assert response.headers["location"] == f"{before}/p/dark-mode-{code}"
 
 
-async def test_no_path_can_be_mistaken_for_one_of_the_servers_own(server: Application) -> None:
+async def test_paths_of_the_server_are_rejected_in_the_base_url(server: Application) -> None:
     paths = page_paths(server)
 
     assert len(paths) > 10

@@ -120,7 +120,7 @@ async def test_voting_and_taking_the_vote_back_leave_a_vote_or_none(clients: Con
         assert left == 1 + (cast.status_code == 200) - taken
 
 
-async def test_voting_for_a_post_that_goes_away_leaves_nothing(clients: ConcurrentClients) -> None:
+async def test_voting_for_a_post_during_its_deletion_leaves_no_row(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         sample = await clients.populate()
         deleting = clients.astuto("DELETE", f"/posts/{sample.post}")
@@ -161,7 +161,7 @@ async def test_posts_with_one_title_get_slugs_of_their_own(clients: ConcurrentCl
         assert all(slug.startswith(f"dark-mode-{number}") for slug in slugs)
 
 
-async def test_of_one_address_comes_one_user(clients: ConcurrentClients) -> None:
+async def test_one_address_creates_one_user(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         email = f"new{number}@example.com"
         ours = clients.astuto("POST", "/users", {"email": email.upper(), "full_name": "Jane Roe"})
@@ -185,7 +185,7 @@ async def test_of_one_address_comes_one_user(clients: ConcurrentClients) -> None
         assert await clients.count("facts WHERE kind = 'user.registered' AND subject_id = :u", u=user) == 1
 
 
-async def test_names_that_may_stand_once_are_given_once(clients: ConcurrentClients) -> None:
+async def test_unique_names_are_assigned_once(clients: ConcurrentClients) -> None:
     taken = {"message": "The given data was invalid.", "errors": {"name": ["The name has already been taken."]}}
     for number in range(ROUNDS):
         boards = await clients.send(*[clients.astuto("POST", "/boards", {"name": f"Ideas {number}"})] * LANES)
@@ -203,7 +203,7 @@ async def test_names_that_may_stand_once_are_given_once(clients: ConcurrentClien
         assert bodies(stages, 422) == [taken] * 3
 
 
-async def test_of_approving_and_rejecting_one_stands(clients: ConcurrentClients) -> None:
+async def test_of_approving_and_rejecting_one_succeeds(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample = await clients.populate()
 
@@ -278,7 +278,7 @@ async def test_edits_of_one_post_at_once_keep_every_number_right(clients: Concur
         assert statuses(responses) == [200] * 4
 
 
-async def test_what_things_belong_to_may_go_while_they_come(clients: ConcurrentClients) -> None:
+async def test_a_post_may_be_created_during_the_deletion_of_its_references(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample = await clients.populate()
         payload = {"title": "A late one", "category_id": sample.category, "section_id": sample.section}
@@ -294,7 +294,7 @@ async def test_what_things_belong_to_may_go_while_they_come(clients: ConcurrentC
         assert responses[0].status_code == 200, responses[0].text
 
 
-async def test_a_user_may_go_while_he_writes_and_votes(clients: ConcurrentClients) -> None:
+async def test_a_user_may_be_deleted_during_its_writes(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         sample = await clients.populate()
 
@@ -315,7 +315,7 @@ async def test_a_user_may_go_while_he_writes_and_votes(clients: ConcurrentClient
         assert responses[2].status_code == 201
 
 
-async def test_replies_may_come_while_their_thread_goes(clients: ConcurrentClients) -> None:
+async def test_a_thread_may_be_deleted_during_replies(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         sample, other = await clients.populate(), await clients.populate()
         if number % 2:
@@ -339,7 +339,7 @@ async def test_replies_may_come_while_their_thread_goes(clients: ConcurrentClien
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_a_storm_of_random_acts_leaves_every_number_right(clients: ConcurrentClients, seed: int) -> None:
+async def test_random_concurrent_writes_leave_every_counter_right(clients: ConcurrentClients, seed: int) -> None:
     generator = RequestGenerator(seed, clients.make)
     for _ in range(2):
         await clients.populate()

@@ -53,7 +53,7 @@ def new_key(make: Factory) -> Callable[[str], Awaitable[str]]:
 
 
 class TestProductLift:
-    async def test_every_answer_tells_what_is_left_and_the_first_too_many_how_long_to_wait(
+    async def test_headers_of_each_response_and_of_the_first_rejected_one(
         self, serve: Serve, productlift: Client, clock: TestClock
     ) -> None:
         async with serve() as server, Client(server, token=productlift.token) as client:
@@ -82,7 +82,7 @@ class TestProductLift:
         assert again.status_code == 200
         assert rate_limit_headers(again) == {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "59"}
 
-    async def test_refusals_are_counted_and_tell_it_too(self, serve_on_store: Serve, productlift: Client) -> None:
+    async def test_errors_are_counted_and_have_the_headers(self, serve_on_store: Serve, productlift: Client) -> None:
         async with serve_on_store() as server, Client(server, token=productlift.token) as client:
             told = [
                 (response.status_code, response.headers["x-ratelimit-limit"], response.headers["x-ratelimit-remaining"])
@@ -102,7 +102,7 @@ class TestProductLift:
             (200, "60", "54"), (200, "60", "53"),
         ]  # fmt: skip
 
-    async def test_every_token_has_its_own_bucket_whatever_address_it_comes_from(
+    async def test_each_token_has_one_counter_for_all_addresses(
         self, serve_on_store: Serve, new_key: Callable[[str], Awaitable[str]]
     ) -> None:
         tokens = [await new_key("productlift") for _ in range(2)]
@@ -207,7 +207,7 @@ class TestAstuto:
         assert of_one_key == [200, 200, 200, 429, 429]
         assert of_another == [200, 429, 200]
 
-    async def test_a_key_is_counted_before_it_is_looked_at(self, serve_on_store: Serve, astuto: Client) -> None:
+    async def test_a_key_is_counted_before_it_is_rejected(self, serve_on_store: Serve, astuto: Client) -> None:
         async with serve_on_store(limit_astuto_key="2/5minutes", limit_astuto_ip="off") as server:
             wrong, right, missing = [
                 [await get_status(server, authorization=one, base="/astuto/api/v1") for one in authorizations]
@@ -345,7 +345,7 @@ async def test_an_address_from_a_header_counts_from_trusted_proxies_only(
         ("productlift", {"limit_productlift": "1/minute"}, False),
     ],
 )
-async def test_the_first_request_too_many_is_refused_at_every_route(
+async def test_the_first_request_too_many_is_rejected_at_every_route(
     serve: Serve, make: Factory, clock: TestClock, dialect: str, limits: dict[str, str], with_key: bool
 ) -> None:
     token = await make.key(make.owner, dialect) if with_key else None

@@ -23,7 +23,7 @@ async def test_servers_that_share_it_count_together(
             assert statuses == [200] * 7 + [429] * 2
 
 
-async def test_counters_go_with_their_window_and_carry_no_key(
+async def test_counters_expire_with_their_window_and_contain_no_key(
     serve: Serve, empty_redis: Redis, productlift: Client, astuto: Client
 ) -> None:
     async with serve(redis_url=empty_redis.url) as server:
@@ -55,7 +55,7 @@ async def test_the_window_of_productlift_ends_by_redis_s_own_clock(
 
 
 @pytest.mark.parametrize("way", ["stop", "pause"])
-async def test_while_it_is_away_each_process_counts_for_itself(
+async def test_without_redis_each_process_counts_for_itself(
     serve: Serve, empty_redis: Redis, productlift: Client, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
     settings = {"redis_url": empty_redis.url, "limit_productlift": "3/minute"}

@@ -33,7 +33,7 @@ async def test_an_unknown_path_or_verb_is_always_the_same_404(make: Factory, ast
     assert {response.headers["content-type"] for response in responses} == {"application/json; charset=utf-8"}
 
 
-async def test_an_array_of_several_names_nobody(make: Factory, astuto: Client) -> None:
+async def test_an_array_of_several_identifies_no_user(make: Factory, astuto: Client) -> None:
     jane, john = await make.user(email="jane@example.com"), await make.user(email="john@example.com")
     post = await make.post()
 
@@ -49,7 +49,7 @@ async def test_an_array_of_several_names_nobody(make: Factory, astuto: Client) -
     assert await make.value("SELECT count(*) FROM votes") == 0
 
 
-async def test_what_can_not_be_read_is_wrong_parameters_after_the_key(make: Factory, astuto: Client) -> None:
+async def test_malformed_input_is_wrong_parameters_after_the_key(make: Factory, astuto: Client) -> None:
     post = await make.post()
     past = 2**63
     as_json = {"content-type": "application/json"}
@@ -173,7 +173,7 @@ async def test_a_null_or_blank_mark_of_a_post_update_is_false(make: Factory, ast
         assert (await astuto.get(f"/comments/{response.json()['id']}")).json()["is_post_update"] is False
 
 
-async def test_the_slug_of_a_new_board_is_honoured_or_falls_back_to_the_rule(make: Factory, astuto: Client) -> None:
+async def test_the_slug_of_a_new_board_is_used_or_falls_back_to_the_rule(make: Factory, astuto: Client) -> None:
     async def slug(name: str, wanted: object) -> str:
         response = await astuto.post("/boards", json={"name": name, "slug": wanted})
         assert response.status_code == 201
@@ -188,7 +188,7 @@ async def test_the_slug_of_a_new_board_is_honoured_or_falls_back_to_the_rule(mak
     assert re.fullmatch("my-own-slug-[0-9a-f-]{36}", await slug("My own slug", "my own slug"))
 
 
-async def test_a_boards_name_of_more_than_512_characters_is_refused(make: Factory, astuto: Client) -> None:
+async def test_a_boards_name_of_more_than_512_characters_is_rejected(make: Factory, astuto: Client) -> None:
     at_most = await astuto.post("/boards", json={"name": "😀" * 512})
     more = await astuto.post("/boards", json={"name": "😀" * 513})
 
@@ -253,7 +253,7 @@ async def test_boards_and_statuses_come_by_id(make: Factory, astuto: Client) -> 
         assert len(ids) == {"/boards": 2, "/post_statuses": 5}[path]
 
 
-async def test_the_key_of_a_user_below_moderator_is_dead_for_good(
+async def test_the_key_of_a_user_below_moderator_is_revoked_for_good(
     make: Factory, astuto: Client, productlift: Client
 ) -> None:
     user = await make.user(role="admin")
@@ -270,7 +270,7 @@ async def test_the_key_of_a_user_below_moderator_is_dead_for_good(
     assert [status_and_json(response) for response in (demoted, promoted)] == [DENIED] * 2
 
 
-async def test_a_second_key_leaves_the_first_alive(make: Factory, astuto: Client) -> None:
+async def test_a_second_key_leaves_the_first_valid(make: Factory, astuto: Client) -> None:
     user = await make.user(role="moderator")
     keys = [await make.key(user, "astuto") for _ in range(2)]
 
@@ -291,7 +291,7 @@ async def test_a_blocked_deleted_user_stays_deleted(make: Factory, astuto: Clien
     assert (await productlift.get(f"/users/{uuid}")).status_code == 404
 
 
-async def test_json_is_raw_and_tells_no_runtime(make: Factory, astuto: Client) -> None:
+async def test_json_is_not_escaped_and_has_no_runtime_header(make: Factory, astuto: Client) -> None:
     post = await make.post(title="<a> & b > c", description="\u2028 é 😀")
 
     response = await astuto.get(f"/posts/{post}")
@@ -300,7 +300,7 @@ async def test_json_is_raw_and_tells_no_runtime(make: Factory, astuto: Client) -
     assert "x-runtime" not in response.headers
 
 
-async def test_a_database_that_is_away_is_a_503_for_a_moment(
+async def test_an_unavailable_database_is_a_503_until_it_is_back(
     server_without_database: Application, postgres: Postgres
 ) -> None:
     async with Client(server_without_database, token="tkn_admin_whoever") as client:

@@ -11,7 +11,7 @@ from tests.support.servers import Postgres
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 
 
-async def test_8_1_tabs_want_a_key_before_they_are_looked_up(make: Factory, productlift: Client) -> None:
+async def test_8_1_tabs_require_a_key_before_they_are_looked_up(make: Factory, productlift: Client) -> None:
     nobody = productlift.of(None)
 
     for path in ("/tabs/99", "/tabs/99/fetch", "/tabs/roadmap", "/tabs"):
@@ -74,7 +74,7 @@ async def test_8_4_a_delete_answers_200_with_an_empty_object(make: Factory, prod
         assert response.content == b"{}"
 
 
-async def test_8_5_a_bad_address_is_told_under_the_key_email(productlift: Client) -> None:
+async def test_8_5_a_bad_address_is_reported_under_the_key_email(productlift: Client) -> None:
     response = await productlift.send_json("GET", "/users/find_by_email", {"email": "no address"})
 
     assert status_and_json(response) == invalid(email="The email must be a valid email address.")
@@ -132,7 +132,7 @@ async def test_8_8_users_come_in_the_envelope_of_posts(make: Factory, productlif
     assert list(listed.json()) == list((await productlift.get("/posts")).json())
 
 
-async def test_8_9_votes_are_told_with_their_voters(make: Factory, productlift: Client) -> None:
+async def test_8_9_votes_are_returned_with_their_voters(make: Factory, productlift: Client) -> None:
     post, uuid = await make.post(), await make.uuid(await make.user(email="jane@example.com"))
 
     cast = (await productlift.post(f"/posts/{post}/votes/{uuid}")).json()["data"]
@@ -142,7 +142,7 @@ async def test_8_9_votes_are_told_with_their_voters(make: Factory, productlift: 
     assert (await productlift.get(f"/posts/{post}/votes")).json() == {"data": [cast]}
 
 
-async def test_8_10_a_second_vote_is_refused_and_changes_nothing(make: Factory, productlift: Client) -> None:
+async def test_8_10_a_second_vote_is_rejected_and_changes_nothing(make: Factory, productlift: Client) -> None:
     post, uuid = await make.post(), await make.uuid(await make.user())
     path = f"/posts/{post}/votes/{uuid}"
     await productlift.post(path)
@@ -187,9 +187,7 @@ async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: F
     assert status_and_json(await productlift.delete(f"/posts/{number}")) == DELETED
 
 
-async def test_8_12_a_code_of_digits_taken_over_from_elsewhere_is_found_first(
-    make: Factory, productlift: Client
-) -> None:
+async def test_8_12_an_imported_code_of_digits_is_found_first(make: Factory, productlift: Client) -> None:
     digits, other = await make.post(title="Has digits for a code"), await make.post(title="Has that number")
     uuid = await make.uuid(make.owner)
     await make.run("UPDATE posts SET id = 123456 WHERE id = :id", id=other)
@@ -226,7 +224,7 @@ async def test_8_14_changing_a_category_takes_a_color(make: Factory, productlift
     assert await make.value("SELECT name FROM categories") == "Speed"
 
 
-async def test_8_15_input_knows_two_roles_and_four_are_shown_as_two(make: Factory, productlift: Client) -> None:
+async def test_8_15_input_accepts_two_roles_and_four_are_returned_as_two(make: Factory, productlift: Client) -> None:
     shown = {}
     for role in ("user", "moderator", "admin"):
         uuid = await make.uuid(await make.user(role=role))
@@ -291,7 +289,7 @@ async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Factory, 
     assert (shown["counter_votes"], shown["counter_posts"]) == (1, 1)
 
 
-async def test_a_database_that_is_away_is_a_503_for_a_moment(
+async def test_an_unavailable_database_is_a_503_until_it_is_back(
     server_without_database: Application, postgres: Postgres
 ) -> None:
     async with Client(server_without_database, token="1|whoever") as client:
