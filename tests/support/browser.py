@@ -1,7 +1,6 @@
 """A real Chromium, controlled over its debugging pipe, without a driver, a port or a package."""
 
 import asyncio
-import fcntl
 import json
 import os
 import shutil
@@ -75,11 +74,11 @@ class Page:
 class Browser:
     """A running browser with a fresh profile."""
 
-    def __init__(self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writing: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin and process.stdout
         self._process = process
-        self._reader = reader
-        self._writing = writing
-        self._answers: dict[int, asyncio.Future[Any]] = {}
+        self._commands, self._messages = process.stdin, process.stdout
+        self._responses: dict[int, asyncio.Future[Any]] = {}
         self._pages: dict[str, Page] = {}
         self._number = 0
         self._listening = asyncio.create_task(self._listen())
@@ -102,8 +101,8 @@ class Browser:
         command = {"id": self._number, "method": method, "params": parameters}
         if session is not None:
             command["sessionId"] = session
-        response = self._answers[self._number] = asyncio.get_running_loop().create_future()
-        os.write(self._writing, json.dumps(command).encode() + b"\0")
+        response = self._responses[self._number] = asyncio.get_running_loop().create_future()
+        self._commands.write(json.dumps(command).encode() + b"\0")
         async with asyncio.timeout(TIMEOUT_SECONDS):
             return await response
 
@@ -112,13 +111,13 @@ class Browser:
         with suppress(asyncio.CancelledError):
             await self._listening
         self._process.terminate()
-        await asyncio.to_thread(self._process.wait)
+        await self._process.wait()
 
     async def _listen(self) -> None:
         while True:
-            message = json.loads((await self._reader.readuntil(b"\0"))[:-1])
+            message = json.loads((await self._messages.readuntil(b"\0"))[:-1])
             if "id" in message:
-                response = self._answers.pop(message["id"])
+                response = self._responses.pop(message["id"])
                 if "error" in message:
                     response.set_exception(RuntimeError(message["error"]["message"]))
                 else:
@@ -130,47 +129,28 @@ class Browser:
 @asynccontextmanager
 async def run_browser(binary: str) -> AsyncIterator[Browser]:
     """Run the browser until the block ends."""
-    loop = asyncio.get_running_loop()
     with tempfile.TemporaryDirectory(prefix="earshot-browser-", ignore_cleanup_errors=True) as profile:
-        child_in, writing = os.pipe()
-        reading, child_out = os.pipe()
-        # High numbers, so that none of them is 3 or 4, the numbers of the browser's pipe.
-        high_in, high_out = (fcntl.fcntl(number, fcntl.F_DUPFD, 64) for number in (child_in, child_out))
-
-        def connect_pipes() -> None:
-            os.dup2(high_in, 3)
-            os.dup2(high_out, 4)
-
-        process = subprocess.Popen(  # noqa: ASYNC220  returns as soon as the browser has started
-            [
-                binary,
-                "--headless=new",
-                "--remote-debugging-pipe",
-                f"--user-data-dir={profile}",
-                "--no-first-run",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--disable-background-networking",
-                # Its sandbox does not work in containers and as root; here it opens our own pages only.
-                "--no-sandbox",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+        process = await asyncio.create_subprocess_exec(
+            # The descriptors of the debugging pipe are 3 and 4.
+            *("sh", "-c", 'exec "$@" 3<&0 4>&1 </dev/null >/dev/null', "sh"),
+            binary,
+            "--headless=new",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+            "--no-first-run",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            # Its sandbox does not work in containers and as root; here it opens our own pages only.
+            "--no-sandbox",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            preexec_fn=connect_pipes,
-            pass_fds=(3, 4),
             env={**os.environ, "HOME": profile},
+            limit=64 * 1024 * 1024,
         )
-        for number in (child_in, child_out, high_in, high_out):
-            os.close(number)
-        reader = asyncio.StreamReader(limit=64 * 1024 * 1024)
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", buffering=0)
-        )
-        browser = Browser(process, reader, writing)
+        browser = Browser(process)
         try:
             yield browser
         finally:
             await browser.close()
-            transport.close()
-            os.close(writing)
