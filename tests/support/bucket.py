@@ -1,43 +1,34 @@
-"""A real S3 server for tests: moto on loopback, in its own process, in memory."""
+"""A real S3 server for tests: moto on loopback, in memory."""
 
 import importlib.util
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.request import Request, urlopen
 
-from tests.support.processes import free_port
 from tests.support.requirements import need
-
-_SERVER = """
-import sys
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
-server = make_server("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=True)
-print("ready", flush=True)
-server.serve_forever()
-"""
 
 
 @contextmanager
 def bucket_server() -> Iterator[str]:
-    """Run the server and return its URL, `http://127.0.0.1:port`. It ends with this process."""
+    """Run the server in a thread and return its URL, `http://127.0.0.1:port`."""
     is_installed = importlib.util.find_spec("moto") and importlib.util.find_spec("flask_cors")
     need(
         "moto",
         is_installed,
         "it is the S3 server that buckets are tested with: pip install 'moto[s3]' flask flask-cors",
     )
-    port = free_port()
-    with subprocess.Popen(
-        [sys.executable, "-c", _SERVER, str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        try:
-            assert server.stdout and server.stdout.readline() == "ready\n", "the S3 server did not start"
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        # The buckets are stored in this process; an earlier server may have left some.
+        urlopen(Request(f"{url}/moto-api/reset", method="POST")).close()
+        yield url
+    finally:
+        server.stop()
 
 
 def make_bucket(address: str, name: str) -> None:
