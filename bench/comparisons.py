@@ -27,11 +27,11 @@ def workers(setting: Setting) -> str:
         redis = start_redis(running)
         one, two = (start_servers(setting, running, workers=count, redis=redis) for count in (1, 2))
         rows = []
-        for alone, both in zip(one, two, strict=True):
-            pair = [alone, Server(f"{both.name}, 2 workers", both.url, both.scenarios, both.headers)]
+        for single, double in zip(one, two, strict=True):
+            pair = [single, Server(f"{double.name}, 2 workers", double.url, double.scenarios, double.headers)]
             for line in compare(pair, scenarios.HOT, rounds=setting.rounds, pressure=setting.pressure)[1::2]:
                 ratio = f"**{line.ratio:.2f}** ({line.lowest:.2f}-{line.highest:.2f})" if line.valid else "INVALID"
-                rows.append([line.scenario, alone.name, ratio])
+                rows.append([line.scenario, single.name, ratio])
     return markdown_table(["", "server", "two workers (one = 1)"], rows)
 
 

@@ -29,7 +29,7 @@ class Setting:
     rounds: int
     pressure: Pressure
 
-    def alone(self) -> Pressure:
+    def with_one_client(self) -> Pressure:
         """One client, so that the response time is the cost."""
         return replace(self.pressure, connections=1)
 
@@ -141,7 +141,7 @@ def big(setting: Setting) -> str:
         before = earshot.memory()
 
         async def both() -> tuple[list[float], Memory, float]:
-            reading = asyncio.create_task(asyncio.to_thread(setting.alone().load, server, "whole"))
+            reading = asyncio.create_task(asyncio.to_thread(setting.with_one_client().load, server, "whole"))
             peak = asyncio.create_task(_peak(earshot, until=reading))
             beside = (await _waits(server, {"get": 4}, setting.pressure.seconds))["get"]
             return beside, await peak, (await reading).size
@@ -225,7 +225,7 @@ def growth(setting: Setting) -> str:
                 scenarios.earshot(dialect, small.url, first, name=f"{setting.amounts.posts:,} posts"),
                 scenarios.earshot(dialect, large.url, first, name=f"{larger.posts:,} posts"),
             ]
-            pressure = setting.alone()
+            pressure = setting.with_one_client()
             lines += compare(servers, [dialect], rounds=setting.rounds, pressure=pressure)
     rows = [
         [each.scenario, each.server, f"{each.p50:.2f}", f"**{1 / each.ratio:.2f}**" if each.valid else "INVALID"]
@@ -244,7 +244,7 @@ def _costs(
     setting: Setting, earshot: Process, paths: Mapping[str, tuple[str, Mapping[str, str]]], baseline: str
 ) -> str:
     """For each dialect: the cost of other paths relative to a plain one, with one client."""
-    pressure = setting.alone()
+    pressure = setting.with_one_client()
     rows = []
     for dialect, (plain, others) in paths.items():
         addresses = {baseline: plain, **others}

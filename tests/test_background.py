@@ -108,7 +108,7 @@ async def test_a_page_view_neither_writes_nor_waits_for_a_write(
     make: Factory, server: Application, anyone: Client, request: pytest.FixtureRequest
 ) -> None:
     held, free = await make.post(title="Held"), await make.post(title="Free")
-    gone = await make.post(title="Gone")
+    deleted = await make.post(title="Gone")
     visitor = anyone.of(None, base="")
     begun, go_on = threading.Event(), threading.Event()
 
@@ -128,7 +128,7 @@ async def test_a_page_view_neither_writes_nor_waits_for_a_write(
         async with raw.transaction():
             await raw.execute("UPDATE posts SET title = title WHERE id = $1", held)
             pages = [(await visitor.get(f"/posts/{slug}")).status_code for slug in ("held", "free", "held", "gone")]
-            await make.act(lambda work: post_changes.delete(work, gone))
+            await make.act(lambda work: post_changes.delete(work, deleted))
 
             await flush_page_views(server.database, server.services.views)
 

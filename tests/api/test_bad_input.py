@@ -78,7 +78,7 @@ MULTIPARTS = {
     "closed by half": (b"; boundary=x", _PART + b"\r\n--x-"),
     "no parts": (b"; boundary=x", b"--x--\r\n"),
     "nothing": (b"; boundary=x", b""),
-    "no boundary told": (b"", _PART + _END),
+    "no boundary": (b"", _PART + _END),
     "an empty boundary": (b"; boundary=", _PART + _END),
     "another boundary": (b"; boundary=y", _PART + _END),
     "a boundary without end": (b"; boundary=" + b"x" * 5000, _PART),
@@ -331,13 +331,13 @@ TOO_LARGE = {"astuto": {"errors": ["The request is too large."]}, "productlift":
         ("text/plain", CAP + 1),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("told", [True, False])
-async def test_a_body_that_is_too_large_is_rejected(judge: Judge, kind: str, size: int, told: bool) -> None:
+@pytest.mark.parametrize("has_length", [True, False])
+async def test_a_body_that_is_too_large_is_rejected(judge: Judge, kind: str, size: int, has_length: bool) -> None:
     head = (
         b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' if "multipart" in kind else b""
     )
     body = head + b"a" * (size - len(head))
-    sent: Any = body if told else _in_pieces(body)
+    sent: Any = body if has_length else _in_pieces(body)
 
     response = await judge.send("POST", "/posts", kind, content=sent, headers={"content-type": kind})
 

@@ -35,13 +35,13 @@ async def test_posts_with_long_texts_are_the_same_bytes_in_both_dialects(
         assert "etag" not in listed.headers
     for query in ("limit=50", "limit=3&skip=2", "limit=50&order_by=updated_at", "limit=50&category={}"):
         listed = await productlift.get(f"/posts?{query.format(category)}")
-        told = listed.json()
-        for post in told["data"]:
+        page = listed.json()
+        for post in page["data"]:
             assert post == (await productlift.get(f"/posts/{post['id']}")).json()["data"]
-        assert len(told["data"]) == (3 if "skip" in query else len(ids))
-        assert listed.content == orjson.dumps(told)
-        assert told["total"] == len(ids)
-        assert told["hasMore"] is ("skip" in query)
+        assert len(page["data"]) == (3 if "skip" in query else len(ids))
+        assert listed.content == orjson.dumps(page)
+        assert page["total"] == len(ids)
+        assert page["hasMore"] is ("skip" in query)
 
 
 async def test_comments_with_long_texts_are_the_same_bytes_in_both_dialects(
@@ -54,19 +54,19 @@ async def test_comments_with_long_texts_are_the_same_bytes_in_both_dialects(
         listed = await astuto.get(f"/comments{query}")
         payload = [(await astuto.get(f"/comments/{comment}")).content for comment in reversed(ids)]
         assert listed.content == b"[" + b",".join(payload) + b"]"
-    told = await productlift.get(f"/posts/{await make.code(post)}/comments")
-    assert [comment["comment"] for comment in told.json()["data"]] == [text or "x" for text in TEXTS]
-    assert told.content == orjson.dumps(told.json())
+    response = await productlift.get(f"/posts/{await make.code(post)}/comments")
+    assert [comment["comment"] for comment in response.json()["data"]] == [text or "x" for text in TEXTS]
+    assert response.content == orjson.dumps(response.json())
 
 
 async def test_duplicates_with_long_texts_are_found(make: Factory, productlift: Client) -> None:
     await posts_with(make, TEXTS)
 
-    told = await productlift.get("/posts/search_duplicates", params={"title": "Export of invoices"})
+    response = await productlift.get("/posts/search_duplicates", params={"title": "Export of invoices"})
 
-    assert told.json()["count"] == len(told.json()["posts"]) == len(TEXTS)
-    assert {post["description"] for post in told.json()["posts"]} == set(TEXTS)
-    assert told.content == orjson.dumps(told.json())
+    assert response.json()["count"] == len(response.json()["posts"]) == len(TEXTS)
+    assert {post["description"] for post in response.json()["posts"]} == set(TEXTS)
+    assert response.content == orjson.dumps(response.json())
 
 
 async def test_a_page_of_short_texts_is_whole_and_tagged(make: Factory, astuto: Client) -> None:

@@ -218,8 +218,8 @@ async def test_a_host_that_is_longer_than_a_link_holds_is_none(productlift: Clie
         made = await productlift.post("/posts", json={"title": f"By a host of {length}"}, headers={"host": host})
 
         assert made.status_code == 200
-        kept = await make.value("SELECT base_url FROM facts ORDER BY id DESC LIMIT 1")
-        assert kept == (f"http://{host}" if length == 240 else "http://localhost")
+        stored = await make.value("SELECT base_url FROM facts ORDER BY id DESC LIMIT 1")
+        assert stored == (f"http://{host}" if length == 240 else "http://localhost")
 
 
 def test_links_and_the_path_of_cookies_come_from_one_place() -> None:

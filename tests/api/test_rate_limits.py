@@ -59,7 +59,7 @@ class TestProductLift:
         async with serve() as server, Client(server, token=productlift.token) as client:
             allowed = [await client.get("/posts") for _ in range(60)]
             clock.advance(seconds=13.4)
-            refused = [await client.get("/posts"), await client.post("/posts", json={"title": "Dark mode"})]
+            rejected = [await client.get("/posts"), await client.post("/posts", json={"title": "Dark mode"})]
             clock.advance(seconds=46.5)
             last = await client.get("/posts")
             clock.advance(seconds=0.1)
@@ -71,7 +71,7 @@ class TestProductLift:
         ]
         ends = str(int(NOON.timestamp()) + 61)
         too_many = {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "0", "x-ratelimit-reset": ends}
-        for response in refused:
+        for response in rejected:
             assert status_and_body(response) == PRODUCTLIFT_429
             assert rate_limit_headers(response) == too_many | {"retry-after": "47"}
             assert response.headers["content-type"] == "application/json"
@@ -84,7 +84,7 @@ class TestProductLift:
 
     async def test_errors_are_counted_and_have_the_headers(self, serve_on_store: Serve, productlift: Client) -> None:
         async with serve_on_store() as server, Client(server, token=productlift.token) as client:
-            told = [
+            counted = [
                 (response.status_code, response.headers["x-ratelimit-limit"], response.headers["x-ratelimit-remaining"])
                 for response in [
                     await client.get("/posts"),
@@ -97,7 +97,7 @@ class TestProductLift:
                 ]
             ]
 
-        assert told == [
+        assert counted == [
             (200, "60", "59"), (404, "60", "58"), (422, "60", "57"), (404, "60", "56"), (405, "60", "55"),
             (200, "60", "54"), (200, "60", "53"),
         ]  # fmt: skip
@@ -173,7 +173,7 @@ class TestAstuto:
     ) -> None:
         async with serve_on_store() as server, Client(server, token=astuto.token) as client:
             allowed = [await client.get("/posts") for _ in range(100)]
-            refused = [await client.get("/posts"), await client.post("/posts", json={}), await client.get("/nothing")]
+            rejected = [await client.get("/posts"), await client.post("/posts", json={}), await client.get("/nothing")]
             clock.advance(seconds=49.4)
             last = await client.get("/posts")
             clock.advance(seconds=0.1)
@@ -182,7 +182,7 @@ class TestAstuto:
         assert {response.status_code for response in allowed} == {200}
         assert not [response for response in allowed if rate_limit_headers(response)]
         too_many = {"ratelimit-limit": "100", "ratelimit-remaining": "0", "ratelimit-reset": "50", "retry-after": "50"}
-        for response in refused:
+        for response in rejected:
             assert status_and_body(response) == ASTUTO_429
             assert rate_limit_headers(response) == too_many
             assert response.headers["content-type"] == "text/plain"
@@ -234,22 +234,22 @@ class TestAstuto:
             'Bearer "{}"', 'Bearer "{}', 'Bearer {}"', 'Token "{}", n11', "Token token={}", 'Token token="{}"',
             'Bearer token="{}", nonce="n12"', "Bearer token={}; n13", "Bearer {}, Bearer n14", "Bearer {}, \xe9",
         )  # fmt: skip
-        given: dict[str, str] = {"limit_astuto_ip": "off", "limit_astuto_key": f"{len(spelled)}/5minutes"}
-        async with serve_on_store(**given) as server, Client(server, token=None, base=base) as client:
+        limits: dict[str, str] = {"limit_astuto_ip": "off", "limit_astuto_key": f"{len(spelled)}/5minutes"}
+        async with serve_on_store(**limits) as server, Client(server, token=None, base=base) as client:
 
             async def send_request(*authorizations: str) -> int:
                 lines = [(b"authorization", line.encode("latin-1")) for line in authorizations]
                 return (await client.get("/posts", headers=lines)).status_code
 
             allowed = [await send_request(one.format(astuto.token)) for one in spelled]
-            refused = [await send_request(one.format(astuto.token)) for one in spelled]
+            rejected = [await send_request(one.format(astuto.token)) for one in spelled]
             # Of several headers the last is used, for authentication and for the counter.
             several = [
                 await send_request(f"Bearer n{number}", f"Bearer {astuto.token}, n{number}") for number in range(3)
             ]
 
         assert allowed == [200] * len(spelled)
-        assert refused == [429] * len(spelled)
+        assert rejected == [429] * len(spelled)
         assert several == [429] * 3
 
     async def test_unknown_keys_are_bounded_by_their_address(self, serve_on_store: Serve, astuto: Client) -> None:
@@ -297,10 +297,10 @@ async def test_a_hundred_at_once_are_counted_exactly(
 ) -> None:
     token = await make.key(make.owner, dialect)
     # On a busy machine all of them together may take longer than the timeout for Redis.
-    lanes = asyncio.Semaphore(16 if "redis" in request.node.name else 100)
+    slots = asyncio.Semaphore(16 if "redis" in request.node.name else 100)
 
     async def send_request() -> httpx.Response:
-        async with lanes:
+        async with slots:
             return await client.get("/posts")
 
     async with serve_on_store(limit_astuto_key="60/5minutes") as server, Client(server, token=token) as client:

@@ -42,7 +42,7 @@ CHECKS = [
 #   positive_data_acceptance    what a schema allows may name nothing, be taken already, or be past a rule across fields
 #   unsupported_method          Astuto answers 404, not 405, to a verb that it does not know
 #   missing_required_header     there is none but the key, and that is held by tests of its own
-#   ignored_auth                the same: every route is asked with dead keys and without one elsewhere
+#   ignored_auth                the same: other tests send invalid keys and none to every route
 #   use_after_free, ensure_resource_availability, object_level_authorization
 #                               need links between operations, which the documents don't have; the tests of isolation,
 #                               of races and of each route hold what they look for

@@ -38,14 +38,14 @@ async def test_an_array_of_several_identifies_no_user(make: Factory, astuto: Cli
     post = await make.post()
 
     response = await astuto.get("/users/get_by_email?email[]=jane@example.com&email[]=john@example.com")
-    refused = [
+    rejected = [
         await astuto.post("/votes", json={"post_id": post, "impersonated_user_id": named})
         for named in ([jane, john], {"id": jane})
     ]
 
     assert status_and_json(response) == (404, {"errors": ["User with email  not found"]})
-    nobody = (401, {"errors": ["Impersonation error: Could not find the user to impersonate."]})
-    assert [status_and_json(one) for one in refused] == [nobody] * 2
+    no_user = (401, {"errors": ["Impersonation error: Could not find the user to impersonate."]})
+    assert [status_and_json(one) for one in rejected] == [no_user] * 2
     assert await make.value("SELECT count(*) FROM votes") == 0
 
 
@@ -68,9 +68,13 @@ async def test_malformed_input_is_wrong_parameters_after_the_key(make: Factory, 
         ("GET", f"/posts?offset={past}", b""),
     ]
 
-    with_key = [await astuto.request(method, path, content=said, headers=as_json) for method, path, said in requests]
+    with_key = [
+        await astuto.request(method, path, content=content, headers=as_json) for method, path, content in requests
+    ]
     stranger = astuto.of("tkn_mod_unknown")
-    without = [await stranger.request(method, path, content=said, headers=as_json) for method, path, said in requests]
+    without = [
+        await stranger.request(method, path, content=content, headers=as_json) for method, path, content in requests
+    ]
 
     assert [status_and_json(response) for response in with_key] == [WRONG] * len(requests)
     assert [status_and_json(response) for response in without] == [DENIED] * len(requests)
@@ -174,8 +178,8 @@ async def test_a_null_or_blank_mark_of_a_post_update_is_false(make: Factory, ast
 
 
 async def test_the_slug_of_a_new_board_is_used_or_falls_back_to_the_rule(make: Factory, astuto: Client) -> None:
-    async def slug(name: str, wanted: object) -> str:
-        response = await astuto.post("/boards", json={"name": name, "slug": wanted})
+    async def slug(name: str, requested: object) -> str:
+        response = await astuto.post("/boards", json={"name": name, "slug": requested})
         assert response.status_code == 201
         return str((await astuto.get(f"/boards/{response.json()['id']}")).json()["slug"])
 
@@ -235,12 +239,12 @@ async def test_members_without_a_value_are_absent_and_not_null(make: Factory, as
     post = await make.post()
     await make.run("UPDATE posts SET user_id = NULL, status_id = NULL")
 
-    alone = (await astuto.get(f"/posts/{post}")).json()
+    single = (await astuto.get(f"/posts/{post}")).json()
     (listed,) = (await astuto.get("/posts")).json()
 
-    assert alone == listed
-    assert {"post_status", "user"} & set(alone) == set()
-    assert alone["description"] is None
+    assert single == listed
+    assert {"post_status", "user"} & set(single) == set()
+    assert single["description"] is None
 
 
 async def test_boards_and_statuses_come_by_id(make: Factory, astuto: Client) -> None:

@@ -12,10 +12,10 @@ UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 
 
 async def test_8_1_tabs_require_a_key_before_they_are_looked_up(make: Factory, productlift: Client) -> None:
-    nobody = productlift.of(None)
+    anonymous = productlift.of(None)
 
     for path in ("/tabs/99", "/tabs/99/fetch", "/tabs/roadmap", "/tabs"):
-        assert status_and_json(await nobody.get(path)) == UNAUTHENTICATED
+        assert status_and_json(await anonymous.get(path)) == UNAUTHENTICATED
     assert (
         status_and_json(await productlift.get("/tabs/99"))
         == status_and_json(await productlift.get("/tabs/99/fetch"))
@@ -218,9 +218,9 @@ async def test_8_13_a_limit_goes_from_1_to_100_and_is_10_when_not_given(productl
 async def test_8_14_changing_a_category_takes_a_color(make: Factory, productlift: Client) -> None:
     category = await make.category()
 
-    refused_ = await productlift.patch(f"/categories/{category}", json={"name": "Pace"})
+    response = await productlift.patch(f"/categories/{category}", json={"name": "Pace"})
 
-    assert status_and_json(refused_) == invalid(color="The color field is required.")
+    assert status_and_json(response) == invalid(color="The color field is required.")
     assert await make.value("SELECT name FROM categories") == "Speed"
 
 

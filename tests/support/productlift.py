@@ -9,7 +9,7 @@ UNKNOWN_UUID = "00000000-0000-4000-8000-000000000000"
 
 
 def user(uuid: str, name: str, email: str = "", *, role: str = "member", **counters: int) -> dict[str, Any]:
-    """A User; counters are given as `votes=1`, `comments=`, `posts=`."""
+    """A User; the counters are `votes=1`, `comments=`, `posts=`."""
     return {
         "id": uuid,
         "name": name,

@@ -85,7 +85,7 @@ _VALUES: dict[str, Any] = {
 
 
 def place_of(route: Route, place: str) -> str | None:
-    """The attribute of `Things` that fills a part of the address; None for a word. KeyError for what nobody knows."""
+    """The attribute of SamplePortal for a path parameter; None for a fixed word. Raises KeyError for an unknown one."""
     before = route.path.split("/{" + place + "}")[0].rpartition("/")[2]
     if place == "type":
         return None
