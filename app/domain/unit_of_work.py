@@ -1,5 +1,6 @@
 """The unit of work: what one request, command or job does with one portal, in one transaction."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,14 +9,18 @@ from typing import Any, Final, Protocol
 from sqlalchemy import select
 
 from app.domain import permissions
-from app.domain.errors import UniqueViolation
+from app.domain.errors import NotFound, UniqueViolation
 from app.domain.events import INSERT_EVENT, Event
 from app.domain.models import Portal
 from app.domain.permissions import Actor, Permission
 from app.domain.sql.statement import PORTAL_ID, Statement
 
-Row = Sequence[Any]
-"""A row of the driver: unpacked, or read by position or by the name of a column."""
+
+class Row(Sequence[Any]):
+    """A row of the driver: unpacked on hot paths, elsewhere read by the names of its columns."""
+
+    @abstractmethod
+    def __getitem__(self, key: Any, /) -> Any: ...
 
 
 # Rows that refer to the portal can still be written while this lock is held.
@@ -66,6 +71,13 @@ class UnitOfWork:
         values["now"] = self.now
         rows = self._connection.fetch_all(statement, values)
         return rows[0] if rows else None
+
+    def require_row(self, statement: Statement, resource: str, identifier: object, /, **values: Any) -> Row:
+        """The first row. Raises NotFound(resource, identifier) if there is none."""
+        row = self.fetch_one(statement, **values)
+        if row is None:
+            raise NotFound(resource, identifier)
+        return row
 
     def fetch_value(self, statement: Statement, **values: Any) -> Any:
         """The first column of the first row, or None."""

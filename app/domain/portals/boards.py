@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy import delete as sql_delete
 
 from app.domain import identifiers
-from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from app.domain.errors import Conflict, FieldError, ValidationFailed
 from app.domain.models import Board, Post
 from app.domain.permissions import Permission
+from app.domain.portals.catalogue import OrderedTable, begin_change
 from app.domain.posts import delete as post_deletions
-from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, in_portal_unindexed, upsert
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
 
@@ -20,25 +20,11 @@ MAX_NAME: Final = 512
 MAX_SLUG: Final = 512
 MAX_DESCRIPTION: Final = 1024
 
-_NEXT_POSITION: Final = Statement(
-    select(func.coalesce(func.max(Board.position) + 1, 0)).where(Board.portal_id == PORTAL_ID)
-)
+TABLE: Final = OrderedTable(Board, select(Board.id, Board.name, Board.slug, Board.description, Board.is_default))
 _BY_NAME: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.name == bindparam("name")))
 _BY_SLUG: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.slug == bindparam("slug")))
-_INSERT: Final = Statement(
-    upsert(Board)
-    .values(
-        portal_id=PORTAL_ID,
-        name=bindparam("name"),
-        slug=bindparam("slug"),
-        description=bindparam("description"),
-        position=bindparam("position"),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    .on_conflict_do_nothing()
-    .returning(Board.id)
-)
+
+reorder = TABLE.reorder
 
 
 class BoardQuery:
@@ -54,18 +40,12 @@ class BoardQuery:
     def by_id(self, work: UnitOfWork, board_id: int) -> Row:
         """The board's row. Raises NotFound("board")."""
         work.authorize(Permission.READ)
-        row = work.fetch_one(self._by_id, id=board_id)
-        if row is None:
-            raise NotFound("board", board_id)
-        return row
+        return work.require_row(self._by_id, "board", board_id, id=board_id)
 
     def by_slug(self, work: UnitOfWork, slug: str) -> Row:
         """The row of the board with this slug, exact case. Raises NotFound("board")."""
         work.authorize(Permission.READ)
-        row = work.fetch_one(self._by_slug, slug=slug)
-        if row is None:
-            raise NotFound("board", slug)
-        return row
+        return work.require_row(self._by_slug, "board", slug, slug=slug)
 
     def all(self, work: UnitOfWork) -> Sequence[Row]:
         """The rows of all boards of the portal, by id."""
@@ -89,15 +69,7 @@ def add(work: UnitOfWork, *, name: str, slug: str | None = None, description: st
     errors = _validate(work, name, description, board_id=None)
     if errors:
         raise ValidationFailed(errors)
-    position = work.fetch_value(_NEXT_POSITION)
-    values = {"name": name, "description": description, "position": position}
-    board_id = work.fetch_value(_INSERT, slug=_free_slug(work, name, slug), **values)
-    while board_id is None:
-        # A concurrent transaction took the name or the slug.
-        if work.fetch_value(_BY_NAME, name=name) is not None:
-            raise ValidationFailed([FieldError("name", "taken")])
-        board_id = work.fetch_value(_INSERT, slug=_free_slug(work, name, slug), **values)
-    return int(board_id)
+    return TABLE.insert(work, name=name, slug=_free_slug(work, name, slug), description=description)
 
 
 def _free_slug(work: UnitOfWork, name: str, slug: str | None) -> str:
@@ -127,19 +99,7 @@ def _validate(work: UnitOfWork, name: str, description: str | None, *, board_id:
     return errors
 
 
-_TO_UPDATE: Final = Statement(
-    select(Board.name, Board.slug, Board.description, Board.is_default)
-    .where(Board.portal_id == PORTAL_ID, Board.id == bindparam("id"))
-    .with_for_update(key_share=True)
-)
 _this = (Board.portal_id == PORTAL_ID, Board.id == bindparam("id"))
-_UPDATE: Final = Statement(
-    update(Board)
-    .where(*_this)
-    .values(name=bindparam("name"), slug=bindparam("slug"), description=bindparam("description"), updated_at=NOW)
-)
-_IDS: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID).order_by(Board.position, Board.id))
-_SET_POSITION: Final = Statement(update(Board).where(*_this).values(position=bindparam("position")))
 _CLEAR_DEFAULT: Final = Statement(
     update(Board).where(Board.portal_id == PORTAL_ID, Board.is_default).values(is_default=False)
 )
@@ -151,7 +111,6 @@ _POSTS: Final = Statement(
 _COUNT_POSTS: Final = Statement(
     select(func.count()).select_from(Post).where(Post.portal_id == PORTAL_ID, Post.board_id == bindparam("id"))
 )
-_DELETE: Final = Statement(sql_delete(Board).where(*_this))
 
 
 def edit(
@@ -166,12 +125,9 @@ def edit(
 
     Raises Forbidden, NotFound("board"), ValidationFailed (as `add`; slug invalid, taken).
     """
-    work.authorize(Permission.MANAGE_CATALOGUE)
-    work.lock_portal()
-    row = work.fetch_one(_TO_UPDATE, id=board_id)
-    if row is None:
-        raise NotFound("board", board_id)
-    old = {"name": row[0], "slug": row[1], "description": row[2]}
+    begin_change(work)
+    row = TABLE.get(work, board_id)
+    old = {name: row[name] for name in ("name", "slug", "description")}
     new: dict[str, Any] = {
         "name": old["name"] if name is UNSET else name,
         "slug": old["slug"] if slug is UNSET else _normalize_slug(slug),
@@ -187,27 +143,14 @@ def edit(
         raise ValidationFailed(errors)
     if new == old:
         return False
-    with work.map_unique_violation(
-        uq_boards_portal_id_name=ValidationFailed([FieldError("name", "taken")]),
-        uq_boards_portal_id_slug=ValidationFailed([FieldError("slug", "taken")]),
-    ):
-        work.execute(_UPDATE, id=board_id, **new)
+    TABLE.update(work, board_id, **new)
     return True
-
-
-def reorder(work: UnitOfWork, board_ids: Sequence[int]) -> None:
-    """Move these boards to the front, in this order; the others follow. Raises Forbidden, NotFound("board")."""
-    work.authorize(Permission.MANAGE_CATALOGUE)
-    work.lock_portal()
-    _set_order(work, board_ids, [row[0] for row in work.fetch_all(_IDS)])
 
 
 def make_default(work: UnitOfWork, board_id: int) -> None:
     """Make this the default board. Raises Forbidden, NotFound("board")."""
-    work.authorize(Permission.MANAGE_CATALOGUE)
-    work.lock_portal()
-    if work.fetch_one(_TO_UPDATE, id=board_id) is None:
-        raise NotFound("board", board_id)
+    begin_change(work)
+    TABLE.get(work, board_id)
     work.execute(_CLEAR_DEFAULT)
     work.execute(_SET_DEFAULT, id=board_id)
 
@@ -215,8 +158,7 @@ def make_default(work: UnitOfWork, board_id: int) -> None:
 def count_posts(work: UnitOfWork, board_id: int) -> int:
     """Lock the board, so that it gets no new posts in this transaction; count its posts. Raises NotFound("board")."""
     work.lock_portal()
-    if work.fetch_one(_LOCK_BOARD, id=board_id) is None:
-        raise NotFound("board", board_id)
+    work.require_row(_LOCK_BOARD, "board", board_id, id=board_id)
     return int(work.fetch_value(_COUNT_POSTS, id=board_id))
 
 
@@ -226,22 +168,10 @@ def delete(work: UnitOfWork, board_id: int) -> list[str]:
     Returns the names of stored files, to be deleted after the commit. Raises Forbidden, NotFound("board"),
     Conflict("board.default").
     """
-    work.authorize(Permission.MANAGE_CATALOGUE)
-    work.lock_portal()
-    row = work.fetch_one(_LOCK_BOARD, id=board_id)
-    if row is None:
-        raise NotFound("board", board_id)
-    if row[0]:
+    begin_change(work)
+    if work.require_row(_LOCK_BOARD, "board", board_id, id=board_id)["is_default"]:
         raise Conflict("board.default")
     files = post_deletions.delete_posts(work, [row[0] for row in work.fetch_all(_POSTS, id=board_id)])
-    work.execute(_DELETE, id=board_id)
-    _set_order(work, (), [row[0] for row in work.fetch_all(_IDS)])
+    TABLE.delete(work, board_id)
+    TABLE.set_positions(work)
     return files
-
-
-def _set_order(work: UnitOfWork, first: Sequence[int], existing: Sequence[int]) -> None:
-    unknown = set(first) - set(existing)
-    if unknown:
-        raise NotFound("board", min(unknown))
-    for position, board_id in enumerate(dict.fromkeys([*first, *existing])):
-        work.execute(_SET_POSITION, id=board_id, position=position)

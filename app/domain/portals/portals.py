@@ -6,9 +6,10 @@ from typing import Final
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from app.domain.errors import Conflict, NotFound
-from app.domain.models import Board, Portal, Status, Tab
+from app.domain.errors import Conflict
+from app.domain.models import Portal
 from app.domain.permissions import Permission
+from app.domain.portals import boards, statuses, tabs
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -69,48 +70,6 @@ _UPDATE_SETTING: Final = {
     )
     for column in ("title", "locale", "host", "default_dialect", "moderation_policy")
 }
-_INSERT_BOARD: Final = Statement(
-    insert(Board)
-    .values(
-        portal_id=PORTAL_ID,
-        name=bindparam("name"),
-        slug=bindparam("slug"),
-        position=bindparam("position"),
-        is_default=bindparam("is_default"),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    .inline()
-)
-_INSERT_TAB: Final = Statement(
-    insert(Tab)
-    .values(
-        portal_id=PORTAL_ID,
-        name=bindparam("name"),
-        url=bindparam("url"),
-        type=bindparam("type"),
-        position=bindparam("position"),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    .returning(Tab.id)
-)
-_INSERT_STATUS: Final = Statement(
-    insert(Status)
-    .values(
-        portal_id=PORTAL_ID,
-        tab_id=bindparam("tab"),
-        name=bindparam("name"),
-        color=bindparam("color"),
-        position=bindparam("position"),
-        show_in_roadmap=bindparam("show_in_roadmap"),
-        is_default=bindparam("is_default"),
-        is_voteable=bindparam("is_voteable"),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    .inline()
-)
 
 
 def create(work: UnitOfWork, *, title: str, host: str | None = None, locale: str = "en") -> int:
@@ -122,19 +81,15 @@ def create(work: UnitOfWork, *, title: str, host: str | None = None, locale: str
     with work.map_unique_violation(uq_portals_host=Conflict("portal.host_taken")):
         portal_id = int(work.fetch_value(_INSERT, guid=str(uuid.uuid4()), title=title, locale=locale, host=host))
     work.portal_id = portal_id
-    for position, (name, slug) in enumerate(DEFAULT_BOARDS):
-        work.execute(_INSERT_BOARD, name=name, slug=slug, position=position, is_default=position == 0)
-    tabs = {
-        url: work.fetch_value(_INSERT_TAB, name=name, url=url, type=kind, position=position)
-        for position, (name, url, kind) in enumerate(DEFAULT_TABS)
-    }
-    for position, status in enumerate(DEFAULT_STATUSES):
-        work.execute(
-            _INSERT_STATUS,
-            tab=tabs[status.tab],
+    for name, slug in DEFAULT_BOARDS:
+        boards.TABLE.insert(work, name=name, slug=slug, is_default=(name, slug) == DEFAULT_BOARDS[0])
+    tab_ids = {url: tabs.TABLE.insert(work, name=name, url=url, type=kind) for name, url, kind in DEFAULT_TABS}
+    for status in DEFAULT_STATUSES:
+        statuses.TABLE.insert(
+            work,
+            tab_id=tab_ids[status.tab],
             name=status.name,
             color=status.color,
-            position=position,
             show_in_roadmap=status.show_in_roadmap,
             is_default=status.is_default,
             is_voteable=status.is_voteable,
@@ -154,10 +109,7 @@ def count(work: UnitOfWork) -> int:
 
 def get_current(work: UnitOfWork) -> Row:
     """The row of the unit of work's portal: id, guid, title, locale, host, default_dialect, moderation_policy."""
-    row = work.fetch_one(_CURRENT)
-    if row is None:
-        raise NotFound("portal", work.portal_id)
-    return row
+    return work.require_row(_CURRENT, "portal", work.portal_id)
 
 
 def by_host(work: UnitOfWork, host: str) -> Row | None:
@@ -165,11 +117,11 @@ def by_host(work: UnitOfWork, host: str) -> Row | None:
 
     The only portal of a server accepts every host until it has a host of its own.
     """
-    rows = list(work.fetch_all(_BY_HOST, host=host))
+    rows = work.fetch_all(_BY_HOST, host=host)
     for row in rows:
-        if row[1] == host:
+        if row["host"] == host:
             return row
-    return rows[0] if len(rows) == 1 and rows[0][1] is None and count(work) == 1 else None
+    return rows[0] if len(rows) == 1 and count(work) == 1 else None
 
 
 def update_setting(work: UnitOfWork, *, setting: str, value: str | None) -> None:

@@ -17,7 +17,7 @@ from app.domain.permissions import Permission
 from app.domain.posts import moderation, single_statement
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, upsert
-from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unit_of_work import UnitOfWork
 
 _TAG: Final = re.compile(r"<[^>]*>")
 EXCERPT_LENGTH: Final = 160
@@ -67,11 +67,11 @@ class CreatedPost:
     slug: str
     excerpt: str
     section_id: int | None
-    author: Row
+    author: Sequence[Any]
     """The USER_SUMMARY_COLUMNS of the author before the post was counted."""
-    status: Row
+    status: Sequence[Any]
     """Id, name, color and the name of the tab; all None without a status."""
-    category: Row
+    category: Sequence[Any]
     """Id, name and color; all None without a category."""
     moderation: str
 

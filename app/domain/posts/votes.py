@@ -1,5 +1,6 @@
 """Rules of votes: cast, retract, delete. A user has at most one vote for a post."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,7 +73,7 @@ class CreatedVote:
     """A new vote, and the USER_SUMMARY_COLUMNS of its voter before the vote was counted."""
 
     id: int
-    voter: Row
+    voter: Sequence[Any]
 
 
 def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
