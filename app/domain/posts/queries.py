@@ -5,7 +5,7 @@ shape and access path. A request only looks it up.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, bindparam, select
@@ -16,10 +16,9 @@ from app.domain.models import Board, Category, Post, PostCategory, Status, Tab, 
 from app.domain.permissions import Permission
 from app.domain.posts import filters as post_filters
 from app.domain.posts.filters import AccessPath, Cardinalities, PostFilter, conditions, count_expression, has_own_index
-from app.domain.sql import text_limits
+from app.domain.row_query import RowQuery
 from app.domain.sql.pagination import DEEP_OFFSET, PageShape, page_shape
 from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed, json_array_of
-from app.domain.sql.text_limits import check_lengths, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
 
 AUTHOR: Final = aliased(User, name="author")
@@ -55,9 +54,6 @@ Sorting: TypeAlias = tuple[str, bool]
 
 CODE_LENGTH: Final = 6
 
-MAX_STATEMENTS: Final = 512
-"""Statements cached by a query; one takes some tens of kilobytes, and a few milliseconds to build."""
-
 
 @dataclass(frozen=True, slots=True)
 class PostRows:
@@ -68,26 +64,14 @@ class PostRows:
 
 
 @dataclass(eq=False)
-class PostQuery:
+class PostQuery(RowQuery):
     """Selects the given columns of posts, in this order; each method raises Forbidden without READ."""
-
-    columns: Sequence[Column]
-    bounded: bool = False
-    """Whether pages, and several posts by id, raise TextsTooLong for long texts instead of returning them."""
-    _statements: dict[Any, Statement] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._long_columns = text_limits.long_columns(self.columns) if self.bounded else ()
-        self._limited_columns = text_limits.with_limits(self.columns, self._long_columns)
 
     def by_id(self, work: UnitOfWork, post_id: int) -> Row:
         """The post's row. Raises NotFound("post")."""
         work.authorize(Permission.READ)
         statement = self._statements.get("id") or self._cache("id", self._select_one(Post.id == bindparam("id")))
-        row = work.fetch_one(statement, id=post_id)
-        if row is None:
-            raise NotFound("post", post_id)
-        return row
+        return work.require_row(statement, "post", post_id, id=post_id)
 
     def by_code(self, work: UnitOfWork, code: str) -> Row:
         """The row of the post with this six-character code, exact case. Raises NotFound("post")."""
@@ -95,10 +79,7 @@ class PostQuery:
         statement = self._statements.get("code") or self._cache(
             "code", self._select_one(Post.code == bindparam("code"))
         )
-        row = work.fetch_one(statement, code=code)
-        if row is None:
-            raise NotFound("post", code)
-        return row
+        return work.require_row(statement, "post", code, code=code)
 
     def by_code_or_id(self, work: UnitOfWork, key: str) -> Row:
         """The row of the post with this code or number. Raises NotFound("post") with the key as it was sent."""
@@ -138,8 +119,7 @@ class PostQuery:
         if statement is None:
             total = count_expression(tuple(values)).label("total")
             statement = self._cache(key, self._list(*key[:4]).add_columns(total))
-        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **values)
-        check_lengths(work.engine, rows, self._long_columns)
+        rows = self._fetch_limited(work, statement, limit=limit, offset=offset, **values)
         if rows:
             return PostRows(rows, rows[0][-1])
         return PostRows(rows, post_filters.total(work, values))
@@ -155,36 +135,12 @@ class PostQuery:
         statement = self._statements.get(key) or self._cache(key, _ids(names, sorting, shape, "default"))
         return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset, **values)]
 
-    def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
-        """The rows of these posts in this order, without those deleted meanwhile. The id must be the first column.
-
-        The texts of a single post have no limit.
-        """
-        work.authorize(Permission.READ)
-        is_single = len(ids) == 1
-        statement = self._statements.get(("by_ids", is_single)) or self._cache(
-            ("by_ids", is_single), self._select_by_ids(bounded=not is_single)
-        )
-        rows = work.fetch_all(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
-        check_lengths(work.engine, rows, () if is_single else self._long_columns)
-        rows_by_id = {row[0]: row for row in rows}
-        return [rows_by_id[post_id] for post_id in ids if post_id in rows_by_id]
-
-    def _cache(self, key: Any, source: Select[Any]) -> Statement:
-        if len(self._statements) >= MAX_STATEMENTS:
-            # A client that requests every combination of filters, orders and limits must not exhaust the memory.
-            del self._statements[next(iter(self._statements))]
-        statement = self._statements[key] = Statement(source)
-        return statement
-
     def _select_one(self, condition: ColumnElement[bool]) -> Select[Any]:
         return self._joined(select(*self.columns).select_from(Post)).where(Post.portal_id == PORTAL_ID, condition)
 
-    def _select_by_ids(self, *, bounded: bool) -> Select[Any]:
-        columns = self._limited_columns if bounded else self.columns
-        return self._joined(select(*columns).select_from(Post)).where(
-            in_portal_unindexed(Post), in_list(Post.id, "ids")
-        )
+    def _select_by_ids(self, columns: Sequence[Column]) -> Select[Any]:
+        rows = self._joined(select(*columns).select_from(Post))
+        return rows.where(in_portal_unindexed(Post), in_list(Post.id, "ids"))
 
     def _fetch_page(
         self,
@@ -229,9 +185,7 @@ class PostQuery:
     ) -> Sequence[Row]:
         key = (tuple(values), sorting, shape, path)
         statement = self._statements.get(key) or self._cache(key, self._list(*key))
-        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **values)
-        check_lengths(work.engine, rows, self._long_columns)
-        return rows
+        return self._fetch_limited(work, statement, limit=limit, offset=offset, **values)
 
     def _list(self, names: tuple[str, ...], sorting: Sorting, shape: PageShape, path: AccessPath) -> Select[Any]:
         if not shape.deep and path != "sort":

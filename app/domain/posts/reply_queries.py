@@ -4,23 +4,21 @@ The rules are in `votes` and `comments`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, join, select
 
-from app.domain.errors import NotFound
 from app.domain.models import Comment, User, Vote
 from app.domain.permissions import Permission
-from app.domain.sql import text_limits
+from app.domain.row_query import RowQuery
 from app.domain.sql.pagination import PageShape, page_shape
-from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed
-from app.domain.sql.text_limits import check_lengths, max_text_bytes
+from app.domain.sql.statement import PORTAL_ID, Column, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
 
 @dataclass(eq=False)
-class PostChildQuery:
+class PostChildQuery(RowQuery):
     """Selects the given columns of votes or comments, the id first, and of their author, which is `User`.
 
     Each method raises Forbidden without READ.
@@ -29,15 +27,6 @@ class PostChildQuery:
     table: ClassVar[type[Comment] | type[Vote]]
     resource: ClassVar[str]
 
-    columns: Sequence[Column]
-    bounded: bool = field(default=False, kw_only=True)
-    """Whether pages, and several rows by id, raise TextsTooLong for long texts instead of returning them."""
-    _statements: dict[Any, Statement] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._long_columns = text_limits.long_columns(self.columns) if self.bounded else ()
-        self._limited_columns = text_limits.with_limits(self.columns, self._long_columns)
-
     def visibility(self) -> Sequence[ColumnElement[bool]]:
         """The conditions of the rows that the query may return."""
         return ()
@@ -45,13 +34,10 @@ class PostChildQuery:
     def by_id(self, work: UnitOfWork, row_id: int) -> Row:
         """The row with this id. Raises NotFound."""
         work.authorize(Permission.READ)
-        statement = self._statements.get("id")
-        if statement is None:
-            statement = self._cache("id", self._in_portal().where(self.table.id == bindparam("id")))
-        row = work.fetch_one(statement, id=row_id)
-        if row is None:
-            raise NotFound(self.resource, row_id)
-        return row
+        statement = self._statements.get("id") or self._cache(
+            "id", self._in_portal(self.columns).where(self.table.id == bindparam("id"))
+        )
+        return work.require_row(statement, self.resource, row_id, id=row_id)
 
     def page(
         self,
@@ -67,9 +53,7 @@ class PostChildQuery:
         scope, values = _post_scope(post_ids)
         key = (scope, oldest_first, page_shape(offset, limit))
         statement = self._statements.get(key) or self._cache(key, self._list(*key))
-        rows = work.fetch_all(statement, limit=limit, offset=offset, max_text=max_text_bytes(limit), **values)
-        check_lengths(work.engine, rows, self._long_columns)
-        return rows
+        return self._fetch_limited(work, statement, limit=limit, offset=offset, **values)
 
     def for_post(self, work: UnitOfWork, post_id: int, *, limit: int, oldest_first: bool = False) -> Sequence[Row]:
         """All rows of one post, newest first by default; `limit` is about how many there are."""
@@ -77,11 +61,9 @@ class PostChildQuery:
         key = ("for_post", oldest_first)
         statement = self._statements.get(key)
         if statement is None:
-            rows = self._in_portal(bounded=True).where(self.table.post_id == bindparam("post_id"))
+            rows = self._in_portal(self._limited_columns).where(self.table.post_id == bindparam("post_id"))
             statement = self._cache(key, rows.order_by(*self._sorting(oldest_first)))
-        fetched = work.fetch_all(statement, post_id=post_id, max_text=max_text_bytes(limit))
-        check_lengths(work.engine, fetched, self._long_columns)
-        return fetched
+        return self._fetch_limited(work, statement, limit=limit, post_id=post_id)
 
     def ids(self, work: UnitOfWork, *, offset: int, limit: int, post_ids: Sequence[int] | None = None) -> list[int]:
         """The ids of a page, newest first, read from the index: for a response that is streamed in chunks."""
@@ -91,43 +73,24 @@ class PostChildQuery:
         statement = self._statements.get(("ids", key)) or self._cache(("ids", key), self._ids(*key))
         return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset, **values)]
 
-    def by_ids(self, work: UnitOfWork, ids: Sequence[int]) -> list[Row]:
-        """The rows with these ids, in their order, without those deleted meanwhile.
+    def _select_by_ids(self, columns: Sequence[Column]) -> Select[Any]:
+        in_portal = in_portal_unindexed(self.table)
+        return self._joined(columns, self.table).where(in_portal, in_list(self.table.id, "ids"), *self.visibility())
 
-        The texts of a single row have no limit.
-        """
-        work.authorize(Permission.READ)
-        is_single = len(ids) == 1
-        statement = self._statements.get(("by_ids", is_single))
-        if statement is None:
-            source = self._joined(bounded=not is_single).where(
-                in_portal_unindexed(self.table), in_list(self.table.id, "ids"), *self.visibility()
-            )
-            statement = self._cache(("by_ids", is_single), source)
-        rows = work.fetch_all(statement, ids=list(ids), max_text=max_text_bytes(len(ids)))
-        check_lengths(work.engine, rows, () if is_single else self._long_columns)
-        rows_by_id = {row[0]: row for row in rows}
-        return [rows_by_id[row_id] for row_id in ids if row_id in rows_by_id]
-
-    def _cache(self, key: Any, source: Select[Any]) -> Statement:
-        statement = self._statements[key] = Statement(source)
-        return statement
-
-    def _joined(self, *, bounded: bool = False) -> Select[Any]:
-        rows: Select[Any] = select(*(self._limited_columns if bounded else self.columns)).select_from(self.table)
+    def _joined(self, columns: Sequence[Column], source: Any) -> Select[Any]:
+        rows: Select[Any] = select(*columns).select_from(source)
         return rows.join(User, User.id == self.table.user_id)
 
-    def _in_portal(self, *, bounded: bool = False) -> Select[Any]:
-        return self._joined(bounded=bounded).where(self.table.portal_id == PORTAL_ID, *self.visibility())
+    def _in_portal(self, columns: Sequence[Column]) -> Select[Any]:
+        return self._joined(columns, self.table).where(self.table.portal_id == PORTAL_ID, *self.visibility())
 
     def _list(self, scope: str, oldest_first: bool, shape: PageShape) -> Select[Any]:
         if not shape.deep:
-            rows = self._in_portal(bounded=True).where(*self._conditions(scope)).order_by(*self._sorting(oldest_first))
-            return shape.apply(rows)
+            rows = self._in_portal(self._limited_columns).where(*self._conditions(scope))
+            return shape.apply(rows.order_by(*self._sorting(oldest_first)))
         page = self._ids(scope, oldest_first, shape).subquery("page")
-        source: Select[Any] = select(*self._limited_columns).select_from(page)
-        source = source.join(self.table, self.table.id == page.c.id)
-        return source.join(User, User.id == self.table.user_id).order_by(*self._sorting(oldest_first))
+        rows = self._joined(self._limited_columns, join(page, self.table, self.table.id == page.c.id))
+        return rows.order_by(*self._sorting(oldest_first))
 
     def _ids(self, scope: str, oldest_first: bool, shape: PageShape) -> Select[Any]:
         conditions = (self.table.portal_id == PORTAL_ID, *self._conditions(scope), *self.visibility())

@@ -13,7 +13,8 @@ from app.domain.permissions import OPERATOR
 from app.domain.posts import create, filters
 from app.domain.posts.create import NewPost
 from app.domain.posts.filters import ALL, AccessPath, Cardinalities, PostFilter, has_own_index
-from app.domain.posts.queries import MAX_STATEMENTS, PostQuery
+from app.domain.posts.queries import PostQuery
+from app.domain.row_query import MAX_STATEMENTS
 from app.domain.sql.pagination import PageShape
 from app.domain.unit_of_work import UnitOfWork
 from tests.support.factory import Factory
