@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert
+from sqlalchemy import String, bindparam, insert, select
 
 from app.domain.models import EventRow
+from app.domain.sql.json_rows import BIGINT, TEXT, json_column, json_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement
 
 EVENT_KINDS: Final = (
@@ -64,3 +65,22 @@ INSERT_EVENT: Final = Statement(
     )
     .inline()
 )
+
+_entry = json_rows("rows").table_valued("value", name="entries").c.value
+INSERT_EVENTS: Final = Statement(
+    insert(EventRow)
+    .from_select(
+        ["portal_id", "kind", "post_id", "subject_id", "user_id", "body", "actor_id", "base_url", "created_at"],
+        select(
+            PORTAL_ID,
+            json_column(_entry, 0, TEXT),
+            *(json_column(_entry, index, BIGINT) for index in (1, 2, 3)),
+            json_column(_entry, 4, TEXT),
+            bindparam("actor", type_=BIGINT),
+            bindparam("base_url", type_=String),
+            NOW,
+        ),
+    )
+    .inline()
+)
+"""The parameter `rows` has the `Event.columns` of each event."""

@@ -1,18 +1,20 @@
 """The unit of work: what one request, command or job does with one portal, in one transaction."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from app.domain import permissions
 from app.domain.errors import NotFound, UniqueViolation
-from app.domain.events import INSERT_EVENT, Event
+from app.domain.events import INSERT_EVENT, INSERT_EVENTS, Event
 from app.domain.models import Portal
 from app.domain.permissions import Actor, Permission
+from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import PORTAL_ID, Statement
 
 
@@ -25,6 +27,11 @@ class Row(Sequence[Any]):
 
 # Rows that refer to the portal can still be written while this lock is held.
 _LOCK_PORTAL: Final = Statement(select(Portal.id).where(Portal.id == PORTAL_ID).with_for_update(key_share=True))
+
+
+@cache
+def _select_id(model: Any) -> Statement:
+    return Statement(select(model.id).where(model.portal_id == PORTAL_ID, model.id == bindparam("id")))
 
 
 class Connection(Protocol):
@@ -79,6 +86,10 @@ class UnitOfWork:
             raise NotFound(resource, identifier)
         return row
 
+    def exists(self, model: Any, row_id: int) -> bool:
+        """Whether the portal has the row."""
+        return self.fetch_one(_select_id(model), id=row_id) is not None
+
     def fetch_value(self, statement: Statement, **values: Any) -> Any:
         """The first column of the first row, or None."""
         row = self.fetch_one(statement, **values)
@@ -97,6 +108,11 @@ class UnitOfWork:
     def record(self, event: Event) -> None:
         """Store the event in this transaction, so that it exists exactly when the change does."""
         self.execute(INSERT_EVENT, actor=self.actor.user_id, base_url=self.base_url, **event.columns())
+
+    def record_all(self, events: Iterable[Event]) -> None:
+        """As `record`, for any number of events in one statement."""
+        rows = encode_rows([tuple(event.columns().values()) for event in events])
+        self.execute(INSERT_EVENTS, rows=rows, actor=self.actor.user_id, base_url=self.base_url)
 
     def lock_portal(self) -> None:
         """Lock the portal's row until this transaction ends, so that other changes of its catalogue wait.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from app.domain.permissions import OPERATOR, Actor
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.unit_of_work import Connection, UnitOfWork
 
 T = TypeVar("T")
 Operation: TypeAlias = Callable[[UnitOfWork], T]
@@ -30,6 +30,10 @@ class PortalContext:
     portal_id: int
     actor: Actor
     base_url: str | None = None
+
+    def begin(self, connection: Connection, now: datetime) -> UnitOfWork:
+        """A unit of work on the connection."""
+        return UnitOfWork(connection, portal_id=self.portal_id, actor=self.actor, now=now, base_url=self.base_url)
 
 
 NO_PORTAL = PortalContext(portal_id=0, actor=OPERATOR)

@@ -32,26 +32,18 @@ def _upgrade(connection: Connection, revision: str) -> None:
     command.upgrade(_config(connection), revision)
 
 
-def _downgrade(connection: Connection, revision: str) -> None:
-    command.downgrade(_config(connection), revision)
-
-
 async def migrate(url: str, *, password: str | None = None, revision: str = "head") -> None:
     """Upgrade the database at `url` to `revision`. Raises NewerDatabase, ServiceUnavailable."""
-    await _with_connection(url, password, lambda connection: _upgrade(connection, revision))
+    await with_connection(url, lambda connection: _upgrade(connection, revision), password=password)
 
 
 async def downgrade(url: str, *, revision: str, password: str | None = None) -> None:
     """Downgrade the database at `url` to `revision`."""
-    await _with_connection(url, password, lambda connection: _downgrade(connection, revision))
+    await with_connection(url, lambda connection: command.downgrade(_config(connection), revision), password=password)
 
 
 async def with_connection(url: str, operation: Callable[[Connection], Any], *, password: str | None = None) -> Any:
-    """Run a function on a plain SQLAlchemy connection: for migrations and their tests only."""
-    return await _with_connection(url, password, operation)
-
-
-async def _with_connection(url: str, password: str | None, operation: Callable[[Connection], Any]) -> Any:
+    """Run a function on a plain SQLAlchemy connection, in one transaction: for migrations and their tests only."""
     if url.startswith("sqlite:///"):
         engine = create_engine(url, poolclass=pool.NullPool)
         # The driver would commit before each CREATE TABLE; a migration must be one transaction.

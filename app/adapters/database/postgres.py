@@ -6,7 +6,7 @@ which costs more than a statement; so connections in use are reused here, withou
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from app.adapters.database import Clock, Operation, PortalContext, T
 from app.adapters.database.greenlet_bridge import GreenletRunner, await_in_greenlet
 from app.domain.errors import CommitUncertain, ForeignKeyViolation, ServiceUnavailable, UniqueViolation, ValueOutOfRange
 from app.domain.sql.statement import POSTGRESQL, Statement
-from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unit_of_work import Row
 
 log = logging.getLogger("earshot.postgresql")
 
@@ -174,12 +174,12 @@ class PostgresDatabase:
             if snapshot:
                 await _execute(raw, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 try:
-                    return await self._greenlets.run(operation, self._work(raw, context))
+                    return await self._run(operation, context, raw)
                 finally:
                     if not _is_closed(raw):
                         await asyncio.shield(_execute(raw, "ROLLBACK"))
             # A single statement is its own snapshot and needs no transaction.
-            return await self._greenlets.run(operation, self._work(raw, context))
+            return await self._run(operation, context, raw)
 
         return cast(T, await (self._with_long_slot(once) if in_thread else self._with_connection(once)))
 
@@ -194,14 +194,14 @@ class PostgresDatabase:
         async def once(raw: Any) -> T:
             if single_statement:
                 try:
-                    return await self._greenlets.run(operation, self._work(raw, context))
+                    return await self._run(operation, context, raw)
                 except _NeverSent:
                     raise
                 except _CONNECTION_LOST as error:
                     raise _COMMIT_UNCERTAIN from error
             await _execute(raw, "BEGIN")
             try:
-                outcome = await self._greenlets.run(operation, self._work(raw, context))
+                outcome = await self._run(operation, context, raw)
             except BaseException:
                 if not _is_closed(raw):
                     await asyncio.shield(_execute(raw, "ROLLBACK"))
@@ -216,14 +216,8 @@ class PostgresDatabase:
 
         return cast(T, await self._with_long_slot(once))
 
-    def _work(self, raw: Any, context: PortalContext) -> UnitOfWork:
-        return UnitOfWork(
-            PostgresConnection(raw),
-            portal_id=context.portal_id,
-            actor=context.actor,
-            now=self._clock(),
-            base_url=context.base_url,
-        )
+    def _run(self, operation: Operation[T], context: PortalContext, raw: Any) -> Awaitable[T]:
+        return self._greenlets.run(operation, context.begin(PostgresConnection(raw), self._clock()))
 
     async def _with_long_slot(self, once: Any) -> Any:
         """As `_with_connection`, for operations whose concurrency is limited."""

@@ -34,7 +34,7 @@ from app.domain.models import Base
 from app.domain.sql.statement import SQLITE, CompiledStatement, Statement
 from app.domain.sql.text_limits import TextsTooLong
 from app.domain.sql.timestamps import to_sqlite
-from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unit_of_work import Row
 
 sqlite3.register_adapter(datetime, to_sqlite)
 sqlite3.register_adapter(list, lambda values: orjson.dumps(values).decode())
@@ -238,7 +238,7 @@ class SqliteDatabase:
             try:
                 if snapshot:
                     return self._read_snapshot(connection, operation, context)
-                return operation(self._work(connection, context))
+                return operation(context.begin(connection, self._clock()))
             except TextsTooLong:
                 if max_text is not None:
                     raise
@@ -274,15 +274,6 @@ class SqliteDatabase:
                     with suppress(asyncio.CancelledError):
                         await asyncio.wait([writing])
 
-    def _work(self, connection: SqliteConnection, context: PortalContext) -> UnitOfWork:
-        return UnitOfWork(
-            connection,
-            portal_id=context.portal_id,
-            actor=context.actor,
-            now=self._clock(),
-            base_url=context.base_url,
-        )
-
     def _read_in_thread(self, operation: Operation[T], context: PortalContext, max_text: int | None) -> T:
         connection: ReadOnlySqliteConnection | None = getattr(self._in_thread, "connection", None)
         if connection is None:
@@ -296,7 +287,7 @@ class SqliteDatabase:
         try:
             connection.raw.execute("BEGIN")
             try:
-                return operation(self._work(connection, context))
+                return operation(context.begin(connection, self._clock()))
             finally:
                 # After some disk errors SQLite has ended the transaction itself.
                 if connection.raw.in_transaction:
@@ -315,7 +306,7 @@ class SqliteDatabase:
                 raise _Busy from error
             raise _to_unavailable(error) from error
         try:
-            outcome = operation(self._work(self._writer, context))
+            outcome = operation(context.begin(self._writer, self._clock()))
             execute("COMMIT")
         except BaseException as error:
             if self._writer.raw.in_transaction:

@@ -6,6 +6,7 @@ created at the same time seldom wait for each other. A single shard may be negat
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -28,7 +29,7 @@ from app.domain.models import Post, PostCategory, PostCounter
 from app.domain.models.counters import COUNTER_KINDS, SHARDS
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
 from app.domain.sql.statement import PORTAL_ID, SQLITE, Column, Statement, upsert
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.unit_of_work import Row, UnitOfWork
 
 _COLUMNS: Final = ["portal_id", "kind", "ref_id", "status_id", "section_id", "shard", "posts"]
 _KEY: Final = _COLUMNS[:-1]
@@ -56,6 +57,12 @@ def counter_keys(
     by = (status_id or 0, section_id or 0)
     keys = {CounterKey("portal"), CounterKey("board", board_id), CounterKey("status", 0, *by)}
     return keys.union(CounterKey("category", category_id, *by) for category_id in category_ids)
+
+
+def counter_keys_of(post: Row, category_ids: Iterable[int] = (), **changed: int | None) -> set[CounterKey]:
+    """The counters that include the post, with the changed values if there are any."""
+    values = {name: post[name] for name in ("board_id", "status_id", "section_id")}
+    return counter_keys(**(values | changed), category_ids=category_ids)
 
 
 def upsert_counters(rows: SelectBase) -> Any:
@@ -88,6 +95,28 @@ def move_counts(
     steps = [(*key, +1 if key in after else -1) for key in changed]
     if steps:
         work.execute(_ADD, steps=encode_rows(steps), shard=_shard(work, post_id))
+
+
+def add_post(
+    work: UnitOfWork,
+    post_id: int,
+    *,
+    board_id: int,
+    status_id: int | None,
+    section_id: int | None,
+    category_id: int | None,
+) -> None:
+    """Add a new post to its counters."""
+    steps = _new_post_steps(board_id, status_id, section_id, category_id)
+    work.execute(_ADD, steps=steps, shard=_shard(work, post_id))
+
+
+@lru_cache(maxsize=1024)
+def _new_post_steps(board_id: int, status_id: int | None, section_id: int | None, category_id: int | None) -> str:
+    # Most new posts of a portal have one of a few combinations.
+    categories = () if category_id is None else (category_id,)
+    keys = counter_keys(board_id=board_id, status_id=status_id, section_id=section_id, category_ids=categories)
+    return encode_rows([(*key, 1) for key in sorted(keys, key=lambda key: key.sort_key)])
 
 
 def subtract_posts(work: UnitOfWork, posts: Iterable[tuple[int, Collection[CounterKey]]]) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Final
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, MetaData, String, TypeDecorator
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, TypeDecorator, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
@@ -68,3 +68,8 @@ class PortalScopedMixin:
 def check_in(column: str, *values: str) -> str:
     """The condition of a CHECK that a text column has one of the values."""
     return f"{column} in ({', '.join(repr(value) for value in values)})"
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows that meet the condition, on both engines."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text, text
+from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, UtcTimestamp
+from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, UtcTimestamp, partial_index
 
 
 class EventRow(PortalScopedMixin, Base):
@@ -13,12 +13,7 @@ class EventRow(PortalScopedMixin, Base):
 
     __tablename__ = "facts"
     __table_args__ = (
-        Index(
-            "ix_facts_waiting",
-            "id",
-            sqlite_where=text("expanded_at is null"),
-            postgresql_where=text("expanded_at is null"),
-        ),
+        partial_index("ix_facts_waiting", "id", where="expanded_at is null"),
         {"sqlite_autoincrement": True},
     )
 

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, Name, PortalScopedMixin, TimestampMixin, check_in
+from app.domain.models.base import Base, BigId, Id, Name, PortalScopedMixin, TimestampMixin, check_in, partial_index
 
 HEX_COLOR = "color like '#___' or color like '#______'"
 
@@ -40,13 +40,7 @@ class Board(PortalScopedMixin, TimestampMixin, Base):
     __table_args__ = (
         UniqueConstraint("portal_id", "name"),
         UniqueConstraint("portal_id", "slug"),
-        Index(
-            "uq_boards_default",
-            "portal_id",
-            unique=True,
-            sqlite_where=text("is_default"),
-            postgresql_where=text("is_default"),
-        ),
+        partial_index("uq_boards_default", "portal_id", where="is_default", unique=True),
         CheckConstraint("length(description) <= 1024", name="description"),
         {"sqlite_autoincrement": True},
     )
@@ -82,13 +76,7 @@ class Status(PortalScopedMixin, TimestampMixin, Base):
     __tablename__ = "statuses"
     __table_args__ = (
         UniqueConstraint("portal_id", "name"),
-        Index(
-            "uq_statuses_default",
-            "portal_id",
-            unique=True,
-            sqlite_where=text("is_default"),
-            postgresql_where=text("is_default"),
-        ),
+        partial_index("uq_statuses_default", "portal_id", where="is_default", unique=True),
         Index("ix_statuses_tab_id", "tab_id"),
         CheckConstraint(HEX_COLOR, name="color"),
         {"sqlite_autoincrement": True},

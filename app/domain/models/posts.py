@@ -5,7 +5,17 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import UNBOUNDED, Base, BigId, Id, PortalScopedMixin, TimestampMixin, UtcTimestamp, check_in
+from app.domain.models.base import (
+    UNBOUNDED,
+    Base,
+    BigId,
+    Id,
+    PortalScopedMixin,
+    TimestampMixin,
+    UtcTimestamp,
+    check_in,
+    partial_index,
+)
 
 MODERATION_STATES = ("approved", "pending", "rejected")
 
@@ -29,22 +39,8 @@ class Post(PortalScopedMixin, TimestampMixin, Base):
         Index("ix_posts_board", "board_id", "created_at", "id"),
         Index("ix_posts_user", "user_id", "created_at", "id"),
         Index("ix_posts_status", "status_id", "created_at", "id"),
-        Index(
-            "ix_posts_section",
-            "section_id",
-            "created_at",
-            "id",
-            sqlite_where=text("section_id is not null"),
-            postgresql_where=text("section_id is not null"),
-        ),
-        Index(
-            "ix_posts_moderated",
-            "portal_id",
-            "moderation",
-            "created_at",
-            sqlite_where=text("moderation <> 'approved'"),
-            postgresql_where=text("moderation <> 'approved'"),
-        ),
+        partial_index("ix_posts_section", "section_id", "created_at", "id", where="section_id is not null"),
+        partial_index("ix_posts_moderated", "portal_id", "moderation", "created_at", where="moderation <> 'approved'"),
         CheckConstraint(check_in("moderation", *MODERATION_STATES), name="moderation"),
         CheckConstraint("length(code) = 6", name="code"),
         CheckConstraint("votes_count >= 0 and comments_count >= 0 and views_count >= 0", name="counters"),

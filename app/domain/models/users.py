@@ -5,7 +5,16 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, TimestampMixin, UtcTimestamp, check_in
+from app.domain.models.base import (
+    Base,
+    BigId,
+    Id,
+    PortalScopedMixin,
+    TimestampMixin,
+    UtcTimestamp,
+    check_in,
+    partial_index,
+)
 from app.domain.models.portals import DIALECTS
 
 ROLES = ("user", "moderator", "admin", "owner")
@@ -22,13 +31,7 @@ class User(PortalScopedMixin, TimestampMixin, Base):
     __table_args__ = (
         UniqueConstraint("uuid"),
         UniqueConstraint("portal_id", "email_key"),
-        Index(
-            "uq_users_owner",
-            "portal_id",
-            unique=True,
-            sqlite_where=text("role = 'owner'"),
-            postgresql_where=text("role = 'owner'"),
-        ),
+        partial_index("uq_users_owner", "portal_id", where="role = 'owner'", unique=True),
         Index("ix_users_newest", "portal_id", "created_at", "id"),
         CheckConstraint(check_in("role", *ROLES), name="role"),
         CheckConstraint(check_in("recap", *RECAPS), name="recap"),

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import Select, bindparam, func, insert, select, update
 from sqlalchemy import delete as sql_delete
 
+from app.domain.counters.row_counters import add_step
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import Comment, Post, User
@@ -16,19 +17,9 @@ from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
 
 # Counting first also locks the post, so that it can't be deleted before the comment is stored.
-_COUNT_POST: Final = Statement(
-    update(Post)
-    .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
-    .values(comments_count=Post.comments_count + bindparam("step"))
-    .returning(Post.id)
-)
-_COUNT_AUTHOR: Final = Statement(
-    update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
-    .values(comments_count=User.comments_count + bindparam("step"))
-    # The current value: the update has waited for a concurrent deletion of the user.
-    .returning(User.deleted_at)
-)
+_COUNT_POST: Final = Statement(add_step(Post.comments_count).returning(Post.id))
+# The current value: the update has waited for a concurrent deletion of the user.
+_COUNT_AUTHOR: Final = Statement(add_step(User.comments_count).returning(User.deleted_at))
 _PARENT: Final = Statement(
     select(Comment.post_id, Comment.internal)
     .where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("id"))
@@ -91,17 +82,17 @@ def create(
     work.authorize(Permission.WRITE_COMMENT)
     step = 0 if internal else 1
     errors = []
-    if work.fetch_value(_COUNT_POST, post=post_id, step=step) is None:
+    if work.fetch_value(_COUNT_POST, id=post_id, step=step) is None:
         errors.append(FieldError("post_id", "mandatory"))
     errors += _validate(body)
     if errors:
         raise ValidationFailed(errors)
     if parent_id is not None:
-        parent = work.fetch_one(_PARENT, id=parent_id)
-        if parent is None or (same_post_parent and parent[0] != post_id) or (parent[1] and not internal_parent):
+        parent_post_id, is_internal = work.require_row(_PARENT, "comment", parent_id, id=parent_id)
+        if (same_post_parent and parent_post_id != post_id) or (is_internal and not internal_parent):
             raise NotFound("comment", parent_id)
-    author = work.fetch_one(_COUNT_AUTHOR, user=author_id, step=step)
-    if author is None or (author[0] is not None and not deleted_author):
+    (deleted_at,) = work.require_row(_COUNT_AUTHOR, "user", author_id, id=author_id, step=step)
+    if deleted_at is not None and not deleted_author:
         raise NotFound("user", author_id)
     comment_id = int(
         work.fetch_value(
@@ -134,21 +125,16 @@ def edit(
     Raises Forbidden, NotFound("comment"), ValidationFailed (body blank).
     """
     work.authorize(Permission.WRITE_COMMENT)
-    row = work.fetch_one(_TO_UPDATE, id=comment_id)
-    if row is None:
-        raise NotFound("comment", comment_id)
-    old = (row[0], bool(row[1]), bool(row[2]))
+    row = work.require_row(_TO_UPDATE, "comment", comment_id, id=comment_id)
     errors = [] if body is UNSET else _validate(body)
     if errors:
         raise ValidationFailed(errors)
-    new = (
-        old[0] if body is UNSET else body,
-        old[1] if official is UNSET else official,
-        old[2] if pinned is UNSET else pinned,
-    )
+    old = {name: row[name] for name in ("body", "official", "pinned")}
+    values = {"body": body, "official": official, "pinned": pinned}
+    new = old | {name: value for name, value in values.items() if value is not UNSET}
     if new == old:
         return False
-    work.execute(_UPDATE, id=comment_id, body=new[0], official=new[1], pinned=new[2])
+    work.execute(_UPDATE, id=comment_id, **new)
     return True
 
 
@@ -203,13 +189,11 @@ def delete(work: UnitOfWork, comment_id: int, *, with_replies: bool) -> None:
     work.authorize(Permission.WRITE_COMMENT)
     # Lock the post before its comments, in the order of `create`, to avoid a deadlock with a new reply.
     work.fetch_value(_LOCK_POST, post=work.fetch_value(_POST_OF, id=comment_id))
-    row = work.fetch_one(_TO_UPDATE, id=comment_id)
-    if row is None:
-        raise NotFound("comment", comment_id)
-    _, _, _, post_id, author_id, internal = row
+    comment = work.require_row(_TO_UPDATE, "comment", comment_id, id=comment_id)
     deleted_ids = _lock_thread(work, _THREAD, root=comment_id) if with_replies else [comment_id]
     _delete(work, deleted_ids)
-    if not internal:
+    if not comment["internal"]:
+        post_id, author_id = comment["post_id"], comment["user_id"]
         payload = {"replies": [reply_id for reply_id in deleted_ids if reply_id != comment_id]}
         work.record(Event("comment.deleted", post_id=post_id, subject_id=comment_id, user_id=author_id, body=payload))
 

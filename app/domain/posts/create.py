@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 
 from app.domain import identifiers
 from app.domain.counters import post_counters
+from app.domain.counters.row_counters import add_step
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import Board, Category, Post, PostCategory, User
@@ -79,8 +80,6 @@ class CreatedPost:
 _AUTHOR_ROLE: Final = 5 + single_statement.USER_SUMMARY_COLUMNS.index(User.role)
 """The index of the author's role in a row of RESOLVE_POST_REFERENCES."""
 
-_BOARD_BY_ID: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.id == bindparam("id")))
-
 _INSERT: Final = Statement(
     upsert(Post)
     .values(
@@ -112,11 +111,7 @@ _ADD_CATEGORY: Final = Statement(
     )
     .on_conflict_do_nothing()
 )
-COUNT_AUTHOR: Final = Statement(
-    update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
-    .values(posts_count=User.posts_count + bindparam("step"))
-)
+COUNT_AUTHOR: Final = Statement(add_step(User.posts_count))
 
 
 def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
@@ -196,16 +191,12 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
         return None, references
     if category_id is not None:
         work.execute(_ADD_CATEGORY, post=post_id, category=category_id)
-    work.execute(COUNT_AUTHOR, user=author_id, step=1)
+    work.execute(COUNT_AUTHOR, id=author_id, step=1)
     if new_post.follow:
         work.execute(INSERT_FOLLOW, post=post_id, user=author_id)
-    keys = post_counters.counter_keys(
-        board_id=board_id,
-        status_id=status_id,
-        section_id=section_id,
-        category_ids=() if category_id is None else (category_id,),
+    post_counters.add_post(
+        work, post_id, board_id=board_id, status_id=status_id, section_id=section_id, category_id=category_id
     )
-    post_counters.move_counts(work, post_id, after=keys)
     work.record(Event("post.submitted", post_id=post_id, user_id=author_id))
     return post_id, references
 
@@ -230,4 +221,4 @@ def _insert_in_single_statement(
 
 def board_exists(work: UnitOfWork, board_id: int) -> bool:
     """Whether the portal has this board."""
-    return work.fetch_value(_BOARD_BY_ID, id=board_id) is not None
+    return work.exists(Board, board_id)

@@ -10,7 +10,6 @@ from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, upsert
 from app.domain.unit_of_work import UnitOfWork
 
-_POST: Final = Statement(select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")))
 _USER: Final = Statement(
     select(User.id)
     .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"), User.deleted_at.is_(None))
@@ -47,7 +46,6 @@ def remove(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
 
 
 def _require_both(work: UnitOfWork, post_id: int, user_id: int) -> None:
-    if work.fetch_value(_POST, post=post_id) is None:
+    if not work.exists(Post, post_id):
         raise NotFound("post", post_id)
-    if work.fetch_value(_USER, user=user_id) is None:
-        raise NotFound("user", user_id)
+    work.require_row(_USER, "user", user_id, user=user_id)

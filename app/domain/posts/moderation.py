@@ -1,11 +1,11 @@
 """Rules of moderation: the state of a new post; approve, reject, set; lists of unapproved posts."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import Select, bindparam, func, literal_column, select, update
 
-from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from app.domain.errors import Conflict, FieldError, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import Post
 from app.domain.models.posts import MODERATION_STATES
@@ -61,7 +61,7 @@ def set(work: UnitOfWork, post_id: int, state: str) -> bool:  # noqa: A001 - cal
     work.authorize(Permission.MODERATE)
     if state not in MODERATION_STATES:
         raise ValidationFailed([FieldError("moderation", "invalid")])
-    before, author_id = _state(work, post_id)
+    before, author_id = work.require_row(_STATE, "post", post_id, post=post_id)
     if before == state:
         return False
     _set_state(work, post_id, state, author_id)
@@ -70,17 +70,10 @@ def set(work: UnitOfWork, post_id: int, state: str) -> bool:  # noqa: A001 - cal
 
 def _review(work: UnitOfWork, post_id: int, state: str) -> None:
     work.authorize(Permission.MODERATE)
-    before, author_id = _state(work, post_id)
+    before, author_id = work.require_row(_STATE, "post", post_id, post=post_id)
     if before != "pending":
         raise Conflict("post.not_pending")
     _set_state(work, post_id, state, author_id)
-
-
-def _state(work: UnitOfWork, post_id: int) -> tuple[str, int | None]:
-    row = work.fetch_one(_STATE, post=post_id)
-    if row is None:
-        raise NotFound("post", post_id)
-    return row[0], row[1]
 
 
 def _set_state(work: UnitOfWork, post_id: int, state: str, author_id: int | None) -> None:
@@ -90,35 +83,25 @@ def _set_state(work: UnitOfWork, post_id: int, state: str, author_id: int | None
 
 
 _COLUMNS = (Post.id, Post.code, Post.title, Post.moderation, Post.created_at)
+_NEWEST_FIRST = (Post.created_at.desc(), Post.id.desc())
 
 
-def _page(state: str) -> Statement:
+def _select(state: str, *columns: Any) -> Select[*tuple[Any, ...]]:
     # The state is a literal, because the partial index of unapproved posts can't serve a parameter.
-    rows = select(*_COLUMNS).where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
-    return Statement(
-        rows.order_by(Post.created_at.desc(), Post.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
-    )
-
-
-def _count(state: str) -> Statement:
-    return Statement(
-        select(func.count())
-        .select_from(Post)
-        .where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
-    )
-
-
-def _ids(state: str) -> Statement:
-    ids = select(Post.id).where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
-    return Statement(ids.order_by(Post.created_at.desc(), Post.id.desc()))
+    return select(*columns).where(Post.portal_id == PORTAL_ID, Post.moderation == literal_column(f"'{state}'"))
 
 
 _BY_IDS: Final = Statement(
     select(*_COLUMNS).where(in_portal_unindexed(Post), in_list(Post.id, "ids"), Post.moderation == bindparam("state"))
 )
-_LISTS: Final = {state: _page(state) for state in ("pending", "rejected")}
-_IDS: Final = {state: _ids(state) for state in ("pending", "rejected")}
-_COUNTS: Final = {state: _count(state) for state in ("pending", "rejected")}
+_LISTS: Final = {
+    state: Statement(
+        _select(state, *_COLUMNS).order_by(*_NEWEST_FIRST).limit(bindparam("limit")).offset(bindparam("offset"))
+    )
+    for state in ("pending", "rejected")
+}
+_IDS: Final = {state: Statement(_select(state, Post.id).order_by(*_NEWEST_FIRST)) for state in _LISTS}
+_COUNTS: Final = {state: Statement(_select(state, func.count()).select_from(Post)) for state in _LISTS}
 
 
 def page(work: UnitOfWork, state: str, *, offset: int, limit: int) -> Sequence[Row]:

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select
 
+from app.domain.counters.row_counters import add_counts
 from app.domain.models import Board, Comment, Portal, Post, Status, Tab, User
 from app.domain.posts import attachments
 from app.domain.posts.queries import AUTHOR
-from app.domain.sql.json_rows import BIGINT, encode_rows, json_column, json_rows
+from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -125,19 +126,12 @@ _COMMENTS: Final = Statement(
     .limit(COMMENTS_AT_ONCE)
     .offset(bindparam("start"))
 )
-_in_portal = in_portal_unindexed(Post)
-_VIEWED = (_in_portal, in_list(Post.id, "ids"))
+_VIEWED = (in_portal_unindexed(Post), in_list(Post.id, "ids"))
 _UNLOCKED: Final = Statement(
     select(Post.id).where(*_VIEWED).order_by(Post.id).with_for_update(skip_locked=True, key_share=True)
 )
 _EXISTING: Final = Statement(select(Post.id).where(*_VIEWED))
-_entries = json_rows("views").table_valued("value", name="entries")
-_views = select(
-    json_column(_entries.c.value, 0, BIGINT).label("post"), json_column(_entries.c.value, 1, BIGINT).label("count")
-).subquery("views")
-_ADD_VIEWS: Final = Statement(
-    update(Post).where(Post.id == _views.c.post, _in_portal).values(views_count=Post.views_count + _views.c["count"])
-)
+_ADD_VIEWS: Final = add_counts(Post.views_count)
 
 
 def public_name(name: str) -> str:
@@ -164,7 +158,7 @@ def record_views(work: UnitOfWork, views: Mapping[int, int]) -> dict[int, int]:
     Waits for no lock: the views of posts that another transaction has locked are returned, to be added later.
     """
     unlocked = [row[0] for row in work.fetch_all(_UNLOCKED, ids=sorted(views))]
-    work.execute(_ADD_VIEWS, views=encode_rows([(post_id, views[post_id]) for post_id in unlocked]))
+    work.execute(_ADD_VIEWS, rows=encode_rows([(post_id, views[post_id]) for post_id in unlocked]))
     rest = sorted(views.keys() - set(unlocked))
     # Posts that are not found have been deleted.
     return {row[0]: views[row[0]] for row in work.fetch_all(_EXISTING, ids=rest)} if rest else {}

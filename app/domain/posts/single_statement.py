@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     SmallInteger,
     String,
+    Subquery,
     bindparam,
     case,
     cast,
@@ -76,6 +77,21 @@ def _insert_event(kind: str, row: CTE, *, subject: ColumnElement[Any], post: Col
     return insert(EventRow).from_select(columns, source).inline().cte("event")
 
 
+def _insert_follow(row: CTE, post_id: ColumnElement[int], *conditions: ColumnElement[bool]) -> CTE:
+    """Make the user of the new row follow its post."""
+    source = select(PORTAL_ID, post_id, row.c.user_id, NOW).where(*conditions)
+    insertion = upsert(Follow).from_select(["portal_id", "post_id", "user_id", "created_at"], source)
+    return insertion.on_conflict_do_nothing().cte("followed")
+
+
+def _join_as_one_row(*parts: FromClause) -> FromClause:
+    """One row with the only row of each part, or with nulls for a part without a row."""
+    joined: FromClause = select(literal_column("1").label("one")).subquery("one")
+    for part in parts:
+        joined = joined.outerjoin(part, literal_column("true"))
+    return joined
+
+
 _COUNTERS_CHECK: Final = "ck_users_counters"
 
 
@@ -125,39 +141,17 @@ def _cast_vote(*, by_code: bool, by_uuid: bool, voteable_only: bool, follow: boo
         .returning(Vote.id, Vote.post_id, Vote.user_id)
         .cte("vote")
     )
+    votes_count = _increment(User.votes_count, exists=User.deleted_at.is_(None)) if by_uuid else User.votes_count + 1
     effects = [
         update(Post).where(Post.id == vote.c.post_id).values(votes_count=Post.votes_count + 1).cte("post_counted"),
-        update(User)
-        .where(User.id == vote.c.user_id)
-        .values(
-            votes_count=_increment(User.votes_count, exists=User.deleted_at.is_(None))
-            if by_uuid
-            else User.votes_count + 1
-        )
-        .cte("voter_counted"),
+        update(User).where(User.id == vote.c.user_id).values(votes_count=votes_count).cte("voter_counted"),
         _insert_event("vote.cast", vote, subject=vote.c.id, post=vote.c.post_id),
     ]
     if follow:
-        followed = select(PORTAL_ID, vote.c.post_id, vote.c.user_id, NOW)
-        effects.append(
-            upsert(Follow)
-            .from_select(["portal_id", "post_id", "user_id", "created_at"], followed)
-            .on_conflict_do_nothing()
-            .cte("followed")
-        )
-    one = select(literal_column("1").label("one")).subquery("one")
-    result = (
-        select(
-            voter.c.id, post.c.id, post.c.voteable, vote.c.id, *(voter.c[column.key] for column in USER_SUMMARY_COLUMNS)
-        )
-        .select_from(
-            one.outerjoin(voter, literal_column("true"))
-            .outerjoin(post, literal_column("true"))
-            .outerjoin(vote, literal_column("true"))
-        )
-        .add_cte(*effects)
-    )
-    return Statement(result)
+        effects.append(_insert_follow(vote, vote.c.post_id))
+    summary = [voter.c[column.key] for column in USER_SUMMARY_COLUMNS]
+    result = select(voter.c.id, post.c.id, post.c.voteable, vote.c.id, *summary)
+    return Statement(result.select_from(_join_as_one_row(voter, post, vote)).add_cte(*effects))
 
 
 CAST_VOTE: Final = {
@@ -176,6 +170,22 @@ def _author_exists(*, by_uuid: bool) -> ColumnElement[bool]:
     return not_deleted if by_uuid else or_(not_deleted, bindparam("deleted_author", type_=Boolean))
 
 
+def _find_status() -> Subquery:
+    """The status with the id `status`; without one, the default status if `default_status` is true."""
+    status_id = bindparam("status", type_=BigInteger)
+    return (
+        select(Status.id, Status.name, Status.color, Tab.name.label("tab_name"))
+        .outerjoin(Tab, Tab.id == Status.tab_id)
+        .where(
+            Status.portal_id == PORTAL_ID,
+            or_(Status.id == status_id, bindparam("default_status", type_=Boolean) & Status.is_default),
+        )
+        .order_by((Status.id == status_id).is_(True).desc())
+        .limit(literal_column("1"))
+        .subquery("status")
+    )
+
+
 def _resolve_references(*, by_uuid: bool) -> Select[Any]:
     """The rows that a new post refers to, as one row; null for those that don't exist."""
     match_user = (User.uuid if by_uuid else User.id) == bindparam("user")
@@ -190,18 +200,7 @@ def _resolve_references(*, by_uuid: bool) -> Select[Any]:
         .where(Board.portal_id == PORTAL_ID, or_(Board.id == board_id, board_id.is_(None) & Board.is_default))
         .subquery("board")
     )
-    status_id = bindparam("status", type_=BigInteger)
-    status = (
-        select(Status.id, Status.name, Status.color, Tab.name.label("tab_name"))
-        .outerjoin(Tab, Tab.id == Status.tab_id)
-        .where(
-            Status.portal_id == PORTAL_ID,
-            or_(Status.id == status_id, bindparam("default_status", type_=Boolean) & Status.is_default),
-        )
-        .order_by((Status.id == status_id).is_(True).desc())
-        .limit(literal_column("1"))
-        .subquery("status")
-    )
+    status = _find_status()
     section = (
         select(Section.id)
         .where(Section.portal_id == PORTAL_ID, Section.id == bindparam("section", type_=BigInteger))
@@ -212,10 +211,6 @@ def _resolve_references(*, by_uuid: bool) -> Select[Any]:
         .where(Category.portal_id == PORTAL_ID, Category.id == bindparam("category", type_=BigInteger))
         .subquery("category")
     )
-    one = select(literal_column("1").label("one")).subquery("one")
-    joined: FromClause = one
-    for part in (author, board, status, section, category):
-        joined = joined.outerjoin(part, literal_column("true"))
     return select(
         author.c.id.label("author_id"),
         board.c.id.label("board_id"),
@@ -229,7 +224,7 @@ def _resolve_references(*, by_uuid: bool) -> Select[Any]:
         category.c.name.label("category_name"),
         category.c.color.label("category_color"),
         select(Portal.moderation_policy).where(Portal.id == PORTAL_ID).scalar_subquery().label("moderation_policy"),
-    ).select_from(joined)
+    ).select_from(_join_as_one_row(author, board, status, section, category))
 
 
 RESOLVE_POST_REFERENCES: Final = {by_uuid: Statement(_resolve_references(by_uuid=by_uuid)) for by_uuid in (False, True)}
@@ -269,9 +264,8 @@ def _counter_rows(post: CTE, post_category: CTE) -> CompoundSelect[Any]:
     )
 
 
-def _insert_post(*, by_uuid: bool) -> Statement:
-    references = _resolve_references(by_uuid=by_uuid).cte("post_references")
-    values: dict[str, Any] = {
+def _post_values(references: CTE) -> dict[str, Any]:
+    return {
         "portal_id": PORTAL_ID,
         "code": bindparam("code", type_=String),
         "slug": bindparam("slug", type_=String),
@@ -287,6 +281,11 @@ def _insert_post(*, by_uuid: bool) -> Statement:
         "created_at": NOW,
         "updated_at": NOW,
     }
+
+
+def _insert_post(*, by_uuid: bool) -> Statement:
+    references = _resolve_references(by_uuid=by_uuid).cte("post_references")
+    values = _post_values(references)
     post = (
         upsert(Post)
         .from_select(
@@ -312,13 +311,7 @@ def _insert_post(*, by_uuid: bool) -> Statement:
         .where(User.id == post.c.user_id)
         .values(posts_count=_increment(User.posts_count, exists=_author_exists(by_uuid=by_uuid)))
         .cte("author_counted"),
-        upsert(Follow)
-        .from_select(
-            ["portal_id", "post_id", "user_id", "created_at"],
-            select(PORTAL_ID, post.c.id, post.c.user_id, NOW).where(bindparam("follow", type_=Boolean)),
-        )
-        .on_conflict_do_nothing()
-        .cte("followed"),
+        _insert_follow(post, post.c.id, bindparam("follow", type_=Boolean)),
         _insert_event("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
     ]
     result = (

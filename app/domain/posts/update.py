@@ -1,13 +1,13 @@
 """Rules of existing posts: update, move to another board, change status, delete, set the position."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy import delete as sql_delete
 
-from app.domain.counters import post_counters
+from app.domain.counters.post_counters import counter_keys_of, move_counts
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import Category, Post, PostCategory, Section, Status, StatusChange, User
@@ -16,7 +16,7 @@ from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.posts.create import COUNT_AUTHOR, board_exists, make_excerpt
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
-from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
 
 __all__ = ["UNSET", "PostUpdate", "change_status", "delete", "move_to_board", "require_exists", "update_post"]
@@ -37,34 +37,21 @@ class PostUpdate:
     section_id: int | Unset | None = UNSET
 
 
-_COLUMNS = (
-    Post.title,
-    Post.description,
-    Post.user_id,
-    Post.board_id,
-    Post.status_id,
-    Post.section_id,
-    Post.code,
-    Post.slug,
-    Post.created_at,
-)
-_POST = select(*_COLUMNS).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id"))
-_EXISTS: Final = Statement(select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id")))
+_POST = select(Post.title, Post.description, Post.user_id, Post.board_id, Post.status_id, Post.section_id)
 # Changes of one post wait for each other; votes and comments, which only refer to the post, don't wait.
-_TO_UPDATE: Final = Statement(_POST.with_for_update(key_share=True))
+_TO_UPDATE: Final = Statement(
+    _POST.where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id")).with_for_update(key_share=True)
+)
 _LOCK_POST: Final = Statement(
     select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id")).with_for_update()
 )
 
-_USER_BY_ID: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.id == bindparam("user")))
 _USER_BY_UUID: Final = Statement(
     select(User.id)
     .where(User.portal_id == PORTAL_ID, User.uuid == bindparam("user"), User.deleted_at.is_(None))
     # Waits for a concurrent deletion of the user, after which no row is found.
     .with_for_update(read=True, key_share=True)
 )
-_STATUS: Final = Statement(select(Status.id).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")))
-_SECTION: Final = Statement(select(Section.id).where(Section.portal_id == PORTAL_ID, Section.id == bindparam("id")))
 _CATEGORIES: Final = Statement(
     select(Category.id).where(Category.portal_id == PORTAL_ID, in_list(Category.id, "ids")).order_by(Category.id)
 )
@@ -126,7 +113,7 @@ _HISTORY: Final = Statement(
 
 def require_exists(work: UnitOfWork, post_id: int) -> None:
     """Raise NotFound("post") unless the post exists, for a dialect that reports this before any other error."""
-    if work.fetch_value(_EXISTS, id=post_id) is None:
+    if not work.exists(Post, post_id):
         raise NotFound("post", post_id)
 
 
@@ -136,7 +123,7 @@ def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
     The slug never changes. Raises Forbidden, NotFound("post"), NotFound("user").
     """
     work.authorize(Permission.WRITE_POST)
-    post = _lock(work, _TO_UPDATE, post_id)
+    post = work.require_row(_TO_UPDATE, "post", post_id, id=post_id)
     old = {name: post[name] for name in ("title", "description", "user_id", "section_id")}
     new: dict[str, Any] = {
         "title": old["title"] if update.title is UNSET else update.title,
@@ -164,22 +151,22 @@ def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
         work.execute(_ADD_CATEGORIES, post=post_id, categories=sorted(new_categories - old_categories))
         # One of them may have been deleted meanwhile.
         new_categories = _category_ids(work, post_id)
-    before = _counter_keys(post, old_categories)
-    after = _counter_keys(post, new_categories, section_id=new["section_id"])
-    post_counters.move_counts(work, post_id, before=before, after=after)
+    before = counter_keys_of(post, old_categories)
+    after = counter_keys_of(post, new_categories, section_id=new["section_id"])
+    move_counts(work, post_id, before=before, after=after)
     return True
 
 
 def move_to_board(work: UnitOfWork, post_id: int, board_id: int) -> bool:
     """Move the post to a board; return whether it changed. Raises Forbidden, NotFound("post"), NotFound("board")."""
     work.authorize(Permission.WRITE_POST)
-    post = _lock(work, _TO_UPDATE, post_id)
+    post = work.require_row(_TO_UPDATE, "post", post_id, id=post_id)
     if not board_exists(work, board_id):
         raise NotFound("board", board_id)
     if post["board_id"] == board_id:
         return False
     work.execute(_SET_BOARD, post=post_id, board=board_id)
-    post_counters.move_counts(work, post_id, before=_counter_keys(post), after=_counter_keys(post, board_id=board_id))
+    move_counts(work, post_id, before=counter_keys_of(post), after=counter_keys_of(post, board_id=board_id))
     return True
 
 
@@ -190,8 +177,8 @@ def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user
     NotFound("status").
     """
     work.authorize(Permission.MODERATE)
-    post = _lock(work, _TO_UPDATE, post_id)
-    if status_id is not None and work.fetch_value(_STATUS, id=status_id) is None:
+    post = work.require_row(_TO_UPDATE, "post", post_id, id=post_id)
+    if status_id is not None and not work.exists(Status, status_id):
         raise NotFound("status", status_id)
     before = post["status_id"]
     if before == status_id:
@@ -199,11 +186,11 @@ def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user
     categories = _category_ids(work, post_id)
     work.execute(_CHANGE_STATUS, post=post_id, status=status_id)
     work.execute(_HISTORY, post=post_id, status=status_id, user=user_id, actor=work.actor.user_id)
-    post_counters.move_counts(
+    move_counts(
         work,
         post_id,
-        before=_counter_keys(post, categories),
-        after=_counter_keys(post, categories, status_id=status_id),
+        before=counter_keys_of(post, categories),
+        after=counter_keys_of(post, categories, status_id=status_id),
     )
     payload = {"old_status_id": before, "new_status_id": status_id}
     work.record(Event("post.status_changed", post_id=post_id, subject_id=status_id, user_id=user_id, body=payload))
@@ -218,16 +205,8 @@ def delete(work: UnitOfWork, post_id: int) -> list[str]:
     """
     work.authorize(Permission.WRITE_POST)
     # Of two concurrent deletions, the second waits here and then finds no post.
-    if work.fetch_value(_LOCK_POST, id=post_id) is None:
-        raise NotFound("post", post_id)
+    work.require_row(_LOCK_POST, "post", post_id, id=post_id)
     return post_deletions.delete_posts(work, [post_id])
-
-
-def _lock(work: UnitOfWork, statement: Statement, post_id: int) -> dict[str, Any]:
-    row: Row | None = work.fetch_one(statement, id=post_id)
-    if row is None:
-        raise NotFound("post", post_id)
-    return dict(zip((column.key for column in _COLUMNS), row, strict=True))
 
 
 def _author_id(work: UnitOfWork, author: int | str | Unset | None, before: int | None) -> int | None:
@@ -235,10 +214,11 @@ def _author_id(work: UnitOfWork, author: int | str | Unset | None, before: int |
         return before
     if author is None:
         return None
-    user_id: int | None = work.fetch_value(_USER_BY_UUID if isinstance(author, str) else _USER_BY_ID, user=author)
-    if user_id is None:
+    if isinstance(author, str):
+        return int(work.require_row(_USER_BY_UUID, "user", author, user=author)["id"])
+    if not work.exists(User, author):
         raise NotFound("user", author)
-    return user_id
+    return author
 
 
 def _section_id(work: UnitOfWork, section_id: int | Unset | None, before: int | None) -> int | None:
@@ -246,7 +226,7 @@ def _section_id(work: UnitOfWork, section_id: int | Unset | None, before: int | 
         return before
     if section_id is None:
         return None
-    return before if work.fetch_value(_SECTION, id=section_id) is None else section_id
+    return section_id if work.exists(Section, section_id) else before
 
 
 def _category_ids(work: UnitOfWork, post_id: int) -> set[int]:
@@ -267,15 +247,7 @@ def _move_author_count(work: UnitOfWork, before: int | None, after: int | None) 
         return
     steps = [(user_id, step) for user_id, step in ((before, -1), (after, +1)) if user_id is not None]
     for user_id, step in sorted(steps):
-        work.execute(COUNT_AUTHOR, user=user_id, step=step)
-
-
-def _counter_keys(
-    post: Mapping[str, Any], category_ids: Collection[int] = (), **changed: int | None
-) -> set[post_counters.CounterKey]:
-    """The counters that include the post, with the changed values if there are any."""
-    values = {name: post[name] for name in ("board_id", "status_id", "section_id")}
-    return post_counters.counter_keys(**(values | changed), category_ids=category_ids)
+        work.execute(COUNT_AUTHOR, id=user_id, step=step)
 
 
 _SET_POSITION: Final = Statement(

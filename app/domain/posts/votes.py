@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy import delete as sql_delete
 
+from app.domain.counters.row_counters import add_step
 from app.domain.errors import Conflict, NotFound
 from app.domain.events import Event
 from app.domain.models import Post, Status, User, Vote
@@ -44,16 +45,8 @@ _DELETE_BY_ID: Final = Statement(
     .where(Vote.portal_id == PORTAL_ID, Vote.id == bindparam("id"))
     .returning(Vote.post_id, Vote.user_id)
 )
-_COUNT_POST: Final = Statement(
-    update(Post)
-    .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
-    .values(votes_count=Post.votes_count + bindparam("step"))
-)
-_COUNT_VOTER: Final = Statement(
-    update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
-    .values(votes_count=User.votes_count + bindparam("step"))
-)
+_COUNT_POST: Final = Statement(add_step(Post.votes_count))
+_COUNT_VOTER: Final = Statement(add_step(User.votes_count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,30 +129,22 @@ def retract(work: UnitOfWork, new_vote: NewVote) -> None:
 def delete(work: UnitOfWork, vote_id: int) -> None:
     """Delete a vote by its id. Raises Forbidden, NotFound("vote"). Records vote.retracted."""
     work.authorize(Permission.CAST_VOTE)
-    row = work.fetch_one(_DELETE_BY_ID, id=vote_id)
-    if row is None:
-        raise NotFound("vote", vote_id)
-    post_id, voter_id = row
+    post_id, voter_id = work.require_row(_DELETE_BY_ID, "vote", vote_id, id=vote_id)
     _count(work, post_id, voter_id, -1)
     work.record(Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=voter_id))
 
 
 def _resolve(work: UnitOfWork, new_vote: NewVote) -> tuple[int, Row]:
     """The post's id, and the voter's id and columns. An unknown voter is reported before an unknown post."""
-    by_uuid = isinstance(new_vote.voter, str)
-    voter = work.fetch_one(_VOTER_BY_UUID if by_uuid else _VOTER_BY_ID, user=new_vote.voter)
-    if voter is None:
-        raise NotFound("user", new_vote.voter)
-    by_code = isinstance(new_vote.post, str)
-    post: Any = work.fetch_one(_POST_BY_CODE if by_code else _POST_BY_ID, post=new_vote.post)
-    if post is None:
-        raise NotFound("post", new_vote.post)
-    if new_vote.voteable_only and not post[1]:
+    find_voter = _VOTER_BY_UUID if isinstance(new_vote.voter, str) else _VOTER_BY_ID
+    voter = work.require_row(find_voter, "user", new_vote.voter, user=new_vote.voter)
+    find_post = _POST_BY_CODE if isinstance(new_vote.post, str) else _POST_BY_ID
+    post_id, voteable = work.require_row(find_post, "post", new_vote.post, post=new_vote.post)
+    if new_vote.voteable_only and not voteable:
         raise Conflict("post.not_voteable")
-    return post[0], voter
+    return post_id, voter
 
 
 def _count(work: UnitOfWork, post_id: int, voter_id: int, step: int) -> None:
-    """Add to the counters in the database, so that concurrent votes both count. `updated_at` stays."""
-    work.execute(_COUNT_POST, post=post_id, step=step)
-    work.execute(_COUNT_VOTER, user=voter_id, step=step)
+    work.execute(_COUNT_POST, id=post_id, step=step)
+    work.execute(_COUNT_VOTER, id=voter_id, step=step)

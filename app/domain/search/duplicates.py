@@ -14,12 +14,12 @@ from typing import Any, Final
 import orjson
 from rapidfuzz import fuzz
 from rapidfuzz.distance import JaroWinkler
-from sqlalchemy import BigInteger, Text, bindparam, literal_column, select, text
+from sqlalchemy import BigInteger, Text, bindparam, select, text
 
 from app.domain.models import Post
 from app.domain.models.search import TEXT_SEARCH_CONFIG
 from app.domain.search import tokenizer
-from app.domain.sql.statement import PORTAL_ID, POSTGRESQL, SQLITE, Statement, in_list
+from app.domain.sql.statement import POSTGRESQL, SQLITE, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
 MAX_RESULTS: Final = 10
@@ -76,14 +76,9 @@ _MATCHING: Final = {
     for engine, statement in _POSTS_PER_WORD.items()
 }
 
-# Written so that no index on portal_id is used: SQLite would rather walk the whole portal than look up a hundred ids.
-_in_portal = Post.portal_id + literal_column("0") == PORTAL_ID
-_TITLES: Final = Statement(
-    select(Post.id, Post.title).where(_in_portal, in_list(Post.id, "ids"), Post.moderation != "rejected")
-)
-_POSTS: Final = Statement(
-    select(Post.id, Post.code, Post.title, Post.description).where(_in_portal, in_list(Post.id, "ids"))
-)
+_found = (in_portal_unindexed(Post), in_list(Post.id, "ids"))
+_TITLES: Final = Statement(select(Post.id, Post.title).where(*_found, Post.moderation != "rejected"))
+_POSTS: Final = Statement(select(Post.id, Post.code, Post.title, Post.description).where(*_found))
 
 
 def find_duplicates(work: UnitOfWork, title: str | None, description: str | None = None) -> list[Row]:
@@ -108,7 +103,7 @@ def find_duplicate_ids(work: UnitOfWork, title: str | None, description: str | N
     weights = {word: _rarity(len(ids)) for word, ids in zip(query.words, matching, strict=True)}
     ranker = Ranker(query, weights)
     candidates = _candidates(weights, matching)
-    titles: dict[int, str] = {row[0]: row[1] for row in work.fetch_all(_TITLES, ids=candidates)}
+    titles: dict[int, str] = {row["id"]: row["title"] for row in work.fetch_all(_TITLES, ids=candidates)}
     ranked_ids = [post_id for post_id in candidates if post_id in titles][:MAX_CANDIDATES]
     ranked = sorted((-ranker.score(titles[post_id]), post_id) for post_id in ranked_ids)
     return [

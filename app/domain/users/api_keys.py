@@ -161,10 +161,7 @@ def display_prefix(token: str) -> str:
 
 
 def _require_eligible(work: UnitOfWork, user_id: int, dialect: str) -> str:
-    owner = work.fetch_one(_OWNER, user=user_id)
-    if owner is None:
-        raise NotFound("user", user_id)
-    role, blocked_at = owner
+    role, blocked_at = work.require_row(_OWNER, "user", user_id, user=user_id)
     if blocked_at is not None or ROLE_RANK[role] < ROLE_RANK[FORMATS[dialect].min_role]:
         raise Conflict("key.not_entitled")
     return str(role)

@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import String, bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy import delete as sql_delete
 
+from app.domain.counters.row_counters import add_counts
 from app.domain.errors import Conflict, NotFound
-from app.domain.models import Comment, EventRow, Follow, Post, User, Vote
+from app.domain.events import Event
+from app.domain.models import Comment, Follow, Post, User, Vote
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
-from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
+from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
@@ -60,38 +62,8 @@ _SUBTRACT_FROM_USER: Final = Statement(
         comments_count=User.comments_count - bindparam("comments"),
     )
 )
-_rows = json_rows("rows").table_valued("value", name="entries")
-_removed = select(
-    json_column(_rows.c.value, 0, BIGINT).label("post"), json_column(_rows.c.value, 1, BIGINT).label("count")
-).subquery("removed")
-_SUBTRACT_VOTES: Final = Statement(
-    update(Post)
-    .where(Post.id == _removed.c.post, _in_portal)
-    .values(votes_count=Post.votes_count - _removed.c["count"])
-)
-_SUBTRACT_COMMENTS: Final = Statement(
-    update(Post)
-    .where(Post.id == _removed.c.post, _in_portal)
-    .values(comments_count=Post.comments_count - _removed.c["count"])
-)
-_INSERT_EVENTS: Final = Statement(
-    insert(EventRow)
-    .from_select(
-        ["portal_id", "kind", "subject_id", "post_id", "user_id", "actor_id", "body", "base_url", "created_at"],
-        select(
-            PORTAL_ID,
-            bindparam("kind", type_=String),
-            json_column(_rows.c.value, 0, BIGINT),
-            json_column(_rows.c.value, 1, BIGINT),
-            bindparam("id", type_=BIGINT),
-            bindparam("actor", type_=BIGINT),
-            bindparam("body", type_=TEXT),
-            bindparam("base_url", type_=String),
-            NOW,
-        ).select_from(_rows),
-    )
-    .inline()
-)
+_ADD_TO_VOTES: Final = add_counts(Post.votes_count)
+_ADD_TO_COMMENTS: Final = add_counts(Post.comments_count)
 
 
 def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> list[str]:
@@ -117,28 +89,22 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> list[str]:
 def _delete_content(work: UnitOfWork, user_id: int) -> list[str]:
     files = post_deletions.delete_posts(work, [row[0] for row in work.fetch_all(_POSTS, id=user_id)])
     comments = work.fetch_all(_DELETE_COMMENTS, id=user_id)
-    public = [(row[0], row[1]) for row in comments if not row[2]]
-    _subtract(work, _SUBTRACT_COMMENTS, public)
-    _record_events(work, "comment.deleted", public, user_id, body='{"replies": []}')
-    votes = [(row[0], row[1]) for row in work.fetch_all(_DELETE_VOTES, id=user_id)]
-    _subtract(work, _SUBTRACT_VOTES, votes)
-    _record_events(work, "vote.retracted", votes, user_id, body=None)
+    public = sorted((row["id"], row["post_id"]) for row in comments if not row["internal"])
+    _subtract(work, _ADD_TO_COMMENTS, public)
+    work.record_all(
+        Event("comment.deleted", post_id=post_id, subject_id=comment_id, user_id=user_id, body={"replies": []})
+        for comment_id, post_id in public
+    )
+    votes = sorted((row["id"], row["post_id"]) for row in work.fetch_all(_DELETE_VOTES, id=user_id))
+    _subtract(work, _ADD_TO_VOTES, votes)
+    work.record_all(
+        Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=user_id) for vote_id, post_id in votes
+    )
     work.execute(_SUBTRACT_FROM_USER, id=user_id, votes=len(votes), comments=len(public))
     return files
 
 
 def _subtract(work: UnitOfWork, statement: Statement, deleted: Sequence[tuple[int, int]]) -> None:
     """Subtract deleted rows, given as (id, post id), from their posts, in the order of posts to avoid deadlocks."""
-    work.execute(statement, rows=encode_rows(sorted(Counter(post_id for _, post_id in deleted).items())))
-
-
-def _record_events(work: UnitOfWork, kind: str, deleted: Sequence[tuple[int, int]], user_id: int, *, body: Any) -> None:
-    work.execute(
-        _INSERT_EVENTS,
-        kind=kind,
-        rows=encode_rows(sorted(deleted)),
-        id=user_id,
-        actor=work.actor.user_id,
-        body=body,
-        base_url=work.base_url,
-    )
+    counts = Counter(post_id for _, post_id in deleted)
+    work.execute(statement, rows=encode_rows([(post_id, -count) for post_id, count in sorted(counts.items())]))

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import bindparam, select
 from sqlalchemy import update as sql_update
 
-from app.domain.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
+from app.domain.errors import Conflict, FieldError, Forbidden, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import User
 from app.domain.permissions import ROLE_RANK, Permission
@@ -20,7 +20,6 @@ DELETED_NAME: Final = "[User Deleted]"
 MAX_EMAIL: Final = 255
 
 _BY_EMAIL: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.email_key == bindparam("key")))
-_EXISTS: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.id == bindparam("id")))
 _INSERT: Final = Statement(
     upsert(User)
     .values(
@@ -115,10 +114,7 @@ def invite(work: UnitOfWork, user_id: int, message: str | None) -> None:
 
 def lock_role(work: UnitOfWork, user_id: int) -> str:
     """Lock the user until the transaction ends and return the role. Raises NotFound("user"), also if deleted."""
-    row = work.fetch_one(_PROFILE, id=user_id)
-    if row is None:
-        raise NotFound("user", user_id)
-    return str(row[2])
+    return str(work.require_row(_PROFILE, "user", user_id, id=user_id)["role"])
 
 
 def update(
@@ -137,10 +133,7 @@ def update(
     taken; role, for a change from or to owner).
     """
     work.authorize(Permission.MANAGE_USERS)
-    row = work.fetch_one(_PROFILE, id=user_id)
-    if row is None:
-        raise NotFound("user", user_id)
-    old = {"email": row[0], "name": row[1], "role": row[2], "password_hash": row[3]}
+    old = work.require_row(_PROFILE, "user", user_id, id=user_id)
     values = {
         "email": None if email is None else _checked_email(email),
         "name": name,
@@ -148,7 +141,7 @@ def update(
         "password_hash": password_hash,
     }
     new = {field: old[field] if value is None else value for field, value in values.items()}
-    if new == old:
+    if all(value == old[field] for field, value in new.items()):
         return
     if (new["email"], new["password_hash"]) != (old["email"], old["password_hash"]):
         work.authorize(Permission.CHANGE_SIGN_IN, of_role=old["role"])
@@ -164,10 +157,7 @@ def block(work: UnitOfWork, user_id: int) -> None:
 
     A deleted user can be blocked too and stays deleted. Raises NotFound("user"), Forbidden("block_user").
     """
-    row = work.fetch_one(_STATE, id=user_id)
-    if row is None:
-        raise NotFound("user", user_id)
-    role, blocked_at = row
+    role, blocked_at = work.require_row(_STATE, "user", user_id, id=user_id)
     work.authorize(Permission.BLOCK_USER, of_role=role, of_user=user_id)
     if blocked_at is None:
         work.execute(_BLOCK, id=user_id)
@@ -177,10 +167,8 @@ def block(work: UnitOfWork, user_id: int) -> None:
 def unblock(work: UnitOfWork, user_id: int) -> None:
     """Unblock a user; revoked keys stay revoked. Raises NotFound("user"), Forbidden."""
     work.authorize(Permission.MANAGE_USERS)
-    row = work.fetch_one(_STATE, id=user_id)
-    if row is None:
-        raise NotFound("user", user_id)
-    if row[1] is not None:
+    _, blocked_at = work.require_row(_STATE, "user", user_id, id=user_id)
+    if blocked_at is not None:
         work.execute(_UNBLOCK, id=user_id)
 
 
@@ -199,7 +187,7 @@ def resolve_impersonation(work: UnitOfWork, user_id: int | None) -> int | None:
     if user_id is None:
         return work.actor.user_id
     work.authorize(Permission.IMPERSONATE)
-    if work.fetch_value(_EXISTS, id=user_id) is None:
+    if not work.exists(User, user_id):
         raise Forbidden(Permission.IMPERSONATE, "unknown")
     return user_id
 
