@@ -3,9 +3,8 @@
 import pytest
 
 from app.domain.counters import post_counters
-from app.domain.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
+from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import Board
-from app.domain.permissions import Actor
 from app.domain.portals import boards
 from app.domain.portals.boards import BoardQuery
 from tests.support.factory import Factory
@@ -52,17 +51,6 @@ async def test_what_is_wrong_with_an_edit(make: Factory, wish: dict[str, str], p
     assert refused.value.errors == problems
 
 
-async def test_boards_are_put_in_an_order_and_the_rest_follow(make: Factory) -> None:
-    ideas = await make.act(lambda work: boards.add(work, name="Ideas"))
-    await make.act(lambda work: boards.add(work, name="Praise"))
-
-    await make.act(lambda work: boards.reorder(work, [ideas, make.boards["Bug Reports"]]))
-
-    assert await order(make) == [("Ideas", 0), ("Bug Reports", 1), ("Feature Requests", 2), ("Praise", 3)]
-    with pytest.raises(NotFound):
-        await make.act(lambda work: boards.reorder(work, [4711]))
-
-
 async def test_one_board_is_the_default(make: Factory) -> None:
     bugs = make.boards["Bug Reports"]
 
@@ -94,21 +82,6 @@ async def test_a_deleted_board_takes_its_posts_along_and_the_others_move_up(make
     counters = "SELECT posts_count, votes_count, comments_count FROM users WHERE id = :id"
     assert set((await make.row(counters, id=jane)).values()) == {0}
     assert await make.act(post_counters.find_mismatches) == []
-
-
-async def test_only_administrators_manage_boards(make: Factory) -> None:
-    moderator = Actor(user_id=None, role="moderator")
-    bugs = make.boards["Bug Reports"]
-
-    for operation in (
-        lambda work: boards.add(work, name="Ideas"),
-        lambda work: boards.edit(work, bugs, name="Bugs"),
-        lambda work: boards.reorder(work, [bugs]),
-        lambda work: boards.make_default(work, bugs),
-        lambda work: boards.delete(work, bugs),
-    ):
-        with pytest.raises(Forbidden):
-            await make.act(operation, actor=moderator)
 
 
 async def test_another_portals_boards_are_unknown_and_their_names_free(make: Factory) -> None:

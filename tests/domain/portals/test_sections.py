@@ -1,52 +1,12 @@
 """Rules of sections that no API reaches, and concurrent changes that one does."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from app.domain.errors import Forbidden, NotFound
-from app.domain.permissions import Actor
 from app.domain.portals import sections
-from app.domain.unit_of_work import UnitOfWork
 from tests.support.clients import Client
-from tests.support.errors import error_from
 from tests.support.factory import Factory
-
-MODERATOR = Actor(user_id=None, role="moderator")
-
-
-async def ids_in_order(make: Factory) -> list[int]:
-    return [row["id"] for row in await make.rows("SELECT id FROM sections ORDER BY position, id")]
-
-
-async def test_an_edit_that_changes_nothing_leaves_the_section_as_it_is(make: Factory) -> None:
-    section = await make.section()
-    before = await make.rows("SELECT * FROM sections ORDER BY id")
-
-    await make.act(
-        lambda work: sections.edit(work, section, title="Later", tab_id=make.tabs["feedback"], parent_id=None)
-    )
-
-    assert await make.rows("SELECT * FROM sections ORDER BY id") == before
-
-
-async def test_sections_are_put_first_in_the_order_given(make: Factory) -> None:
-    ids = [await make.section(f"Section {number}") for number in range(3)]
-
-    await make.act(lambda work: sections.reorder(work, [ids[2]]))
-
-    assert await ids_in_order(make) == [ids[2], ids[0], ids[1]]
-
-
-async def test_an_unknown_section_can_not_be_ordered(make: Factory) -> None:
-    before = await make.rows("SELECT id, position FROM sections ORDER BY id")
-
-    unknown = await error_from(make.act(lambda work: sections.reorder(work, [99])), NotFound)
-
-    assert (unknown.resource, unknown.identifier) == ("section", 99)
-    assert await make.rows("SELECT id, position FROM sections ORDER BY id") == before
 
 
 @pytest.mark.parametrize("many", [1, 2, 4])
@@ -89,23 +49,6 @@ async def test_each_cycle_of_sections_ends_at_its_smallest_id(make: Factory) -> 
     kept = {row["id"]: row["parent_id"] for row in await make.rows("SELECT id, parent_id FROM sections")}
     assert kept == parents | {two: None, five: None, six: None}
     assert await make.act(sections.cycles) == await make.act(sections.break_cycles) == []
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        lambda work: sections.add(work, title="a", tab_id=1),
-        lambda work: sections.edit(work, 1, title="a", tab_id=1, parent_id=None),
-        lambda work: sections.reorder(work, []),
-        lambda work: sections.delete(work, 1),
-    ],
-)
-async def test_sections_are_changed_by_administrators_only(
-    operation: Callable[[UnitOfWork], Any], make: Factory
-) -> None:
-    error = await error_from(make.act(operation, actor=MODERATOR), Forbidden)
-
-    assert error.permission == "manage_catalogue"
 
 
 async def test_posts_made_while_their_section_and_category_go_stay_without(make: Factory, productlift: Client) -> None:

@@ -127,6 +127,21 @@ async def test_rejected_posts_are_not_found_pending_ones_are(make: Factory) -> N
     assert await found(make, "dark mode") == []
 
 
+async def test_the_triggers_of_the_index_exist_at_the_newest_revision(make: Factory) -> None:
+    statement, names = {
+        "sqlite": (
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'posts' ORDER BY name",
+            ["post_search_delete", "post_search_insert", "post_search_update"],
+        ),
+        "postgresql": (
+            "SELECT tgname AS name FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal ORDER BY 1",
+            ["post_search_update", "post_search_write"],
+        ),
+    }[make.server.database.engine]
+
+    assert [row["name"] for row in await make.rows(statement)] == names
+
+
 async def test_a_changed_title_is_found_by_its_new_words_only(make: Factory) -> None:
     post = await make.post(title="Printing of shipping labels")
     await make.act(lambda work: update.update_post(work, post, PostUpdate(title="Heat map of clicks")))
