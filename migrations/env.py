@@ -11,7 +11,7 @@ from app.domain.models.search import include_name
 
 
 def _type(kind: str, value: object, context_: object) -> str | bool:
-    """How a type is written into a version: by what it is in the database, for the model may change later."""
+    """The text of a type in a migration: the type in the database, because the model may change later."""
     del context_
     if kind == "type" and isinstance(value, UtcTimestamp):
         return "MOMENT"
@@ -31,10 +31,10 @@ def _migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-given = context.config.attributes.get("connection")
-if given is not None:
-    _migrate(given)
+connection = context.config.attributes.get("connection")
+if connection is not None:
+    _migrate(connection)
 else:
     engine = create_engine(os.environ.get("EARSHOT_DATABASE_URL", "sqlite:///data/earshot.db"))
-    with engine.begin() as opened:
-        _migrate(opened)
+    with engine.begin() as new_connection:
+        _migrate(new_connection)

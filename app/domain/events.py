@@ -14,20 +14,6 @@ from app.domain.models import EventRow
 from app.domain.sql.json_rows import BIGINT, TEXT, json_column, json_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement
 
-EVENT_KINDS: Final = (
-    "post.submitted",
-    "post.deleted",
-    "post.status_changed",
-    "post.approved",
-    "post.rejected",
-    "vote.cast",
-    "vote.retracted",
-    "comment.written",
-    "comment.deleted",
-    "user.registered",
-    "user.invited",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from app.domain.errors import Forbidden
 from app.domain.models.users import ROLES
 
 
@@ -73,9 +72,3 @@ def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = No
     if permission is Permission.OPERATE:
         return actor.user_id is None
     return True
-
-
-def authorize(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> None:
-    """Raise Forbidden unless the actor has the permission."""
-    if not is_allowed(actor, permission, of_role=of_role, of_user=of_user):
-        raise Forbidden(permission)

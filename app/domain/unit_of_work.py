@@ -9,11 +9,10 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy import bindparam, select
 
-from app.domain import permissions
-from app.domain.errors import NotFound, UniqueViolation
+from app.domain.errors import Forbidden, NotFound, UniqueViolation
 from app.domain.events import INSERT_EVENT, INSERT_EVENTS, Event
 from app.domain.models import Portal
-from app.domain.permissions import Actor, Permission
+from app.domain.permissions import Actor, Permission, is_allowed
 from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import PORTAL_ID, Statement
 
@@ -103,7 +102,8 @@ class UnitOfWork:
 
     def authorize(self, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> None:
         """Raise Forbidden unless the actor has the permission. Every rule calls this for itself."""
-        permissions.authorize(self.actor, permission, of_role=of_role, of_user=of_user)
+        if not is_allowed(self.actor, permission, of_role=of_role, of_user=of_user):
+            raise Forbidden(permission)
 
     def record(self, event: Event) -> None:
         """Store the event in this transaction, so that it exists exactly when the change does."""

@@ -88,23 +88,14 @@ def create(
     if errors:
         raise ValidationFailed(errors)
     if parent_id is not None:
-        parent_post_id, is_internal = work.require_row(_PARENT, "comment", parent_id, id=parent_id)
-        if (same_post_parent and parent_post_id != post_id) or (is_internal and not internal_parent):
+        parent = work.require_row(_PARENT, "comment", parent_id, id=parent_id)
+        if (same_post_parent and parent["post_id"] != post_id) or (parent["internal"] and not internal_parent):
             raise NotFound("comment", parent_id)
     (deleted_at,) = work.require_row(_COUNT_AUTHOR, "user", author_id, id=author_id, step=step)
     if deleted_at is not None and not deleted_author:
         raise NotFound("user", author_id)
-    comment_id = int(
-        work.fetch_value(
-            _INSERT,
-            post=post_id,
-            user=author_id,
-            parent=parent_id,
-            body=body,
-            official=official,
-            internal=internal,
-        )
-    )
+    values = {"post": post_id, "user": author_id, "parent": parent_id, "body": body}
+    comment_id = int(work.fetch_value(_INSERT, **values, official=official, internal=internal))
     if follow:
         work.execute(INSERT_FOLLOW, post=post_id, user=author_id)
     if not internal:

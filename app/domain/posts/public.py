@@ -12,7 +12,7 @@ from app.domain.models import Board, Comment, Portal, Post, Status, Tab, User
 from app.domain.posts import attachments
 from app.domain.posts.queries import AUTHOR
 from app.domain.sql.json_rows import encode_rows
-from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -77,26 +77,30 @@ class PublicPost:
     files: Sequence[PublicFile]
 
 
+_POST_COLUMNS: Final[Mapping[str, Column]] = {
+    "id": Post.id,
+    "code": Post.code,
+    "slug": Post.slug,
+    "title": Post.title,
+    "description": func.coalesce(func.substr(Post.description, 1, MAX_DESCRIPTION), ""),
+    "is_truncated": func.coalesce(func.length(Post.description), 0) > MAX_DESCRIPTION,
+    "image": Post.image,
+    "votes_count": Post.votes_count,
+    "comments_count": Post.comments_count,
+    "created_at": Post.created_at,
+    "portal": Portal.title,
+    "board": Board.name,
+    "status": Status.name,
+    "status_color": Status.color,
+    "tab": Tab.name,
+    "author": AUTHOR.name,
+}
+"""The columns by the attribute of PublicPost."""
+
+
 def _select_one(condition: ColumnElement[bool]) -> Statement:
     return Statement(
-        select(
-            Post.id,
-            Post.code,
-            Post.slug,
-            Post.title,
-            func.substr(Post.description, 1, MAX_DESCRIPTION),
-            func.length(Post.description),
-            Post.image,
-            Post.votes_count,
-            Post.comments_count,
-            Post.created_at,
-            Portal.title,
-            Board.name,
-            Status.name,
-            Status.color,
-            Tab.name,
-            AUTHOR.name,
-        )
+        select(*(column.label(name) for name, column in _POST_COLUMNS.items()))
         .select_from(Post)
         .join(Portal, Portal.id == Post.portal_id)
         .join(Board, Board.id == Post.board_id)
@@ -167,31 +171,15 @@ def record_views(work: UnitOfWork, views: Mapping[int, int]) -> dict[int, int]:
 def _public_post(work: UnitOfWork, row: Row | None) -> PublicPost | None:
     if row is None:
         return None
-    (
-        post_id, code, slug, title, description, length, image, votes, comments, created_at,
-        portal_title, board, status, color, tab, author,
-    ) = row  # fmt: skip
+    values = {name: row[name] for name in _POST_COLUMNS}
+    values["is_truncated"] = bool(values["is_truncated"])
+    values["author"] = None if row["author"] is None else public_name(row["author"])
     return PublicPost(
-        id=post_id,
-        code=code,
-        slug=slug,
-        title=title,
-        description=description or "",
-        is_truncated=(length or 0) > MAX_DESCRIPTION,
-        image=image,
-        votes_count=votes,
-        comments_count=comments,
-        created_at=created_at,
-        portal=portal_title,
-        board=board,
-        status=status,
-        status_color=color,
-        tab=tab,
-        author=None if author is None else public_name(author),
-        comments=_first_comments(work, post_id) if comments else [],
+        **values,
+        comments=_first_comments(work, row["id"]) if row["comments_count"] else [],
         files=[
             PublicFile(name, original_name, media_type, size)
-            for kind, name, original_name, media_type, size in attachments.of_post(work, post_id)
+            for kind, name, original_name, media_type, size in attachments.of_post(work, row["id"])
             if kind == "attachment"
         ],
     )

@@ -20,7 +20,7 @@ from app.domain.models import Post
 from app.domain.models.search import TEXT_SEARCH_CONFIG
 from app.domain.search import tokenizer
 from app.domain.sql.statement import POSTGRESQL, SQLITE, Statement, in_list, in_portal_unindexed
-from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unit_of_work import UnitOfWork
 
 MAX_RESULTS: Final = 10
 MAX_WORDS: Final = 20
@@ -76,16 +76,9 @@ _MATCHING: Final = {
     for engine, statement in _POSTS_PER_WORD.items()
 }
 
-_found = (in_portal_unindexed(Post), in_list(Post.id, "ids"))
-_TITLES: Final = Statement(select(Post.id, Post.title).where(*_found, Post.moderation != "rejected"))
-_POSTS: Final = Statement(select(Post.id, Post.code, Post.title, Post.description).where(*_found))
-
-
-def find_duplicates(work: UnitOfWork, title: str | None, description: str | None = None) -> list[Row]:
-    """The posts of `find_duplicate_ids`: id, code, title, description."""
-    ids = find_duplicate_ids(work, title, description)
-    rows = {row[0]: row for row in work.fetch_all(_POSTS, ids=ids)} if ids else {}
-    return [rows[post_id] for post_id in ids if post_id in rows]
+_TITLES: Final = Statement(
+    select(Post.id, Post.title).where(in_portal_unindexed(Post), in_list(Post.id, "ids"), Post.moderation != "rejected")
+)
 
 
 def find_duplicate_ids(work: UnitOfWork, title: str | None, description: str | None = None) -> list[int]:
