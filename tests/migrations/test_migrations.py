@@ -1,4 +1,4 @@
-"""The migrations make what the model says, both ways, on both engines, with rows present."""
+"""The migrations create the schema of the models, in both directions, on both engines, with rows present."""
 
 import asyncio
 import itertools
@@ -35,7 +35,7 @@ _number = itertools.count(1)
 
 @pytest.fixture
 def blank(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database with nothing in it."""
+    """The URL of an empty database."""
     if engine == "sqlite":
         yield f"sqlite:///{tmp_path / 'blank.db'}"
         return
@@ -63,14 +63,14 @@ async def fill(url: str, tmp_path: Path) -> None:
     await make.key(make.owner, "astuto")
     for number in range(20):
         await make.post(title=f"Post {number}", votes_by=[make.owner, await make.user()], status="New")
-    wish = NewPost(
+    new_post = NewPost(
         title="Sorted",
         description=None,
         author=make.owner,
         section_id=await make.section(),
         category_id=await make.category(),
     )
-    await make.act(lambda work: create.create_post(work, wish))
+    await make.act(lambda work: create.create_post(work, new_post))
     await make.act(lambda work: installation.require_secret(work, SECRET.encode()))
     await server.stop()
 
@@ -85,25 +85,35 @@ async def tables(url: str) -> set[str]:
     return {name for name in names if include_name(name, "table", {})}
 
 
-NUMBERS = {"tallies", "post_tallies"}
-"""Tables of numbers that may be kept in other pieces, so that their sums say more than their rows."""
+async def run_sql(url: str, query: str) -> Any:
+    """Run a statement; the rows of a query."""
+
+    def run(connection: Connection) -> Any:
+        result = connection.execute(text(query))
+        return result.all() if result.returns_rows else None
+
+    return await with_connection(url, run)
+
+
+COUNTERS = {"tallies", "post_tallies"}
+"""Tables of counters. A migration may split their rows, so the sums are compared."""
 
 
 async def rows(url: str) -> dict[str, int]:
-    """How many rows each table has; of numbers, what they add up to."""
+    """The number of rows of each table; of counters, their sum."""
 
     def count(connection: Connection) -> dict[str, int]:
-        found = {}
+        counts = {}
         names = set(inspect(connection).get_table_names()) - {"alembic_version"}
         for name in sorted(name for name in names if include_name(name, "table", {})):
-            counted = "coalesce(sum(posts), 0)" if name in NUMBERS else "count(*)"
-            found[name] = int(connection.execute(text(f"SELECT {counted} FROM {name}")).scalar_one())
-        return found
+            counted = "coalesce(sum(posts), 0)" if name in COUNTERS else "count(*)"
+            counts[name] = int(connection.execute(text(f"SELECT {counted} FROM {name}")).scalar_one())
+        return counts
 
     return await with_connection(url, count)
 
 
-async def test_the_model_is_what_the_migrations_make(blank: str) -> None:
+async def test_the_migrations_create_the_tables_of_the_models(blank: str) -> None:
     await migrate(blank)
 
     def compare(connection: Connection) -> list[Any]:
@@ -113,29 +123,29 @@ async def test_the_model_is_what_the_migrations_make(blank: str) -> None:
     assert await with_connection(blank, compare) == []
 
 
-async def test_constraints_and_indexes_are_the_model_s_to_the_letter(blank: str, engine: str) -> None:
+async def test_constraints_and_indexes_are_exactly_those_of_the_models(blank: str, engine: str) -> None:
     """Alembic does not compare checks, defaults, conditions of indexes and options of tables."""
     await migrate(blank)
     migrated = await with_connection(blank, _schema)
 
-    def anew(connection: Connection) -> Any:
+    def create_again(connection: Connection) -> Any:
         connection.execute(text("DROP TABLE alembic_version"))
         Base.metadata.drop_all(connection)
         Base.metadata.create_all(connection)
         return _schema(connection)
 
-    assert await with_connection(blank, anew) == migrated
+    assert await with_connection(blank, create_again) == migrated
 
 
 def _schema(connection: Connection) -> Any:
     if connection.dialect.name == "sqlite":
-        found = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        entries = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         return {
             name: sorted(re.sub(r"\s+", " ", line).strip(" ,").replace('"', "") for line in sql.splitlines())
-            for name, sql in found
+            for name, sql in entries
             if not name.startswith(("sqlite_", "alembic_version", SEARCH_TABLE))
         }
-    asked = {
+    queries = {
         "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
         "WHERE connamespace = 'public'::regnamespace",
         "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
@@ -146,7 +156,7 @@ def _schema(connection: Connection) -> Any:
     }
     return {
         name: sorted(str(row) for row in connection.execute(text(query)) if "alembic_version" not in str(row))
-        for name, query in asked.items()
+        for name, query in queries.items()
     }
 
 
@@ -170,32 +180,29 @@ async def test_down_and_up_again_at_every_revision_with_rows_present(filled: str
     assert await tables(filled) == {*Base.metadata.tables, "alembic_version"}
 
 
-async def test_titles_are_searched_after_migrating_and_wait_for_the_old_index_after_going_back(filled: str) -> None:
-    def indexed(connection: Connection) -> int:
-        sqlite = "SELECT count(*) FROM post_search WHERE post_search MATCH 'posts'"
-        postgresql = "SELECT count(*) FROM post_search WHERE title @@ to_tsquery('earshot_titles', 'posts')"
-        return int(connection.execute(text(sqlite if connection.dialect.name == "sqlite" else postgresql)).scalar_one())
+async def test_titles_are_searched_after_migrating_and_wait_for_the_old_index_after_going_back(
+    filled: str, engine: str
+) -> None:
+    matches = "post_search MATCH 'posts'" if engine == "sqlite" else "title @@ to_tsquery('earshot_titles', 'posts')"
+    indexed = f"SELECT count(*) FROM post_search WHERE {matches}"
+    old_index = ("titles_waiting", "title_words", "title_word_signatures", "title_word_posts")
 
-    def counted(connection: Connection) -> list[int]:
-        names = ("titles_waiting", "title_words", "title_word_signatures", "title_word_posts")
-        return [int(connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()) for name in names]
-
-    before = await with_connection(filled, indexed)
+    before = await run_sql(filled, indexed)
     await downgrade(filled, revision="0003")
-    waiting = await with_connection(filled, counted)
-    left = await with_connection(filled, lambda connection: inspect(connection).get_table_names())
+    old_rows = await rows(filled)
+    names = await with_connection(filled, lambda connection: inspect(connection).get_table_names())
     await migrate(filled)
 
-    assert before == await with_connection(filled, indexed) == 20
-    assert waiting == [21, 0, 0, 0]
-    assert [name for name in left if not include_name(name, "table", {})] == []
+    assert before == await run_sql(filled, indexed) == [(20,)]
+    assert [old_rows[name] for name in old_index] == [21, 0, 0, 0]
+    assert [name for name in names if not include_name(name, "table", {})] == []
 
 
-async def test_numbers_in_the_old_pieces_are_those_of_the_posts(filled: str) -> None:
+async def test_the_counters_of_the_first_revision_equal_a_recount(filled: str) -> None:
     await downgrade(filled, revision="0001")
 
     def compare(connection: Connection) -> tuple[set[Any], set[Any]]:
-        kept = "SELECT portal_id, kind, ref_id, sum(posts) FROM post_tallies GROUP BY portal_id, kind, ref_id"
+        stored = "SELECT portal_id, kind, ref_id, sum(posts) FROM post_tallies GROUP BY portal_id, kind, ref_id"
         counted = (
             "SELECT portal_id, 'portal', 0, count(*) FROM posts GROUP BY portal_id "
             "UNION ALL SELECT portal_id, 'board', board_id, count(*) FROM posts GROUP BY portal_id, board_id "
@@ -204,16 +211,16 @@ async def test_numbers_in_the_old_pieces_are_those_of_the_posts(filled: str) -> 
             "UNION ALL SELECT portal_id, 'category', category_id, count(*) FROM post_categories "
             "JOIN posts ON posts.id = post_id GROUP BY portal_id, category_id"
         )
-        one, other = ({tuple(row) for row in connection.execute(text(query))} for query in (kept, counted))
+        one, other = ({tuple(row) for row in connection.execute(text(query))} for query in (stored, counted))
         return {row for row in one if row[3]}, {row for row in other if row[2] is not None}
 
-    kept, counted = await with_connection(filled, compare)
-    assert kept == counted
+    stored, counted = await with_connection(filled, compare)
+    assert stored == counted
     assert {row[1] for row in counted} == {"portal", "board", "status", "section", "category"}
 
 
 async def test_posts_that_are_being_written_meanwhile_are_counted(postgres: Postgres, tmp_path: Path) -> None:
-    """SQLite has one writer at a time, so nobody can be writing there."""
+    """SQLite has one writer at a time, so this can't happen there."""
     name = f"blank_{next(_number)}"
     filled = postgres.create(name)
     await fill(filled, tmp_path)
@@ -242,19 +249,14 @@ async def test_posts_that_are_being_written_meanwhile_are_counted(postgres: Post
     assert counted == posts_there == 22
 
 
-async def test_down_to_nothing_leaves_nothing(filled: str) -> None:
+async def test_a_downgrade_to_base_leaves_no_table(filled: str) -> None:
     await downgrade(filled, revision="base")
 
     assert await tables(filled) == {"alembic_version"}
-    assert (
-        await with_connection(
-            filled, lambda connection: connection.execute(text("SELECT * FROM alembic_version")).all()
-        )
-        == []
-    )
+    assert await run_sql(filled, "SELECT * FROM alembic_version") == []
 
 
-async def test_what_is_up_to_date_is_left_alone(filled: str, tmp_path: Path) -> None:
+async def test_a_database_at_the_newest_revision_stays_unchanged(filled: str, tmp_path: Path) -> None:
     before = await rows(filled)
 
     await migrate(filled)
@@ -262,30 +264,23 @@ async def test_what_is_up_to_date_is_left_alone(filled: str, tmp_path: Path) -> 
     assert await rows(filled) == before
 
 
-async def test_a_database_of_a_newer_program_is_refused_and_left_alone(filled: str) -> None:
+async def test_a_database_of_a_newer_program_is_rejected_and_stays_unchanged(filled: str) -> None:
     before = await rows(filled)
-    await with_connection(
-        filled, lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    )
+    await run_sql(filled, "UPDATE alembic_version SET version_num = '9999'")
 
-    with pytest.raises(NewerDatabase) as refused:
+    with pytest.raises(NewerDatabase) as error:
         await migrate(filled)
 
-    assert str(refused.value) == (
+    assert str(error.value) == (
         f"the database is of a newer Earshot (revision 9999; this one knows {HEAD}): "
         "start that version, or restore a backup"
     )
     assert await rows(filled) == before
-    assert (
-        await with_connection(
-            filled, lambda connection: connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
-        )
-        == "9999"
-    )
+    assert await run_sql(filled, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
 async def test_a_migration_that_fails_leaves_nothing_behind(blank: str) -> None:
-    await with_connection(blank, lambda connection: connection.execute(text("CREATE TABLE votes (id INTEGER)")))
+    await run_sql(blank, "CREATE TABLE votes (id INTEGER)")
 
     with pytest.raises(DBAPIError):
         await migrate(blank)
@@ -308,8 +303,8 @@ async def test_servers_that_start_at_once_migrate_once(blank: str) -> None:
     assert revisions()[-1] == HEAD
 
 
-def test_no_version_looks_into_the_domain() -> None:
-    """A version must mean the same in five years, whatever becomes of the model."""
+def test_no_migration_imports_the_application() -> None:
+    """A migration must mean the same in five years, whatever the models are then."""
     folder = Path(ScriptDirectory.from_config(_config()).versions)
 
     assert [path.name for path in folder.glob("*.py") if re.search(r"\bapp\b", path.read_text())] == []

@@ -1,4 +1,4 @@
-"""Nothing is bought by promising less: what is acknowledged is written, and every reference is checked."""
+"""No setting trades durability or checks for speed."""
 
 from sqlalchemy import text
 
@@ -13,14 +13,16 @@ OURS = {"client", "session"}
 
 
 async def test_neither_commits_nor_checks_are_switched_off(make: Factory, engine: str) -> None:
-    async def asked(query: str) -> object:
+    async def fetch_setting(query: str) -> object:
         statement = Statement(text(query), across_portals=True)
         return await make.server.database.write(lambda work: work.fetch_value(statement), NO_PORTAL)
 
     if engine == "sqlite":
-        assert {query: await asked(query) for query in SQLITE} == SQLITE
+        assert {query: await fetch_setting(query) for query in SQLITE} == SQLITE
         return
     # What the operator's server says, and nothing of ours.
-    sources = {name: await asked(f"SELECT source FROM pg_settings WHERE name = '{name}'") for name in POSTGRESQL}
+    sources = {
+        name: await fetch_setting(f"SELECT source FROM pg_settings WHERE name = '{name}'") for name in POSTGRESQL
+    }
     assert None not in sources.values()
     assert not OURS & set(sources.values()), sources

@@ -1,4 +1,4 @@
-"""What only SQLite's adapter does: reading on the writing connection, and telling of other processes' writes."""
+"""SQLite: reads on the writing connection, reports of writes by other processes, checkpoints."""
 
 import asyncio
 import sqlite3
@@ -18,8 +18,8 @@ from app.domain.models import Portal
 from app.domain.sql.statement import NOW, Statement
 from app.domain.unit_of_work import UnitOfWork
 
-_MAKE = Statement(insert(Portal).values(title="One", guid="g", created_at=NOW, updated_at=NOW), across_portals=True)
-_MAKE_AND_TELL = Statement(
+_INSERT = Statement(insert(Portal).values(title="One", guid="g", created_at=NOW, updated_at=NOW), across_portals=True)
+_INSERT_RETURNING = Statement(
     insert(Portal).values(title="One", guid="g", created_at=NOW, updated_at=NOW).returning(Portal.id),
     across_portals=True,
 )
@@ -41,22 +41,22 @@ def titles(work: UnitOfWork) -> list[str]:
     return [row[0] for row in work.fetch_all(_TITLES)]
 
 
-@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("in_thread", [False, True])
 @pytest.mark.parametrize("snapshot", [False, True])
-async def test_an_act_that_reads_can_not_write(database: SqliteDatabase, slow: bool, snapshot: bool) -> None:
+async def test_an_operation_that_reads_can_not_write(database: SqliteDatabase, in_thread: bool, snapshot: bool) -> None:
     for operation in (
-        lambda work: work.execute(_MAKE),
+        lambda work: work.execute(_INSERT),
         lambda work: work.execute(_RENAME),
-        lambda work: work.fetch_all(_MAKE_AND_TELL),
+        lambda work: work.fetch_all(_INSERT_RETURNING),
     ):
         with pytest.raises(WriteInReadOperation):
-            await database.read(operation, NO_PORTAL, in_thread=slow, snapshot=snapshot)
+            await database.read(operation, NO_PORTAL, in_thread=in_thread, snapshot=snapshot)
 
     assert await database.read(titles, NO_PORTAL) == []
 
 
-async def test_what_was_written_is_read_at_once_by_every_way_of_reading(database: SqliteDatabase) -> None:
-    await database.write(lambda work: work.execute(_MAKE), NO_PORTAL)
+async def test_a_write_is_visible_to_every_kind_of_read(database: SqliteDatabase) -> None:
+    await database.write(lambda work: work.execute(_INSERT), NO_PORTAL)
     in_the_loop = await database.read(titles, NO_PORTAL)
     in_a_thread = await database.read(titles, NO_PORTAL, in_thread=True)
 
@@ -66,9 +66,9 @@ async def test_what_was_written_is_read_at_once_by_every_way_of_reading(database
     assert (in_the_loop, in_a_thread, in_a_snapshot) == (["One"], ["One"], ["Another"])
 
 
-async def test_a_write_by_another_process_is_told_and_an_own_one_is_not(database: SqliteDatabase) -> None:
+async def test_a_write_by_another_process_changes_the_version_and_an_own_one_does_not(database: SqliteDatabase) -> None:
     before = database.write_version()
-    await database.write(lambda work: work.execute(_MAKE), NO_PORTAL)
+    await database.write(lambda work: work.execute(_INSERT), NO_PORTAL)
     after_own = database.write_version()
 
     other = connect(database.path)
@@ -81,30 +81,30 @@ async def test_a_write_by_another_process_is_told_and_an_own_one_is_not(database
     assert await database.read(titles, NO_PORTAL) == ["Another"]
 
 
-async def test_checkpoints_go_on_after_the_disk_failed(
+async def test_checkpoints_are_retried_after_a_disk_error(
     database: SqliteDatabase, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = True
 
-    def opened() -> sqlite3.Connection:
+    def open_connection() -> sqlite3.Connection:
         if failing:
             raise OSError(5, "Input/output error")
         return connect(database.path)
 
     with (database.path).open("rb") as file:
-        checkpoints = WalCheckpointer(opened, file.fileno(), WriteQueue())
-        taking = asyncio.create_task(checkpoints.run())
+        checkpointer = WalCheckpointer(open_connection, file.fileno(), WriteQueue())
+        running = asyncio.create_task(checkpointer.run())
         try:
             while not caplog.records:  # noqa: ASYNC110  # Neither the log nor the file tells when it changes.
                 await asyncio.sleep(0.05)
             assert "can't be copied" in caplog.text
-            await database.write(lambda work: work.execute(_MAKE), NO_PORTAL)
+            await database.write(lambda work: work.execute(_INSERT), NO_PORTAL)
             before = database.path.read_bytes()
             failing = False
             while database.path.read_bytes() == before:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-            assert not taking.done()
+            assert not running.done()
         finally:
-            taking.cancel()
+            running.cancel()
             with suppress(asyncio.CancelledError):
-                await taking
+                await running

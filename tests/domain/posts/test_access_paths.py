@@ -27,7 +27,7 @@ ORDERED = ("created_at", "votes_count", "order", "title")
 
 async def many_posts(make: Factory) -> list[PostFilter]:
     """Posts of every mixture, and filters that many, few and none of them meet."""
-    chance = random.Random(7)
+    rng = random.Random(7)
     common, rare, empty = [await make.category(name) for name in ("Common", "Rare", "Empty")]
     section = await make.section()
     writers = [make.owner, await make.user()]
@@ -36,16 +36,16 @@ async def many_posts(make: Factory) -> list[PostFilter]:
 
     def submit(work: UnitOfWork) -> None:
         for number in range(POSTS):
-            wish = NewPost(
-                title=f"Post {chance.randrange(1000)}",
+            new_post = NewPost(
+                title=f"Post {rng.randrange(1000)}",
                 description=None,
-                author=chance.choice(writers),
-                board_id=chance.choice(boards),
-                status_id=chance.choice(statuses),
-                section_id=section if chance.random() < 0.3 else None,
-                category_id=rare if number % 20 == 0 else common if chance.random() < 0.6 else None,
+                author=rng.choice(writers),
+                board_id=rng.choice(boards),
+                status_id=rng.choice(statuses),
+                section_id=section if rng.random() < 0.3 else None,
+                category_id=rare if number % 20 == 0 else common if rng.random() < 0.6 else None,
             )
-            create.create_post(work, wish)
+            create.create_post(work, new_post)
 
     await make.act(submit)
     await make.run("UPDATE posts SET votes_count = id % 5, position = id % 7")
@@ -82,7 +82,7 @@ async def many_posts(make: Factory) -> list[PostFilter]:
 
 @pytest.mark.parametrize("order", ORDERED)
 @pytest.mark.parametrize("descending", [False, True])
-async def test_every_way_finds_the_same_page(make: Factory, order: str, descending: bool) -> None:
+async def test_every_access_path_finds_the_same_page(make: Factory, order: str, descending: bool) -> None:
     sorting = (order, descending)
     all_filters = await many_posts(make)
 
@@ -118,7 +118,7 @@ async def test_every_way_finds_the_same_page(make: Factory, order: str, descendi
     assert await make.server.database.read(compare, PortalContext(make.portal, OPERATOR)) > 1000
 
 
-async def test_the_numbers_that_choose_the_way_are_the_kept_ones(make: Factory) -> None:
+async def test_the_cardinalities_are_the_stored_counts(make: Factory) -> None:
     all_filters = await many_posts(make)
 
     def count(work: UnitOfWork, values: dict[str, Any]) -> int:
@@ -160,13 +160,13 @@ async def test_the_numbers_that_choose_the_way_are_the_kept_ones(make: Factory) 
         (0, {"category_id": 0}, 0, 20, "votes_count", "sort"),
     ],
 )
-def test_the_cheapest_way_is_gone(
+def test_the_cheapest_access_path_is_chosen(
     portal: int, each: dict[str, int], meet: int, reach: int, order: str, path: AccessPath
 ) -> None:
     assert Cardinalities(portal, each, meet).access_path(order, reach) == path
 
 
-async def test_pages_beyond_the_middle_meet_those_above_it(make: Factory) -> None:
+async def test_pages_beyond_the_middle_continue_those_before(make: Factory) -> None:
     def copy(work: UnitOfWork) -> None:
         for number in range(2_105):
             create.create_post(work, NewPost(title=f"Post {number:04}", description=None, author=make.owner))
@@ -188,7 +188,7 @@ async def test_pages_beyond_the_middle_meet_those_above_it(make: Factory) -> Non
     assert seen == sorted(seen, reverse=True)
 
 
-async def test_no_more_shapes_are_kept_than_there_is_room_for(make: Factory) -> None:
+async def test_the_cache_of_statements_is_bounded(make: Factory) -> None:
     post = await make.post()
     query = PostQuery((Post.id, Post.title))
 

@@ -15,25 +15,25 @@ async def state(make: Factory) -> str:
 
 
 @pytest.mark.parametrize(
-    ("policy", "waiting"),
+    ("policy", "pending"),
     [("never", set()), ("anonymous", {None}), ("always", {None, "user"})],
 )
-def test_the_policy_says_whose_posts_wait(policy: str, waiting: set[str | None]) -> None:
+def test_the_policy_decides_whose_posts_are_pending(policy: str, pending: set[str | None]) -> None:
     roles = (None, *ROLES)
 
     states = {role: moderation.initial_state(None, policy=policy, author_role=role) for role in roles}
 
-    assert states == {role: "pending" if role in waiting else "approved" for role in roles}
-    for wish in MODERATION_STATES:
-        assert {moderation.initial_state(wish, policy=policy, author_role=role) for role in roles} == {wish}
+    assert states == {role: "pending" if role in pending else "approved" for role in roles}
+    for requested in MODERATION_STATES:
+        assert {moderation.initial_state(requested, policy=policy, author_role=role) for role in roles} == {requested}
 
 
-async def test_the_operator_puts_a_post_into_any_state(make: Factory) -> None:
+async def test_the_operator_sets_any_state(make: Factory) -> None:
     post = await make.post(author=await make.user())
 
     outcomes = []
-    for wanted in ("pending", "pending", "rejected", "approved", "pending"):
-        changed = await make.act(lambda work, wanted=wanted: moderation.set(work, post, wanted))  # type: ignore[misc]
+    for new_state in ("pending", "pending", "rejected", "approved", "pending"):
+        changed = await make.act(lambda work, new_state=new_state: moderation.set(work, post, new_state))  # type: ignore[misc]
         outcomes.append((changed, await state(make)))
 
     assert outcomes == [
@@ -48,7 +48,7 @@ async def test_the_operator_puts_a_post_into_any_state(make: Factory) -> None:
         assert [(fact["post_id"], fact["user_id"]) for fact in await make.facts(kind)] == [(post, author)]
 
 
-async def test_what_can_not_be_set_is_refused(make: Factory) -> None:
+async def test_invalid_changes_are_rejected(make: Factory) -> None:
     post = await make.post()
 
     with pytest.raises(ValidationFailed):
@@ -62,18 +62,22 @@ async def test_what_can_not_be_set_is_refused(make: Factory) -> None:
 
 async def test_pending_and_rejected_posts_are_listed_newest_first(make: Factory) -> None:
     await make.post()
-    waiting = [await make.post(moderation="pending") for _ in range(3)]
+    pending = [await make.post(moderation="pending") for _ in range(3)]
     rejected = await make.post(moderation="rejected", title="Spam")
     portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
     await make.post(moderation="pending", portal=portal, author=owner)
 
     first = await make.act(lambda work: moderation.page(work, "pending", offset=0, limit=2))
     second = await make.act(lambda work: moderation.page(work, "pending", offset=2, limit=2))
-    ((post, code, title, shown, _),) = await make.act(lambda work: moderation.page(work, "rejected", offset=0, limit=9))
-    totals = [await make.act(lambda work, of=of: moderation.total(work, of)) for of in ("pending", "rejected")]  # type: ignore[misc]
+    ((post, code, title, moderation_state, _),) = await make.act(
+        lambda work: moderation.page(work, "rejected", offset=0, limit=9)
+    )
+    totals = [
+        await make.act(lambda work, state=state: moderation.total(work, state)) for state in ("pending", "rejected")
+    ]  # type: ignore[misc]
 
-    assert [row[0] for row in (*first, *second)] == waiting[::-1]
-    assert (post, code, title, shown) == (rejected, await make.code(rejected), "Spam", "rejected")
+    assert [row[0] for row in (*first, *second)] == pending[::-1]
+    assert (post, code, title, moderation_state) == (rejected, await make.code(rejected), "Spam", "rejected")
     assert totals == [3, 1]
 
 

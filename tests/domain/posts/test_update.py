@@ -26,30 +26,12 @@ async def counters(make: Factory, user: int) -> tuple[int, int, int]:
     return row["posts_count"], row["votes_count"], row["comments_count"]
 
 
-async def category(make: Factory, name: str) -> int:
-    await make.run(
-        "INSERT INTO categories (portal_id, name, name_key, color, created_at, updated_at)"
-        " SELECT portal_id, :name, :name, '#00ff00', created_at, updated_at FROM boards LIMIT 1",
-        name=name,
-    )
-    return int(await make.value("SELECT id FROM categories WHERE name = :name", name=name))
-
-
-async def section(make: Factory, title: str) -> int:
-    await make.run(
-        "INSERT INTO sections (portal_id, tab_id, title, position, created_at, updated_at)"
-        " SELECT portal_id, id, :title, 0, created_at, updated_at FROM tabs WHERE url = 'feedback'",
-        title=title,
-    )
-    return int(await make.value("SELECT id FROM sections WHERE title = :title", title=title))
-
-
-async def carried(make: Factory, post: int) -> list[int]:
+async def category_ids(make: Factory, post: int) -> list[int]:
     rows = await make.rows("SELECT category_id FROM post_categories WHERE post_id = :id ORDER BY 1", id=post)
     return [row["category_id"] for row in rows]
 
 
-async def test_an_edit_changes_what_is_given_and_the_lead_of_the_description(make: Factory, clock: TestClock) -> None:
+async def test_an_update_changes_the_given_fields_and_the_excerpt(make: Factory, clock: TestClock) -> None:
     post = await make.post(title="A dark mode", description="For <b>tired</b> eyes")
     clock.set(MONDAY)
 
@@ -64,7 +46,7 @@ async def test_an_edit_changes_what_is_given_and_the_lead_of_the_description(mak
     assert str(row["updated_at"])[:23] == "2026-01-12 09:30:00.123"
 
 
-async def test_an_edit_that_changes_nothing_leaves_the_moment_alone(make: Factory, clock: TestClock) -> None:
+async def test_an_update_that_changes_nothing_leaves_updated_at(make: Factory, clock: TestClock) -> None:
     post = await make.post(title="A dark mode", description=None)
     before = await make.rows("SELECT * FROM posts")
     clock.set(MONDAY)
@@ -79,21 +61,21 @@ async def test_an_edit_that_changes_nothing_leaves_the_moment_alone(make: Factor
     assert await make.rows("SELECT * FROM posts") == before
 
 
-async def test_the_posts_of_both_authors_are_counted_anew(make: Factory) -> None:
+async def test_a_change_of_author_changes_the_counters_of_both(make: Factory) -> None:
     jane, john = await make.user(), await make.user()
     post = await make.post(author=jane)
     uuid = await make.uuid(john)
 
     await make.act(lambda work: update.update_post(work, post, PostUpdate(author=uuid)))
-    passed_on = await counters(make, jane), await counters(make, john)
+    after_first = await counters(make, jane), await counters(make, john)
     await make.act(lambda work: update.update_post(work, post, PostUpdate(author=None)))
 
-    assert passed_on == ((0, 0, 0), (1, 0, 0))
+    assert after_first == ((0, 0, 0), (1, 0, 0))
     assert await counters(make, john) == (0, 0, 0)
     assert await make.value("SELECT user_id FROM posts") is None
 
 
-async def test_a_post_can_not_be_given_to_somebody_unknown(make: Factory) -> None:
+async def test_an_unknown_author_is_rejected_and_nothing_changes(make: Factory) -> None:
     post = await make.post(title="A dark mode")
 
     with pytest.raises(NotFound) as unknown:
@@ -103,26 +85,31 @@ async def test_a_post_can_not_be_given_to_somebody_unknown(make: Factory) -> Non
     assert await make.value("SELECT title FROM posts") == "A dark mode"
 
 
-async def test_categories_are_replaced_and_tallied(make: Factory) -> None:
+async def test_categories_are_replaced_and_counted(make: Factory) -> None:
     post = await make.post()
-    red, green, blue = [await category(make, name) for name in ("red", "green", "blue")]
+    red, green, blue = [await make.category(name) for name in ("red", "green", "blue")]
 
     await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[red, green])))
-    first = await carried(make, post)
+    first = await category_ids(make, post)
     await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[blue, green, 4711])))
-    second = await carried(make, post)
+    second = await category_ids(make, post)
     await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[4711])))
-    unknown_only = await carried(make, post)
+    unknown_only = await category_ids(make, post)
     kept = await make.act(post_counters.find_mismatches)
     await make.act(lambda work: update.update_post(work, post, PostUpdate(category_ids=[])))
 
-    assert (first, second, unknown_only, await carried(make, post)) == ([red, green], [green, blue], [green, blue], [])
+    assert (first, second, unknown_only, await category_ids(make, post)) == (
+        [red, green],
+        [green, blue],
+        [green, blue],
+        [],
+    )
     assert kept == await make.act(post_counters.find_mismatches) == []
 
 
-async def test_a_section_is_given_and_taken_and_tallied(make: Factory) -> None:
+async def test_a_section_is_set_and_removed_and_counted(make: Factory) -> None:
     post = await make.post()
-    soon = await section(make, "Soon")
+    soon = await make.section("Soon")
 
     await make.act(lambda work: update.update_post(work, post, PostUpdate(section_id=soon)))
     given = await make.value("SELECT section_id FROM posts"), await make.act(post_counters.find_mismatches)
@@ -136,7 +123,7 @@ async def test_a_section_is_given_and_taken_and_tallied(make: Factory) -> None:
     assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_a_moved_post_is_counted_where_it_went(make: Factory) -> None:
+async def test_a_moved_post_is_counted_on_its_new_board(make: Factory) -> None:
     post = await make.post()
     bugs = make.boards["Bug Reports"]
 
@@ -150,7 +137,7 @@ async def test_a_moved_post_is_counted_where_it_went(make: Factory) -> None:
         await make.act(lambda work: update.move_to_board(work, post, 4711))
 
 
-async def test_only_a_real_change_of_status_is_remembered_and_announced(make: Factory, clock: TestClock) -> None:
+async def test_only_a_change_of_status_is_in_the_history_and_an_event(make: Factory, clock: TestClock) -> None:
     jane = await make.user()
     admin = await make.user(role="admin")
     post = await make.post()
@@ -180,7 +167,7 @@ async def test_only_a_real_change_of_status_is_remembered_and_announced(make: Fa
     assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_an_unknown_status_is_refused(make: Factory) -> None:
+async def test_an_unknown_status_is_rejected(make: Factory) -> None:
     post = await make.post()
 
     with pytest.raises(NotFound) as unknown:
@@ -189,7 +176,7 @@ async def test_an_unknown_status_is_refused(make: Factory) -> None:
     assert unknown.value.resource == "status"
 
 
-async def test_a_deleted_post_takes_all_along_that_hangs_on_it(make: Factory) -> None:
+async def test_a_post_is_deleted_with_all_that_belongs_to_it(make: Factory) -> None:
     jane, john = await make.user(), await make.user()
     post = await make.post(author=jane, status="Planned", votes_by=[jane, john])
     other = await make.post(author=john, votes_by=[john])
@@ -257,7 +244,7 @@ async def test_another_portals_posts_boards_and_statuses_are_unknown(make: Facto
     assert await make.value("SELECT count(*) FROM posts") == 2
 
 
-async def test_changes_at_once_leave_the_numbers_right(make: Factory) -> None:
+async def test_concurrent_changes_leave_the_counters_right(make: Factory) -> None:
     posts = [await make.post(votes_by=[make.owner]) for _ in range(4)]
     statuses = [make.statuses[name] for name in ("Planned", "Completed", "New")]
     boards = list(make.boards.values())
@@ -289,7 +276,9 @@ async def test_changes_at_once_leave_the_numbers_right(make: Factory) -> None:
         assert await counters(make, user) == tuple(counted.values())
 
 
-async def test_a_category_gone_during_an_edit_leaves_no_number(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_category_deleted_during_an_update_leaves_no_counter(
+    make: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     category, post = await make.category(), await make.post()
     replace_categories = update._replace_categories
 
