@@ -75,8 +75,8 @@ def read_stored(earshot: Earshot, url: str) -> str:
     contents = [path.read_bytes().decode("latin-1") for path in (earshot.folder / "data").rglob("*") if path.is_file()]
     if url.startswith("postgresql"):
         tables = rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        lying += [repr(rows(url, f'SELECT * FROM "{name}"')) for (name,) in tables]
-    return "".join(lying)
+        contents += [repr(rows(url, f'SELECT * FROM "{name}"')) for (name,) in tables]
+    return "".join(contents)
 
 
 def list_processes(serving: Serving) -> str:
