@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 from app.server import StartupError
 
 BACKLOG: Final = 2048
+WRITE_TIMEOUT_SECONDS: Final = 60
+"""For a client that reads nothing of its response."""
 
 
 class SettingNames(NamedTuple):
@@ -51,6 +53,7 @@ def _resolve(host: str, port: int, names: SettingNames) -> tuple[socket.AddressF
 def _open(family: socket.AddressFamily, address: Address, names: SettingNames, *, shared: bool) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    set_write_timeout(listener, WRITE_TIMEOUT_SECONDS)
     if shared:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
@@ -64,6 +67,12 @@ def _open(family: socket.AddressFamily, address: Address, names: SettingNames, *
         raise StartupError(_error_message(error, str(address[0]), int(address[1]), names)) from None
     listener.setblocking(False)
     return listener
+
+
+def set_write_timeout(listener: socket.socket, seconds: float) -> None:
+    """Have the system end connections of the listener whose client takes no data for this time. Linux only."""
+    if sys.platform.startswith("linux"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
 def _error_message(error: OSError, host: str, port: int, names: SettingNames) -> str:

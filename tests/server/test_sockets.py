@@ -16,6 +16,8 @@ def test_one_process_has_one_socket_at_which_it_can_be_reached() -> None:
         port = listener.getsockname()[1]
         assert url_of(listener) == f"http://127.0.0.1:{port}"
         socket.create_connection(("127.0.0.1", port)).close()
+        if sys.platform.startswith("linux"):
+            assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
 
 
 def test_several_processes_share_one_port() -> None:
