@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.http.multipart import FieldsTooLarge, MultipartReader, Upload, boundary_from_header, guess_boundary
+from app.http.multipart import BodyTooLarge, MultipartReader, Upload, boundary_from_header, guess_boundary
 
 Kind = Literal["none", "json", "form", "multipart", "other"]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-
-
-class BodyTooLarge(Exception):
-    """The body is longer than the server accepts."""
 
 
 class ClientGone(Exception):
@@ -73,22 +68,15 @@ async def read_body(
     limit = max_json_bytes if kind == "json" else max_bytes
     if content_length is not None and content_length > limit:
         raise BodyTooLarge
+    chunks = _chunks(receive, limit)
     if kind == "multipart":
-        return await _multipart(_chunks(receive, limit), boundary_from_header(content_type), max_json_bytes)
+        return await _read_multipart(chunks, boundary_from_header(content_type), max_json_bytes)
     if kind == "other":
-        return await _drain(_chunks(receive, limit))
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    raw: bytes = message.get("body", b"")
-    if message.get("more_body", False):
-        content = bytearray(raw)
-        async for chunk in _chunks(receive, limit - len(raw)):
-            content += chunk
-        raw = bytes(content)
-    elif len(raw) > limit:
-        raise BodyTooLarge
-    return Body(kind, raw) if raw else NO_BODY
+        return Body(kind) if await _drain(chunks) else NO_BODY
+    raw = bytearray()
+    async for chunk in chunks:
+        raw += chunk
+    return Body(kind, bytes(raw)) if raw else NO_BODY
 
 
 async def close(body: Body) -> None:
@@ -114,44 +102,35 @@ async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> Body:
-    """Read and discard: the limit holds for a body that the dialects ignore, too."""
-    length = 0
-    async for chunk in chunks:
-        length += len(chunk)
-    return Body("other") if length else NO_BODY
+async def _drain(chunks: AsyncIterator[bytes]) -> bool:
+    """Read and discard: the limit holds for a body that the dialects ignore, too. Return whether there was one."""
+    has_data = False
+    async for _ in chunks:
+        has_data = True
+    return has_data
 
 
-async def _multipart(chunks: AsyncIterator[bytes], boundary: bytes | None, max_text_bytes: int) -> Body:
-    head = b""
+async def _read_multipart(chunks: AsyncIterator[bytes], boundary: bytes | None, max_text_bytes: int) -> Body:
+    head = await anext(chunks, b"")
+    if not head:
+        return NO_BODY
     if boundary is None:
-        head, boundary = await _first_line(chunks)
-    if boundary is None:
+        # Some clients set the type by hand, without a boundary.
+        while (boundary := guess_boundary(head)) is None and (chunk := await anext(chunks, b"")):
+            head += chunk
+    if not boundary:
         await _drain(chunks)
-        return Body("multipart", is_malformed=True) if head else NO_BODY
-    reader = MultipartReader(boundary, max_text_bytes=max_text_bytes)
-    with ExitStack() as cleanup:
-        cleanup.callback(reader.close)
-        try:
-            await reader.feed(head)
-            async for chunk in chunks:
-                await reader.feed(chunk)
-        except FieldsTooLarge:
-            raise BodyTooLarge from None
-        await reader.finish()
-        cleanup.pop_all()
-    return Body("multipart", fields=reader.fields, is_malformed=reader.is_malformed) if reader.has_data else NO_BODY
+        return Body("multipart", is_malformed=True)
+    reader = MultipartReader(max_text_bytes=max_text_bytes)
+    try:
+        await reader.read(boundary, _prepend(head, chunks))
+    except BaseException:
+        reader.close()
+        raise
+    return Body("multipart", fields=reader.fields, is_malformed=reader.is_malformed)
 
 
-async def _first_line(chunks: AsyncIterator[bytes]) -> tuple[bytes, bytes | None]:
-    """The beginning of the body, and the boundary in its first line.
-
-    Some clients set the type by hand, without a boundary.
-    """
-    head = b""
+async def _prepend(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
     async for chunk in chunks:
-        head += chunk
-        boundary, is_known = guess_boundary(head)
-        if is_known:
-            return head, boundary
-    return head, None
+        yield chunk

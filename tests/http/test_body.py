@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.http.body import Body, BodyTooLarge, ClientGone, body_kind, close, is_json, read_body
-from app.http.multipart import MAX_FIELDS, MAX_FILES, Upload
+from app.http.body import Body, ClientGone, body_kind, close, is_json, read_body
+from app.http.multipart import MAX_FIELDS, MAX_FILES, BodyTooLarge, Upload
 
 CAP = 4 * 1024 * 1024
 JSON_CAP = 1024

@@ -24,8 +24,7 @@ from app.domain.errors import (
     ValueOutOfRange,
 )
 from app.domain.permissions import Permission
-from app.http.body import BodyTooLarge
-from app.http.request import Header
+from app.http.multipart import BodyTooLarge
 from app.http.response import ApiResponse
 
 _CONFLICTS: Final = {

@@ -20,7 +20,7 @@ from app.domain.errors import (
     ValidationFailed,
     ValueOutOfRange,
 )
-from app.http.body import BodyTooLarge
+from app.http.multipart import BodyTooLarge
 from app.http.response import ApiResponse
 
 JSON: Final = (b"content-type", b"application/json")
