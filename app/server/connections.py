@@ -20,6 +20,12 @@ LOG_INTERVAL_SECONDS: Final = 60.0
 MAX_REFUSED_PER_IP: Final = 16
 """How many connections of an address beyond its limit are rejected with 429; more are closed without a response."""
 
+FULL: Final = "new connections are refused: raise the limit of open files (ulimit -n), or start more processes"
+ADDRESS_FULL: Final = (
+    "new connections from an address are refused: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
+    "EARSHOT_TRUSTED_PROXIES if it is your proxy"
+)
+
 log = structlog.get_logger("earshot.serving")
 
 
@@ -35,7 +41,7 @@ class ConnectionLimit(ServerState):
         self.per_ip = per_ip
         self._trusted_proxies = trusted_proxies
         self._by_address: Counter[str] = Counter()
-        self._logged_at = self._address_logged_at = -LOG_INTERVAL_SECONDS
+        self._logged_at: dict[str, float] = {}
 
     def enter(self, host: str | None) -> str | None:
         """Count a connection from this host. Return the address that it is counted under, or None.
@@ -63,39 +69,22 @@ class ConnectionLimit(ServerState):
             del self._by_address[address]
 
     def refusal(self, address: str | None) -> int | None:
-        """The status that rejects the newest connection: 0 for none at all, None where the connection is admitted.
-
-        Logs each kind of rejection, at most once a minute.
-        """
+        """The status that rejects the newest connection: 0 for none at all, None where the connection is admitted."""
         count = len(self.connections)
         if count > self.most:
-            self._warn_full()
+            self.warn(FULL, connections=self.most, open_files=self.files)
             return 503 if count <= self.most + self.most_refused else 0
         if address is None or self.per_ip is None or (own := self._by_address[address]) <= self.per_ip:
             return None
-        self._warn_address(address)
+        self.warn(ADDRESS_FULL, address=address, connections=self.per_ip)
         return 429 if own <= self.per_ip + MAX_REFUSED_PER_IP else 0
 
-    def _warn_full(self) -> None:
+    def warn(self, event: str, **fields: str | int | None) -> None:
+        """Log a kind of rejection, at most once a minute."""
         now = monotonic()
-        if now - self._logged_at >= LOG_INTERVAL_SECONDS:
-            self._logged_at = now
-            log.warning(
-                "new connections are refused: raise the limit of open files (ulimit -n), or start more processes",
-                connections=self.most,
-                open_files=self.files,
-            )
-
-    def _warn_address(self, address: str) -> None:
-        now = monotonic()
-        if now - self._address_logged_at >= LOG_INTERVAL_SECONDS:
-            self._address_logged_at = now
-            log.warning(
-                "new connections from an address are refused: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
-                "EARSHOT_TRUSTED_PROXIES if it is your proxy",
-                address=address,
-                connections=self.per_ip,
-            )
+        if now - self._logged_at.get(event, -LOG_INTERVAL_SECONDS) >= LOG_INTERVAL_SECONDS:
+            self._logged_at[event] = now
+            log.warning(event, **fields)
 
 
 def open_file_limit() -> int:

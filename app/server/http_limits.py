@@ -92,15 +92,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._connection_limit: ConnectionLimit = kwargs["server_state"]
         self._stage = WAITING
         self._chunk = 0
-        self._head_bytes = 0
+        self._framing_bytes = 0
+        """Bytes of the head; after it, bytes since the last byte of the body: chunk sizes and extensions, trailers."""
         self._unread = 0
         self._last_body_at = 0.0
         self._body_started_at = 0.0
         self._body_bytes = 0
-        self._framing_bytes = 0
-        """Bytes since the last byte of the body itself: chunk sizes, chunk extensions, trailer fields."""
         self._held = bytearray()
         """Bytes behind requests that are queued. They are parsed when those have been started."""
         self._address: str | None = None
@@ -117,10 +117,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.flow = PipelineFlowControl(transport, self.pipeline, self._held)
-        status = None
-        if isinstance(self.server_state, ConnectionLimit):
-            self._address = self.server_state.enter(self.client and self.client[0])
-            status = self.server_state.refusal(self._address)
+        self._address = self._connection_limit.enter(self.client and self.client[0])
+        status = self._connection_limit.refusal(self._address)
         if status is None:
             self._set_timer(self.header_timeout)
         elif status:
@@ -129,8 +127,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if isinstance(self.server_state, ConnectionLimit):
-            self.server_state.leave(self._address)
+        self._connection_limit.leave(self._address)
         self._held.clear()
         self._cancel_timer()
         if self._answering is not None and not self._answering.response_complete:
@@ -171,15 +168,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _take(self, data: bytes) -> None:
         self._chunk = len(data)
-        if self._stage == HEAD:
-            self._head_bytes += self._chunk
-        elif self._stage == BODY:
-            self._framing_bytes += self._chunk
-            if self.cycle.response_complete:
-                self._unread += self._chunk
-                if self._unread > MAX_UNREAD_BYTES:
-                    self.transport.close()
-                    return
+        self._framing_bytes += self._chunk
+        if self._stage == BODY and self.cycle.response_complete:
+            self._unread += self._chunk
+            if self._unread > MAX_UNREAD_BYTES:
+                self.transport.close()
+                return
         self._feed(data)
         stage = self._stage
         if stage == DONE:
@@ -190,7 +184,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                     self.timeout_keep_alive, self.timeout_keep_alive_handler
                 )
         elif stage == HEAD:
-            if self._head_bytes > MAX_HEAD_BYTES:
+            if self._framing_bytes > MAX_HEAD_BYTES:
                 self._reject(HEAD_TOO_LONG)
             elif self._timer is None:
                 self._set_timer(self.header_timeout)
@@ -218,8 +212,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._stage = HEAD
-        self._head_bytes = self._chunk
-        self._unread = self._body_bytes = self._framing_bytes = 0
+        self._framing_bytes = self._chunk
+        self._unread = self._body_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._stage != HEAD:
@@ -253,6 +247,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._ending:
             self.cycle.keep_alive = False
         self._stage = BODY
+        self._framing_bytes = 0
         self._cancel_timer()
 
     def on_body(self, body: bytes) -> None:

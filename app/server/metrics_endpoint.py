@@ -125,7 +125,7 @@ class _MetricsConnections(ConnectionLimit):
         super().__init__()
         self.most = self.most_refused = MAX_CONNECTIONS
 
-    def _warn_full(self) -> None:
+    def warn(self, event: str, **fields: str | int | None) -> None:
         """Log nothing: a higher limit of open files would change nothing."""
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import uvicorn
-from uvicorn.server import ServerState
 
+from app.server.connections import ConnectionLimit
 from app.server.http_limits import LimitedHttpProtocol
 from app.server.sockets import set_write_timeout
 from tests.support.commands import Earshot
@@ -84,7 +84,7 @@ async def wire(
     """A connection to a server of this application."""
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, access_log=False, interface="asgi3")
     config.load()
-    state = ServerState()
+    state = ConnectionLimit()
     server = await asyncio.get_running_loop().create_server(
         lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )

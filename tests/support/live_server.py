@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from app.application import create_app
+from app.server.connections import ConnectionLimit
 from app.server.http_limits import LimitedHttpProtocol
 from app.settings import Settings
 
@@ -28,6 +29,7 @@ def serve_in_thread(settings: Settings) -> Iterator[str]:
             proxy_headers=False,
         )
         server = uvicorn.Server(config)
+        server.server_state = ConnectionLimit()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         try:
