@@ -165,10 +165,7 @@ class MultipartReader:
 
 def boundary_from_header(content_type: str) -> bytes | None:
     """The boundary in the header, or None."""
-    try:
-        _, options = parse_options_header(content_type)
-    except ValueError:
-        return None
+    _, options = parse_options_header(content_type)
     return options.get(b"boundary") or None
 
 

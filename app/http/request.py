@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
@@ -16,51 +17,38 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 
+@dataclass(slots=True, eq=False)
 class RequestContext:
     """One request: what came over the wire, and what the server found out about it."""
 
-    __slots__ = (
-        "client_ip",
-        "from_trusted_proxy",
-        "headers",
-        "host",
-        "method",
-        "origin",
-        "path",
-        "principal",
-        "query",
-        "receive",
-        "request_id",
-        "route_path",
-        "scope",
-        "started_at",
-        "token",
-    )
+    scope: Scope
+    receive: Receive
+    path: str
+    method: str = field(init=False)
+    headers: dict[bytes, bytes] = field(init=False)
+    query: bytes = field(init=False)
+    started_at: float = field(init=False, default_factory=perf_counter)
+    token: str | None = None
+    """The API key as it was sent, if one was."""
+    principal: Principal | None = None
+    """The user and portal of the key; None without a key, and for one that is not valid here."""
+    client_ip: str = ""
+    """The client's address, as far as proxies are trusted."""
+    origin: str = ""
+    """Scheme and host that the client used."""
+    host: str = ""
+    """The host alone, in lower case, without a port."""
+    route_path: str = ""
+    """The path of the route as it is declared; empty when there is no route."""
+    request_id: str = ""
+    """The id of the request in the response, in the log and in error reports."""
+    from_trusted_proxy: bool = False
+    """Whether a trusted proxy sent it, so that its forwarded headers count."""
 
-    def __init__(self, scope: Scope, receive: Receive, *, path: str) -> None:
-        self.started_at = perf_counter()
-        self.scope = scope
-        self.method: str = scope["method"]
-        self.path = path
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.query: bytes = scope["query_string"]
-        self.receive = receive
-        self.token: str | None = None
-        """The API key as it was sent, if one was."""
-        self.principal: Principal | None = None
-        """The user and portal of the key; None without a key, and for one that is not valid here."""
-        self.client_ip = ""
-        """The client's address, as far as proxies are trusted."""
-        self.origin = ""
-        """Scheme and host that the client used."""
-        self.host = ""
-        """The host alone, in lower case, without a port."""
-        self.route_path = ""
-        """The path of the route as it is declared; empty when there is no route."""
-        self.request_id = ""
-        """The id of the request in the response, in the log and in error reports."""
-        self.from_trusted_proxy = False
-        """Whether a trusted proxy sent it, so that its forwarded headers count."""
+    def __post_init__(self) -> None:
+        self.method = self.scope["method"]
+        self.headers = dict(self.scope["headers"])
+        self.query = self.scope["query_string"]
 
     @property
     def has_body(self) -> bool:

@@ -1,4 +1,4 @@
-"""The name of a request: on every answer, in the log, in error reports; taken over from trusted proxies only."""
+"""The id of a request: in every response, in the log and in error reports; accepted from trusted proxies only."""
 
 import logging
 import re
@@ -15,10 +15,9 @@ from app.api.request import ApiRequest
 from app.api.router import DialectRouter
 from app.application import Application, create_app
 from app.http.response import StreamedResponse
-from app.observability.logging import AccessLog
 from app.settings import Settings
 from tests.conftest import TestClock
-from tests.observability.test_access_log import Written
+from tests.observability.test_access_log import CapturedLog
 from tests.support.clients import HOST, Client
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
@@ -50,19 +49,17 @@ PATHS = {
 async def test_every_answer_bears_the_name_that_is_in_the_log(
     server: Application, astuto: Client, productlift: Client, what: str, dialect: str
 ) -> None:
-    written = Written()
-    requests = AccessLog("json", written)
+    requests = CapturedLog()
     server.add_observers(requests)
     method, path, status = PATHS[what]
     client = {"astuto": astuto, "productlift": productlift}[dialect]
 
     response = await client.of(client.token, base="").request(method, path)
-    requests.flush()
 
     assert status in (None, response.status_code)
     (name,) = response.headers.get_list("x-request-id")
     assert UUID4.fullmatch(name)
-    assert [line["id"] for line in written.lines] == ([] if path.startswith("/health") else [name])
+    assert [line["id"] for line in requests.lines] == ([] if path.startswith("/health") else [name])
 
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
@@ -83,13 +80,13 @@ async def test_a_refusal_for_asking_too_often_bears_one_as_well(
     assert all(map(UUID4.fullmatch, names))
 
 
-GIVEN = {
+VALID_IDS = {
     "a UUID": "3b241101-e2bb-4255-8caf-4136c566a962",
     "nginx's": "444535f9378a3dfa1b8604bc9e05a303",
     "a load balancer's": "Root=1-67891233-abcdef012345678912345678",
     "the longest": "x" * 128,
 }
-UNSANE = {
+INVALID_IDS = {
     "too long": b"x" * 129,
     "empty": b"",
     "a line of its own": b'a"} {"event":"forged',
@@ -100,35 +97,33 @@ UNSANE = {
 
 
 @pytest.mark.parametrize("path", ["/astuto/api/v1/boards", "/productlift/api/v1/statuses", "/", "/health"])
-@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+@pytest.mark.parametrize("request_id", VALID_IDS.values(), ids=VALID_IDS)
 async def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not(
-    settings: Settings, clock: TestClock, make: Factory, path: str, given: str
+    settings: Settings, clock: TestClock, make: Factory, path: str, request_id: str
 ) -> None:
-    written = Written()
     async with running_application(settings, clock, trusted_proxies="10.0.0.0/8") as behind:
-        requests = AccessLog("json", written)
+        requests = CapturedLog()
         behind.add_observers(requests)
         async with Client(behind, token=None, base="", peer=PROXY) as proxy:
-            told = {"x-request-id": given, "x-forwarded-for": "203.0.113.9"}
-            taken = await proxy.get(path, headers=told)
-            made = await proxy.of(None, base="", peer="203.0.113.9").get(path, headers=told)
-        requests.flush()
+            headers = {"x-request-id": request_id, "x-forwarded-for": "203.0.113.9"}
+            taken = await proxy.get(path, headers=headers)
+            made = await proxy.of(None, base="", peer="203.0.113.9").get(path, headers=headers)
 
-    assert taken.headers["x-request-id"] == given
+    assert taken.headers["x-request-id"] == request_id
     assert UUID4.fullmatch(made.headers["x-request-id"])
     if path != "/health":
-        assert [line["id"] for line in written.lines] == [given, made.headers["x-request-id"]]
+        assert [line["id"] for line in requests.lines] == [request_id, made.headers["x-request-id"]]
 
 
-@pytest.mark.parametrize("given", UNSANE.values(), ids=UNSANE)
+@pytest.mark.parametrize("request_id", INVALID_IDS.values(), ids=INVALID_IDS)
 async def test_a_name_that_is_not_sane_is_replaced(
-    settings: Settings, clock: TestClock, make: Factory, given: bytes
+    settings: Settings, clock: TestClock, make: Factory, request_id: bytes
 ) -> None:
     async with (
         running_application(settings, clock, trusted_proxies=PROXY) as behind,
         Client(behind, token=None, base="", peer=PROXY) as proxy,
     ):
-        response = await proxy.get("/astuto/api/v1/boards", headers=[(b"x-request-id", given)])
+        response = await proxy.get("/astuto/api/v1/boards", headers=[(b"x-request-id", request_id)])
 
     assert UUID4.fullmatch(response.headers["x-request-id"])
 
@@ -152,17 +147,15 @@ async def test_an_answer_that_breaks_off_is_noted_and_reported(
     async def broken(request: ApiRequest) -> StreamedResponse:
         return StreamedResponse(200, pieces())
 
-    written = Written()
-    requests = AccessLog("json", written)
-    door = DialectApp(server.services, AstutoDialect(server.services, router))
-    door.set_observer(requests.for_dialect("astuto"))
-    dispatch: Any = Dispatch(server.services, {"astuto": door}, None)
+    requests = CapturedLog()
+    app = DialectApp(server.services, AstutoDialect(server.services, router))
+    app.set_observer(requests.for_dialect("astuto"))
+    dispatch: Any = Dispatch(server.services, {"astuto": app}, None)
 
     with caplog.at_level(logging.ERROR, "earshot.requests"), pytest.raises(ConnectionError):
         await Client(dispatch, token=astuto.token).get("/broken")
-    requests.flush()
 
-    (line,) = written.lines
+    (line,) = requests.lines
     (report,) = (record for record in caplog.records if record.name == "earshot.requests")
     assert (line["route"], line["status"]) == ("/broken", 200)
     assert report.getMessage() == f"unexpected ConnectionError, request {line['id']}"
@@ -182,8 +175,7 @@ async def test_an_error_report_names_the_request(
     settings: Settings, clock: TestClock, caplog: pytest.LogCaptureFixture, path: str, token: str | None
 ) -> None:
     never_started = create_app(settings, clock=clock)
-    written = Written()
-    requests = AccessLog("json", written)
+    requests = CapturedLog()
     never_started.add_observers(requests)
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
 
@@ -191,11 +183,10 @@ async def test_an_error_report_names_the_request(
     async with httpx.AsyncClient(transport=transport, base_url=HOST) as client:
         with caplog.at_level(logging.ERROR, "earshot.requests"):
             response = await client.get(path, headers=headers)
-    requests.flush()
 
     assert response.status_code == 500
     name = response.headers["x-request-id"]
     (report,) = (record for record in caplog.records if record.name == "earshot.requests")
     assert re.fullmatch(rf"unexpected \w+, request {name}", report.getMessage())
     assert report.exc_info
-    assert [(line["id"], line["status"]) for line in written.lines] == [(name, 500)]
+    assert [(line["id"], line["status"]) for line in requests.lines] == [(name, 500)]

@@ -20,45 +20,40 @@ from tests.support.commands import Earshot
 from tests.support.factory import Factory
 
 
-class Written:
-    """Where a log is written to in a test."""
+class CapturedLog(AccessLog):
+    """An access log in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: logs.Format = "json") -> None:
         self.pieces: list[bytes] = []
+        super().__init__(form, self.pieces.append)
 
-    def __call__(self, piece: bytes) -> None:
-        self.pieces.append(piece)
+    @property
+    def text(self) -> str:
+        self.flush()
+        return b"".join(self.pieces).decode()
 
     @property
     def lines(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in b"".join(self.pieces).splitlines()]
+        return [json.loads(line) for line in self.text.splitlines()]
 
 
 @pytest.fixture
-def written() -> Written:
-    return Written()
-
-
-@pytest.fixture
-def requests(server: Application, written: Written) -> AccessLog:
-    """The requests of the server under test, logged as JSON."""
-    log = AccessLog("json", written)
+def requests(server: Application) -> CapturedLog:
+    """The requests of the server under test."""
+    log = CapturedLog()
     server.add_observers(log)
     return log
 
 
-async def test_a_request_is_one_line(
-    make: Factory, requests: AccessLog, written: Written, astuto: Client, anyone: Client
-) -> None:
+async def test_a_request_is_one_line(make: Factory, requests: CapturedLog, astuto: Client, anyone: Client) -> None:
     post = await make.post(title="Said in private")
 
     response = await astuto.get(f"/posts/{post}?secret=hidden")
     await astuto.post("/posts", json={"title": "Said in private", "board_id": "none"})
     await anyone.of("1|a-wrong-key-with-a-secret").get("/posts")
     await astuto.get("/no/such/place")
-    requests.flush()
 
-    first, second, third, fourth = written.lines
+    first, second, third, fourth = requests.lines
     assert first.pop("id") == response.headers["x-request-id"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", str(first.pop("at")))
     assert isinstance(first.pop("ms"), float)
@@ -76,48 +71,43 @@ async def test_a_request_is_one_line(
     assert (second["method"], second["route"], second["status"]) == ("POST", "/posts", 422)
     assert (third["dialect"], third["portal"], third["key"], third["status"]) == ("productlift", None, None, 401)
     assert (fourth["route"], fourth["status"]) == (None, 404)
-    logged = b"".join(written.pieces).decode()
-    assert [secret for secret in ("private", "hidden", "wrong-key", str(astuto.token)) if secret in logged] == []
+    secrets = ("private", "hidden", "wrong-key", str(astuto.token))
+    assert [secret for secret in secrets if secret in requests.text] == []
 
 
 async def test_pages_are_logged_by_their_route_and_health_is_not(
-    make: Factory, requests: AccessLog, written: Written, anyone: Client
+    make: Factory, requests: CapturedLog, anyone: Client
 ) -> None:
     at_root = anyone.of(None, base="")
 
     assert (await at_root.get("/posts/no-such-post")).status_code == 404
     assert (await at_root.get("/health")).status_code == 200
-    requests.flush()
 
-    (line,) = written.lines
+    (line,) = requests.lines
     assert (line["dialect"], line["method"], line["route"], line["status"]) == ("pages", "GET", "/posts/{slug}", 404)
 
 
 async def test_lines_are_written_together_but_never_more_than_a_pipe_takes_at_once(
-    requests: AccessLog, written: Written, anyone: Client
+    requests: CapturedLog, anyone: Client
 ) -> None:
     for _ in range(60):
         await anyone.get("/posts")
 
-    requests.flush()
-
-    assert len(written.lines) == 60
-    assert 1 < len(written.pieces) < 20
-    assert max(map(len, written.pieces)) <= 4096
-    assert {piece[-1:] for piece in written.pieces} == {b"\n"}
+    assert len(requests.lines) == 60
+    assert 1 < len(requests.pieces) < 20
+    assert max(map(len, requests.pieces)) <= 4096
+    assert {piece[-1:] for piece in requests.pieces} == {b"\n"}
 
 
-async def test_on_a_terminal_a_line_is_for_people(server: Application, written: Written, astuto: Client) -> None:
-    log = AccessLog("text", written)
+async def test_on_a_terminal_a_line_is_for_people(server: Application, astuto: Client) -> None:
+    log = CapturedLog("text")
     server.add_observers(log)
 
     await astuto.get("/boards")
-    log.flush()
 
-    told = b"".join(written.pieces).decode()
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d 200 +\d+\.\d\d ms  astuto      GET    /boards  portal 1 key tkn_admin_\w{6}  [0-9a-f-]{36}\n",
-        told,
+        log.text,
     )
 
 
@@ -141,16 +131,16 @@ def test_a_server_writes_for_people_or_for_machines(sqlite: Earshot, terminal: b
         name = str(response.getheader("x-request-id"))
         connection.close()
         if terminal:
-            told = ""
-            while f"{name}\r\n" not in told:
-                told += os.read(ours, 4096).decode()
+            logged = ""
+            while f"{name}\r\n" not in logged:
+                logged += os.read(ours, 4096).decode()
         else:
             until(lambda: name in serving.log.read_text())
-            told = serving.log.read_text()
+            logged = serving.log.read_text()
     os.close(ours)
     os.close(theirs)
 
-    (line,) = [one for one in told.splitlines() if name in one]
+    (line,) = [one for one in logged.splitlines() if name in one]
     if terminal:
         assert re.fullmatch(
             r"\d\d:\d\d:\d\d 200 +\d+\.\d\d ms  productlift POST   /users"
@@ -170,7 +160,7 @@ def test_a_server_writes_for_people_or_for_machines(sqlite: Earshot, terminal: b
             "status": 200,
         }
     assert "jane@example.com" in str(body)
-    assert [secret for secret in (key, "secret-word", "Of-the-body", "jane@", "in-the-query") if secret in told] == []
+    assert [secret for secret in (key, "secret-word", "Of-the-body", "jane@", "in-the-query") if secret in logged] == []
 
 
 @pytest.fixture
@@ -201,12 +191,12 @@ def test_an_error_is_logged_with_its_place_but_without_what_it_quotes(
         logging.getLogger("earshot.requests").error("unexpected %s", type(error).__name__, exc_info=error)
     structlog.get_logger("earshot.serving").error("a worker ended", code=9)
 
-    told = capsys.readouterr().err
-    assert secret not in told.replace("raise ValueError(secret)", "")
-    assert "test_access_log.py" in told
-    assert "ValueError" in told
+    logged = capsys.readouterr().err
+    assert secret not in logged.replace("raise ValueError(secret)", "")
+    assert "test_access_log.py" in logged
+    assert "ValueError" in logged
     if form == "json":
-        first, second = map(json.loads, told.splitlines())
+        first, second = map(json.loads, logged.splitlines())
         assert (first["event"], first["level"], first["logger"]) == (
             "unexpected ValueError",
             "error",
