@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from app.adapters.database import Clock, utc_now
-from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RateLimiter
+from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RateLimiter, RedisRateLimiter
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
 from app.api.astuto.app import build as build_astuto
@@ -29,15 +29,10 @@ from app.web.rendered_texts import RenderedTexts
 
 def create_rate_limiter(settings: Settings) -> RateLimiter:
     """The rate limiter of both APIs: in Redis if one is set, else in memory."""
-    if settings.redis_url is None:
-        return MemoryRateLimiter()
-    from app.adapters.rate_limiter import RedisRateLimiter
-
-    return RedisRateLimiter(settings.redis_url)
+    return MemoryRateLimiter() if settings.redis_url is None else RedisRateLimiter(settings.redis_url)
 
 
 def rate_limits(settings: Settings) -> RateLimits:
-    """The rate limits of both APIs."""
     if not settings.rate_limits:
         return RateLimits(None, None, None)
     return RateLimits(
@@ -54,7 +49,6 @@ def page_rate_limit(settings: Settings) -> str | None:
 
 
 def background_jobs(services: Services) -> list[Job]:
-    """The background jobs of a serving process."""
     database = services.database
     return [
         Job("the count of page views", 5.0, lambda: flush_page_views(database, services.views)),
@@ -147,7 +141,7 @@ class Application:
         self.database.start_background_work()
 
     def start_background_jobs(self) -> None:
-        """Start the background jobs."""
+        """To be called in a process that serves, after `start`."""
         self._background.start()
 
     def add_observers(self, *observers: Observer) -> None:
@@ -170,7 +164,7 @@ class Application:
             metrics.add_redis_fallbacks(rate_limiter.fallbacks - published)
             published = rate_limiter.fallbacks
 
-        self._background.add(Job("the numbers of this process", MEASURE_SECONDS, publish))
+        self._background.add(Job("the metrics of this process", MEASURE_SECONDS, publish))
 
     def begin_draining(self) -> None:
         """Report not ready from now on; requests are served until `stop`."""

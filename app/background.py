@@ -1,10 +1,9 @@
-"""What a serving process does behind its requests, again and again: small jobs, none of which may end the server."""
+"""Background jobs of a serving process. A job that fails is retried; none ends the server."""
 
 import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +23,7 @@ MAX_BACKOFF_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something done every so often. `act` may raise; it is then tried again, less and less often."""
+    """A function that is repeated. It may raise; it is then retried with a growing interval."""
 
     name: str
     interval: float
@@ -32,48 +31,47 @@ class Job:
 
 
 class BackgroundJobs:
-    """Runs jobs side by side until it is stopped."""
+    """Runs jobs concurrently until it is stopped."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = jobs
         self._tasks: list[asyncio.Task[None]] = []
 
     def add(self, job: Job) -> None:
-        """One job more; before the start."""
+        """Add a job before the start."""
         self._jobs = [*self._jobs, job]
 
     def start(self) -> None:
-        """Begin; each job first after its own pause."""
+        """Start all jobs; each runs for the first time after its interval."""
         self._tasks = [asyncio.create_task(_repeat(job), name=job.name) for job in self._jobs]
 
     async def stop(self) -> None:
-        """End, in the middle of a job if need be."""
+        """Cancel all jobs, also those that are running."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
 
 async def _repeat(job: Job) -> None:
-    rest = job.interval
+    delay = job.interval
     while True:
-        await asyncio.sleep(rest)
+        await asyncio.sleep(delay)
+        backoff = min(max(delay * 2, 1.0), MAX_BACKOFF_SECONDS)
+        delay = job.interval
         try:
             await job.run()
-            rest = job.interval
         except ServiceUnavailable as error:
-            rest = min(max(rest * 2, 1.0), MAX_BACKOFF_SECONDS)
+            delay = backoff
             log.warning("%s waits for the database: %s", job.name, error)
         except Exception as error:
-            rest = min(max(rest * 2, 1.0), MAX_BACKOFF_SECONDS)
-            log.error("%s failed and is tried again in %d seconds", job.name, rest, exc_info=error)
+            delay = backoff
+            log.error("%s failed and is tried again in %d seconds", job.name, delay, exc_info=error)
 
 
-async def flush_key_usage(database: Database, admissions: ApiKeyAuthenticator) -> None:
-    """Store when keys were last used, for those used since the last time."""
-    used, admissions.pending_last_used = admissions.pending_last_used, {}
+async def flush_key_usage(database: Database, authenticator: ApiKeyAuthenticator) -> None:
+    """Store when keys were last used, for keys that were used since the last call."""
+    used, authenticator.pending_last_used = authenticator.pending_last_used, {}
     if not used:
         return
     try:
@@ -84,14 +82,14 @@ async def flush_key_usage(database: Database, admissions: ApiKeyAuthenticator) -
             in_thread=True,
         )
     except BaseException:
-        admissions.pending_last_used = {**used, **admissions.pending_last_used}
+        authenticator.pending_last_used = {**used, **authenticator.pending_last_used}
         raise
 
 
 async def flush_page_views(database: Database, views: PageViews) -> None:
-    """Store the page views counted since the last time, some posts in each transaction.
+    """Store the page views that were counted since the last call, some posts in each transaction.
 
-    What could not be stored stays for the next time, also the views of posts that a longer transaction holds.
+    Views that could not be stored are stored by the next call, also those of posts that a longer transaction locks.
     """
     by_portal: dict[int, list[int]] = defaultdict(list)
     for portal_id, post_id in sorted(views.counts):
@@ -102,26 +100,20 @@ async def flush_page_views(database: Database, views: PageViews) -> None:
 
 
 async def _record_some(database: Database, views: PageViews, portal_id: int, post_ids: Sequence[int]) -> None:
-    left: dict[int, int] = {}
-    taken = {post_id: views.counts.pop((portal_id, post_id)) for post_id in post_ids}
-    adding = asyncio.ensure_future(
+    counts = {post_id: views.counts.pop((portal_id, post_id)) for post_id in post_ids}
+    write = asyncio.ensure_future(
         database.write(
-            lambda work: public.record_views(work, taken), PortalContext(portal_id, OPERATOR), in_thread=True
+            lambda work: public.record_views(work, counts), PortalContext(portal_id, OPERATOR), in_thread=True
         )
     )
     try:
-        try:
-            left = await asyncio.shield(adding)
-        except asyncio.CancelledError:
-            # The server ends. Whether these are stored is known once the write has ended.
-            left = await adding
-            raise
-    except CommitUncertain:
-        # They may be stored: adding them again could count them twice.
-        raise
-    except Exception:
-        left = taken
-        raise
+        await asyncio.wait([write])
     finally:
-        for post_id, many in left.items():
-            views.add(portal_id, post_id, many)
+        # The server may end meanwhile. Whether these are stored is known once the write has ended.
+        await asyncio.wait([write])
+        # After CommitUncertain they may be stored: adding them again could count them twice.
+        if not isinstance(write.exception(), CommitUncertain):
+            left = counts if write.exception() else write.result()
+            for post_id, count in left.items():
+                views.add(portal_id, post_id, count)
+    write.result()

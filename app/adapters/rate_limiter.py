@@ -132,6 +132,7 @@ class RedisRateLimiter:
     def __init__(self, url: str) -> None:
         """Raises ValueError for a URL with options that the client does not know."""
         from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.exceptions import RedisError
 
         try:
             pool: Any = BlockingConnectionPool.from_url(
@@ -143,11 +144,12 @@ class RedisRateLimiter:
             )
             # Only a connection rejects an unknown option. Making one does not connect.
             pool.make_connection()
-        except (TypeError, ValueError, _redis_error()):
+        except (TypeError, ValueError, RedisError):
             raise ValueError("what follows its ? is no option of the client of Redis") from None
         # A client made by `from_pool` closes the pool; one with `connection_pool=` leaves its connections open.
         self._redis: Any = Redis.from_pool(pool)
         self._script: Any = self._redis.register_script(_SCRIPT)
+        self._errors = (OSError, TimeoutError, RedisError)
         self._memory = MemoryRateLimiter()
         self._is_down = False
         self._retry_at = 0.0
@@ -160,7 +162,7 @@ class RedisRateLimiter:
                 # Covers all of it: waiting for a free connection, connecting, and the response.
                 async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
                     return await self._hit_shared(names, now)
-            except (OSError, TimeoutError, _redis_error()) as error:
+            except self._errors as error:
                 self._mark_down(error)
         elif self._probe_task is None and monotonic() >= self._retry_at:
             # In a task of its own, since a Redis that hangs would delay the request that probed it.
@@ -178,7 +180,7 @@ class RedisRateLimiter:
         try:
             async with asyncio.timeout(REDIS_TIMEOUT_SECONDS):
                 await self.ping()
-        except (OSError, TimeoutError, _redis_error()) as error:
+        except self._errors as error:
             self._mark_down(error)
         else:
             self._is_down = False
@@ -200,7 +202,7 @@ class RedisRateLimiter:
     async def is_reachable(self) -> bool | None:
         try:
             await self.ping()
-        except (OSError, TimeoutError, _redis_error()):
+        except self._errors:
             return False
         return True
 
@@ -208,9 +210,3 @@ class RedisRateLimiter:
         if self._probe_task is not None:
             self._probe_task.cancel()
         await self._redis.aclose()
-
-
-def _redis_error() -> type[Exception]:
-    from redis.exceptions import RedisError
-
-    return RedisError

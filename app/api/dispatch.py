@@ -121,7 +121,8 @@ class Dispatch:
         # A socket for both versions of IP has an IPv4 address as `::ffff:192.0.2.1`.
         request.client_ip = client[0].removeprefix("::ffff:") if client else "local"
         scheme, host = scope["scheme"], request.headers.get(b"host", b"localhost").decode("latin-1")
-        if len(request.headers) != len(scope["headers"]) and _has_several_hosts(scope):
+        fields = scope["headers"]
+        if len(request.headers) != len(fields) and [name for name, _ in fields].count(b"host") > 1:
             # A proxy or cache in front of the server may have read the other one.
             host = ""
         request_id: str | None = None
@@ -129,7 +130,7 @@ class Dispatch:
             request.from_trusted_proxy = True
             request_id = valid_request_id(request.headers.get(b"x-request-id"))
             # Each proxy may have added a line of its own.
-            lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            lines = [value.decode("latin-1") for name, value in fields if name == b"x-forwarded-for"]
             request.client_ip = resolve_client_ip(request.client_ip, ",".join(lines), services.trusted_proxies)
             # Of several values the last is the nearest proxy's; those before it may be the client's.
             forwarded_proto = request.header(b"x-forwarded-proto").rpartition(",")[2].strip().lower()
@@ -165,10 +166,6 @@ def _strip_public_path(scope: Scope, public_path: bytes) -> str:
 def _with_one_slash(path: str, raw_path: bytes) -> tuple[str, bytes]:
     extra = len(raw_path) - len(raw_path.lstrip(b"/")) - 1
     return path[extra:], raw_path[extra:]
-
-
-def _has_several_hosts(scope: Scope) -> bool:
-    return [name for name, _ in scope["headers"]].count(b"host") > 1
 
 
 def _decode_segments(raw_path: bytes) -> str:

@@ -103,13 +103,13 @@ class AccessLog:
         self._due: asyncio.TimerHandle | None = None
 
     def for_dialect(self, dialect: str) -> RequestObserver:
-        """What a dialect's door calls after each request; of `pages`, not those that ask only whether it is well."""
+        """What is called after each request of a dialect; requests to /health are not logged."""
 
-        def note(request: RequestContext, status: int, seconds: float) -> None:
+        def observe(request: RequestContext, status: int, seconds: float) -> None:
             if dialect == "pages" and request.path.startswith("/health"):
                 return
             principal = request.principal
-            self._note(
+            self._append(
                 (
                     time.time(),
                     dialect,
@@ -123,9 +123,9 @@ class AccessLog:
                 )
             )
 
-        return note
+        return observe
 
-    def _note(self, line: Line) -> None:
+    def _append(self, line: Line) -> None:
         self._lines.append(line)
         if self._due is None:
             self._due = asyncio.get_running_loop().call_later(FLUSH_INTERVAL, self.flush)

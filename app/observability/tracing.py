@@ -31,9 +31,8 @@ PATH: Final = "/v1/traces"
 def is_installed() -> bool:
     """Whether the packages of the extra `otel` are installed."""
     try:
-        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None and (
-            find_spec("opentelemetry.sdk.trace") is not None
-        )
+        # It requires the SDK.
+        return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
     except ModuleNotFoundError:
         return False
 
@@ -88,7 +87,7 @@ class RequestTracer:
     def for_dialect(self, dialect: str) -> RequestObserver:
         """What is called after each request of a dialect; requests to /health have no span."""
 
-        def note(request: RequestContext, status: int, seconds: float) -> None:
+        def observe(request: RequestContext, status: int, seconds: float) -> None:
             if dialect == "pages" and request.path.startswith("/health"):
                 return
             ended = time.time_ns()
@@ -103,7 +102,7 @@ class RequestTracer:
                 span.set_status(self._failed)
             span.end(ended)
 
-        return note
+        return observe
 
     async def close(self) -> None:
         """Deliver the remaining spans, within SHUTDOWN_TIMEOUT_SECONDS."""
