@@ -8,6 +8,7 @@ from collections.abc import Sized
 from typing import Any, Final, NamedTuple
 
 import httptools
+import uvicorn
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -18,8 +19,6 @@ MAX_HEADER_FIELDS: Final = 2000
 """Each field takes some hundred bytes of memory, even a short one."""
 MAX_CHUNK_BYTES: Final = 4096
 """What the parser gets at once. All requests in it are parsed, so it limits how many of a client are queued."""
-MAX_UNREAD_BYTES: Final = 64 * 1024 * 1024
-"""How much of a body is read and discarded after the request has been answered."""
 
 WAITING: Final = 0
 HEAD: Final = 1
@@ -97,7 +96,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._chunk = 0
         self._framing_bytes = 0
         """Bytes of the head; after it, bytes since the last byte of the body: chunk sizes and extensions, trailers."""
-        self._unread = 0
         self._last_body_at = 0.0
         self._body_started_at = 0.0
         self._body_bytes = 0
@@ -150,7 +148,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._held += data
             self._take_held()
             return
-        self._unset_keepalive_if_required()
         self._take(data)
 
     def _take_held(self) -> None:
@@ -159,7 +156,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         while held and not self.pipeline and self._stage != REJECTED and not self.transport.is_closing():
             piece = bytes(held[:MAX_CHUNK_BYTES])
             del held[:MAX_CHUNK_BYTES]
-            self._unset_keepalive_if_required()
             self._take(piece)
         if self.transport.is_closing():
             held.clear()
@@ -169,20 +165,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _take(self, data: bytes) -> None:
         self._chunk = len(data)
         self._framing_bytes += self._chunk
-        if self._stage == BODY and self.cycle.response_complete:
-            self._unread += self._chunk
-            if self._unread > MAX_UNREAD_BYTES:
-                self.transport.close()
-                return
         self._feed(data)
         stage = self._stage
         if stage == DONE:
             self._cancel_timer()
-            if self.cycle.response_complete and self.timeout_keep_alive_task is None:
-                # The response was sent before the body was complete, and the body cancelled the keep-alive timer.
-                self.timeout_keep_alive_task = self.loop.call_later(
-                    self.timeout_keep_alive, self.timeout_keep_alive_handler
-                )
         elif stage == HEAD:
             if self._framing_bytes > MAX_HEAD_BYTES:
                 self._reject(HEAD_TOO_LONG)
@@ -211,9 +197,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        # Not by the rest of a body whose response has been sent: an idle connection may follow it.
+        self._unset_keepalive_if_required()
         self._stage = HEAD
         self._framing_bytes = self._chunk
-        self._unread = self._body_bytes = 0
+        self._body_bytes = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._stage != HEAD:
@@ -356,3 +344,19 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def uvicorn_config(application: Any, **options: Any) -> uvicorn.Config:
+    """The configuration of a server with these limits. Signals, logs and forwarded headers are not uvicorn's."""
+    return uvicorn.Config(
+        application,
+        http=LimitedHttpProtocol,
+        ws="none",
+        interface="asgi3",
+        workers=1,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        **{"lifespan": "off", **options},
+    )

@@ -4,12 +4,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
 import uvicorn
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
 
 from app.adapters.database import NO_PORTAL, Database
 from app.domain import outbox
@@ -17,7 +18,7 @@ from app.domain.errors import ServiceUnavailable
 from app.observability.metrics import metrics_files
 from app.server import StartupError, sockets
 from app.server.connections import ConnectionLimit
-from app.server.http_limits import LimitedHttpProtocol
+from app.server.http_limits import uvicorn_config
 from app.settings import Settings
 
 PATH: Final = "/metrics"
@@ -28,31 +29,27 @@ DEPTH_TTL_SECONDS: Final = 5.0
 DEPTH_TIMEOUT_SECONDS: Final = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsPort:
-    """The socket for scrapes, and the directory in which the metrics of all workers get a directory of their own."""
-
-    listener: socket.socket
-    data_dir: Path
-
-    @contextmanager
-    def files(self, workers: int) -> Iterator[Path]:
-        """The directory of the metrics, which exists inside the block. Raises StartupError."""
-        with ExitStack() as stack:
-            try:
-                directory = stack.enter_context(metrics_files(self.data_dir, workers))
-            except OSError as error:
-                raise StartupError(f"the metrics can't be written to {self.data_dir} ({error.strerror})") from None
-            yield directory
-
-
-def open_metrics_port(settings: Settings) -> MetricsPort | None:
+def open_metrics_port(settings: Settings) -> socket.socket | None:
     """Open the port for scrapes, or return None where there is no setting for it. Raises StartupError."""
     if settings.metrics_port is None:
         return None
     host = settings.host if settings.metrics_host is None else settings.metrics_host
     (listener,) = sockets.listen(host, settings.metrics_port, 1, sockets.METRICS)
-    return MetricsPort(listener, settings.data_dir.absolute())
+    return listener
+
+
+@contextmanager
+def metrics_directory(settings: Settings, workers: int) -> Iterator[Path | None]:
+    """The directory of all workers' metrics inside the block; None where there is no port. Raises StartupError."""
+    with ExitStack() as stack:
+        directory = None
+        if settings.metrics_port is not None:
+            parent = settings.data_dir.absolute()
+            try:
+                directory = stack.enter_context(metrics_files(parent, workers))
+            except OSError as error:
+                raise StartupError(f"the metrics can't be written to {parent} ({error.strerror})") from None
+        yield directory
 
 
 class OutboxCollector:
@@ -96,26 +93,20 @@ class MetricsApp:
         self._registry.register(self._outbox)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] != PATH or scope["method"] not in ("GET", "HEAD"):
-            await _answer(send, 404, b"text/plain; charset=utf-8", f"The numbers are at {PATH}\n".encode())
-            return
-        await self._outbox.measure()
-        accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
-        # In a thread, because some thousand lines take a while to render.
-        content_type, text = await asyncio.to_thread(self._render, accept)
-        await _answer(send, 200, content_type, b"" if scope["method"] == "HEAD" else text)
+        if scope["path"] == PATH and scope["method"] in ("GET", "HEAD"):
+            response = await self._scrape(Headers(scope=scope).get("accept", ""))
+        else:
+            response = PlainTextResponse(f"The metrics are at {PATH}\n", 404)
+        response.headers["cache-control"] = "no-store"
+        await response(scope, receive, send)
 
-    def _render(self, accept: str) -> tuple[bytes, bytes]:
+    async def _scrape(self, accept: str) -> Response:
         from prometheus_client.exposition import choose_encoder
 
+        await self._outbox.measure()
         encode, content_type = choose_encoder(accept)
-        return content_type.encode(), encode(self._registry)
-
-
-async def _answer(send: Any, status: int, kind: bytes, body: bytes) -> None:
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        # In a thread, because some thousand lines take a while to render.
+        return Response(await asyncio.to_thread(encode, self._registry), headers={"content-type": content_type})
 
 
 class _MetricsConnections(ConnectionLimit):
@@ -149,18 +140,8 @@ async def serve_metrics(
     if listener is None or directory is None:
         yield
         return
-    config = uvicorn.Config(
-        MetricsApp(directory, database),
-        http=LimitedHttpProtocol,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_graceful_shutdown=1,
+    config = uvicorn_config(
+        MetricsApp(directory, database), limit_concurrency=MAX_CONNECTIONS, timeout_graceful_shutdown=1
     )
     server = _EmbeddedServer(config)
     task = asyncio.create_task(server.serve([listener]), name="metrics")

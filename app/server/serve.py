@@ -6,10 +6,9 @@ import logging
 import os
 import signal
 import socket
-import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Final, cast
 
 import structlog
 import uvicorn
+import uvloop
 
 from app.application import Application, Observer
 from app.domain.errors import ServiceUnavailable
@@ -25,15 +25,15 @@ from app.observability.logging import AccessLog
 from app.observability.metrics import SharedMetrics
 from app.observability.tracing import RequestTracer
 from app.server.connections import ConnectionLimit, raise_open_file_limit
-from app.server.http_limits import LimitedHttpProtocol
-from app.server.metrics_endpoint import MetricsPort, serve_metrics
+from app.server.http_limits import LimitedHttpProtocol, uvicorn_config
+from app.server.metrics_endpoint import metrics_directory, serve_metrics
 from app.server.signals import SIGNALS
 from app.server.startup import program_version
 from app.server.supervisor import Supervisor
 from app.settings import Settings, mask_secrets
 
 FINISH_TIMEOUT_SECONDS: Final = 10
-"""How long requests may take to finish after the server was told to end."""
+"""How long requests may take to finish after SIGTERM."""
 SHUTDOWN_TIMEOUT_SECONDS: Final = 18.0
 """How long workers may take to end, after the drain period."""
 KEEP_ALIVE_SECONDS: Final = 65
@@ -53,10 +53,15 @@ class WorkerSpec:
     application: Application
     listener: socket.socket
     access_log: AccessLog
-    metrics: MetricsPort | None
+    metrics_listener: socket.socket | None
     metrics_dir: Path | None
     number: int
     parent: int | None
+
+    @property
+    def listeners(self) -> set[socket.socket]:
+        """The sockets that this process needs."""
+        return {self.listener} if self.metrics_listener is None else {self.listener, self.metrics_listener}
 
 
 class GracefulServer(uvicorn.Server):
@@ -138,14 +143,23 @@ def run(
     application: Application,
     listeners: Sequence[socket.socket],
     access_log: AccessLog,
-    metrics: MetricsPort | None = None,
+    metrics_listener: socket.socket | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT, with one process for each socket. Return the exit code."""
     raise_open_file_limit()
     parent = os.getpid() if len(listeners) > 1 else None
-    with nullcontext() if metrics is None else metrics.files(len(listeners)) as directory:
+    with metrics_directory(application.settings, len(listeners)) as directory:
         specs = [
-            WorkerSpec(application, listener, access_log, metrics, directory, number, parent)
+            WorkerSpec(
+                application,
+                listener,
+                access_log,
+                # Only the first process serves the metrics of all.
+                metrics_listener if number == 0 else None,
+                directory,
+                number,
+                parent,
+            )
             for number, listener in enumerate(listeners)
         ]
         code = _serve(specs[0]) if len(specs) == 1 else _supervise(specs)
@@ -156,14 +170,11 @@ def run(
 
 def _supervise(specs: Sequence[WorkerSpec]) -> int:
     """Serve each of these in a process of its own."""
-    metrics = specs[0].metrics
-    sockets = [*(spec.listener for spec in specs), *([] if metrics is None else [metrics.listener])]
+    sockets = set().union(*(spec.listeners for spec in specs))
 
     def serve(spec: WorkerSpec) -> int:
-        own = (spec.listener, metrics.listener if metrics is not None and spec.number == 0 else None)
-        for other in sockets:
-            if other not in own:
-                other.close()
+        for other in sockets - spec.listeners:
+            other.close()
         return _serve(spec)
 
     tasks = [partial(serve, spec) for spec in specs]
@@ -172,7 +183,7 @@ def _supervise(specs: Sequence[WorkerSpec]) -> int:
 
 
 def _serve(worker: WorkerSpec) -> int:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_serve_worker(worker))
         except ServiceUnavailable as error:
@@ -184,7 +195,7 @@ def _serve(worker: WorkerSpec) -> int:
 
 
 async def _serve_worker(worker: WorkerSpec) -> None:
-    application, metrics = worker.application, worker.metrics
+    application = worker.application
     observers: list[Observer] = [worker.access_log]
     shared_metrics = None if worker.metrics_dir is None else SharedMetrics(worker.metrics_dir, worker.number)
     if shared_metrics is not None:
@@ -193,19 +204,6 @@ async def _serve_worker(worker: WorkerSpec) -> None:
     if tracer is not None:
         observers.append(tracer)
     application.add_observers(*observers)
-    config = uvicorn.Config(
-        application,
-        http=LimitedHttpProtocol,
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        workers=1,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-    )
     await application.start()
     try:
         if shared_metrics is not None:
@@ -214,8 +212,8 @@ async def _serve_worker(worker: WorkerSpec) -> None:
         # What was made at the start stays to the end, so the collector need not visit it.
         gc.collect()
         gc.freeze()
-        scrapes = metrics.listener if metrics is not None and worker.number == 0 else None
-        async with serve_metrics(scrapes, worker.metrics_dir, application.database):
+        async with serve_metrics(worker.metrics_listener, worker.metrics_dir, application.database):
+            config = uvicorn_config(application, timeout_keep_alive=KEEP_ALIVE_SECONDS)
             server = GracefulServer(config, worker, _connection_limit(application.settings))
             await server.serve([worker.listener])
     finally:
@@ -237,12 +235,3 @@ def _create_tracer(settings: Settings) -> RequestTracer | None:
     if settings.otlp_url is None:
         return None
     return RequestTracer(settings.otlp_url, version=program_version(), shown=mask_secrets(settings.otlp_url))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop
-
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory

@@ -1,20 +1,18 @@
-"""The steps of a start: check, migrate, make the first portal, and print what runs where."""
+"""The steps of a start: check, migrate, and make the first portal."""
 
 import os
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database import NO_PORTAL
 from app.adapters.database.inspection import read_revision, suggest_fix
 from app.adapters.database.revisions import HEAD
-from app.adapters.rate_limiter import RateLimit, RedisRateLimiter
+from app.adapters.rate_limiter import RedisRateLimiter
 from app.adapters.storage.base import StorageUnavailable, probe_storage
 from app.backends import open_database, open_storage
 from app.demo import fill
@@ -25,9 +23,7 @@ from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from app.observability import tracing
 from app.server import StartupError
-from app.settings import SECRET_FILE, InvalidSettings, Settings, mask_secrets
-
-NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
+from app.settings import SECRET_FILE, InvalidSettings, Settings
 
 
 async def preflight(settings: Settings) -> None:
@@ -121,18 +117,11 @@ async def prepare(settings: Settings) -> None:
         raise StartupError(f"the database could not be migrated, and is as it was{reason}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class FirstPortalResult:
-    """The portal that a start made, and whether a demo was requested."""
-
-    made: FirstPortal | None
-    demo: bool
-
-
-async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortalResult:
+async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortal | None:
     """Make the first portal of an empty database, with sample data for a demo, in one transaction.
 
-    Raises Conflict("secret.other") when the database's keys were made with another secret.
+    Return None when the database has a portal already. Raises Conflict("secret.other") when the database's keys were
+    made with another secret.
     """
     database = open_database(settings)
     await database.open()
@@ -145,27 +134,10 @@ async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortalRes
         return made
 
     try:
-        made = await database.write(operation, NO_PORTAL, in_thread=True)
-        return FirstPortalResult(made, demo)
+        return await database.write(operation, NO_PORTAL, in_thread=True)
     finally:
         with suppress(Exception):
             await database.close()
-
-
-def first_start_banner(result: FirstPortalResult, address: str) -> str:
-    """The keys, and a working request in each dialect, for the first start. Empty at a later one."""
-    made = result.made
-    if made is None:
-        return "" if not result.demo else "--demo was left out: there is data already, and it stays as it is.\n"
-    lines = [
-        f"This is a new portal, owned by {bootstrap.OWNER_EMAIL}. Its two keys are shown now and never again:",
-        *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in made.keys.items()),
-        "Try them:",
-        *(f"  curl -H 'Authorization: Bearer {key}' {address}/api/v1/posts" for key in made.keys.values()),
-        "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help",
-        "",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 async def is_redis_reachable(settings: Settings) -> bool | None:
@@ -177,40 +149,6 @@ async def is_redis_reachable(settings: Settings) -> bool | None:
         return await counters.is_reachable()
     finally:
         await counters.close()
-
-
-def startup_banner(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:
-    """What every start prints: addresses, database, data directory, limits, and problems."""
-    everywhere = settings.host in ("", "0.0.0.0", "::")  # noqa: S104
-    rows = [
-        ("address", f"{address}  (interactive documents: {address}/docs)"),
-        *([("listens", "on all addresses of this machine")] if everywhere else []),
-        *([("public", settings.base_url)] if settings.base_url else []),
-        ("database", open_database(settings).describe()),
-        ("data", f"{settings.data_dir.absolute()}"),
-        ("uploads", mask_secrets(settings.storage_url) if settings.storage_url else "in the data directory"),
-        ("limits", _limits(settings)),
-        *([("Redis", "does not answer; until it does each process counts for itself")] if redis is False else []),
-        *([("metrics", metrics)] if metrics else []),
-        ("processes", str(settings.workers)),
-    ]
-    return f"Earshot {program_version()}\n" + "".join(f"  {name:<10} {value}\n" for name, value in rows)
-
-
-def _limits(settings: Settings) -> str:
-    if not settings.rate_limits:
-        return "off (EARSHOT_RATE_LIMITS)"
-    where = "in Redis" if settings.redis_url else "in this process"
-    return (
-        f"ProductLift {_limit_of(settings.limit_productlift)} a key; "
-        f"Astuto {_limit_of(settings.limit_astuto_key)} a key, {_limit_of(settings.limit_astuto_ip)} an address; "
-        f"counted {where}"
-    )
-
-
-def _limit_of(text: str) -> str:
-    limit = RateLimit.parse(text)
-    return "without limit" if limit is None else f"{limit.limit} in {limit.seconds} s"
 
 
 def program_version() -> str:

@@ -10,9 +10,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
-from types import FrameType
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 import structlog
 
@@ -28,7 +27,7 @@ class Supervisor:
     """Runs each task in a process of its own until SIGTERM or SIGINT."""
 
     def __init__(
-        self, tasks: Sequence[Callable[[], int]], sockets: Sequence[socket.socket], shutdown_timeout: float
+        self, tasks: Sequence[Callable[[], int]], sockets: Iterable[socket.socket], shutdown_timeout: float
     ) -> None:
         self._tasks = tasks
         self._sockets = sockets
@@ -43,7 +42,7 @@ class Supervisor:
         """Return the exit code."""
         signals = {*SIGNALS, signal.SIGCHLD}
         # Some systems do not deliver SIGCHLD while it has no handler.
-        signal.signal(signal.SIGCHLD, _ignore)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         # The collector must not write to the pages that the workers share.
         gc.collect()
@@ -117,7 +116,3 @@ class Supervisor:
             log.error("a worker did not end in time", pid=pid)
             os.kill(pid, signal.SIGKILL)
         return 0
-
-
-def _ignore(number: int, frame: FrameType | None) -> Any:
-    """A signal handler that does nothing."""

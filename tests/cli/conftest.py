@@ -72,7 +72,7 @@ def surroundings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def cli(surroundings: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Commands on a database with the first portal."""
-    begun = asyncio.run(startup.make_first_portal(Settings.load(), demo=False)).made
+    begun = asyncio.run(startup.make_first_portal(Settings.load(), demo=False))
     assert begun is not None
     return Cli(capsys, monkeypatch, begun)
 

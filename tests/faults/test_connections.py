@@ -1,20 +1,21 @@
-"""Connections that do nothing, dribble, never end, or are too many: others are answered, and memory is bounded."""
+"""Connections that are idle, slow, endless or too many: others are answered, and memory is bounded."""
 
 import asyncio
 import json
-import os
 import re
 import resource
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from bench.comparisons import cpu_seconds
 from tests.faults.test_crash_recovery import keys_of
 from tests.observability.test_metrics import port_of
 from tests.server.test_serve import key_of, send_request
@@ -32,59 +33,59 @@ def memory(serving: Serving, what: str = "VmHWM") -> int:
     return int(found[1]) * 1024
 
 
-async def connect(serving: Serving, count: int) -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    return [await asyncio.open_connection("127.0.0.1", serving.port) for _ in range(count)]
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def health(serving: Serving, count: int) -> Counter[int]:
-    async with httpx.AsyncClient(timeout=20) as client:
-        return Counter([(await client.get(f"{serving.address}/health")).status_code for _ in range(count)])
+@asynccontextmanager
+async def connections(port: int, count: int, *hosts: str) -> AsyncIterator[list[Connection]]:
+    """Connections that are closed after the block; with hosts, each from the next of these addresses."""
+    local = [(host, 0) for host in hosts] or [None] * count
+    opened = [await asyncio.open_connection("127.0.0.1", port, local_addr=address) for address in local]
+    try:
+        yield opened
+    finally:
+        close(opened)
+
+
+def close(opened: Iterable[Connection]) -> None:
+    for _, writer in opened:
+        writer.close()
 
 
 def test_idle_and_dribbling_connections_do_not_keep_others_waiting(sqlite: Earshot) -> None:
-    async def beside(serving: Serving) -> Counter[int]:
-        idle = await connect(serving, 200)
-        slow = await connect(serving, 50)
-        for _, writer in slow:
-            writer.write(b"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nx-slow: ")
+    async def dribble(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nx-slow: ")
+        while not writer.is_closing():
+            writer.write(b"a")
+            await asyncio.sleep(0.05)
 
-        async def dribble(writer: asyncio.StreamWriter) -> None:
-            while not writer.is_closing():
-                writer.write(b"a")
-                await asyncio.sleep(0.05)
-
-        dribbling = [asyncio.create_task(dribble(writer)) for _, writer in slow]
-        try:
-            return await health(serving, 300)
-        finally:
-            for task in dribbling:
-                task.cancel()
-            for _, writer in idle + slow:
-                writer.close()
+    async def beside(serving: Serving) -> Counter[bytes]:
+        async with connections(serving.port, 200), connections(serving.port, 50) as slow:
+            dribbling = asyncio.gather(*(dribble(writer) for _, writer in slow))
+            bodies = await health_of(serving.port, 100)
+            dribbling.cancel()
+            return bodies
 
     with sqlite.serving(EARSHOT_CONNECTIONS_PER_IP="off") as serving:
-        assert asyncio.run(beside(serving)) == {200: 300}
+        assert asyncio.run(beside(serving)) == {b"success": 100}
         assert serving.end() == 0
 
 
 @pytest.mark.parametrize("framing", ["content-length: 209715200", "transfer-encoding: chunked"])
 def test_200_mb_are_refused_early_and_in_bounded_memory(sqlite: Earshot, framing: str) -> None:
     async def send(serving: Serving) -> tuple[bytes, int]:
-        key = re.findall(r"Bearer (\S+)'", serving.output)[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
-        head = f"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+        head = f"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key_of(serving, 'Astuto')}\r\n"
         writer.write(f"{head}content-type: application/json\r\n{framing}\r\n\r\n".encode())
         sent = 0
         answering = asyncio.create_task(reader.read(12))
         piece = b"10000\r\n" + b" " * 65536 + b"\r\n" if "chunked" in framing else b" " * 65536
-        try:
+        with suppress(OSError):
             while sent < 200 * MIB and not answering.done():
                 writer.write(piece)
                 sent += 65536
                 await writer.drain()
                 await asyncio.sleep(0)
-        except OSError:
-            pass
         status = await answering
         writer.close()
         return status, sent
@@ -128,15 +129,16 @@ def test_what_frames_a_request_takes_bounded_memory(sqlite: Earshot, begun: byte
                     await writer.drain()
         writer.transport.abort()
 
-    async def flood(serving: Serving) -> None:
-        await asyncio.gather(*(one(*pair) for pair in await connect(serving, 4)))
+    async def flood(port: int) -> None:
+        async with connections(port, 4) as opened:
+            await asyncio.gather(*(one(*pair) for pair in opened))
 
     with sqlite.serving() as serving:
         before = memory(serving)
-        asyncio.run(flood(serving))
+        asyncio.run(flood(serving.port))
 
         assert memory(serving) - before < 32 * MIB
-        assert asyncio.run(health(serving, 1)) == {200: 1}
+        assert asyncio.run(health_of(serving.port, 1)) == {b"success": 1}
         assert serving.end() == 0
         assert "Traceback" not in serving.log.read_text()
 
@@ -145,19 +147,41 @@ def test_endless_heads_of_many_are_refused_in_bounded_memory(sqlite: Earshot) ->
     async def endless(serving: Serving) -> Counter[bytes]:
         async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n" + b"x-more: and more\r\n" * 8000)
-            status = await reader.read(12)
-            writer.close()
-            return status
+            return await reader.read(12)
 
-        return Counter(await asyncio.gather(*(one(*pair) for pair in await connect(serving, 100))))
+        async with connections(serving.port, 100) as opened:
+            return Counter(await asyncio.gather(*(one(*pair) for pair in opened)))
 
     with sqlite.serving() as serving:
         before = memory(serving)
 
         assert asyncio.run(endless(serving)) == {b"HTTP/1.1 431": 100}
         assert memory(serving) - before < 100 * MIB
-        assert asyncio.run(health(serving, 1)) == {200: 1}
+        assert asyncio.run(health_of(serving.port, 1)) == {b"success": 1}
         assert serving.end() == 0
+
+
+@contextmanager
+def unread_responses(port: int, key: str, path: str) -> Iterator[None]:
+    """Twenty clients that have received the first bytes of a response, and read no more of it."""
+    request = f"GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.socket()) for _ in range(20)]
+        for client in clients:
+            # Little room for the response.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.settimeout(30)
+            client.connect(("127.0.0.1", port))
+            client.sendall(request)
+        for client in clients:
+            # The first piece has been read from the database and sent.
+            assert client.recv(12) == b"HTTP/1.1 200"
+        yield
+
+
+def get_json(serving: Serving, key: str, path: str) -> Any:
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.get(f"{serving.address}{path}", headers=headers, timeout=30).json()
 
 
 def test_lists_that_nobody_reads_are_kept_in_bounded_memory(sqlite: Earshot) -> None:
@@ -165,31 +189,20 @@ def test_lists_that_nobody_reads_are_kept_in_bounded_memory(sqlite: Earshot) -> 
     many, length = 1500, 6000
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
         key = key_of(serving, "Astuto")
-        with closing(Caller(serving.port, keys_of(serving))) as caller:
-            for number in range(many):
-                post = {"title": f"Long {number}", "description": "long " * (length // 5), "board_id": 1}
-                assert caller.send("astuto", "POST", "/posts", post).status == 201
-        asked = f"GET /api/v1/posts?limit=100000 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n"
+        create_posts(serving, many, "long " * (length // 5))
         before = memory(serving)
 
-        with ExitStack() as deaf:
-            begun = [deaf.enter_context(unread(serving.port, asked.encode())) for _ in range(20)]
-            for one in begun:
-                # The first piece has been read from the database and sent.
-                assert one.recv(12) == b"HTTP/1.1 200"
+        with unread_responses(serving.port, key, "/api/v1/posts?limit=100000"):
             assert {send_request(serving.port, key, "/api/v1/posts?limit=20")[0] for _ in range(50)} == {200}
             assert memory(serving) - before < 64 * MIB < 20 * many * length
 
-        whole = httpx.get(
-            f"{serving.address}/api/v1/posts?limit=100000", headers={"authorization": f"Bearer {key}"}, timeout=30
-        )
-        assert len(whole.json()) == many
+        assert len(get_json(serving, key, "/api/v1/posts?limit=100000")) == many
         assert serving.end() == 0
         assert "Traceback" not in serving.log.read_text()
 
 
 def test_a_queue_of_moderation_that_nobody_reads_is_kept_in_bounded_memory(sqlite: Earshot) -> None:
-    many = 50_000
+    many, path = 50_000, "/api/v1/moderation/pending"
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
         key = key_of(serving, "ProductLift")
         with closing(sqlite3.connect(sqlite.folder / "data" / "earshot.db")) as file, file:
@@ -200,28 +213,26 @@ def test_a_queue_of_moderation_that_nobody_reads_is_kept_in_bounded_memory(sqlit
                 "created_at FROM n JOIN boards ON boards.id = 1",
                 (many,),
             )
-        path = "/api/v1/moderation/pending"
-        asked = f"GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n"
-        whole = httpx.get(f"{serving.address}{path}", headers={"authorization": f"Bearer {key}"}, timeout=30)
-        assert len(whole.json()["data"]) == many
+        assert len(get_json(serving, key, path)["data"]) == many
         before = memory(serving)
 
-        with ExitStack() as deaf:
-            begun = [deaf.enter_context(unread(serving.port, asked.encode())) for _ in range(20)]
-            for one in begun:
-                assert one.recv(12) == b"HTTP/1.1 200"
+        with unread_responses(serving.port, key, path):
             assert memory(serving) - before < 96 * MIB
         assert serving.end() == 0
         assert "Traceback" not in serving.log.read_text()
 
 
+def create_posts(serving: Serving, count: int, description: str) -> None:
+    with closing(Caller(serving.port, keys_of(serving))) as caller:
+        for number in range(count):
+            post = {"title": f"Long {number}", "description": description, "board_id": 1}
+            assert caller.send("astuto", "POST", "/posts", post).status == 201
+
+
 def test_a_list_of_texts_of_megabytes_takes_bounded_memory(sqlite: Earshot) -> None:
     many, length = 40, 4 * MIB
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
-        with closing(Caller(serving.port, keys_of(serving))) as caller:
-            for number in range(many):
-                post = {"title": f"Long {number}", "description": "x" * length, "board_id": 1}
-                assert caller.send("astuto", "POST", "/posts", post).status == 201
+        create_posts(serving, many, "x" * length)
         # Without the pages of the database file, which the system shares and takes back.
         before, most, received = memory(serving, "RssAnon"), 0, 0
 
@@ -240,79 +251,66 @@ def test_a_list_of_texts_of_megabytes_takes_bounded_memory(sqlite: Earshot) -> N
         assert serving.end() == 0
 
 
-@contextmanager
-def unread(port: int, asked: bytes) -> Iterator[socket.socket]:
-    """A connection with little room for an answer, on which something has been asked."""
-    with socket.socket() as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(30)
-        connection.connect(("127.0.0.1", port))
-        connection.sendall(asked)
-        yield connection
-
-
-def processor_seconds(pid: int) -> float:
-    """How long a process has run on a processor."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def open_files(pid: int) -> int:
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
 def warnings(serving: Serving) -> list[str]:
     lines = map(json.loads, serving.log.read_text().splitlines())
     return [line["event"] for line in lines if line["level"] in ("warning", "error")]
 
 
-CROWD = {"EARSHOT_RATE_LIMITS": "off", "EARSHOT_CONNECTIONS_PER_IP": "off"}
+ONE_ADDRESS = {"EARSHOT_RATE_LIMITS": "off", "EARSHOT_CONNECTIONS_PER_IP": "off"}
 """Many clients are simulated from one address."""
 HEALTH = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"
-OVER = b"Your address has as many connections as it may have. Close some first.\n"
-FULL = b"The server has as many connections as it can take. Try again in a moment.\n"
+TOO_MANY_OF_ADDRESS = b"Your address has as many connections as it may have. Close some first.\n"
+TOO_MANY = b"The server has as many connections as it can take. Try again in a moment.\n"
 
 
-async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """What health answers on a connection: the body; nothing where the connection was closed instead."""
-    try:
-        writer.write(HEALTH)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        return await reader.readexactly(int(head.partition("content-length: ")[2].split()[0]))
-    except (OSError, asyncio.IncompleteReadError):
-        return b""
+async def health_bodies(opened: Iterable[Connection]) -> Counter[bytes]:
+    """What health answers on each connection: the body; nothing where the connection was closed instead."""
+    bodies: Counter[bytes] = Counter()
+    for reader, writer in opened:
+        try:
+            writer.write(HEALTH)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            bodies[await reader.readexactly(int(head.partition("content-length: ")[2].split()[0]))] += 1
+        except (OSError, asyncio.IncompleteReadError):
+            bodies[b""] += 1
+    return bodies
+
+
+async def health_of(port: int, count: int) -> Counter[bytes]:
+    async with connections(port, count) as opened:
+        return await health_bodies(opened)
+
+
+async def wait_until_accepted(port: int) -> None:
+    async with asyncio.timeout(20):
+        while await health_of(port, 1) != {b"success": 1}:
+            pass
 
 
 async def idle_cost(serving: Serving) -> float:
-    """How much of a second the server uses when nobody asks anything. The second is what is measured."""
-    begun = processor_seconds(serving.process.pid)
+    """The CPU time in seconds that the server uses in a second without a request."""
+    before = cpu_seconds(serving.process.pid)
     await asyncio.sleep(1)
-    return processor_seconds(serving.process.pid) - begun
+    return cpu_seconds(serving.process.pid) - before
 
 
 def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sqlite: Earshot) -> None:
-    async def crowd(serving: Serving) -> None:
-        kept = await connect(serving, 64)
-        assert Counter([await said(*pair) for pair in kept]) == {b"success": 64}
+    async def exceed(serving: Serving) -> None:
+        async with connections(serving.port, 64) as kept:
+            assert await health_bodies(kept) == {b"success": 64}
 
-        more = await connect(serving, 300)
-        responses = Counter([await said(*pair) for pair in more])
-        assert set(responses) == {FULL, b""}
-        # A part of the files that are kept for other work; the rest are turned away without a word.
-        assert 16 <= responses[FULL] <= 300
-        assert await idle_cost(serving) < 0.5
+            async with connections(serving.port, 300) as more:
+                bodies = await health_bodies(more)
+                assert set(bodies) == {TOO_MANY, b""}
+                # A part of the files that are reserved for other work; the rest are closed without a response.
+                assert 16 <= bodies[TOO_MANY] <= 300
+                assert await idle_cost(serving) < 0.5
+                assert await health_bodies(kept) == {b"success": 64}
+            close(kept[:10])
+            await wait_until_accepted(serving.port)
 
-        assert Counter([await said(*pair) for pair in kept]) == {b"success": 64}
-        for _, writer in kept[:10] + more:
-            writer.close()
-        async with asyncio.timeout(20):
-            while await health_at_all(serving) != b"success":
-                pass
-        for _, writer in kept:
-            writer.close()
-
-    with sqlite.serving(open_files=(128, 128), **CROWD) as serving:
-        asyncio.run(crowd(serving))
+    with sqlite.serving(open_files=(128, 128), **ONE_ADDRESS) as serving:
+        asyncio.run(exceed(serving))
         assert warnings(serving) == [
             "new connections are refused: raise the limit of open files (ulimit -n), or start more processes"
         ]
@@ -320,65 +318,45 @@ def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sq
 
 
 def test_connections_to_the_numbers_take_no_files_from_requests(sqlite: Earshot) -> None:
-    async def crowd(serving: Serving) -> None:
-        numbers = port_of(serving)
-        kept = [await asyncio.open_connection("127.0.0.1", numbers) for _ in range(200)]
-        # Those beyond the few are closed, and these are still waited for.
-        await asyncio.gather(*(reader.read() for reader, _ in kept[8:]), return_exceptions=True)
-        assert not any(reader.at_eof() for reader, _ in kept[:8])
-        assert await health(serving, 20) == {200: 20}
-        for _, writer in kept:
-            writer.close()
+    async def exceed(serving: Serving) -> None:
+        async with connections(port_of(serving), 200) as kept:
+            # Those beyond the few are closed, and these are still waited for.
+            await asyncio.gather(*(reader.read() for reader, _ in kept[8:]), return_exceptions=True)
+            assert not any(reader.at_eof() for reader, _ in kept[:8])
+            assert await health_of(serving.port, 20) == {b"success": 20}
 
-    with sqlite.serving(open_files=(128, 128), EARSHOT_METRICS_PORT="0", **CROWD) as serving:
-        asyncio.run(crowd(serving))
+    with sqlite.serving(open_files=(128, 128), EARSHOT_METRICS_PORT="0", **ONE_ADDRESS) as serving:
+        asyncio.run(exceed(serving))
         assert httpx.get(f"http://127.0.0.1:{port_of(serving)}/metrics", timeout=20).status_code == 200
         assert warnings(serving) == []
         assert serving.end() == 0
 
 
 def test_it_may_have_as_many_files_open_as_the_system_grants(sqlite: Earshot) -> None:
-    async def crowd(serving: Serving) -> Counter[bytes]:
-        kept = await connect(serving, 400)
-        responses = Counter([await said(*pair) for pair in kept])
-        for _, writer in kept:
-            writer.close()
-        return responses
-
-    with sqlite.serving(open_files=(256, 700), **CROWD) as serving:
-        assert asyncio.run(crowd(serving)) == {b"success": 400}
+    with sqlite.serving(open_files=(256, 700), **ONE_ADDRESS) as serving:
+        assert asyncio.run(health_of(serving.port, 400)) == {b"success": 400}
         assert resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE) == (700, 700)
         assert warnings(serving) == []
         assert serving.end() == 0
 
 
-async def connect_from(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection from another address of this machine."""
-    return await asyncio.open_connection("127.0.0.1", port, local_addr=(host, 0))
-
-
 def test_an_address_has_so_many_connections_and_others_are_served(sqlite: Earshot) -> None:
-    async def crowd(serving: Serving) -> None:
-        kept = await connect(serving, 40)
-        assert Counter([await said(*pair) for pair in kept]) == {b"success": 40}
+    async def exceed(serving: Serving) -> None:
+        async with connections(serving.port, 40) as kept:
+            assert await health_bodies(kept) == {b"success": 40}
 
-        more = await connect(serving, 100)
-        # Some are told; the rest are closed without a word, so that they take no place from others.
-        assert Counter([await said(*pair) for pair in more]) == {OVER: 16, b"": 84}
-        assert Counter([await said(*pair) for pair in kept]) == {b"success": 40}
-        others = [await connect_from(f"127.0.0.{number}", serving.port) for number in range(2, 12)]
-        assert Counter([await said(*pair) for pair in others]) == {b"success": 10}
-
-        for _, writer in kept[:10] + more:
-            writer.close()
-        async with asyncio.timeout(20):
-            while await health_at_all(serving) != b"success":
-                pass
-        for _, writer in kept + others:
-            writer.close()
+            async with connections(serving.port, 100) as more:
+                # Some get a response; the rest are closed without one, so that they take no place from others.
+                assert await health_bodies(more) == {TOO_MANY_OF_ADDRESS: 16, b"": 84}
+                assert await health_bodies(kept) == {b"success": 40}
+                others = [f"127.0.0.{number}" for number in range(2, 12)]
+                async with connections(serving.port, 10, *others) as of_others:
+                    assert await health_bodies(of_others) == {b"success": 10}
+            close(kept[:10])
+            await wait_until_accepted(serving.port)
 
     with sqlite.serving(EARSHOT_RATE_LIMITS="off", EARSHOT_CONNECTIONS_PER_IP="40") as serving:
-        asyncio.run(crowd(serving))
+        asyncio.run(exceed(serving))
         assert warnings(serving) == [
             "new connections from an address are refused: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
             "EARSHOT_TRUSTED_PROXIES if it is your proxy"
@@ -392,47 +370,28 @@ def test_an_address_has_so_many_connections_and_others_are_served(sqlite: Earsho
     ids=["off", "trusted proxy"],
 )
 def test_a_trusted_proxy_has_as_many_connections_as_it_likes(sqlite: Earshot, settings: dict[str, str]) -> None:
-    async def crowd(serving: Serving) -> Counter[bytes]:
-        kept = await connect(serving, 300)
-        responses = Counter([await said(*pair) for pair in kept])
-        for _, writer in kept:
-            writer.close()
-        return responses
-
     with sqlite.serving(EARSHOT_RATE_LIMITS="off", **settings) as serving:
-        assert asyncio.run(crowd(serving)) == {b"success": 300}
+        assert asyncio.run(health_of(serving.port, 300)) == {b"success": 300}
         assert warnings(serving) == []
         assert serving.end() == 0
 
 
-async def health_at_all(serving: Serving) -> bytes:
-    ((reader, writer),) = await connect(serving, 1)
-    try:
-        return await said(reader, writer)
-    finally:
-        writer.close()
-
-
 def test_a_process_without_a_file_left_goes_on_and_recovers(sqlite: Earshot) -> None:
+    def allow_no_more_files(pid: int) -> None:
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(list(Path(f"/proc/{pid}/fd").iterdir())), hard))
+
     async def starve(serving: Serving) -> None:
-        pid = serving.process.pid
-        kept = await connect(serving, 20)
-        assert Counter([await said(*pair) for pair in kept]) == {b"success": 20}
-        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files(pid), before[1]))
+        async with connections(serving.port, 20) as kept:
+            assert await health_bodies(kept) == {b"success": 20}
+            allow_no_more_files(serving.process.pid)
 
-        more = await connect(serving, 100)
-        assert Counter([await said(*pair) for pair in more]) == {b"": 100}
-        assert await idle_cost(serving) < 0.5
-        assert Counter([await said(*pair) for pair in kept]) == {b"success": 20}
-
-        for _, writer in kept[:10]:
-            writer.close()
-        async with asyncio.timeout(20):
-            while await health_at_all(serving) != b"success":
-                pass
-        for _, writer in kept + more:
-            writer.close()
+            async with connections(serving.port, 100) as more:
+                assert await health_bodies(more) == {b"": 100}
+                assert await idle_cost(serving) < 0.5
+                assert await health_bodies(kept) == {b"success": 20}
+                close(kept[:10])
+                await wait_until_accepted(serving.port)
 
     with sqlite.serving() as serving:
         asyncio.run(starve(serving))

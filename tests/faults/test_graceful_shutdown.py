@@ -15,6 +15,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from tests.faults.test_connections import connections
 from tests.faults.test_crash_recovery import SEED, keys_of, url_of, wrong_counters
 from tests.server.test_serve import key_of, refuses, send_request
 from tests.support.commands import Earshot, Serving
@@ -59,13 +60,6 @@ def test_an_end_under_load_loses_nothing(request: pytest.FixtureRequest, databas
     print(f"\n{database}, {workers} at work: {ENDS} ends, SEED={SEED}: {dict(journal.outcomes)}; 0 lost, 0 doubled")
 
 
-Connections = list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]
-
-
-async def connect(serving: Serving, count: int) -> Connections:
-    return [await asyncio.open_connection("127.0.0.1", serving.port) for _ in range(count)]
-
-
 async def answer_of(reader: asyncio.StreamReader) -> str:
     """The status line of an answer and what it says of the connection, or the error instead."""
     try:
@@ -85,24 +79,22 @@ def test_requests_sent_on_idle_connections_at_the_very_end_are_answered(
     earshot: Earshot = request.getfixturevalue(database)
 
     async def race(serving: Serving, key: str) -> tuple[Counter[str], Counter[str]]:
-        asked = f"GET /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n".encode()
-        kept = await connect(serving, 300)
-        for _, writer in kept:
-            writer.write(asked)
-        first = Counter([await answer_of(reader) for reader, _ in kept])
+        sent = f"GET /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n".encode()
+        async with connections(serving.port, 300) as kept:
+            for _, writer in kept:
+                writer.write(sent)
+            first = Counter([await answer_of(reader) for reader, _ in kept])
 
-        before, after, late = kept[:100], kept[100:200], kept[200:]
-        for _, writer in before:
-            writer.write(asked)
-        serving.process.terminate()
-        for _, writer in after:
-            writer.write(asked)
-        responses = [await answer_of(reader) for reader, _ in after]
-        for _, writer in late:
-            writer.write(asked)
-        responses += [await answer_of(reader) for reader, _ in before + late]
-        for _, writer in kept:
-            writer.close()
+            before, after, late = kept[:100], kept[100:200], kept[200:]
+            for _, writer in before:
+                writer.write(sent)
+            serving.process.terminate()
+            for _, writer in after:
+                writer.write(sent)
+            responses = [await answer_of(reader) for reader, _ in after]
+            for _, writer in late:
+                writer.write(sent)
+            responses += [await answer_of(reader) for reader, _ in before + late]
         return first, Counter(responses)
 
     key = ""
@@ -141,31 +133,29 @@ def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite
     """Broken off are uploads that never finish, and answers that nobody reads."""
 
     async def send(serving: Serving, key: str) -> tuple[Counter[str], list[bytes]]:
-        slow, stuck = await connect(serving, 20), await connect(serving, 3)
-        idle, of_idle = await asyncio.open_connection("127.0.0.1", serving.port)
-        wholes = [upload(key, f"slow {number}") for number in range(len(slow))]
-        for whole, (_, writer) in zip(wholes, slow, strict=True):
-            writer.write(whole[:-10])
-        for _, writer in stuck:
-            writer.write(upload(key, "never whole")[:-10])
-        # Answered on another connection, so that these have been read before the end is asked for.
-        assert (await asyncio.to_thread(send_request, serving.port, key))[0] == 200
-        serving.process.terminate()
-        # An idle connection is closed a while after the server has begun to end.
-        assert await idle.read() == b""
-        assert refuses(serving.port)
-        for at in range(-10, 0):
+        port = serving.port
+        async with connections(port, 20) as slow, connections(port, 3) as stuck, connections(port, 1) as idle:
+            wholes = [upload(key, f"slow {number}") for number in range(len(slow))]
             for whole, (_, writer) in zip(wholes, slow, strict=True):
-                writer.write(whole[at:][:1])
-            # In pieces: the server has had time to read each.
-            await asyncio.sleep(0.05)
-        responses = Counter([await answer_of(reader) for reader, _ in slow])
-        left = []
-        for reader, _ in stuck:
-            with suppress(ConnectionResetError):
-                left.append(await reader.read())
-        for writer in (of_idle, *(writer for _, writer in slow + stuck)):
-            writer.close()
+                writer.write(whole[:-10])
+            for _, writer in stuck:
+                writer.write(upload(key, "never whole")[:-10])
+            # Answered on another connection, so that these have been read before the end is asked for.
+            assert (await asyncio.to_thread(send_request, serving.port, key))[0] == 200
+            serving.process.terminate()
+            # An idle connection is closed a while after the server has begun to end.
+            assert await idle[0][0].read() == b""
+            assert refuses(serving.port)
+            for at in range(-10, 0):
+                for whole, (_, writer) in zip(wholes, slow, strict=True):
+                    writer.write(whole[at:][:1])
+                # In pieces: the server has had time to read each.
+                await asyncio.sleep(0.05)
+            responses = Counter([await answer_of(reader) for reader, _ in slow])
+            left = []
+            for reader, _ in stuck:
+                with suppress(ConnectionResetError):
+                    left.append(await reader.read())
         return responses, left
 
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:

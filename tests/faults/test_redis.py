@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.observability.test_metrics import at, numbers
+from tests.observability.test_metrics import at, metrics_of
 from tests.server.test_serve import key_of, until
 from tests.support.commands import Earshot, Serving
 from tests.support.requirements import need
@@ -42,7 +42,7 @@ def statuses(responses: list[httpx.Response]) -> Counter[int]:
 
 
 def fallbacks(serving: Serving) -> float:
-    return numbers(serving)["earshot_redis_fallbacks_total"][at()]
+    return metrics_of(serving)["earshot_redis_fallbacks_total"][at()]
 
 
 def events(serving: Serving) -> list[str]:

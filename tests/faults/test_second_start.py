@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import SECRET
 from tests.server.test_serve import key_of, send_request
-from tests.server.test_startup import files, refused
+from tests.server.test_startup import error_of, files
 from tests.support.commands import Earshot
 
 
@@ -24,7 +24,7 @@ def test_a_port_of_a_running_server_is_refused(request: pytest.FixtureRequest, d
         kept = files(earshot.folder / "data")
         done = earshot.run("serve", "--port", str(first.port), "--workers", workers, **settings)
 
-        assert refused(done) == (
+        assert error_of(done) == (
             f"port {first.port} of 127.0.0.1 is in use: end what listens there, or choose another with --port"
         )
         assert files(earshot.folder / "data") == kept
@@ -37,7 +37,7 @@ def test_a_taken_port_of_ipv6_is_refused(sqlite: Earshot) -> None:
 
         done = sqlite.run("serve", "--host", "::1", "--port", str(port))
 
-    assert refused(done) == f"port {port} of ::1 is in use: end what listens there, or choose another with --port"
+    assert error_of(done) == f"port {port} of ::1 is in use: end what listens there, or choose another with --port"
     assert files(sqlite.folder) == {}
 
 
@@ -99,7 +99,7 @@ def test_a_file_that_a_server_on_another_data_directory_serves_is_refused(
 
         done = sqlite.run("serve", "--port", "0", **second)
 
-        assert refused(done) == (
+        assert error_of(done) == (
             f"another server (process {first.process.pid}) serves the database {kept}: end it, or set "
             "EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
         )

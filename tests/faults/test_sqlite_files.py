@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,13 +16,15 @@ import pytest
 from app.adapters.database import NO_PORTAL, utc_now
 from app.adapters.database.sqlite import BUSY_TIMEOUT_SECONDS, SqliteDatabase
 from tests.faults.test_crash_recovery import keys_of
-from tests.server.test_startup import refused
+from tests.server.test_startup import error_of
 from tests.support.commands import Earshot, Serving
 from tests.support.continuous_writers import Caller, Response, is_unavailable
 from tests.support.disk_faults import fill, read_only, small_disk, write_protected
 from tests.support.sql import rows
 
 DIALECTS = ("astuto", "productlift")
+BEFORE = [f"Before, by {dialect}" for dialect in DIALECTS]
+AFTER = [f"After, by {dialect}" for dialect in DIALECTS]
 NO_LIMITS = {"EARSHOT_RATE_LIMITS": "off"}
 
 
@@ -36,6 +38,12 @@ def write(caller: Caller, dialect: str, title: str, **more: Any) -> Response:
     return caller.send(dialect, "POST", "/posts", {"title": title, "board_id": 1, **more})
 
 
+def write_each(caller: Caller, titles: Sequence[str]) -> None:
+    """Write one post in each dialect."""
+    posts = zip(DIALECTS, titles, strict=True)
+    assert [write(caller, dialect, title).status for dialect, title in posts] == [201, 200]
+
+
 def titles(path: Path) -> list[str]:
     return [title for (title,) in rows(f"sqlite:///{path}", "SELECT title FROM posts ORDER BY id")]
 
@@ -47,8 +55,7 @@ def beginning(tmp_path_factory: pytest.TempPathFactory, compiled: Path) -> tuple
     with place.serving() as serving:
         keys = keys_of(serving)
         with calling(serving, keys) as caller:
-            for dialect in DIALECTS:
-                assert write(caller, dialect, f"Before, by {dialect}").status in (200, 201)
+            write_each(caller, BEFORE)
         assert serving.end() == 0
     return place.folder, keys
 
@@ -92,12 +99,9 @@ def test_a_file_locked_by_another_process_is_told_in_time_and_reads_go_on(
 
         assert [response for dialect, response in responses if not is_unavailable(dialect, response)] == []
         with calling(serving, begun) as caller:
-            assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
+            write_each(caller, AFTER)
         assert serving.end() == 0
-    assert titles(path) == [
-        *(f"Before, by {dialect}" for dialect in DIALECTS),
-        *(f"After, by {dialect}" for dialect in DIALECTS),
-    ]
+    assert titles(path) == BEFORE + AFTER
 
 
 async def test_a_lock_held_for_a_moment_does_not_keep_a_server_from_opening(sqlite_template: Path) -> None:
@@ -125,7 +129,7 @@ def test_a_start_on_a_file_that_is_held_says_so(sqlite: Earshot, begun: dict[str
 
         done = sqlite.run("serve", "--port", "0")
 
-        assert refused(done) == f"SQLite can't open {path} (database is locked): end the other process that holds it"
+        assert error_of(done) == f"SQLite can't open {path} (database is locked): end the other process that holds it"
         other.execute("ROLLBACK")
     assert path.read_bytes() == before
 
@@ -135,9 +139,9 @@ def test_a_full_disk_stops_writes_alone_until_there_is_room(sqlite: Earshot) -> 
     with small_disk(sqlite.folder / "disk", "6m") as disk:
         path = disk / "earshot.db"
         sqlite.settings["EARSHOT_DATABASE_URL"] = f"sqlite:///{path}"
-        with sqlite.serving() as serving, calling(serving, keys := keys_of(serving)) as caller:
-            stood = [f"Before, by {dialect}" for dialect in DIALECTS]
-            assert [write(caller, dialect, f"Before, by {dialect}").status for dialect in DIALECTS] == [201, 200]
+        with sqlite.serving() as serving, calling(serving, keys_of(serving)) as caller:
+            stood = [*BEFORE]
+            write_each(caller, BEFORE)
             ballast = fill(disk)
 
             full: set[str] = set()
@@ -156,13 +160,12 @@ def test_a_full_disk_stops_writes_alone_until_there_is_room(sqlite: Earshot) -> 
             assert caller.send("productlift", "GET", "/posts?limit=1").json()["total"] == len(stood)
 
             ballast.unlink()
-            assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
-            stood += [f"After, by {dialect}" for dialect in DIALECTS]
+            write_each(caller, AFTER)
+            stood += AFTER
             assert serving.end() == 0
         assert titles(path) == stood
         assert rows(f"sqlite:///{path}", "PRAGMA quick_check") == [("ok",)]
         assert json.loads(sqlite.run("counters", "--json").out) == {"differences": [], "repaired": False}
-        del keys
 
 
 def test_a_first_start_on_a_full_disk_is_told(sqlite: Earshot) -> None:
@@ -171,7 +174,7 @@ def test_a_first_start_on_a_full_disk_is_told(sqlite: Earshot) -> None:
 
         done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{disk}/earshot.db")
 
-        assert refused(done) == (
+        assert error_of(done) == (
             "the database could not be migrated, and is as it was (database or disk is full): make room on its disk"
         )
         ballast.unlink()
@@ -188,7 +191,7 @@ def test_a_read_only_folder_ends_the_start(sqlite: Earshot, begun: dict[str, str
     with read_only(place):
         done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{moved}")
 
-    assert refused(done) == (
+    assert error_of(done) == (
         f"SQLite can't open {moved} (unable to open database file): check that it is a file this user may write"
     )
     assert {one.name: one.read_bytes() for one in place.iterdir()} == {"earshot.db": before}
@@ -202,7 +205,7 @@ def test_a_read_only_file_in_a_writable_folder_ends_the_start(
     with write_protected(path):
         done = sqlite.run("serve", "--port", "0")
 
-    assert refused(done) == (f"the file {path} is read-only: give it to this user, and take its write protection away")
+    assert error_of(done) == (f"the file {path} is read-only: give it to this user, and take its write protection away")
     assert [one.read_bytes() for one in path.parent.glob("earshot.db*")] == [before]
     with sqlite.serving() as serving:
         assert serving.end() == 0
@@ -222,10 +225,9 @@ def test_a_file_that_becomes_read_only_stops_writes_alone(sqlite: Earshot, begun
                     assert caller.send(dialect, "GET", "/posts").status == 200
             assert (path.read_bytes(), log.read_bytes()) == before
 
-        assert [write(caller, dialect, f"After, by {dialect}").status for dialect in DIALECTS] == [201, 200]
+        write_each(caller, AFTER)
         assert serving.end() == 0
-    before_it = [f"Before, by {dialect}" for dialect in DIALECTS]
-    assert titles(path) == [*before_it, "Still writable", *(f"After, by {dialect}" for dialect in DIALECTS)]
+    assert titles(path) == [*BEFORE, "Still writable", *AFTER]
     assert rows(f"sqlite:///{path}", "PRAGMA quick_check") == [("ok",)]
     assert json.loads(sqlite.run("counters", "--json").out) == {"differences": [], "repaired": False}
 
@@ -247,10 +249,10 @@ def test_a_damaged_file_ends_the_start_and_is_left_as_it_is(
     damage(path, how)
     before = path.read_bytes()
 
-    told = refused(sqlite.run("serve", "--port", "0"))
+    message = error_of(sqlite.run("serve", "--port", "0"))
 
-    assert told.startswith(f"{path} is no SQLite database or is damaged (")
-    assert told.endswith(
+    assert message.startswith(f"{path} is no SQLite database or is damaged (")
+    assert message.endswith(
         "): restore a backup, or move it away to begin anew"
         if how == "header"
         else "): stop the server and restore a backup; without one, save what"

@@ -1,8 +1,6 @@
-"""The numbers that Prometheus is told, read with its own parser from a running server."""
+"""The metrics of a running server, read with the parser of Prometheus."""
 
 import asyncio
-import http.client
-import json
 import os
 import re
 import resource
@@ -11,21 +9,23 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from app.http.request import RequestContext
 from app.observability.metrics import BOUNDS, FILE_BYTES, create_files, metrics_files
+from tests.faults.test_crash_recovery import url_of
 from tests.server.test_serve import key_of, refuses, send_request, until
 from tests.support.checkout import ROOT
 from tests.support.commands import Earshot, Serving
 from tests.support.processes import free_port
 from tests.support.servers import Redis
+from tests.support.sql import rows
 
 Labels = frozenset[tuple[str, str]]
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -35,50 +35,43 @@ def at(**labels: str) -> Labels:
     return frozenset(labels.items())
 
 
-def scrape(serving: Serving, accept: str = "text/plain") -> tuple[int, str, str]:
-    """Status, content type and text of the numbers."""
+def port_of(serving: Serving) -> int:
     found = re.search(r"^  metrics +http://127\.0\.0\.1:(\d+)/metrics$", serving.output, flags=re.MULTILINE)
     assert found is not None, serving.output
-    connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
-    try:
-        connection.request("GET", "/metrics", headers={"accept": accept})
-        response = connection.getresponse()
-        return response.status, str(response.getheader("content-type")), response.read().decode()
-    finally:
-        connection.close()
+    return int(found[1])
 
 
-def port_of(serving: Serving) -> int:
-    return int(serving.output.partition("  metrics ")[2].split()[0].partition("/metrics")[0].rpartition(":")[2])
+def scrape(serving: Serving, accept: str = "text/plain") -> httpx.Response:
+    response = httpx.get(f"http://127.0.0.1:{port_of(serving)}/metrics", headers={"accept": accept}, timeout=30)
+    assert response.status_code == 200
+    return response
 
 
-def numbers(serving: Serving) -> dict[str, dict[Labels, float]]:
+def samples_of(text: str) -> dict[str, dict[Labels, float]]:
     """Each sample's name, and its values by their labels."""
-    status, kind, text = scrape(serving)
-    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
-    found: dict[str, dict[Labels, float]] = {}
+    samples: dict[str, dict[Labels, float]] = {}
     for family in text_families(text):
         assert family.documentation
         for sample in family.samples:
-            values = found.setdefault(sample.name, {})
+            values = samples.setdefault(sample.name, {})
             labels = frozenset(sample.labels.items())
             assert labels not in values
             values[labels] = sample.value
-    return found
+    return samples
+
+
+def metrics_of(serving: Serving) -> dict[str, dict[Labels, float]]:
+    """The samples of a scrape."""
+    response = scrape(serving)
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return samples_of(response.text)
 
 
 def post(serving: Serving, key: str, title: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=30)
-    try:
-        connection.request(
-            "POST",
-            "/api/v1/posts",
-            body=json.dumps({"title": title, "board_id": 1}),
-            headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
-        )
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.post(
+        f"{serving.address}/api/v1/posts", json={"title": title, "board_id": 1}, headers=headers, timeout=30
+    ).status_code
 
 
 def test_a_server_tells_how_often_what_was_asked_and_how_long_it_took(earshot: Earshot) -> None:
@@ -94,7 +87,7 @@ def test_a_server_tells_how_often_what_was_asked_and_how_long_it_took(earshot: E
         assert send_request(serving.port, "nobody", "/posts/no-such-page")[0] == 404
         assert send_request(serving.port, "nobody", "/health")[0] == 200
 
-        told = numbers(serving)
+        told = metrics_of(serving)
 
         assert told["earshot_requests_total"] == {
             at(dialect="astuto", method="POST", route="/posts", status="201"): 3,
@@ -125,46 +118,18 @@ def test_a_server_tells_how_often_what_was_asked_and_how_long_it_took(earshot: E
             at(dialect="pages"): 0,
         }
         assert told["earshot_redis_fallbacks_total"] == {at(): 0}
-        # Nothing delivers yet, so all that was written waits.
-        assert told["earshot_outbox_depth"] == {at(): waiting(serving, earshot)}
-        assert re.search("secret|none-such|tkn_", scrape(serving)[2]) is None
-
-
-def waiting(serving: Serving, earshot: Earshot) -> int:
-    """The facts in the database, counted by a program of its own."""
-    program = (
-        "import asyncio\n"
-        "from sqlalchemy import text\n"
-        "from app.adapters.database import NO_PORTAL\n"
-        "from app.domain.sql.statement import Statement\n"
-        "from app.backends import open_database\n"
-        "from app.settings import Settings\n"
-        "async def main():\n"
-        "    opened = open_database(Settings.load())\n"
-        "    await opened.open()\n"
-        "    every = Statement(text('SELECT count(*) FROM facts'), across_portals=True)\n"
-        "    print(await opened.read(lambda work: work.fetch_value(every), NO_PORTAL))\n"
-        "    await opened.close()\n"
-        "asyncio.run(main())\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=earshot.folder,
-        env={**os.environ, **earshot.settings},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found = int(done.stdout)
-    assert found >= 3
-    return found
+        # Nothing delivers yet, so all events wait.
+        ((events,),) = rows(url_of(earshot), "SELECT count(*) FROM facts")
+        assert events >= 3
+        assert told["earshot_outbox_depth"] == {at(): events}
+        assert re.search("secret|none-such|tkn_", scrape(serving).text) is None
 
 
 def test_the_pool_of_postgresql_is_told(on_postgres: Earshot) -> None:
     with on_postgres.serving(EARSHOT_METRICS_PORT="0", EARSHOT_DATABASE_CONNECTIONS="7") as serving:
-        until(lambda: numbers(serving)["earshot_database_connections"][at(state="max")] == 7)
+        until(lambda: metrics_of(serving)["earshot_database_connections"][at(state="max")] == 7)
 
-        told = numbers(serving)
+        told = metrics_of(serving)
 
         connections = told["earshot_database_connections"]
         assert set(connections) == {at(state="max"), at(state="open"), at(state="in_use")}
@@ -184,7 +149,7 @@ async def test_who_waits_for_a_connection_is_told(on_postgres: Earshot, fresh_po
                 send_request(serving.port, key)
 
         def all_taken() -> bool:
-            told = numbers(serving)
+            told = metrics_of(serving)
             in_use = told["earshot_database_connections"][at(state="in_use")]
             return in_use == 2 and told["earshot_database_waiting"][at()] >= 1
 
@@ -199,18 +164,18 @@ async def test_who_waits_for_a_connection_is_told(on_postgres: Earshot, fresh_po
             over.set()
         await holder.close()
 
-        await asyncio.to_thread(until, lambda: numbers(serving)["earshot_database_waiting"] == {at(): 0})
+        await asyncio.to_thread(until, lambda: metrics_of(serving)["earshot_database_waiting"] == {at(): 0})
 
 
 def test_the_log_of_sqlite_is_told(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
         assert post(serving, key_of(serving, "Astuto"), "Written ahead") == 201
 
-        until(lambda: numbers(serving)["earshot_sqlite_wal_bytes"][at()] > 0)
+        until(lambda: metrics_of(serving)["earshot_sqlite_wal_bytes"][at()] > 0)
 
         size = (sqlite.folder / "data" / "earshot.db-wal").stat().st_size
-        assert numbers(serving)["earshot_sqlite_wal_bytes"] == {at(): size}
-        assert "earshot_database_connections" not in numbers(serving)
+        assert metrics_of(serving)["earshot_sqlite_wal_bytes"] == {at(): size}
+        assert "earshot_database_connections" not in metrics_of(serving)
 
 
 def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgres: Earshot, redis: Redis) -> None:
@@ -223,7 +188,7 @@ def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgr
     statuses = at(dialect="productlift", method="GET", route="/statuses", status="200")
 
     def told(serving: Serving) -> float:
-        return numbers(serving)["earshot_requests_total"].get(statuses, 0)
+        return metrics_of(serving)["earshot_requests_total"].get(statuses, 0)
 
     with on_postgres.serving("--workers", "2", **settings) as serving:
         key = key_of(serving, "ProductLift")
@@ -253,17 +218,17 @@ def test_requests_counted_without_redis_are_told(sqlite: Earshot) -> None:
         key = key_of(serving, "ProductLift")
         assert {send_request(serving.port, key)[0] for _ in range(5)} == {200}
 
-        until(lambda: numbers(serving)["earshot_redis_fallbacks_total"] == {at(): 5})
+        until(lambda: metrics_of(serving)["earshot_redis_fallbacks_total"] == {at(): 5})
 
 
 def test_who_asks_for_openmetrics_gets_it(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
         assert send_request(serving.port, "nobody", "/health")[0] == 200
 
-        status, kind, text = scrape(serving, OPENMETRICS)
+        response = scrape(serving, OPENMETRICS)
 
-    assert (status, kind.partition(";")[0]) == (200, "application/openmetrics-text")
-    families = {family.name: family.type for family in openmetrics_families(text)}
+    assert response.headers["content-type"].startswith("application/openmetrics-text;")
+    families = {family.name: family.type for family in openmetrics_families(response.text)}
     assert families == {
         "earshot_requests": "counter",
         "earshot_request_duration_seconds": "histogram",
@@ -278,27 +243,19 @@ def test_the_port_tells_nothing_else_and_ends_with_the_server(sqlite: Earshot) -
     with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
         port = port_of(serving)
 
-        assert [send_request(port, "nobody", path)[0] for path in ("/", "/api/v1/posts", "/health", "/metrics")] == [
-            404,
-            404,
-            404,
-            200,
-        ]
+        paths = ("/", "/api/v1/posts", "/health", "/metrics")
+        assert [send_request(port, "nobody", path)[0] for path in paths] == [404, 404, 404, 200]
+        assert httpx.get(f"http://127.0.0.1:{port}/", timeout=30).text == "The metrics are at /metrics\n"
         assert send_request(serving.port, "nobody", "/metrics")[0] == 404
         with socket.create_connection(("127.0.0.1", port)):
             assert serving.end() == 0
         assert refuses(port)
 
 
-@pytest.fixture
-def taken() -> Iterator[int]:
-    """A port that somebody listens on."""
+def test_a_port_in_use_is_a_refusal_to_start(sqlite: Earshot) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield int(listener.getsockname()[1])
-
-
-def test_a_port_in_use_is_a_refusal_to_start(sqlite: Earshot, taken: int) -> None:
-    done = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT=str(taken))
+        taken = listener.getsockname()[1]
+        done = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT=str(taken))
     own = free_port()
     twice = sqlite.run("serve", "--port", str(own), EARSHOT_METRICS_PORT=str(own))
     nowhere = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT="0", EARSHOT_METRICS_HOST="203.0.113.77")
@@ -368,11 +325,7 @@ def counted(tmp_path: Path, program: str) -> dict[str, dict[Labels, float]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    samples: dict[str, dict[Labels, float]] = {}
-    for family in text_families(done.stdout):
-        for sample in family.samples:
-            samples.setdefault(sample.name, {})[frozenset(sample.labels.items())] = sample.value
-    return samples
+    return samples_of(done.stdout)
 
 
 def test_a_duration_on_a_bound_belongs_to_its_bucket_and_the_longest_to_the_last(tmp_path: Path) -> None:
@@ -423,18 +376,14 @@ def test_the_files_of_the_metrics_are_allocated_at_the_start(tmp_path: Path) -> 
 
 
 def test_servers_that_share_a_data_directory_have_metrics_of_their_own(tmp_path: Path) -> None:
-    with metrics_files(tmp_path, 1) as one, metrics_files(tmp_path, 2) as two:
-        assert (len(list(one.iterdir())), len(list(two.iterdir()))) == (3, 6)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_metrics_of_a_killed_server_are_removed_at_the_next_start(tmp_path: Path) -> None:
     left = tmp_path / "metrics-of-a-killed-server"
     left.mkdir()
     (left / "counter_0.db").write_bytes(b"x")
 
-    with metrics_files(tmp_path, 1) as own:
-        assert list(tmp_path.iterdir()) == [own]
+    with metrics_files(tmp_path, 1) as one, metrics_files(tmp_path, 2) as two:
+        assert (len(list(one.iterdir())), len(list(two.iterdir()))) == (3, 6)
+        assert set(tmp_path.iterdir()) == {one, two}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_metrics_for_which_the_disk_has_no_space_leave_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Spans, taken in by a receiver that speaks OTLP over HTTP."""
 
-import http.client
 import socket
 import threading
 from collections.abc import Iterator
@@ -64,7 +63,7 @@ def collecting() -> Iterator[Collector]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, *told: Any) -> None:
+        def log_message(self, *args: Any) -> None:
             """Nothing; the tests look at what came."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
@@ -84,22 +83,9 @@ def collector() -> Iterator[Collector]:
         yield found
 
 
-def traced(port: int, path: str, key: str, **headers: str) -> str:
-    """Request with headers of a trace; the name of the request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        more = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("GET", path, headers={"authorization": f"Bearer {key}", **more})
-        response = connection.getresponse()
-        response.read()
-        return str(response.getheader("x-request-id"))
-    finally:
-        connection.close()
-
-
 def test_each_request_is_a_span(sqlite: Earshot, collector: Collector) -> None:
     with sqlite.serving(EARSHOT_OTLP_URL=collector.url) as serving:
-        name = traced(serving.port, "/api/v1/boards/1?secret=hidden", key_of(serving, "Astuto"))
+        _, headers = send_request(serving.port, key_of(serving, "Astuto"), "/api/v1/boards/1?secret=hidden")
         assert send_request(serving.port, key_of(serving, "ProductLift"), "/api/v1/statuses")[0] == 200
         assert send_request(serving.port, "nobody", "/posts/no-such-page")[0] == 404
         assert send_request(serving.port, "nobody", "/health")[0] == 200
@@ -113,7 +99,7 @@ def test_each_request_is_a_span(sqlite: Earshot, collector: Collector) -> None:
         "http.route": "/boards/{id}",
         "http.response.status_code": 200,
         "earshot.dialect": "astuto",
-        "earshot.request_id": name,
+        "earshot.request_id": headers["x-request-id"],
         "earshot.portal": 1,
     }
     assert span.kind == span.SPAN_KIND_SERVER
@@ -130,9 +116,9 @@ def test_each_request_is_a_span(sqlite: Earshot, collector: Collector) -> None:
 def test_only_a_trusted_proxys_trace_is_continued(sqlite: Earshot, collector: Collector, proxy: str) -> None:
     with sqlite.serving(EARSHOT_OTLP_URL=collector.url, EARSHOT_TRUSTED_PROXIES=proxy) as serving:
         key = key_of(serving, "Astuto")
-        traced(serving.port, "/api/v1/boards", key, traceparent=TRACEPARENT, tracestate="vendor=1")
-        traced(serving.port, "/api/v1/boards/1", key, traceparent="00-nonsense-01")
-        traced(serving.port, "/api/v1/post_statuses", key, traceparent=TRACEPARENT.removesuffix("1") + "0")
+        send_request(serving.port, key, "/api/v1/boards", traceparent=TRACEPARENT, tracestate="vendor=1")
+        send_request(serving.port, key, "/api/v1/boards/1", traceparent="00-nonsense-01")
+        send_request(serving.port, key, "/api/v1/post_statuses", traceparent=TRACEPARENT.removesuffix("1") + "0")
         assert serving.end() == 0
 
     span = collector.named("GET /boards")
@@ -184,15 +170,15 @@ def test_a_collector_that_is_away_delays_nobody_and_is_told_once(sqlite: Earshot
             key = key_of(serving, "Astuto")
             assert [send_request(serving.port, key, "/api/v1/boards")[0] for _ in range(20)] == [200] * 20
 
-            told = f"no spans are taken at http://me:***@127.0.0.1:{port}, and are dropped; see `earshot doctor`"
+            message = f"no spans are taken at http://me:***@127.0.0.1:{port}, and are dropped; see `earshot doctor`"
             if not responses:
-                until(lambda: told in serving.log.read_text())
+                until(lambda: message in serving.log.read_text())
             # The bound is the server's own: what it does not get rid of in a few seconds it drops.
             serving.process.terminate()
             assert serving.process.wait(10) == 0
 
         log = serving.log.read_text()
-        assert log.count(told) <= 1
+        assert log.count(message) <= 1
         assert "hidden" not in log
         assert "Traceback" not in log
 
@@ -204,11 +190,11 @@ def test_without_the_extra_a_start_says_what_to_install(sqlite: Earshot, tmp_pat
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_OTLP_URL="http://127.0.0.1:4318", PYTHONPATH=f"{site}:{ROOT}")
 
-    told = (
+    message = (
         "earshot: EARSHOT_OTLP_URL: OpenTelemetry is not installed: "
         "pip install '.[otel]' in a copy of Earshot's sources; ./manage does so by itself\n"
     )
-    assert (done.code, done.err) == (1, told)
+    assert (done.code, done.err) == (1, message)
     assert not (sqlite.folder / "data").exists()
 
 

@@ -7,20 +7,28 @@ from typing import Any
 import pytest
 
 from app.server.http_limits import LimitedHttpProtocol
-from tests.server.test_http_limits import Impatient, answer, deaf, echo, request, told, wire
-from tests.server.test_serve import key_of
+from tests.server.test_http_limits import (
+    UPGRADE,
+    ShortTimeouts,
+    connected,
+    echo,
+    read_response,
+    request,
+    respond,
+    respond_without_reading,
+)
+from tests.server.test_serve import key_of, send_request
 from tests.support.commands import Earshot
 
 CHUNKED = "transfer-encoding: chunked\r\n"
 TOO_MUCH_FRAMING = b"Trailer fields and chunk extensions may have 64 KiB.\n"
-WISH = "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
 
 
-async def names(scope: Any, receive: Any, send: Any) -> None:
+async def respond_with_header_names(scope: Any, receive: Any, send: Any) -> None:
     """Answer with the names of the header fields, as they are known once the body is in."""
     while (await receive()).get("more_body"):
         pass
-    await answer(send, b" ".join(name for name, _ in scope["headers"]))
+    await respond(send, b" ".join(name for name, _ in scope["headers"]))
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
@@ -28,13 +36,13 @@ async def test_trailer_fields_are_no_header_fields(size: int) -> None:
     sent = request(head=CHUNKED) + b"3\r\nabc\r\n0\r\nX-Late: 1\r\nExpect: 100-continue\r\nX-Last:\r\n\r\n"
     sent += request(head=CHUNKED, path="/next") + b"0\r\n\r\n"
 
-    async with wire(names) as (reader, writer):
+    async with connected(respond_with_header_names) as (reader, writer):
         for at in range(0, len(sent), size):
             writer.write(sent[at : at + size])
             await writer.drain()
 
-        assert await told(reader) == (200, b"host transfer-encoding")
-        assert await told(reader) == (200, b"host transfer-encoding")
+        assert await read_response(reader) == (200, b"host transfer-encoding")
+        assert await read_response(reader) == (200, b"host transfer-encoding")
 
 
 @pytest.mark.parametrize(
@@ -43,17 +51,17 @@ async def test_trailer_fields_are_no_header_fields(size: int) -> None:
     ids=["fields", "one field", "extension", "size"],
 )
 async def test_more_than_64_kib_around_the_chunks_of_a_body_are_refused(endless: bytes) -> None:
-    async with wire(echo) as (reader, writer):
+    async with connected(echo) as (reader, writer):
         writer.write(request(head=CHUNKED) + endless)
 
-        assert await told(reader) == (431, TOO_MUCH_FRAMING)
+        assert await read_response(reader) == (431, TOO_MUCH_FRAMING)
         assert await reader.read() == b""
 
 
 async def test_long_trailers_of_a_request_that_is_answered_already_end_the_connection() -> None:
-    async with wire(deaf) as (reader, writer):
+    async with connected(respond_without_reading) as (reader, writer):
         writer.write(request(head=CHUNKED))
-        assert await told(reader) == (200, b"no")
+        assert await read_response(reader) == (200, b"no")
 
         # One answer to one request: a second would pass for the answer to the next.
         writer.write(b"0\r\n" + b"x-a: b\r\n" * 20_000)
@@ -61,43 +69,44 @@ async def test_long_trailers_of_a_request_that_is_answered_already_end_the_conne
 
 
 async def test_nonsense_in_a_body_that_is_answered_already_gets_no_second_answer() -> None:
-    async with wire(deaf) as (reader, writer):
+    async with connected(respond_without_reading) as (reader, writer):
         writer.write(request(head=CHUNKED))
-        assert await told(reader) == (200, b"no")
+        assert await read_response(reader) == (200, b"no")
 
         writer.write(b"zz\r\n")
         assert await reader.read() == b""
 
 
 async def test_extensions_and_small_chunks_of_a_long_body_are_fine() -> None:
-    async with wire(echo) as (reader, writer):
+    async with connected(echo) as (reader, writer):
         writer.write(request(head=CHUNKED) + b"1;name=value\r\na\r\n" * 20_000 + b"0\r\nx: y\r\n\r\n")
 
-        assert await told(reader) == (200, b"/ 20000")
+        assert await read_response(reader) == (200, b"/ 20000")
 
 
 async def test_more_than_2000_fields_are_refused() -> None:
-    async with wire(echo) as (reader, writer):
-        writer.write(request(head="a: b\r\n" * 2000, verb="GET"))
+    async with connected(echo) as (reader, writer):
+        writer.write(request(head="a: b\r\n" * 2000, method="GET"))
 
-        assert await told(reader) == (431, b"The head of the request has more than 2000 fields.\n")
+        assert await read_response(reader) == (431, b"The head of the request has more than 2000 fields.\n")
         assert await reader.read() == b""
-    async with wire(echo) as (reader, writer):
-        writer.write(request(head="a: b\r\n" * 1999, verb="GET"))
+    async with connected(echo) as (reader, writer):
+        writer.write(request(head="a: b\r\n" * 1999, method="GET"))
 
-        assert await told(reader) == (200, b"/ 0")
+        assert await read_response(reader) == (200, b"/ 0")
 
 
-@pytest.mark.parametrize("wish", ["", WISH], ids=["plain", "h2c"])
-async def test_thousands_of_requests_at_once_are_answered_in_turn(wish: str) -> None:
+@pytest.mark.parametrize("upgrade", ["", UPGRADE], ids=["plain", "h2c"])
+async def test_thousands_of_requests_at_once_are_answered_in_turn(upgrade: str) -> None:
     many = 3000
-    async with wire(echo) as (reader, writer):
-        writer.write(b"".join(request(head=wish, body=b"12345", path=f"/{number}") for number in range(many)))
+    async with connected(echo) as (reader, writer):
+        writer.write(b"".join(request(head=upgrade, body=b"12345", path=f"/{number}") for number in range(many)))
 
         for number in range(many):
-            assert await told(reader) == (200, f"/{number} 5".encode())
-        writer.write(request(verb="GET", path="/last"))
-        assert await told(reader) == (200, b"/last 0")
+            assert await read_response(reader) == (200, f"/{number} 5".encode())
+        # An empty line before a request is ignored.
+        writer.write(b"\r\n" + request(method="GET", path="/last"))
+        assert await read_response(reader) == (200, b"/last 0")
 
 
 @pytest.mark.parametrize("size", [100, 4096, 50_000])
@@ -109,11 +118,11 @@ async def test_requests_behind_one_with_a_long_body_are_answered(size: int) -> N
             writer.write(sent[at : at + size])
             await writer.drain()
 
-    async with wire(echo) as (reader, writer):
+    async with connected(echo) as (reader, writer):
         sending = asyncio.create_task(send(writer))
         for _ in range(5):
-            assert await told(reader) == (200, b"/ 300000")
-            assert await told(reader) == (200, b"/small 3")
+            assert await read_response(reader) == (200, b"/ 300000")
+            assert await read_response(reader) == (200, b"/small 3")
         await sending
 
 
@@ -141,8 +150,8 @@ class Gate:
 @pytest.mark.parametrize(
     ("behind", "responses"),
     [
-        (request(path="/two", verb="GET") + b"nonsense\r\n\r\n", [b"/one 0", b"/two 0"]),
-        (request(path="/two", verb="GET") + request(head=CHUNKED) + b"zz\r\n", [b"/one 0", b"/two 0"]),
+        (request(path="/two", method="GET") + b"nonsense\r\n\r\n", [b"/one 0", b"/two 0"]),
+        (request(path="/two", method="GET") + request(head=CHUNKED) + b"zz\r\n", [b"/one 0", b"/two 0"]),
         (request(head=CHUNKED) + b"zz\r\n", [b"/one 0"]),
     ],
     ids=["a head", "a body behind two", "a body behind one"],
@@ -151,67 +160,65 @@ async def test_requests_before_nonsense_are_answered_and_the_connection_ends(
     behind: bytes, responses: list[bytes]
 ) -> None:
     gate = Gate()
-    async with wire(gate, gate.protocol) as (reader, writer):
-        writer.write(request(path="/one", verb="GET"))
+    async with connected(gate, gate.protocol) as (reader, writer):
+        writer.write(request(path="/one", method="GET"))
         await gate.asked.wait()
         writer.write(behind)
 
-        assert [await told(reader) for _ in responses] == [(200, each) for each in responses]
+        assert [await read_response(reader) for _ in responses] == [(200, each) for each in responses]
         assert await reader.read() == b""
 
 
 async def test_a_body_that_waits_to_be_asked_for_is_asked_for_when_its_turn_comes() -> None:
     gate = Gate()
-    async with wire(gate, gate.protocol) as (reader, writer):
-        writer.write(request(path="/one", verb="GET"))
+    async with connected(gate, gate.protocol) as (reader, writer):
+        writer.write(request(path="/one", method="GET"))
         await gate.asked.wait()
         writer.write(b"POST /two HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n")
 
-        assert await told(reader) == (200, b"/one 0")
+        assert await read_response(reader) == (200, b"/one 0")
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"abc")
-        assert await told(reader) == (200, b"/two 3")
+        assert await read_response(reader) == (200, b"/two 3")
 
 
-class Dribble:
-    """Sends a byte again and again until the connection is closed."""
-
-    def __init__(self, writer: asyncio.StreamWriter, pause: float) -> None:
-        self._task = asyncio.create_task(self._send(writer, pause))
-
-    async def _send(self, writer: asyncio.StreamWriter, pause: float) -> None:
-        with suppress(OSError):
-            while not writer.is_closing():
-                writer.write(b"b")
-                await asyncio.sleep(pause)
-
-    async def end(self) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+async def send_slowly(writer: asyncio.StreamWriter, interval: float) -> None:
+    """Send a byte again and again until the connection is closed."""
+    with suppress(OSError):
+        while not writer.is_closing():
+            writer.write(b"b")
+            await asyncio.sleep(interval)
 
 
-class OfShortRest(LimitedHttpProtocol):
+async def read_until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, interval: float) -> bytes:
+    """What the server sends before it closes the connection, while bytes are sent slowly."""
+    sending = asyncio.create_task(send_slowly(writer, interval))
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+    finally:
+        sending.cancel()
+
+
+class ShortDiscardTimeout(LimitedHttpProtocol):
     """Waits for the pieces of a body as usual, but not for what comes when it has been answered."""
 
     discard_timeout = 1.0
 
 
-class OfSomePatience(LimitedHttpProtocol):
+class ShortBodyTimeout(LimitedHttpProtocol):
     """Waits for less than a body takes that comes slowly and steadily."""
 
     body_timeout = 0.5
 
 
 async def test_the_rest_of_a_body_that_was_answered_early_is_waited_for_no_longer() -> None:
-    async with wire(deaf, OfShortRest) as (reader, writer), asyncio.timeout(20):
+    async with connected(respond_without_reading, ShortDiscardTimeout) as (reader, writer), asyncio.timeout(20):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nbegun")
-        assert await told(reader) == (200, b"no")
-        dribble = Dribble(writer, 0.02)
+        assert await read_response(reader) == (200, b"no")
 
-        with suppress(ConnectionResetError):
-            assert await reader.read() == b""
-        await dribble.end()
+        assert await read_until_closed(reader, writer, interval=0.02) == b""
 
 
 def test_the_rest_has_five_seconds() -> None:
@@ -219,55 +226,51 @@ def test_the_rest_has_five_seconds() -> None:
 
 
 async def test_a_connection_lives_on_when_the_rest_comes_in_time() -> None:
-    async with wire(deaf, OfShortRest) as (reader, writer):
+    async with connected(respond_without_reading, ShortDiscardTimeout) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
-        assert await told(reader) == (200, b"no")
+        assert await read_response(reader) == (200, b"no")
         writer.write(b"67890")
         # Longer than a rest is waited for: the connection is idle now, which is another matter.
-        await asyncio.sleep(1.5 * OfShortRest.discard_timeout)
+        await asyncio.sleep(1.5 * ShortDiscardTimeout.discard_timeout)
 
-        writer.write(request(verb="GET"))
-        assert await told(reader) == (200, b"no")
+        writer.write(request(method="GET"))
+        assert await read_response(reader) == (200, b"no")
 
 
 async def test_a_body_that_dribbles_is_waited_for_no_longer() -> None:
-    async with wire(echo, Impatient) as (reader, writer), asyncio.timeout(20):
+    async with connected(echo, ShortTimeouts) as (reader, writer), asyncio.timeout(20):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
         # Each byte comes in time, but all of them would take hours.
-        dribble = Dribble(writer, Impatient.body_timeout / 5)
-
-        with suppress(ConnectionResetError):
-            assert await reader.read() == b""
-        await dribble.end()
+        assert await read_until_closed(reader, writer, interval=ShortTimeouts.body_timeout / 5) == b""
 
 
 async def test_a_slow_body_of_some_speed_is_read_to_its_end() -> None:
-    async with wire(echo, OfSomePatience) as (reader, writer):
+    async with connected(echo, ShortBodyTimeout) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 15000\r\n\r\n")
         # Longer than a body of no speed may take altogether.
         for _ in range(15):
             writer.write(b"b" * 1000)
-            await asyncio.sleep(OfSomePatience.body_timeout / 5)
+            await asyncio.sleep(ShortBodyTimeout.body_timeout / 5)
 
-        assert await told(reader) == (200, b"/ 15000")
+        assert await read_response(reader) == (200, b"/ 15000")
 
 
 def test_a_trusted_proxy_passes_trailers_on_and_they_change_nothing(sqlite: Earshot) -> None:
     """HAProxy adds `X-Forwarded-For` to the head and passes trailer fields on as they are."""
 
-    async def send_request(port: int, number: int, key: str) -> tuple[int, str]:
+    async def send_with_trailers(port: int, number: int, key: str) -> tuple[int, str]:
         head = f"authorization: Bearer {key}\r\nx-forwarded-for: 203.0.113.9\r\n{CHUNKED}connection: close\r\n"
         trailers = f"x-forwarded-for: 198.51.100.{number}\r\nx-request-id: forged\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request(head=head, verb="GET", path="/astuto/api/v1/boards") + f"0\r\n{trailers}\r\n".encode())
+        writer.write(request(head=head, method="GET", path="/astuto/api/v1/boards") + f"0\r\n{trailers}\r\n".encode())
         response = (await reader.read()).decode()
         writer.close()
         return int(response.split()[1]), response
 
     with sqlite.serving(EARSHOT_TRUSTED_PROXIES="127.0.0.1") as serving:
         # Keys that are none: only the limit of the address counts them together.
-        responses = [asyncio.run(send_request(serving.port, number, f"tkn_admin_{number}")) for number in range(130)]
-        valid = asyncio.run(send_request(serving.port, 200, key_of(serving, "Astuto")))
+        responses = [asyncio.run(send_with_trailers(serving.port, n, f"tkn_admin_{n}")) for n in range(130)]
+        valid = asyncio.run(send_with_trailers(serving.port, 200, key_of(serving, "Astuto")))
 
     # Two windows at most, should one end meanwhile.
     assert 100 <= sum(status == 401 for status, _ in responses) < 130
@@ -281,30 +284,25 @@ def test_a_key_that_ends_while_the_body_is_coming_admits_the_request_no_more(ear
     head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
 
     with earshot.serving(EARSHOT_RATE_LIMITS="off") as serving:
-        head += f"authorization: Bearer {key_of(serving, 'Astuto')}\r\n"
+        key = key_of(serving, "Astuto")
+        head += f"authorization: Bearer {key}\r\n"
 
-        async def late() -> int:
+        async def wait_for_status(status: int) -> None:
+            while (await asyncio.to_thread(send_request, serving.port, key, "/api/v1/boards"))[0] != status:
+                pass
+
+        async def create_board() -> int:
             reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
             writer.write(request(path="/api/v1/boards", head=head) + body[:5])
             await writer.drain()
             # Answered after the first, so that this one has been admitted.
-            while (await send_request("/api/v1/boards")) != 200:
-                pass
+            await wait_for_status(200)
             assert earshot.run("keys", "revoke", "2").code == 0
-            while (await send_request("/api/v1/boards")) != 401:
-                pass
+            await wait_for_status(401)
             writer.write(body[5:])
-            status, _ = await told(reader)
+            status, _ = await read_response(reader)
             writer.close()
             return status
 
-        async def send_request(path: str) -> int:
-            reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
-            key = f"authorization: Bearer {key_of(serving, 'Astuto')}\r\n"
-            writer.write(request(path=path, verb="GET", head=key))
-            status, _ = await told(reader)
-            writer.close()
-            return status
-
-        assert asyncio.run(late()) == 401
+        assert asyncio.run(create_board()) == 401
         assert "Too late" not in earshot.run("boards", "list").out

@@ -15,12 +15,13 @@ from app.server.sockets import set_write_timeout
 from tests.support.commands import Earshot
 
 NOT_HTTP = b"This is not an HTTP request that can be read.\n"
+UPGRADE = "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
 TOO_LONG = b"The head of the request is longer than 64 KiB.\n"
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class Impatient(LimitedHttpProtocol):
+class ShortTimeouts(LimitedHttpProtocol):
     """The same with a patience that a test can wait for."""
 
     header_timeout = 0.1
@@ -38,15 +39,15 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
             return
         length += len(message["body"])
         more = message["more_body"]
-    await answer(send, f"{scope['path']} {length}".encode())
+    await respond(send, f"{scope['path']} {length}".encode())
 
 
-async def deaf(scope: Any, receive: Any, send: Any) -> None:
+async def respond_without_reading(scope: Any, receive: Any, send: Any) -> None:
     """Answer without having read anything."""
-    await answer(send, b"no")
+    await respond(send, b"no")
 
 
-class Endless:
+class EndlessResponse:
     """Answers without an end, and knows how many pieces it has got rid of."""
 
     def __init__(self) -> None:
@@ -64,21 +65,21 @@ class Endless:
         self.gone.set()
 
 
-async def whole(scope: Any, receive: Any, send: Any) -> None:
+async def respond_at_length(scope: Any, receive: Any, send: Any) -> None:
     """Answer with more than the system's buffers hold, at once, and mean to close the connection."""
     length = (b"content-length", b"50000000")
     await send({"type": "http.response.start", "status": 200, "headers": [length, (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": b"a" * 50_000_000})
 
 
-async def answer(send: Any, text: bytes) -> None:
+async def respond(send: Any, text: bytes) -> None:
     length = (b"content-length", str(len(text)).encode())
     await send({"type": "http.response.start", "status": 200, "headers": [length]})
     await send({"type": "http.response.body", "body": text})
 
 
 @asynccontextmanager
-async def wire(
+async def connected(
     app: App, protocol: type[LimitedHttpProtocol] = LimitedHttpProtocol, *, write_timeout: float = 60
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a server of this application."""
@@ -100,55 +101,40 @@ async def wire(
         await server.wait_closed()
 
 
-async def told(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def read_response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     """The next answer: status and body."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     length = int(head.lower().partition("content-length: ")[2].split("\r\n")[0])
     return int(head.split()[1]), await reader.readexactly(length)
 
 
-def request(head: str = "", body: bytes = b"", verb: str = "POST", path: str = "/") -> bytes:
+def request(head: str = "", body: bytes = b"", method: str = "POST", path: str = "/") -> bytes:
     length = f"content-length: {len(body)}\r\n" if body else ""
-    return f"{verb} {path} HTTP/1.1\r\nhost: x\r\n{length}{head}\r\n".encode() + body
+    return f"{method} {path} HTTP/1.1\r\nhost: x\r\n{length}{head}\r\n".encode() + body
 
 
-async def test_requests_on_one_connection_are_answered_one_after_the_other() -> None:
-    async with wire(echo) as (reader, writer):
-        writer.write(request(body=b"12345", path="/first") + request(path="/second", verb="GET"))
-
-        assert await told(reader) == (200, b"/first 5")
-        assert await told(reader) == (200, b"/second 0")
-
-        writer.write(b"\r\n" + request(path="/third", verb="GET"))
-        assert await told(reader) == (200, b"/third 0")
-
-
+@pytest.mark.parametrize(
+    "fields",
+    [f"x-long: {'a' * 100_000}\r\n", "".join(f"x-{number}: {'a' * 50}\r\n" for number in range(1200))],
+    ids=["one field", "many fields"],
+)
 @pytest.mark.parametrize("piece", [1024, 7000, 200_000])
-async def test_a_head_of_more_than_64_kib_is_refused(piece: int) -> None:
-    head = request(head=f"x-long: {'a' * 100_000}\r\n", verb="GET")
+async def test_a_head_of_more_than_64_kib_is_refused(piece: int, fields: str) -> None:
+    head = request(head=fields, method="GET")
 
-    async with wire(echo) as (reader, writer):
+    async with connected(echo) as (reader, writer):
         for at in range(0, len(head), piece):
             writer.write(head[at : at + piece])
 
-        assert await told(reader) == (431, TOO_LONG)
+        assert await read_response(reader) == (431, TOO_LONG)
         assert await reader.read() == b""
 
 
-async def test_many_headers_count_like_a_long_one() -> None:
-    head = "".join(f"x-{number}: {'a' * 50}\r\n" for number in range(1200))
-
-    async with wire(echo) as (reader, writer):
-        writer.write(request(head=head, verb="GET"))
-
-        assert await told(reader) == (431, TOO_LONG)
-
-
 async def test_a_long_head_within_the_bound_and_a_long_body_are_fine() -> None:
-    async with wire(echo) as (reader, writer):
+    async with connected(echo) as (reader, writer):
         writer.write(request(head=f"x-long: {'a' * 65_000}\r\n", body=b"b" * 1_000_000))
 
-        assert await told(reader) == (200, b"/ 1000000")
+        assert await read_response(reader) == (200, b"/ 1000000")
 
 
 @pytest.mark.parametrize(
@@ -168,58 +154,58 @@ async def test_a_long_head_within_the_bound_and_a_long_body_are_fine() -> None:
     ids=repr,
 )
 async def test_what_is_no_http_is_a_plain_400(garbage: bytes) -> None:
-    async with wire(echo) as (reader, writer):
+    async with connected(echo) as (reader, writer):
         writer.write(garbage)
 
-        assert await told(reader) == (400, NOT_HTTP)
+        assert await read_response(reader) == (400, NOT_HTTP)
         assert await reader.read() == b""
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nhost: ", b"\r\n"], ids=["nothing", "half", "empty line"])
 async def test_a_head_that_never_ends_is_waited_for_no_longer(begun: bytes) -> None:
-    async with wire(echo, Impatient) as (reader, writer):
+    async with connected(echo, ShortTimeouts) as (reader, writer):
         writer.write(begun)
 
         assert await reader.read() == b""
 
 
 async def test_a_body_that_never_ends_is_waited_for_no_longer() -> None:
-    async with wire(echo, Impatient) as (reader, writer):
+    async with connected(echo, ShortTimeouts) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
 
         assert await reader.read() == b""
 
 
 async def test_a_client_that_reads_nothing_of_its_answer_is_let_go() -> None:
-    endless = Endless()
-    async with wire(endless, write_timeout=0.1) as (reader, writer):
-        writer.write(request(verb="GET"))
+    endless_response = EndlessResponse()
+    async with connected(endless_response, write_timeout=0.1) as (reader, writer):
+        writer.write(request(method="GET"))
 
         async with asyncio.timeout(20):
-            await endless.gone.wait()
+            await endless_response.gone.wait()
         # No more than the system's own buffers took.
-        assert endless.pieces * 65536 < 32 * 1024 * 1024
+        assert endless_response.pieces * 65536 < 32 * 1024 * 1024
         with suppress(ConnectionResetError):
             assert len(await reader.read()) < 32 * 1024 * 1024
 
 
 async def test_a_client_that_asked_for_more_and_hung_up_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    endless = Endless()
-    async with wire(endless) as (reader, writer):
-        writer.write(request(verb="GET") * 3)
+    endless_response = EndlessResponse()
+    async with connected(endless_response) as (reader, writer):
+        writer.write(request(method="GET") * 3)
         await reader.readexactly(1_000_000)
         writer.transport.abort()
 
         async with asyncio.timeout(20):
-            await endless.gone.wait()
+            await endless_response.gone.wait()
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_client_that_reads_slowly_gets_all() -> None:
     write_timeout = 1.0
 
-    async with wire(whole, write_timeout=write_timeout) as (reader, writer):
-        writer.write(request(verb="GET"))
+    async with connected(respond_at_length, write_timeout=write_timeout) as (reader, writer):
+        writer.write(request(method="GET"))
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"connection: close" in head
 
@@ -233,36 +219,31 @@ async def test_a_client_that_reads_slowly_gets_all() -> None:
 
 
 async def test_a_body_that_nobody_reads_does_not_end_the_connection() -> None:
-    async with wire(deaf) as (reader, writer):
-        writer.write(request(body=b"b" * 3_000_000) + request(path="/next", verb="GET"))
+    async with connected(respond_without_reading) as (reader, writer):
+        writer.write(request(body=b"b" * 3_000_000) + request(path="/next", method="GET"))
 
-        assert await told(reader) == (200, b"no")
-        assert await told(reader) == (200, b"no")
+        assert await read_response(reader) == (200, b"no")
+        assert await read_response(reader) == (200, b"no")
 
 
 async def test_a_body_that_waits_to_be_asked_for_ends_the_connection_when_nobody_asks() -> None:
-    async with wire(deaf) as (reader, writer):
+    async with connected(respond_without_reading) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n")
 
-        assert await told(reader) == (200, b"no")
+        assert await read_response(reader) == (200, b"no")
         assert await reader.read() == b""
 
 
-async def test_a_wish_for_http_2_is_passed_over() -> None:
-    wish = "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
-
-    async with wire(echo) as (reader, writer):
-        writer.write(request(head=wish, body=b"12345"))
-        assert await told(reader) == (200, b"/ 5")
-
-        late = request(head=wish, body=b"1234567", path="/late")
+async def test_a_request_for_http_2_is_answered_when_its_body_has_arrived() -> None:
+    async with connected(echo) as (reader, writer):
+        late = request(head=UPGRADE, body=b"1234567", path="/late")
         writer.write(late[:-5])
         await writer.drain()
         writer.write(late[-5:])
-        assert await told(reader) == (200, b"/late 7")
+        assert await read_response(reader) == (200, b"/late 7")
 
-        writer.write(request(path="/next", verb="GET"))
-        assert await told(reader) == (200, b"/next 0")
+        writer.write(request(path="/next", method="GET"))
+        assert await read_response(reader) == (200, b"/next 0")
 
 
 def test_the_running_server_keeps_these_bounds(sqlite: Earshot) -> None:
@@ -270,11 +251,11 @@ def test_the_running_server_keeps_these_bounds(sqlite: Earshot) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(sent)
-            return await told(reader)
+            return await read_response(reader)
         finally:
             writer.close()
 
     with sqlite.serving() as serving:
         assert asyncio.run(send_request(serving.port, request(head=f"x-long: {'a' * 100_000}\r\n"))) == (431, TOO_LONG)
         assert asyncio.run(send_request(serving.port, b"hello\r\n\r\n")) == (400, NOT_HTTP)
-        assert asyncio.run(send_request(serving.port, request(verb="GET", path="/health"))) == (200, b"success")
+        assert asyncio.run(send_request(serving.port, request(method="GET", path="/health"))) == (200, b"success")

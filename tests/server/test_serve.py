@@ -40,10 +40,11 @@ def key_of(serving: Serving, dialect: str) -> str:
     return found[1]
 
 
-def send_request(port: int, key: str, path: str = "/api/v1/posts") -> tuple[int, dict[str, str]]:
+def send_request(port: int, key: str, path: str = "/api/v1/posts", **headers: str) -> tuple[int, dict[str, str]]:
+    """Return the status and the headers of the response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request("GET", path, headers={"authorization": f"Bearer {key}"})
+        connection.request("GET", path, headers={"authorization": f"Bearer {key}", **headers})
         response = connection.getresponse()
         response.read()
         return response.status, dict(response.getheaders())

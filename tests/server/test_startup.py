@@ -1,4 +1,4 @@
-"""Starting: what the first start makes and says, what later ones say, and what is refused with nothing changed."""
+"""What the first start makes, what later starts print, and which starts fail without a change."""
 
 import json
 import re
@@ -6,43 +6,24 @@ import shutil
 import socket
 import sqlite3
 import stat
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import asyncpg
 import pytest
 
 from app.adapters.database.revisions import HEAD
+from tests.faults.test_crash_recovery import url_of
+from tests.server.test_banner import curl, curl_lines, start_and_end
+from tests.server.test_serve import key_of, send_request
 from tests.support.commands import Done, Earshot, Serving
-from tests.support.servers import Postgres, Redis
+from tests.support.processes import free_port
+from tests.support.servers import Postgres, in_own_loop
 from tests.support.sql import script
 
 
-def curl(line: str) -> object:
-    """Run a line as it was printed, as if it were pasted into a shell; its answer."""
-    done = subprocess.run(["bash", "-c", line.strip()], capture_output=True, text=True, timeout=60, check=True)
-    return json.loads(done.stdout)
-
-
-def curl_lines(serving: Serving) -> list[str]:
-    return [line for line in serving.output.splitlines() if line.startswith("  curl ")]
-
-
-def test_the_first_start_prints_two_requests_that_work_when_pasted(earshot: Earshot) -> None:
-    with earshot.serving() as serving:
-        of_productlift, of_astuto = curl_lines(serving)
-
-        assert curl(of_productlift) == {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10}
-        assert curl(of_astuto) == []
-        assert serving.end() == 0
-
-
 def test_the_first_start_tells_the_keys_once_and_later_starts_tell_where_all_is(earshot: Earshot) -> None:
-    with earshot.serving() as first:
-        assert first.end() == 0
-    with earshot.serving() as second:
-        assert second.end() == 0
+    first = start_and_end(earshot)
+    second = start_and_end(earshot)
 
     assert re.search(r"^  ProductLift  1\|[0-9A-Za-z]{40}$", first.output, flags=re.MULTILINE)
     assert re.search(r"^  Astuto       tkn_admin_[1-9A-HJ-NP-Za-km-z]{30}$", first.output, flags=re.MULTILINE)
@@ -59,21 +40,6 @@ def test_the_first_start_tells_the_keys_once_and_later_starts_tell_where_all_is(
         "  processes  1",
     ]
     assert where == f"SQLite, {earshot.folder}/data/earshot.db" or where.startswith("PostgreSQL, ")
-
-
-def test_a_start_tells_that_everybody_may_come_that_links_are_public_and_that_redis_is_away(sqlite: Earshot) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    settings = {"EARSHOT_BASE_URL": "https://feedback.example.com", "EARSHOT_REDIS_URL": f"redis://127.0.0.1:{port}/0"}
-
-    with sqlite.serving("--host", "0.0.0.0", **settings) as serving:
-        assert serving.end() == 0
-
-    lines = serving.output.splitlines()
-    assert "  listens    on all addresses of this machine" in lines
-    assert "  public     https://feedback.example.com" in lines
-    assert "  Redis      does not answer; until it does each process counts for itself" in lines
-    assert "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help" in lines
 
 
 def test_the_keys_are_in_no_log(sqlite: Earshot) -> None:
@@ -97,47 +63,32 @@ def test_the_keys_are_in_no_log(sqlite: Earshot) -> None:
 
 
 def test_the_secret_is_for_the_servers_user_alone(sqlite: Earshot) -> None:
-    with sqlite.serving() as serving:
-        assert serving.end() == 0
+    serving = start_and_end(sqlite, EARSHOT_TRUSTED_PROXIES="10.0.0.0/8", EARSHOT_LIMIT_ASTUTO_KEY="5/minute")
 
+    # Settings without a mistake.
+    assert startup_warnings(serving) == []
     secret = sqlite.folder / "data" / "secret.key"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert len(secret.read_text()) == 64
 
 
-def test_a_demo_comes_into_an_empty_database_only(earshot: Earshot) -> None:
-    with earshot.serving("--demo") as first:
-        of_productlift, of_astuto = curl_lines(first)
-        posts = curl(of_productlift)
-        assert isinstance(posts, dict)
-        assert (posts["total"], len(posts["data"])) == (200, 10)
-        newest = curl(of_astuto)
-        assert isinstance(newest, list)
-        assert len(newest) == 20
-        assert first.end() == 0
-    with earshot.serving("--demo") as second:
-        assert second.end() == 0
-
-    assert second.output.splitlines()[0] == "--demo was left out: there is data already, and it stays as it is."
-    assert json.loads(earshot.run("counters", "--json").out) == {"differences": [], "repaired": False}
-
-
-def warned(serving: Serving) -> list[tuple[str, str]]:
-    """What a server that has ended warned of, each with its remedy."""
+def startup_warnings(serving: Serving) -> list[tuple[str, str]]:
+    """The warnings of a server that has ended, each with its remedy."""
     lines = map(json.loads, serving.log.read_text().splitlines())
     return [(line["event"], line["remedy"]) for line in lines if line["level"] == "warning"]
 
 
 @pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
 def test_a_start_warns_of_what_the_doctor_finds_in_the_settings(sqlite: Earshot, everybody: str) -> None:
-    with sqlite.serving(EARSHOT_LIMIT_ASTUTO_KEYS="5/minute", EARSHOT_TRUSTED_PROXIES=everybody) as serving:
-        assert serving.end() == 0
+    serving = start_and_end(sqlite, EARSHOT_LIMIT_ASTUTO_KEYS="5/minute", EARSHOT_TRUSTED_PROXIES=everybody)
 
-    told = json.loads(
+    report = json.loads(
         sqlite.run("doctor", "--json", EARSHOT_LIMIT_ASTUTO_KEYS="5/minute", EARSHOT_TRUSTED_PROXIES=everybody).out
     )
-    assert warned(serving) == [(each["state"], each["remedy"]) for each in told["findings"] if not each["well"]]
-    assert warned(serving) == [
+    assert startup_warnings(serving) == [
+        (each["state"], each["remedy"]) for each in report["findings"] if not each["well"]
+    ]
+    assert startup_warnings(serving) == [
         ("EARSHOT_LIMIT_ASTUTO_KEYS is set, but is not a setting", "`earshot settings` lists all names"),
         (
             f"{everybody} trusts every client: each can claim any address, so limits per address have no effect",
@@ -146,15 +97,8 @@ def test_a_start_warns_of_what_the_doctor_finds_in_the_settings(sqlite: Earshot,
     ]
 
 
-def test_a_start_with_sound_settings_warns_of_nothing(sqlite: Earshot) -> None:
-    with sqlite.serving(EARSHOT_TRUSTED_PROXIES="10.0.0.0/8", EARSHOT_LIMIT_ASTUTO_KEY="5/minute") as serving:
-        assert serving.end() == 0
-
-    assert warned(serving) == []
-
-
-def refused(done: Done) -> str:
-    """What a refused start says: one line, without the program's name."""
+def error_of(done: Done) -> str:
+    """The error message of a start that failed: one line, without the program's name."""
     assert (done.code, done.out) == (1, "")
     assert done.err.count("\n") == 1, done.err
     assert done.err.startswith("earshot: ")
@@ -165,37 +109,37 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
-def taken() -> Iterator[int]:
-    """A port that somebody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield int(listener.getsockname()[1])
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_port_in_use_is_told_before_anything_is_made(sqlite: Earshot, taken: int, workers: str) -> None:
+def test_a_port_in_use_is_told_before_anything_is_made(sqlite: Earshot, workers: str) -> None:
     settings = {"EARSHOT_RATE_LIMITS": "off", "EARSHOT_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"}
 
-    done = sqlite.run("serve", "--port", str(taken), "--workers", workers, **(settings if workers == "2" else {}))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        done = sqlite.run("serve", "--port", str(port), "--workers", workers, **(settings if workers == "2" else {}))
 
-    assert refused(done) == (
-        f"port {taken} of 127.0.0.1 is in use: end what listens there, or choose another with --port"
+    assert error_of(done) == (
+        f"port {port} of 127.0.0.1 is in use: end what listens there, or choose another with --port"
     )
     assert files(sqlite.folder) == {}
 
 
 def test_a_wrong_setting_ends_the_start_with_one_line(sqlite: Earshot) -> None:
-    done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL="mysql://here")
-
-    assert refused(done) == "EARSHOT_DATABASE_URL: must begin with sqlite:/// or postgresql://"
+    database = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL="mysql://here")
+    assert error_of(database) == "EARSHOT_DATABASE_URL: must begin with sqlite:/// or postgresql://"
     assert files(sqlite.folder) == {}
+
+    storage = sqlite.run("serve", "--port", "0", EARSHOT_STORAGE_URL="/proc/nowhere")
+    assert error_of(storage) == (
+        "EARSHOT_STORAGE_URL: folder /proc/nowhere: could not store a file: No such file or directory; "
+        "see `earshot doctor`"
+    )
 
 
 @pytest.mark.parametrize("options", ["db=x", "unknown=1"])
 def test_an_address_of_redis_with_wrong_options_is_told_before_anything_is_made(sqlite: Earshot, options: str) -> None:
     address = f"redis://:password@127.0.0.1:1/0?{options}"
 
-    assert refused(sqlite.run("serve", "--port", "0", EARSHOT_REDIS_URL=address)) == (
+    assert error_of(sqlite.run("serve", "--port", "0", EARSHOT_REDIS_URL=address)) == (
         "EARSHOT_REDIS_URL: what follows its ? is no option of the client of Redis"
     )
 
@@ -205,21 +149,20 @@ def test_an_address_of_redis_with_wrong_options_is_told_before_anything_is_made(
 
 
 def test_a_database_that_is_not_there_is_told(sqlite: Earshot) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"postgresql://me:secret@127.0.0.1:{port}/name")
 
-    told = refused(done)
-    assert told.startswith(f"PostgreSQL, 127.0.0.1:{port}/name can't be reached: ")
-    assert "secret" not in told
+    report = error_of(done)
+    assert report.startswith(f"PostgreSQL, 127.0.0.1:{port}/name can't be reached: ")
+    assert "secret" not in report
     assert files(sqlite.folder) == {}
 
 
 def test_an_unknown_database_of_a_running_server_is_told(sqlite: Earshot, postgres: Postgres) -> None:
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=postgres.url("nothing_here"))
 
-    assert re.search(r"^PostgreSQL, .* can't be reached: database \".*nothing_here\" does not exist", refused(done))
+    assert re.search(r"^PostgreSQL, .* can't be reached: database \".*nothing_here\" does not exist", error_of(done))
     assert files(sqlite.folder) == {}
 
 
@@ -233,7 +176,7 @@ def test_a_newer_sqlite_database_is_left_as_it_is(sqlite: Earshot) -> None:
 
     done = sqlite.run("serve", "--port", "0")
 
-    assert refused(done) == (
+    assert error_of(done) == (
         f"the database is of a newer Earshot (revision 9999; this one knows {HEAD}): "
         "start that version, or restore a backup"
     )
@@ -246,7 +189,7 @@ def test_a_newer_postgresql_database_is_refused(on_postgres: Earshot, fresh_post
         "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('9999')",
     )
 
-    assert refused(on_postgres.run("serve", "--port", "0")).startswith("the database is of a newer Earshot")
+    assert error_of(on_postgres.run("serve", "--port", "0")).startswith("the database is of a newer Earshot")
     assert files(on_postgres.folder) == {}
 
 
@@ -258,24 +201,25 @@ def test_a_file_that_is_no_database_is_left_as_it_is(sqlite: Earshot) -> None:
 
     done = sqlite.run("serve", "--port", "0")
 
-    assert refused(done) == (
+    assert error_of(done) == (
         f"{path} is no SQLite database or is damaged (file is not a database): "
         "restore a backup, or move it away to begin anew"
     )
     assert files(sqlite.folder) == before
 
 
-def test_somebody_elses_database_is_left_as_it_is(sqlite: Earshot) -> None:
+@pytest.mark.parametrize("table", ["posts", "customers"], ids=["with the name of a table of Earshot", "other"])
+def test_a_database_of_another_program_is_left_as_it_is(sqlite: Earshot, table: str) -> None:
     path = sqlite.folder / "theirs.db"
     with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE posts (mine TEXT)")
+        connection.execute(f"CREATE TABLE {table} (mine TEXT)")
     connection.close()
     before = files(sqlite.folder)
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{path}")
 
-    assert refused(done) == (
-        "the database has a table 'posts' that is not Earshot's: name an empty database in EARSHOT_DATABASE_URL"
+    assert error_of(done) == (
+        f"the database has a table '{table}' that is not Earshot's: name an empty database in EARSHOT_DATABASE_URL"
     )
     assert files(sqlite.folder) == before
 
@@ -285,44 +229,31 @@ def test_a_data_directory_that_cannot_be_written_is_told(sqlite: Earshot) -> Non
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{sqlite.folder}/other/earshot.db")
 
-    assert refused(done) == (
+    assert error_of(done) == (
         f"the data directory {sqlite.folder}/data can't be written (File exists): "
         "give it to this user, or set EARSHOT_DATA_DIR to another one"
     )
     assert list(files(sqlite.folder)) == ["data"]
 
 
-def test_a_place_for_uploads_that_cannot_be_written_ends_the_start(sqlite: Earshot) -> None:
-    done = sqlite.run("serve", "--port", "0", EARSHOT_STORAGE_URL="/proc/nowhere")
-
-    assert refused(done) == (
-        "EARSHOT_STORAGE_URL: folder /proc/nowhere: could not store a file: No such file or directory; "
-        "see `earshot doctor`"
-    )
-
-
 def test_a_second_server_on_a_data_directory_is_refused(sqlite: Earshot) -> None:
     with sqlite.serving() as first:
         done = sqlite.run("serve", "--port", "0")
 
-        assert refused(done) == (
+        assert error_of(done) == (
             f"another server (process {first.process.pid}) runs on the data directory {sqlite.folder}/data: end it, "
             "or set EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
         )
-        assert first.end() == 0
-    with sqlite.serving() as again:
-        assert again.end() == 0
+    start_and_end(sqlite)
 
 
 @pytest.mark.parametrize("shared", ["redis", "off"])
 def test_a_second_server_may_share_it_when_limits_are_shared_or_off(
     sqlite: Earshot, shared: str, request: pytest.FixtureRequest
 ) -> None:
+    settings = {"EARSHOT_RATE_LIMITS": "off"}
     if shared == "redis":
-        cache: Redis = request.getfixturevalue("redis")
-        settings = {"EARSHOT_REDIS_URL": cache.url}
-    else:
-        settings = {"EARSHOT_RATE_LIMITS": "off"}
+        settings = {"EARSHOT_REDIS_URL": request.getfixturevalue("redis").url}
 
     with sqlite.serving(**settings) as first, sqlite.serving(**settings) as second:
         of_productlift, _ = curl_lines(first)
@@ -338,22 +269,20 @@ def test_a_wrong_option_is_wrong_usage(sqlite: Earshot) -> None:
 
 
 def test_a_lost_secret_is_not_replaced_beside_the_keys_that_hang_on_it(earshot: Earshot) -> None:
-    with earshot.serving() as first:
-        assert first.end() == 0
+    start_and_end(earshot)
     secret = earshot.folder / "data" / "secret.key"
     secret.rename(earshot.folder / "backup.key")
 
     done = earshot.run("serve", "--port", "0")
 
-    assert refused(done) == (
+    assert error_of(done) == (
         "the database has 2 keys, and the secret that they were made with is not there: "
         f"put {secret} back from a backup, or set EARSHOT_SECRET_KEY; "
         f"to end all keys, write a new one: (umask 077; openssl rand -hex 32 > {secret}) && earshot secret accept"
     )
     assert not secret.exists()
     (earshot.folder / "backup.key").rename(secret)
-    with earshot.serving() as again:
-        assert again.end() == 0
+    start_and_end(earshot)
 
 
 def test_an_empty_secret_is_refused(sqlite: Earshot) -> None:
@@ -361,12 +290,13 @@ def test_an_empty_secret_is_refused(sqlite: Earshot) -> None:
     secret.parent.mkdir()
     secret.write_text("\n")
 
-    assert refused(sqlite.run("serve", "--port", "0")) == (
+    assert error_of(sqlite.run("serve", "--port", "0")) == (
         f"EARSHOT_DATA_DIR: {secret.relative_to(sqlite.folder)} is empty: put it back from a backup, or remove it"
     )
     assert not (sqlite.folder / "data" / "earshot.db").exists()
 
 
+OWNER = ("--user", "owner@example.com", "--dialect", "astuto")
 OTHER = "another-secret-of-another-data-directory-0123"
 WRONG_SECRET = (
     "the keys in the database were made with another secret: put its secret.key back into the data directory, or set "
@@ -375,101 +305,68 @@ WRONG_SECRET = (
 
 
 def test_another_secret_than_the_database_s_is_refused_and_changes_nothing(earshot: Earshot) -> None:
-    with earshot.serving() as first:
-        key = re.findall(r"Bearer (\S+)'", first.output)[0]
-        assert first.end() == 0
-    owner = ("--user", "owner@example.com", "--dialect", "astuto")
+    key = key_of(start_and_end(earshot), "ProductLift")
 
-    assert refused(earshot.run("serve", "--port", "0", EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
-    assert refused(earshot.run("keys", "create", *owner, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
-    adopting = ("keys", "adopt", *owner, "--token-stdin")
-    assert refused(earshot.run(*adopting, stdin="k" * 40, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
+    assert error_of(earshot.run("serve", "--port", "0", EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
+    assert error_of(earshot.run("keys", "create", *OWNER, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
+    adopting = ("keys", "adopt", *OWNER, "--token-stdin")
+    assert error_of(earshot.run(*adopting, stdin="k" * 40, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
     with earshot.serving() as again:
-        response = httpx.get(f"{again.address}/api/v1/posts", headers={"authorization": f"Bearer {key}"}, timeout=20)
-        assert response.status_code == 200
-        assert again.end() == 0
+        assert send_request(again.port, key)[0] == 200
 
 
 def test_a_database_restored_beside_another_data_directory_is_refused(earshot: Earshot) -> None:
-    with earshot.serving() as first:
-        assert first.end() == 0
-    database = earshot.settings.get("EARSHOT_DATABASE_URL", f"sqlite:///{earshot.folder}/data/earshot.db")
-    elsewhere = {"EARSHOT_DATABASE_URL": database, "EARSHOT_DATA_DIR": str(earshot.folder / "elsewhere")}
+    start_and_end(earshot)
+    elsewhere = {"EARSHOT_DATABASE_URL": url_of(earshot), "EARSHOT_DATA_DIR": str(earshot.folder / "elsewhere")}
     # Without any secret there, none is made that can't be the right one.
-    owner = ("--user", "owner@example.com", "--dialect", "astuto")
-    assert refused(earshot.run("keys", "create", *owner, **elsewhere)) == WRONG_SECRET
+    assert error_of(earshot.run("keys", "create", *OWNER, **elsewhere)) == WRONG_SECRET
     assert not (earshot.folder / "elsewhere" / "secret.key").exists()
     (earshot.folder / "elsewhere").mkdir(exist_ok=True)
     (earshot.folder / "elsewhere" / "secret.key").write_text("0123456789abcdef" * 4)
 
-    assert refused(earshot.run("serve", "--port", "0", **elsewhere)) == WRONG_SECRET
+    assert error_of(earshot.run("serve", "--port", "0", **elsewhere)) == WRONG_SECRET
 
     shutil.copy(earshot.folder / "data" / "secret.key", earshot.folder / "elsewhere" / "secret.key")
-    with earshot.serving(**elsewhere) as restored:
-        assert restored.end() == 0
+    start_and_end(earshot, **elsewhere)
 
 
 def test_a_command_beside_another_data_directory_chooses_no_secret_for_keys_older_than_the_fingerprint(
     earshot: Earshot,
 ) -> None:
-    with earshot.serving() as first:
-        assert first.end() == 0
-    database = earshot.settings.get("EARSHOT_DATABASE_URL", f"sqlite:///{earshot.folder}/data/earshot.db")
+    start_and_end(earshot)
     # As a migration from a version without fingerprint leaves it.
-    script(database, "DELETE FROM installation")
-    elsewhere = {"EARSHOT_DATABASE_URL": database, "EARSHOT_DATA_DIR": str(earshot.folder / "elsewhere")}
-    creating = ("keys", "create", "--user", "owner@example.com", "--dialect", "astuto")
+    script(url_of(earshot), "DELETE FROM installation")
+    elsewhere = {"EARSHOT_DATABASE_URL": url_of(earshot), "EARSHOT_DATA_DIR": str(earshot.folder / "elsewhere")}
 
-    assert refused(earshot.run(*creating, **elsewhere)) == WRONG_SECRET
+    assert error_of(earshot.run("keys", "create", *OWNER, **elsewhere)) == WRONG_SECRET
     assert not (earshot.folder / "elsewhere").exists()
-    assert earshot.run(*creating, EARSHOT_SECRET_KEY=OTHER).code == 0
+    assert earshot.run("keys", "create", *OWNER, EARSHOT_SECRET_KEY=OTHER).code == 0
 
-    with earshot.serving() as again:
-        assert again.end() == 0
-    assert refused(earshot.run(*creating, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
+    start_and_end(earshot)
+    assert error_of(earshot.run("keys", "create", *OWNER, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
 
 
 def test_another_secret_is_accepted_on_demand_and_ends_all_keys(earshot: Earshot) -> None:
-    with earshot.serving() as first:
-        key = re.findall(r"Bearer (\S+)'", first.output)[0]
-        assert first.end() == 0
+    key = key_of(start_and_end(earshot), "ProductLift")
 
     done = earshot.run("secret", "accept", EARSHOT_SECRET_KEY=OTHER)
     assert (done.code, done.out, done.err) == (0, "this secret is accepted, and 2 keys have ended\n", "")
     done = earshot.run("secret", "accept", "--json", EARSHOT_SECRET_KEY=OTHER)
     assert (done.code, done.out) == (0, '{"ended_keys":0}\n')
 
-    made = earshot.run("keys", "create", "--user", "owner@example.com", "--dialect", "astuto", EARSHOT_SECRET_KEY=OTHER)
+    made = earshot.run("keys", "create", *OWNER, EARSHOT_SECRET_KEY=OTHER)
     with earshot.serving(EARSHOT_SECRET_KEY=OTHER) as serving:
         for token, code in ((key, 401), (made.out.strip(), 200)):
-            sent = {"authorization": f"Bearer {token}"}
-            assert httpx.get(f"{serving.address}/api/v1/posts", headers=sent, timeout=20).status_code == code
-        assert serving.end() == 0
-    assert refused(earshot.run("serve", "--port", "0")) == WRONG_SECRET
+            assert send_request(serving.port, token)[0] == code
+    assert error_of(earshot.run("serve", "--port", "0")) == WRONG_SECRET
 
 
 def test_no_secret_is_made_to_be_accepted(earshot: Earshot) -> None:
-    with earshot.serving() as first:
-        assert first.end() == 0
+    start_and_end(earshot)
     path = earshot.folder / "data" / "secret.key"
     path.unlink()
 
-    assert refused(earshot.run("secret", "accept")) == (
+    assert error_of(earshot.run("secret", "accept")) == (
         f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})"
     )
     assert not path.exists()
-
-
-def test_a_file_with_tables_that_no_earshot_has_is_left_as_it_is(sqlite: Earshot) -> None:
-    path = sqlite.folder / "theirs.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE customers (name TEXT)")
-    connection.close()
-    before = files(sqlite.folder)
-
-    done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{path}")
-
-    assert refused(done) == (
-        "the database has a table 'customers' that is not Earshot's: name an empty database in EARSHOT_DATABASE_URL"
-    )
-    assert files(sqlite.folder) == before

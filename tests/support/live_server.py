@@ -9,7 +9,7 @@ import uvicorn
 
 from app.application import create_app
 from app.server.connections import ConnectionLimit
-from app.server.http_limits import LimitedHttpProtocol
+from app.server.http_limits import uvicorn_config
 from app.settings import Settings
 
 
@@ -17,18 +17,7 @@ from app.settings import Settings
 def serve_in_thread(settings: Settings) -> Iterator[str]:
     """Serve until the block ends; return the server's URL. A client that connects before it is ready waits."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            create_app(settings),
-            http=LimitedHttpProtocol,
-            ws="none",
-            lifespan="on",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(uvicorn_config(create_app(settings), lifespan="on"))
         server.server_state = ConnectionLimit()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.observability.test_metrics import at, numbers
+from tests.observability.test_metrics import at, metrics_of
 from tests.server.test_serve import key_of, refuses, send_request, until
 from tests.support.commands import Earshot, Serving
 from tests.support.requirements import need
@@ -31,16 +31,16 @@ def test_a_stopped_database_and_its_return_are_told(postgres: Postgres, on_postg
     need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
     with on_postgres.serving(EARSHOT_METRICS_PORT="0") as serving:
         assert ready(serving) == (200, WELL)
-        assert "earshot_outbox_depth" in numbers(serving)
+        assert "earshot_outbox_depth" in metrics_of(serving)
 
         postgres.stop()
         try:
             until(lambda: ready(serving) == (503, WELL | {"ready": False, "database": False, "revision": None}))
             assert send_request(serving.port, "nobody", "/health")[0] == 200
             # What is not known is not told; the rest of the numbers is.
-            until(lambda: "earshot_outbox_depth" not in numbers(serving))
+            until(lambda: "earshot_outbox_depth" not in metrics_of(serving))
             health = at(dialect="pages", method="GET", route="/health", status="200")
-            assert numbers(serving)["earshot_requests_total"][health] == 1
+            assert metrics_of(serving)["earshot_requests_total"][health] == 1
         finally:
             postgres.start()
         until(lambda: ready(serving) == (200, WELL))
@@ -85,7 +85,7 @@ def test_a_server_that_is_to_end_serves_on_for_a_while_and_says_so(sqlite: Earsh
         assert ready(serving) == (503, WELL | {"ready": False, "ending": True})
         assert send_request(serving.port, key)[0] == 200
         assert send_request(serving.port, key, "/health")[0] == 200
-        assert numbers(serving)
+        assert metrics_of(serving)
 
         # Who is told twice does not wait any longer.
         serving.process.terminate()

@@ -41,20 +41,24 @@ def serve(
     """
     # Before the imports: they take most of a start, and a signal must stop it as well then.
     exit_on_signals()
+    raise typer.Exit(_serve(Settings.load(host=host, port=port, workers=workers), demo=demo))
+
+
+def _serve(settings: Settings, *, demo: bool) -> int:
+    """Start, serve until the end, and return the exit code."""
     import structlog
 
     from app.application import Application
     from app.cli.doctor import environment
     from app.observability import logging
-    from app.server import instance_lock, metrics_endpoint, sockets, startup
+    from app.server import banner, instance_lock, metrics_endpoint, sockets, startup
     from app.server.serve import run
 
-    settings = Settings.load(host=host, port=port, workers=workers)
     log_format = logging.choose_format(settings.log_format)
     logging.configure(log_format)
     # Steps that change nothing come first; each may reject the start.
     listeners = sockets.listen(settings.host, settings.port, settings.workers)
-    metrics = metrics_endpoint.open_metrics_port(settings)
+    metrics_listener = metrics_endpoint.open_metrics_port(settings)
     asyncio.run(startup.preflight(settings))
     with instance_lock.hold(settings):
         asyncio.run(startup.check_secret(settings))
@@ -65,10 +69,10 @@ def serve(
             first_portal = asyncio.run(startup.make_first_portal(settings, demo=demo))
             address = sockets.url_of(listeners[0])
             redis = asyncio.run(startup.is_redis_reachable(settings))
-            metrics_url = sockets.url_of(metrics.listener) + metrics_endpoint.PATH if metrics is not None else None
+            metrics = sockets.url_of(metrics_listener) + metrics_endpoint.PATH if metrics_listener else None
             typer.echo(
-                startup.first_start_banner(first_portal, address)
-                + startup.startup_banner(settings, address, redis=redis, metrics=metrics_url)
+                banner.first_start_banner(first_portal, address, demo=demo)
+                + banner.startup_banner(settings, address, redis=redis, metrics=metrics)
             )
             sys.stdout.flush()
             log = structlog.get_logger("earshot.serving")
@@ -77,5 +81,4 @@ def serve(
         with defer_signals():
             # Threads that start meanwhile never get the signals, which the supervisor of several workers waits for.
             application = Application(settings)
-        code = run(application, listeners, logging.AccessLog(log_format), metrics)
-    raise typer.Exit(code)
+        return run(application, listeners, logging.AccessLog(log_format), metrics_listener)

@@ -1,0 +1,61 @@
+"""What a start prints."""
+
+from typing import Final
+
+from app.adapters.rate_limiter import RateLimit
+from app.backends import open_database
+from app.domain.portals import bootstrap
+from app.domain.portals.bootstrap import FirstPortal
+from app.server.startup import program_version
+from app.settings import Settings, mask_secrets
+
+NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
+
+
+def first_start_banner(portal: FirstPortal | None, address: str, *, demo: bool) -> str:
+    """The keys, and a working request in each dialect, when the start made a portal; else what became of `--demo`."""
+    if portal is None:
+        return "" if not demo else "--demo was left out: there is data already, and it stays as it is.\n"
+    lines = [
+        f"This is a new portal, owned by {bootstrap.OWNER_EMAIL}. Its two keys are shown now and never again:",
+        *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in portal.keys.items()),
+        "Try them:",
+        *(f"  curl -H 'Authorization: Bearer {key}' {address}/api/v1/posts" for key in portal.keys.values()),
+        "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def startup_banner(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:
+    """What every start prints: addresses, database, data directory, limits, and problems."""
+    everywhere = settings.host in ("", "0.0.0.0", "::")  # noqa: S104
+    rows = [
+        ("address", f"{address}  (interactive documents: {address}/docs)"),
+        *([("listens", "on all addresses of this machine")] if everywhere else []),
+        *([("public", settings.base_url)] if settings.base_url else []),
+        ("database", open_database(settings).describe()),
+        ("data", f"{settings.data_dir.absolute()}"),
+        ("uploads", mask_secrets(settings.storage_url) if settings.storage_url else "in the data directory"),
+        ("limits", _limits(settings)),
+        *([("Redis", "does not answer; until it does each process counts for itself")] if redis is False else []),
+        *([("metrics", metrics)] if metrics else []),
+        ("processes", str(settings.workers)),
+    ]
+    return f"Earshot {program_version()}\n" + "".join(f"  {name:<10} {value}\n" for name, value in rows)
+
+
+def _limits(settings: Settings) -> str:
+    if not settings.rate_limits:
+        return "off (EARSHOT_RATE_LIMITS)"
+    where = "in Redis" if settings.redis_url else "in this process"
+    return (
+        f"ProductLift {_limit_of(settings.limit_productlift)} a key; "
+        f"Astuto {_limit_of(settings.limit_astuto_key)} a key, {_limit_of(settings.limit_astuto_ip)} an address; "
+        f"counted {where}"
+    )
+
+
+def _limit_of(text: str) -> str:
+    limit = RateLimit.parse(text)
+    return "without limit" if limit is None else f"{limit.limit} in {limit.seconds} s"

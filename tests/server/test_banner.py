@@ -1,0 +1,62 @@
+"""What a start prints: requests to paste, addresses, and whether a demo was made."""
+
+import json
+import subprocess
+
+from tests.support.commands import Earshot, Serving
+from tests.support.processes import free_port
+
+
+def start_and_end(earshot: Earshot, *arguments: str, **settings: str) -> Serving:
+    """Start a server and end it at once; it has printed its output."""
+    with earshot.serving(*arguments, **settings) as serving:
+        assert serving.end() == 0
+    return serving
+
+
+def curl(line: str) -> object:
+    """Run a line as it was printed, as if it were pasted into a shell; its answer."""
+    done = subprocess.run(["bash", "-c", line.strip()], capture_output=True, text=True, timeout=60, check=True)
+    return json.loads(done.stdout)
+
+
+def curl_lines(serving: Serving) -> list[str]:
+    return [line for line in serving.output.splitlines() if line.startswith("  curl ")]
+
+
+def test_the_first_start_prints_two_requests_that_work_when_pasted(earshot: Earshot) -> None:
+    with earshot.serving() as serving:
+        of_productlift, of_astuto = curl_lines(serving)
+
+        assert curl(of_productlift) == {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10}
+        assert curl(of_astuto) == []
+        assert serving.end() == 0
+
+
+def test_a_start_tells_that_everybody_may_come_that_links_are_public_and_that_redis_is_away(sqlite: Earshot) -> None:
+    redis = f"redis://127.0.0.1:{free_port()}/0"
+    settings = {"EARSHOT_BASE_URL": "https://feedback.example.com", "EARSHOT_REDIS_URL": redis}
+
+    serving = start_and_end(sqlite, "--host", "0.0.0.0", **settings)
+
+    lines = serving.output.splitlines()
+    assert "  listens    on all addresses of this machine" in lines
+    assert "  public     https://feedback.example.com" in lines
+    assert "  Redis      does not answer; until it does each process counts for itself" in lines
+    assert "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help" in lines
+
+
+def test_a_demo_comes_into_an_empty_database_only(earshot: Earshot) -> None:
+    with earshot.serving("--demo") as first:
+        of_productlift, of_astuto = curl_lines(first)
+        posts = curl(of_productlift)
+        assert isinstance(posts, dict)
+        assert (posts["total"], len(posts["data"])) == (200, 10)
+        newest = curl(of_astuto)
+        assert isinstance(newest, list)
+        assert len(newest) == 20
+        assert first.end() == 0
+    second = start_and_end(earshot, "--demo")
+
+    assert second.output.splitlines()[0] == "--demo was left out: there is data already, and it stays as it is."
+    assert json.loads(earshot.run("counters", "--json").out) == {"differences": [], "repaired": False}
