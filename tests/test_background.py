@@ -159,6 +159,31 @@ async def test_views_that_could_not_be_stored_are_stored_the_next_time_and_those
     assert views.counts == {}
 
 
+async def test_the_end_of_a_server_waits_for_no_job_whose_write_fails() -> None:
+    started, failure = asyncio.Event(), asyncio.Event()
+
+    class Away:
+        """A database that is lost during a write."""
+
+        async def write(self, *_: object, **__: object) -> None:
+            started.set()
+            await failure.wait()
+            raise ServiceUnavailable("away")
+
+    views = PageViews({(1, 7): 2})
+    jobs = BackgroundJobs([Job("the count of page views", 0.0, lambda: flush_page_views(Away(), views))])  # type: ignore[arg-type]
+    jobs.start()
+    await started.wait()
+
+    async with asyncio.timeout(20):
+        end = asyncio.create_task(jobs.stop())
+        await asyncio.sleep(0)
+        failure.set()
+        await end
+
+    assert views.counts == {(1, 7): 2}
+
+
 def test_the_views_in_memory_are_bounded() -> None:
     views = PageViews()
     for post in range(MAX_VIEWED_POSTS + 10):
