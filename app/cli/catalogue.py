@@ -1,4 +1,4 @@
-"""The commands that boards, tabs, statuses and sections have in common: list, reorder, and the ends of the others."""
+"""The commands `list`, `reorder` and `delete` of boards, tabs, statuses and sections."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from app.adapters.database import Operation
-from app.cli.database import run_read, run_write
-from app.cli.output import print_result, print_table
-from app.cli.params import JsonOption, PortalOption, id_param
+from app.cli.output import Output, table
+from app.cli.params import id_param
+from app.cli.portal_commands import read_command, write_command
 from app.domain.unit_of_work import Row, UnitOfWork
 
 
@@ -21,13 +20,10 @@ def _same_id(work: UnitOfWork, key: Any) -> int:
 class Catalogue:
     """One kind of thing that a portal has a short ordered list of."""
 
+    group: typer.Typer
     name: str
     plural: str
-    created: str
-    """The message after a creation, with the names of members of `serialize` in braces."""
-    get: Callable[[UnitOfWork, int], Row]
-    list_all: Operation[Sequence[Row]]
-    reorder: Callable[[UnitOfWork, Sequence[int]], None]
+    list_all: Callable[[UnitOfWork], Sequence[Row]]
     serialize: Callable[[Row], dict[str, Any]]
     metavar: str = "ID"
     key_type: type[int | str] = int
@@ -35,53 +31,33 @@ class Catalogue:
     find_id: Callable[[UnitOfWork, Any], int] = _same_id
     """From what an operator types to the id."""
 
-    def create(self, add: Operation[int], *, portal: str | None, as_json: bool) -> None:
-        """Run `add`, which returns the new id, and print the new item."""
-        item = run_write(lambda work: self.serialize(self.get(work, add(work))), portal=portal)
-        print_result(item, self.created.format_map(item), as_json=as_json)
+    def add_list(self) -> None:
+        """Add the command `list`."""
+        read_command(self.group, "list", help_text=f"List {self.plural} in their order.")(self._table)
 
-    def edit(self, key: Any, change: Callable[[UnitOfWork, int], object], portal: str | None, as_json: bool) -> None:
-        """Run `change` with the item's id and print the changed item."""
-
-        def operation(work: UnitOfWork) -> dict[str, Any]:
-            item_id = self.find_id(work, key)
-            change(work, item_id)
-            return self.serialize(self.get(work, item_id))
-
-        print_result(run_write(operation, portal=portal), f"{self.name} {key} was changed", as_json=as_json)
-
-    def add_list_and_reorder(self, group: typer.Typer, example: str) -> None:
-        """Add the commands `list` and `reorder`, with an example of the arguments of `reorder`."""
-
-        @group.command("list", help=f"List {self.plural} in their order.")
-        def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
-            rows = run_read(self.list_all, portal=portal)
-            print_table(self.plural, [self.serialize(row) for row in rows], as_json=as_json)
-
+    def add_reorder(self, reorder: Callable[[UnitOfWork, Sequence[int]], None], example: str) -> None:
+        """Add the command `reorder`, with an example of its arguments."""
         argument = self._argument(f"{self.metavar}...", "These come first, in this order.")
         keys_type = Annotated[list[self.key_type], argument]  # type: ignore[name-defined]
+        help_text = f"Order the {self.plural}.\n\n\b\nearshot {self.plural} reorder {example}"
 
-        @group.command("reorder", help=f"Order the {self.plural}.\n\n\b\nearshot {self.plural} reorder {example}")
-        def reorder(keys: keys_type, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-            def operation(work: UnitOfWork) -> list[dict[str, Any]]:
-                self.reorder(work, [self.find_id(work, key) for key in keys])
-                return [self.serialize(row) for row in self.list_all(work)]
+        @write_command(self.group, "reorder", help_text=help_text)
+        def reorder_(work: UnitOfWork, keys: keys_type) -> Output:
+            reorder(work, [self.find_id(work, key) for key in keys])
+            return self._table(work)
 
-            print_table(self.plural, run_write(operation, portal=portal), as_json=as_json)
-
-    def add_delete(self, group: typer.Typer, delete: Callable[[UnitOfWork, int], object], help_text: str) -> None:
+    def add_delete(self, delete: Callable[[UnitOfWork, int], object], help_text: str) -> None:
         """Add the command `delete`."""
         key_type = Annotated[self.key_type, self._argument(self.metavar, self.key_help)]  # type: ignore[name-defined]
 
-        @group.command("delete", help=help_text)
-        def delete_(key: key_type, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-            def operation(work: UnitOfWork) -> int:
-                item_id = self.find_id(work, key)
-                delete(work, item_id)
-                return item_id
+        @write_command(self.group, "delete", help_text=help_text)
+        def delete_(work: UnitOfWork, key: key_type) -> Output:
+            item_id = self.find_id(work, key)
+            delete(work, item_id)
+            return {"id": item_id, "deleted": True}, f"{self.name} {key} was deleted"
 
-            item_id = run_write(operation, portal=portal)
-            print_result({"id": item_id, "deleted": True}, f"{self.name} {key} was deleted", as_json=as_json)
+    def _table(self, work: UnitOfWork) -> Output:
+        return table(self.plural, map(self.serialize, self.list_all(work)))
 
     def _argument(self, metavar: str, help_text: str) -> Any:
         return typer.Argument(parser=id_param if self.key_type is int else str, metavar=metavar, help=help_text)

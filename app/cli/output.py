@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import orjson
 import typer
@@ -12,14 +12,19 @@ MAX_CELL_CHARACTERS: Final = 60
 CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
+Output: TypeAlias = tuple[Mapping[str, Any], str]
+"""What a command prints: the result as JSON, or the text."""
+
+
 def print_result(result: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     """Print the text, or the result as JSON."""
     typer.echo(orjson.dumps(result).decode() if as_json else text)
 
 
-def print_table(name: str, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print rows, which all have the same keys: as a table, or as a JSON object with a list called `name`."""
-    print_result({name: list(rows)}, format_table(rows) if rows else f"no {name}", as_json=as_json)
+def table(name: str, rows: Iterable[Mapping[str, Any]]) -> Output:
+    """Rows, which all have the same keys: as a JSON object with a list called `name`, and as a table."""
+    all_rows = list(rows)
+    return {name: all_rows}, format_table(all_rows) if all_rows else f"no {name}"
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -22,6 +22,11 @@ PostOption = Annotated[str | None, typer.Option("--post", metavar="POST", help="
 MAX_NAME_LENGTH: Final = 255
 
 
+def id_argument(plural: str) -> Any:
+    """The argument of a command that takes an id from the list of these."""
+    return typer.Argument(parser=id_param, metavar="ID", help=f"As `earshot {plural} list` shows it.")
+
+
 def text_param(max_length: int = MAX_NAME_LENGTH) -> Any:
     """A parser of texts of at most `max_length` characters, trimmed and not blank."""
 

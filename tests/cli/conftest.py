@@ -6,17 +6,19 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from app.cli import main
+from app.cli import build_app, run
 from app.domain.portals.bootstrap import FirstPortal
 from app.server import startup
 from app.settings import Settings
 from tests.cli.database import Rows, rows_of_settings
 from tests.conftest import SECRET
 from tests.support.commands import Done
+
+COMMANDS: Final = build_app()
 
 
 class Cli:
@@ -32,7 +34,7 @@ class Cli:
         self._monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as end:
-            main(arguments)
+            run(COMMANDS, arguments)
         said = self._capsys.readouterr()
         code = end.value.code
         return Done(code if isinstance(code, int) else 0, said.out, said.err)

@@ -7,8 +7,7 @@ from typing import Any, Final
 import pytest
 import typer
 
-from app.cli import app
-from tests.cli.conftest import Cli
+from tests.cli.conftest import COMMANDS, Cli
 
 NOT_YET: Final = re.compile(r"(?i)\b(mails|letters?|webhooks?|notif\w+|hears?|outbox|deliver\w*|sign(ed)? in)\b")
 SAID: Final = re.compile(r"(?i)\byet\b")
@@ -26,7 +25,7 @@ def texts(command: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def test_no_help_promises_what_does_not_exist_yet() -> None:
     promised = [
         (path, text)
-        for path, text in texts(typer.main.get_command(app))
+        for path, text in texts(typer.main.get_command(COMMANDS))
         if NOT_YET.search(text) and not SAID.search(text)
     ]
 

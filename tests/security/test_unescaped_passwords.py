@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from app.adapters.database import create_database
 from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
-from app.cli import app
+from app.cli import build_app
+from app.domain.portals.bootstrap import FirstPortal
 from app.settings import InvalidSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot
@@ -77,7 +78,7 @@ def iterate_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[list[
 
 
 # `serve` heeds signals, so it has a process of its own below.
-COMMANDS: Final = [call for call in iterate_commands(typer.main.get_command(app)) if call != ["serve"]]
+COMMANDS: Final = [call for call in every_command(typer.main.get_command(build_app())) if call != ["serve"]]
 
 looked_up: list[str] = []
 

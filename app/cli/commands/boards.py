@@ -7,8 +7,9 @@ import typer
 from app.cli.catalogue import Catalogue
 from app.cli.database import delete_files, run_write
 from app.cli.errors import CommandError
-from app.cli.output import print_result
-from app.cli.params import JsonOption, PortalOption, id_param, text_param
+from app.cli.output import Output, print_result
+from app.cli.params import JsonOption, PortalOption, id_argument, text_param
+from app.cli.portal_commands import write_command
 from app.domain.models import Board
 from app.domain.portals import boards
 from app.domain.portals.boards import MAX_DESCRIPTION, MAX_NAME, MAX_SLUG, BoardQuery
@@ -16,9 +17,9 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
 from app.settings import Settings
 
-group = typer.Typer(help="Boards; every post is on one.", no_args_is_help=True)
+group = typer.Typer(name="boards", help="Boards; every post is on one.", no_args_is_help=True)
 
-BoardArgument = Annotated[int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot boards list` shows it.")]
+BoardArgument = Annotated[int, id_argument("boards")]
 DescriptionOption = Annotated[
     str | None,
     typer.Option("--description", parser=text_param(MAX_DESCRIPTION), metavar="TEXT", help="The purpose of the board."),
@@ -37,63 +38,50 @@ def _serialize(row: Row) -> dict[str, Any]:
 
 
 QUERY: Final = BoardQuery((Board.id, Board.name, Board.slug, Board.description, Board.is_default))
-CATALOGUE: Final = Catalogue(
-    name="board",
-    plural="boards",
-    created="board {id} ({slug}) was created",
-    get=QUERY.by_id,
-    list_all=QUERY.in_order,
-    reorder=boards.reorder,
-    serialize=_serialize,
-)
+CATALOGUE: Final = Catalogue(group, "board", "boards", list_all=QUERY.in_order, serialize=_serialize)
 
 
-@group.command()
+@write_command(group)
 def create(
+    work: UnitOfWork,
     name: Annotated[str, typer.Option(parser=text_param(MAX_NAME), metavar="NAME", help="Unique in the portal.")],
     slug: SlugOption = None,
     description: DescriptionOption = None,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Output:
     """Create a board.
 
     \b
     earshot boards create --name "Integrations"
     """
-    CATALOGUE.create(
-        lambda work: boards.add(work, name=name, slug=slug, description=description), portal=portal, as_json=as_json
-    )
+    board_id = boards.add(work, name=name, slug=slug, description=description)
+    board = _serialize(QUERY.by_id(work, board_id))
+    return board, f"board {board_id} ({board['slug']}) was created"
 
 
-@group.command()
+@write_command(group)
 def edit(
+    work: UnitOfWork,
     board: BoardArgument,
     name: Annotated[str | None, typer.Option(parser=text_param(MAX_NAME), metavar="NAME")] = None,
     slug: SlugOption = None,
     description: DescriptionOption = None,
     default: Annotated[bool, typer.Option("--default", help="New posts without a board go to this one.")] = False,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Output:
     """Change a board; options left out change nothing.
 
     \b
     earshot boards edit 2 --name "Bugs" --default
     """
-
-    def change(work: UnitOfWork, board_id: int) -> None:
-        boards.edit(
-            work,
-            board_id,
-            name=UNSET if name is None else name,
-            slug=UNSET if slug is None else slug,
-            description=UNSET if description is None else description,
-        )
-        if default:
-            boards.make_default(work, board_id)
-
-    CATALOGUE.edit(board, change, portal, as_json)
+    boards.edit(
+        work,
+        board,
+        name=UNSET if name is None else name,
+        slug=UNSET if slug is None else slug,
+        description=UNSET if description is None else description,
+    )
+    if default:
+        boards.make_default(work, board)
+    return _serialize(QUERY.by_id(work, board)), f"board {board} was changed"
 
 
 @group.command()
@@ -116,4 +104,5 @@ def delete(
     print_result({"id": board, "deleted": True}, f"board {board} was deleted", as_json=as_json)
 
 
-CATALOGUE.add_list_and_reorder(group, "3 1 2")
+CATALOGUE.add_list()
+CATALOGUE.add_reorder(boards.reorder, "3 1 2")

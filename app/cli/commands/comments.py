@@ -1,20 +1,19 @@
 """`earshot comments …`."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import typer
 
-from app.cli.database import run_read
 from app.cli.lookup import find_post_id
-from app.cli.output import print_table
-from app.cli.params import JsonOption, LimitOption, OffsetOption, PortalOption, PostOption
+from app.cli.output import Output, table
+from app.cli.params import LimitOption, OffsetOption, PostOption
+from app.cli.portal_commands import read_command
 from app.domain.models import Comment, User
 from app.domain.posts.reply_queries import CommentQuery
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 
-group = typer.Typer(help="Comments, internal ones included.", no_args_is_help=True)
+group = typer.Typer(name="comments", help="Comments, internal ones included.", no_args_is_help=True)
 
 QUERY: Final = CommentQuery(
     (
@@ -32,30 +31,15 @@ QUERY: Final = CommentQuery(
 )
 
 
-@group.callback()
-def comments() -> None:
-    pass
-
-
-@group.command("list")
-def list_(
-    post: PostOption = None,
-    limit: LimitOption = 100,
-    offset: OffsetOption = 0,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@read_command(group, "list")
+def list_(work: UnitOfWork, post: PostOption = None, limit: LimitOption = 100, offset: OffsetOption = 0) -> Output:
     """List comments, newest first.
 
     \b
     earshot comments list --post 42
     """
-
-    def operation(work: UnitOfWork) -> Sequence[Row]:
-        post_ids = None if post is None else [find_post_id(work, post)]
-        return QUERY.page(work, offset=offset, limit=limit, post_ids=post_ids)
-
-    print_table("comments", [_serialize(row) for row in run_read(operation, portal=portal)], as_json=as_json)
+    post_ids = None if post is None else [find_post_id(work, post)]
+    return table("comments", map(_serialize, QUERY.page(work, offset=offset, limit=limit, post_ids=post_ids)))
 
 
 def _serialize(row: Row) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.database import run_read, run_write
+from app.cli.database import run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import find_user_id
-from app.cli.output import print_result, print_table
-from app.cli.params import JsonOption, PortalOption, choice_param, id_param
+from app.cli.output import Output, print_result, table
+from app.cli.params import JsonOption, PortalOption, choice_param, id_argument
+from app.cli.portal_commands import read_command, write_command
 from app.domain import installation
 from app.domain.errors import Conflict, UniqueViolation
 from app.domain.models.portals import DIALECTS
@@ -22,7 +23,7 @@ from app.settings import Settings
 MIN_TOKEN_LENGTH: Final = 16
 MAX_TOKEN_LENGTH: Final = 255
 
-group = typer.Typer(help="API keys: create, import, list and revoke them.", no_args_is_help=True)
+group = typer.Typer(name="keys", help="API keys: create, import, list and revoke them.", no_args_is_help=True)
 
 
 UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="The key's user: address, id or UUID.")]
@@ -97,28 +98,19 @@ def adopt(
     print_result({"id": key_id}, f"key {key_id} was imported", as_json=as_json)
 
 
-@group.command("list")
-def list_(portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """List keys with their last use. Only the first characters of a key are shown."""
-    rows = run_read(api_keys.list_keys, portal=portal)
-    print_table("keys", [_serialize(row) for row in rows], as_json=as_json)
+@read_command(group, "list")
+def list_(work: UnitOfWork) -> Output:
+    """List keys with their last use. Only a key's first characters are shown, never all of it."""
+    return table("keys", map(_serialize, api_keys.list_keys(work)))
 
 
-@group.command()
-def revoke(
-    key_id: Annotated[int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot keys list` shows it.")],
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@write_command(group)
+def revoke(work: UnitOfWork, key_id: Annotated[int, id_argument("keys")]) -> Output:
     """Revoke a key for good. A running server rejects it within a second."""
-
-    def operation(work: UnitOfWork) -> None:
-        if any(key["id"] == key_id and key["revoked_at"] for key in map(_serialize, api_keys.list_keys(work))):
-            raise CommandError(f"key {key_id} is revoked already")
-        api_keys.revoke(work, key_id)
-
-    run_write(operation, portal=portal)
-    print_result({"id": key_id, "revoked": True}, f"key {key_id} was revoked", as_json=as_json)
+    if any(key["id"] == key_id and key["revoked_at"] for key in map(_serialize, api_keys.list_keys(work))):
+        raise CommandError(f"key {key_id} is revoked already")
+    api_keys.revoke(work, key_id)
+    return {"id": key_id, "revoked": True}, f"key {key_id} was revoked"
 
 
 def _serialize(row: Row) -> dict[str, Any]:

@@ -12,15 +12,10 @@ from app.cli.output import format_table, print_result
 from app.cli.params import JsonOption, PortalOption
 from app.settings import Settings
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("migrate")(migrate)
-    app.command("settings")(settings)
-    app.command("counters")(counters)
-    app.command("doctor")(doctor)
+group = typer.Typer()
 
 
+@group.command()
 def migrate(as_json: JsonOption = False) -> None:
     """Migrate the database to this version.
 
@@ -41,6 +36,7 @@ def migrate(as_json: JsonOption = False) -> None:
     print_result({"database": database, "revision": HEAD}, f"{database} is at revision {HEAD}", as_json=as_json)
 
 
+@group.command()
 def settings(as_json: JsonOption = False) -> None:
     """List settings and where they come from.
 
@@ -57,6 +53,7 @@ def settings(as_json: JsonOption = False) -> None:
     print_result({"settings": [asdict(row) for row in rows]}, text, as_json=as_json)
 
 
+@group.command()
 def counters(
     repair: Annotated[bool, typer.Option("--repair", help="Set every wrong counter to the number of rows.")] = False,
     portal: PortalOption = None,
@@ -83,6 +80,7 @@ def counters(
         raise CommandError(f"{state}: repair with --repair")
 
 
+@group.command()
 def doctor(
     fix: Annotated[
         bool, typer.Option("--fix", help="Fix problems without losing data: break cycles of sections.")

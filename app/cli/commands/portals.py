@@ -5,16 +5,19 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.database import run_read_all_portals, run_write, run_write_without_portal
+from app.cli.database import run_read_all_portals, run_write_without_portal
 from app.cli.errors import CommandError
-from app.cli.output import print_result, print_table
-from app.cli.params import JsonOption, PortalOption, choice_param, host_name, text_param
+from app.cli.output import Output, print_result, table
+from app.cli.params import JsonOption, choice_param, host_name, text_param
+from app.cli.portal_commands import write_command
 from app.domain.models.portals import DIALECTS, MODERATION_POLICIES
 from app.domain.portals import portals
 from app.domain.unit_of_work import Row, UnitOfWork
 
 group = typer.Typer(
-    help="Portals. The first start creates one; where there are several, each needs a host.", no_args_is_help=True
+    name="portals",
+    help="Portals. The first start creates one; where there are several, each needs a host.",
+    no_args_is_help=True,
 )
 
 SETTINGS: Final = {
@@ -55,12 +58,13 @@ def create(
 @group.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List portals."""
-    print_table("portals", [_serialize(row) for row in run_read_all_portals(portals.list_all)], as_json=as_json)
+    print_result(*table("portals", map(_serialize, run_read_all_portals(portals.list_all))), as_json=as_json)
 
 
-@group.command(
+@write_command(
+    group,
     "set",
-    help="Change a setting of a portal.\n\n\b\n"
+    help_text="Change a setting of a portal.\n\n\b\n"
     + "\n".join(f"{name:<18} {meaning}" for name, meaning in SETTINGS.items())
     + "\n\nWith `always`, a post that ProductLift's API creates for a user below moderator needs approval. With "
     "`anonymous`, only a post without an author would, and no API creates such posts yet. Posts by moderators and "
@@ -69,20 +73,13 @@ def list_(as_json: JsonOption = False) -> None:
     "earshot portals set host feedback.example.com --portal 1",
 )
 def set_(
+    work: UnitOfWork,
     setting: Annotated[str, typer.Argument(callback=choice_param(tuple(SETTINGS)), metavar="SETTING")],
     value: Annotated[str, typer.Argument(metavar="VALUE")],
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    column, parsed = setting.replace("-", "_"), _parse_value(setting, value)
-
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        portals.update_setting(work, setting=column, value=parsed)
-        return _serialize(portals.get_current(work))
-
-    print_result(
-        run_write(operation, portal=portal), f"{setting} is {'unset' if parsed is None else parsed}", as_json=as_json
-    )
+) -> Output:
+    parsed = _parse_value(setting, value)
+    portals.update_setting(work, setting=setting.replace("-", "_"), value=parsed)
+    return _serialize(portals.get_current(work)), f"{setting} is {'unset' if parsed is None else parsed}"
 
 
 def _require_hosts(rows: Sequence[Row], host: str | None) -> None:

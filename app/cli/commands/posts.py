@@ -7,10 +7,10 @@ from sqlalchemy import bindparam, select
 
 from app.adapters.database import utc_now
 from app.adapters.storage.signed_urls import FileSigner
-from app.cli.database import run_read, run_write
 from app.cli.lookup import find_post, find_post_id
-from app.cli.output import print_result
-from app.cli.params import JsonOption, PortalOption, choice_param
+from app.cli.output import Output
+from app.cli.params import choice_param
+from app.cli.portal_commands import read_command, write_command
 from app.domain.models import Category, PostCategory
 from app.domain.models.posts import MODERATION_STATES, UNPOSITIONED
 from app.domain.posts import attachments, moderation
@@ -20,7 +20,7 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.public_url import PublicUrl
 from app.settings import Settings
 
-group = typer.Typer(help="Posts: show and change what the APIs do not.", no_args_is_help=True)
+group = typer.Typer(name="posts", help="Posts: what no API shows or changes.", no_args_is_help=True)
 
 PostArgument = Annotated[str, typer.Argument(metavar="POST", help="Number or six-character code.")]
 
@@ -33,36 +33,30 @@ _CATEGORIES: Final = Statement(
 )
 
 
-@group.command()
-def show(post: PostArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
-    """Show every field of a post, its files and its position.
+@read_command(group)
+def show(work: UnitOfWork, post: PostArgument) -> Output:
+    """Show all of a post, also its files and its position.
 
     \b
     earshot posts show 42
     earshot posts show aB3x9Q --json
     """
-    settings = Settings.load()
-    details = run_read(
-        lambda work: _details(work, find_post(work, post), settings),
-        portal=portal,
-        settings=settings,
-    )
+    details = _details(work, find_post(work, post))
     lines = [
         f"{name.replace('_', ' '):<14} {_format(value)}" for name, value in details.items() if name != "description"
     ]
     if details["description"]:
         lines += ["", details["description"]]
-    print_result(details, "\n".join(lines), as_json=as_json)
+    return details, "\n".join(lines)
 
 
-@group.command()
+@write_command(group)
 def position(
+    work: UnitOfWork,
     post: PostArgument,
     place: Annotated[str, typer.Argument(metavar="N", help="A number, smaller ones first; `none` puts it last.")],
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Set the position of a post in the manual order.
+) -> Output:
+    """Set the position of a post in lists sorted by hand.
 
     \b
     earshot posts position 42 1
@@ -72,39 +66,31 @@ def position(
     if place != "none" and not (place.isascii() and place.isdigit() and len(place) < 19):
         raise typer.BadParameter("the place must be a number or `none`")
     position = None if place == "none" else int(place)
-
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        post_id = find_post_id(work, post)
-        update.set_position(work, post_id, position)
-        return {"id": post_id, "position": position}
-
-    print_result(run_write(operation, portal=portal), f"post {post} has position {place}", as_json=as_json)
+    post_id = find_post_id(work, post)
+    update.set_position(work, post_id, position)
+    return {"id": post_id, "position": position}, f"post {post} has position {place}"
 
 
-@group.command("set-moderation")
+@write_command(group, "set-moderation")
 def set_moderation(
+    work: UnitOfWork,
     post: PostArgument,
     state: Annotated[
         str, typer.Argument(callback=choice_param(MODERATION_STATES), metavar="|".join(MODERATION_STATES))
     ],
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Output:
     """Set the moderation state of a post.
 
     \b
     earshot posts set-moderation 42 pending
     """
-
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        post_id = find_post_id(work, post)
-        changed = moderation.set(work, post_id, state)
-        return {"id": post_id, "moderation": state, "changed": changed}
-
-    print_result(run_write(operation, portal=portal), f"post {post} is {state}", as_json=as_json)
+    post_id = find_post_id(work, post)
+    changed = moderation.set(work, post_id, state)
+    return {"id": post_id, "moderation": state, "changed": changed}, f"post {post} is {state}"
 
 
-def _details(work: UnitOfWork, post: dict[str, Any], settings: Settings) -> dict[str, Any]:
+def _details(work: UnitOfWork, post: dict[str, Any]) -> dict[str, Any]:
+    settings = Settings.load()
     return {
         **post,
         "position": None if post["position"] == UNPOSITIONED else post["position"],

@@ -9,12 +9,7 @@ from app.cli.params import JsonOption
 from app.domain import installation
 from app.settings import SECRET_FILE, Settings
 
-group = typer.Typer(help="The server's secret, which its keys depend on.", no_args_is_help=True)
-
-
-@group.callback()
-def secret() -> None:
-    pass
+group = typer.Typer(name="secret", help="The server's secret, which its keys depend on.", no_args_is_help=True)
 
 
 @group.command()

@@ -9,12 +9,10 @@ import typer
 from app.server.signals import defer_signals, exit_on_signals
 from app.settings import Settings
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("serve")(serve)
+group = typer.Typer()
 
 
+@group.command()
 def serve(
     host: Annotated[
         str | None,

@@ -7,15 +7,16 @@ import typer
 from app.cli.catalogue import Catalogue
 from app.cli.errors import CommandError
 from app.cli.lookup import find_tab_id
-from app.cli.params import JsonOption, PortalOption, color, id_param, text_param
+from app.cli.output import Output
+from app.cli.params import color, id_argument, text_param
+from app.cli.portal_commands import write_command
 from app.domain.portals import statuses, tabs
 from app.domain.unit_of_work import Row, UnitOfWork
 
-group = typer.Typer(help="Statuses of posts. Each tab shows its own, in their order.", no_args_is_help=True)
+group = typer.Typer(
+    name="statuses", help="Statuses of posts. Each tab shows its own, in their order.", no_args_is_help=True
+)
 
-StatusArgument = Annotated[
-    int, typer.Argument(parser=id_param, metavar="ID", help="As `earshot statuses list` shows it.")
-]
 TabOption = Annotated[str | None, typer.Option(metavar="TAB", help="The tab that shows it: URL key or id.")]
 ColorOption = Annotated[str | None, typer.Option(parser=color, metavar="COLOR", help="Such as #0096ff.")]
 TextColorOption = Annotated[str | None, typer.Option(parser=color, metavar="COLOR", help="Of text on that color.")]
@@ -44,19 +45,12 @@ def _serialize(row: Row) -> dict[str, Any]:
     }
 
 
-CATALOGUE: Final = Catalogue(
-    name="status",
-    plural="statuses",
-    created="status {id} was created on the tab {tab}",
-    get=statuses.get,
-    list_all=statuses.list_all,
-    reorder=statuses.reorder,
-    serialize=_serialize,
-)
+CATALOGUE: Final = Catalogue(group, "status", "statuses", list_all=statuses.list_all, serialize=_serialize)
 
 
-@group.command()
+@write_command(group)
 def create(
+    work: UnitOfWork,
     name: Annotated[str, typer.Option(parser=text_param(), metavar="NAME", help="Unique in the portal.")],
     tab: TabOption = None,
     color: ColorOption = None,
@@ -64,35 +58,31 @@ def create(
     roadmap: RoadmapOption = None,
     not_voteable: Annotated[bool, typer.Option("--not-voteable", help="Its posts accept no votes.")] = False,
     default: DefaultOption = False,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Output:
     """Create a status, after the others. Without --tab it is on the first tab.
 
     \b
     earshot statuses create --name "In Review" --tab roadmap --color "#ffaa00" --roadmap
     """
-
-    def add(work: UnitOfWork) -> int:
-        status_id = statuses.add(
-            work,
-            name=name,
-            tab_id=_first_tab_id(work) if tab is None else find_tab_id(work, tab),
-            color=color,
-            text_color=text_color,
-            is_voteable=not not_voteable,
-            show_in_roadmap=bool(roadmap),
-        )
-        if default:
-            statuses.make_default(work, status_id)
-        return status_id
-
-    CATALOGUE.create(add, portal=portal, as_json=as_json)
+    status_id = statuses.add(
+        work,
+        name=name,
+        tab_id=_first_tab_id(work) if tab is None else find_tab_id(work, tab),
+        color=color,
+        text_color=text_color,
+        is_voteable=not not_voteable,
+        show_in_roadmap=bool(roadmap),
+    )
+    if default:
+        statuses.make_default(work, status_id)
+    status = _serialize(statuses.get(work, status_id))
+    return status, f"status {status_id} was created on the tab {status['tab']}"
 
 
-@group.command()
+@write_command(group)
 def edit(
-    status: StatusArgument,
+    work: UnitOfWork,
+    status: Annotated[int, id_argument("statuses")],
     name: Annotated[str | None, typer.Option(parser=text_param(), metavar="NAME")] = None,
     tab: TabOption = None,
     color: ColorOption = None,
@@ -102,39 +92,34 @@ def edit(
         bool | None, typer.Option("--voteable/--not-voteable", help="Whether its posts accept votes.")
     ] = None,
     default: DefaultOption = False,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Output:
     """Change a status; options left out change nothing.
 
     \b
     earshot statuses edit 4 --name Shipped --not-voteable
     """
-
-    def change(work: UnitOfWork, status_id: int) -> None:
-        statuses.edit(
-            work,
-            status_id,
-            name=name,
-            color=color,
-            tab_id=None if tab is None else find_tab_id(work, tab),
-            text_color=text_color,
-            is_voteable=voteable,
-            show_in_roadmap=roadmap,
-        )
-        if default:
-            statuses.make_default(work, status_id)
-
-    CATALOGUE.edit(status, change, portal, as_json)
+    statuses.edit(
+        work,
+        status,
+        name=name,
+        color=color,
+        tab_id=None if tab is None else find_tab_id(work, tab),
+        text_color=text_color,
+        is_voteable=voteable,
+        show_in_roadmap=roadmap,
+    )
+    if default:
+        statuses.make_default(work, status)
+    return _serialize(statuses.get(work, status)), f"status {status} was changed"
 
 
 CATALOGUE.add_delete(
-    group,
     statuses.delete,
     "Delete a status. Its posts get the default one, each with a row in its history.\n\n"
     "Nothing shows that history yet, and nobody is notified yet.",
 )
-CATALOGUE.add_list_and_reorder(group, "3 2")
+CATALOGUE.add_list()
+CATALOGUE.add_reorder(statuses.reorder, "3 2")
 
 
 def _first_tab_id(work: UnitOfWork) -> int:

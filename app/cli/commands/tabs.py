@@ -6,14 +6,17 @@ import typer
 
 from app.cli.catalogue import Catalogue
 from app.cli.lookup import find_tab_id
-from app.cli.params import JsonOption, PortalOption, choice_param, text_param, url_key
+from app.cli.output import Output
+from app.cli.params import choice_param, text_param, url_key
+from app.cli.portal_commands import write_command
 from app.domain.models.portals import TAB_TYPES
 from app.domain.portals import tabs
-from app.domain.unit_of_work import Row
+from app.domain.unit_of_work import Row, UnitOfWork
 
-group = typer.Typer(help="Tabs, the pages of a portal. Each shows the statuses assigned to it.", no_args_is_help=True)
+group = typer.Typer(
+    name="tabs", help="Tabs, the pages of a portal. Each shows the statuses assigned to it.", no_args_is_help=True
+)
 
-TabArgument = Annotated[str, typer.Argument(metavar="TAB", help="URL key or id.")]
 TypeOption = Annotated[
     str | None,
     typer.Option("--type", callback=choice_param(TAB_TYPES), metavar="|".join(TAB_TYPES), help="The kind of page."),
@@ -26,12 +29,10 @@ def _serialize(row: Row) -> dict[str, Any]:
 
 
 CATALOGUE: Final = Catalogue(
-    name="tab",
-    plural="tabs",
-    created="tab {id} ({url}) was created",
-    get=tabs.get,
+    group,
+    "tab",
+    "tabs",
     list_all=tabs.list_all,
-    reorder=tabs.reorder,
     serialize=_serialize,
     metavar="TAB",
     key_type=str,
@@ -40,36 +41,36 @@ CATALOGUE: Final = Catalogue(
 )
 
 
-@group.command()
+@write_command(group)
 def create(
+    work: UnitOfWork,
     name: Annotated[str, typer.Option(parser=text_param(), metavar="NAME")],
     url: Annotated[str, typer.Option(parser=url_key, metavar="KEY", help="Its part of a URL; unique.")],
     kind: TypeOption = None,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Output:
     """Create a tab, after the others.
 
     \b
     earshot tabs create --name "Help" --url help --type knowledgebase
     """
-    CATALOGUE.create(
-        lambda work: tabs.add(work, name=name, url=url, kind=kind or "feedback"), portal=portal, as_json=as_json
-    )
+    tab_id = tabs.add(work, name=name, url=url, kind=kind or "feedback")
+    return _serialize(tabs.get(work, tab_id)), f"tab {tab_id} ({url}) was created"
 
 
-@group.command()
+@write_command(group)
 def edit(
-    tab: TabArgument,
+    work: UnitOfWork,
+    tab: Annotated[str, typer.Argument(metavar="TAB", help="URL key or id.")],
     name: Annotated[str | None, typer.Option(parser=text_param(), metavar="NAME")] = None,
     url: Annotated[str | None, typer.Option(parser=url_key, metavar="KEY")] = None,
     kind: TypeOption = None,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Output:
     """Change a tab; options left out change nothing."""
-    CATALOGUE.edit(tab, lambda work, tab_id: tabs.edit(work, tab_id, name=name, url=url, kind=kind), portal, as_json)
+    tab_id = find_tab_id(work, tab)
+    tabs.edit(work, tab_id, name=name, url=url, kind=kind)
+    return _serialize(tabs.get(work, tab_id)), f"tab {tab} was changed"
 
 
-CATALOGUE.add_delete(group, tabs.delete, "Delete a tab that has neither statuses nor sections.")
-CATALOGUE.add_list_and_reorder(group, "roadmap feedback")
+CATALOGUE.add_delete(tabs.delete, "Delete a tab that has neither statuses nor sections.")
+CATALOGUE.add_list()
+CATALOGUE.add_reorder(tabs.reorder, "roadmap feedback")

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from app.adapters import passwords
-from app.cli.database import run_read, run_write
+from app.cli.database import run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import USERS, find_user, find_user_id
-from app.cli.output import print_result, print_table
+from app.cli.output import Output, print_result, table
 from app.cli.params import JsonOption, LimitOption, OffsetOption, PortalOption, choice_param, text_param
+from app.cli.portal_commands import read_command, write_command
 from app.domain.models.users import ROLES
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -19,7 +20,7 @@ from app.domain.users import emails, users
 MIN_PASSWORD_LENGTH: Final = 8
 MAX_PASSWORD_LENGTH: Final = 1024
 
-group = typer.Typer(help="Users, their roles and passwords.", no_args_is_help=True)
+group = typer.Typer(name="users", help="Users, their roles and passwords.", no_args_is_help=True)
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Address, id or UUID.")]
 
@@ -52,72 +53,48 @@ def create(
         raise CommandError(f"{email} is not an e-mail address")
     password_hash = passwords.hash_password(_read_password()) if password_stdin else None
 
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        user_id = users.create(
-            work,
-            email=email,
-            name=name or users.display_name_from(email.strip()),
-            role=role,
-            password_hash=password_hash,
-        )
-        return {"id": user_id, "uuid": str(find_user(work, str(user_id))[1])}
+    def operation(work: UnitOfWork) -> Output:
+        display_name = name or users.display_name_from(email.strip())
+        user_id = users.create(work, email=email, name=display_name, role=role, password_hash=password_hash)
+        uuid = str(USERS.by_id(work, user_id)[1])
+        return {"id": user_id, "uuid": uuid}, f"user {user_id} ({uuid}) was created"
 
-    user = run_write(operation, portal=portal)
-    print_result(user, f"user {user['id']} ({user['uuid']}) was created", as_json=as_json)
+    print_result(*run_write(operation, portal=portal), as_json=as_json)
 
 
-@group.command("list")
-def list_(
-    limit: LimitOption = 100,
-    offset: OffsetOption = 0,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@read_command(group, "list")
+def list_(work: UnitOfWork, limit: LimitOption = 100, offset: OffsetOption = 0) -> Output:
     """List users, oldest first."""
-    rows = run_read(lambda work: USERS.page(work, newest_first=False, offset=offset, limit=limit), portal=portal)
-    print_table("users", [_serialize(row) for row in rows], as_json=as_json)
+    return table("users", map(_serialize, USERS.page(work, newest_first=False, offset=offset, limit=limit)))
 
 
-@group.command()
-def block(user: UserArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
+@write_command(group)
+def block(work: UnitOfWork, user: UserArgument) -> Output:
     """Block a user. This revokes the user's keys for good."""
-
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        users.block(work, find_user_id(work, user))
-        return _serialize(find_user(work, user))
-
-    print_result(run_write(operation, portal=portal), f"{user} is blocked", as_json=as_json)
+    users.block(work, find_user_id(work, user))
+    return _serialize(find_user(work, user)), f"{user} is blocked"
 
 
-@group.command()
-def unblock(user: UserArgument, portal: PortalOption = None, as_json: JsonOption = False) -> None:
+@write_command(group)
+def unblock(work: UnitOfWork, user: UserArgument) -> Output:
     """Unblock a user. Revoked keys stay revoked."""
-
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        users.unblock(work, find_user_id(work, user))
-        return _serialize(find_user(work, user))
-
-    print_result(run_write(operation, portal=portal), f"{user} is not blocked", as_json=as_json)
+    users.unblock(work, find_user_id(work, user))
+    return _serialize(find_user(work, user)), f"{user} is not blocked"
 
 
-@group.command("role")
+@write_command(group, "role")
 def role_(
+    work: UnitOfWork,
     user: UserArgument,
     role: Annotated[str, typer.Argument(callback=choice_param(_ROLES), metavar="|".join(_ROLES))],
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
+) -> Output:
     """Change the role of a user. This revokes the keys that the new role can't have.
 
     \b
     earshot users role jane@example.com admin
     """
-
-    def operation(work: UnitOfWork) -> dict[str, Any]:
-        users.update(work, find_user_id(work, user), role=role)
-        return _serialize(find_user(work, user))
-
-    print_result(run_write(operation, portal=portal), f"{user} is {role}", as_json=as_json)
+    users.update(work, find_user_id(work, user), role=role)
+    return _serialize(find_user(work, user)), f"{user} is {role}"
 
 
 @group.command()
@@ -140,11 +117,11 @@ def password(
         raise typer.BadParameter("a password is read from standard input only: add --password-stdin")
     password_hash = passwords.hash_password(_read_password())
 
-    def operation(work: UnitOfWork) -> dict[str, Any]:
+    def operation(work: UnitOfWork) -> Output:
         users.update(work, find_user_id(work, user), password_hash=password_hash)
-        return _serialize(find_user(work, user))
+        return _serialize(find_user(work, user)), f"{user} has a new password"
 
-    print_result(run_write(operation, portal=portal), f"{user} has a new password", as_json=as_json)
+    print_result(*run_write(operation, portal=portal), as_json=as_json)
 
 
 def _read_password() -> str:

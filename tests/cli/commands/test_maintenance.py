@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from app.adapters.database.revisions import HEAD
-from app.cli import main
+from app.cli import run
 from app.server.startup import program_version
 from app.settings import Settings
-from tests.cli.conftest import Cli
+from tests.cli.conftest import COMMANDS, Cli
 from tests.cli.database import Rows
 from tests.support.servers import Redis
 
@@ -118,7 +118,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     with pytest.raises(SystemExit) as end:
-        main(arguments)
+        run(COMMANDS, arguments)
     code = end.value.code
     told = capsys.readouterr()
     return (code if isinstance(code, int) else 0), told.err if code else told.out
