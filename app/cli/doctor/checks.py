@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import Final
@@ -14,7 +14,7 @@ from app.adapters.storage.base import probe_storage
 from app.adapters.storage.local import LocalStorage
 from app.backends import open_database, open_storage
 from app.cli.doctor import environment
-from app.cli.doctor.finding import Finding, probe
+from app.cli.doctor.finding import Finding, Problem, check
 from app.cli.errors import error_message
 from app.domain import installation, outbox
 from app.domain.counters import audit
@@ -26,6 +26,7 @@ from app.domain.users import api_keys
 from app.observability import tracing
 from app.settings import InvalidSettings, Settings, mask_secrets
 
+EMPTY: Final = "is empty; the first start of `earshot serve` fills it"
 MAX_CLOCK_SKEW: Final = timedelta(seconds=5)
 """Rate limits count in windows of a minute, and keys and events are stored with the time."""
 
@@ -44,14 +45,16 @@ def examine(*, fix: bool = False) -> list[Finding]:
         # Without access to the directory no other check can be trusted.
         return [environment.check_setting_names(), data]
     # Before anything is opened: the last connection to close SQLite's file checkpoints the log.
-    wal = environment.check_wal_size(settings)
-    database, is_usable = _check_database(settings)
+    file = environment.database_file(settings)
+    wal = [] if file is None else [environment.check_wal_size(file)]
+    database = _check_database(settings)
+    is_usable = database.well and not database.state.endswith(EMPTY)
     return [
         environment.check_setting_names(),
         data,
         environment.check_disk_space(settings),
         database,
-        *([] if wal is None else [wal]),
+        *wal,
         *(_check_content(settings, fix=fix) if is_usable else []),
         _check_redis(settings),
         environment.check_rate_limits(settings),
@@ -62,8 +65,8 @@ def examine(*, fix: bool = False) -> list[Finding]:
     ]
 
 
-def _check_database(settings: Settings) -> tuple[Finding, bool]:
-    """The state of the database, and whether its content can be checked."""
+@check("database")
+def _check_database(settings: Settings) -> str:
     try:
         database = open_database(settings).describe()
         revision = asyncio.run(read_revision(settings.database, password=settings.database_password))
@@ -71,69 +74,50 @@ def _check_database(settings: Settings) -> tuple[Finding, bool]:
             # Before a damaged file gets the advice to migrate it.
             check_integrity(settings.database)
     except InvalidSettings as error:
-        return Finding("database", False, error_message(error), "correct EARSHOT_DATABASE_URL"), False
+        raise Problem(error_message(error), "correct EARSHOT_DATABASE_URL") from None
     except (NewerDatabase, ForeignSchema) as error:
         state, _, remedy = error_message(error).rpartition(": ")
-        return Finding("database", False, state, remedy), False
+        raise Problem(state, remedy) from None
     except DatabaseUnusable as error:
-        return Finding("database", False, error.state, error.remedy), False
+        raise Problem(error.state, error.remedy) from None
     if revision is None:
-        return Finding("database", True, f"{database} is empty; the first start of `earshot serve` fills it"), False
+        return f"{database} {EMPTY}"
     if revision != HEAD:
-        state = f"{database} is at revision {revision}, behind {HEAD}"
-        return Finding("database", False, state, "earshot migrate"), False
-    return Finding("database", True, f"{database}, revision {revision}"), True
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """What the checks read from the database."""
-
-    hosts: dict[int, str | None]
-    """The host of each portal."""
-    keys: int
-    clock: datetime | None
-    """The time of the database's machine; None when that is this machine."""
-    newest_event_at: datetime | None
-    secret_matches: bool
-    mismatches: dict[int, int] | None
-    """The number of wrong counters by portal; None when counting took too long."""
-    cycles: dict[int, list[list[int]]] = field(default_factory=dict)
-    """The cycles of sections by portal; with `fix`, those that were broken."""
+        raise Problem(f"{database} is at revision {revision}, behind {HEAD}", "earshot migrate")
+    return f"{database}, revision {revision}"
 
 
 def _check_content(settings: Settings, *, fix: bool) -> list[Finding]:
     try:
-        content = asyncio.run(_read_content(settings, fix=fix))
+        return asyncio.run(_check_rows(settings, fix=fix))
     except ServiceUnavailable as error:
         return [Finding("database", False, error_message(error), "check that it does not hang, then run this again")]
-    return [
-        environment.check_secret(settings, content.keys, matches=content.secret_matches),
-        _check_portals(content.hosts),
-        environment.check_base_url(settings, list(content.hosts.values())),
-        _check_counters(content.mismatches),
-        _check_sections(content.cycles, fixed=fix),
-        check_clock(utc_now(), database=content.clock, newest=content.newest_event_at),
-    ]
 
 
-async def _read_content(settings: Settings, *, fix: bool) -> _Content:
+async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
     database = open_database(settings)
     await database.open()
     try:
         rows = await database.read(portals.list_all, NO_PORTAL)
-        contexts = [PortalContext(int(portal_id), OPERATOR) for portal_id, *_ in rows]
-        return _Content(
-            hosts={int(portal_id): host for portal_id, _, _, _, host, *_ in rows},
-            mismatches=await _count_mismatches(database, contexts),
-            newest_event_at=await database.read(outbox.newest_timestamp, NO_PORTAL),
-            clock=await database.read(outbox.database_time, NO_PORTAL),
-            cycles=await _find_cycles(database, contexts, fix=fix),
-            # `secret` creates one where there is none: a check must not.
-            secret_matches=not settings.has_secret
-            or await database.read(lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL),
-            keys=await database.read(api_keys.count, NO_PORTAL),
+        hosts = {int(portal_id): host for portal_id, _, _, _, host, *_ in rows}
+        contexts = [PortalContext(portal_id, OPERATOR) for portal_id in hosts]
+        # `secret` creates one where there is none: a check must not.
+        secret_matches = not settings.has_secret or await database.read(
+            lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL
         )
+        cycles = await _find_cycles(database, contexts, fix=fix)
+        return [
+            environment.check_secret(settings, await database.read(api_keys.count, NO_PORTAL), matches=secret_matches),
+            _check_portals(hosts),
+            environment.check_base_url(settings, list(hosts.values())),
+            _check_counters(await _count_mismatches(database, contexts)),
+            replace(_check_sections(cycles, fixed=fix), fixed=fix and bool(cycles)),
+            check_clock(
+                utc_now(),
+                database=await database.read(outbox.database_time, NO_PORTAL),
+                newest=await database.read(outbox.newest_timestamp, NO_PORTAL),
+            ),
+        ]
     finally:
         await database.close()
 
@@ -163,28 +147,30 @@ async def _find_cycles(
     return by_portal
 
 
-def _check_portals(hosts: Mapping[int, str | None]) -> Finding:
+@check("portals")
+def _check_portals(hosts: Mapping[int, str | None]) -> str:
     hostless = [str(portal_id) for portal_id, host in hosts.items() if host is None]
     if len(hosts) > 1 and hostless:
-        return Finding(
-            "portals",
-            False,
+        raise Problem(
             f"there are {len(hosts)}, and portal {', '.join(hostless)} can't be reached, because it has no host",
             f"earshot portals set host feedback.example.com --portal {hostless[0]}",
         )
-    return Finding("portals", True, f"{len(hosts)}")
+    return f"{len(hosts)}"
 
 
-def _check_counters(mismatches: Mapping[int, int] | None) -> Finding:
+@check("counters")
+def _check_counters(mismatches: Mapping[int, int] | None) -> str:
+    """`mismatches` is the number of wrong counters by portal; None when counting took too long."""
     if mismatches is None:
-        return Finding("counters", False, "could not be counted in time", "earshot counters, when there is less load")
+        raise Problem("could not be counted in time", "earshot counters, when there is less load")
     if mismatches:
         state = ", ".join(f"{count} of portal {portal_id} are wrong" for portal_id, count in mismatches.items())
-        return Finding("counters", False, state, f"earshot counters --repair --portal {next(iter(mismatches))}")
-    return Finding("counters", True, "are right")
+        raise Problem(state, f"earshot counters --repair --portal {next(iter(mismatches))}")
+    return "are right"
 
 
-def _check_sections(cycles_by_portal: Mapping[int, Sequence[Sequence[int]]], *, fixed: bool) -> Finding:
+@check("sections")
+def _check_sections(cycles_by_portal: Mapping[int, Sequence[Sequence[int]]], *, fixed: bool) -> str:
     descriptions = [
         f"{' -> '.join(map(str, [*cycle, cycle[0]]))} of portal {portal_id}"
         + (f" (section {cycle[0]} has no parent now)" if fixed else "")
@@ -192,37 +178,42 @@ def _check_sections(cycles_by_portal: Mapping[int, Sequence[Sequence[int]]], *, 
         for cycle in cycles
     ]
     if not descriptions:
-        return Finding("sections", True, "have no cycles")
+        return "have no cycles"
     if fixed:
-        return Finding("sections", True, f"had cycles: {', '.join(descriptions)}", fixed=True)
-    return Finding("sections", False, f"have cycles: {', '.join(descriptions)}", "earshot doctor --fix")
+        return f"had cycles: {', '.join(descriptions)}"
+    raise Problem(f"have cycles: {', '.join(descriptions)}", "earshot doctor --fix")
 
 
-def check_clock(now: datetime, *, database: datetime | None, newest: datetime | None) -> Finding:
-    """Compare this machine's time with the database's and with the newest stored event."""
+@check("clock")
+def check_clock(now: datetime, *, database: datetime | None, newest: datetime | None) -> str:
+    """Compare this machine's time with the database's and with the newest stored event.
+
+    `database` is None when the database is on this machine.
+    """
     remedy = "synchronise the clocks over the network: timedatectl set-ntp true"
     if database is not None and abs(now - database) > MAX_CLOCK_SKEW:
         seconds = (now - database).total_seconds()
         state = f"this machine is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the database's"
-        return Finding("clock", False, state, remedy)
+        raise Problem(state, remedy)
     if newest is not None and newest - now > MAX_CLOCK_SKEW:
         state = f"the newest event was stored at {timestamps.format_seconds(newest)}, which is in the future"
-        return Finding("clock", False, state, remedy)
-    return Finding("clock", True, timestamps.format_seconds(now))
+        raise Problem(state, remedy)
+    return timestamps.format_seconds(now)
 
 
-def _check_redis(settings: Settings) -> Finding:
+@check("Redis")
+def _check_redis(settings: Settings) -> str:
     url = settings.redis_url
     if url is None:
-        return Finding("Redis", True, "not set: requests are counted in the server's memory")
+        return "not set: requests are counted in the server's memory"
     if find_spec("redis") is None:
-        return Finding("Redis", False, "the client is not installed", "pip install redis")
-    return probe(
-        "Redis",
-        f"{mask_secrets(url)} answers",
-        lambda: asyncio.run(_ping_redis(url)),
-        "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts separately",
-    )
+        raise Problem("the client is not installed", "pip install redis")
+    try:
+        asyncio.run(_ping_redis(url))
+    except (OSError, ServiceUnavailable) as error:
+        remedy = "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts by itself"
+        raise Problem(error_message(error), remedy) from None
+    return f"{mask_secrets(url)} answers"
 
 
 async def _ping_redis(url: str) -> None:
@@ -242,29 +233,35 @@ async def _ping_redis(url: str) -> None:
         await rate_limiter.close()
 
 
-def _check_storage(settings: Settings) -> Finding:
+@check("storage")
+def _check_storage(settings: Settings) -> str:
     try:
         storage = open_storage(settings)
     except InvalidSettings as error:
-        return Finding("storage", False, str(error), "correct EARSHOT_STORAGE_URL")
+        raise Problem(str(error), "correct EARSHOT_STORAGE_URL") from None
     place = mask_secrets(settings.storage_url) if settings.storage_url else "the data directory"
     if settings.storage_url is None and not settings.data_dir.exists():
-        return Finding("storage", True, f"{place}, which the first start creates")
-    remedy = (
-        "make this user the owner of the folder, and check that its disk has space"
-        if isinstance(storage, LocalStorage)
-        else "check bucket, endpoint, region and key in EARSHOT_STORAGE_URL, and that the bucket is writable"
-    )
-    return probe("storage", f"{place} can be written and read", lambda: asyncio.run(probe_storage(storage)), remedy)
+        return f"{place}, which the first start creates"
+    try:
+        asyncio.run(probe_storage(storage))
+    except (OSError, ServiceUnavailable) as error:
+        remedy = (
+            "make this user the owner of the folder, and check that its disk has space"
+            if isinstance(storage, LocalStorage)
+            else "check bucket, endpoint, region and key in EARSHOT_STORAGE_URL, and that the bucket is writable"
+        )
+        raise Problem(error_message(error), remedy) from None
+    return f"{place} can be written and read"
 
 
-def _check_spans(settings: Settings) -> Finding:
+@check("spans")
+def _check_spans(settings: Settings) -> str:
     if settings.otlp_url is None:
-        return Finding("spans", True, "not set: none are sent")
+        return "not set: none are sent"
     if not tracing.is_installed():
-        return Finding("spans", False, "OpenTelemetry is not installed", tracing.REMEDY)
+        raise Problem("OpenTelemetry is not installed", tracing.REMEDY)
     collector = mask_secrets(settings.otlp_url)
     if not tracing.accepts_spans(settings.otlp_url):
         remedy = "check that the collector runs, accepts OTLP over HTTP, and that EARSHOT_OTLP_URL is right"
-        return Finding("spans", False, f"{collector} accepts none", remedy)
-    return Finding("spans", True, f"{collector} accepts them")
+        raise Problem(f"{collector} accepts none", remedy)
+    return f"{collector} accepts them"

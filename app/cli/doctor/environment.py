@@ -12,7 +12,7 @@ from app.adapters.rate_limiter import RateLimit
 from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
 from app.adapters.storage.local import LocalStorage
-from app.cli.doctor.finding import Finding
+from app.cli.doctor.finding import Finding, Problem, check
 from app.settings import SECRET_FILE, Settings
 
 MEGABYTE: Final = 1024 * 1024
@@ -28,17 +28,14 @@ def startup_warnings(settings: Settings) -> list[Finding]:
     return [finding for finding in (check_setting_names(), check_proxies(settings)) if not finding.well]
 
 
-def check_setting_names() -> Finding:
+@check("settings")
+def check_setting_names() -> str:
     """Find variables that look like settings and are not."""
     unknown = Settings.unknown_names()
     if unknown:
-        state = (
-            f"{unknown[0]} is set, but is not a setting"
-            if len(unknown) == 1
-            else f"{', '.join(unknown)} are set, but are not settings"
-        )
-        return Finding("settings", False, state, "`earshot settings` lists all names")
-    return Finding("settings", True, "can be read")
+        are = "is set, but is not a setting" if len(unknown) == 1 else "are set, but are not settings"
+        raise Problem(f"{', '.join(unknown)} {are}", "`earshot settings` lists all names")
+    return "can be read"
 
 
 def is_accessible(folder: Path) -> bool:
@@ -49,68 +46,62 @@ def is_accessible(folder: Path) -> bool:
         return False
 
 
-def check_data_dir(settings: Settings) -> Finding:
+@check("data")
+def check_data_dir(settings: Settings) -> str:
     """Check the modes of the data directory and of the files in it."""
     folder = settings.data_dir.absolute()
     if is_accessible(folder) and not folder.exists():
-        return Finding("data", True, f"{folder} does not exist yet; the first start creates it")
+        return f"{folder} does not exist yet; the first start creates it"
     if not (is_accessible(folder) and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
-        return Finding(
-            "data", False, f"{folder} can't be written by this user", f'sudo chown -R "$(id -un)" {quote(str(folder))}'
-        )
+        raise Problem(f"{folder} can't be written by this user", f'sudo chown -R "$(id -un)" {quote(str(folder))}')
     secret = folder / SECRET_FILE
     if settings.secret_key is None and secret.exists() and _mode(secret) & 0o077:
-        return Finding("data", False, f"{secret} can be read by other users", f"chmod 600 {quote(str(secret))}")
+        raise Problem(f"{secret} can be read by other users", f"chmod 600 {quote(str(secret))}")
     database = database_file(settings)
-    return (
-        _check_writable_by_others(folder, database)
-        or (None if database is None else _check_readable_by_others(database))
-        or Finding("data", True, f"{folder}")
-    )
+    _require_unwritable_by_others([folder, *([] if database is None else [database.parent])])
+    if database is not None:
+        _require_unreadable_by_others(database)
+    return f"{folder}"
 
 
-def _check_writable_by_others(folder: Path, database: Path | None) -> Finding | None:
-    for place in dict.fromkeys([folder, *([] if database is None else [database.parent])]):
-        if is_accessible(place) and place.exists() and _mode(place) & 0o002:
+def _require_unwritable_by_others(folders: list[Path]) -> None:
+    for folder in folders:
+        if is_accessible(folder) and folder.exists() and _mode(folder) & 0o002:
             # A directory such as /tmp is writable by every user on purpose.
-            shared = _mode(place) & stat.S_ISVTX
-            remedy = "move it into a directory of its own" if shared else f"chmod o= {quote(str(place))}"
-            return Finding("data", False, f"{place} can be written by every user of this machine", remedy)
-    return None
+            shared = _mode(folder) & stat.S_ISVTX
+            remedy = "move it into a directory of its own" if shared else f"chmod o= {quote(str(folder))}"
+            raise Problem(f"{folder} can be written by every user of this machine", remedy)
 
 
-def _check_readable_by_others(database: Path) -> Finding | None:
+def _require_unreadable_by_others(database: Path) -> None:
     files = (database, *(database.with_name(database.name + suffix) for suffix in ("-wal", "-shm")))
     if any(_mode(file) & 0o007 for file in files if file.exists()) and _mode(database.parent) & 0o001:
         state = f"{database} can be read by every user of this machine"
-        return Finding("data", False, state, f"chmod o= {quote(str(database))}*")
-    return None
+        raise Problem(state, f"chmod o= {quote(str(database))}*")
 
 
-def check_secret(settings: Settings, keys: int, *, matches: bool) -> Finding:
+@check("secret")
+def check_secret(settings: Settings, keys: int, *, matches: bool) -> str:
     """Check that the secret exists and is the one that the `keys` keys were made with."""
     path = settings.data_dir.absolute() / SECRET_FILE
     if not matches:
         source = path if settings.secret_key is None else "EARSHOT_SECRET_KEY"
-        return Finding(
-            "secret",
-            False,
+        raise Problem(
             f"{source} is another secret than the one that the keys in the database were made with: none of them works",
             f"put the database's own {SECRET_FILE} back, or to end all keys: earshot secret accept",
         )
     if settings.secret_key is not None:
-        return Finding("secret", True, "in EARSHOT_SECRET_KEY")
+        return "in EARSHOT_SECRET_KEY"
     if keys and not path.exists():
-        return Finding(
-            "secret",
-            False,
+        raise Problem(
             f"{path} does not exist, and none of the {keys} keys works with another secret",
             f"put {SECRET_FILE} back from a backup before the next start creates a new one",
         )
-    return Finding("secret", True, f"{path}" if path.exists() else f"{path}, which the first start creates")
+    return f"{path}" if path.exists() else f"{path}, which the first start creates"
 
 
-def check_disk_space(settings: Settings, min_bytes: int = MIN_FREE_BYTES) -> Finding:
+@check("room")
+def check_disk_space(settings: Settings, min_bytes: int = MIN_FREE_BYTES) -> str:
     """Check the free space on the disks of data directory, database and uploads."""
     folders = [settings.data_dir.absolute()]
     database = database_file(settings)
@@ -126,92 +117,85 @@ def check_disk_space(settings: Settings, min_bytes: int = MIN_FREE_BYTES) -> Fin
     folder = min(free_bytes, key=lambda each: free_bytes[each])
     state = f"{free_bytes[folder] // MEGABYTE} MB free at {folder}"
     if free_bytes[folder] < min_bytes:
-        return Finding("room", False, state, "free space on that disk, or move the data to a larger one")
+        raise Problem(state, "free space on that disk, or move the data to a larger one")
     filesystem = os.statvfs(_existing(folder))
     if filesystem.f_files and not filesystem.f_favail:
-        return Finding("room", False, f"no more files can be created at {folder}", "remove files from that disk")
-    return Finding("room", True, state)
+        raise Problem(f"no more files can be created at {folder}", "remove files from that disk")
+    return state
 
 
-def check_wal_size(settings: Settings, max_bytes: int = MAX_WAL_BYTES) -> Finding | None:
-    """Check SQLite's write-ahead log; None with PostgreSQL. Call it before the file is opened."""
-    database = database_file(settings)
-    if database is None:
-        return None
+@check("log")
+def check_wal_size(database: Path, max_bytes: int = MAX_WAL_BYTES) -> str:
+    """Check the write-ahead log of SQLite's file. Call it before the file is opened."""
     log = database.with_name(database.name + "-wal")
     try:
         size = log.stat().st_size
     except OSError:
         size = 0
     if size > max_bytes:
-        return Finding(
-            "log",
-            False,
+        raise Problem(
             f"{log} has {size // MEGABYTE} MB, and is not copied into the database",
             f"stop the process that reads {quote(str(database))} (`fuser -v` lists it), then restart the server",
         )
-    return Finding("log", True, f"{size / MEGABYTE:.1f} MB ahead of the file")
+    return f"{size / MEGABYTE:.1f} MB ahead of the file"
 
 
-def check_rate_limits(settings: Settings) -> Finding:
+@check("limits")
+def check_rate_limits(settings: Settings) -> str:
     """Report where requests are counted. Several workers without Redis are invalid settings, reported before."""
     if not settings.rate_limits:
-        return Finding("limits", True, "off: no client is limited (EARSHOT_RATE_LIMITS)")
-    place = "in Redis, for all servers that share it" if settings.redis_url else "in the memory of one process"
-    return Finding("limits", True, f"counted {place}")
+        return "off: no client is limited (EARSHOT_RATE_LIMITS)"
+    return (
+        f"counted {'in Redis, for all servers that share it' if settings.redis_url else 'in the memory of one process'}"
+    )
 
 
-def check_proxies(settings: Settings) -> Finding:
+@check("proxies")
+def check_proxies(settings: Settings) -> str:
     """Check which proxies are trusted, whose forwarded headers count."""
     open_networks = [str(network) for network in settings.proxies if network.prefixlen == 0]
     if open_networks:
-        return Finding(
-            "proxies",
-            False,
+        raise Problem(
             f"{open_networks[0]} trusts every client: each can claim any address, so limits per address have no effect",
             "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
         )
     if not settings.proxies and (settings.base_url or "").startswith("https://") and _has_address_limits(settings):
-        return Finding(
-            "proxies",
-            False,
+        raise Problem(
             "EARSHOT_BASE_URL is https, so the server is behind a proxy, but no proxy is trusted: "
             "all clients behind it share one limit per address",
             "EARSHOT_TRUSTED_PROXIES=127.0.0.1 for a proxy on this machine, else the address from which it connects",
         )
     trusted = ", ".join(map(str, settings.proxies))
-    return Finding("proxies", True, f"trusted: {trusted}" if trusted else "none trusted: forwarded headers are ignored")
+    return f"trusted: {trusted}" if trusted else "none trusted: forwarded headers are ignored"
 
 
-def check_metrics_port(settings: Settings) -> Finding:
+@check("metrics")
+def check_metrics_port(settings: Settings) -> str:
     """Check that the metrics have a port of their own, if they have one."""
     if settings.metrics_port is None:
-        return Finding("metrics", True, "not set: no metrics are served")
+        return "not set: no metrics are served"
     host = settings.host if settings.metrics_host is None else settings.metrics_host
     same_address = host == settings.host or {host, settings.host} & _ANY_ADDRESS
     if settings.metrics_port == settings.port != 0 and same_address:
-        return Finding(
-            "metrics",
-            False,
+        raise Problem(
             f"EARSHOT_METRICS_PORT is {settings.port}, the port of the server itself",
             "set EARSHOT_METRICS_PORT to another port, such as 9464",
         )
-    return Finding("metrics", True, f"served on port {settings.metrics_port}")
+    return f"served on port {settings.metrics_port}"
 
 
-def check_base_url(settings: Settings, hosts: list[str | None]) -> Finding:
+@check("address")
+def check_base_url(settings: Settings, hosts: list[str | None]) -> str:
     """Check that the portals with these hosts are found under the public address."""
     if settings.base_url is None:
-        return Finding("address", True, "not set: links use the address of the request")
+        return "not set: links use the address of the request"
     host = (urlsplit(settings.base_url).hostname or "").lower()
     if len(hosts) == 1 and hosts[0] not in (None, host):
-        return Finding(
-            "address",
-            False,
+        raise Problem(
             f"links point to {host}, but the portal is served on {hosts[0]} only",
             f"earshot portals set host {host}, or set EARSHOT_BASE_URL to {hosts[0]}",
         )
-    return Finding("address", True, settings.base_url)
+    return settings.base_url
 
 
 def database_file(settings: Settings) -> Path | None:

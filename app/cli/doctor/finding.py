@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec
 
-from app.cli.errors import error_message
-from app.domain.errors import ServiceUnavailable
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +20,26 @@ class Finding:
     """Whether this run fixed a problem; `state` says what was changed."""
 
 
-def probe(what: str, state: str, operation: Callable[[], object], remedy: str) -> Finding:
-    """Run the operation; when it fails, the finding has its error and the remedy."""
-    try:
-        operation()
-    except (OSError, ServiceUnavailable) as error:
-        return Finding(what, False, error_message(error), remedy)
-    return Finding(what, True, state)
+class Problem(Exception):
+    """A check found a problem: its state, and the remedy."""
+
+    def __init__(self, state: str, remedy: str) -> None:
+        super().__init__(state)
+        self.state = state
+        self.remedy = remedy
+
+
+def check(what: str) -> Callable[[Callable[P, str]], Callable[P, Finding]]:
+    """Decorate a check of this part, which returns the state of the part or raises Problem."""
+
+    def decorate(function: Callable[P, str]) -> Callable[P, Finding]:
+        @wraps(function)
+        def find(*args: P.args, **kwargs: P.kwargs) -> Finding:
+            try:
+                return Finding(what, True, function(*args, **kwargs))
+            except Problem as problem:
+                return Finding(what, False, problem.state, problem.remedy)
+
+        return find
+
+    return decorate
