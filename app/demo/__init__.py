@@ -4,8 +4,8 @@ Only codes, UUIDs and keys differ between two sample portals, because these must
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from random import Random
 from typing import Final
 
@@ -42,12 +42,6 @@ _PERCENTAGES: Final = (24, 14, 22, 10)
 """How many of a hundred posts change from New to each of these statuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Action:
-    at: datetime
-    run: Callable[[], object]
-
-
 def fill(work: UnitOfWork, *, owner_id: int) -> None:
     """Fill a new portal with the sample. Counters, history and dates are those of real requests."""
     _Sample(work, owner_id).create()
@@ -59,7 +53,7 @@ class _Sample:
         # Not a secret: the data must be the same every time.
         self._random = Random("earshot")  # noqa: S311
         self._end = work.now
-        self._actions: list[_Action] = []
+        self._actions: list[tuple[datetime, Callable[[], object]]] = []
         self._post_ids: dict[int, int] = {}
         work.now = self._end - timedelta(days=DAYS + 1)
         boards.add(work, name=texts.INTEGRATIONS, description="Other tools that this one should talk to.")
@@ -84,9 +78,9 @@ class _Sample:
             # Within its step, so that the last post is not newer than now.
             self._plan_post(number, board, title, begin + step * number + step * random.random())
         # In the order of time, so that ids grow with dates.
-        for action in sorted(self._actions, key=lambda action: action.at):
-            work.now = action.at
-            action.run()
+        for at, run in sorted(self._actions, key=itemgetter(0)):
+            work.now = at
+            run()
         work.now = self._end
         work.execute(_MARK_EVENTS_EXPANDED)
 
@@ -167,7 +161,7 @@ class _Sample:
         )
 
     def _at(self, at: datetime, operation: Callable[[], object]) -> None:
-        self._actions.append(_Action(at, operation))
+        self._actions.append((at, operation))
 
     def _after(self, at: datetime) -> datetime:
         """A random time between `at` and the end, more often early than late."""

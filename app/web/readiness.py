@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from app.adapters.database import Database
 from app.adapters.database.inspection import live_revision
 from app.adapters.database.revisions import HEAD
+from app.adapters.rate_limiter import RateLimiter
 from app.adapters.storage.base import FileStorage, StorageUnavailable, generate_name, probe_storage
 from app.domain.errors import ServiceUnavailable
 
@@ -19,14 +20,6 @@ CACHE_TTL_SECONDS: Final = 1.0
 """How long a result for the database or Redis is cached."""
 STORAGE_CACHE_TTL_SECONDS: Final = 10.0
 """The same for the storage, whose probe writes a file."""
-
-
-class Pingable(Protocol):
-    """A service that can be probed."""
-
-    async def is_reachable(self) -> bool | None:
-        """None if the service is not used."""
-        ...
 
 
 class ReadinessState(NamedTuple):
@@ -45,7 +38,7 @@ class ReadinessState(NamedTuple):
 class Readiness:
     """Probes the services of the process; concurrent checks share one probe."""
 
-    def __init__(self, database: Database, redis: Pingable, files: FileStorage) -> None:
+    def __init__(self, database: Database, rate_limiter: RateLimiter, files: FileStorage) -> None:
         self._database = database
         self._files = files
         self._probe_name = generate_name()
@@ -55,7 +48,7 @@ class Readiness:
             self._probe_revision, ttl=CACHE_TTL_SECONDS, on_timeout=_UNREACHABLE
         )
         self._redis_probe: CachedProbe[bool | None] = CachedProbe(
-            redis.is_reachable, ttl=CACHE_TTL_SECONDS, on_timeout=False
+            rate_limiter.is_reachable, ttl=CACHE_TTL_SECONDS, on_timeout=False
         )
         self._storage_probe: CachedProbe[bool] = CachedProbe(
             self._probe_storage, ttl=STORAGE_CACHE_TTL_SECONDS, on_timeout=False

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from app.domain.sql import timestamps
 from app.public_url import PublicUrl
@@ -68,11 +68,6 @@ class TemplateRenderer:
         title, message = _ERROR_TEXTS.get(status, _ERROR_TEXTS[404])
         all_headers = {"Cache-Control": "no-store", **(headers or {})}
         return self.page("refusal.html", status=status, headers=all_headers, title=title, words=message)
-
-
-def text(content: str, status: int = 200) -> Response:
-    """A plain text for programs."""
-    return PlainTextResponse(content, status, {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
 
 
 def host_of(request: Request) -> str:

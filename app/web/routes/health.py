@@ -2,10 +2,9 @@
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from app.web.readiness import Readiness
-from app.web.templating import text
 
 
 def router(readiness: Readiness) -> APIRouter:
@@ -15,7 +14,7 @@ def router(readiness: Readiness) -> APIRouter:
     @routes.api_route("/health", methods=["GET", "HEAD"])
     async def health(request: Request) -> Response:
         """The process is alive. docs/contracts/astuto.md, section 1.13."""
-        return text("success")
+        return PlainTextResponse("success", headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
 
     @routes.api_route("/health/ready", methods=["GET", "HEAD"])
     async def ready(request: Request) -> Response:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -28,24 +27,6 @@ _CODE: Final = re.compile(r"(?:[\w-]*-)?([0-9A-Za-z]{6})")
 _SLUG: Final = re.compile(r"[\w-]{1,1000}")
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadedComment:
-    """A comment with its depth in its thread and its rendered body."""
-
-    comment: PublicComment
-    depth: int
-    body: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPost:
-    """A post with its rendered texts."""
-
-    post: PublicPost
-    description: Markup
-    comments: Sequence[ThreadedComment]
-
-
 def post_path(post: PublicPost) -> str:
     """The path of the post's page on its portal."""
     return f"/p/{quote(post.slug, safe='')}-{post.code}"
@@ -63,12 +44,20 @@ def router(pages: TemplateRenderer, database: Database, views: PageViews, texts:
         post = await database.read(query, PortalContext(portal_id, OPERATOR), snapshot=True)
         return None if post is None else (portal_id, post)
 
+    async def find_by_code(request: Request, segment: str) -> tuple[int, PublicPost] | None:
+        code = _CODE.fullmatch(segment)
+        return None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
+
+    def redirect(post: PublicPost) -> Response:
+        return RedirectResponse(pages.link(post_path(post)), 302, {"Cache-Control": "no-cache"})
+
     async def show(request: Request, portal_id: int, post: PublicPost) -> Response:
         # Before the view is counted, since a page that can't be rendered is no view.
-        rendered = await _render(texts, post)
+        description, comments = await _render(texts, post)
         if request.method == "GET":
             views.add(portal_id, post.id)
-        return pages.page("post.html", seen=rendered, post=post, address=pages.link(post_path(post)))
+        address = pages.link(post_path(post))
+        return pages.page("post.html", post=post, description=description, comments=comments, address=address)
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     async def home(request: Request) -> Response:
@@ -76,25 +65,19 @@ def router(pages: TemplateRenderer, database: Database, views: PageViews, texts:
 
     @routes.api_route("/p/{segment}", methods=["GET", "HEAD"])
     async def post_by_code(request: Request, segment: str) -> Response:
-        code = _CODE.fullmatch(segment)
-        result = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
+        result = await find_by_code(request, segment)
         if result is None:
             return pages.error(404)
-        address = post_path(result[1])
-        if address != f"/p/{quote(segment, safe='')}":
-            # Only the code identifies the post; titles change, and links are typed by hand.
-            return RedirectResponse(pages.link(address), 302, {"Cache-Control": "no-cache"})
-        return await show(request, *result)
+        # Only the code identifies the post; titles change, and links are typed by hand.
+        is_current = post_path(result[1]) == f"/p/{quote(segment, safe='')}"
+        return await show(request, *result) if is_current else redirect(result[1])
 
     @routes.api_route("/p/{segment}/edit", methods=["GET", "HEAD"])
     @routes.api_route("/p/{segment}/delete", methods=["GET", "HEAD"])
     async def post_to_change(request: Request, segment: str) -> Response:
         """The APIs return these links. There are no such pages yet, so they redirect to the post."""
-        code = _CODE.fullmatch(segment)
-        result = None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
-        if result is None:
-            return pages.error(404)
-        return RedirectResponse(pages.link(post_path(result[1])), 302, {"Cache-Control": "no-cache"})
+        result = await find_by_code(request, segment)
+        return pages.error(404) if result is None else redirect(result[1])
 
     @routes.api_route("/posts/{slug}", methods=["GET", "HEAD"])
     async def post_by_slug(request: Request, slug: str) -> Response:
@@ -111,11 +94,11 @@ async def portal_for_host(database: Database, host: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-async def _render(texts: RenderedTexts, post: PublicPost) -> RenderedPost:
+async def _render(texts: RenderedTexts, post: PublicPost) -> tuple[Markup, list[tuple[PublicComment, int, Markup]]]:
+    """The rendered description, and each comment with its depth in its thread and its rendered body."""
     threaded = _order_threads(post.comments)
     description, *bodies = await texts.format([post.description, *(comment.body for comment, _ in threaded)])
-    comments = [ThreadedComment(comment, depth, body) for (comment, depth), body in zip(threaded, bodies, strict=True)]
-    return RenderedPost(post, description, comments)
+    return description, [(*comment, body) for comment, body in zip(threaded, bodies, strict=True)]
 
 
 def _order_threads(comments: Sequence[PublicComment]) -> list[tuple[PublicComment, int]]:

@@ -15,11 +15,13 @@ from app.adapters.image_types import MEDIA_TYPES
 from app.adapters.storage.base import FileStorage, OpenFile, StorageUnavailable, is_valid_name
 from app.domain.posts.attachments import sanitize_filename
 
-SHOWN = frozenset(media_type for media_type, _ in MEDIA_TYPES.values())
+SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp", "image/webp", "image/svg+xml"})
 """Media types that a browser may show. Everything else is a download."""
 
-# Colors and lines of an SVG are styles; so are those that a browser adds to an image without a page.
+# Colors and lines of an SVG are styles; so are those that a browser adds to an image shown alone.
 _SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+_UNCHANGED = ("Cache-Control", "Content-Security-Policy", "Cross-Origin-Resource-Policy", "ETag")
+"""The headers of a response without the content, which the client has."""
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}")
 
 
@@ -32,7 +34,7 @@ class FileRow:
     public: bool
 
 
-def headers_for(row: FileRow, size: int) -> dict[str, str]:
+def headers_for(row: FileRow) -> dict[str, str]:
     """The headers that make a file harmless, whatever its content and its original name.
 
     Images are shown inline, on other sites too, since clients embed them there; everything else is a download. All
@@ -44,15 +46,14 @@ def headers_for(row: FileRow, size: int) -> dict[str, str]:
     if not _MEDIA_TYPE.fullmatch(kind):
         kind = "application/octet-stream"
     return {
-        "content-type": kind,
-        "content-length": str(size),
-        "content-disposition": _disposition("inline" if is_inline else "attachment", row.original_name),
-        "content-security-policy": _SANDBOX,
-        "x-content-type-options": "nosniff",
+        "Content-Type": kind,
+        "Content-Disposition": _disposition("inline" if is_inline else "attachment", row.original_name),
+        "Content-Security-Policy": _SANDBOX,
+        "X-Content-Type-Options": "nosniff",
         # A link in an SVG must not send the signed URL to its target.
-        "referrer-policy": "no-referrer",
-        "cross-origin-resource-policy": "cross-origin" if is_inline else "same-origin",
-        "cache-control": "public, max-age=60, must-revalidate" if row.public else "private, no-store",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "cross-origin" if is_inline else "same-origin",
+        "Cache-Control": "public, max-age=60, must-revalidate" if row.public else "private, no-store",
     }
 
 
@@ -74,7 +75,7 @@ class _FileResponse(Response):
     """A file sent chunk by chunk, and closed even if sending fails."""
 
     def __init__(self, stored: OpenFile, headers: dict[str, str], *, only_head: bool) -> None:
-        super().__init__(headers=headers)
+        super().__init__(headers={**headers, "Content-Length": str(stored.size)})
         self._stored = stored
         self._only_head = only_head
 
@@ -104,24 +105,19 @@ def router(
         row = await find(request, name) if is_valid_name(name) else None
         if row is None:
             return _error_response("Not found", 404)
-        etag = f'"{name}"'
-        if _is_cached(request, etag):
-            headers = {name: value for name, value in headers_for(row, 0).items() if name in _UNCHANGED}
-            return Response(status_code=304, headers=headers | {"etag": etag})
+        headers = {**headers_for(row), "ETag": f'"{name}"'}
+        if _is_cached(request, headers["ETag"]):
+            return Response(status_code=304, headers={name: headers[name] for name in _UNCHANGED})
         try:
             stored = await files.open(name)
         except StorageUnavailable:
             return _error_response("Service temporarily unavailable.", 503, {"Retry-After": "10"})
         if stored is None:
             return _error_response("Not found", 404)
-        headers = headers_for(row, stored.size) | {"etag": etag}
         return _FileResponse(stored, headers, only_head=request.method == "HEAD")
 
     routes.add_api_route("/files/{name}", file, methods=["GET", "HEAD"], include_in_schema=False)
     return routes
-
-
-_UNCHANGED = frozenset({"cache-control", "content-security-policy", "cross-origin-resource-policy"})
 
 
 def _is_cached(request: Request, etag: str) -> bool:
