@@ -23,31 +23,29 @@ T = TypeVar("T")
 log = logging.getLogger("earshot.cli")
 
 
-def run_read(operation: Operation[T], *, portal: str | None, settings: Settings | None = None) -> T:
+def run_read(operation: Operation[T], *, portal: str | None) -> T:
     """Run an operation that changes nothing in the chosen portal; all its statements see one state."""
-    return _run(
-        lambda database, context: database.read(operation, context, snapshot=True), settings or Settings.load(), portal
-    )
+    return _run_in_portal(lambda database, context: database.read(operation, context, snapshot=True), portal)
 
 
-def run_write(operation: Operation[T], *, portal: str | None, settings: Settings | None = None) -> T:
+def run_write(operation: Operation[T], *, portal: str | None) -> T:
     """Run an operation in one transaction in the chosen portal."""
-    return _run(lambda database, context: database.write(operation, context), settings or Settings.load(), portal)
+    return _run_in_portal(lambda database, context: database.write(operation, context), portal)
 
 
 def run_read_all_portals(operation: Operation[T]) -> T:
     """Run an operation that changes nothing and reads across portals."""
-    return _run_without_portal(lambda database: database.read(operation, NO_PORTAL, snapshot=True), Settings.load())
+    return _run(lambda database: database.read(operation, NO_PORTAL, snapshot=True), Settings.load())
 
 
-def run_write_without_portal(operation: Operation[T], *, settings: Settings | None = None) -> T:
+def run_write_without_portal(operation: Operation[T]) -> T:
     """Run an operation that acts in no portal, or creates one, in one transaction."""
-    return _run_without_portal(lambda database: database.write(operation, NO_PORTAL), settings or Settings.load())
+    return _run(lambda database: database.write(operation, NO_PORTAL), Settings.load())
 
 
-def delete_files(names: Iterable[str], settings: Settings) -> None:
+def delete_files(names: Iterable[str]) -> None:
     """Remove the stored files of rows that were deleted."""
-    storage = open_storage(settings)
+    storage = open_storage(Settings.load())
 
     async def delete() -> None:
         for name in names:
@@ -56,17 +54,19 @@ def delete_files(names: Iterable[str], settings: Settings) -> None:
     asyncio.run(delete())
 
 
-def _run(run: Callable[[Database, PortalContext], Coroutine[Any, Any, T]], settings: Settings, portal: str | None) -> T:
+def _run_in_portal(run: Callable[[Database, PortalContext], Coroutine[Any, Any, T]], portal: str | None) -> T:
+    settings = Settings.load()
+
     async def run_in_portal(database: Database) -> T:
         portal_id, host = await database.read(lambda work: _choose_portal(work, portal), NO_PORTAL)
         public = PublicUrl(settings.base_url)
         base_url = public.url if public.url is None or host is None else public.on(host)
         return await run(database, PortalContext(portal_id, OPERATOR, base_url))
 
-    return _run_without_portal(run_in_portal, settings)
+    return _run(run_in_portal, settings)
 
 
-def _run_without_portal(run: Callable[[Database], Coroutine[Any, Any, T]], settings: Settings) -> T:
+def _run(run: Callable[[Database], Coroutine[Any, Any, T]], settings: Settings) -> T:
     async def run_on_database() -> T:
         async with _current_database(settings) as database:
             return await run(database)

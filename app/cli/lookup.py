@@ -1,14 +1,11 @@
 """How commands find a user, a post or a tab by what an operator types. Each raises NotFound."""
 
-from typing import Any, Final
-
-from sqlalchemy import bindparam, func, select
+from typing import Final
 
 from app.domain.errors import NotFound
-from app.domain.models import Board, Follow, Post, Section, Status, User
+from app.domain.models import Post, User
 from app.domain.portals import tabs
-from app.domain.posts.queries import parse_code_or_id
-from app.domain.sql.statement import PORTAL_ID, Statement
+from app.domain.posts.queries import PostQuery
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users.queries import UserQuery
 
@@ -30,40 +27,7 @@ USERS: Final = UserQuery(
     ),
     deleted=True,
 )
-_POST_ROWS = (
-    select(
-        Post.id,
-        Post.code,
-        Post.slug,
-        Post.title,
-        Post.description,
-        Post.moderation,
-        Post.votes_count.label("votes"),
-        Post.comments_count.label("comments"),
-        Post.views_count.label("views"),
-        Post.position,
-        Post.created_at,
-        Post.updated_at,
-        Board.name.label("board"),
-        Status.name.label("status"),
-        Section.title.label("section"),
-        User.id.label("author_id"),
-        User.name.label("author"),
-        select(func.count())
-        .select_from(Follow)
-        .where(Follow.portal_id == PORTAL_ID, Follow.post_id == Post.id)
-        .scalar_subquery()
-        .label("followers"),
-    )
-    .join(Board, Board.id == Post.board_id)
-    .outerjoin(Status, Status.id == Post.status_id)
-    .outerjoin(Section, Section.id == Post.section_id)
-    .outerjoin(User, User.id == Post.user_id)
-    .where(Post.portal_id == PORTAL_ID)
-)
-_POST_COLUMNS: Final = tuple(_POST_ROWS.selected_columns.keys())
-_POST_BY_ID: Final = Statement(_POST_ROWS.where(Post.id == bindparam("key")))
-_POST_BY_CODE: Final = Statement(_POST_ROWS.where(Post.code == bindparam("key")))
+_POST_IDS: Final = PostQuery((Post.id,))
 
 
 def find_user(work: UnitOfWork, user: str) -> Row:
@@ -85,18 +49,9 @@ def find_user_id(work: UnitOfWork, user: str) -> int:
     return int(find_user(work, user)[0])
 
 
-def find_post(work: UnitOfWork, post: str) -> dict[str, Any]:
-    """The post with this id or code, with the names of its board, status, section and author."""
-    key = parse_code_or_id(post)
-    row = work.fetch_one(_POST_BY_ID if isinstance(key, int) else _POST_BY_CODE, key=key)
-    if row is None:
-        raise NotFound("post", post)
-    return dict(zip(_POST_COLUMNS, row, strict=True))
-
-
 def find_post_id(work: UnitOfWork, post: str) -> int:
     """The id of the post with this id or code."""
-    return int(find_post(work, post)["id"])
+    return int(_POST_IDS.by_code_or_id(work, post)[0])
 
 
 def find_tab_id(work: UnitOfWork, tab: str) -> int:

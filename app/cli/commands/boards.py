@@ -15,7 +15,6 @@ from app.domain.portals import boards
 from app.domain.portals.boards import MAX_DESCRIPTION, MAX_NAME, MAX_SLUG, BoardQuery
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
-from app.settings import Settings
 
 group = typer.Typer(name="boards", help="Boards; every post is on one.", no_args_is_help=True)
 
@@ -92,7 +91,6 @@ def delete(
     as_json: JsonOption = False,
 ) -> None:
     """Delete a board. With --with-posts its posts are deleted with their votes and comments."""
-    settings = Settings.load()
 
     def operation(work: UnitOfWork) -> list[str]:
         posts = boards.count_posts(work, board)
@@ -100,7 +98,7 @@ def delete(
             raise CommandError(f"there are {posts} posts on this board: add --with-posts to delete them with it")
         return boards.delete(work, board)
 
-    delete_files(run_write(operation, portal=portal, settings=settings), settings)
+    delete_files(run_write(operation, portal=portal))
     print_result({"id": board, "deleted": True}, f"board {board} was deleted", as_json=as_json)
 
 

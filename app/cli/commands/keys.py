@@ -33,21 +33,16 @@ DialectOption = Annotated[
 ]
 
 
-@group.command()
-def create(user: UserOption, dialect: DialectOption, portal: PortalOption = None, as_json: JsonOption = False) -> None:
+@write_command(group)
+def create(work: UnitOfWork, user: UserOption, dialect: DialectOption) -> Output:
     """Create a key and print it. It is never shown again.
 
     \b
     earshot keys create --user owner@example.com --dialect productlift
     """
-    settings = Settings.load()
-
-    def operation(work: UnitOfWork) -> str:
-        secret = _require_secret(work, settings)
-        return api_keys.issue(work, user_id=find_user_id(work, user), dialect=dialect, secret=secret)
-
-    key = run_write(operation, portal=portal, settings=settings)
-    print_result({"key": key}, key, as_json=as_json)
+    secret = _require_secret(work, Settings.load())
+    key = api_keys.issue(work, user_id=find_user_id(work, user), dialect=dialect, secret=secret)
+    return {"key": key}, key
 
 
 @group.command()
@@ -83,19 +78,18 @@ def adopt(
         token = _read_token()
         digest, prefix, scheme = "", api_keys.display_prefix(token)[:32], "earshot"
 
-    def operation(work: UnitOfWork) -> int:
-        nonlocal digest
-        if scheme == "earshot":
-            digest = api_keys.digest(token, _require_secret(work, settings))
+    def operation(work: UnitOfWork) -> Output:
+        key_digest = digest or api_keys.digest(token, _require_secret(work, settings))
+        user_id = find_user_id(work, user)
         try:
-            return api_keys.import_key(
-                work, user_id=find_user_id(work, user), dialect=dialect, digest_=digest, prefix=prefix, scheme=scheme
+            key_id = api_keys.import_key(
+                work, user_id=user_id, dialect=dialect, digest_=key_digest, prefix=prefix, scheme=scheme
             )
         except UniqueViolation:
             raise Conflict("key.known") from None
+        return {"id": key_id}, f"key {key_id} was imported"
 
-    key_id = run_write(operation, portal=portal, settings=settings)
-    print_result({"id": key_id}, f"key {key_id} was imported", as_json=as_json)
+    print_result(*run_write(operation, portal=portal), as_json=as_json)
 
 
 @read_command(group, "list")

@@ -3,18 +3,19 @@
 from typing import Annotated, Any, Final
 
 import typer
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from app.adapters.database import utc_now
 from app.adapters.storage.signed_urls import FileSigner
-from app.cli.lookup import find_post, find_post_id
+from app.cli.lookup import find_post_id
 from app.cli.output import Output
 from app.cli.params import choice_param
 from app.cli.portal_commands import read_command, write_command
-from app.domain.models import Category, PostCategory
+from app.domain.models import Board, Category, Follow, Post, PostCategory, Section, Status
 from app.domain.models.posts import MODERATION_STATES, UNPOSITIONED
 from app.domain.posts import attachments, moderation
-from app.domain.sql.statement import PORTAL_ID, Statement
+from app.domain.posts.queries import AUTHOR, PostQuery
+from app.domain.sql.statement import PORTAL_ID, Column, Statement
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.public_url import PublicUrl
@@ -25,6 +26,27 @@ group = typer.Typer(name="posts", help="Posts: what no API shows or changes.", n
 PostArgument = Annotated[str, typer.Argument(metavar="POST", help="Number or six-character code.")]
 
 _FILE_COLUMNS: Final = ("kind", "name", "original_name", "media_type", "size")
+_COLUMNS: Final[dict[str, Column]] = {
+    "id": Post.id,
+    "code": Post.code,
+    "slug": Post.slug,
+    "title": Post.title,
+    "description": Post.description,
+    "moderation": Post.moderation,
+    "votes": Post.votes_count,
+    "comments": Post.comments_count,
+    "views": Post.views_count,
+    "position": Post.position,
+    "created_at": Post.created_at,
+    "updated_at": Post.updated_at,
+    "board": Board.name,
+    "status": Status.name,
+    "section": select(Section.title).where(Section.id == Post.section_id).scalar_subquery(),
+    "author_id": AUTHOR.id,
+    "author": AUTHOR.name,
+    "followers": select(func.count()).where(Follow.portal_id == PORTAL_ID, Follow.post_id == Post.id).scalar_subquery(),
+}
+_POSTS: Final = PostQuery(tuple(_COLUMNS.values()))
 _CATEGORIES: Final = Statement(
     select(Category.name)
     .join(PostCategory, PostCategory.category_id == Category.id)
@@ -41,7 +63,7 @@ def show(work: UnitOfWork, post: PostArgument) -> Output:
     earshot posts show 42
     earshot posts show aB3x9Q --json
     """
-    details = _details(work, find_post(work, post))
+    details = _details(work, dict(zip(_COLUMNS, _POSTS.by_code_or_id(work, post), strict=True)))
     lines = [
         f"{name.replace('_', ' '):<14} {_format(value)}" for name, value in details.items() if name != "description"
     ]

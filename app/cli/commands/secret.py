@@ -28,6 +28,6 @@ def accept(as_json: JsonOption = False) -> None:
         path = settings.data_dir.absolute() / SECRET_FILE
         raise CommandError(f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})")
     new_secret = settings.secret
-    revoked = run_write_without_portal(lambda work: installation.accept_secret(work, new_secret), settings=settings)
-    message = "this secret is accepted" + (f", and {revoked} keys have ended" if revoked else "; no key is revoked")
+    revoked = run_write_without_portal(lambda work: installation.accept_secret(work, new_secret))
+    message = "this secret is accepted" + (f", and {revoked} keys have ended" if revoked else "; no key ended")
     print_result({"ended_keys": revoked}, message, as_json=as_json)
