@@ -24,10 +24,12 @@ COMMANDS: Final = build_app()
 class Cli:
     """Runs commands as the shell would, but for the process."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, begun: FirstPortal) -> None:
+    def __init__(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, first_portal: FirstPortal
+    ) -> None:
         self._capsys = capsys
         self._monkeypatch = monkeypatch
-        self.begun = begun
+        self.first_portal = first_portal
 
     def run(self, *arguments: str, stdin: str = "") -> Done:
         """Run one command to its end."""
@@ -35,34 +37,34 @@ class Cli:
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as end:
             run(COMMANDS, arguments)
-        said = self._capsys.readouterr()
+        captured = self._capsys.readouterr()
         code = end.value.code
-        return Done(code if isinstance(code, int) else 0, said.out, said.err)
+        return Done(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     def json(self, *arguments: str, stdin: str = "") -> Any:
-        """What a command answers with --json, when it does what it is told."""
+        """The output of a command that succeeds, with --json."""
         done = self.run(*arguments, "--json", stdin=stdin)
         assert (done.code, done.err) == (0, "")
         assert done.out.count("\n") == 1
         return json.loads(done.out)
 
-    def refusal(self, *arguments: str, stdin: str = "") -> str:
-        """The one line with which a command refuses."""
+    def error(self, *arguments: str, stdin: str = "") -> str:
+        """The error message of a command that fails."""
         done = self.run(*arguments, stdin=stdin)
         assert (done.code, done.out) == (1, ""), done
         assert done.err.startswith("earshot: ")
         assert done.err.count("\n") == 1
         return done.err.removeprefix("earshot: ").rstrip("\n")
 
-    def misuse(self, *arguments: str, stdin: str = "") -> str:
-        """What is said of a command that is called wrongly."""
+    def usage_error(self, *arguments: str, stdin: str = "") -> str:
+        """The message for a command that is called wrongly."""
         done = self.run(*arguments, stdin=stdin)
         assert (done.code, done.out) == (2, ""), done
         return done.err.rpartition("Error: ")[2].rstrip("\n")
 
 
 @pytest.fixture
-def surroundings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def operator_settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings of an operator, and an empty folder to work in."""
     for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
         monkeypatch.delenv(name)
@@ -72,14 +74,20 @@ def surroundings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def cli(surroundings: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+def cli(operator_settings: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Commands on a database with the first portal."""
-    begun = asyncio.run(startup.make_first_portal(Settings.load(), demo=False))
-    assert begun is not None
-    return Cli(capsys, monkeypatch, begun)
+    first_portal = asyncio.run(startup.make_first_portal(Settings.load(), demo=False)).made
+    assert first_portal is not None
+    return Cli(capsys, monkeypatch, first_portal)
 
 
 @pytest.fixture
-def rows(surroundings: None) -> Rows:
+def cli_without_portal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Commands with the settings of the test and without a database."""
+    return Cli(capsys, monkeypatch, FirstPortal(0, 0, {}))
+
+
+@pytest.fixture
+def rows(operator_settings: None) -> Rows:
     """Request the database with plain SQL."""
     return rows_of_settings

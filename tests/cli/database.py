@@ -1,4 +1,4 @@
-"""What really is in the database, for tests of commands."""
+"""The rows of the database, for tests of commands."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -18,13 +18,13 @@ def rows_of_settings(query: str, **values: Any) -> list[Mapping[str, Any]]:
     """The rows of a plain SQL query; a change is committed, too."""
     statement = Statement(text(query), across_portals=True)
 
-    async def send_request() -> list[Mapping[str, Any]]:
+    async def run() -> list[Mapping[str, Any]]:
         database = backends.open_database(Settings.load())
         await database.open()
         try:
-            found = await database.write(lambda work: work.fetch_all(statement, **values), NO_PORTAL)
+            found_rows = await database.write(lambda work: work.fetch_all(statement, **values), NO_PORTAL)
         finally:
             await database.close()
-        return [{name: row[name] for name in row.keys()} for row in found]  # type: ignore[attr-defined]  # noqa: SIM118
+        return [{name: row[name] for name in row.keys()} for row in found_rows]  # type: ignore[attr-defined]  # noqa: SIM118
 
-    return asyncio.run(send_request())
+    return asyncio.run(run())

@@ -9,8 +9,8 @@ from tests.cli.database import Rows
 from tests.support.checkout import ROOT
 
 
-def second_portal(cli: Cli) -> None:
-    """Have a second portal made, as it may be: after the first one has a host."""
+def create_second_portal(cli: Cli) -> None:
+    """Create a second portal, which requires that the first one has a host."""
     cli.json("portals", "set", "host", "feedback.example.com")
     cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
 
@@ -42,18 +42,18 @@ def test_a_portal_is_created_with_people_and_keys_of_its_own(cli: Cli) -> None:
 
 
 def test_with_several_portals_one_must_be_named(cli: Cli) -> None:
-    second_portal(cli)
+    create_second_portal(cli)
 
-    assert cli.refusal("users", "list") == (
+    assert cli.error("users", "list") == (
         "there are several portals: choose one with --portal: feedback.example.com, ideas.example.com"
     )
-    assert cli.refusal("users", "list", "--portal", "3") == "there is no portal 3: `earshot portals list` lists them"
-    assert cli.refusal("portals", "create", "--title", "Again", "--host", "ideas.example.com") == (
+    assert cli.error("users", "list", "--portal", "3") == "there is no portal 3: `earshot portals list` lists them"
+    assert cli.error("portals", "create", "--title", "Again", "--host", "ideas.example.com") == (
         "another portal has this host"
     )
     assert len(cli.json("portals", "list")["portals"]) == 2
     cli.json("portals", "set", "host", "none", "--portal", "1")
-    assert cli.refusal("users", "list") == (
+    assert cli.error("users", "list") == (
         "there are several portals: choose one with --portal: 1 (no host), ideas.example.com"
     )
 
@@ -61,7 +61,7 @@ def test_with_several_portals_one_must_be_named(cli: Cli) -> None:
 def test_links_to_what_a_command_did_lead_to_its_portal(cli: Cli, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARSHOT_BASE_URL", "https://other.example.com:8443/feedback")
     cli.json("users", "create", "--email", "jane@example.com")
-    second_portal(cli)
+    create_second_portal(cli)
     for portal in ("feedback.example.com", "ideas.example.com"):
         cli.json("users", "create", "--email", "joe@example.com", "--portal", portal)
 
@@ -73,14 +73,14 @@ def test_links_to_what_a_command_did_lead_to_its_portal(cli: Cli, rows: Rows, mo
 
 
 def test_no_second_portal_is_made_while_the_first_has_no_host(cli: Cli) -> None:
-    told = (
+    message = (
         "portal 1 has no host, and could not be reached beside another portal: set its host first with "
         "`earshot portals set host HOST --portal 1`"
     )
 
-    assert cli.refusal("portals", "create", "--title", "Ideas", "--host", "ideas.example.com") == told
+    assert cli.error("portals", "create", "--title", "Ideas", "--host", "ideas.example.com") == message
     cli.json("portals", "set", "host", "feedback.example.com", "--portal", "1")
-    assert cli.refusal("portals", "create", "--title", "Ideas") == (
+    assert cli.error("portals", "create", "--title", "Ideas") == (
         "there is a portal already, and where there are several each needs a host: add --host HOST"
     )
 
@@ -126,7 +126,7 @@ def test_a_host_and_a_dialect_are_taken_away(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "told"),
+    ("setting", "value", "message"),
     [
         ("moderation-policy", "sometimes", "moderation-policy must be one of never, anonymous, always"),
         (
@@ -139,5 +139,5 @@ def test_a_host_and_a_dialect_are_taken_away(cli: Cli) -> None:
         ("title", " ", "must not be blank"),
     ],
 )
-def test_what_no_setting_can_be_is_wrong_usage(cli: Cli, setting: str, value: str, told: str) -> None:
-    assert told in cli.misuse("portals", "set", setting, value)
+def test_what_no_setting_can_be_is_wrong_usage(cli: Cli, setting: str, value: str, message: str) -> None:
+    assert message in cli.usage_error("portals", "set", setting, value)

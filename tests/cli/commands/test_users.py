@@ -8,14 +8,14 @@ OWNER = "owner@example.com"
 
 
 def test_a_user_is_created_and_named_by_id_uuid_or_address(cli: Cli) -> None:
-    made = cli.json("users", "create", "--email", " Jane.Doe@Example.com", "--role", "moderator")
+    created = cli.json("users", "create", "--email", " Jane.Doe@Example.com", "--role", "moderator")
 
-    assert list(made) == ["id", "uuid"]
+    assert list(created) == ["id", "uuid"]
     jane = cli.json("users", "list")["users"][1]
     assert jane.pop("created_at")
     assert jane == {
-        "id": made["id"],
-        "uuid": made["uuid"],
+        "id": created["id"],
+        "uuid": created["uuid"],
         "email": "jane.doe@example.com",
         "name": "Jane Doe",
         "role": "moderator",
@@ -25,8 +25,8 @@ def test_a_user_is_created_and_named_by_id_uuid_or_address(cli: Cli) -> None:
         "votes": 0,
         "comments": 0,
     }
-    for name in (str(made["id"]), made["uuid"].upper(), "JANE.DOE@example.com"):
-        assert cli.json("users", "unblock", name)["id"] == made["id"]
+    for name in (str(created["id"]), created["uuid"].upper(), "JANE.DOE@example.com"):
+        assert cli.json("users", "unblock", name)["id"] == created["id"]
 
 
 def test_a_user_gets_the_name_that_is_given(cli: Cli) -> None:
@@ -36,32 +36,32 @@ def test_a_user_gets_the_name_that_is_given(cli: Cli) -> None:
 
 
 def test_an_address_is_taken_once_and_a_portal_has_one_owner(cli: Cli) -> None:
-    assert cli.refusal("users", "create", "--email", OWNER.upper()) == "there is a user with this address already"
-    assert cli.refusal("users", "create", "--email", "jane@example.com", "--role", "owner") == (
+    assert cli.error("users", "create", "--email", OWNER.upper()) == "there is a user with this address already"
+    assert cli.error("users", "create", "--email", "jane@example.com", "--role", "owner") == (
         "the portal has an owner already, and can have only one"
     )
-    assert cli.refusal("users", "create", "--email", "nonsense") == "nonsense is not an e-mail address"
+    assert cli.error("users", "create", "--email", "nonsense") == "nonsense is not an e-mail address"
     assert len(cli.json("users", "list")["users"]) == 1
 
 
 def test_an_unknown_role_is_wrong_usage(cli: Cli) -> None:
-    assert cli.misuse("users", "create", "--email", "jane@example.com", "--role", "king") == (
+    assert cli.usage_error("users", "create", "--email", "jane@example.com", "--role", "king") == (
         "Invalid value for '--role': must be one of owner, admin, moderator, user"
     )
 
 
 def test_a_password_comes_from_standard_input_and_is_kept_as_a_hash(cli: Cli, rows: Rows) -> None:
-    made = cli.json("users", "create", "--email", "jane@example.com", "--password-stdin", stdin="open sesame\n")
-    (first,) = rows("SELECT password_hash FROM users WHERE id = :id", id=made["id"])
+    created = cli.json("users", "create", "--email", "jane@example.com", "--password-stdin", stdin="open sesame\n")
+    (first,) = rows("SELECT password_hash FROM users WHERE id = :id", id=created["id"])
     cli.json("users", "password", "jane@example.com", "--password-stdin", stdin="another one")
-    (second,) = rows("SELECT password_hash FROM users WHERE id = :id", id=made["id"])
+    (second,) = rows("SELECT password_hash FROM users WHERE id = :id", id=created["id"])
 
-    assert passwords.verify_and_rehash("open sesame", first["password_hash"]).is_valid
-    assert passwords.verify_and_rehash("another one", second["password_hash"]).is_valid
-    assert cli.refusal("users", "password", OWNER, "--password-stdin", stdin="short") == (
+    assert passwords.verify("open sesame", first["password_hash"])
+    assert passwords.verify("another one", second["password_hash"])
+    assert cli.error("users", "password", OWNER, "--password-stdin", stdin="short") == (
         "a password must have 8 to 1024 characters"
     )
-    assert "add --password-stdin" in cli.misuse("users", "password", OWNER)
+    assert "add --password-stdin" in cli.usage_error("users", "password", OWNER)
 
 
 def test_a_blocked_user_loses_his_keys_for_good(cli: Cli) -> None:
@@ -72,7 +72,7 @@ def test_a_blocked_user_loses_his_keys_for_good(cli: Cli) -> None:
     assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None
     assert cli.json("users", "unblock", "jane@example.com")["blocked"] is False
     assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None
-    assert cli.refusal("users", "block", OWNER) == "the owner of a portal can't be blocked"
+    assert cli.error("users", "block", OWNER) == "the owner of a portal can't be blocked"
 
 
 def test_a_role_is_given_but_never_the_owners(cli: Cli) -> None:
@@ -84,11 +84,11 @@ def test_a_role_is_given_but_never_the_owners(cli: Cli) -> None:
 
     keys = cli.json("keys", "list")["keys"][2:]
     assert [(key["dialect"], key["revoked_at"] is None) for key in keys] == [("astuto", True), ("productlift", False)]
-    told = "role can't be changed: a portal has exactly one owner, always the same user"
-    assert cli.refusal("users", "role", "jane@example.com", "owner") == told
-    assert cli.refusal("users", "role", OWNER, "user") == told
+    message = "role can't be changed: a portal has exactly one owner, always the same user"
+    assert cli.error("users", "role", "jane@example.com", "owner") == message
+    assert cli.error("users", "role", OWNER, "user") == message
 
 
 def test_an_unknown_user_is_told(cli: Cli) -> None:
     for name in ("nobody@example.com", "77", "99999999999999999999", "0", "9c6a1e2e-0000-4000-8000-000000000000"):
-        assert cli.refusal("users", "block", name) == f"there is no user {name}"
+        assert cli.error("users", "block", name) == f"there is no user {name}"

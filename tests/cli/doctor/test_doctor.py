@@ -20,6 +20,7 @@ from app.adapters.database.inspection import read_revision
 from app.adapters.database.revisions import HEAD
 from app.adapters.database.sqlite import connect
 from app.cli.doctor import checks, environment
+from app.cli.doctor.finding import Finding
 from app.domain import outbox
 from app.domain.errors import ServiceUnavailable
 from app.settings import Settings
@@ -32,170 +33,179 @@ from tests.support.processes import free_port
 Environment = pytest.MonkeyPatch
 
 
-def finding(cli: Cli, what: str) -> dict[str, Any]:
-    """What the doctor finds of one part, as JSON tells it."""
+def find(cli: Cli, what: str) -> dict[str, Any]:
+    """The doctor's finding about one part, as JSON."""
     done = cli.run("doctor", "--json")
-    told = json.loads(done.out)
-    (found,) = [one for one in told["findings"] if one["what"] == what]
-    assert done.code == (0 if told["well"] else 1)
-    assert told["well"] or done.code == 1
-    assert found["well"] or not told["well"]
-    assert found["well"] == (found["remedy"] is None)
-    return dict(found)
+    output = json.loads(done.out)
+    (finding,) = [finding for finding in output["findings"] if finding["what"] == what]
+    assert done.code == (0 if output["well"] else 1)
+    assert finding["well"] or not output["well"]
+    assert finding["well"] == (finding["remedy"] is None)
+    return dict(finding)
 
 
-def amiss(cli: Cli, what: str) -> tuple[str, str]:
-    """State and remedy of what is the one thing that is wrong."""
-    found = finding(cli, what)
-    assert found["well"] is False, found
+def find_problem(cli: Cli, what: str) -> tuple[str, str]:
+    """The state and the remedy of the only part that has a problem."""
+    finding = find(cli, what)
+    assert finding["well"] is False, finding
     done = cli.run("doctor")
     assert (done.code, done.err) == (1, f"earshot: something is wrong with: {what}\n")
-    assert f"WRONG  {what:<10} {found['state']}\n{'':18} -> {found['remedy']}\n" in done.out
-    return found["state"], found["remedy"]
+    assert f"WRONG  {what:<10} {finding['state']}\n{'':18} -> {finding['remedy']}\n" in done.out
+    return finding["state"], finding["remedy"]
 
 
-def well(cli: Cli, what: str) -> str:
-    found = finding(cli, what)
-    assert found["well"] is True, found
-    return str(found["state"])
+def find_well(cli: Cli, what: str) -> str:
+    """The state of a part without a problem."""
+    finding = find(cli, what)
+    assert finding["well"] is True, finding
+    return str(finding["state"])
 
 
-def test_a_lost_secret_is_told_before_a_start_makes_another(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+def write_secret(tmp_path: Path, secret: str, *, mode: int = 0o600) -> Path:
+    path = tmp_path / "data" / "secret.key"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(secret)
+    path.chmod(mode)
+    return path
+
+
+def test_a_lost_secret_is_reported_before_a_start_makes_another(
+    cli: Cli, tmp_path: Path, monkeypatch: Environment
+) -> None:
     monkeypatch.delenv("EARSHOT_SECRET_KEY")
     path = tmp_path / "data" / "secret.key"
 
-    assert amiss(cli, "secret") == (
+    assert find_problem(cli, "secret") == (
         f"{path} does not exist, and none of the 2 keys works with another secret",
         "put secret.key back from a backup before the next start creates a new one",
     )
-    # Looking has not made one.
+    # The check has not created one.
     assert not path.exists()
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(SECRET)
-    path.chmod(0o600)
-    assert well(cli, "secret") == str(path)
+    write_secret(tmp_path, SECRET)
+    assert find_well(cli, "secret") == str(path)
 
 
-def test_another_secret_is_told(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+def test_another_secret_is_reported(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
     where = "another secret than the one that the keys in the database were made with: none of them works"
     remedy = "put the database's own secret.key back, or to end all keys: earshot secret accept"
     monkeypatch.setenv("EARSHOT_SECRET_KEY", "another-secret-of-another-data-directory-0123")
-    assert amiss(cli, "secret") == (f"EARSHOT_SECRET_KEY is {where}", remedy)
+    assert find_problem(cli, "secret") == (f"EARSHOT_SECRET_KEY is {where}", remedy)
     monkeypatch.delenv("EARSHOT_SECRET_KEY")
-    path = tmp_path / "data" / "secret.key"
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.write_text("0123456789abcdef" * 4)
-    path.chmod(0o600)
-    assert amiss(cli, "secret") == (f"{path} is {where}", remedy)
+    path = write_secret(tmp_path, "0123456789abcdef" * 4)
+    assert find_problem(cli, "secret") == (f"{path} is {where}", remedy)
 
 
-def test_a_secret_that_others_can_read_is_told(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+def test_a_secret_that_others_can_read_is_reported(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
     monkeypatch.delenv("EARSHOT_SECRET_KEY")
-    path = tmp_path / "data" / "secret.key"
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.write_text(SECRET)
-    path.chmod(0o640)
+    path = write_secret(tmp_path, SECRET, mode=0o640)
 
-    assert amiss(cli, "data") == (f"{path} can be read by other users", f"chmod 600 {path}")
+    assert find_problem(cli, "data") == (f"{path} can be read by other users", f"chmod 600 {path}")
     path.chmod(0o600)
-    assert well(cli, "data") == str(tmp_path / "data")
+    assert find_well(cli, "data") == str(tmp_path / "data")
 
 
 @pytest.fixture
 def on_sqlite(sqlite_template: Path, tmp_path: Path) -> Settings:
     """The settings of a server on a SQLite file of its own."""
-    kept = tmp_path / "kept" / "earshot.db"
-    kept.parent.mkdir(mode=0o700)
-    shutil.copy(sqlite_template, kept)
-    return Settings.load(database_url=f"sqlite:///{kept}", data_dir=kept.parent)
+    path = tmp_path / "kept" / "earshot.db"
+    path.parent.mkdir(mode=0o700)
+    shutil.copy(sqlite_template, path)
+    return Settings.load(database_url=f"sqlite:///{path}", data_dir=path.parent)
 
 
-def test_a_database_that_everybody_can_read_is_told(on_sqlite: Settings) -> None:
-    kept = on_sqlite.data_dir / "earshot.db"
-    kept.chmod(0o644)
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_a_database_file_that_everybody_can_read_is_reported(on_sqlite: Settings, suffix: str) -> None:
+    database = on_sqlite.data_dir / "earshot.db"
+    database.chmod(0o600)
+    file = database.with_name(database.name + suffix)
+    file.touch()
+    file.chmod(0o644)
 
-    shut_away = environment.check_data_dir(on_sqlite)
-    kept.parent.chmod(0o755)
-    open_to_all = environment.check_data_dir(on_sqlite)
-    kept.chmod(0o640)
-    put_right = environment.check_data_dir(on_sqlite)
+    in_private_folder = environment.check_data_dir(on_sqlite)
+    database.parent.chmod(0o755)
+    in_public_folder = environment.check_data_dir(on_sqlite)
+    file.chmod(0o640)
+    without_mode_for_others = environment.check_data_dir(on_sqlite)
 
-    assert (shut_away.well, open_to_all.well, put_right.well) == (True, False, True)
-    assert open_to_all.state == f"{kept} can be read by every user of this machine"
-    assert open_to_all.remedy == f"chmod o= {kept}*"
+    assert (in_private_folder.well, without_mode_for_others.well) == (True, True)
+    assert in_public_folder == Finding(
+        "data", False, f"{database} can be read by every user of this machine", f"chmod o= {database}*"
+    )
 
 
-def test_too_little_room_is_told(cli: Cli, tmp_path: Path) -> None:
+def test_too_little_room_is_reported(cli: Cli, tmp_path: Path) -> None:
     settings = Settings.load()
-    there_is = environment.check_disk_space(settings, min_bytes=1)
 
-    wanting = environment.check_disk_space(settings, min_bytes=sys.maxsize)
+    little = environment.check_disk_space(settings, min_bytes=sys.maxsize)
 
-    assert (there_is.well, wanting.well) == (True, False)
-    assert wanting.state.endswith(f" MB free at {tmp_path / 'data'}")
-    assert wanting.remedy == "free space on that disk, or move the data to a larger one"
+    assert environment.check_disk_space(settings, min_bytes=1).well
+    assert not little.well
+    assert little.state.endswith(f" MB free at {tmp_path / 'data'}")
+    assert little.remedy == "free space on that disk, or move the data to a larger one"
 
 
-def test_a_log_that_is_not_written_back_is_told(on_sqlite: Settings) -> None:
-    kept = on_sqlite.data_dir / "earshot.db"
-    with closing(connect(kept)) as reader, closing(connect(kept)) as writer:
-        # Whoever reads on and on keeps the log from being written back.
+def test_a_log_that_is_not_written_back_is_reported(on_sqlite: Settings) -> None:
+    database = on_sqlite.data_dir / "earshot.db"
+    with closing(connect(database)) as reader, closing(connect(database)) as writer:
+        # A transaction that reads prevents that the log is copied into the file.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM posts").fetchone()
         writer.execute("CREATE TABLE written (ahead)")
-        size = kept.with_name("earshot.db-wal").stat().st_size
+        size = database.with_name("earshot.db-wal").stat().st_size
         assert size > 0
 
-        grown = environment.check_wal_size(kept, max_bytes=size - 1)
-        fine = environment.check_wal_size(kept)
+        large = environment.check_wal_size(database, max_bytes=size - 1)
+        small = environment.check_wal_size(database)
 
-    assert (grown.well, fine.well) == (False, True)
-    assert grown.state == f"{kept}-wal has 0 MB, and is not copied into the database"
-    assert grown.remedy == f"stop the process that reads {kept} (`fuser -v` lists it), then restart the server"
+    assert (large.well, small.well) == (False, True)
+    assert large.state == f"{database}-wal has 0 MB, and is not copied into the database"
+    assert large.remedy == f"stop the process that reads {database} (`fuser -v` lists it), then restart the server"
 
 
-def test_wrong_counters_are_told_and_the_remedy_puts_them_right(cli: Cli, rows: Rows) -> None:
+def test_wrong_counters_are_reported_and_the_remedy_repairs_them(cli: Cli, rows: Rows) -> None:
     rows("UPDATE users SET votes_count = 3, posts_count = 7")
 
-    state, remedy = amiss(cli, "counters")
+    state, remedy = find_problem(cli, "counters")
 
     assert state == "2 of portal 1 are wrong"
     assert remedy == "earshot counters --repair --portal 1"
     assert cli.run(*remedy.split()[1:]).code == 0
-    assert well(cli, "counters") == "are right"
+    assert find_well(cli, "counters") == "are right"
 
 
-def ring(cli: Cli, rows: Rows, many: int) -> list[int]:
+def make_cycle(cli: Cli, rows: Rows, many: int) -> list[int]:
     """The ids of sections, each put below the next and the last below the first."""
-    made = [cli.json("sections", "create", "--title", "Later", "--tab", "roadmap")["id"] for _ in range(many)]
-    for below, above in zip(made, made[1:] + made[:1], strict=True):
+    ids = [cli.json("sections", "create", "--title", "Later", "--tab", "roadmap")["id"] for _ in range(many)]
+    for below, above in zip(ids, ids[1:] + ids[:1], strict=True):
         rows("UPDATE sections SET parent_id = :above WHERE id = :below RETURNING id", above=above, below=below)
-    return [int(section) for section in made]
+    return [int(section) for section in ids]
 
 
-def test_sections_below_themselves_are_told_and_put_right(cli: Cli, rows: Rows) -> None:
-    one, two, three = ring(cli, rows, 3)
-    (alone,) = ring(cli, rows, 1)
+def test_sections_below_themselves_are_reported_and_fixed(cli: Cli, rows: Rows) -> None:
+    one, two, three = make_cycle(cli, rows, 3)
+    (own_parent,) = make_cycle(cli, rows, 1)
     child = cli.json("sections", "create", "--title", "Child", "--tab", "roadmap", "--parent", str(three))["id"]
     before = rows("SELECT id, parent_id FROM sections ORDER BY id")
-    cycles = [f"{one} -> {two} -> {three} -> {one} of portal 1", f"{alone} -> {alone} of portal 1"]
+    cycles = [f"{one} -> {two} -> {three} -> {one} of portal 1", f"{own_parent} -> {own_parent} of portal 1"]
 
-    state, remedy = amiss(cli, "sections")
+    state, remedy = find_problem(cli, "sections")
     assert state == f"have cycles: {', '.join(cycles)}"
     assert remedy == "earshot doctor --fix"
     assert rows("SELECT id, parent_id FROM sections ORDER BY id") == before
 
     done = cli.run(*remedy.split()[1:])
-    changed = [f"{cycle} (section {root} has no parent now)" for cycle, root in zip(cycles, (one, alone), strict=True)]
+    changed = [
+        f"{cycle} (section {root} has no parent now)" for cycle, root in zip(cycles, (one, own_parent), strict=True)
+    ]
     assert (done.code, done.err) == (0, "")
     assert f"FIXED  sections   had cycles: {', '.join(changed)}\n" in done.out
     parents = {row["id"]: row["parent_id"] for row in rows("SELECT id, parent_id FROM sections")}
-    assert parents == {one: None, two: three, three: one, alone: None, child: three}
-    assert well(cli, "sections") == "have no cycles"
+    assert parents == {one: None, two: three, three: one, own_parent: None, child: three}
+    assert find_well(cli, "sections") == "have no cycles"
 
 
-def test_what_was_fixed_is_told_as_json_and_what_was_not_ends_with_1(cli: Cli, rows: Rows) -> None:
-    one, two = ring(cli, rows, 2)
+def test_fixed_problems_are_in_the_json_and_others_end_with_1(cli: Cli, rows: Rows) -> None:
+    one, two = make_cycle(cli, rows, 2)
     rows("UPDATE users SET votes_count = 3 RETURNING id")
 
     done = cli.run("doctor", "--fix", "--json")
@@ -205,50 +215,42 @@ def test_what_was_fixed_is_told_as_json_and_what_was_not_ends_with_1(cli: Cli, r
     assert done.err == again.err == "earshot: something is wrong with: counters\n"
     first, second = (json.loads(each.out) for each in (done, again))
     assert (first["well"], second["well"]) == (False, False)
-    assert [one for one in first["findings"] if one["fixed"]] == [
-        {
-            "what": "sections",
-            "well": True,
-            "state": f"had cycles: {one} -> {two} -> {one} of portal 1 (section {one} has no parent now)",
-            "remedy": None,
-            "fixed": True,
-        }
-    ]
-    assert [one for one in second["findings"] if one["fixed"]] == []
+    state = f"had cycles: {one} -> {two} -> {one} of portal 1 (section {one} has no parent now)"
+    fixed = {"what": "sections", "well": True, "state": state, "remedy": None, "fixed": True}
+    assert [finding for finding in first["findings"] if finding["fixed"]] == [fixed]
+    assert [finding for finding in second["findings"] if finding["fixed"]] == []
 
 
 def test_cycles_of_every_portal_are_put_right(cli: Cli, rows: Rows) -> None:
     cli.json("portals", "set", "host", "feedback.example.com")
     cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
-    made = []
-    for portal in ("1", "2"):
-        made += [
-            cli.json("sections", "create", "--title", "Later", "--tab", "roadmap", "--portal", portal)["id"]
-            for _ in range(2)
-        ]
+    sections = [
+        cli.json("sections", "create", "--title", "Later", "--tab", "roadmap", "--portal", portal)["id"]
+        for portal in ("1", "1", "2", "2")
+    ]
     rows("UPDATE sections SET parent_id = CASE id % 2 WHEN 1 THEN id + 1 ELSE id - 1 END RETURNING id")
 
-    state, _ = amiss(cli, "sections")
+    state, _ = find_problem(cli, "sections")
     assert state == "have cycles: 1 -> 2 -> 1 of portal 1, 3 -> 4 -> 3 of portal 2"
     assert cli.run("doctor", "--fix").code == 0
-    assert [row["id"] for row in rows("SELECT id FROM sections WHERE parent_id IS NULL ORDER BY id")] == made[::2]
+    assert [row["id"] for row in rows("SELECT id FROM sections WHERE parent_id IS NULL ORDER BY id")] == sections[::2]
 
 
-def test_what_was_written_in_the_future_is_told(cli: Cli, rows: Rows) -> None:
+def test_what_was_written_in_the_future_is_reported(cli: Cli, rows: Rows) -> None:
     rows(
         "INSERT INTO facts (portal_id, kind, created_at) VALUES (1, 'user.registered', '2999-01-01 00:00:00.000000')"
         " RETURNING id"
     )
 
-    assert amiss(cli, "clock") == (
+    assert find_problem(cli, "clock") == (
         "the newest event was stored at 2999-01-01T00:00:00Z, which is in the future",
         "synchronise the clocks over the network: timedatectl set-ntp true",
     )
     rows("UPDATE facts SET created_at = '2020-01-01 00:00:00.000000' RETURNING id")
-    well(cli, "clock")
+    find_well(cli, "clock")
 
 
-async def test_a_clock_that_differs_from_the_databases_is_told(postgres_database: str) -> None:
+async def test_a_clock_that_differs_from_the_databases_is_reported(postgres_database: str) -> None:
     opened = create_database(postgres_database)
     await opened.open()
     database_time = await opened.read(outbox.database_time, NO_PORTAL)
@@ -265,91 +267,86 @@ async def test_a_clock_that_differs_from_the_databases_is_told(postgres_database
     assert ahead.remedy == "synchronise the clocks over the network: timedatectl set-ntp true"
 
 
-def test_a_proxy_that_is_not_trusted_is_told(cli: Cli, monkeypatch: Environment) -> None:
+def test_a_proxy_that_is_not_trusted_is_reported(cli: Cli, monkeypatch: Environment) -> None:
     monkeypatch.setenv("EARSHOT_BASE_URL", "https://feedback.example.com")
 
-    state, remedy = amiss(cli, "proxies")
+    state, remedy = find_problem(cli, "proxies")
 
     assert state.startswith("EARSHOT_BASE_URL is https, so the server is behind a proxy, but no proxy is trusted")
     assert remedy.startswith("EARSHOT_TRUSTED_PROXIES=127.0.0.1 for a proxy on this machine")
     monkeypatch.setenv("EARSHOT_RATE_LIMITS", "off")
-    well(cli, "proxies")
+    find_well(cli, "proxies")
     monkeypatch.delenv("EARSHOT_RATE_LIMITS")
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "127.0.0.1")
-    assert well(cli, "proxies") == "trusted: 127.0.0.1/32"
+    assert find_well(cli, "proxies") == "trusted: 127.0.0.1/32"
 
 
 @pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
-def test_who_trusts_everybody_is_told(cli: Cli, monkeypatch: Environment, everybody: str) -> None:
+def test_who_trusts_everybody_is_reported(cli: Cli, monkeypatch: Environment, everybody: str) -> None:
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", f"127.0.0.1,{everybody}")
 
-    assert amiss(cli, "proxies") == (
+    assert find_problem(cli, "proxies") == (
         f"{everybody} trusts every client: each can claim any address, so limits per address have no effect",
         "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
     )
 
 
-def test_links_that_lead_to_another_host_are_told(cli: Cli, monkeypatch: Environment) -> None:
+def test_links_that_lead_to_another_host_are_reported(cli: Cli, monkeypatch: Environment) -> None:
     monkeypatch.setenv("EARSHOT_BASE_URL", "http://feedback.example.com:8000")
     cli.json("portals", "set", "host", "ideas.example.com")
 
-    state, remedy = amiss(cli, "address")
+    state, remedy = find_problem(cli, "address")
 
     assert state == "links point to feedback.example.com, but the portal is served on ideas.example.com only"
     first, _, _ = remedy.partition(",")
     assert cli.run(*first.split()[1:]).code == 0
-    assert well(cli, "address") == "http://feedback.example.com:8000"
+    assert find_well(cli, "address") == "http://feedback.example.com:8000"
 
 
-def test_workers_that_would_count_apart_are_told(cli: Cli, monkeypatch: Environment) -> None:
+def test_workers_that_would_count_apart_are_reported(cli: Cli, monkeypatch: Environment) -> None:
     monkeypatch.setenv("EARSHOT_WORKERS", "2")
 
-    state, _ = amiss(cli, "settings")
+    state, _ = find_problem(cli, "settings")
 
     assert state.startswith("EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together")
 
 
-def test_where_requests_are_counted_is_told(cli: Cli, monkeypatch: Environment) -> None:
-    in_memory = well(cli, "limits")
+def test_where_requests_are_counted_is_reported(cli: Cli, monkeypatch: Environment) -> None:
+    assert find_well(cli, "limits") == "counted in the memory of one process"
     monkeypatch.setenv("EARSHOT_RATE_LIMITS", "off")
-    off = well(cli, "limits")
-
-    assert (in_memory, off) == (
-        "counted in the memory of one process",
-        "off: no client is limited (EARSHOT_RATE_LIMITS)",
-    )
+    assert find_well(cli, "limits") == "off: no client is limited (EARSHOT_RATE_LIMITS)"
 
 
-def test_a_database_of_a_newer_program_is_told(cli: Cli, rows: Rows) -> None:
+def test_a_database_of_a_newer_program_is_reported(cli: Cli, rows: Rows) -> None:
     rows("UPDATE alembic_version SET version_num = 'unheard_of' RETURNING version_num")
     try:
-        told = amiss(cli, "database")
+        problem = find_problem(cli, "database")
     finally:
         rows("UPDATE alembic_version SET version_num = :held RETURNING version_num", held=HEAD)
 
-    assert told == (
+    assert problem == (
         f"the database is of a newer Earshot (revision unheard_of; this one knows {HEAD})",
         "start that version, or restore a backup",
     )
-    assert well(cli, "database").endswith(f"revision {HEAD}")
+    assert find_well(cli, "database").endswith(f"revision {HEAD}")
 
 
-def test_a_collector_that_takes_no_spans_is_told(cli: Cli, monkeypatch: Environment) -> None:
+def test_a_collector_that_takes_no_spans_is_reported(cli: Cli, monkeypatch: Environment) -> None:
     url = f"http://me:hidden@127.0.0.1:{free_port()}"
     monkeypatch.setenv("EARSHOT_OTLP_URL", url)
 
-    assert amiss(cli, "spans") == (
+    assert find_problem(cli, "spans") == (
         f"{url.replace('hidden', '***')} accepts none",
         "check that the collector runs, accepts OTLP over HTTP, and that EARSHOT_OTLP_URL is right",
     )
     collector: Collector
     with collecting() as collector:
         monkeypatch.setenv("EARSHOT_OTLP_URL", collector.url)
-        assert well(cli, "spans") == f"{collector.url} accepts them"
+        assert find_well(cli, "spans") == f"{collector.url} accepts them"
     assert collector.spans == []
 
 
-def test_what_another_user_may_not_enter_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_user_may_not_enter_is_reported_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
     (folder / "earshot.db").touch(mode=0o600)
@@ -358,22 +355,22 @@ def test_what_another_user_may_not_enter_is_told_in_a_line(tmp_path: Path, monke
     if os.geteuid() != 0:
         folder.chmod(0)
     # Files are judged by the effective user, whom only root may change.
-    as_nobody = contextlib.nullcontext() if os.geteuid() != 0 else _as(pwd.getpwnam("nobody").pw_uid)
+    as_other_user = contextlib.nullcontext() if os.geteuid() != 0 else _effective_user(pwd.getpwnam("nobody").pw_uid)
     try:
-        with as_nobody:
-            found = {each.what: each for each in checks.examine()}
+        with as_other_user:
+            findings = {finding.what: finding for finding in checks.examine()}
             with pytest.raises(ServiceUnavailable, match="check that it is a file this user may write"):
                 asyncio.run(read_revision(f"sqlite:///{folder}/earshot.db"))
     finally:
         folder.chmod(0o700)
 
-    assert not found["data"].well
-    assert "can't be written by this user" in found["data"].state
-    assert "database" not in found
+    assert not findings["data"].well
+    assert "can't be written by this user" in findings["data"].state
+    assert "database" not in findings
 
 
 @contextlib.contextmanager
-def _as(user: int) -> Iterator[None]:
+def _effective_user(user: int) -> Iterator[None]:
     os.seteuid(user)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the doctor says of databases that let nobody in or are damaged, of ports, and of files open to others."""
+"""The doctor's findings about unreachable and damaged databases, ports, and files that others can read."""
 
 import os
 import re
@@ -35,43 +35,43 @@ RECOVER = (
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings but those of the test."""
+def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the settings of the test apply."""
     for name in [name for name in os.environ if name.startswith("EARSHOT_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
 
-def found(what: str) -> Finding:
-    """What the doctor finds of one part, here and now."""
-    (one,) = [each for each in checks.examine() if each.what == what]
-    return one
+def find(what: str) -> Finding:
+    """The doctor's finding about one part."""
+    (finding,) = [finding for finding in checks.examine() if finding.what == what]
+    return finding
 
 
-def shell(line: str) -> None:
-    """Do as a remedy says."""
+def run_remedy(line: str) -> None:
+    """Run the command of a remedy."""
     subprocess.run(shlex.split(line), stdin=subprocess.DEVNULL, timeout=60, check=True)
 
 
 @pytest.fixture
 def file(sqlite_template: Path, tmp_path: Path) -> Path:
     """A SQLite file in the data directory."""
-    kept = tmp_path / "data" / "earshot.db"
-    kept.parent.mkdir(mode=0o700)
-    shutil.copyfile(sqlite_template, kept)
-    return kept
+    path = tmp_path / "data" / "earshot.db"
+    path.parent.mkdir(mode=0o700)
+    shutil.copyfile(sqlite_template, path)
+    return path
 
 
-def spoil(file: Path, place: int) -> None:
+def overwrite(file: Path, place: int) -> None:
     with file.open("r+b") as opened:
         opened.seek(place)
         opened.write(b"\xff" * 5000)
 
 
 def test_a_file_that_is_no_database_is_to_be_restored_or_moved_away(file: Path) -> None:
-    spoil(file, 0)
+    overwrite(file, 0)
 
-    assert found("database") == Finding(
+    assert find("database") == Finding(
         "database",
         False,
         f"{file} is no SQLite database or is damaged (file is not a database)",
@@ -85,47 +85,49 @@ def test_a_damaged_file_is_to_be_restored_or_saved_and_never_to_be_migrated(
     file: Path, place: str, revision: str
 ) -> None:
     script(f"sqlite:///{file}", f"UPDATE alembic_version SET version_num = '{revision}'")
-    assert found("database").remedy == (None if revision == HEAD else "earshot migrate")
-    spoil(file, 100 if place == "beginning" else file.stat().st_size // 2 + 100)
+    assert find("database").remedy == (None if revision == HEAD else "earshot migrate")
+    overwrite(file, 100 if place == "beginning" else file.stat().st_size // 2 + 100)
 
-    told = found("database")
+    finding = find("database")
 
-    assert (told.well, told.remedy) == (False, RECOVER)
-    assert re.match(rf"{re.escape(str(file))} is (no SQLite database or is )?damaged \(", told.state)
-    assert "\n" not in told.state
+    assert (finding.well, finding.remedy) == (False, RECOVER)
+    assert re.match(rf"{re.escape(str(file))} is (no SQLite database or is )?damaged \(", finding.state)
+    assert "\n" not in finding.state
 
 
 @pytest.fixture
-def mute() -> Iterator[int]:
-    """A port that takes connections and says nothing."""
+def silent_port() -> Iterator[int]:
+    """A port that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield int(listener.getsockname()[1])
 
 
-def test_a_server_that_does_not_answer_is_told_as_such(mute: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"postgresql://me:hidden@127.0.0.1:{mute}/ideas")
+def test_a_server_that_does_not_answer_is_reported(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"postgresql://me:hidden@127.0.0.1:{silent_port}/ideas")
 
-    assert found("database") == Finding(
+    assert find("database") == Finding(
         "database",
         False,
-        f"PostgreSQL, 127.0.0.1:{mute}/ideas can't be reached: no answer in time",
+        f"PostgreSQL, 127.0.0.1:{silent_port}/ideas can't be reached: no answer in time",
         "see that it runs and does not hang, that no firewall is between, and that EARSHOT_DATABASE_URL names it",
     )
 
 
-def administered(url: str) -> str:
-    """The options with which PostgreSQL's own programs reach the tests' server as its administrator, who is trusted."""
+def server_options(url: str) -> tuple[str, str]:
+    """The options --host and --port of PostgreSQL's programs for the server of the tests."""
     parts = urlsplit(url)
-    host = parts.hostname or parse_qs(parts.query)["host"][0]
-    return f"--host={host} {f'--port={parts.port} ' if parts.port else ''}--username=postgres"
+    return f"--host={parts.hostname or parse_qs(parts.query)['host'][0]}", f"--port={parts.port}" if parts.port else ""
+
+
+def trusted_administrator(url: str) -> str:
+    """The options with which PostgreSQL's programs reach the tests' server as its administrator, who is trusted."""
+    return " ".join(filter(None, [*server_options(url), "--username=postgres"]))
 
 
 def as_administrator(program: str, url: str) -> str:
-    """How the remedy calls the program: on this machine as the system's user postgres, whom stock servers let in."""
-    parts = urlsplit(url)
-    host = parts.hostname or parse_qs(parts.query)["host"][0]
-    socket_folder = [f"--host={host}"] if host.startswith("/") else []
-    return " ".join(["sudo -u postgres", program, *socket_folder, *([f"--port={parts.port}"] if parts.port else [])])
+    """How the remedy calls the program: on this machine as the system's user postgres, whom stock servers accept."""
+    host, port = server_options(url)
+    return " ".join(["sudo -u postgres", program, *([host] if "=/" in host else []), *([port] if port else [])])
 
 
 def test_a_database_that_does_not_exist_is_named_and_the_remedy_makes_it(
@@ -136,17 +138,17 @@ def test_a_database_that_does_not_exist_is_named_and_the_remedy_makes_it(
     owner = urlsplit(url).username
     monkeypatch.setenv("EARSHOT_DATABASE_URL", url)
 
-    told = found("database")
+    finding = find("database")
 
-    assert not told.well
-    assert told.state.endswith(f'can\'t be reached: database "{name}" does not exist')
-    making = as_administrator("createdb", url)
-    assert told.remedy == f"{making} --owner={owner} '{name}'"
+    assert not finding.well
+    assert finding.state.endswith(f'can\'t be reached: database "{name}" does not exist')
+    command = as_administrator("createdb", url)
+    assert finding.remedy == f"{command} --owner={owner} '{name}'"
     if not postgres.ours or shutil.which("createdb") is None:
         return
-    shell(told.remedy.replace(making, f"createdb {administered(url)}"))
+    run_remedy(finding.remedy.replace(command, f"createdb {trusted_administrator(url)}"))
     try:
-        assert found("database").state.endswith("is empty; the first start of `earshot serve` fills it")
+        assert find("database").state.endswith("is empty; the first start of `earshot serve` fills it")
     finally:
         postgres.drop("not yet there")
 
@@ -159,24 +161,24 @@ def test_a_role_that_does_not_exist_is_named_and_the_remedy_makes_it(
     url = fresh_postgres.replace("postgres@", "newcomer@")
     monkeypatch.setenv("EARSHOT_DATABASE_URL", url)
 
-    told = found("database")
+    finding = find("database")
 
-    assert not told.well
-    assert told.state.endswith('can\'t be reached: role "newcomer" does not exist')
-    making = f"{as_administrator('createuser', url)} --pwprompt newcomer"
-    assert told.remedy == f"if the role is not there yet: {making}; else let it in with a line in pg_hba.conf"
+    assert not finding.well
+    assert finding.state.endswith('can\'t be reached: role "newcomer" does not exist')
+    command = f"{as_administrator('createuser', url)} --pwprompt newcomer"
+    assert finding.remedy == f"if the role is not there yet: {command}; else let it in with a line in pg_hba.conf"
     if shutil.which("createuser") is None:
         return
     # Whom the server trusts needs no password, and there is nobody here to type one.
-    shell(f"createuser {administered(url)} newcomer")
+    run_remedy(f"createuser {trusted_administrator(url)} newcomer")
     try:
-        assert found("database").well
+        assert find("database").well
     finally:
-        shell(f"dropuser {administered(url)} newcomer")
+        run_remedy(f"dropuser {trusted_administrator(url)} newcomer")
 
 
 @pytest.mark.parametrize(
-    ("url", "making"),
+    ("url", "command"),
     [
         ("postgresql://earshot@localhost/x", "sudo -u postgres createuser"),
         ("postgresql://earshot@127.0.0.1:5432/x", "sudo -u postgres createuser"),
@@ -187,8 +189,8 @@ def test_a_role_that_does_not_exist_is_named_and_the_remedy_makes_it(
         ("postgresql://me@10.0.0.9/x", "createuser --host=10.0.0.9 --username=postgres"),
     ],
 )
-def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: str, making: str) -> None:
-    assert _admin_command("createuser", urlsplit(url)) == f"{making} "
+def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: str, command: str) -> None:
+    assert _admin_command("createuser", urlsplit(url)) == f"{command} "
 
 
 @pytest.mark.parametrize(
@@ -201,12 +203,14 @@ def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: st
     ],
 )
 def test_metrics_on_the_servers_own_port_are_reported(host: str, metrics_host: str | None, well: bool) -> None:
-    told = environment.check_metrics_port(Settings(host=host, port=8123, metrics_port=8123, metrics_host=metrics_host))
+    finding = environment.check_metrics_port(
+        Settings(host=host, port=8123, metrics_port=8123, metrics_host=metrics_host)
+    )
 
-    assert told.well == well
+    assert finding.well == well
     if not well:
-        assert told.state == "EARSHOT_METRICS_PORT is 8123, the port of the server itself"
-        assert told.remedy == "set EARSHOT_METRICS_PORT to another port, such as 9464"
+        assert finding.state == "EARSHOT_METRICS_PORT is 8123, the port of the server itself"
+        assert finding.remedy == "set EARSHOT_METRICS_PORT to another port, such as 9464"
 
 
 def test_metrics_on_another_port_are_fine() -> None:
@@ -214,31 +218,16 @@ def test_metrics_on_another_port_are_fine() -> None:
     assert environment.check_metrics_port(Settings(port=8123)).state == "not set: no metrics are served"
 
 
-def test_a_directory_that_everybody_can_write_is_told(file: Path) -> None:
+def test_a_directory_that_everybody_can_write_is_reported(file: Path) -> None:
     file.parent.chmod(0o777)
 
-    told = found("data")
+    finding = find("data")
 
-    assert (told.well, told.state) == (False, f"{file.parent} can be written by every user of this machine")
-    assert told.remedy == f"chmod o= {file.parent}"
-    shell(told.remedy)
-    assert found("data").well
+    assert (finding.well, finding.state) == (False, f"{file.parent} can be written by every user of this machine")
+    assert finding.remedy == f"chmod o= {file.parent}"
+    run_remedy(finding.remedy)
+    assert find("data").well
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o770
-
-
-def test_a_log_of_sqlite_that_everybody_can_read_is_told(file: Path) -> None:
-    file.chmod(0o600)
-    file.parent.chmod(0o755)
-    log = file.with_name("earshot.db-wal")
-    log.touch()
-    log.chmod(0o644)
-
-    told = environment.check_data_dir(Settings())
-
-    assert (told.well, told.state) == (False, f"{file} can be read by every user of this machine")
-    assert told.remedy == f"chmod o= {file}*"
-    log.chmod(0o600)
-    assert environment.check_data_dir(Settings()).well
 
 
 def modes(folder: Path) -> dict[str, str]:
@@ -286,32 +275,29 @@ def test_a_directory_that_is_there_keeps_its_mode(sqlite: Earshot) -> None:
     assert stat.S_IMODE(data.stat().st_mode) == 0o750
 
 
-def test_a_file_in_a_directory_that_is_not_there_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_a_directory_that_is_not_there_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     monkeypatch.setenv("EARSHOT_DATABASE_URL", f"sqlite:///{tmp_path}/nowhere/earshot.db")
 
-    assert found("data").well
+    assert find("data").well
 
 
-def test_a_directory_that_is_everybody_s_on_purpose_is_left_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_that_is_shared_on_purpose_keeps_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
     monkeypatch.setenv("EARSHOT_DATABASE_URL", f"sqlite:///{shared}/earshot.db")
 
-    told = found("data")
-
-    assert (told.state, told.remedy) == (
+    assert find("data") == Finding(
+        "data",
+        False,
         f"{shared} can be written by every user of this machine",
         "move it into a directory of its own",
     )
-    assert not told.well
 
 
-def test_a_client_of_postgresql_that_is_not_installed_is_told() -> None:
+def test_a_client_of_postgresql_that_is_not_installed_is_reported() -> None:
     code = (
         "import sys; sys.modules['asyncpg'] = None\n"
         "from app.cli.doctor import checks\n"
