@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest_asyncio
 from sqlalchemy import text
 
 from app.adapters.database import NO_PORTAL, PortalContext
@@ -30,20 +31,24 @@ def create_sample(work: UnitOfWork) -> int:
     return first_portal.portal_id
 
 
-async def test_the_sample_has_boards_users_and_posts_over_two_months(server: Application, clock: TestClock) -> None:
+@pytest_asyncio.fixture
+async def sample(server: Application, clock: TestClock) -> Factory:
+    """A sample portal, created at NOW."""
     clock.set(NOW)
     make = Factory(server, SECRET.encode())
-
     make.portal = await server.database.write(create_sample, NO_PORTAL)
+    return make
 
-    assert [row["name"] for row in await make.rows("SELECT name FROM boards ORDER BY position")] == [
+
+async def test_the_sample_has_boards_users_and_posts_over_two_months(sample: Factory) -> None:
+    assert [row["name"] for row in await sample.rows("SELECT name FROM boards ORDER BY position")] == [
         "Feature Requests",
         "Bug Reports",
         "Integrations",
     ]
-    assert await make.value("SELECT count(*) FROM users") == 4
-    assert await make.value("SELECT count(*) FROM posts") == 200
-    posts = await make.rows("SELECT * FROM posts ORDER BY id")
+    assert await sample.value("SELECT count(*) FROM users") == 4
+    assert await sample.value("SELECT count(*) FROM posts") == 200
+    posts = await sample.rows("SELECT * FROM posts ORDER BY id")
     assert Counter(post["moderation"] for post in posts) == {"approved": 188, "pending": 8, "rejected": 4}
     assert len({post["title"] for post in posts}) == 200
     # Some have no description, and clients of Astuto's dialect read none of them as null.
@@ -53,43 +58,34 @@ async def test_the_sample_has_boards_users_and_posts_over_two_months(server: App
     assert created_at == sorted(created_at)
     assert NOW - timedelta(days=DAYS) <= created_at[0] < NOW - timedelta(days=DAYS - 2)
     assert NOW - timedelta(days=2) < created_at[-1] <= NOW
-    statuses = await make.rows(
+    statuses = await sample.rows(
         "SELECT s.name, count(*) AS posts FROM posts p JOIN statuses s ON s.id = p.status_id GROUP BY s.name"
     )
     assert {row["name"] for row in statuses} == {"New", "Planned", "In Progress", "Completed", "Rejected"}
     assert min(row["posts"] for row in statuses) >= 10
     for table, min_rows in {"votes": 200, "comments": 150, "status_changes": 100, "post_categories": 60}.items():
-        assert await make.value(f"SELECT count(*) FROM {table}") >= min_rows
+        assert await sample.value(f"SELECT count(*) FROM {table}") >= min_rows
     for table in ("votes", "comments", "status_changes"):
-        latest = await make.value(f"SELECT max(created_at) FROM {table}")
+        latest = await sample.value(f"SELECT max(created_at) FROM {table}")
         assert to_datetime(latest) <= NOW
-    assert await make.value("SELECT count(*) FROM comments WHERE official") == await make.value(
+    assert await sample.value("SELECT count(*) FROM comments WHERE official") == await sample.value(
         "SELECT count(*) FROM status_changes"
     )
 
 
-async def test_the_newest_posts_are_approved_and_have_votes_and_comments(server: Application, clock: TestClock) -> None:
-    clock.set(NOW)
-    make = Factory(server, SECRET.encode())
-
-    make.portal = await server.database.write(create_sample, NO_PORTAL)
-
-    newest = await make.rows("SELECT * FROM posts ORDER BY created_at DESC, id DESC LIMIT 24")
+async def test_the_newest_posts_are_approved_and_have_votes_and_comments(sample: Factory) -> None:
+    newest = await sample.rows("SELECT * FROM posts ORDER BY created_at DESC, id DESC LIMIT 24")
     assert {post["moderation"] for post in newest} == {"approved"}
     for post in newest[:12]:
         assert post["votes_count"] > 0
         assert post["comments_count"] > 0
 
 
-async def test_descriptions_and_comments_fit_their_board(server: Application) -> None:
-    make = Factory(server, SECRET.encode())
-
-    make.portal = await server.database.write(create_sample, NO_PORTAL)
-
-    for board in await make.rows("SELECT id, name FROM boards"):
-        posts = await make.rows(f"SELECT * FROM posts WHERE board_id = {board['id']}")
+async def test_descriptions_and_comments_fit_their_board(sample: Factory) -> None:
+    for board in await sample.rows("SELECT id, name FROM boards"):
+        posts = await sample.rows(f"SELECT * FROM posts WHERE board_id = {board['id']}")
         assert {post["description"] for post in posts} - {""} == set(texts.REASONS[board["name"]])
-        comments = await make.rows(
+        comments = await sample.rows(
             "SELECT DISTINCT c.body, c.official FROM comments c JOIN posts p ON p.id = c.post_id "
             f"WHERE p.board_id = {board['id']} AND c.parent_id IS NULL"
         )
@@ -98,14 +94,11 @@ async def test_descriptions_and_comments_fit_their_board(server: Application) ->
         assert {row["body"] for row in comments if row["official"]} <= set(texts.UPDATES[board["name"]].values())
 
 
-async def test_its_counters_are_right_and_no_event_is_pending(server: Application) -> None:
-    portal_id = await server.database.write(create_sample, NO_PORTAL)
+async def test_its_counters_are_right_and_no_event_is_pending(sample: Factory) -> None:
+    context = PortalContext(sample.portal, OPERATOR)
 
-    mismatches = await server.database.read(audit.find_mismatches, PortalContext(portal_id, OPERATOR))
-
-    assert mismatches == []
-    pending = Statement(text("SELECT count(*) FROM facts WHERE expanded_at IS NULL"), across_portals=True)
-    assert await server.database.read(lambda work: work.fetch_value(pending), NO_PORTAL) == 0
+    assert await sample.server.database.read(audit.find_mismatches, context) == []
+    assert await sample.value("SELECT count(*) FROM facts WHERE expanded_at IS NULL") == 0
 
 
 async def test_it_is_the_same_every_time(sqlite_template: Path, tmp_path: Path) -> None:

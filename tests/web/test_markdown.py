@@ -1,4 +1,4 @@
-"""People's text as harmless HTML."""
+"""Texts of users as safe HTML."""
 
 import re
 
@@ -47,7 +47,7 @@ WITHOUT_END = {"br", "hr", "img"}
 
 
 def open_tags(html: str) -> list[str]:
-    """Which tags are open at the end; fails where an end tag is not that of the last one opened."""
+    """The tags that are open at the end; fails if an end tag is not that of the last one opened."""
     opened: list[str] = []
     for end, name in TAG.findall(html):
         if not end and name not in WITHOUT_END:
@@ -144,33 +144,33 @@ def table(columns: int, rows: int, row: str = "b|") -> str:
     return "a|" * columns + "\n" + "-|" * columns + "\n" + (row + "\n") * (rows - 1)
 
 
-def test_a_full_table_is_a_table_and_one_of_empty_cells_words() -> None:
-    full, allowed, refused = table(9, 300, "b|" * 9), table(9, 17), table(9, 18)
+def test_a_full_table_is_rendered_and_one_of_empty_cells_is_plain_text() -> None:
+    full, allowed, rejected = table(9, 300, "b|" * 9), table(9, 17), table(9, 18)
 
     assert render_markdown(full).count("<td>") == 9 * 299
     assert render_markdown(allowed).count("<td>") == 9 * 16
-    assert render_markdown(refused) == markdown_to_text(refused)
+    assert render_markdown(rejected) == markdown_to_text(rejected)
 
 
 def test_all_tables_of_a_text_count_together() -> None:
     full, empty = table(9, 4, "b|" * 9) + "\n", table(9, 40) + "\n"
 
     assert render_markdown(full * 30).count("<table>") == 30
-    # What one has too many another may have too few.
+    # The cells of one table count for the others.
     assert render_markdown(full * 6 + empty).count("<table>") == 7
     assert render_markdown(full + empty * 6) == markdown_to_text(full + empty * 6)
 
 
-def test_text_up_to_the_bound_of_markup_is_formatted_and_beyond_it_words() -> None:
+def test_text_beyond_the_bound_of_markup_is_plain_text() -> None:
     allowed = "*a* " * (MAX_MARKUP // 2)
-    refused = allowed + "*"
+    rejected = allowed + "*"
 
     assert count_markup(allowed) == MAX_MARKUP
     assert render_markdown(allowed).count("<em>") == MAX_MARKUP // 2
-    assert render_markdown(refused) == markdown_to_text(refused)
+    assert render_markdown(rejected) == markdown_to_text(rejected)
 
 
-def test_a_reference_to_a_long_address_may_be_used_a_few_times_and_not_without_end() -> None:
+def test_references_to_a_long_url_are_bounded() -> None:
     address = "https://example.com/" + "x" * 80
 
     assert render_markdown(f"[a]: {address}\n\n" + "[a] " * 20).count("<a href") == 20
@@ -179,7 +179,7 @@ def test_a_reference_to_a_long_address_may_be_used_a_few_times_and_not_without_e
 
 
 @pytest.mark.parametrize("linked", ["<ftp:x>" * 7000, "<p>" + "<a href=x>a</a>" * 3000 + "</p>"])
-def test_what_is_shown_of_a_text_stays_within_its_bound(linked: str) -> None:
+def test_the_html_of_a_text_is_bounded(linked: str) -> None:
     assert len(render_markdown(linked)) <= MAX_HTML
 
 
@@ -188,5 +188,5 @@ def test_plain_text_keeps_its_lines_and_loses_its_tags() -> None:
 
 
 @pytest.mark.parametrize("bomb", ["[" * 20_000, "*a_ " * 5_000, "> " * 10_000, "<p>" + "<div>" * 5_000 + ">"])
-def test_text_made_to_be_slow_comes_to_an_end(bomb: str) -> None:
+def test_a_text_made_to_be_slow_is_rendered(bomb: str) -> None:
     assert isinstance(str(render_markdown(bomb)), str)

@@ -1,4 +1,4 @@
-"""How often one address may ask for pages: the last allowed and the first refused request of each route."""
+"""The rate limit of pages: the last allowed and the first rejected request of each route."""
 
 import secrets
 from collections.abc import AsyncIterator
@@ -39,33 +39,33 @@ ROUTES = (
 
 
 @asynccontextmanager
-async def paced(settings: Settings, clock: TestClock, **changed: Any) -> AsyncIterator[Client]:
-    """A visitor of a server that allows three pages in a minute."""
-    given = {"rate_limits": True, "limit_pages": "3/minute", **changed}
-    async with running_application(settings, clock, **given) as server, Client(server, token=None, base="") as visitor:
-        yield visitor
+async def limited_visitor(settings: Settings, clock: TestClock, **changed: Any) -> AsyncIterator[Client]:
+    """A client of a server that allows three pages in a minute."""
+    changed = {"rate_limits": True, "limit_pages": "3/minute", **changed}
+    async with running_application(settings, clock, **changed) as server, Client(server, token=None, base="") as client:
+        yield client
 
 
 @pytest.mark.parametrize("route", ROUTES)
-async def test_each_page_has_a_last_allowed_and_a_first_refused_request(
+async def test_each_page_has_a_last_allowed_and_a_first_rejected_request(
     settings: Settings, clock: TestClock, make: Factory, route: str
 ) -> None:
     path = route.format(code=await make.code(await make.post(title="Dark mode")))
-    async with paced(settings, clock) as visitor:
+    async with limited_visitor(settings, clock) as visitor:
         allowed = [(await visitor.get(path)).status_code for _ in range(3)]
-        refused = await visitor.get(path)
+        rejected = await visitor.get(path)
 
     assert len(set(allowed)) == 1
     assert allowed[0] in (200, 302, 404)
-    assert refused.status_code == 429
-    assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert "<h1>A little slower, please</h1>" in refused.text
+    assert rejected.status_code == 429
+    assert 1 <= int(rejected.headers["retry-after"]) <= 60
+    assert "<h1>A little slower, please</h1>" in rejected.text
 
 
 async def test_all_pages_are_counted_together_and_each_address_alone(
     settings: Settings, clock: TestClock, make: Factory
 ) -> None:
-    async with paced(settings, clock) as visitor:
+    async with limited_visitor(settings, clock) as visitor:
         other = visitor.of(None, base="", peer="192.0.2.7")
         statuses = [(await visitor.get(path)).status_code for path in ("/", "/docs", "/nowhere", "/static/page.css")]
         others = (await other.get("/")).status_code
@@ -75,7 +75,7 @@ async def test_all_pages_are_counted_together_and_each_address_alone(
 
 
 async def test_a_window_ends(settings: Settings, clock: TestClock, make: Factory) -> None:
-    async with paced(settings, clock, limit_pages="1/second") as visitor:
+    async with limited_visitor(settings, clock, limit_pages="1/second") as visitor:
         statuses = [(await visitor.get("/")).status_code for _ in range(2)]
         response = await visitor.get("/")
         while response.status_code == 429:
@@ -103,7 +103,7 @@ async def test_the_memory_of_counters_is_bounded(with_redis: bool) -> None:
 
 
 async def test_health_is_never_counted(settings: Settings, clock: TestClock, make: Factory) -> None:
-    async with paced(settings, clock) as visitor:
+    async with limited_visitor(settings, clock) as visitor:
         statuses = [(await visitor.get(path)).status_code for path in ("/health", "/health/ready") * 4]
 
     assert statuses == [200] * 8
@@ -113,28 +113,28 @@ async def test_health_is_never_counted(settings: Settings, clock: TestClock, mak
 async def test_counting_can_be_switched_off(
     settings: Settings, clock: TestClock, make: Factory, off: dict[str, Any]
 ) -> None:
-    async with paced(settings, clock, **off) as visitor:
+    async with limited_visitor(settings, clock, **off) as visitor:
         statuses = [(await visitor.get("/")).status_code for _ in range(20)]
 
     assert statuses == [200] * 20
 
 
-async def test_a_view_that_was_refused_is_not_counted(settings: Settings, clock: TestClock, make: Factory) -> None:
+async def test_a_rejected_view_is_not_counted(settings: Settings, clock: TestClock, make: Factory) -> None:
     await make.post(title="Dark mode")
-    async with paced(settings, clock) as visitor:
+    async with limited_visitor(settings, clock) as visitor:
         for _ in range(6):
             await visitor.get("/posts/dark-mode")
 
     assert await make.value("SELECT views_count FROM posts") == 3
 
 
-async def test_the_address_is_the_one_that_a_trusted_proxy_tells(
+async def test_the_address_is_the_one_that_a_trusted_proxy_forwards(
     settings: Settings, clock: TestClock, make: Factory
 ) -> None:
-    async with paced(settings, clock, trusted_proxies="192.0.2.0/24") as visitor:
+    async with limited_visitor(settings, clock, trusted_proxies="192.0.2.0/24") as visitor:
         from_one = [(await visitor.get("/", headers={"x-forwarded-for": "198.51.100.1"})).status_code for _ in range(4)]
         from_two = (await visitor.get("/", headers={"x-forwarded-for": "198.51.100.2"})).status_code
-    async with paced(settings, clock) as visitor:
+    async with limited_visitor(settings, clock) as visitor:
         untrusted = [
             (await visitor.get("/", headers={"x-forwarded-for": f"198.51.100.{n}"})).status_code for n in range(4)
         ]
@@ -147,8 +147,8 @@ async def test_two_servers_with_one_redis_count_together(
     settings: Settings, clock: TestClock, make: Factory, redis: Redis
 ) -> None:
     async with (
-        paced(settings, clock, redis_url=redis.url) as one,
-        paced(settings, clock, redis_url=redis.url) as two,
+        limited_visitor(settings, clock, redis_url=redis.url) as one,
+        limited_visitor(settings, clock, redis_url=redis.url) as two,
     ):
         # Redis outlives a test, so each run comes from an address of its own.
         peer = {"base": "", "peer": f"2001:db8::{secrets.token_hex(2)}"}
@@ -159,16 +159,14 @@ async def test_two_servers_with_one_redis_count_together(
     assert 1 <= int(responses[-1].headers["retry-after"]) <= 60
 
 
-async def test_without_its_redis_a_server_counts_for_itself(
-    settings: Settings, clock: TestClock, make: Factory
-) -> None:
-    async with paced(settings, clock, redis_url=f"redis://127.0.0.1:{free_port()}/0") as visitor:
+async def test_without_redis_a_server_counts_by_itself(settings: Settings, clock: TestClock, make: Factory) -> None:
+    async with limited_visitor(settings, clock, redis_url=f"redis://127.0.0.1:{free_port()}/0") as visitor:
         statuses = [(await visitor.get("/")).status_code for _ in range(4)]
 
     assert statuses == [200, 200, 200, 429]
 
 
-def test_requests_that_meet_a_lost_redis_at_the_same_time_are_all_counted() -> None:
+def test_concurrent_requests_are_all_counted_when_redis_is_lost() -> None:
     rate_limit = PageRateLimit("30/minute", redis_url=f"redis://127.0.0.1:{free_port()}/0")
 
     def count(_: int) -> None:
@@ -182,7 +180,7 @@ async def test_slowapis_own_settings_change_nothing(
     settings: Settings, clock: TestClock, make: Factory, monkeypatch: pytest.MonkeyPatch, server: Application
 ) -> None:
     monkeypatch.setenv("RATELIMIT_ENABLED", "false")
-    async with paced(settings, clock) as visitor:
+    async with limited_visitor(settings, clock) as visitor:
         statuses = [(await visitor.get("/")).status_code for _ in range(4)]
 
     assert statuses == [200, 200, 200, 429]

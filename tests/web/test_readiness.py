@@ -1,4 +1,4 @@
-"""Whether a running server says truly that requests may be sent to it."""
+"""`/health/ready` of a running server."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ def ready(serving: Serving) -> tuple[int, dict[str, Any]]:
         connection.close()
 
 
-def test_a_stopped_database_and_its_return_are_told(postgres: Postgres, on_postgres: Earshot) -> None:
+def test_a_stopped_database_is_not_ready_until_it_returns(postgres: Postgres, on_postgres: Earshot) -> None:
     need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
     with on_postgres.serving(EARSHOT_METRICS_PORT="0") as serving:
         assert ready(serving) == (200, WELL)
@@ -37,8 +37,8 @@ def test_a_stopped_database_and_its_return_are_told(postgres: Postgres, on_postg
         try:
             until(lambda: ready(serving) == (503, WELL | {"ready": False, "database": False, "revision": None}))
             assert send_request(serving.port, "nobody", "/health")[0] == 200
-            # What is not known is not told; the rest of the numbers is.
-            until(lambda: "earshot_outbox_depth" not in metrics_of(serving))
+            # Metrics that can't be read are left out; the others are served.
+            until(lambda: "earshot_outbox_depth" not in numbers(serving))
             health = at(dialect="pages", method="GET", route="/health", status="200")
             assert metrics_of(serving)["earshot_requests_total"][health] == 1
         finally:
@@ -47,7 +47,7 @@ def test_a_stopped_database_and_its_return_are_told(postgres: Postgres, on_postg
         assert serving.end() == 0
 
 
-def test_a_stopped_redis_is_told_and_no_reason_to_send_nobody(sqlite: Earshot, redis: Redis) -> None:
+def test_a_stopped_redis_is_reported_and_the_server_stays_ready(sqlite: Earshot, redis: Redis) -> None:
     with sqlite.serving(EARSHOT_REDIS_URL=redis.url) as serving:
         assert ready(serving) == (200, WELL | {"redis": True})
 
@@ -60,12 +60,12 @@ def test_a_stopped_redis_is_told_and_no_reason_to_send_nobody(sqlite: Earshot, r
         until(lambda: ready(serving) == (200, WELL | {"redis": True}))
 
 
-def test_a_disk_that_takes_nothing_more_is_told(sqlite: Earshot) -> None:
+def test_a_full_disk_is_not_ready(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
         assert send_request(serving.port, "nobody", "/health")[0] == 200
         pid = serving.process.pid
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-        # From now on each write to a file is refused by the system, as it is when nothing is left.
+        # From now on each write to a file fails, as on a full disk.
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
         try:
             assert ready(serving) == (503, WELL | {"ready": False, "storage": False})
@@ -74,7 +74,7 @@ def test_a_disk_that_takes_nothing_more_is_told(sqlite: Earshot) -> None:
         until(lambda: ready(serving) == (200, WELL))
 
 
-def test_a_server_that_is_to_end_serves_on_for_a_while_and_says_so(sqlite: Earshot) -> None:
+def test_a_draining_server_is_not_ready_and_serves(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_DRAIN_SECONDS="50", EARSHOT_METRICS_PORT="0") as serving:
         key = key_of(serving, "Astuto")
         assert ready(serving) == (200, WELL)
@@ -87,14 +87,14 @@ def test_a_server_that_is_to_end_serves_on_for_a_while_and_says_so(sqlite: Earsh
         assert send_request(serving.port, key, "/health")[0] == 200
         assert metrics_of(serving)
 
-        # Who is told twice does not wait any longer.
+        # A second signal ends the drain.
         serving.process.terminate()
         assert serving.process.wait(20) == 0
         assert refuses(serving.port)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_after_that_while_it_ends_by_itself(on_postgres: Earshot, workers: str) -> None:
+def test_a_server_ends_after_draining(on_postgres: Earshot, workers: str) -> None:
     settings = {"EARSHOT_DRAIN_SECONDS": "1", "EARSHOT_RATE_LIMITS": "off"}
     with on_postgres.serving("--workers", workers, **settings) as serving:
         assert ready(serving) == (200, WELL)
@@ -105,7 +105,7 @@ def test_after_that_while_it_ends_by_itself(on_postgres: Earshot, workers: str) 
         assert serving.process.wait(30) == 0
 
 
-def test_ctrl_c_does_not_wait(sqlite: Earshot) -> None:
+def test_ctrl_c_does_not_drain(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_DRAIN_SECONDS="50") as serving:
         assert ready(serving) == (200, WELL)
         serving.process.send_signal(signal.SIGINT)

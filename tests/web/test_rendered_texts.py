@@ -1,4 +1,4 @@
-"""The texts of pages: formatted once each, within bounds for a page, for what is remembered and for what waits."""
+"""The texts of pages: texts once each, within bounds for a page, for what is remembered and for what waits."""
 
 import asyncio
 import threading
@@ -14,37 +14,37 @@ from app.web.rendered_texts import MAX_CACHED_BYTES, MAX_PAGE_LENGTH, MAX_PAGE_M
 from tests.support.clients import Client
 from tests.support.factory import Factory
 
-PLACES = rendered_texts.MAX_THREADS + rendered_texts.MAX_QUEUED
+MAX_PAGES = rendered_texts.MAX_THREADS + rendered_texts.MAX_QUEUED
 
 
 @pytest_asyncio.fixture
-async def formatted() -> AsyncIterator[RenderedTexts]:
-    made = RenderedTexts()
-    yield made
-    made.close()
+async def texts() -> AsyncIterator[RenderedTexts]:
+    opened = RenderedTexts()
+    yield opened
+    opened.close()
 
 
-def occupy(formatted: RenderedTexts) -> threading.Event:
+def occupy(texts: RenderedTexts) -> threading.Event:
     """Keep the threads busy until the event is set."""
     free = threading.Event()
     for _ in range(rendered_texts.MAX_THREADS):
-        formatted._threads.submit(free.wait)
+        texts._threads.submit(free.wait)
     return free
 
 
-async def test_a_text_is_formatted_once(formatted: RenderedTexts) -> None:
-    first = await formatted.format(["*a*", "*b*", "*a*"])
-    again = await formatted.format(["*b*", "*a*"])
+async def test_a_text_is_rendered_once(texts: RenderedTexts) -> None:
+    first = await texts.format(["*a*", "*b*", "*a*"])
+    again = await texts.format(["*b*", "*a*"])
 
     assert [str(markup) for markup in first] == ["<p><em>a</em></p>\n", "<p><em>b</em></p>\n", "<p><em>a</em></p>\n"]
-    assert len(formatted.cache) == 2
-    # The very objects: nothing was made anew.
+    assert len(texts.cache) == 2
+    # The same objects: nothing was rendered again.
     assert (again[1] is first[0], again[0] is first[1], first[2] is first[0]) == (True, True, True)
 
 
-async def test_pages_that_wait_with_the_same_text_format_it_once(formatted: RenderedTexts) -> None:
-    free = occupy(formatted)
-    pages = [asyncio.create_task(formatted.format(["*a*"])) for _ in range(PLACES)]
+async def test_waiting_pages_with_the_same_text_render_it_once(texts: RenderedTexts) -> None:
+    free = occupy(texts)
+    pages = [asyncio.create_task(texts.format(["*a*"])) for _ in range(MAX_PAGES)]
     await asyncio.sleep(0)
     free.set()
 
@@ -53,58 +53,58 @@ async def test_pages_that_wait_with_the_same_text_format_it_once(formatted: Rend
     assert all(markup is found[0] for markup in found)
 
 
-async def test_a_remembered_text_waits_for_nobody(formatted: RenderedTexts) -> None:
-    (first,) = await formatted.format(["*a*"])
-    free = occupy(formatted)
+async def test_a_cached_text_does_not_wait(texts: RenderedTexts) -> None:
+    (first,) = await texts.format(["*a*"])
+    free = occupy(texts)
 
-    (again,) = await formatted.format(["*a*"])
+    (again,) = await texts.format(["*a*"])
 
     assert again is first
     free.set()
 
 
-async def test_pages_beyond_those_that_may_wait_are_refused(formatted: RenderedTexts) -> None:
-    free = occupy(formatted)
-    pages = [asyncio.create_task(formatted.format([f"*{number}*"])) for number in range(PLACES)]
+async def test_pages_beyond_the_queue_are_rejected(texts: RenderedTexts) -> None:
+    free = occupy(texts)
+    pages = [asyncio.create_task(texts.format([f"*{number}*"])) for number in range(MAX_PAGES)]
     await asyncio.sleep(0)
 
     with pytest.raises(ServiceUnavailable):
-        await formatted.format(["one more"])
+        await texts.format(["one more"])
     free.set()
 
-    assert len([await page for page in pages]) == PLACES
-    assert str((await formatted.format(["one more"]))[0]) == "<p>one more</p>\n"
+    assert len([await page for page in pages]) == MAX_PAGES
+    assert str((await texts.format(["one more"]))[0]) == "<p>one more</p>\n"
 
 
-async def test_a_page_whose_client_is_gone_keeps_its_place_until_it_is_done(formatted: RenderedTexts) -> None:
-    free = occupy(formatted)
-    pages = [asyncio.create_task(formatted.format([f"*{number}*"])) for number in range(PLACES)]
+async def test_a_page_whose_client_disconnected_stays_in_the_queue(texts: RenderedTexts) -> None:
+    free = occupy(texts)
+    pages = [asyncio.create_task(texts.format([f"*{number}*"])) for number in range(MAX_PAGES)]
     await asyncio.sleep(0)
     for page in pages:
         page.cancel()
     await asyncio.gather(*pages, return_exceptions=True)
 
     with pytest.raises(ServiceUnavailable):
-        await formatted.format(["one more"])
+        await texts.format(["one more"])
     free.set()
-    while formatted._pending:  # noqa: ASYNC110
+    while texts._pending:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
-    assert len(formatted.cache) == PLACES
+    assert len(texts.cache) == MAX_PAGES
 
 
-async def test_what_waits_at_the_end_is_not_begun(formatted: RenderedTexts) -> None:
-    free = occupy(formatted)
-    page = asyncio.create_task(formatted.format(["*a*"]))
+async def test_a_page_in_the_queue_is_not_rendered_after_the_end(texts: RenderedTexts) -> None:
+    free = occupy(texts)
+    page = asyncio.create_task(texts.format(["*a*"]))
     await asyncio.sleep(0)
-    formatted.close()
+    texts.close()
     free.set()
 
     with pytest.raises((ServiceUnavailable, asyncio.CancelledError)):
         await page
     with pytest.raises(ServiceUnavailable):
-        await formatted.format(["*b*"])
-    assert len(formatted.cache) == 0
+        await texts.format(["*b*"])
+    assert len(texts.cache) == 0
 
 
 @pytest.mark.parametrize(
@@ -116,23 +116,21 @@ async def test_what_waits_at_the_end_is_not_begun(formatted: RenderedTexts) -> N
     ],
     ids=["length", "markup", "cells"],
 )
-async def test_all_texts_of_a_page_count_together_whether_remembered_or_not(
-    formatted: RenderedTexts, one: str, count: int
-) -> None:
+async def test_all_texts_of_a_page_count_together_cached_or_not(texts: RenderedTexts, one: str, count: int) -> None:
     page = [one] * (count + 3)
     for _ in range(2):
-        shown = await formatted.format(page)
+        shown = await texts.format(page)
 
         assert shown == [markdown.render_markdown(one)] * count + [markdown.markdown_to_text(one)] * 3
 
 
-async def test_a_text_that_is_shown_as_written_leaves_room_for_the_others(formatted: RenderedTexts) -> None:
-    shown = await formatted.format(["*" * 40_000, "*a*"])
+async def test_a_text_that_is_not_rendered_costs_nothing(texts: RenderedTexts) -> None:
+    shown = await texts.format(["*" * 40_000, "*a*"])
 
     assert shown == [markdown.markdown_to_text("*" * 40_000), markdown.render_markdown("*a*")]
 
 
-def test_what_is_remembered_is_bounded_in_bytes_and_what_is_used_stays() -> None:
+def test_the_cache_is_bounded_in_bytes_and_keeps_the_recently_used() -> None:
     cache = MarkupCache()
     large = markdown.markdown_to_text("a" * 500_000)
     used = b"used"
@@ -155,25 +153,23 @@ def test_many_small_texts_are_bounded_as_well() -> None:
     assert len(cache) * 300 < MAX_CACHED_BYTES
 
 
-async def test_a_page_beyond_those_that_may_wait_is_answered_503(
-    server: Application, anyone: Client, make: Factory
-) -> None:
+async def test_a_page_beyond_the_queue_is_503(server: Application, anyone: Client, make: Factory) -> None:
     visitor = anyone.of(None, base="")
-    for number in range(PLACES + 1):
+    for number in range(MAX_PAGES + 1):
         await make.post(title=f"Post {number}", description=f"*{number}*")
-    slugs = [f"/posts/post-{number}" for number in range(PLACES + 1)]
+    slugs = [f"/posts/post-{number}" for number in range(MAX_PAGES + 1)]
     free = occupy(server._texts)
     waiting = [asyncio.create_task(visitor.get(slug)) for slug in slugs[:-1]]
-    while server._texts._pending < PLACES:  # noqa: ASYNC110
+    while server._texts._pending < MAX_PAGES:  # noqa: ASYNC110
         await asyncio.sleep(0)
 
-    refused = await visitor.get(slugs[-1])
+    rejected = await visitor.get(slugs[-1])
     free.set()
 
-    assert refused.status_code == 503
-    assert int(refused.headers["retry-after"]) > 0
-    assert "<h1>Back in a moment</h1>" in refused.text
+    assert rejected.status_code == 503
+    assert int(rejected.headers["retry-after"]) > 0
+    assert "<h1>Back in a moment</h1>" in rejected.text
     assert {(await page).status_code for page in waiting} == {200}
-    # What was refused is no view; the others are.
-    assert sorted(server.services.views.counts.values()) == [1] * PLACES
+    # The rejected page is no view; the others are.
+    assert sorted(server.services.views.counts.values()) == [1] * MAX_PAGES
     assert (await visitor.get(slugs[-1])).status_code == 200

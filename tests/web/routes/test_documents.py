@@ -27,11 +27,11 @@ VENDORED = STATIC / "vendor" / "swagger-ui"
 
 @pytest.fixture
 def visitor(anyone: Client) -> Client:
-    """Somebody with a browser, and without a key."""
+    """A client without a key, at the root path."""
     return anyone.of(None, base="")
 
 
-async def read(visitor: Client, dialect: str) -> dict[str, Any]:
+async def fetch_document(visitor: Client, dialect: str) -> dict[str, Any]:
     response = await visitor.get(f"/{dialect}/api/v1/openapi.json")
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
     return dict(response.json())
@@ -48,7 +48,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_document_is_valid(visitor: Client, dialect: str) -> None:
-    document = await read(visitor, dialect)
+    document = await fetch_document(visitor, dialect)
 
     assert document["openapi"].startswith("3.1")
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
@@ -56,8 +56,8 @@ async def test_a_document_is_valid(visitor: Client, dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_no_document_promises_what_does_not_exist_yet(visitor: Client, dialect: str) -> None:
-    document = await read(visitor, dialect)
-    texts = [document["info"]["description"], *(told["description"] for _, _, told in operations(document))]
+    document = await fetch_document(visitor, dialect)
+    texts = [document["info"]["description"], *(operation["description"] for _, _, operation in operations(document))]
 
     promised = [text for text in texts if NOT_YET.search(text) and not re.search(r"\byet\b", text)]
 
@@ -65,8 +65,10 @@ async def test_no_document_promises_what_does_not_exist_yet(visitor: Client, dia
 
 
 @pytest.mark.parametrize(("dialect", "title"), [("productlift", "ProductLift"), ("astuto", "Astuto")])
-async def test_a_document_says_who_where_and_with_which_key(visitor: Client, dialect: str, title: str) -> None:
-    document = await read(visitor, dialect)
+async def test_a_document_has_title_version_servers_and_authentication(
+    visitor: Client, dialect: str, title: str
+) -> None:
+    document = await fetch_document(visitor, dialect)
 
     assert document["info"]["title"] == f"Earshot: {title}'s API"
     assert document["info"]["version"] == version("earshot")
@@ -80,8 +82,8 @@ async def test_a_document_says_who_where_and_with_which_key(visitor: Client, dia
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_document_promises_nothing_that_fastapi_made_up(visitor: Client, dialect: str) -> None:
-    document = await read(visitor, dialect)
+async def test_a_document_has_no_schemas_of_fastapi(visitor: Client, dialect: str) -> None:
+    document = await fetch_document(visitor, dialect)
 
     assert "HTTPValidationError" not in json.dumps(document)
     assert not {"ValidationError", "HTTPValidationError"} & set(document["components"]["schemas"])
@@ -90,8 +92,8 @@ async def test_a_document_promises_nothing_that_fastapi_made_up(visitor: Client,
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_each_operation_is_described_and_names_its_place_in_the_address(visitor: Client, dialect: str) -> None:
-    for verb, path, operation in operations(await read(visitor, dialect)):
+async def test_each_operation_is_described_with_its_path_parameters(visitor: Client, dialect: str) -> None:
+    for verb, path, operation in operations(await fetch_document(visitor, dialect)):
         where = f"{verb} {path}"
         assert operation.get("description"), where
         named = {part["name"] for part in operation.get("parameters", []) if part["in"] == "path"}
@@ -99,15 +101,15 @@ async def test_each_operation_is_described_and_names_its_place_in_the_address(vi
         assert {"401", "429"} <= set(operation["responses"]), where
 
 
-async def test_a_document_tells_the_limits_in_force(settings: Settings, clock: TestClock, visitor: Client) -> None:
+async def test_a_document_states_the_rate_limits(settings: Settings, clock: TestClock, visitor: Client) -> None:
     limits = {"limit_productlift": "7/minute", "limit_astuto_key": "8/hour", "limit_astuto_ip": "9/5minutes"}
     async with (
         running_application(settings, clock, rate_limits=True, **limits) as server,
         Client(server, token=None, base="") as limited,
     ):
-        productlift = (await read(limited, "productlift"))["info"]["description"]
-        astuto = (await read(limited, "astuto"))["info"]["description"]
-    unlimited = (await read(visitor, "productlift"))["info"]["description"]
+        productlift = (await fetch_document(limited, "productlift"))["info"]["description"]
+        astuto = (await fetch_document(limited, "astuto"))["info"]["description"]
+    unlimited = (await fetch_document(visitor, "productlift"))["info"]["description"]
 
     assert "7 requests a minute for each key" in productlift
     assert "8 requests an hour for each key, and 9 requests in 5 minutes for each address" in astuto
@@ -115,7 +117,7 @@ async def test_a_document_tells_the_limits_in_force(settings: Settings, clock: T
 
 
 @pytest.mark.parametrize(
-    ("pace", "words"),
+    ("rate_limit", "description"),
     [
         (RateLimit(60, 60), "60 requests a minute"),
         (RateLimit(100, 300), "100 requests in 5 minutes"),
@@ -124,8 +126,8 @@ async def test_a_document_tells_the_limits_in_force(settings: Settings, clock: T
         (None, "as many requests as they like"),
     ],
 )
-def test_a_pace_is_told_in_words(pace: RateLimit | None, words: str) -> None:
-    assert describe_rate_limit(pace) == words
+def test_a_rate_limit_is_described(rate_limit: RateLimit | None, description: str) -> None:
+    assert describe_rate_limit(rate_limit) == description
 
 
 async def test_astutos_document_is_also_where_its_tooling_looks(visitor: Client) -> None:
@@ -134,10 +136,10 @@ async def test_astutos_document_is_also_where_its_tooling_looks(visitor: Client)
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/yaml"
     assert response.headers["access-control-allow-origin"] == "*"
-    assert yaml.safe_load(response.text) == await read(visitor, "astuto")
+    assert yaml.safe_load(response.text) == await fetch_document(visitor, "astuto")
 
 
-async def test_a_document_that_is_known_is_not_sent_again(visitor: Client) -> None:
+async def test_a_cached_document_is_not_sent_again(visitor: Client) -> None:
     for path in ("/productlift/api/v1/openapi.json", "/api-docs/v1/swagger.yaml"):
         first = await visitor.get(path)
 
@@ -174,7 +176,7 @@ async def test_the_interactive_page_loads_only_what_this_server_has(visitor: Cli
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_other_verbs_at_the_documents_are_the_dialects_affair(visitor: Client, dialect: str) -> None:
+async def test_other_methods_at_the_documents_go_to_the_dialect(visitor: Client, dialect: str) -> None:
     response = await visitor.post(f"/{dialect}/api/v1/docs")
 
     assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (404, "application/json")
@@ -183,8 +185,8 @@ async def test_other_verbs_at_the_documents_are_the_dialects_affair(visitor: Cli
 def test_vendored_files_are_what_their_maker_published() -> None:
     listed = dict(reversed(line.split("  ")) for line in (VENDORED / "SHA256SUMS").read_text().splitlines())
 
-    there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(VENDORED).iterdir()}
+    actual = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(VENDORED).iterdir()}
 
-    del there["SHA256SUMS"]
-    assert there == listed
+    del actual["SHA256SUMS"]
+    assert actual == listed
     assert {"LICENSE", "NOTICE", "swagger-ui-bundle.js", "swagger-ui.css"} <= set(listed)

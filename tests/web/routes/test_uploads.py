@@ -18,82 +18,68 @@ SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(document.cookie)</script></svg>'
 
 
-def file_headers(name: str, media_type: str, size: int, disposition: str, policy: str) -> dict[str, str]:
-    return {
-        "content-type": media_type,
-        "content-length": str(size),
-        "content-disposition": disposition,
-        "content-security-policy": SANDBOX,
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "cross-origin-resource-policy": policy,
-        "cache-control": "public, max-age=60, must-revalidate",
-        "etag": f'"{name}"',
-    }
-
-
 class FileServer:
-    """An application with the route, a folder of files, and the rows that a database would have for them."""
+    """The route of files over a folder, with the rows that a database would have."""
 
-    def __init__(self, files: LocalStorage) -> None:
-        self.files = files
+    def __init__(self, root: Path) -> None:
+        self.files = LocalStorage(root)
         self.rows: dict[str, FileRow] = {}
         self.lookups: list[str] = []
-        self.app = FastAPI()
-        self.app.include_router(router(files, self.find_row))
 
-    async def find_row(self, _request: Request, name: str) -> FileRow | None:
+    async def find(self, _request: Request, name: str) -> FileRow | None:
         self.lookups.append(name)
         return self.rows.get(name)
 
-    async def add(self, content: bytes, media_type: str, original_name: str | None = None) -> str:
-        name = generate_name()
+    async def put(self, content: bytes, media_type: str, original_name: str | None = None, ext: str = "") -> str:
+        name = generate_name(ext)
         await self.files.put(name, content, media_type)
         self.rows[name] = FileRow(media_type, original_name, public=True)
         return name
 
+    def app(self) -> FastAPI:
+        app = FastAPI()
+        app.include_router(router(self.files, self.find))
+        return app
+
     async def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
-        transport = httpx.ASGITransport(self.app)
+        transport = httpx.ASGITransport(self.app())
         async with httpx.AsyncClient(transport=transport, base_url="http://earshot.test") as client:
-            return await client.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+            return await client.request(method, path, headers=headers)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> FileServer:
-    return FileServer(LocalStorage(tmp_path))
-
-
-async def test_a_picture_is_shown_in_its_place_on_any_site(server: FileServer) -> None:
-    name = await server.add(b"picture", "image/png", "Our logo.png")
-
-    response = await server.get(f"/files/{name}")
-
-    assert (response.status_code, response.content) == (200, b"picture")
-    expected = file_headers(name, "image/png", 7, 'inline; filename="Our logo.png"', "cross-origin")
-    assert dict(response.headers) == expected
-
-
-async def test_an_svg_with_a_script_is_shown_in_a_sandbox(server: FileServer) -> None:
-    name = await server.add(SVG, "image/svg+xml", "drawing.svg")
-
-    response = await server.get(f"/files/{name}")
-
-    assert response.content == SVG
-    expected = file_headers(name, "image/svg+xml", len(SVG), 'inline; filename="drawing.svg"', "cross-origin")
-    assert dict(response.headers) == expected
+    return FileServer(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "media_type", ["text/html", "application/xhtml+xml", "text/xml", "application/pdf", "image/tiff", "text/javascript"]
+    ("media_type", "disposition"),
+    [
+        ("image/png", "inline"),
+        ("image/svg+xml", "inline"),
+        *((media_type, "attachment") for media_type in ("text/html", "application/xhtml+xml", "text/xml")),
+        *((media_type, "attachment") for media_type in ("application/pdf", "image/tiff", "text/javascript")),
+    ],
 )
-async def test_everything_else_is_for_downloading(server: FileServer, media_type: str) -> None:
-    name = await server.add(b"<script>alert(1)</script>", media_type, "report.html")
+async def test_images_are_shown_on_any_site_and_all_else_is_downloaded(
+    server: FileServer, media_type: str, disposition: str
+) -> None:
+    name = await server.put(SVG, media_type, "Our logo.png")
 
     response = await server.get(f"/files/{name}")
 
-    assert response.content == b"<script>alert(1)</script>"
-    expected = file_headers(name, media_type, 25, 'attachment; filename="report.html"', "same-origin")
-    assert dict(response.headers) == expected
+    assert (response.status_code, response.content) == (200, SVG)
+    assert dict(response.headers) == {
+        "content-type": media_type,
+        "content-length": str(len(SVG)),
+        "content-disposition": f'{disposition}; filename="Our logo.png"',
+        "content-security-policy": SANDBOX,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cross-origin-resource-policy": "cross-origin" if disposition == "inline" else "same-origin",
+        "cache-control": "public, max-age=60, must-revalidate",
+        "etag": f'"{name}"',
+    }
 
 
 @pytest.mark.parametrize(
@@ -109,18 +95,18 @@ async def test_everything_else_is_for_downloading(server: FileServer, media_type
         "a/" + "b" * 99,
     ],
 )
-def test_a_media_type_that_is_none_becomes_plain_bytes(media_type: str) -> None:
-    told = headers_for(FileRow(media_type, None, public=True))
+def test_an_invalid_media_type_becomes_plain_bytes(media_type: str) -> None:
+    headers = headers_for(FileRow(media_type, None, public=True))
 
-    assert told["Content-Type"] == "application/octet-stream"
-    assert told["Content-Disposition"] == "attachment"
+    assert headers["Content-Type"] == "application/octet-stream"
+    assert headers["Content-Disposition"] == "attachment"
 
 
 def test_letter_case_makes_no_other_media_type() -> None:
-    told = headers_for(FileRow("IMAGE/SVG+XML", None, public=True))
+    headers = headers_for(FileRow("IMAGE/SVG+XML", None, public=True))
 
-    assert told["Content-Type"] == "image/svg+xml"
-    assert told["Content-Disposition"] == "inline"
+    assert headers["Content-Type"] == "image/svg+xml"
+    assert headers["Content-Disposition"] == "inline"
 
 
 @pytest.mark.parametrize(
@@ -147,9 +133,9 @@ def test_letter_case_makes_no_other_media_type() -> None:
     ],
 )
 def test_a_file_is_offered_under_its_name_made_safe(name: str, plain: str, whole: str | None) -> None:
-    told = headers_for(FileRow("application/pdf", name, public=True))["Content-Disposition"]
+    headers = headers_for(FileRow("application/pdf", name, public=True))["Content-Disposition"]
 
-    match = re.fullmatch(r"attachment; filename=\"([^\"\\%]*)\"(?:; filename\*=UTF-8''([!-~]+))?", header)
+    match = re.fullmatch(r"attachment; filename=\"([^\"\\%]*)\"(?:; filename\*=UTF-8''([!-~]+))?", headers)
     assert match is not None
     assert match[1] == plain
     assert (unquote(match[2], errors="strict") if match[2] else None) == whole
@@ -161,7 +147,7 @@ def test_a_file_without_a_name_is_offered_without_one(name: str | None) -> None:
 
 
 async def test_head_has_the_headers_of_get(server: FileServer) -> None:
-    name = await server.add(b"x" * (3 * CHUNK), "application/pdf", "a.pdf")
+    name = await server.put(b"x" * (3 * CHUNK), "application/pdf", "a.pdf")
 
     head, whole = await server.get(f"/files/{name}", "HEAD"), await server.get(f"/files/{name}")
 
@@ -173,10 +159,10 @@ async def test_head_has_the_headers_of_get(server: FileServer) -> None:
 
 @pytest.mark.parametrize("known", ['"{}"', 'W/"{}"', '"other", "{}"', "*"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_what_the_client_has_is_not_sent_again(server: FileServer, known: str, method: str) -> None:
-    name = await server.add(b"picture", "image/png", "logo.png")
+async def test_a_cached_file_is_not_sent_again(server: FileServer, known: str, method: str) -> None:
+    name = await server.put(b"picture", "image/png", "logo.png", "png")
 
-    response = await server.get(f"/files/{name}", method, if_none_match=known.format(name))
+    response = await server.get(f"/files/{name}", method, **{"if-none-match": known.format(name)})
 
     assert (response.status_code, response.content) == (304, b"")
     assert dict(response.headers) == {
@@ -187,10 +173,10 @@ async def test_what_the_client_has_is_not_sent_again(server: FileServer, known: 
     }
 
 
-async def test_what_the_client_has_of_another_file_is_no_reason(server: FileServer) -> None:
-    name = await server.add(b"picture", "image/png", "logo.png")
+async def test_another_cached_file_changes_nothing(server: FileServer) -> None:
+    name = await server.put(b"picture", "image/png", "logo.png", "png")
 
-    response = await server.get(f"/files/{name}", if_none_match=f'"{generate_name()}"')
+    response = await server.get(f"/files/{name}", **{"if-none-match": f'"{generate_name()}"'})
 
     assert (response.status_code, response.content) == (200, b"picture")
 
@@ -205,9 +191,19 @@ async def test_a_file_that_database_or_storage_does_not_have_is_not_found(server
 
     response = await server.get(f"/files/{name}")
 
-    assert (response.status_code, response.text, response.headers["cache-control"]) == (404, "Not found", "no-store")
-    if place == "database":
-        assert (await server.get(f"/files/{name}", if_none_match=f'"{name}"')).status_code == 404
+async def test_a_file_that_the_database_does_not_know_is_not_served(server: FileServer) -> None:
+    name = await server.put(b"picture", "image/png")
+    del server.rows[name]
+
+    assert not_found(await server.get(f"/files/{name}"))
+    assert not_found(await server.get(f"/files/{name}", **{"if-none-match": f'"{name}"'}))
+
+
+async def test_a_file_that_the_storage_has_lost_is_not_found(server: FileServer) -> None:
+    name = await server.put(b"picture", "image/png")
+    await server.files.delete(name)
+
+    assert not_found(await server.get(f"/files/{name}"))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +218,7 @@ async def test_a_name_of_another_form_is_not_found_without_asking(server: FileSe
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_files_are_only_read(server: FileServer, method: str) -> None:
-    name = await server.add(b"picture", "image/png")
+    name = await server.put(b"picture", "image/png")
 
     response = await server.get(f"/files/{name}", method)
 
@@ -230,7 +226,7 @@ async def test_files_are_only_read(server: FileServer, method: str) -> None:
     assert (await server.get(f"/files/{name}")).content == b"picture"
 
 
-async def test_unavailable_storage_is_answered_503(server: FileServer, tmp_path: Path) -> None:
+async def test_unavailable_storage_is_503(server: FileServer, tmp_path: Path) -> None:
     name = generate_name()
     server.rows[name] = FileRow("image/png", None, public=True)
     (tmp_path / name[:2]).write_bytes(b"a file where a folder belongs")
@@ -242,8 +238,8 @@ async def test_unavailable_storage_is_answered_503(server: FileServer, tmp_path:
     assert response.headers["cache-control"] == "no-store"
 
 
-class RecordingStorage(LocalStorage):
-    """A folder that counts how often opened files are closed."""
+class CountingStorage(LocalStorage):
+    """A folder that counts how many opened files have been closed."""
 
     closed = 0
 
@@ -258,10 +254,10 @@ class RecordingStorage(LocalStorage):
         return OpenFile(stored.size, stored.chunks, close)
 
 
-async def test_a_file_is_closed_when_the_client_goes_away(tmp_path: Path) -> None:
-    server = FileServer(files := RecordingStorage(tmp_path))
-    name = await server.add(b"x" * (4 * CHUNK), "application/pdf")
-    scope = {"type": "http", "method": "GET", "path": f"/files/{name}", "query_string": b"", "headers": []}
+async def test_a_file_is_closed_when_the_client_disconnects(server: FileServer, tmp_path: Path) -> None:
+    server.files = storage = CountingStorage(tmp_path)
+    path = f"/files/{await server.put(b'x' * (4 * CHUNK), 'application/pdf')}"
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "root_path": ""}
     sent: list[int] = []
 
     async def receive() -> dict[str, str]:
@@ -270,23 +266,23 @@ async def test_a_file_is_closed_when_the_client_goes_away(tmp_path: Path) -> Non
     async def send(message: Any) -> None:
         sent.append(len(message.get("body", b"")))
         if len(sent) == 2:
-            raise OSError("the client has gone")
+            raise OSError("the client has disconnected")
 
-    with pytest.raises(OSError, match="gone"):
-        await server.app(scope, receive, send)
+    with pytest.raises(OSError, match="disconnected"):
+        await server.app()({**scope, "query_string": b"", "headers": []}, receive, send)
 
     assert sent == [0, CHUNK]
-    assert files.closed == 1
+    assert storage.closed == 1
 
 
-async def test_a_file_is_closed_after_a_head(tmp_path: Path) -> None:
-    server = FileServer(files := RecordingStorage(tmp_path))
-    name = await server.add(b"x", "application/pdf")
+async def test_a_file_is_closed_after_a_head(server: FileServer, tmp_path: Path) -> None:
+    server.files = storage = CountingStorage(tmp_path)
+    name = await server.put(b"x", "application/pdf")
 
     await server.get(f"/files/{name}", "HEAD")
 
-    assert files.closed == 1
+    assert storage.closed == 1
 
 
 def test_the_route_is_in_no_document(server: FileServer) -> None:
-    assert server.app.openapi()["paths"] == {}
+    assert server.app().openapi()["paths"] == {}
