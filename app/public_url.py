@@ -1,4 +1,4 @@
-"""The public URL of the server. Every link in a response, and every path of a cookie, is built here."""
+"""The public URL of the server. Every link in a response is built here."""
 
 import re
 from typing import Final
@@ -33,11 +33,6 @@ class PublicUrl:
     def link(self, path: str) -> str:
         """The public path of a path of this server, such as `/docs`."""
         return self.path + path
-
-    @property
-    def cookie_path(self) -> str:
-        """The `Path` of cookies: this server, and nothing else on the same host."""
-        return self.path or "/"
 
 
 def check_path(path: str) -> str:

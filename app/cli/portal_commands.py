@@ -5,6 +5,7 @@ the operation on the database, and print what it returns.
 """
 
 from collections.abc import Callable
+from functools import partial
 from inspect import Signature, signature
 from typing import Any, TypeVar
 
@@ -17,19 +18,11 @@ from app.cli.params import JsonOption, PortalOption
 O = TypeVar("O", bound=Callable[..., Output])  # noqa: E741
 
 
-def read_command(group: typer.Typer, name: str | None = None, *, help_text: str | None = None) -> Callable[[O], O]:
-    """Add a command of an operation that changes nothing; its first parameter is the unit of work."""
-    return _add_command(run_read, group, name, help_text)
-
-
-def write_command(group: typer.Typer, name: str | None = None, *, help_text: str | None = None) -> Callable[[O], O]:
-    """Add a command of an operation that runs in one transaction; its first parameter is the unit of work."""
-    return _add_command(run_write, group, name, help_text)
-
-
-def _add_command(
-    run: Callable[..., Output], group: typer.Typer, name: str | None, help_text: str | None
+def _portal_command(
+    run: Callable[..., Output], group: typer.Typer, name: str | None = None, *, help_text: str | None = None
 ) -> Callable[[O], O]:
+    """Decorate the operation of a command; its first parameter is the unit of work."""
+
     def add(operation: O) -> O:
         def command(portal: PortalOption = None, as_json: JsonOption = False, **values: Any) -> None:
             print_result(*run(lambda work: operation(work, **values), portal=portal), as_json=as_json)
@@ -41,3 +34,9 @@ def _add_command(
         return operation
 
     return add
+
+
+read_command = partial(_portal_command, run_read)
+"""For an operation that changes nothing."""
+write_command = partial(_portal_command, run_write)
+"""For an operation that runs in one transaction."""

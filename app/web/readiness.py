@@ -44,15 +44,9 @@ class Readiness:
         self._probe_name = generate_name()
         """The probe always writes and deletes the same file, so that it leaves at most one behind."""
         self._is_draining = False
-        self._database_probe: CachedProbe[str | None] = CachedProbe(
-            self._probe_revision, ttl=CACHE_TTL_SECONDS, on_timeout=_UNREACHABLE
-        )
-        self._redis_probe: CachedProbe[bool | None] = CachedProbe(
-            rate_limiter.is_reachable, ttl=CACHE_TTL_SECONDS, on_timeout=False
-        )
-        self._storage_probe: CachedProbe[bool] = CachedProbe(
-            self._probe_storage, ttl=STORAGE_CACHE_TTL_SECONDS, on_timeout=False
-        )
+        self._revision_probe = CachedProbe[bool | None](self._probe_revision, on_timeout=None)
+        self._redis_probe = CachedProbe[bool | None](rate_limiter.is_reachable, on_timeout=False)
+        self._storage_probe = CachedProbe[bool](self._probe_storage, on_timeout=False, ttl=STORAGE_CACHE_TTL_SECONDS)
 
     def begin_draining(self) -> None:
         """Report not ready from now on: the process is about to stop."""
@@ -60,25 +54,24 @@ class Readiness:
 
     async def state(self) -> ReadinessState:
         """The current state, within PROBE_TIMEOUT_SECONDS even if a service hangs."""
-        revision, redis, storage = await asyncio.gather(
-            self._database_probe(), self._redis_probe(), self._storage_probe()
+        is_current, redis, storage = await asyncio.gather(
+            self._revision_probe(), self._redis_probe(), self._storage_probe()
         )
-        reachable = revision != _UNREACHABLE
-        is_current = revision == HEAD if reachable else None
         return ReadinessState(
-            ready=reachable and is_current is True and storage and not self._is_draining,
+            ready=is_current is True and storage and not self._is_draining,
             ending=self._is_draining,
-            database=reachable,
+            database=is_current is not None,
             revision=is_current,
             storage=storage,
             redis=redis,
         )
 
-    async def _probe_revision(self) -> str | None:
+    async def _probe_revision(self) -> bool | None:
+        """Whether the database is at this program's revision; None if it does not answer."""
         try:
-            return await live_revision(self._database)
+            return await live_revision(self._database) == HEAD
         except ServiceUnavailable:
-            return _UNREACHABLE
+            return None
 
     async def _probe_storage(self) -> bool:
         try:
@@ -88,17 +81,13 @@ class Readiness:
         return True
 
 
-_UNREACHABLE: Final = "unreachable"
-"""Instead of a revision."""
-
-
 class CachedProbe(Generic[T]):
     """A probe whose result is cached for `ttl` seconds; concurrent calls wait for the same run.
 
     After PROBE_TIMEOUT_SECONDS the result is `on_timeout`, and no other run starts while the first one hangs.
     """
 
-    def __init__(self, probe: Callable[[], Awaitable[T]], *, ttl: float, on_timeout: T) -> None:
+    def __init__(self, probe: Callable[[], Awaitable[T]], *, on_timeout: T, ttl: float = CACHE_TTL_SECONDS) -> None:
         self._probe = probe
         self._ttl = ttl
         self._result = self._on_timeout = on_timeout

@@ -108,13 +108,5 @@ def _parse_value(setting: str, value: str) -> str | None:
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    portal_id, guid, title, locale, host, default_dialect, moderation_policy = row
-    return {
-        "id": portal_id,
-        "guid": guid,
-        "title": title,
-        "locale": locale,
-        "host": host,
-        "default_dialect": default_dialect,
-        "moderation_policy": moderation_policy,
-    }
+    names = ("id", "guid", "title", "locale", "host", "default_dialect", "moderation_policy")
+    return dict(zip(names, row, strict=True))

@@ -30,12 +30,5 @@ def list_(work: UnitOfWork, post: PostOption = None, limit: LimitOption = 100, o
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    vote_id, post_id, user_id, email, name, created_at = row
-    return {
-        "id": vote_id,
-        "post_id": post_id,
-        "user_id": user_id,
-        "email": email,
-        "name": name,
-        "created_at": format_seconds(created_at),
-    }
+    vote = dict(zip(("id", "post_id", "user_id", "email", "name", "created_at"), row, strict=True))
+    return {**vote, "created_at": format_seconds(vote["created_at"])}

@@ -122,11 +122,7 @@ def test_a_digest_of_astuto_works_under_the_secret_it_was_made_with(cli: Cli, mo
     ("arguments", "stdin", "message"),
     [
         (["--dialect", "astuto", "--token-stdin"], "short", "a key must have 16 to 255 visible ASCII characters"),
-        (
-            ["--dialect", "astuto", "--token-stdin"],
-            "with a space in the middle",
-            "a key must have 16 to 255 visible ASCII",
-        ),
+        (["--dialect", "astuto", "--token-stdin"], "with a space in the middle", "a key must have 16 to 255 visible"),
         (["--dialect", "productlift", "--astuto-digest", "0" * 64], "", "only Astuto's keys can be imported by"),
         (["--dialect", "astuto", "--astuto-digest", "abc"], "", "a digest of Astuto is 64 hexadecimal digits"),
     ],

@@ -129,11 +129,7 @@ def test_a_host_and_a_dialect_are_taken_away(cli: Cli) -> None:
     ("setting", "value", "message"),
     [
         ("moderation-policy", "sometimes", "moderation-policy must be one of never, anonymous, always"),
-        (
-            "host",
-            "https://example.com/",
-            "must be a host alone, such as feedback.example.com, of at most 160 characters",
-        ),
+        ("host", "https://example.com/", "must be a host alone, such as feedback.example.com, of at most 160"),
         ("default-dialect", "latin", "default-dialect must be one of productlift, astuto"),
         ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale"),
         ("title", " ", "must not be blank"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -31,6 +32,12 @@ def visitor(anyone: Client) -> Client:
     return anyone.of(None, base="")
 
 
+@pytest_asyncio.fixture(params=DIALECTS)
+async def document(request: pytest.FixtureRequest, visitor: Client) -> dict[str, Any]:
+    """The document of each dialect."""
+    return await fetch_document(visitor, request.param)
+
+
 async def fetch_document(visitor: Client, dialect: str) -> dict[str, Any]:
     response = await visitor.get(f"/{dialect}/api/v1/openapi.json")
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
@@ -46,17 +53,12 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
     ]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_document_is_valid(visitor: Client, dialect: str) -> None:
-    document = await fetch_document(visitor, dialect)
-
+def test_a_document_is_valid(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-async def test_no_document_promises_what_does_not_exist_yet(visitor: Client, dialect: str) -> None:
-    document = await fetch_document(visitor, dialect)
+def test_no_document_promises_what_does_not_exist_yet(document: dict[str, Any]) -> None:
     texts = [document["info"]["description"], *(operation["description"] for _, _, operation in operations(document))]
 
     promised = [text for text in texts if NOT_YET.search(text) and not re.search(r"\byet\b", text)]
@@ -81,19 +83,15 @@ async def test_a_document_has_title_version_servers_and_authentication(
         assert word in document["info"]["description"]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_document_has_no_schemas_of_fastapi(visitor: Client, dialect: str) -> None:
-    document = await fetch_document(visitor, dialect)
-
+def test_a_document_has_no_schemas_of_fastapi(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in json.dumps(document)
     assert not {"ValidationError", "HTTPValidationError"} & set(document["components"]["schemas"])
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-async def test_each_operation_is_described_with_its_path_parameters(visitor: Client, dialect: str) -> None:
-    for verb, path, operation in operations(await fetch_document(visitor, dialect)):
+def test_each_operation_is_described_with_its_path_parameters(document: dict[str, Any]) -> None:
+    for verb, path, operation in operations(document):
         where = f"{verb} {path}"
         assert operation.get("description"), where
         named = {part["name"] for part in operation.get("parameters", []) if part["in"] == "path"}
