@@ -39,7 +39,7 @@ class SettingInfo:
     name: str
     value: str | None
     source: str
-    """`environment`, `.env`, `command line` or `default`."""
+    """`environment`, `.env` or `default`."""
     meaning: str
 
 

@@ -48,6 +48,7 @@ def examine(*, fix: bool = False) -> list[Finding]:
     file = environment.database_file(settings)
     wal = [] if file is None else [environment.check_wal_size(file)]
     database = _check_database(settings)
+    # An empty database has no tables yet.
     is_usable = database.well and not database.state.endswith(EMPTY)
     return [
         environment.check_setting_names(),
