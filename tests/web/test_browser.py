@@ -54,11 +54,11 @@ async def test_a_post_is_shown_on_a_phone_and_a_hostile_one_does_nothing(
         f"Dark mode {HOSTILE}"
     ]
     assert await page.value("document.querySelectorAll('article.comment').length") == 7
-    # Nothing sticks out to the right, so nobody has to scroll sideways.
+    # Nothing is wider than the screen.
     assert await page.value("document.documentElement.scrollWidth <= innerWidth")
     assert await page.value("getComputedStyle(document.querySelector('.status')).borderRadius") == "16px"
     assert page.complaints == []
-    assert {asked.split("?")[0].removeprefix(address).split("/")[1] for asked in page.requested_urls} == {"p", "static"}
+    assert {url.split("?")[0].removeprefix(address).split("/")[1] for url in page.requested_urls} == {"p", "static"}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_a_post_is_shown_on_a_phone_and_a_hostile_one_does_nothing(
         ("astuto", "Earshot: Astuto's API", "/boards"),
     ],
 )
-async def test_an_interactive_document_is_drawn_from_this_server_alone(
+async def test_an_interactive_document_loads_from_this_server_only(
     browser: Browser, address: str, dialect: str, title: str, route: str
 ) -> None:
     page = await browser.page()
@@ -80,7 +80,7 @@ async def test_an_interactive_document_is_drawn_from_this_server_alone(
     paths = await page.value("[...document.querySelectorAll('.opblock-summary-path')].map(each => each.dataset.path)")
     assert route in paths
     assert page.complaints == []
-    assert [asked for asked in page.requested_urls if not asked.startswith((address, "data:"))] == []
+    assert [url for url in page.requested_urls if not url.startswith((address, "data:"))] == []
 
 
 async def test_a_request_can_be_tried_on_the_interactive_page(browser: Browser, address: str, make: Factory) -> None:

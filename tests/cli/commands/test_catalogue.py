@@ -32,7 +32,7 @@ def test_boards_are_created_listed_and_edited(cli: Cli) -> None:
     assert cli.error("boards", "reorder", "77") == "there is no board 77"
 
 
-def test_a_board_goes_with_its_posts_only_when_that_is_said(cli: Cli, rows: Rows) -> None:
+def test_a_board_is_deleted_with_its_posts_only_with_the_option(cli: Cli, rows: Rows) -> None:
     insert_post(rows, board=2)
 
     assert cli.error("boards", "delete", "1").startswith("this is the default board")

@@ -34,7 +34,7 @@ def authenticate(token: str) -> Principal | None:
 @pytest.mark.parametrize(
     ("dialect", "form"), [("astuto", r"tkn_admin_[1-9A-HJ-NP-Za-km-z]{30}"), ("productlift", r"3\|[0-9A-Za-z]{40}")]
 )
-def test_a_key_is_printed_when_it_is_made_and_never_again(cli: Cli, dialect: str, form: str) -> None:
+def test_a_key_is_printed_when_it_is_created_and_never_again(cli: Cli, dialect: str, form: str) -> None:
     created = cli.json("keys", "create", "--user", OWNER, "--dialect", dialect)
 
     assert list(created) == ["key"]
@@ -68,7 +68,7 @@ def test_a_moderators_key_says_so_and_a_user_gets_none(cli: Cli) -> None:
     assert cli.error("keys", "create", "--user", "joe@example.com", "--dialect", "astuto") == message
 
 
-def test_keys_are_listed_with_whose_they_are_and_when_they_were_used(cli: Cli) -> None:
+def test_keys_are_listed_with_user_and_last_use(cli: Cli) -> None:
     keys = cli.json("keys", "list")["keys"]
 
     assert [list(key) for key in keys] == [
@@ -81,7 +81,7 @@ def test_keys_are_listed_with_whose_they_are_and_when_they_were_used(cli: Cli) -
     assert [key["prefix"] for key in keys] == ["1|", cli.first_portal.keys["astuto"][:16]]
 
 
-def test_a_revoked_key_admits_nobody_any_more(cli: Cli) -> None:
+def test_a_revoked_key_is_invalid(cli: Cli) -> None:
     key = cli.first_portal.keys["astuto"]
 
     assert cli.json("keys", "revoke", "2") == {"id": 2, "revoked": True}
@@ -93,7 +93,7 @@ def test_a_revoked_key_admits_nobody_any_more(cli: Cli) -> None:
     assert "must be a number above 0" in cli.usage_error("keys", "revoke", "two")
 
 
-def test_a_key_that_a_client_holds_is_taken_over(cli: Cli) -> None:
+def test_a_key_of_a_client_is_imported(cli: Cli) -> None:
     created = cli.json("keys", "adopt", "--user", OWNER, "--dialect", "astuto", "--token-stdin", stdin=f"{OLD_KEY}\n")
 
     principal = authenticate(OLD_KEY)
@@ -105,7 +105,9 @@ def test_a_key_that_a_client_holds_is_taken_over(cli: Cli) -> None:
     )
 
 
-def test_a_digest_of_astuto_works_under_the_secret_it_was_made_with(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_digest_of_astuto_works_with_the_secret_of_its_installation(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     digest = hmac.new(OLD_SECRET.encode(), OLD_KEY.encode(), hashlib.sha256).hexdigest()
     adopt = ("keys", "adopt", "--user", OWNER, "--dialect", "astuto", "--astuto-digest", digest)
 
@@ -127,12 +129,12 @@ def test_a_digest_of_astuto_works_under_the_secret_it_was_made_with(cli: Cli, mo
         (["--dialect", "astuto", "--astuto-digest", "abc"], "", "a digest of Astuto is 64 hexadecimal digits"),
     ],
 )
-def test_what_can_be_no_key_is_refused(cli: Cli, arguments: list[str], stdin: str, message: str) -> None:
+def test_an_invalid_key_is_not_imported(cli: Cli, arguments: list[str], stdin: str, message: str) -> None:
     assert cli.error("keys", "adopt", "--user", OWNER, *arguments, stdin=stdin).startswith(message)
     assert len(cli.json("keys", "list")["keys"]) == 2
 
 
-def test_a_key_is_given_in_one_way(cli: Cli) -> None:
+def test_a_key_is_imported_by_text_or_digest(cli: Cli) -> None:
     message = "Invalid value: give --token-stdin or --astuto-digest, one of the two"
 
     assert cli.usage_error("keys", "adopt", "--user", OWNER, "--dialect", "astuto") == message

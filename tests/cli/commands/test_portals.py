@@ -72,7 +72,7 @@ def test_links_to_what_a_command_did_lead_to_its_portal(cli: Cli, rows: Rows, mo
     ]
 
 
-def test_no_second_portal_is_made_while_the_first_has_no_host(cli: Cli) -> None:
+def test_no_second_portal_is_created_while_the_first_has_no_host(cli: Cli) -> None:
     message = (
         "portal 1 has no host, and could not be reached beside another portal: set its host first with "
         "`earshot portals set host HOST --portal 1`"
@@ -101,7 +101,7 @@ def test_the_guide_to_several_portals_works_line_by_line(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "member", "kept"),
+    ("setting", "value", "member", "stored"),
     [
         ("moderation-policy", "always", "moderation_policy", "always"),
         ("title", "Ideas", "title", "Ideas"),
@@ -110,10 +110,10 @@ def test_the_guide_to_several_portals_works_line_by_line(cli: Cli) -> None:
         ("locale", "de", "locale", "de"),
     ],
 )
-def test_a_setting_of_a_portal_is_changed(cli: Cli, setting: str, value: str, member: str, kept: str) -> None:
+def test_a_setting_of_a_portal_is_changed(cli: Cli, setting: str, value: str, member: str, stored: str) -> None:
     before = cli.json("portals", "list")["portals"][0]
 
-    assert cli.json("portals", "set", setting, value) == {**before, member: kept}
+    assert cli.json("portals", "set", setting, value) == {**before, member: stored}
 
 
 def test_a_host_and_a_dialect_are_taken_away(cli: Cli) -> None:

@@ -98,10 +98,10 @@ def test_files_of_a_post_that_is_not_approved_are_shown_with_an_address_that_wor
     path = cli.json("posts", "show", str(post))["files"][0]["path"]
 
     plain, _, query = path.partition("?")
-    given = parse_qs(query)
+    params = parse_qs(query)
     assert plain == f"/files/{name}"
     signer = FileSigner(Settings.load().secret, clock=utc_now)
-    assert signer.is_valid(name, given["expires"][0], given["signature"][0])
+    assert signer.is_valid(name, params["expires"][0], params["signature"][0])
     assert "a.png (image, 5 bytes, /files/" in cli.run("posts", "show", str(post)).out
 
 

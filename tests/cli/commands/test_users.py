@@ -68,7 +68,7 @@ def test_a_blocked_user_loses_the_keys_for_good(cli: Cli) -> None:
     assert cli.error("users", "block", OWNER) == "the owner of a portal can't be blocked"
 
 
-def test_a_role_is_given_but_never_the_owners(cli: Cli) -> None:
+def test_a_role_is_changed_but_never_to_or_from_owner(cli: Cli) -> None:
     cli.json("users", "create", "--email", "jane@example.com", "--role", "admin")
     for dialect in ("astuto", "productlift"):
         cli.json("keys", "create", "--user", "jane@example.com", "--dialect", dialect)

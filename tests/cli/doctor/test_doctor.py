@@ -221,7 +221,7 @@ def test_fixed_problems_are_in_the_json_and_others_end_with_1(cli: Cli, rows: Ro
     assert [finding for finding in second["findings"] if finding["fixed"]] == []
 
 
-def test_cycles_of_every_portal_are_put_right(cli: Cli, rows: Rows) -> None:
+def test_cycles_of_every_portal_are_fixed(cli: Cli, rows: Rows) -> None:
     cli.json("portals", "set", "host", "feedback.example.com")
     cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
     sections = [

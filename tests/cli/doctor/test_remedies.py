@@ -169,7 +169,7 @@ def test_a_role_that_does_not_exist_is_named_and_the_remedy_makes_it(
     assert finding.remedy == f"if the role is not there yet: {command}; else let it in with a line in pg_hba.conf"
     if shutil.which("createuser") is None:
         return
-    # Whom the server trusts needs no password, and there is nobody here to type one.
+    # A trusted user needs no password, and --pwprompt would wait for one.
     run_remedy(f"createuser {trusted_administrator(url)} newcomer")
     try:
         assert find("database").well
@@ -232,7 +232,7 @@ def modes(folder: Path) -> dict[str, str]:
     }
 
 
-def test_what_a_server_makes_is_for_its_user_alone_whatever_the_mask(sqlite: Earshot) -> None:
+def test_files_of_a_server_are_private_whatever_the_umask(sqlite: Earshot) -> None:
     data = sqlite.folder / "data"
     mask = os.umask(0)
     try:
