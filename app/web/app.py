@@ -19,9 +19,9 @@ from app.web.readiness import Readiness
 from app.web.rendered_texts import RenderedTexts
 from app.web.routes import assets, documents, health, pages, uploads
 from app.web.routes.assets import Assets
-from app.web.routes.pages import portal_for_host
+from app.web.routes.pages import find_portal_id
 from app.web.routes.uploads import FileRow
-from app.web.templating import TemplateRenderer, host_of
+from app.web.templating import TemplateRenderer
 
 
 def build(
@@ -42,7 +42,7 @@ def build(
     database = services.database
 
     async def find_file(request: Request, name: str) -> FileRow | None:
-        portal_id = await portal_for_host(database, host_of(request))
+        portal_id = await find_portal_id(database, request)
         if portal_id is None:
             return None
         row = await database.read(lambda work: attachments.find(work, name), PortalContext(portal_id, OPERATOR))

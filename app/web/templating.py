@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from app.domain.sql import timestamps
@@ -68,8 +67,3 @@ class TemplateRenderer:
         title, message = _ERROR_TEXTS.get(status, _ERROR_TEXTS[404])
         all_headers = {"Cache-Control": "no-store", **(headers or {})}
         return self.page("refusal.html", status=status, headers=all_headers, title=title, words=message)
-
-
-def host_of(request: Request) -> str:
-    """The host of the request, as the dialects read it."""
-    return str(request.scope["earshot.request"].host)

@@ -18,7 +18,7 @@ from app.domain.posts import public
 from app.domain.posts.public import PublicComment, PublicPost
 from app.domain.unit_of_work import UnitOfWork
 from app.web.rendered_texts import RenderedTexts
-from app.web.templating import TemplateRenderer, host_of
+from app.web.templating import TemplateRenderer
 
 MAX_DEPTH: Final = 4
 """Deeper replies are not indented further."""
@@ -38,7 +38,7 @@ def router(pages: TemplateRenderer, database: Database, views: PageViews, texts:
 
     async def find(request: Request, query: Callable[[UnitOfWork], PublicPost | None]) -> tuple[int, PublicPost] | None:
         """The id of the portal on the request's host, and its post."""
-        portal_id = await portal_for_host(database, host_of(request))
+        portal_id = await find_portal_id(database, request)
         if portal_id is None:
             return None
         post = await database.read(query, PortalContext(portal_id, OPERATOR), snapshot=True)
@@ -88,8 +88,9 @@ def router(pages: TemplateRenderer, database: Database, views: PageViews, texts:
     return routes
 
 
-async def portal_for_host(database: Database, host: str) -> int | None:
-    """The id of the portal on this host, or None."""
+async def find_portal_id(database: Database, request: Request) -> int | None:
+    """The id of the portal on the request's host, or None."""
+    host = str(request.scope["earshot.request"].host)
     row = await database.read(lambda work: portals.by_host(work, host), NO_PORTAL)
     return None if row is None else int(row[0])
 
