@@ -66,7 +66,7 @@ async def _repeat(job: Job) -> None:
             log.warning("%s waits for the database: %s", job.name, error)
         except Exception as error:
             delay = backoff
-            log.error("%s failed and is tried again in %d seconds", job.name, delay, exc_info=error)
+            log.error("%s failed and is retried in %d seconds", job.name, delay, exc_info=error)
 
 
 async def flush_key_usage(database: Database, authenticator: ApiKeyAuthenticator) -> None:

@@ -87,7 +87,9 @@ class Settings(BaseSettings):
     metrics_host: str | None = Field(None, description="address of that port; unset: that of EARSHOT_HOST")
     drain_seconds: float = Field(0, ge=0, le=60, description="seconds to serve requests after SIGTERM, while not ready")
     otlp_url: str | None = Field(None, description="OpenTelemetry collector: http://host:4318; unset: none")
-    astuto_secret: str | None = Field(None, description="the secret of an Astuto installation whose keys live on here")
+    astuto_secret: str | None = Field(
+        None, description="the secret of an Astuto installation whose keys stay valid here"
+    )
 
     @classmethod
     def load(cls, **options: Any) -> "Settings":
@@ -100,7 +102,7 @@ class Settings(BaseSettings):
             reason = _error_message(first)
             raise InvalidSettings(f"{PREFIX}{name}: {reason}" if name else reason) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidSettings(f"the file .env can't be read: {error}; mend it, or move it away") from None
+            raise InvalidSettings(f"the file .env can't be read: {error}; repair it, or move it away") from None
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -153,7 +155,7 @@ class Settings(BaseSettings):
         if not value.startswith(("http://", "https://")) or _host(value) is None or _UNPRINTABLE.search(value):
             raise ValueError("must be an address such as https://feedback.example.com")
         if "@" in urlsplit(value).netloc:
-            raise ValueError("must have no user and password: every link would tell them")
+            raise ValueError("must have no user and password: every link would contain them")
         if len(value) > 255:
             raise ValueError("must have at most 255 characters")
         if "?" in value or "#" in value:
@@ -174,7 +176,7 @@ class Settings(BaseSettings):
             raise ValueError("must begin with sqlite:/// or postgresql://")
         # A second `@` before the host, too: the driver ends the password at the first one, urlsplit at the last.
         if not _is_parseable(value) or urlsplit(value).netloc.count("@") > 1:
-            raise ValueError(f"its host and port can't be read; {ESCAPES}")
+            raise ValueError(f"its host and port can't be parsed; {ESCAPES}")
         try:
             parse_qsl(urlsplit(value).query, strict_parsing=bool(urlsplit(value).query))
         except ValueError:
@@ -218,7 +220,7 @@ class Settings(BaseSettings):
     def _check_workers(self) -> "Settings":
         if self.workers > 1 and self.rate_limits and self.redis_url is None:
             raise ValueError(
-                "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together; "
+                "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, because all processes count together; "
                 "or set EARSHOT_RATE_LIMITS=off"
             )
         if self.workers > 1 and self.database.startswith("sqlite"):
@@ -289,7 +291,7 @@ class Settings(BaseSettings):
             raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
         if not secret:
             # Anyone could sign with an empty one.
-            raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} is empty: put it back from a backup, or remove it")
+            raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} is empty: restore it from a backup, or remove it")
         return secret
 
 

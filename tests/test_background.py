@@ -87,7 +87,7 @@ async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCapt
         await done.wait()
     await jobs.stop()
 
-    assert [record.getMessage() for record in caplog.records] == ["the work failed and is tried again in 1 seconds"]
+    assert [record.getMessage() for record in caplog.records] == ["the work failed and is retried in 1 seconds"]
 
 
 async def test_jobs_end_in_the_middle_when_the_server_ends() -> None:

@@ -69,7 +69,7 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "DATABASE_URL",
             "postgresql://me:sec/ret@host/name",
-            f"its host and port can't be read; {ESCAPES}",
+            f"its host and port can't be parsed; {ESCAPES}",
         ),
         ("PORT", "http", "must be a whole number"),
         ("PORT", "70000", "must be at most 65535"),
@@ -191,7 +191,7 @@ def test_several_workers_need_shared_counters_and_a_server_for_the_database() ->
         Settings.load(workers=2, rate_limits=False)
 
     assert str(without_redis.value) == (
-        "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together; "
+        "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, because all processes count together; "
         "or set EARSHOT_RATE_LIMITS=off"
     )
     assert str(on_a_file.value) == ("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
@@ -214,7 +214,7 @@ def test_an_unknown_storage_is_reported() -> None:
 def test_an_unreadable_file_of_settings_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"EARSHOT_PORT=\xff\xfe")
 
-    with pytest.raises(InvalidSettings, match=r"the file \.env can't be read: .*; mend it, or move it away"):
+    with pytest.raises(InvalidSettings, match=r"the file \.env can't be read: .*; repair it, or move it away"):
         Settings.load()
 
 

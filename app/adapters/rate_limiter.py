@@ -145,7 +145,7 @@ class RedisRateLimiter:
             # Only a connection rejects an unknown option. Making one does not connect.
             pool.make_connection()
         except (TypeError, ValueError, RedisError):
-            raise ValueError("what follows its ? is no option of the client of Redis") from None
+            raise ValueError("its query has an option that the Redis client does not have") from None
         # A client made by `from_pool` closes the pool; one with `connection_pool=` leaves its connections open.
         self._redis: Any = Redis.from_pool(pool)
         self._script: Any = self._redis.register_script(_SCRIPT)

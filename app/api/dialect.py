@@ -126,7 +126,7 @@ class DialectApp:
         if len(self._silent_until) >= MAX_LOGGED_CAUSES:
             return
         self._silent_until[cause] = now + LOG_INTERVAL_SECONDS
-        log.warning("answering 503, because of %s", cause)
+        log.warning("responding with 503 because of %s", cause)
 
     async def _respond(self, request: RequestContext, auth_error: Exception | None) -> ApiResponse:
         dialect = self._dialect

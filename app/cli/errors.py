@@ -42,8 +42,8 @@ _CONFLICTS: Final = {
         "API an administrator, and the user must not be blocked"
     ),
     "secret.other": (
-        "the keys in the database were made with another secret: put its secret.key back into the data directory, or "
-        "set EARSHOT_SECRET_KEY to it; to go on with this secret and end all keys: earshot secret accept"
+        "the keys in the database were created with another secret: restore its secret.key in the data directory, or "
+        "set EARSHOT_SECRET_KEY to it; to accept this secret and revoke all keys: earshot secret accept"
     ),
     "key.known": "this key exists already",
     "portal.host_taken": "another portal has this host",

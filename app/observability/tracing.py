@@ -144,7 +144,7 @@ class _LoggingExporter:
         outcome = self._exporter.export(spans)
         if outcome.value and time.monotonic() >= self._quiet_until:
             self._quiet_until = time.monotonic() + LOG_INTERVAL_SECONDS
-            log.warning("no spans are taken at %s, and are dropped; see `earshot doctor`", self._shown)
+            log.warning("no spans are accepted at %s, and are dropped; see `earshot doctor`", self._shown)
         return outcome
 
     def shutdown(self) -> None:

@@ -15,7 +15,7 @@ NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
 def first_start_banner(portal: FirstPortal | None, address: str, *, demo: bool) -> str:
     """The keys, and a working request in each dialect, when the start made a portal; else what became of `--demo`."""
     if portal is None:
-        return "" if not demo else "--demo was left out: there is data already, and it stays as it is.\n"
+        return "" if not demo else "--demo is ignored: the database has data already, which is not changed.\n"
     lines = [
         f"This is a new portal, owned by {bootstrap.OWNER_EMAIL}. Its two keys are shown now and never again:",
         *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in portal.keys.items()),
@@ -38,7 +38,7 @@ def startup_banner(settings: Settings, address: str, *, redis: bool | None, metr
         ("data", f"{settings.data_dir.absolute()}"),
         ("uploads", mask_secrets(settings.storage_url) if settings.storage_url else "in the data directory"),
         ("limits", _limits(settings)),
-        *([("Redis", "does not answer; until it does each process counts for itself")] if redis is False else []),
+        *([("Redis", "does not answer; until it does, each process counts separately")] if redis is False else []),
         *([("metrics", metrics)] if metrics else []),
         ("processes", str(settings.workers)),
     ]

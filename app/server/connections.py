@@ -20,9 +20,9 @@ LOG_INTERVAL_SECONDS: Final = 60.0
 MAX_REFUSED_PER_IP: Final = 16
 """How many connections of an address beyond its limit are rejected with 429; more are closed without a response."""
 
-FULL: Final = "new connections are refused: raise the limit of open files (ulimit -n), or start more processes"
+FULL: Final = "new connections are rejected: raise the limit of open files (ulimit -n), or start more processes"
 ADDRESS_FULL: Final = (
-    "new connections from an address are refused: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
+    "new connections from an address are rejected: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
     "EARSHOT_TRUSTED_PROXIES if it is your proxy"
 )
 

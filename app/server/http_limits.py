@@ -223,6 +223,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             raise _Rejected
 
     def on_headers_complete(self) -> None:
+        if self._framing_bytes > MAX_HEAD_BYTES:
+            # The bytes may be mostly body, which is known only now.
+            length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if length > MAX_HEAD_BYTES:
+                self._rejection = HEAD_TOO_LONG
+                raise _Rejected
         method = self.parser.get_method()
         if self.parser.should_upgrade() and method != b"CONNECT":
             # Java's client requests HTTP/2 in this way, and sends the body of the request as well. The parser takes

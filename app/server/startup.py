@@ -51,7 +51,7 @@ def _reject_read_only(settings: Settings) -> None:
     path = Path(settings.database.removeprefix("sqlite:///"))
     # In a writable folder SQLite opens such a file for reading, and only the first write fails.
     if path.is_file() and os.access(path.parent, os.W_OK) and not os.access(path, os.W_OK):
-        raise StartupError(f"the file {path} is read-only: give it to this user, and take its write protection away")
+        raise StartupError(f"the file {path} is read-only: make this user its owner, and remove its write protection")
 
 
 async def check_secret(settings: Settings) -> None:
@@ -67,8 +67,8 @@ async def check_secret(settings: Settings) -> None:
     if count:
         path = settings.data_dir.absolute() / SECRET_FILE
         raise StartupError(
-            f"the database has {count} keys, and the secret that they were made with is not there: put {path} back "
-            f"from a backup, or set EARSHOT_SECRET_KEY; to end all keys, write a new one: "
+            f"the database has {count} keys, and the secret that they were created with is missing: put {path} back "
+            f"from a backup, or set EARSHOT_SECRET_KEY; to revoke all keys, write a new one: "
             f"(umask 077; openssl rand -hex 32 > {path}) && earshot secret accept"
         )
 
@@ -114,7 +114,7 @@ async def prepare(settings: Settings) -> None:
             if isinstance(error.orig, sqlite3.Error)
             else f": {error.orig}"
         )
-        raise StartupError(f"the database could not be migrated, and is as it was{reason}") from None
+        raise StartupError(f"the database could not be migrated, and is unchanged{reason}") from None
 
 
 async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortal | None:

@@ -20,5 +20,5 @@ async def test_an_unavailable_database_is_logged_once_and_not_for_each_request(
     messages = [record.getMessage() for record in caplog.records if record.name == "earshot.requests"]
     assert 1 <= len(messages) == len(set(messages)) <= 2
     cause = server_without_database.database.describe()
-    assert all(message.startswith(f"answering 503, because of {cause} ") for message in messages)
+    assert all(message.startswith(f"responding with 503 because of {cause} ") for message in messages)
     assert SECRET not in caplog.text

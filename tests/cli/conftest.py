@@ -76,7 +76,7 @@ def operator_settings(database_url: str, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.fixture
 def cli(operator_settings: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Commands on a database with the first portal."""
-    first_portal = asyncio.run(startup.make_first_portal(Settings.load(), demo=False)).made
+    first_portal = asyncio.run(startup.make_first_portal(Settings.load(), demo=False))
     assert first_portal is not None
     return Cli(capsys, monkeypatch, first_portal)
 

@@ -312,7 +312,7 @@ def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sq
     with sqlite.serving(open_files=(128, 128), **ONE_ADDRESS) as serving:
         asyncio.run(exceed(serving))
         assert warnings(serving) == [
-            "new connections are refused: raise the limit of open files (ulimit -n), or start more processes"
+            "new connections are rejected: raise the limit of open files (ulimit -n), or start more processes"
         ]
         assert serving.end() == 0
 
@@ -358,7 +358,7 @@ def test_an_address_has_so_many_connections_and_others_are_served(sqlite: Earsho
     with sqlite.serving(EARSHOT_RATE_LIMITS="off", EARSHOT_CONNECTIONS_PER_IP="40") as serving:
         asyncio.run(exceed(serving))
         assert warnings(serving) == [
-            "new connections from an address are refused: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
+            "new connections from an address are rejected: raise EARSHOT_CONNECTIONS_PER_IP, or name it in "
             "EARSHOT_TRUSTED_PROXIES if it is your proxy"
         ]
         assert serving.end() == 0

@@ -76,7 +76,7 @@ def test_of_two_starts_at_once_on_a_new_directory_one_serves(sqlite: Earshot) ->
     # Who holds the directory may not have written down its number yet.
     assert re.fullmatch(
         rf"earshot: another server (\(process {winner}\) )?runs on the data directory {re.escape(str(sqlite.folder))}"
-        r"/data: end it, or set EARSHOT_REDIS_URL so that both count requests together, "
+        r"/data: stop it, or set EARSHOT_REDIS_URL so that both count requests together, "
         r"or set EARSHOT_RATE_LIMITS=off\n",
         loser,
     ), loser
@@ -100,7 +100,7 @@ def test_a_file_that_a_server_on_another_data_directory_serves_is_refused(
         done = sqlite.run("serve", "--port", "0", **second)
 
         assert error_of(done) == (
-            f"another server (process {first.process.pid}) serves the database {kept}: end it, or set "
+            f"another server (process {first.process.pid}) serves the database {kept}: stop it, or set "
             "EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
         )
         # SQLite's own locks are as they were, and so is what every other command may do meanwhile.

@@ -175,7 +175,7 @@ def test_a_first_start_on_a_full_disk_is_told(sqlite: Earshot) -> None:
         done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{disk}/earshot.db")
 
         assert error_of(done) == (
-            "the database could not be migrated, and is as it was (database or disk is full): make room on its disk"
+            "the database could not be migrated, and is unchanged (database or disk is full): make room on its disk"
         )
         ballast.unlink()
         with sqlite.serving(EARSHOT_DATABASE_URL=f"sqlite:///{disk}/earshot.db") as serving:
@@ -205,7 +205,9 @@ def test_a_read_only_file_in_a_writable_folder_ends_the_start(
     with write_protected(path):
         done = sqlite.run("serve", "--port", "0")
 
-    assert error_of(done) == (f"the file {path} is read-only: give it to this user, and take its write protection away")
+    assert error_of(done) == (
+        f"the file {path} is read-only: make this user its owner, and remove its write protection"
+    )
     assert [one.read_bytes() for one in path.parent.glob("earshot.db*")] == [before]
     with sqlite.serving() as serving:
         assert serving.end() == 0

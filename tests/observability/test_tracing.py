@@ -170,7 +170,7 @@ def test_a_collector_that_is_away_delays_nobody_and_is_told_once(sqlite: Earshot
             key = key_of(serving, "Astuto")
             assert [send_request(serving.port, key, "/api/v1/boards")[0] for _ in range(20)] == [200] * 20
 
-            message = f"no spans are taken at http://me:***@127.0.0.1:{port}, and are dropped; see `earshot doctor`"
+            message = f"no spans are accepted at http://me:***@127.0.0.1:{port}, and are dropped; see `earshot doctor`"
             if not responses:
                 until(lambda: message in serving.log.read_text())
             # The bound is the server's own: what it does not get rid of in a few seconds it drops.

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -123,16 +124,13 @@ async def test_a_body_made_to_be_costly_is_answered_soon_and_without_gigabytes(
 
 @pytest.mark.parametrize(("count", "is_malformed"), [(MAX_PARTS, False), (MAX_PARTS + 1, True)])
 async def test_no_more_parts_are_read_than_fields_and_files_may_be_sent(count: int, is_malformed: bool) -> None:
-    reader = MultipartReader(b"x", max_text_bytes=JSON)
+    async def body() -> AsyncIterator[bytes]:
+        yield b"--x\r\nA: b\r\n\r\n\r\n" * count + b"--x--\r\n"
 
-    async def parts(count: int) -> AsyncIterator[bytes]:
-        yield part(0) * count + b"--x--\r\n"
+    reader = MultipartReader(max_text_bytes=JSON)
+    await reader.read(b"x", body())
 
-    for count, is_malformed in ((MAX_PARTS, False), (MAX_PARTS + 1, True)):
-        reader = MultipartReader(max_text_bytes=JSON)
-        await reader.read(b"x", parts(count))
-
-        assert (reader.is_malformed, reader.fields) == (is_malformed, [])
+    assert (reader.is_malformed, reader.fields) == (is_malformed, [])
     assert multipart.MAX_PARTS == multipart.MAX_FIELDS + multipart.MAX_FILES
 
 

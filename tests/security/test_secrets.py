@@ -254,7 +254,7 @@ def test_a_public_address_with_a_password_is_refused_since_every_link_would_tell
         with pytest.raises(InvalidSettings) as error:
             Settings.load(base_url=value)
 
-        assert str(error.value) == "EARSHOT_BASE_URL: must have no user and password: every link would tell them"
+        assert str(error.value) == "EARSHOT_BASE_URL: must have no user and password: every link would contain them"
 
 
 def test_no_command_takes_a_password_or_a_key_on_its_command_line(commands: Cli) -> None:

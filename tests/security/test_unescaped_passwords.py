@@ -17,7 +17,6 @@ from app.adapters.database import create_database
 from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
 from app.cli import build_app
-from app.domain.portals.bootstrap import FirstPortal
 from app.settings import InvalidSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot
@@ -78,7 +77,7 @@ def iterate_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[list[
 
 
 # `serve` heeds signals, so it has a process of its own below.
-COMMANDS: Final = [call for call in every_command(typer.main.get_command(build_app())) if call != ["serve"]]
+COMMANDS: Final = [call for call in iterate_commands(typer.main.get_command(build_app())) if call != ["serve"]]
 
 looked_up: list[str] = []
 
@@ -189,7 +188,7 @@ def test_a_bare_at_sign_is_answered_as_other_bare_letters_are(password: str) -> 
         Settings.load(database_url=f"postgresql://earshot:{password}@127.0.0.1:5499/earshot")
 
     assert str(error.value) == (
-        "EARSHOT_DATABASE_URL: its host and port can't be read; in user and password write : / ? # @ as %3A %2F %3F "
+        "EARSHOT_DATABASE_URL: its host and port can't be parsed; in user and password write : / ? # @ as %3A %2F %3F "
         "%23 %40"
     )
 

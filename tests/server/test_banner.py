@@ -42,7 +42,7 @@ def test_a_start_tells_that_everybody_may_come_that_links_are_public_and_that_re
     lines = serving.output.splitlines()
     assert "  listens    on all addresses of this machine" in lines
     assert "  public     https://feedback.example.com" in lines
-    assert "  Redis      does not answer; until it does each process counts for itself" in lines
+    assert "  Redis      does not answer; until it does, each process counts separately" in lines
     assert "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help" in lines
 
 
@@ -58,5 +58,5 @@ def test_a_demo_comes_into_an_empty_database_only(earshot: Earshot) -> None:
         assert first.end() == 0
     second = start_and_end(earshot, "--demo")
 
-    assert second.output.splitlines()[0] == "--demo was left out: there is data already, and it stays as it is."
+    assert second.output.splitlines()[0] == "--demo is ignored: the database has data already, which is not changed."
     assert json.loads(earshot.run("counters", "--json").out) == {"differences": [], "repaired": False}

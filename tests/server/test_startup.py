@@ -8,7 +8,6 @@ import sqlite3
 import stat
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from app.adapters.database.revisions import HEAD
@@ -17,7 +16,7 @@ from tests.server.test_banner import curl, curl_lines, start_and_end
 from tests.server.test_serve import key_of, send_request
 from tests.support.commands import Done, Earshot, Serving
 from tests.support.processes import free_port
-from tests.support.servers import Postgres, in_own_loop
+from tests.support.servers import Postgres
 from tests.support.sql import script
 
 
@@ -91,7 +90,7 @@ def test_a_start_warns_of_what_the_doctor_finds_in_the_settings(sqlite: Earshot,
     assert startup_warnings(serving) == [
         ("EARSHOT_LIMIT_ASTUTO_KEYS is set, but is not a setting", "`earshot settings` lists all names"),
         (
-            f"{everybody} trusts every client: each can claim any address, so limits per address have no effect",
+            f"{everybody} trusts every client: each can send any address, so limits per address have no effect",
             "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
         ),
     ]
@@ -140,12 +139,12 @@ def test_an_address_of_redis_with_wrong_options_is_told_before_anything_is_made(
     address = f"redis://:password@127.0.0.1:1/0?{options}"
 
     assert error_of(sqlite.run("serve", "--port", "0", EARSHOT_REDIS_URL=address)) == (
-        "EARSHOT_REDIS_URL: what follows its ? is no option of the client of Redis"
+        "EARSHOT_REDIS_URL: its query has an option that the Redis client does not have"
     )
 
     assert files(sqlite.folder) == {}
     done = sqlite.run("doctor", EARSHOT_REDIS_URL=address)
-    assert "WRONG  Redis      what follows its ? is no option of the client of Redis\n" in done.out
+    assert "WRONG  Redis      its query has an option that the Redis client does not have\n" in done.out
 
 
 def test_a_database_that_is_not_there_is_told(sqlite: Earshot) -> None:
@@ -231,7 +230,7 @@ def test_a_data_directory_that_cannot_be_written_is_told(sqlite: Earshot) -> Non
 
     assert error_of(done) == (
         f"the data directory {sqlite.folder}/data can't be written (File exists): "
-        "give it to this user, or set EARSHOT_DATA_DIR to another one"
+        "make this user its owner, or set EARSHOT_DATA_DIR to another one"
     )
     assert list(files(sqlite.folder)) == ["data"]
 
@@ -241,7 +240,7 @@ def test_a_second_server_on_a_data_directory_is_refused(sqlite: Earshot) -> None
         done = sqlite.run("serve", "--port", "0")
 
         assert error_of(done) == (
-            f"another server (process {first.process.pid}) runs on the data directory {sqlite.folder}/data: end it, "
+            f"another server (process {first.process.pid}) runs on the data directory {sqlite.folder}/data: stop it, "
             "or set EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
         )
     start_and_end(sqlite)
@@ -276,9 +275,9 @@ def test_a_lost_secret_is_not_replaced_beside_the_keys_that_hang_on_it(earshot: 
     done = earshot.run("serve", "--port", "0")
 
     assert error_of(done) == (
-        "the database has 2 keys, and the secret that they were made with is not there: "
+        "the database has 2 keys, and the secret that they were created with is missing: "
         f"put {secret} back from a backup, or set EARSHOT_SECRET_KEY; "
-        f"to end all keys, write a new one: (umask 077; openssl rand -hex 32 > {secret}) && earshot secret accept"
+        f"to revoke all keys, write a new one: (umask 077; openssl rand -hex 32 > {secret}) && earshot secret accept"
     )
     assert not secret.exists()
     (earshot.folder / "backup.key").rename(secret)
@@ -291,7 +290,7 @@ def test_an_empty_secret_is_refused(sqlite: Earshot) -> None:
     secret.write_text("\n")
 
     assert error_of(sqlite.run("serve", "--port", "0")) == (
-        f"EARSHOT_DATA_DIR: {secret.relative_to(sqlite.folder)} is empty: put it back from a backup, or remove it"
+        f"EARSHOT_DATA_DIR: {secret.relative_to(sqlite.folder)} is empty: restore it from a backup, or remove it"
     )
     assert not (sqlite.folder / "data" / "earshot.db").exists()
 
@@ -299,8 +298,8 @@ def test_an_empty_secret_is_refused(sqlite: Earshot) -> None:
 OWNER = ("--user", "owner@example.com", "--dialect", "astuto")
 OTHER = "another-secret-of-another-data-directory-0123"
 WRONG_SECRET = (
-    "the keys in the database were made with another secret: put its secret.key back into the data directory, or set "
-    "EARSHOT_SECRET_KEY to it; to go on with this secret and end all keys: earshot secret accept"
+    "the keys in the database were created with another secret: restore its secret.key in the data directory, or set "
+    "EARSHOT_SECRET_KEY to it; to accept this secret and revoke all keys: earshot secret accept"
 )
 
 
@@ -350,7 +349,7 @@ def test_another_secret_is_accepted_on_demand_and_ends_all_keys(earshot: Earshot
     key = key_of(start_and_end(earshot), "ProductLift")
 
     done = earshot.run("secret", "accept", EARSHOT_SECRET_KEY=OTHER)
-    assert (done.code, done.out, done.err) == (0, "this secret is accepted, and 2 keys have ended\n", "")
+    assert (done.code, done.out, done.err) == (0, "this secret is accepted, and 2 keys are revoked\n", "")
     done = earshot.run("secret", "accept", "--json", EARSHOT_SECRET_KEY=OTHER)
     assert (done.code, done.out) == (0, '{"ended_keys":0}\n')
 

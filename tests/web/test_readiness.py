@@ -38,7 +38,7 @@ def test_a_stopped_database_is_not_ready_until_it_returns(postgres: Postgres, on
             until(lambda: ready(serving) == (503, WELL | {"ready": False, "database": False, "revision": None}))
             assert send_request(serving.port, "nobody", "/health")[0] == 200
             # Metrics that can't be read are left out; the others are served.
-            until(lambda: "earshot_outbox_depth" not in numbers(serving))
+            until(lambda: "earshot_outbox_depth" not in metrics_of(serving))
             health = at(dialect="pages", method="GET", route="/health", status="200")
             assert metrics_of(serving)["earshot_requests_total"][health] == 1
         finally:

@@ -25,6 +25,7 @@ from app.domain.errors import (
 )
 from app.domain.permissions import Permission
 from app.http.multipart import BodyTooLarge
+from app.http.request import Header
 from app.http.response import ApiResponse
 
 _CONFLICTS: Final = {

@@ -10,7 +10,9 @@ from app.cli.portal_commands import write_command
 from app.domain.posts import follows
 from app.domain.unit_of_work import UnitOfWork
 
-group = typer.Typer(name="follows", help="Follows, stored for mail, which does not exist yet.", no_args_is_help=True)
+group = typer.Typer(
+    name="follows", help="Follows. They have no effect yet, because there is no mail.", no_args_is_help=True
+)
 
 PostOption = Annotated[str, typer.Option("--post", metavar="POST", help="Number or code.")]
 UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="Address, id or UUID.")]

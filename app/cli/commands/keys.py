@@ -94,7 +94,7 @@ def adopt(
 
 @read_command(group, "list")
 def list_(work: UnitOfWork) -> Output:
-    """List keys with their last use. Only a key's first characters are shown, never all of it."""
+    """List keys with their last use. Only the first characters of a key are shown."""
     return table("keys", map(_serialize, api_keys.list_keys(work)))
 
 

@@ -110,4 +110,4 @@ def doctor(
     problems = [finding.what for finding in findings if not finding.well]
     print_result({"well": not problems, "findings": rows}, "\n".join(lines), as_json=as_json)
     if problems:
-        raise CommandError(f"something is wrong with: {', '.join(problems)}")
+        raise CommandError(f"problems found in: {', '.join(problems)}")

@@ -91,7 +91,7 @@ def _require_hosts(rows: Sequence[Row], host: str | None) -> None:
                 f"first with `earshot portals set host HOST --portal {portal['id']}`"
             )
     if rows and host is None:
-        raise CommandError("there is a portal already, and where there are several each needs a host: add --host HOST")
+        raise CommandError("there is a portal already, and each of several portals needs a host: add --host HOST")
 
 
 def _parse_value(setting: str, value: str) -> str | None:

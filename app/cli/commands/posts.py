@@ -21,7 +21,7 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.public_url import PublicUrl
 from app.settings import Settings
 
-group = typer.Typer(name="posts", help="Posts: what no API shows or changes.", no_args_is_help=True)
+group = typer.Typer(name="posts", help="Posts: show and change what the APIs do not.", no_args_is_help=True)
 
 PostArgument = Annotated[str, typer.Argument(metavar="POST", help="Number or six-character code.")]
 
@@ -57,7 +57,7 @@ _CATEGORIES: Final = Statement(
 
 @read_command(group)
 def show(work: UnitOfWork, post: PostArgument) -> Output:
-    """Show all of a post, also its files and its position.
+    """Show every field of a post, its files and its position.
 
     \b
     earshot posts show 42
@@ -78,7 +78,7 @@ def position(
     post: PostArgument,
     place: Annotated[str, typer.Argument(metavar="N", help="A number, smaller ones first; `none` puts it last.")],
 ) -> Output:
-    """Set the position of a post in lists sorted by hand.
+    """Set the position of a post in the manual order.
 
     \b
     earshot posts position 42 1

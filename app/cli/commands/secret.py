@@ -29,5 +29,5 @@ def accept(as_json: JsonOption = False) -> None:
         raise CommandError(f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})")
     new_secret = settings.secret
     revoked = run_write_without_portal(lambda work: installation.accept_secret(work, new_secret))
-    message = "this secret is accepted" + (f", and {revoked} keys have ended" if revoked else "; no key ended")
+    message = "this secret is accepted" + (f", and {revoked} keys are revoked" if revoked else "; no key is revoked")
     print_result({"ended_keys": revoked}, message, as_json=as_json)

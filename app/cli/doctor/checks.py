@@ -212,7 +212,7 @@ def _check_redis(settings: Settings) -> str:
     try:
         asyncio.run(_ping_redis(url))
     except (OSError, ServiceUnavailable) as error:
-        remedy = "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts by itself"
+        remedy = "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts separately"
         raise Problem(error_message(error), remedy) from None
     return f"{mask_secrets(url)} answers"
 

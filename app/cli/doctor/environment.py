@@ -87,15 +87,15 @@ def check_secret(settings: Settings, keys: int, *, matches: bool) -> str:
     if not matches:
         source = path if settings.secret_key is None else "EARSHOT_SECRET_KEY"
         raise Problem(
-            f"{source} is another secret than the one that the keys in the database were made with: none of them works",
-            f"put the database's own {SECRET_FILE} back, or to end all keys: earshot secret accept",
+            f"{source} is another secret than the one that the keys in the database were created with: none is valid",
+            f"restore the database's own {SECRET_FILE}, or revoke all keys: earshot secret accept",
         )
     if settings.secret_key is not None:
         return "in EARSHOT_SECRET_KEY"
     if keys and not path.exists():
         raise Problem(
-            f"{path} does not exist, and none of the {keys} keys works with another secret",
-            f"put {SECRET_FILE} back from a backup before the next start creates a new one",
+            f"{path} does not exist, and none of the {keys} keys is valid with another secret",
+            f"restore {SECRET_FILE} from a backup before the next start creates a new one",
         )
     return f"{path}" if path.exists() else f"{path}, which the first start creates"
 
@@ -156,7 +156,7 @@ def check_proxies(settings: Settings) -> str:
     open_networks = [str(network) for network in settings.proxies if network.prefixlen == 0]
     if open_networks:
         raise Problem(
-            f"{open_networks[0]} trusts every client: each can claim any address, so limits per address have no effect",
+            f"{open_networks[0]} trusts every client: each can send any address, so limits per address have no effect",
             "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
         )
     if not settings.proxies and (settings.base_url or "").startswith("https://") and _has_address_limits(settings):

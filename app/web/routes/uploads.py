@@ -15,7 +15,7 @@ from app.adapters.image_types import MEDIA_TYPES
 from app.adapters.storage.base import FileStorage, OpenFile, StorageUnavailable, is_valid_name
 from app.domain.posts.attachments import sanitize_filename
 
-SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/bmp", "image/webp", "image/svg+xml"})
+SHOWN = frozenset(media_type for media_type, _ in MEDIA_TYPES.values())
 """Media types that a browser may show. Everything else is a download."""
 
 # Colors and lines of an SVG are styles; so are those that a browser adds to an image shown alone.

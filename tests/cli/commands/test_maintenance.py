@@ -99,7 +99,7 @@ def test_the_doctor_prints_remedies(
     wrong = ("settings", "portals", "Redis", "storage")
     assert states(cli) == dict.fromkeys(parts(), True) | dict.fromkeys(wrong, False)
     done = cli.run("doctor")
-    assert done.err == "earshot: something is wrong with: settings, portals, Redis, storage\n"
+    assert done.err == "earshot: problems found in: settings, portals, Redis, storage\n"
     assert "EARSHOT_PROT is set, but is not a setting" in done.out
     assert "-> earshot portals set host feedback.example.com --portal 1" in done.out
 
@@ -178,7 +178,7 @@ def test_piped_output_is_not_cut(empty_folder: Path, cli_without_portal: Cli) ->
     settings = cli_without_portal.run("settings").out
 
     assert "…" not in settings.replace("postgresql://…", "").replace("redis://…", "")
-    assert "the secret of an Astuto installation whose keys live on here" in settings
+    assert "the secret of an Astuto installation whose keys stay valid here" in settings
 
 
 def test_an_unknown_command_is_wrong_usage(cli_without_portal: Cli) -> None:

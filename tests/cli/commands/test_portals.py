@@ -81,7 +81,7 @@ def test_no_second_portal_is_created_while_the_first_has_no_host(cli: Cli) -> No
     assert cli.error("portals", "create", "--title", "Ideas", "--host", "ideas.example.com") == message
     cli.json("portals", "set", "host", "feedback.example.com", "--portal", "1")
     assert cli.error("portals", "create", "--title", "Ideas") == (
-        "there is a portal already, and where there are several each needs a host: add --host HOST"
+        "there is a portal already, and each of several portals needs a host: add --host HOST"
     )
 
     assert len(cli.json("portals", "list")["portals"]) == 1

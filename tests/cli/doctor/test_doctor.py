@@ -49,7 +49,7 @@ def find_problem(cli: Cli, what: str) -> tuple[str, str]:
     finding = find(cli, what)
     assert finding["well"] is False, finding
     done = cli.run("doctor")
-    assert (done.code, done.err) == (1, f"earshot: something is wrong with: {what}\n")
+    assert (done.code, done.err) == (1, f"earshot: problems found in: {what}\n")
     assert f"WRONG  {what:<10} {finding['state']}\n{'':18} -> {finding['remedy']}\n" in done.out
     return finding["state"], finding["remedy"]
 
@@ -76,8 +76,8 @@ def test_a_lost_secret_is_reported_before_a_start_makes_another(
     path = tmp_path / "data" / "secret.key"
 
     assert find_problem(cli, "secret") == (
-        f"{path} does not exist, and none of the 2 keys works with another secret",
-        "put secret.key back from a backup before the next start creates a new one",
+        f"{path} does not exist, and none of the 2 keys is valid with another secret",
+        "restore secret.key from a backup before the next start creates a new one",
     )
     # The check has not created one.
     assert not path.exists()
@@ -86,8 +86,8 @@ def test_a_lost_secret_is_reported_before_a_start_makes_another(
 
 
 def test_another_secret_is_reported(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
-    where = "another secret than the one that the keys in the database were made with: none of them works"
-    remedy = "put the database's own secret.key back, or to end all keys: earshot secret accept"
+    where = "another secret than the one that the keys in the database were created with: none is valid"
+    remedy = "restore the database's own secret.key, or revoke all keys: earshot secret accept"
     monkeypatch.setenv("EARSHOT_SECRET_KEY", "another-secret-of-another-data-directory-0123")
     assert find_problem(cli, "secret") == (f"EARSHOT_SECRET_KEY is {where}", remedy)
     monkeypatch.delenv("EARSHOT_SECRET_KEY")
@@ -212,7 +212,7 @@ def test_fixed_problems_are_in_the_json_and_others_end_with_1(cli: Cli, rows: Ro
     again = cli.run("doctor", "--fix", "--json")
 
     assert (done.code, again.code) == (1, 1)
-    assert done.err == again.err == "earshot: something is wrong with: counters\n"
+    assert done.err == again.err == "earshot: problems found in: counters\n"
     first, second = (json.loads(each.out) for each in (done, again))
     assert (first["well"], second["well"]) == (False, False)
     state = f"had cycles: {one} -> {two} -> {one} of portal 1 (section {one} has no parent now)"
@@ -286,7 +286,7 @@ def test_who_trusts_everybody_is_reported(cli: Cli, monkeypatch: Environment, ev
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", f"127.0.0.1,{everybody}")
 
     assert find_problem(cli, "proxies") == (
-        f"{everybody} trusts every client: each can claim any address, so limits per address have no effect",
+        f"{everybody} trusts every client: each can send any address, so limits per address have no effect",
         "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
     )
 
@@ -308,7 +308,7 @@ def test_workers_that_would_count_apart_are_reported(cli: Cli, monkeypatch: Envi
 
     state, _ = find_problem(cli, "settings")
 
-    assert state.startswith("EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, for limits are counted together")
+    assert state.startswith("EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, because all processes count together")
 
 
 def test_where_requests_are_counted_is_reported(cli: Cli, monkeypatch: Environment) -> None:

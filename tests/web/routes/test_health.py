@@ -14,7 +14,6 @@ from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
-from tests.support.requirements import need
 from tests.support.servers import Postgres, Redis
 
 WELL = {"ready": True, "ending": False, "database": True, "revision": True, "storage": True, "redis": None}
@@ -131,7 +130,7 @@ async def test_concurrent_checks_share_one_probe_and_a_hanging_one_is_not_repeat
 
 
 async def test_a_server_without_its_database_is_not_ready_until_it_returns(
-    postgres: Postgres, postgres_database: str, clock: TestClock, tmp_path: Path
+    server_without_database: Application, postgres: Postgres
 ) -> None:
     async with Client(server_without_database, token=None, base="") as visitor:
         ready, alive, page, home = [

@@ -381,7 +381,7 @@ async def test_administrators_may_change_each_others_email_and_password(make: Fa
 
     assert (await theirs.patch(f"/users/{await make.uuid(other)}", json=sent)).status_code == 200
     stored = await make.value("SELECT password_hash FROM users WHERE id = :id", id=other)
-    assert passwords.verify("correct horse", stored)
+    assert passwords.verify_and_rehash("correct horse", stored).is_valid
 
 
 async def test_a_demoted_administrators_keys_end_for_good(make: Factory, productlift: Client) -> None:
