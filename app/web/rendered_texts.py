@@ -1,10 +1,9 @@
 """Renders the texts of pages in a thread, and caches them within bounds."""
 
 import asyncio
-import hashlib
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Final
@@ -37,19 +36,19 @@ class RenderedTexts:
 
     async def format(self, texts: Sequence[str]) -> list[Markup]:
         """The texts of one page as HTML, in their order. Raises ServiceUnavailable if too many pages wait."""
-        keys = [_key(one) for one in texts[: _count_formatted(texts)]]
-        formatted = {key: markup for key in keys if (markup := self.cache.get(key)) is not None}
-        missing = {key: one for key, one in zip(keys, texts, strict=False) if key not in formatted}
+        count = _count_formatted(texts)
+        formatted = {one: markup for one in texts[:count] if (markup := self.cache.get(one)) is not None}
+        missing = {one for one in texts[:count] if one not in formatted}
         if missing:
             formatted |= await self._format_in_thread(missing)
-        return [formatted[key] for key in keys] + [markdown.markdown_to_text(one) for one in texts[len(keys) :]]
+        return [formatted[one] for one in texts[:count]] + list(map(markdown.markdown_to_text, texts[count:]))
 
     def close(self) -> None:
         """Start no more work; the text that is being rendered takes less than a second."""
         self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _format_in_thread(self, missing: Mapping[bytes, str]) -> dict[bytes, Markup]:
+    async def _format_in_thread(self, missing: set[str]) -> dict[str, Markup]:
         if self._closed or self._pending >= MAX_THREADS + MAX_QUEUED:
             raise ServiceUnavailable("too many pages that are being formatted")
         self._pending += 1
@@ -58,65 +57,59 @@ class RenderedTexts:
         future.add_done_callback(self._done)
         return await asyncio.shield(future)
 
-    def _done(self, future: "asyncio.Future[dict[bytes, Markup]]") -> None:
+    def _done(self, future: "asyncio.Future[dict[str, Markup]]") -> None:
         self._pending -= 1
         # After a disconnect nothing awaits it, so its error has to be retrieved here.
         if not future.cancelled():
             future.exception()
 
-    def _format(self, missing: Mapping[bytes, str]) -> dict[bytes, Markup]:
+    def _format(self, missing: set[str]) -> dict[str, Markup]:
         formatted = {}
-        for key, one in missing.items():
+        for one in missing:
             if self._closed:
                 raise ServiceUnavailable("the server is ending")
             # A page before this one in the queue may have had the same text.
-            markup = self.cache.get(key)
+            markup = self.cache.get(one)
             if markup is None:
                 markup = markdown.render_markdown(one)
-                self.cache.put(key, markup)
-            formatted[key] = markup
+                self.cache.put(one, markup)
+            formatted[one] = markup
         return formatted
 
 
 class MarkupCache:
-    """An LRU cache of rendered texts by the digest of their source, bounded in bytes.
+    """An LRU cache of rendered texts by their source, bounded in bytes, of which the source counts as well.
 
     The key is the content alone, so portals share entries, which are the same for all of them.
     """
 
     def __init__(self) -> None:
         self.size = 0
-        self._entries: OrderedDict[bytes, Markup] = OrderedDict()
+        self._entries: OrderedDict[str, Markup] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: bytes) -> Markup | None:
+    def get(self, source: str) -> Markup | None:
         """The rendered text, or None."""
         with self._lock:
-            markup = self._entries.get(key)
+            markup = self._entries.get(source)
             if markup is not None:
-                self._entries.move_to_end(key)
+                self._entries.move_to_end(source)
             return markup
 
-    def put(self, key: bytes, markup: Markup) -> None:
-        """Store the text, and delete the least recently used ones beyond MAX_CACHED_BYTES."""
+    def put(self, source: str, markup: Markup) -> None:
+        """Store a text that is not stored, and delete the least recently used ones beyond MAX_CACHED_BYTES."""
         with self._lock:
-            if key in self._entries:
-                return
-            self._entries[key] = markup
-            self.size += _size(key, markup)
+            self._entries[source] = markup
+            self.size += _size(source, markup)
             while self.size > MAX_CACHED_BYTES:
                 self.size -= _size(*self._entries.popitem(last=False))
 
 
-def _size(key: bytes, markup: Markup) -> int:
-    return sys.getsizeof(key) + sys.getsizeof(markup) + ENTRY_BYTES
-
-
-def _key(source: str) -> bytes:
-    return hashlib.sha256(source.encode()).digest()
+def _size(source: str, markup: Markup) -> int:
+    return sys.getsizeof(source) + sys.getsizeof(markup) + ENTRY_BYTES
 
 
 def _count_formatted(texts: Sequence[str]) -> int:
