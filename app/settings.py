@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -32,21 +31,12 @@ class InvalidSettings(Exception):
     """A setting is invalid; the message names it and the remedy in one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class SettingInfo:
-    """One setting for the operator; `value` has no secrets."""
-
-    name: str
-    value: str | None
-    source: str
-    """`environment`, `.env` or `default`."""
-    meaning: str
-
-
 class Settings(BaseSettings):
     """The settings of one server. Field `x` is read from `EARSHOT_X`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True, validate_default=False
+    )
 
     database_url: str | None = Field(
         None, description="sqlite:///path or postgresql://…; unset: a file in the data directory"
@@ -85,7 +75,9 @@ class Settings(BaseSettings):
     )
     metrics_port: int | None = Field(None, ge=0, le=65535, description="port of the Prometheus metrics; unset: none")
     metrics_host: str | None = Field(None, description="address of that port; unset: that of EARSHOT_HOST")
-    drain_seconds: float = Field(0, ge=0, le=60, description="seconds to serve requests after SIGTERM, while not ready")
+    drain_seconds: float = Field(
+        0.0, ge=0, le=60, description="seconds to serve requests after SIGTERM, while not ready"
+    )
     otlp_url: str | None = Field(None, description="OpenTelemetry collector: http://host:4318; unset: none")
     astuto_secret: str | None = Field(
         None, description="the secret of an Astuto installation whose keys stay valid here"
@@ -106,18 +98,14 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for part in value:
+    def _parse_networks(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
+        networks = value.split(",") if isinstance(value, str) else value
+        for part in (parts := tuple(part.strip() for part in networks if part.strip())):
             try:
                 ip_network(part, strict=False)
             except ValueError:
                 raise ValueError(f"{part} is no address or network, such as 10.0.0.1 or 10.0.0.0/8") from None
-        return value
+        return parts
 
     @field_validator("rate_limits", "forwarded_host", mode="before")
     @classmethod
@@ -149,9 +137,7 @@ class Settings(BaseSettings):
 
     @field_validator("base_url")
     @classmethod
-    def _check_base_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
+    def _check_base_url(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")) or _host(value) is None or _UNPRINTABLE.search(value):
             raise ValueError("must be an address such as https://feedback.example.com")
         if "@" in urlsplit(value).netloc:
@@ -165,9 +151,7 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _check_database_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
+    def _check_database_url(cls, value: str) -> str:
         if value.startswith("sqlite:///"):
             if value.removeprefix("sqlite:///") in ("", ":memory:"):
                 raise ValueError("must name a file, such as sqlite:///data/earshot.db")
@@ -186,17 +170,17 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _check_redis_url(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+    def _check_redis_url(cls, value: str) -> str:
+        if not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis://, rediss:// or unix://")
-        if value is not None and not (_is_parseable(value) if value.startswith("unix://") else _host(value)):
+        if not (_is_parseable(value) if value.startswith("unix://") else _host(value)):
             raise ValueError(f"must name a host: redis://host:6379/0; {ESCAPES}")
         return value
 
     @field_validator("otlp_url")
     @classmethod
-    def _check_otlp_url(cls, value: str | None) -> str | None:
-        if value is not None and (
+    def _check_otlp_url(cls, value: str) -> str:
+        if (
             not value.startswith(("http://", "https://"))
             or _host(value) is None
             # The exporter reads a backslash as a slash, and what precedes it as the host.
@@ -209,8 +193,8 @@ class Settings(BaseSettings):
 
     @field_validator("secret_key")
     @classmethod
-    def _check_secret_key(cls, value: str | None) -> str | None:
-        if value is not None and (len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8 or "change" in value.lower()):
+    def _check_secret_key(cls, value: str) -> str:
+        if len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8 or "change" in value.lower():
             raise ValueError(
                 f"must be at least {MIN_SECRET_LENGTH} random characters; make one with: openssl rand -hex 32"
             )
@@ -227,22 +211,19 @@ class Settings(BaseSettings):
             raise ValueError("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
         return self
 
-    def describe(self) -> list[SettingInfo]:
-        """Every setting with its source, secrets masked."""
+    def describe(self) -> list[dict[str, str | None]]:
+        """Every setting for the operator: its name, its value with secrets masked, its source and its meaning.
+
+        The source is `environment`, `.env` or `default`.
+        """
         environment = {name.upper() for name, value in os.environ.items() if value}
-        return [
-            SettingInfo(
-                name=f"{PREFIX}{field.upper()}",
-                value=_display(field, getattr(self, field)),
-                source="default"
-                if field not in self.model_fields_set
-                else "environment"
-                if f"{PREFIX}{field.upper()}" in environment
-                else ".env",
-                meaning=str(info.description),
-            )
-            for field, info in type(self).model_fields.items()
-        ]
+        rows = []
+        for field, info in type(self).model_fields.items():
+            name = f"{PREFIX}{field.upper()}"
+            source = "environment" if name in environment else ".env" if field in self.model_fields_set else "default"
+            value = _display(field, getattr(self, field))
+            rows.append({"name": name, "value": value, "source": source, "meaning": info.description})
+        return rows
 
     @classmethod
     def unknown_names(cls) -> list[str]:

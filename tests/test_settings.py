@@ -140,7 +140,7 @@ def test_a_bound_of_connections_is_a_number_or_off(text: str | None, count: obje
     settings = Settings.load(connections_per_ip=text)
 
     assert settings.connections_per_ip == count
-    described = {one.name: one.value for one in settings.describe()}
+    described = {row["name"]: row["value"] for row in settings.describe()}
     assert described["EARSHOT_CONNECTIONS_PER_IP"] == str(count)
 
 
@@ -180,7 +180,7 @@ def test_each_setting_is_documented_with_its_default() -> None:
             values = defaults.split(",") if "," in defaults else [defaults] * len(names.split(","))
             documented |= zip(map(str.strip, names.split(",")), map(str.strip, values), strict=True)
 
-    described = {one.name: (one.value or "").removesuffix(".0") for one in Settings.model_construct().describe()}
+    described = {row["name"]: (row["value"] or "").removesuffix(".0") for row in Settings.model_construct().describe()}
     assert documented == described
 
 
@@ -224,7 +224,7 @@ def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
     monkeypatch.setenv("EARSHOT_DATABASE_URL", "postgresql://me:secret@host:5432/name?sslmode=require&sslpassword=deep")
 
-    described = {one.name: (one.value, one.source) for one in Settings.load().describe()}
+    described = {row["name"]: (row["value"], row["source"]) for row in Settings.load().describe()}
 
     assert described["EARSHOT_PORT"] == ("9000", ".env")
     assert described["EARSHOT_SECRET_KEY"] == ("***", ".env")

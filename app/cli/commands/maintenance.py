@@ -47,10 +47,9 @@ def settings(as_json: JsonOption = False) -> None:
     EARSHOT_PORT=9000 earshot settings --json
     """
     rows = Settings.load().describe()
-    text = format_table(
-        [{"setting": row.name, "value": row.value, "from": row.source, "meaning": row.meaning} for row in rows]
-    )
-    print_result({"settings": [asdict(row) for row in rows]}, text, as_json=as_json)
+    names = ("setting", "value", "from", "meaning")
+    text = format_table([dict(zip(names, row.values(), strict=True)) for row in rows])
+    print_result({"settings": rows}, text, as_json=as_json)
 
 
 @group.command()
