@@ -13,8 +13,6 @@ from typing import Annotated, Final
 
 import typer
 
-__all__ = ["build_app", "main", "run"]
-
 _MODULES: Final = (
     *("serve", "maintenance", "portals", "users", "keys", "secret"),
     *("boards", "tabs", "statuses", "sections", "posts", "comments", "votes", "follows"),

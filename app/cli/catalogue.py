@@ -12,10 +12,6 @@ from app.cli.portal_commands import read_command, write_command
 from app.domain.unit_of_work import Row, UnitOfWork
 
 
-def _same_id(work: UnitOfWork, key: Any) -> int:
-    return int(key)
-
-
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """One kind of thing that a portal has a short ordered list of."""
@@ -28,15 +24,12 @@ class Catalogue:
     metavar: str = "ID"
     key_type: type[int | str] = int
     key_help: str = "As the command `list` shows it."
-    find_id: Callable[[UnitOfWork, Any], int] = _same_id
+    find_id: Callable[[UnitOfWork, Any], int] = lambda _work, key: int(key)
     """From what an operator types to the id."""
 
-    def add_list(self) -> None:
-        """Add the command `list`."""
+    def add_list_and_reorder(self, reorder: Callable[[UnitOfWork, Sequence[int]], None], example: str) -> None:
+        """Add the commands `list` and `reorder`, the latter with an example of its arguments."""
         read_command(self.group, "list", help_text=f"List {self.plural} in their order.")(self._table)
-
-    def add_reorder(self, reorder: Callable[[UnitOfWork, Sequence[int]], None], example: str) -> None:
-        """Add the command `reorder`, with an example of its arguments."""
         argument = self._argument(f"{self.metavar}...", "These come first, in this order.")
         keys_type = Annotated[list[self.key_type], argument]  # type: ignore[name-defined]
         help_text = f"Order the {self.plural}.\n\n\b\nearshot {self.plural} reorder {example}"

@@ -6,27 +6,26 @@ from app.domain.errors import NotFound
 from app.domain.models import Post, User
 from app.domain.portals import tabs
 from app.domain.posts.queries import PostQuery
+from app.domain.sql.statement import Column
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users.queries import UserQuery
 
 MAX_ID: Final = 2**63 - 1
 
-USERS: Final = UserQuery(
-    (
-        User.id,
-        User.uuid,
-        User.email,
-        User.name,
-        User.role,
-        User.blocked_at,
-        User.deleted_at,
-        User.posts_count,
-        User.votes_count,
-        User.comments_count,
-        User.created_at,
-    ),
-    deleted=True,
-)
+USER_COLUMNS: Final[dict[str, Column]] = {
+    "id": User.id,
+    "uuid": User.uuid,
+    "email": User.email,
+    "name": User.name,
+    "role": User.role,
+    "blocked": User.blocked_at,
+    "deleted": User.deleted_at,
+    "posts": User.posts_count,
+    "votes": User.votes_count,
+    "comments": User.comments_count,
+    "created_at": User.created_at,
+}
+USERS: Final = UserQuery(tuple(USER_COLUMNS.values()), deleted=True)
 _POST_IDS: Final = PostQuery((Post.id,))
 
 

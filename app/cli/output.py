@@ -11,7 +11,6 @@ import typer
 MAX_CELL_CHARACTERS: Final = 60
 CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
-
 Output: TypeAlias = tuple[Mapping[str, Any], str]
 """What a command prints: the result as JSON, or the text."""
 

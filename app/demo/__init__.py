@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from operator import itemgetter
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import update
 
@@ -70,7 +70,7 @@ class _Sample:
 
     def create(self) -> None:
         work, random = self._work, self._random
-        titles = texts.titles()
+        titles = list(texts.TITLES)
         random.shuffle(titles)
         step = timedelta(days=DAYS) / len(titles)
         begin = self._end - timedelta(days=DAYS)
@@ -87,7 +87,7 @@ class _Sample:
     def _plan_post(self, number: int, board: str, title: str, at: datetime) -> None:
         random = self._random
         author = random.choice(self._user_ids[1:])
-        rank = len(texts.titles()) - number
+        rank = len(texts.TITLES) - number
         new_post = NewPost(
             title=title,
             description=random.choice(texts.REASONS[board]) if random.random() < 0.85 else "",
@@ -146,19 +146,10 @@ class _Sample:
 
         return change_status
 
-    def _comment(
-        self, number: int, author_id: int, body: str, *, parent_id: int | None = None, official: bool = False
-    ) -> int:
-        return comments.create(
-            self._work,
-            post_id=self._post_ids[number],
-            author_id=author_id,
-            body=body,
-            parent_id=parent_id,
-            official=official,
-            same_post_parent=True,
-            follow=True,
-        )
+    def _comment(self, number: int, author_id: int, body: str, **options: Any) -> int:
+        post_id = self._post_ids[number]
+        options |= {"same_post_parent": True, "follow": True}
+        return comments.create(self._work, post_id=post_id, author_id=author_id, body=body, **options)
 
     def _at(self, at: datetime, operation: Callable[[], object]) -> None:
         self._actions.append((at, operation))

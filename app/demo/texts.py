@@ -150,10 +150,9 @@ UPDATES: Final = {
 """The official comment at a change of status, by board and status."""
 
 
-def titles() -> list[tuple[str, str]]:
-    """Two hundred pairs of board and title."""
-    return [
-        *((FEATURES, wish.format(thing)) for wish in WISHES for thing in THINGS),
-        *((BUGS, fault.format(thing)) for fault in FAULTS for thing in THINGS),
-        *((INTEGRATIONS, connection.format(service)) for connection in CONNECTIONS for service in SERVICES),
-    ]
+TITLES: Final = (
+    *((FEATURES, wish.format(thing)) for wish in WISHES for thing in THINGS),
+    *((BUGS, fault.format(thing)) for fault in FAULTS for thing in THINGS),
+    *((INTEGRATIONS, connection.format(service)) for connection in CONNECTIONS for service in SERVICES),
+)
+"""Two hundred pairs of board and title."""

@@ -14,7 +14,6 @@ from app.domain.models import Board
 from app.domain.portals import boards
 from app.domain.portals.boards import MAX_DESCRIPTION, MAX_NAME, MAX_SLUG, BoardQuery
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.domain.unset import UNSET
 
 group = typer.Typer(name="boards", help="Boards; every post is on one.", no_args_is_help=True)
 
@@ -71,13 +70,8 @@ def edit(
     \b
     earshot boards edit 2 --name "Bugs" --default
     """
-    boards.edit(
-        work,
-        board,
-        name=UNSET if name is None else name,
-        slug=UNSET if slug is None else slug,
-        description=UNSET if description is None else description,
-    )
+    changes = {"name": name, "slug": slug, "description": description}
+    boards.edit(work, board, **{field: value for field, value in changes.items() if value is not None})
     if default:
         boards.make_default(work, board)
     return _serialize(QUERY.by_id(work, board)), f"board {board} was changed"
@@ -102,5 +96,4 @@ def delete(
     print_result({"id": board, "deleted": True}, f"board {board} was deleted", as_json=as_json)
 
 
-CATALOGUE.add_list()
-CATALOGUE.add_reorder(boards.reorder, "3 1 2")
+CATALOGUE.add_list_and_reorder(boards.reorder, "3 1 2")

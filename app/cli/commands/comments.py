@@ -10,25 +10,24 @@ from app.cli.params import LimitOption, OffsetOption, PostOption
 from app.cli.portal_commands import read_command
 from app.domain.models import Comment, User
 from app.domain.posts.reply_queries import CommentQuery
+from app.domain.sql.statement import Column
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 
 group = typer.Typer(name="comments", help="Comments, internal ones included.", no_args_is_help=True)
 
-QUERY: Final = CommentQuery(
-    (
-        Comment.id,
-        Comment.post_id,
-        Comment.parent_id,
-        User.name,
-        Comment.official,
-        Comment.internal,
-        Comment.pinned,
-        Comment.created_at,
-        Comment.body,
-    ),
-    internal=True,
-)
+_COLUMNS: Final[dict[str, Column]] = {
+    "id": Comment.id,
+    "post_id": Comment.post_id,
+    "parent_id": Comment.parent_id,
+    "author": User.name,
+    "official": Comment.official,
+    "internal": Comment.internal,
+    "pinned": Comment.pinned,
+    "created_at": Comment.created_at,
+    "body": Comment.body,
+}
+QUERY: Final = CommentQuery(tuple(_COLUMNS.values()), internal=True)
 
 
 @read_command(group, "list")
@@ -43,15 +42,6 @@ def list_(work: UnitOfWork, post: PostOption = None, limit: LimitOption = 100, o
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    comment_id, post_id, parent_id, author, official, internal, pinned, created_at, body = row
-    return {
-        "id": comment_id,
-        "post_id": post_id,
-        "parent_id": parent_id,
-        "author": author,
-        "official": bool(official),
-        "internal": bool(internal),
-        "pinned": bool(pinned),
-        "created_at": format_seconds(created_at),
-        "body": body,
-    }
+    comment = dict(zip(_COLUMNS, row, strict=True))
+    flags = {name: bool(comment[name]) for name in ("official", "internal", "pinned")}
+    return {**comment, **flags, "created_at": format_seconds(comment["created_at"])}

@@ -108,16 +108,10 @@ def revoke(work: UnitOfWork, key_id: Annotated[int, id_argument("keys")]) -> Out
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    key_id, dialect, prefix, created_at, last_used_at, revoked_at, email, name = row
-    return {
-        "id": key_id,
-        "dialect": dialect,
-        "prefix": prefix,
-        "user": email or name,
-        "created_at": format_seconds(created_at),
-        "last_used_at": last_used_at and format_seconds(last_used_at),
-        "revoked_at": revoked_at and format_seconds(revoked_at),
-    }
+    key_id, dialect, prefix, *times, email, name = row
+    created_at, last_used_at, revoked_at = (time and format_seconds(time) for time in times)
+    key = {"id": key_id, "dialect": dialect, "prefix": prefix, "user": email or name}
+    return {**key, "created_at": created_at, "last_used_at": last_used_at, "revoked_at": revoked_at}
 
 
 def _require_secret(work: UnitOfWork, settings: Settings) -> bytes:

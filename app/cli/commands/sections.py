@@ -74,5 +74,4 @@ def edit(
 CATALOGUE.add_delete(
     sections.delete, "Delete a section. Its posts stay without one; the sections below it stay directly on the tab."
 )
-CATALOGUE.add_list()
-CATALOGUE.add_reorder(sections.reorder, "2 1")
+CATALOGUE.add_list_and_reorder(sections.reorder, "2 1")

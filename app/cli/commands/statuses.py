@@ -118,8 +118,7 @@ CATALOGUE.add_delete(
     "Delete a status. Its posts get the default one, each with a row in its history.\n\n"
     "Nothing shows that history yet, and nobody is notified yet.",
 )
-CATALOGUE.add_list()
-CATALOGUE.add_reorder(statuses.reorder, "3 2")
+CATALOGUE.add_list_and_reorder(statuses.reorder, "3 2")
 
 
 def _first_tab_id(work: UnitOfWork) -> int:

@@ -72,5 +72,4 @@ def edit(
 
 
 CATALOGUE.add_delete(tabs.delete, "Delete a tab that has neither statuses nor sections.")
-CATALOGUE.add_list()
-CATALOGUE.add_reorder(tabs.reorder, "roadmap feedback")
+CATALOGUE.add_list_and_reorder(tabs.reorder, "roadmap feedback")

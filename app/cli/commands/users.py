@@ -8,7 +8,7 @@ import typer
 from app.adapters import passwords
 from app.cli.database import run_write
 from app.cli.errors import CommandError
-from app.cli.lookup import USERS, find_user, find_user_id
+from app.cli.lookup import USER_COLUMNS, USERS, find_user, find_user_id
 from app.cli.output import Output, print_result, table
 from app.cli.params import JsonOption, LimitOption, OffsetOption, PortalOption, choice_param, text_param
 from app.cli.portal_commands import read_command, write_command
@@ -135,17 +135,6 @@ def _read_password() -> str:
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    user_id, uuid, email, name, role, blocked_at, deleted_at, posts, votes, comments, created_at = row
-    return {
-        "id": user_id,
-        "uuid": uuid,
-        "email": email,
-        "name": name,
-        "role": role,
-        "blocked": blocked_at is not None,
-        "deleted": deleted_at is not None,
-        "posts": posts,
-        "votes": votes,
-        "comments": comments,
-        "created_at": format_seconds(created_at),
-    }
+    user = dict(zip(USER_COLUMNS, row, strict=True))
+    flags = {name: user[name] is not None for name in ("blocked", "deleted")}
+    return {**user, **flags, "created_at": format_seconds(user["created_at"])}
