@@ -13,9 +13,7 @@ MAX_DEPTH: Final = 30
 """The depth of nested elements. Deeper tags are removed, their text stays."""
 
 _VOID: Final = {"br", "hr", "img"}
-_INLINE: Final = {
-    *("strong", "b", "em", "i", "u", "s", "del", "sub", "sup", "mark", "kbd", "code", "a", "img", "br"),
-}
+_INLINE: Final = {*("strong", "b", "em", "i", "u", "s", "del", "sub", "sup", "mark", "kbd", "code", "a", "img", "br")}
 _LISTS: Final = {"ul", "ol"}
 TAGS: Final = {
     *_INLINE,

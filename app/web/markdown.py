@@ -35,10 +35,6 @@ _MARKUP: Final = "\n" * _CELLS_PER_LINE + "|" * _CELLS_PER_PIPE + "!#$%&*+-:<=>@
 """Characters at which the Markdown parser tries its rules; those that cost more count more than once."""
 
 
-class _TooCostly(ValueError):
-    """The text exceeds a bound."""
-
-
 def render_markdown(text: str) -> Markup:
     """Render Markdown, or the HTML of an editor, as HTML with a few safe tags; headings below those of the page.
 
@@ -97,12 +93,12 @@ def _markdown() -> "MarkdownIt":
 
 
 def _count_cells(state: Any, start: int, end: int) -> None:
-    """Raise _TooCostly for a table that would be too large, before any cell is made."""
+    """Raise ValueError for a table that would be too large, before any cell is made."""
     columns = state.src.count("|", state.bMarks[start], state.eMarks[start]) + 1
     rows = 1 + sum(1 for _ in takewhile(lambda line: not state.isEmpty(line), range(start + 2, end)))
     state.env["cells"] = state.env.get("cells", 0) + columns * rows
     if state.env["cells"] > _CELLS_PER_LINE * state.src.count("\n") + _CELLS_PER_PIPE * state.src.count("|"):
-        raise _TooCostly
+        raise ValueError("too many table cells")
 
 
 def _bound_references(state: Any) -> None:
@@ -110,7 +106,7 @@ def _bound_references(state: Any) -> None:
     longest = max((len(link["href"]) + len(link["title"]) for link in references), default=0)
     max_total, max_per_character = MAX_REFERENCED
     if longest * state.src.count("]") > max_total + max_per_character * len(state.src):
-        raise _TooCostly
+        raise ValueError("too long references")
 
 
 def _lower_headings(state: Any) -> None:

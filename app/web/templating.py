@@ -52,15 +52,12 @@ class TemplateRenderer:
         self._environment.globals |= {"asset": lambda name: public.link(assets.address(name)), "link": public.link}
         self._environment.filters |= {"day": timestamps.format_day, "moment": timestamps.format_seconds}
 
-    def html(self, template: str, **context: Any) -> str:
-        """The HTML of a page."""
-        return self._environment.get_template(template).render(context)
-
     def page(
         self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
     ) -> Response:
         """A page with its headers; `headers` override those that all pages carry."""
-        return HTMLResponse(self.html(template, **context), status, {**SAFE, **(headers or {})})
+        html = self._environment.get_template(template).render(context)
+        return HTMLResponse(html, status, {**SAFE, **(headers or {})})
 
     def error(self, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
         """The error page for this status."""

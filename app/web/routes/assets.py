@@ -23,18 +23,15 @@ TYPES: Final = {
 
 
 @cache
-def _read(path: Path) -> bytes:
-    return path.read_bytes()
+def _load(path: Path) -> tuple[bytes, str]:
+    """The content of a file, and its version."""
+    content = path.read_bytes()
+    return content, hashlib.sha256(content).hexdigest()[:16]
 
 
 @cache
 def _compress(path: Path) -> bytes:
-    return gzip.compress(_read(path), mtime=0)
-
-
-@cache
-def _version(path: Path) -> str:
-    return hashlib.sha256(_read(path)).hexdigest()[:16]
+    return gzip.compress(_load(path)[0], mtime=0)
 
 
 class Assets(StaticFiles):
@@ -45,7 +42,7 @@ class Assets(StaticFiles):
 
     def address(self, name: str) -> str:
         """The path of the file on the server. Another content has another address."""
-        return f"/static/{name}?v={_version(STATIC / name)}"
+        return f"/static/{name}?v={_load(STATIC / name)[1]}"
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """See StaticFiles, which calls this in a thread; so the file is compressed here, too."""
@@ -60,7 +57,7 @@ class Assets(StaticFiles):
     ) -> Response:
         """See StaticFiles."""
         path, request = Path(full_path), Request(scope)
-        version = _version(path)
+        content, version = _load(path)
         gzipped = _accepts_gzip(request.headers.get("accept-encoding", ""))
         # Without its version an address may have another content after the next update.
         is_versioned = request.query_params.get("v") == version
@@ -72,8 +69,7 @@ class Assets(StaticFiles):
             "Cross-Origin-Resource-Policy": "same-origin",
             **({"Content-Encoding": "gzip"} if gzipped else {}),
         }
-        content = _compress(path) if gzipped else _read(path)
-        response = Response(content, status_code, headers, TYPES[path.suffix])
+        response = Response(_compress(path) if gzipped else content, status_code, headers, TYPES[path.suffix])
         if self.is_not_modified(response.headers, request.headers):
             return NotModifiedResponse(response.headers)
         return response
