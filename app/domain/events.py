@@ -12,7 +12,7 @@ from sqlalchemy import String, bindparam, insert, select
 
 from app.domain.models import EventRow
 from app.domain.sql.json_rows import BIGINT, TEXT, json_column, json_rows
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +29,15 @@ class Event:
         """The values of the row, except those that the unit of work adds."""
         return {
             "kind": self.kind,
-            "post": self.post_id,
-            "subject": self.subject_id,
-            "user": self.user_id,
+            "post_id": self.post_id,
+            "subject_id": self.subject_id,
+            "user_id": self.user_id,
             "body": None if self.body is None else json.dumps(self.body, ensure_ascii=False, default=str),
         }
 
 
 INSERT_EVENT: Final = Statement(
-    insert(EventRow)
-    .values(
-        portal_id=PORTAL_ID,
-        kind=bindparam("kind"),
-        post_id=bindparam("post"),
-        subject_id=bindparam("subject"),
-        user_id=bindparam("user"),
-        actor_id=bindparam("actor"),
-        body=bindparam("body"),
-        base_url=bindparam("base_url"),
-        created_at=NOW,
-    )
-    .inline()
+    insert_row(EventRow, "kind", "post_id", "subject_id", "user_id", "actor_id", "body", "base_url").inline()
 )
 
 _entry = json_rows("rows").table_valued("value", name="entries").c.value
@@ -62,7 +50,7 @@ INSERT_EVENTS: Final = Statement(
             json_column(_entry, 0, TEXT),
             *(json_column(_entry, index, BIGINT) for index in (1, 2, 3)),
             json_column(_entry, 4, TEXT),
-            bindparam("actor", type_=BIGINT),
+            bindparam("actor_id", type_=BIGINT),
             bindparam("base_url", type_=String),
             NOW,
         ),

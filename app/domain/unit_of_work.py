@@ -7,14 +7,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final, Protocol
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from app.domain.errors import Forbidden, NotFound, UniqueViolation
 from app.domain.events import INSERT_EVENT, INSERT_EVENTS, Event
 from app.domain.models import Portal
 from app.domain.permissions import Actor, Permission, is_allowed
 from app.domain.sql.json_rows import encode_rows
-from app.domain.sql.statement import PORTAL_ID, Statement
+from app.domain.sql.statement import PORTAL_ID, Statement, row_in_portal
 
 
 class Row(Sequence[Any]):
@@ -30,7 +30,7 @@ _LOCK_PORTAL: Final = Statement(select(Portal.id).where(Portal.id == PORTAL_ID).
 
 @cache
 def _select_id(model: Any) -> Statement:
-    return Statement(select(model.id).where(model.portal_id == PORTAL_ID, model.id == bindparam("id")))
+    return Statement(select(model.id).where(row_in_portal(model)))
 
 
 class Connection(Protocol):
@@ -107,12 +107,12 @@ class UnitOfWork:
 
     def record(self, event: Event) -> None:
         """Store the event in this transaction, so that it exists exactly when the change does."""
-        self.execute(INSERT_EVENT, actor=self.actor.user_id, base_url=self.base_url, **event.columns())
+        self.execute(INSERT_EVENT, actor_id=self.actor.user_id, base_url=self.base_url, **event.columns())
 
     def record_all(self, events: Iterable[Event]) -> None:
         """As `record`, for any number of events in one statement."""
         rows = encode_rows([tuple(event.columns().values()) for event in events])
-        self.execute(INSERT_EVENTS, rows=rows, actor=self.actor.user_id, base_url=self.base_url)
+        self.execute(INSERT_EVENTS, rows=rows, actor_id=self.actor.user_id, base_url=self.base_url)
 
     def lock_portal(self) -> None:
         """Lock the portal's row until this transaction ends, so that other changes of its catalogue wait.

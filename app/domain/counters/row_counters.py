@@ -8,14 +8,13 @@ from typing import Any
 from sqlalchemy import Update, bindparam, select, update
 
 from app.domain.sql.json_rows import BIGINT, json_column, json_rows
-from app.domain.sql.statement import PORTAL_ID, Statement, in_portal_unindexed
+from app.domain.sql.statement import Statement, in_portal_unindexed, row_in_portal
 
 
 def add_step(counter: Any) -> Update:
     """An UPDATE that adds the parameter `step` to the counter of the row `id`."""
     model = counter.class_
-    this = (model.portal_id == PORTAL_ID, model.id == bindparam("id"))
-    return update(model).where(*this).values({counter: counter + bindparam("step")})
+    return update(model).where(row_in_portal(model)).values({counter: counter + bindparam("step")})
 
 
 def add_counts(counter: Any) -> Statement:

@@ -11,7 +11,7 @@ from app.domain.models import Board, Post
 from app.domain.permissions import Permission
 from app.domain.portals.catalogue import OrderedTable, begin_change
 from app.domain.posts import delete as post_deletions
-from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_portal_unindexed
+from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
 
@@ -99,12 +99,12 @@ def _validate(work: UnitOfWork, name: str, description: str | None, *, board_id:
     return errors
 
 
-_this = (Board.portal_id == PORTAL_ID, Board.id == bindparam("id"))
+_this = row_in_portal(Board)
 _CLEAR_DEFAULT: Final = Statement(
     update(Board).where(Board.portal_id == PORTAL_ID, Board.is_default).values(is_default=False)
 )
-_SET_DEFAULT: Final = Statement(update(Board).where(*_this).values(is_default=True))
-_LOCK_BOARD: Final = Statement(select(Board.is_default).where(*_this).with_for_update())
+_SET_DEFAULT: Final = Statement(update(Board).where(_this).values(is_default=True))
+_LOCK_BOARD: Final = Statement(select(Board.is_default).where(_this).with_for_update())
 _POSTS: Final = Statement(
     select(Post.id).where(in_portal_unindexed(Post), Post.board_id == bindparam("id")).order_by(Post.id)
 )

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, update
 
 from app.domain.errors import NotFound
 from app.domain.permissions import Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement
+from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
 
@@ -25,10 +25,10 @@ class CatalogueTable:
         self._resource = model.__name__.lower()
         self._rows = rows.where(model.portal_id == PORTAL_ID)
         self._order = order
-        self._this = (model.portal_id == PORTAL_ID, model.id == bindparam("id"))
+        self._this = row_in_portal(model)
         self._all = self.select()
         self._by_id = self.select(model.id == bindparam("id"))
-        self._delete = Statement(delete(model).where(*self._this))
+        self._delete = Statement(delete(model).where(self._this))
         self._inserts: dict[tuple[str, ...], Statement] = {}
         self._updates: dict[tuple[str, ...], Statement] = {}
 
@@ -49,9 +49,8 @@ class CatalogueTable:
         names = tuple(values)
         statement = self._inserts.get(names)
         if statement is None:
-            columns = {name: bindparam(name) for name in names} | self._generated_columns()
-            inserted = insert(self._model).values(portal_id=PORTAL_ID, created_at=NOW, updated_at=NOW, **columns)
-            statement = self._inserts[names] = Statement(inserted.returning(self._model.id))
+            row = insert_row(self._model, *names).values(self._generated_columns())
+            statement = self._inserts[names] = Statement(row.returning(self._model.id))
         return int(work.fetch_value(statement, **values))
 
     def _generated_columns(self) -> dict[str, Any]:
@@ -62,8 +61,7 @@ class CatalogueTable:
         names = tuple(values)
         statement = self._updates.get(names)
         if statement is None:
-            columns: dict[str, Any] = {name: bindparam(name) for name in names}
-            changed = update(self._model).where(*self._this).values(updated_at=NOW, **columns)
+            changed = update(self._model).where(self._this).values(updated_at=NOW, **parameters(*names))
             statement = self._updates[names] = Statement(changed)
         work.execute(statement, id=entry_id, **values)
 
@@ -86,7 +84,7 @@ class OrderedTable(CatalogueTable):
         by_position = (model.position, model.id)
         super().__init__(model, rows, order or by_position)
         self._ids = Statement(select(model.id).where(model.portal_id == PORTAL_ID).order_by(*by_position))
-        self._set_position = Statement(update(model).where(*self._this).values(position=bindparam("position")))
+        self._set_position = Statement(update(model).where(self._this).values(position=bindparam("position")))
 
     def _generated_columns(self) -> dict[str, Any]:
         next_position = select(func.coalesce(func.max(self._model.position) + 1, 0))

@@ -12,7 +12,7 @@ from app.domain.models import EventRow, Post, Status, StatusChange, Tab
 from app.domain.permissions import Permission
 from app.domain.portals import colors, tabs
 from app.domain.portals.catalogue import OrderedTable, begin_change
-from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, in_portal_unindexed
+from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
 COLUMNS: Final = (
@@ -40,9 +40,7 @@ _CLEAR_DEFAULT: Final = Statement(
     update(Status).where(Status.portal_id == PORTAL_ID, Status.is_default).values(is_default=False, updated_at=NOW)
 )
 # Waits for transactions that give a post this status, and keeps later ones from doing so.
-_LOCK: Final = Statement(
-    select(Status.id).where(Status.portal_id == PORTAL_ID, Status.id == bindparam("id")).with_for_update()
-)
+_LOCK: Final = Statement(select(Status.id).where(row_in_portal(Status)).with_for_update())
 _affected = (in_portal_unindexed(Post), Post.status_id == bindparam("id", type_=BigInteger))
 _LOCK_POSTS: Final = Statement(
     select(func.count()).select_from(select(Post.id).where(*_affected).with_for_update().subquery())

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from app.domain.errors import NotFound
 from app.domain.models import Attachment, Post
 from app.domain.permissions import Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
 DEFAULT_NAME: Final = "file"
@@ -31,13 +31,9 @@ class StoredFile:
 
 
 # The post's row is updated first, so that of two images added at the same time the second replaces the first.
-_TOUCH_POST: Final = Statement(
-    update(Post).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")).values(updated_at=NOW)
-)
+_TOUCH_POST: Final = Statement(update(Post).where(row_in_portal(Post, "post")).values(updated_at=NOW))
 _SET_IMAGE: Final = Statement(
-    update(Post)
-    .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
-    .values(image=bindparam("image"), updated_at=NOW)
+    update(Post).where(row_in_portal(Post, "post")).values(image=bindparam("image"), updated_at=NOW)
 )
 _DELETE_IMAGE: Final = Statement(
     delete(Attachment)
@@ -45,18 +41,7 @@ _DELETE_IMAGE: Final = Statement(
     .returning(Attachment.name)
 )
 _INSERT: Final = Statement(
-    insert(Attachment)
-    .values(
-        portal_id=PORTAL_ID,
-        post_id=bindparam("post"),
-        kind=bindparam("kind"),
-        name=bindparam("name"),
-        original_name=bindparam("original_name"),
-        media_type=bindparam("media_type"),
-        size=bindparam("size"),
-        created_at=NOW,
-    )
-    .inline()
+    insert_row(Attachment, "post_id", "kind", "name", "original_name", "media_type", "size").inline()
 )
 _OF_POST: Final = Statement(
     select(Attachment.kind, Attachment.name, Attachment.original_name, Attachment.media_type, Attachment.size)
@@ -88,7 +73,7 @@ def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
     replaced = [row[0] for row in work.fetch_all(_DELETE_IMAGE, post=post_id)] if is_image else []
     work.execute(
         _INSERT,
-        post=post_id,
+        post_id=post_id,
         kind=file.kind,
         name=file.name,
         original_name=file.original_name or DEFAULT_NAME,

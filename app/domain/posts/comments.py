@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy import delete as sql_delete
 
 from app.domain.counters.row_counters import add_step
@@ -12,7 +12,16 @@ from app.domain.events import Event
 from app.domain.models import Comment, Post, User
 from app.domain.permissions import Permission
 from app.domain.posts.follows import INSERT_FOLLOW
-from app.domain.sql.statement import NOW, PORTAL_ID, SQLITE, Statement, in_list, in_portal_unindexed
+from app.domain.sql.statement import (
+    NOW,
+    SQLITE,
+    Statement,
+    in_list,
+    in_portal_unindexed,
+    insert_row,
+    parameters,
+    row_in_portal,
+)
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
 
@@ -21,40 +30,20 @@ _COUNT_POST: Final = Statement(add_step(Post.comments_count).returning(Post.id))
 # The current value: the update has waited for a concurrent deletion of the user.
 _COUNT_AUTHOR: Final = Statement(add_step(User.comments_count).returning(User.deleted_at))
 _PARENT: Final = Statement(
-    select(Comment.post_id, Comment.internal)
-    .where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("id"))
-    .with_for_update(read=True, key_share=True)
+    select(Comment.post_id, Comment.internal).where(row_in_portal(Comment)).with_for_update(read=True, key_share=True)
 )
 _INSERT: Final = Statement(
-    insert(Comment)
-    .values(
-        portal_id=PORTAL_ID,
-        post_id=bindparam("post"),
-        user_id=bindparam("user"),
-        parent_id=bindparam("parent"),
-        body=bindparam("body"),
-        official=bindparam("official"),
-        internal=bindparam("internal"),
-        created_at=NOW,
-        updated_at=NOW,
-    )
-    .returning(Comment.id)
+    insert_row(Comment, "post_id", "user_id", "parent_id", "body", "official", "internal").returning(Comment.id)
 )
 _TO_UPDATE: Final = Statement(
     select(Comment.body, Comment.official, Comment.pinned, Comment.post_id, Comment.user_id, Comment.internal)
-    .where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("id"))
+    .where(row_in_portal(Comment))
     .with_for_update(key_share=True)
 )
-_POST_OF: Final = Statement(
-    select(Comment.post_id).where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("id"))
-)
-_LOCK_POST: Final = Statement(
-    select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")).with_for_update(key_share=True)
-)
+_POST_OF: Final = Statement(select(Comment.post_id).where(row_in_portal(Comment)))
+_LOCK_POST: Final = Statement(select(Post.id).where(row_in_portal(Post, "post")).with_for_update(key_share=True))
 _UPDATE: Final = Statement(
-    update(Comment)
-    .where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("id"))
-    .values(body=bindparam("body"), official=bindparam("official"), pinned=bindparam("pinned"), updated_at=NOW)
+    update(Comment).where(row_in_portal(Comment)).values(**parameters("body", "official", "pinned"), updated_at=NOW)
 )
 
 
@@ -94,10 +83,10 @@ def create(
     (deleted_at,) = work.require_row(_COUNT_AUTHOR, "user", author_id, id=author_id, step=step)
     if deleted_at is not None and not deleted_author:
         raise NotFound("user", author_id)
-    values = {"post": post_id, "user": author_id, "parent": parent_id, "body": body}
+    values = {"post_id": post_id, "user_id": author_id, "parent_id": parent_id, "body": body}
     comment_id = int(work.fetch_value(_INSERT, **values, official=official, internal=internal))
     if follow:
-        work.execute(INSERT_FOLLOW, post=post_id, user=author_id)
+        work.execute(INSERT_FOLLOW, post_id=post_id, user_id=author_id)
     if not internal:
         work.record(Event("comment.written", post_id=post_id, subject_id=comment_id, user_id=author_id))
     return comment_id
@@ -133,7 +122,7 @@ def _validate(body: str) -> list[FieldError]:
     return [] if body.strip() else [FieldError("body", "blank")]
 
 
-_root = select(Comment.id).where(Comment.portal_id == PORTAL_ID, Comment.id == bindparam("root"))
+_root = select(Comment.id).where(row_in_portal(Comment, "root"))
 _in_portal = in_portal_unindexed(Comment)
 _comments_of_posts = select(Comment.id).where(_in_portal, in_list(Comment.post_id, "posts"))
 

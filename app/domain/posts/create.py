@@ -17,7 +17,7 @@ from app.domain.models import Board, Category, Post, PostCategory, User
 from app.domain.permissions import Permission
 from app.domain.posts import moderation, single_statement
 from app.domain.posts.follows import INSERT_FOLLOW
-from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, upsert
+from app.domain.sql.statement import NOW, POSTGRESQL, Statement, insert_row, row_in_portal, upsert
 from app.domain.unit_of_work import UnitOfWork
 
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -81,23 +81,20 @@ _AUTHOR_ROLE: Final = 5 + single_statement.USER_SUMMARY_COLUMNS.index(User.role)
 """The index of the author's role in a row of RESOLVE_POST_REFERENCES."""
 
 _INSERT: Final = Statement(
-    upsert(Post)
-    .values(
-        portal_id=PORTAL_ID,
-        code=bindparam("code"),
-        slug=bindparam("slug"),
-        board_id=bindparam("board"),
-        user_id=bindparam("user"),
-        status_id=bindparam("status"),
-        section_id=bindparam("section"),
-        title=bindparam("title"),
-        description=bindparam("description"),
-        description_short=bindparam("short"),
-        moderation=bindparam("moderation"),
-        status_changed_at=NOW,
-        created_at=NOW,
-        updated_at=NOW,
+    insert_row(
+        Post,
+        "code",
+        "slug",
+        "board_id",
+        "user_id",
+        "status_id",
+        "section_id",
+        "title",
+        "description",
+        "description_short",
+        "moderation",
     )
+    .values(status_changed_at=NOW)
     .on_conflict_do_nothing()
     .returning(Post.id)
 )
@@ -105,9 +102,7 @@ _ADD_CATEGORY: Final = Statement(
     upsert(PostCategory)
     .from_select(
         ["post_id", "category_id"],
-        select(bindparam("post", type_=Post.id.type), Category.id).where(
-            Category.portal_id == PORTAL_ID, Category.id == bindparam("category")
-        ),
+        select(bindparam("post", type_=Post.id.type), Category.id).where(row_in_portal(Category, "category")),
     )
     .on_conflict_do_nothing()
 )
@@ -126,7 +121,7 @@ def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
     while True:
         # Repeated if the slug is taken or, very rarely, the code.
         code, slug = identifiers.post_code(), identifiers.unique_slug(base_slug, taken=is_taken)
-        post_id, references = insert_post(work, new_post, {"code": code, "slug": slug, "short": excerpt})
+        post_id, references = insert_post(work, new_post, {"code": code, "slug": slug, "description_short": excerpt})
         if references[0] is None:
             raise NotFound("user", new_post.author)
         if references[1] is None:
@@ -178,10 +173,10 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
         return None, references
     post_id: int | None = work.fetch_value(
         _INSERT,
-        board=board_id,
-        user=author_id,
-        status=status_id,
-        section=section_id,
+        board_id=board_id,
+        user_id=author_id,
+        status_id=status_id,
+        section_id=section_id,
         title=new_post.title,
         description=new_post.description,
         moderation=_initial_state(new_post, references),
@@ -193,7 +188,7 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
         work.execute(_ADD_CATEGORY, post=post_id, category=category_id)
     work.execute(COUNT_AUTHOR, id=author_id, step=1)
     if new_post.follow:
-        work.execute(INSERT_FOLLOW, post=post_id, user=author_id)
+        work.execute(INSERT_FOLLOW, post_id=post_id, user_id=author_id)
     post_counters.add_post(
         work, post_id, board_id=board_id, status_id=status_id, section_id=section_id, category_id=category_id
     )

@@ -7,20 +7,16 @@ from sqlalchemy import bindparam, delete, select
 from app.domain.errors import NotFound
 from app.domain.models import Follow, Post, User
 from app.domain.permissions import Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, upsert
+from app.domain.sql.statement import PORTAL_ID, Statement, insert_row, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 
 _USER: Final = Statement(
     select(User.id)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"), User.deleted_at.is_(None))
+    .where(row_in_portal(User, "user"), User.deleted_at.is_(None))
     # Waits for a concurrent deletion of the user, after which no row is found.
     .with_for_update(read=True, key_share=True)
 )
-INSERT_FOLLOW: Final = Statement(
-    upsert(Follow)
-    .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW)
-    .on_conflict_do_nothing()
-)
+INSERT_FOLLOW: Final = Statement(insert_row(Follow, "post_id", "user_id").on_conflict_do_nothing())
 _DELETE: Final = Statement(
     delete(Follow).where(
         Follow.portal_id == PORTAL_ID, Follow.post_id == bindparam("post"), Follow.user_id == bindparam("user")
@@ -35,7 +31,7 @@ def add(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
     """
     work.authorize(Permission.MANAGE_USERS)
     _require_both(work, post_id, user_id)
-    return work.execute(INSERT_FOLLOW, post=post_id, user=user_id) > 0
+    return work.execute(INSERT_FOLLOW, post_id=post_id, user_id=user_id) > 0
 
 
 def remove(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:

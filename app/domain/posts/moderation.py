@@ -10,20 +10,16 @@ from app.domain.events import Event
 from app.domain.models import Post
 from app.domain.models.posts import MODERATION_STATES
 from app.domain.permissions import ROLE_RANK, Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, in_portal_unindexed
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
 _EVENT_KINDS: Final = {"approved": "post.approved", "rejected": "post.rejected"}
 
 _STATE: Final = Statement(
-    select(Post.moderation, Post.user_id)
-    .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
-    .with_for_update(key_share=True)
+    select(Post.moderation, Post.user_id).where(row_in_portal(Post, "post")).with_for_update(key_share=True)
 )
 _SET: Final = Statement(
-    update(Post)
-    .where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
-    .values(moderation=bindparam("state"), updated_at=NOW)
+    update(Post).where(row_in_portal(Post, "post")).values(moderation=bindparam("state"), updated_at=NOW)
 )
 
 

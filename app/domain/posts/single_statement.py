@@ -275,7 +275,7 @@ def _post_values(references: CTE) -> dict[str, Any]:
         "section_id": references.c.section_id,
         "title": bindparam("title", type_=String),
         "description": bindparam("description", type_=String),
-        "description_short": bindparam("short", type_=String),
+        "description_short": bindparam("description_short", type_=String),
         "moderation": _initial_state(references),
         "status_changed_at": NOW,
         "created_at": NOW,

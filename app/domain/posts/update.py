@@ -15,7 +15,7 @@ from app.domain.models.posts import UNPOSITIONED
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.posts.create import COUNT_AUTHOR, board_exists, make_excerpt
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
 
@@ -39,12 +39,8 @@ class PostUpdate:
 
 _POST = select(Post.title, Post.description, Post.user_id, Post.board_id, Post.status_id, Post.section_id)
 # Changes of one post wait for each other; votes and comments, which only refer to the post, don't wait.
-_TO_UPDATE: Final = Statement(
-    _POST.where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id")).with_for_update(key_share=True)
-)
-_LOCK_POST: Final = Statement(
-    select(Post.id).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("id")).with_for_update()
-)
+_TO_UPDATE: Final = Statement(_POST.where(row_in_portal(Post)).with_for_update(key_share=True))
+_LOCK_POST: Final = Statement(select(Post.id).where(row_in_portal(Post)).with_for_update())
 
 _USER_BY_UUID: Final = Statement(
     select(User.id)
@@ -64,22 +60,15 @@ _POST_CATEGORIES: Final = Statement(
     .with_for_update(of=PostCategory)
 )
 
-_this = (Post.portal_id == PORTAL_ID, Post.id == bindparam("post"))
+_this = row_in_portal(Post, "post")
 _UPDATE: Final = Statement(
     update(Post)
-    .where(*_this)
-    .values(
-        title=bindparam("title"),
-        description=bindparam("description"),
-        description_short=bindparam("short"),
-        user_id=bindparam("user"),
-        section_id=bindparam("section"),
-        updated_at=NOW,
-    )
+    .where(_this)
+    .values(**parameters("title", "description", "description_short", "user_id", "section_id"), updated_at=NOW)
 )
-_SET_BOARD: Final = Statement(update(Post).where(*_this).values(board_id=bindparam("board"), updated_at=NOW))
+_SET_BOARD: Final = Statement(update(Post).where(_this).values(board_id=bindparam("board"), updated_at=NOW))
 _CHANGE_STATUS: Final = Statement(
-    update(Post).where(*_this).values(status_id=bindparam("status"), status_changed_at=NOW, updated_at=NOW)
+    update(Post).where(_this).values(status_id=bindparam("status"), status_changed_at=NOW, updated_at=NOW)
 )
 _ADD_CATEGORIES: Final = Statement(
     insert(PostCategory).from_select(
@@ -97,18 +86,7 @@ _REMOVE_CATEGORIES: Final = Statement(
         ),
     )
 )
-_HISTORY: Final = Statement(
-    insert(StatusChange)
-    .values(
-        portal_id=PORTAL_ID,
-        post_id=bindparam("post"),
-        user_id=bindparam("user"),
-        actor_id=bindparam("actor"),
-        status_id=bindparam("status"),
-        created_at=NOW,
-    )
-    .inline()
-)
+_HISTORY: Final = Statement(insert_row(StatusChange, "post_id", "user_id", "actor_id", "status_id").inline())
 
 
 def require_exists(work: UnitOfWork, post_id: int) -> None:
@@ -136,15 +114,7 @@ def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
     if new == old and new_categories == old_categories:
         return False
 
-    work.execute(
-        _UPDATE,
-        post=post_id,
-        title=new["title"],
-        description=new["description"],
-        short=make_excerpt(new["description"]),
-        user=new["user_id"],
-        section=new["section_id"],
-    )
+    work.execute(_UPDATE, post=post_id, description_short=make_excerpt(new["description"]), **new)
     _move_author_count(work, old["user_id"], new["user_id"])
     if new_categories != old_categories:
         work.execute(_REMOVE_CATEGORIES, post=post_id, categories=sorted(old_categories - new_categories))
@@ -185,7 +155,7 @@ def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user
         return False
     categories = _category_ids(work, post_id)
     work.execute(_CHANGE_STATUS, post=post_id, status=status_id)
-    work.execute(_HISTORY, post=post_id, status=status_id, user=user_id, actor=work.actor.user_id)
+    work.execute(_HISTORY, post_id=post_id, status_id=status_id, user_id=user_id, actor_id=work.actor.user_id)
     move_counts(
         work,
         post_id,
@@ -250,9 +220,7 @@ def _move_author_count(work: UnitOfWork, before: int | None, after: int | None) 
         work.execute(COUNT_AUTHOR, id=user_id, step=step)
 
 
-_SET_POSITION: Final = Statement(
-    update(Post).where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")).values(position=bindparam("position"))
-)
+_SET_POSITION: Final = Statement(update(Post).where(row_in_portal(Post, "post")).values(position=bindparam("position")))
 
 
 def set_position(work: UnitOfWork, post_id: int, position: int | None) -> None:

@@ -15,36 +15,25 @@ from app.domain.permissions import Permission
 from app.domain.posts import single_statement
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.posts.single_statement import IS_VOTEABLE, USER_SUMMARY_COLUMNS
-from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, upsert
+from app.domain.sql.statement import PORTAL_ID, POSTGRESQL, Statement, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
 _POST = select(Post.id, IS_VOTEABLE.label("voteable")).outerjoin(Status, Status.id == Post.status_id)
-_POST_BY_ID: Final = Statement(_POST.where(Post.portal_id == PORTAL_ID, Post.id == bindparam("post")))
+_POST_BY_ID: Final = Statement(_POST.where(row_in_portal(Post, "post")))
 _POST_BY_CODE: Final = Statement(_POST.where(Post.portal_id == PORTAL_ID, Post.code == bindparam("post")))
-_VOTER_BY_ID: Final = Statement(
-    select(User.id, *USER_SUMMARY_COLUMNS).where(User.portal_id == PORTAL_ID, User.id == bindparam("user"))
-)
+_VOTER_BY_ID: Final = Statement(select(User.id, *USER_SUMMARY_COLUMNS).where(row_in_portal(User, "user")))
 _VOTER_BY_UUID: Final = Statement(
     select(User.id, *USER_SUMMARY_COLUMNS).where(
         User.portal_id == PORTAL_ID, User.uuid == bindparam("user"), User.deleted_at.is_(None)
     )
 )
-_INSERT: Final = Statement(
-    upsert(Vote)
-    .values(portal_id=PORTAL_ID, post_id=bindparam("post"), user_id=bindparam("user"), created_at=NOW, updated_at=NOW)
-    .on_conflict_do_nothing()
-    .returning(Vote.id)
-)
+_INSERT: Final = Statement(insert_row(Vote, "post_id", "user_id").on_conflict_do_nothing().returning(Vote.id))
 _DELETE: Final = Statement(
     sql_delete(Vote)
     .where(Vote.portal_id == PORTAL_ID, Vote.post_id == bindparam("post"), Vote.user_id == bindparam("user"))
     .returning(Vote.id)
 )
-_DELETE_BY_ID: Final = Statement(
-    sql_delete(Vote)
-    .where(Vote.portal_id == PORTAL_ID, Vote.id == bindparam("id"))
-    .returning(Vote.post_id, Vote.user_id)
-)
+_DELETE_BY_ID: Final = Statement(sql_delete(Vote).where(row_in_portal(Vote)).returning(Vote.post_id, Vote.user_id))
 _COUNT_POST: Final = Statement(add_step(Post.votes_count))
 _COUNT_VOTER: Final = Statement(add_step(User.votes_count))
 
@@ -79,12 +68,12 @@ def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
     if work.engine == POSTGRESQL:
         return _cast_in_single_statement(work, new_vote)
     post_id, voter = _resolve(work, new_vote)
-    vote_id = work.fetch_value(_INSERT, post=post_id, user=voter[0])
+    vote_id = work.fetch_value(_INSERT, post_id=post_id, user_id=voter[0])
     if vote_id is None:
         raise Conflict("vote.taken")
     _count(work, post_id, voter[0], +1)
     if new_vote.follow:
-        work.execute(INSERT_FOLLOW, post=post_id, user=voter[0])
+        work.execute(INSERT_FOLLOW, post_id=post_id, user_id=voter[0])
     work.record(Event("vote.cast", post_id=post_id, subject_id=vote_id, user_id=voter[0]))
     return CreatedVote(vote_id, voter[1:])
 

@@ -19,12 +19,14 @@ from sqlalchemy import (
     SQLColumnExpression,
     Subquery,
     Text,
+    and_,
     bindparam,
     cast,
     func,
     literal_column,
     select,
 )
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as pysqlite_dialect
@@ -47,7 +49,10 @@ __all__ = [
     "Statement",
     "in_list",
     "in_portal_unindexed",
+    "insert_row",
     "json_array_of",
+    "parameters",
+    "row_in_portal",
     "upsert",
 ]
 
@@ -132,6 +137,22 @@ def in_portal_unindexed(table: Any) -> ColumnElement[bool]:
     """
     condition: ColumnElement[bool] = table.portal_id + literal_column("0") == PORTAL_ID
     return condition
+
+
+def row_in_portal(table: Any, parameter: str = "id") -> ColumnElement[bool]:
+    """The row of the portal whose id is the parameter."""
+    return and_(table.portal_id == PORTAL_ID, table.id == bindparam(parameter))
+
+
+def parameters(*columns: str) -> dict[str, Any]:
+    """The values of an INSERT or UPDATE with a parameter for each column."""
+    return {name: bindparam(name) for name in columns}
+
+
+def insert_row(table: Any, *columns: str) -> Insert:
+    """An INSERT of a row of the portal, with a parameter for each column. The row is created, and updated, now."""
+    times = {name: NOW for name in ("created_at", "updated_at") if hasattr(table, name)}
+    return upsert(table).values(portal_id=PORTAL_ID, **parameters(*columns), **times)
 
 
 class in_list(ColumnElement[bool]):

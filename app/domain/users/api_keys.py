@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.domain import identifiers
 from app.domain.errors import Conflict, NotFound
 from app.domain.models import ApiKey, Portal, User
 from app.domain.permissions import ROLE_RANK, Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
 
@@ -101,23 +101,11 @@ def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
 
 _OWNER: Final = Statement(
     select(User.role, User.blocked_at)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("user"), User.deleted_at.is_(None))
+    .where(row_in_portal(User, "user"), User.deleted_at.is_(None))
     # A change that takes the right to the key away waits for the new key and revokes it, or finishes before.
     .with_for_update(read=True)
 )
-_INSERT: Final = Statement(
-    insert(ApiKey)
-    .values(
-        portal_id=PORTAL_ID,
-        user_id=bindparam("user"),
-        dialect=bindparam("dialect"),
-        scheme=bindparam("scheme"),
-        digest=bindparam("digest"),
-        prefix=bindparam("prefix"),
-        created_at=NOW,
-    )
-    .returning(ApiKey.id)
-)
+_INSERT: Final = Statement(insert_row(ApiKey, "user_id", "dialect", "scheme", "digest", "prefix").returning(ApiKey.id))
 _LAST_ID: Final = Statement(select(func.coalesce(func.max(ApiKey.id), 0)), across_portals=True)
 
 
@@ -147,7 +135,8 @@ def import_key(
 
 
 def _insert(work: UnitOfWork, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str) -> int:
-    return int(work.fetch_value(_INSERT, user=user_id, dialect=dialect, scheme=scheme, digest=digest_, prefix=prefix))
+    values = {"user_id": user_id, "dialect": dialect, "scheme": scheme, "digest": digest_, "prefix": prefix}
+    return int(work.fetch_value(_INSERT, **values))
 
 
 def display_prefix(token: str) -> str:
@@ -183,9 +172,7 @@ _LIST: Final = Statement(
     .order_by(ApiKey.id)
 )
 _REVOKE: Final = Statement(
-    update(ApiKey)
-    .where(ApiKey.portal_id == PORTAL_ID, ApiKey.id == bindparam("id"), ApiKey.revoked_at.is_(None))
-    .values(revoked_at=NOW)
+    update(ApiKey).where(row_in_portal(ApiKey), ApiKey.revoked_at.is_(None)).values(revoked_at=NOW)
 )
 _REVOKE_OF: Final = Statement(
     update(ApiKey)

@@ -14,20 +14,16 @@ from app.domain.models import Comment, Follow, Post, User, Vote
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.sql.json_rows import encode_rows
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from app.domain.users.users import DELETED_NAME
 
 # Waits for transactions that act in this user's name; later ones find the user deleted.
-_LOCK: Final = Statement(
-    select(User.role)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.deleted_at.is_(None))
-    .with_for_update()
-)
+_LOCK: Final = Statement(select(User.role).where(row_in_portal(User), User.deleted_at.is_(None)).with_for_update())
 _ANONYMIZE: Final = Statement(
     update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
+    .where(row_in_portal(User))
     .values(
         email=None,
         email_key=None,
@@ -56,7 +52,7 @@ _DELETE_COMMENTS: Final = Statement(
 )
 _SUBTRACT_FROM_USER: Final = Statement(
     update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
+    .where(row_in_portal(User))
     .values(
         votes_count=User.votes_count - bindparam("votes"),
         comments_count=User.comments_count - bindparam("comments"),

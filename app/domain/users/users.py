@@ -11,7 +11,7 @@ from app.domain.errors import Conflict, FieldError, Forbidden, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import User
 from app.domain.permissions import ROLE_RANK, Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, upsert
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys, emails
 
@@ -21,55 +21,27 @@ MAX_EMAIL: Final = 255
 
 _BY_EMAIL: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.email_key == bindparam("key")))
 _INSERT: Final = Statement(
-    upsert(User)
-    .values(
-        portal_id=PORTAL_ID,
-        uuid=bindparam("uuid"),
-        email=bindparam("email"),
-        email_key=bindparam("key"),
-        name=bindparam("name"),
-        role=bindparam("role"),
-        password_hash=bindparam("password_hash"),
-        created_at=NOW,
-        updated_at=NOW,
-    )
+    insert_row(User, "uuid", "email", "email_key", "name", "role", "password_hash")
     .on_conflict_do_nothing()
     .returning(User.id)
 )
 
 _PROFILE: Final = Statement(
     select(User.email, User.name, User.role, User.password_hash)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.deleted_at.is_(None))
+    .where(row_in_portal(User), User.deleted_at.is_(None))
     # Changes of one user wait for each other and for the deletion; new rows that refer to the user don't wait.
     .with_for_update(key_share=True)
 )
 _UPDATE: Final = Statement(
     sql_update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
-    .values(
-        email=bindparam("email"),
-        email_key=bindparam("key"),
-        name=bindparam("name"),
-        role=bindparam("role"),
-        password_hash=bindparam("password_hash"),
-        updated_at=NOW,
-    )
+    .where(row_in_portal(User))
+    .values(**parameters("email", "email_key", "name", "role", "password_hash"), updated_at=NOW)
 )
-_STATE: Final = Statement(
-    select(User.role, User.blocked_at)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
-    .with_for_update(key_share=True)
-)
+_STATE: Final = Statement(select(User.role, User.blocked_at).where(row_in_portal(User)).with_for_update(key_share=True))
 _BLOCK: Final = Statement(
-    sql_update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"), User.blocked_at.is_(None))
-    .values(blocked_at=NOW, updated_at=NOW)
+    sql_update(User).where(row_in_portal(User), User.blocked_at.is_(None)).values(blocked_at=NOW, updated_at=NOW)
 )
-_UNBLOCK: Final = Statement(
-    sql_update(User)
-    .where(User.portal_id == PORTAL_ID, User.id == bindparam("id"))
-    .values(blocked_at=None, updated_at=NOW)
-)
+_UNBLOCK: Final = Statement(sql_update(User).where(row_in_portal(User)).values(blocked_at=None, updated_at=NOW))
 
 
 def display_name_from(email: str) -> str:
@@ -94,7 +66,7 @@ def create(
         _INSERT,
         uuid=str(uuid.uuid4()),
         email=key,
-        key=key,
+        email_key=key,
         name=name,
         role=role,
         password_hash=password_hash,
@@ -148,7 +120,7 @@ def update(
     if new["role"] != old["role"] and "owner" in (new["role"], old["role"]):
         raise ValidationFailed([FieldError("role", "owner")])
     with work.map_unique_violation(uq_users_portal_id_email_key=ValidationFailed([FieldError("email", "taken")])):
-        work.execute(_UPDATE, id=user_id, key=new["email"], **new)
+        work.execute(_UPDATE, id=user_id, email_key=new["email"], **new)
     api_keys.revoke_ineligible(work, user_id=user_id, role=new["role"])
 
 
