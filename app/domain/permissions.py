@@ -2,47 +2,39 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from app.domain.models.users import ROLES
 
 
 class Permission(StrEnum):
-    """What an actor may be allowed to do."""
+    """What an actor may be allowed to do, each with the lowest role that has the permission."""
 
-    READ = "read"
-    ADD_BOARD = "add_board"
-    WRITE_POST = "write_post"
-    MODERATE = "moderate"
-    WRITE_COMMENT = "write_comment"
-    CAST_VOTE = "cast_vote"
-    REGISTER_USER = "register_user"
-    MANAGE_USERS = "manage_users"
-    BLOCK_USER = "block_user"
-    CHANGE_SIGN_IN = "change_sign_in"
-    MANAGE_CATALOGUE = "manage_catalogue"
-    IMPERSONATE = "impersonate"
-    OPERATE = "operate"
+    min_role: str
+
+    def __new__(cls, value: str, min_role: str) -> Self:
+        permission = str.__new__(cls, value)
+        permission._value_ = value
+        permission.min_role = min_role
+        return permission
+
+    READ = "read", "moderator"
+    ADD_BOARD = "add_board", "admin"
+    WRITE_POST = "write_post", "moderator"
+    MODERATE = "moderate", "moderator"
+    WRITE_COMMENT = "write_comment", "moderator"
+    CAST_VOTE = "cast_vote", "moderator"
+    REGISTER_USER = "register_user", "moderator"
+    MANAGE_USERS = "manage_users", "admin"
+    BLOCK_USER = "block_user", "moderator"
+    CHANGE_SIGN_IN = "change_sign_in", "admin"
+    MANAGE_CATALOGUE = "manage_catalogue", "admin"
+    IMPERSONATE = "impersonate", "admin"
+    OPERATE = "operate", "owner"
     """Portals, their settings, API keys and repairs: for the operator alone."""
 
 
 ROLE_RANK: Final = {role: rank for rank, role in enumerate(ROLES)}
-
-_MIN_ROLE: Final = {
-    Permission.READ: "moderator",
-    Permission.ADD_BOARD: "admin",
-    Permission.WRITE_POST: "moderator",
-    Permission.MODERATE: "moderator",
-    Permission.WRITE_COMMENT: "moderator",
-    Permission.CAST_VOTE: "moderator",
-    Permission.REGISTER_USER: "moderator",
-    Permission.MANAGE_USERS: "admin",
-    Permission.BLOCK_USER: "moderator",
-    Permission.CHANGE_SIGN_IN: "admin",
-    Permission.MANAGE_CATALOGUE: "admin",
-    Permission.IMPERSONATE: "admin",
-    Permission.OPERATE: "owner",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,7 @@ OPERATOR: Final = Actor(user_id=None, role="owner")
 
 def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
     """Whether the actor has the permission. BLOCK_USER and CHANGE_SIGN_IN depend on the user to be changed too."""
-    if ROLE_RANK[actor.role] < ROLE_RANK[_MIN_ROLE[permission]]:
+    if ROLE_RANK[actor.role] < ROLE_RANK[permission.min_role]:
         return False
     if permission is Permission.BLOCK_USER and of_role is not None:
         if of_role == "owner" or (of_user is not None and of_user == actor.user_id):

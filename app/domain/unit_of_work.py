@@ -89,6 +89,11 @@ class UnitOfWork:
         """Whether the portal has the row."""
         return self.fetch_one(_select_id(model), id=row_id) is not None
 
+    def require_exists(self, model: Any, row_id: int) -> None:
+        """Raise NotFound unless the portal has the row."""
+        if not self.exists(model, row_id):
+            raise NotFound(model.__name__.lower(), row_id)
+
     def fetch_value(self, statement: Statement, **values: Any) -> Any:
         """The first column of the first row, or None."""
         row = self.fetch_one(statement, **values)

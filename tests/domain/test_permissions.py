@@ -76,7 +76,6 @@ READS: list[Rule] = [
     lambda work: moderation.page(work, "pending", **PAGE),
     lambda work: moderation.ids(work, "pending"),
     lambda work: moderation.by_ids(work, "pending", [1]),
-    lambda work: moderation.total(work, "pending"),
 ]
 
 

@@ -1,7 +1,6 @@
 """Rules of portals: create with default boards, tabs and statuses, look up by host, change settings."""
 
 import uuid
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import bindparam, func, insert, select, update
@@ -21,25 +20,14 @@ DEFAULT_TABS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DefaultStatus:
-    """A status of a new portal."""
-
-    name: str
-    color: str
-    tab: str
-    show_in_roadmap: bool = False
-    is_default: bool = False
-    is_voteable: bool = True
-
-
 DEFAULT_STATUSES: Final = (
-    DefaultStatus("New", "#8B95A1", "feedback", is_default=True),
-    DefaultStatus("Planned", "#0096ff", "roadmap", show_in_roadmap=True),
-    DefaultStatus("In Progress", "#9437ff", "roadmap", show_in_roadmap=True),
-    DefaultStatus("Completed", "#6ac47c", "changelog", show_in_roadmap=True, is_voteable=False),
-    DefaultStatus("Rejected", "#ff2600", "feedback", is_voteable=False),
+    ("New", "#8B95A1", "feedback", {"is_default": True}),
+    ("Planned", "#0096ff", "roadmap", {"show_in_roadmap": True}),
+    ("In Progress", "#9437ff", "roadmap", {"show_in_roadmap": True}),
+    ("Completed", "#6ac47c", "changelog", {"show_in_roadmap": True, "is_voteable": False}),
+    ("Rejected", "#ff2600", "feedback", {"is_voteable": False}),
 )
+"""Name, color, tab, and the columns that differ from their defaults."""
 
 _COLUMNS = (Portal.id, Portal.guid, Portal.title, Portal.locale, Portal.host, Portal.default_dialect)
 _ALL: Final = Statement(select(*_COLUMNS, Portal.moderation_policy).order_by(Portal.id), across_portals=True)
@@ -84,16 +72,8 @@ def create(work: UnitOfWork, *, title: str, host: str | None = None, locale: str
     for name, slug in DEFAULT_BOARDS:
         boards.TABLE.insert(work, name=name, slug=slug, is_default=(name, slug) == DEFAULT_BOARDS[0])
     tab_ids = {url: tabs.TABLE.insert(work, name=name, url=url, type=kind) for name, url, kind in DEFAULT_TABS}
-    for status in DEFAULT_STATUSES:
-        statuses.TABLE.insert(
-            work,
-            tab_id=tab_ids[status.tab],
-            name=status.name,
-            color=status.color,
-            show_in_roadmap=status.show_in_roadmap,
-            is_default=status.is_default,
-            is_voteable=status.is_voteable,
-        )
+    for name, color, tab, flags in DEFAULT_STATUSES:
+        statuses.TABLE.insert(work, name=name, color=color, tab_id=tab_ids[tab], **flags)
     return portal_id
 
 

@@ -13,11 +13,11 @@ from app.domain.counters import post_counters
 from app.domain.counters.row_counters import add_step
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
-from app.domain.models import Board, Category, Post, PostCategory, User
+from app.domain.models import Category, Post, PostCategory, User
 from app.domain.permissions import Permission
 from app.domain.posts import moderation, single_statement
 from app.domain.posts.follows import INSERT_FOLLOW
-from app.domain.sql.statement import NOW, POSTGRESQL, Statement, insert_row, row_in_portal, upsert
+from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, in_list, insert_row, upsert
 from app.domain.unit_of_work import UnitOfWork
 
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -98,11 +98,13 @@ _INSERT: Final = Statement(
     .on_conflict_do_nothing()
     .returning(Post.id)
 )
-_ADD_CATEGORY: Final = Statement(
+ADD_CATEGORIES: Final = Statement(
     upsert(PostCategory)
     .from_select(
         ["post_id", "category_id"],
-        select(bindparam("post", type_=Post.id.type), Category.id).where(row_in_portal(Category, "category")),
+        select(bindparam("post", type_=Post.id.type), Category.id).where(
+            Category.portal_id == PORTAL_ID, in_list(Category.id, "categories")
+        ),
     )
     .on_conflict_do_nothing()
 )
@@ -185,7 +187,7 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
     if post_id is None:
         return None, references
     if category_id is not None:
-        work.execute(_ADD_CATEGORY, post=post_id, category=category_id)
+        work.execute(ADD_CATEGORIES, post=post_id, categories=[category_id])
     work.execute(COUNT_AUTHOR, id=author_id, step=1)
     if new_post.follow:
         work.execute(INSERT_FOLLOW, post_id=post_id, user_id=author_id)
@@ -212,8 +214,3 @@ def _insert_in_single_statement(
         **generated,
     )
     return post_id, references
-
-
-def board_exists(work: UnitOfWork, board_id: int) -> bool:
-    """Whether the portal has this board."""
-    return work.exists(Board, board_id)

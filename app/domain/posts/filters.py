@@ -8,6 +8,7 @@ are stored (see `counters`).
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, literal_column, select
@@ -144,9 +145,6 @@ class Cardinalities:
         return min(costs, key=lambda path: costs[path])
 
 
-_CARDINALITIES: Final[dict[tuple[str, ...], Statement]] = {}
-
-
 def has_counters(names: Collection[str]) -> bool:
     """Whether the number of posts that match all these filters is stored."""
     return all(name in _COUNTER_CONDITIONS for name in names) and (len(names) == 1 or "board_id" not in names)
@@ -156,32 +154,27 @@ def load_cardinalities(work: UnitOfWork, filters: dict[str, Any]) -> Cardinaliti
     """The stored counts for these filters; None if not all of them are stored."""
     if not has_counters(filters):
         return None
-    names = tuple(filters)
-    statement = _CARDINALITIES.get(names)
-    if statement is None:
-        counts = [
-            _sum_of_counters(()),
-            *(_sum_of_counters((name,)) for name in names),
-            *([_sum_of_counters(names)] if len(names) > 1 else ()),
-        ]
-        statement = _CARDINALITIES[names] = Statement(
-            select(*(count.label(f"n{index}") for index, count in enumerate(counts)))
-        )
-    row = work.fetch_one(statement, **filters)
+    row = work.fetch_one(_cardinalities_statement(tuple(filters)), **filters)
     assert row is not None
-    return Cardinalities(row[0], dict(zip(names, row[1:], strict=False)), row[-1])
+    return Cardinalities(row[0], dict(zip(filters, row[1:], strict=False)), row[-1])
 
 
-_TOTALS: Final[dict[tuple[str, ...], Statement]] = {}
+@cache
+def _cardinalities_statement(names: tuple[str, ...]) -> Statement:
+    counts = [_sum_of_counters(()), *(_sum_of_counters((name,)) for name in names)]
+    if len(names) > 1:
+        counts.append(_sum_of_counters(names))
+    return Statement(select(*(count.label(f"n{index}") for index, count in enumerate(counts))))
 
 
 def total(work: UnitOfWork, filters: dict[str, Any]) -> int:
     """The number of posts that match all filters."""
-    names = tuple(filters)
-    statement = _TOTALS.get(names)
-    if statement is None:
-        statement = _TOTALS[names] = Statement(select(count_expression(names)))
-    return int(work.fetch_value(statement, **filters))
+    return int(work.fetch_value(_total_statement(tuple(filters)), **filters))
+
+
+@cache
+def _total_statement(names: tuple[str, ...]) -> Statement:
+    return Statement(select(count_expression(names)))
 
 
 def count_expression(names: Sequence[str]) -> ColumnElement[int]:

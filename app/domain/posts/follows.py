@@ -4,7 +4,6 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, select
 
-from app.domain.errors import NotFound
 from app.domain.models import Follow, Post, User
 from app.domain.permissions import Permission
 from app.domain.sql.statement import PORTAL_ID, Statement, insert_row, row_in_portal
@@ -42,6 +41,5 @@ def remove(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
 
 
 def _require_both(work: UnitOfWork, post_id: int, user_id: int) -> None:
-    if not work.exists(Post, post_id):
-        raise NotFound("post", post_id)
+    work.require_exists(Post, post_id)
     work.require_row(_USER, "user", user_id, user=user_id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, func, literal_column, select, update
+from sqlalchemy import Select, bindparam, literal_column, select, update
 
 from app.domain.errors import Conflict, FieldError, ValidationFailed
 from app.domain.events import Event
@@ -97,7 +97,6 @@ _LISTS: Final = {
     for state in ("pending", "rejected")
 }
 _IDS: Final = {state: Statement(_select(state, Post.id).order_by(*_NEWEST_FIRST)) for state in _LISTS}
-_COUNTS: Final = {state: Statement(_select(state, func.count()).select_from(Post)) for state in _LISTS}
 
 
 def page(work: UnitOfWork, state: str, *, offset: int, limit: int) -> Sequence[Row]:
@@ -117,9 +116,3 @@ def by_ids(work: UnitOfWork, state: str, post_ids: Sequence[int]) -> list[Row]:
     work.authorize(Permission.READ)
     rows_by_id = {row[0]: row for row in work.fetch_all(_BY_IDS, ids=list(post_ids), state=state)}
     return [rows_by_id[post_id] for post_id in post_ids if post_id in rows_by_id]
-
-
-def total(work: UnitOfWork, state: str) -> int:
-    """The number of posts that are `pending` or `rejected`."""
-    work.authorize(Permission.READ)
-    return int(work.fetch_value(_COUNTS[state]))

@@ -44,16 +44,6 @@ class PublicComment:
 
 
 @dataclass(frozen=True, slots=True)
-class PublicFile:
-    """A file of a post; `name` is the name under which it is served."""
-
-    name: str
-    original_name: str
-    media_type: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class PublicPost:
     """An approved post with its public comments and files."""
 
@@ -74,7 +64,8 @@ class PublicPost:
     tab: str | None
     author: str | None
     comments: Sequence[PublicComment]
-    files: Sequence[PublicFile]
+    files: Sequence[Row]
+    """The attachments, as `attachments.of_post` returns them."""
 
 
 _POST_COLUMNS: Final[Mapping[str, Column]] = {
@@ -177,11 +168,7 @@ def _public_post(work: UnitOfWork, row: Row | None) -> PublicPost | None:
     return PublicPost(
         **values,
         comments=_first_comments(work, row["id"]) if row["comments_count"] else [],
-        files=[
-            PublicFile(name, original_name, media_type, size)
-            for kind, name, original_name, media_type, size in attachments.of_post(work, row["id"])
-            if kind == "attachment"
-        ],
+        files=[file for file in attachments.of_post(work, row["id"]) if file["kind"] == "attachment"],
     )
 
 

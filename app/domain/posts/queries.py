@@ -55,14 +55,6 @@ Sorting: TypeAlias = tuple[str, bool]
 CODE_LENGTH: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class PostRows:
-    """The rows of one page, and the number of all matching posts."""
-
-    rows: Sequence[Row]
-    total: int
-
-
 @dataclass(eq=False)
 class PostQuery(RowQuery):
     """Selects the given columns of posts, in this order; each method raises Forbidden without READ."""
@@ -101,17 +93,17 @@ class PostQuery(RowQuery):
 
     def page_with_total(
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int
-    ) -> PostRows:
-        """As `page`, with the number of all matching posts, from the stored counts where they have it."""
+    ) -> tuple[Sequence[Row], int]:
+        """As `page`, and the number of all matching posts, from the stored counts where they have it."""
         work.authorize(Permission.READ)
         values = filters.active_filters()
         sorting = (order, descending)
         if offset >= DEEP_OFFSET or len(values) > 1:
             cardinalities = post_filters.load_cardinalities(work, values)
             if cardinalities is not None and not cardinalities.all:
-                return PostRows((), 0)
+                return (), 0
             rows = self._fetch_page(work, values, sorting, offset, limit, cardinalities)
-            return PostRows(rows, post_filters.total(work, values) if cardinalities is None else cardinalities.all)
+            return rows, post_filters.total(work, values) if cardinalities is None else cardinalities.all
         path = self._access_path(values, sorting, offset, limit, _cardinalities(work, values, order, offset))
         shape = page_shape(offset, limit)
         key = (tuple(values), sorting, shape, path, "total")
@@ -120,9 +112,7 @@ class PostQuery(RowQuery):
             total = count_expression(tuple(values)).label("total")
             statement = self._cache(key, self._list(*key[:4]).add_columns(total))
         rows = self._fetch_limited(work, statement, limit=limit, offset=offset, **values)
-        if rows:
-            return PostRows(rows, rows[0][-1])
-        return PostRows(rows, post_filters.total(work, values))
+        return rows, rows[0][-1] if rows else post_filters.total(work, values)
 
     def ids(
         self, work: UnitOfWork, filters: PostFilter, *, order: str, descending: bool, offset: int, limit: int

@@ -4,22 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy import delete as sql_delete
 
 from app.domain.counters.post_counters import counter_keys_of, move_counts
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
-from app.domain.models import Category, Post, PostCategory, Section, Status, StatusChange, User
+from app.domain.models import Board, Category, Post, PostCategory, Section, Status, StatusChange, User
 from app.domain.models.posts import UNPOSITIONED
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
-from app.domain.posts.create import COUNT_AUTHOR, board_exists, make_excerpt
+from app.domain.posts.create import ADD_CATEGORIES, COUNT_AUTHOR, make_excerpt
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
-
-__all__ = ["UNSET", "PostUpdate", "change_status", "delete", "move_to_board", "require_exists", "update_post"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +68,6 @@ _SET_BOARD: Final = Statement(update(Post).where(_this).values(board_id=bindpara
 _CHANGE_STATUS: Final = Statement(
     update(Post).where(_this).values(status_id=bindparam("status"), status_changed_at=NOW, updated_at=NOW)
 )
-_ADD_CATEGORIES: Final = Statement(
-    insert(PostCategory).from_select(
-        ["post_id", "category_id"],
-        select(bindparam("post", type_=Post.id.type), Category.id).where(
-            Category.portal_id == PORTAL_ID, in_list(Category.id, "categories")
-        ),
-    )
-)
 _REMOVE_CATEGORIES: Final = Statement(
     sql_delete(PostCategory).where(
         PostCategory.post_id == bindparam("post"),
@@ -87,12 +77,6 @@ _REMOVE_CATEGORIES: Final = Statement(
     )
 )
 _HISTORY: Final = Statement(insert_row(StatusChange, "post_id", "user_id", "actor_id", "status_id").inline())
-
-
-def require_exists(work: UnitOfWork, post_id: int) -> None:
-    """Raise NotFound("post") unless the post exists, for a dialect that reports this before any other error."""
-    if not work.exists(Post, post_id):
-        raise NotFound("post", post_id)
 
 
 def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
@@ -118,7 +102,7 @@ def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
     _move_author_count(work, old["user_id"], new["user_id"])
     if new_categories != old_categories:
         work.execute(_REMOVE_CATEGORIES, post=post_id, categories=sorted(old_categories - new_categories))
-        work.execute(_ADD_CATEGORIES, post=post_id, categories=sorted(new_categories - old_categories))
+        work.execute(ADD_CATEGORIES, post=post_id, categories=sorted(new_categories - old_categories))
         # One of them may have been deleted meanwhile.
         new_categories = _category_ids(work, post_id)
     before = counter_keys_of(post, old_categories)
@@ -131,8 +115,7 @@ def move_to_board(work: UnitOfWork, post_id: int, board_id: int) -> bool:
     """Move the post to a board; return whether it changed. Raises Forbidden, NotFound("post"), NotFound("board")."""
     work.authorize(Permission.WRITE_POST)
     post = work.require_row(_TO_UPDATE, "post", post_id, id=post_id)
-    if not board_exists(work, board_id):
-        raise NotFound("board", board_id)
+    work.require_exists(Board, board_id)
     if post["board_id"] == board_id:
         return False
     work.execute(_SET_BOARD, post=post_id, board=board_id)
@@ -148,8 +131,8 @@ def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user
     """
     work.authorize(Permission.MODERATE)
     post = work.require_row(_TO_UPDATE, "post", post_id, id=post_id)
-    if status_id is not None and not work.exists(Status, status_id):
-        raise NotFound("status", status_id)
+    if status_id is not None:
+        work.require_exists(Status, status_id)
     before = post["status_id"]
     if before == status_id:
         return False
@@ -186,8 +169,7 @@ def _author_id(work: UnitOfWork, author: int | str | Unset | None, before: int |
         return None
     if isinstance(author, str):
         return int(work.require_row(_USER_BY_UUID, "user", author, user=author)["id"])
-    if not work.exists(User, author):
-        raise NotFound("user", author)
+    work.require_exists(User, author)
     return author
 
 

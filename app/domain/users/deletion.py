@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy import delete as sql_delete
 
 from app.domain.counters.row_counters import add_counts
-from app.domain.errors import Conflict, NotFound
+from app.domain.errors import Conflict
 from app.domain.events import Event
 from app.domain.models import Comment, Follow, Post, User, Vote
 from app.domain.permissions import Permission
@@ -70,10 +70,7 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> list[str]:
     Forbidden, NotFound("user") also for a deleted user, Conflict("user.is_owner").
     """
     work.authorize(Permission.MANAGE_USERS)
-    role = work.fetch_value(_LOCK, id=user_id)
-    if role is None:
-        raise NotFound("user", user_id)
-    if role == "owner":
+    if work.require_row(_LOCK, "user", user_id, id=user_id)["role"] == "owner":
         raise Conflict("user.is_owner")
     files = _delete_content(work, user_id) if with_content else []
     work.execute(_UNFOLLOW, id=user_id)

@@ -13,6 +13,7 @@ from app.api.astuto.routes.inputs import resolve_acting_user
 from app.api.astuto.routes.rows import change_row
 from app.api.astuto.schemas import Id
 from app.api.request import ApiRequest
+from app.domain.models import Post
 from app.domain.posts import moderation, update
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
@@ -75,7 +76,7 @@ async def _change_post(request: ApiRequest, change: Callable[[UnitOfWork, int], 
     """Change the post in the path. The 404 comes before any other error."""
 
     def change_existing(work: UnitOfWork, post_id: int) -> None:
-        update.require_exists(work, post_id)
+        work.require_exists(Post, post_id)
         change(work, post_id)
 
     return await change_row(request, "post", change_existing)

@@ -15,6 +15,7 @@ from app.api.astuto.routes.rows import change_row, show_row
 from app.api.astuto.schemas import Id, PostOut
 from app.api.request import ApiRequest
 from app.domain.errors import FieldError, Forbidden, NotFound, ValidationFailed
+from app.domain.models import Board, Post
 from app.domain.permissions import Permission
 from app.domain.posts import create, update
 from app.domain.posts.create import NewPost
@@ -82,7 +83,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
         field_errors = _validate_title(form.title)
         if field_errors:
             users.resolve_impersonation(work, form.impersonated_user_id)
-            mandatory = [] if create.board_exists(work, board_id) else [FieldError("board", "mandatory")]
+            mandatory = [] if work.exists(Board, board_id) else [FieldError("board", "mandatory")]
             raise ValidationFailed([*mandatory, *field_errors])
         new_post = NewPost(title=form.title, description=form.description, board_id=board_id, author=author_id)
         with errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")):
@@ -99,7 +100,7 @@ async def update_post(request: ApiRequest) -> ApiResponse:
     title = form.title or ""
 
     def edit(work: UnitOfWork, post_id: int) -> None:
-        update.require_exists(work, post_id)
+        work.require_exists(Post, post_id)
         field_errors = [] if title is UNSET else _validate_title(title)
         if field_errors:
             raise ValidationFailed(field_errors)

@@ -57,11 +57,11 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         return serializers.serialize_post(row, base_url, signer)
 
     def read_page(work: UnitOfWork) -> ApiResponse:
-        result = serializers.POSTS.page_with_total(
+        rows, total = serializers.POSTS.page_with_total(
             work, filters, order=order, descending=descending, offset=offset, limit=limit
         )
-        payloads = [serialize(row) for row in result.rows]
-        return responses.page_response(payloads, total=result.total, offset=offset, limit=limit)
+        payloads = [serialize(row) for row in rows]
+        return responses.page_response(payloads, total=total, offset=offset, limit=limit)
 
     # These pages take several statements, which must see the same rows.
     snapshot = offset >= DEEP_OFFSET or len(filters.active_filters()) > 1
@@ -70,7 +70,7 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         return await request.read(read_page, in_thread=slow, snapshot=snapshot, max_text=max_text_bytes(limit))
     except TextsTooLong:
         pass
-    result = await request.read(
+    rows, total = await request.read(
         lambda work: serializers.POST_IDS.page_with_total(
             work, filters, order=order, descending=descending, offset=offset, limit=limit
         ),
@@ -78,8 +78,8 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         snapshot=snapshot,
     )
 
-    ids = [row[0] for row in result.rows]
-    before, after = responses.page_envelope(len(ids), total=result.total, offset=offset, limit=limit)
+    ids = [row[0] for row in rows]
+    before, after = responses.page_envelope(len(ids), total=total, offset=offset, limit=limit)
     return await responses.stream_rows(request, ids, serializers.POSTS.by_ids, serialize, before=before, after=after)
 
 
