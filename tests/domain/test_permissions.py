@@ -71,7 +71,6 @@ READS: list[Rule] = [
     lambda work: BOARDS.by_id(work, 1),
     lambda work: BOARDS.by_slug(work, "ideas"),
     lambda work: BOARDS.all(work),
-    lambda work: BOARDS.in_order(work),
     lambda work: StatusQuery((Status.id,)).all(work),
     lambda work: moderation.page(work, "pending", **PAGE),
     lambda work: moderation.ids(work, "pending"),

@@ -10,9 +10,8 @@ from app.cli.errors import CommandError
 from app.cli.output import Output, print_result
 from app.cli.params import JsonOption, PortalOption, id_argument, text_param
 from app.cli.portal_commands import write_command
-from app.domain.models import Board
 from app.domain.portals import boards
-from app.domain.portals.boards import MAX_DESCRIPTION, MAX_NAME, MAX_SLUG, BoardQuery
+from app.domain.portals.boards import MAX_DESCRIPTION, MAX_NAME, MAX_SLUG
 from app.domain.unit_of_work import Row, UnitOfWork
 
 group = typer.Typer(name="boards", help="Boards; every post is on one.", no_args_is_help=True)
@@ -35,8 +34,7 @@ def _serialize(row: Row) -> dict[str, Any]:
     return {"id": board_id, "name": name, "slug": slug, "description": description, "default": bool(is_default)}
 
 
-QUERY: Final = BoardQuery((Board.id, Board.name, Board.slug, Board.description, Board.is_default))
-CATALOGUE: Final = Catalogue(group, "board", "boards", list_all=QUERY.in_order, serialize=_serialize)
+CATALOGUE: Final = Catalogue(group, "board", "boards", list_all=boards.list_all, serialize=_serialize)
 
 
 @write_command(group)
@@ -52,7 +50,7 @@ def create(
     earshot boards create --name "Integrations"
     """
     board_id = boards.add(work, name=name, slug=slug, description=description)
-    board = _serialize(QUERY.by_id(work, board_id))
+    board = _serialize(boards.get(work, board_id))
     return board, f"board {board_id} ({board['slug']}) was created"
 
 
@@ -74,7 +72,7 @@ def edit(
     boards.edit(work, board, **{field: value for field, value in changes.items() if value is not None})
     if default:
         boards.make_default(work, board)
-    return _serialize(QUERY.by_id(work, board)), f"board {board} was changed"
+    return _serialize(boards.get(work, board)), f"board {board} was changed"
 
 
 @group.command()

@@ -216,19 +216,14 @@ _REPAIR: Final = Statement(
         _COLUMNS, select(PORTAL_ID, *(_recounted.c[name] for name in _COLUMNS[1:5]), _ZERO, _recounted.c.posts)
     )
 )
-RECOUNTED: Final = Statement(_RECOUNT)
+_RECOUNTED: Final = Statement(_RECOUNT)
 """(kind, ref id, status id, section id, posts) by a recount of the posts."""
 
-STORED: Final = Statement(
-    select(
-        PostCounter.kind,
-        PostCounter.ref_id,
-        PostCounter.status_id,
-        PostCounter.section_id,
-        cast(func.sum(PostCounter.posts), BigInteger),
-    )
+_key_columns = (PostCounter.kind, PostCounter.ref_id, PostCounter.status_id, PostCounter.section_id)
+_STORED: Final = Statement(
+    select(*_key_columns, cast(func.sum(PostCounter.posts), BigInteger))
     .where(PostCounter.portal_id == PORTAL_ID)
-    .group_by(PostCounter.kind, PostCounter.ref_id, PostCounter.status_id, PostCounter.section_id)
+    .group_by(*_key_columns)
 )
 """(kind, ref id, status id, section id, posts) by the counters."""
 
@@ -242,7 +237,8 @@ def repair(work: UnitOfWork) -> None:
 def find_mismatches(work: UnitOfWork) -> list[tuple[CounterKey, int, int]]:
     """(key, stored, counted) of all counters that differ from a recount."""
     stored, counted = (
-        {CounterKey(*key): int(posts) for *key, posts in work.fetch_all(statement)} for statement in (STORED, RECOUNTED)
+        {CounterKey(*key): int(posts) for *key, posts in work.fetch_all(statement)}
+        for statement in (_STORED, _RECOUNTED)
     )
     keys = sorted(stored.keys() | counted.keys(), key=lambda key: key.sort_key)
     pairs = ((key, stored.get(key, 0), counted.get(key, 0)) for key in keys)

@@ -24,6 +24,8 @@ TABLE: Final = OrderedTable(Board, select(Board.id, Board.name, Board.slug, Boar
 _BY_NAME: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.name == bindparam("name")))
 _BY_SLUG: Final = Statement(select(Board.id).where(Board.portal_id == PORTAL_ID, Board.slug == bindparam("slug")))
 
+list_all = TABLE.list_all
+get = TABLE.get
 reorder = TABLE.reorder
 
 
@@ -35,7 +37,6 @@ class BoardQuery:
         self._by_id = Statement(rows.where(Board.id == bindparam("id")))
         self._by_slug = Statement(rows.where(Board.slug == bindparam("slug")))
         self._all = Statement(rows.order_by(Board.id))
-        self._in_order = Statement(rows.order_by(Board.position, Board.id))
 
     def by_id(self, work: UnitOfWork, board_id: int) -> Row:
         """The board's row. Raises NotFound("board")."""
@@ -51,11 +52,6 @@ class BoardQuery:
         """The rows of all boards of the portal, by id."""
         work.authorize(Permission.READ)
         return work.fetch_all(self._all)
-
-    def in_order(self, work: UnitOfWork) -> Sequence[Row]:
-        """The rows of all boards of the portal, by position."""
-        work.authorize(Permission.READ)
-        return work.fetch_all(self._in_order)
 
 
 def add(work: UnitOfWork, *, name: str, slug: str | None = None, description: str | None = None) -> int:
@@ -126,7 +122,7 @@ def edit(
     Raises Forbidden, NotFound("board"), ValidationFailed (as `add`; slug invalid, taken).
     """
     begin_change(work)
-    row = TABLE.get(work, board_id)
+    row = get(work, board_id)
     old = {name: row[name] for name in ("name", "slug", "description")}
     new: dict[str, Any] = {
         "name": old["name"] if name is UNSET else name,
@@ -150,7 +146,7 @@ def edit(
 def make_default(work: UnitOfWork, board_id: int) -> None:
     """Make this the default board. Raises Forbidden, NotFound("board")."""
     begin_change(work)
-    TABLE.get(work, board_id)
+    get(work, board_id)
     work.execute(_CLEAR_DEFAULT)
     work.execute(_SET_DEFAULT, id=board_id)
 

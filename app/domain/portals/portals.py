@@ -9,7 +9,7 @@ from app.domain.errors import Conflict
 from app.domain.models import Portal
 from app.domain.permissions import Permission
 from app.domain.portals import boards, statuses, tabs
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, parameters
 from app.domain.unit_of_work import Row, UnitOfWork
 
 DEFAULT_BOARDS: Final = (("Feature Requests", "feature-requests"), ("Bug Reports", "bug-reports"))
@@ -41,14 +41,7 @@ _CURRENT: Final = Statement(select(*_COLUMNS, Portal.moderation_policy).where(Po
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
 _INSERT: Final = Statement(
     insert(Portal)
-    .values(
-        guid=bindparam("guid"),
-        title=bindparam("title"),
-        locale=bindparam("locale"),
-        host=bindparam("host"),
-        created_at=NOW,
-        updated_at=NOW,
-    )
+    .values(**parameters("guid", "title", "locale", "host"), created_at=NOW, updated_at=NOW)
     .returning(Portal.id),
     across_portals=True,
 )

@@ -45,18 +45,13 @@ _affected = (in_portal_unindexed(Post), Post.status_id == bindparam("id", type_=
 _LOCK_POSTS: Final = Statement(
     select(func.count()).select_from(select(Post.id).where(*_affected).with_for_update().subquery())
 )
+_actor, _replacement = (bindparam(name, type_=BigInteger) for name in ("actor", "replacement"))
+_kind, _body, _base_url = (bindparam(name, type_=String) for name in ("kind", "body", "base_url"))
 _INSERT_CHANGES: Final = Statement(
     insert(StatusChange)
     .from_select(
         ["portal_id", "post_id", "user_id", "actor_id", "status_id", "created_at"],
-        select(
-            PORTAL_ID,
-            Post.id,
-            bindparam("actor", type_=BigInteger),
-            bindparam("actor", type_=BigInteger),
-            bindparam("to", type_=BigInteger),
-            NOW,
-        ).where(*_affected),
+        select(PORTAL_ID, Post.id, _actor, _actor, _replacement, NOW).where(*_affected),
     )
     .inline()
 )
@@ -64,22 +59,12 @@ _INSERT_EVENTS: Final = Statement(
     insert(EventRow)
     .from_select(
         ["portal_id", "kind", "post_id", "subject_id", "user_id", "actor_id", "body", "base_url", "created_at"],
-        select(
-            PORTAL_ID,
-            bindparam("kind", type_=String),
-            Post.id,
-            bindparam("to", type_=BigInteger),
-            bindparam("actor", type_=BigInteger),
-            bindparam("actor", type_=BigInteger),
-            bindparam("body", type_=String),
-            bindparam("base_url", type_=String),
-            NOW,
-        ).where(*_affected),
+        select(PORTAL_ID, _kind, Post.id, _replacement, _actor, _actor, _body, _base_url, NOW).where(*_affected),
     )
     .inline()
 )
 _MOVE_POSTS: Final = Statement(
-    update(Post).where(*_affected).values(status_id=bindparam("to"), status_changed_at=NOW, updated_at=NOW)
+    update(Post).where(*_affected).values(status_id=_replacement, status_changed_at=NOW, updated_at=NOW)
 )
 _TAKEN: Final = ValidationFailed([FieldError("name", "taken")])
 
@@ -195,17 +180,17 @@ def _reassign_posts(work: UnitOfWork, status_id: int, replacement: int | None) -
     """Do for all posts of a status what `posts.update.change_status` does for one."""
     actor = work.actor.user_id
     work.fetch_value(_LOCK_POSTS, id=status_id)
-    work.execute(_INSERT_CHANGES, id=status_id, to=replacement, actor=actor)
+    work.execute(_INSERT_CHANGES, id=status_id, replacement=replacement, actor=actor)
     work.execute(
         _INSERT_EVENTS,
         id=status_id,
-        to=replacement,
+        replacement=replacement,
         actor=actor,
         kind="post.status_changed",
         body=json.dumps({"old_status_id": status_id, "new_status_id": replacement}),
         base_url=work.base_url,
     )
-    work.execute(_MOVE_POSTS, id=status_id, to=replacement)
+    work.execute(_MOVE_POSTS, id=status_id, replacement=replacement)
     post_counters.merge_status(work, status_id, replacement)
 
 

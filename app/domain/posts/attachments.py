@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal
 
 from sqlalchemy import bindparam, delete, select, update
@@ -71,15 +71,8 @@ def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
     if not changed:
         raise NotFound("post", post_id)
     replaced = [row[0] for row in work.fetch_all(_DELETE_IMAGE, post=post_id)] if is_image else []
-    work.execute(
-        _INSERT,
-        post_id=post_id,
-        kind=file.kind,
-        name=file.name,
-        original_name=file.original_name or DEFAULT_NAME,
-        media_type=file.media_type,
-        size=file.size,
-    )
+    columns = asdict(replace(file, original_name=file.original_name or DEFAULT_NAME))
+    work.execute(_INSERT, post_id=post_id, **columns)
     return replaced
 
 
