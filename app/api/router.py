@@ -1,7 +1,8 @@
 """Declares the endpoints of a dialect to FastAPI, and finds the endpoint of a request."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
@@ -29,6 +30,16 @@ class MethodNotAllowed(NamedTuple):
     allowed: tuple[str, ...]
 
 
+class InputModel(Protocol):
+    """A class that reads the input of an endpoint, and describes it as OpenAPI objects."""
+
+    @classmethod
+    def parameters(cls) -> list[dict[str, Any]]: ...
+
+    @classmethod
+    def request_body(cls) -> dict[str, Any]: ...
+
+
 class _Node:
     __slots__ = ("endpoints", "literals", "name", "parameter", "route_path")
 
@@ -51,6 +62,10 @@ class DialectRouter(APIRouter):
     """What the document says of an error: status to description and model."""
     common_errors: ClassVar[tuple[int, ...]] = ()
     """Statuses of errors that every route can return."""
+    form_errors: ClassVar[tuple[int, ...]] = ()
+    """Statuses of errors that every route with a form can return."""
+    path_params: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Parameters in paths, as OpenAPI describes them: by first segment and name, such as `posts/id`."""
     success_headers: ClassVar[Mapping[str, Any]] = {}
     """Headers of every success, as OpenAPI describes them."""
 
@@ -90,25 +105,29 @@ class DialectRouter(APIRouter):
         methods: list[str] | None = None,
         status_code: int | None = 200,
         errors: Iterable[int] = (),
+        form: type[InputModel] | None = None,
         parameters: Iterable[Mapping[str, Any]] = (),
-        request_body: Mapping[str, Any] | None = None,
         extra_responses: Mapping[int, Mapping[str, Any]] | None = None,
         **options: Any,
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Declare an endpoint; its docstring becomes the description.
 
-        `errors` are statuses of `error_schemas`. `parameters` and `request_body` are OpenAPI objects, made from the
-        class that also reads the input. `extra_responses` are further responses that are not errors.
+        `errors` are statuses of `error_schemas`; a parameter in the path implies 404. `form` is the query of GET and
+        DELETE, and the body of other methods. `parameters` are further parameters, as OpenAPI describes them.
+        `extra_responses` are further responses that are not errors.
         """
-        statuses = sorted({*self.common_errors, *errors})
-        responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in statuses}
+        names = re.findall(r"{(\w+)}", path)
+        statuses = {*self.common_errors, *errors, *([404] if names else []), *(self.form_errors if form else ())}
+        responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in sorted(statuses)}
         responses.update({code: dict(response) for code, response in (extra_responses or {}).items()})
         responses[status_code or 200] = {"description": "Done", "headers": dict(self.success_headers)}
-        openapi_extra: dict[str, Any] = {}
-        if parameters:
-            openapi_extra["parameters"] = list(parameters)
-        if request_body is not None:
-            openapi_extra["requestBody"] = request_body
+        parameters = [*(self.path_params[f"{path.split('/')[1]}/{name}"] for name in names), *parameters]
+        has_body = not {*(methods or ["GET"])} & {"GET", "DELETE"}
+        if form is not None and not has_body:
+            parameters += form.parameters()
+        openapi_extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
+        if form is not None and has_body:
+            openapi_extra["requestBody"] = form.request_body()
 
         def declare(endpoint: DecoratedCallable) -> DecoratedCallable:
             for method in methods or ["GET"]:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from app.api.productlift.responses import ProductLiftRouter
 from app.api.request import ApiRequest
 from app.api.router import ENCODED_SLASH, DialectRouter, MethodNotAllowed, RouteMatch
 from app.http.response import ApiResponse
 
-posts = DialectRouter(tags=["Posts"])
+posts = ProductLiftRouter(tags=["Posts"])
 
 
 @posts.get("/posts/{post}", response_model=None)

@@ -6,7 +6,6 @@ from typing import Any, Final
 from fastapi.types import DecoratedCallable
 from pydantic import BaseModel
 
-from app.api.astuto.forms import Form
 from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch, path_param
 from app.http.response import ApiResponse, StreamedResponse
 
@@ -33,12 +32,12 @@ ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
     503: {"description": "The database is unreachable, or too many requests are waiting", "model": Errors},
 }
 
-PATH_IDS: Final = {
-    "boards": path_param("id", {"type": "string"}, "The board's number or slug"),
-    "posts": path_param("id", {"type": "integer"}, "The post's number"),
-    "comments": path_param("id", {"type": "integer"}, "The comment's number"),
-    "users": path_param("id", {"type": "string"}, "The user's number"),
-    "votes": path_param("id", {"type": "integer"}, "The vote's number"),
+PATH_PARAMS: Final = {
+    "boards/id": path_param("id", {"type": "string"}, "The board's number or slug"),
+    "posts/id": path_param("id", {"type": "integer"}, "The post's number"),
+    "comments/id": path_param("id", {"type": "integer"}, "The comment's number"),
+    "users/id": path_param("id", {"type": "string"}, "The user's number"),
+    "votes/id": path_param("id", {"type": "integer"}, "The vote's number"),
 }
 
 
@@ -50,28 +49,7 @@ class AstutoRouter(DialectRouter):
 
     error_schemas = ERROR_SCHEMAS
     common_errors = (400, 401, 413, 429, 503)
-
-    def api_route(
-        self,
-        path: str,
-        *,
-        methods: list[str] | None = None,
-        errors: Iterable[int] = (),
-        form: type[Form] | None = None,
-        **options: Any,
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Declare an endpoint; see `DialectRouter.api_route`.
-
-        `form` is the query of GET, and the body of other methods. An id in the path implies the error 404.
-        """
-        if "{id}" in path:
-            errors = [*errors, 404]
-            options["parameters"] = [PATH_IDS[path.split("/")[1]]]
-        if form is not None and methods == ["GET"]:
-            options["parameters"] = form.parameters()
-        elif form is not None:
-            options["request_body"] = form.request_body()
-        return super().api_route(path, methods=methods, errors=errors, **options)
+    path_params = PATH_PARAMS
 
     def get(
         self, path: str, *, errors: Iterable[int] = (), **options: Any

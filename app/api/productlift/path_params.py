@@ -8,19 +8,23 @@ from typing import Any, Final
 from app.api.productlift.field_types import UNKNOWN_ID, UUID_FORM
 from app.api.router import path_param
 
-_DESCRIPTIONS: Final = {
-    "post": ("string", "The post's six-character code, or its number"),
-    "user": ("string", "The user's UUID"),
-    "comment": ("integer", "The comment's number"),
-    "id": ("integer", "The category's number"),
-    "section": ("integer", "The section's number"),
-    "status": ("integer", "The status's number"),
-    "key": ("string", "The tab's number or its URL key"),
-}
+_POST: Final = "The post's six-character code, or its number"
+_UUID: Final = "The user's UUID"
 PATH_PARAMS: Final[dict[str, dict[str, Any]]] = {
-    name: path_param(name, {"type": json_type}, text) for name, (json_type, text) in _DESCRIPTIONS.items()
+    "posts/post": path_param("post", {"type": "string"}, _POST),
+    "posts/user": path_param("user", {"type": "string"}, _UUID),
+    "posts/comment": path_param("comment", {"type": "integer"}, "The comment's number"),
+    "users/user": path_param("user", {"type": "string"}, _UUID),
+    "categories/id": path_param("id", {"type": "integer"}, "The category's number"),
+    "sections/section": path_param("section", {"type": "integer"}, "The section's number"),
+    "statuses/status": path_param("status", {"type": "integer"}, "The status's number"),
+    "tabs/key": path_param("key", {"type": "string"}, "The tab's number or its URL key"),
+    "moderation/type": path_param(
+        "type", {"type": "string", "enum": ["post"]}, "The type of the record; only posts have a moderation state"
+    ),
+    "moderation/id": path_param("id", {"type": "string"}, _POST),
 }
-"""By name, as OpenAPI describes them."""
+"""See `DialectRouter.path_params`."""
 
 
 def number(text: str) -> int:

@@ -1,14 +1,12 @@
 """The successful responses of ProductLift's endpoints, and the router that declares them."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import orjson
 from fastapi.types import DecoratedCallable
 from pydantic import BaseModel
 
-from app.api.productlift.forms import Form
 from app.api.productlift.path_params import PATH_PARAMS
 from app.api.request import ApiRequest
 from app.api.router import DialectRouter
@@ -53,31 +51,9 @@ class ProductLiftRouter(DialectRouter):
 
     error_schemas = ERROR_SCHEMAS
     common_errors = (401, 413, 429, 503)
+    form_errors = (422,)
+    path_params = PATH_PARAMS
     success_headers = _HEADERS
-
-    def api_route(
-        self,
-        path: str,
-        *,
-        methods: list[str] | None = None,
-        form: type[Form] | None = None,
-        parameters: Iterable[Mapping[str, Any]] = (),
-        errors: Iterable[int] = (),
-        **options: Any,
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Declare an endpoint; see `DialectRouter.api_route`.
-
-        `form` is the query of GET and DELETE, and the body of other methods. A form implies the error 422, and a
-        parameter in the path the error 404. `parameters` replace those of `PATH_PARAMS`.
-        """
-        names = re.findall(r"{(\w+)}", path)
-        parameters = [*(parameters or [PATH_PARAMS[name] for name in names])]
-        errors = {*errors, *([404] if names else []), *([422] if form else [])}
-        if form is not None and {*(methods or ["GET"])} & {"GET", "DELETE"}:
-            parameters += form.parameters()
-        elif form is not None:
-            options["request_body"] = form.request_body()
-        return super().api_route(path, methods=methods, parameters=parameters, errors=errors, **options)
 
     def patch_or_put(self, path: str, **options: Any) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Declare an endpoint for PATCH and PUT, which mean the same; see `api_route`."""

@@ -1,13 +1,11 @@
 """Moderation in ProductLift's dialect. docs/contracts/productlift.md, section 9.11."""
 
 from collections.abc import Callable
-from typing import Final
 
 from app.api.productlift import errors, responses, serializers
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Decision, Moderated, data_of, list_of
 from app.api.request import ApiRequest
-from app.api.router import path_param
 from app.api.streaming import STREAM_THRESHOLD
 from app.domain.errors import NotFound
 from app.domain.posts import moderation
@@ -15,13 +13,6 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Moderation"])
-
-PATH_PARAMS: Final = [
-    path_param(
-        "type", {"type": "string", "enum": ["post"]}, "The type of the record; only posts have a moderation state"
-    ),
-    path_param("id", {"type": "string"}, "The post's six-character code, or its number"),
-]
 
 
 @router.get("/moderation/pending", response_model=list_of(Moderated))
@@ -36,13 +27,13 @@ async def list_rejected(request: ApiRequest) -> ApiResponse:
     return await _list_posts(request, "rejected")
 
 
-@router.post("/moderation/approve/{type}/{id}", response_model=data_of(Decision), parameters=PATH_PARAMS, errors=[422])
+@router.post("/moderation/approve/{type}/{id}", response_model=data_of(Decision), errors=[422])
 async def approve(request: ApiRequest) -> ApiResponse:
     """Approve a pending post."""
     return await _decide(request, moderation.approve, "approved")
 
 
-@router.post("/moderation/reject/{type}/{id}", response_model=data_of(Decision), parameters=PATH_PARAMS, errors=[422])
+@router.post("/moderation/reject/{type}/{id}", response_model=data_of(Decision), errors=[422])
 async def reject(request: ApiRequest) -> ApiResponse:
     """Reject a pending post."""
     return await _decide(request, moderation.reject, "rejected")

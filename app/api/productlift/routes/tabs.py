@@ -3,7 +3,6 @@
 from typing import Final
 
 from app.api.productlift import path_params, responses, serializers
-from app.api.productlift.path_params import PATH_PARAMS
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.routes.post_list import ListPosts
@@ -42,7 +41,7 @@ async def show_tab(request: ApiRequest) -> ApiResponse:
     return await request.read(get)
 
 
-@router.get("/tabs/{key}/fetch", response_model=page_of(Post), parameters=[PATH_PARAMS["key"], *FILTERS], errors=[422])
+@router.get("/tabs/{key}/fetch", response_model=page_of(Post), parameters=FILTERS, errors=[422])
 async def fetch_tab(request: ApiRequest) -> ApiResponse:
     """The posts on a tab, filtered and sorted as in the list of all posts, a page at a time."""
     tab_url = await request.read(lambda work: str(find_tab(work, request.path_params["key"])[2]))
