@@ -7,38 +7,43 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 
 from app.adapters.rate_limiter import RateLimit
+from app.public_url import PublicUrl
 
 SECURITY_SCHEME: Final = "key"
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 class OpenApiDocument(FastAPI):
-    """The FastAPI application that documents one dialect. It serves no requests.
+    """The FastAPI application that documents the dialect of one product. It serves no requests.
 
-    `servers` are (URL, description); the interactive page sends its requests to the first.
+    `description` may contain `{address}` and `{path}`, which are those of `public`; `key` is an example.
     """
 
     def __init__(
         self,
         *,
-        dialect: str,
-        title: str,
+        product: str,
         description: str,
         key: str,
-        servers: Sequence[tuple[str, str]],
+        public: PublicUrl,
         tags: Mapping[str, str],
         routers: Sequence[APIRouter],
     ) -> None:
-        used = {tag for router in routers for tag in router.tags}
+        self.dialect = product.lower()
+        address = public.url or "http://127.0.0.1:8000"
         super().__init__(
-            title=title,
+            title=f"Earshot: {product}'s API",
             version=version("earshot"),
-            description=description,
-            servers=[{"url": url, "description": text} for url, text in servers],
-            openapi_tags=[{"name": tag, "description": text} for tag, text in tags.items() if tag in used],
+            description=description.replace("{address}", address).replace("{path}", public.path),
+            # The interactive page sends its requests to the first.
+            servers=[
+                {"url": public.link(f"/{self.dialect}/api/v1"), "description": f"Always {product}'s dialect"},
+                {"url": public.link("/api/v1"), "description": "For existing clients: the key determines the dialect"},
+            ],
+            openapi_tags=[{"name": tag, "description": text} for tag, text in tags.items()],
             openapi_url=None,
         )
-        self.dialect = dialect
+        key = f"A key of the {product} dialect, such as `{key}`."
         self._scheme = {"type": "http", "scheme": "bearer", "description": key}
         for router in routers:
             self.include_router(router)

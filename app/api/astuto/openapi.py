@@ -65,14 +65,5 @@ def document(rate_limits: RateLimits, public: PublicUrl, routers: Sequence[APIRo
     text = _TEXT.replace("{key_limit}", key_limit[:1].upper() + key_limit[1:])
     text = text.replace("{ip_limit}", describe_rate_limit(rate_limits.astuto_ip))
     return OpenApiDocument(
-        dialect="astuto",
-        title="Earshot: Astuto's API",
-        description=text.replace("{address}", public.url or "http://127.0.0.1:8000").replace("{path}", public.path),
-        key="A key of the Astuto dialect, such as `tkn_admin_…`.",
-        servers=(
-            (public.link("/astuto/api/v1"), "Always Astuto's dialect"),
-            (public.link("/api/v1"), "For existing clients: the key determines the dialect"),
-        ),
-        tags=_TAGS,
-        routers=routers,
+        product="Astuto", description=text, key="tkn_admin_…", public=public, tags=_TAGS, routers=routers
     )

@@ -68,14 +68,5 @@ def document(rate_limits: RateLimits, public: PublicUrl, routers: Sequence[APIRo
     limit = describe_rate_limit(rate_limits.productlift)
     text = _TEXT.replace("{limit}", limit[:1].upper() + limit[1:])
     return OpenApiDocument(
-        dialect="productlift",
-        title="Earshot: ProductLift's API",
-        description=text.replace("{address}", public.url or "http://127.0.0.1:8000").replace("{path}", public.path),
-        key="A key of the ProductLift dialect, such as `2|x0…`.",
-        servers=(
-            (public.link("/productlift/api/v1"), "Always ProductLift's dialect"),
-            (public.link("/api/v1"), "For existing clients: the key determines the dialect"),
-        ),
-        tags=_TAGS,
-        routers=routers,
+        product="ProductLift", description=text, key="2|x0…", public=public, tags=_TAGS, routers=routers
     )
