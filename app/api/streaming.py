@@ -34,42 +34,28 @@ async def stream_json_array(
 
     The first chunk is read before this returns, so that a database that is down is an error and not half a response.
     """
-    rows = FIRST_CHUNK_ROWS
-    try:
-        first = await _chunk(request, ids[:rows], serialize)
-    except TextsTooLong:
-        rows = 1
-        first = await _chunk(request, ids[:rows], serialize)
-    return _stream(request, ids, serialize, first, rows, before, after)
+    first, first_rows = await _read_chunk(request, ids[:FIRST_CHUNK_ROWS], serialize)
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield before + first
+        chunk, rows, start, has_rows = first, first_rows, first_rows, bool(first)
+        while start < len(ids):
+            rows = max(1, min(MAX_CHUNK_ROWS, rows * CHUNK_BYTES // (len(chunk) or 1)))
+            chunk, rows = await _read_chunk(request, ids[start : start + rows], serialize)
+            start += rows
+            if chunk:
+                yield b"," + chunk if has_rows else chunk
+                has_rows = True
+        yield after
+
+    return stream()
 
 
-async def _stream(
-    request: ApiRequest,
-    ids: Sequence[int],
-    serialize: Serializer,
-    chunk: bytes,
-    start: int,
-    before: bytes,
-    after: bytes,
-) -> AsyncIterator[bytes]:
-    yield before + chunk
-    has_rows = bool(chunk)
-    rows = start
-    while start < len(ids):
-        rows = max(1, min(MAX_CHUNK_ROWS, rows * CHUNK_BYTES // (len(chunk) or 1)))
-        try:
-            chunk = await _chunk(request, ids[start : start + rows], serialize)
-        except TextsTooLong:
-            rows = 1
-            chunk = await _chunk(request, ids[start : start + rows], serialize)
-        start += rows
-        if chunk:
-            yield b"," + chunk if has_rows else chunk
-            has_rows = True
-    yield after
-
-
-async def _chunk(request: ApiRequest, ids: Sequence[int], serialize: Serializer) -> bytes:
-    """The rows as JSON without the brackets around them. Raises TextsTooLong for more than one row."""
+async def _read_chunk(request: ApiRequest, ids: Sequence[int], serialize: Serializer) -> tuple[bytes, int]:
+    """The rows as JSON without the brackets around them, and how many ids were read: one if the texts are too long."""
     limit = max_text_bytes(len(ids)) if len(ids) > 1 else None
-    return await request.read(lambda work: orjson.dumps(serialize(work, ids))[1:-1], in_thread=True, max_text=limit)
+    try:
+        array = await request.read(lambda work: orjson.dumps(serialize(work, ids)), in_thread=True, max_text=limit)
+    except TextsTooLong:
+        return await _read_chunk(request, ids[:1], serialize)
+    return array[1:-1], len(ids)

@@ -1,13 +1,13 @@
 """The successful responses of Astuto's endpoints, and the router that declares them."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from fastapi.types import DecoratedCallable
 from pydantic import BaseModel
 
 from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch, path_param
-from app.http.response import ApiResponse, StreamedResponse
+from app.http.response import ApiResponse
 
 JSON: Final = ((b"content-type", b"application/json; charset=utf-8"),)
 
@@ -74,11 +74,6 @@ def _strip_suffix(path: str) -> str:
 def ok(body: bytes) -> ApiResponse:
     """200 with a JSON body."""
     return ApiResponse(200, body, JSON)
-
-
-def stream(chunks: AsyncIterator[bytes]) -> ApiResponse:
-    """200 with a JSON body that is written in chunks."""
-    return StreamedResponse(200, chunks, JSON)
 
 
 def updated(row_id: int) -> ApiResponse:

@@ -42,10 +42,10 @@ class UserQuery(RowQuery):
         statement = self._page_statement("page", self.columns, newest_first=newest_first)
         return work.fetch_all(statement, limit=limit, offset=offset)
 
-    def ids(self, work: UnitOfWork, *, offset: int, limit: int) -> list[int]:
-        """The ids of a page, newest first, read from the index: for a response that is streamed in chunks."""
+    def ids(self, work: UnitOfWork, *, newest_first: bool, offset: int, limit: int) -> list[int]:
+        """The ids of a page, by time of creation, read from the index: for a response that is streamed in chunks."""
         work.authorize(Permission.READ)
-        statement = self._page_statement("ids", (User.id,), newest_first=True)
+        statement = self._page_statement("ids", (User.id,), newest_first=newest_first)
         return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset)]
 
     def total(self, work: UnitOfWork) -> int:

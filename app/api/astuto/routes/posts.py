@@ -1,6 +1,5 @@
 """Posts in Astuto's dialect: list, show, create, edit, delete. docs/contracts/astuto.md, section 2.3."""
 
-from functools import partial
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -8,7 +7,7 @@ from pydantic import Field
 from app.api.astuto import errors, responses, serializers
 from app.api.astuto.conversions import lookup_id
 from app.api.astuto.forms import FILTER_IDS, ID, IMPERSONATED_ID, LIMIT, REQUIRED_TEXT, TEXT, TEXT_OR_NULL, Form
-from app.api.astuto.pagination import ListForm, ListSource, list_response
+from app.api.astuto.pagination import ListForm, list_response
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import acting_user_id, validate_text
 from app.api.astuto.routes.rows import change_row, show_row
@@ -56,14 +55,16 @@ async def list_posts(request: ApiRequest) -> ApiResponse:
     form = ListPosts.parse(request.params)
     filters = PostFilter(board_ids=form.board_id, user_ids=form.user_id)
     active = tuple(filters.active_filters())
-    source = ListSource(
-        page=partial(serializers.POSTS.page, filters=filters, order="created_at", descending=True),
-        ids=partial(serializers.POSTS.ids, filters=filters, order="created_at", descending=True),
-        by_ids=serializers.POSTS.by_ids,
-        serialize=serializers.serialize_post,
+    return await list_response(
+        request,
+        form,
+        serializers.POSTS,
+        serializers.serialize_post,
         slow=bool(active) and not has_own_index(active, "created_at"),
+        filters=filters,
+        order="created_at",
+        descending=True,
     )
-    return await list_response(request, source, form)
 
 
 @router.get("/posts/{id}", response_model=PostOut)

@@ -1,7 +1,6 @@
 """Users in Astuto's dialect. docs/contracts/astuto.md, section 2.5."""
 
 import re
-from functools import partial
 from typing import Annotated, Final
 
 import orjson
@@ -10,7 +9,7 @@ from pydantic import Field
 from app.api.astuto import responses, serializers
 from app.api.astuto.conversions import to_text, unwrap_array
 from app.api.astuto.forms import EMAIL, FULL_NAME, Form
-from app.api.astuto.pagination import ListForm, ListSource, list_response
+from app.api.astuto.pagination import ListForm, list_response
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import validate_text
 from app.api.astuto.routes.rows import change_row, show_row
@@ -40,13 +39,8 @@ class CreateUser(Form, json_schema_extra={"required": ["email"]}):
 @router.get("/users", response_model=list[UserOut], form=ListForm)
 async def list_users(request: ApiRequest) -> ApiResponse:
     """All users, newest first, including blocked and deleted ones."""
-    source = ListSource(
-        page=partial(serializers.USERS.page, newest_first=True),
-        ids=serializers.USERS.ids,
-        by_ids=serializers.USERS.by_ids,
-        serialize=serializers.serialize_user,
-    )
-    return await list_response(request, source, ListForm.parse(request.params))
+    form = ListForm.parse(request.params)
+    return await list_response(request, form, serializers.USERS, serializers.serialize_user, newest_first=True)
 
 
 @router.get("/users/{id}", response_model=UserOut)
