@@ -27,17 +27,17 @@ HARMLESS: Final = {kind: MEDIA_TYPES[kind] for kind in ("jpeg", "png", "gif", "b
 class StoredUploads:
     """The files of one request, stored. False when there were none."""
 
-    def __init__(self, files: list[StoredFile]) -> None:
-        self._files = files
+    def __init__(self) -> None:
+        self.files: list[StoredFile] = []
         self.replaced: list[str] = []
 
     def __bool__(self) -> bool:
-        return bool(self._files)
+        return bool(self.files)
 
     def attach(self, work: UnitOfWork, post_id: int) -> None:
         """Attach the files to the post, within the transaction. Raises NotFound("post")."""
         # Assigned, not extended, because the operation may run again.
-        self.replaced = [name for file in self._files for name in attachments.add(work, post_id=post_id, file=file)]
+        self.replaced = [name for file in self.files for name in attachments.add(work, post_id=post_id, file=file)]
 
 
 @asynccontextmanager
@@ -49,28 +49,22 @@ async def store_uploads(
     Afterwards the replaced files are deleted; if the block raises, the new ones are.
     Raises FormErrors for an invalid image, and StorageUnavailable.
     """
-    if image is None and attachment is None:
-        yield StoredUploads([])
-        return
-    uploads = request.services.uploads
-    stored: list[StoredFile] = []
+    uploads, stored = request.services.uploads, StoredUploads()
+    is_complete = False
     try:
         if image is not None:
-            stored.append(await _store_image(uploads, image))
+            stored.files.append(await _store_image(uploads, image))
         if attachment is not None:
-            stored.append(await _store_attachment(uploads, attachment))
-    except BaseException:
-        await uploads.rollback([file.name for file in stored], in_doubt=False)
-        raise
-    files = StoredUploads(stored)
-    try:
-        yield files
+            stored.files.append(await _store_attachment(uploads, attachment))
+        is_complete = True
+        yield stored
     except BaseException as failure:
         # If cancelled during a commit, it is unknown whether the post has the files.
-        in_doubt = isinstance(failure, CommitUncertain) or not isinstance(failure, Exception)
-        await uploads.rollback([file.name for file in stored], in_doubt=in_doubt)
+        in_doubt = is_complete and (isinstance(failure, CommitUncertain) or not isinstance(failure, Exception))
+        if stored:
+            await uploads.rollback([file.name for file in stored.files], in_doubt=in_doubt)
         raise
-    await uploads.delete(files.replaced)
+    await uploads.delete(stored.replaced)
 
 
 async def _store_image(uploads: Uploads, upload: Upload) -> StoredFile:
