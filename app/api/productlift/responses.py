@@ -65,6 +65,13 @@ def data_response(payload: Any) -> ApiResponse:
     return ApiResponse(200, orjson.dumps({"data": payload}), JSON)
 
 
+async def list_rows(
+    request: ApiRequest, fetch: Callable[[UnitOfWork], Iterable[Row]], serialize: Callable[[Row], Any]
+) -> ApiResponse:
+    """200 with all rows that `fetch` returns."""
+    return await request.read(lambda work: data_response([serialize(row) for row in fetch(work)]))
+
+
 def page_response(payload: list[Any], *, total: int, offset: int, limit: int) -> ApiResponse:
     """200 with the five keys of a page, in their order."""
     body = {"data": payload, "hasMore": offset + len(payload) < total, "total": total, "skip": offset, "limit": limit}

@@ -34,11 +34,7 @@ class UpdateCategory(Form):
 @router.get("/categories", response_model=list_of(Category))
 async def list_categories(request: ApiRequest) -> ApiResponse:
     """All categories of the portal, by number."""
-
-    def read_all(work: UnitOfWork) -> ApiResponse:
-        return responses.data_response([serializers.serialize_category(row) for row in categories.list_all(work)])
-
-    return await request.read(read_all)
+    return await responses.list_rows(request, categories.list_all, serializers.serialize_category)
 
 
 @router.post("/categories", response_model=data_of(Category), form=CreateCategory)

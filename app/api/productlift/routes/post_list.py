@@ -1,5 +1,6 @@
 """The list of posts: its filters, its orders, its page. docs/contracts/productlift.md, section 7.15."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from app.api.productlift.field_types import Id, Integer, ListOf, Reference, Text
 from app.api.productlift.forms import Form
 from app.api.request import ApiRequest
 from app.domain.posts.filters import PostFilter, has_own_index
-from app.domain.posts.queries import INDEXED
+from app.domain.posts.queries import INDEXED, PostQuery
 from app.domain.sql.pagination import DEEP_OFFSET
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -56,10 +57,11 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
     def serialize(row: Row) -> dict[str, Any]:
         return serializers.serialize_post(row, base_url, signer)
 
+    def fetch(work: UnitOfWork, query: PostQuery) -> tuple[Sequence[Row], int]:
+        return query.page_with_total(work, filters, order=order, descending=descending, offset=offset, limit=limit)
+
     def read_page(work: UnitOfWork) -> ApiResponse:
-        rows, total = serializers.POSTS.page_with_total(
-            work, filters, order=order, descending=descending, offset=offset, limit=limit
-        )
+        rows, total = fetch(work, serializers.POSTS)
         payloads = [serialize(row) for row in rows]
         return responses.page_response(payloads, total=total, offset=offset, limit=limit)
 
@@ -70,14 +72,7 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         return await request.read(read_page, in_thread=slow, snapshot=snapshot, max_text=max_text_bytes(limit))
     except TextsTooLong:
         pass
-    rows, total = await request.read(
-        lambda work: serializers.POST_IDS.page_with_total(
-            work, filters, order=order, descending=descending, offset=offset, limit=limit
-        ),
-        in_thread=True,
-        snapshot=snapshot,
-    )
-
+    rows, total = await request.read(lambda work: fetch(work, serializers.POST_IDS), in_thread=True, snapshot=snapshot)
     ids = [row[0] for row in rows]
     before, after = responses.page_envelope(len(ids), total=total, offset=offset, limit=limit)
     return await responses.stream_rows(request, ids, serializers.POSTS.by_ids, serialize, before=before, after=after)

@@ -1,5 +1,6 @@
 """Sections in ProductLift's dialect. docs/contracts/productlift.md, section 9.5."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from app.api.productlift.schemas import Nothing, Section, data_of, list_of
 from app.api.request import ApiRequest
 from app.domain.portals import sections
 from app.domain.portals.sections import MAX_TITLE
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Sections"])
@@ -34,23 +35,18 @@ class CreateSection(UpdateSection):
 @router.get("/sections", response_model=list_of(Section))
 async def list_sections(request: ApiRequest) -> ApiResponse:
     """The root sections, in their order."""
-
-    def roots(work: UnitOfWork) -> ApiResponse:
-        return responses.data_response([serializers.serialize_section(row) for row in sections.roots(work)])
-
-    return await request.read(roots)
+    return await responses.list_rows(request, sections.roots, serializers.serialize_section)
 
 
 @router.get("/sections/{section}/children", response_model=list_of(Section))
 async def list_section_children(request: ApiRequest) -> ApiResponse:
     """The sections one level below, in their order."""
 
-    def children(work: UnitOfWork) -> ApiResponse:
+    def children(work: UnitOfWork) -> Sequence[Row]:
         with errors.report_as_sent(section=request.path_params["section"]):
-            rows = sections.children(work, path_params.number(request.path_params["section"]))
-        return responses.data_response([serializers.serialize_section(row) for row in rows])
+            return sections.children(work, path_params.number(request.path_params["section"]))
 
-    return await request.read(children)
+    return await responses.list_rows(request, children, serializers.serialize_section)
 
 
 @router.post("/sections", response_model=data_of(Section), form=CreateSection, errors=[404])

@@ -34,11 +34,7 @@ class CreateStatus(UpdateStatus):
 @router.get("/statuses", response_model=list_of(Status))
 async def list_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses: by tab, then in their own order."""
-
-    def read_all(work: UnitOfWork) -> ApiResponse:
-        return responses.data_response([serializers.serialize_status(row) for row in statuses.list_all(work)])
-
-    return await request.read(read_all)
+    return await responses.list_rows(request, statuses.list_all, serializers.serialize_status)
 
 
 @router.post("/statuses", response_model=data_of(Status), form=CreateStatus, errors=[404])

@@ -22,11 +22,7 @@ FILTERS: Final = [param for param in ListPosts.parameters() if param["name"] != 
 @router.get("/tabs", response_model=list_of(Tab))
 async def list_tabs(request: ApiRequest) -> ApiResponse:
     """All tabs of the portal, in their order."""
-
-    def read_all(work: UnitOfWork) -> ApiResponse:
-        return responses.data_response([serializers.serialize_tab(row) for row in tabs.list_all(work)])
-
-    return await request.read(read_all)
+    return await responses.list_rows(request, tabs.list_all, serializers.serialize_tab)
 
 
 @router.get("/tabs/{key}", response_model=TabData)

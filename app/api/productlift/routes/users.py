@@ -116,7 +116,7 @@ async def update_user(request: ApiRequest) -> ApiResponse:
     """Change a user; fields that are absent or null stay. Only the owner can change the owner's e-mail and password."""
 
     def validate(work: UnitOfWork) -> UpdateUser:
-        user_id, role = _id_and_role(_get_user(work, request))
+        user_id, _, _, _, role, *_ = _get_user(work, request)
         check_email = reject_taken(partial(users.find_by_email, work), except_id=user_id)
         return UpdateUser.parse(request.params, email=check_email, role=role_is_allowed(role))
 
@@ -125,7 +125,7 @@ async def update_user(request: ApiRequest) -> ApiResponse:
     password_hash = await _hash_password(request, form.password)
 
     def change(work: UnitOfWork) -> ApiResponse:
-        user_id, _ = _id_and_role(_get_user(work, request))
+        user_id = _get_user(work, request)[0]
         with errors.report_as_sent(user=request.path_params["user"]):
             role = users.lock_role(work, user_id)
             users.update(
@@ -150,7 +150,7 @@ async def delete_user(request: ApiRequest) -> ApiResponse:
     with_data = bool(DeleteUser.parse(request.params).delete_all_data)
 
     def delete(work: UnitOfWork) -> list[str]:
-        user_id, _ = _id_and_role(_get_user(work, request))
+        user_id = _get_user(work, request)[0]
         with errors.report_as_sent(user=request.path_params["user"]):
             return deletion.delete(work, user_id, with_content=with_data)
 
@@ -163,10 +163,6 @@ async def delete_user(request: ApiRequest) -> ApiResponse:
 def _get_user(work: UnitOfWork, request: ApiRequest) -> Row:
     with errors.report_as_sent(user=request.path_params["user"]):
         return serializers.USERS.by_uuid(work, path_params.uuid(request.path_params["user"]))
-
-
-def _id_and_role(row: Row) -> tuple[int, str]:
-    return row[0], row[4]
 
 
 def _user_response(row: Row) -> ApiResponse:

@@ -24,13 +24,10 @@ async def list_votes(request: ApiRequest) -> ApiResponse:
 
     post_id, votes_count = await request.read(count_votes)
     if votes_count <= STREAM_THRESHOLD:
-        return await request.read(
-            lambda work: responses.data_response(
-                [
-                    serializers.serialize_vote(row)
-                    for row in serializers.VOTES.for_post(work, post_id, limit=votes_count)
-                ]
-            )
+        return await responses.list_rows(
+            request,
+            lambda work: serializers.VOTES.for_post(work, post_id, limit=votes_count),
+            serializers.serialize_vote,
         )
     # Votes may be cast since they were counted; all votes at this moment are listed.
     ids = await request.read(
