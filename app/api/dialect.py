@@ -36,14 +36,14 @@ class Dialect(Protocol):
     error_handlers: ErrorHandlers
     authorization_prefix: bytes
     """What the Authorization header of a valid key begins with; empty where any form that was read will do."""
+    unauthenticated: ApiResponse
+    server_error: ApiResponse
 
     async def check_rate_limit(self, request: RequestContext) -> tuple[ApiResponse | None, tuple[Header, ...]]:
         """Count the request: a response above the limit, or headers for every response."""
         ...
 
     def no_route(self, request: RequestContext, match: MethodNotAllowed | None) -> ApiResponse: ...
-
-    def unauthenticated(self, request: RequestContext) -> ApiResponse: ...
 
     def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]: ...
 
@@ -52,8 +52,6 @@ class Dialect(Protocol):
         ...
 
     def overridden_method(self, request: RequestContext, params: Mapping[str, Any]) -> str: ...
-
-    def server_error(self) -> ApiResponse: ...
 
     def finalize(self, request: RequestContext, response: ApiResponse, extra: tuple[Header, ...]) -> ApiResponse:
         """The response with the headers that every response of the dialect has."""
@@ -100,7 +98,7 @@ class DialectApp:
                 unhandled = error
             elif error_response.status_code == 503:
                 self._log_outage(error)
-            response = error_response or dialect.server_error()
+            response = error_response or dialect.server_error
         response = dialect.finalize(request, response, extra)
         if unhandled is not None:
             log_unhandled(request, unhandled)
@@ -140,14 +138,14 @@ class DialectApp:
             raise auth_error
         principal = request.principal
         if principal is None:
-            return dialect.unauthenticated(request)
+            return dialect.unauthenticated
         body = await _read_body(request)
         try:
             if perf_counter() - request.started_at > REVALIDATE_SECONDS:
                 # A client may take hours for a body.
                 principal = await self._authenticate_again(request)
                 if principal is None:
-                    return dialect.unauthenticated(request)
+                    return dialect.unauthenticated
             params = dialect.parse_params(request, body)
             if may_be_overridden:
                 method = dialect.overridden_method(request, params)
@@ -198,11 +196,8 @@ class DialectApp:
 
 def handle_error(handlers: ErrorHandlers, error: Exception) -> ApiResponse | None:
     """The response to an error; None when no handler takes it."""
-    for error_class in type(error).__mro__:
-        handler = handlers.get(error_class)
-        if handler is not None:
-            return handler(error)
-    return None
+    handler = next((handlers[base] for base in type(error).__mro__ if base in handlers), None)
+    return None if handler is None else handler(error)
 
 
 async def _read_body(request: RequestContext) -> Body:

@@ -18,10 +18,9 @@ from app.http.proxies import is_trusted_proxy, resolve_client_ip
 from app.http.request import Receive, RequestContext, Scope, Send
 from app.http.request_id import new_request_id, valid_request_id
 
-BASE: Final = "/api/v1"
-PREFIXES: Final = {f"/{dialect}{BASE}": dialect for dialect in ("productlift", "astuto")}
 PUBLIC_DOCS: Final = ("/docs", "/openapi.json")
 """Paths below the explicit prefixes that need no key; the pages serve them."""
+_API_PATH: Final = re.compile(r"(?:/(productlift|astuto))?/api/v1(?=/|\Z)")
 _ANY_VERSION: Final = re.compile(r"(?:/(productlift|astuto))?/api/v[0-9]+(?:/|\Z)")
 _SLASH_IN_SEGMENT: Final = re.compile("%2[Ff]")
 # The origin of a link, with scheme and port, fits into its column of 255.
@@ -45,20 +44,17 @@ class Dispatch:
             raw_path = scope.get("raw_path")
             if raw_path and b"%" in raw_path and b"%2f" in raw_path.lower():
                 path = _decode_segments(raw_path)
-            if path.startswith(BASE) and (len(path) == 7 or path[7] == "/"):
-                await self._dispatch_by_key(scope, receive, send, path[7:])
-                return
-            for prefix, dialect in PREFIXES.items():
-                if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/"):
-                    await self._dispatch_by_prefix(scope, receive, send, path[len(prefix) :], dialect)
-                    return
-            unknown_version = _ANY_VERSION.match(path)
-            if unknown_version is not None and not _accepts_page(scope):
-                # No route has the whole path, so that the dialect responds with its own 404.
-                if unknown_version[1] is None:
+            match = _API_PATH.match(path)
+            if match is not None:
+                path = path[match.end() :]
+            elif not _accepts_page(scope):
+                # Of another version no route has the whole path, so that the dialect responds with its own 404.
+                match = _ANY_VERSION.match(path)
+            if match is not None:
+                if match[1] is None:
                     await self._dispatch_by_key(scope, receive, send, path)
                 else:
-                    await self._dispatch_by_prefix(scope, receive, send, path, unknown_version[1])
+                    await self._dispatch_by_prefix(scope, receive, send, path, match[1])
                 return
             # The pages need the client's address, the host and the request id as well.
             scope = {**scope, "earshot.request": self._new_request(scope, receive, path)}
@@ -152,19 +148,16 @@ def _strip_public_path(scope: Scope, public_path: bytes) -> str:
     """
     path: str = scope["path"]
     raw_path: bytes = scope.get("raw_path") or path.encode()
-    if raw_path.startswith(b"//"):
-        path, raw_path = _with_one_slash(path, raw_path)
+    path, raw_path = _with_one_slash(path, raw_path)
     length = len(public_path)
     if length and raw_path.startswith(public_path) and raw_path[length : length + 1] in (b"/", b""):
-        path, raw_path = path[length:] or "/", raw_path[length:] or b"/"
-        if raw_path.startswith(b"//"):
-            path, raw_path = _with_one_slash(path, raw_path)
+        path, raw_path = _with_one_slash(path[length:] or "/", raw_path[length:] or b"/")
     scope["path"], scope["raw_path"] = path, raw_path
     return path
 
 
 def _with_one_slash(path: str, raw_path: bytes) -> tuple[str, bytes]:
-    extra = len(raw_path) - len(raw_path.lstrip(b"/")) - 1
+    extra = max(0, len(raw_path) - len(raw_path.lstrip(b"/")) - 1)
     return path[extra:], raw_path[extra:]
 
 

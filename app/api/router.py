@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from fastapi import APIRouter
@@ -40,15 +41,13 @@ class InputModel(Protocol):
     def request_body(cls) -> dict[str, Any]: ...
 
 
+@dataclass(slots=True)
 class _Node:
-    __slots__ = ("endpoints", "literals", "name", "parameter", "route_path")
-
-    def __init__(self) -> None:
-        self.literals: dict[str, _Node] = {}
-        self.parameter: _Node | None = None
-        self.name = ""
-        self.endpoints: dict[str, Endpoint] = {}
-        self.route_path = ""
+    literals: dict[str, "_Node"] = field(default_factory=dict)
+    parameter: "_Node | None" = None
+    name: str = ""
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    route_path: str = ""
 
 
 class DialectRouter(APIRouter):

@@ -34,6 +34,8 @@ class AstutoDialect:
     name = "astuto"
     error_handlers = errors.HANDLERS
     authorization_prefix = b""
+    unauthenticated = errors.ACCESS_DENIED
+    server_error = errors.UNEXPECTED
 
     def __init__(self, services: Services, router: DialectRouter) -> None:
         self._services = services
@@ -70,9 +72,6 @@ class AstutoDialect:
             return _PREFLIGHT
         return _NO_ROUTE
 
-    def unauthenticated(self, request: RequestContext) -> ApiResponse:
-        return errors.ACCESS_DENIED
-
     def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]:
         values: dict[str, Any] = params.parse_params(request.header(b"content-type"), request.query, body)
         if "_method" in values:
@@ -90,9 +89,6 @@ class AstutoDialect:
         method = field if isinstance(field, str) else request.header(b"x-http-method-override")
         method = method.strip().upper()
         return method if method in _OVERRIDES else "POST"
-
-    def server_error(self) -> ApiResponse:
-        return errors.UNEXPECTED
 
     def finalize(self, request: RequestContext, response: ApiResponse, extra: tuple[Header, ...]) -> ApiResponse:
         request_id = (b"x-request-id", request.request_id.encode())

@@ -43,11 +43,7 @@ _TEMPLATES: Final[Mapping[str, str]] = {
     "mandatory": "is mandatory",
     "not_pending": "is not pending approval",
 }
-_NOT_FOUND: Final[Mapping[str, str]] = {
-    "board": "Board with id",
-    "post": "Post with id",
-    "comment": "Comment with id",
-    "user": "User with id",
+_NOT_FOUND: Final = {
     "address": "User with email",
     # A vote was once called a like; clients still see that word.
     "vote": "Like with id",
@@ -79,7 +75,8 @@ _UNAVAILABLE: Final = _respond(503, "Service temporarily unavailable.", headers=
 
 
 def _not_found(error: NotFound) -> ApiResponse:
-    return _respond(404, f"{_NOT_FOUND[error.resource]} {error.identifier} not found")
+    subject = _NOT_FOUND.get(error.resource, f"{error.resource.capitalize()} with id")
+    return _respond(404, f"{subject} {error.identifier} not found")
 
 
 def _forbidden(error: Forbidden) -> ApiResponse:

@@ -37,6 +37,8 @@ class ProductLiftDialect:
     error_handlers = errors.HANDLERS
     authorization_prefix = b"Bearer "
     """Section 2: the scheme is matched exactly."""
+    unauthenticated = errors.UNAUTHENTICATED
+    server_error = errors.SERVER_ERROR
 
     def __init__(self, services: Services, router: DialectRouter) -> None:
         self._services = services
@@ -76,9 +78,6 @@ class ProductLiftDialect:
         text = f"The {request.method} method is not supported for this route. Supported methods: {allow}."
         return errors.message_response(405, text, (b"allow", allow.encode()))
 
-    def unauthenticated(self, request: RequestContext) -> ApiResponse:
-        return errors.UNAUTHENTICATED
-
     def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]:
         return params.parse_params(request.method, request.header(b"content-type"), request.query, body)
 
@@ -86,10 +85,7 @@ class ProductLiftDialect:
         return request.has_body or request.query != b"" or b"x-http-method-override" in request.headers
 
     def overridden_method(self, request: RequestContext, values: Mapping[str, Any]) -> str:
-        return params.overridden_method("POST", lambda name: request.header(name.encode()) or None, values)
-
-    def server_error(self) -> ApiResponse:
-        return errors.SERVER_ERROR
+        return params.overridden_method(request.header(b"x-http-method-override"), values)
 
     def finalize(self, request: RequestContext, response: ApiResponse, extra: tuple[Header, ...]) -> ApiResponse:
         request_id = (b"x-request-id", request.request_id.encode())

@@ -11,6 +11,7 @@ import orjson
 
 from app.api.dialect import ErrorHandlers
 from app.api.productlift.forms import SELECTED, TAKEN, FormErrors
+from app.api.productlift.responses import JSON
 from app.domain.errors import (
     Conflict,
     Forbidden,
@@ -23,17 +24,6 @@ from app.domain.errors import (
 from app.http.multipart import BodyTooLarge
 from app.http.response import ApiResponse
 
-JSON: Final = (b"content-type", b"application/json")
-
-MODELS: Final = {
-    "category": "Category",
-    "post": "Post",
-    "user": "User",
-    "tab": "Tab",
-    "status": "Status",
-    "comment": "Comment",
-    "section": "Section",
-}
 MESSAGES: Final = {
     "vote.taken": "User has already voted.",
     "vote.missing": "User has not voted yet.",
@@ -56,7 +46,7 @@ _FIELDS: Final = {"body": "comment"}
 
 def message_response(status: int, text: str, *headers: tuple[bytes, bytes]) -> ApiResponse:
     """An error with a message alone."""
-    return ApiResponse(status, orjson.dumps({"message": text}), (JSON, *headers))
+    return ApiResponse(status, orjson.dumps({"message": text}), (*JSON, *headers))
 
 
 UNAUTHENTICATED: Final = message_response(401, "Unauthenticated.")
@@ -71,7 +61,7 @@ _UNAVAILABLE: Final = message_response(503, "Service Unavailable", (b"retry-afte
 def validation_response(errors: dict[str, list[str]]) -> ApiResponse:
     """422 with every invalid field."""
     body = {"message": "The given data was invalid.", "errors": errors}
-    return ApiResponse(422, orjson.dumps(body), (JSON,))
+    return ApiResponse(422, orjson.dumps(body), JSON)
 
 
 class EmailUnknown(Exception):
@@ -82,7 +72,7 @@ def _not_found(error: NotFound) -> ApiResponse:
     if error.resource == "tab":
         return message_response(404, "No query results for model [App\\Tab].")
     identifier = "" if error.identifier is None else str(error.identifier)
-    return message_response(404, f"No query results for model [App\\{MODELS[error.resource]}] {identifier}")
+    return message_response(404, f"No query results for model [App\\{error.resource.capitalize()}] {identifier}")
 
 
 def _validation_failed(error: ValidationFailed) -> ApiResponse:

@@ -10,6 +10,7 @@ The messages are Laravel 8's, to the letter. The types of the fields are in `fie
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -31,12 +32,11 @@ Check = Callable[[Any], str | None]
 Errors = dict[str, list[str]]
 
 
+@dataclass(eq=False)
 class FormErrors(Exception):
     """The input is invalid: each invalid field with its messages, in the form's order."""
 
-    def __init__(self, errors: Errors) -> None:
-        super().__init__(errors)
-        self.errors = errors
+    errors: Errors
 
 
 def reject_taken(find_id: Callable[[Any], int | None], except_id: int | None = None) -> Check:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -45,20 +45,15 @@ def parse_params(method: str, content_type: str, query_string: bytes, body: Body
     return trim_strings(params)
 
 
-def overridden_method(method: str, header: Callable[[str], str | None], params: Mapping[str, Any]) -> str:
-    """The method in force: a POST may stand for PUT, PATCH or DELETE, by header or by the field `_method`.
-
-    `header` finds a header by its lower-case name; it wins over the field of `params`.
-    """
-    if method != "POST":
-        return method
+def overridden_method(header: str, params: Mapping[str, Any]) -> str:
+    """The method of a POST: that of the header `X-HTTP-Method-Override`, else of the field `_method`, else POST."""
     field = params.get("_method")
     if type(field) is RepeatedValue:
         field = field[-1]
-    for override in (header("x-http-method-override"), field):
+    for override in (header, field):
         if isinstance(override, str) and override.strip().upper() in OVERRIDES:
             return override.strip().upper()
-    return method
+    return "POST"
 
 
 def read_json(raw: bytes) -> Params:
@@ -76,14 +71,7 @@ def read_json(raw: bytes) -> Params:
 
 def read_query(raw: bytes) -> Params:
     """The fields of a query string or of an urlencoded form, `name[]` and `name[key]` nested as PHP does."""
-    if b"%" in raw or b"+" in raw or b"[" in raw:
-        return _collect(_decode_pairs(raw))
-    params: Params = {}
-    for piece in raw.decode("utf-8", "replace").split("&", MAX_PARAMS)[:MAX_PARAMS]:
-        name, _, value = piece.partition("=")
-        if name:
-            _put(params, name, value)
-    return params
+    return _collect(_decode_pairs(raw))
 
 
 def read_multipart(body: Body) -> Params:
@@ -99,21 +87,16 @@ def read_multipart(body: Body) -> Params:
 
 def trim_strings(params: Params) -> Params:
     """Trim the texts in place, make empty ones None, and return the dictionary. Without recursion, for any depth."""
-    containers: list[Any] = []
-    for name, value in params.items():
-        kind = type(value)
-        if kind is str:
-            params[name] = (value if name == UNTRIMMED else value.strip(WHITESPACE)) or None
-        elif kind is list or kind is dict or kind is RepeatedValue:
-            containers.append(value)
+    containers: list[Any] = [params]
     while containers:
         nest = containers.pop()
         pairs: Iterable[tuple[Any, Any]] = nest.items() if type(nest) is dict else enumerate(nest)
         for key, value in pairs:
             kind = type(value)
             if kind is str:
-                nest[key] = value.strip(WHITESPACE) or None
-            elif kind is list or kind is dict:
+                is_untrimmed = key == UNTRIMMED and nest is params
+                nest[key] = (value if is_untrimmed else value.strip(WHITESPACE)) or None
+            elif kind is list or kind is dict or kind is RepeatedValue:
                 containers.append(value)
     return params
 

@@ -194,16 +194,7 @@ def serialize_user(
 ) -> Payload:
     """A User. Section 6.3; a deleted one keeps only its UUID (section 11.9)."""
     if deleted_at is not None:
-        return {
-            "id": uuid,
-            "name": DELETED_NAME,
-            "email": "",
-            "role": "member",
-            "counter_votes": 0,
-            "counter_comments": 0,
-            "counter_posts": 0,
-            "counter_comment_votes": 0,
-        }
+        name, email, role, votes, comments, posts = DELETED_NAME, "", "user", 0, 0, 0
     return {
         "id": uuid,
         "name": name,

@@ -140,6 +140,14 @@ async def test_a_post_may_stand_for_a_delete(make: Factory, productlift: Client)
     assert await make.rows("SELECT id FROM posts") == []
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_only_a_post_may_stand_for_another_method(method: str, make: Factory, productlift: Client) -> None:
+    path, headers = f"/posts/{await make.post()}?_method=DELETE", {"x-http-method-override": "DELETE"}
+
+    assert (await productlift.request(method, path, headers=headers)).json()["data"]["title"]
+    assert len(await make.rows("SELECT id FROM posts")) == 1
+
+
 async def test_multipart_without_a_boundary_in_its_header(make: Factory, productlift: Client) -> None:
     """Several samples set the bare type by hand."""
     body = b'--xyz\r\nContent-Disposition: form-data; name="title"\r\n\r\nDark mode\r\n--xyz--\r\n'
