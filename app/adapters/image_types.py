@@ -35,7 +35,7 @@ def sniff_image_type(head: bytes) -> str | None:
     # Two letters are too little: many texts begin with BM.
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
-    return "svg" if _begins_as_svg(head[:SNIFF_BYTES]) else None
+    return "svg" if _SVG.match(_as_text(head[:SNIFF_BYTES])) else None
 
 
 def sniff_image_file(file: BinaryIO) -> str | None:
@@ -46,28 +46,20 @@ def sniff_image_file(file: BinaryIO) -> str | None:
     return sniff_image_type(head)
 
 
-_SVG_ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?svg[\s/>]")
-_DOCTYPE_STEP = re.compile(r"""<!--(?:.*?-->|.*)|"[^"]*"|'[^']*'|[\[\]>]""", re.DOTALL)
-
-
-def _begins_as_svg(head: bytes) -> bool:
-    """Whether the first element, after what XML allows before it, is named svg."""
-    text = _as_text(head).lstrip("\ufeff \t\r\n")
-    while text.startswith("<"):
-        if _SVG_ROOT.match(text):
-            return True
-        if text.startswith("<?"):
-            _, closed, text = text.partition("?>")
-        elif text.startswith("<!--"):
-            _, closed, text = text[4:].partition("-->")
-        elif text.startswith("<!DOCTYPE"):
-            closed, text = _after_doctype(text)
-        else:
-            return False
-        if not closed:
-            return False
-        text = text.lstrip(" \t\r\n")
-    return False
+# Within a DOCTYPE, brackets in comments and quotes do not count.
+_QUOTED: Final = r"""<!--.*?(?:-->|\Z)|"[^"]*"|'[^']*'"""
+_SVG: Final = re.compile(
+    rf"""[\ufeff \t\r\n]*+
+    (?:
+        [ \t\r\n]+
+        | <(?=\?).*?\?>
+        | <!--.*?-->
+        | <!DOCTYPE (?: {_QUOTED} | \[ (?: {_QUOTED} | [^\]] )*+ \] | [^\[>] )*+ >
+    )*+
+    <(?:[A-Za-z_][\w.-]*:)?svg[\s/>]""",
+    re.DOTALL | re.VERBOSE,
+)
+"""What XML allows before the first element, and the first element, which is named svg."""
 
 
 def _as_text(head: bytes) -> str:
@@ -75,15 +67,3 @@ def _as_text(head: bytes) -> str:
         return head.decode("utf-16", errors="replace")
     # The markup is ASCII in every other encoding that matters, whatever the characters between are.
     return head.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-
-
-def _after_doctype(text: str) -> tuple[str, str]:
-    """The end of the declaration that the text begins with, empty if there is none, and what follows it."""
-    at, inner = 0, False
-    while step := _DOCTYPE_STEP.search(text, at):
-        at = step.end()
-        if step[0] in "[]":
-            inner = step[0] == "["
-        elif step[0] == ">" and not inner:
-            return step[0], text[at:]
-    return "", ""
