@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Awaitable, Sequence
 from time import monotonic
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, TypeAlias
 
 log = logging.getLogger("earshot.limits")
 
@@ -48,35 +48,20 @@ class WindowCount(NamedTuple):
     ends_at: float
 
 
-class RateLimiter(Protocol):
-    """Counts requests in named counters; a window begins with its first request."""
-
-    fallbacks: int
-    """The number of requests counted in memory because Redis did not answer."""
-
-    async def hit(self, names: Sequence[tuple[str, int]], now: float) -> list[WindowCount]:
-        """Count one request in each of (name, window in seconds), in one round trip."""
-        ...
-
-    async def is_reachable(self) -> bool | None:
-        """Whether Redis answers; None if no Redis is used."""
-        ...
-
-    async def close(self) -> None: ...
-
-
 class MemoryRateLimiter:
-    """The counters of one process, bounded in number: see `_evict`."""
+    """The counters of one process, bounded in number: see `_evict`. A window begins with its first request."""
 
     def __init__(self, max_counters: int = MAX_COUNTERS) -> None:
         self._max_counters = max_counters
         self._counters: dict[str, tuple[int, float]] = {}
         self.fallbacks = 0
+        """The number of requests counted in memory because Redis did not answer."""
 
     def __len__(self) -> int:
         return len(self._counters)
 
     async def hit(self, names: Sequence[tuple[str, int]], now: float) -> list[WindowCount]:
+        """Count one request in each of (name, window in seconds)."""
         return [self.hit_sync(name, seconds, now) for name, seconds in names]
 
     def hit_sync(self, name: str, seconds: int, now: float) -> WindowCount:
@@ -105,6 +90,7 @@ class MemoryRateLimiter:
             del self._counters[name]
 
     async def is_reachable(self) -> bool | None:
+        """Whether Redis answers; None if no Redis is used."""
         return None
 
     async def close(self) -> None:
@@ -210,3 +196,6 @@ class RedisRateLimiter:
         if self._probe_task is not None:
             self._probe_task.cancel()
         await self._redis.aclose()
+
+
+RateLimiter: TypeAlias = MemoryRateLimiter | RedisRateLimiter
