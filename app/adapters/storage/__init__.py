@@ -34,9 +34,7 @@ def storage_from_url(url: str | None, data_dir: Path) -> FileStorage:
 def _s3_storage(url: str) -> FileStorage:
     try:
         from app.adapters.storage.s3 import s3_storage
-    except ModuleNotFoundError as missing:
-        if missing.name != "obstore":
-            raise
+    except ModuleNotFoundError:
         raise InvalidStorageUrl(
             "EARSHOT_STORAGE_URL names a bucket, and its client is not installed: pip install obstore"
         ) from None

@@ -1,8 +1,10 @@
 """Uploads in a local folder."""
 
 import asyncio
+import io
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -80,8 +82,7 @@ def _write(path: Path, source: BinaryIO | bytes) -> None:
     try:
         with part.open("xb") as file:
             os.fchmod(file.fileno(), _MODE)  # Independent of the umask of the process.
-            for chunk in _iterate_chunks(source):
-                file.write(chunk)
+            shutil.copyfileobj(io.BytesIO(source) if isinstance(source, bytes) else source, file, CHUNK)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -89,10 +90,6 @@ def _write(path: Path, source: BinaryIO | bytes) -> None:
         part.unlink(missing_ok=True)
         raise
     _sync(path.parent)
-
-
-def _iterate_chunks(source: BinaryIO | bytes) -> Iterable[bytes]:
-    return (source,) if isinstance(source, bytes) else iter(lambda: source.read(CHUNK), b"")
 
 
 def _make_folder(folder: Path) -> None:
