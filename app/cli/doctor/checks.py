@@ -1,13 +1,13 @@
 """The checks of `earshot doctor`: each returns one finding about a part of the installation."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import Final
 
-from app.adapters.database import NO_PORTAL, Database, PortalContext, utc_now
+from app.adapters.database import NO_PORTAL, Database, Operation, PortalContext, T, utc_now
 from app.adapters.database.inspection import DatabaseUnusable, ForeignSchema, check_integrity, read_revision
 from app.adapters.database.revisions import HEAD, NewerDatabase
 from app.adapters.storage.base import probe_storage
@@ -101,18 +101,25 @@ async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
     try:
         rows = await database.read(portals.list_all, NO_PORTAL)
         hosts = {int(portal_id): host for portal_id, _, _, _, host, *_ in rows}
-        contexts = [PortalContext(portal_id, OPERATOR) for portal_id in hosts]
         # `secret` creates one where there is none: a check must not.
         secret_matches = not settings.has_secret or await database.read(
             lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL
         )
-        cycles = await _find_cycles(database, contexts, fix=fix)
+        try:
+            mismatches = await _find_in_portals(database, hosts, audit.find_mismatches)
+        except ServiceUnavailable:
+            mismatches = None
+        cycles = await _find_in_portals(database, hosts, sections.cycles)
+        if fix and cycles:
+            cycles = {
+                each: await database.write(sections.break_cycles, PortalContext(each, OPERATOR)) for each in cycles
+            }
         return [
             environment.check_secret(settings, await database.read(api_keys.count, NO_PORTAL), matches=secret_matches),
             _check_portals(hosts),
             environment.check_base_url(settings, list(hosts.values())),
-            _check_counters(await _count_mismatches(database, contexts)),
-            replace(_check_sections(cycles, fixed=fix), fixed=fix and bool(cycles)),
+            _check_counters(mismatches),
+            replace(_check_sections(cycles, fixed=fix), fixed=fix and any(cycles.values())),
             check_clock(
                 utc_now(),
                 database=await database.read(outbox.database_time, NO_PORTAL),
@@ -123,29 +130,10 @@ async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
         await database.close()
 
 
-async def _count_mismatches(database: Database, contexts: Sequence[PortalContext]) -> dict[int, int] | None:
-    counts = {}
-    try:
-        for context in contexts:
-            mismatches = await database.read(audit.find_mismatches, context, snapshot=True)
-            if mismatches:
-                counts[context.portal_id] = len(mismatches)
-    except ServiceUnavailable:
-        return None
-    return counts
-
-
-async def _find_cycles(
-    database: Database, contexts: Sequence[PortalContext], *, fix: bool
-) -> dict[int, list[list[int]]]:
-    by_portal = {}
-    for context in contexts:
-        cycles = await database.read(sections.cycles, context, snapshot=True)
-        if cycles and fix:
-            cycles = await database.write(sections.break_cycles, context)
-        if cycles:
-            by_portal[context.portal_id] = cycles
-    return by_portal
+async def _find_in_portals(database: Database, portal_ids: Iterable[int], find: Operation[T]) -> dict[int, T]:
+    """What a query finds in each portal, without the portals where it finds nothing."""
+    by_portal = {each: await database.read(find, PortalContext(each, OPERATOR), snapshot=True) for each in portal_ids}
+    return {portal_id: rows for portal_id, rows in by_portal.items() if rows}
 
 
 @check("portals")
@@ -160,12 +148,12 @@ def _check_portals(hosts: Mapping[int, str | None]) -> str:
 
 
 @check("counters")
-def _check_counters(mismatches: Mapping[int, int] | None) -> str:
-    """`mismatches` is the number of wrong counters by portal; None when counting took too long."""
+def _check_counters(mismatches: Mapping[int, Sequence[audit.CounterMismatch]] | None) -> str:
+    """`mismatches` are the wrong counters by portal; None when counting took too long."""
     if mismatches is None:
         raise Problem("could not be counted in time", "earshot counters, when there is less load")
     if mismatches:
-        state = ", ".join(f"{count} of portal {portal_id} are wrong" for portal_id, count in mismatches.items())
+        state = ", ".join(f"{len(rows)} of portal {portal_id} are wrong" for portal_id, rows in mismatches.items())
         raise Problem(state, f"earshot counters --repair --portal {next(iter(mismatches))}")
     return "are right"
 

@@ -113,12 +113,12 @@ def check_disk_space(settings: Settings, min_bytes: int = MIN_FREE_BYTES) -> str
         storage = None
     if isinstance(storage, LocalStorage):
         folders.append(storage.root.absolute())
-    free_bytes = {folder: shutil.disk_usage(_existing(folder)).free for folder in folders}
+    free_bytes = {folder: shutil.disk_usage(_first_existing(folder)).free for folder in folders}
     folder = min(free_bytes, key=lambda each: free_bytes[each])
     state = f"{free_bytes[folder] // MEGABYTE} MB free at {folder}"
     if free_bytes[folder] < min_bytes:
         raise Problem(state, "free space on that disk, or move the data to a larger one")
-    filesystem = os.statvfs(_existing(folder))
+    filesystem = os.statvfs(_first_existing(folder))
     if filesystem.f_files and not filesystem.f_favail:
         raise Problem(f"no more files can be created at {folder}", "remove files from that disk")
     return state
@@ -145,9 +145,7 @@ def check_rate_limits(settings: Settings) -> str:
     """Report where requests are counted. Several workers without Redis are invalid settings, reported before."""
     if not settings.rate_limits:
         return "off: no client is limited (EARSHOT_RATE_LIMITS)"
-    return (
-        f"counted {'in Redis, for all servers that share it' if settings.redis_url else 'in the memory of one process'}"
-    )
+    return f"counted in {'Redis, for all servers that share it' if settings.redis_url else 'the memory of one process'}"
 
 
 @check("proxies")
@@ -210,10 +208,8 @@ def _has_address_limits(settings: Settings) -> bool:
     return settings.rate_limits and any(RateLimit.parse(limit) is not None for limit in limits)
 
 
-def _existing(folder: Path) -> Path:
-    while not folder.exists():
-        folder = folder.parent
-    return folder
+def _first_existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _mode(path: Path) -> int:
