@@ -131,12 +131,7 @@ class ReadOnlySqliteConnection(SqliteConnection):
     def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
         if not statement.compiled(SQLITE).is_read:
             raise WriteInReadOperation(str(statement.source))
-        try:
-            return super().fetch_all(statement, values)
-        except ValueOutOfRange as error:
-            if getattr(error.__cause__, "sqlite_errorcode", None) == sqlite3.SQLITE_TOOBIG:
-                raise TextsTooLong from error
-            raise
+        return super().fetch_all(statement, values)
 
     def execute(self, statement: Statement, values: dict[str, Any]) -> int:
         raise WriteInReadOperation(str(statement.source))
@@ -179,14 +174,9 @@ class SqliteDatabase:
     def describe(self) -> str:
         return f"SQLite, {self.path}"
 
-    @property
-    def log_path(self) -> Path:
-        """SQLite's write-ahead log."""
-        return self.path.with_name(self.path.name + "-wal")
-
     def stats(self) -> Mapping[str, float]:
         try:
-            return {"wal_bytes": self.log_path.stat().st_size}
+            return {"wal_bytes": Path(f"{self.path}-wal").stat().st_size}
         except OSError:
             return {"wal_bytes": 0}
 
@@ -342,7 +332,6 @@ _UNAVAILABLE: Final = frozenset(
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_PROTOCOL,
         sqlite3.SQLITE_PERM,
     }
@@ -358,6 +347,8 @@ _DRIVER_ERRORS: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowErro
 
 
 def _to_domain_error(error: Exception) -> Exception:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_TOOBIG:
+        return TextsTooLong()
     if not isinstance(error, sqlite3.IntegrityError):
         return ValueOutOfRange(str(error))
     if error.sqlite_errorname == "SQLITE_CONSTRAINT_FOREIGNKEY":

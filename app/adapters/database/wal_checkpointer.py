@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Final
 
 from app.adapters.database.write_queue import WriteQueue
@@ -40,7 +41,6 @@ class WalCheckpointer:
         self._file = file
         self._write_queue = write_queue
         self._thread = ThreadPoolExecutor(1, "sqlite-checkpoint")
-        self._connection: sqlite3.Connection | None = None
         self._failures = 0
 
     async def run(self) -> None:
@@ -55,7 +55,6 @@ class WalCheckpointer:
                     self._on_failure(error)
         finally:
             self._thread.shutdown()
-            self._close_connection()
 
     async def _checkpoint(self) -> None:
         if await self._run_checkpoint("PASSIVE") < RESTART_WAL_BYTES:
@@ -81,19 +80,13 @@ class WalCheckpointer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint_in_thread, mode)
 
     def _checkpoint_in_thread(self, mode: str) -> int:
-        if self._connection is None:
-            self._connection = self._connect()
-            self._connection.execute(f"PRAGMA busy_timeout = {RESTART_MILLISECONDS}")
-        _, pages, _ = self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        # A new connection takes a tenth of a millisecond, and one with an error is never used again.
+        with closing(self._connect()) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {RESTART_MILLISECONDS}")
+            _, pages, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
         return int(pages) * PAGE_BYTES
 
     def _on_failure(self, error: Exception) -> None:
         self._failures += 1
         if self._failures == FAILURES_TO_WARN:
             log.warning("SQLite's write-ahead log grows, because it can't be copied into the database: %s", error)
-        self._close_connection()
-
-    def _close_connection(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
