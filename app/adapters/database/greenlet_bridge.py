@@ -26,7 +26,7 @@ class GreenletRunner:
         runner = self._free.pop() if self._free else greenlet(_run_operations)
         runner.parent = getcurrent()
         message = runner.switch((operation, work))
-        while type(message) is not _Outcome:
+        while type(message) is not list:
             try:
                 response = await message
             except BaseException:
@@ -34,12 +34,8 @@ class GreenletRunner:
             else:
                 message = runner.switch(response)
         self._free.append(runner)
-        value, error = message.value, message.error
-        # The greenlet holds its last outcome until its next operation, which must not keep the result alive.
-        message.value = message.error = None
-        if error is not None:
-            raise error
-        return value  # type: ignore[no-any-return]
+        # The greenlet holds this list until its next operation, which must not keep the result alive.
+        return message.pop()  # type: ignore[no-any-return]
 
 
 def await_in_greenlet(awaitable: Awaitable[T]) -> T:
@@ -47,23 +43,11 @@ def await_in_greenlet(awaitable: Awaitable[T]) -> T:
     return getcurrent().parent.switch(awaitable)  # type: ignore[no-any-return]
 
 
-class _Outcome:
-    """The result or the error of an operation."""
-
-    __slots__ = ("error", "value")
-
-    def __init__(self, value: Any, error: BaseException | None) -> None:
-        self.value = value
-        self.error = error
-
-
 def _run_operations(task: tuple[Callable[[UnitOfWork], Any], UnitOfWork]) -> None:
+    """Run operations, each returned as a list of its result, which no awaitable is; an error ends the greenlet."""
     while True:
         operation, work = task
-        try:
-            outcome = _Outcome(operation(work), None)
-        except BaseException as error:
-            outcome = _Outcome(None, error)
+        outcome = [operation(work)]
         # This must keep no object of the last operation alive while it waits for the next one.
         del operation, work, task
         task = getcurrent().parent.switch(outcome)

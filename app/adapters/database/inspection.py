@@ -1,25 +1,27 @@
 """Inspects a database without changing it: empty, of this program, older, newer, or of another program."""
 
+import asyncio
 import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from shlex import quote as shell
-from typing import Any, Final
+from typing import Final
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
-from sqlalchemy import column, select, table
+from sqlalchemy import column, select, table, text
 
 from app.adapters.database import NO_PORTAL, Database, create_database
 from app.adapters.database.revisions import REVISIONS, NewerDatabase
 from app.domain.errors import ServiceUnavailable
 from app.domain.models import Base
 from app.domain.sql.statement import POSTGRESQL, Statement
+from app.domain.unit_of_work import UnitOfWork
 
 _OWN_TABLES: Final = frozenset(Base.metadata.tables)
 _VERSION_TABLE: Final = "alembic_version"
 _SELECT_REVISION: Final = "SELECT version_num FROM alembic_version"
-CONNECT_TIMEOUT_SECONDS: Final = 5.0
+READ_TIMEOUT_SECONDS: Final = 5.0
 _REMEDIES: Final = {
     sqlite3.SQLITE_BUSY: "end the other process that holds it",
     sqlite3.SQLITE_FULL: "make room on its disk",
@@ -141,36 +143,35 @@ def check_integrity(url: str) -> None:
 
 
 async def _inspect_server(url: str, password: str | None) -> tuple[set[str], str | None]:
-    # Opened as the server does, so that an unreachable database gets the same message everywhere.
     try:
-        database = create_database(url, password=password, least=1, most=1)
+        database = create_database(url, password=password, most=1)
     except ValueError as error:
         raise DatabaseUnusable(str(error), "set EARSHOT_DATABASE_URL right") from None
     # Only now: if it is not installed, create_database has raised.
     import asyncpg
 
+    # Opened as the server does, so that an unreachable database gets the same message everywhere.
     try:
         await database.open()
+        try:
+            async with asyncio.timeout(READ_TIMEOUT_SECONDS):
+                return await database.read(_read_tables_and_revision, NO_PORTAL)
+        finally:
+            await database.close()
     except ServiceUnavailable as error:
         raise _describe_failure(url, database, error.__cause__) from None
-    await database.close()
-    options: dict[str, Any] = {} if password is None else {"password": password}
-    try:
-        connection = await asyncpg.connect(
-            url, timeout=CONNECT_TIMEOUT_SECONDS, command_timeout=CONNECT_TIMEOUT_SECONDS, **options
-        )
-        try:
-            rows = await connection.fetch(_TABLES)
-            tables = {str(row[0]) for row in rows}
-            revision = await connection.fetchval(_SELECT_REVISION) if _VERSION_TABLE in tables else None
-        finally:
-            await connection.close(timeout=CONNECT_TIMEOUT_SECONDS)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _describe_failure(url, database, error) from None
-    return tables, revision
 
 
-_TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"
+_TABLES: Final = Statement(
+    text("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))"), across_portals=True
+)
+
+
+def _read_tables_and_revision(work: UnitOfWork) -> tuple[set[str], str | None]:
+    tables = {str(name) for (name,) in work.fetch_all(_TABLES)}
+    return tables, work.fetch_value(_REVISION) if _VERSION_TABLE in tables else None
 
 
 def _describe_failure(url: str, database: Database, cause: BaseException | None) -> DatabaseUnusable:
@@ -190,19 +191,13 @@ def _describe_failure(url: str, database: Database, cause: BaseException | None)
         return DatabaseUnusable(
             state, f"{_admin_command('createdb', parts)}{owner}{shell(name or _quoted_name(cause))}"
         )
+    command = f"{_admin_command('createuser', parts)}--pwprompt {shell(role or _quoted_name(cause))}"
+    create_role = f"if the role is not there yet: {command}"
     if isinstance(cause, asyncpg.InvalidPasswordError):
-        return DatabaseUnusable(
-            state,
-            "put the password right in EARSHOT_DATABASE_URL or EARSHOT_DATABASE_PASSWORD_FILE; "
-            f"if the role is not there yet: {_admin_command('createuser', parts)}--pwprompt "
-            f"{shell(role or _quoted_name(cause))}",
-        )
+        fix = "put the password right in EARSHOT_DATABASE_URL or EARSHOT_DATABASE_PASSWORD_FILE"
+        return DatabaseUnusable(state, f"{fix}; {create_role}")
     if isinstance(cause, asyncpg.InvalidAuthorizationSpecificationError):
-        return DatabaseUnusable(
-            state,
-            f"if the role is not there yet: {_admin_command('createuser', parts)}--pwprompt "
-            f"{shell(role or _quoted_name(cause))}; else let it in with a line in pg_hba.conf",
-        )
+        return DatabaseUnusable(state, f"{create_role}; else let it in with a line in pg_hba.conf")
     return DatabaseUnusable(state, "see that it runs and that EARSHOT_DATABASE_URL names it")
 
 
@@ -221,7 +216,7 @@ def _admin_command(program: str, parts: SplitResult) -> str:
     return " ".join([program, *options, "--username=postgres", ""])
 
 
-def _quoted_name(error: BaseException) -> str:
+def _quoted_name(error: BaseException | None) -> str:
     """The name quoted in the server's message, for a URL that leaves it to the driver."""
     match = re.search(r'["«“„](.+)["»”“]', str(error))
     return match[1].strip() if match else "NAME"

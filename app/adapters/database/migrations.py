@@ -22,19 +22,19 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
+def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Of two servers that start at once the second waits, and then has nothing to migrate.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK_KEY})
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in REVISIONS:
         raise NewerDatabase(current)
-    command.upgrade(_config(connection), revision)
+    command.upgrade(_config(connection), "head")
 
 
-async def migrate(url: str, *, password: str | None = None, revision: str = "head") -> None:
-    """Upgrade the database at `url` to `revision`. Raises NewerDatabase, ServiceUnavailable."""
-    await with_connection(url, lambda connection: _upgrade(connection, revision), password=password)
+async def migrate(url: str, *, password: str | None = None) -> None:
+    """Upgrade the database at `url` to `HEAD`. Raises NewerDatabase, ServiceUnavailable."""
+    await with_connection(url, _upgrade, password=password)
 
 
 async def downgrade(url: str, *, revision: str, password: str | None = None) -> None:
@@ -45,17 +45,21 @@ async def downgrade(url: str, *, revision: str, password: str | None = None) -> 
 async def with_connection(url: str, operation: Callable[[Connection], Any], *, password: str | None = None) -> Any:
     """Run a function on a plain SQLAlchemy connection, in one transaction: for migrations and their tests only."""
     if url.startswith("sqlite:///"):
-        engine = create_engine(url, poolclass=pool.NullPool)
-        # The driver would commit before each CREATE TABLE; a migration must be one transaction.
-        event.listen(engine, "connect", _disable_implicit_begin)
+        # The driver itself would commit before each CREATE TABLE; a migration must be one transaction.
+        options = {"isolation_level": None, "timeout": 10}
+        engine = create_engine(url, poolclass=pool.NullPool, connect_args=options)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         try:
             with engine.begin() as connection:
                 return operation(connection)
         finally:
             engine.dispose()
+    import asyncpg
+
     async_engine = create_async_engine(
-        "postgresql+asyncpg://", poolclass=pool.NullPool, async_creator=lambda: _connect(url, password)
+        "postgresql+asyncpg://",
+        poolclass=pool.NullPool,
+        async_creator=lambda: asyncpg.connect(url, timeout=5, password=password),
     )
     try:
         async with async_engine.begin() as async_connection:
@@ -64,15 +68,3 @@ async def with_connection(url: str, operation: Callable[[Connection], Any], *, p
         raise ServiceUnavailable(f"PostgreSQL can't be reached: {error}") from error
     finally:
         await async_engine.dispose()
-
-
-def _disable_implicit_begin(driver_connection: Any, _record: object) -> None:
-    driver_connection.isolation_level = None
-    driver_connection.execute("PRAGMA busy_timeout = 10000")
-
-
-async def _connect(url: str, password: str | None) -> Any:
-    import asyncpg
-
-    options = {} if password is None else {"password": password}
-    return await asyncpg.connect(url, timeout=5, **options)

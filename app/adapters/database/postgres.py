@@ -6,7 +6,7 @@ which costs more than a statement; so connections in use are reused here, withou
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -44,18 +44,14 @@ class _NeverSent(Exception):
     """The connection was closed before the statement was sent, so nothing was executed."""
 
 
-_CONNECTION_LOST: Final = (OSError, asyncpg.ConnectionDoesNotExistError, asyncpg.ConnectionFailureError, _NeverSent)
+_LOST_WHEN_SENT: Final = (OSError, asyncpg.ConnectionDoesNotExistError, asyncpg.ConnectionFailureError)
+_CONNECTION_LOST: Final = (*_LOST_WHEN_SENT, _NeverSent)
 """The connection is lost. Before a commit was sent, the operation may be retried on another one."""
 
 _UNAVAILABLE: Final = (
     OSError,
-    TimeoutError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.QueryCanceledError,
+    asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
@@ -72,23 +68,20 @@ class PostgresConnection:
         self._raw = raw
 
     def fetch_all(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Row]:
-        prepared = statement.compiled(POSTGRESQL)
-        try:
-            return await_in_greenlet(self._raw.fetch(prepared.text, *prepared.arguments(values)))
-        except _DRIVER_ERRORS as error:
-            raise _to_domain_error(error) from error
-        except _MISUSED as error:
-            raise _classify_dead(self._raw, error) from error
+        rows: Sequence[Row] = self._await(self._raw.fetch, statement, values)
+        return rows
 
     def execute(self, statement: Statement, values: Mapping[str, Any]) -> int:
+        return int(self._await(self._raw.execute, statement, values).rpartition(" ")[2])
+
+    def _await(self, method: Callable[..., Awaitable[Any]], statement: Statement, values: Mapping[str, Any]) -> Any:
         prepared = statement.compiled(POSTGRESQL)
         try:
-            tag = await_in_greenlet(self._raw.execute(prepared.text, *prepared.arguments(values)))
+            return await_in_greenlet(method(prepared.text, *prepared.arguments(values)))
         except _DRIVER_ERRORS as error:
             raise _to_domain_error(error) from error
         except _MISUSED as error:
             raise _classify_dead(self._raw, error) from error
-        return int(tag.rpartition(" ")[2])
 
 
 class PostgresDatabase:
@@ -96,12 +89,11 @@ class PostgresDatabase:
 
     engine: str = POSTGRESQL
 
-    def __init__(self, url: str, *, password: str | None, clock: Clock, most: int = 16, least: int = 1) -> None:
+    def __init__(self, url: str, *, password: str | None, clock: Clock, most: int = 16) -> None:
         self._url = url
         self._password = password
         self._clock = clock
         self._max_connections = most
-        self._min_connections = least
         self._greenlets = GreenletRunner()
         self._pool: Any = None
         self._idle: list[Any] = []
@@ -110,7 +102,6 @@ class PostgresDatabase:
         """Connections for operations that may take long or wait for locks; the others are reserved for short reads."""
         self._waiting = 0
         """The number of operations that wait for the pool; while there are any, connections are released to it."""
-        self._release_timer: asyncio.TimerHandle | None = None
         self._release_task: asyncio.Task[None] | None = None
 
     def write_version(self) -> int:
@@ -131,11 +122,11 @@ class PostgresDatabase:
         }
 
     async def open(self) -> None:
-        options = {} if self._password is None else {"password": self._password}
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
-                min_size=self._min_connections,
+                password=self._password,
+                min_size=1,
                 max_size=self._max_connections,
                 reset=_reset_connection,
                 statement_cache_size=1024,
@@ -144,20 +135,18 @@ class PostgresDatabase:
                 command_timeout=STATEMENT_TIMEOUT_SECONDS,
                 timeout=5,
                 server_settings={"application_name": "earshot", "timezone": "UTC"},
-                **options,
             )
         except (*_UNAVAILABLE, asyncpg.PostgresError, ValueError) as error:
             raise ServiceUnavailable(f"{self.describe()} can't be reached: {error}") from error
 
     def start_background_work(self) -> None:
-        """Nothing: PostgreSQL maintains itself."""
+        """Release idle connections now and then."""
+        self._release_task = asyncio.create_task(self._release_regularly())
 
     async def close(self) -> None:
-        if self._release_timer is not None:
-            self._release_timer.cancel()
+        if self._release_task is not None:
+            self._release_task.cancel()
         if self._pool is not None:
-            if self._release_task is not None:
-                await self._release_task
             await self._release_idle()
             await self._pool.close()
 
@@ -195,9 +184,7 @@ class PostgresDatabase:
             if single_statement:
                 try:
                     return await self._run(operation, context, raw)
-                except _NeverSent:
-                    raise
-                except _CONNECTION_LOST as error:
+                except _LOST_WHEN_SENT as error:
                     raise _COMMIT_UNCERTAIN from error
             await _execute(raw, "BEGIN")
             try:
@@ -208,9 +195,7 @@ class PostgresDatabase:
                 raise
             try:
                 await _execute(raw, "COMMIT")
-            except _NeverSent:
-                raise
-            except _CONNECTION_LOST as error:
+            except _LOST_WHEN_SENT as error:
                 raise _COMMIT_UNCERTAIN from error
             return outcome
 
@@ -284,12 +269,11 @@ class PostgresDatabase:
             await self._release(raw)
             return
         self._idle.append(raw)
-        if self._release_timer is None:
-            self._release_timer = asyncio.get_running_loop().call_later(IDLE_TIMEOUT_SECONDS, self._start_release)
 
-    def _start_release(self) -> None:
-        self._release_timer = None
-        self._release_task = asyncio.create_task(self._release_idle())
+    async def _release_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(IDLE_TIMEOUT_SECONDS)
+            await self._release_idle()
 
     async def _release_idle(self) -> None:
         while self._idle:
