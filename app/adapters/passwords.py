@@ -24,6 +24,8 @@ _VERIFIABLE: Final = re.compile(
 )
 """The hashes that are verified. Higher costs would occupy a thread for minutes, or take gigabytes."""
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 class Verification(NamedTuple):
     """The result of verifying a password."""
@@ -52,9 +54,8 @@ def verify_and_rehash(password: str, stored: str | None) -> Verification:
     An invalid password or hash is a wrong password. A hash is computed in any case, so that "no user" takes as long
     as "wrong password". An imported bcrypt hash takes the time of its own cost.
     """
-    # Half a surrogate pair is kept as bytes that no stored password has.
-    secret = password.encode(errors="surrogatepass")
-    # No password has a NUL, since libraries differ in how they treat one.
+    # No password has half a surrogate pair, or a NUL, since libraries differ in how they treat one.
+    secret = b"\0" if _SURROGATE.search(password) else password.encode()
     is_possible = len(secret) <= MAX_PASSWORD_BYTES and b"\0" not in secret
     if stored is None or not is_possible or not _VERIFIABLE.fullmatch(stored):
         _context().dummy_verify()
@@ -67,7 +68,7 @@ def verify_and_rehash(password: str, stored: str | None) -> Verification:
 
 
 class PasswordHasher(BoundedThreadPool):
-    """Threads for hashing and verifying."""
+    """Threads for hashing."""
 
     def __init__(self) -> None:
         super().__init__("passwords", max_workers=MAX_WORKERS, max_queued=MAX_QUEUED)

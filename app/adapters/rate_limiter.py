@@ -57,7 +57,9 @@ class MemoryRateLimiter:
         self.fallbacks = 0
         """The number of requests counted in memory because Redis did not answer."""
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """The number of counters in memory."""
         return len(self._counters)
 
     async def hit(self, names: Sequence[tuple[str, int]], now: float) -> list[WindowCount]:

@@ -11,11 +11,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class BoundedThreadPool(ThreadPoolExecutor):
+class BoundedThreadPool:
     """`max_workers` threads; at most `max_queued` more calls wait."""
 
     def __init__(self, name: str, *, max_workers: int, max_queued: int) -> None:
-        super().__init__(max_workers, name)
+        self._executor = ThreadPoolExecutor(max_workers, name)
+        self.shutdown = self._executor.shutdown
         self._name = name
         self._places = asyncio.Semaphore(max_workers + max_queued)
 
@@ -24,7 +25,7 @@ class BoundedThreadPool(ThreadPoolExecutor):
         if self._places.locked():
             raise ServiceUnavailable(f"too many {self._name} wait for a thread")
         await self._places.acquire()
-        future = asyncio.get_running_loop().run_in_executor(self, lambda: operation(*args, **kwargs))
+        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: operation(*args, **kwargs))
         # After a disconnect the operation still runs: it keeps its place until it is done.
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.shield(future)

@@ -55,4 +55,4 @@ def test_the_number_of_counters_is_bounded() -> None:
 
     for number in range(1000):
         counters.hit_sync(f"address {number}", 60, now=number / 100)
-        assert len(counters) <= 100
+        assert counters.size <= 100
