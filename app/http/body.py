@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from app.http.multipart import BodyTooLarge, MultipartReader, Upload, boundary_from_header, guess_boundary
+from python_multipart.multipart import parse_options_header
+
+from app.http.multipart import BodyTooLarge, MultipartReader, Upload, guess_boundary
+from app.http.request import Receive
 
 Kind = Literal["none", "json", "form", "multipart", "other"]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class ClientGone(Exception):
@@ -70,7 +72,7 @@ async def read_body(
         raise BodyTooLarge
     chunks = _chunks(receive, limit)
     if kind == "multipart":
-        return await _read_multipart(chunks, boundary_from_header(content_type), max_json_bytes)
+        return await _read_multipart(chunks, content_type, max_json_bytes)
     if kind == "other":
         return Body(kind) if await _drain(chunks) else NO_BODY
     raw = bytearray()
@@ -86,7 +88,7 @@ async def close(body: Body) -> None:
             await value.close()
 
 
-async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
+async def _chunks(receive: Receive, limit: int) -> AsyncGenerator[bytes, None]:
     """The chunks of the body. Raises BodyTooLarge after `limit` bytes."""
     more = True
     while more:
@@ -102,7 +104,7 @@ async def _chunks(receive: Receive, limit: int) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> bool:
+async def _drain(chunks: AsyncGenerator[bytes, None]) -> bool:
     """Read and discard: the limit holds for a body that the dialects ignore, too. Return whether there was one."""
     has_data = False
     async for _ in chunks:
@@ -110,10 +112,11 @@ async def _drain(chunks: AsyncIterator[bytes]) -> bool:
     return has_data
 
 
-async def _read_multipart(chunks: AsyncIterator[bytes], boundary: bytes | None, max_text_bytes: int) -> Body:
+async def _read_multipart(chunks: AsyncGenerator[bytes, None], content_type: str, max_text_bytes: int) -> Body:
     head = await anext(chunks, b"")
     if not head:
         return NO_BODY
+    boundary = parse_options_header(content_type)[1].get(b"boundary") or None
     if boundary is None:
         # Some clients set the type by hand, without a boundary.
         while (boundary := guess_boundary(head)) is None and (chunk := await anext(chunks, b"")):
@@ -121,16 +124,10 @@ async def _read_multipart(chunks: AsyncIterator[bytes], boundary: bytes | None, 
     if not boundary:
         await _drain(chunks)
         return Body("multipart", is_malformed=True)
-    reader = MultipartReader(max_text_bytes=max_text_bytes)
+    reader = MultipartReader(chunks, max_text_bytes=max_text_bytes)
     try:
-        await reader.read(boundary, _prepend(head, chunks))
+        await reader.read(boundary, head)
     except BaseException:
         reader.close()
         raise
     return Body("multipart", fields=reader.fields, is_malformed=reader.is_malformed)
-
-
-async def _prepend(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield head
-    async for chunk in chunks:
-        yield chunk
