@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -90,7 +89,8 @@ def _error(exc_info: tuple[type[BaseException], BaseException, TracebackType | N
     return "\n\nwhich led to\n\n".join(reversed(parts))
 
 
-Line = tuple[float, str, int | None, str | None, str, str, int, float, str]
+Line = dict[str, Any]
+"""The fields of one request, as they are in JSON."""
 
 
 class AccessLog:
@@ -110,17 +110,20 @@ class AccessLog:
                 return
             principal = request.principal
             self._append(
-                (
-                    time.time(),
-                    dialect,
-                    None if principal is None else principal.portal_id,
-                    None if principal is None else principal.prefix,
-                    request.method,
-                    request.route_path,
-                    status,
-                    seconds,
-                    request.request_id,
-                )
+                {
+                    "at": datetime.now(UTC),
+                    "level": "info",
+                    "logger": "earshot.requests",
+                    "event": "request",
+                    "id": request.request_id,
+                    "dialect": dialect,
+                    "portal": None if principal is None else principal.portal_id,
+                    "key": None if principal is None else principal.prefix,
+                    "method": request.method,
+                    "route": request.route_path or None,
+                    "status": status,
+                    "ms": round(seconds * 1000, 3),
+                }
             )
 
         return observe
@@ -156,29 +159,11 @@ def _to_standard_error(piece: bytes) -> None:
 
 
 def _object(line: Line) -> bytes:
-    at, dialect, portal, key, method, route, status, seconds, request_id = line
-    return orjson.dumps(
-        {
-            "at": datetime.fromtimestamp(at, UTC),
-            "level": "info",
-            "logger": "earshot.requests",
-            "event": "request",
-            "id": request_id,
-            "dialect": dialect,
-            "portal": portal,
-            "key": key,
-            "method": method,
-            "route": route or None,
-            "status": status,
-            "ms": round(seconds * 1000, 3),
-        },
-        option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z,
-    )
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def _text(line: Line) -> bytes:
-    at, dialect, portal, key, method, route, status, seconds, request_id = line
-    clock = datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
-    whose = "" if key is None else f"  portal {portal} key {key}"
-    params = f"{method:<6} {route or '(no route)'}"
-    return f"{clock} {status} {seconds * 1000:8.2f} ms  {dialect:<11} {params}{whose}  {request_id}\n".encode()
+    begin = f"{line['at'].astimezone():%H:%M:%S} {line['status']} {line['ms']:8.2f} ms"
+    route = f"{line['dialect']:<11} {line['method']:<6} {line['route'] or '(no route)'}"
+    whose = "" if line["key"] is None else f"  portal {line['portal']} key {line['key']}"
+    return f"{begin}  {route}{whose}  {line['id']}\n".encode()
