@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from app.adapters.database import Clock, utc_now
-from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RateLimiter, RedisRateLimiter
+from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
 from app.api.astuto.app import build as build_astuto
@@ -25,11 +25,6 @@ from app.web.app import build as build_pages
 from app.web.observed import ObservedApp
 from app.web.readiness import Readiness
 from app.web.rendered_texts import RenderedTexts
-
-
-def create_rate_limiter(settings: Settings) -> RateLimiter:
-    """The rate limiter of both APIs: in Redis if one is set, else in memory."""
-    return MemoryRateLimiter() if settings.redis_url is None else RedisRateLimiter(settings.redis_url)
 
 
 def rate_limits(settings: Settings) -> RateLimits:
@@ -69,9 +64,6 @@ class Observer(Protocol):
 
 
 def _combine(observers: Sequence[RequestObserver]) -> RequestObserver:
-    if len(observers) == 1:
-        return observers[0]
-
     def observe(request: RequestContext, status: int, seconds: float) -> None:
         for observer in observers:
             observer(request, status, seconds)
@@ -89,7 +81,7 @@ class Application:
         self.services = Services(
             database=self.database,
             authenticator=ApiKeyAuthenticator(self.database, settings.secret, former_secrets),
-            rate_limiter=create_rate_limiter(settings),
+            rate_limiter=MemoryRateLimiter() if settings.redis_url is None else RedisRateLimiter(settings.redis_url),
             rate_limits=rate_limits(settings),
             uploads=Uploads(open_storage(settings), self.database, clock=clock),
             signer=FileSigner(settings.secret, clock=clock),
@@ -161,10 +153,10 @@ class Application:
         async def publish() -> None:
             nonlocal published
             metrics.set_database_stats(self.database.stats())
-            metrics.add_redis_fallbacks(rate_limiter.fallbacks - published)
+            metrics.redis_fallbacks.inc(rate_limiter.fallbacks - published)
             published = rate_limiter.fallbacks
 
-        self._background.add(Job("the metrics of this process", MEASURE_SECONDS, publish))
+        self._background.jobs.append(Job("the metrics of this process", MEASURE_SECONDS, publish))
 
     def begin_draining(self) -> None:
         """Report not ready from now on; requests are served until `stop`."""

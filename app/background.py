@@ -33,17 +33,13 @@ class Job:
 class BackgroundJobs:
     """Runs jobs concurrently until it is stopped."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._jobs = jobs
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
         self._tasks: list[asyncio.Task[None]] = []
-
-    def add(self, job: Job) -> None:
-        """Add a job before the start."""
-        self._jobs = [*self._jobs, job]
 
     def start(self) -> None:
         """Start all jobs; each runs for the first time after its interval."""
-        self._tasks = [asyncio.create_task(_repeat(job), name=job.name) for job in self._jobs]
+        self._tasks = [asyncio.create_task(_repeat(job), name=job.name) for job in self.jobs]
 
     async def stop(self) -> None:
         """Cancel all jobs, also those that are running."""

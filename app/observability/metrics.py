@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from app.http.request import RequestContext, RequestObserver
@@ -39,27 +39,25 @@ def metrics_files(parent: Path, workers: int) -> Iterator[Path]:
     removed. Raises OSError before the block.
     """
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in parent.glob("metrics-*"):
-        with suppress(OSError), _locked(path):
-            rmtree(path, ignore_errors=True)
-    new = Path(mkdtemp(prefix=".metrics-", dir=parent))
-    directory = parent / new.name.removeprefix(".")
     with ExitStack() as stack:
-        stack.callback(rmtree, new, ignore_errors=True)
-        stack.enter_context(_locked(new))
-        create_files(new, workers)
-        # Only a locked directory has the name that other servers look for.
-        new.rename(directory)
-        stack.callback(rmtree, directory, ignore_errors=True)
+        # Another server must not remove the new directory before it is locked.
+        with _locked(parent, fcntl.LOCK_EX):
+            for path in parent.glob("metrics-*"):
+                with suppress(OSError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    rmtree(path, ignore_errors=True)
+            temporary = TemporaryDirectory(prefix="metrics-", dir=parent, ignore_cleanup_errors=True)
+            directory = Path(stack.enter_context(temporary))
+            stack.enter_context(_locked(directory, fcntl.LOCK_EX))
+        create_files(directory, workers)
         yield directory
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Hold a lock that forked processes inherit. Raises BlockingIOError when another process has it."""
+def _locked(directory: Path, operation: int) -> Iterator[None]:
+    """Hold a lock that forked processes inherit. With LOCK_NB, raises BlockingIOError when another process has it."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, operation)
         yield
     finally:
         os.close(descriptor)
@@ -83,14 +81,14 @@ def create_files(directory: Path, workers: int) -> None:
                             raise
 
 
-_GAUGES: Final = {
+_GAUGES: Final[dict[str, tuple[str, ...]]] = {
     "connections_max": ("earshot_database_connections", "Connections to PostgreSQL.", "max"),
     "connections_open": ("earshot_database_connections", "Connections to PostgreSQL.", "open"),
     "connections_in_use": ("earshot_database_connections", "Connections to PostgreSQL.", "in_use"),
-    "connections_waiting": ("earshot_database_waiting", "Requests that wait for a connection.", None),
-    "wal_bytes": ("earshot_sqlite_wal_bytes", "Size of SQLite's write-ahead log.", None),
+    "connections_waiting": ("earshot_database_waiting", "Requests that wait for a connection."),
+    "wal_bytes": ("earshot_sqlite_wal_bytes", "Size of SQLite's write-ahead log."),
 }
-"""Metric, description and state of each figure of `Database.stats`."""
+"""The metric and its description for each figure of `Database.stats`, and the state of those that share a metric."""
 
 
 class SharedMetrics:
@@ -116,7 +114,7 @@ class SharedMetrics:
         self._rejections = Counter(
             "earshot_limit_refusals", "Requests rejected by a rate limit.", ("dialect",), registry=None
         )
-        self._fallbacks = Counter(
+        self.redis_fallbacks = Counter(
             "earshot_redis_fallbacks", "Requests counted in a process because Redis did not answer.", registry=None
         )
         self._gauges: dict[str, Gauge] = {}
@@ -142,19 +140,12 @@ class SharedMetrics:
 
     def set_database_stats(self, stats: Mapping[str, float]) -> None:
         """Set the gauges of what `Database.stats` returned."""
+        from prometheus_client import Gauge
+
         for name, value in stats.items():
             if name not in self._gauges:
-                self._gauges[name] = _create_gauge(*_GAUGES[name])
+                metric, description, *state = _GAUGES[name]
+                labels = ("state",) if state else ()
+                gauge = Gauge(metric, description, labels, registry=None, multiprocess_mode="sum")
+                self._gauges[name] = gauge.labels(*state) if state else gauge
             self._gauges[name].set(value)
-
-    def add_redis_fallbacks(self, count: int) -> None:
-        """Count requests that were counted in this process because Redis did not answer."""
-        self._fallbacks.inc(count)
-
-
-def _create_gauge(name: str, description: str, state: str | None) -> "Gauge":
-    from prometheus_client import Gauge
-
-    if state is None:
-        return Gauge(name, description, registry=None, multiprocess_mode="sum")
-    return Gauge(name, description, ("state",), registry=None, multiprocess_mode="sum").labels(state)

@@ -52,15 +52,38 @@ def metrics_directory(settings: Settings, workers: int) -> Iterator[Path | None]
         yield directory
 
 
-class OutboxCollector:
-    """Adds the depth of the outbox to a scrape. The family is absent while the depth is unknown."""
+class MetricsApp:
+    """The ASGI application of the port: GET /metrics. It adds the depth of the outbox to the metrics of the workers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, directory: Path, database: Database) -> None:
+        from prometheus_client import CollectorRegistry
+        from prometheus_client.multiprocess import MultiProcessCollector
+
         self._database = database
         self._depth: int | None = None
+        """The depth of the outbox. Its metric is absent while the depth is unknown."""
         self._measure_after = 0.0
+        self._registry = CollectorRegistry()
+        MultiProcessCollector(self._registry, str(directory))  # type: ignore[no-untyped-call]
+        self._registry.register(self)
 
-    async def measure(self) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == PATH and scope["method"] in ("GET", "HEAD"):
+            response = await self._scrape(Headers(scope=scope).get("accept", ""))
+        else:
+            response = PlainTextResponse(f"The metrics are at {PATH}\n", 404)
+        response.headers["cache-control"] = "no-store"
+        await response(scope, receive, send)
+
+    async def _scrape(self, accept: str) -> Response:
+        from prometheus_client.exposition import choose_encoder
+
+        await self._measure_depth()
+        encode, content_type = choose_encoder(accept)
+        # In a thread, because some thousand lines take a while to render.
+        return Response(await asyncio.to_thread(encode, self._registry), headers={"content-type": content_type})
+
+    async def _measure_depth(self) -> None:
         """Read the depth from the database, unless that was done a moment ago."""
         if monotonic() < self._measure_after:
             return
@@ -78,35 +101,6 @@ class OutboxCollector:
         if self._depth is not None:
             description = f"Events that wait to be delivered; counted up to {outbox.MAX_COUNTED}."
             yield GaugeMetricFamily("earshot_outbox_depth", description, self._depth)
-
-
-class MetricsApp:
-    """The ASGI application of the port: GET /metrics."""
-
-    def __init__(self, directory: Path, database: Database) -> None:
-        from prometheus_client import CollectorRegistry
-        from prometheus_client.multiprocess import MultiProcessCollector
-
-        self._outbox = OutboxCollector(database)
-        self._registry = CollectorRegistry()
-        MultiProcessCollector(self._registry, str(directory))  # type: ignore[no-untyped-call]
-        self._registry.register(self._outbox)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == PATH and scope["method"] in ("GET", "HEAD"):
-            response = await self._scrape(Headers(scope=scope).get("accept", ""))
-        else:
-            response = PlainTextResponse(f"The metrics are at {PATH}\n", 404)
-        response.headers["cache-control"] = "no-store"
-        await response(scope, receive, send)
-
-    async def _scrape(self, accept: str) -> Response:
-        from prometheus_client.exposition import choose_encoder
-
-        await self._outbox.measure()
-        encode, content_type = choose_encoder(accept)
-        # In a thread, because some thousand lines take a while to render.
-        return Response(await asyncio.to_thread(encode, self._registry), headers={"content-type": content_type})
 
 
 class _MetricsConnections(ConnectionLimit):
