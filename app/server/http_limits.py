@@ -5,7 +5,7 @@ The responses here are plain text, because the dialect is not known before the h
 
 import asyncio
 from collections.abc import Sized
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import httptools
 import uvicorn
@@ -27,26 +27,29 @@ DONE: Final = 3
 REJECTED: Final = 4
 
 
-class Rejection(NamedTuple):
+def _encode_rejection(status: bytes, text: bytes) -> bytes:
     """A plain response, after which the connection is closed."""
+    return (
+        b"HTTP/1.1 %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+        b"connection: close\r\n\r\n%s" % (status, len(text), text)
+    )
 
-    status: bytes
-    text: bytes
 
-
-MALFORMED: Final = Rejection(b"400 Bad Request", b"This is not an HTTP request that can be read.\n")
+MALFORMED: Final = _encode_rejection(b"400 Bad Request", b"This is not an HTTP request that can be read.\n")
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
-HEAD_TOO_LONG: Final = Rejection(_TOO_LARGE, b"The head of the request is longer than 64 KiB.\n")
-TOO_MANY_FIELDS: Final = Rejection(
+HEAD_TOO_LONG: Final = _encode_rejection(_TOO_LARGE, b"The head of the request is longer than 64 KiB.\n")
+TOO_MANY_FIELDS: Final = _encode_rejection(
     _TOO_LARGE, b"The head of the request has more than %d fields.\n" % MAX_HEADER_FIELDS
 )
-TOO_MUCH_FRAMING: Final = Rejection(_TOO_LARGE, b"Trailer fields and chunk extensions may have 64 KiB.\n")
-UNKNOWN_CODING: Final = Rejection(b"501 Not Implemented", b"The only transfer coding that is understood is chunked.\n")
+TOO_MUCH_FRAMING: Final = _encode_rejection(_TOO_LARGE, b"Trailer fields and chunk extensions may have 64 KiB.\n")
+UNKNOWN_CODING: Final = _encode_rejection(
+    b"501 Not Implemented", b"The only transfer coding that is understood is chunked.\n"
+)
 TOO_MANY_CONNECTIONS: Final = {
-    429: Rejection(
+    429: _encode_rejection(
         b"429 Too Many Requests", b"Your address has as many connections as it may have. Close some first.\n"
     ),
-    503: Rejection(
+    503: _encode_rejection(
         b"503 Service Unavailable", b"The server has as many connections as it can take. Try again in a moment.\n"
     ),
 }
@@ -272,7 +275,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             # Not at once: this is called by the application, which must not see errors of the next request.
             self.loop.call_soon(self._take_held)
 
-    def _reject(self, rejection: Rejection) -> None:
+    def _reject(self, response: bytes) -> None:
         """Send a plain response, and close a moment later: closing at once would reset it with the incoming bytes."""
         stage, self._stage = self._stage, REJECTED
         self._held.clear()
@@ -284,10 +287,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return
         if stage != BODY or not self.cycle.response_complete:
             # A request that has its response must not get a second one, which would pass for that of the next.
-            self.transport.write(
-                b"HTTP/1.1 %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-                b"connection: close\r\n\r\n%s" % (rejection.status, len(rejection.text), rejection.text)
-            )
+            self.transport.write(response)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._set_timer(self.linger_timeout)

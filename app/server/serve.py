@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -58,18 +58,15 @@ class WorkerSpec:
     number: int
     parent: int | None
 
-    @property
-    def listeners(self) -> set[socket.socket]:
-        """The sockets that this process needs."""
-        return {self.listener} if self.metrics_listener is None else {self.listener, self.metrics_listener}
-
 
 class GracefulServer(uvicorn.Server):
     """uvicorn's server with a drain period and a bounded shutdown. It also ends when its parent process has ended."""
 
-    def __init__(self, config: uvicorn.Config, worker: WorkerSpec, connections: ConnectionLimit) -> None:
-        super().__init__(config)
-        self.server_state = connections
+    def __init__(self, worker: WorkerSpec) -> None:
+        super().__init__(uvicorn_config(worker.application, timeout_keep_alive=KEEP_ALIVE_SECONDS))
+        settings = worker.application.settings
+        per_ip = None if settings.connections_per_ip == "off" else settings.connections_per_ip
+        self.server_state = ConnectionLimit(per_ip=per_ip, trusted_proxies=settings.proxies)
         self._application = worker.application
         self._parent = worker.parent
         self._drained_at: float | None = None
@@ -147,42 +144,26 @@ def run(
 ) -> int:
     """Serve until SIGTERM or SIGINT, with one process for each socket. Return the exit code."""
     raise_open_file_limit()
+    sockets = {*listeners, *([] if metrics_listener is None else [metrics_listener])}
     parent = os.getpid() if len(listeners) > 1 else None
     with metrics_directory(application.settings, len(listeners)) as directory:
-        specs = [
-            WorkerSpec(
-                application,
-                listener,
-                access_log,
-                # Only the first process serves the metrics of all.
-                metrics_listener if number == 0 else None,
-                directory,
-                number,
-                parent,
-            )
-            for number, listener in enumerate(listeners)
-        ]
-        code = _serve(specs[0]) if len(specs) == 1 else _supervise(specs)
+        tasks = []
+        for number, listener in enumerate(listeners):
+            # Only the first process serves the metrics of all.
+            metrics = metrics_listener if number == 0 else None
+            spec = WorkerSpec(application, listener, access_log, metrics, directory, number, parent)
+            tasks.append(partial(_serve, spec, sockets - {listener, metrics}))
+        shutdown_timeout = application.settings.drain_seconds + SHUTDOWN_TIMEOUT_SECONDS
+        code = tasks[0]() if parent is None else Supervisor(tasks, sockets, shutdown_timeout).run()
     if code == 0:
         log.info("ended")
     return code
 
 
-def _supervise(specs: Sequence[WorkerSpec]) -> int:
-    """Serve each of these in a process of its own."""
-    sockets = set().union(*(spec.listeners for spec in specs))
-
-    def serve(spec: WorkerSpec) -> int:
-        for other in sockets - spec.listeners:
-            other.close()
-        return _serve(spec)
-
-    tasks = [partial(serve, spec) for spec in specs]
-    shutdown_timeout = specs[0].application.settings.drain_seconds + SHUTDOWN_TIMEOUT_SECONDS
-    return Supervisor(tasks, sockets, shutdown_timeout).run()
-
-
-def _serve(worker: WorkerSpec) -> int:
+def _serve(worker: WorkerSpec, others: Iterable[socket.socket]) -> int:
+    """Serve in this process, which does not need the other sockets. Return the exit code."""
+    for other in others:
+        other.close()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_serve_worker(worker))
@@ -213,18 +194,11 @@ async def _serve_worker(worker: WorkerSpec) -> None:
         gc.collect()
         gc.freeze()
         async with serve_metrics(worker.metrics_listener, worker.metrics_dir, application.database):
-            config = uvicorn_config(application, timeout_keep_alive=KEEP_ALIVE_SECONDS)
-            server = GracefulServer(config, worker, _connection_limit(application.settings))
-            await server.serve([worker.listener])
+            await GracefulServer(worker).serve([worker.listener])
     finally:
         await application.stop()
         if tracer is not None:
             await tracer.close()
-
-
-def _connection_limit(settings: Settings) -> ConnectionLimit:
-    per_ip = None if settings.connections_per_ip == "off" else settings.connections_per_ip
-    return ConnectionLimit(per_ip=per_ip, trusted_proxies=settings.proxies)
 
 
 def _is_not_cancellation(record: logging.LogRecord) -> bool:

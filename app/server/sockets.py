@@ -1,6 +1,7 @@
 """The sockets that a server listens on, opened before anything else, so that a taken port ends a start early."""
 
 import errno
+import os
 import socket
 import sys
 from typing import Any, Final, NamedTuple
@@ -25,7 +26,11 @@ METRICS: Final = SettingNames("EARSHOT_METRICS_HOST", "EARSHOT_METRICS_PORT")
 
 def listen(host: str, port: int, count: int, names: SettingNames = REQUESTS) -> list[socket.socket]:
     """`count` listening sockets on one address, one for each process. Raises StartupError."""
-    family, address = _resolve(host, port, names)
+    try:
+        addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise StartupError(f"{names.host}: {host} is no address of this machine ({error})") from None
+    family, _, _, _, address = addresses[0]
     first = _open(family, address, names, shared=False)
     if count == 1:
         return [first]
@@ -38,33 +43,16 @@ def listen(host: str, port: int, count: int, names: SettingNames = REQUESTS) -> 
     return [_open(family, address, names, shared=True) for _ in range(count)]
 
 
-Address = tuple[Any, ...]
-
-
-def _resolve(host: str, port: int, names: SettingNames) -> tuple[socket.AddressFamily, Address]:
+def _open(
+    family: socket.AddressFamily, address: tuple[Any, ...], names: SettingNames, *, shared: bool
+) -> socket.socket:
     try:
-        addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        raise StartupError(f"{names.host}: {host} is no address of this machine ({error})") from None
-    family, _, _, _, address = addresses[0]
-    return family, address
-
-
-def _open(family: socket.AddressFamily, address: Address, names: SettingNames, *, shared: bool) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    set_write_timeout(listener, WRITE_TIMEOUT_SECONDS)
-    if shared:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        if family == socket.AF_INET6:
-            # `::` means all addresses, as 0.0.0.0 does, so the socket accepts IPv4 as well.
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listener.bind(address)
-        listener.listen(BACKLOG)
+        # `::` means all addresses, as 0.0.0.0 does, so the socket accepts IPv4 as well.
+        dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        listener = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=dual)
     except OSError as error:
-        listener.close()
         raise StartupError(_error_message(error, str(address[0]), int(address[1]), names)) from None
+    set_write_timeout(listener, WRITE_TIMEOUT_SECONDS)
     listener.setblocking(False)
     return listener
 
@@ -82,7 +70,7 @@ def _error_message(error: OSError, host: str, port: int, names: SettingNames) ->
         return f"this user may not listen on port {port}: choose one above 1023 with {names.port}"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{names.host}: {host} is no address of this machine; 127.0.0.1 is this machine only, 0.0.0.0 all of it"
-    return f"can't listen on {host} port {port}: {error.strerror}"
+    return f"can't listen on {host} port {port}: {os.strerror(error.errno or 0)}"
 
 
 def url_of(listener: socket.socket) -> str:
