@@ -143,7 +143,7 @@ class Application:
             app.set_observer(_combine([observer.for_dialect(name) for observer in observers]))
 
     def publish_metrics(self, metrics: SharedMetrics) -> None:
-        """Publish once a second how busy the database is, and how often Redis was away.
+        """Publish the metrics of the database, and the number of requests counted without Redis, once a second.
 
         To be called after `start` and before `start_background_jobs`.
         """

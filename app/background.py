@@ -1,4 +1,4 @@
-"""Background jobs of a serving process. A job that fails is retried; none ends the server."""
+"""Background jobs of a serving process. A job that fails is retried, and does not stop the server."""
 
 import asyncio
 import logging
@@ -105,7 +105,7 @@ async def _record_some(database: Database, views: PageViews, portal_id: int, pos
     try:
         await asyncio.wait([write])
     finally:
-        # The server may end meanwhile. Whether these are stored is known once the write has ended.
+        # If the server stops meanwhile, the write is awaited, because only then it is known whether these are stored.
         await asyncio.wait([write])
         # After CommitUncertain they may be stored: adding them again could count them twice.
         if not isinstance(write.exception(), CommitUncertain):

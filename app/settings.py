@@ -271,7 +271,7 @@ class Settings(BaseSettings):
         except OSError as error:
             raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
         if not secret:
-            # Anyone could sign with an empty one.
+            # Anyone could make valid signatures with an empty secret.
             raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} is empty: restore it from a backup, or remove it")
         return secret
 

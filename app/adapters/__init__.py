@@ -1,1 +1,1 @@
-"""The tools: database, files, limits. Each behind a small face."""
+"""The adapters for the database, file storage, images, passwords and rate limits, each with a small interface."""

@@ -32,7 +32,7 @@ def sniff_image_type(head: bytes) -> str | None:
         return "gif"
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webp"
-    # Two letters are too little: many texts begin with BM.
+    # The two letters BM are not enough to detect a BMP: many texts begin with them.
     if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
     return "svg" if _SVG.match(_as_text(head[:SNIFF_BYTES])) else None

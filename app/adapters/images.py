@@ -22,7 +22,7 @@ from app.adapters.image_types import MEDIA_TYPES, sniff_image_type
 from app.domain.errors import ServiceUnavailable
 
 MAX_PIXELS: Final = 64_000_000
-"""Of one frame. Phones make up to 50 million by default. Below Pillow's own limit, which only warns."""
+"""Pixels of one frame. Photos of phones have up to 50 million. Above its own, higher limit Pillow would only warn."""
 
 MAX_SIDE: Final = 65_535
 """The limit of JPEG and GIF, and of browsers. A decoder holds rows and a list of all rows beside the pixels."""
@@ -44,7 +44,7 @@ MAX_READS: Final = 300_000
 """A decoder reads each part of a file separately, in Python. Encoders write some thousand parts at most."""
 
 MAX_SCANS: Final = 100
-"""Of a JPEG. Encoders write some ten scans; thousands of them make a small file slow to decode."""
+"""Scans of a JPEG. Encoders write some ten scans; thousands of them make a small file slow to decode."""
 
 MAX_PROFILE_BYTES: Final = 1 << 20
 """Color profiles of print shops take half a mebibyte; none takes more than this."""
@@ -53,7 +53,7 @@ MAX_PNG_PROFILES: Final = 8
 """A PNG has one at most, but Pillow decompresses all. More than one, because pixels may contain these letters."""
 
 MAX_RLE_PIXELS: Final = 4_000_000
-"""Of a BMP with run-length encoding, which Pillow decodes in Python."""
+"""Pixels of a BMP with run-length encoding, which Pillow decodes in Python."""
 
 PngImagePlugin.MAX_TEXT_MEMORY = 4 << 20  # Decompressed texts of a PNG; 64 MiB by default.
 
@@ -174,7 +174,7 @@ def _encode(kind: str, data: bytes, should_continue: Callable[[], bool]) -> byte
 
 
 def _check_parts(kind: str, data: bytes) -> None:
-    """Reject what is only noticed, or only costs, when all parts are read."""
+    """Reject an image whose defect or cost would only be noticed while all its parts are read."""
     if kind == "png":
         if data.count(b"iCCP") > MAX_PNG_PROFILES:
             raise InvalidImage("a png of too many color profiles")
@@ -188,7 +188,7 @@ def _check_parts(kind: str, data: bytes) -> None:
 def _decode(kind: str, data: bytes, should_continue: Callable[[], bool]) -> tuple[Image.Image, dict[str, Any]]:
     """The upright image and the options for its encoder.
 
-    The image stands for all its frames, which the encoder decodes one by one, unless they have to be turned.
+    The encoder decodes the frames of the returned image one by one, unless they have to be turned.
     """
     image = _open(kind, data, should_continue)
     count: int = getattr(image, "n_frames", 1)
@@ -203,7 +203,7 @@ def _decode(kind: str, data: bytes, should_continue: Callable[[], bool]) -> tupl
         # A PNG takes the duration from each frame.
         options |= {"duration": durations} if kind == "webp" else {"disposal": 0, "blend": 0}
     orientation = _orientation(image)
-    # Pillow takes a picture beside the frames, for programs without animation, only as the first of several.
+    # Pillow writes a default image, which programs without animation show, only as the first of several images.
     is_apart = bool(getattr(image, "default_image", False))
     # The decoder of a still WebP needs more memory than a copy.
     is_still_webp = kind == "webp" and count == 1
@@ -228,9 +228,9 @@ def _check_limits(kind: str, size: tuple[int, int], count: int, memory: int) -> 
 
 
 def _memory(kind: str, image: ImageFile, count: int, data: bytes) -> int:
-    """Bytes that it takes at most to decode and encode the image, without copies of frames that are turned.
+    """The maximum memory, in bytes, to decode and encode the image, without copies of frames that are turned.
 
-    The bytes for each pixel were measured; tests/security/test_bombs.py holds them.
+    The bytes for each pixel were measured; tests/security/test_bombs.py verifies them.
     """
     fixed = 3 * len(data)
     if kind == "png":
@@ -288,7 +288,7 @@ def _copy_frames(image: Image.Image, count: int, orientation: int) -> Iterator[I
 
 
 def _encoder_options(image: Image.Image, data: bytes) -> dict[str, Any]:
-    """How to lose as little as possible: a JPEG keeps its quantization tables, a lossless WebP stays lossless."""
+    """The options with the least loss: a JPEG keeps its quantization tables, a lossless WebP stays lossless."""
     if isinstance(image, JpegImageFile):
         sampling = JpegImagePlugin.get_sampling(image)
         return {

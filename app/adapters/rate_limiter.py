@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 log = logging.getLogger("earshot.limits")
 
 MAX_COUNTERS: Final = 100_000
-"""Of one process; some 20 MiB."""
+"""The maximum number of counters in one process; they take some 20 MiB."""
 REDIS_TIMEOUT_SECONDS: Final = 2.0
 """The longest that a request waits for Redis before it is counted in memory."""
 REDIS_RETRY_SECONDS: Final = 1.0
@@ -78,10 +78,10 @@ class MemoryRateLimiter:
         return WindowCount(hits, ends_at)
 
     def _evict(self, now: float) -> None:
-        """Delete the counters of ended windows; if there are none, a tenth: the fewest requests first, then the newest.
+        """Delete the counters of ended windows. If none has ended, delete a tenth of all counters.
 
-        A client that invents a hundred thousand keys so deletes the counters of invented keys, neither the counter of
-        its own address nor that of a key in use.
+        Counters with the fewest requests are deleted first, and of these the newest. So a client that sends a hundred
+        thousand invented keys removes counters of such keys only, not that of its address or of a key in use.
         """
         self._counters = {name: count for name, count in self._counters.items() if count[1] > now}
         if len(self._counters) < self._max_counters:

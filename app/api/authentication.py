@@ -1,4 +1,4 @@
-"""API keys: read from the Authorization header, looked up by digest, and cached for a moment."""
+"""API keys: read from the Authorization header, looked up by digest, and cached for a second."""
 
 import re
 from time import monotonic
@@ -21,7 +21,7 @@ _AFTER_TOKEN: Final = re.compile(rb"[,;\t]")
 def parse_token(authorization: bytes | str | None) -> str | None:
     """The API key in an Authorization header, or None.
 
-    As generous as the more generous dialect, Astuto's (section 1.2): both schemes, quotes, `token=`, spare spaces.
+    Accepts what Astuto's dialect, the more tolerant one, accepts (section 1.2): both schemes, quotes, `token=`, spaces.
     """
     if not authorization:
         return None
@@ -39,7 +39,7 @@ def parse_token(authorization: bytes | str | None) -> str | None:
 
 
 class ApiKeyAuthenticator:
-    """Verifies keys. `secret` makes the digests; `former` are secrets of installations that keys came from."""
+    """Verifies keys. `secret` makes the digests; `former` are secrets of installations that keys were imported from."""
 
     def __init__(self, database: Database, secret: bytes, former: tuple[bytes, ...] = ()) -> None:
         self._database = database

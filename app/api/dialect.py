@@ -1,4 +1,4 @@
-"""Handles the requests of one dialect, in the order that both contracts prescribe; the dialect words the responses."""
+"""Handles the requests of one dialect, in the order that both contracts prescribe. `Dialect` has what differs."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ class Dialect(Protocol):
     router: DialectRouter
     error_handlers: ErrorHandlers
     authorization_prefix: bytes
-    """What the Authorization header of a valid key begins with; empty where any form that was read will do."""
+    """What the Authorization header of a valid key begins with; empty if every parsed form is accepted."""
     unauthenticated: ApiResponse
     server_error: ApiResponse
 
@@ -105,7 +105,7 @@ class DialectApp:
         try:
             await response(request.scope, request.receive, send)
         except Exception as error:
-            # The headers of a streamed response are sent already, so that it can only break off.
+            # The headers of a streamed response are sent already, so the response can only be aborted.
             log_unhandled(request, error)
             raise
         finally:

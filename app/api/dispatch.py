@@ -64,7 +64,7 @@ class Dispatch:
         """Dispatch a request at the shared address: by its key, else by the key's form, else by its host."""
         request = self._new_request(scope, receive, path)
         if request.is_preflight:
-            # A preflight carries no key; it is ProductLift's clients in browsers that need it to succeed.
+            # A preflight has no key. ProductLift's clients in browsers need a successful one.
             await self._dialects["productlift"].handle(request, send, None, None)
             return
         principal, auth_error = await self._authenticate(request)
@@ -119,7 +119,7 @@ class Dispatch:
         scheme, host = scope["scheme"], request.headers.get(b"host", b"localhost").decode("latin-1")
         fields = scope["headers"]
         if len(request.headers) != len(fields) and [name for name, _ in fields].count(b"host") > 1:
-            # A proxy or cache in front of the server may have read the other one.
+            # A proxy or cache in front of the server may have used the other header.
             host = ""
         request_id: str | None = None
         if is_trusted_proxy(request.client_ip, services.trusted_proxies):

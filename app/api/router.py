@@ -14,7 +14,7 @@ from app.http.response import ApiResponse
 Endpoint = Callable[[Any], Awaitable[ApiResponse]]
 
 ENCODED_SLASH: Final = "\udc2f"
-"""Replaces `%2F`, a slash within a segment, in a path. Half a surrogate pair is in no path decoded from UTF-8."""
+"""Replaces `%2F`, a slash within a segment, in a path. No path decoded from UTF-8 contains half a surrogate pair."""
 
 
 class RouteMatch(NamedTuple):

@@ -27,7 +27,7 @@ MAX_VIEWED_POSTS: Final = 20_000
 
 @dataclass(slots=True)
 class PageViews:
-    """Page views of posts that are not stored yet. Showing a page counts here, and writes nothing."""
+    """Page views of posts that are not stored yet. Showing a page only increments a count here, without a write."""
 
     counts: dict[tuple[int, int], int] = field(default_factory=dict)
     """By the ids of portal and post."""

@@ -32,7 +32,7 @@ async def stream_json_array(
 ) -> AsyncIterator[bytes]:
     """The body of a response: a JSON array of the rows, between `before` and `after`, which have its brackets.
 
-    The first chunk is read before this returns, so that a database that is down is an error and not half a response.
+    The first chunk is read before this returns, so that an unavailable database causes an error response.
     """
     first, first_rows = await _read_chunk(request, ids[:FIRST_CHUNK_ROWS], serialize)
 

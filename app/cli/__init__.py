@@ -1,7 +1,7 @@
 """The operator's command line: `earshot …`. Commands parse and print; the rules they call are those of the APIs.
 
-A command starts fast because it imports only what it needs: `main` imports the module of the command that it runs,
-and such a module imports inside a function what one of its commands needs alone.
+A command starts fast because it imports only what it needs: `main` imports the module of the command that it runs. If
+only one command of a module needs another module, its function imports it.
 """
 
 import gc
@@ -17,7 +17,7 @@ _MODULES: Final = (
     *("serve", "maintenance", "portals", "users", "keys", "secret"),
     *("boards", "tabs", "statuses", "sections", "posts", "comments", "votes", "follows"),
 )
-"""The modules of the commands, in the order of the help. Each is named after its command or group, but one."""
+"""The modules of the commands, in the order of the help. Except `maintenance`, each is named after its command."""
 _MAINTENANCE: Final = frozenset({"migrate", "settings", "counters", "doctor"})
 """The commands of the module `maintenance`."""
 
@@ -75,8 +75,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     name = arguments[0] if arguments else ""
     module = "maintenance" if name in _MAINTENANCE else name
-    # Imports leave no garbage. To look for it meanwhile, and in what they made at the exit, takes a third of the time
-    # of a short command.
+    # Imports create no garbage. Garbage collection during the imports, and of the imported objects at the exit, would
+    # take a third of the time of a short command.
     gc.disable()
     app = build_app([module] if module in _MODULES else _MODULES)
     gc.freeze()

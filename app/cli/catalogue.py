@@ -14,7 +14,7 @@ from app.domain.unit_of_work import Row, UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """One kind of thing that a portal has a short ordered list of."""
+    """A kind of row of which a portal has a short ordered list, such as boards."""
 
     group: typer.Typer
     name: str
@@ -25,7 +25,7 @@ class Catalogue:
     key_type: type[int | str] = int
     key_help: str = "As the command `list` shows it."
     find_id: Callable[[UnitOfWork, Any], int] = lambda _work, key: int(key)
-    """From what an operator types to the id."""
+    """Converts the argument of the command to the id."""
 
     def add_list_and_reorder(self, reorder: Callable[[UnitOfWork, Sequence[int]], None], example: str) -> None:
         """Add the commands `list` and `reorder`, the latter with an example of its arguments."""

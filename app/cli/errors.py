@@ -1,4 +1,4 @@
-"""Errors as an operator reads them: one line, which names the thing and, where there is one, the remedy."""
+"""Error messages for operators: one line with the problem and, if there is one, the remedy."""
 
 from typing import Final
 

@@ -75,7 +75,7 @@ class _Sample:
         step = timedelta(days=DAYS) / len(titles)
         begin = self._end - timedelta(days=DAYS)
         for number, (board, title) in enumerate(titles):
-            # Within its step, so that the last post is not newer than now.
+            # At a random time within its step, so that the last post is not newer than the end.
             self._plan_post(number, board, title, begin + step * number + step * random.random())
         # In the order of time, so that ids grow with dates.
         for at, run in sorted(self._actions, key=itemgetter(0)):

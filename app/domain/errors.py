@@ -47,7 +47,7 @@ class ValidationFailed(DomainError):
 
 @dataclass(eq=False)
 class Conflict(DomainError):
-    """It conflicts with stored data: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …"""
+    """A conflict with stored data: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …"""
 
     code: str
 

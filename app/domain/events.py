@@ -1,6 +1,6 @@
-"""Events: what happened, in the past tense, stored in the transaction in which it happened.
+"""Events: records of changes, named in the past tense and stored in the transaction of the change.
 
-Mail and webhook calls are made from these rows later, so an event carries what can't be looked up any more by then.
+Mail and webhook calls are made from these rows later, so an event contains what can't be looked up any more by then.
 """
 
 import json

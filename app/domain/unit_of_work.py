@@ -111,7 +111,7 @@ class UnitOfWork:
             raise Forbidden(permission)
 
     def record(self, event: Event) -> None:
-        """Store the event in this transaction, so that it exists exactly when the change does."""
+        """Store the event in this transaction, so that it is stored if and only if the change is."""
         self.execute(INSERT_EVENT, actor_id=self.actor.user_id, base_url=self.base_url, **event.columns())
 
     def record_all(self, events: Iterable[Event]) -> None:

@@ -29,7 +29,7 @@ def is_trusted_proxy(peer: str, networks: Networks) -> bool:
 def resolve_client_ip(proxy: str, forwarded_for: str, networks: Networks) -> str:
     """The client's address: from the right, the first of X-Forwarded-For that is not a trusted proxy's.
 
-    No trusted proxy writes an entry that is not an address. Reading stops there, and the last address before counts.
+    A trusted proxy writes only addresses. If an entry is not an address, the address that was read before it counts.
     """
     client = proxy
     for entry in reversed(forwarded_for.rsplit(",", MAX_HOPS)):

@@ -19,7 +19,7 @@ Header = tuple[bytes, bytes]
 
 @dataclass(slots=True, eq=False)
 class RequestContext:
-    """One request: what came over the wire, and what the server found out about it."""
+    """One request: what the client sent, and what the server has derived from it."""
 
     scope: Scope
     receive: Receive

@@ -23,7 +23,7 @@ class ApiResponse(Response):
         self.background = None
 
     def with_headers(self, *headers: Header) -> "ApiResponse":
-        """A copy with more headers; responses that are constants stay as they are."""
+        """A copy with more headers. The response itself, which may be a constant, does not change."""
         return ApiResponse(self.status_code, self.body, (*self.raw_headers, *headers))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

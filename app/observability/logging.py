@@ -61,7 +61,7 @@ def configure(form: Format) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Only errors: what a client sends must not fill the disk.
+    # These loggers report invalid input at lower levels, with which a client could fill the disk.
     for name in ("uvicorn.error", "python_multipart"):
         logging.getLogger(name).setLevel(logging.ERROR)
     # While PostgreSQL is away its pool logs a traceback for each attempt; the API logs one line.
@@ -153,7 +153,7 @@ class AccessLog:
 
 
 def _to_standard_error(piece: bytes) -> None:
-    # A closed log is no reason to stop serving.
+    # The server continues if the log is closed.
     with suppress(OSError):
         os.write(2, piece)
 

@@ -1,7 +1,7 @@
 """Metrics for Prometheus, counted by prometheus_client in files that all processes of a server share.
 
 Each worker writes to files named after its number. A replacement continues the files of the worker before it, so that
-no counter falls. prometheus_client is imported only by a server that has a port for metrics.
+no counter decreases. prometheus_client is imported only by a server that has a port for metrics.
 """
 
 import errno
@@ -120,7 +120,7 @@ class SharedMetrics:
         self._gauges: dict[str, Gauge] = {}
 
     def for_dialect(self, dialect: str) -> RequestObserver:
-        """What is called after each request of a dialect."""
+        """The function to call after each request of a dialect."""
         rejections = self._rejections.labels(dialect)
         children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 

@@ -38,7 +38,7 @@ def is_installed() -> bool:
 
 
 def endpoint(url: str) -> str:
-    """The URL for spans, from the URL of a collector or the complete one."""
+    """The URL that receives spans: the URL of the collector with `/v1/traces`, which it may contain already."""
     url = url.rstrip("/")
     return url if url.endswith(PATH) else url + PATH
 

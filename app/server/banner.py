@@ -13,7 +13,7 @@ NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
 
 
 def first_start_banner(portal: FirstPortal | None, address: str, *, demo: bool) -> str:
-    """The keys, and a working request in each dialect, when the start made a portal; else what became of `--demo`."""
+    """The keys, and a request in each dialect, if the start created a portal; else a notice if `--demo` was ignored."""
     if portal is None:
         return "" if not demo else "--demo is ignored: the database has data already, which is not changed.\n"
     lines = [

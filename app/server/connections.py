@@ -69,7 +69,7 @@ class ConnectionLimit(ServerState):
             del self._by_address[address]
 
     def refusal(self, address: str | None) -> int | None:
-        """The status that rejects the newest connection: 0 for none at all, None where the connection is admitted."""
+        """The status that rejects the newest connection: 0 to close it without a response, None to admit it."""
         count = len(self.connections)
         if count > self.most:
             self.warn(FULL, connections=self.most, open_files=self.files)

@@ -200,7 +200,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        # Not by the rest of a body whose response has been sent: an idle connection may follow it.
+        # Not on any data: after the rest of a body whose response has been sent, the connection may be idle.
         self._unset_keepalive_if_required()
         self._stage = HEAD
         self._framing_bytes = self._chunk
@@ -240,6 +240,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             fields = [b"%s: %s" % field for field in self.headers if field[0] != b"upgrade"]
             self._plain_head = b"\r\n".join([start, *fields, b"", b""])
             return
+        # The keep-alive timer of the previous response, if that was sent while this head was read.
+        self._unset_keepalive_if_required()
         super().on_headers_complete()
         if self._ending:
             self.cycle.keep_alive = False
@@ -267,7 +269,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return
         if self._stage == BODY and self.cycle.response_complete:
             if self.expect_100_continue and not self._body_bytes:
-                # The client may send the body or not, so the next request could not be told from it.
+                # The client may send the body or not, so the next request could not be distinguished from it.
                 self.transport.close()
             else:
                 self._set_timer(self.discard_timeout)
@@ -282,11 +284,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._cancel_timer()
         last = self._last_to_answer(stage)
         if last is not None:
-            # What can't be parsed follows requests that are being answered. They are the last of the connection.
+            # Requests before the invalid bytes are still being answered. The connection is closed after them.
             last.keep_alive = False
             return
         if stage != BODY or not self.cycle.response_complete:
-            # A request that has its response must not get a second one, which would pass for that of the next.
+            # A request must not get a second response, which the client would take for that of its next request.
             self.transport.write(response)
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -330,7 +332,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._stage == DONE:
             return
         if self._stage in (HEAD, BODY) and self.flow.read_paused:
-            # The server is slow, not the client.
+            # Reading was paused by the server, so the client is not slow.
             self._body_started_at = self._last_body_at = self.loop.time()
             self._set_timer(self.body_timeout)
             return

@@ -1,4 +1,4 @@
-"""Permits one server for each database: two would count requests separately, and rate limits would not hold."""
+"""Permits one server for each database: two would count requests separately, and clients could exceed the limits."""
 
 import fcntl
 import os

@@ -48,7 +48,7 @@ log = structlog.get_logger("earshot.serving")
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What one process serves with, and which of several it is."""
+    """What one process needs to serve, and its number among the processes."""
 
     application: Application
     listener: socket.socket
@@ -190,7 +190,7 @@ async def _serve_worker(worker: WorkerSpec) -> None:
         if shared_metrics is not None:
             application.publish_metrics(shared_metrics)
         application.start_background_jobs()
-        # What was made at the start stays to the end, so the collector need not visit it.
+        # Objects of the start stay until the end of the process, so the garbage collector need not visit them.
         gc.collect()
         gc.freeze()
         async with serve_metrics(worker.metrics_listener, worker.metrics_dir, application.database):

@@ -44,7 +44,7 @@ class Supervisor:
         # Some systems do not deliver SIGCHLD while it has no handler.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-        # The collector must not write to the pages that the workers share.
+        # The garbage collector must not write to memory pages that the workers share.
         gc.collect()
         gc.freeze()
         for index in range(len(self._tasks)):
@@ -64,7 +64,7 @@ class Supervisor:
             try:
                 self._fork(index, signals)
             except OSError as error:
-                # Without memory or process ids at this moment; the other workers serve meanwhile.
+                # There are no free memory or process ids at the moment. The other workers serve meanwhile.
                 log.error("a worker can't be started yet", reason=error.strerror)
                 delay = RESTART_INTERVAL_SECONDS
             else:
@@ -89,7 +89,7 @@ class Supervisor:
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            # Not `sys.exit`: the exit handlers that the parent registered are the parent's.
+            # Not `sys.exit`, which would run the exit handlers that the parent registered.
             os._exit(code)
 
     def _reap(self) -> list[tuple[int, int]]:

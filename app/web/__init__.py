@@ -1,1 +1,1 @@
-"""What browsers reach: pages, files and the documents of both interfaces."""
+"""What is served to browsers: pages, files and the documents of both APIs."""

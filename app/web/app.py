@@ -72,7 +72,7 @@ def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRate
     async def http_error(request: Request, error: HTTPException) -> Response:
         """No route, or too many requests."""
         if error.status_code != 429:
-            # A request without a route has not been counted yet.
+            # The rate limit is a dependency of the routes, so a request without a route has not been counted yet.
             try:
                 await anyio.to_thread.run_sync(limiter, request)
             except HTTPException as too_many_requests:

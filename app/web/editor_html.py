@@ -1,6 +1,6 @@
 """Rewrites HTML from editors with an end tag for each start tag and a bounded depth.
 
-The sanitiser's parser repairs HTML as browsers do, which can take a multiple of its length: an open `<b>` is repeated
+The sanitizer's parser repairs HTML as browsers do, which can take a multiple of its length: an open `<b>` is repeated
 in each paragraph that follows. HTML in which all tags match needs no repair.
 """
 
@@ -22,7 +22,7 @@ TAGS: Final = {
 }
 """The tags that a rendered text may have."""
 ATTRIBUTES: Final[dict[str, set[str]]] = {
-    # Without this entry the sanitiser allows `title` and `lang` everywhere.
+    # Without this entry the sanitizer allows `title` and `lang` everywhere.
     "*": set(),
     "a": {"href", "title"},
     "img": {"src", "alt", "width", "height"},
@@ -37,7 +37,7 @@ def lower_heading(tag: str) -> str:
 
 
 def balance(html: str) -> str:
-    """The HTML with matching tags, lowered headings and nothing but TAGS and ATTRIBUTES. It is not sanitised yet.
+    """The HTML with matching tags, lowered headings and nothing but TAGS and ATTRIBUTES. It is not sanitized yet.
 
     Raises ValueError if it can't be parsed.
     """

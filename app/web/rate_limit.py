@@ -47,7 +47,7 @@ class PageRateLimit:
 
         @self.limiter.shared_limit(rate_limit or "1/second", SCOPE)
         def count(request: Request) -> None:
-            """Nothing: the decorator counts."""
+            """Do nothing: the decorator counts the request."""
 
         self._count = count
         storage_in_use = self.limiter.limiter.storage
@@ -79,7 +79,7 @@ class PageRateLimit:
         try:
             return max(1, math.ceil(counter.get_window_stats(rate_limit, *names).reset_time - time()))
         except counter.storage.base_exceptions:
-            # Redis was lost since it counted the request.
+            # Redis became unavailable after it counted the request.
             return int(rate_limit.get_expiry())
 
 

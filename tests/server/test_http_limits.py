@@ -115,8 +115,12 @@ def request(head: str = "", body: bytes = b"", method: str = "POST", path: str =
 
 @pytest.mark.parametrize(
     "fields",
-    [f"x-long: {'a' * 100_000}\r\n", "".join(f"x-{number}: {'a' * 50}\r\n" for number in range(1200))],
-    ids=["one field", "many fields"],
+    [
+        f"x-long: {'a' * 100_000}\r\n",
+        f"x-long: {'a' * 66_000}\r\n",
+        "".join(f"x-{number}: {'a' * 50}\r\n" for number in range(1200)),
+    ],
+    ids=["one field", "one field slightly too long", "many fields"],
 )
 @pytest.mark.parametrize("piece", [1024, 7000, 200_000])
 async def test_a_head_of_more_than_64_kib_is_refused(piece: int, fields: str) -> None:
@@ -128,6 +132,24 @@ async def test_a_head_of_more_than_64_kib_is_refused(piece: int, fields: str) ->
 
         assert await read_response(reader) == (431, TOO_LONG)
         assert await reader.read() == b""
+
+
+async def test_the_keep_alive_timer_ends_no_request_that_began_during_a_response() -> None:
+    class ShortKeepAlive(LimitedHttpProtocol):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.timeout_keep_alive = 0.2
+
+    async def wait_and_echo(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.1 if scope["path"] == "/first" else 0.6)
+        await echo(scope, receive, send)
+
+    async with connected(wait_and_echo, ShortKeepAlive) as (reader, writer):
+        writer.write(request(path="/first", method="GET") + b"GET /sec")
+        assert await read_response(reader) == (200, b"/first 0")
+        writer.write(b"ond HTTP/1.1\r\nhost: x\r\n\r\n")
+
+        assert await read_response(reader) == (200, b"/second 0")
 
 
 async def test_a_long_head_within_the_bound_and_a_long_body_are_fine() -> None:

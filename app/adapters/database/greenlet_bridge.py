@@ -48,7 +48,7 @@ def _run_operations(task: tuple[Callable[[UnitOfWork], Any], UnitOfWork]) -> Non
     while True:
         operation, work = task
         outcome = [operation(work)]
-        # This must keep no object of the last operation alive while it waits for the next one.
+        # While this waits for the next operation, no variable may refer to an object of the last one.
         del operation, work, task
         task = getcurrent().parent.switch(outcome)
         del outcome

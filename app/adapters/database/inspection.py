@@ -25,8 +25,8 @@ READ_TIMEOUT_SECONDS: Final = 5.0
 _REMEDIES: Final = {
     sqlite3.SQLITE_BUSY: "end the other process that holds it",
     sqlite3.SQLITE_FULL: "make room on its disk",
-    sqlite3.SQLITE_IOERR: "see to its disk",
-    # Debian's sqlite3 has a .recover that fails on every file, so there is no line to paste.
+    sqlite3.SQLITE_IOERR: "check its disk",
+    # The .recover of Debian's sqlite3 fails on every file, so the remedy contains no complete command.
     sqlite3.SQLITE_CORRUPT: "stop the server and restore a backup; without one, save what can be read with .recover of "
     "sqlite.org's sqlite3",
     sqlite3.SQLITE_NOTADB: "restore a backup, or move it away to begin anew",
@@ -59,7 +59,7 @@ async def read_revision(url: str, *, password: str | None = None) -> str | None:
     else:
         tables, revision = await _inspect_server(url, password)
     if revision is None:
-        # Tables with Earshot's names come first, since they are what would clash.
+        # Report a table with one of Earshot's names first, because it would conflict with the migration.
         foreign = sorted(_OWN_TABLES & tables) or sorted(tables - {_VERSION_TABLE})
         if foreign:
             raise ForeignSchema(
@@ -217,6 +217,6 @@ def _admin_command(program: str, parts: SplitResult) -> str:
 
 
 def _quoted_name(error: BaseException | None) -> str:
-    """The name quoted in the server's message, for a URL that leaves it to the driver."""
+    """The name quoted in the server's message, for a URL without the name, which the driver then chooses."""
     match = re.search(r'["«“„](.+)["»”“]', str(error))
     return match[1].strip() if match else "NAME"

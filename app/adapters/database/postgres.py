@@ -1,4 +1,4 @@
-"""PostgreSQL over asyncpg: plain operations run in greenlets, so they need no thread and block nothing.
+"""PostgreSQL over asyncpg: plain operations run in greenlets, so they need no thread and do not block the event loop.
 
 asyncpg's pool opens connections, limits their number and closes idle ones. But for each release the pool starts a task,
 which costs more than a statement; so connections in use are reused here, without a return to the pool.
@@ -30,8 +30,8 @@ MAX_ATTEMPTS: Final = 3
 DEADLOCK_BACKOFF_SECONDS: Final = 0.1
 """The pause before an operation is retried after a deadlock, so that the others get its locks."""
 MAX_FK_RETRIES: Final = 6
-"""How often it runs after a deadlock, or after a row that it refers to was deleted: a post refers to five rows, and
-each may be deleted on its own."""
+"""How often an operation runs after deadlocks, or after a row that it refers to was deleted: a post refers to five
+rows, each of which may be deleted separately."""
 
 _COMMIT_UNCERTAIN: Final = CommitUncertain("the connection was lost while committing")
 """It is unknown whether the change was committed, so it must not be retried."""
@@ -212,7 +212,7 @@ class PostgresDatabase:
                 async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
                     await slots.acquire()
             except TimeoutError as error:
-                raise ServiceUnavailable(f"{self.describe()} has too many acts that take long") from error
+                raise ServiceUnavailable(f"{self.describe()} has too many long operations") from error
         else:
             await slots.acquire()
         try:

@@ -138,7 +138,7 @@ class ReadOnlySqliteConnection(SqliteConnection):
 
 
 class WriteInReadOperation(Exception):
-    """An operation that was run by `read` tried to write: a bug, found by its first test."""
+    """An operation that was run by `read` tried to write, which is a bug in the operation."""
 
 
 class SqliteDatabase:
@@ -308,7 +308,7 @@ class SqliteDatabase:
 
     def _write_waiting(self, operation: Operation[T], context: PortalContext, deadline: float) -> T:
         raw = self._writer.raw
-        # Counted from its arrival: else each operation would wait the full time after all that came before it.
+        # The timeout counts from the arrival of the operation, which has already waited for the operations before it.
         raw.execute(f"PRAGMA busy_timeout = {max(0, int((deadline - monotonic()) * 1000))}")
         try:
             return self._write(operation, context)

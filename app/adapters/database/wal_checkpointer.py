@@ -1,6 +1,6 @@
 """Copies SQLite's write-ahead log into the database file, in a thread of a serving process.
 
-With SQLite's automatic checkpoints, a commit now and then copies the log itself, and is slow.
+With SQLite's automatic checkpoints, some commits copy the log themselves, and are slow.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ MAX_ROUNDS: Final = 4
 FAST_ROUND_SECONDS: Final = 0.03
 MAX_RESTART_FACTOR: Final = 8
 RESTART_MILLISECONDS: Final = 50
-"""How long a restart waits for readers once the log is so many times too long; else the next checkpoint retries."""
+"""How long a restart waits for readers if the log is over MAX_RESTART_FACTOR * RESTART_WAL_BYTES; later ones retry."""
 FAILURES_TO_WARN: Final = 20
-"""The number of consecutive failures that is logged."""
+"""After this number of consecutive failures, one warning is logged."""
 PAGE_BYTES: Final = 4096
 
 

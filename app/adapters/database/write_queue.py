@@ -15,7 +15,7 @@ from app.domain.errors import ServiceUnavailable
 T = TypeVar("T")
 
 MAX_BATCH: Final = 32
-"""Short operations that run before the loop may do something else."""
+"""The number of short operations that run before the event loop continues with other work."""
 MAX_WAIT_SECONDS: Final = 5.0
 """A write that waits longer raises ServiceUnavailable; nothing of it has run."""
 
@@ -43,7 +43,7 @@ class WriteQueue:
 
     @asynccontextmanager
     async def exclusive(self, *, patient: bool = False) -> AsyncIterator[None]:
-        """Keep all other writes waiting during the block. Raises ServiceUnavailable as `run` does, unless `patient`."""
+        """Make other writes wait during the block. Raises ServiceUnavailable as `run` does, unless `patient`."""
         await self._enqueue(None, None if patient else self.max_wait_seconds)
         try:
             yield

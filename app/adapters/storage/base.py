@@ -18,7 +18,7 @@ CHUNK: Final = 256 * 1024
 
 _EXTENSIONS: Final = frozenset(extension for _, extension in MEDIA_TYPES.values())
 _LETTERS: Final = 22
-"""Of an alphabet of 62: 131 random bits."""
+"""The length of a random name. With an alphabet of 62 letters and digits it has 131 random bits."""
 
 _NAME: Final = re.compile(rf"[0-9A-Za-z]{{{_LETTERS}}}(?:\.(?:{'|'.join(sorted(_EXTENSIONS))}))?")
 

@@ -50,7 +50,7 @@ def s3_storage(url: str) -> S3Storage:
     except ValueError:
         readable = False
     if not readable:
-        # A secret with a bare slash would pass for the bucket's name and a prefix.
+        # A secret with an unescaped slash would be parsed as the bucket's name and a prefix.
         raise _bad("it cannot be read; in key and secret write : / ? # @ as %3A %2F %3F %23 %40")
     region = params.pop("region", "")
     name = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""Paths of files whose post is not public: they expire, and are signed under the server's secret."""
+"""Signed paths, which expire, of files whose post is not public. The signing key is derived from the secret."""
 
 import hmac
 from typing import Final
@@ -25,7 +25,7 @@ class FileSigner:
         return f"/files/{name}?expires={expires}&signature={self._signature(name, str(expires))}"
 
     def is_valid(self, name: str, expires: str, signature: str) -> bool:
-        """Whether the signature was made here, for this name and moment, and the moment is to come."""
+        """Whether the signature is valid for this name and expiry time, and the path has not expired."""
         if not hmac.compare_digest(self._signature(name, expires).encode(), signature.encode()):
             return False
         return self._clock().timestamp() < int(expires)

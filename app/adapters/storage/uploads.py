@@ -1,4 +1,4 @@
-"""Uploads between request and post: sanitized, and deleted when the request fails or the post is deleted."""
+"""Sanitizes uploads, and deletes their files when the request fails or the post is deleted."""
 
 import asyncio
 import logging
@@ -37,7 +37,7 @@ class Uploads:
         self._closed = False
 
     async def sanitize(self, source: BinaryIO) -> SanitizedImage:
-        """See `sanitize_image`; `MAX_WORKERS` at once, `MAX_WAITING` more wait, cancelled requests included.
+        """Run `sanitize_image` in a thread: `MAX_WORKERS` at a time, and `MAX_WAITING` wait, also if cancelled.
 
         Raises InvalidImage, and ServiceUnavailable when too many wait.
         """
@@ -52,7 +52,7 @@ class Uploads:
                 log.warning("an orphaned file stays until the next cleanup: %s", failure)
 
     async def rollback(self, names: Sequence[str], *, in_doubt: bool) -> None:
-        """Remove the files of a failed operation, even if cancelled; when in doubt only those that no post has."""
+        """Remove the files of a failed operation, even if cancelled; if `in_doubt`, only files without a post."""
         task = asyncio.ensure_future(self._undo(names, in_doubt=in_doubt))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
@@ -86,7 +86,7 @@ class Uploads:
         await self.delete(names)
 
     async def _find_unrecorded(self, names: Sequence[str]) -> list[str]:
-        # A slow write waits for the operation in doubt, which may still run in the writer's thread.
+        # A write in the thread runs after the operation in doubt, which may still run in the writer's thread.
         return await self._database.write(lambda work: attachments.find_orphans(work, names), NO_PORTAL, in_thread=True)
 
     async def _delete_unrecorded(self, names: Sequence[str]) -> int:

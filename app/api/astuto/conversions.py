@@ -14,7 +14,7 @@ from app.domain.unset import UNSET, Unset
 MAX_INTEGER: Final = 2**63 - 1
 MAX_FILTER_IDS: Final = rack_params.MAX_PAIRS
 ARRAY_AS_EMAIL: Final = "[]"
-"""An email that is not valid, in place of an array."""
+"""An invalid email, which replaces an array."""
 
 # What Ruby's [[:space:]] matches. Python's `isspace` has four separators more.
 _SPACES = (
@@ -41,7 +41,7 @@ class MissingParam(Exception):
 def to_int(value: object) -> int | Unset | None:
     """Convert to a whole number: `"5abc"` and 5.9 are 5, `"abc"` is 0, blank is None.
 
-    Of a number past 64 bits only that property is kept, not always its value.
+    A number over 64 bits gives a number over 64 bits, but not always the same one.
     """
     if isinstance(value, str):
         if value.isascii() and value.isdigit() and len(value) < 19:

@@ -49,7 +49,7 @@ class AstutoDialect:
             window = int(now // limits.astuto_ip.seconds)
             counters.append((f"ai:{window}:{request.client_ip}", limits.astuto_ip))
         if limits.astuto_key is not None:
-            # What follows a valid key is the client's to choose, so that counting by it would limit nothing.
+            # A client can send any text after a valid key, so a limit for that text would have no effect.
             header = request.headers.get(b"authorization")
             token = request.token if request.principal is not None else rate_limit_token(header)
             if token is not None:
@@ -75,7 +75,7 @@ class AstutoDialect:
     def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]:
         values: dict[str, Any] = params.parse_params(request.header(b"content-type"), request.query, body)
         if "_method" in values:
-            # Section 1.1: only a form overrides the method so, neither the query nor JSON.
+            # Section 1.1: `_method` is read from a form only, not from the query or a JSON body.
             values["_method"] = params.get_form_field(body, "_method")
         return values
 

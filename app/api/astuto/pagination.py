@@ -25,7 +25,7 @@ MAX_TEXT_OF_MANY: Final = 20 * 1024
 
 
 class ListForm(Form):
-    """`limit` and `offset` of a list. A list with another default overrides `limit`."""
+    """`limit` and `offset` of a list. A subclass may override the default of `limit`."""
 
     limit: Annotated[int, LIMIT, Field(description="Maximum number of rows; any value is allowed")] = 100
     offset: Annotated[int, OFFSET, Field(description="Number of rows to skip")] = 0

@@ -53,7 +53,7 @@ def check_text(text: str) -> str:
 def build_nested(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Build objects and arrays from bracketed names: `a[b]=1` is `{"a": {"b": "1"}}`, `a[]=1` is `{"a": ["1"]}`.
 
-    Raises MalformedRequest where one name is used as two kinds of thing, or nests more than MAX_BRACKETS deep.
+    Raises MalformedRequest if one name is used with two types, or is nested more than MAX_BRACKETS deep.
     """
     params: dict[str, object] = {}
     for name, value in pairs:

@@ -44,7 +44,7 @@ PATH_PARAMS: Final = {
 class AstutoRouter(DialectRouter):
     """The router of Astuto's dialect.
 
-    `/boards/`, `/posts/3.json` and `/boards.xml` are the same as without the end; the response is JSON each time.
+    A trailing slash or a format suffix is ignored (`/boards/`, `/posts/3.json`, `/boards.xml`); the response is JSON.
     """
 
     error_schemas = ERROR_SCHEMAS

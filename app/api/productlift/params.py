@@ -77,8 +77,8 @@ def read_query(raw: bytes) -> Params:
 def read_multipart(body: Body) -> Params:
     """The fields of a multipart body.
 
-    A malformed one has none, so that no request is half done; unless it ended within a file, because then validation
-    can reject that file by name.
+    A malformed body has no fields, so that no request is executed in part. If the body ended within a file, the fields
+    are returned nevertheless, because validation then rejects this file by its name.
     """
     if body.is_malformed and not any(isinstance(value, Upload) and not value.is_complete for _, value in body.fields):
         return {}

@@ -83,7 +83,7 @@ def set_(
 
 
 def _require_hosts(rows: Sequence[Row], host: str | None) -> None:
-    """Reject a portal that would leave one without a host: it is served on every host while alone, and then on none."""
+    """Reject a second portal while one has no host: beside another portal, such a portal would be served on no host."""
     for portal in map(_serialize, rows):
         if portal["host"] is None:
             raise CommandError(

@@ -37,7 +37,7 @@ def serve(
 
     It stops on Ctrl-C or SIGTERM, after it has answered the requests in progress.
     """
-    # Before the imports: they take most of a start, and a signal must stop it as well then.
+    # Before the imports, which take most of the time of a start, so that a signal stops the process during them, too.
     exit_on_signals()
     raise typer.Exit(_serve(Settings.load(host=host, port=port, workers=workers), demo=demo))
 
@@ -77,6 +77,6 @@ def _serve(settings: Settings, *, demo: bool) -> int:
             for finding in environment.startup_warnings(settings):
                 log.warning(finding.state, remedy=finding.remedy)
         with defer_signals():
-            # Threads that start meanwhile never get the signals, which the supervisor of several workers waits for.
+            # Threads inherit the signal mask of this block, so that only the main thread receives the signals.
             application = Application(settings)
         return run(application, listeners, logging.AccessLog(log_format), metrics_listener)

@@ -72,7 +72,7 @@ def _check_database(settings: Settings) -> str:
         database = open_database(settings).describe()
         revision = asyncio.run(read_revision(settings.database, password=settings.database_password))
         if revision is not None and settings.database.startswith("sqlite:///"):
-            # Before a damaged file gets the advice to migrate it.
+            # Before the revision is compared, so that the remedy for a damaged file is not to migrate it.
             check_integrity(settings.database)
     except InvalidSettings as error:
         raise Problem(error_message(error), "correct EARSHOT_DATABASE_URL") from None

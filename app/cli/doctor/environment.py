@@ -24,7 +24,7 @@ _ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 
 
 def startup_warnings(settings: Settings) -> list[Finding]:
-    """The problems that the settings alone show, and with which a server may start."""
+    """The problems that can be found from the settings alone and that do not prevent a start."""
     return [finding for finding in (check_setting_names(), check_proxies(settings)) if not finding.well]
 
 

@@ -62,7 +62,7 @@ _REPAIR: Final = {
 _LOCK_TABLES: Final = Statement(
     text("LOCK TABLE posts, users, tallies IN SHARE ROW EXCLUSIVE MODE"), across_portals=True
 )
-"""Other changes of counters have finished, or wait: otherwise a vote cast meanwhile would be lost from the count."""
+"""Makes other changes of counters wait. Otherwise the repair would overwrite the count of a vote cast meanwhile."""
 
 
 def find_mismatches(work: UnitOfWork) -> list[CounterMismatch]:
@@ -87,7 +87,7 @@ def find_mismatches(work: UnitOfWork) -> list[CounterMismatch]:
 
 
 def repair(work: UnitOfWork) -> list[CounterMismatch]:
-    """Set every counter to its recount. Returns the mismatches that there were."""
+    """Set every counter to its recount. Returns the mismatches that were repaired."""
     work.authorize(Permission.OPERATE)
     if work.engine == POSTGRESQL:
         work.fetch_all(_LOCK_TABLES)

@@ -90,7 +90,7 @@ _ADD: Final = Statement(
 def move_counts(
     work: UnitOfWork, post_id: int, *, before: Collection[CounterKey] = (), after: Collection[CounterKey] = ()
 ) -> None:
-    """Subtract the post from the counters in `before` alone and add it to those in `after` alone."""
+    """Subtract the post from the counters that are only in `before`; add it to those that are only in `after`."""
     changed = sorted({*before} ^ {*after}, key=lambda key: key.sort_key)
     steps = [(*key, +1 if key in after else -1) for key in changed]
     if steps:

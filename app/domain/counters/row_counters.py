@@ -1,4 +1,4 @@
-"""Statements for the counters in the rows of posts and users, such as the votes of a post. `updated_at` stays.
+"""Statements for the counters in the rows of posts and users, such as the votes of a post. They keep `updated_at`.
 
 The database adds to the stored number, so that concurrent changes both count.
 """

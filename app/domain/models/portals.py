@@ -107,7 +107,7 @@ class Section(PortalScopedMixin, TimestampMixin, Base):
 
 
 class Category(PortalScopedMixin, TimestampMixin, Base):
-    """A label that visitors see; a post may carry many."""
+    """A label that visitors see; a post may have several."""
 
     __tablename__ = "categories"
     __table_args__ = (

@@ -1,10 +1,10 @@
 """The full-text index of posts, `post_search`, which the search for duplicates reads.
 
-It is not a model: its tables differ with the engine, and triggers keep it. Migration 0004 makes both.
+It is not a model, because its tables differ by engine. Triggers maintain it. Migration 0004 creates both.
 
 SQLite: a contentless FTS5 table whose rowid is the post's id, `porter unicode61`.
 PostgreSQL: a table of `post_id`, `portal_id` and the `tsvector` of the title, with a GIN index. The column is not in
-`posts`, because a vote writes the row of its post anew, and with it an entry into each index of `posts`.
+`posts`, because every vote updates the row of its post, which adds an entry to each index of `posts`.
 
 The triggers on `posts` insert, update and delete the entry with the post, in the same statement.
 """
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 SEARCH_TABLE: Final = "post_search"
 TEXT_SEARCH_CONFIG: Final = "earshot_titles"
-"""PostgreSQL's `english` without stop words. Its stemmer is that of FTS5's `porter`, improved."""
+"""PostgreSQL's `english` without stop words. Its stemmer is an improved version of FTS5's `porter`."""
 
 
 def include_name(name: str | None, kind: str, parents: Mapping[str, Any]) -> bool:

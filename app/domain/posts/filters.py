@@ -109,10 +109,10 @@ def conditions(names: Sequence[str], path: AccessPath) -> list[ColumnElement[boo
     driver = of_portal if path == "order_index" else _CONDITIONS[path]
     checks = [] if path == "order_index" else [of_portal]
     checks += [_CONDITIONS[name] for name in names if name not in (path, "category_id")]
-    # The one that needs a look-up comes last, for the few posts that pass the others.
+    # The condition that needs a look-up comes last: it is evaluated only for posts that meet the others.
     checks += [_HAS_CATEGORY] if "category_id" in names else []
     # A condition in a CASE can't use an index, and PostgreSQL assumes that half of the posts match it. Otherwise it
-    # would rather sort all posts of another index than read this one to posts that it assumes to be rare.
+    # would assume that few posts match, and sort all posts of another index instead of reading this one.
     return [driver, case((and_(*checks), literal_column("true")), else_=literal_column("false"))]
 
 

@@ -56,7 +56,7 @@ class PostChildQuery(RowQuery):
         return self._fetch_limited(work, statement, limit=limit, offset=offset, **values)
 
     def for_post(self, work: UnitOfWork, post_id: int, *, limit: int, oldest_first: bool = False) -> Sequence[Row]:
-        """All rows of one post, newest first by default; `limit` is about how many there are."""
+        """All rows of one post, newest first by default; `limit` is their approximate number."""
         work.authorize(Permission.READ)
         key = ("for_post", oldest_first)
         statement = self._statements.get(key)

@@ -1,7 +1,7 @@
 """Casting a vote and creating a post in one statement each, for PostgreSQL, where round trips cost most of the time.
 
-The sequences in `votes` and `create` are the rules, and what SQLite runs. These do the same in one data-modifying
-statement; a test runs both forms with the same random operations and compares every row.
+The functions in `votes` and `create` define the rules, and SQLite runs them. Each statement here has the same effect as
+the statements of such a function. A test runs both with the same random operations and compares every row.
 """
 
 from itertools import product
@@ -112,9 +112,9 @@ def fetch_result(work: UnitOfWork, statement: Statement, **values: Any) -> Row:
 
 
 def _increment(counter: Column, *, exists: ColumnElement[bool]) -> Column:
-    """The new value of the author's or voter's counter; one that violates its constraint if the user is deleted.
+    """The new value of the author's or voter's counter; a value that violates its constraint if the user is deleted.
 
-    Only the update sees the user after a concurrent deletion; the look-up saw the user before it.
+    After a concurrent deletion, only the update reads the deleted user; the look-up has read the user before it.
     """
     return case((exists, counter + 1), else_=literal_column("-1"))
 

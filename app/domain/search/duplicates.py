@@ -1,7 +1,7 @@
 """Finds the posts that may be about the same thing as a title, although they use other words or spellings.
 
 The engine's full-text index (FTS5, `tsvector`; see `app.domain.models.search`) lists the posts for each word of the
-query: the word itself, and every word with the same beginning, for most spelling mistakes and endings come later. The
+query: the word itself, and every word with the same beginning, because most spelling mistakes are not there. The
 posts whose words weigh most become candidates. Their titles are read and ranked.
 """
 
@@ -35,7 +35,7 @@ HEAD_LENGTH: Final = 3
 MIN_SCORE: Final = 0.45
 """The share of the query's weight that a title must cover to be a result at all."""
 MIN_RELATIVE_SCORE: Final = 0.65
-"""The share of the best score that another result must reach: beside the very post, mere relatives are noise."""
+"""The share of the best score that another result must reach: beside a good match, weak ones are not useful."""
 MIN_SIMILARITY: Final = 0.86
 """Two words less similar (Jaro-Winkler) are different words: `import` and `export`."""
 COMPOUND_SIMILARITY: Final = 0.95
@@ -105,7 +105,7 @@ def find_duplicate_ids(work: UnitOfWork, title: str | None, description: str | N
 
 
 def _rarity(posts: int) -> float:
-    """The weight of a word with so many posts; one without any weighs as one with thirty."""
+    """The weight of a word by the number of posts that have it; a word of no post counts as one of thirty posts."""
     # The number of all titles hardly matters: it only flattens the difference between rare and common.
     return math.log(1 + 100_000 / (posts or 30))
 
@@ -121,12 +121,12 @@ def _candidates(weights: dict[str, float], matching: Sequence[Sequence[int]]) ->
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What is searched for: its words, and the ways in which the index may have each of them."""
+    """The query: its words, and for each word the forms in which the index may contain it."""
 
     text: str
     words: list[str]
     joined: dict[str, tuple[str, str]]
-    """Neighbours written as one word, and the two."""
+    """Two adjacent words written as one, with the two words."""
     unfolded: dict[str, str]
     """Words with letters that only `fold_case` replaces, as the index has them."""
     description: frozenset[str]
@@ -146,7 +146,7 @@ class SearchQuery:
         )
 
     def term(self, word: str, engine: str) -> Any:
-        """What the index is asked for: words by their stem, and beginnings of words."""
+        """The search term for the index: stems of words, and prefixes."""
         forms = {word, self.unfolded.get(word, word)}
         # The word may be two in the title: "log in" for "login", "e-mail" for "email", "o'reilly" for "oreilly".
         long = {form for form in forms if len(form) >= PREFIX_LENGTH}
@@ -161,7 +161,7 @@ class SearchQuery:
 
 
 class Ranker:
-    """Scores titles by what they have of the query."""
+    """Scores titles by how much of the query they contain."""
 
     def __init__(self, query: SearchQuery, weights: dict[str, float]) -> None:
         self._query = query
@@ -171,7 +171,7 @@ class Ranker:
         self._similar: dict[str, dict[str, float]] = {}
 
     def score(self, title: str) -> float:
-        """From 0, not a result, to about 1, the same."""
+        """The score of a title, from 0 (no match) to about 1 (the same title)."""
         folded = tokenizer.fold_case(title)
         split = tokenizer.split_words(folded)
         words = tokenizer.significant_words(split)
@@ -210,7 +210,7 @@ class Ranker:
 def _similarity(word: str, other: str) -> float:
     if word == other:
         return 1.0
-    # Short words and numbers must be the same: another number is another thing.
+    # Short words and numbers must be equal: a similar number means something else.
     if min(len(word), len(other)) < PREFIX_LENGTH or word.isdigit() or other.isdigit():
         return 0.0
     return float(JaroWinkler.normalized_similarity(word, other, score_cutoff=MIN_SIMILARITY)) ** 2

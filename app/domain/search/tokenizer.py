@@ -1,4 +1,4 @@
-"""Words of a title as the ranking of duplicates compares them: folded, without small words and plural endings. Pure."""
+"""Words of a title as the ranking of duplicates compares them: folded, without function words and plural endings."""
 
 import re
 import unicodedata
@@ -73,5 +73,5 @@ def tokenize(title: str) -> list[str]:
 
 
 def join_pairs(words: list[str]) -> dict[str, tuple[str, str]]:
-    """Each two neighbours written as one word, and the two in the singular."""
+    """Each pair of adjacent words written as one word, with the two words in the singular."""
     return {singular(left + right): (singular(left), singular(right)) for left, right in pairwise(words)}

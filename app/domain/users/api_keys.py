@@ -33,7 +33,7 @@ FORMATS: Final = {
     "astuto": KeyFormat("moderator", re.compile(r"tkn_(admin|mod)_"), is_numbered=False),
     "productlift": KeyFormat("admin", re.compile(r"[0-9]+\|"), is_numbered=True),
 }
-"""By dialect: all that the domain knows of one by its name."""
+"""The format of the keys of each dialect."""
 
 
 def dialect_of_token(token: str) -> str | None:
@@ -102,7 +102,7 @@ def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
 _OWNER: Final = Statement(
     select(User.role, User.blocked_at)
     .where(row_in_portal(User, "user"), User.deleted_at.is_(None))
-    # A change that takes the right to the key away waits for the new key and revokes it, or finishes before.
+    # A concurrent change after which the user may not have the key finishes first, or waits and revokes the new key.
     .with_for_update(read=True)
 )
 _INSERT: Final = Statement(insert_row(ApiKey, "user_id", "dialect", "scheme", "digest", "prefix").returning(ApiKey.id))

@@ -13,7 +13,7 @@ def normalize_email(email: str) -> str:
     """Return the form in which an address is stored and looked up: trimmed, in lower case."""
     trimmed = email.strip()
     if _KELVIN in trimmed:
-        # Its lower case is the plain letter k, so an invalid address would become the valid address of another user.
+        # The lower case of the Kelvin sign is k, so an invalid address would become another user's valid address.
         return _KELVIN.join(part.lower() for part in trimmed.split(_KELVIN))
     return trimmed.lower()
 

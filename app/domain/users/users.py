@@ -79,7 +79,7 @@ def create(
 
 
 def invite(work: UnitOfWork, user_id: int, message: str | None) -> None:
-    """Record user.invited, which causes a mail; None is the default text. Raises Forbidden."""
+    """Record user.invited, from which a mail can be sent later; None is the default text. Raises Forbidden."""
     work.authorize(Permission.REGISTER_USER)
     work.record(Event("user.invited", subject_id=user_id, user_id=user_id, body={"message": message}))
 

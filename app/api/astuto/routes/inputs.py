@@ -18,7 +18,7 @@ def acting_user_id(work: UnitOfWork, impersonated_id: int | None) -> int:
     """As `resolve_acting_user`, without the check, for operations that look the user up themselves."""
     if impersonated_id is None:
         return resolve_acting_user(work, None)
-    # Checked here as well, before any other parameter: without the right, no error of the input may be reported.
+    # Checked here as well, before any other parameter: a user without the permission must get no error of the input.
     work.authorize(Permission.IMPERSONATE)
     return impersonated_id
 

@@ -36,7 +36,7 @@ class ListPosts(Form):
 
 
 def offset_and_limit(skip: int | None, limit: int | None) -> tuple[int, int]:
-    """The offset and limit in force."""
+    """The effective offset and limit, with defaults."""
     return max(0, skip or 0), DEFAULT_LIMIT if limit is None else limit
 
 

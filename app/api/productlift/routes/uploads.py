@@ -21,11 +21,11 @@ from app.http.multipart import Upload
 
 OPAQUE: Final = "application/octet-stream"
 HARMLESS: Final = {kind: MEDIA_TYPES[kind] for kind in ("jpeg", "png", "gif", "bmp", "webp")}
-"""Attachments that are served as what they are. Everything else is served as bytes, whatever media type was sent."""
+"""Attachments that are served with their detected media type. All others are served as OPAQUE, whatever was sent."""
 
 
 class StoredUploads:
-    """The files of one request, stored. False when there were none."""
+    """The stored files of one request. The object is false if there are none."""
 
     def __init__(self) -> None:
         self.files: list[StoredFile] = []

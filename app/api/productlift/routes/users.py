@@ -170,7 +170,7 @@ def _user_response(row: Row) -> ApiResponse:
 
 
 def role_is_allowed(role: str) -> Check:
-    """A check that the owner stays the owner."""
+    """A check that rejects the role `member` for the owner."""
     return lambda new_role: SELECTED if role == "owner" and new_role == "member" else None
 
 
