@@ -28,6 +28,7 @@ from PIL import Image
 from app.adapters.database.migrations import migrate
 from app.domain import installation
 from app.domain.models import Base
+from app.domain.models.search import SEARCH_TABLE
 from app.domain.portals import portals
 from app.domain.posts import follows, moderation
 from app.domain.users import api_keys
@@ -204,7 +205,23 @@ def of_sqlite(folder: Path) -> str:
     path = folder / "earshot.db"
     asyncio.run(make_at(f"sqlite:///{path}", folder / "data"))
     with closing(sqlite3.connect(path)) as connection:
-        return "\n".join(connection.iterdump()) + "\n"
+        search = _search_of_sqlite(connection)
+        *tables, commit = connection.iterdump()
+    return "\n".join([*tables, *search, commit]) + "\n"
+
+
+def _search_of_sqlite(connection: sqlite3.Connection) -> list[str]:
+    """Drop the full-text index and its triggers, whose rows `iterdump` can't read; return the SQL that makes them."""
+    names = f"name LIKE '{SEARCH_TABLE}%'"
+    created = connection.execute(f"SELECT sql FROM sqlite_master WHERE name = '{SEARCH_TABLE}'").fetchall()
+    options = connection.execute(f"SELECT k, v FROM {SEARCH_TABLE}_config WHERE k <> 'version'").fetchall()
+    triggers = connection.execute(f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND {names}").fetchall()
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute(f"DROP TABLE {SEARCH_TABLE}")
+    fill = [f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}, rank) VALUES ('{name}', {value});" for name, value in options]
+    fill.append(f"INSERT INTO {SEARCH_TABLE} (rowid, title) SELECT id, title FROM posts ORDER BY id;")
+    return [f"{created[0][0]};", *fill, *(f"{sql};" for _, sql in triggers)]
 
 
 def of_postgresql(folder: Path) -> str:
