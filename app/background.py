@@ -15,7 +15,7 @@ from app.domain.permissions import OPERATOR
 from app.domain.posts import public
 from app.domain.users import api_keys
 
-log = logging.getLogger("earshot.behind")
+log = logging.getLogger("earshot.background")
 
 VIEWS_BATCH: Final = 500
 MAX_BACKOFF_SECONDS: Final = 60.0

@@ -82,7 +82,7 @@ async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCapt
         done.set()
 
     jobs = BackgroundJobs([Job("the work", 0.0, operation)])
-    with caplog.at_level(logging.ERROR, "earshot.behind"):
+    with caplog.at_level(logging.ERROR, "earshot.background"):
         jobs.start()
         await done.wait()
     await jobs.stop()

@@ -18,9 +18,9 @@ log = logging.getLogger("earshot.traces")
 
 REMEDY: Final = "pip install '.[otel]' in a copy of Earshot's sources; ./manage does so by itself"
 """How to install the packages that spans need."""
-EXPORT_INTERVAL_SECONDS: Final = 5.0
+EXPORT_TIMEOUT_SECONDS: Final = 5.0
 """The longest time of one delivery, retries included."""
-EXPORT_TIMEOUT_SECONDS: Final = 2.0
+PROBE_TIMEOUT_SECONDS: Final = 2.0
 """The longest time of a test of the collector."""
 SHUTDOWN_TIMEOUT_SECONDS: Final = 3.0
 """How long the end of the server waits for the last delivery."""
@@ -48,7 +48,7 @@ def accepts_spans(url: str) -> bool:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-    exporter: Any = OTLPSpanExporter(endpoint=endpoint(url), timeout=EXPORT_TIMEOUT_SECONDS)
+    exporter: Any = OTLPSpanExporter(endpoint=endpoint(url), timeout=PROBE_TIMEOUT_SECONDS)
     try:
         return not exporter.export([]).value
     finally:
@@ -75,7 +75,7 @@ class RequestTracer:
         self._provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
         # Not a subclass of the exporter, whose module would have to be imported without a collector.
         delivery: Any = _LoggingExporter(
-            OTLPSpanExporter(endpoint=endpoint(url), timeout=EXPORT_INTERVAL_SECONDS), shown
+            OTLPSpanExporter(endpoint=endpoint(url), timeout=EXPORT_TIMEOUT_SECONDS), shown
         )
         self._provider.add_span_processor(BatchSpanProcessor(delivery))
         self._tracer = self._provider.get_tracer("earshot", version)

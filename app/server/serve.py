@@ -121,7 +121,7 @@ class GracefulServer(uvicorn.Server):
 
     async def _abort_connections(self) -> None:
         state = self.server_state
-        log.warning("broke off what did not finish in time", requests=len(state.tasks))
+        log.warning("aborted requests that did not finish in time", requests=len(state.tasks))
         for connection in list(state.connections):
             cast(LimitedHttpProtocol, connection).abort()
         self.force_exit = False

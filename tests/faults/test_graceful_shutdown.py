@@ -175,7 +175,7 @@ def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite
         assert b"".join(left) == b""
         logged = [json.loads(line) for line in serving.log.read_text().splitlines()]
     others = [line["event"] for line in logged if "status" not in line]
-    assert others == ["broke off what did not finish in time", "ended"]
+    assert others == ["aborted requests that did not finish in time", "ended"]
     assert Counter(line["status"] for line in logged if line.get("method") == "POST") == {201: 40, 499: 3}
     titles = {title for (title,) in rows(url_of(sqlite), "SELECT title FROM posts")}
     assert titles == {f"{kind} {number}" for kind in ("long", "slow") for number in range(20)}

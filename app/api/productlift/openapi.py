@@ -16,7 +16,7 @@ address and an API key of this dialect.
 ## Authentication
 
 Every request carries `Authorization: Bearer KEY`, with `Bearer` in exactly this case. A key looks like
-`2|x0…` and belongs to one administrator of one portal; it is shown once, when it is created:
+`2|x0…` and belongs to an administrator or the owner of one portal. It is shown once, when it is created:
 
     earshot keys create --user owner@example.com --dialect productlift
 

@@ -35,7 +35,7 @@ def serve(
     EARSHOT_DATABASE_URL=postgresql://user:password@host/name \\
     EARSHOT_REDIS_URL=redis://host:6379/0 earshot serve --workers 4
 
-    It stops on Ctrl-C or SIGTERM, after it has answered the requests in progress.
+    On Ctrl-C or SIGTERM it finishes the requests in progress, aborts them after ten seconds, and stops.
     """
     # Before the imports, which take most of the time of a start, so that a signal stops the process during them, too.
     exit_on_signals()
