@@ -57,7 +57,7 @@ async def test_the_last_use_of_a_key_is_stored(
     assert server.services.authenticator.pending_last_used == {}
 
 
-async def test_a_use_that_could_not_be_stored_is_stored_the_next_time(
+async def test_storing_the_last_use_is_retried_after_an_error(
     make: Factory, server: Application, astuto: Client
 ) -> None:
     await astuto.get("/boards")
@@ -70,7 +70,7 @@ async def test_a_use_that_could_not_be_stored_is_stored_the_next_time(
     assert server.services.authenticator.pending_last_used == used
 
 
-async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_job_is_logged_and_retried(caplog: pytest.LogCaptureFixture) -> None:
     tries = 0
     done = asyncio.Event()
 
@@ -90,7 +90,7 @@ async def test_a_job_that_fails_is_logged_and_tried_again(caplog: pytest.LogCapt
     assert [record.getMessage() for record in caplog.records] == ["the work failed and is retried in 1 seconds"]
 
 
-async def test_jobs_end_in_the_middle_when_the_server_ends() -> None:
+async def test_running_jobs_are_cancelled_when_the_server_stops() -> None:
     started = asyncio.Event()
 
     async def operation() -> None:
@@ -104,7 +104,7 @@ async def test_jobs_end_in_the_middle_when_the_server_ends() -> None:
     await jobs.stop()
 
 
-async def test_a_page_view_neither_writes_nor_waits_for_a_write(
+async def test_a_page_view_does_not_write_or_wait_for_a_write(
     make: Factory, server: Application, anyone: Client, request: pytest.FixtureRequest
 ) -> None:
     held, free = await make.post(title="Held"), await make.post(title="Free")
@@ -145,9 +145,7 @@ async def test_a_page_view_neither_writes_nor_waits_for_a_write(
     assert server.services.views.counts == {}
 
 
-async def test_views_that_could_not_be_stored_are_stored_the_next_time_and_those_in_doubt_are_not(
-    make: Factory, server: Application
-) -> None:
+async def test_storing_views_is_retried_unless_the_commit_is_uncertain(make: Factory, server: Application) -> None:
     views = PageViews({(make.portal, 1): 3})
 
     with pytest.raises(ServiceUnavailable):
@@ -159,7 +157,7 @@ async def test_views_that_could_not_be_stored_are_stored_the_next_time_and_those
     assert views.counts == {}
 
 
-async def test_the_end_of_a_server_waits_for_no_job_whose_write_fails() -> None:
+async def test_a_shutdown_does_not_wait_for_jobs_that_fail_to_write() -> None:
     started, failure = asyncio.Event(), asyncio.Event()
 
     class Away:
@@ -184,7 +182,7 @@ async def test_the_end_of_a_server_waits_for_no_job_whose_write_fails() -> None:
     assert views.counts == {(1, 7): 2}
 
 
-def test_the_views_in_memory_are_bounded() -> None:
+def test_the_number_of_views_in_memory_is_bounded() -> None:
     views = PageViews()
     for post in range(MAX_VIEWED_POSTS + 10):
         views.add(1, post)
@@ -194,7 +192,7 @@ def test_the_views_in_memory_are_bounded() -> None:
     assert views.counts[1, 0] == 2
 
 
-async def test_views_are_stored_when_the_server_ends(settings: Settings, make: Factory, anyone: Client) -> None:
+async def test_views_are_stored_when_the_server_stops(settings: Settings, make: Factory, anyone: Client) -> None:
     post = await make.post(title="Dark mode")
     ending = create_app(settings)
     await ending.start()

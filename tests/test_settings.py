@@ -105,7 +105,7 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("DEFAULT_DIALECT", "esperanto", "must be productlift or astuto"),
     ],
 )
-def test_a_wrong_setting_is_reported_with_the_remedy(
+def test_an_invalid_setting_is_reported_with_the_remedy(
     name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"EARSHOT_{name}", value)
@@ -129,14 +129,14 @@ def test_a_wrong_setting_is_reported_with_the_remedy(
         ("OFF", None),
     ],
 )
-def test_a_limit_is_requests_in_a_window(text: str, rate_limit: tuple[int, int] | None) -> None:
+def test_a_rate_limit_has_a_number_of_requests_and_a_window(text: str, rate_limit: tuple[int, int] | None) -> None:
     settings = Settings.load(limit_productlift=text)
 
     assert RateLimit.parse(settings.limit_productlift) == rate_limit
 
 
 @pytest.mark.parametrize(("text", "count"), [("1", 1), ("100000", 100_000), ("off", "off"), (None, 256)])
-def test_a_bound_of_connections_is_a_number_or_off(text: str | None, count: object) -> None:
+def test_a_connection_limit_is_a_number_or_off(text: str | None, count: object) -> None:
     settings = Settings.load(connections_per_ip=text)
 
     assert settings.connections_per_ip == count
@@ -157,11 +157,11 @@ def test_a_bound_of_connections_is_a_number_or_off(text: str | None, count: obje
         ("https://example.com/apis", "https://example.com/apis"),
     ],
 )
-def test_a_public_address_ends_without_a_slash(text: str, url: str) -> None:
+def test_a_trailing_slash_is_removed_from_the_public_url(text: str, url: str) -> None:
     assert Settings.load(base_url=text).base_url == url
 
 
-def test_a_removed_setting_stops_no_start_and_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_setting_is_reported_and_does_not_prevent_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     removed = {"EARSHOT_OUTBOUND_ALLOW": "10.0.0.0/8", "EARSHOT_OUTBOX": "off", "EARSHOT_SMTP_URL": "mail"}
     for name, value in removed.items():
         monkeypatch.setenv(name, value)
@@ -184,7 +184,7 @@ def test_each_setting_is_documented_with_its_default() -> None:
     assert documented == described
 
 
-def test_several_workers_need_shared_counters_and_a_server_for_the_database() -> None:
+def test_several_workers_require_redis_and_postgresql() -> None:
     with pytest.raises(InvalidSettings) as without_redis:
         Settings.load(workers=2)
     with pytest.raises(InvalidSettings) as on_a_file:
@@ -211,7 +211,7 @@ def test_an_unknown_storage_is_reported() -> None:
         backends.open_storage(Settings.load(storage_url="ftp://here"))
 
 
-def test_an_unreadable_file_of_settings_is_reported(tmp_path: Path) -> None:
+def test_an_unreadable_settings_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"EARSHOT_PORT=\xff\xfe")
 
     with pytest.raises(InvalidSettings, match=r"the file \.env can't be read: .*; repair it, or move it away"):
@@ -253,14 +253,14 @@ def test_a_url_is_reported_without_its_secrets(address: str, shown: str) -> None
     assert mask_secrets(address) == shown
 
 
-def test_a_slip_in_a_settings_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_misspelled_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARSHOT_PROT", "9000")
     monkeypatch.setenv("EARSHOT_PORT", "9000")
 
     assert Settings.unknown_names() == ["EARSHOT_PROT"]
 
 
-def test_a_slip_in_the_file_is_found(tmp_path: Path) -> None:
+def test_a_misspelled_setting_in_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("EARSHOT_PROT=9000\nEARSHOT_PORT=9000\nCOMPOSE_PROJECT_NAME=ideas\n")
 
     assert Settings.unknown_names() == ["EARSHOT_PROT"]

@@ -28,7 +28,7 @@ SECRET = b"Hidden-Place-48.8584N"
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
-def test_a_jpeg_of_any_colors_looks_the_same(mode: str, progressive: bool, subsampling: int) -> None:
+def test_a_jpeg_of_any_color_mode_looks_the_same(mode: str, progressive: bool, subsampling: int) -> None:
     original = encode(make_image(mode), "JPEG", progressive=progressive, subsampling=subsampling, exif=make_exif(1))
 
     sanitized = open_image(sanitize(original))
@@ -37,7 +37,7 @@ def test_a_jpeg_of_any_colors_looks_the_same(mode: str, progressive: bool, subsa
     assert max_difference(sanitized, open_image(original)) <= 12
 
 
-def test_an_animated_png_may_have_an_image_beside_its_frames() -> None:
+def test_an_animated_png_may_have_a_separate_default_image() -> None:
     original = encode_animation("PNG", default_image=True)
 
     assert open_image(original).n_frames == 3  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ MODES = {"PNG": ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"], "BMP": ["1", "L", 
 
 
 @pytest.mark.parametrize(("form", "mode"), [(form, mode) for form, modes in MODES.items() for mode in modes])
-def test_a_png_or_bmp_of_any_colors_keeps_each_pixel(form: str, mode: str) -> None:
+def test_a_png_or_bmp_of_any_color_mode_keeps_each_pixel(form: str, mode: str) -> None:
     image = make_image("I").point(lambda value: value * 256) if mode == "I;16" else make_image()
     original = encode(image.convert(mode), form)
 
@@ -117,7 +117,7 @@ def test_a_gif_with_a_palette_for_each_frame_loses_no_color() -> None:
 
 # More than 64 KiB make several segments of a JPEG.
 @pytest.mark.parametrize(("form", "padding"), [("JPEG", 0), ("PNG", 0), ("WEBP", 0), ("JPEG", 200_000)])
-def test_a_valid_color_profile_stays(form: str, padding: int) -> None:
+def test_a_valid_color_profile_is_kept(form: str, padding: int) -> None:
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile += random.Random(1).randbytes(padding)
     profile[:4] = struct.pack(">I", len(profile))

@@ -33,7 +33,7 @@ def test_a_file_is_rewound_after_its_type_was_detected() -> None:
         b"<!--" + b"x" * (SNIFF_BYTES - 100) + b"--><svg/>",
     ],
 )
-def test_an_svg_is_told_by_its_first_element_and_passes_as_sent(content: bytes) -> None:
+def test_an_svg_is_detected_by_its_first_element_and_kept_unchanged(content: bytes) -> None:
     assert sniff_image_type(content) == "svg"
     assert sanitize(content) == content
 
@@ -41,5 +41,5 @@ def test_an_svg_is_told_by_its_first_element_and_passes_as_sent(content: bytes) 
 @pytest.mark.parametrize(
     "filler", [b"<!--", b"<!DOCTYPE ", b'<!DOCTYPE "', b"<!DOCTYPE [<!--", b"<?", b"<!---->", b"<"]
 )
-def test_an_endless_beginning_is_no_svg(filler: bytes) -> None:
+def test_an_endless_prolog_is_not_an_svg(filler: bytes) -> None:
     assert sniff_image_type((filler * SNIFF_BYTES)[: 2 * SNIFF_BYTES]) is None

@@ -17,7 +17,7 @@ def test_ended_windows_are_evicted_first() -> None:
     assert counters.hit_sync("ended 0", 10, now=20.0).hits == 1
 
 
-def test_of_running_windows_the_newest_with_the_fewest_requests_is_evicted() -> None:
+def test_the_newest_window_with_the_fewest_requests_is_evicted() -> None:
     counters = MemoryRateLimiter(max_counters=10)
     for number in range(10):
         counters.hit_sync(f"{number}", 60, now=0.0)
@@ -29,7 +29,7 @@ def test_of_running_windows_the_newest_with_the_fewest_requests_is_evicted() -> 
     assert counters.hit_sync("8", 60, now=1.0).hits == 1
 
 
-def test_invented_keys_evict_invented_keys_and_no_address() -> None:
+def test_invented_keys_do_not_evict_an_address() -> None:
     counters = MemoryRateLimiter(max_counters=100)
     counters.hit_sync("ai:192.0.2.1", 60, now=0.0)
 
@@ -39,7 +39,7 @@ def test_invented_keys_evict_invented_keys_and_no_address() -> None:
     assert counters.hit_sync("ai:192.0.2.1", 60, now=0.2).hits == 2
 
 
-def test_invented_keys_evict_no_key_that_is_used() -> None:
+def test_invented_keys_do_not_evict_a_used_key() -> None:
     counters = MemoryRateLimiter(max_counters=1000)
     for _ in range(2):
         counters.hit_sync("ak:used", 300, now=0.0)

@@ -111,7 +111,7 @@ async def test_bytes_that_are_not_http_get_a_plain_response(wire: Wire) -> None:
         assert await wire.send(raw) == (400, PLAIN), broken
 
 
-async def test_a_head_of_a_hundred_kilobytes_gets_a_plain_answer(wire: Wire) -> None:
+async def test_request_headers_over_64_kib_get_a_plain_431(wire: Wire) -> None:
     for more in (["X: " + "a" * 100_000], [f"X-{number}: {'a' * 100}" for number in range(1000)]):
         status, body = await wire.send(wire.head("GET /api/v1/posts HTTP/1.1", *more))
 
@@ -120,7 +120,7 @@ async def test_a_head_of_a_hundred_kilobytes_gets_a_plain_answer(wire: Wire) -> 
     assert (status, body) == (431, b"The head of the request is longer than 64 KiB.\n")
 
 
-async def test_bytes_that_are_no_text_in_an_address_name_nothing(wire: Wire) -> None:
+async def test_invalid_bytes_in_a_path_return_404_or_400(wire: Wire) -> None:
     for path in ("/api/v1/nothing/\xff\xfe", "/api/v1/nothing%ff", "/api/v1/%00", "/api/v1/%ed%a0%80/x", "/api/v1/%zz"):
         assert await wire.send(wire.head(f"GET {path} HTTP/1.1")) in ((404, NO_ROUTE[wire.dialect]), (400, PLAIN)), path
     for path in ("/api/v1/posts/%ff", "/api/v1/posts/%00", "/api/v1/posts/%ed%a0%80", "/api/v1/posts/%2e%2e"):
@@ -129,7 +129,7 @@ async def test_bytes_that_are_no_text_in_an_address_name_nothing(wire: Wire) -> 
         assert isinstance(body, dict), path
 
 
-async def test_an_escaped_slash_belongs_to_its_segment(wire: Wire) -> None:
+async def test_an_encoded_slash_does_not_separate_segments(wire: Wire) -> None:
     error = {
         "astuto": {"errors": ["Post with id no such/post< not found"]},
         "productlift": {"message": "No query results for model [App\\Post] no such/post<"},
@@ -139,7 +139,7 @@ async def test_an_escaped_slash_belongs_to_its_segment(wire: Wire) -> None:
     assert await wire.send(wire.head("GET /api/v1/posts%2F1 HTTP/1.1")) == (404, NO_ROUTE[wire.dialect])
 
 
-async def test_a_body_that_breaks_off_writes_nothing(wire: Wire) -> None:
+async def test_a_truncated_body_writes_nothing(wire: Wire) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="title"\r\n\r\nDark mode'
     for kind, body in (
         ("application/json", b'{"title": "Dark mode", "board_id": 1'),
@@ -182,7 +182,7 @@ async def test_trailers_are_ignored(wire: Wire) -> None:
     assert (await wire.send(unsafe + ends))[0] in (401, 404, 405)
 
 
-async def test_a_body_in_another_coding_is_rejected(wire: Wire) -> None:
+async def test_a_body_in_another_transfer_coding_is_rejected(wire: Wire) -> None:
     for coding in ("gzip, chunked", "identity", "xchunked", "chunked;q=1", "\tchunked\t", ",chunked",
                    "gzip\r\nTransfer-Encoding: chunked"):  # fmt: skip
         sent = wire.head("DELETE /api/v1/posts/1 HTTP/1.1", f"Transfer-Encoding: {coding}")

@@ -73,7 +73,7 @@ STORED_ROLES = {"member": "user"}
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_of_two_requests_for_different_fields_none_is_lost(
+async def test_concurrent_requests_for_different_fields_are_both_stored(
     name: str, make: Factory, write: ConcurrentWriter, owner_key: str, sample: SamplePortal
 ) -> None:
     path, table, row_id, *fields = REQUESTS[name](sample)
@@ -158,7 +158,7 @@ OPERATIONS: dict[str, tuple[str, str, Edit, Edit]] = {
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_of_two_operations_for_different_fields_none_is_lost(
+async def test_concurrent_operations_on_different_fields_are_both_stored(
     name: str, make: Factory, write: ConcurrentWriter, sample: SamplePortal
 ) -> None:
     table, attribute, *edits = OPERATIONS[name]
@@ -193,7 +193,7 @@ async def test_of_two_operations_for_different_fields_none_is_lost(
         ("/posts/{0.code}/comments/0{0.comment}", {"comment": "New"}, "Comment"),
     ],
 )
-async def test_a_change_beside_a_deletion_succeeds_or_finds_nothing(
+async def test_a_change_during_a_deletion_succeeds_or_returns_404(
     path: str, payload: dict[str, str], model: str, make: Factory, write: ConcurrentWriter, owner_key: str
 ) -> None:
     for _ in range(PAIRS // 4):
@@ -208,7 +208,7 @@ async def test_a_change_beside_a_deletion_succeeds_or_finds_nothing(
 
 
 @pytest.mark.parametrize("many", [2, 3])
-async def test_sections_put_below_each_other_at_once_form_no_cycle(
+async def test_concurrent_moves_of_sections_form_no_cycle(
     many: int, make: Factory, write: ConcurrentWriter, owner_key: str
 ) -> None:
     ring = [await make.section(f"Section {number}") for number in range(many)]
@@ -224,7 +224,7 @@ async def test_sections_put_below_each_other_at_once_form_no_cycle(
         assert sorted(response.status_code for response in responses) == [200] * (many - 1) + [422]
 
 
-async def test_a_section_moved_beside_its_parent_stays_on_the_tab_of_its_parent(
+async def test_a_section_moved_during_a_move_of_its_parent_keeps_its_tab(
     make: Factory, write: ConcurrentWriter, owner_key: str
 ) -> None:
     parent, child = await make.section("Parent"), await make.section("Child")
@@ -242,7 +242,7 @@ async def test_a_section_moved_beside_its_parent_stays_on_the_tab_of_its_parent(
         assert await make.rows(f"{apart} WHERE above.tab_id <> below.tab_id") == []
 
 
-async def test_of_two_made_the_default_at_once_one_is(
+async def test_one_of_two_concurrently_set_defaults_is_the_default(
     make: Factory, write: ConcurrentWriter, sample: SamplePortal
 ) -> None:
     planned, new = make.statuses["Planned"], make.statuses["New"]
@@ -262,7 +262,7 @@ async def test_of_two_made_the_default_at_once_one_is(
         assert await make.value("SELECT count(*) FROM statuses WHERE is_default") == 1
 
 
-async def test_a_board_that_is_deleted_for_having_no_posts_takes_none_along(
+async def test_deleting_an_empty_board_deletes_no_concurrent_post(
     make: Factory, write: ConcurrentWriter, sample: SamplePortal
 ) -> None:
     key = await make.key(make.owner, "astuto")
@@ -284,7 +284,7 @@ async def test_a_board_that_is_deleted_for_having_no_posts_takes_none_along(
         assert (response.status_code, posts) in ((201, 1), (422, 0))
 
 
-async def test_ordering_beside_adding_and_deleting_loses_nothing(
+async def test_reordering_during_additions_and_deletions_loses_no_entry(
     make: Factory, write: ConcurrentWriter, sample: SamplePortal
 ) -> None:
     for number in range(PAIRS // 4):

@@ -16,7 +16,7 @@ from tests.support.factory import Factory
 PAIRS = 100
 
 
-async def test_a_user_who_loses_the_right_to_keys_has_no_valid_key(make: Factory, write: ConcurrentWriter) -> None:
+async def test_a_key_created_while_its_user_is_demoted_is_invalid(make: Factory, write: ConcurrentWriter) -> None:
     losses: list[Callable[[Any, int], object]] = [
         lambda work, user: users.update(work, user, role="user"),
         lambda work, user: users.block(work, user),
@@ -55,7 +55,7 @@ async def test_a_promoted_user_is_not_blocked_by_a_concurrent_moderator(make: Fa
         assert isinstance(blocked, Forbidden) == (row["blocked_at"] is None)
 
 
-async def test_a_new_moderator_stays_one_while_a_client_writes_member(
+async def test_writing_back_member_does_not_undo_a_concurrent_role_change(
     make: Factory, write: ConcurrentWriter, owner_key: str
 ) -> None:
     lost = []
@@ -76,7 +76,7 @@ async def test_a_new_moderator_stays_one_while_a_client_writes_member(
 
 
 @pytest.mark.parametrize("kind", ["vote", "post", "comment", "post with the user's own key"])
-async def test_what_a_user_writes_during_its_deletion_is_deleted_or_rejected(
+async def test_writes_of_a_user_during_its_deletion_are_deleted_or_rejected(
     kind: str, make: Factory, write: ConcurrentWriter, owner_key: str
 ) -> None:
     post = await make.code(await make.post())

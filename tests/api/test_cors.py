@@ -17,7 +17,7 @@ PREFLIGHT = {
 
 
 @pytest.mark.parametrize("base", ["/api/v1", "/productlift/api/v1"])
-async def test_a_preflight_is_granted_in_productlift_s_dialect(anyone: Client, base: str) -> None:
+async def test_productlift_accepts_preflight_requests(anyone: Client, base: str) -> None:
     response = await anyone.of(None, base=base).options("/posts", headers=PREFLIGHT)
 
     assert (response.status_code, response.content) == (204, b"")
@@ -29,7 +29,7 @@ async def test_a_preflight_is_granted_in_productlift_s_dialect(anyone: Client, b
     assert headers == {"authorization", "content-type", "accept"}
 
 
-async def test_a_preflight_at_the_shared_path_is_granted_whatever_the_default(
+async def test_the_shared_path_accepts_preflight_requests_in_any_dialect(
     make: Factory, settings: Settings, clock: TestClock
 ) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
@@ -40,9 +40,7 @@ async def test_a_preflight_at_the_shared_path_is_granted_whatever_the_default(
     assert (response.status_code, response.headers["access-control-allow-origin"]) == (204, "*")
 
 
-async def test_any_origin_may_read_productlift_s_responses_and_none_astuto_s(
-    astuto: Client, productlift: Client
-) -> None:
+async def test_cors_allows_any_origin_for_productlift_and_none_for_astuto(astuto: Client, productlift: Client) -> None:
     for path in ("/posts", "/nothing"):
         theirs = await productlift.get(path, headers={"origin": "https://app.example.org"})
         ours = await astuto.get(path, headers={"origin": "https://app.example.org"})

@@ -25,7 +25,9 @@ UNKNOWN_KEYS = {
 KEYS_OF_NO_FORM = ("whatever", "tkn_other_3x9Kq2f8Zr7Lm1Nb", "a|b", "|b", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln")
 
 
-async def test_the_key_decides_at_the_shared_address(make: Factory, astuto: Client, productlift: Client) -> None:
+async def test_the_key_selects_the_dialect_at_the_shared_path(
+    make: Factory, astuto: Client, productlift: Client
+) -> None:
     post = await make.post(title="Dark mode")
     code = await make.code(post)
 
@@ -61,7 +63,7 @@ async def test_a_prefix_selects_its_dialect_on_every_host(make: Factory, astuto:
 PAGE_OF_NONE = {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10}
 
 
-async def test_an_unknown_key_is_rejected_in_the_dialect_of_its_form_or_of_the_server(
+async def test_the_form_of_an_unknown_key_selects_the_dialect_of_the_error(
     make: Factory, anyone: Client, settings: Settings, clock: TestClock
 ) -> None:
     async with running_application(settings, clock, default_dialect="astuto") as other:
@@ -73,7 +75,9 @@ async def test_an_unknown_key_is_rejected_in_the_dialect_of_its_form_or_of_the_s
             assert status_and_json(await Client(other, token=token).get("/posts")) == ASTUTO_401
 
 
-async def test_a_host_s_own_dialect_comes_before_the_server_s(make: Factory, anyone: Client, astuto: Client) -> None:
+async def test_the_dialect_of_a_host_overrides_that_of_the_server(
+    make: Factory, anyone: Client, astuto: Client
+) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="host", value="ideas.example.com"))
     await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
@@ -104,7 +108,7 @@ async def test_only_productlift_requires_the_scheme_bearer(
 
 
 @pytest.mark.parametrize("authorization", ["bearer {}", "BEARER {}", "{}", "Basic {}", "Bearer", "Bearer ", ""])
-async def test_an_authorization_without_a_token_is_no_key(
+async def test_a_header_without_a_token_contains_no_key(
     anyone: Client, astuto: Client, productlift: Client, authorization: str
 ) -> None:
     for client in (astuto, productlift):
@@ -131,7 +135,7 @@ class TestSeveralPortals:
         await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
         return await make.key(owner, "astuto", portal=portal), await make.key(owner, "productlift", portal=portal)
 
-    async def test_a_key_works_on_its_portal_s_host_alone(
+    async def test_a_key_is_valid_only_on_the_host_of_its_portal(
         self, make: Factory, anyone: Client, astuto: Client, productlift: Client, two: tuple[str, str]
     ) -> None:
         theirs = (two[0], ASTUTO_401), (two[1], PRODUCTLIFT_401)
@@ -148,7 +152,7 @@ class TestSeveralPortals:
                         other = ASTUTO_401 if base.startswith("/astuto") else PRODUCTLIFT_401
                         assert status_and_json(response) == (error if fits else other)
 
-    async def test_a_portal_without_a_host_answers_nowhere_beside_another(
+    async def test_a_portal_without_a_host_is_unavailable_next_to_another(
         self, make: Factory, anyone: Client, astuto: Client, two: tuple[str, str]
     ) -> None:
         await make.run("UPDATE portals SET host = NULL WHERE id = :id", id=make.portal)
@@ -157,13 +161,15 @@ class TestSeveralPortals:
         for host in ("http://one.example.com", "http://two.example.com", "http://feedback.example.com"):
             assert status_and_json(await anyone.of(astuto.token, host=host).get("/posts")) == ASTUTO_401
 
-    async def test_each_host_has_its_own_default(self, make: Factory, anyone: Client, two: tuple[str, str]) -> None:
+    async def test_each_host_has_its_own_default_dialect(
+        self, make: Factory, anyone: Client, two: tuple[str, str]
+    ) -> None:
         await make.act(lambda work: portals.update_setting(work, setting="default_dialect", value="astuto"))
 
         assert status_and_json(await anyone.of(None, host="http://one.example.com").get("/posts")) == ASTUTO_401
         assert status_and_json(await anyone.of(None, host="http://two.example.com").get("/posts")) == PRODUCTLIFT_401
 
-    async def test_the_portal_is_chosen_by_host_alone_unless_the_setting_is_on(
+    async def test_x_forwarded_host_is_ignored_unless_the_setting_is_on(
         self, make: Factory, settings: Settings, clock: TestClock, two: tuple[str, str]
     ) -> None:
         forwarded = {"x-forwarded-host": "two.example.com", "x-forwarded-proto": "https"}
@@ -185,7 +191,7 @@ class TestSeveralPortals:
         async with running_application(settings, clock, **trust) as server:
             yield Client(server, token=two[0], host="http://one.example.com")
 
-    async def test_a_forwarded_host_counts_from_a_trusted_proxy_only(self, behind_proxy: Client) -> None:
+    async def test_x_forwarded_host_is_used_from_a_trusted_proxy_only(self, behind_proxy: Client) -> None:
         forwarded = {"x-forwarded-host": "two.example.com", "x-forwarded-proto": "https"}
         untrusted = behind_proxy.of(behind_proxy.token, host="http://one.example.com", peer="203.0.113.66")
 
@@ -208,7 +214,7 @@ class TestSeveralPortals:
             ([""], False),
         ],
     )
-    async def test_of_several_forwarded_hosts_the_last_counts(
+    async def test_the_last_of_several_forwarded_hosts_is_used(
         self, behind_proxy: Client, lines: list[str], is_second: bool
     ) -> None:
         response = await behind_proxy.get("/posts", headers=[("x-forwarded-host", line) for line in lines])
@@ -231,7 +237,7 @@ async def test_unknown_paths_below_the_api_get_the_404_of_the_dialect(astuto: Cl
         assert status_and_json(await productlift.get(path)) == PRODUCTLIFT_404
 
 
-async def test_only_whole_segments_are_the_api(anyone: Client, astuto: Client) -> None:
+async def test_only_complete_path_segments_select_the_api(anyone: Client, astuto: Client) -> None:
     for base in (
         "/api/v1x",
         "/api/v",
@@ -289,7 +295,7 @@ async def test_an_unknown_version_gets_the_404_of_the_selected_dialect(
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-async def test_an_escaped_slash_belongs_to_its_segment(make: Factory, astuto: Client, productlift: Client) -> None:
+async def test_an_encoded_slash_does_not_separate_segments(make: Factory, astuto: Client, productlift: Client) -> None:
     post = await make.post()
     for segment, expected in (
         ("no%20such%2Fboard%3C", "no such/board<"), ("%2f", "/"), ("987654%2Fvotes", "987654/votes"),
@@ -318,7 +324,7 @@ async def test_an_escaped_slash_belongs_to_its_segment(make: Factory, astuto: Cl
         assert status_and_json(await productlift.get(path)) == PRODUCTLIFT_404
 
 
-async def test_without_the_headers_of_a_preflight_options_is_no_route_of_astuto(anyone: Client, astuto: Client) -> None:
+async def test_astuto_has_no_options_route_without_preflight_headers(anyone: Client, astuto: Client) -> None:
     for path in ("/posts", "/boards/1", "/nothing"):
         for headers in ({}, {"origin": "https://app.example.org"}):
             for client in (astuto, anyone.of(None, base="/astuto/api/v1")):
@@ -328,7 +334,7 @@ async def test_without_the_headers_of_a_preflight_options_is_no_route_of_astuto(
                 assert "allow" not in response.headers
 
 
-async def test_at_the_shared_address_the_documents_are_no_routes(anyone: Client, astuto: Client) -> None:
+async def test_the_shared_path_has_no_openapi_documents(anyone: Client, astuto: Client) -> None:
     for path in ("/docs", "/openapi.json"):
         assert status_and_json(await astuto.get(path)) == ASTUTO_404
         assert status_and_json(await anyone.get(path)) == PRODUCTLIFT_404

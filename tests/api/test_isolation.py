@@ -246,9 +246,7 @@ async def test_no_page_or_file_of_another_portal_is_shown(two_portals: TwoPortal
 
 
 @pytest.mark.parametrize("role", ["moderator", "admin", "owner"])
-async def test_only_administrators_impersonate_at_the_routes_of_astuto(
-    make: Factory, anyone: Client, role: str
-) -> None:
+async def test_only_administrators_can_impersonate_at_any_route(make: Factory, anyone: Client, role: str) -> None:
     user = make.owner if role == "owner" else await make.user(role=role)
     client = anyone.of(await make.key(user, "astuto"))
     for route in routes.of_dialect("astuto"):
@@ -286,7 +284,7 @@ async def test_an_invalid_key_is_rejected_at_every_route(make: Factory, anyone: 
         assert changed(before, await snapshot(make.server.database)) == set()
 
 
-async def test_a_statement_without_its_portal_raises(make: Factory) -> None:
+async def test_a_statement_without_a_portal_filter_raises_an_error(make: Factory) -> None:
     for query in (select(Post.id), select(Post.id).where(Post.id == 1), Post.__table__.delete()):
         with pytest.raises(MissingPortalFilter):
             await make.act(lambda work, query=query: work.execute(Statement(query)))

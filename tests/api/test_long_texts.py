@@ -20,7 +20,7 @@ async def posts_with(make: Factory, texts: tuple[str, ...]) -> list[int]:
     return [await make.post(title=f"Export of invoices {at}", description=text) for at, text in enumerate(texts)]
 
 
-async def test_posts_with_long_texts_are_the_same_bytes_in_both_dialects(
+async def test_lists_of_posts_with_long_texts_have_the_same_bytes(
     make: Factory, astuto: Client, productlift: Client
 ) -> None:
     ids = await posts_with(make, TEXTS)
@@ -44,7 +44,7 @@ async def test_posts_with_long_texts_are_the_same_bytes_in_both_dialects(
         assert page["hasMore"] is ("skip" in query)
 
 
-async def test_comments_with_long_texts_are_the_same_bytes_in_both_dialects(
+async def test_lists_of_comments_with_long_texts_have_the_same_bytes(
     make: Factory, astuto: Client, productlift: Client
 ) -> None:
     post = await make.post(description=LONG)
@@ -69,14 +69,14 @@ async def test_duplicates_with_long_texts_are_found(make: Factory, productlift: 
     assert response.content == orjson.dumps(response.json())
 
 
-async def test_a_page_of_short_texts_is_whole_and_tagged(make: Factory, astuto: Client) -> None:
+async def test_a_page_of_short_texts_is_not_streamed_and_has_an_etag(make: Factory, astuto: Client) -> None:
     await posts_with(make, ("x" * MIN_TEXT_BYTES,) * 20)
 
     assert "etag" in (await astuto.get("/posts")).headers
 
 
 @pytest.mark.parametrize("rows", [1, 20, 100, 1000])
-async def test_no_page_is_read_with_more_than_its_bytes(make: Factory, rows: int) -> None:
+async def test_a_page_is_read_at_once_only_within_its_byte_limit(make: Factory, rows: int) -> None:
     most = max_text_bytes(rows)
     post = await make.post(description="x" * most)
     standing = PortalContext(make.portal, OPERATOR)
@@ -99,7 +99,7 @@ async def test_no_page_is_read_with_more_than_its_bytes(make: Factory, rows: int
     assert rows * most <= MAX_PAGE_BYTES
 
 
-async def test_a_single_long_text_is_returned_and_later_reads_have_no_bound(make: Factory, astuto: Client) -> None:
+async def test_a_single_post_with_a_long_text_is_returned(make: Factory, astuto: Client) -> None:
     post = await make.post(description=LONG)
     await astuto.get("/posts")
 

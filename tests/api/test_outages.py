@@ -9,7 +9,7 @@ from tests.conftest import SECRET
 from tests.support.clients import Client
 
 
-async def test_an_unavailable_database_is_logged_once_and_not_for_each_request(
+async def test_an_unavailable_database_is_logged_once(
     server_without_database: Application, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Client(server_without_database, token="1|whoever") as client:

@@ -61,7 +61,7 @@ async def answers(server: Application, paths: list[str], token: str | None = Non
     }
 
 
-async def test_every_route_answers_with_the_path_and_without_it(
+async def test_every_route_responds_with_and_without_the_path_prefix(
     below: Application, make: Factory, astuto: Client, productlift: Client
 ) -> None:
     post = await make.post(title="Dark mode")
@@ -87,7 +87,7 @@ async def test_every_route_answers_with_the_path_and_without_it(
     assert (home.status_code, home.content) == (200, (await send_request(below, "/")).content)
 
 
-async def test_only_the_path_itself_is_removed_and_once(below: Application, astuto: Client) -> None:
+async def test_only_the_exact_path_prefix_is_removed_and_only_once(below: Application, astuto: Client) -> None:
     """`/feedback/feedback/…` alone can't be distinguished from a path of which a proxy removed one of two."""
     for path in (
         "/feedbackx/api/v1/posts", "/feedback.api/v1/posts", "/feedback;x/api/v1/posts", "/Feedback/api/v1/posts",
@@ -102,9 +102,7 @@ async def test_only_the_path_itself_is_removed_and_once(below: Application, astu
         assert (response.status_code, response.headers["content-type"]) == (404, "text/html; charset=utf-8"), path
 
 
-async def test_a_server_that_gives_no_raw_path_is_served(
-    server: Application, below: Application, astuto: Client
-) -> None:
+async def test_a_request_without_raw_path_is_served(server: Application, below: Application, astuto: Client) -> None:
     """`raw_path` is optional in ASGI."""
     for there, path in (
         (server, "/api/v1/posts"), (server, "//api/v1/posts"), (below, "/feedback/api/v1/posts"),
@@ -115,7 +113,7 @@ async def test_a_server_that_gives_no_raw_path_is_served(
         assert (response.status_code, response.content) == (200, b"[]"), path
 
 
-async def test_percent_encoded_letters_are_decoded(below: Application, make: Factory, astuto: Client) -> None:
+async def test_percent_encoded_letters_in_a_path_are_decoded(below: Application, make: Factory, astuto: Client) -> None:
     """A rule of a proxy must decode the path, as docs/moving.md says."""
     code = await make.code(await make.post(title="Dark mode"))
 
@@ -124,7 +122,7 @@ async def test_percent_encoded_letters_are_decoded(below: Application, make: Fac
         assert "<h1>Dark mode</h1>" in (await send_request(below, path)).text, path
 
 
-async def test_links_and_redirects_have_the_path_once(
+async def test_links_and_redirects_have_the_path_prefix_once(
     below: Application, make: Factory, productlift: Client, astuto: Client
 ) -> None:
     made = await Client(below, token=productlift.token).post(
@@ -147,7 +145,7 @@ async def test_links_and_redirects_have_the_path_once(
         assert f'src="{post["image_main"].removeprefix("https://example.com")}"' in payload.text
 
 
-async def test_several_portals_have_their_hosts_and_the_same_path(
+async def test_several_portals_share_the_path_prefix_on_their_hosts(
     make: Factory, settings: Settings, clock: TestClock
 ) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
@@ -168,7 +166,7 @@ async def test_several_portals_have_their_hosts_and_the_same_path(
             assert payload["url"] == f"{link}/p/dark-mode-{await make.code(post)}", public
 
 
-async def test_slashes_before_a_path_are_read_as_one(
+async def test_several_leading_slashes_are_handled_as_one(
     server: Application, below: Application, make: Factory, astuto: Client, productlift: Client
 ) -> None:
     code = await make.code(await make.post(title="Dark mode"))
@@ -204,14 +202,14 @@ async def test_a_path_that_begins_with_slashes_never_redirects_to_another_host(
         assert response.headers["location"] == f"{before}/p/dark-mode-{code}"
 
 
-async def test_paths_of_the_server_are_rejected_in_the_base_url(server: Application) -> None:
+async def test_the_paths_of_the_server_are_rejected_in_the_base_url(server: Application) -> None:
     paths = page_paths(server)
 
     assert len(paths) > 10
     assert {"api", "astuto", "productlift", *(path.split("/")[1] for path in paths)} - {""} == OWN_PATHS
 
 
-async def test_a_host_that_is_longer_than_a_link_holds_is_none(productlift: Client, make: Factory) -> None:
+async def test_a_host_that_is_too_long_for_a_link_is_ignored(productlift: Client, make: Factory) -> None:
     """The base URL of an event is stored in a column of 255 characters."""
     for length in (240, 241, 253):
         host = f"{'a' * length}:65535"
@@ -222,7 +220,7 @@ async def test_a_host_that_is_longer_than_a_link_holds_is_none(productlift: Clie
         assert stored == (f"http://{host}" if length == 240 else "http://localhost")
 
 
-def test_a_link_begins_with_the_public_path() -> None:
+def test_a_link_begins_with_the_path_of_the_public_url() -> None:
     for url, link in (
         (None, "/docs"),
         ("https://example.com", "/docs"),

@@ -58,7 +58,7 @@ def bodies(responses: list[httpx.Response], status: int) -> list[Any]:
     return [response.json() for response in responses if response.status_code == status]
 
 
-async def test_of_identical_votes_one_counts(clients: ConcurrentClients) -> None:
+async def test_one_of_several_concurrent_identical_votes_is_counted(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample = await clients.populate()
         ours = clients.astuto("POST", "/votes", {"post_id": sample.post, "impersonated_user_id": sample.voter})
@@ -76,7 +76,7 @@ async def test_of_identical_votes_one_counts(clients: ConcurrentClients) -> None
         assert await clients.count(events, p=sample.post, u=sample.voter) == 1
 
 
-async def test_votes_of_many_users_all_count(clients: ConcurrentClients) -> None:
+async def test_all_concurrent_votes_of_different_users_are_counted(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample = await clients.populate()
         users = [await clients.make.uuid(await clients.make.user()) for _ in range(LANES)]
@@ -89,7 +89,7 @@ async def test_votes_of_many_users_all_count(clients: ConcurrentClients) -> None
         assert await clients.make.value("SELECT votes_count FROM posts WHERE id = :id", id=sample.post) == 1 + LANES
 
 
-async def test_one_user_s_votes_for_many_posts_all_count(clients: ConcurrentClients) -> None:
+async def test_all_concurrent_votes_of_one_user_are_counted(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         voter = await clients.make.user()
         posts = [await clients.make.post() for _ in range(LANES)]
@@ -102,7 +102,7 @@ async def test_one_user_s_votes_for_many_posts_all_count(clients: ConcurrentClie
         assert await clients.make.value("SELECT votes_count FROM users WHERE id = :id", id=voter) == LANES
 
 
-async def test_voting_and_taking_the_vote_back_leave_a_vote_or_none(clients: ConcurrentClients) -> None:
+async def test_concurrent_voting_and_unvoting_leaves_at_most_one_vote(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample = await clients.populate()
         path = f"/posts/{sample.code}/votes/{sample.uuid}"
@@ -120,7 +120,7 @@ async def test_voting_and_taking_the_vote_back_leave_a_vote_or_none(clients: Con
         assert left == 1 + (cast.status_code == 200) - taken
 
 
-async def test_voting_for_a_post_during_its_deletion_leaves_no_row(clients: ConcurrentClients) -> None:
+async def test_a_vote_during_the_deletion_of_its_post_leaves_no_row(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         sample = await clients.populate()
         deleting = clients.astuto("DELETE", f"/posts/{sample.post}")
@@ -146,7 +146,7 @@ async def test_voting_for_a_post_during_its_deletion_leaves_no_row(clients: Conc
             assert await clients.count(f"{table} WHERE post_id = :p", p=sample.post) == 0, table
 
 
-async def test_posts_with_one_title_get_slugs_of_their_own(clients: ConcurrentClients) -> None:
+async def test_concurrent_posts_with_the_same_title_get_unique_slugs(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         title = f"Dark mode {number}"
         ours = clients.astuto("POST", "/posts", {"title": title, "board_id": clients.make.boards["Bug Reports"]})
@@ -161,7 +161,7 @@ async def test_posts_with_one_title_get_slugs_of_their_own(clients: ConcurrentCl
         assert all(slug.startswith(f"dark-mode-{number}") for slug in slugs)
 
 
-async def test_one_address_creates_one_user(clients: ConcurrentClients) -> None:
+async def test_concurrent_requests_with_one_email_create_one_user(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         email = f"new{number}@example.com"
         ours = clients.astuto("POST", "/users", {"email": email.upper(), "full_name": "Jane Roe"})
@@ -185,7 +185,7 @@ async def test_one_address_creates_one_user(clients: ConcurrentClients) -> None:
         assert await clients.count("facts WHERE kind = 'user.registered' AND subject_id = :u", u=user) == 1
 
 
-async def test_unique_names_are_assigned_once(clients: ConcurrentClients) -> None:
+async def test_a_unique_name_is_assigned_once_to_concurrent_requests(clients: ConcurrentClients) -> None:
     taken = {"message": "The given data was invalid.", "errors": {"name": ["The name has already been taken."]}}
     for number in range(ROUNDS):
         boards = await clients.send(*[clients.astuto("POST", "/boards", {"name": f"Ideas {number}"})] * LANES)
@@ -203,7 +203,7 @@ async def test_unique_names_are_assigned_once(clients: ConcurrentClients) -> Non
         assert bodies(stages, 422) == [taken] * 3
 
 
-async def test_of_approving_and_rejecting_one_succeeds(clients: ConcurrentClients) -> None:
+async def test_only_one_of_concurrent_approval_and_rejection_succeeds(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample = await clients.populate()
 
@@ -222,7 +222,7 @@ async def test_of_approving_and_rejecting_one_succeeds(clients: ConcurrentClient
         assert await clients.make.rows(facts, id=sample.pending) == [{"kind": f"post.{state}"}]
 
 
-async def test_what_is_deleted_twice_is_deleted_once(clients: ConcurrentClients) -> None:
+async def test_only_one_of_several_concurrent_deletions_succeeds(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample = await clients.populate()
         for requests in (
@@ -242,7 +242,7 @@ async def test_what_is_deleted_twice_is_deleted_once(clients: ConcurrentClients)
         assert len(await clients.make.rows(deleted, id=sample.post)) == 1
 
 
-async def test_status_changes_at_once_leave_a_history_without_gaps(clients: ConcurrentClients) -> None:
+async def test_concurrent_status_changes_leave_a_history_without_gaps(clients: ConcurrentClients) -> None:
     planned, started = clients.make.statuses["Planned"], clients.make.statuses["In Progress"]
     for _ in range(ROUNDS):
         sample = await clients.populate()
@@ -263,7 +263,7 @@ async def test_status_changes_at_once_leave_a_history_without_gaps(clients: Conc
         assert await clients.make.value("SELECT status_id FROM posts WHERE id = :id", id=sample.post) == history[-1]
 
 
-async def test_edits_of_one_post_at_once_keep_every_number_right(clients: ConcurrentClients) -> None:
+async def test_concurrent_updates_of_one_post_keep_counters_correct(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample, other = await clients.populate(), await clients.populate()
         path = f"/posts/{sample.code}"
@@ -278,7 +278,7 @@ async def test_edits_of_one_post_at_once_keep_every_number_right(clients: Concur
         assert statuses(responses) == [200] * 4
 
 
-async def test_a_post_may_be_created_during_the_deletion_of_its_references(clients: ConcurrentClients) -> None:
+async def test_a_post_can_be_created_during_the_deletion_of_its_references(clients: ConcurrentClients) -> None:
     for _ in range(ROUNDS):
         sample = await clients.populate()
         payload = {"title": "A late one", "category_id": sample.category, "section_id": sample.section}
@@ -294,7 +294,7 @@ async def test_a_post_may_be_created_during_the_deletion_of_its_references(clien
         assert responses[0].status_code == 200, responses[0].text
 
 
-async def test_a_user_may_be_deleted_during_its_writes(clients: ConcurrentClients) -> None:
+async def test_a_user_can_be_deleted_during_its_writes(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         sample = await clients.populate()
 
@@ -315,7 +315,7 @@ async def test_a_user_may_be_deleted_during_its_writes(clients: ConcurrentClient
         assert responses[2].status_code == 201
 
 
-async def test_a_thread_may_be_deleted_during_replies(clients: ConcurrentClients) -> None:
+async def test_a_thread_can_be_deleted_during_replies(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         sample, other = await clients.populate(), await clients.populate()
         if number % 2:
@@ -339,7 +339,7 @@ async def test_a_thread_may_be_deleted_during_replies(clients: ConcurrentClients
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_random_concurrent_writes_leave_every_counter_right(clients: ConcurrentClients, seed: int) -> None:
+async def test_random_concurrent_writes_keep_every_counter_correct(clients: ConcurrentClients, seed: int) -> None:
     generator = RequestGenerator(seed, clients.make)
     for _ in range(2):
         await clients.populate()

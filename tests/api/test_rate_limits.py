@@ -53,7 +53,7 @@ def new_key(make: Factory) -> Callable[[str], Awaitable[str]]:
 
 
 class TestProductLift:
-    async def test_headers_of_each_response_and_of_the_first_rejected_one(
+    async def test_every_response_has_rate_limit_headers(
         self, serve: Serve, productlift: Client, clock: TestClock
     ) -> None:
         async with serve() as server, Client(server, token=productlift.token) as client:
@@ -82,7 +82,9 @@ class TestProductLift:
         assert again.status_code == 200
         assert rate_limit_headers(again) == {"x-ratelimit-limit": "60", "x-ratelimit-remaining": "59"}
 
-    async def test_errors_are_counted_and_have_the_headers(self, serve_on_store: Serve, productlift: Client) -> None:
+    async def test_error_responses_are_counted_and_have_rate_limit_headers(
+        self, serve_on_store: Serve, productlift: Client
+    ) -> None:
         async with serve_on_store() as server, Client(server, token=productlift.token) as client:
             counted = [
                 (response.status_code, response.headers["x-ratelimit-limit"], response.headers["x-ratelimit-remaining"])
@@ -113,7 +115,7 @@ class TestProductLift:
 
         assert statuses == [200, 200, 200, 429] * 2
 
-    async def test_without_a_valid_token_the_address_is_counted(
+    async def test_a_request_without_a_valid_token_is_counted_by_address(
         self, serve_on_store: Serve, productlift: Client, astuto: Client
     ) -> None:
         async with serve_on_store(limit_productlift="4/minute") as server:
@@ -128,7 +130,7 @@ class TestProductLift:
         assert (elsewhere.status_code, rate_limit_headers(elsewhere)["x-ratelimit-remaining"]) == (401, "3")
         assert (with_token.status_code, rate_limit_headers(with_token)["x-ratelimit-remaining"]) == (200, "3")
 
-    async def test_all_spellings_of_a_token_are_counted_together_or_by_the_address(
+    async def test_all_header_forms_of_a_token_have_one_counter(
         self, serve_on_store: Serve, productlift: Client
     ) -> None:
         taken = [
@@ -159,7 +161,7 @@ class TestProductLift:
         assert by_token == [*((200, number) for number in left), (429, "0")]
         assert by_address == [(401, number) for number in left[: len(untaken)]]
 
-    async def test_preflights_are_not_counted(self, serve_on_store: Serve, anyone: Client) -> None:
+    async def test_preflight_requests_are_not_counted(self, serve_on_store: Serve, anyone: Client) -> None:
         async with serve_on_store(limit_productlift="1/minute") as server, Client(server, token=None) as client:
             preflight = {"origin": "https://app.example.org", "access-control-request-method": "GET"}
             statuses = [(await client.options("/posts", headers=preflight)).status_code for _ in range(3)]
@@ -168,7 +170,7 @@ class TestProductLift:
 
 
 class TestAstuto:
-    async def test_a_hundred_in_a_slot_and_no_more_until_the_next(
+    async def test_the_limit_is_100_requests_in_each_window(
         self, serve_on_store: Serve, astuto: Client, clock: TestClock
     ) -> None:
         async with serve_on_store() as server, Client(server, token=astuto.token) as client:
@@ -192,7 +194,7 @@ class TestAstuto:
         assert again.status_code == 200
         assert rate_limit_headers(again) == {}
 
-    async def test_key_and_address_are_counted_at_the_same_time(
+    async def test_key_and_address_are_both_counted(
         self, serve_on_store: Serve, new_key: Callable[[str], Awaitable[str]]
     ) -> None:
         first, second = await new_key("astuto"), await new_key("astuto")
@@ -207,7 +209,7 @@ class TestAstuto:
         assert of_one_key == [200, 200, 200, 429, 429]
         assert of_another == [200, 429, 200]
 
-    async def test_a_key_is_counted_before_it_is_rejected(self, serve_on_store: Serve, astuto: Client) -> None:
+    async def test_an_invalid_key_is_counted_before_it_is_rejected(self, serve_on_store: Serve, astuto: Client) -> None:
         async with serve_on_store(limit_astuto_key="2/5minutes", limit_astuto_ip="off") as server:
             wrong, right, missing = [
                 [await get_status(server, authorization=one, base="/astuto/api/v1") for one in authorizations]
@@ -225,7 +227,7 @@ class TestAstuto:
         assert missing == [401] * 4
 
     @pytest.mark.parametrize("base", ["/api/v1", "/astuto/api/v1"])
-    async def test_all_spellings_of_a_key_are_counted_together(
+    async def test_all_header_forms_of_a_key_have_one_counter(
         self, serve_on_store: Serve, astuto: Client, base: str
     ) -> None:
         spelled = (
@@ -252,7 +254,9 @@ class TestAstuto:
         assert rejected == [429] * len(spelled)
         assert several == [429] * 3
 
-    async def test_unknown_keys_are_bounded_by_their_address(self, serve_on_store: Serve, astuto: Client) -> None:
+    async def test_requests_with_unknown_keys_are_limited_by_address(
+        self, serve_on_store: Serve, astuto: Client
+    ) -> None:
         async with serve_on_store(limit_astuto_ip="3/5minutes") as server:
             statuses = [
                 await get_status(server, authorization=f"Bearer wrong, n{number}", base="/astuto/api/v1")
@@ -261,7 +265,7 @@ class TestAstuto:
 
         assert statuses == [401] * 3 + [429] * 2
 
-    async def test_unknown_addresses_and_verbs_are_counted(self, serve_on_store: Serve, astuto: Client) -> None:
+    async def test_unknown_paths_and_methods_are_counted(self, serve_on_store: Serve, astuto: Client) -> None:
         async with serve_on_store(limit_astuto_key="3/5minutes") as server:
             client = Client(server, token=astuto.token)
             requests = (("GET", "/nothing"), ("PATCH", "/posts"), ("GET", "/posts/987654"), ("GET", "/posts"))
@@ -269,7 +273,7 @@ class TestAstuto:
 
         assert statuses == [404, 404, 404, 429]
 
-    async def test_each_number_can_be_switched_off(self, serve: Serve, astuto: Client) -> None:
+    async def test_each_limit_can_be_disabled(self, serve: Serve, astuto: Client) -> None:
         async with serve(limit_astuto_key="off", limit_astuto_ip="2/minute") as server:
             by_address = [await get_status(server, astuto.token) for _ in range(3)]
         async with serve(limit_astuto_key="off", limit_astuto_ip="off") as server:
@@ -279,7 +283,7 @@ class TestAstuto:
         assert by_nothing == [200] * 120
 
 
-async def test_limits_can_be_switched_off_altogether(
+async def test_all_limits_can_be_disabled(
     serve: Serve, settings: Settings, clock: TestClock, productlift: Client
 ) -> None:
     async with serve(limit_productlift="off") as server:
@@ -292,7 +296,7 @@ async def test_limits_can_be_switched_off_altogether(
 
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
-async def test_a_hundred_at_once_are_counted_exactly(
+async def test_concurrent_requests_are_counted_exactly(
     serve_on_store: Serve, make: Factory, dialect: str, request: pytest.FixtureRequest
 ) -> None:
     token = await make.key(make.owner, dialect)
@@ -312,7 +316,7 @@ async def test_a_hundred_at_once_are_counted_exactly(
         assert sorted(left) == list(range(60))
 
 
-async def test_an_address_from_a_header_counts_from_trusted_proxies_only(
+async def test_a_forwarded_address_is_used_from_trusted_proxies_only(
     serve: Serve, make: Factory, anyone: Client
 ) -> None:
     async with serve(limit_productlift="1/minute", trusted_proxies=("192.0.2.1", "203.0.113.0/24")) as server:
@@ -345,7 +349,7 @@ async def test_an_address_from_a_header_counts_from_trusted_proxies_only(
         ("productlift", {"limit_productlift": "1/minute"}, False),
     ],
 )
-async def test_the_first_request_too_many_is_rejected_at_every_route(
+async def test_the_first_request_over_the_limit_is_rejected_at_every_route(
     serve: Serve, make: Factory, clock: TestClock, dialect: str, limits: dict[str, str], with_key: bool
 ) -> None:
     token = await make.key(make.owner, dialect) if with_key else None
@@ -360,7 +364,7 @@ async def test_the_first_request_too_many_is_rejected_at_every_route(
             assert status_and_body(rejected) == (ASTUTO_429 if dialect == "astuto" else PRODUCTLIFT_429), route
 
 
-async def test_every_page_but_health_is_limited(serve: Serve) -> None:
+async def test_every_page_except_health_is_rate_limited(serve: Serve) -> None:
     unlimited = set()
     async with serve(limit_pages="1/5minutes") as server:
         for number, page in enumerate(routes.page_paths(server)):

@@ -11,7 +11,7 @@ from tests.support.clients import Client
 from tests.support.servers import Redis
 
 
-async def test_servers_that_share_it_count_together(
+async def test_servers_that_share_redis_share_their_counters(
     serve: Serve, empty_redis: Redis, productlift: Client, astuto: Client
 ) -> None:
     settings = {"redis_url": empty_redis.url, "limit_productlift": "7/minute", "limit_astuto_key": "7/5minutes"}
@@ -40,7 +40,7 @@ async def test_counters_expire_with_their_window_and_contain_no_key(
         assert not [token for token in (productlift.token, astuto.token) if str(token) in name]
 
 
-async def test_the_window_of_productlift_ends_by_redis_s_own_clock(
+async def test_the_window_of_productlift_ends_by_the_clock_of_redis(
     serve: Serve, empty_redis: Redis, productlift: Client
 ) -> None:
     async with serve(redis_url=empty_redis.url, limit_productlift="2/second") as server:
@@ -55,7 +55,7 @@ async def test_the_window_of_productlift_ends_by_redis_s_own_clock(
 
 
 @pytest.mark.parametrize("way", ["stop", "pause"])
-async def test_without_redis_each_process_counts_for_itself(
+async def test_without_redis_each_process_counts_separately(
     serve: Serve, empty_redis: Redis, productlift: Client, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
     settings = {"redis_url": empty_redis.url, "limit_productlift": "3/minute"}

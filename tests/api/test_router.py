@@ -47,18 +47,18 @@ def router() -> DialectRouter:
         ("GET", "/posts/all/", None),
     ],
 )
-def test_a_literal_segment_wins_where_it_has_the_method(
+def test_a_literal_segment_takes_precedence_if_it_has_the_method(
     router: DialectRouter, method: str, path: str, match: RouteMatch | MethodNotAllowed | None
 ) -> None:
     assert router.find_route(method, path) == match
 
 
-def test_each_method_has_an_operation_of_its_own() -> None:
+def test_each_method_has_a_separate_operation() -> None:
     operations = [route.operation_id for route in posts.routes]
 
     assert operations == ["show_post_get", "search_posts_get", "update_post_put", "update_post_patch"]
 
 
-def test_a_route_is_declared_once() -> None:
+def test_a_route_can_be_declared_only_once() -> None:
     with pytest.raises(AssertionError, match=r"GET /posts/\{post\} is declared twice"):
         DialectRouter(routers=[posts, posts])

@@ -54,7 +54,7 @@ def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-async def test_every_answer_is_as_the_document_says(
+async def test_every_response_matches_the_openapi_document(
     make: Factory, settings: Settings, anyone: Client, dialect: str
 ) -> None:
     token = await make.key(make.owner, dialect)

@@ -37,7 +37,7 @@ def test_one_run_with_errors_makes_the_ratio_invalid(broken: str) -> None:
     assert table([summed]).endswith("| 1.10% | 100 | INVALID |")
 
 
-def test_a_baseline_that_answers_nothing_makes_the_ratio_invalid() -> None:
+def test_a_baseline_without_responses_makes_the_ratio_invalid() -> None:
     assert table([line("list", "earshot", [run(50)], [run(0, errors=1)])]).endswith("| INVALID |")
 
 
@@ -69,7 +69,7 @@ class Empty(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-def test_a_run_whose_time_is_over_at_once_has_a_request_of_each_connection() -> None:
+def test_a_run_of_no_duration_sends_one_request_per_connection() -> None:
     """On a busy machine the time may be over before a client has connected."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as listening:
         thread = threading.Thread(target=listening.serve_forever)
@@ -85,11 +85,11 @@ def test_a_run_whose_time_is_over_at_once_has_a_request_of_each_connection() -> 
     assert result.rate > 0
 
 
-def test_one_error_in_a_hundred_is_valid() -> None:
+def test_one_percent_of_errors_is_valid() -> None:
     assert line("list", "earshot", [run(50, errors=0.01)], [run(100)]).valid
 
 
-def test_placeholders_are_parsed_and_bare_ones_lose_their_quotes() -> None:
+def test_placeholders_are_parsed_without_quotes_around_numbers() -> None:
     body = Request("/", "POST", {"post_id": "<1..9>", "user": "u-<2..30:12>", "title": "No <n> of <b>"}).body_text()
 
     assert parse_template(body) == (
@@ -97,7 +97,7 @@ def test_placeholders_are_parsed_and_bare_ones_lose_their_quotes() -> None:
     )  # fmt: skip
 
 
-def test_placeholders_are_replaced_within_their_bounds() -> None:
+def test_placeholders_are_replaced_within_their_range() -> None:
     parts = parse_template("/posts/<4..4>/votes/0-<7..7:3>?n=<n>")
 
     assert fill(parts, random.Random(), "1-2") == "/posts/4/votes/0-007?n=1-2"
@@ -128,14 +128,14 @@ def test_shares_add_up_to_the_whole() -> None:
     assert [amounts.share(17, post) for post in range(1, 8)] == [3, 3, 3, 2, 2, 2, 2]
 
 
-def test_no_two_of_many_codes_are_alike_and_none_is_a_number() -> None:
+def test_codes_are_unique_and_not_numeric() -> None:
     codes = [code(post) for post in range(1, 20_001)]
 
     assert len(set(codes)) == 20_000
     assert all(len(each) == 6 and each[0].isalpha() for each in codes)
 
 
-def test_a_measurement_goes_into_its_place_alone() -> None:
+def test_a_measurement_replaces_only_its_section_of_the_document() -> None:
     document = "a\n<!-- measured: hot sqlite -->\nold\n<!-- end -->\nb\n<!-- measured: deep sqlite -->\n<!-- end -->\n"
 
     assert report.insert_text(document, "hot sqlite", r"new \1") == document.replace("old", r"new \1")
@@ -143,7 +143,7 @@ def test_a_measurement_goes_into_its_place_alone() -> None:
         report.insert_text(document, "cold sqlite", "new")
 
 
-def test_the_document_has_a_place_for_everything_that_is_measured() -> None:
+def test_the_document_has_a_section_for_every_measurement() -> None:
     from bench.promises import NAMED
 
     document = Path(report.DOCUMENT).read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from bench.run import main
 TINY = ["--posts", "100", "--votes", "200", "--comments", "100", "--users", "5000"]
 
 
-def test_a_tiny_benchmark_runs_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_small_benchmark_runs_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--quick", "--engine", "sqlite", "--builtin", "--duration", "0.1", "--cache", str(tmp_path), *TINY])
 
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")][2:]
@@ -23,12 +23,12 @@ def test_a_tiny_benchmark_runs_from_end_to_end(tmp_path: Path, capsys: pytest.Ca
     assert sorted(path.name.split("-")[0] for path in tmp_path.iterdir()) == ["ceiling", "earshot"]
 
 
-def test_a_measurement_without_a_place_in_the_document_is_rejected_before_it_runs() -> None:
+def test_a_measurement_without_a_section_is_rejected_before_it_runs() -> None:
     with pytest.raises(SystemExit, match="has no place for 'hot sqlite 7 workers'"):
         main(["--engine", "sqlite", "--workers", "7", "--write"])
 
 
-def test_an_unknown_name_is_rejected_with_the_known_ones() -> None:
+def test_an_unknown_name_is_rejected_with_a_list_of_valid_ones() -> None:
     with pytest.raises(SystemExit, match=r"--only knows hot, deep, .*; not heat"):
         main(["--only", "heat"])
 

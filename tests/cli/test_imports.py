@@ -26,9 +26,7 @@ finally:
 @pytest.mark.parametrize(
     "arguments", [("keys", "--help"), ("keys", "list"), ("posts", "set-moderation", "1", "pending")]
 )
-def test_a_command_imports_no_part_of_the_server(
-    arguments: tuple[str, ...], sqlite_template: Path, tmp_path: Path
-) -> None:
+def test_commands_do_not_import_the_server(arguments: tuple[str, ...], sqlite_template: Path, tmp_path: Path) -> None:
     settings = {name: value for name, value in os.environ.items() if not name.startswith("EARSHOT_")}
     (tmp_path / "earshot.db").write_bytes(sqlite_template.read_bytes())
 

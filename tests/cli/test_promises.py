@@ -22,7 +22,7 @@ def texts(command: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield from texts(below, f"{path} {name}".strip())
 
 
-def test_no_help_promises_what_does_not_exist_yet() -> None:
+def test_help_texts_do_not_mention_missing_features() -> None:
     promised = [
         (path, text)
         for path, text in texts(typer.main.get_command(COMMANDS))
@@ -35,5 +35,5 @@ def test_no_help_promises_what_does_not_exist_yet() -> None:
 @pytest.mark.parametrize(
     "command", [("follows", "add"), ("follows", "remove"), ("statuses", "delete"), ("users", "password")]
 )
-def test_a_command_without_its_effect_yet_says_so(command: tuple[str, ...], cli: Cli) -> None:
+def test_a_command_without_an_effect_says_so(command: tuple[str, ...], cli: Cli) -> None:
     assert re.search(r"(?i)(no effect|nobody is notified) yet", cli.run(*command, "--help").out)

@@ -117,7 +117,7 @@ def test_requests_lists_with_a_json_body_on_get(astuto: Clients) -> None:
     assert user["email"] == "owner@example.com"
 
 
-def test_requests_writes_all_kinds_of_things(astuto: Clients) -> None:
+def test_requests_creates_updates_and_deletes_resources(astuto: Clients) -> None:
     post, marked, gone = astuto.python(WRITE_IN_PYTHON)
 
     assert (post["title"], post["board"]["name"]) == ("My title in Python", "Ideas of clients")
@@ -125,7 +125,7 @@ def test_requests_writes_all_kinds_of_things(astuto: Clients) -> None:
     assert gone
 
 
-def test_fetch_lists_all_boards_whatever_limit_is_sent(astuto: Clients) -> None:
+def test_fetch_lists_all_boards_with_any_limit(astuto: Clients) -> None:
     assert len(boards(astuto)) >= 3
 
 

@@ -201,7 +201,7 @@ def picture(folder: Path) -> str:
     return str(path)
 
 
-def test_json_that_curl_puts_into_the_query_names_nothing(productlift: Clients) -> None:
+def test_json_that_curl_sends_in_the_query_is_ignored(productlift: Clients) -> None:
     for sample in (LIST_WITH_CURL, LIST_IN_ONE_LINE):
         response = productlift.curl(sample)
 
@@ -236,9 +236,7 @@ def test_fetch_lists_with_a_query(productlift: Clients) -> None:
     assert (response["skip"], response["limit"], len(response["data"])) == (2, 5, 5)
 
 
-def test_a_post_with_an_image_is_made_though_the_sample_forgets_the_boundary(
-    productlift: Clients, tmp_path: Path
-) -> None:
+def test_a_post_with_an_image_is_created_without_a_boundary(productlift: Clients, tmp_path: Path) -> None:
     file = picture(tmp_path)
     for run, sample, title in (
         (productlift.curl, CREATE_WITH_CURL, "My title"),

@@ -18,7 +18,7 @@ NOT_PENDING = (422, {"errors": ["Post is not pending approval"]})
 NOON = datetime(2026, 1, 12, 12, 0, 30, tzinfo=UTC)
 
 
-async def test_an_unknown_path_or_verb_is_always_the_same_404(make: Factory, astuto: Client) -> None:
+async def test_an_unknown_path_or_method_always_returns_the_same_404(make: Factory, astuto: Client) -> None:
     post = await make.post()
     accepts = ("text/html", "application/json", "*/*")
 
@@ -33,7 +33,7 @@ async def test_an_unknown_path_or_verb_is_always_the_same_404(make: Factory, ast
     assert {response.headers["content-type"] for response in responses} == {"application/json; charset=utf-8"}
 
 
-async def test_an_array_of_several_identifies_no_user(make: Factory, astuto: Client) -> None:
+async def test_an_array_of_several_values_identifies_no_user(make: Factory, astuto: Client) -> None:
     jane, john = await make.user(email="jane@example.com"), await make.user(email="john@example.com")
     post = await make.post()
 
@@ -49,7 +49,7 @@ async def test_an_array_of_several_identifies_no_user(make: Factory, astuto: Cli
     assert await make.value("SELECT count(*) FROM votes") == 0
 
 
-async def test_malformed_input_is_wrong_parameters_after_the_key(make: Factory, astuto: Client) -> None:
+async def test_malformed_input_returns_400_after_the_key_is_checked(make: Factory, astuto: Client) -> None:
     post = await make.post()
     past = 2**63
     as_json = {"content-type": "application/json"}
@@ -81,7 +81,7 @@ async def test_malformed_input_is_wrong_parameters_after_the_key(make: Factory, 
     assert await make.value("SELECT count(*) FROM comments") == 0
 
 
-async def test_a_limit_without_bound_returns_everything(make: Factory, astuto: Client) -> None:
+async def test_a_limit_has_no_maximum(make: Factory, astuto: Client) -> None:
     post = await make.post()
     await make.run(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
@@ -97,7 +97,7 @@ async def test_a_limit_without_bound_returns_everything(make: Factory, astuto: C
     assert "etag" not in response.headers
 
 
-async def test_an_empty_or_null_limit_is_the_default(make: Factory, astuto: Client) -> None:
+async def test_an_empty_or_null_limit_means_the_default(make: Factory, astuto: Client) -> None:
     for _ in range(22):
         await make.post()
 
@@ -107,7 +107,7 @@ async def test_an_empty_or_null_limit_is_the_default(make: Factory, astuto: Clie
     assert [len(response.json()) for response in (*in_query, *in_body)] == [20] * 6
 
 
-async def test_an_unreadable_or_empty_offset_is_its_leading_integer_or_0(make: Factory, astuto: Client) -> None:
+async def test_an_invalid_offset_means_its_leading_integer_or_0(make: Factory, astuto: Client) -> None:
     newest_last = [await make.post() for _ in range(4)]
 
     async def first(offset: str) -> int:
@@ -122,7 +122,7 @@ async def test_an_unreadable_or_empty_offset_is_its_leading_integer_or_0(make: F
     ]
 
 
-async def test_users_without_a_limit_are_a_hundred(make: Factory, astuto: Client) -> None:
+async def test_users_without_a_limit_are_limited_to_100(make: Factory, astuto: Client) -> None:
     await make.run(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)"
         " INSERT INTO users (portal_id, uuid, name, created_at, updated_at)"
@@ -144,7 +144,7 @@ async def test_a_comment_update_without_a_body_changes_nothing(make: Factory, as
     assert await make.rows("SELECT * FROM comments") == before
 
 
-async def test_deciding_on_a_post_that_is_not_pending_is_a_422_after_the_404(make: Factory, astuto: Client) -> None:
+async def test_approving_a_post_that_is_not_pending_returns_422(make: Factory, astuto: Client) -> None:
     approved, rejected = await make.post(), await make.post(moderation="rejected")
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
 
@@ -159,7 +159,7 @@ async def test_deciding_on_a_post_that_is_not_pending_is_a_422_after_the_404(mak
     assert [row["moderation"] for row in states] == ["approved", "rejected"]
 
 
-async def test_a_move_to_an_unknown_board_is_wrong_parameters(make: Factory, astuto: Client) -> None:
+async def test_a_move_to_an_unknown_board_returns_400(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     responses = [await astuto.put(f"/posts/{post}/update_board", json={"board_id": board}) for board in (4711, "abc")]
@@ -168,7 +168,7 @@ async def test_a_move_to_an_unknown_board_is_wrong_parameters(make: Factory, ast
     assert [status_and_json(response) for response in (*responses, status)] == [WRONG] * 3
 
 
-async def test_a_null_or_blank_mark_of_a_post_update_is_false(make: Factory, astuto: Client) -> None:
+async def test_a_null_or_blank_is_post_update_is_false(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     for mark in (None, ""):
@@ -177,7 +177,7 @@ async def test_a_null_or_blank_mark_of_a_post_update_is_false(make: Factory, ast
         assert (await astuto.get(f"/comments/{response.json()['id']}")).json()["is_post_update"] is False
 
 
-async def test_the_slug_of_a_new_board_is_used_or_falls_back_to_the_rule(make: Factory, astuto: Client) -> None:
+async def test_an_invalid_slug_of_a_board_is_replaced_by_the_slug_of_its_name(make: Factory, astuto: Client) -> None:
     async def slug(name: str, requested: object) -> str:
         response = await astuto.post("/boards", json={"name": name, "slug": requested})
         assert response.status_code == 201
@@ -192,7 +192,7 @@ async def test_the_slug_of_a_new_board_is_used_or_falls_back_to_the_rule(make: F
     assert re.fullmatch("my-own-slug-[0-9a-f-]{36}", await slug("My own slug", "my own slug"))
 
 
-async def test_a_boards_name_of_more_than_512_characters_is_rejected(make: Factory, astuto: Client) -> None:
+async def test_a_board_name_over_512_characters_is_rejected(make: Factory, astuto: Client) -> None:
     at_most = await astuto.post("/boards", json={"name": "😀" * 512})
     more = await astuto.post("/boards", json={"name": "😀" * 513})
 
@@ -200,7 +200,7 @@ async def test_a_boards_name_of_more_than_512_characters_is_rejected(make: Facto
     assert status_and_json(more) == (422, {"errors": ["Name is too long (maximum 512 characters)"]})
 
 
-async def test_an_address_of_more_than_255_characters_is_invalid(make: Factory, astuto: Client) -> None:
+async def test_an_email_over_255_characters_is_invalid(make: Factory, astuto: Client) -> None:
     domain = ".".join(["b" * 60] * 3)
 
     at_most = await astuto.post("/users", json={"email": "a" * (254 - len(domain)) + "@" + domain, "full_name": "Jane"})
@@ -210,7 +210,7 @@ async def test_an_address_of_more_than_255_characters_is_invalid(make: Factory, 
     assert status_and_json(more) == (422, {"errors": ["Email is invalid"]})
 
 
-async def test_the_key_of_a_blocked_user_is_denied(make: Factory, astuto: Client) -> None:
+async def test_the_key_of_a_blocked_user_is_rejected(make: Factory, astuto: Client) -> None:
     user = await make.user(role="admin")
     theirs = astuto.of(await make.key(user, "astuto"))
     assert (await theirs.get("/boards")).status_code == 200
@@ -224,7 +224,7 @@ async def test_the_key_of_a_blocked_user_is_denied(make: Factory, astuto: Client
     assert blocked.headers["www-authenticate"] == 'Bearer realm="Application"'
 
 
-async def test_an_address_is_the_same_in_any_case_and_padding(make: Factory, astuto: Client) -> None:
+async def test_emails_are_compared_without_case_and_padding(make: Factory, astuto: Client) -> None:
     created = await astuto.post("/users", json={"email": "Jane@Example.com"})
     user = created.json()["id"]
 
@@ -235,7 +235,7 @@ async def test_an_address_is_the_same_in_any_case_and_padding(make: Factory, ast
     assert (found.status_code, found.json()["id"], found.json()["email"]) == (200, user, "jane@example.com")
 
 
-async def test_members_without_a_value_are_absent_and_not_null(make: Factory, astuto: Client) -> None:
+async def test_members_without_a_value_are_absent(make: Factory, astuto: Client) -> None:
     post = await make.post()
     await make.run("UPDATE posts SET user_id = NULL, status_id = NULL")
 
@@ -247,7 +247,7 @@ async def test_members_without_a_value_are_absent_and_not_null(make: Factory, as
     assert single["description"] is None
 
 
-async def test_boards_and_statuses_come_by_id(make: Factory, astuto: Client) -> None:
+async def test_boards_and_statuses_are_listed_by_id(make: Factory, astuto: Client) -> None:
     await make.run("UPDATE boards SET position = 10 - id, name = name || '!' WHERE id = :id", id=1)
     await make.run("UPDATE statuses SET position = 10 - id, name = name || '!'")
 
@@ -274,7 +274,7 @@ async def test_the_key_of_a_user_below_moderator_is_revoked_for_good(
     assert [status_and_json(response) for response in (demoted, promoted)] == [DENIED] * 2
 
 
-async def test_a_second_key_leaves_the_first_valid(make: Factory, astuto: Client) -> None:
+async def test_a_second_key_does_not_revoke_the_first(make: Factory, astuto: Client) -> None:
     user = await make.user(role="moderator")
     keys = [await make.key(user, "astuto") for _ in range(2)]
 
@@ -295,7 +295,7 @@ async def test_a_blocked_deleted_user_stays_deleted(make: Factory, astuto: Clien
     assert (await productlift.get(f"/users/{uuid}")).status_code == 404
 
 
-async def test_json_is_not_escaped_and_has_no_runtime_header(make: Factory, astuto: Client) -> None:
+async def test_json_is_not_escaped_and_x_runtime_is_not_sent(make: Factory, astuto: Client) -> None:
     post = await make.post(title="<a> & b > c", description="\u2028 é 😀")
 
     response = await astuto.get(f"/posts/{post}")
@@ -304,7 +304,7 @@ async def test_json_is_not_escaped_and_has_no_runtime_header(make: Factory, astu
     assert "x-runtime" not in response.headers
 
 
-async def test_an_unavailable_database_is_a_503_until_it_is_back(
+async def test_an_unavailable_database_causes_503_until_it_is_available(
     server_without_database: Application, postgres: Postgres
 ) -> None:
     async with Client(server_without_database, token="tkn_admin_whoever") as client:
@@ -319,7 +319,7 @@ async def test_an_unavailable_database_is_a_503_until_it_is_back(
     assert status_and_json(again) == DENIED
 
 
-async def test_a_post_may_carry_another_verb(make: Factory, astuto: Client) -> None:
+async def test_a_post_request_may_override_its_method(make: Factory, astuto: Client) -> None:
     one, two = await make.post(), await make.post()
 
     by_field = await astuto.post(f"/posts/{one}", data={"_method": "delete"})

@@ -11,7 +11,7 @@ from tests.support.servers import Postgres
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 
 
-async def test_8_1_tabs_require_a_key_before_they_are_looked_up(make: Factory, productlift: Client) -> None:
+async def test_8_1_tabs_require_a_key(make: Factory, productlift: Client) -> None:
     anonymous = productlift.of(None)
 
     for path in ("/tabs/99", "/tabs/99/fetch", "/tabs/roadmap", "/tabs"):
@@ -23,7 +23,7 @@ async def test_8_1_tabs_require_a_key_before_they_are_looked_up(make: Factory, p
     )
 
 
-async def test_8_2_an_unknown_author_is_a_404_and_none_is_the_keys_user(make: Factory, productlift: Client) -> None:
+async def test_8_2_an_unknown_author_returns_404(make: Factory, productlift: Client) -> None:
     administrator = await make.user(name="Ann", email="ann@example.com", role="admin")
     anns = productlift.of(await make.key(administrator, "productlift"))
     uuid = await make.uuid(administrator)
@@ -41,9 +41,7 @@ async def test_8_2_an_unknown_author_is_a_404_and_none_is_the_keys_user(make: Fa
     assert await make.value("SELECT count(*) FROM posts") == 2
 
 
-async def test_8_3_the_posts_of_a_search_are_a_list_also_when_there_are_none(
-    make: Factory, productlift: Client
-) -> None:
+async def test_8_3_the_posts_of_a_search_are_always_a_list(make: Factory, productlift: Client) -> None:
     code = await make.code(await make.post(title="Dark mode", description="At night"))
     path = "/posts/search_duplicates"
 
@@ -54,7 +52,7 @@ async def test_8_3_the_posts_of_a_search_are_a_list_also_when_there_are_none(
     }
 
 
-async def test_8_4_a_delete_answers_200_with_an_empty_object(make: Factory, productlift: Client) -> None:
+async def test_8_4_a_delete_returns_200_with_an_empty_object(make: Factory, productlift: Client) -> None:
     post, voter = await make.post(), await make.uuid(await make.user())
     await make.comment(post)
     await productlift.post(f"/posts/{post}/votes/{voter}")
@@ -74,7 +72,7 @@ async def test_8_4_a_delete_answers_200_with_an_empty_object(make: Factory, prod
         assert response.content == b"{}"
 
 
-async def test_8_5_a_bad_address_is_reported_under_the_key_email(productlift: Client) -> None:
+async def test_8_5_an_invalid_email_is_reported_under_the_key_email(productlift: Client) -> None:
     response = await productlift.send_json("GET", "/users/find_by_email", {"email": "no address"})
 
     assert status_and_json(response) == invalid(email="The email must be a valid email address.")
@@ -93,7 +91,7 @@ async def test_8_5_a_bad_address_is_reported_under_the_key_email(productlift: Cl
         ("#9437ff", "#ffcdff"),
     ],
 )
-async def test_8_6_a_statuss_text_color_is_computed_from_its_color(
+async def test_8_6_the_text_color_of_a_status_is_computed_from_its_color(
     color: str, text_color: str, make: Factory, productlift: Client
 ) -> None:
     sent = {"name": "Idea", "color": color, "tab_id": make.tabs["feedback"]}
@@ -103,7 +101,7 @@ async def test_8_6_a_statuss_text_color_is_computed_from_its_color(
     assert (created["color"], created["text_color"]) == (color, text_color)
 
 
-async def test_8_6_a_text_color_of_its_own_goes_first(make: Factory, productlift: Client) -> None:
+async def test_8_6_an_explicit_text_color_takes_precedence(make: Factory, productlift: Client) -> None:
     await make.run("UPDATE statuses SET text_color = '#123456' WHERE name = 'Planned'")
 
     shown = {each["name"]: each["text_color"] for each in (await productlift.get("/statuses")).json()["data"]}
@@ -111,7 +109,7 @@ async def test_8_6_a_text_color_of_its_own_goes_first(make: Factory, productlift
     assert (shown["Planned"], shown["New"]) == ("#123456", "#00000b")
 
 
-async def test_8_7_a_users_address_may_be_missing_and_a_categorys_name_not(productlift: Client) -> None:
+async def test_8_7_the_email_of_a_user_is_optional_and_a_category_name_required(productlift: Client) -> None:
     nameless = await productlift.post("/users", json={"role": "member"})
     uuid = nameless.json()["data"]["id"]
 
@@ -122,7 +120,7 @@ async def test_8_7_a_users_address_may_be_missing_and_a_categorys_name_not(produ
     )
 
 
-async def test_8_8_users_come_in_the_envelope_of_posts(make: Factory, productlift: Client) -> None:
+async def test_8_8_users_are_listed_in_pages_like_posts(make: Factory, productlift: Client) -> None:
     listed = await productlift.get("/users")
 
     assert status_and_json(listed) == (
@@ -153,7 +151,7 @@ async def test_8_10_a_second_vote_is_rejected_and_changes_nothing(make: Factory,
     assert await make.wrong_counters() == []
 
 
-async def test_8_11_a_create_answers_200(make: Factory, productlift: Client) -> None:
+async def test_8_11_a_create_returns_200(make: Factory, productlift: Client) -> None:
     post, uuid = await make.post(), await make.uuid(make.owner)
     tab = make.tabs["feedback"]
 
@@ -169,7 +167,7 @@ async def test_8_11_a_create_answers_200(make: Factory, productlift: Client) -> 
         assert (await productlift.send_json("POST", path, sent)).status_code == 200
 
 
-async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: Factory, productlift: Client) -> None:
+async def test_8_12_a_post_is_found_by_code_and_then_by_id(make: Factory, productlift: Client) -> None:
     number = await make.post(title="By number")
     code, uuid = await make.code(number), await make.uuid(make.owner)
 
@@ -187,7 +185,7 @@ async def test_8_12_a_code_goes_first_and_digits_fall_back_to_the_number(make: F
     assert status_and_json(await productlift.delete(f"/posts/{number}")) == DELETED
 
 
-async def test_8_12_an_imported_code_of_digits_is_found_first(make: Factory, productlift: Client) -> None:
+async def test_8_12_a_code_of_digits_takes_precedence_over_an_id(make: Factory, productlift: Client) -> None:
     digits, other = await make.post(title="Has digits for a code"), await make.post(title="Has that number")
     uuid = await make.uuid(make.owner)
     await make.run("UPDATE posts SET id = 123456 WHERE id = :id", id=other)
@@ -202,7 +200,7 @@ async def test_8_12_an_imported_code_of_digits_is_found_first(make: Factory, pro
         assert status_and_json(await productlift.delete(path)) == DELETED
 
 
-async def test_8_13_a_limit_goes_from_1_to_100_and_is_10_when_not_given(productlift: Client) -> None:
+async def test_8_13_a_limit_is_from_1_to_100_and_10_by_default(productlift: Client) -> None:
     for path in ("/posts", "/users", "/tabs/roadmap/fetch"):
         assert (await productlift.get(path)).json()["limit"] == 10
         assert (await productlift.get(f"{path}?limit=1")).json()["limit"] == 1
@@ -215,7 +213,7 @@ async def test_8_13_a_limit_goes_from_1_to_100_and_is_10_when_not_given(productl
         )
 
 
-async def test_8_14_changing_a_category_takes_a_color(make: Factory, productlift: Client) -> None:
+async def test_8_14_a_category_update_requires_a_color(make: Factory, productlift: Client) -> None:
     category = await make.category()
 
     response = await productlift.patch(f"/categories/{category}", json={"name": "Pace"})
@@ -224,7 +222,9 @@ async def test_8_14_changing_a_category_takes_a_color(make: Factory, productlift
     assert await make.value("SELECT name FROM categories") == "Speed"
 
 
-async def test_8_15_input_accepts_two_roles_and_four_are_returned_as_two(make: Factory, productlift: Client) -> None:
+async def test_8_15_only_the_roles_admin_and_member_are_accepted_and_returned(
+    make: Factory, productlift: Client
+) -> None:
     shown = {}
     for role in ("user", "moderator", "admin"):
         uuid = await make.uuid(await make.user(role=role))
@@ -238,7 +238,7 @@ async def test_8_15_input_accepts_two_roles_and_four_are_returned_as_two(make: F
         )
 
 
-async def test_8_16_a_post_has_a_list_of_categories_and_no_single_one(make: Factory, productlift: Client) -> None:
+async def test_8_16_a_post_has_a_list_of_categories(make: Factory, productlift: Client) -> None:
     category = await make.category()
 
     created = (await productlift.post("/posts", json={"title": "Idea", "category_id": category})).json()["data"]
@@ -249,7 +249,9 @@ async def test_8_16_a_post_has_a_list_of_categories_and_no_single_one(make: Fact
 
 
 @pytest.mark.parametrize("filter_", ["tab=nothing", "category=99", "section=99"])
-async def test_7_15_an_unknown_filter_finds_nothing(filter_: str, make: Factory, productlift: Client) -> None:
+async def test_7_15_an_unknown_filter_value_returns_an_empty_list(
+    filter_: str, make: Factory, productlift: Client
+) -> None:
     await make.post(status="New")
 
     assert status_and_json(await productlift.get(f"/posts?{filter_}")) == (
@@ -267,7 +269,7 @@ async def test_7_21_the_owner_can_not_be_deleted(make: Factory, productlift: Cli
     assert (await productlift.get(f"/users/{uuid}")).status_code == 200
 
 
-async def test_7_20_the_owners_email_and_password_are_the_owners(make: Factory, productlift: Client) -> None:
+async def test_7_20_only_the_owner_can_change_the_owners_email_and_password(make: Factory, productlift: Client) -> None:
     path = f"/users/{await make.uuid(make.owner)}"
     admin = productlift.of(await make.key(await make.user(role="admin"), "productlift"))
 
@@ -278,7 +280,7 @@ async def test_7_20_the_owners_email_and_password_are_the_owners(make: Factory, 
     assert (await productlift.patch(path, json={"password": "correct horse"})).status_code == 200
 
 
-async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Factory, productlift: Client) -> None:
+async def test_votes_and_posts_for_a_blocked_user_are_accepted(make: Factory, productlift: Client) -> None:
     jane, post = await make.user(), await make.post()
     uuid = await make.uuid(jane)
     await make.run("UPDATE users SET blocked_at = created_at WHERE id = :id", id=jane)
@@ -289,7 +291,7 @@ async def test_voting_and_posting_for_a_blocked_user_is_accepted(make: Factory, 
     assert (shown["counter_votes"], shown["counter_posts"]) == (1, 1)
 
 
-async def test_an_unavailable_database_is_a_503_until_it_is_back(
+async def test_an_unavailable_database_causes_503_until_it_is_available(
     server_without_database: Application, postgres: Postgres
 ) -> None:
     async with Client(server_without_database, token="1|whoever") as client:

@@ -39,7 +39,7 @@ def compose() -> Compose:
     return read()
 
 
-def test_it_starts_the_server_a_database_a_cache_and_the_maker_of_the_password(compose: Compose) -> None:
+def test_compose_starts_server_database_cache_and_password_service(compose: Compose) -> None:
     images = {name: service["image"] for name, service in compose["services"].items()}
 
     assert images == {
@@ -50,7 +50,7 @@ def test_it_starts_the_server_a_database_a_cache_and_the_maker_of_the_password(c
     }
 
 
-def test_only_the_server_is_reached_from_outside_and_only_from_this_machine(compose: Compose) -> None:
+def test_only_the_server_publishes_a_port_and_only_on_localhost(compose: Compose) -> None:
     ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
 
     assert ports == {"earshot": ["127.0.0.1:8000:8000"]}
@@ -58,7 +58,7 @@ def test_only_the_server_is_reached_from_outside_and_only_from_this_machine(comp
     assert compose["services"]["secrets"]["network_mode"] == "none"
 
 
-def test_each_service_waits_until_what_it_needs_is_healthy(compose: Compose) -> None:
+def test_each_service_waits_for_its_dependencies(compose: Compose) -> None:
     waits = {
         name: {other: how["condition"] for other, how in service.get("depends_on", {}).items()}
         for name, service in compose["services"].items()
@@ -82,7 +82,7 @@ def test_each_service_waits_until_what_it_needs_is_healthy(compose: Compose) -> 
     }
 
 
-def test_what_must_last_is_in_named_volumes(compose: Compose) -> None:
+def test_persistent_data_is_in_named_volumes(compose: Compose) -> None:
     mounts = {name: service.get("volumes", []) for name, service in compose["services"].items()}
 
     assert mounts == {
@@ -94,7 +94,7 @@ def test_what_must_last_is_in_named_volumes(compose: Compose) -> None:
     assert set(compose["volumes"]) == {"data", "database", "secrets"}
 
 
-def test_no_password_stands_in_the_file(compose: Compose) -> None:
+def test_the_compose_file_contains_no_password(compose: Compose) -> None:
     settings = {
         (service, name): value
         for service, description in compose["services"].items()
@@ -111,7 +111,7 @@ def test_no_password_stands_in_the_file(compose: Compose) -> None:
     assert not any(re.search(r"://[^/@]*:[^/@]*@", str(value)) for value in settings.values())
 
 
-def test_the_settings_that_people_change_come_from_outside() -> None:
+def test_common_settings_are_read_from_the_environment() -> None:
     values = {
         "EARSHOT_WORKERS": "4",
         "EARSHOT_BASE_URL": "https://feedback.example.com",
@@ -124,7 +124,7 @@ def test_the_settings_that_people_change_come_from_outside() -> None:
     assert [unset[name] for name in values] == ["2", "", ""]
 
 
-def test_earshot_understands_every_setting_that_it_is_given(
+def test_every_setting_of_the_compose_file_is_valid(
     compose: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = compose["services"]["earshot"]["environment"]
@@ -149,7 +149,7 @@ def create_password(compose: Compose, folder: Path) -> str:
     return (folder / "database-password").read_text()
 
 
-def test_the_first_start_makes_a_password_and_later_starts_keep_it(compose: Compose, tmp_path: Path) -> None:
+def test_the_first_start_creates_a_password_and_later_starts_keep_it(compose: Compose, tmp_path: Path) -> None:
     first, second = create_password(compose, tmp_path), create_password(compose, tmp_path)
 
     assert re.fullmatch("[0-9a-f]{64}", first)
@@ -159,11 +159,11 @@ def test_the_first_start_makes_a_password_and_later_starts_keep_it(compose: Comp
     assert stat.S_IMODE((tmp_path / "database-password").stat().st_mode) == 0o444
 
 
-def test_two_installations_have_two_passwords(compose: Compose, tmp_path: Path) -> None:
+def test_each_installation_has_a_different_password(compose: Compose, tmp_path: Path) -> None:
     assert create_password(compose, tmp_path / "one") != create_password(compose, tmp_path / "other")
 
 
-def test_the_server_may_change_nothing_but_its_data(compose: Compose) -> None:
+def test_the_server_can_write_only_its_data_directory(compose: Compose) -> None:
     service = compose["services"]["earshot"]
 
     assert service["read_only"] is True

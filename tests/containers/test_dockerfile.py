@@ -33,7 +33,7 @@ def stages() -> list[Stage]:
     return stages
 
 
-def test_hadolint_finds_nothing_to_say() -> None:
+def test_hadolint_reports_nothing() -> None:
     hadolint = tool("hadolint")
     need("hadolint", hadolint, "it lints the Dockerfile; `./manage test` installs it")
     assert hadolint is not None
@@ -43,7 +43,7 @@ def test_hadolint_finds_nothing_to_say() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_image_runs_the_server_as_a_numbered_user_with_its_data_in_a_volume(stages: list[Stage]) -> None:
+def test_the_image_runs_as_a_numeric_user_with_data_in_a_volume(stages: list[Stage]) -> None:
     instructions = {
         instruction: rest for instruction, rest in stages[-1] if instruction not in {"RUN", "COPY", "LABEL"}
     }
@@ -68,7 +68,7 @@ def test_the_image_runs_the_server_as_a_numbered_user_with_its_data_in_a_volume(
     }
 
 
-def test_the_final_stage_gets_the_environment_and_no_tool_that_built_it(stages: list[Stage]) -> None:
+def test_the_final_stage_contains_no_build_tools(stages: list[Stage]) -> None:
     build, final = stages
 
     assert [rest for instruction, rest in final if instruction == "COPY"] == ["--from=build /opt/earshot /opt/earshot"]
@@ -76,7 +76,7 @@ def test_the_final_stage_gets_the_environment_and_no_tool_that_built_it(stages: 
     assert final[0] == ("FROM", build[0][1].removesuffix(" AS build"))
 
 
-def test_the_builder_gets_only_what_it_copies(stages: list[Stage]) -> None:
+def test_the_build_context_contains_only_copied_files(stages: list[Stage]) -> None:
     copied = {source for instruction, rest in stages[0] if instruction == "COPY" for source in rest.split()[:-1]}
     rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [rule for rule in rules if rule and not rule.startswith("#")]
@@ -86,7 +86,7 @@ def test_the_builder_gets_only_what_it_copies(stages: list[Stage]) -> None:
     assert all((ROOT / source).exists() for source in copied)
 
 
-def test_the_image_is_built_with_the_uv_that_the_checkout_uses(stages: list[Stage]) -> None:
+def test_the_image_and_the_checkout_use_the_same_uv_version(stages: list[Stage]) -> None:
     pinned = re.search(r'^UV = "(.+)"$', (ROOT / "manage").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
     assert pinned is not None
@@ -103,7 +103,7 @@ def check_health(stages: list[Stage], port: int) -> int:
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_the_health_check_follows_the_servers_readiness(stages: list[Stage], status: int, code: int) -> None:
+def test_the_health_check_reports_the_readiness_of_the_server(stages: list[Stage], status: int, code: int) -> None:
     paths: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -121,5 +121,5 @@ def test_the_health_check_follows_the_servers_readiness(stages: list[Stage], sta
     assert paths == ["/health/ready"]
 
 
-def test_the_health_check_fails_where_nobody_listens(stages: list[Stage]) -> None:
+def test_the_health_check_fails_without_a_server(stages: list[Stage]) -> None:
     assert check_health(stages, free_port()) == 1

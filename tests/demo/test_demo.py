@@ -91,14 +91,14 @@ async def test_descriptions_and_comments_fit_their_board(sample: Factory) -> Non
         assert {row["body"] for row in comments if row["official"]} <= set(texts.UPDATES[board["name"]].values())
 
 
-async def test_its_counters_are_right_and_no_event_is_pending(sample: Factory) -> None:
+async def test_the_counters_of_the_sample_are_correct_and_no_event_is_pending(sample: Factory) -> None:
     context = PortalContext(sample.portal, OPERATOR)
 
     assert await sample.server.database.read(audit.find_mismatches, context) == []
     assert await sample.value("SELECT count(*) FROM facts WHERE expanded_at IS NULL") == 0
 
 
-async def test_it_is_the_same_every_time(sqlite_template: Path, tmp_path: Path) -> None:
+async def test_the_sample_is_the_same_every_time(sqlite_template: Path, tmp_path: Path) -> None:
     samples = []
     for name in ("one.db", "other.db"):
         shutil.copy(sqlite_template, tmp_path / name)

@@ -29,7 +29,7 @@ CHANCE = UUID("c3432045-aac3-4f0e-9d3b-6a5f0e1b2c3d")
         ("   ", ""),
     ],
 )
-def test_the_examples_of_the_contract(text: str, slug: str) -> None:
+def test_slugs_match_the_examples_of_the_contract(text: str, slug: str) -> None:
     assert slugify(text) == slug
 
 
@@ -58,11 +58,11 @@ def test_the_examples_of_the_contract(text: str, slug: str) -> None:
         ("Ａｂｃ１", "abc1"),
     ],
 )
-def test_latin_letters_lose_their_marks(text: str, slug: str) -> None:
+def test_diacritics_are_removed_from_latin_letters(text: str, slug: str) -> None:
     assert slugify(text) == slug
 
 
-def test_a_mark_apart_from_its_letter_counts_as_part_of_it() -> None:
+def test_combining_marks_are_removed() -> None:
     assert slugify("he\u0301llo") == "hello"
     assert slugify("q\u0303x") == "qx"
 
@@ -70,36 +70,36 @@ def test_a_mark_apart_from_its_letter_counts_as_part_of_it() -> None:
 @pytest.mark.parametrize(
     "between", ["日本", "Ж", "й", "™", "²", "½", "€", "…", "“", "\u200b", "\0", "\ud800", "٣", "\n"]
 )
-def test_what_has_no_ascii_form_separates_words(between: str) -> None:
+def test_characters_without_an_ascii_form_separate_words(between: str) -> None:
     assert slugify(f"one{between}two") == "one-two"
     assert slugify(f"{between}one{between}") == "one"
 
 
-def test_underscores_are_kept_and_dashes_squeezed() -> None:
+def test_underscores_are_kept_and_dashes_are_merged() -> None:
     assert slugify("__a__") == "__a__"
     assert slugify("---a---b---") == "a-b"
     assert slugify("_ - _") == "_-_"
 
 
-def test_a_slug_has_no_longest_length() -> None:
+def test_a_slug_has_no_maximum_length() -> None:
     assert slugify("Ab " * 100_000) == "-".join(["ab"] * 100_000)
 
 
-def test_a_heap_of_marks_is_read_in_no_time() -> None:
+def test_many_combining_marks_are_processed_in_linear_time() -> None:
     # Sorting the marks, as Unicode's own forms do, is quadratic; the suite's time limit would tell.
     assert slugify("a" + "\u0300\u0327" * 500_000) == "a"
 
 
 @settings(deadline=None)
 @given(some.text())
-def test_a_slug_is_clean_and_its_own_slug(text: str) -> None:
+def test_a_slug_has_only_valid_characters_and_is_idempotent(text: str) -> None:
     slug = slugify(text)
 
     assert re.fullmatch(r"(?:[a-z0-9_]+(?:-[a-z0-9_]+)*)?", slug)
     assert slugify(slug) == slug
 
 
-def test_a_free_slug_stays_as_wanted() -> None:
+def test_an_unused_slug_is_unchanged() -> None:
     assert unique_slug("first-post", taken=False) == "first-post"
 
 
@@ -108,7 +108,7 @@ def test_a_taken_slug_gets_a_random_uuid() -> None:
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_a_reserved_word_counts_as_taken(taken: bool) -> None:
+def test_a_reserved_word_is_handled_as_taken(taken: bool) -> None:
     words = {
         *("new", "edit", "index", "session", "login", "logout"),
         *("users", "admin", "stylesheets", "assets", "javascripts", "images"),
@@ -120,11 +120,11 @@ def test_a_reserved_word_counts_as_taken(taken: bool) -> None:
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_when_nothing_is_left_the_slug_is_a_bare_uuid(taken: bool) -> None:
+def test_an_empty_slug_becomes_a_uuid(taken: bool) -> None:
     assert unique_slug(slugify("日本語"), taken=taken, random=lambda: CHANCE) == str(CHANCE)
 
 
-def test_randomness_is_a_new_uuid_of_version_4_each_time() -> None:
+def test_each_random_slug_is_a_new_uuid4() -> None:
     one, other = UUID(unique_slug("", taken=False)), UUID(unique_slug("", taken=False))
 
     assert one.version == other.version == 4

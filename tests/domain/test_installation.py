@@ -10,7 +10,7 @@ from tests.support.factory import Factory
 OURS, OTHER = SECRET.encode(), b"another secret of the server 012345"
 
 
-async def test_a_database_without_a_fingerprint_takes_the_first_secret_and_no_other_afterwards(make: Factory) -> None:
+async def test_the_first_secret_is_accepted_and_any_other_rejected(make: Factory) -> None:
     assert await make.rows("SELECT * FROM installation") == []
 
     await make.act(lambda work: installation.require_secret(work, OURS))
@@ -25,7 +25,7 @@ async def test_a_database_without_a_fingerprint_takes_the_first_secret_and_no_ot
     assert not await make.act(lambda work: installation.secret_matches(work, OTHER))
 
 
-async def test_accepting_another_secret_ends_the_keys_that_hang_on_it(make: Factory) -> None:
+async def test_accepting_another_secret_revokes_the_keys_that_depend_on_it(make: Factory) -> None:
     await make.act(lambda work: installation.require_secret(work, OURS))
     await make.key(make.owner, "astuto")
     await make.key(make.owner, "productlift")
@@ -39,7 +39,7 @@ async def test_accepting_another_secret_ends_the_keys_that_hang_on_it(make: Fact
     assert await make.act(lambda work: installation.secret_matches(work, OTHER))
 
 
-async def test_accepting_a_secret_ends_keys_of_which_nobody_knows_the_secret(make: Factory) -> None:
+async def test_accepting_a_secret_revokes_keys_with_an_unknown_secret(make: Factory) -> None:
     await make.key(make.owner, "astuto")
 
     assert await make.act(lambda work: installation.accept_secret(work, OTHER)) == 1
@@ -50,7 +50,7 @@ async def test_accepting_a_secret_ends_keys_of_which_nobody_knows_the_secret(mak
     ]
 
 
-def test_the_fingerprint_is_no_part_of_the_secret_and_no_digest_of_it() -> None:
+def test_the_fingerprint_does_not_contain_the_secret() -> None:
     kept = installation.fingerprint(OURS)
 
     assert len(kept) == 64

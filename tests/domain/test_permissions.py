@@ -85,16 +85,16 @@ async def forbidden(make: Factory, rule: Rule, actor: Actor) -> str:
 
 
 @pytest.mark.parametrize("rule", OPERATIONS)
-async def test_portals_keys_and_repairs_are_for_the_operator_alone(rule: Rule, make: Factory) -> None:
+async def test_only_the_operator_can_manage_portals_keys_and_repairs(rule: Rule, make: Factory) -> None:
     assert await forbidden(make, rule, OWNER) == "operate"
 
 
 @pytest.mark.parametrize("rule", READS)
-async def test_a_plain_user_reads_nothing_through_the_queries_of_the_apis(rule: Rule, make: Factory) -> None:
+async def test_a_user_can_not_read_with_the_queries_of_the_apis(rule: Rule, make: Factory) -> None:
     assert await forbidden(make, rule, USER) == "read"
 
 
-async def test_files_and_invitations_need_a_moderator(make: Factory) -> None:
+async def test_files_and_invitations_require_a_moderator(make: Factory) -> None:
     post = await make.post()
 
     assert await forbidden(make, lambda work: attachments.add(work, post_id=post, file=FILE), USER) == "write_post"
@@ -102,5 +102,5 @@ async def test_files_and_invitations_need_a_moderator(make: Factory) -> None:
     assert await make.value("SELECT count(*) FROM attachments") == 0
 
 
-def test_the_operator_may_do_everything() -> None:
+def test_the_operator_has_every_permission() -> None:
     assert [permission for permission in Permission if not is_allowed(OPERATOR, permission)] == []

@@ -9,7 +9,7 @@ DOMAIN = Path(app.domain.__file__).parent
 CONTRACT = re.compile(r"docs/contracts/(productlift|astuto)\.md")
 
 
-def test_the_domain_names_no_product_but_in_stored_values_and_references_to_the_contracts() -> None:
+def test_the_domain_names_products_only_in_stored_values() -> None:
     lines = {
         f"{path.relative_to(DOMAIN)}: {line.strip()}"
         for path in DOMAIN.rglob("*.py")

@@ -52,7 +52,7 @@ def close(opened: Iterable[Connection]) -> None:
         writer.close()
 
 
-def test_idle_and_dribbling_connections_do_not_keep_others_waiting(sqlite: Earshot) -> None:
+def test_idle_and_slow_connections_do_not_delay_others(sqlite: Earshot) -> None:
     async def dribble(writer: asyncio.StreamWriter) -> None:
         writer.write(b"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nx-slow: ")
         while not writer.is_closing():
@@ -72,7 +72,7 @@ def test_idle_and_dribbling_connections_do_not_keep_others_waiting(sqlite: Earsh
 
 
 @pytest.mark.parametrize("framing", ["content-length: 209715200", "transfer-encoding: chunked"])
-def test_200_mb_are_refused_early_and_in_bounded_memory(sqlite: Earshot, framing: str) -> None:
+def test_a_body_of_200_mb_is_rejected_early_and_in_bounded_memory(sqlite: Earshot, framing: str) -> None:
     async def send(serving: Serving) -> tuple[bytes, int]:
         reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
         head = f"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key_of(serving, 'Astuto')}\r\n"
@@ -115,7 +115,7 @@ CHUNKED = b"POST /api/v1/posts HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked
     ],
     ids=["trailer fields", "one trailer field", "a chunk extension", "a chunk size", "short fields", "requests"],
 )
-def test_what_frames_a_request_takes_bounded_memory(sqlite: Earshot, begun: bytes, more: bytes) -> None:
+def test_the_framing_of_requests_uses_bounded_memory(sqlite: Earshot, begun: bytes, more: bytes) -> None:
     """Four connections without a key send as much as the server takes, up to 68 MiB each, and read nothing."""
     # Requests wait unread while nobody reads the answers to those before; all else is read or refused.
     patience = 20 if begun else 1
@@ -143,7 +143,7 @@ def test_what_frames_a_request_takes_bounded_memory(sqlite: Earshot, begun: byte
         assert "Traceback" not in serving.log.read_text()
 
 
-def test_endless_heads_of_many_are_refused_in_bounded_memory(sqlite: Earshot) -> None:
+def test_many_endless_headers_are_rejected_in_bounded_memory(sqlite: Earshot) -> None:
     async def endless(serving: Serving) -> Counter[bytes]:
         async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
             writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n" + b"x-more: and more\r\n" * 8000)
@@ -184,7 +184,7 @@ def get_json(serving: Serving, key: str, path: str) -> Any:
     return httpx.get(f"{serving.address}{path}", headers=headers, timeout=30).json()
 
 
-def test_lists_that_nobody_reads_are_kept_in_bounded_memory(sqlite: Earshot) -> None:
+def test_unread_responses_use_bounded_memory(sqlite: Earshot) -> None:
     """Each is far longer than what the system keeps for a connection."""
     many, length = 1500, 6000
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
@@ -201,7 +201,7 @@ def test_lists_that_nobody_reads_are_kept_in_bounded_memory(sqlite: Earshot) -> 
         assert "Traceback" not in serving.log.read_text()
 
 
-def test_a_queue_of_moderation_that_nobody_reads_is_kept_in_bounded_memory(sqlite: Earshot) -> None:
+def test_an_unread_moderation_queue_uses_bounded_memory(sqlite: Earshot) -> None:
     many, path = 50_000, "/api/v1/moderation/pending"
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
         key = key_of(serving, "ProductLift")
@@ -229,7 +229,7 @@ def create_posts(serving: Serving, count: int, description: str) -> None:
             assert caller.send("astuto", "POST", "/posts", post).status == 201
 
 
-def test_a_list_of_texts_of_megabytes_takes_bounded_memory(sqlite: Earshot) -> None:
+def test_a_list_of_very_long_texts_uses_bounded_memory(sqlite: Earshot) -> None:
     many, length = 40, 4 * MIB
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
         create_posts(serving, many, "x" * length)
@@ -294,7 +294,7 @@ async def idle_cost(serving: Serving) -> float:
     return cpu_seconds(serving.process.pid) - before
 
 
-def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sqlite: Earshot) -> None:
+def test_connections_over_the_limit_of_open_files_are_rejected(sqlite: Earshot) -> None:
     async def exceed(serving: Serving) -> None:
         async with connections(serving.port, 64) as kept:
             assert await health_bodies(kept) == {b"success": 64}
@@ -317,7 +317,7 @@ def test_more_connections_than_it_may_have_files_are_refused_until_some_close(sq
         assert serving.end() == 0
 
 
-def test_connections_to_the_numbers_take_no_files_from_requests(sqlite: Earshot) -> None:
+def test_connections_to_the_metrics_port_use_no_files_of_requests(sqlite: Earshot) -> None:
     async def exceed(serving: Serving) -> None:
         async with connections(port_of(serving), 200) as kept:
             # Those beyond the few are closed, and these are still waited for.
@@ -332,7 +332,7 @@ def test_connections_to_the_numbers_take_no_files_from_requests(sqlite: Earshot)
         assert serving.end() == 0
 
 
-def test_it_may_have_as_many_files_open_as_the_system_grants(sqlite: Earshot) -> None:
+def test_the_server_raises_its_limit_of_open_files_to_the_maximum(sqlite: Earshot) -> None:
     with sqlite.serving(open_files=(256, 700), **ONE_ADDRESS) as serving:
         assert asyncio.run(health_of(serving.port, 400)) == {b"success": 400}
         assert resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE) == (700, 700)
@@ -340,7 +340,7 @@ def test_it_may_have_as_many_files_open_as_the_system_grants(sqlite: Earshot) ->
         assert serving.end() == 0
 
 
-def test_an_address_has_so_many_connections_and_others_are_served(sqlite: Earshot) -> None:
+def test_connections_of_one_address_are_limited_and_others_are_served(sqlite: Earshot) -> None:
     async def exceed(serving: Serving) -> None:
         async with connections(serving.port, 40) as kept:
             assert await health_bodies(kept) == {b"success": 40}
@@ -369,14 +369,14 @@ def test_an_address_has_so_many_connections_and_others_are_served(sqlite: Earsho
     [{"EARSHOT_CONNECTIONS_PER_IP": "off"}, {"EARSHOT_TRUSTED_PROXIES": "127.0.0.0/30"}],
     ids=["off", "trusted proxy"],
 )
-def test_a_trusted_proxy_has_as_many_connections_as_it_likes(sqlite: Earshot, settings: dict[str, str]) -> None:
+def test_connections_of_a_trusted_proxy_are_not_limited(sqlite: Earshot, settings: dict[str, str]) -> None:
     with sqlite.serving(EARSHOT_RATE_LIMITS="off", **settings) as serving:
         assert asyncio.run(health_of(serving.port, 300)) == {b"success": 300}
         assert warnings(serving) == []
         assert serving.end() == 0
 
 
-def test_a_process_without_a_file_left_goes_on_and_recovers(sqlite: Earshot) -> None:
+def test_a_process_without_free_files_continues_and_recovers(sqlite: Earshot) -> None:
     def allow_no_more_files(pid: int) -> None:
         _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(list(Path(f"/proc/{pid}/fd").iterdir())), hard))

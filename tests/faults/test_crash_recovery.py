@@ -116,12 +116,12 @@ def killed_again_and_again(earshot: Earshot, workers: str, kills: Sequence[Kill]
 
 
 @pytest.mark.timeout(60 + 30 * KILLS)
-def test_what_was_acknowledged_outlives_a_kill_and_stands_once(earshot: Earshot) -> None:
+def test_acknowledged_writes_survive_a_kill_and_are_stored_once(earshot: Earshot) -> None:
     killed_again_and_again(earshot, "1", [Serving.kill])
 
 
 @pytest.mark.timeout(60 + 30 * KILLS)
-def test_it_outlives_a_kill_of_all_processes_and_of_the_first_alone(on_postgres: Earshot) -> None:
+def test_acknowledged_writes_survive_a_kill_of_all_or_of_the_parent(on_postgres: Earshot) -> None:
     """The first alone: the others notice and end."""
     killed_again_and_again(on_postgres, "2", [Serving.kill, lambda serving: serving.process.kill()])
 
@@ -137,7 +137,7 @@ def kill_the_older(serving: Serving, crew: list[int], journal: Journal) -> list[
 
 
 @pytest.mark.timeout(60 + 30 * KILLS)
-def test_a_worker_killed_in_the_midst_of_writes_takes_nothing_with_it(on_postgres: Earshot) -> None:
+def test_a_worker_killed_during_writes_loses_no_acknowledged_write(on_postgres: Earshot) -> None:
     """The older one each time, so that it is the one begun in the place of the last that has to go on."""
     chance = random.Random(SEED)
     journal = Journal()

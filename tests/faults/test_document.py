@@ -4,7 +4,7 @@ from tests.security.test_document import promises, unheld
 from tests.support.checkout import ROOT
 
 
-def test_every_line_on_what_breaks_is_shown_by_a_test() -> None:
+def test_every_documented_failure_has_a_test() -> None:
     text = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     section = text.partition("\n## When something breaks\n")[2].partition("\n## ")[0]
 

@@ -36,7 +36,9 @@ ENDED_BEFORE_ACCEPTED = {
 
 @pytest.mark.timeout(60 + 30 * ENDS)
 @pytest.mark.parametrize(("database", "workers"), DATABASES)
-def test_an_end_under_load_loses_nothing(request: pytest.FixtureRequest, database: str, workers: str) -> None:
+def test_a_shutdown_under_load_loses_no_request_or_write(
+    request: pytest.FixtureRequest, database: str, workers: str
+) -> None:
     """Clients of both dialects write as fast as they are answered, and go on until nobody listens any more."""
     earshot: Earshot = request.getfixturevalue(database)
     earshot.settings["EARSHOT_RATE_LIMITS"] = "off"
@@ -72,7 +74,7 @@ async def answer_of(reader: asyncio.StreamReader) -> str:
 
 
 @pytest.mark.parametrize(("database", "workers"), DATABASES)
-def test_requests_sent_on_idle_connections_at_the_very_end_are_answered(
+def test_requests_on_idle_connections_are_answered_during_a_shutdown(
     request: pytest.FixtureRequest, database: str, workers: str
 ) -> None:
     """A hundred before the signal, a hundred after it, and a hundred once nobody new is let in any more."""
@@ -129,7 +131,7 @@ def reading_nothing(port: int, key: str) -> socket.socket:
     return deaf
 
 
-def test_slow_uploads_that_finish_in_time_are_taken_and_others_broken_off(sqlite: Earshot) -> None:
+def test_a_shutdown_waits_for_slow_uploads_until_the_timeout(sqlite: Earshot) -> None:
     """Broken off are uploads that never finish, and answers that nobody reads."""
 
     async def send(serving: Serving, key: str) -> tuple[Counter[str], list[bytes]]:
@@ -188,7 +190,7 @@ COSTLY = {
 }
 
 
-def test_an_end_waits_for_no_text_that_is_costly_to_format(sqlite: Earshot) -> None:
+def test_a_shutdown_does_not_wait_for_the_formatting_of_texts(sqlite: Earshot) -> None:
     """Three of each are asked for, and nobody reads on."""
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
         key = key_of(serving, "Astuto")
@@ -210,7 +212,7 @@ def test_an_end_waits_for_no_text_that_is_costly_to_format(sqlite: Earshot) -> N
             connection.close()
 
 
-def test_an_end_waits_for_no_picture_of_many_frames(sqlite: Earshot) -> None:
+def test_a_shutdown_does_not_wait_for_the_decoding_of_images(sqlite: Earshot) -> None:
     """Each takes some nine seconds of computing. Two are drawn at once, the others wait."""
     with sqlite.serving(EARSHOT_RATE_LIMITS="off") as serving:
         fields = {"title": b"Moving", "board_id": b"1", "image": animated_gif(590, 1000, 1000, dispose=2)}

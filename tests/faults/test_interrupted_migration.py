@@ -46,7 +46,7 @@ TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 
 @pytest.mark.timeout(120)
-async def test_a_migration_killed_half_way_changes_nothing(on_postgres: Earshot, fresh_postgres: str) -> None:
+async def test_a_killed_postgresql_migration_changes_nothing(on_postgres: Earshot, fresh_postgres: str) -> None:
     """It has made every table, and waits to write down its revision, when it is killed."""
     await migrate(fresh_postgres)
     await downgrade(fresh_postgres, revision="base")
@@ -96,7 +96,7 @@ def bytes_of(path: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 @pytest.mark.timeout(120)
-def test_a_migration_of_a_file_killed_half_way_changes_nothing(sqlite: Earshot, tmp_path: Path, mode: str) -> None:
+def test_a_killed_sqlite_migration_changes_nothing(sqlite: Earshot, tmp_path: Path, mode: str) -> None:
     """`wal` is how a server leaves its file, `delete` how one is that was loaded from a dump."""
     kept = Kept(sqlite, "sqlite", VERSIONS[-1])
     assert sqlite.run("migrate").code == 0

@@ -34,7 +34,7 @@ def small_pool(on_postgres: Earshot, fresh_postgres: str) -> Earshot:
     return on_postgres
 
 
-def test_postgresql_stopped_and_started_under_load_is_told_and_outlived(
+def test_a_restart_of_postgresql_causes_503_until_it_is_available(
     small_pool: Earshot, fresh_postgres: str, postgres: Postgres
 ) -> None:
     need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
@@ -107,9 +107,7 @@ async def _used_up(port: int, keys: dict[str, str], url: str, *, beyond: int) ->
     return responses
 
 
-async def test_a_pool_that_is_used_up_is_told_in_time_and_serves_again(
-    small_pool: Earshot, fresh_postgres: str
-) -> None:
+async def test_an_exhausted_connection_pool_causes_503_and_recovers(small_pool: Earshot, fresh_postgres: str) -> None:
     """Many that come at once are told together, not one after the other."""
     with small_pool.serving() as serving:
         keys = keys_of(serving)

@@ -62,7 +62,7 @@ FAULTS = {"stopped": ("stop", "start"), "killed": ("kill", "start"), "hangs": ("
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_requests_go_on_without_redis_and_are_counted_together_when_it_is_back(
+def test_requests_are_served_without_redis_and_counted_there_afterwards(
     on_postgres: Earshot, own_redis: Redis, fault: str
 ) -> None:
     away, back = FAULTS[fault]

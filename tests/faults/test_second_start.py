@@ -15,7 +15,9 @@ from tests.support.commands import Earshot
 
 
 @pytest.mark.parametrize(("database", "workers"), [("sqlite", "1"), ("on_postgres", "2")])
-def test_a_port_of_a_running_server_is_refused(request: pytest.FixtureRequest, database: str, workers: str) -> None:
+def test_a_second_server_on_a_port_in_use_does_not_start(
+    request: pytest.FixtureRequest, database: str, workers: str
+) -> None:
     earshot: Earshot = request.getfixturevalue(database)
     settings = {"EARSHOT_RATE_LIMITS": "off"}
     with earshot.serving("--workers", workers, **settings) as first:
@@ -31,7 +33,7 @@ def test_a_port_of_a_running_server_is_refused(request: pytest.FixtureRequest, d
         assert first.end() == 0
 
 
-def test_a_taken_port_of_ipv6_is_refused(sqlite: Earshot) -> None:
+def test_a_server_on_an_ipv6_port_in_use_does_not_start(sqlite: Earshot) -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
         port = listener.getsockname()[1]
 
@@ -41,7 +43,7 @@ def test_a_taken_port_of_ipv6_is_refused(sqlite: Earshot) -> None:
     assert files(sqlite.folder) == {}
 
 
-def test_a_lock_that_a_killed_server_left_keeps_nobody_out(sqlite: Earshot) -> None:
+def test_the_lock_of_a_killed_server_does_not_prevent_a_start(sqlite: Earshot) -> None:
     with sqlite.serving() as first:
         first.process.kill()
         first.process.wait(60)
@@ -51,7 +53,7 @@ def test_a_lock_that_a_killed_server_left_keeps_nobody_out(sqlite: Earshot) -> N
         assert second.end() == 0
 
 
-def test_of_two_starts_at_once_on_a_new_directory_one_serves(sqlite: Earshot) -> None:
+def test_one_of_two_concurrent_starts_on_a_new_directory_succeeds(sqlite: Earshot) -> None:
     with ThreadPoolExecutor(2) as both:
         together, refusal = threading.Barrier(2, timeout=30), threading.Event()
 
@@ -83,9 +85,7 @@ def test_of_two_starts_at_once_on_a_new_directory_one_serves(sqlite: Earshot) ->
 
 
 @pytest.mark.parametrize("named", ["by its path", "by a link"])
-def test_a_file_that_a_server_on_another_data_directory_serves_is_refused(
-    sqlite: Earshot, named: str, folder: Path
-) -> None:
+def test_a_second_server_on_a_sqlite_file_in_use_does_not_start(sqlite: Earshot, named: str, folder: Path) -> None:
     kept = folder / "kept" / "earshot.db"
     other = {"EARSHOT_DATA_DIR": str(folder / "other"), "EARSHOT_SECRET_KEY": SECRET}
     with sqlite.serving(EARSHOT_DATABASE_URL=f"sqlite:///{kept}", EARSHOT_SECRET_KEY=SECRET) as first:
@@ -113,7 +113,7 @@ def test_a_file_that_a_server_on_another_data_directory_serves_is_refused(
         assert again.end() == 0
 
 
-def test_servers_on_one_file_that_count_nothing_may_share_it(sqlite: Earshot, folder: Path) -> None:
+def test_servers_without_rate_limits_can_share_a_sqlite_file(sqlite: Earshot, folder: Path) -> None:
     settings = {"EARSHOT_DATABASE_URL": f"sqlite:///{folder}/kept.db", "EARSHOT_SECRET_KEY": SECRET}
     settings["EARSHOT_RATE_LIMITS"] = "off"
 

@@ -122,7 +122,7 @@ def left(done: Try) -> str:
 )
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.timeout(120 + 10 * MOMENTS)
-def test_a_start_that_is_told_to_end_does_so(
+def test_sigterm_during_a_start_ends_the_process(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     compiled: Path,

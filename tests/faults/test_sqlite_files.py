@@ -74,7 +74,7 @@ def path(sqlite: Earshot) -> Path:
     return sqlite.folder / "data" / "earshot.db"
 
 
-def test_a_file_locked_by_another_process_is_told_in_time_and_reads_go_on(
+def test_writes_to_a_locked_file_return_503_and_reads_continue(
     sqlite: Earshot, begun: dict[str, str], path: Path
 ) -> None:
     """Many writes at once wait no longer than one: each counts from its own arrival."""
@@ -104,7 +104,7 @@ def test_a_file_locked_by_another_process_is_told_in_time_and_reads_go_on(
     assert titles(path) == BEFORE + AFTER
 
 
-async def test_a_lock_held_for_a_moment_does_not_keep_a_server_from_opening(sqlite_template: Path) -> None:
+async def test_a_short_lock_does_not_prevent_a_start(sqlite_template: Path) -> None:
     """Whoever opens a file after a kill brings its log home, and holds it meanwhile."""
     other = sqlite3.connect(sqlite_template, isolation_level=None, check_same_thread=False)
     other.execute("PRAGMA locking_mode = exclusive")
@@ -121,7 +121,7 @@ async def test_a_lock_held_for_a_moment_does_not_keep_a_server_from_opening(sqli
         soon.join()
 
 
-def test_a_start_on_a_file_that_is_held_says_so(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
+def test_a_start_on_a_locked_file_reports_the_lock(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
     before = path.read_bytes()
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = exclusive")
@@ -134,7 +134,7 @@ def test_a_start_on_a_file_that_is_held_says_so(sqlite: Earshot, begun: dict[str
     assert path.read_bytes() == before
 
 
-def test_a_full_disk_stops_writes_alone_until_there_is_room(sqlite: Earshot) -> None:
+def test_a_full_disk_causes_503_for_writes_only_until_space_is_free(sqlite: Earshot) -> None:
     sqlite.settings.update(NO_LIMITS)
     with small_disk(sqlite.folder / "disk", "6m") as disk:
         path = disk / "earshot.db"
@@ -168,7 +168,7 @@ def test_a_full_disk_stops_writes_alone_until_there_is_room(sqlite: Earshot) -> 
         assert json.loads(sqlite.run("counters", "--json").out) == {"differences": [], "repaired": False}
 
 
-def test_a_first_start_on_a_full_disk_is_told(sqlite: Earshot) -> None:
+def test_a_first_start_on_a_full_disk_reports_it(sqlite: Earshot) -> None:
     with small_disk(sqlite.folder / "disk", "1m") as disk:
         ballast = fill(disk)
 
@@ -182,7 +182,7 @@ def test_a_first_start_on_a_full_disk_is_told(sqlite: Earshot) -> None:
             assert serving.end() == 0
 
 
-def test_a_read_only_folder_ends_the_start(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
+def test_a_server_on_a_read_only_folder_does_not_start(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
     place = sqlite.folder / "theirs"
     place.mkdir()
     moved = path.rename(place / "earshot.db")
@@ -197,9 +197,7 @@ def test_a_read_only_folder_ends_the_start(sqlite: Earshot, begun: dict[str, str
     assert {one.name: one.read_bytes() for one in place.iterdir()} == {"earshot.db": before}
 
 
-def test_a_read_only_file_in_a_writable_folder_ends_the_start(
-    sqlite: Earshot, begun: dict[str, str], path: Path
-) -> None:
+def test_a_server_on_a_read_only_file_does_not_start(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
     before = path.read_bytes()
 
     with write_protected(path):
@@ -213,7 +211,9 @@ def test_a_read_only_file_in_a_writable_folder_ends_the_start(
         assert serving.end() == 0
 
 
-def test_a_file_that_becomes_read_only_stops_writes_alone(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
+def test_a_file_that_becomes_read_only_causes_503_for_writes_only(
+    sqlite: Earshot, begun: dict[str, str], path: Path
+) -> None:
     """As a disk does that its system mounts anew, for reading only, after an error."""
     log = path.with_name("earshot.db-wal")
     with sqlite.serving() as serving, calling(serving, begun) as caller:
@@ -245,7 +245,7 @@ def damage(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut short", "header", "schema"])
-def test_a_damaged_file_ends_the_start_and_is_left_as_it_is(
+def test_a_server_on_a_damaged_file_does_not_start_or_change_it(
     sqlite: Earshot, begun: dict[str, str], path: Path, how: str
 ) -> None:
     damage(path, how)
@@ -271,7 +271,9 @@ def page_of(path: Path, table: str) -> tuple[int, int]:
     return (root - 1) * size, size
 
 
-def test_a_damaged_page_is_a_503_for_what_needs_it_alone(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
+def test_a_damaged_page_causes_503_only_for_requests_that_need_it(
+    sqlite: Earshot, begun: dict[str, str], path: Path
+) -> None:
     place, size = page_of(path, "posts")
     with path.open("r+b") as file:
         file.seek(place)
@@ -294,7 +296,7 @@ def test_a_damaged_page_is_a_503_for_what_needs_it_alone(sqlite: Earshot, begun:
 
 
 @pytest.mark.parametrize("how", ["cut short", "cut to a page", "header"])
-def test_a_file_damaged_under_a_server_does_not_end_it(
+def test_a_server_continues_if_its_file_is_damaged(
     sqlite: Earshot, begun: dict[str, str], path: Path, how: str
 ) -> None:
     with sqlite.serving() as serving, calling(serving, begun) as caller:

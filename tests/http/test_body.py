@@ -84,13 +84,13 @@ async def contents(body: Body) -> list[tuple[str, str | tuple[str | None, bytes,
         ("multipart/mixed; boundary=x", "other"),
     ],
 )
-def test_the_type_says_how_a_body_is_read(content_type: str, kind: str) -> None:
+def test_the_content_type_determines_how_a_body_is_read(content_type: str, kind: str) -> None:
     assert body_kind(content_type) == kind
     assert is_json(content_type) is (kind == "json")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", FORM])
-async def test_a_small_body_is_taken_as_it_comes(content_type: str) -> None:
+async def test_a_small_body_is_read_in_one_message(content_type: str) -> None:
     wire = sent(b'{"a":1}')
 
     body = await read(wire, content_type, 7)
@@ -99,23 +99,23 @@ async def test_a_small_body_is_taken_as_it_comes(content_type: str) -> None:
     assert wire.asked == 1
 
 
-async def test_a_body_in_pieces_is_put_together() -> None:
+async def test_the_chunks_of_a_body_are_joined() -> None:
     assert await read(sent(b'{"a"', b"", b":1}", b""), "application/json") == Body("json", b'{"a":1}')
 
 
-async def test_no_length_and_no_content_is_no_body() -> None:
+async def test_a_request_without_length_and_content_has_no_body() -> None:
     for content_type in ("application/json", FORM, MULTIPART, "multipart/form-data", "text/plain"):
         assert await read(sent(b""), content_type) == Body("none")
 
 
-async def test_a_length_of_zero_needs_no_reading() -> None:
+async def test_a_body_of_length_zero_is_not_read() -> None:
     wire = sent(b"")
 
     assert await read(wire, "application/json", 0) == Body("none")
     assert wire.asked == 0
 
 
-async def test_a_body_of_another_type_is_read_past() -> None:
+async def test_a_body_of_another_type_is_discarded() -> None:
     wire = sent(b"<a>", b"</a>")
 
     assert await read(wire, "application/xml") == Body("other")
@@ -128,7 +128,7 @@ LIMITS = pytest.mark.parametrize(
 
 
 @LIMITS
-async def test_a_length_over_the_cap_is_refused_before_reading(content_type: str, limit: int) -> None:
+async def test_a_length_over_the_limit_is_rejected_before_reading(content_type: str, limit: int) -> None:
     wire = sent(b"x")
 
     with pytest.raises(BodyTooLarge):
@@ -138,7 +138,7 @@ async def test_a_length_over_the_cap_is_refused_before_reading(content_type: str
 
 
 @LIMITS
-async def test_a_body_without_length_is_refused_at_the_first_byte_too_many(content_type: str, limit: int) -> None:
+async def test_a_body_without_length_is_rejected_at_the_limit(content_type: str, limit: int) -> None:
     wire = sent(b"x" * limit, b"x", b"never asked for")
 
     with pytest.raises(BodyTooLarge):
@@ -149,21 +149,21 @@ async def test_a_body_without_length_is_refused_at_the_first_byte_too_many(conte
     assert wire.asked == 2
 
 
-async def test_a_body_of_exactly_the_cap_is_taken() -> None:
+async def test_a_body_of_exactly_the_limit_is_accepted() -> None:
     assert len((await read(sent(b"x" * JSON_CAP), "application/json", JSON_CAP)).raw) == JSON_CAP
     assert len((await read(sent(b"x" * (JSON_CAP - 1), b"x"), "application/json")).raw) == JSON_CAP
 
 
 @pytest.mark.parametrize("content_type", ["application/json", FORM, MULTIPART, "multipart/form-data", "text/plain"])
 @pytest.mark.parametrize("before", [[], [b"--edge\r\n"]])
-async def test_a_client_that_hangs_up_is_gone(content_type: str, before: list[bytes]) -> None:
+async def test_a_disconnected_client_raises_clientgone(content_type: str, before: list[bytes]) -> None:
     came = [{"type": "http.request", "body": piece, "more_body": True} for piece in before]
 
     with pytest.raises(ClientGone):
         await read(Wire(*came, {"type": "http.disconnect"}), content_type, 100)
 
 
-async def test_multipart_fields_come_in_order_with_their_files() -> None:
+async def test_multipart_fields_and_files_are_read_in_order() -> None:
     whole = part("title", b"Dark m\xc3\xb6de") + part("image", b"\x89PNG", "a.png") + part("title", b"again") + END
 
     body = await read(sent(whole), MULTIPART, len(whole))
@@ -172,7 +172,7 @@ async def test_multipart_fields_come_in_order_with_their_files() -> None:
     assert await contents(body) == [("title", "Dark möde"), ("image", ("a.png", b"\x89PNG", True)), ("title", "again")]
 
 
-async def test_multipart_may_be_cut_anywhere_between_pieces() -> None:
+async def test_multipart_may_be_split_into_chunks_anywhere() -> None:
     whole = b"\r\n" + part("title", b"Dark") + part("image", b"\r\n--edg\r\n", "a.png") + END + b"epilogue"
     expected = [("title", "Dark"), ("image", ("a.png", b"\r\n--edg\r\n", True))]
 
@@ -181,7 +181,7 @@ async def test_multipart_may_be_cut_anywhere_between_pieces() -> None:
     assert await contents(await read(sent(*(whole[at : at + 1] for at in range(len(whole)))), MULTIPART)) == expected
 
 
-async def test_a_large_file_lies_on_disk_until_it_is_closed() -> None:
+async def test_a_large_upload_is_stored_on_disk_until_it_is_closed() -> None:
     pieces = [part("attachment", b"", "big.bin")[:-2], *[b"12345678" * 8192] * 32, b"\r\n" + END]
 
     body = await read(sent(*pieces), MULTIPART)
@@ -194,7 +194,7 @@ async def test_a_large_file_lies_on_disk_until_it_is_closed() -> None:
     assert upload.file.closed
 
 
-async def test_the_boundary_is_recovered_from_the_first_line() -> None:
+async def test_a_missing_boundary_is_read_from_the_first_line() -> None:
     whole = part("title", b"Dark") + END
 
     for pieces in ([whole], [whole[:3], whole[3:]], [b"\r\n", whole], [whole[at : at + 1] for at in range(len(whole))]):
@@ -212,15 +212,15 @@ async def test_without_a_boundary_there_are_no_fields(raw: bytes) -> None:
 @pytest.mark.parametrize(
     "raw", [b"--other\r\n", b"preamble", b"--edge\rX", b"--edge\r\nno colon\r\n\r\n", b"--edge\r\n"]
 )
-async def test_unreadable_multipart_is_broken(raw: bytes) -> None:
+async def test_invalid_multipart_is_malformed(raw: bytes) -> None:
     assert await read(sent(raw), MULTIPART) == Body("multipart", fields=[], is_malformed=True)
 
 
-async def test_a_boundary_that_is_too_long_is_broken() -> None:
+async def test_a_multipart_body_with_a_too_long_boundary_is_malformed() -> None:
     assert (await read(sent(END), f"multipart/form-data; boundary={'x' * 300}")).is_malformed
 
 
-async def test_what_comes_after_a_mistake_is_read_past_and_counted() -> None:
+async def test_bytes_after_a_multipart_error_are_discarded_and_counted() -> None:
     with pytest.raises(BodyTooLarge):
         await read(sent(b"nonsense", b"x" * CAP), MULTIPART)
 
@@ -234,7 +234,7 @@ async def test_what_comes_after_a_mistake_is_read_past_and_counted() -> None:
     ],
     ids=["in a file", "in a text", "before the last line"],
 )
-async def test_of_a_body_that_was_cut_off_the_whole_texts_and_the_files_are_kept(
+async def test_a_truncated_body_keeps_complete_fields_and_all_files(
     last: bytes, kept: list[tuple[str, object]]
 ) -> None:
     body = await read(sent(part("title", b"Dark") + last), MULTIPART)
@@ -254,7 +254,7 @@ async def test_of_a_body_that_was_cut_off_the_whole_texts_and_the_files_are_kept
         (b"--edge\r\nContent-Disposition: form-data\r\n\r\nx\r\n--edge\r\nX-Other: 1\r\n\r\ny\r\n", []),
         (part("title", b"D\xff"), [("title", "D\ufffd")]),
     ],
-    ids=["no file chosen", "an empty file", "a file name outside ASCII", "no name", "no UTF-8"],
+    ids=["no file chosen", "an empty file", "a file name outside ASCII", "no name", "not UTF-8"],
 )
 async def test_unusual_parts_are_read(parts: bytes, fields: list[tuple[str, object]]) -> None:
     body = await read(sent(parts + part("title", b"Dark") + END), MULTIPART)
@@ -262,7 +262,7 @@ async def test_unusual_parts_are_read(parts: bytes, fields: list[tuple[str, obje
     assert (body.is_malformed, await contents(body)) == (False, [*fields, ("title", "Dark")])
 
 
-async def test_more_fields_or_files_than_allowed_break_the_body() -> None:
+async def test_a_body_with_too_many_fields_or_files_is_malformed() -> None:
     fields = await read(sent(part("a", b"") * (MAX_FIELDS + 1) + END), MULTIPART)
     files = await read(sent(part("a", b"x", "a") * (MAX_FILES + 1) + END), MULTIPART)
     most = await read(sent(part("a", b"") * MAX_FIELDS + part("a", b"x", "a") * MAX_FILES + END), MULTIPART)
@@ -272,7 +272,7 @@ async def test_more_fields_or_files_than_allowed_break_the_body() -> None:
     assert (most.is_malformed, len(await contents(most))) == (False, MAX_FIELDS + MAX_FILES)
 
 
-async def test_the_texts_of_a_multipart_body_are_capped_as_json_is() -> None:
+async def test_multipart_fields_have_the_same_size_limit_as_json() -> None:
     half = part("a", b"x" * (JSON_CAP // 2))
     await close(await read(sent(half * 2 + part("file", b"x" * JSON_CAP * 4, "a") + END), MULTIPART))
 
@@ -294,7 +294,7 @@ SCRAPS = st.sampled_from(
     ),
     length=st.one_of(st.none(), st.integers(0, CAP + 1)),
 )
-async def test_no_bytes_whatever_are_an_error(pieces: list[bytes], content_type: str, length: int | None) -> None:
+async def test_any_bytes_are_read_without_an_error(pieces: list[bytes], content_type: str, length: int | None) -> None:
     try:
         body = await read(sent(*pieces), content_type, length)
     except BodyTooLarge:

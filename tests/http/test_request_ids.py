@@ -46,7 +46,7 @@ PATHS = {
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
 @pytest.mark.parametrize("what", PATHS)
-async def test_every_answer_bears_the_name_that_is_in_the_log(
+async def test_every_response_has_the_request_id_of_the_log(
     server: Application, astuto: Client, productlift: Client, what: str, dialect: str
 ) -> None:
     requests = CapturedLog()
@@ -63,7 +63,7 @@ async def test_every_answer_bears_the_name_that_is_in_the_log(
 
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
-async def test_a_refusal_for_asking_too_often_bears_one_as_well(
+async def test_a_429_response_has_a_request_id(
     settings: Settings, clock: TestClock, make: Factory, dialect: str
 ) -> None:
     key = await make.key(make.owner, dialect)
@@ -98,7 +98,7 @@ INVALID_IDS = {
 
 @pytest.mark.parametrize("path", ["/astuto/api/v1/boards", "/productlift/api/v1/statuses", "/", "/health"])
 @pytest.mark.parametrize("request_id", VALID_IDS.values(), ids=VALID_IDS)
-async def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not(
+async def test_a_request_id_is_kept_from_a_trusted_proxy_only(
     settings: Settings, clock: TestClock, make: Factory, path: str, request_id: str
 ) -> None:
     async with running_application(settings, clock, trusted_proxies="10.0.0.0/8") as behind:
@@ -116,7 +116,7 @@ async def test_a_trusted_proxys_name_is_kept_and_a_strangers_is_not(
 
 
 @pytest.mark.parametrize("request_id", INVALID_IDS.values(), ids=INVALID_IDS)
-async def test_a_name_that_is_not_sane_is_replaced(
+async def test_an_invalid_request_id_is_replaced(
     settings: Settings, clock: TestClock, make: Factory, request_id: bytes
 ) -> None:
     async with (
@@ -128,13 +128,13 @@ async def test_a_name_that_is_not_sane_is_replaced(
     assert UUID4.fullmatch(response.headers["x-request-id"])
 
 
-async def test_names_are_all_different(anyone: Client) -> None:
+async def test_request_ids_are_unique(anyone: Client) -> None:
     names = {(await anyone.get("/posts")).headers["x-request-id"] for _ in range(600)}
 
     assert len(names) == 600
 
 
-async def test_an_answer_that_breaks_off_is_noted_and_reported(
+async def test_an_error_during_a_streamed_response_is_logged(
     server: Application, astuto: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     router = DialectRouter()
@@ -169,9 +169,9 @@ async def test_an_answer_that_breaks_off_is_noted_and_reported(
         ("/api/v1/posts", None),
         ("/posts/dark-mode", None),
     ],
-    ids=["astuto", "productlift", "nobody", "a page"],
+    ids=["astuto", "productlift", "without key", "page"],
 )
-async def test_an_error_report_names_the_request(
+async def test_an_error_is_logged_with_its_request_id(
     settings: Settings, clock: TestClock, caplog: pytest.LogCaptureFixture, path: str, token: str | None
 ) -> None:
     never_started = create_app(settings, clock=clock)

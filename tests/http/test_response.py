@@ -32,7 +32,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_a_response_is_sent_as_it_is(client: httpx.AsyncClient) -> None:
+async def test_a_response_is_sent_unchanged(client: httpx.AsyncClient) -> None:
     response = await client.get("/whole")
 
     assert (response.status_code, response.content) == (201, b'{"id":1}')
@@ -53,7 +53,7 @@ async def test_a_response_to_head_has_the_same_headers_and_no_body(client: httpx
     assert (head.status_code, head.headers, head.content) == (get.status_code, get.headers, b"")
 
 
-def test_more_headers_make_a_copy() -> None:
+def test_adding_headers_returns_a_copy() -> None:
     response = ApiResponse(200, b"", (JSON,))
 
     copy = response.with_headers((b"x-request-id", b"1"))

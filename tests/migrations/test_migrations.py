@@ -160,7 +160,7 @@ def _schema(connection: Connection) -> Any:
     }
 
 
-async def test_down_and_up_again_at_every_revision_with_rows_present(filled: str) -> None:
+async def test_every_revision_can_be_downgraded_and_upgraded_with_rows(filled: str) -> None:
     full = await rows(filled)
     assert full["votes"] == 40
     assert full["posts"] == 21
@@ -180,9 +180,7 @@ async def test_down_and_up_again_at_every_revision_with_rows_present(filled: str
     assert await tables(filled) == {*Base.metadata.tables, "alembic_version"}
 
 
-async def test_titles_are_searched_after_migrating_and_wait_for_the_old_index_after_going_back(
-    filled: str, engine: str
-) -> None:
+async def test_titles_are_searchable_after_an_upgrade_and_a_downgrade(filled: str, engine: str) -> None:
     matches = "post_search MATCH 'posts'" if engine == "sqlite" else "title @@ to_tsquery('earshot_titles', 'posts')"
     indexed = f"SELECT count(*) FROM post_search WHERE {matches}"
     old_index = ("titles_waiting", "title_words", "title_word_signatures", "title_word_posts")
@@ -219,7 +217,7 @@ async def test_the_counters_of_the_first_revision_equal_a_recount(filled: str) -
     assert {row[1] for row in counted} == {"portal", "board", "status", "section", "category"}
 
 
-async def test_posts_that_are_being_written_meanwhile_are_counted(postgres: Postgres, tmp_path: Path) -> None:
+async def test_posts_written_during_a_migration_are_counted(postgres: Postgres, tmp_path: Path) -> None:
     """SQLite has one writer at a time, so this can't happen there."""
     name = f"blank_{next(_number)}"
     filled = postgres.create(name)
@@ -264,7 +262,7 @@ async def test_a_database_at_the_newest_revision_stays_unchanged(filled: str, tm
     assert await rows(filled) == before
 
 
-async def test_a_database_of_a_newer_program_is_rejected_and_stays_unchanged(filled: str) -> None:
+async def test_a_database_of_a_newer_version_is_rejected_unchanged(filled: str) -> None:
     before = await rows(filled)
     await run_sql(filled, "UPDATE alembic_version SET version_num = '9999'")
 
@@ -279,7 +277,7 @@ async def test_a_database_of_a_newer_program_is_rejected_and_stays_unchanged(fil
     assert await run_sql(filled, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
-async def test_a_migration_that_fails_leaves_nothing_behind(blank: str) -> None:
+async def test_a_failed_migration_changes_nothing(blank: str) -> None:
     await run_sql(blank, "CREATE TABLE votes (id INTEGER)")
 
     with pytest.raises(DBAPIError):
@@ -288,7 +286,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(blank: str) -> None:
     assert await tables(blank) == {"votes"}
 
 
-async def test_servers_that_start_at_once_migrate_once(blank: str) -> None:
+async def test_concurrently_started_servers_migrate_once(blank: str) -> None:
     together = threading.Barrier(4)
 
     def start() -> None:
@@ -310,6 +308,6 @@ def test_no_migration_imports_the_application() -> None:
     assert [path.name for path in folder.glob("*.py") if re.search(r"\bapp\b", path.read_text())] == []
 
 
-def test_the_revisions_are_those_that_alembic_knows() -> None:
+def test_the_revisions_are_those_of_alembic() -> None:
     assert list(REVISIONS) == revisions()
     assert ScriptDirectory.from_config(_config()).get_current_head() == HEAD

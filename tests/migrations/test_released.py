@@ -104,7 +104,7 @@ def migrated(earshot: Earshot, kept: Kept) -> dict[str, Table]:
     return everything(kept.url, {name: table.key for name, table in kept.tables.items()})
 
 
-def test_what_is_kept_has_a_row_in_every_table(kept: Kept) -> None:
+def test_released_databases_have_a_row_in_every_table(kept: Kept) -> None:
     assert [name for name, table in kept.tables.items() if not table.rows] == []
     assert {row["moderation"] for row in kept.tables["posts"].rows.values()} == {"approved", "pending", "rejected"}
     assert len(kept.tables["portals"].rows) == 2
@@ -112,7 +112,7 @@ def test_what_is_kept_has_a_row_in_every_table(kept: Kept) -> None:
         assert [row for row in kept.tables[table].rows.values() if row[column] is not None], f"{table}.{column}"
 
 
-def test_every_row_and_value_is_there_after_migrating(earshot: Earshot, kept: Kept, version: str) -> None:
+def test_migrating_a_released_database_keeps_every_row_and_value(earshot: Earshot, kept: Kept, version: str) -> None:
     after = migrated(earshot, kept)
 
     assert rows(kept.url, "SELECT version_num FROM alembic_version") == [(HEAD,)]
@@ -128,7 +128,7 @@ def test_every_row_and_value_is_there_after_migrating(earshot: Earshot, kept: Ke
     assert run_coroutine(with_connection(kept.url, compare)) == []
 
 
-def test_a_server_of_today_starts_on_it_and_both_interfaces_read_and_write(earshot: Earshot, kept: Kept) -> None:
+def test_both_dialects_read_and_write_a_migrated_database(earshot: Earshot, kept: Kept) -> None:
     """It migrates by itself; keys that clients hold are good, the revoked one is not, and portals stay apart."""
     tokens, hosts = kept.access["tokens"], kept.access["hosts"]
     posts = [row for row in kept.tables["posts"].rows.values() if row["portal_id"] == 1]
@@ -162,7 +162,7 @@ def client(serving: Serving, token: str, host: str) -> httpx.Client:
     return httpx.Client(base_url=f"{serving.address}/api/v1", headers=headers, timeout=20)
 
 
-def test_every_release_has_left_its_databases() -> None:
+def test_every_release_has_stored_its_databases() -> None:
     """A release is not whole before `tests/migrations/released/make.py` was run for it."""
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     released = set(re.findall(r"^## \[?v?(\d+\.\d+\.\d+)", changes, flags=re.MULTILINE))

@@ -45,7 +45,9 @@ def requests(server: Application) -> CapturedLog:
     return log
 
 
-async def test_a_request_is_one_line(make: Factory, requests: CapturedLog, astuto: Client, anyone: Client) -> None:
+async def test_a_request_is_logged_in_one_line(
+    make: Factory, requests: CapturedLog, astuto: Client, anyone: Client
+) -> None:
     post = await make.post(title="Said in private")
 
     response = await astuto.get(f"/posts/{post}?secret=hidden")
@@ -75,7 +77,7 @@ async def test_a_request_is_one_line(make: Factory, requests: CapturedLog, astut
     assert [secret for secret in secrets if secret in requests.text] == []
 
 
-async def test_pages_are_logged_by_their_route_and_health_is_not(
+async def test_pages_are_logged_with_their_route_and_health_is_not_logged(
     make: Factory, requests: CapturedLog, anyone: Client
 ) -> None:
     at_root = anyone.of(None, base="")
@@ -87,9 +89,7 @@ async def test_pages_are_logged_by_their_route_and_health_is_not(
     assert (line["dialect"], line["method"], line["route"], line["status"]) == ("pages", "GET", "/posts/{slug}", 404)
 
 
-async def test_lines_are_written_together_but_never_more_than_a_pipe_takes_at_once(
-    requests: CapturedLog, anyone: Client
-) -> None:
+async def test_log_lines_are_written_in_batches_of_at_most_4096_bytes(requests: CapturedLog, anyone: Client) -> None:
     for _ in range(60):
         await anyone.get("/posts")
 
@@ -99,7 +99,7 @@ async def test_lines_are_written_together_but_never_more_than_a_pipe_takes_at_on
     assert {piece[-1:] for piece in requests.pieces} == {b"\n"}
 
 
-async def test_on_a_terminal_a_line_is_for_people(server: Application, astuto: Client) -> None:
+async def test_the_text_format_of_a_log_line_is_readable(server: Application, astuto: Client) -> None:
     log = CapturedLog("text")
     server.add_observers(log)
 
@@ -112,7 +112,7 @@ async def test_on_a_terminal_a_line_is_for_people(server: Application, astuto: C
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["on a terminal", "in a file"])
-def test_a_server_writes_for_people_or_for_machines(sqlite: Earshot, terminal: bool) -> None:
+def test_the_log_format_depends_on_the_terminal(sqlite: Earshot, terminal: bool) -> None:
     """One line a request, of the form that suits where the log goes; no key, no password, nothing of a body."""
     ours, theirs = pty.openpty()
     with sqlite.serving(stderr=theirs if terminal else None) as serving:
@@ -179,7 +179,7 @@ def as_it_was() -> Iterator[None]:
 
 @pytest.mark.usefixtures("as_it_was")
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_an_error_is_logged_with_its_place_but_without_what_it_quotes(
+def test_an_error_is_logged_with_its_traceback_without_its_message(
     form: logs.Format, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure(form)
@@ -206,7 +206,7 @@ def test_an_error_is_logged_with_its_place_but_without_what_it_quotes(
 
 
 @pytest.mark.usefixtures("as_it_was")
-def test_an_error_that_is_its_own_cause_is_logged_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_that_is_its_own_cause_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("json")
     one, other = ValueError("one"), KeyError("other")
     one.__cause__, other.__cause__ = one, one

@@ -74,7 +74,7 @@ def post(serving: Serving, key: str, title: str) -> int:
     ).status_code
 
 
-def test_a_server_tells_how_often_what_was_asked_and_how_long_it_took(earshot: Earshot) -> None:
+def test_metrics_report_requests_and_their_duration(earshot: Earshot) -> None:
     with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_LIMIT_ASTUTO_KEY="6/day") as serving:
         astuto, productlift = key_of(serving, "Astuto"), key_of(serving, "ProductLift")
         assert [post(serving, astuto, f"Post {number}") for number in range(3)] == [201, 201, 201]
@@ -125,7 +125,7 @@ def test_a_server_tells_how_often_what_was_asked_and_how_long_it_took(earshot: E
         assert re.search("secret|none-such|tkn_", scrape(serving).text) is None
 
 
-def test_the_pool_of_postgresql_is_told(on_postgres: Earshot) -> None:
+def test_metrics_report_the_connection_pool_of_postgresql(on_postgres: Earshot) -> None:
     with on_postgres.serving(EARSHOT_METRICS_PORT="0", EARSHOT_DATABASE_CONNECTIONS="7") as serving:
         until(lambda: metrics_of(serving)["earshot_database_connections"][at(state="max")] == 7)
 
@@ -139,7 +139,7 @@ def test_the_pool_of_postgresql_is_told(on_postgres: Earshot) -> None:
         assert "earshot_sqlite_wal_bytes" not in told
 
 
-async def test_who_waits_for_a_connection_is_told(on_postgres: Earshot, fresh_postgres: str) -> None:
+async def test_metrics_report_operations_that_wait_for_a_connection(on_postgres: Earshot, fresh_postgres: str) -> None:
     with on_postgres.serving(EARSHOT_METRICS_PORT="0", EARSHOT_DATABASE_CONNECTIONS="2") as serving:
         key = key_of(serving, "Astuto")
         over = threading.Event()
@@ -167,7 +167,7 @@ async def test_who_waits_for_a_connection_is_told(on_postgres: Earshot, fresh_po
         await asyncio.to_thread(until, lambda: metrics_of(serving)["earshot_database_waiting"] == {at(): 0})
 
 
-def test_the_log_of_sqlite_is_told(sqlite: Earshot) -> None:
+def test_metrics_report_the_size_of_the_sqlite_wal(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
         assert post(serving, key_of(serving, "Astuto"), "Written ahead") == 201
 
@@ -178,7 +178,7 @@ def test_the_log_of_sqlite_is_told(sqlite: Earshot) -> None:
         assert "earshot_database_connections" not in metrics_of(serving)
 
 
-def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgres: Earshot, redis: Redis) -> None:
+def test_metrics_sum_all_workers_including_dead_ones(on_postgres: Earshot, redis: Redis) -> None:
     settings = {
         "EARSHOT_METRICS_PORT": "0",
         "EARSHOT_REDIS_URL": f"{redis.url.removesuffix('/0')}/6",
@@ -212,7 +212,7 @@ def test_workers_are_told_together_and_what_a_dead_one_counted_is_kept(on_postgr
         assert list((on_postgres.folder / "data").glob("metrics*")) == []
 
 
-def test_requests_counted_without_redis_are_told(sqlite: Earshot) -> None:
+def test_metrics_report_requests_counted_without_redis(sqlite: Earshot) -> None:
     away = f"redis://127.0.0.1:{free_port()}/0"
     with sqlite.serving(EARSHOT_METRICS_PORT="0", EARSHOT_REDIS_URL=away) as serving:
         key = key_of(serving, "ProductLift")
@@ -221,7 +221,7 @@ def test_requests_counted_without_redis_are_told(sqlite: Earshot) -> None:
         until(lambda: metrics_of(serving)["earshot_redis_fallbacks_total"] == {at(): 5})
 
 
-def test_who_asks_for_openmetrics_gets_it(sqlite: Earshot) -> None:
+def test_metrics_are_served_as_openmetrics_on_request(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
         assert send_request(serving.port, "nobody", "/health")[0] == 200
 
@@ -239,7 +239,7 @@ def test_who_asks_for_openmetrics_gets_it(sqlite: Earshot) -> None:
     }
 
 
-def test_the_port_tells_nothing_else_and_ends_with_the_server(sqlite: Earshot) -> None:
+def test_the_metrics_port_serves_only_metrics_and_closes_with_the_server(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_METRICS_PORT="0") as serving:
         port = port_of(serving)
 
@@ -252,7 +252,7 @@ def test_the_port_tells_nothing_else_and_ends_with_the_server(sqlite: Earshot) -
         assert refuses(port)
 
 
-def test_a_port_in_use_is_a_refusal_to_start(sqlite: Earshot) -> None:
+def test_a_metrics_port_in_use_prevents_the_start(sqlite: Earshot) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = listener.getsockname()[1]
         done = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT=str(taken))
@@ -268,7 +268,7 @@ def test_a_port_in_use_is_a_refusal_to_start(sqlite: Earshot) -> None:
     assert not (sqlite.folder / "data").exists()
 
 
-def test_nothing_of_it_is_there_unless_asked_for(sqlite: Earshot) -> None:
+def test_metrics_are_disabled_by_default(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
         assert "metrics" not in serving.output
     program = (
@@ -328,7 +328,7 @@ def counted(tmp_path: Path, program: str) -> dict[str, dict[Labels, float]]:
     return samples_of(done.stdout)
 
 
-def test_a_duration_on_a_bound_belongs_to_its_bucket_and_the_longest_to_the_last(tmp_path: Path) -> None:
+def test_a_duration_equal_to_a_bound_is_in_the_bucket_of_that_bound(tmp_path: Path) -> None:
     seconds = (0.0004, 0.0005, 0.00051, 10.0, 11.0)
     samples = counted(tmp_path, f"in_process(0, *(('GET', '/posts', seconds) for seconds in {seconds}))\n")
 
@@ -344,7 +344,7 @@ def test_a_duration_on_a_bound_belongs_to_its_bucket_and_the_longest_to_the_last
     assert total == pytest.approx(21.00141)
 
 
-def test_invented_methods_are_counted_together(tmp_path: Path) -> None:
+def test_unknown_methods_are_counted_together(tmp_path: Path) -> None:
     samples = counted(tmp_path, "in_process(0, *((f'VERB{number}', '', 0.001) for number in range(50)))\n")
 
     assert samples["earshot_requests_total"] == {
@@ -352,7 +352,7 @@ def test_invented_methods_are_counted_together(tmp_path: Path) -> None:
     }
 
 
-def test_a_replaced_worker_continues_the_counters_and_workers_are_added_up(tmp_path: Path) -> None:
+def test_a_replaced_worker_continues_its_counters(tmp_path: Path) -> None:
     samples = counted(
         tmp_path,
         "in_process(0, ('GET', '/posts', 0.001), ('GET', '/boards', 0.001))\n"
@@ -367,7 +367,7 @@ def test_a_replaced_worker_continues_the_counters_and_workers_are_added_up(tmp_p
     assert samples["earshot_requests_total"] == {of("/posts"): 1, of("/boards"): 3}
 
 
-def test_the_files_of_the_metrics_are_allocated_at_the_start(tmp_path: Path) -> None:
+def test_metrics_files_are_allocated_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "metrics").mkdir()
     create_files(tmp_path / "metrics", 2)
 
@@ -375,7 +375,7 @@ def test_the_files_of_the_metrics_are_allocated_at_the_start(tmp_path: Path) -> 
     assert [file.stat().st_blocks * 512 >= FILE_BYTES for file in (tmp_path / "metrics").iterdir()] == [True] * 6
 
 
-def test_servers_that_share_a_data_directory_have_metrics_of_their_own(tmp_path: Path) -> None:
+def test_servers_with_one_data_directory_have_separate_metrics(tmp_path: Path) -> None:
     left = tmp_path / "metrics-of-a-killed-server"
     left.mkdir()
     (left / "counter_0.db").write_bytes(b"x")
@@ -386,7 +386,7 @@ def test_servers_that_share_a_data_directory_have_metrics_of_their_own(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_metrics_for_which_the_disk_has_no_space_leave_nothing(tmp_path: Path) -> None:
+def test_metrics_files_are_removed_if_the_disk_is_full(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES // 2, limits[1]))

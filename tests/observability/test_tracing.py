@@ -112,8 +112,8 @@ def test_each_request_is_a_span(sqlite: Earshot, collector: Collector) -> None:
     assert "hidden" not in str(collector.spans)
 
 
-@pytest.mark.parametrize("proxy", ["127.0.0.1", "10.0.0.1"], ids=["of a trusted proxy", "of a stranger"])
-def test_only_a_trusted_proxys_trace_is_continued(sqlite: Earshot, collector: Collector, proxy: str) -> None:
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "10.0.0.1"], ids=["trusted proxy", "untrusted client"])
+def test_a_trace_is_continued_from_a_trusted_proxy_only(sqlite: Earshot, collector: Collector, proxy: str) -> None:
     with sqlite.serving(EARSHOT_OTLP_URL=collector.url, EARSHOT_TRUSTED_PROXIES=proxy) as serving:
         key = key_of(serving, "Astuto")
         send_request(serving.port, key, "/api/v1/boards", traceparent=TRACEPARENT, tracestate="vendor=1")
@@ -135,7 +135,7 @@ def test_only_a_trusted_proxys_trace_is_continued(sqlite: Earshot, collector: Co
         assert len({span.trace_id for span in collector.spans}) == 3
 
 
-def test_workers_each_deliver(on_postgres: Earshot, collector: Collector) -> None:
+def test_each_worker_exports_its_spans(on_postgres: Earshot, collector: Collector) -> None:
     settings = {"EARSHOT_OTLP_URL": f"{collector.url}/v1/traces", "EARSHOT_RATE_LIMITS": "off"}
     with on_postgres.serving("--workers", "2", **settings) as serving:
         key = key_of(serving, "Astuto")
@@ -146,7 +146,7 @@ def test_workers_each_deliver(on_postgres: Earshot, collector: Collector) -> Non
     assert len({span.trace_id for span in collector.spans}) == len(names) == 30
 
 
-async def test_an_error_of_ours_is_a_failed_span(settings: Settings, clock: TestClock, collector: Collector) -> None:
+async def test_a_5xx_response_is_a_failed_span(settings: Settings, clock: TestClock, collector: Collector) -> None:
     never_started = create_app(settings, clock=clock)
     traces = RequestTracer(collector.url, version="1", shown=collector.url)
     never_started.add_observers(traces)
@@ -160,8 +160,8 @@ async def test_an_error_of_ours_is_a_failed_span(settings: Settings, clock: Test
     assert (attributes(span)["http.response.status_code"], span.status.code) == (500, span.status.STATUS_CODE_ERROR)
 
 
-@pytest.mark.parametrize("responses", [False, True], ids=["nobody listens", "it never answers"])
-def test_a_collector_that_is_away_delays_nobody_and_is_told_once(sqlite: Earshot, responses: bool) -> None:
+@pytest.mark.parametrize("responses", [False, True], ids=["connection refused", "no response"])
+def test_an_unavailable_collector_delays_no_request_and_is_logged_once(sqlite: Earshot, responses: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1] if responses else free_port()
         with sqlite.serving(
@@ -183,7 +183,7 @@ def test_a_collector_that_is_away_delays_nobody_and_is_told_once(sqlite: Earshot
         assert "Traceback" not in log
 
 
-def test_without_the_extra_a_start_says_what_to_install(sqlite: Earshot, tmp_path: Path) -> None:
+def test_a_start_without_the_otel_extra_reports_what_to_install(sqlite: Earshot, tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text("import sys\nsys.modules['opentelemetry.exporter'] = None\n")
@@ -198,7 +198,7 @@ def test_without_the_extra_a_start_says_what_to_install(sqlite: Earshot, tmp_pat
     assert not (sqlite.folder / "data").exists()
 
 
-def test_an_address_that_is_none_is_refused(sqlite: Earshot) -> None:
+def test_an_invalid_otlp_url_prevents_the_start(sqlite: Earshot) -> None:
     done = sqlite.run("serve", "--port", "0", EARSHOT_OTLP_URL="127.0.0.1:4317")
 
     assert (done.code, done.err.count("\n")) == (1, 1)

@@ -101,9 +101,7 @@ def audit(checkout: Path, url: str) -> tuple[int, list[str]]:
     return done.returncode, [line.removeprefix("manage: ") for line in done.stderr.splitlines()]
 
 
-def test_a_vulnerability_fails_and_is_named_with_the_version_that_mends_it(
-    checkout: Path, advisories: Advisories
-) -> None:
+def test_a_vulnerability_fails_and_is_reported_with_the_fixed_version(checkout: Path, advisories: Advisories) -> None:
     advisories.flaws = [FLAW]
 
     code, lines = audit(checkout, advisories.url)
@@ -113,14 +111,14 @@ def test_a_vulnerability_fails_and_is_named_with_the_version_that_mends_it(
     assert lines[1].endswith("1 vulnerabilities in 2 packages: ./manage lock --upgrade")
 
 
-def test_packages_without_a_vulnerability_pass_and_are_counted(checkout: Path, advisories: Advisories) -> None:
+def test_packages_without_vulnerabilities_pass_and_are_counted(checkout: Path, advisories: Advisories) -> None:
     code, lines = audit(checkout, advisories.url)
 
     assert (code, len(lines)) == (0, 1)
     assert lines[-1] == MADE + advisories.url
 
 
-def test_an_accepted_advisory_passes_and_its_reason_is_told(checkout: Path, advisories: Advisories) -> None:
+def test_an_accepted_advisory_passes_and_is_reported_with_its_reason(checkout: Path, advisories: Advisories) -> None:
     advisories.flaws = [FLAW]
     accepted = '[tool.earshot.accepted-advisories]\nGHSA-test-test-test = "nothing here calls it"\n'
     (checkout / "pyproject.toml").write_text(accepted)
@@ -132,14 +130,14 @@ def test_an_accepted_advisory_passes_and_its_reason_is_told(checkout: Path, advi
     assert lines[-1] == MADE + advisories.url
 
 
-def test_a_service_that_cannot_be_reached_is_no_failure_and_is_said_to_be_no_audit(checkout: Path) -> None:
+def test_an_unavailable_service_passes_and_reports_that_no_audit_was_made(checkout: Path) -> None:
     code, lines = audit(checkout, f"http://127.0.0.1:{free_port()}/v1/query")
 
     assert (code, lines[-1]) == (0, NOT_MADE)
     assert "no answer" in lines[0]
 
 
-def test_an_index_that_knows_nothing_of_the_packages_is_not_taken_for_a_clean_one(
+def test_an_index_without_advisories_is_reported_as_no_audit(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A mirror has packages but not what is known of them, and pip-audit ends with success all the same."""
@@ -181,7 +179,7 @@ def careless(value, work):
 
 
 @pytest.mark.parametrize("place", ["app/domain/careless.py", "app/web/careless.py", "migrations/versions/careless.py"])
-def test_the_static_audit_finds_what_is_unsafe_wherever_it_is_written(place: str) -> None:
+def test_the_static_audit_finds_unsafe_code_in_app_and_migrations(place: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--output-format", "json", "--stdin-filename", str(ROOT / place), "-"],
         input=UNSAFE,
@@ -195,7 +193,7 @@ def test_the_static_audit_finds_what_is_unsafe_wherever_it_is_written(place: str
     assert found >= {"S307", "S102", "S301", "S602", "S324", "S311", "S306", "S608", "S105"}
 
 
-def test_each_place_that_the_static_audit_lets_pass_is_known() -> None:
+def test_each_exception_from_the_static_audit_is_listed() -> None:
     """Another one needs a look, and then a line here."""
     passed = {
         (path.relative_to(ROOT).as_posix(), code)
@@ -221,7 +219,7 @@ PASSED = {
 }
 
 
-def test_ci_makes_the_audit_before_the_tests() -> None:
+def test_ci_runs_the_audit_before_the_tests() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
 
     assert lines.index("./manage audit") < lines.index("REQUIRE_ALL=1 exec ./manage test")

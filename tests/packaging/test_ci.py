@@ -10,7 +10,7 @@ from tests.support.proxies import PROGRAMS
 SCRIPT = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_each_proxy_that_the_tests_need_is_installed() -> None:
+def test_ci_installs_each_proxy_that_the_tests_need() -> None:
     for program in PROGRAMS.values():
         assert re.search(rf"^has_program {program} \|\| missing\+=\({program}(-light)?\)$", SCRIPT, re.MULTILINE), (
             program
@@ -18,7 +18,7 @@ def test_each_proxy_that_the_tests_need_is_installed() -> None:
     assert re.search(r"^ +without_services as_root .* apt-get install ", SCRIPT, re.MULTILINE)
 
 
-def test_packages_are_installed_without_starting_their_services(tmp_path: Path) -> None:
+def test_ci_installs_packages_without_starting_their_services(tmp_path: Path) -> None:
     """Debian asks policy-rc.d, whose 101 forbids it; afterwards the file is as it was, whatever happened."""
     policy = tmp_path / "policy-rc.d"
     found = re.search(r"^without_services\(\) \(\n.*?^\)\n", SCRIPT, re.MULTILINE | re.DOTALL)

@@ -9,7 +9,7 @@ from tests.support.checkout import ROOT
 PUBLIC = {"pypi.org", "files.pythonhosted.org"}
 
 
-def test_the_lock_names_only_the_public_hosts() -> None:
+def test_the_lock_file_contains_only_public_hosts() -> None:
     text = (ROOT / "uv.lock").read_text(encoding="utf-8")
 
     hosts = {urlsplit(url).hostname for url in re.findall(r"[a-z+]+://[^\"\s]+", text)}

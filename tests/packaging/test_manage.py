@@ -57,11 +57,11 @@ def test_help_shows_every_command(arguments: list[str]) -> None:
     assert commands == ["serve", "earshot", "test", "audit", "bench", "lock", "uv", "help"]
 
 
-def test_an_unknown_command_is_wrong_usage() -> None:
+def test_an_unknown_command_is_a_usage_error() -> None:
     assert run("sevre") == (2, "", "manage: unknown command 'sevre'; ./manage help lists them\n")
 
 
-def test_a_machine_without_uv_and_pip_is_told_what_to_install(tmp_path: Path) -> None:
+def test_without_uv_and_pip_an_error_reports_what_to_install(tmp_path: Path) -> None:
     copy = Path(shutil.copy(MANAGE, tmp_path))
     # An environment made without pip stands for a machine without it: nothing else differs.
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
@@ -83,13 +83,13 @@ def test_a_machine_without_uv_and_pip_is_told_what_to_install(tmp_path: Path) ->
         ({}, "none"),
     ],
 )
-def test_an_authority_that_pip_trusts_is_trusted_by_uv(env: dict[str, str], certificate: str, tmp_path: Path) -> None:
+def test_uv_trusts_the_certificate_authority_of_pip(env: dict[str, str], certificate: str, tmp_path: Path) -> None:
     copy = checkout_with_uv(tmp_path, 'echo "${SSL_CERT_FILE:-none}"')
 
     assert run_copy(copy, "uv", "tree", **env) == f"{certificate}\n"
 
 
-def test_an_old_uv_is_passed_over(tmp_path: Path) -> None:
+def test_an_old_version_of_uv_is_ignored(tmp_path: Path) -> None:
     copy = checkout_with_uv(tmp_path, 'echo "own uv: $*"')
     write_script(tmp_path / "uv", "echo 'uv 0.4.30 (old)'")
 
@@ -127,7 +127,7 @@ def test_the_paths_of_the_quick_tests_exist() -> None:
     assert all((ROOT / path).is_dir() for path in paths)
 
 
-def test_serve_replaces_itself_by_the_server(tmp_path: Path) -> None:
+def test_serve_replaces_its_process_with_the_server(tmp_path: Path) -> None:
     copy = checkout_with_uv(tmp_path, 'echo "uv: $*"')
     write_script(tmp_path / ".venv" / "bin" / "earshot", 'echo "earshot: $*"; echo "process: $$"')
 
@@ -146,7 +146,7 @@ def test_serve_replaces_itself_by_the_server(tmp_path: Path) -> None:
     )
 
 
-def test_serve_ends_when_the_environment_cannot_be_made(tmp_path: Path) -> None:
+def test_serve_exits_if_the_environment_can_not_be_created(tmp_path: Path) -> None:
     copy = checkout_with_uv(tmp_path, "exit 2")
 
     code, _, err = run("serve", manage=copy, PATH=str(tmp_path))

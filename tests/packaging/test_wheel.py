@@ -62,7 +62,7 @@ def earshot(command: Path, folder: Path) -> InstalledEarshot:
     return installed
 
 
-def test_the_wheel_holds_all_of_the_application_and_its_migrations_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_exactly_the_application_and_migrations(wheel: Path) -> None:
     def files(folder: str) -> set[str]:
         found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
         return {path.relative_to(ROOT).as_posix() for path in found}
@@ -73,7 +73,7 @@ def test_the_wheel_holds_all_of_the_application_and_its_migrations_and_nothing_e
     assert held == files("app") | {f"app/{name}" for name in files("migrations")}
 
 
-def test_the_wheel_carries_the_licence_and_offers_the_extras(wheel: Path) -> None:
+def test_the_wheel_contains_the_license_and_declares_the_extras(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         text = archive.read(metadata).decode()

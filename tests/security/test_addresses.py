@@ -80,7 +80,7 @@ async def is_allowed(server: Application, peer: str, headers: list[tuple[str, st
         (PROXY, [(FOR, f"{CLIENT}, garbage, 10.0.0.1")], "10.0.0.1"),
     ],
 )
-async def test_the_client_is_who_our_proxies_say_and_nobody_else(
+async def test_the_client_address_is_read_from_trusted_proxies_only(
     limited_server: Application, peer: str, lines: list[tuple[str, str]], client: str
 ) -> None:
     assert await is_allowed(limited_server, client, [])
@@ -89,7 +89,9 @@ async def test_the_client_is_who_our_proxies_say_and_nobody_else(
     assert await is_allowed(limited_server, "192.0.2.77", []), "counted for all addresses"
 
 
-async def test_without_a_named_proxy_nobody_is_believed(make: Factory, settings: Settings, clock: TestClock) -> None:
+async def test_forwarded_addresses_are_ignored_without_trusted_proxies(
+    make: Factory, settings: Settings, clock: TestClock
+) -> None:
     async with running_application(settings, clock, rate_limits=True, limit_productlift="1/minute") as server:
         assert await is_allowed(server, PROXY, [(FOR, CLIENT)])
         assert not await is_allowed(server, PROXY, [(FOR, "198.51.100.8")])
@@ -98,7 +100,7 @@ async def test_without_a_named_proxy_nobody_is_believed(make: Factory, settings:
 @pytest.mark.parametrize(
     "scheme", ["javascript", "https://evil.example.com/?", "", "ftp", "HTTPS://", "https\x1b", "data:"]
 )
-async def test_links_have_a_scheme_of_the_web_whatever_a_proxy_lets_through(
+async def test_links_begin_with_http_or_https_for_any_forwarded_scheme(
     make: Factory, settings: Settings, clock: TestClock, productlift: Client, scheme: str
 ) -> None:
     await make.post(title="Dark mode")
@@ -112,7 +114,7 @@ async def test_links_have_a_scheme_of_the_web_whatever_a_proxy_lets_through(
     assert secure["url"] == f"https://feedback.example.com/p/dark-mode-{code}"
 
 
-async def test_of_several_forwarded_schemes_the_last_counts(
+async def test_the_last_of_several_forwarded_schemes_is_used(
     make: Factory, settings: Settings, clock: TestClock, productlift: Client
 ) -> None:
     """A proxy that adds its value to what is there leaves the client's before it."""
@@ -131,7 +133,7 @@ async def test_of_several_forwarded_schemes_the_last_counts(
             assert post["url"].partition("://")[0] == scheme, lines
 
 
-async def test_only_the_end_of_a_long_list_of_addresses_is_read(limited_server: Application) -> None:
+async def test_only_the_last_32_forwarded_addresses_are_read(limited_server: Application) -> None:
     """As long as a head may be, it would take the server some tenths of a second."""
     proxies = ", 10.0.0.1"
 
@@ -151,7 +153,7 @@ HOSTS = [
 
 
 @pytest.mark.parametrize("dialect", ["astuto", "productlift"])
-async def test_no_host_but_a_portal_s_own_is_answered_where_there_are_several(
+async def test_with_several_portals_an_unknown_host_gets_401_and_no_page(
     make: Factory, anyone: Client, dialect: str
 ) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
@@ -171,7 +173,7 @@ async def test_no_host_but_a_portal_s_own_is_answered_where_there_are_several(
         assert page.status_code == 404, host
 
 
-async def test_a_host_that_is_none_comes_back_in_no_link(make: Factory, productlift: Client) -> None:
+async def test_an_invalid_host_appears_in_no_link(make: Factory, productlift: Client) -> None:
     await make.post(title="Dark mode")
     code = await make.value("SELECT code FROM posts")
     key = ("authorization", f"Bearer {productlift.token}")
@@ -181,7 +183,7 @@ async def test_a_host_that_is_none_comes_back_in_no_link(make: Factory, productl
         assert response.json()["data"][0]["url"] == f"http://localhost/p/dark-mode-{code}", host
 
 
-async def test_two_host_lines_count_as_none(make: Factory, anyone: Client) -> None:
+async def test_several_host_headers_are_handled_as_none(make: Factory, anyone: Client) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
     await make.new_portal("Other", host="two.example.com", email="owner@example.com")
     post = await make.post(title="Dark mode")
@@ -198,7 +200,7 @@ async def test_two_host_lines_count_as_none(make: Factory, anyone: Client) -> No
     assert (await visitor.get(page, headers=[lines[0], (b"accept", b"a/b"), (b"accept", b"c/d")])).status_code == 200
 
 
-async def test_an_address_in_the_request_line_opens_no_other_portal(make: Factory, settings: Settings) -> None:
+async def test_an_absolute_url_in_the_request_line_selects_no_other_portal(make: Factory, settings: Settings) -> None:
     """`GET http://two.example.com/… HTTP/1.1`, as a proxy is asked, and two Host lines, over a real socket."""
     await make.act(lambda work: portals.update_setting(work, setting="host", value="one.example.com"))
     portal, owner = await make.new_portal("Other", host="two.example.com", email="owner@example.com")

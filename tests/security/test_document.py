@@ -50,7 +50,7 @@ def unheld(text: str) -> list[str]:
     return wrong
 
 
-def test_every_promise_is_shown_by_a_test_that_is_there() -> None:
+def test_every_promise_has_an_existing_test() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
 
     assert unheld(text) == []
@@ -70,11 +70,11 @@ def test_every_promise_is_shown_by_a_test_that_is_there() -> None:
         ),
     ],
 )
-def test_a_promise_without_its_test_is_found(row: str, wrong: str) -> None:
+def test_a_promise_without_a_test_is_detected(row: str, wrong: str) -> None:
     assert unheld(row) == [wrong]
 
 
-def test_every_test_of_this_room_stands_beside_a_promise() -> None:
+def test_every_security_test_belongs_to_a_promise() -> None:
     named = set(NAMED.findall(DOCUMENT.read_text(encoding="utf-8")))
     ours = {
         (path.relative_to(ROOT).as_posix(), test)
@@ -86,5 +86,5 @@ def test_every_test_of_this_room_stands_beside_a_promise() -> None:
     assert ours - named == set()
 
 
-def test_the_readme_leads_to_the_document() -> None:
+def test_the_readme_links_the_document() -> None:
     assert "(docs/security.md)" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ def assert_safe(response: httpx.Response, expected: Mapping[str, str], request: 
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_every_answer_of_every_route_carries_the_headers_of_its_dialect(
+async def test_every_response_has_the_security_headers_of_its_dialect(
     make: Factory, anyone: Client, dialect: str
 ) -> None:
     row_ids = await populate(make, make.portal, make.owner)
@@ -66,7 +66,7 @@ async def test_every_answer_of_every_route_carries_the_headers_of_its_dialect(
 @pytest.mark.parametrize(
     "path", ["/", "/docs", "/nothing", "/p/zzzzzz", "/posts/nothing", "/files/nothing", "/static/x"]
 )
-async def test_every_page_says_what_it_may_load_and_that_nobody_may_frame_it(anyone: Client, path: str) -> None:
+async def test_every_page_has_a_content_security_policy_and_denies_frames(anyone: Client, path: str) -> None:
     response = await anyone.of(None, base="").get(path, headers={"cookie": "session=1"})
 
     expected = {"x-content-type-options": "nosniff"}
@@ -81,7 +81,7 @@ async def test_every_page_says_what_it_may_load_and_that_nobody_may_frame_it(any
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_the_interactive_page_runs_only_scripts_of_this_server(anyone: Client, dialect: str) -> None:
+async def test_the_interactive_docs_run_only_scripts_of_this_server(anyone: Client, dialect: str) -> None:
     response = await anyone.of(None, base="").get(f"/{dialect}/api/v1/docs")
 
     policy = response.headers["content-security-policy"].split("; ")
@@ -92,7 +92,7 @@ async def test_the_interactive_page_runs_only_scripts_of_this_server(anyone: Cli
     assert_safe(response, {"x-frame-options": "DENY", "x-content-type-options": "nosniff"}, dialect)
 
 
-def test_a_running_server_names_neither_itself_nor_its_parts(sqlite: Earshot) -> None:
+def test_responses_do_not_contain_the_name_of_the_server_software(sqlite: Earshot) -> None:
     with sqlite.serving() as serving, httpx.Client(base_url=serving.address) as client:
         for path in ("/", "/health", "/health/ready", "/api/v1/posts", "/astuto/api/v1/posts", "/nothing", "/files/x"):
             response = client.get(path)

@@ -50,7 +50,7 @@ async def portal_client(
     return request.param, anyone.of(await make.key(make.owner, request.param)), row_ids
 
 
-async def test_sql_in_what_is_looked_for_finds_what_any_unknown_word_finds(
+async def test_sql_in_a_filter_or_id_is_handled_as_an_unknown_value(
     make: Factory, portal_client: tuple[str, Client, SamplePortal]
 ) -> None:
     dialect, client, row_ids = portal_client
@@ -87,9 +87,7 @@ async def test_sql_in_what_is_looked_for_finds_what_any_unknown_word_finds(
     assert count > 1000
 
 
-async def test_sql_in_a_text_is_stored_as_the_text_that_it_is(
-    make: Factory, portal_client: tuple[str, Client, SamplePortal]
-) -> None:
+async def test_sql_in_a_text_is_stored_as_text(make: Factory, portal_client: tuple[str, Client, SamplePortal]) -> None:
     dialect, client, row_ids = portal_client
     for number, payload in enumerate(SQL):
         title = f"Dark {payload}"
@@ -125,7 +123,7 @@ def assert_no_injected_header(response: httpx.Response, what: object) -> None:
         assert not re.search(rb"[\x00-\x1f\x7f]", value), what
 
 
-async def test_no_line_break_of_a_client_comes_into_a_header(
+async def test_a_client_can_not_inject_a_line_break_into_a_header(
     make: Factory, portal_client: tuple[str, Client, SamplePortal]
 ) -> None:
     dialect, client, _ = portal_client
@@ -153,7 +151,7 @@ async def test_no_line_break_of_a_client_comes_into_a_header(
         assert re.fullmatch(r"/p/[\w%-]+", redirect.headers["location"])
 
 
-async def test_a_redirect_leads_nowhere_else(make: Factory, anyone: Client) -> None:
+async def test_a_redirect_leads_only_to_a_post_of_the_portal(make: Factory, anyone: Client) -> None:
     await make.post(title="//evil.example.org/x")
     code = await make.value("SELECT code FROM posts")
     pages = anyone.of(None, base="")
@@ -171,7 +169,7 @@ LINE = re.compile(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_log_has_the_lines_that_the_server_wrote_and_no_other(sqlite: Earshot, form: str) -> None:
+def test_a_client_can_not_inject_lines_into_the_log(sqlite: Earshot, form: str) -> None:
     forged = [
         "\n12:00:00 200 0.10 ms forged", '\r\n{"event":"forged"}', "\x1b[2J\x1b[31mforged", "\x9b31mforged",
         "\u202eforged", "%s %d %(forged)s {forged}", '","event":"forged',

@@ -193,11 +193,11 @@ def expected_response(route: Route, caller: Caller, sample: Sample) -> Response 
     return sample.expected
 
 
-def test_the_table_knows_every_route_and_no_other() -> None:
+def test_the_permission_table_lists_exactly_the_routes() -> None:
     assert {str(route) for route in routes.every()} == set(RIGHTS)
 
 
-async def test_every_route_does_for_every_caller_what_the_table_says(scenario: Scenario) -> None:
+async def test_every_route_follows_the_permission_table_for_every_caller(scenario: Scenario) -> None:
     existing = {state: await scenario.add_rows(state) for state in STATES}
     denied = served = 0
     for route in routes.of_dialect(scenario.dialect):
@@ -233,7 +233,7 @@ async def test_every_route_does_for_every_caller_what_the_table_says(scenario: S
     assert denied >= 900, denied
 
 
-async def test_a_key_ended_by_the_rules_is_refused_like_one_that_never_was(scenario: Scenario) -> None:
+async def test_a_revoked_key_is_rejected_like_an_unknown_key(scenario: Scenario) -> None:
     make, dialect = scenario.make, scenario.dialect
     for end in ("block", "demote", "delete"):
         user = await make.user(role="admin")

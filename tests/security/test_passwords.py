@@ -23,7 +23,7 @@ def make_bcrypt_hash(password: bytes, kind: str = "2b") -> str:
     return hashed.replace("$2b$", f"${kind}$")
 
 
-def test_a_password_is_stored_as_argon2id_with_64_mib_and_a_salt_of_its_own() -> None:
+def test_a_password_is_hashed_with_argon2id_64_mib_and_a_unique_salt() -> None:
     first, second = passwords.hash_password("open sesame"), passwords.hash_password("open sesame")
 
     assert first.startswith(PHC)
@@ -44,7 +44,7 @@ def verify_outdated(password: str, stored: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["2a", "2b", "2y"])
-def test_a_hash_of_bcrypt_is_known_and_made_anew(kind: str) -> None:
+def test_a_bcrypt_hash_is_verified_and_rehashed(kind: str) -> None:
     stored = make_bcrypt_hash(b"open sesame", kind)
 
     new_hash = verify_outdated("open sesame", stored)
@@ -53,13 +53,13 @@ def test_a_hash_of_bcrypt_is_known_and_made_anew(kind: str) -> None:
     assert passwords.verify_and_rehash("open sesame!", stored) == Verification(False, None)
 
 
-def test_a_weaker_hash_of_argon2_is_known_and_made_anew() -> None:
+def test_a_weaker_argon2_hash_is_verified_and_rehashed() -> None:
     verify_outdated("open sesame", argon2.using(rounds=1, memory_cost=8192, parallelism=1).hash("open sesame"))
 
 
 # 36 letters of two bytes are 72; bcrypt does not read the rest. The second cut is within a letter.
 @pytest.mark.parametrize("head", ["é" * 36, "a" + "é" * 36])
-def test_bcrypt_reads_72_bytes_and_argon2id_all_of_them(head: str) -> None:
+def test_bcrypt_uses_72_bytes_and_argon2id_all_bytes_of_a_password(head: str) -> None:
     password = head + "tail"
     stored = make_bcrypt_hash(password.encode()[:72])
 
@@ -80,7 +80,7 @@ def test_bcrypt_reads_72_bytes_and_argon2id_all_of_them(head: str) -> None:
         "$argon2id$v=19$m=1,t=1,p=9$c2FsdHNhbHRzYWx0$" + "a" * 43, "$1$salt$hash", "{SHA}x", "\0", "\udc80",
     ],
 )  # fmt: skip
-def test_a_broken_hash_admits_nobody_and_is_no_error(broken: str) -> None:
+def test_an_invalid_hash_matches_no_password_and_raises_no_error(broken: str) -> None:
     for password in ("open sesame", "", broken):
         assert passwords.verify_and_rehash(password, broken) == Verification(False, None)
 
@@ -94,7 +94,7 @@ def test_a_broken_hash_admits_nobody_and_is_no_error(broken: str) -> None:
         "$argon2id$v=19$m=65536,t=100000,p=4$c2FsdHNhbHRzYWx0$" + "a" * 43,
     ],
 )
-def test_a_hash_that_asks_for_minutes_or_gigabytes_is_not_tried(greedy: str) -> None:
+def test_a_hash_with_excessive_parameters_is_not_verified(greedy: str) -> None:
     """Each of these would take from many seconds to days, so that the test would run out of time."""
     assert passwords.verify_and_rehash("open sesame", greedy) == Verification(False, None)
 
@@ -102,13 +102,13 @@ def test_a_hash_that_asks_for_minutes_or_gigabytes_is_not_tried(greedy: str) -> 
 @pytest.mark.parametrize(
     "odd", ["", "\0", "open\0sesame", "open sesame\0", "\udc80", "x" * 72 + "\ud800", "x" * 4097, "x" * 50_000_000]
 )
-def test_a_text_that_can_be_no_password_is_wrong_and_no_error(odd: str) -> None:
+def test_an_unusable_password_is_wrong_and_raises_no_error(odd: str) -> None:
     bcrypt_hashes = [make_bcrypt_hash(secret) for secret in (b"open sesame", b"x" * 72, b"open")]
     for stored in (passwords.hash_password("open sesame"), *bcrypt_hashes, None):
         assert passwords.verify_and_rehash(odd, stored) == Verification(False, None)
 
 
-def test_where_there_is_nothing_to_check_a_hash_is_made_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hash_is_computed_even_without_a_stored_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     """The duration of a response must not reveal which addresses are known."""
     verified: list[str] = []
     context = passwords._context()
@@ -127,7 +127,7 @@ def test_where_there_is_nothing_to_check_a_hash_is_made_all_the_same(monkeypatch
             assert verified == [PHC], (stored, wrong[:5])
 
 
-async def test_no_more_than_two_are_hashed_at_once_and_a_crowd_is_sent_away() -> None:
+async def test_concurrent_password_hashes_and_their_queue_are_limited() -> None:
     hasher = PasswordHasher()
     gate, lock = threading.Event(), threading.Lock()
     running, max_running = 0, 0

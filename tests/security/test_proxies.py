@@ -46,7 +46,7 @@ def get_raw(port: int, path: str, *hosts: str) -> str:
 
 @pytest.mark.parametrize("forwarded_host", ["off", "on"])
 @pytest.mark.parametrize("proxy", PROGRAMS)
-async def test_nothing_forged_counts_behind_a_proxy_as_documented(
+async def test_forged_headers_are_ignored_behind_a_documented_proxy(
     proxy: str, forwarded_host: str, make: Factory, sqlite: Earshot, database_url: str, tmp_path: Path
 ) -> None:
     await make.act(lambda work: portals.update_setting(work, setting="host", value=ONE))

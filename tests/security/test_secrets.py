@@ -89,7 +89,7 @@ def list_processes(serving: Serving) -> str:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: str) -> None:
+def test_keys_and_passwords_appear_in_no_output_of_a_server(earshot: Earshot, form: str) -> None:
     url = earshot.settings.get("EARSHOT_DATABASE_URL", "sqlite")
     if url.startswith("postgresql"):
         url = url.replace("postgres@", f"postgres:{DATABASE_PASSWORD}@")
@@ -160,7 +160,7 @@ def test_no_key_and_no_password_leaves_a_running_server(earshot: Earshot, form: 
     assert [secret for secret in (SERVER_SECRET, DATABASE_PASSWORD) if secret in serving.output] == []
 
 
-async def test_a_key_is_found_by_its_digest_alone(make: Factory, server: Any) -> None:
+async def test_a_key_is_found_by_its_digest_only(make: Factory, server: Any) -> None:
     """The key is looked up by a keyed digest, so that the duration does not reveal how much of a key is right."""
     token = await make.key(make.owner, "astuto")
     rows = (await dump_database(server.database))["api_keys"]
@@ -200,7 +200,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("url", BROKEN)
-def test_the_password_of_a_database_is_in_no_command_s_words(
+def test_the_database_password_is_in_no_output_of_a_command(
     commands: Cli, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EARSHOT_DATABASE_URL", url)
@@ -214,7 +214,7 @@ def test_the_password_of_a_database_is_in_no_command_s_words(
 
 
 @pytest.mark.parametrize("url", BROKEN[:4])
-def test_the_password_of_a_database_is_in_no_word_of_a_start_that_fails(sqlite: Earshot, url: str) -> None:
+def test_the_database_password_is_in_no_output_of_a_failed_start(sqlite: Earshot, url: str) -> None:
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=url)
 
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
@@ -237,7 +237,7 @@ def test_the_password_of_a_database_is_in_no_word_of_a_start_that_fails(sqlite: 
         ("astuto_secret", DATABASE_PASSWORD),
     ],
 )
-def test_no_secret_of_a_setting_is_in_a_command_s_words(
+def test_secrets_in_settings_are_in_no_output_of_a_command(
     commands: Cli, setting: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, value = setting
@@ -249,7 +249,7 @@ def test_no_secret_of_a_setting_is_in_a_command_s_words(
         assert "Traceback" not in done.err, command
 
 
-def test_a_public_address_with_a_password_is_refused_since_every_link_would_tell_it() -> None:
+def test_a_public_url_with_a_password_is_rejected() -> None:
     for value in (f"https://me:{DATABASE_PASSWORD}@feedback.example.com", "https://me@feedback.example.com"):
         with pytest.raises(InvalidSettings) as error:
             Settings.load(base_url=value)
@@ -257,7 +257,7 @@ def test_a_public_address_with_a_password_is_refused_since_every_link_would_tell
         assert str(error.value) == "EARSHOT_BASE_URL: must have no user and password: every link would contain them"
 
 
-def test_no_command_takes_a_password_or_a_key_on_its_command_line(commands: Cli) -> None:
+def test_no_command_accepts_a_password_or_key_as_an_argument(commands: Cli) -> None:
     """Everybody on the machine reads command lines in the process list; secrets come by standard input."""
     for command in (
         ("users", "create", "--email", "j@example.com", "--password", "open sesame"),

@@ -101,7 +101,7 @@ def find_pieces(text: str) -> list[str]:
 @given(password=PASSWORDS)
 @example(password="aaa@zqvkxw/jwqzpf")
 @example(password="zqvkxw@jwqzpf")
-def test_no_command_says_a_piece_of_a_database_s_password_or_looks_it_up(
+def test_no_command_prints_or_resolves_part_of_a_database_password(
     command: list[str], commands: Cli, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EARSHOT_DATABASE_URL", ADDRESSES["database_url"].format(password))
@@ -119,7 +119,7 @@ def test_no_command_says_a_piece_of_a_database_s_password_or_looks_it_up(
 @examples(NO_DEADLINE, max_examples=40)
 @given(password=PASSWORDS)
 @example(password="@zqvkxw\\jwqzpf:kxzvqj")
-def test_no_command_says_a_piece_of_another_password_or_looks_it_up(
+def test_no_command_prints_or_resolves_part_of_another_password(
     name: str, commands: Cli, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"EARSHOT_{name.upper()}", ADDRESSES[name].format(password))
@@ -136,7 +136,7 @@ def test_no_command_says_a_piece_of_another_password_or_looks_it_up(
 
 @examples(NO_DEADLINE, max_examples=100)
 @given(password=PASSWORDS)
-def test_a_secret_of_a_bucket_is_in_no_word_and_names_no_bucket(
+def test_the_secret_of_a_bucket_is_neither_printed_nor_used_as_a_name(
     commands: Cli, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = ADDRESSES["storage_url"].format(password)
@@ -153,7 +153,9 @@ def test_a_secret_of_a_bucket_is_in_no_word_and_names_no_bucket(
 
 
 @pytest.mark.parametrize("url", ["s3:/me:{}@bucket", "s3:me:{}@bucket", "S3:///me:{}@bucket", "s3//me:{}@bucket"])
-def test_a_bucket_written_wrongly_tells_no_secret(url: str, commands: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_bucket_url_is_reported_without_its_secret(
+    url: str, commands: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EARSHOT_STORAGE_URL", url.format(PIECES[0]))
 
     done = commands.run("settings")
@@ -164,7 +166,7 @@ def test_a_bucket_written_wrongly_tells_no_secret(url: str, commands: Cli, monke
 @pytest.mark.parametrize("name", ADDRESSES)
 @examples(NO_DEADLINE, max_examples=100)
 @given(password=PASSWORDS)
-def test_an_escaped_password_is_taken_and_another_leads_to_no_other_host(name: str, password: str) -> None:
+def test_an_escaped_password_is_accepted_and_keeps_the_host(name: str, password: str) -> None:
     escaped, bare = (ADDRESSES[name].format(form) for form in (quote(password, safe=""), password))
 
     assert getattr(Settings.load(**{name: escaped}), name) == escaped
@@ -183,7 +185,7 @@ def test_an_escaped_password_is_taken_and_another_leads_to_no_other_host(name: s
 @pytest.mark.parametrize(
     "password", ["aaa@SEC/RET", "aaa@SEC?RET", "aaa@SEC#RET", "aaa@SEC@RET", "a/b@c", "@/", "a b@c/d"]
 )
-def test_a_bare_at_sign_is_answered_as_other_bare_letters_are(password: str) -> None:
+def test_an_unescaped_at_sign_in_a_password_is_rejected(password: str) -> None:
     with pytest.raises(InvalidSettings) as error:
         Settings.load(database_url=f"postgresql://earshot:{password}@127.0.0.1:5499/earshot")
 
@@ -194,7 +196,7 @@ def test_a_bare_at_sign_is_answered_as_other_bare_letters_are(password: str) -> 
 
 
 @pytest.mark.parametrize("query", ["password=zqvkxw&jwqzpf", "password=zqvkxw&&jwqzpf", "zqvkxw"])
-def test_a_query_that_can_not_be_read_is_not_quoted(query: str, commands: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_query_of_a_url_is_not_printed(query: str, commands: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARSHOT_DATABASE_URL", f"postgresql://me@127.0.0.1:1/earshot?{query}")
 
     for command in (["doctor"], ["settings"], ["migrate"], ["users", "list"]):
@@ -205,7 +207,7 @@ def test_a_query_that_can_not_be_read_is_not_quoted(query: str, commands: Cli, m
 
 
 @pytest.mark.parametrize("password", ["zqvkxw@jwqzpf/kxzvqj", "zqvkxw jwqzpf"])
-def test_no_start_says_a_piece_of_a_database_s_password(sqlite: Earshot, password: str) -> None:
+def test_a_failed_start_prints_no_part_of_a_database_password(sqlite: Earshot, password: str) -> None:
     url = ADDRESSES["database_url"].format(password)
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=url)

@@ -24,7 +24,7 @@ def curl_lines(serving: Serving) -> list[str]:
     return [line for line in serving.output.splitlines() if line.startswith("  curl ")]
 
 
-def test_the_first_start_prints_two_requests_that_work_when_pasted(earshot: Earshot) -> None:
+def test_the_first_start_prints_two_working_curl_commands(earshot: Earshot) -> None:
     with earshot.serving() as serving:
         of_productlift, of_astuto = curl_lines(serving)
 
@@ -33,7 +33,7 @@ def test_the_first_start_prints_two_requests_that_work_when_pasted(earshot: Ears
         assert serving.end() == 0
 
 
-def test_a_start_tells_that_everybody_may_come_that_links_are_public_and_that_redis_is_away(sqlite: Earshot) -> None:
+def test_a_start_reports_addresses_public_url_and_missing_redis(sqlite: Earshot) -> None:
     redis = f"redis://127.0.0.1:{free_port()}/0"
     settings = {"EARSHOT_BASE_URL": "https://feedback.example.com", "EARSHOT_REDIS_URL": redis}
 
@@ -46,7 +46,7 @@ def test_a_start_tells_that_everybody_may_come_that_links_are_public_and_that_re
     assert "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help" in lines
 
 
-def test_a_demo_comes_into_an_empty_database_only(earshot: Earshot) -> None:
+def test_the_demo_is_added_to_an_empty_database_only(earshot: Earshot) -> None:
     with earshot.serving("--demo") as first:
         of_productlift, of_astuto = curl_lines(first)
         posts = curl(of_productlift)

@@ -32,7 +32,7 @@ async def respond_with_header_names(scope: Any, receive: Any, send: Any) -> None
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
-async def test_trailer_fields_are_no_header_fields(size: int) -> None:
+async def test_trailer_fields_are_not_added_to_the_headers(size: int) -> None:
     sent = request(head=CHUNKED) + b"3\r\nabc\r\n0\r\nX-Late: 1\r\nExpect: 100-continue\r\nX-Last:\r\n\r\n"
     sent += request(head=CHUNKED, path="/next") + b"0\r\n\r\n"
 
@@ -50,7 +50,7 @@ async def test_trailer_fields_are_no_header_fields(size: int) -> None:
     [b"0\r\n" + b"x-a: b\r\n" * 20_000, b"0\r\nx-a: " + b"b" * 100_000, b"1;" + b"a" * 100_000, b"0" * 100_000],
     ids=["fields", "one field", "extension", "size"],
 )
-async def test_more_than_64_kib_around_the_chunks_of_a_body_are_refused(endless: bytes) -> None:
+async def test_chunk_framing_over_64_kib_is_rejected(endless: bytes) -> None:
     async with connected(echo) as (reader, writer):
         writer.write(request(head=CHUNKED) + endless)
 
@@ -58,7 +58,7 @@ async def test_more_than_64_kib_around_the_chunks_of_a_body_are_refused(endless:
         assert await reader.read() == b""
 
 
-async def test_long_trailers_of_a_request_that_is_answered_already_end_the_connection() -> None:
+async def test_long_trailers_after_the_response_close_the_connection() -> None:
     async with connected(respond_without_reading) as (reader, writer):
         writer.write(request(head=CHUNKED))
         assert await read_response(reader) == (200, b"no")
@@ -68,7 +68,7 @@ async def test_long_trailers_of_a_request_that_is_answered_already_end_the_conne
         assert await reader.read() == b""
 
 
-async def test_nonsense_in_a_body_that_is_answered_already_gets_no_second_answer() -> None:
+async def test_invalid_bytes_after_the_response_get_no_second_response() -> None:
     async with connected(respond_without_reading) as (reader, writer):
         writer.write(request(head=CHUNKED))
         assert await read_response(reader) == (200, b"no")
@@ -77,14 +77,14 @@ async def test_nonsense_in_a_body_that_is_answered_already_gets_no_second_answer
         assert await reader.read() == b""
 
 
-async def test_extensions_and_small_chunks_of_a_long_body_are_fine() -> None:
+async def test_a_long_body_may_have_chunk_extensions_and_small_chunks() -> None:
     async with connected(echo) as (reader, writer):
         writer.write(request(head=CHUNKED) + b"1;name=value\r\na\r\n" * 20_000 + b"0\r\nx: y\r\n\r\n")
 
         assert await read_response(reader) == (200, b"/ 20000")
 
 
-async def test_more_than_2000_fields_are_refused() -> None:
+async def test_more_than_2000_header_fields_are_rejected() -> None:
     async with connected(echo) as (reader, writer):
         writer.write(request(head="a: b\r\n" * 2000, method="GET"))
 
@@ -97,7 +97,7 @@ async def test_more_than_2000_fields_are_refused() -> None:
 
 
 @pytest.mark.parametrize("upgrade", ["", UPGRADE], ids=["plain", "h2c"])
-async def test_thousands_of_requests_at_once_are_answered_in_turn(upgrade: str) -> None:
+async def test_thousands_of_pipelined_requests_are_answered_in_order(upgrade: str) -> None:
     many = 3000
     async with connected(echo) as (reader, writer):
         writer.write(b"".join(request(head=upgrade, body=b"12345", path=f"/{number}") for number in range(many)))
@@ -110,7 +110,7 @@ async def test_thousands_of_requests_at_once_are_answered_in_turn(upgrade: str) 
 
 
 @pytest.mark.parametrize("size", [100, 4096, 50_000])
-async def test_requests_behind_one_with_a_long_body_are_answered(size: int) -> None:
+async def test_requests_pipelined_after_a_long_body_are_answered(size: int) -> None:
     sent = (request(body=b"b" * 300_000) + request(head=CHUNKED, path="/small") + b"3\r\nabc\r\n0\r\n\r\n") * 5
 
     async def send(writer: asyncio.StreamWriter) -> None:
@@ -154,11 +154,9 @@ class Gate:
         (request(path="/two", method="GET") + request(head=CHUNKED) + b"zz\r\n", [b"/one 0", b"/two 0"]),
         (request(head=CHUNKED) + b"zz\r\n", [b"/one 0"]),
     ],
-    ids=["a head", "a body behind two", "a body behind one"],
+    ids=["invalid request line", "invalid body after two requests", "invalid body after one request"],
 )
-async def test_requests_before_nonsense_are_answered_and_the_connection_ends(
-    behind: bytes, responses: list[bytes]
-) -> None:
+async def test_requests_before_invalid_bytes_are_answered(behind: bytes, responses: list[bytes]) -> None:
     gate = Gate()
     async with connected(gate, gate.protocol) as (reader, writer):
         writer.write(request(path="/one", method="GET"))
@@ -169,7 +167,7 @@ async def test_requests_before_nonsense_are_answered_and_the_connection_ends(
         assert await reader.read() == b""
 
 
-async def test_a_body_that_waits_to_be_asked_for_is_asked_for_when_its_turn_comes() -> None:
+async def test_a_pipelined_request_gets_100_continue_in_its_turn() -> None:
     gate = Gate()
     async with connected(gate, gate.protocol) as (reader, writer):
         writer.write(request(path="/one", method="GET"))
@@ -213,7 +211,7 @@ class ShortBodyTimeout(LimitedHttpProtocol):
     body_timeout = 0.5
 
 
-async def test_the_rest_of_a_body_that_was_answered_early_is_waited_for_no_longer() -> None:
+async def test_the_rest_of_a_body_after_an_early_response_times_out() -> None:
     async with connected(respond_without_reading, ShortDiscardTimeout) as (reader, writer), asyncio.timeout(20):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nbegun")
         assert await read_response(reader) == (200, b"no")
@@ -221,11 +219,11 @@ async def test_the_rest_of_a_body_that_was_answered_early_is_waited_for_no_longe
         assert await read_until_closed(reader, writer, interval=0.02) == b""
 
 
-def test_the_rest_has_five_seconds() -> None:
+def test_the_timeout_for_the_rest_of_a_body_is_five_seconds() -> None:
     assert LimitedHttpProtocol.discard_timeout == 5.0
 
 
-async def test_a_connection_lives_on_when_the_rest_comes_in_time() -> None:
+async def test_a_connection_stays_open_if_the_rest_of_a_body_arrives_in_time() -> None:
     async with connected(respond_without_reading, ShortDiscardTimeout) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
         assert await read_response(reader) == (200, b"no")
@@ -237,14 +235,14 @@ async def test_a_connection_lives_on_when_the_rest_comes_in_time() -> None:
         assert await read_response(reader) == (200, b"no")
 
 
-async def test_a_body_that_dribbles_is_waited_for_no_longer() -> None:
+async def test_a_too_slow_body_times_out() -> None:
     async with connected(echo, ShortTimeouts) as (reader, writer), asyncio.timeout(20):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n")
         # Each byte comes in time, but all of them would take hours.
         assert await read_until_closed(reader, writer, interval=ShortTimeouts.body_timeout / 5) == b""
 
 
-async def test_a_slow_body_of_some_speed_is_read_to_its_end() -> None:
+async def test_a_slow_body_over_the_minimum_speed_is_read_completely() -> None:
     async with connected(echo, ShortBodyTimeout) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 15000\r\n\r\n")
         # Longer than a body of no speed may take altogether.
@@ -255,7 +253,7 @@ async def test_a_slow_body_of_some_speed_is_read_to_its_end() -> None:
         assert await read_response(reader) == (200, b"/ 15000")
 
 
-def test_a_trusted_proxy_passes_trailers_on_and_they_change_nothing(sqlite: Earshot) -> None:
+def test_trailers_from_a_trusted_proxy_are_ignored(sqlite: Earshot) -> None:
     """HAProxy adds `X-Forwarded-For` to the head and passes trailer fields on as they are."""
 
     async def send_with_trailers(port: int, number: int, key: str) -> tuple[int, str]:
@@ -279,7 +277,7 @@ def test_a_trusted_proxy_passes_trailers_on_and_they_change_nothing(sqlite: Ears
     assert not any("forged" in response for _, response in [*responses, valid])
 
 
-def test_a_key_that_ends_while_the_body_is_coming_admits_the_request_no_more(earshot: Earshot) -> None:
+def test_a_key_revoked_while_the_body_arrives_is_rejected(earshot: Earshot) -> None:
     body = b'{"name": "Too late"}'
     head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
 

@@ -123,7 +123,7 @@ def request(head: str = "", body: bytes = b"", method: str = "POST", path: str =
     ids=["one field", "one field slightly too long", "many fields"],
 )
 @pytest.mark.parametrize("piece", [1024, 7000, 200_000])
-async def test_a_head_of_more_than_64_kib_is_refused(piece: int, fields: str) -> None:
+async def test_request_headers_over_64_kib_are_rejected(piece: int, fields: str) -> None:
     head = request(head=fields, method="GET")
 
     async with connected(echo) as (reader, writer):
@@ -134,7 +134,7 @@ async def test_a_head_of_more_than_64_kib_is_refused(piece: int, fields: str) ->
         assert await reader.read() == b""
 
 
-async def test_the_keep_alive_timer_ends_no_request_that_began_during_a_response() -> None:
+async def test_the_keep_alive_timeout_does_not_end_a_request_in_progress() -> None:
     class ShortKeepAlive(LimitedHttpProtocol):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
@@ -152,7 +152,7 @@ async def test_the_keep_alive_timer_ends_no_request_that_began_during_a_response
         assert await read_response(reader) == (200, b"/second 0")
 
 
-async def test_a_long_head_within_the_bound_and_a_long_body_are_fine() -> None:
+async def test_long_headers_within_the_limit_and_a_long_body_are_accepted() -> None:
     async with connected(echo) as (reader, writer):
         writer.write(request(head=f"x-long: {'a' * 65_000}\r\n", body=b"b" * 1_000_000))
 
@@ -175,7 +175,7 @@ async def test_a_long_head_within_the_bound_and_a_long_body_are_fine() -> None:
     ],
     ids=repr,
 )
-async def test_what_is_no_http_is_a_plain_400(garbage: bytes) -> None:
+async def test_bytes_that_are_not_http_get_a_plain_400(garbage: bytes) -> None:
     async with connected(echo) as (reader, writer):
         writer.write(garbage)
 
@@ -183,22 +183,24 @@ async def test_what_is_no_http_is_a_plain_400(garbage: bytes) -> None:
         assert await reader.read() == b""
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nhost: ", b"\r\n"], ids=["nothing", "half", "empty line"])
-async def test_a_head_that_never_ends_is_waited_for_no_longer(begun: bytes) -> None:
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET / HTTP/1.1\r\nhost: ", b"\r\n"], ids=["no bytes", "incomplete headers", "empty line"]
+)
+async def test_incomplete_request_headers_time_out(begun: bytes) -> None:
     async with connected(echo, ShortTimeouts) as (reader, writer):
         writer.write(begun)
 
         assert await reader.read() == b""
 
 
-async def test_a_body_that_never_ends_is_waited_for_no_longer() -> None:
+async def test_an_incomplete_body_times_out() -> None:
     async with connected(echo, ShortTimeouts) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345")
 
         assert await reader.read() == b""
 
 
-async def test_a_client_that_reads_nothing_of_its_answer_is_let_go() -> None:
+async def test_a_client_that_does_not_read_its_response_is_disconnected() -> None:
     endless_response = EndlessResponse()
     async with connected(endless_response, write_timeout=0.1) as (reader, writer):
         writer.write(request(method="GET"))
@@ -211,7 +213,7 @@ async def test_a_client_that_reads_nothing_of_its_answer_is_let_go() -> None:
             assert len(await reader.read()) < 32 * 1024 * 1024
 
 
-async def test_a_client_that_asked_for_more_and_hung_up_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_disconnect_with_pipelined_requests_logs_no_error(caplog: pytest.LogCaptureFixture) -> None:
     endless_response = EndlessResponse()
     async with connected(endless_response) as (reader, writer):
         writer.write(request(method="GET") * 3)
@@ -223,7 +225,7 @@ async def test_a_client_that_asked_for_more_and_hung_up_is_no_error(caplog: pyte
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
-async def test_a_client_that_reads_slowly_gets_all() -> None:
+async def test_a_slow_client_gets_the_complete_response() -> None:
     write_timeout = 1.0
 
     async with connected(respond_at_length, write_timeout=write_timeout) as (reader, writer):
@@ -240,7 +242,7 @@ async def test_a_client_that_reads_slowly_gets_all() -> None:
         assert asyncio.get_running_loop().time() - began > write_timeout
 
 
-async def test_a_body_that_nobody_reads_does_not_end_the_connection() -> None:
+async def test_an_unread_body_does_not_close_the_connection() -> None:
     async with connected(respond_without_reading) as (reader, writer):
         writer.write(request(body=b"b" * 3_000_000) + request(path="/next", method="GET"))
 
@@ -248,7 +250,7 @@ async def test_a_body_that_nobody_reads_does_not_end_the_connection() -> None:
         assert await read_response(reader) == (200, b"no")
 
 
-async def test_a_body_that_waits_to_be_asked_for_ends_the_connection_when_nobody_asks() -> None:
+async def test_a_response_without_100_continue_closes_the_connection() -> None:
     async with connected(respond_without_reading) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n")
 
@@ -256,7 +258,7 @@ async def test_a_body_that_waits_to_be_asked_for_ends_the_connection_when_nobody
         assert await reader.read() == b""
 
 
-async def test_a_request_for_http_2_is_answered_when_its_body_has_arrived() -> None:
+async def test_a_request_with_an_http_2_upgrade_is_answered() -> None:
     async with connected(echo) as (reader, writer):
         late = request(head=UPGRADE, body=b"1234567", path="/late")
         writer.write(late[:-5])
@@ -268,7 +270,7 @@ async def test_a_request_for_http_2_is_answered_when_its_body_has_arrived() -> N
         assert await read_response(reader) == (200, b"/next 0")
 
 
-def test_the_running_server_keeps_these_bounds(sqlite: Earshot) -> None:
+def test_a_running_server_applies_these_limits(sqlite: Earshot) -> None:
     async def send_request(port: int, sent: bytes) -> tuple[int, bytes]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:

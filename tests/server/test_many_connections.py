@@ -32,7 +32,7 @@ def test_connections_are_counted_by_client(host: str | None, counted: str | None
     assert ConnectionLimit().enter(host) is None
 
 
-def test_an_address_is_admitted_again_when_a_connection_has_gone() -> None:
+def test_an_address_is_accepted_after_a_connection_is_closed() -> None:
     connections = ConnectionLimit(per_ip=2)
 
     def come(times: int) -> list[int | None]:

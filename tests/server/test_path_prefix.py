@@ -136,8 +136,8 @@ def crawl(client: httpx.Client, origin: str, keys: dict[str, str]) -> None:
     assert client.get(f"{origin}{PATH}", follow_redirects=True).status_code == 200
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["passed on", "removed"])
-async def test_every_link_leads_below_the_path_and_is_answered(
+@pytest.mark.parametrize("kept", [True, False], ids=["prefix kept", "prefix removed"])
+async def test_every_link_has_the_path_prefix_and_works(
     kept: bool, make: Factory, sqlite: Earshot, database_url: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "proxy"

@@ -52,7 +52,7 @@ def send_request(port: int, key: str, path: str = "/api/v1/posts", **headers: st
         connection.close()
 
 
-def test_a_request_under_way_is_answered_before_the_end(sqlite: Earshot) -> None:
+def test_a_request_in_progress_is_answered_before_the_shutdown(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
         body = json.dumps({"title": "The last words", "board_id": 1}).encode()
         key = key_of(serving, "Astuto")
@@ -75,7 +75,7 @@ def test_a_request_under_way_is_answered_before_the_end(sqlite: Earshot) -> None
     assert json.loads(sqlite.run("posts", "show", "1", "--json").out)["title"] == "The last words"
 
 
-def test_idle_connections_do_not_delay_the_end(sqlite: Earshot) -> None:
+def test_idle_connections_do_not_delay_the_shutdown(sqlite: Earshot) -> None:
     with sqlite.serving() as serving, socket.create_connection(("127.0.0.1", serving.port)):
         kept = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=30)
         kept.request("GET", "/health")
@@ -85,7 +85,7 @@ def test_idle_connections_do_not_delay_the_end(sqlite: Earshot) -> None:
         kept.close()
 
 
-def test_ctrl_c_ends_it_as_well(sqlite: Earshot) -> None:
+def test_ctrl_c_stops_the_server(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
         send_request(serving.port, "none", "/health")
         serving.process.send_signal(signal.SIGINT)
@@ -93,7 +93,7 @@ def test_ctrl_c_ends_it_as_well(sqlite: Earshot) -> None:
         assert serving.process.wait(60) == 0
 
 
-def test_a_server_comes_back_after_it_was_killed(sqlite: Earshot) -> None:
+def test_a_killed_server_can_be_restarted(sqlite: Earshot) -> None:
     with sqlite.serving() as first:
         key = key_of(first, "Astuto")
         assert send_request(first.port, key)[0] == 200
@@ -105,7 +105,7 @@ def test_a_server_comes_back_after_it_was_killed(sqlite: Earshot) -> None:
         assert second.end() == 0
 
 
-def test_the_last_use_of_a_key_is_known_after_the_end(earshot: Earshot) -> None:
+def test_the_last_use_of_a_key_is_stored_at_the_shutdown(earshot: Earshot) -> None:
     with earshot.serving() as serving:
         assert send_request(serving.port, key_of(serving, "Astuto"))[0] == 200
         assert serving.end() == 0
@@ -115,7 +115,7 @@ def test_the_last_use_of_a_key_is_known_after_the_end(earshot: Earshot) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", of_astuto["last_used_at"])
 
 
-def test_workers_count_requests_together_and_are_replaced_when_they_die(on_postgres: Earshot, redis: Redis) -> None:
+def test_workers_share_rate_limits_and_are_replaced_when_they_die(on_postgres: Earshot, redis: Redis) -> None:
     # A database of its own: keys of other tests have the same ids, and their counts would be found here.
     alone = f"{redis.url.removesuffix('/0')}/5"
     settings = {"EARSHOT_REDIS_URL": alone, "EARSHOT_LIMIT_PRODUCTLIFT": "50/hour"}
@@ -141,7 +141,7 @@ def test_workers_count_requests_together_and_are_replaced_when_they_die(on_postg
         assert [pid for pid in before | after if alive(pid)] == []
 
 
-def test_a_worker_that_alone_is_told_to_end_is_replaced(on_postgres: Earshot) -> None:
+def test_a_worker_that_receives_sigterm_alone_is_replaced(on_postgres: Earshot) -> None:
     with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
         key = key_of(serving, "Astuto")
         assert send_request(serving.port, key)[0] == 200
@@ -155,7 +155,7 @@ def test_a_worker_that_alone_is_told_to_end_is_replaced(on_postgres: Earshot) ->
         assert serving.end() == 0
 
 
-def test_workers_end_with_their_parent(on_postgres: Earshot) -> None:
+def test_workers_stop_with_their_parent(on_postgres: Earshot) -> None:
     with on_postgres.serving("--workers", "2", EARSHOT_RATE_LIMITS="off") as serving:
         assert send_request(serving.port, key_of(serving, "Astuto"))[0] == 200
         workers = serving.workers()

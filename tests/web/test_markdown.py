@@ -78,7 +78,7 @@ def open_tags(html: str) -> list[str]:
         ("", ""),
     ],
 )
-def test_markdown_is_formatted_and_html_in_it_is_text(written: str, expected: str | None) -> None:
+def test_markdown_is_formatted_and_its_html_is_escaped(written: str, expected: str | None) -> None:
     html = str(render_markdown(written))
 
     if expected is not None:
@@ -100,7 +100,7 @@ def test_markdown_is_formatted_and_html_in_it_is_text(written: str, expected: st
         ("<div><form action=x><button>go</button></form></div>", "<div>go</div>"),
     ],
 )
-def test_what_an_editor_sent_as_html_is_cleaned(written: str, expected: str | None) -> None:
+def test_html_of_an_editor_is_sanitized(written: str, expected: str | None) -> None:
     html = str(render_markdown(written))
 
     if expected is not None:
@@ -111,7 +111,7 @@ def test_what_an_editor_sent_as_html_is_cleaned(written: str, expected: str | No
 
 @settings(deadline=None, max_examples=400)
 @given(st.booleans(), st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
-def test_every_tag_has_its_end_and_no_heading_is_above_those_of_the_page(editor: bool, written: str) -> None:
+def test_every_tag_is_closed_and_headings_are_below_those_of_the_page(editor: bool, written: str) -> None:
     html = str(render_markdown(f"<h1>{written}</h1>" if editor else written))
 
     assert open_tags(html) == []
@@ -120,7 +120,7 @@ def test_every_tag_has_its_end_and_no_heading_is_above_those_of_the_page(editor:
 
 
 @pytest.mark.parametrize("attribute", ["title=x", "lang=en", "id=a", "class='b c'", "title='<h1>'"])
-def test_a_heading_with_attributes_is_lowered_like_any_other(attribute: str) -> None:
+def test_the_level_of_a_heading_with_attributes_is_lowered(attribute: str) -> None:
     assert str(render_markdown(f"<h2 {attribute}>a</h2>")) == "<h4>a</h4>"
 
 
@@ -136,7 +136,7 @@ def test_a_heading_with_attributes_is_lowered_like_any_other(attribute: str) -> 
         ("<div>" * 100 + "a" + "</div>", "<div>" * 30 + "a" + "</div>" * 30),
     ],
 )
-def test_html_with_missing_tags_gets_them(written: str, expected: str) -> None:
+def test_missing_tags_are_added_to_html(written: str, expected: str) -> None:
     assert str(render_markdown(written)) == expected
 
 
@@ -144,7 +144,7 @@ def table(columns: int, rows: int, row: str = "b|") -> str:
     return "a|" * columns + "\n" + "-|" * columns + "\n" + (row + "\n") * (rows - 1)
 
 
-def test_a_full_table_is_rendered_and_one_of_empty_cells_is_plain_text() -> None:
+def test_a_table_with_too_many_empty_cells_becomes_plain_text() -> None:
     full, allowed, rejected = table(9, 300, "b|" * 9), table(9, 17), table(9, 18)
 
     assert render_markdown(full).count("<td>") == 9 * 299
@@ -152,7 +152,7 @@ def test_a_full_table_is_rendered_and_one_of_empty_cells_is_plain_text() -> None
     assert render_markdown(rejected) == markdown_to_text(rejected)
 
 
-def test_all_tables_of_a_text_count_together() -> None:
+def test_the_limit_of_table_cells_applies_to_all_tables_of_a_text() -> None:
     full, empty = table(9, 4, "b|" * 9) + "\n", table(9, 40) + "\n"
 
     assert render_markdown(full * 30).count("<table>") == 30
@@ -161,7 +161,7 @@ def test_all_tables_of_a_text_count_together() -> None:
     assert render_markdown(full + empty * 6) == markdown_to_text(full + empty * 6)
 
 
-def test_text_beyond_the_bound_of_markup_is_plain_text() -> None:
+def test_text_with_too_much_markup_becomes_plain_text() -> None:
     allowed = "*a* " * (MAX_MARKUP // 2)
     rejected = allowed + "*"
 
@@ -170,7 +170,7 @@ def test_text_beyond_the_bound_of_markup_is_plain_text() -> None:
     assert render_markdown(rejected) == markdown_to_text(rejected)
 
 
-def test_references_to_a_long_url_are_bounded() -> None:
+def test_reference_links_to_a_long_url_are_limited() -> None:
     address = "https://example.com/" + "x" * 80
 
     assert render_markdown(f"[a]: {address}\n\n" + "[a] " * 20).count("<a href") == 20
@@ -179,14 +179,14 @@ def test_references_to_a_long_url_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("linked", ["<ftp:x>" * 7000, "<p>" + "<a href=x>a</a>" * 3000 + "</p>"])
-def test_the_html_of_a_text_is_bounded(linked: str) -> None:
+def test_the_length_of_the_rendered_html_is_limited(linked: str) -> None:
     assert len(render_markdown(linked)) <= MAX_HTML
 
 
-def test_plain_text_keeps_its_lines_and_loses_its_tags() -> None:
+def test_plain_text_keeps_its_lines_and_escapes_its_tags() -> None:
     assert str(markdown_to_text("<b>a</b>\n b")) == '<p class="plain">&lt;b&gt;a&lt;/b&gt;\n b</p>'
 
 
 @pytest.mark.parametrize("bomb", ["[" * 20_000, "*a_ " * 5_000, "> " * 10_000, "<p>" + "<div>" * 5_000 + ">"])
-def test_a_text_made_to_be_slow_is_rendered(bomb: str) -> None:
+def test_text_crafted_to_be_slow_is_rendered_in_bounded_time(bomb: str) -> None:
     assert isinstance(str(render_markdown(bomb)), str)

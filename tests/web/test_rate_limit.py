@@ -47,7 +47,7 @@ async def limited_visitor(settings: Settings, clock: TestClock, **changed: Any) 
 
 
 @pytest.mark.parametrize("route", ROUTES)
-async def test_each_page_has_a_last_allowed_and_a_first_rejected_request(
+async def test_each_page_rejects_the_first_request_over_the_limit(
     settings: Settings, clock: TestClock, make: Factory, route: str
 ) -> None:
     path = route.format(code=await make.code(await make.post(title="Dark mode")))
@@ -62,9 +62,7 @@ async def test_each_page_has_a_last_allowed_and_a_first_rejected_request(
     assert "<h1>A little slower, please</h1>" in rejected.text
 
 
-async def test_all_pages_are_counted_together_and_each_address_alone(
-    settings: Settings, clock: TestClock, make: Factory
-) -> None:
+async def test_all_pages_share_one_counter_per_address(settings: Settings, clock: TestClock, make: Factory) -> None:
     async with limited_visitor(settings, clock) as visitor:
         other = visitor.of(None, base="", peer="192.0.2.7")
         statuses = [(await visitor.get(path)).status_code for path in ("/", "/docs", "/nowhere", "/static/page.css")]
@@ -74,7 +72,7 @@ async def test_all_pages_are_counted_together_and_each_address_alone(
     assert others == 200
 
 
-async def test_a_window_ends(settings: Settings, clock: TestClock, make: Factory) -> None:
+async def test_requests_are_allowed_after_the_window_ends(settings: Settings, clock: TestClock, make: Factory) -> None:
     async with limited_visitor(settings, clock, limit_pages="1/second") as visitor:
         statuses = [(await visitor.get("/")).status_code for _ in range(2)]
         response = await visitor.get("/")
@@ -87,7 +85,7 @@ async def test_a_window_ends(settings: Settings, clock: TestClock, make: Factory
 
 
 @pytest.mark.parametrize("with_redis", [False, True])
-async def test_the_memory_of_counters_is_bounded(with_redis: bool) -> None:
+async def test_the_number_of_page_counters_is_bounded(with_redis: bool) -> None:
     redis_url = f"redis://127.0.0.1:{free_port()}/0" if with_redis else None
     rate_limit = PageRateLimit("3/minute", redis_url=redis_url)
     storage = None
@@ -110,7 +108,7 @@ async def test_health_is_never_counted(settings: Settings, clock: TestClock, mak
 
 
 @pytest.mark.parametrize("off", [{"rate_limits": False}, {"limit_pages": "off"}])
-async def test_counting_can_be_switched_off(
+async def test_the_rate_limit_of_pages_can_be_disabled(
     settings: Settings, clock: TestClock, make: Factory, off: dict[str, Any]
 ) -> None:
     async with limited_visitor(settings, clock, **off) as visitor:
@@ -128,7 +126,7 @@ async def test_a_rejected_view_is_not_counted(settings: Settings, clock: TestClo
     assert await make.value("SELECT views_count FROM posts") == 3
 
 
-async def test_the_address_is_the_one_that_a_trusted_proxy_forwards(
+async def test_the_address_forwarded_by_a_trusted_proxy_is_counted(
     settings: Settings, clock: TestClock, make: Factory
 ) -> None:
     async with limited_visitor(settings, clock, trusted_proxies="192.0.2.0/24") as visitor:
@@ -143,7 +141,7 @@ async def test_the_address_is_the_one_that_a_trusted_proxy_forwards(
     assert untrusted == [200, 200, 200, 429]
 
 
-async def test_two_servers_with_one_redis_count_together(
+async def test_two_servers_with_one_redis_share_their_counters(
     settings: Settings, clock: TestClock, make: Factory, redis: Redis
 ) -> None:
     async with (
@@ -159,7 +157,7 @@ async def test_two_servers_with_one_redis_count_together(
     assert 1 <= int(responses[-1].headers["retry-after"]) <= 60
 
 
-async def test_without_redis_a_server_counts_by_itself(settings: Settings, clock: TestClock, make: Factory) -> None:
+async def test_without_redis_a_server_counts_separately(settings: Settings, clock: TestClock, make: Factory) -> None:
     async with limited_visitor(settings, clock, redis_url=f"redis://127.0.0.1:{free_port()}/0") as visitor:
         statuses = [(await visitor.get("/")).status_code for _ in range(4)]
 
@@ -176,7 +174,7 @@ def test_concurrent_requests_are_all_counted_when_redis_is_lost() -> None:
         assert list(threads.map(count, range(20))) == [None] * 20
 
 
-async def test_slowapis_own_settings_change_nothing(
+async def test_settings_of_slowapi_have_no_effect(
     settings: Settings, clock: TestClock, make: Factory, monkeypatch: pytest.MonkeyPatch, server: Application
 ) -> None:
     monkeypatch.setenv("RATELIMIT_ENABLED", "false")

@@ -27,7 +27,7 @@ def ready(serving: Serving) -> tuple[int, dict[str, Any]]:
         connection.close()
 
 
-def test_a_stopped_database_is_not_ready_until_it_returns(postgres: Postgres, on_postgres: Earshot) -> None:
+def test_a_server_is_not_ready_until_its_database_is_restarted(postgres: Postgres, on_postgres: Earshot) -> None:
     need("a PostgreSQL of the tests' own", postgres.ours, "it is stopped and started again")
     with on_postgres.serving(EARSHOT_METRICS_PORT="0") as serving:
         assert ready(serving) == (200, WELL)
@@ -74,7 +74,7 @@ def test_a_full_disk_is_not_ready(sqlite: Earshot) -> None:
         until(lambda: ready(serving) == (200, WELL))
 
 
-def test_a_draining_server_is_not_ready_and_serves(sqlite: Earshot) -> None:
+def test_a_draining_server_is_not_ready_and_serves_requests(sqlite: Earshot) -> None:
     with sqlite.serving(EARSHOT_DRAIN_SECONDS="50", EARSHOT_METRICS_PORT="0") as serving:
         key = key_of(serving, "Astuto")
         assert ready(serving) == (200, WELL)
@@ -94,7 +94,7 @@ def test_a_draining_server_is_not_ready_and_serves(sqlite: Earshot) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_server_ends_after_draining(on_postgres: Earshot, workers: str) -> None:
+def test_a_server_stops_after_draining(on_postgres: Earshot, workers: str) -> None:
     settings = {"EARSHOT_DRAIN_SECONDS": "1", "EARSHOT_RATE_LIMITS": "off"}
     with on_postgres.serving("--workers", workers, **settings) as serving:
         assert ready(serving) == (200, WELL)

@@ -42,7 +42,7 @@ async def test_a_text_is_rendered_once(texts: RenderedTexts) -> None:
     assert (again[1] is first[0], again[0] is first[1], first[2] is first[0]) == (True, True, True)
 
 
-async def test_waiting_pages_with_the_same_text_render_it_once(texts: RenderedTexts) -> None:
+async def test_concurrent_pages_with_the_same_text_render_it_once(texts: RenderedTexts) -> None:
     free = occupy(texts)
     pages = [asyncio.create_task(texts.format(["*a*"])) for _ in range(MAX_PAGES)]
     await asyncio.sleep(0)
@@ -63,7 +63,7 @@ async def test_a_cached_text_does_not_wait(texts: RenderedTexts) -> None:
     free.set()
 
 
-async def test_pages_beyond_the_queue_are_rejected(texts: RenderedTexts) -> None:
+async def test_a_page_is_rejected_if_the_queue_is_full(texts: RenderedTexts) -> None:
     free = occupy(texts)
     pages = [asyncio.create_task(texts.format([f"*{number}*"])) for number in range(MAX_PAGES)]
     await asyncio.sleep(0)
@@ -93,7 +93,7 @@ async def test_a_page_whose_client_disconnected_stays_in_the_queue(texts: Render
     assert len(texts.cache) == MAX_PAGES
 
 
-async def test_a_page_in_the_queue_is_not_rendered_after_the_end(texts: RenderedTexts) -> None:
+async def test_a_page_in_the_queue_is_not_rendered_after_the_shutdown(texts: RenderedTexts) -> None:
     free = occupy(texts)
     page = asyncio.create_task(texts.format(["*a*"]))
     await asyncio.sleep(0)
@@ -116,7 +116,9 @@ async def test_a_page_in_the_queue_is_not_rendered_after_the_end(texts: Rendered
     ],
     ids=["length", "markup", "cells"],
 )
-async def test_all_texts_of_a_page_count_together_cached_or_not(texts: RenderedTexts, one: str, count: int) -> None:
+async def test_the_limits_apply_to_all_texts_of_a_page_cached_or_not(
+    texts: RenderedTexts, one: str, count: int
+) -> None:
     page = [one] * (count + 3)
     for _ in range(2):
         shown = await texts.format(page)
@@ -124,13 +126,13 @@ async def test_all_texts_of_a_page_count_together_cached_or_not(texts: RenderedT
         assert shown == [markdown.render_markdown(one)] * count + [markdown.markdown_to_text(one)] * 3
 
 
-async def test_a_text_that_is_not_rendered_costs_nothing(texts: RenderedTexts) -> None:
+async def test_a_text_that_is_not_rendered_is_not_counted(texts: RenderedTexts) -> None:
     shown = await texts.format(["*" * 40_000, "*a*"])
 
     assert shown == [markdown.markdown_to_text("*" * 40_000), markdown.render_markdown("*a*")]
 
 
-def test_the_cache_is_bounded_in_bytes_and_keeps_the_recently_used() -> None:
+def test_the_cache_is_limited_in_bytes_and_keeps_recently_used_texts() -> None:
     cache = MarkupCache()
     large = markdown.markdown_to_text("a" * 500_000)
     used = "used"
@@ -145,7 +147,7 @@ def test_the_cache_is_bounded_in_bytes_and_keeps_the_recently_used() -> None:
     assert cache.get("0") is None
 
 
-def test_many_small_texts_are_bounded_as_well() -> None:
+def test_the_cache_limit_includes_many_small_texts() -> None:
     cache = MarkupCache()
     for number in range(200_000):
         cache.put(str(number), markdown.Markup())
@@ -153,7 +155,7 @@ def test_many_small_texts_are_bounded_as_well() -> None:
     assert len(cache) * 300 < MAX_CACHED_BYTES
 
 
-async def test_a_page_beyond_the_queue_is_503(server: Application, anyone: Client, make: Factory) -> None:
+async def test_a_page_returns_503_if_the_queue_is_full(server: Application, anyone: Client, make: Factory) -> None:
     visitor = anyone.of(None, base="")
     for number in range(MAX_PAGES + 1):
         await make.post(title=f"Post {number}", description=f"*{number}*")

@@ -12,7 +12,7 @@ POSTGRESQL = ("synchronous_commit", "session_replication_role", "full_page_write
 OURS = {"client", "session"}
 
 
-async def test_neither_commits_nor_checks_are_switched_off(make: Factory, engine: str) -> None:
+async def test_no_setting_disables_durable_commits_or_checks(make: Factory, engine: str) -> None:
     async def fetch_setting(query: str) -> object:
         statement = Statement(text(query), across_portals=True)
         return await make.server.database.write(lambda work: work.fetch_value(statement), NO_PORTAL)

@@ -47,7 +47,7 @@ async def four(postgres_database: str) -> AsyncIterator[PostgresDatabase]:
 
 
 @pytest.mark.parametrize("single_statement", [True, False])
-async def test_an_operation_is_retried_for_each_row_it_refers_to_that_was_deleted(
+async def test_an_operation_is_retried_for_each_deleted_referenced_row(
     two: PostgresDatabase, single_statement: bool
 ) -> None:
     runs = 0
@@ -69,7 +69,7 @@ async def test_an_operation_is_retried_for_each_row_it_refers_to_that_was_delete
     assert runs == 6
 
 
-async def test_many_operations_share_few_connections_and_none_is_lost(two: PostgresDatabase) -> None:
+async def test_many_operations_share_few_connections(two: PostgresDatabase) -> None:
     pids = await asyncio.gather(
         *(two.read(lambda work: work.fetch_all(_SHORT_SLEEP)[0][1], NO_PORTAL) for _ in range(60))
     )
@@ -79,9 +79,7 @@ async def test_many_operations_share_few_connections_and_none_is_lost(two: Postg
 
 
 @pytest.mark.parametrize("operation", ["writes", "long reads"])
-async def test_acts_that_wait_for_others_leave_connections_for_short_reads(
-    four: PostgresDatabase, operation: str
-) -> None:
+async def test_waiting_operations_leave_connections_for_short_reads(four: PostgresDatabase, operation: str) -> None:
     holder = await asyncpg.connect(four._url)
     waiting: list[asyncio.Task[object]] = []
     try:
@@ -111,7 +109,7 @@ async def test_acts_that_wait_for_others_leave_connections_for_short_reads(
         await holder.close()
 
 
-async def test_operations_that_raise_return_their_connection_and_raise_their_own_error(two: PostgresDatabase) -> None:
+async def test_operations_that_raise_an_error_release_their_connection(two: PostgresDatabase) -> None:
     def fails(work: UnitOfWork) -> None:
         work.fetch_value(_PID)
         raise LookupError("mine")
@@ -125,7 +123,7 @@ async def test_operations_that_raise_return_their_connection_and_raise_their_own
     assert await two.read(lambda work: work.fetch_value(_PID), NO_PORTAL)
 
 
-async def test_an_operation_that_is_cancelled_while_it_waits_leaves_its_connection_usable(
+async def test_a_cancelled_operation_leaves_its_connection_usable(
     two: PostgresDatabase,
 ) -> None:
     for _ in range(3):
@@ -151,7 +149,7 @@ async def test_a_connection_that_was_lost_while_idle_is_replaced(two: PostgresDa
     assert after != before
 
 
-async def test_a_connection_lost_between_two_statements_is_replaced_and_the_operation_retried(
+async def test_an_operation_is_retried_when_its_connection_is_lost(
     two: PostgresDatabase,
 ) -> None:
     other = await asyncpg.connect(two._url)
@@ -197,7 +195,7 @@ async def test_the_greenlet_keeps_no_reference_to_a_result(two: PostgresDatabase
     assert seen() is None
 
 
-async def test_idle_connections_that_were_lost_are_not_in_use(two: PostgresDatabase) -> None:
+async def test_lost_idle_connections_are_not_counted_as_in_use(two: PostgresDatabase) -> None:
     pid = await two.read(lambda work: int(work.fetch_value(_PID)), NO_PORTAL)
     other = await asyncpg.connect(two._url)
     await other.execute("SELECT pg_terminate_backend($1)", pid)
@@ -209,7 +207,7 @@ async def test_idle_connections_that_were_lost_are_not_in_use(two: PostgresDatab
     assert two.stats()["connections_in_use"] >= 0
 
 
-async def test_an_operation_is_retried_after_a_deadlock_and_lets_the_other_go_first(four: PostgresDatabase) -> None:
+async def test_an_operation_is_retried_with_a_delay_after_a_deadlock(four: PostgresDatabase) -> None:
     lock = Statement(text("SELECT pg_advisory_xact_lock(:key)"), across_portals=True)
     loop, each_holds_one = asyncio.get_running_loop(), asyncio.Barrier(2)
     failed_at: list[float] = []

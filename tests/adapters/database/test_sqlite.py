@@ -43,7 +43,7 @@ def titles(work: UnitOfWork) -> list[str]:
 
 @pytest.mark.parametrize("in_thread", [False, True])
 @pytest.mark.parametrize("snapshot", [False, True])
-async def test_an_operation_that_reads_can_not_write(database: SqliteDatabase, in_thread: bool, snapshot: bool) -> None:
+async def test_a_read_operation_can_not_write(database: SqliteDatabase, in_thread: bool, snapshot: bool) -> None:
     for operation in (
         lambda work: work.execute(_INSERT),
         lambda work: work.execute(_RENAME),
@@ -66,7 +66,7 @@ async def test_a_write_is_visible_to_every_kind_of_read(database: SqliteDatabase
     assert (in_the_loop, in_a_thread, in_a_snapshot) == (["One"], ["One"], ["Another"])
 
 
-async def test_a_write_by_another_process_changes_the_version_and_an_own_one_does_not(database: SqliteDatabase) -> None:
+async def test_only_a_write_of_another_process_changes_the_write_version(database: SqliteDatabase) -> None:
     before = database.write_version()
     await database.write(lambda work: work.execute(_INSERT), NO_PORTAL)
     after_own = database.write_version()

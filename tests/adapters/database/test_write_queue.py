@@ -21,7 +21,7 @@ from tests.support.factory import Factory
 _TITLES = Statement(select(Portal.title), across_portals=True)
 
 
-async def test_operations_wait_for_an_exclusive_turn_and_run_in_their_order() -> None:
+async def test_operations_run_in_order_after_an_exclusive_turn() -> None:
     queue, done = WriteQueue(), list[int]()
 
     async with queue.exclusive():
@@ -62,7 +62,7 @@ async def test_an_error_reaches_the_caller_of_its_operation() -> None:
     assert await second == "done"
 
 
-async def test_an_operation_cancelled_while_it_waits_does_not_run() -> None:
+async def test_a_cancelled_waiting_operation_does_not_run() -> None:
     queue, done = WriteQueue(), list[str]()
     async with queue.exclusive():
         cancelled = asyncio.create_task(queue.run(lambda: done.append("cancelled")))
@@ -74,7 +74,7 @@ async def test_an_operation_cancelled_while_it_waits_does_not_run() -> None:
     assert done == ["other"]
 
 
-async def test_a_turn_granted_to_a_cancelled_task_goes_to_the_next() -> None:
+async def test_the_turn_of_a_cancelled_task_passes_to_the_next() -> None:
     queue = WriteQueue()
 
     async def hold() -> None:
@@ -93,7 +93,7 @@ async def test_a_turn_granted_to_a_cancelled_task_goes_to_the_next() -> None:
     assert queue.is_idle
 
 
-async def test_a_long_write_whose_caller_is_cancelled_still_ends_before_the_next_begins(tmp_path: Path) -> None:
+async def test_a_cancelled_long_write_ends_before_the_next_write_begins(tmp_path: Path) -> None:
     path = tmp_path / "earshot.db"
     await migrate(f"sqlite:///{path}")
     database = SqliteDatabase(path, clock=utc_now)
@@ -125,7 +125,7 @@ async def test_a_long_write_whose_caller_is_cancelled_still_ends_before_the_next
         await database.close()
 
 
-async def test_who_waits_too_long_is_refused_and_the_others_go_on() -> None:
+async def test_an_operation_that_waits_too_long_is_rejected() -> None:
     queue, done = WriteQueue(max_wait_seconds=0.0), list[str]()
 
     async def hold() -> None:
@@ -149,7 +149,7 @@ async def test_who_waits_too_long_is_refused_and_the_others_go_on() -> None:
     assert await queue.run(lambda: "next") == "next"
 
 
-async def test_a_write_behind_a_long_one_is_answered_503_and_writes_nothing(
+async def test_a_write_blocked_by_a_long_write_returns_503_and_writes_nothing(
     make: Factory, astuto: Client, productlift: Client
 ) -> None:
     database = make.server.database
@@ -182,5 +182,5 @@ async def test_a_write_behind_a_long_one_is_answered_503_and_writes_nothing(
     assert await make.value("SELECT count(*) FROM posts") == 1
 
 
-def test_a_write_waits_for_its_turn_for_five_seconds() -> None:
+def test_a_write_waits_at_most_five_seconds() -> None:
     assert WriteQueue().max_wait_seconds == BUSY_TIMEOUT_SECONDS == 5.0

@@ -112,7 +112,7 @@ async def test_a_large_file_is_read_in_chunks(files: FileStorage) -> None:
     assert len(sizes) > 1
 
 
-async def test_an_opened_file_can_be_closed_unread_half_read_and_twice(files: FileStorage) -> None:
+async def test_an_open_file_can_be_closed_at_any_time_and_twice(files: FileStorage) -> None:
     name = generate_name()
     await files.put(name, b"x" * (4 * CHUNK), "text/plain")
     unread, half_read = await files.open(name), await files.open(name)
@@ -126,7 +126,7 @@ async def test_an_opened_file_can_be_closed_unread_half_read_and_twice(files: Fi
     assert unread.size == half_read.size == 4 * CHUNK
 
 
-async def test_a_deleted_file_is_gone_and_deleting_again_is_fine(files: FileStorage) -> None:
+async def test_a_file_can_be_deleted_twice(files: FileStorage) -> None:
     name, other = generate_name(), generate_name()
     await files.put(name, b"one", "text/plain")
     await files.put(other, b"two", "text/plain")
@@ -166,7 +166,7 @@ async def test_an_unknown_file_does_not_exist(files: FileStorage) -> None:
         "..%2f..%2fsecret",
     ],
 )
-async def test_a_name_of_another_form_is_not_found_and_cannot_be_put(
+async def test_an_invalid_name_is_not_found_and_can_not_be_stored(
     files: FileStorage, name: str, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
@@ -188,7 +188,7 @@ async def test_names_are_filtered_by_age(files: FileStorage) -> None:
     assert await list_names(files, before=-SOON) == []
 
 
-async def test_a_source_that_fails_leaves_nothing(files: FileStorage, tmp_path: Path) -> None:
+async def test_an_upload_whose_source_fails_leaves_no_file(files: FileStorage, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="the source failed"):
         await files.put(generate_name(), FailingSource(b"x" * (3 * CHUNK)), "text/plain")
 
@@ -196,7 +196,7 @@ async def test_a_source_that_fails_leaves_nothing(files: FileStorage, tmp_path: 
     assert list_files(tmp_path) == []
 
 
-async def test_a_cancelled_put_leaves_nothing_and_reads_no_further(files: FileStorage, tmp_path: Path) -> None:
+async def test_a_cancelled_upload_leaves_no_file_and_stops_reading(files: FileStorage, tmp_path: Path) -> None:
     source = PausedSource(b"x" * (3 * CHUNK))
     putting = asyncio.create_task(files.put(generate_name(), source, "text/plain"))
     await asyncio.to_thread(source.started.wait, 30)
@@ -215,7 +215,7 @@ async def test_a_cancelled_put_leaves_nothing_and_reads_no_further(files: FileSt
     assert list_files(tmp_path) == []
 
 
-async def test_many_files_are_stored_at_once(files: FileStorage) -> None:
+async def test_many_files_are_stored_concurrently(files: FileStorage) -> None:
     contents = {generate_name("png"): os.urandom(1000) for _ in range(20)}
 
     await asyncio.gather(*(files.put(name, content, "image/png") for name, content in contents.items()))
@@ -223,13 +223,13 @@ async def test_many_files_are_stored_at_once(files: FileStorage) -> None:
     assert {name: await read(files, name) for name in await list_names(files)} == contents
 
 
-async def test_a_probe_of_working_storage_succeeds_and_leaves_nothing(files: FileStorage) -> None:
+async def test_a_probe_of_working_storage_leaves_no_file(files: FileStorage) -> None:
     await probe_storage(files)
 
     assert await list_names(files) == []
 
 
-def test_names_are_random_and_bear_the_extensions_of_pictures_alone() -> None:
+def test_names_are_random_and_only_images_have_an_extension() -> None:
     made = {generate_name("png") for _ in range(1000)}
 
     assert len(made) == 1000
@@ -240,7 +240,7 @@ def test_names_are_random_and_bear_the_extensions_of_pictures_alone() -> None:
     )
 
 
-async def test_files_are_spread_and_for_their_owner_alone_whatever_the_mask(tmp_path: Path) -> None:
+async def test_files_are_private_to_their_owner_whatever_the_umask(tmp_path: Path) -> None:
     files, name = LocalStorage(tmp_path / "deep" / "uploads"), generate_name()
 
     mask = os.umask(0)
@@ -256,7 +256,7 @@ async def test_files_are_spread_and_for_their_owner_alone_whatever_the_mask(tmp_
     assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700] * 3
 
 
-async def test_a_file_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
+async def test_a_file_does_not_exist_before_it_is_complete(tmp_path: Path) -> None:
     files, name, source = LocalStorage(tmp_path), generate_name(), PausedSource(b"x" * CHUNK)
     putting = asyncio.create_task(files.put(name, source, "text/plain"))
     await asyncio.to_thread(source.started.wait, 30)
@@ -269,7 +269,7 @@ async def test_a_file_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
     assert await read(files, name) == b"x" * CHUNK
 
 
-async def test_an_incomplete_file_of_a_crash_is_listed_and_can_be_deleted(tmp_path: Path) -> None:
+async def test_an_incomplete_file_is_listed_and_can_be_deleted(tmp_path: Path) -> None:
     files, name = LocalStorage(tmp_path), generate_name("png")
     old = (datetime.now(UTC) - timedelta(days=2)).timestamp()
     (tmp_path / name[:2]).mkdir()
@@ -288,7 +288,7 @@ async def test_an_incomplete_file_of_a_crash_is_listed_and_can_be_deleted(tmp_pa
     assert len(list_files(tmp_path)) == 2
 
 
-async def test_a_folder_that_cannot_be_used_says_so_in_one_line(tmp_path: Path) -> None:
+async def test_an_unusable_folder_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "uploads").write_bytes(b"this is a file")
     files = LocalStorage(tmp_path / "uploads")
 
@@ -300,7 +300,7 @@ async def test_a_folder_that_cannot_be_used_says_so_in_one_line(tmp_path: Path) 
     assert str(error.value) == f"folder {tmp_path}/uploads: could not store a file: File exists"
 
 
-async def test_a_bucket_keeps_all_under_its_prefix(server: str, tmp_path: Path) -> None:
+async def test_a_bucket_stores_all_files_under_its_prefix(server: str, tmp_path: Path) -> None:
     make_bucket(server, "prefixes")
     files = storage_from_url(bucket_url(server, "prefixes"), tmp_path)
     root = storage_from_url(bucket_url(server, "prefixes").replace("/some/where", ""), tmp_path)
@@ -324,7 +324,7 @@ OPERATIONS: dict[str, Callable[[FileStorage], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_a_bucket_that_refuses_is_named_without_secrets(operation: str, tmp_path: Path) -> None:
+async def test_an_error_of_a_bucket_is_reported_without_secrets(operation: str, tmp_path: Path) -> None:
     body = (
         b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>AKIAKEY</AWSAccessKeyId>"
         b"<StringToSign>sec/ret</StringToSign></Error>"
@@ -362,7 +362,7 @@ async def serve_response(status: bytes, body: bytes, length: int) -> AsyncIterat
         await server.wait_closed()
 
 
-async def test_a_bucket_that_hangs_up_halfway_is_no_end_of_the_file(tmp_path: Path) -> None:
+async def test_a_lost_connection_to_a_bucket_does_not_end_the_file(tmp_path: Path) -> None:
     async with serve_response(b"200 OK", b"half", length=8) as address:
         stored = await storage_from_url(bucket_url(address, "ailing"), tmp_path).open(generate_name())
         assert stored is not None and stored.size == 8
@@ -371,7 +371,7 @@ async def test_a_bucket_that_hangs_up_halfway_is_no_end_of_the_file(tmp_path: Pa
             assert not [chunk async for chunk in stored.chunks]
 
 
-async def test_a_missing_bucket_is_told_by_the_check(server: str, tmp_path: Path) -> None:
+async def test_the_probe_reports_a_missing_bucket(server: str, tmp_path: Path) -> None:
     files = storage_from_url(bucket_url(server, "never-made"), tmp_path)
 
     with pytest.raises(StorageUnavailable, match="could not store a file: NoSuchBucket"):

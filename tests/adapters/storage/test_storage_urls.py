@@ -30,7 +30,7 @@ def test_without_a_setting_files_are_in_the_data_directory(url: str | None, tmp_
         ("FILE:///srv", "/srv"),
     ],
 )
-def test_a_folder_is_given_by_path_or_url(url: str, root: str, tmp_path: Path) -> None:
+def test_a_folder_can_be_a_path_or_a_url(url: str, root: str, tmp_path: Path) -> None:
     files = storage_from_url(url, tmp_path)
 
     assert isinstance(files, LocalStorage)
@@ -59,7 +59,7 @@ def test_a_folder_is_given_by_path_or_url(url: str, root: str, tmp_path: Path) -
         "s3://KEYKEY:SECRETSECRET@bucket?endpoint=http://[::1",
     ],
 )
-def test_a_wrong_setting_is_refused_in_one_line_without_secrets(url: str, tmp_path: Path) -> None:
+def test_an_invalid_url_is_rejected_in_one_line_without_secrets(url: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidStorageUrl) as error:
         storage_from_url(url, tmp_path)
 
@@ -69,7 +69,7 @@ def test_a_wrong_setting_is_refused_in_one_line_without_secrets(url: str, tmp_pa
     assert error.value.__suppress_context__ or error.value.__context__ is None
 
 
-def test_a_bucket_without_the_extra_says_what_to_install() -> None:
+def test_a_bucket_without_the_extra_is_rejected_with_install_instructions() -> None:
     program = (
         "import sys; sys.modules['obstore'] = None\n"
         "from pathlib import Path\n"
@@ -85,7 +85,7 @@ def test_a_bucket_without_the_extra_says_what_to_install() -> None:
     assert output == "EARSHOT_STORAGE_URL names a bucket, and its client is not installed: pip install obstore\n"
 
 
-def test_each_storage_says_where_it_is(tmp_path: Path) -> None:
+def test_each_storage_describes_its_location(tmp_path: Path) -> None:
     storages: list[FileStorage] = [LocalStorage(tmp_path), storage_from_url("s3://bucket", tmp_path)]
 
     assert [repr(storage) for storage in storages] == [f"folder {tmp_path}", "bucket bucket"]

@@ -117,7 +117,7 @@ OFFSETS = [
         (conversions.to_offset, OFFSETS),
     ],
 )
-def test_values_are_converted_generously(
+def test_values_are_converted_leniently(
     convert: Callable[[object], object], table: list[tuple[object, tuple[object, ...]]]
 ) -> None:
     for expected, values in table:
@@ -127,7 +127,7 @@ def test_values_are_converted_generously(
 
 
 @pytest.mark.parametrize("value", [PAST_64_BITS, str(PAST_64_BITS), -(10**30), 1e30, float("inf"), *MANY_DIGITS])
-def test_a_number_past_64_bits_stays_past_them(value: object) -> None:
+def test_a_number_over_64_bits_stays_over_64_bits(value: object) -> None:
     number = conversions.to_int(value)
 
     assert isinstance(number, int)
@@ -151,23 +151,23 @@ def test_the_id_in_a_path_is_its_leading_integer(segment: str, row_id: int) -> N
 
 
 @pytest.mark.parametrize("value", [None, False, "", " ", "\t\r\n", "\xa0\u2003\u3000\x85", [], {}])
-def test_these_values_are_blank(value: object) -> None:
+def test_blank_values_are_detected(value: object) -> None:
     assert conversions.is_blank(value) is True
 
 
 @pytest.mark.parametrize("value", [0, 0.0, True, "0", "a", " a ", "false", "\u200b", "\x1c", [None], [""], {"a": None}])
-def test_these_values_are_not_blank(value: object) -> None:
+def test_other_values_are_not_blank(value: object) -> None:
     assert conversions.is_blank(value) is False
 
 
 @pytest.mark.parametrize("value", [None, "", "   ", [], {}])
-def test_a_required_parameter_is_missing_when_it_is_blank(value: object) -> None:
+def test_a_blank_required_parameter_is_missing(value: object) -> None:
     for convert in (conversions.to_required_text, conversions.to_required_id):
         with pytest.raises(MissingParam):
             convert(value)
 
 
-def test_false_and_arrays_are_values_of_a_required_text_but_arrays_are_no_id() -> None:
+def test_a_required_text_may_be_false_or_an_array_and_an_id_may_not() -> None:
     assert [conversions.to_required_text(value) for value in (False, 0, ["a"], {"a": 1})] == ["f", "0", "", ""]
     assert [conversions.to_required_id(value) for value in (False, 0, "abc", "3abc")] == [0, 0, 0, 3]
     for value in (["3"], {"a": 3}):
@@ -201,11 +201,11 @@ def test_any_other_limit_is_invalid(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["-1", -1, "-1abc", -1.5, str(PAST_64_BITS), PAST_64_BITS, 1e30, "9" * 5000])
-def test_a_negative_offset_and_one_past_64_bits_are_invalid(value: object) -> None:
+def test_a_negative_offset_and_one_over_64_bits_are_invalid(value: object) -> None:
     with pytest.raises(InvalidParam):
         conversions.to_offset(value)
 
 
-def test_a_filter_of_more_ids_than_a_statement_takes_is_invalid() -> None:
+def test_a_filter_with_too_many_ids_is_invalid() -> None:
     with pytest.raises(InvalidParam):
         conversions.to_filter_ids(list(range(1, 4098)))

@@ -28,12 +28,12 @@ EXPECTED_ROUTES = {
 }  # fmt: skip
 
 
-def test_these_are_the_routes() -> None:
+def test_the_dialect_has_exactly_the_expected_routes() -> None:
     assert {f"{route.method} {route.path}" for route in ROUTES} == EXPECTED_ROUTES
 
 
 @pytest.mark.parametrize("suffix", ["/", "//", ".json", ".xml", ".json/"])
-async def test_a_slash_or_a_format_at_the_end_means_nothing(make: Factory, astuto: Client, suffix: str) -> None:
+async def test_a_trailing_slash_or_format_is_ignored(make: Factory, astuto: Client, suffix: str) -> None:
     post = await make.post()
     user = await make.user(email="jane@example.com")
 
@@ -46,7 +46,7 @@ async def test_a_slash_or_a_format_at_the_end_means_nothing(make: Factory, astut
     assert (await astuto.put(f"/posts/{post}/update_status{suffix}")).json() == {"id": post}
 
 
-async def test_the_format_is_cut_from_the_id(make: Factory, astuto: Client) -> None:
+async def test_the_format_is_removed_from_the_id(make: Factory, astuto: Client) -> None:
     responses = [await astuto.get(path) for path in ("/users/user@t.com", "/boards/no.json", "/posts/77.xml/")]
 
     assert [response.json()["errors"] for response in responses] == [
@@ -57,7 +57,7 @@ async def test_the_format_is_cut_from_the_id(make: Factory, astuto: Client) -> N
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/png", "*/*", ""])
-async def test_accept_is_ignored(astuto: Client, accept: str) -> None:
+async def test_the_accept_header_is_ignored(astuto: Client, accept: str) -> None:
     known = await astuto.get("/boards", headers={"accept": accept})
     unknown = await astuto.get("/nothing", headers={"accept": accept})
 
@@ -95,7 +95,7 @@ async def test_accept_is_ignored(astuto: Client, accept: str) -> None:
         ("PROPFIND", "/posts"),
     ],
 )
-async def test_what_is_no_route_is_not_found_with_and_without_a_key(
+async def test_an_unknown_route_returns_404_with_and_without_a_key(
     make: Factory, astuto: Client, anyone: Client, method: str, path: str
 ) -> None:
     post = await make.post()
@@ -111,7 +111,7 @@ async def test_what_is_no_route_is_not_found_with_and_without_a_key(
 
 @pytest.mark.parametrize("segment", ["4711", "-1", "abc", "me", "dark-mode", "0", "99999999999999999999", "jane doe"])
 @pytest.mark.parametrize("route", [route for route in ROUTES if "{id}" in route.path], ids=str)
-async def test_an_unknown_id_is_in_the_404_as_it_was_sent_before_any_other_error(
+async def test_an_unknown_id_is_reported_as_sent_before_any_other_error(
     make: Factory, astuto: Client, route: Route, segment: str
 ) -> None:
     await make.comment(await make.post(title="Dark mode"))
@@ -125,7 +125,7 @@ async def test_an_unknown_id_is_in_the_404_as_it_was_sent_before_any_other_error
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "GET"], ids=str)
-async def test_head_is_get_without_a_body(make: Factory, astuto: Client, route: Route) -> None:
+async def test_head_returns_the_headers_of_get_without_a_body(make: Factory, astuto: Client, route: Route) -> None:
     post = await make.post(votes_by=[make.owner])
     rows = {
         "boards": make.boards["Bug Reports"],
@@ -150,14 +150,14 @@ async def test_head_is_get_without_a_body(make: Factory, astuto: Client, route: 
         'Token token="{}"', "Bearer {}, foo=bar", "Token {}; x",
     ],
 )  # fmt: skip
-async def test_how_a_key_may_be_sent(astuto: Client, anyone: Client, header: str) -> None:
+async def test_a_key_is_accepted_in_every_supported_header_form(astuto: Client, anyone: Client, header: str) -> None:
     response = await anyone.get("/boards", headers={"authorization": header.format(astuto.token)})
 
     assert response.status_code == 200
 
 
 @pytest.mark.parametrize("header", ["{}", "bearer {}", "BEARER {}", "token {}", "Basic {}", "Bearer", "Bearer x{}", ""])
-async def test_how_a_key_may_not_be_sent(astuto: Client, anyone: Client, header: str) -> None:
+async def test_a_key_is_rejected_in_any_other_form(astuto: Client, anyone: Client, header: str) -> None:
     stranger = anyone.of(None, base="/astuto/api/v1")
 
     response = await stranger.get(
@@ -167,7 +167,7 @@ async def test_how_a_key_may_not_be_sent(astuto: Client, anyone: Client, header:
     assert (response.status_code, response.text) == (401, DENIED)
 
 
-async def test_case_matters_in_a_key(astuto: Client, anyone: Client) -> None:
+async def test_a_key_is_case_sensitive(astuto: Client, anyone: Client) -> None:
     assert astuto.token is not None
     response = await anyone.of(astuto.token.swapcase(), base="/astuto/api/v1").get("/boards")
 
@@ -175,7 +175,9 @@ async def test_case_matters_in_a_key(astuto: Client, anyone: Client) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
-async def test_every_route_wants_a_key_even_with_a_broken_body(make: Factory, anyone: Client, route: Route) -> None:
+async def test_every_route_requires_a_key_even_with_an_invalid_body(
+    make: Factory, anyone: Client, route: Route
+) -> None:
     stranger = anyone.of("tkn_admin_AAAAAAbbbbbbbbbbbbbbbbbbbbbbbb")
 
     response = await stranger.request(
@@ -198,7 +200,7 @@ async def test_every_route_wants_a_key_even_with_a_broken_body(make: Factory, an
         (b'{"title": "\xff"}', "application/json"),
     ],
 )
-async def test_every_route_refuses_what_can_not_be_read(
+async def test_every_route_rejects_an_unreadable_body(
     astuto: Client, route: Route, content: bytes, content_type: str
 ) -> None:
     response = await astuto.request(
@@ -219,7 +221,9 @@ async def test_every_route_refuses_what_can_not_be_read(
         (b"<title>Dark mode</title>", "application/xml"),
     ],
 )
-async def test_what_is_no_object_says_nothing(make: Factory, astuto: Client, content: bytes, content_type: str) -> None:
+async def test_a_body_that_is_not_an_object_has_no_parameters(
+    make: Factory, astuto: Client, content: bytes, content_type: str
+) -> None:
     post = await make.post(title="Old title")
 
     response = await astuto.put(f"/posts/{post}", content=content, headers={"content-type": content_type})
@@ -228,7 +232,7 @@ async def test_what_is_no_object_says_nothing(make: Factory, astuto: Client, con
     assert await make.value("SELECT title FROM posts") == "Old title"
 
 
-async def test_the_query_beats_the_body_and_the_path_beats_both(make: Factory, astuto: Client) -> None:
+async def test_the_query_overrides_the_body_and_the_path_overrides_both(make: Factory, astuto: Client) -> None:
     other, post = await make.post(title="Other"), await make.post(title="Old title")
 
     response = await astuto.put(f"/posts/{post}?title=From+the+query&id={other}", json={"title": "Body", "id": other})
@@ -238,7 +242,7 @@ async def test_the_query_beats_the_body_and_the_path_beats_both(make: Factory, a
 
 
 @pytest.mark.parametrize("form", ["data", "files"])
-async def test_forms_are_read_as_json_is(make: Factory, astuto: Client, form: str) -> None:
+async def test_forms_are_parsed_like_json(make: Factory, astuto: Client, form: str) -> None:
     fields = {"title": "Dark mode", "board_id": str(make.boards["Bug Reports"])}
     sent = fields if form == "data" else {name: (None, value) for name, value in fields.items()}
 
@@ -263,7 +267,9 @@ async def test_forms_are_read_as_json_is(make: Factory, astuto: Client, form: st
         ({}, 404),
     ],
 )
-async def test_a_post_may_carry_another_verb(make: Factory, astuto: Client, how: dict[str, Any], status: int) -> None:
+async def test_a_post_request_may_override_its_method(
+    make: Factory, astuto: Client, how: dict[str, Any], status: int
+) -> None:
     post = await make.post()
 
     response = await astuto.request("POST", f"/posts/{post}", **how)
@@ -274,7 +280,7 @@ async def test_a_post_may_carry_another_verb(make: Factory, astuto: Client, how:
         assert response.text == NO_ROUTE
 
 
-async def test_an_overridden_verb_may_have_no_route(make: Factory, astuto: Client) -> None:
+async def test_an_overridden_method_without_a_route_returns_404(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     response = await astuto.post("/posts", data={"_method": "delete", "title": "Dark mode"})
@@ -283,7 +289,7 @@ async def test_an_overridden_verb_may_have_no_route(make: Factory, astuto: Clien
     assert [(one.status_code, one.text) for one in (response, patched)] == [(404, NO_ROUTE)] * 2
 
 
-async def test_only_a_post_may_carry_another_verb(make: Factory, astuto: Client) -> None:
+async def test_only_a_post_request_may_override_its_method(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     response = await astuto.get(f"/posts/{post}", headers={"x-http-method-override": "DELETE"})
@@ -291,7 +297,7 @@ async def test_only_a_post_may_carry_another_verb(make: Factory, astuto: Client)
     assert response.json()["id"] == post
 
 
-async def test_what_is_read_carries_a_tag_and_is_not_sent_twice(make: Factory, astuto: Client) -> None:
+async def test_a_response_to_get_has_an_etag_and_304_on_a_match(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     first = await astuto.get(f"/posts/{post}")
@@ -316,7 +322,7 @@ def _common_headers(response: httpx.Response) -> dict[str, str | None]:
     return {name: response.headers.get(name) for name in names}
 
 
-async def test_every_answer_carries_the_same_headers(make: Factory, astuto: Client) -> None:
+async def test_every_response_has_the_same_headers(make: Factory, astuto: Client) -> None:
     responses = [
         await astuto.get("/boards"),
         await astuto.post("/boards", json={"name": "Ideas"}),
@@ -339,7 +345,7 @@ async def test_every_answer_carries_the_same_headers(make: Factory, astuto: Clie
         assert not [name for name in response.headers if "ratelimit" in name]
 
 
-async def test_a_preflight_is_answered_and_allows_nothing(anyone: Client) -> None:
+async def test_a_preflight_request_grants_no_access(anyone: Client) -> None:
     stranger = anyone.of(None, base="/astuto/api/v1")
     headers = {"origin": "https://x.example", "access-control-request-method": "POST"}
 
@@ -349,7 +355,7 @@ async def test_a_preflight_is_answered_and_allows_nothing(anyone: Client) -> Non
     assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
-async def test_errors_are_one_object_with_one_member_in_english(astuto: Client) -> None:
+async def test_errors_are_an_object_with_one_member_in_english(astuto: Client) -> None:
     response = await astuto.post("/users", json={}, headers={"accept-language": "de"})
 
     assert list(response.json()) == ["errors"]

@@ -19,7 +19,7 @@ class Example(Form, json_schema_extra={"required": ["title", "board_id"]}):
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
 
-def test_absent_values_null_and_values_differ() -> None:
+def test_absent_null_and_given_values_are_distinguished() -> None:
     absent = Example.parse({"title": "Dark mode", "unknown": 1})
     null = Example.parse({"title": 5, "board_id": None, "body": None, "slug": None, "limit": None})
     sent = Example.parse({"title": "x", "board_id": "3abc", "body": "", "slug": 1.5, "limit": "0x10"})
@@ -36,7 +36,7 @@ def test_absent_values_null_and_values_differ() -> None:
 
 
 @pytest.mark.parametrize("value", [[], ["x"], {}, {"x": 1}])
-def test_an_array_or_object_counts_as_absent(value: object) -> None:
+def test_an_array_or_object_is_handled_as_absent(value: object) -> None:
     form = Example.parse({"title": "Dark mode", "board_id": value, "body": value, "slug": value})
 
     assert (form.board_id, form.body, form.slug) == (None, UNSET, None)
@@ -48,7 +48,7 @@ def test_a_required_parameter_that_is_absent_or_blank_is_missing(params: dict[st
         Example.parse(params)
 
 
-def test_the_model_is_the_request_body_of_the_document() -> None:
+def test_the_form_is_the_request_body_in_the_openapi_document() -> None:
     schema = {
         "type": "object",
         "properties": {

@@ -29,17 +29,17 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-async def test_it_has_every_route_and_no_other(document: dict[str, Any]) -> None:
+async def test_the_openapi_document_has_exactly_the_routes(document: dict[str, Any]) -> None:
     assert set(operations(document)) == EXPECTED_ROUTES
 
 
-async def test_every_part_of_an_address_is_described(document: dict[str, Any]) -> None:
+async def test_every_path_parameter_is_described(document: dict[str, Any]) -> None:
     for name, operation in operations(document).items():
         in_path = [one["name"] for one in operation.get("parameters", []) if one["in"] == "path"]
         assert in_path == (["id"] if "{id}" in name else []), name
 
 
-async def test_the_windows_and_filters_of_lists_are_described(document: dict[str, Any]) -> None:
+async def test_the_pagination_and_filters_of_lists_are_described(document: dict[str, Any]) -> None:
     described = {
         name: {one["name"]: one["schema"].get("default") for one in operation["parameters"]}
         for name, operation in operations(document).items()
@@ -54,7 +54,7 @@ async def test_the_windows_and_filters_of_lists_are_described(document: dict[str
     }
 
 
-async def test_the_bodies_are_described_as_json_and_as_forms(document: dict[str, Any]) -> None:
+async def test_request_bodies_are_described_as_json_and_as_forms(document: dict[str, Any]) -> None:
     bodies = {}
     for name, operation in operations(document).items():
         if "requestBody" in operation:
@@ -82,7 +82,7 @@ async def test_the_bodies_are_described_as_json_and_as_forms(document: dict[str,
     }
 
 
-async def test_the_statuses_of_each_route(document: dict[str, Any]) -> None:
+async def test_the_status_codes_of_each_route_are_described(document: dict[str, Any]) -> None:
     always = {"400", "401", "413", "429", "503"}
     for name, operation in operations(document).items():
         expected = set(always)
@@ -98,7 +98,7 @@ async def test_the_statuses_of_each_route(document: dict[str, Any]) -> None:
         assert set(operation["responses"]) == expected, name
 
 
-async def test_the_models_have_the_members_that_are_sent_in_their_order(
+async def test_the_schemas_have_the_members_of_responses_in_order(
     make: Factory, astuto: Client, document: dict[str, Any]
 ) -> None:
     post = await make.post(status="Planned", votes_by=[make.owner])

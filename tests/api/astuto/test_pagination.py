@@ -57,7 +57,7 @@ async def ids(client: Client, path: str, **params: Any) -> list[int]:
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_each_list_has_its_own_default_and_no_greatest_limit(make: Factory, astuto: Client, path: str) -> None:
+async def test_each_list_has_a_default_limit_and_no_maximum(make: Factory, astuto: Client, path: str) -> None:
     await insert_rows(make, path, 130)
     everything = await ids(astuto, path, limit=1000)
 
@@ -69,7 +69,7 @@ async def test_each_list_has_its_own_default_and_no_greatest_limit(make: Factory
 
 
 @pytest.mark.parametrize("path", LISTS)
-async def test_a_streamed_response_has_the_rows_of_the_pages(make: Factory, astuto: Client, path: str) -> None:
+async def test_a_streamed_response_has_the_same_rows_as_pages(make: Factory, astuto: Client, path: str) -> None:
     await insert_rows(make, path, 1300)
 
     streamed = await astuto.get(path, params={"limit": 5000})
@@ -87,7 +87,7 @@ async def test_a_streamed_response_has_the_rows_of_the_pages(make: Factory, astu
 
 
 @pytest.mark.parametrize("path", ["/comments", "/votes"])
-async def test_long_lists_are_filtered_too(make: Factory, astuto: Client, path: str) -> None:
+async def test_long_lists_are_filtered(make: Factory, astuto: Client, path: str) -> None:
     await insert_rows(make, path, 1100)
     post = await make.post()
     if path == "/votes":
@@ -103,7 +103,7 @@ async def test_long_lists_are_filtered_too(make: Factory, astuto: Client, path: 
     assert await ids(astuto, path, limit=5000, post_id=post) == [first["id"]]
 
 
-async def test_internal_comments_are_in_no_long_list(make: Factory, astuto: Client) -> None:
+async def test_internal_comments_are_not_in_long_lists(make: Factory, astuto: Client) -> None:
     await insert_rows(make, "/comments", 1100)
     await make.run("UPDATE comments SET internal = true WHERE id % 2 = 0")
 
@@ -132,7 +132,7 @@ async def test_internal_comments_are_in_no_long_list(make: Factory, astuto: Clie
         ({"page": 2, "per_page": 1}, 3),
     ],
 )
-async def test_limit_and_offset(
+async def test_limit_and_offset_select_the_rows_of_a_list(
     make: Factory, astuto: Client, path: str, params: dict[str, object], expected: int
 ) -> None:
     await insert_rows(make, path, 2 if path == "/users" else 3)
@@ -189,7 +189,7 @@ async def test_boards_and_statuses_ignore_limit_and_offset(astuto: Client) -> No
     assert len(await ids(astuto, "/post_statuses", limit="abc", offset=-5)) == 5
 
 
-async def test_a_row_deleted_while_a_response_is_streamed_is_left_out(
+async def test_a_row_deleted_while_a_response_is_streamed_is_omitted(
     make: Factory, astuto: Client, server: Application
 ) -> None:
     await insert_rows(make, "/comments", 1500)

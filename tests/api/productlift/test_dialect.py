@@ -40,13 +40,13 @@ async def test_json_text_in_the_query_of_other_lists_is_ignored(path: str, produ
     assert response.status_code == 200
 
 
-async def test_json_text_in_the_query_gives_no_required_field(productlift: Client) -> None:
+async def test_json_text_in_the_query_sets_no_required_field(productlift: Client) -> None:
     response = await productlift.get(f"/users/find_by_email?{quote(json.dumps({'email': 'owner@example.com'}))}")
 
     assert status_and_json(response) == invalid(email="The email field is required.")
 
 
-async def test_a_get_may_carry_a_json_body_which_wins_over_the_query(make: Factory, productlift: Client) -> None:
+async def test_a_json_body_of_a_get_request_overrides_the_query(make: Factory, productlift: Client) -> None:
     await three(make)
 
     page = (await productlift.send_json("GET", "/posts?limit=1&order_by=title", {"limit": 2, "skip": "1"})).json()
@@ -58,7 +58,9 @@ async def test_a_get_may_carry_a_json_body_which_wins_over_the_query(make: Facto
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/json; charset=utf-8", "application/vnd.api+json"]
 )
-async def test_what_says_that_it_is_json_is_read_as_json(content_type: str, make: Factory, productlift: Client) -> None:
+async def test_a_body_with_a_json_content_type_is_parsed_as_json(
+    content_type: str, make: Factory, productlift: Client
+) -> None:
     await three(make)
 
     response = await productlift.request(
@@ -69,7 +71,7 @@ async def test_what_says_that_it_is_json_is_read_as_json(content_type: str, make
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
-async def test_a_get_reads_no_other_body(content_type: str, productlift: Client) -> None:
+async def test_a_get_request_ignores_other_bodies(content_type: str, productlift: Client) -> None:
     response = await productlift.request(
         "GET", "/posts?skip=3", content=b'limit=1&{"limit":1}', headers={"content-type": content_type}
     )
@@ -81,7 +83,9 @@ async def test_a_get_reads_no_other_body(content_type: str, productlift: Client)
     "content",
     [b"", b"{", b"null", b"7", b'"title"', b"[]", b'{"title": "\\ud800"}', b"\xff", b'{"title": NaN}', b"[" * 99],
 )
-async def test_a_body_that_is_no_json_object_is_no_input(content: bytes, make: Factory, productlift: Client) -> None:
+async def test_a_body_that_is_not_a_json_object_has_no_parameters(
+    content: bytes, make: Factory, productlift: Client
+) -> None:
     response = await productlift.post("/posts", content=content, headers=JSON)
 
     assert status_and_json(response) == invalid(title="The title field is required.")
@@ -89,7 +93,7 @@ async def test_a_body_that_is_no_json_object_is_no_input(content: bytes, make: F
 
 
 @pytest.mark.parametrize("verb", ["GET", "DELETE", "POST"])
-async def test_an_empty_body_may_call_itself_json(verb: str, make: Factory, productlift: Client) -> None:
+async def test_an_empty_body_may_have_a_json_content_type(verb: str, make: Factory, productlift: Client) -> None:
     post, uuid = await make.post(), await make.uuid(await make.user())
     path = f"/posts/{post}/votes" if verb == "GET" else f"/posts/{post}/votes/{uuid}"
     if verb == "DELETE":
@@ -98,7 +102,7 @@ async def test_an_empty_body_may_call_itself_json(verb: str, make: Factory, prod
     assert (await productlift.request(verb, path, headers=JSON)).status_code == 200
 
 
-async def test_a_form_that_sends_a_blank_for_every_field_left_out(make: Factory, productlift: Client) -> None:
+async def test_a_form_may_send_empty_values_for_omitted_fields(make: Factory, productlift: Client) -> None:
     """What a form's plugin sends for an idea and for a user of whom only the address is known."""
     blank = dict.fromkeys(("description", "category_id", "status_id", "section_id", "user_id"), "")
     idea = await productlift.post("/posts", json={"title": "Idea", **blank}, headers=JSON)
@@ -115,7 +119,9 @@ async def test_a_form_that_sends_a_blank_for_every_field_left_out(make: Factory,
 
 @pytest.mark.parametrize("how", ["field", "query", "header", "multipart"])
 @pytest.mark.parametrize("verb", ["PATCH", "put", "Patch"])
-async def test_a_post_may_stand_for_an_update(how: str, verb: str, make: Factory, productlift: Client) -> None:
+async def test_a_post_request_may_override_its_method_with_an_update(
+    how: str, verb: str, make: Factory, productlift: Client
+) -> None:
     post = await make.post(title="Old")
     sent: dict[str, Any] = {"title": "New"}
     path, headers = f"/posts/{post}", {}
@@ -133,7 +139,7 @@ async def test_a_post_may_stand_for_an_update(how: str, verb: str, make: Factory
     assert (response.status_code, response.json()["data"]["title"]) == (200, "New")
 
 
-async def test_a_post_may_stand_for_a_delete(make: Factory, productlift: Client) -> None:
+async def test_a_post_request_may_override_its_method_with_delete(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
     assert status_and_json(await productlift.post(f"/posts/{post}", data={"_method": "delete"})) == DELETED
@@ -141,14 +147,14 @@ async def test_a_post_may_stand_for_a_delete(make: Factory, productlift: Client)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-async def test_only_a_post_may_stand_for_another_method(method: str, make: Factory, productlift: Client) -> None:
+async def test_only_a_post_request_can_override_its_method(method: str, make: Factory, productlift: Client) -> None:
     path, headers = f"/posts/{await make.post()}?_method=DELETE", {"x-http-method-override": "DELETE"}
 
     assert (await productlift.request(method, path, headers=headers)).json()["data"]["title"]
     assert len(await make.rows("SELECT id FROM posts")) == 1
 
 
-async def test_multipart_without_a_boundary_in_its_header(make: Factory, productlift: Client) -> None:
+async def test_multipart_without_a_boundary_in_its_header_is_parsed(make: Factory, productlift: Client) -> None:
     """Several samples set the bare type by hand."""
     body = b'--xyz\r\nContent-Disposition: form-data; name="title"\r\n\r\nDark mode\r\n--xyz--\r\n'
     headers = {"content-type": "multipart/form-data"}
@@ -161,13 +167,13 @@ async def test_multipart_without_a_boundary_in_its_header(make: Factory, product
 
 
 @pytest.mark.parametrize("sent", ["title=a%00b", "title=%FF%FE", "title=" + "%F0%9F%8C%92" * 90])
-async def test_odd_bytes_in_a_form_are_never_a_mistake_of_ours(sent: str, productlift: Client) -> None:
+async def test_invalid_bytes_in_a_form_never_cause_a_5xx(sent: str, productlift: Client) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
 
     assert (await productlift.post("/posts", content=sent.encode(), headers=headers)).status_code in (200, 422)
 
 
-async def test_pages_read_side_by_side_miss_and_repeat_nothing(make: Factory, productlift: Client) -> None:
+async def test_concurrently_read_pages_neither_skip_nor_repeat_posts(make: Factory, productlift: Client) -> None:
     made = {await make.code(await make.post(title="Same")) for _ in range(23)}
     total = (await productlift.get("/posts?limit=1")).json()["total"]
 

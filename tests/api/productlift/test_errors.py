@@ -50,7 +50,9 @@ async def test_every_response_has_the_headers_of_the_dialect(make: Factory, prod
         "Bearer {}x",
     ],
 )
-async def test_without_a_good_key_nothing_is_told(header: str | None, make: Factory, productlift: Client) -> None:
+async def test_a_request_without_a_valid_key_gets_only_a_401(
+    header: str | None, make: Factory, productlift: Client
+) -> None:
     post, token = await make.post(), productlift.token or ""
     headers = {} if header is None else {"authorization": header.format(token)}
     client = productlift.of(None, base="/productlift/api/v1")
@@ -60,7 +62,7 @@ async def test_without_a_good_key_nothing_is_told(header: str | None, make: Fact
     assert await make.value("SELECT count(*) FROM posts") == 1
 
 
-async def test_a_blocked_administrators_key_ends(make: Factory, productlift: Client) -> None:
+async def test_the_key_of_a_blocked_administrator_is_invalid(make: Factory, productlift: Client) -> None:
     admin = await make.user(role="admin")
     theirs = productlift.of(await make.key(admin, "productlift"))
     assert (await theirs.get("/posts")).status_code == 200
@@ -74,7 +76,7 @@ async def test_a_blocked_administrators_key_ends(make: Factory, productlift: Cli
 
 
 @pytest.mark.parametrize(("verb", "path"), UNSERVED)
-async def test_a_route_that_is_not_served_is_unknown_with_and_without_a_key(
+async def test_an_unsupported_route_returns_404_with_and_without_a_key(
     verb: str, path: str, productlift: Client
 ) -> None:
     without_key = productlift.of(None)
@@ -94,7 +96,7 @@ async def test_a_route_that_is_not_served_is_unknown_with_and_without_a_key(
         ("BREW", "/categories", "GET, HEAD, POST"),
     ],
 )
-async def test_a_method_that_is_not_allowed_is_rejected_with_the_allowed_ones(
+async def test_a_method_that_is_not_allowed_returns_405_with_allow(
     verb: str, path: str, verbs: str, productlift: Client
 ) -> None:
     text = f"The {verb} method is not supported for this route. Supported methods: {verbs}."
@@ -107,11 +109,11 @@ async def test_a_method_that_is_not_allowed_is_rejected_with_the_allowed_ones(
 
 
 @pytest.mark.parametrize("path", ["/posts", "/categories", "/statuses", "/tabs/roadmap", "/posts/search_duplicates"])
-async def test_a_slash_at_the_end_makes_no_difference(path: str, productlift: Client) -> None:
+async def test_a_trailing_slash_is_ignored(path: str, productlift: Client) -> None:
     assert status_and_json(await productlift.get(path + "/")) == status_and_json(await productlift.get(path))
 
 
-async def test_a_literal_segment_wins_over_a_parameter_only_for_its_own_method(productlift: Client) -> None:
+async def test_a_literal_segment_takes_precedence_only_for_its_method(productlift: Client) -> None:
     post, user = unknown("Post", "search_duplicates"), unknown("User", "find_by_email")
 
     assert status_and_json(await productlift.patch("/posts/search_duplicates", json={})) == post
@@ -121,7 +123,7 @@ async def test_a_literal_segment_wins_over_a_parameter_only_for_its_own_method(p
 
 
 @pytest.mark.parametrize("path", ["/posts", "/portal", "/posts/nosuch"])
-async def test_head_has_the_response_of_get_without_the_body(path: str, productlift: Client) -> None:
+async def test_head_returns_the_response_of_get_without_a_body(path: str, productlift: Client) -> None:
     head, get = await productlift.head(path), await productlift.get(path)
 
     assert (head.status_code, head.content) == (get.status_code, b"")
@@ -147,7 +149,7 @@ async def test_a_body_that_is_too_large_is_rejected(make: Factory, productlift: 
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "text/html", "application/xml"])
-async def test_the_response_is_json_whatever_the_accept_header(accept: str | None, productlift: Client) -> None:
+async def test_the_response_is_json_for_any_accept_header(accept: str | None, productlift: Client) -> None:
     headers = {} if accept is None else {"accept": accept}
 
     for path, status in (("/portal", 200), ("/nothing", 404), ("/posts/nosuch", 404)):
@@ -157,7 +159,7 @@ async def test_the_response_is_json_whatever_the_accept_header(accept: str | Non
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", RESERVED_PATHS)
-async def test_a_path_of_later_editions_is_an_unknown_route(productlift: Client, path: str, method: str) -> None:
+async def test_an_unsupported_path_of_the_contract_returns_404(productlift: Client, path: str, method: str) -> None:
     response = await productlift.send_json(method, path)
 
     assert (response.status_code, response.json()) == (404, {"message": ""})

@@ -175,7 +175,9 @@ NO_EMAILS = [
         (ListOf[Id], make_upload(), ["The the field must be an array."]),
     ],
 )
-def test_an_invalid_value_is_rejected_with_laravel_s_messages(field_type: Any, value: Any, messages: list[str]) -> None:
+def test_an_invalid_value_is_rejected_with_the_message_of_laravel(
+    field_type: Any, value: Any, messages: list[str]
+) -> None:
     assert collect_messages(field_type, value) == messages
 
 
@@ -187,7 +189,7 @@ def test_an_image_is_recognized_by_its_first_bytes() -> None:
 
 
 @pytest.mark.parametrize("value", ["text", make_upload(b"hello"), make_upload(b""), [PNG], 5, True])
-def test_a_value_that_is_no_image_is_rejected(value: Any) -> None:
+def test_a_value_that_is_not_an_image_is_rejected(value: Any) -> None:
     assert collect_messages(Image, value) == ["The the field must be an image."]
 
 

@@ -97,7 +97,7 @@ def test_an_empty_required_field_has_one_message(value: Any) -> None:
     assert collect_errors(CreateItem, {"title": value}) == {"title": ["The title field is required."]}
 
 
-def test_the_last_of_several_values_of_a_plain_name_counts() -> None:
+def test_the_last_of_several_values_of_a_field_is_used() -> None:
     assert ListItems.parse({"limit": RepeatedValue(["500", "5"])}).limit == 5
     assert ListItems.parse({"limit": RepeatedValue(["5", None])}) == ListItems(limit=None)
     assert collect_errors(ListItems, {"limit": RepeatedValue(["5", "500"])}) == {
@@ -208,7 +208,7 @@ class Described(Form):
     password: Annotated[Text, Field(min_length=8, max_length=100)] | None = None
 
 
-def test_the_json_schema_allows_null_and_expects_untrimmed_text_for_a_password_alone() -> None:
+def test_the_json_schema_allows_null_and_untrimmed_passwords() -> None:
     assert Described.request_body()["content"]["application/json"]["schema"]["properties"] == {
         "direction": {"type": ["string", "null"], "enum": ["asc", "desc", None]},
         "color": {"type": ["string", "null"], "pattern": "^#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"},

@@ -44,7 +44,7 @@ def test_a_request_without_input_has_no_parameters() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-def test_a_json_body_counts_with_every_method_and_beats_the_query(method: str) -> None:
+def test_a_json_body_of_any_method_overrides_the_query(method: str) -> None:
     assert parse_json(b'{"limit":5,"tab":null}', b"limit=9&tab=ideas&skip=2", method) == {
         "limit": 5,
         "tab": None,
@@ -53,17 +53,17 @@ def test_a_json_body_counts_with_every_method_and_beats_the_query(method: str) -
 
 
 @pytest.mark.parametrize("content_type", ["application/vnd.api+json", "application/json; charset=utf-8", "Text/JSON"])
-def test_other_json_types_are_json(content_type: str) -> None:
+def test_other_json_media_types_are_parsed_as_json(content_type: str) -> None:
     assert parse_params("POST", content_type, b"", Body(body_kind(content_type), b'{"a":1}')) == {"a": 1}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_a_form_counts_with_writing_methods_and_beats_the_query(method: str) -> None:
+def test_a_form_of_a_write_method_overrides_the_query(method: str) -> None:
     assert parse_form(b"title=Dark+mode", b"title=other&limit=2", method) == {"title": "Dark mode", "limit": "2"}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_form_does_not_count_with_reading_methods(method: str) -> None:
+def test_a_form_of_a_read_method_is_ignored(method: str) -> None:
     assert parse_form(b"title=Dark", b"limit=2", method) == {"limit": "2"}
     assert parse_params(method, MULTIPART, b"", Body("multipart", fields=[("title", "Dark")])) == {}
 
@@ -92,13 +92,13 @@ def test_multipart_fields_and_files_are_read(method: str) -> None:
     }
 
 
-def test_multipart_that_was_cut_off_is_no_input() -> None:
+def test_truncated_multipart_has_no_parameters() -> None:
     body = Body("multipart", fields=[("title", "Dark"), ("image", make_upload())], is_malformed=True)
 
     assert parse_params("POST", MULTIPART, b"limit=2", body) == {"limit": "2"}
 
 
-def test_multipart_that_was_cut_off_inside_a_file_keeps_the_incomplete_file() -> None:
+def test_truncated_multipart_keeps_an_incomplete_file() -> None:
     cut = make_upload(is_complete=False)
     body = Body("multipart", fields=[("title", "Dark"), ("image", cut)], is_malformed=True)
 
@@ -131,11 +131,11 @@ def test_multipart_that_was_cut_off_inside_a_file_keeps_the_incomplete_file() ->
         b'{"title":' + b"[" * 1500 + b"]" * 1500 + b"}",
     ],
 )
-def test_json_that_is_unreadable_or_no_object_is_no_input(raw: bytes) -> None:
+def test_invalid_json_and_json_other_than_an_object_have_no_parameters(raw: bytes) -> None:
     assert parse_json(raw, b"limit=2") == {"limit": "2"}
 
 
-def test_deep_nesting_within_the_readable_is_harmless() -> None:
+def test_deep_nesting_causes_no_error() -> None:
     result = parse_json(b'{"title":"x","deep":' + b'[" a ",' * 1000 + b'" "' + b"]" * 1000 + b"}")
 
     assert result["title"] == "x"
@@ -198,25 +198,25 @@ def test_json_keeps_its_types() -> None:
         (b"status[]=1&status=2", {"status": "2"}),
     ],
 )
-def test_a_query_is_read_as_php_reads_it(query: bytes, found: dict[str, Any]) -> None:
+def test_a_query_is_parsed_as_by_php(query: bytes, found: dict[str, Any]) -> None:
     assert parse_query(query) == found
     assert [type(value) for value in parse_query(query).values()] == [type(value) for value in found.values()]
     assert parse_form(query) == found
 
 
-def test_raw_json_in_the_query_has_no_known_name() -> None:
+def test_raw_json_in_the_query_sets_no_known_parameter() -> None:
     query = b'{"limit":62,"skip":17,"status":[17],"order_by":"title"}'
 
     assert not parse_query(query).keys() & {"limit", "skip", "status", "order_by"}
 
 
-def test_parameters_beyond_the_bound_are_not_seen() -> None:
+def test_parameters_over_the_limit_are_ignored() -> None:
     for name in (b"a%d", b"a%%20%d"):
         query = b"&".join(name % at + b"=1" for at in range(MAX_PARAMS + 5))
         assert len(parse_query(query)) == MAX_PARAMS
 
 
-def test_names_nested_beyond_the_bound_are_not_seen() -> None:
+def test_names_nested_over_the_limit_are_ignored() -> None:
     assert parse_query(b"a" + b"[x]" * MAX_NESTING + b"=1").keys() == {"a"}
     assert parse_query(b"a" + b"[x]" * (MAX_NESTING + 1) + b"=1&b=2") == {"b": "2"}
     assert parse_query(b"a" + b"[]" * 200_000 + b"=1") == {}
@@ -225,13 +225,13 @@ def test_names_nested_beyond_the_bound_are_not_seen() -> None:
 # Trimming
 
 
-def test_texts_are_trimmed_and_empty_ones_are_null_at_any_depth() -> None:
+def test_strings_are_trimmed_and_empty_ones_become_null_at_any_depth() -> None:
     raw = b'{"a":" \\t\\n\\r\\u000bx y ","b":"  ","c":"","d":[" x "," ",{"e":" ","f":[" y"]}]}'
 
     assert parse_json(raw) == {"a": "x y", "b": None, "c": None, "d": ["x", None, {"e": None, "f": ["y"]}]}
 
 
-def test_only_the_blanks_of_php_are_trimmed() -> None:
+def test_only_the_whitespace_of_php_is_trimmed() -> None:
     assert parse_json('{"a":"\u00a0x\u3000","b":"\\fx","c":"x\\u0000"}'.encode()) == {
         "a": "\u00a0x\u3000",
         "b": "\fx",
@@ -254,13 +254,13 @@ def test_repeated_values_are_trimmed() -> None:
 
 
 @pytest.mark.parametrize("override", ["PATCH", "patch", "Put", "delete", " PUT "])
-def test_a_post_can_stand_for_another_method(override: str) -> None:
+def test_a_post_request_can_override_its_method(override: str) -> None:
     assert overridden_method("", {"_method": override}) == override.strip().upper()
     assert overridden_method(override, {}) == override.strip().upper()
     assert overridden_method("", parse_query(b"_method=" + override.strip().encode())) == override.strip().upper()
 
 
-def test_the_header_goes_before_the_field() -> None:
+def test_the_override_header_takes_precedence_over_the_field() -> None:
     assert overridden_method("DELETE", {"_method": "PUT"}) == "DELETE"
 
 
@@ -271,7 +271,7 @@ def test_no_other_method_can_be_an_override(override: Any) -> None:
     assert overridden_method("", {"_method": override}) == "POST"
 
 
-def test_the_last_of_repeated_fields_counts() -> None:
+def test_the_last_of_repeated_fields_is_used() -> None:
     assert overridden_method("", {"_method": RepeatedValue(["PUT", "DELETE"])}) == "DELETE"
 
 

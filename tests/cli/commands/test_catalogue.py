@@ -101,7 +101,7 @@ def test_statuses_are_created_listed_and_edited(cli: Cli) -> None:
     assert "must have at most 255 characters" in cli.usage_error("statuses", "create", "--name", "x" * 256)
 
 
-def test_a_deleted_statuss_posts_come_to_the_default(cli: Cli, rows: Rows) -> None:
+def test_posts_of_a_deleted_status_get_the_default_status(cli: Cli, rows: Rows) -> None:
     post = insert_post(rows, status=2)
 
     assert cli.error("statuses", "delete", "1") == ("this is the default status: make another one the default first")

@@ -33,7 +33,7 @@ def parts() -> list[str]:
     return ["settings", "data", "room", "database", *on_sqlite, *inside, *outside]
 
 
-def test_right_counters_are_reported(cli: Cli) -> None:
+def test_correct_counters_are_reported(cli: Cli) -> None:
     assert cli.json("counters") == {"differences": [], "repaired": False}
     assert cli.run("counters").out == "all counters are right\n"
 
@@ -61,17 +61,17 @@ def test_settings_are_listed_with_secrets_masked(cli: Cli, monkeypatch: pytest.M
     assert "hidden" not in cli.run("settings").out
 
 
-def test_a_database_that_is_up_to_date_stays_as_it_is(cli: Cli) -> None:
+def test_migrating_an_up_to_date_database_changes_nothing(cli: Cli) -> None:
     assert cli.json("migrate")["revision"] == HEAD
     assert len(cli.json("users", "list")["users"]) == 1
 
 
-def test_the_doctor_finds_every_part_well(cli: Cli) -> None:
+def test_the_doctor_finds_no_problem(cli: Cli) -> None:
     assert states(cli) == dict.fromkeys(parts(), True)
     assert cli.run("doctor").code == 0
 
 
-def test_the_doctor_finds_redis_when_it_answers(cli: Cli, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_reports_an_available_redis(cli: Cli, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARSHOT_REDIS_URL", redis.url)
 
     assert states(cli)["Redis"] is True
@@ -121,7 +121,7 @@ def test_a_command_does_not_create_the_database(empty_folder: Path, cli_without_
     assert list(empty_folder.iterdir()) == []
 
 
-def test_a_migrated_database_is_its_owners_alone_and_has_no_portal(empty_folder: Path, cli_without_portal: Cli) -> None:
+def test_a_migrated_database_is_private_and_has_no_portal(empty_folder: Path, cli_without_portal: Cli) -> None:
     assert cli_without_portal.run("migrate").code == 0
 
     error = cli_without_portal.error("users", "list")
@@ -152,7 +152,7 @@ def test_a_migrated_database_is_its_owners_alone_and_has_no_portal(empty_folder:
     ],
     ids=" ".join,
 )
-def test_help_fits_a_line(command: list[str], cli_without_portal: Cli) -> None:
+def test_the_help_of_a_command_fits_in_a_line(command: list[str], cli_without_portal: Cli) -> None:
     done = cli_without_portal.run(*command, "--help")
 
     assert done.code == 0
@@ -164,7 +164,7 @@ def test_help_fits_a_line(command: list[str], cli_without_portal: Cli) -> None:
     "group",
     ["", "portals", "users", "keys", "boards", "tabs", "statuses", "sections", "posts", "comments", "votes", "follows"],
 )
-def test_no_summary_is_cut(group: str, cli_without_portal: Cli) -> None:
+def test_summaries_of_commands_are_not_truncated(group: str, cli_without_portal: Cli) -> None:
     help_text = cli_without_portal.run(*filter(None, [group]), "--help").out
 
     assert [line for line in help_text.partition("Commands:")[2].splitlines() if line.endswith("...")] == []
@@ -174,12 +174,12 @@ def test_the_version_is_printed(cli_without_portal: Cli) -> None:
     assert cli_without_portal.run("--version") == Done(0, f"Earshot {program_version()}\n", "")
 
 
-def test_piped_output_is_not_cut(empty_folder: Path, cli_without_portal: Cli) -> None:
+def test_piped_output_is_not_truncated(empty_folder: Path, cli_without_portal: Cli) -> None:
     settings = cli_without_portal.run("settings").out
 
     assert "…" not in settings.replace("postgresql://…", "").replace("redis://…", "")
     assert "the secret of an Astuto installation whose keys stay valid here" in settings
 
 
-def test_an_unknown_command_is_wrong_usage(cli_without_portal: Cli) -> None:
+def test_an_unknown_command_is_a_usage_error(cli_without_portal: Cli) -> None:
     assert cli_without_portal.usage_error("sevre").startswith("No such command 'sevre'")

@@ -15,7 +15,7 @@ def create_second_portal(cli: Cli) -> None:
     cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
 
 
-def test_a_portal_is_created_with_people_and_keys_of_its_own(cli: Cli) -> None:
+def test_a_portal_is_created_with_separate_users_and_keys(cli: Cli) -> None:
     cli.json("portals", "set", "host", "feedback.example.com")
     assert cli.json("portals", "create", "--title", "Ideas", "--host", "Ideas.Example.com") == {"id": 2}
     there = ("--portal", "ideas.example.com")
@@ -41,7 +41,7 @@ def test_a_portal_is_created_with_people_and_keys_of_its_own(cli: Cli) -> None:
     }
 
 
-def test_with_several_portals_one_must_be_named(cli: Cli) -> None:
+def test_with_several_portals_the_portal_option_is_required(cli: Cli) -> None:
     create_second_portal(cli)
 
     assert cli.error("users", "list") == (
@@ -58,7 +58,9 @@ def test_with_several_portals_one_must_be_named(cli: Cli) -> None:
     )
 
 
-def test_links_to_what_a_command_did_lead_to_its_portal(cli: Cli, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_in_events_of_a_command_point_to_its_portal(
+    cli: Cli, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EARSHOT_BASE_URL", "https://other.example.com:8443/feedback")
     cli.json("users", "create", "--email", "jane@example.com")
     create_second_portal(cli)
@@ -72,7 +74,7 @@ def test_links_to_what_a_command_did_lead_to_its_portal(cli: Cli, rows: Rows, mo
     ]
 
 
-def test_no_second_portal_is_created_while_the_first_has_no_host(cli: Cli) -> None:
+def test_a_second_portal_requires_a_host_of_the_first(cli: Cli) -> None:
     message = (
         "portal 1 has no host, and could not be reached beside another portal: set its host first with "
         "`earshot portals set host HOST --portal 1`"
@@ -87,7 +89,7 @@ def test_no_second_portal_is_created_while_the_first_has_no_host(cli: Cli) -> No
     assert len(cli.json("portals", "list")["portals"]) == 1
 
 
-def test_the_guide_to_several_portals_works_line_by_line(cli: Cli) -> None:
+def test_the_commands_of_the_guide_to_several_portals_work(cli: Cli) -> None:
     guide = (ROOT / "docs" / "moving.md").read_text(encoding="utf-8")
     chapter = guide.partition("## Several portals\n")[2].partition("\n## ")[0]
     lines = [line.strip() for line in chapter.splitlines() if line.startswith("    earshot ")]
@@ -116,7 +118,7 @@ def test_a_setting_of_a_portal_is_changed(cli: Cli, setting: str, value: str, me
     assert cli.json("portals", "set", setting, value) == {**before, member: stored}
 
 
-def test_a_host_and_a_dialect_are_taken_away(cli: Cli) -> None:
+def test_a_host_and_a_dialect_can_be_removed(cli: Cli) -> None:
     before = cli.json("portals", "list")["portals"]
     for setting, value in (("host", "feedback.example.com"), ("default-dialect", "astuto")):
         cli.json("portals", "set", setting, value)
@@ -135,5 +137,5 @@ def test_a_host_and_a_dialect_are_taken_away(cli: Cli) -> None:
         ("title", " ", "must not be blank"),
     ],
 )
-def test_what_no_setting_can_be_is_wrong_usage(cli: Cli, setting: str, value: str, message: str) -> None:
+def test_an_invalid_setting_of_a_portal_is_a_usage_error(cli: Cli, setting: str, value: str, message: str) -> None:
     assert message in cli.usage_error("portals", "set", setting, value)

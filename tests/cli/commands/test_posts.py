@@ -44,7 +44,7 @@ def attach(cli: Cli, post: int, file: StoredFile) -> None:
     run_operation(cli, lambda work: attachments.add(work, post_id=post, file=file))
 
 
-def test_a_post_is_shown_with_all_that_no_api_shows(cli: Cli, rows: Rows) -> None:
+def test_a_post_is_shown_with_fields_that_no_api_returns(cli: Cli, rows: Rows) -> None:
     post = create_post(cli, status_id=1, follow=True)
     attach(cli, post, StoredFile("attachment", "a" * 32, "plan.pdf", "application/pdf", 1234))
     (code,) = rows("SELECT code FROM posts")
@@ -90,7 +90,7 @@ def test_a_post_is_shown_with_all_that_no_api_shows(cli: Cli, rows: Rows) -> Non
 
 
 @pytest.mark.parametrize("state", ["pending", "rejected"])
-def test_files_of_a_post_that_is_not_approved_are_shown_with_an_address_that_works(cli: Cli, state: str) -> None:
+def test_files_of_an_unapproved_post_are_shown_with_a_valid_url(cli: Cli, state: str) -> None:
     post, name = create_post(cli), "a" * 22
     attach(cli, post, StoredFile("image", name, "a.png", "image/png", 5))
     cli.run("posts", "set-moderation", str(post), state)
@@ -105,7 +105,7 @@ def test_files_of_a_post_that_is_not_approved_are_shown_with_an_address_that_wor
     assert "a.png (image, 5 bytes, /files/" in cli.run("posts", "show", str(post)).out
 
 
-def test_showing_the_files_of_such_a_post_makes_no_secret(
+def test_showing_files_of_an_unapproved_post_creates_no_secret(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     post, name = create_post(cli), "a" * 22
@@ -119,9 +119,7 @@ def test_showing_the_files_of_such_a_post_makes_no_secret(
 
 
 @pytest.mark.parametrize("state", ["approved", "pending"])
-def test_files_are_shown_with_the_path_of_the_public_address(
-    cli: Cli, state: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_are_shown_with_the_path_of_the_public_url(cli: Cli, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     post, name = create_post(cli), "a" * 22
     attach(cli, post, StoredFile("image", name, "a.png", "image/png", 5))
     cli.run("posts", "set-moderation", str(post), state)
@@ -132,7 +130,7 @@ def test_files_are_shown_with_the_path_of_the_public_address(
     assert path.partition("?")[0] == f"/feedback/files/{name}"
 
 
-def test_a_post_gets_a_place(cli: Cli, rows: Rows) -> None:
+def test_the_position_of_a_post_is_set(cli: Cli, rows: Rows) -> None:
     first, second = create_post(cli, "First"), create_post(cli, "Second")
 
     assert cli.json("posts", "position", str(second), "1") == {"id": second, "position": 1}
@@ -147,7 +145,7 @@ def test_a_post_gets_a_place(cli: Cli, rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("state", ["pending", "rejected"])
-def test_moderation_is_set_whatever_it_was(cli: Cli, state: str) -> None:
+def test_the_moderation_state_is_set_from_any_state(cli: Cli, state: str) -> None:
     post = str(create_post(cli))
 
     assert cli.json("posts", "set-moderation", post, state) == {"id": int(post), "moderation": state, "changed": True}
@@ -157,7 +155,7 @@ def test_moderation_is_set_whatever_it_was(cli: Cli, state: str) -> None:
     assert "must be one of approved, pending, rejected" in cli.usage_error("posts", "set-moderation", post, "fine")
 
 
-def test_comments_are_listed_with_the_internal_ones(cli: Cli) -> None:
+def test_comments_are_listed_including_internal_ones(cli: Cli) -> None:
     post, other = create_post(cli), create_post(cli, "Another")
 
     author = {"author_id": cli.first_portal.owner_id, "same_post_parent": True, "follow": False}

@@ -7,7 +7,7 @@ from tests.cli.database import Rows
 OWNER = "owner@example.com"
 
 
-def test_a_user_is_created_and_named_by_id_uuid_or_address(cli: Cli) -> None:
+def test_a_user_is_created_and_found_by_id_uuid_or_email(cli: Cli) -> None:
     created = cli.json("users", "create", "--email", " Jane.Doe@Example.com", "--role", "moderator")
 
     assert list(created) == ["id", "uuid"]
@@ -31,7 +31,7 @@ def test_a_user_is_created_and_named_by_id_uuid_or_address(cli: Cli) -> None:
     assert cli.json("users", "list", "--skip", "2", "--limit", "1")["users"][0]["name"] == "Joe Roe"
 
 
-def test_an_address_is_unique_and_a_portal_has_one_owner(cli: Cli) -> None:
+def test_an_email_is_unique_and_a_portal_has_one_owner(cli: Cli) -> None:
     assert cli.error("users", "create", "--email", OWNER.upper()) == "there is a user with this address already"
     assert cli.error("users", "create", "--email", "jane@example.com", "--role", "owner") == (
         "the portal has an owner already, and can have only one"
@@ -43,7 +43,7 @@ def test_an_address_is_unique_and_a_portal_has_one_owner(cli: Cli) -> None:
     assert len(cli.json("users", "list")["users"]) == 1
 
 
-def test_a_password_comes_from_standard_input_and_is_kept_as_a_hash(cli: Cli, rows: Rows) -> None:
+def test_a_password_is_read_from_standard_input_and_hashed(cli: Cli, rows: Rows) -> None:
     created = cli.json("users", "create", "--email", "jane@example.com", "--password-stdin", stdin="open sesame\n")
     (first,) = rows("SELECT password_hash FROM users WHERE id = :id", id=created["id"])
     cli.json("users", "password", "jane@example.com", "--password-stdin", stdin="another one")
@@ -57,7 +57,7 @@ def test_a_password_comes_from_standard_input_and_is_kept_as_a_hash(cli: Cli, ro
     assert "add --password-stdin" in cli.usage_error("users", "password", OWNER)
 
 
-def test_a_blocked_user_loses_the_keys_for_good(cli: Cli) -> None:
+def test_keys_of_a_blocked_user_are_revoked_for_good(cli: Cli) -> None:
     cli.json("users", "create", "--email", "jane@example.com", "--role", "admin")
     cli.json("keys", "create", "--user", "jane@example.com", "--dialect", "astuto")
 
@@ -68,7 +68,7 @@ def test_a_blocked_user_loses_the_keys_for_good(cli: Cli) -> None:
     assert cli.error("users", "block", OWNER) == "the owner of a portal can't be blocked"
 
 
-def test_a_role_is_changed_but_never_to_or_from_owner(cli: Cli) -> None:
+def test_a_role_can_not_be_changed_to_or_from_owner(cli: Cli) -> None:
     cli.json("users", "create", "--email", "jane@example.com", "--role", "admin")
     for dialect in ("astuto", "productlift"):
         cli.json("keys", "create", "--user", "jane@example.com", "--dialect", dialect)

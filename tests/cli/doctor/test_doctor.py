@@ -69,9 +69,7 @@ def write_secret(tmp_path: Path, secret: str, *, mode: int = 0o600) -> Path:
     return path
 
 
-def test_a_lost_secret_is_reported_before_a_start_makes_another(
-    cli: Cli, tmp_path: Path, monkeypatch: Environment
-) -> None:
+def test_a_missing_secret_is_reported(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
     monkeypatch.delenv("EARSHOT_SECRET_KEY")
     path = tmp_path / "data" / "secret.key"
 
@@ -85,7 +83,9 @@ def test_a_lost_secret_is_reported_before_a_start_makes_another(
     assert find_well(cli, "secret") == str(path)
 
 
-def test_another_secret_is_reported(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+def test_a_secret_that_does_not_match_the_database_is_reported(
+    cli: Cli, tmp_path: Path, monkeypatch: Environment
+) -> None:
     where = "another secret than the one that the keys in the database were created with: none is valid"
     remedy = "restore the database's own secret.key, or revoke all keys: earshot secret accept"
     monkeypatch.setenv("EARSHOT_SECRET_KEY", "another-secret-of-another-data-directory-0123")
@@ -95,7 +95,7 @@ def test_another_secret_is_reported(cli: Cli, tmp_path: Path, monkeypatch: Envir
     assert find_problem(cli, "secret") == (f"{path} is {where}", remedy)
 
 
-def test_a_secret_that_others_can_read_is_reported(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
+def test_a_secret_readable_by_other_users_is_reported(cli: Cli, tmp_path: Path, monkeypatch: Environment) -> None:
     monkeypatch.delenv("EARSHOT_SECRET_KEY")
     path = write_secret(tmp_path, SECRET, mode=0o640)
 
@@ -114,7 +114,7 @@ def on_sqlite(sqlite_template: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal"])
-def test_a_database_file_that_everybody_can_read_is_reported(on_sqlite: Settings, suffix: str) -> None:
+def test_a_world_readable_database_file_is_reported(on_sqlite: Settings, suffix: str) -> None:
     database = on_sqlite.data_dir / "earshot.db"
     database.chmod(0o600)
     file = database.with_name(database.name + suffix)
@@ -133,7 +133,7 @@ def test_a_database_file_that_everybody_can_read_is_reported(on_sqlite: Settings
     )
 
 
-def test_too_little_room_is_reported(cli: Cli, tmp_path: Path) -> None:
+def test_low_disk_space_is_reported(cli: Cli, tmp_path: Path) -> None:
     settings = Settings.load()
 
     little = environment.check_disk_space(settings, min_bytes=sys.maxsize)
@@ -144,7 +144,7 @@ def test_too_little_room_is_reported(cli: Cli, tmp_path: Path) -> None:
     assert little.remedy == "free space on that disk, or move the data to a larger one"
 
 
-def test_a_log_that_is_not_written_back_is_reported(on_sqlite: Settings) -> None:
+def test_a_wal_that_is_not_checkpointed_is_reported(on_sqlite: Settings) -> None:
     database = on_sqlite.data_dir / "earshot.db"
     with closing(connect(database)) as reader, closing(connect(database)) as writer:
         # A transaction that reads prevents that the log is copied into the file.
@@ -162,7 +162,7 @@ def test_a_log_that_is_not_written_back_is_reported(on_sqlite: Settings) -> None
     assert large.remedy == f"stop the process that reads {database} (`fuser -v` lists it), then restart the server"
 
 
-def test_wrong_counters_are_reported_and_the_remedy_repairs_them(cli: Cli, rows: Rows) -> None:
+def test_wrong_counters_are_reported_and_repaired_by_the_remedy(cli: Cli, rows: Rows) -> None:
     rows("UPDATE users SET votes_count = 3, posts_count = 7")
 
     state, remedy = find_problem(cli, "counters")
@@ -181,7 +181,7 @@ def make_cycle(cli: Cli, rows: Rows, many: int) -> list[int]:
     return [int(section) for section in ids]
 
 
-def test_sections_below_themselves_are_reported_and_fixed(cli: Cli, rows: Rows) -> None:
+def test_cycles_of_sections_are_reported_and_fixed(cli: Cli, rows: Rows) -> None:
     one, two, three = make_cycle(cli, rows, 3)
     (own_parent,) = make_cycle(cli, rows, 1)
     child = cli.json("sections", "create", "--title", "Child", "--tab", "roadmap", "--parent", str(three))["id"]
@@ -204,7 +204,7 @@ def test_sections_below_themselves_are_reported_and_fixed(cli: Cli, rows: Rows) 
     assert find_well(cli, "sections") == "have no cycles"
 
 
-def test_fixed_problems_are_in_the_json_and_others_end_with_1(cli: Cli, rows: Rows) -> None:
+def test_fixed_problems_are_in_the_json_and_others_exit_with_1(cli: Cli, rows: Rows) -> None:
     one, two = make_cycle(cli, rows, 2)
     rows("UPDATE users SET votes_count = 3 RETURNING id")
 
@@ -236,7 +236,7 @@ def test_cycles_of_every_portal_are_fixed(cli: Cli, rows: Rows) -> None:
     assert [row["id"] for row in rows("SELECT id FROM sections WHERE parent_id IS NULL ORDER BY id")] == sections[::2]
 
 
-def test_what_was_written_in_the_future_is_reported(cli: Cli, rows: Rows) -> None:
+def test_an_event_stored_in_the_future_is_reported(cli: Cli, rows: Rows) -> None:
     rows(
         "INSERT INTO facts (portal_id, kind, created_at) VALUES (1, 'user.registered', '2999-01-01 00:00:00.000000')"
         " RETURNING id"
@@ -250,7 +250,7 @@ def test_what_was_written_in_the_future_is_reported(cli: Cli, rows: Rows) -> Non
     find_well(cli, "clock")
 
 
-async def test_a_clock_that_differs_from_the_databases_is_reported(postgres_database: str) -> None:
+async def test_a_clock_that_differs_from_the_database_is_reported(postgres_database: str) -> None:
     opened = create_database(postgres_database)
     await opened.open()
     database_time = await opened.read(outbox.database_time, NO_PORTAL)
@@ -267,7 +267,7 @@ async def test_a_clock_that_differs_from_the_databases_is_reported(postgres_data
     assert ahead.remedy == "synchronise the clocks over the network: timedatectl set-ntp true"
 
 
-def test_a_proxy_that_is_not_trusted_is_reported(cli: Cli, monkeypatch: Environment) -> None:
+def test_an_untrusted_proxy_is_reported(cli: Cli, monkeypatch: Environment) -> None:
     monkeypatch.setenv("EARSHOT_BASE_URL", "https://feedback.example.com")
 
     state, remedy = find_problem(cli, "proxies")
@@ -282,7 +282,7 @@ def test_a_proxy_that_is_not_trusted_is_reported(cli: Cli, monkeypatch: Environm
 
 
 @pytest.mark.parametrize("everybody", ["0.0.0.0/0", "::/0"])
-def test_who_trusts_everybody_is_reported(cli: Cli, monkeypatch: Environment, everybody: str) -> None:
+def test_trusting_all_addresses_as_proxies_is_reported(cli: Cli, monkeypatch: Environment, everybody: str) -> None:
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", f"127.0.0.1,{everybody}")
 
     assert find_problem(cli, "proxies") == (
@@ -291,7 +291,7 @@ def test_who_trusts_everybody_is_reported(cli: Cli, monkeypatch: Environment, ev
     )
 
 
-def test_links_that_lead_to_another_host_are_reported(cli: Cli, monkeypatch: Environment) -> None:
+def test_links_to_another_host_are_reported(cli: Cli, monkeypatch: Environment) -> None:
     monkeypatch.setenv("EARSHOT_BASE_URL", "http://feedback.example.com:8000")
     cli.json("portals", "set", "host", "ideas.example.com")
 
@@ -303,7 +303,7 @@ def test_links_that_lead_to_another_host_are_reported(cli: Cli, monkeypatch: Env
     assert find_well(cli, "address") == "http://feedback.example.com:8000"
 
 
-def test_workers_that_would_count_apart_are_reported(cli: Cli, monkeypatch: Environment) -> None:
+def test_workers_without_shared_counters_are_reported(cli: Cli, monkeypatch: Environment) -> None:
     monkeypatch.setenv("EARSHOT_WORKERS", "2")
 
     state, _ = find_problem(cli, "settings")
@@ -311,13 +311,13 @@ def test_workers_that_would_count_apart_are_reported(cli: Cli, monkeypatch: Envi
     assert state.startswith("EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, because all processes count together")
 
 
-def test_where_requests_are_counted_is_reported(cli: Cli, monkeypatch: Environment) -> None:
+def test_the_store_of_rate_limits_is_reported(cli: Cli, monkeypatch: Environment) -> None:
     assert find_well(cli, "limits") == "counted in the memory of one process"
     monkeypatch.setenv("EARSHOT_RATE_LIMITS", "off")
     assert find_well(cli, "limits") == "off: no client is limited (EARSHOT_RATE_LIMITS)"
 
 
-def test_a_database_of_a_newer_program_is_reported(cli: Cli, rows: Rows) -> None:
+def test_a_database_of_a_newer_version_is_reported(cli: Cli, rows: Rows) -> None:
     rows("UPDATE alembic_version SET version_num = 'unheard_of' RETURNING version_num")
     try:
         problem = find_problem(cli, "database")
@@ -331,7 +331,7 @@ def test_a_database_of_a_newer_program_is_reported(cli: Cli, rows: Rows) -> None
     assert find_well(cli, "database").endswith(f"revision {HEAD}")
 
 
-def test_a_collector_that_takes_no_spans_is_reported(cli: Cli, monkeypatch: Environment) -> None:
+def test_a_collector_that_accepts_no_spans_is_reported(cli: Cli, monkeypatch: Environment) -> None:
     url = f"http://me:hidden@127.0.0.1:{free_port()}"
     monkeypatch.setenv("EARSHOT_OTLP_URL", url)
 
@@ -346,7 +346,9 @@ def test_a_collector_that_takes_no_spans_is_reported(cli: Cli, monkeypatch: Envi
     assert collector.spans == []
 
 
-def test_what_another_user_may_not_enter_is_reported_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_inaccessible_data_directory_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
     (folder / "earshot.db").touch(mode=0o600)

@@ -68,7 +68,7 @@ def overwrite(file: Path, place: int) -> None:
         opened.write(b"\xff" * 5000)
 
 
-def test_a_file_that_is_no_database_is_to_be_restored_or_moved_away(file: Path) -> None:
+def test_the_remedy_for_a_file_that_is_not_a_database_is_a_backup(file: Path) -> None:
     overwrite(file, 0)
 
     assert find("database") == Finding(
@@ -81,9 +81,7 @@ def test_a_file_that_is_no_database_is_to_be_restored_or_moved_away(file: Path) 
 
 @pytest.mark.parametrize("revision", sorted(REVISIONS))
 @pytest.mark.parametrize("place", ["beginning", "middle"])
-def test_a_damaged_file_is_to_be_restored_or_saved_and_never_to_be_migrated(
-    file: Path, place: str, revision: str
-) -> None:
+def test_the_remedy_for_a_damaged_file_is_not_a_migration(file: Path, place: str, revision: str) -> None:
     script(f"sqlite:///{file}", f"UPDATE alembic_version SET version_num = '{revision}'")
     assert find("database").remedy == (None if revision == HEAD else "earshot migrate")
     overwrite(file, 100 if place == "beginning" else file.stat().st_size // 2 + 100)
@@ -102,7 +100,7 @@ def silent_port() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
-def test_a_server_that_does_not_answer_is_reported(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresponsive_postgresql_server_is_reported(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARSHOT_DATABASE_URL", f"postgresql://me:hidden@127.0.0.1:{silent_port}/ideas")
 
     assert find("database") == Finding(
@@ -130,7 +128,7 @@ def as_administrator(program: str, url: str) -> str:
     return " ".join(["sudo -u postgres", program, *([host] if "=/" in host else []), *([port] if port else [])])
 
 
-def test_a_database_that_does_not_exist_is_named_and_the_remedy_makes_it(
+def test_a_missing_database_is_reported_and_created_by_the_remedy(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres.url("not yet there").replace(" ", "%20")
@@ -153,7 +151,7 @@ def test_a_database_that_does_not_exist_is_named_and_the_remedy_makes_it(
         postgres.drop("not yet there")
 
 
-def test_a_role_that_does_not_exist_is_named_and_the_remedy_makes_it(
+def test_a_missing_role_is_reported_and_created_by_the_remedy(
     postgres: Postgres, fresh_postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not postgres.ours:
@@ -189,14 +187,14 @@ def test_a_role_that_does_not_exist_is_named_and_the_remedy_makes_it(
         ("postgresql://me@10.0.0.9/x", "createuser --host=10.0.0.9 --username=postgres"),
     ],
 )
-def test_the_administrator_of_this_machine_s_server_is_the_system_s_user(url: str, command: str) -> None:
+def test_remedies_for_a_local_server_use_the_postgres_system_user(url: str, command: str) -> None:
     assert _admin_command("createuser", urlsplit(url)) == f"{command} "
 
 
 @pytest.mark.parametrize(
     ("host", "metrics_host"), [("127.0.0.1", None), ("127.0.0.1", "0.0.0.0"), ("0.0.0.0", "10.0.0.1")]
 )
-def test_metrics_on_the_servers_own_port_are_reported(host: str, metrics_host: str | None) -> None:
+def test_a_metrics_port_equal_to_the_server_port_is_reported(host: str, metrics_host: str | None) -> None:
     settings = Settings(host=host, port=8123, metrics_port=8123, metrics_host=metrics_host)
 
     assert environment.check_metrics_port(settings) == Finding(
@@ -207,13 +205,13 @@ def test_metrics_on_the_servers_own_port_are_reported(host: str, metrics_host: s
     )
 
 
-def test_metrics_on_another_port_or_address_are_well() -> None:
+def test_a_separate_metrics_port_or_host_is_no_problem() -> None:
     assert environment.check_metrics_port(Settings(port=8123, metrics_port=9464)).state == "served on port 9464"
     assert environment.check_metrics_port(Settings(port=8123)).state == "not set: no metrics are served"
     assert environment.check_metrics_port(Settings(port=8123, metrics_port=8123, metrics_host="10.0.0.1")).well
 
 
-def test_a_directory_that_everybody_can_write_is_reported(file: Path) -> None:
+def test_a_world_writable_directory_is_reported(file: Path) -> None:
     file.parent.chmod(0o777)
 
     finding = find("data")
@@ -232,7 +230,7 @@ def modes(folder: Path) -> dict[str, str]:
     }
 
 
-def test_files_of_a_server_are_private_whatever_the_umask(sqlite: Earshot) -> None:
+def test_files_of_a_server_are_private_with_any_umask(sqlite: Earshot) -> None:
     data = sqlite.folder / "data"
     mask = os.umask(0)
     try:
@@ -259,7 +257,7 @@ def test_files_of_a_server_are_private_whatever_the_umask(sqlite: Earshot) -> No
     }
 
 
-def test_a_directory_that_is_there_keeps_its_mode(sqlite: Earshot) -> None:
+def test_an_existing_directory_keeps_its_mode(sqlite: Earshot) -> None:
     data = sqlite.folder / "data"
     data.mkdir()
     data.chmod(0o750)
@@ -270,14 +268,14 @@ def test_a_directory_that_is_there_keeps_its_mode(sqlite: Earshot) -> None:
     assert stat.S_IMODE(data.stat().st_mode) == 0o750
 
 
-def test_a_file_in_a_directory_that_is_not_there_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_a_missing_directory_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     monkeypatch.setenv("EARSHOT_DATABASE_URL", f"sqlite:///{tmp_path}/nowhere/earshot.db")
 
     assert find("data").well
 
 
-def test_a_directory_that_is_shared_on_purpose_keeps_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shared_database_directory_keeps_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir(mode=0o700)
     shared = tmp_path / "shared"
     shared.mkdir()
@@ -292,7 +290,7 @@ def test_a_directory_that_is_shared_on_purpose_keeps_its_mode(tmp_path: Path, mo
     )
 
 
-def test_a_client_of_postgresql_that_is_not_installed_is_reported() -> None:
+def test_a_missing_postgresql_driver_is_reported() -> None:
     code = (
         "import sys; sys.modules['asyncpg'] = None\n"
         "from app.cli.doctor import checks\n"

@@ -44,7 +44,7 @@ async def test_the_counters_of_another_portal_are_not_repaired(make: Factory) ->
     assert len(await make.act(audit.find_mismatches, portal=other)) == 1
 
 
-async def test_votes_during_a_repair_stay_counted(make: Factory, server: Application) -> None:
+async def test_votes_during_a_repair_are_counted(make: Factory, server: Application) -> None:
     post = await make.post()
     voters = [await make.user() for _ in range(12)]
     context = PortalContext(make.portal, OPERATOR)

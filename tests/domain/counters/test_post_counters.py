@@ -14,7 +14,7 @@ REQUESTS = 250
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_random_requests_leave_every_counter_equal_to_a_recount(
+async def test_random_requests_keep_every_counter_equal_to_a_recount(
     make: Factory, astuto: Client, productlift: Client, seed: int
 ) -> None:
     for _ in range(2):

@@ -12,7 +12,7 @@ from tests.support.factory import Factory
 BOARDS = BoardQuery((Board.id,))
 
 
-async def test_an_edit_changes_what_is_given(make: Factory) -> None:
+async def test_an_edit_changes_only_the_given_fields(make: Factory) -> None:
     bugs = make.boards["Bug Reports"]
 
     changed = await make.act(lambda work: boards.edit(work, bugs, name="Bugs", slug="All Bugs!", description="Here"))
@@ -40,7 +40,7 @@ async def test_an_edit_changes_what_is_given(make: Factory) -> None:
         ),
     ],
 )
-async def test_what_is_wrong_with_an_edit(make: Factory, wish: dict[str, str], problems: list[FieldError]) -> None:
+async def test_an_invalid_edit_is_rejected(make: Factory, wish: dict[str, str], problems: list[FieldError]) -> None:
     with pytest.raises(ValidationFailed) as refused:
         await make.act(lambda work: boards.edit(work, make.boards["Bug Reports"], **wish))
 
@@ -59,7 +59,7 @@ async def test_one_board_is_the_default(make: Factory) -> None:
     assert await make.value("SELECT board_id FROM posts WHERE id = :id", id=post) == bugs
 
 
-async def test_a_deleted_board_takes_its_posts_along_and_the_others_move_up(make: Factory) -> None:
+async def test_a_board_is_deleted_with_its_posts_and_others_move_up(make: Factory) -> None:
     jane = await make.user()
     bugs, features = make.boards["Bug Reports"], make.boards["Feature Requests"]
     await make.act(lambda work: boards.add(work, name="Ideas"))
@@ -81,7 +81,7 @@ async def test_a_deleted_board_takes_its_posts_along_and_the_others_move_up(make
     assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_another_portals_boards_are_unknown_and_their_names_free(make: Factory) -> None:
+async def test_boards_of_another_portal_are_unknown_and_share_no_names(make: Factory) -> None:
     portal, _ = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
     ideas = await make.act(lambda work: boards.add(work, name="Ideas"))
 

@@ -16,7 +16,7 @@ def begin(work: UnitOfWork) -> FirstPortal | None:
     return bootstrap.create_first_portal(work, secret=SECRET.encode())
 
 
-async def test_the_first_portal_is_as_it_was_promised(server: Application) -> None:
+async def test_the_first_portal_has_the_documented_defaults(server: Application) -> None:
     make = Factory(server, SECRET.encode())
 
     begun = await server.database.write(begin, NO_PORTAL)
@@ -59,7 +59,7 @@ async def test_the_first_portal_is_as_it_was_promised(server: Application) -> No
     assert [row["name"] for row in statuses if row["show_in_roadmap"]] == ["Planned", "In Progress", "Completed"]
 
 
-async def test_its_keys_admit_the_owner_to_each_dialect(server: Application) -> None:
+async def test_the_first_portal_has_a_key_of_the_owner_for_each_dialect(server: Application) -> None:
     begun = await server.database.write(begin, NO_PORTAL)
 
     assert begun is not None
@@ -71,7 +71,7 @@ async def test_its_keys_admit_the_owner_to_each_dialect(server: Application) -> 
         assert api_keys.dialect_of_token(key) == dialect
 
 
-async def test_it_happens_once_even_when_two_servers_start_at_once(server: Application) -> None:
+async def test_concurrent_starts_create_one_portal(server: Application) -> None:
     begun = await asyncio.gather(*(server.database.write(begin, NO_PORTAL, in_thread=True) for _ in range(4)))
 
     assert sum(one is not None for one in begun) == 1

@@ -26,7 +26,7 @@ async def ids_in_order(make: Factory, resource: str) -> list[int]:
 
 
 @pytest.mark.parametrize("resource", ORDERED)
-async def test_entries_are_put_first_in_the_order_given(resource: str, make: Factory) -> None:
+async def test_ordered_entries_come_first(resource: str, make: Factory) -> None:
     for number in range(3):
         await make.section(f"Section {number}")
     ids = await ids_in_order(make, resource)
@@ -61,7 +61,7 @@ async def test_an_unknown_entry_can_not_be_ordered(resource: str, make: Factory)
         ("status", lambda work, row: statuses.make_default(work, row["id"])),
     ],
 )
-async def test_an_edit_that_changes_nothing_leaves_the_entry_as_it_is(
+async def test_an_edit_without_a_change_leaves_the_entry_unchanged(
     resource: str, edit: Callable[[UnitOfWork, Any], None], make: Factory
 ) -> None:
     await make.category()
@@ -110,7 +110,7 @@ async def test_boards_are_added_by_administrators_only(make: Factory) -> None:
 
 
 @pytest.mark.parametrize("path", ["/statuses", "/categories"])
-async def test_of_entries_with_one_name_created_at_the_same_time_one_succeeds(
+async def test_one_of_several_concurrent_entries_with_one_name_succeeds(
     path: str, make: Factory, productlift: Client
 ) -> None:
     sent = {"name": "Idea", "tab_id": make.tabs["feedback"]}

@@ -17,7 +17,7 @@ async def test_one_status_is_the_default(make: Factory, productlift: Client) -> 
     await make.act(lambda work: statuses.delete(work, make.statuses["New"]))
 
 
-async def test_without_a_default_a_deleted_status_leaves_none(make: Factory) -> None:
+async def test_without_a_default_posts_of_a_deleted_status_have_none(make: Factory) -> None:
     await make.run("UPDATE statuses SET is_default = false")
     post = await make.post(status="Planned")
 
@@ -28,7 +28,7 @@ async def test_without_a_default_a_deleted_status_leaves_none(make: Factory) -> 
     assert [row["status_id"] for row in await make.rows("SELECT status_id FROM status_changes")] == [None]
 
 
-async def test_a_voteable_flag_is_kept(make: Factory, productlift: Client) -> None:
+async def test_the_voteable_flag_of_a_status_is_stored(make: Factory, productlift: Client) -> None:
     number = await make.act(
         lambda work: statuses.add(work, name="Done", tab_id=make.tabs["changelog"], is_voteable=False)
     )
@@ -40,7 +40,7 @@ async def test_a_voteable_flag_is_kept(make: Factory, productlift: Client) -> No
     assert (await productlift.post(f"/posts/{post}/votes/{uuid}")).status_code == 200
 
 
-async def test_posts_made_while_their_status_goes_end_in_one_that_is_there(make: Factory, productlift: Client) -> None:
+async def test_posts_created_during_a_deletion_have_an_existing_status(make: Factory, productlift: Client) -> None:
     going = make.statuses["Planned"]
     wish = {"title": "Idea", "status_id": going}
 
@@ -56,7 +56,7 @@ async def test_posts_made_while_their_status_goes_end_in_one_that_is_there(make:
     assert await make.wrong_counters() == []
 
 
-async def test_numbers_are_right_when_all_that_posts_belong_to_goes_at_once(make: Factory, productlift: Client) -> None:
+async def test_concurrent_deletions_of_references_keep_counters_correct(make: Factory, productlift: Client) -> None:
     section, category = await make.section(), await make.category()
     going, other = make.statuses["Planned"], make.statuses["Completed"]
     wish = {"title": "Idea", "section_id": section, "category_id": category, "status_id": going}

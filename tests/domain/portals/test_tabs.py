@@ -6,7 +6,7 @@ from tests.support.errors import error_from
 from tests.support.factory import Factory
 
 
-async def test_a_tab_is_added_behind_the_others_and_edited(make: Factory) -> None:
+async def test_a_tab_is_added_at_the_end_and_edited(make: Factory) -> None:
     new = await make.act(lambda work: tabs.add(work, name="Help", url="help", kind="knowledgebase"))
     await make.act(lambda work: tabs.edit(work, new, name="Manual"))
 
@@ -15,7 +15,7 @@ async def test_a_tab_is_added_behind_the_others_and_edited(make: Factory) -> Non
     assert tuple(await make.act(lambda work: tabs.by_url(work, "help"))) == (new, "Manual", "help", "knowledgebase")
 
 
-async def test_a_tabs_url_is_its_own(make: Factory) -> None:
+async def test_the_url_of_a_tab_is_unique(make: Factory) -> None:
     taken = await error_from(make.act(lambda work: tabs.add(work, name="Other", url="roadmap")), ValidationFailed)
     also = await error_from(
         make.act(lambda work: tabs.edit(work, make.tabs["feedback"], url="roadmap")), ValidationFailed

@@ -166,7 +166,7 @@ def test_the_cheapest_access_path_is_chosen(
     assert Cardinalities(portal, each, meet).access_path(order, reach) == path
 
 
-async def test_pages_beyond_the_middle_continue_those_before(make: Factory) -> None:
+async def test_pages_after_the_middle_continue_the_previous_ones(make: Factory) -> None:
     def copy(work: UnitOfWork) -> None:
         for number in range(2_105):
             create.create_post(work, NewPost(title=f"Post {number:04}", description=None, author=make.owner))

@@ -22,7 +22,7 @@ async def counts(make: Factory) -> tuple[int, int]:
     return post, await make.value("SELECT comments_count FROM users WHERE id = :id", id=make.owner)
 
 
-async def test_internal_comments_are_neither_counted_nor_announced(make: Factory) -> None:
+async def test_internal_comments_are_neither_counted_nor_published(make: Factory) -> None:
     post = await make.post()
 
     internal = await make.comment(post, internal=True)
@@ -33,7 +33,7 @@ async def test_internal_comments_are_neither_counted_nor_announced(make: Factory
     assert await make.facts("comment.written") == await make.facts("comment.deleted") == []
 
 
-async def test_replies_may_stay_without_a_parent(make: Factory) -> None:
+async def test_replies_can_be_kept_without_a_parent(make: Factory) -> None:
     post = await make.post()
     parent = await make.comment(post)
     reply = await make.comment(post, parent=parent)
@@ -46,7 +46,7 @@ async def test_replies_may_stay_without_a_parent(make: Factory) -> None:
     assert await counts(make) == (2, 2)
 
 
-async def test_replies_may_go_along_internal_ones_uncounted(make: Factory) -> None:
+async def test_replies_can_be_deleted_with_their_parent(make: Factory) -> None:
     post = await make.post()
     parent = await make.comment(post)
     internal = await make.comment(post, parent=parent, internal=True)
@@ -62,7 +62,7 @@ async def test_replies_may_go_along_internal_ones_uncounted(make: Factory) -> No
     assert json.loads(fact["body"]) == {"replies": [internal, below]}
 
 
-async def test_a_parent_may_have_to_stand_on_the_same_post(make: Factory) -> None:
+async def test_a_parent_on_the_same_post_can_be_required(make: Factory) -> None:
     one, two = await make.post(), await make.post()
     parent = await make.comment(one)
     internal = await make.comment(two, internal=True)
@@ -87,7 +87,7 @@ async def test_a_parent_may_have_to_stand_on_the_same_post(make: Factory) -> Non
     assert internal != reply
 
 
-async def test_a_writer_may_follow_the_post(make: Factory) -> None:
+async def test_the_author_of_a_comment_can_follow_the_post(make: Factory) -> None:
     post = await make.post()
     jane = await make.user()
 
@@ -101,7 +101,7 @@ async def test_a_writer_may_follow_the_post(make: Factory) -> None:
     assert await make.rows("SELECT post_id, user_id FROM follows") == [{"post_id": post, "user_id": jane}]
 
 
-async def test_a_comment_needs_a_post_an_author_and_a_body(make: Factory) -> None:
+async def test_a_comment_requires_a_post_an_author_and_a_body(make: Factory) -> None:
     post = await make.post()
 
     async def write(post_id: int, author: int, body: str) -> None:
@@ -124,7 +124,7 @@ async def test_a_comment_needs_a_post_an_author_and_a_body(make: Factory) -> Non
     assert await counts(make) == (0, 0)
 
 
-async def test_pins_and_marks_are_kept_apart(make: Factory) -> None:
+async def test_pinned_and_official_are_independent(make: Factory) -> None:
     comment = await make.comment(await make.post())
 
     await make.act(lambda work: comments.edit(work, comment, pinned=True))
@@ -135,7 +135,7 @@ async def test_pins_and_marks_are_kept_apart(make: Factory) -> None:
     assert (changed, row["body"], bool(row["official"]), bool(row["pinned"])) == (False, "Changed", True, True)
 
 
-async def test_a_door_sees_internal_comments_or_not(make: Factory) -> None:
+async def test_a_query_includes_or_excludes_internal_comments(make: Factory) -> None:
     post, other = await make.post(), await make.post()
     public = await make.comment(post)
     internal = await make.comment(post, internal=True)
@@ -160,7 +160,7 @@ async def test_a_door_sees_internal_comments_or_not(make: Factory) -> None:
         await make.act(lambda work: SEEN_BY_ALL.by_id(work, internal))
 
 
-async def test_deep_pages_are_as_shallow_ones(make: Factory) -> None:
+async def test_pages_with_a_large_offset_have_the_right_rows(make: Factory) -> None:
     await make.comment(await make.post())
     await make.run(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)"
@@ -178,7 +178,7 @@ async def test_deep_pages_are_as_shallow_ones(make: Factory) -> None:
     assert len(ids) == 1101
 
 
-async def test_plain_users_and_other_portals_change_nothing(make: Factory) -> None:
+async def test_users_and_other_portals_can_not_change_comments(make: Factory) -> None:
     portal, owner = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="else@example.com")
     theirs = await make.comment(await make.post(portal=portal, author=owner), portal=portal, author=owner)
     ours = await make.comment(await make.post())
@@ -202,7 +202,7 @@ async def test_plain_users_and_other_portals_change_nothing(make: Factory) -> No
 
 
 @pytest.mark.timeout(60)
-async def test_comments_that_form_a_cycle_go_like_others(make: Factory) -> None:
+async def test_comments_that_form_a_cycle_are_deleted(make: Factory) -> None:
     post, other = await make.post(), await make.post()
     for deleted in ("comment", "post"):
         first = await make.comment(post)

@@ -62,7 +62,7 @@ async def posts_of(make: Factory, author: int, many: int, **more: Any) -> list[i
     return posts
 
 
-async def test_many_posts_go_in_as_many_statements_as_few(make: Factory) -> None:
+async def test_the_number_of_statements_does_not_depend_on_that_of_posts(make: Factory) -> None:
     few, many, other = await make.user(), await make.user(), await make.user()
     await posts_of(make, few, 2)
     await posts_of(make, many, 20)
@@ -80,7 +80,7 @@ async def test_many_posts_go_in_as_many_statements_as_few(make: Factory) -> None
     assert await make.act(audit.find_mismatches) == []
 
 
-async def test_the_posts_of_a_board_go_with_exact_counters_and_a_fact_for_each(make: Factory) -> None:
+async def test_deleting_posts_of_a_board_keeps_counters_and_stores_events(make: Factory) -> None:
     board = await make.act(lambda work: boards.add(work, name="Leaving"))
     author = await make.user()
     gone = await posts_of(make, author, 3, board=board)
@@ -109,7 +109,7 @@ async def test_the_posts_of_a_board_go_with_exact_counters_and_a_fact_for_each(m
 
 
 @pytest.mark.parametrize("whole_post", [False, True])
-async def test_comments_that_answer_each_other_in_a_circle_go_all_the_same(make: Factory, whole_post: bool) -> None:
+async def test_a_post_with_a_cycle_of_comments_is_deleted(make: Factory, whole_post: bool) -> None:
     post = await make.post()
     first = await make.comment(post)
     last = await make.comment(post, parent=await make.comment(post, parent=first))
@@ -124,9 +124,7 @@ async def test_comments_that_answer_each_other_in_a_circle_go_all_the_same(make:
     assert await make.act(audit.find_mismatches) == []
 
 
-async def test_no_statement_scans_all_comments_for_each_of_them_after_analyze(
-    make: Factory, server: Application
-) -> None:
+async def test_deleting_a_post_does_not_scan_all_comments_per_comment(make: Factory, server: Application) -> None:
     if server.database.engine != SQLITE:
         # PostgreSQL has counted all along.
         return

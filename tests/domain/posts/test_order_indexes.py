@@ -15,7 +15,7 @@ from tests.support.factory import Factory
 
 @pytest.mark.parametrize("descending", [True, False])
 @pytest.mark.parametrize("order", sorted(ORDERS))
-async def test_a_page_is_read_from_the_index_of_its_order(
+async def test_a_page_is_read_from_the_index_of_its_sort_order(
     make: Factory, server: Application, order: str, descending: bool
 ) -> None:
     if server.database.engine != SQLITE:

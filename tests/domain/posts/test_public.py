@@ -23,5 +23,5 @@ from app.domain.posts import public
         ("", ""),
     ],
 )
-def test_a_public_name_has_no_address_in_it(name: str, shown: str) -> None:
+def test_a_public_name_contains_no_email(name: str, shown: str) -> None:
     assert public.public_name(name) == shown

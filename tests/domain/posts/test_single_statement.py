@@ -77,7 +77,7 @@ async def run_everywhere(databases: list[PopulatedDatabase], command: Command) -
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_random_commands_leave_the_same_rows_in_both_forms(databases: list[PopulatedDatabase], seed: int) -> None:
+async def test_random_commands_write_the_same_rows_in_both_forms(databases: list[PopulatedDatabase], seed: int) -> None:
     commands = RandomCommands(seed)
     outcomes = [str(await run_everywhere(databases, commands.command())) for _ in range(220)]
 
@@ -88,7 +88,7 @@ async def test_random_commands_leave_the_same_rows_in_both_forms(databases: list
     assert sum(outcome.startswith(("submitted", "['voted'")) for outcome in outcomes) > 50
 
 
-async def test_every_combination_of_a_submission_leaves_the_same_rows(databases: list[PopulatedDatabase]) -> None:
+async def test_every_variant_of_a_new_post_writes_the_same_rows(databases: list[PopulatedDatabase]) -> None:
     first = Command(
         0, "owner", "submit", {"title": "Dark mode", "description": None, "author": Reference("users", 0)}, None
     )
@@ -121,7 +121,7 @@ async def test_every_combination_of_a_submission_leaves_the_same_rows(databases:
     assert len(dump["posts"]) == 2 * 3 * 3 * 3 * 2
 
 
-async def test_every_policy_judges_every_author_the_same_whichever_way(databases: list[PopulatedDatabase]) -> None:
+async def test_every_moderation_policy_has_the_same_result_in_both_forms(databases: list[PopulatedDatabase]) -> None:
     expected = []
     for policy in MODERATION_POLICIES:
         await run_everywhere(databases, Command(0, "operator", "policy", {"value": policy}, None))
@@ -145,7 +145,7 @@ async def test_every_policy_judges_every_author_the_same_whichever_way(databases
         assert [post["moderation"] for post in sorted(dump["posts"], key=lambda post: post["id"])] == expected
 
 
-async def test_every_combination_of_a_ballot_leaves_the_same_rows(databases: list[PopulatedDatabase]) -> None:
+async def test_every_variant_of_a_vote_writes_the_same_rows(databases: list[PopulatedDatabase]) -> None:
     board = {"board_id": Reference("boards", 0), "author": Reference("users", 0), "description": None}
     stands = [
         {"moderation": moderation, "status_id": status}

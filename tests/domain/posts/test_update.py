@@ -46,7 +46,7 @@ async def test_an_update_changes_the_given_fields_and_the_excerpt(make: Factory,
     assert str(row["updated_at"])[:23] == "2026-01-12 09:30:00.123"
 
 
-async def test_an_update_that_changes_nothing_leaves_updated_at(make: Factory, clock: TestClock) -> None:
+async def test_an_update_without_a_change_keeps_updated_at(make: Factory, clock: TestClock) -> None:
     post = await make.post(title="A dark mode", description=None)
     before = await make.rows("SELECT * FROM posts")
     clock.set(MONDAY)
@@ -137,7 +137,7 @@ async def test_a_moved_post_is_counted_on_its_new_board(make: Factory) -> None:
         await make.act(lambda work: update.move_to_board(work, post, 4711))
 
 
-async def test_only_a_change_of_status_is_in_the_history_and_an_event(make: Factory, clock: TestClock) -> None:
+async def test_only_a_status_change_is_recorded_and_published(make: Factory, clock: TestClock) -> None:
     jane = await make.user()
     admin = await make.user(role="admin")
     post = await make.post()
@@ -176,7 +176,7 @@ async def test_an_unknown_status_is_rejected(make: Factory) -> None:
     assert unknown.value.resource == "status"
 
 
-async def test_a_post_is_deleted_with_all_that_belongs_to_it(make: Factory) -> None:
+async def test_a_post_is_deleted_with_all_related_rows(make: Factory) -> None:
     jane, john = await make.user(), await make.user()
     post = await make.post(author=jane, status="Planned", votes_by=[jane, john])
     other = await make.post(author=john, votes_by=[john])
@@ -211,7 +211,7 @@ async def test_a_post_is_deleted_with_all_that_belongs_to_it(make: Factory) -> N
         await make.act(lambda work: update.delete(work, post))
 
 
-async def test_a_plain_user_changes_nothing(make: Factory) -> None:
+async def test_a_user_can_not_change_a_post(make: Factory) -> None:
     post = await make.post()
     user = Actor(user_id=None, role="user")
 
@@ -244,7 +244,7 @@ async def test_another_portals_posts_boards_and_statuses_are_unknown(make: Facto
     assert await make.value("SELECT count(*) FROM posts") == 2
 
 
-async def test_concurrent_changes_leave_the_counters_right(make: Factory) -> None:
+async def test_concurrent_changes_keep_counters_correct(make: Factory) -> None:
     posts = [await make.post(votes_by=[make.owner]) for _ in range(4)]
     statuses = [make.statuses[name] for name in ("Planned", "Completed", "New")]
     boards = list(make.boards.values())

@@ -53,7 +53,7 @@ async def find_titles(make: Factory, title: str | None, description: str | None 
     return [str(await make.value("SELECT title FROM posts WHERE id = :id", id=post_id)) for post_id in ids]
 
 
-async def test_95_of_100_rewordings_find_their_post_among_100_000_titles(make: Factory) -> None:
+async def test_95_percent_of_rewordings_find_their_post(make: Factory) -> None:
     await fill(make, titles(100_000))
 
     missed = [pair for pair in rewordings() if pair.title not in await find_titles(make, pair.typed)]
@@ -61,7 +61,7 @@ async def test_95_of_100_rewordings_find_their_post_among_100_000_titles(make: F
     assert len(missed) <= 5, missed
 
 
-async def test_what_nobody_wrote_about_finds_nothing(make: Factory) -> None:
+async def test_an_unrelated_query_finds_nothing(make: Factory) -> None:
     await fill(make, titles(3_000))
 
     queries = [
@@ -76,7 +76,7 @@ async def test_what_nobody_wrote_about_finds_nothing(make: Factory) -> None:
     assert [await find_titles(make, title) for title in queries] == [[]] * len(queries)
 
 
-async def test_at_most_ten_are_found_the_likeliest_first(make: Factory) -> None:
+async def test_at_most_ten_posts_are_found_best_match_first(make: Factory) -> None:
     for number in range(15):
         await make.post(title=f"Dark mode for screen {number}")
     await make.post(title="DARK MODE")
@@ -87,20 +87,20 @@ async def test_at_most_ten_are_found_the_likeliest_first(make: Factory) -> None:
     assert len(responses) == 10
 
 
-async def test_the_very_title_is_found_among_many_longer_ones(make: Factory) -> None:
+async def test_the_exact_title_is_found_among_many_longer_ones(make: Factory) -> None:
     await fill(make, [f"Export {thing} into {place}" for thing in range(60) for place in range(50)] + ["Export"])
 
     assert (await find_titles(make, "export"))[0] == "Export"
 
 
-async def test_mere_relatives_are_left_out_beside_the_very_post(make: Factory) -> None:
+async def test_loosely_related_posts_are_omitted_next_to_a_good_match(make: Factory) -> None:
     await make.post(title="Recurring invoices in foreign currency")
     await make.post(title="Show receipts in their currency")
 
     assert await find_titles(make, "recuring invoice foreign currency") == ["Recurring invoices in foreign currency"]
 
 
-async def test_rejected_posts_are_not_found_pending_ones_are(make: Factory) -> None:
+async def test_pending_posts_are_found_and_rejected_ones_are_not(make: Factory) -> None:
     await make.post(title="Dark mode, rejected", moderation="rejected")
     await make.post(title="Dark mode, pending", moderation="pending")
 
@@ -126,7 +126,7 @@ async def test_the_triggers_of_the_index_exist_at_the_newest_revision(make: Fact
     assert [row["name"] for row in await make.rows(statement)] == names
 
 
-async def test_a_changed_title_is_found_by_its_new_words_only(make: Factory) -> None:
+async def test_a_changed_title_is_found_only_by_its_new_words(make: Factory) -> None:
     post = await make.post(title="Printing of shipping labels")
     await make.act(lambda work: update.update_post(work, post, PostUpdate(title="Heat map of clicks")))
 
@@ -182,7 +182,7 @@ async def matching(make: Factory, word: str) -> list[int]:
         ("It's \"quoted\" | & 'so' \\ :*", "its quoted so"),
     ],
 )
-async def test_another_spelling_of_the_same_is_found(make: Factory, title: str, typed: str) -> None:
+async def test_another_spelling_of_a_title_is_found(make: Factory, title: str, typed: str) -> None:
     await make.post(title=title)
     await make.post(title="Heat map of clicks")
 
@@ -191,7 +191,7 @@ async def test_another_spelling_of_the_same_is_found(make: Factory, title: str, 
 
 @given(title=st.text(max_size=180))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-async def test_any_text_may_be_searched_for(make: Factory, title: str) -> None:
+async def test_any_text_can_be_searched(make: Factory, title: str) -> None:
     await find_titles(make, title.replace("\0", ""))
 
 
@@ -217,14 +217,14 @@ async def test_any_text_may_be_searched_for(make: Factory, title: str) -> None:
         ("Copying of boards", "copyng boards"),
     ],
 )
-async def test_punctuation_stop_words_and_endings_hide_no_title(make: Factory, title: str, query: str) -> None:
+async def test_punctuation_stop_words_and_endings_are_ignored(make: Factory, title: str, query: str) -> None:
     await make.post(title=title)
     await make.post(title="Something about the weather")
 
     assert await find_titles(make, query) == [title]
 
 
-async def test_rejected_posts_take_no_place_of_others(make: Factory) -> None:
+async def test_rejected_posts_do_not_displace_other_results(make: Factory) -> None:
     for _ in range(120):
         await make.post(title="Dark mode", moderation="rejected")
     await make.post(title="Dark mode, please")
@@ -232,7 +232,7 @@ async def test_rejected_posts_take_no_place_of_others(make: Factory) -> None:
     assert await find_titles(make, "Dark mode") == ["Dark mode, please"]
 
 
-async def test_a_description_helps_to_choose_and_stands_in_for_a_title(make: Factory) -> None:
+async def test_a_description_improves_ranking_and_can_replace_a_title(make: Factory) -> None:
     await make.post(title="Export invoices to bookkeeping")
     await make.post(title="Export invoices to spreadsheet")
 
@@ -244,7 +244,7 @@ async def test_a_description_helps_to_choose_and_stands_in_for_a_title(make: Fac
     assert await find_titles(make, None, None) == await find_titles(make, "", "") == []
 
 
-async def test_the_index_goes_with_its_portal(make: Factory) -> None:
+async def test_the_index_is_deleted_with_its_portal(make: Factory) -> None:
     post = await make.post(title="Dark mode")
     assert await matching(make, "dark") == [post]
 

@@ -22,24 +22,24 @@ from app.domain.search import tokenizer
         ("two-way sync", "2 way sync"),
     ],
 )
-def test_what_people_do_not_tell_apart_is_reduced_to_the_same_words(one: str, other: str) -> None:
+def test_equivalent_spellings_have_the_same_tokens(one: str, other: str) -> None:
     assert tokenizer.tokenize(one) == tokenizer.tokenize(other)
 
 
-def test_function_words_do_not_count() -> None:
+def test_function_words_are_ignored() -> None:
     assert tokenizer.tokenize("Please let me log in to the app") == ["let", "log", "app"]
 
 
-def test_function_words_count_when_there_are_no_others() -> None:
+def test_function_words_are_kept_if_there_are_no_others() -> None:
     assert tokenizer.tokenize("To be or not to be") == ["to", "be", "or", "not"]
 
 
-def test_a_title_of_signs_alone_has_no_words() -> None:
+def test_a_title_of_punctuation_has_no_tokens() -> None:
     assert tokenizer.tokenize("?! … ---") == []
 
 
 @given(st.text())
-def test_any_text_has_each_word_once(text: str) -> None:
+def test_any_text_has_each_token_once(text: str) -> None:
     words = tokenizer.tokenize(text)
 
     assert len(words) == len(set(words))

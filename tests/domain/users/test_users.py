@@ -28,11 +28,11 @@ MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
         ("j" * 120 + "@x.org", "J" + "j" * 99),
     ],
 )
-def test_an_address_suggests_a_name(email: str, name: str) -> None:
+def test_a_name_is_derived_from_an_email(email: str, name: str) -> None:
     assert users.display_name_from(email) == name
 
 
-async def test_nobody_else_becomes_the_owner_and_the_owner_nothing_else(make: Factory) -> None:
+async def test_the_owner_role_can_be_neither_given_nor_removed(make: Factory) -> None:
     admin = await make.user(role="admin")
 
     for who, role in ((admin, "owner"), (make.owner, "admin")):
@@ -43,9 +43,7 @@ async def test_nobody_else_becomes_the_owner_and_the_owner_nothing_else(make: Fa
 
 
 @pytest.mark.parametrize("change", [{"email": "mine@example.com"}, {"password_hash": "mine"}])
-async def test_email_and_password_of_the_owner_are_the_owners_and_the_operators(
-    change: dict[str, str], make: Factory
-) -> None:
+async def test_only_owner_and_operator_can_change_the_email_of_the_owner(change: dict[str, str], make: Factory) -> None:
     admin = Actor(user_id=await make.user(role="admin"), role="admin")
     owner = Actor(user_id=make.owner, role="owner")
     ((field, value),) = change.items()
@@ -61,7 +59,7 @@ async def test_email_and_password_of_the_owner_are_the_owners_and_the_operators(
     assert await make.value(f"SELECT {field} FROM users WHERE id = :id", id=make.owner) == f"other{value}"
 
 
-async def test_a_taken_address_is_no_ones_second(make: Factory) -> None:
+async def test_a_taken_email_is_rejected(make: Factory) -> None:
     jane = await make.user(email="jane@example.com")
 
     with pytest.raises(ValidationFailed) as refused:
@@ -71,7 +69,7 @@ async def test_a_taken_address_is_no_ones_second(make: Factory) -> None:
     assert await make.value("SELECT email FROM users WHERE id = :id", id=jane) == "jane@example.com"
 
 
-async def test_an_address_too_long_in_lower_case_is_refused(make: Factory) -> None:
+async def test_an_email_too_long_in_lower_case_is_rejected(make: Factory) -> None:
     jane = await make.user()
     long = "İ" * 200 + "@x.org"
 
@@ -84,7 +82,7 @@ async def test_an_address_too_long_in_lower_case_is_refused(make: Factory) -> No
         assert refused.value.errors == [FieldError("email", "invalid")]
 
 
-async def test_a_change_moves_the_moment_and_none_does_not(make: Factory, clock: TestClock) -> None:
+async def test_only_a_change_sets_updated_at(make: Factory, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user(name="Jane Roe")
     moment = "SELECT updated_at FROM users WHERE id = :id"
@@ -98,7 +96,7 @@ async def test_a_change_moves_the_moment_and_none_does_not(make: Factory, clock:
 
 
 @pytest.mark.parametrize(("role", "of_astuto"), [("moderator", 200), ("user", 401)])
-async def test_a_key_ends_when_the_role_falls_below_its_need(
+async def test_a_key_is_revoked_when_the_role_becomes_too_low(
     role: str, of_astuto: int, make: Factory, productlift: Client
 ) -> None:
     admin = await make.user(role="admin")
@@ -111,7 +109,7 @@ async def test_a_key_ends_when_the_role_falls_below_its_need(
     assert (await productlift.of(keys["productlift"]).get("/portal")).status_code == 401
 
 
-async def test_blocking_twice_and_unblocking_twice_changes_nothing_more(make: Factory, clock: TestClock) -> None:
+async def test_blocking_and_unblocking_are_idempotent(make: Factory, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user()
     state: Any = "SELECT blocked_at, updated_at FROM users WHERE id = :id"
@@ -131,7 +129,7 @@ async def test_blocking_twice_and_unblocking_twice_changes_nothing_more(make: Fa
     assert free["blocked_at"] is None
 
 
-async def test_who_is_not_there_is_neither_changed_nor_blocked(make: Factory, productlift: Client) -> None:
+async def test_an_unknown_user_can_be_neither_changed_nor_blocked(make: Factory, productlift: Client) -> None:
     gone = await make.user()
     await productlift.delete(f"/users/{await make.uuid(gone)}")
 
@@ -146,7 +144,7 @@ async def test_who_is_not_there_is_neither_changed_nor_blocked(make: Factory, pr
     assert None not in row.values()
 
 
-async def test_a_moderator_neither_changes_nor_unblocks(make: Factory) -> None:
+async def test_a_moderator_can_neither_change_nor_unblock_a_user(make: Factory) -> None:
     jane = await make.user()
     moderator = Actor(user_id=None, role="moderator")
 
@@ -156,7 +154,7 @@ async def test_a_moderator_neither_changes_nor_unblocks(make: Factory) -> None:
 
 
 @pytest.mark.parametrize(("role", "highest"), [("moderator", "moderator"), ("admin", "admin")])
-async def test_nobody_registers_whoever_would_stand_above_him(role: str, highest: str, make: Factory) -> None:
+async def test_a_user_with_a_higher_role_can_not_be_created(role: str, highest: str, make: Factory) -> None:
     actor = Actor(user_id=await make.user(role=role), role=role)
     before = await make.value("SELECT count(*) FROM users")
 
@@ -169,7 +167,7 @@ async def test_nobody_registers_whoever_would_stand_above_him(role: str, highest
     await make.act(lambda work: users.create(work, email="a@x.org", name="A", role=highest), actor=actor)
 
 
-def test_a_password_is_known_again_and_no_other() -> None:
+def test_only_the_right_password_is_verified() -> None:
     stored = passwords.hash_password("correct horse 🐎")
 
     assert stored.startswith("$argon2id$")
@@ -178,7 +176,7 @@ def test_a_password_is_known_again_and_no_other() -> None:
     assert passwords.hash_password("correct horse 🐎") != stored
 
 
-async def test_of_users_with_one_address_created_at_the_same_time_one_succeeds(productlift: Client) -> None:
+async def test_one_of_several_concurrent_users_with_one_email_succeeds(productlift: Client) -> None:
     sent = {"email": "jane@example.com", "role": "member"}
 
     responses = await asyncio.gather(*(productlift.post("/users", json=sent) for _ in range(6)))

@@ -5,7 +5,7 @@ import re
 from tests.support.clients import Client
 
 
-async def test_a_style_sheet_is_cached_for_ever_under_its_version_only(anyone: Client) -> None:
+async def test_a_style_sheet_is_cached_permanently_only_with_its_version(anyone: Client) -> None:
     visitor = anyone.of(None, base="")
     home = await visitor.get("/")
     (address,) = re.findall(r'rel="stylesheet" href="([^"]*)"', home.text)

@@ -58,7 +58,7 @@ def test_a_document_is_valid(document: dict[str, Any]) -> None:
     assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
 
 
-def test_no_document_promises_what_does_not_exist_yet(document: dict[str, Any]) -> None:
+def test_openapi_documents_do_not_mention_missing_features(document: dict[str, Any]) -> None:
     texts = [document["info"]["description"], *(operation["description"] for _, _, operation in operations(document))]
 
     promised = [text for text in texts if NOT_YET.search(text) and not re.search(r"\byet\b", text)]
@@ -128,7 +128,7 @@ def test_a_rate_limit_is_described(rate_limit: RateLimit | None, description: st
     assert describe_rate_limit(rate_limit) == description
 
 
-async def test_astutos_document_is_also_where_its_tooling_looks(visitor: Client) -> None:
+async def test_the_astuto_document_is_also_served_at_the_path_of_its_tools(visitor: Client) -> None:
     response = await visitor.get("/api-docs/v1/swagger.yaml", headers={"origin": "https://elsewhere.example"})
 
     assert response.status_code == 200
@@ -137,7 +137,7 @@ async def test_astutos_document_is_also_where_its_tooling_looks(visitor: Client)
     assert yaml.safe_load(response.text) == await fetch_document(visitor, "astuto")
 
 
-async def test_a_cached_document_is_not_sent_again(visitor: Client) -> None:
+async def test_a_cached_document_returns_304(visitor: Client) -> None:
     for path in ("/productlift/api/v1/openapi.json", "/api-docs/v1/swagger.yaml"):
         first = await visitor.get(path)
 
@@ -146,7 +146,7 @@ async def test_a_cached_document_is_not_sent_again(visitor: Client) -> None:
         assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_one_page_links_both(visitor: Client) -> None:
+async def test_one_page_links_both_documents(visitor: Client) -> None:
     page = await visitor.get("/docs")
 
     links = re.findall(r'<a[^>]* href="([^"]*)"', page.text)
@@ -163,7 +163,7 @@ async def test_one_page_links_both(visitor: Client) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_the_interactive_page_loads_only_what_this_server_has(visitor: Client, dialect: str) -> None:
+async def test_the_interactive_docs_load_resources_of_this_server_only(visitor: Client, dialect: str) -> None:
     page = await visitor.get(f"/{dialect}/api/v1/docs")
 
     assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
@@ -174,13 +174,13 @@ async def test_the_interactive_page_loads_only_what_this_server_has(visitor: Cli
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_other_methods_at_the_documents_go_to_the_dialect(visitor: Client, dialect: str) -> None:
+async def test_other_methods_at_document_paths_are_handled_by_the_dialect(visitor: Client, dialect: str) -> None:
     response = await visitor.post(f"/{dialect}/api/v1/docs")
 
     assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (404, "application/json")
 
 
-def test_vendored_files_are_what_their_maker_published() -> None:
+def test_vendored_files_match_their_published_checksums() -> None:
     listed = dict(reversed(line.split("  ")) for line in (VENDORED / "SHA256SUMS").read_text().splitlines())
 
     actual = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(VENDORED).iterdir()}

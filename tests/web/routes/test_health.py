@@ -28,7 +28,7 @@ async def until_ready(visitor: Client, **members: Any) -> Any:
 
 
 @pytest.mark.parametrize("host", ["http://feedback.example.com", "http://127.0.0.1:8000", "http://[::1]"])
-async def test_health_needs_no_key(anyone: Client, host: str) -> None:
+async def test_health_requires_no_key(anyone: Client, host: str) -> None:
     response = await anyone.of(None, base="", host=host).get("/health")
 
     assert (response.status_code, response.text) == (200, "success")
@@ -36,7 +36,7 @@ async def test_health_needs_no_key(anyone: Client, host: str) -> None:
     assert response.headers["cache-control"] == "no-store"
 
 
-async def test_a_server_with_its_database_is_ready(anyone: Client) -> None:
+async def test_a_server_with_a_database_is_ready(anyone: Client) -> None:
     response = await anyone.of(None, base="").get("/health/ready")
 
     assert (response.status_code, response.json()) == (200, WELL)
@@ -58,7 +58,7 @@ async def rename_table(url: str, table: str, name: str) -> None:
     await with_connection(url, lambda opened: opened.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}"))
 
 
-async def test_a_database_that_lost_its_tables_is_not_served(database_url: str, anyone: Client) -> None:
+async def test_a_database_without_tables_is_not_served(database_url: str, anyone: Client) -> None:
     await rename_table(database_url, "alembic_version", "mislaid")
     try:
         response = await anyone.of(None, base="").get("/health/ready")
@@ -68,7 +68,7 @@ async def test_a_database_that_lost_its_tables_is_not_served(database_url: str, 
     assert (response.status_code, response.json()) == (503, WELL | {"ready": False, "revision": False})
 
 
-async def test_a_storage_that_can_not_be_written_is_reported_until_it_can(
+async def test_unwritable_storage_is_reported_until_it_is_writable(
     make: Factory, anyone: Client, settings: Settings
 ) -> None:
     uploads = settings.data_dir / "uploads"
@@ -86,7 +86,7 @@ async def test_a_storage_that_can_not_be_written_is_reported_until_it_can(
     assert [path for path in uploads.rglob("*") if path.is_file()] == []
 
 
-async def test_a_redis_that_hangs_delays_the_response_briefly(
+async def test_a_hanging_redis_delays_the_response_only_briefly(
     settings: Settings, clock: TestClock, redis: Redis
 ) -> None:
     async with (
@@ -129,7 +129,7 @@ async def test_concurrent_checks_share_one_probe_and_a_hanging_one_is_not_repeat
     assert runs == 1
 
 
-async def test_a_server_without_its_database_is_not_ready_until_it_returns(
+async def test_a_server_is_not_ready_until_its_database_is_available(
     server_without_database: Application, postgres: Postgres
 ) -> None:
     async with Client(server_without_database, token=None, base="") as visitor:
@@ -150,7 +150,7 @@ async def test_a_server_without_its_database_is_not_ready_until_it_returns(
     assert again == WELL
 
 
-async def test_an_unexpected_error_is_a_page_without_details(settings: Settings, clock: TestClock) -> None:
+async def test_an_unexpected_error_returns_a_page_without_details(settings: Settings, clock: TestClock) -> None:
     never_started = create_app(settings, clock=clock)
     transport = httpx.ASGITransport(never_started, raise_app_exceptions=False)
 

@@ -40,7 +40,7 @@ def visible_text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", html.partition("<main>")[2]).split())
 
 
-async def test_the_page_shows_what_is_public_about_a_post(visitor: Client, make: Factory) -> None:
+async def test_a_page_shows_only_public_data_of_a_post(visitor: Client, make: Factory) -> None:
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     post = await make.post(
         title="Dark mode", description="It **hurts**.", author=jane, status="Planned", votes_by=[make.owner, jane]
@@ -65,7 +65,7 @@ async def test_the_page_shows_what_is_public_about_a_post(visitor: Client, make:
     assert "never" not in page.text
 
 
-async def test_a_page_is_safe_to_open(visitor: Client, make: Factory) -> None:
+async def test_a_page_has_the_security_headers(visitor: Client, make: Factory) -> None:
     page = await open_post(visitor, make, await make.post())
 
     assert {name: value for name, value in page.headers.items() if name not in ("content-length", "x-request-id")} == {
@@ -79,7 +79,7 @@ async def test_a_page_is_safe_to_open(visitor: Client, make: Factory) -> None:
     }
 
 
-async def test_hostile_text_is_escaped_everywhere(visitor: Client, make: Factory) -> None:
+async def test_user_text_is_escaped_everywhere(visitor: Client, make: Factory) -> None:
     author = await make.user(name=HOSTILE)
     post = await make.post(title=HOSTILE, description=HOSTILE, author=author)
     await make.comment(post, author=author, body=HOSTILE)
@@ -95,7 +95,7 @@ async def test_hostile_text_is_escaped_everywhere(visitor: Client, make: Factory
     assert page.text.count("<h1>") == 1
 
 
-async def test_an_anonymous_post_and_a_deleted_writer_have_no_name(visitor: Client, make: Factory) -> None:
+async def test_anonymous_and_deleted_authors_are_shown_without_a_name(visitor: Client, make: Factory) -> None:
     jane = await make.user(name="Jane Roe")
     post = await make.post()
     await make.comment(post, author=jane, body="I was here")
@@ -112,7 +112,7 @@ async def test_an_anonymous_post_and_a_deleted_writer_have_no_name(visitor: Clie
     assert "<b>[User Deleted]</b>" in page.text
 
 
-async def test_no_page_shows_the_address_of_a_user_whose_name_it_is(
+async def test_a_page_does_not_show_an_email_that_is_the_name_of_a_user(
     astuto: Client, visitor: Client, make: Factory
 ) -> None:
     await astuto.post("/users", json={"email": "jane.doe@private.example"})
@@ -145,7 +145,7 @@ async def test_only_approved_posts_are_shown(visitor: Client, make: Factory, mod
     assert await views(make, post) == 0
 
 
-async def test_a_portal_shows_no_post_of_another(visitor: Client, make: Factory) -> None:
+async def test_a_portal_does_not_show_posts_of_another_portal(visitor: Client, make: Factory) -> None:
     await make.run("UPDATE portals SET host = 'feedback.example.com'")
     other, owner = await make.new_portal("Other", host="other.example.com", email="other@example.com")
     post = await make.post(title="Secret plan", author=owner, portal=other)
@@ -163,7 +163,7 @@ async def test_a_portal_shows_no_post_of_another(visitor: Client, make: Factory)
     assert await views(make, post) == 2
 
 
-async def test_the_code_decides_and_a_wrong_slug_leads_to_the_right_one(visitor: Client, make: Factory) -> None:
+async def test_a_wrong_slug_redirects_to_the_right_one(visitor: Client, make: Factory) -> None:
     post = await make.post(title="One-two - three")
     code = await make.code(post)
 
@@ -199,7 +199,7 @@ async def test_the_code_decides_and_a_wrong_slug_leads_to_the_right_one(visitor:
         "/index.php",
     ],
 )
-async def test_an_unknown_path_is_404(visitor: Client, path: str) -> None:
+async def test_an_unknown_path_returns_404(visitor: Client, path: str) -> None:
     response = await visitor.get(path)
 
     assert response.status_code == 404
@@ -219,7 +219,7 @@ async def test_pages_allow_get_and_head_only(visitor: Client, method: str) -> No
     assert "<h1>Not like this</h1>" in response.text
 
 
-async def test_views_are_counted_once_a_view_and_nothing_else_changes(visitor: Client, make: Factory) -> None:
+async def test_each_view_is_counted_once_and_changes_nothing_else(visitor: Client, make: Factory) -> None:
     post = await make.post(title="Dark mode")
     code = await make.code(post)
     before = dict(await make.row("SELECT * FROM posts"))
@@ -235,7 +235,9 @@ async def test_views_are_counted_once_a_view_and_nothing_else_changes(visitor: C
     assert dict(await make.row("SELECT * FROM posts")) == {**before, "views_count": 4}
 
 
-async def test_reading_through_an_api_is_no_view(productlift: Client, astuto: Client, make: Factory) -> None:
+async def test_reading_through_an_api_is_not_counted_as_a_view(
+    productlift: Client, astuto: Client, make: Factory
+) -> None:
     post = await make.post()
 
     shown = (await productlift.get(f"/posts/{await make.code(post)}")).json()["data"]
@@ -245,7 +247,7 @@ async def test_reading_through_an_api_is_no_view(productlift: Client, astuto: Cl
     assert await views(make, post) == 0
 
 
-async def test_every_url_of_a_response_leads_to_the_post(productlift: Client, visitor: Client, make: Factory) -> None:
+async def test_every_url_in_a_response_leads_to_the_post(productlift: Client, visitor: Client, make: Factory) -> None:
     shown = (await productlift.get(f"/posts/{await make.code(await make.post(title='Dark mode'))}")).json()["data"]
 
     for name in ("url", "url_edit", "url_delete"):
@@ -254,7 +256,9 @@ async def test_every_url_of_a_response_leads_to_the_post(productlift: Client, vi
         assert "<h1>Dark mode</h1>" in page.text
 
 
-async def test_a_picture_is_shown_and_files_are_linked(productlift: Client, visitor: Client, make: Factory) -> None:
+async def test_an_image_is_shown_and_attachments_are_linked(
+    productlift: Client, visitor: Client, make: Factory
+) -> None:
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
     files: dict[str, Any] = {"image": ("a.svg", svg), "attachment": ("<b>plan</b>.txt", b"12345")}
     created = (await productlift.post("/posts", data={"title": "Dark mode"}, files=files)).json()["data"]
@@ -269,7 +273,7 @@ async def test_a_picture_is_shown_and_files_are_linked(productlift: Client, visi
     assert (await visitor.get(f"/files/{attached}")).content == b"12345"
 
 
-async def test_threads_stand_together_and_pinned_ones_first(visitor: Client, make: Factory) -> None:
+async def test_comments_are_grouped_by_thread_with_pinned_ones_first(visitor: Client, make: Factory) -> None:
     post, elsewhere = await make.post(), await make.post()
     first = await make.comment(post, body="first")
     second = await make.comment(post, body="second")
@@ -291,7 +295,7 @@ async def test_threads_stand_together_and_pinned_ones_first(visitor: Client, mak
     ]
 
 
-async def test_a_long_chain_of_replies_is_shown_no_further_to_the_right(visitor: Client, make: Factory) -> None:
+async def test_the_indentation_of_replies_is_limited(visitor: Client, make: Factory) -> None:
     post = await make.post()
     parent = None
     for _ in range(30):
@@ -303,7 +307,7 @@ async def test_a_long_chain_of_replies_is_shown_no_further_to_the_right(visitor:
 
 
 @pytest.mark.timeout(60)
-async def test_comments_that_form_a_cycle_keep_no_page_from_being_shown(visitor: Client, make: Factory) -> None:
+async def test_a_page_with_a_cycle_of_comments_is_shown(visitor: Client, make: Factory) -> None:
     post = await make.post()
     first = await make.comment(post, body="Round")
     second = await make.comment(post, body="and round", parent=first)
@@ -316,7 +320,7 @@ async def test_comments_that_form_a_cycle_keep_no_page_from_being_shown(visitor:
     assert "Straight on" in page.text
 
 
-async def test_a_text_too_long_for_a_page_is_cut_with_a_note(visitor: Client, make: Factory) -> None:
+async def test_a_text_too_long_for_a_page_is_truncated_with_a_note(visitor: Client, make: Factory) -> None:
     post = await make.post(description="d" * 50_001)
     await make.comment(post, body="c" * 10_001)
     await make.comment(post, body="e" * 10_000)
@@ -329,7 +333,7 @@ async def test_a_text_too_long_for_a_page_is_cut_with_a_note(visitor: Client, ma
     assert page.text.count("only its beginning is shown here") == 2
 
 
-async def test_a_post_with_very_long_comments_shows_the_first(visitor: Client, make: Factory) -> None:
+async def test_a_page_shows_at_most_200000_characters_of_comments(visitor: Client, make: Factory) -> None:
     post = await make.post()
     for number in range(22):
         await make.comment(post, body=f"{number:02}" + "'" * 9_998)
@@ -341,7 +345,7 @@ async def test_a_post_with_very_long_comments_shows_the_first(visitor: Client, m
     assert len(page.content) < 1_500_000
 
 
-async def test_comments_beyond_those_that_are_shown_are_not_read(make: Factory) -> None:
+async def test_comments_that_a_page_does_not_show_are_not_read(make: Factory) -> None:
     post = await make.post()
     for number in range(41):
         await make.comment(post, body=f"{number:02}" + "long" * 5_000)
@@ -353,7 +357,7 @@ async def test_comments_beyond_those_that_are_shown_are_not_read(make: Factory) 
     assert read.count(public._COMMENTS) == 2
 
 
-async def test_a_post_with_very_many_comments_shows_the_first(visitor: Client, make: Factory) -> None:
+async def test_a_page_shows_at_most_200_comments(visitor: Client, make: Factory) -> None:
     post = await make.post()
     await make.comment(post, body="the first")
     await make.run(
@@ -379,7 +383,7 @@ async def test_the_home_page_links_the_documents(visitor: Client) -> None:
     assert 'href="/docs"' in page.text
 
 
-async def test_pages_ask_for_nothing_inline_and_nothing_foreign(visitor: Client, make: Factory) -> None:
+async def test_pages_use_no_inline_and_no_external_resources(visitor: Client, make: Factory) -> None:
     code = await make.code(await make.post(title="Dark mode", status="New"))
     for path in ("/", "/docs", f"/p/dark-mode-{code}", "/nowhere", "/productlift/api/v1/docs", "/astuto/api/v1/docs"):
         page = (await visitor.get(path)).text

@@ -61,7 +61,7 @@ def server(tmp_path: Path) -> FileServer:
         *((media_type, "attachment") for media_type in ("application/pdf", "image/tiff", "text/javascript")),
     ],
 )
-async def test_images_are_shown_on_any_site_and_all_else_is_downloaded(
+async def test_images_are_shown_inline_and_other_files_are_downloaded(
     server: FileServer, media_type: str, disposition: str
 ) -> None:
     name = await server.put(SVG, media_type, "Our logo.png")
@@ -95,14 +95,14 @@ async def test_images_are_shown_on_any_site_and_all_else_is_downloaded(
         "a/" + "b" * 99,
     ],
 )
-def test_an_invalid_media_type_becomes_plain_bytes(media_type: str) -> None:
+def test_an_invalid_media_type_becomes_application_octet_stream(media_type: str) -> None:
     headers = headers_for(FileRow(media_type, None, public=True))
 
     assert headers["Content-Type"] == "application/octet-stream"
     assert headers["Content-Disposition"] == "attachment"
 
 
-def test_letter_case_makes_no_other_media_type() -> None:
+def test_media_types_are_compared_without_case() -> None:
     headers = headers_for(FileRow("IMAGE/SVG+XML", None, public=True))
 
     assert headers["Content-Type"] == "image/svg+xml"
@@ -132,7 +132,7 @@ def test_letter_case_makes_no_other_media_type() -> None:
         ("x." + "y" * 300, "x." + "y" * 148, None),
     ],
 )
-def test_a_file_is_offered_under_its_name_made_safe(name: str, plain: str, whole: str | None) -> None:
+def test_the_name_of_a_download_is_sanitized(name: str, plain: str, whole: str | None) -> None:
     headers = headers_for(FileRow("application/pdf", name, public=True))["Content-Disposition"]
 
     match = re.fullmatch(r"attachment; filename=\"([^\"\\%]*)\"(?:; filename\*=UTF-8''([!-~]+))?", headers)
@@ -142,7 +142,7 @@ def test_a_file_is_offered_under_its_name_made_safe(name: str, plain: str, whole
 
 
 @pytest.mark.parametrize("name", [None, "", "/", "..", "\r\n", "\u202e"])
-def test_a_file_without_a_name_is_offered_without_one(name: str | None) -> None:
+def test_a_file_without_a_name_is_downloaded_without_one(name: str | None) -> None:
     assert headers_for(FileRow("application/pdf", name, public=True))["Content-Disposition"] == "attachment"
 
 
@@ -159,7 +159,7 @@ async def test_head_has_the_headers_of_get(server: FileServer) -> None:
 
 @pytest.mark.parametrize("known", ['"{}"', 'W/"{}"', '"other", "{}"', "*"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_cached_file_is_not_sent_again(server: FileServer, known: str, method: str) -> None:
+async def test_a_cached_file_returns_304(server: FileServer, known: str, method: str) -> None:
     name = await server.put(b"picture", "image/png", "logo.png", "png")
 
     response = await server.get(f"/files/{name}", method, **{"if-none-match": known.format(name)})
@@ -173,7 +173,7 @@ async def test_a_cached_file_is_not_sent_again(server: FileServer, known: str, m
     }
 
 
-async def test_another_cached_file_changes_nothing(server: FileServer) -> None:
+async def test_another_etag_returns_the_file(server: FileServer) -> None:
     name = await server.put(b"picture", "image/png", "logo.png", "png")
 
     response = await server.get(f"/files/{name}", **{"if-none-match": f'"{generate_name()}"'})
@@ -185,7 +185,7 @@ def not_found(response: httpx.Response) -> bool:
     return (response.status_code, response.text, response.headers["cache-control"]) == (404, "Not found", "no-store")
 
 
-async def test_a_file_that_the_database_does_not_know_is_not_served(server: FileServer) -> None:
+async def test_a_file_that_is_not_in_the_database_is_not_served(server: FileServer) -> None:
     name = await server.put(b"picture", "image/png")
     del server.rows[name]
 
@@ -193,7 +193,7 @@ async def test_a_file_that_the_database_does_not_know_is_not_served(server: File
     assert not_found(await server.get(f"/files/{name}", **{"if-none-match": f'"{name}"'}))
 
 
-async def test_a_file_that_the_storage_has_lost_is_not_found(server: FileServer) -> None:
+async def test_a_file_that_is_missing_in_the_storage_returns_404(server: FileServer) -> None:
     name = await server.put(b"picture", "image/png")
     await server.files.delete(name)
 
@@ -203,7 +203,7 @@ async def test_a_file_that_the_storage_has_lost_is_not_found(server: FileServer)
 @pytest.mark.parametrize(
     "name", ["..%2f..%2fsecret", "%2e%2e", "a", "a" * 22 + ".html", "a" * 22 + "%00", "a" * 22 + "%0a", "%ff" * 22]
 )
-async def test_a_name_of_another_form_is_not_found_without_asking(server: FileServer, name: str) -> None:
+async def test_an_invalid_name_returns_404_without_a_lookup(server: FileServer, name: str) -> None:
     response = await server.get(f"/files/{name}")
 
     assert response.status_code == 404
@@ -211,7 +211,7 @@ async def test_a_name_of_another_form_is_not_found_without_asking(server: FileSe
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-async def test_files_are_only_read(server: FileServer, method: str) -> None:
+async def test_files_allow_only_get_and_head(server: FileServer, method: str) -> None:
     name = await server.put(b"picture", "image/png")
 
     response = await server.get(f"/files/{name}", method)
@@ -220,7 +220,7 @@ async def test_files_are_only_read(server: FileServer, method: str) -> None:
     assert (await server.get(f"/files/{name}")).content == b"picture"
 
 
-async def test_unavailable_storage_is_503(server: FileServer, tmp_path: Path) -> None:
+async def test_unavailable_storage_returns_503(server: FileServer, tmp_path: Path) -> None:
     name = generate_name()
     server.rows[name] = FileRow("image/png", None, public=True)
     (tmp_path / name[:2]).write_bytes(b"a file where a folder belongs")
@@ -271,7 +271,7 @@ async def test_a_file_is_closed_when_the_client_disconnects(server: FileServer, 
     assert storage.closed == 1
 
 
-async def test_a_file_is_closed_after_a_head(server: FileServer, tmp_path: Path) -> None:
+async def test_a_file_is_closed_after_a_head_request(server: FileServer, tmp_path: Path) -> None:
     server.files = storage = CountingStorage(tmp_path)
     name = await server.put(b"x", "application/pdf")
 
@@ -280,5 +280,5 @@ async def test_a_file_is_closed_after_a_head(server: FileServer, tmp_path: Path)
     assert storage.closed == 1
 
 
-def test_the_route_is_in_no_document(server: FileServer) -> None:
+def test_the_route_is_not_in_the_openapi_document(server: FileServer) -> None:
     assert server.app().openapi()["paths"] == {}

@@ -18,9 +18,7 @@ async def slug(make: Factory, board: int) -> str:
     return str(await make.value("SELECT slug FROM boards WHERE id = :id", id=board))
 
 
-async def test_all_boards_are_listed_by_id_whatever_their_order(
-    make: Factory, astuto: Client, clock: TestClock
-) -> None:
+async def test_all_boards_are_listed_by_id(make: Factory, astuto: Client, clock: TestClock) -> None:
     await make.run("UPDATE boards SET position = 1 - position")
     clock.set(datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC))
     await astuto.post("/boards", json={"name": "Ideas", "description": "All of them"})
@@ -36,7 +34,7 @@ async def test_all_boards_are_listed_by_id_whatever_their_order(
     )
 
 
-async def test_a_board_is_shown_by_number_and_by_slug(make: Factory, astuto: Client) -> None:
+async def test_a_board_is_found_by_id_and_by_slug(make: Factory, astuto: Client) -> None:
     bugs = make.boards["Bug Reports"]
 
     by_number, by_leading_number, by_slug = [
@@ -49,7 +47,7 @@ async def test_a_board_is_shown_by_number_and_by_slug(make: Factory, astuto: Cli
     assert by_number.content == by_leading_number.content == by_slug.content
 
 
-async def test_a_number_wins_over_a_slug(make: Factory, astuto: Client) -> None:
+async def test_an_id_takes_precedence_over_a_slug(make: Factory, astuto: Client) -> None:
     first, second = make.boards.values()
     hidden = (await astuto.post("/boards", json={"name": "Hidden", "slug": str(first)})).json()["id"]
     result = (await astuto.post("/boards", json={"name": "Found", "slug": "4711"})).json()["id"]
@@ -64,14 +62,14 @@ async def test_a_number_wins_over_a_slug(make: Factory, astuto: Client) -> None:
 @pytest.mark.parametrize(
     "segment", ["4711", "invalid-id", "Bug-Reports", "0", "99999999999999999999", "%00", "bug%20x"]
 )
-async def test_an_unknown_board_is_in_the_404_decoded(astuto: Client, segment: str) -> None:
+async def test_the_404_contains_the_decoded_id_of_an_unknown_board(astuto: Client, segment: str) -> None:
     response = await astuto.get(f"/boards/{segment}")
 
     decoded = {"%00": "\0", "bug%20x": "bug x"}.get(segment, segment)
     assert (response.status_code, response.json()) == (404, {"errors": [f"Board with id {decoded} not found"]})
 
 
-async def test_a_new_board_stands_last(make: Factory, astuto: Client) -> None:
+async def test_a_new_board_is_the_last(make: Factory, astuto: Client) -> None:
     await make.run("UPDATE boards SET position = 7 WHERE name = 'Bug Reports'")
 
     response = await astuto.post("/boards", json={"name": "Ideas", "description": ""})
@@ -89,7 +87,7 @@ async def test_a_new_board_stands_last(make: Factory, astuto: Client) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"name": None}, {"name": ""}, {"name": "  \t"}])
-async def test_a_board_needs_a_name(astuto: Client, body: dict[str, object]) -> None:
+async def test_a_board_requires_a_name(astuto: Client, body: dict[str, object]) -> None:
     response = await astuto.post("/boards", json=body)
 
     assert (response.status_code, response.json()) == (
@@ -112,7 +110,7 @@ async def test_a_board_needs_a_name(astuto: Client, body: dict[str, object]) -> 
         ({"name": "x" * 513}, ["Name is too long (maximum 512 characters)"]),
     ],
 )
-async def test_what_is_wrong_with_a_board(
+async def test_an_invalid_board_is_rejected(
     make: Factory, astuto: Client, body: dict[str, object], messages: list[str]
 ) -> None:
     response = await astuto.post("/boards", json=body)
@@ -121,7 +119,7 @@ async def test_what_is_wrong_with_a_board(
     assert await make.value("SELECT count(*) FROM boards") == 2
 
 
-async def test_names_that_differ_in_case_are_two_boards(make: Factory, astuto: Client) -> None:
+async def test_board_names_are_case_sensitive(make: Factory, astuto: Client) -> None:
     upper = (await astuto.post("/boards", json={"name": "Alpha"})).json()["id"]
     lower = (await astuto.post("/boards", json={"name": "alpha"})).json()["id"]
 
@@ -149,7 +147,9 @@ async def test_names_that_differ_in_case_are_two_boards(make: Factory, astuto: C
         ({"name": " Ideas "}, "ideas"),
     ],
 )
-async def test_the_slug_of_a_board(make: Factory, astuto: Client, body: dict[str, object], expected: str) -> None:
+async def test_a_board_gets_a_slug_from_its_slug_or_name(
+    make: Factory, astuto: Client, body: dict[str, object], expected: str
+) -> None:
     response = await astuto.post("/boards", json=body)
 
     assert response.status_code == 201
@@ -182,7 +182,7 @@ async def test_a_moderator_may_not_add_boards(make: Factory, astuto: Client) -> 
     assert "www-authenticate" not in taken.headers
 
 
-async def test_boards_at_once_get_places_and_slugs_of_their_own(make: Factory, astuto: Client) -> None:
+async def test_concurrent_boards_get_unique_positions_and_slugs(make: Factory, astuto: Client) -> None:
     responses = await asyncio.gather(*(astuto.post("/boards", json={"name": f"Ideas{'!' * n}"}) for n in range(6)))
 
     assert {response.status_code for response in responses} == {201}

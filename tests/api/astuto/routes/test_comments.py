@@ -13,9 +13,7 @@ NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
 WRONG = {"errors": ["Some parameters are wrong in the request. Please check the documentation."]}
 
 
-async def test_a_comment_is_shown_with_all_its_members_in_order(
-    make: Factory, astuto: Client, clock: TestClock
-) -> None:
+async def test_a_comment_has_all_members_in_order(make: Factory, astuto: Client, clock: TestClock) -> None:
     clock.set(NINE)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     post = await make.post()
@@ -57,7 +55,7 @@ async def test_comments_are_listed_newest_first_with_replies_and_by_post(
     assert payload == (await astuto.get(f"/comments/{reply}")).json()
 
 
-async def test_internal_comments_do_not_exist_here(make: Factory, astuto: Client) -> None:
+async def test_internal_comments_are_not_found(make: Factory, astuto: Client) -> None:
     post = await make.post()
     internal = await make.comment(post, internal=True)
     unknown = {"errors": [f"Comment with id {internal} not found"]}
@@ -76,7 +74,7 @@ async def test_internal_comments_do_not_exist_here(make: Factory, astuto: Client
     assert await make.rows("SELECT id, body FROM comments") == [{"id": internal, "body": "Well said"}]
 
 
-async def test_a_new_comment_is_counted_and_nobody_follows(make: Factory, astuto: Client, clock: TestClock) -> None:
+async def test_a_new_comment_is_counted_and_adds_no_follower(make: Factory, astuto: Client, clock: TestClock) -> None:
     post = await make.post(moderation="pending")
     touched = await make.value("SELECT updated_at FROM posts")
     clock.set(NINE)
@@ -113,7 +111,9 @@ async def test_a_new_comment_is_counted_and_nobody_follows(make: Factory, astuto
         ([True], False),
     ],
 )
-async def test_the_mark_of_a_post_update(make: Factory, astuto: Client, sent: object, official: bool) -> None:
+async def test_is_post_update_is_converted_to_a_boolean(
+    make: Factory, astuto: Client, sent: object, official: bool
+) -> None:
     post = await make.post()
 
     response = await astuto.post("/comments", json={"post_id": post, "body": "New", "is_post_update": sent})
@@ -122,7 +122,7 @@ async def test_the_mark_of_a_post_update(make: Factory, astuto: Client, sent: ob
     assert (await astuto.get(f"/comments/{response.json()['id']}")).json()["is_post_update"] is official
 
 
-async def test_a_parent_may_stand_on_another_post_at_any_depth(make: Factory, astuto: Client) -> None:
+async def test_a_parent_may_belong_to_another_post_at_any_depth(make: Factory, astuto: Client) -> None:
     one, two = await make.post(), await make.post()
     parent = await make.comment(one)
 
@@ -137,7 +137,7 @@ async def test_a_parent_may_stand_on_another_post_at_any_depth(make: Factory, as
 
 
 @pytest.mark.parametrize("parent", [4711, "abc", 0, -3, False, 2**63, 10**30, f"{10**30}"])
-async def test_an_unknown_parent_is_wrong(make: Factory, astuto: Client, parent: object) -> None:
+async def test_an_unknown_parent_is_rejected(make: Factory, astuto: Client, parent: object) -> None:
     post = await make.post()
 
     response = await astuto.post("/comments", json={"post_id": post, "body": "Child", "parent_id": parent})
@@ -148,7 +148,7 @@ async def test_an_unknown_parent_is_wrong(make: Factory, astuto: Client, parent:
 
 
 @pytest.mark.parametrize("parent", [None, "", " ", [1], {"a": 1}])
-async def test_a_blank_parent_is_none(make: Factory, astuto: Client, parent: object) -> None:
+async def test_a_blank_parent_is_ignored(make: Factory, astuto: Client, parent: object) -> None:
     post = await make.post()
 
     response = await astuto.post("/comments", json={"post_id": post, "body": "Child", "parent_id": parent})
@@ -169,7 +169,7 @@ async def test_a_blank_parent_is_none(make: Factory, astuto: Client, parent: obj
         ({"post_id": "known", "parent_id": 4711}, ["Body cannot be blank"]),
     ],
 )
-async def test_what_is_wrong_with_a_comment(
+async def test_an_invalid_comment_is_rejected(
     make: Factory, astuto: Client, body: dict[str, object], messages: list[str]
 ) -> None:
     post = await make.post()
@@ -182,7 +182,7 @@ async def test_what_is_wrong_with_a_comment(
     assert await make.row("SELECT comments_count FROM posts") == {"comments_count": 0}
 
 
-async def test_a_body_has_no_upper_limit_and_numbers_are_their_digits(make: Factory, astuto: Client) -> None:
+async def test_a_body_has_no_maximum_length_and_numbers_become_text(make: Factory, astuto: Client) -> None:
     post = await make.post()
 
     long = await astuto.post("/comments", json={"post_id": post, "body": "é" * 100_000})
@@ -213,7 +213,7 @@ async def test_only_the_body_can_be_edited(make: Factory, astuto: Client, clock:
 
 
 @pytest.mark.parametrize("body", [None, "", "  "])
-async def test_a_blank_edit_is_refused(make: Factory, astuto: Client, body: str | None) -> None:
+async def test_a_blank_body_is_rejected(make: Factory, astuto: Client, body: str | None) -> None:
     comment = await make.comment(await make.post())
 
     response = await astuto.put(f"/comments/{comment}", json={"body": body})
@@ -222,7 +222,7 @@ async def test_a_blank_edit_is_refused(make: Factory, astuto: Client, body: str 
     assert await make.value("SELECT body FROM comments") == "Well said"
 
 
-async def test_the_mark_flips_and_repeating_changes_nothing(make: Factory, astuto: Client, clock: TestClock) -> None:
+async def test_marking_a_post_update_is_idempotent(make: Factory, astuto: Client, clock: TestClock) -> None:
     comment = await make.comment(await make.post())
 
     async def flip(how: str) -> tuple[int, object, bool, str]:
@@ -241,7 +241,7 @@ async def test_the_mark_flips_and_repeating_changes_nothing(make: Factory, astut
     assert unmarked[3] > marked[3]
 
 
-async def test_replies_go_with_a_deleted_comment_wherever_they_hang(make: Factory, astuto: Client) -> None:
+async def test_replies_are_deleted_with_their_comment_on_any_post(make: Factory, astuto: Client) -> None:
     jane = await make.user()
     one, two = await make.post(), await make.post()
     first = await make.comment(one, author=jane)
@@ -261,9 +261,7 @@ async def test_replies_go_with_a_deleted_comment_wherever_they_hang(make: Factor
     assert people == [{"id": make.owner, "comments_count": 1}, {"id": jane, "comments_count": 0}]
 
 
-async def test_comments_on_a_post_that_goes_meanwhile_are_refused_as_without_a_post(
-    make: Factory, astuto: Client
-) -> None:
+async def test_a_comment_on_a_concurrently_deleted_post_is_rejected(make: Factory, astuto: Client) -> None:
     post = await make.post()
     comment = {"post_id": post, "body": "Late"}
 

@@ -33,7 +33,7 @@ KINDS = sorted(NEWEST)
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("blank", [None, "", "   ", False, [], {}, [None], [""]])
-async def test_a_blank_value_is_no_impersonation(make: Factory, astuto: Client, kind: str, blank: object) -> None:
+async def test_a_blank_value_does_not_impersonate(make: Factory, astuto: Client, kind: str, blank: object) -> None:
     moderator = await make.user(role="moderator")
     client = astuto.of(await make.key(moderator, "astuto"))
     method, path, body = (await routes(make))[kind]
@@ -46,7 +46,7 @@ async def test_a_blank_value_is_no_impersonation(make: Factory, astuto: Client, 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("user", ["self", "somebody", 4711, "abc", 0, True, [4711], {"a": 1}])
-async def test_a_moderator_may_not_act_in_any_name(make: Factory, astuto: Client, kind: str, user: object) -> None:
+async def test_a_moderator_can_not_impersonate_any_user(make: Factory, astuto: Client, kind: str, user: object) -> None:
     moderator = await make.user(role="moderator")
     client = astuto.of(await make.key(moderator, "astuto"))
     named = {"self": moderator, "somebody": make.owner}.get(str(user), user)
@@ -60,7 +60,7 @@ async def test_a_moderator_may_not_act_in_any_name(make: Factory, astuto: Client
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", ["json", "data", "params"])
-async def test_an_array_of_one_is_its_element(make: Factory, astuto: Client, kind: str, form: str) -> None:
+async def test_an_array_of_one_element_is_that_element(make: Factory, astuto: Client, kind: str, form: str) -> None:
     jane = await make.user()
     method, path, body = (await routes(make))[kind]
     named = {"impersonated_user_id": [jane]} if form == "json" else {"impersonated_user_id[]": jane}
@@ -99,7 +99,7 @@ async def test_a_user_outside_the_portal_cannot_be_impersonated(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_anybody_in_the_portal_may_be_named_and_both_are_remembered(
+async def test_any_user_of_the_portal_can_be_impersonated_and_both_are_stored(
     make: Factory, astuto: Client, kind: str
 ) -> None:
     admin = await make.user(role="admin")
@@ -120,7 +120,7 @@ async def test_anybody_in_the_portal_may_be_named_and_both_are_remembered(
     ]
 
 
-async def test_the_rights_stay_those_of_the_key(make: Factory, astuto: Client) -> None:
+async def test_impersonation_does_not_change_the_permissions_of_the_key(make: Factory, astuto: Client) -> None:
     user = await make.user()
     post = await make.post()
 
@@ -170,7 +170,7 @@ async def test_all_other_routes_ignore_the_parameter(make: Factory, astuto: Clie
         ("status", {"post_status_id": 4711}),
     ],
 )
-async def test_impersonation_is_checked_before_the_values(
+async def test_impersonation_is_checked_before_other_parameters(
     make: Factory, astuto: Client, kind: str, wrong: dict[str, Any]
 ) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
@@ -184,7 +184,7 @@ async def test_impersonation_is_checked_before_the_values(
     assert (unknown.status_code, unknown.json()) == (401, NOT_FOUND)
 
 
-async def test_a_missing_title_comes_before_everything(make: Factory, astuto: Client) -> None:
+async def test_a_missing_title_is_reported_before_other_errors(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
 
     response = await moderator.post("/posts", json={"impersonated_user_id": 4711})

@@ -35,7 +35,7 @@ async def test_a_post_moves_to_another_board_and_keeps_its_slug(
 
 
 @pytest.mark.parametrize("body", [{}, {"board_id": None}, {"board_id": ""}, {"board_id": "  "}, {"board_id": [1]}])
-async def test_a_move_needs_a_board(make: Factory, astuto: Client, body: dict[str, object]) -> None:
+async def test_a_move_requires_a_board(make: Factory, astuto: Client, body: dict[str, object]) -> None:
     post = await make.post()
 
     response = await astuto.put(f"/posts/{post}/update_board", json=body)
@@ -44,7 +44,7 @@ async def test_a_move_needs_a_board(make: Factory, astuto: Client, body: dict[st
 
 
 @pytest.mark.parametrize("board", [4711, "abc", 0, -1, False, 2**63, 2**64, 10**400])
-async def test_a_move_to_an_unknown_board_is_wrong(make: Factory, astuto: Client, board: object) -> None:
+async def test_a_move_to_an_unknown_board_is_rejected(make: Factory, astuto: Client, board: object) -> None:
     post = await make.post()
 
     response = await astuto.put(f"/posts/{post}/update_board", json={"board_id": board})
@@ -53,7 +53,9 @@ async def test_a_move_to_an_unknown_board_is_wrong(make: Factory, astuto: Client
     assert await make.value("SELECT board_id FROM posts") == make.boards["Feature Requests"]
 
 
-async def test_a_status_is_set_and_cleared_with_a_history(make: Factory, astuto: Client, clock: TestClock) -> None:
+async def test_setting_and_clearing_a_status_is_recorded_in_the_history(
+    make: Factory, astuto: Client, clock: TestClock
+) -> None:
     jane = await make.user()
     post = await make.post()
     planned = make.statuses["Planned"]
@@ -82,7 +84,7 @@ async def test_a_status_is_set_and_cleared_with_a_history(make: Factory, astuto:
 @pytest.mark.parametrize(
     "body", [{}, {"post_status_id": [1]}, {"post_status_id": {"a": 1}}, {"post_status_id": "same"}]
 )
-async def test_without_a_real_change_of_status_nothing_happens(
+async def test_setting_the_same_status_changes_nothing(
     make: Factory, astuto: Client, clock: TestClock, body: dict[str, object]
 ) -> None:
     post = await make.post(status="Planned")
@@ -100,7 +102,7 @@ async def test_without_a_real_change_of_status_nothing_happens(
 
 
 @pytest.mark.parametrize("status", [4711, "abc", 0, -1, False, 2**63, -(2**70)])
-async def test_an_unknown_status_is_wrong(make: Factory, astuto: Client, status: object) -> None:
+async def test_an_unknown_status_is_rejected(make: Factory, astuto: Client, status: object) -> None:
     post = await make.post(status="Planned")
 
     response = await astuto.put(f"/posts/{post}/update_status", json={"post_status_id": status})
@@ -109,9 +111,7 @@ async def test_an_unknown_status_is_wrong(make: Factory, astuto: Client, status:
     assert await make.value("SELECT status_id FROM posts") == make.statuses["Planned"]
 
 
-async def test_impersonation_is_checked_before_the_status_and_even_without_a_change(
-    make: Factory, astuto: Client
-) -> None:
+async def test_impersonation_is_checked_before_the_status(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
     post = await make.post()
 
@@ -125,7 +125,7 @@ async def test_impersonation_is_checked_before_the_status_and_even_without_a_cha
     assert (refused.status_code, refused.json()) == (401, not_allowed)
 
 
-async def test_equal_changes_of_status_at_once_are_one_record(make: Factory, astuto: Client) -> None:
+async def test_concurrent_equal_status_changes_create_one_record(make: Factory, astuto: Client) -> None:
     post = await make.post()
     body = {"post_status_id": make.statuses["Planned"]}
 
@@ -137,7 +137,7 @@ async def test_equal_changes_of_status_at_once_are_one_record(make: Factory, ast
 
 
 @pytest.mark.parametrize(("verb", "state"), [("approve", "approved"), ("reject", "rejected")])
-async def test_a_pending_post_is_decided_once(
+async def test_a_pending_post_is_approved_or_rejected_once(
     make: Factory, astuto: Client, clock: TestClock, verb: str, state: str
 ) -> None:
     post = await make.post(moderation="pending")

@@ -15,7 +15,7 @@ NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
 MISSING = {"errors": ["Some parameters are missing from the request. Please check the documentation."]}
 
 
-async def test_a_post_is_shown_with_all_its_members_in_order(make: Factory, astuto: Client, clock: TestClock) -> None:
+async def test_a_post_has_all_members_in_order(make: Factory, astuto: Client, clock: TestClock) -> None:
     clock.set(NINE)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     await make.run("UPDATE boards SET description = 'What you want', created_at = :now, updated_at = :now")
@@ -49,14 +49,14 @@ async def test_members_without_a_value_are_absent_and_the_description_is_null(ma
     assert (payload["description"], payload["approval_status"]) == (None, "pending")
 
 
-async def test_the_leading_integer_names_the_post(make: Factory, astuto: Client) -> None:
+async def test_a_post_is_found_by_the_leading_integer_of_its_id(make: Factory, astuto: Client) -> None:
     post = await make.post(title="Dark mode")
 
     assert (await astuto.get(f"/posts/{post}abc")).json()["id"] == post
     assert (await astuto.put(f"/posts/{post}-x", json={})).json() == {"id": post}
 
 
-async def test_a_new_post_is_approved_has_no_status_and_nobody_follows_or_votes(make: Factory, astuto: Client) -> None:
+async def test_a_new_post_is_approved_without_status_votes_and_followers(make: Factory, astuto: Client) -> None:
     await make.run("UPDATE portals SET moderation_policy = 'always'")
 
     response = await astuto.post(
@@ -93,7 +93,7 @@ async def test_a_new_post_is_approved_has_no_status_and_nobody_follows_or_votes(
 
 
 @pytest.mark.parametrize("title", [None, "", "   ", "\t\n"])
-async def test_a_post_without_a_title_is_missing_it(astuto: Client, title: str | None) -> None:
+async def test_a_post_requires_a_title(astuto: Client, title: str | None) -> None:
     absent = await astuto.post("/posts", json={"board_id": 1})
     blank = await astuto.post("/posts", json={"title": title, "board_id": 1})
 
@@ -116,7 +116,7 @@ async def test_a_post_without_a_title_is_missing_it(astuto: Client, title: str |
         ("Dark mode", [1], ["Board is mandatory"]),
     ],
 )
-async def test_what_is_wrong_with_a_post(
+async def test_an_invalid_post_is_rejected(
     make: Factory, astuto: Client, title: object, board: object, messages: list[str]
 ) -> None:
     board_id = {True: make.boards["Bug Reports"], False: 4711}[board] if isinstance(board, bool) else board
@@ -128,14 +128,14 @@ async def test_what_is_wrong_with_a_post(
 
 
 @pytest.mark.parametrize("title", ["abcd", "😀😀😀😀", "x" * 128, 1234])
-async def test_titles_of_four_to_128_characters(make: Factory, astuto: Client, title: object) -> None:
+async def test_a_title_may_have_4_to_128_characters(make: Factory, astuto: Client, title: object) -> None:
     response = await astuto.post("/posts", json={"title": title, "board_id": make.boards["Bug Reports"]})
 
     assert response.status_code == 201
     assert await make.value("SELECT title FROM posts") == str(title)
 
 
-async def test_a_description_has_no_upper_limit(make: Factory, astuto: Client) -> None:
+async def test_a_description_has_no_maximum_length(make: Factory, astuto: Client) -> None:
     board = make.boards["Bug Reports"]
     response = await astuto.post("/posts", json={"title": "Long", "board_id": board, "description": "é" * 100_000})
 
@@ -203,7 +203,7 @@ async def test_an_empty_edit_changes_nothing(
         ("x" * 129, ["Title is too long (maximum 128 characters)"]),
     ],
 )
-async def test_what_is_wrong_with_an_edit(make: Factory, astuto: Client, title: object, messages: list[str]) -> None:
+async def test_an_invalid_edit_is_rejected(make: Factory, astuto: Client, title: object, messages: list[str]) -> None:
     post = await make.post(title="Dark mode")
 
     response = await astuto.put(f"/posts/{post}", json={"title": title, "description": "Changed"})
@@ -212,7 +212,7 @@ async def test_what_is_wrong_with_an_edit(make: Factory, astuto: Client, title: 
     assert await make.row("SELECT title, description FROM posts") == {"title": "Dark mode", "description": None}
 
 
-async def test_only_what_is_sent_is_checked(make: Factory, astuto: Client) -> None:
+async def test_only_the_fields_of_the_request_are_validated(make: Factory, astuto: Client) -> None:
     post = await make.post(title="abc")
 
     response = await astuto.patch(f"/posts/{post}", json={"description": "For eyes"})
@@ -222,7 +222,7 @@ async def test_only_what_is_sent_is_checked(make: Factory, astuto: Client) -> No
     assert await make.row("SELECT title, description FROM posts") == {"title": "abc", "description": None}
 
 
-async def test_a_deleted_post_is_gone_with_all_that_hangs_on_it(make: Factory, astuto: Client) -> None:
+async def test_a_post_is_deleted_with_its_votes_comments_and_replies(make: Factory, astuto: Client) -> None:
     post = await make.post(votes_by=[make.owner])
     other = await make.post()
     first = await make.comment(post)
@@ -238,7 +238,7 @@ async def test_a_deleted_post_is_gone_with_all_that_hangs_on_it(make: Factory, a
     assert await make.act(post_counters.find_mismatches) == []
 
 
-async def test_moderators_may_edit_and_delete_anybodys_post(make: Factory, astuto: Client) -> None:
+async def test_moderators_may_edit_and_delete_any_post(make: Factory, astuto: Client) -> None:
     moderator = astuto.of(await make.key(await make.user(role="moderator"), "astuto"))
     post = await make.post()
 

@@ -4,7 +4,7 @@ from tests.support.clients import Client
 from tests.support.factory import Factory
 
 
-async def test_all_statuses_are_listed_by_id_whatever_their_order(make: Factory, astuto: Client) -> None:
+async def test_all_statuses_are_listed_by_id(make: Factory, astuto: Client) -> None:
     await make.run("UPDATE statuses SET position = 10 - position")
 
     response = await astuto.get("/post_statuses", params={"limit": 1})

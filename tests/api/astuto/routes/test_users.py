@@ -21,7 +21,7 @@ async def mark_deleted(make: Factory, user: int) -> None:
     )
 
 
-async def test_a_user_is_shown_in_one_order_and_in_another_listed(
+async def test_the_members_of_single_and_listed_users_differ_in_order(
     make: Factory, astuto: Client, clock: TestClock
 ) -> None:
     clock.set(NINE)
@@ -38,7 +38,7 @@ async def test_a_user_is_shown_in_one_order_and_in_another_listed(
     assert listed.text == f'[{{"id":{jane},"email":"jane@example.com",{moments},"full_name":"Jane Roe"}}]'
 
 
-async def test_users_are_listed_newest_first_blocked_and_deleted_ones_too(make: Factory, astuto: Client) -> None:
+async def test_users_are_listed_newest_first_including_blocked_and_deleted(make: Factory, astuto: Client) -> None:
     jane, john, jack = [await make.user(name=name, email=None) for name in ("Jane", "John", "Jack")]
     await astuto.put(f"/users/{jane}/block")
     await mark_deleted(make, john)
@@ -76,7 +76,7 @@ async def test_a_deleted_users_posts_comments_and_votes_show_the_deleted_user(ma
 
 
 @pytest.mark.parametrize("email", ["jane@example.com", "JANE@Example.com", "  jane@example.com "])
-async def test_an_address_is_found_whatever_its_case_and_padding(make: Factory, astuto: Client, email: str) -> None:
+async def test_an_email_is_found_in_any_case_and_with_padding(make: Factory, astuto: Client, email: str) -> None:
     jane = await make.user(email="jane@example.com")
 
     in_query = await astuto.get("/users/get_by_email", params={"email": email})
@@ -85,7 +85,7 @@ async def test_an_address_is_found_whatever_its_case_and_padding(make: Factory, 
     assert (in_query.status_code, in_query.json()["id"]) == (in_body.status_code, in_body.json()["id"]) == (200, jane)
 
 
-async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Factory, astuto: Client) -> None:
+async def test_an_email_in_an_array_of_one_is_found(make: Factory, astuto: Client) -> None:
     jane, path = await make.user(email="jane@example.com"), "/users/get_by_email"
 
     result = [
@@ -111,7 +111,7 @@ async def test_an_address_is_found_by_the_element_of_an_array_of_one(make: Facto
     ("params", "email"),
     [({}, ""), ({"email": ""}, ""), ({"email": " No@One.com"}, " No@One.com"), ({"email[]": "a@b"}, "")],
 )
-async def test_an_unknown_address_is_in_the_404_as_it_was_sent(
+async def test_the_404_contains_an_unknown_email_as_sent(
     make: Factory, astuto: Client, params: dict[str, str], email: str
 ) -> None:
     await make.user(email=None)
@@ -121,7 +121,7 @@ async def test_an_unknown_address_is_in_the_404_as_it_was_sent(
     assert (response.status_code, response.json()) == (404, {"errors": [f"User with email {email} not found"]})
 
 
-async def test_a_new_user_is_plain_active_and_without_a_password(make: Factory, astuto: Client) -> None:
+async def test_a_new_user_is_active_with_the_role_user_and_no_password(make: Factory, astuto: Client) -> None:
     response = await astuto.post(
         "/users",
         json={"email": " New2@X.Com ", "full_name": " Jane Roe", "role": "admin", "password": "secret", "status": 1},
@@ -146,7 +146,7 @@ async def test_a_new_user_is_plain_active_and_without_a_password(make: Factory, 
 
 
 @pytest.mark.parametrize("email", ["jane@example.com", " JANE@example.COM", "Jane@Example.com\n"])
-async def test_a_known_address_gives_its_user_and_changes_nothing(make: Factory, astuto: Client, email: str) -> None:
+async def test_creating_a_user_with_a_known_email_returns_that_user(make: Factory, astuto: Client, email: str) -> None:
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     await astuto.put(f"/users/{jane}/block")
     before = await make.rows("SELECT * FROM users")
@@ -157,7 +157,7 @@ async def test_a_known_address_gives_its_user_and_changes_nothing(make: Factory,
     assert await make.rows("SELECT * FROM users") == before
 
 
-async def test_a_deleted_user_is_found_by_the_address_in_the_response(make: Factory, astuto: Client) -> None:
+async def test_a_deleted_user_is_found_by_the_email_in_the_response(make: Factory, astuto: Client) -> None:
     gone, there = await make.user(), await make.user()
     await mark_deleted(make, gone)
     address = f"deleted-{gone}@deleted.invalid"
@@ -172,7 +172,7 @@ async def test_a_deleted_user_is_found_by_the_address_in_the_response(make: Fact
 
 
 @pytest.mark.parametrize("full_name", [None, False, ["x"], {"a": 1}])
-async def test_without_a_name_the_address_is_the_name_as_it_was_sent(
+async def test_the_default_name_of_a_user_is_the_email_as_sent(
     make: Factory, astuto: Client, full_name: object
 ) -> None:
     response = await astuto.post("/users", json={"email": " New@X.com", "full_name": full_name})
@@ -223,7 +223,7 @@ async def test_without_a_name_the_address_is_the_name_as_it_was_sent(
         ({"email": "  ", "full_name": "Jane"}, ["Email cannot be blank", "Email is invalid"]),
     ],
 )
-async def test_what_is_wrong_with_a_user(
+async def test_an_invalid_user_is_rejected(
     make: Factory, astuto: Client, body: dict[str, object], messages: list[str]
 ) -> None:
     response = await astuto.post("/users", json=body)
@@ -233,9 +233,7 @@ async def test_what_is_wrong_with_a_user(
 
 
 @pytest.mark.parametrize("form", ["data", "files", "params"])
-async def test_an_address_in_an_array_is_invalid_in_a_form_and_a_query_too(
-    make: Factory, astuto: Client, form: str
-) -> None:
+async def test_an_email_in_an_array_is_rejected_in_forms_and_queries(make: Factory, astuto: Client, form: str) -> None:
     sent = {"email[]": (None, "jane@x.com") if form == "files" else "jane@x.com"}
 
     response = await astuto.request("POST", "/users", **{form: sent})  # type: ignore[arg-type]
@@ -245,7 +243,7 @@ async def test_an_address_in_an_array_is_invalid_in_a_form_and_a_query_too(
 
 
 @pytest.mark.parametrize("body", [{"email": "a@b", "full_name": 42}, {"email": "x@y.z", "full_name": "J" * 64}])
-async def test_names_of_two_to_64_characters_and_domains_without_a_dot(astuto: Client, body: dict[str, object]) -> None:
+async def test_a_name_may_have_2_to_64_characters_and_a_domain_no_dot(astuto: Client, body: dict[str, object]) -> None:
     assert (await astuto.post("/users", json=body)).status_code == 201
 
 
@@ -257,7 +255,9 @@ async def test_names_of_two_to_64_characters_and_domains_without_a_dot(astuto: C
         ("owner", {"user", "moderator", "admin"}),
     ],
 )
-async def test_who_may_block_whom(make: Factory, astuto: Client, key_role: str, may_block: set[str]) -> None:
+async def test_each_role_can_block_only_the_permitted_roles(
+    make: Factory, astuto: Client, key_role: str, may_block: set[str]
+) -> None:
     actor = make.owner if key_role == "owner" else await make.user(role=key_role)
     client = astuto.of(await make.key(actor, "astuto"))
     targets = {role: await make.user(role=role) for role in ("user", "moderator", "admin")} | {"owner": make.owner}
@@ -272,7 +272,7 @@ async def test_who_may_block_whom(make: Factory, astuto: Client, key_role: str, 
     assert "www-authenticate" not in own_user.headers
 
 
-async def test_blocking_twice_is_as_blocking_once_and_content_stays(make: Factory, astuto: Client) -> None:
+async def test_blocking_a_user_is_idempotent_and_keeps_content(make: Factory, astuto: Client) -> None:
     user = await make.user()
     post = await make.post(author=user, votes_by=[user])
 

@@ -11,7 +11,7 @@ from tests.support.factory import Factory
 NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
 
 
-async def test_a_second_vote_is_refused_and_not_counted(make: Factory, astuto: Client) -> None:
+async def test_a_second_vote_is_rejected_and_not_counted(make: Factory, astuto: Client) -> None:
     voter = await make.user()
     post = await make.post(votes_by=[await make.user(), await make.user()])
     vote = {"post_id": post, "impersonated_user_id": voter}
@@ -25,7 +25,7 @@ async def test_a_second_vote_is_refused_and_not_counted(make: Factory, astuto: C
     assert [fact["subject_id"] for fact in await make.facts("vote.cast")][2:] == [first.json()["id"]]
 
 
-async def test_a_vote_is_shown_with_all_its_members_in_order(make: Factory, astuto: Client, clock: TestClock) -> None:
+async def test_a_vote_has_all_members_in_order(make: Factory, astuto: Client, clock: TestClock) -> None:
     clock.set(NINE)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     post = await make.post()
@@ -62,7 +62,7 @@ async def test_votes_are_listed_newest_first_and_by_post(make: Factory, astuto: 
 
 
 @pytest.mark.parametrize("moderation", ["approved", "pending", "rejected"])
-async def test_a_post_in_any_state_takes_votes_and_nobody_follows(
+async def test_a_post_in_any_state_accepts_votes_without_followers(
     make: Factory, astuto: Client, moderation: str
 ) -> None:
     post = await make.post(moderation=moderation, status="Completed")
@@ -75,7 +75,7 @@ async def test_a_post_in_any_state_takes_votes_and_nobody_follows(
 
 
 @pytest.mark.parametrize("post", [None, "", "abc", 4711, 0, True, [1], 10**30, 2**63])
-async def test_a_vote_needs_a_post(make: Factory, astuto: Client, post: object) -> None:
+async def test_a_vote_requires_a_post(make: Factory, astuto: Client, post: object) -> None:
     response = await astuto.post("/votes", json={"post_id": post})
     absent = await astuto.post("/votes")
 

@@ -12,7 +12,7 @@ from tests.support.productlift import DELETED, invalid, unknown
 TAKEN = invalid(name="The name has already been taken.")
 
 
-async def test_categories_are_listed_by_number(make: Factory, productlift: Client) -> None:
+async def test_categories_are_listed_by_id(make: Factory, productlift: Client) -> None:
     first = await make.category("Zebra", color="#abc")
     second = await make.category("Ant 🐜")
 
@@ -26,7 +26,7 @@ async def test_categories_are_listed_by_number(make: Factory, productlift: Clien
     assert list(listed.json()["data"][0]) == ["id", "name", "color"]
 
 
-async def test_another_portals_categories_are_not_seen_nor_changed(make: Factory, productlift: Client) -> None:
+async def test_categories_of_another_portal_are_neither_listed_nor_changed(make: Factory, productlift: Client) -> None:
     elsewhere, _ = await make.new_portal("Elsewhere", host="elsewhere.example.com", email="owner@example.com")
     await make.run("UPDATE portals SET host = 'feedback.example.com' WHERE id = :id", id=make.portal)
     theirs = await make.category("Secret", portal=elsewhere)
@@ -50,7 +50,7 @@ async def test_a_new_category_gets_the_next_free_pastel(make: Factory, productli
     assert status_and_json(second) == (200, {"data": {"id": 3, "name": "Looks", "color": "#FFCCB6"}})
 
 
-async def test_when_all_pastels_are_used_they_begin_again(make: Factory, productlift: Client) -> None:
+async def test_pastels_are_reused_when_all_are_used(make: Factory, productlift: Client) -> None:
     for number in range(len(PASTELS)):
         await make.category(f"Category {number}")
 
@@ -60,7 +60,7 @@ async def test_when_all_pastels_are_used_they_begin_again(make: Factory, product
 
 
 @pytest.mark.parametrize("color", ["#fff", "#AbCdEf"])
-async def test_a_color_is_stored_as_it_was_sent(color: str, productlift: Client) -> None:
+async def test_a_color_is_stored_as_sent(color: str, productlift: Client) -> None:
     created = await productlift.post("/categories", json={"name": "Speed", "color": color})
 
     assert status_and_json(created) == (200, {"data": {"id": 1, "name": "Speed", "color": color}})
@@ -83,7 +83,7 @@ async def test_an_invalid_category_is_rejected_with_every_error(
 
 
 @pytest.mark.parametrize("name", ["Éclair", "éCLAIR", " ÉCLAIR "])
-async def test_a_name_is_taken_whatever_its_letters_case(name: str, make: Factory, productlift: Client) -> None:
+async def test_category_names_are_compared_without_case(name: str, make: Factory, productlift: Client) -> None:
     await make.category("Éclair")
 
     assert status_and_json(await productlift.post("/categories", json={"name": name})) == TAKEN
@@ -100,7 +100,7 @@ async def test_a_taken_name_and_an_invalid_color_are_reported_together(make: Fac
     )
 
 
-async def test_a_name_that_grows_in_lower_case_still_fits(productlift: Client) -> None:
+async def test_a_name_that_is_longer_in_lower_case_is_accepted(productlift: Client) -> None:
     name = "İ" * 191
 
     assert status_and_json(await productlift.post("/categories", json={"name": name})) == (
@@ -120,7 +120,7 @@ async def test_a_category_is_changed(verb: str, make: Factory, productlift: Clie
 
 
 @pytest.mark.parametrize("name", [{}, {"name": None}, {"name": ""}, {"name": "SPEED"}])
-async def test_without_another_name_a_category_keeps_its_own(
+async def test_a_category_keeps_its_name_if_none_is_sent(
     name: dict[str, Any], make: Factory, productlift: Client
 ) -> None:
     category = await make.category("SPEED")
@@ -130,9 +130,7 @@ async def test_without_another_name_a_category_keeps_its_own(
     assert status_and_json(changed) == (200, {"data": {"id": category, "name": "SPEED", "color": "#123"}})
 
 
-async def test_a_category_may_change_the_case_of_its_own_name_but_not_take_anothers(
-    make: Factory, productlift: Client
-) -> None:
+async def test_a_category_may_change_the_case_of_its_name(make: Factory, productlift: Client) -> None:
     category = await make.category("Speed")
     await make.category("Looks")
 
@@ -153,7 +151,7 @@ async def test_a_category_may_change_the_case_of_its_own_name_but_not_take_anoth
         ({"name": 1, "color": "x"}, {"name": "The name must be a string.", "color": "The color format is invalid."}),
     ],
 )
-async def test_an_invalid_change_of_a_category_is_rejected_with_every_error(
+async def test_an_invalid_update_of_a_category_is_rejected_with_every_error(
     sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     category = await make.category("Speed")
@@ -163,7 +161,7 @@ async def test_an_invalid_change_of_a_category_is_rejected_with_every_error(
 
 
 @pytest.mark.parametrize("key", ["15", "abc", "1.5", "-1", "99999999999999999999", "%00"])
-async def test_an_unknown_category_is_named_as_it_was_sent(key: str, make: Factory, productlift: Client) -> None:
+async def test_the_404_contains_an_unknown_category_as_sent(key: str, make: Factory, productlift: Client) -> None:
     await make.category()
     sent = key.replace("%00", "\0")
 

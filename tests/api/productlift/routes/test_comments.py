@@ -69,7 +69,7 @@ async def test_a_post_without_comments_has_an_empty_list(make: Factory, productl
 
 
 @pytest.mark.parametrize("internal", [True, "1", "true"])
-async def test_an_internal_comment_is_listed_but_neither_counted_nor_announced(
+async def test_an_internal_comment_is_listed_but_neither_counted_nor_published(
     internal: Any, make: Factory, productlift: Client, astuto: Client
 ) -> None:
     post = await make.post()
@@ -108,7 +108,7 @@ async def test_an_internal_comment_is_listed_but_neither_counted_nor_announced(
         ),
     ],
 )
-async def test_what_a_new_comment_may_not_be(
+async def test_an_invalid_new_comment_is_rejected(
     sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     post = await make.post()
@@ -118,7 +118,7 @@ async def test_what_a_new_comment_may_not_be(
     assert await make.wrong_counters() == []
 
 
-async def test_a_comment_may_be_ten_thousand_characters_long(make: Factory, productlift: Client) -> None:
+async def test_a_comment_may_have_10000_characters(make: Factory, productlift: Client) -> None:
     sent = {"comment": "🌒" * 10_000}
 
     created = await productlift.post(f"/posts/{await make.post()}/comments", json=sent)
@@ -126,7 +126,7 @@ async def test_a_comment_may_be_ten_thousand_characters_long(make: Factory, prod
     assert created.json()["data"]["comment"] == sent["comment"]
 
 
-async def test_nobody_comments_for_an_unknown_user(make: Factory, productlift: Client) -> None:
+async def test_a_comment_of_an_unknown_user_is_rejected(make: Factory, productlift: Client) -> None:
     post = await make.post()
     gone = await make.uuid(await make.user())
     await productlift.delete(f"/users/{gone}")
@@ -137,7 +137,7 @@ async def test_nobody_comments_for_an_unknown_user(make: Factory, productlift: C
     assert await make.rows("SELECT id FROM comments") == []
 
 
-async def test_a_parent_is_a_comment_of_the_same_post(make: Factory, productlift: Client) -> None:
+async def test_a_parent_must_be_a_comment_of_the_same_post(make: Factory, productlift: Client) -> None:
     post = await make.post()
     foreign = await make.comment(await make.post())
 
@@ -151,7 +151,7 @@ async def test_a_parent_is_a_comment_of_the_same_post(make: Factory, productlift
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
-async def test_a_comment_is_changed_and_what_is_null_or_missing_stays(
+async def test_a_comment_update_keeps_null_and_missing_fields(
     verb: str, make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
@@ -181,7 +181,9 @@ async def test_a_comment_is_changed_and_what_is_null_or_missing_stays(
     )
 
 
-async def test_the_changelog_mark_is_astutos_post_update(make: Factory, productlift: Client, astuto: Client) -> None:
+async def test_the_changelog_tag_is_the_post_update_flag_of_astuto(
+    make: Factory, productlift: Client, astuto: Client
+) -> None:
     post = await make.post()
     await make.comment(post)
 
@@ -206,7 +208,7 @@ async def test_the_changelog_mark_is_astutos_post_update(make: Factory, productl
         ),
     ],
 )
-async def test_what_a_comment_may_not_become(
+async def test_an_invalid_comment_update_is_rejected(
     sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     post = await make.post()
@@ -216,7 +218,7 @@ async def test_what_a_comment_may_not_become(
     assert await make.value("SELECT body FROM comments") == "Old"
 
 
-async def test_a_comment_is_unknown_on_another_post(make: Factory, productlift: Client) -> None:
+async def test_a_comment_of_another_post_is_not_found(make: Factory, productlift: Client) -> None:
     post, other = await make.post(), await make.post()
     elsewhere = await make.comment(other)
 
@@ -229,7 +231,7 @@ async def test_a_comment_is_unknown_on_another_post(make: Factory, productlift: 
     assert await make.value("SELECT count(*) FROM comments") == 1
 
 
-async def test_deleting_a_comment_keeps_its_replies_without_a_parent(make: Factory, productlift: Client) -> None:
+async def test_deleting_a_comment_keeps_its_replies(make: Factory, productlift: Client) -> None:
     jane, post = await make.user(), await make.post()
     parent = await make.comment(post, author=jane)
     reply = await make.comment(post, parent=parent)
@@ -246,7 +248,7 @@ async def test_deleting_a_comment_keeps_its_replies_without_a_parent(make: Facto
     assert await make.wrong_counters() == []
 
 
-async def test_a_deleted_writer_is_shown_as_such(make: Factory, productlift: Client) -> None:
+async def test_a_deleted_author_has_the_name_of_deleted_users(make: Factory, productlift: Client) -> None:
     jane, post = await make.user(), await make.post()
     uuid = await make.uuid(jane)
     await make.comment(post, author=jane)
@@ -255,7 +257,7 @@ async def test_a_deleted_writer_is_shown_as_such(make: Factory, productlift: Cli
     assert (await productlift.get(f"/posts/{post}/comments")).json()["data"][0]["author"] == deleted(uuid)
 
 
-async def test_more_comments_than_fit_in_one_piece_are_all_listed(make: Factory, productlift: Client) -> None:
+async def test_comments_are_listed_across_several_chunks(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
     def talk(work: UnitOfWork) -> None:

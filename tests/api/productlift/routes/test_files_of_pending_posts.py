@@ -53,7 +53,7 @@ def nothing(response: httpx.Response, missing: httpx.Response) -> bool:
     return (response.status_code, response.text, headers[0]) == (404, missing.text, headers[1])
 
 
-async def test_an_approved_post_s_files_are_everybody_s_at_a_stable_address(
+async def test_files_of_an_approved_post_are_public_at_a_stable_url(
     productlift: Client, make: Factory, clock: TestClock
 ) -> None:
     created = await posted(productlift)
@@ -71,7 +71,7 @@ async def test_an_approved_post_s_files_are_everybody_s_at_a_stable_address(
 
 @pytest.mark.parametrize("state", HIDDEN)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_files_of_a_post_that_is_not_approved_are_not_there(
+async def test_files_of_an_unapproved_post_return_404(
     productlift: Client, make: Factory, state: str, method: str
 ) -> None:
     await posted(productlift)
@@ -89,7 +89,7 @@ async def test_files_of_a_post_that_is_not_approved_are_not_there(
 
 
 @pytest.mark.parametrize("state", HIDDEN)
-async def test_answers_about_such_a_post_carry_an_address_that_expires(
+async def test_responses_have_an_expiring_signed_url_for_an_unapproved_post(
     productlift: Client, make: Factory, clock: TestClock, state: str
 ) -> None:
     created = await posted(productlift)
@@ -117,7 +117,7 @@ async def test_answers_about_such_a_post_carry_an_address_that_expires(
     assert (await someone.get(await address(productlift))).status_code == 200
 
 
-async def test_lists_of_long_texts_carry_such_an_address_too(productlift: Client, make: Factory) -> None:
+async def test_lists_with_long_texts_have_the_same_signed_url(productlift: Client, make: Factory) -> None:
     created = await posted(productlift)
     await make.run("UPDATE posts SET description = :text", text="x" * 200_000)
     await put_into(make, "pending")
@@ -130,7 +130,7 @@ async def test_lists_of_long_texts_carry_such_an_address_too(productlift: Client
     assert "signature=" in payload
 
 
-async def test_a_list_stays_the_same_within_an_hour(productlift: Client, make: Factory, clock: TestClock) -> None:
+async def test_a_signed_url_stays_the_same_within_an_hour(productlift: Client, make: Factory, clock: TestClock) -> None:
     await posted(productlift)
     await put_into(make, "pending")
     clock.set(datetime(2026, 5, 4, 10, 0, 0, tzinfo=UTC))
@@ -144,9 +144,7 @@ async def test_a_list_stays_the_same_within_an_hour(productlift: Client, make: F
     assert first == last != next_hour
 
 
-async def test_a_wrong_signature_is_answered_as_nothing(
-    productlift: Client, make: Factory, server: Application
-) -> None:
+async def test_a_wrong_signature_returns_404(productlift: Client, make: Factory, server: Application) -> None:
     await posted(productlift)
     await put_into(make, "pending")
     image, attachment = await names(make)
@@ -175,7 +173,7 @@ async def test_a_wrong_signature_is_answered_as_nothing(
     assert (await someone.get(signed)).status_code == 200
 
 
-async def test_a_signed_address_ends_with_the_post(productlift: Client, make: Factory) -> None:
+async def test_the_signed_url_of_a_deleted_post_returns_404(productlift: Client, make: Factory) -> None:
     created = await posted(productlift)
     image, attachment = await names(make)
     await put_into(make, "pending")
@@ -190,7 +188,7 @@ async def test_a_signed_address_ends_with_the_post(productlift: Client, make: Fa
         assert nothing(await someone.get(path), missing)
 
 
-async def test_a_file_that_no_post_has_is_not_there(productlift: Client, make: Factory, server: Application) -> None:
+async def test_a_file_without_a_post_returns_404(productlift: Client, make: Factory, server: Application) -> None:
     await posted(productlift)
     on_its_way = generate_name("png")
     await server.services.uploads.files.put(on_its_way, b"picture", "image/png")
@@ -203,7 +201,7 @@ async def test_a_file_that_no_post_has_is_not_there(productlift: Client, make: F
             assert nothing(await someone.get(path), missing)
 
 
-async def test_a_signed_address_works_on_its_portal_s_host_alone(productlift: Client, make: Factory) -> None:
+async def test_a_signed_url_is_valid_only_on_the_host_of_its_portal(productlift: Client, make: Factory) -> None:
     await posted(productlift)
     await put_into(make, "pending")
     signed = await address(productlift)
@@ -214,7 +212,7 @@ async def test_a_signed_address_works_on_its_portal_s_host_alone(productlift: Cl
     assert (await visitor(productlift, "http://other.example.com").get(signed)).status_code == 404
 
 
-async def test_astuto_s_answers_name_no_file(productlift: Client, astuto: Client, make: Factory) -> None:
+async def test_responses_of_astuto_contain_no_file(productlift: Client, astuto: Client, make: Factory) -> None:
     await posted(productlift)
     for state in ("approved", *HIDDEN):
         await put_into(make, state)
@@ -245,7 +243,7 @@ async def test_a_file_is_looked_up_with_one_statement(productlift: Client, make:
     assert len(run) == 1
 
 
-def test_the_signing_key_is_not_the_secret_itself(clock: TestClock) -> None:
+def test_the_signing_key_is_derived_from_the_secret(clock: TestClock) -> None:
     path = FileSigner(SECRET.encode(), clock=clock).path("a" * 22)
 
     assert SECRET not in path

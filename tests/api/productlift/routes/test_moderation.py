@@ -16,7 +16,7 @@ from tests.support.productlift import message_error, unknown
 MONDAY = datetime(2026, 1, 12, 9, 30, tzinfo=UTC)
 
 
-async def test_what_waits_and_what_was_rejected_is_listed_newest_first(make: Factory, productlift: Client) -> None:
+async def test_pending_and_rejected_posts_are_listed_newest_first(make: Factory, productlift: Client) -> None:
     waiting = [await make.post(title=title, moderation="pending") for title in ("First", "Second")]
     bad = await make.post(title="Bad", moderation="rejected")
     await make.post()
@@ -41,7 +41,7 @@ async def test_what_waits_and_what_was_rejected_is_listed_newest_first(make: Fac
 
 @pytest.mark.parametrize(("verb", "state"), [("approve", "approved"), ("reject", "rejected")])
 @pytest.mark.parametrize("by_code", [True, False])
-async def test_a_waiting_post_is_decided_on(
+async def test_a_pending_post_is_approved_or_rejected(
     verb: str, state: str, by_code: bool, make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
@@ -64,7 +64,9 @@ async def test_a_waiting_post_is_decided_on(
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
 @pytest.mark.parametrize("state", ["approved", "rejected"])
-async def test_only_what_waits_is_decided_on(verb: str, state: str, make: Factory, productlift: Client) -> None:
+async def test_only_a_pending_post_can_be_approved_or_rejected(
+    verb: str, state: str, make: Factory, productlift: Client
+) -> None:
     post = await make.post(moderation=state)
 
     response = await productlift.post(f"/moderation/{verb}/post/{post}")
@@ -74,7 +76,7 @@ async def test_only_what_waits_is_decided_on(verb: str, state: str, make: Factor
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-async def test_posts_alone_have_a_state(verb: str, make: Factory, productlift: Client) -> None:
+async def test_only_posts_can_be_approved_or_rejected(verb: str, make: Factory, productlift: Client) -> None:
     post = await make.post(moderation="pending")
     comment = await make.comment(post)
 
@@ -89,7 +91,7 @@ async def test_posts_alone_have_a_state(verb: str, make: Factory, productlift: C
 @pytest.mark.parametrize("policy", ["never", "anonymous", "always"])
 @pytest.mark.parametrize("role", ["owner", "admin", "moderator", "user"])
 @pytest.mark.parametrize("with_file", [False, True])
-async def test_a_new_post_waits_as_the_policy_says(
+async def test_the_moderation_policy_decides_whether_a_new_post_is_pending(
     policy: str, role: str, with_file: bool, make: Factory, productlift: Client
 ) -> None:
     await make.run("UPDATE portals SET moderation_policy = :policy", policy=policy)
@@ -110,7 +112,7 @@ async def test_a_new_post_waits_as_the_policy_says(
 
 
 @pytest.mark.parametrize("sent", [{}, {"user_id": None}, {"user_id": ""}])
-async def test_a_post_of_the_key_s_own_user_never_waits(sent: Any, make: Factory, productlift: Client) -> None:
+async def test_a_post_of_the_user_of_the_key_is_never_pending(sent: Any, make: Factory, productlift: Client) -> None:
     await make.run("UPDATE portals SET moderation_policy = 'always'")
 
     created = await productlift.post("/posts", json={"title": "Dark mode", **sent})
@@ -118,7 +120,7 @@ async def test_a_post_of_the_key_s_own_user_never_waits(sent: Any, make: Factory
     assert created.json()["data"]["moderation_status"] == "approved"
 
 
-async def test_a_post_that_the_policy_lets_wait_is_counted_and_announced_and_shown_once_approved(
+async def test_a_pending_post_is_counted_and_shown_after_approval(
     make: Factory, productlift: Client, anyone: Client
 ) -> None:
     await make.run("UPDATE portals SET moderation_policy = 'always'")
@@ -144,7 +146,7 @@ async def test_a_post_that_the_policy_lets_wait_is_counted_and_announced_and_sho
     assert await make.wrong_counters() == []
 
 
-async def test_more_than_fit_in_one_piece_are_all_listed(make: Factory, productlift: Client) -> None:
+async def test_posts_are_listed_across_several_chunks(make: Factory, productlift: Client) -> None:
     def submit(work: UnitOfWork) -> None:
         for number in range(1001):
             new_post = NewPost(title=f"Post {number}", description=None, author=make.owner, moderation="pending")

@@ -24,7 +24,7 @@ async def titles(client: Client, query: str = "", **body: Any) -> list[str]:
     return [post["title"] for post in response.json()["data"]]
 
 
-async def test_a_page_has_five_members_in_order(make: Factory, productlift: Client) -> None:
+async def test_a_page_of_posts_has_five_members_in_order(make: Factory, productlift: Client) -> None:
     for number in range(3):
         await make.post(title=f"Post {number}")
 
@@ -50,7 +50,7 @@ async def test_a_page_has_five_members_in_order(make: Factory, productlift: Clie
         ("?limit=100", {"hasMore": False, "total": 12, "skip": 0, "limit": 100}),
     ],
 )
-async def test_the_window_is_told_as_it_is_in_force(
+async def test_a_page_reports_the_effective_limit_and_skip(
     query: str, window: dict[str, Any], make: Factory, productlift: Client
 ) -> None:
     for number in range(12):
@@ -64,7 +64,7 @@ async def test_the_window_is_told_as_it_is_in_force(
     assert payload == newest[window["skip"] : window["skip"] + window["limit"]]
 
 
-async def test_nulls_in_a_body_are_defaults(make: Factory, productlift: Client) -> None:
+async def test_null_parameters_in_a_body_have_their_defaults(make: Factory, productlift: Client) -> None:
     await make.post()
     names = ("tab", "category", "section", "limit", "skip", "status", "order_by", "order_direction")
 
@@ -121,7 +121,7 @@ async def filled(make: Factory, productlift: Client) -> dict[str, int]:
     return of
 
 
-async def test_filters_add_up(make: Factory, productlift: Client) -> None:
+async def test_filters_are_combined(make: Factory, productlift: Client) -> None:
     of = await filled(make, productlift)
 
     async def found(**body: Any) -> list[str]:
@@ -154,7 +154,7 @@ async def test_filters_add_up(make: Factory, productlift: Client) -> None:
         "status%5B%5D={0}&status%5B%5D={1}",
     ],
 )
-async def test_a_list_may_stand_in_the_query_in_several_ways(query: str, make: Factory, productlift: Client) -> None:
+async def test_a_list_in_the_query_may_have_several_forms(query: str, make: Factory, productlift: Client) -> None:
     of = await filled(make, productlift)
 
     assert await titles(productlift, "?" + query.format(of["New"], of["Planned"])) == ["Three", "Two", "One"]
@@ -178,13 +178,15 @@ async def test_a_list_may_stand_in_the_query_in_several_ways(query: str, make: F
     ],
 )
 @pytest.mark.parametrize("order", ["", "&order_by=title"])
-async def test_an_unknown_filter_finds_nothing(query: str, order: str, make: Factory, productlift: Client) -> None:
+async def test_an_unknown_filter_value_returns_an_empty_list(
+    query: str, order: str, make: Factory, productlift: Client
+) -> None:
     await filled(make, productlift)
 
     assert status_and_json(await productlift.get(f"/posts?{query}{order}")) == (200, NONE)
 
 
-async def test_every_order_and_its_natural_direction(make: Factory, productlift: Client, clock: TestClock) -> None:
+async def test_every_order_has_a_default_direction(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     voters = [await make.user() for _ in range(3)]
     made = {}
@@ -218,7 +220,9 @@ async def test_every_order_and_its_natural_direction(make: Factory, productlift:
         assert await titles(productlift, f"?order_by={order}&order_direction={opposite}") == expected[::-1]
 
 
-async def test_equal_posts_keep_one_order_over_all_pages(make: Factory, productlift: Client, clock: TestClock) -> None:
+async def test_equal_posts_have_the_same_order_on_all_pages(
+    make: Factory, productlift: Client, clock: TestClock
+) -> None:
     clock.set(MONDAY)
     for _ in range(7):
         await make.post(title="Same")
@@ -231,7 +235,7 @@ async def test_equal_posts_keep_one_order_over_all_pages(make: Factory, productl
         assert len(set(seen)) == 7
 
 
-async def test_pages_far_down_are_like_those_above(make: Factory, productlift: Client) -> None:
+async def test_pages_with_a_large_offset_have_the_right_rows(make: Factory, productlift: Client) -> None:
     oldest = await make.post(title="Oldest")
 
     def copy(work: UnitOfWork) -> None:
@@ -250,7 +254,7 @@ async def test_pages_far_down_are_like_those_above(make: Factory, productlift: C
     assert (far["total"], far["hasMore"]) == (1006, False)
 
 
-async def test_posts_of_every_state_are_listed_and_each_says_its_own(make: Factory, productlift: Client) -> None:
+async def test_posts_of_every_moderation_state_are_listed(make: Factory, productlift: Client) -> None:
     for state in ("approved", "pending", "rejected"):
         await make.post(moderation=state)
 

@@ -16,7 +16,7 @@ TUESDAY = datetime(2023, 5, 16, 9, 30, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
-async def test_an_edit_changes_what_is_sent_and_nothing_else(
+async def test_an_update_changes_only_the_sent_fields(
     verb: str, make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
@@ -38,7 +38,7 @@ async def test_an_edit_changes_what_is_sent_and_nothing_else(
 
 
 @pytest.mark.parametrize("sent", [{}, {"title": ""}, {"title": None}, {"title": "Old"}, {"status_id": 99}])
-async def test_an_edit_that_changes_nothing_leaves_the_post_alone(
+async def test_an_update_without_a_change_leaves_the_post_unchanged(
     sent: dict[str, Any], productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
@@ -50,7 +50,7 @@ async def test_an_edit_that_changes_nothing_leaves_the_post_alone(
     assert status_and_json(edited) == (200, before)
 
 
-async def test_a_short_title_does_not_hinder_other_edits(make: Factory, productlift: Client) -> None:
+async def test_a_post_with_a_short_title_can_be_updated(make: Factory, productlift: Client) -> None:
     number = await make.post(title="x")
 
     assert (await productlift.patch(f"/posts/{number}", json={"description": "More"})).status_code == 200
@@ -60,7 +60,7 @@ async def test_a_short_title_does_not_hinder_other_edits(make: Factory, productl
 
 
 @pytest.mark.parametrize("empty", [None, ""])
-async def test_null_and_an_empty_text_clear_a_field(empty: str | None, make: Factory, productlift: Client) -> None:
+async def test_null_and_an_empty_string_clear_a_field(empty: str | None, make: Factory, productlift: Client) -> None:
     made = {
         "title": "Full",
         "description": "Text",
@@ -88,7 +88,7 @@ async def test_null_and_an_empty_text_clear_a_field(empty: str | None, make: Fac
     assert await make.wrong_counters() == []
 
 
-async def test_a_category_replaces_all_and_an_unknown_one_is_none(make: Factory, productlift: Client) -> None:
+async def test_a_new_category_replaces_all_and_an_unknown_one_clears_them(make: Factory, productlift: Client) -> None:
     first, second = await make.category("First"), await make.category("Second")
     section = await make.section()
     made = {"title": "Full", "category_id": first, "section_id": section}
@@ -104,7 +104,7 @@ async def test_a_category_replaces_all_and_an_unknown_one_is_none(make: Factory,
     assert await make.wrong_counters() == []
 
 
-async def test_a_change_of_status_is_dated_remembered_and_announced(
+async def test_a_status_change_is_dated_stored_and_published(
     make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
@@ -143,7 +143,7 @@ async def test_a_change_of_status_is_dated_remembered_and_announced(
         ),
     ],
 )
-async def test_an_invalid_edit_writes_nothing(
+async def test_an_invalid_update_changes_nothing(
     sent: dict[str, Any], errors: dict[str, str], productlift: Client
 ) -> None:
     before = (await productlift.post("/posts", json={"title": "Old", "description": "Text"})).json()
@@ -153,7 +153,7 @@ async def test_an_invalid_edit_writes_nothing(
     assert status_and_json(await productlift.get(path)) == (200, before)
 
 
-async def test_an_edit_for_an_unknown_user_writes_nothing(make: Factory, productlift: Client) -> None:
+async def test_an_update_with_an_unknown_user_changes_nothing(make: Factory, productlift: Client) -> None:
     before = (await productlift.post("/posts", json={"title": "Old"})).json()
     path = f"/posts/{before['data']['id']}"
     sent = {"title": "New", "status_id": make.statuses["Planned"], "user_id": UNKNOWN_UUID.upper()}

@@ -15,7 +15,7 @@ ON_MONDAY = {"at": "2023-05-06T09:30:00Z", "day": "6 May 2023"}
 NEW = {"name": "New", "color": "#8B95A1", "tab_name": "Feedback"}
 
 
-async def test_a_new_post_is_shown_whole(make: Factory, productlift: Client, clock: TestClock) -> None:
+async def test_a_new_post_is_returned_with_all_members(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     category, section = await make.category("Speed"), await make.section()
     jane = await make.user(name="Jane Roe", email="jane@example.com")
@@ -73,7 +73,7 @@ async def test_a_new_post_is_shown_whole(make: Factory, productlift: Client, clo
         {"category_id": 99999999999999999999, "status_id": "99999999999999999999", "section_id": -1},
     ],
 )
-async def test_what_is_missing_blank_or_unknown_takes_its_default(
+async def test_missing_blank_and_unknown_values_get_defaults(
     rest: dict[str, Any], make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)
@@ -109,7 +109,7 @@ async def test_a_description_is_never_null_in_either_dialect(
     assert (await astuto.get("/posts")).json()[0]["description"] == ""
 
 
-async def test_only_astuto_s_own_creates_without_description_have_null(make: Factory, astuto: Client) -> None:
+async def test_a_post_created_by_astuto_without_description_has_null(make: Factory, astuto: Client) -> None:
     board = make.boards["Bug Reports"]
     post = (await astuto.post("/posts", json={"title": "Dark mode", "board_id": board})).json()["id"]
 
@@ -191,7 +191,7 @@ async def test_a_blocked_user_may_be_the_author(make: Factory, productlift: Clie
 
 
 @pytest.mark.parametrize("content", ["form", "multipart", "other form"])
-async def test_a_post_may_come_as_a_form(content: str, make: Factory, productlift: Client) -> None:
+async def test_a_post_can_be_created_with_a_form(content: str, make: Factory, productlift: Client) -> None:
     fields = {"title": "1234", "description": "A & b", "category_id": "", "status_id": str(make.statuses["Planned"])}
     sent: dict[str, Any] = {"data": fields}
     if content == "multipart":
@@ -204,7 +204,7 @@ async def test_a_post_may_come_as_a_form(content: str, make: Factory, productlif
     assert (payload["status"]["name"], payload["categories"]) == ("Planned", [])
 
 
-async def test_a_post_is_found_by_code_in_exact_case_and_by_number(make: Factory, productlift: Client) -> None:
+async def test_a_post_is_found_by_its_exact_code_and_by_its_id(make: Factory, productlift: Client) -> None:
     number = await make.post()
     await make.run("UPDATE posts SET code = 'abCd12' WHERE id = :id", id=number)
 
@@ -231,7 +231,7 @@ async def test_a_post_is_found_by_code_in_exact_case_and_by_number(make: Factory
         ("'%3Bdrop", "';drop"),
     ],
 )
-async def test_an_unknown_post_is_named_as_it_was_sent(key: str, shown: str, productlift: Client) -> None:
+async def test_the_404_contains_an_unknown_post_as_sent(key: str, shown: str, productlift: Client) -> None:
     for verb, path, body in (
         ("GET", "", None),
         ("PATCH", "", {"title": 1, "user_id": "x"}),
@@ -258,7 +258,7 @@ async def test_another_portals_posts_are_unknown(make: Factory, productlift: Cli
     assert await make.value("SELECT count(*) FROM posts") == 1
 
 
-async def test_a_deleted_post_takes_its_votes_and_comments_along(make: Factory, productlift: Client) -> None:
+async def test_a_post_is_deleted_with_its_votes_and_comments(make: Factory, productlift: Client) -> None:
     voter, writer = await make.user(), await make.user()
     number = await make.post(title="Bad idea", author=writer, status="Planned", votes_by=[voter, writer])
     await make.comment(number, author=writer)
@@ -278,7 +278,7 @@ async def test_a_deleted_post_takes_its_votes_and_comments_along(make: Factory, 
     assert (event["post_id"], event["user_id"], event["actor_id"]) == (number, writer, make.owner)
 
 
-async def test_a_deleted_author_is_shown_as_such(make: Factory, productlift: Client) -> None:
+async def test_a_deleted_author_has_the_name_of_deleted_users(make: Factory, productlift: Client) -> None:
     jane = await make.user(email="jane@example.com")
     uuid = await make.uuid(jane)
     number = await make.post(author=jane)
@@ -288,7 +288,7 @@ async def test_a_deleted_author_is_shown_as_such(make: Factory, productlift: Cli
     assert (await productlift.get(f"/posts/{number}")).json()["data"]["author"] == deleted(uuid)
 
 
-async def test_the_changelog_is_shown_with_and_without_markup(make: Factory, productlift: Client) -> None:
+async def test_the_changelog_is_returned_with_and_without_markup(make: Factory, productlift: Client) -> None:
     number = await make.post()
     await make.run("UPDATE posts SET changelog = '<p>Now &amp;<br>then</p>', impact = 3, ease = 0, conversion = 0.75")
 

@@ -12,7 +12,7 @@ NONE = (200, {"count": 0, "posts": []})
 PATH = "/posts/search_duplicates"
 
 
-async def test_possible_duplicates_are_not_in_data(make: Factory, productlift: Client) -> None:
+async def test_duplicates_are_returned_outside_of_data(make: Factory, productlift: Client) -> None:
     likely = await make.post(title="Dark mode for the dashboard", description="Black please")
     await make.post(title="Export to spreadsheet")
     await make.post(title="Dark mode for the dashboards", moderation="rejected")
@@ -30,7 +30,7 @@ async def test_possible_duplicates_are_not_in_data(make: Factory, productlift: C
     assert list(by_body.json()["posts"][0]) == ["id", "title", "description"]
 
 
-async def test_a_post_without_a_description_shows_an_empty_one(make: Factory, productlift: Client) -> None:
+async def test_a_post_without_a_description_has_an_empty_string(make: Factory, productlift: Client) -> None:
     await make.post(title="Dark mode")
 
     result = await productlift.get(PATH, params={"title": "Dark mode"})
@@ -38,7 +38,7 @@ async def test_a_post_without_a_description_shows_an_empty_one(make: Factory, pr
     assert result.json()["posts"][0]["description"] == ""
 
 
-async def test_at_most_ten_are_listed(make: Factory, productlift: Client) -> None:
+async def test_at_most_ten_duplicates_are_listed(make: Factory, productlift: Client) -> None:
     for _ in range(12):
         await make.post(title="Dark mode")
 

@@ -13,7 +13,7 @@ def section(number: int, title: str, tab: int, parent: int | None = None) -> dic
     return {"id": number, "title": title, "tab_id": tab, "parent_id": parent}
 
 
-async def test_sections_are_listed_level_by_level(make: Factory, productlift: Client) -> None:
+async def test_sections_are_listed_by_level(make: Factory, productlift: Client) -> None:
     tab = make.tabs["feedback"]
     first, second = await make.section("First"), await make.section("Second")
     below = await make.section("Below", parent=first)
@@ -54,14 +54,14 @@ async def test_a_section_is_added_at_the_root_or_below_another(make: Factory, pr
         ({"title": "x", "tab_id": 1, "parent_id": "a"}, {"parent_id": "The parent id must be an integer."}),
     ],
 )
-async def test_what_a_new_section_may_not_be(
+async def test_an_invalid_new_section_is_rejected(
     sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     assert status_and_json(await productlift.post("/sections", json=sent)) == invalid(**errors)
     assert await make.rows("SELECT id FROM sections") == []
 
 
-async def test_a_section_needs_a_tab_and_a_parent_that_are_there(make: Factory, productlift: Client) -> None:
+async def test_a_section_requires_an_existing_tab_and_parent(make: Factory, productlift: Client) -> None:
     tab = make.tabs["feedback"]
     here = await make.section()
 
@@ -77,7 +77,7 @@ async def test_a_section_needs_a_tab_and_a_parent_that_are_there(make: Factory, 
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
-async def test_a_section_is_changed_and_what_is_not_sent_stays(verb: str, make: Factory, productlift: Client) -> None:
+async def test_a_section_update_keeps_fields_that_are_not_sent(verb: str, make: Factory, productlift: Client) -> None:
     tab = make.tabs["feedback"]
     root = await make.section("Root")
     below = await make.section("Below", parent=root)
@@ -93,9 +93,7 @@ async def test_a_section_is_changed_and_what_is_not_sent_stays(verb: str, make: 
     assert status_and_json(nested) == (200, {"data": section(root, "Root", tab, below)})
 
 
-async def test_a_section_goes_to_another_tab_without_its_parent_and_with_all_below_it(
-    make: Factory, productlift: Client
-) -> None:
+async def test_a_section_moves_to_another_tab_with_its_descendants(make: Factory, productlift: Client) -> None:
     roadmap = make.tabs["roadmap"]
     root = await make.section("Root")
     middle = await make.section("Middle", parent=root)
@@ -108,7 +106,7 @@ async def test_a_section_goes_to_another_tab_without_its_parent_and_with_all_bel
     assert await make.value("SELECT tab_id FROM sections WHERE id = :id", id=root) == make.tabs["feedback"]
 
 
-async def test_a_section_can_not_lie_below_itself(make: Factory, productlift: Client) -> None:
+async def test_a_section_can_not_be_its_own_ancestor(make: Factory, productlift: Client) -> None:
     root = await make.section("Root")
     below = await make.section("Below", parent=await make.section("Middle", parent=root))
     circle = invalid(parent_id="The selected parent id is invalid.")
@@ -121,7 +119,7 @@ async def test_a_section_can_not_lie_below_itself(make: Factory, productlift: Cl
 
 
 @pytest.mark.parametrize("named", ["99", "abc"])
-async def test_an_unknown_section_is_named_as_it_was_sent(named: str, productlift: Client) -> None:
+async def test_the_404_contains_an_unknown_section_as_sent(named: str, productlift: Client) -> None:
     assert status_and_json(await productlift.get(f"/sections/{named}/children")) == unknown("Section", named)
     assert status_and_json(await productlift.patch(f"/sections/{named}", json={"title": 1})) == unknown(
         "Section", named
@@ -129,7 +127,7 @@ async def test_an_unknown_section_is_named_as_it_was_sent(named: str, productlif
     assert status_and_json(await productlift.delete(f"/sections/{named}")) == unknown("Section", named)
 
 
-async def test_deleting_a_section_keeps_its_posts_and_frees_what_lies_below(make: Factory, productlift: Client) -> None:
+async def test_deleting_a_section_keeps_its_posts_and_children(make: Factory, productlift: Client) -> None:
     tab = make.tabs["feedback"]
     root = await make.section("Root")
     below = await make.section("Below", parent=root)

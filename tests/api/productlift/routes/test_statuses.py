@@ -27,7 +27,7 @@ def status(number: int, name: str, color: str, tab: tuple[int, str], text_color:
     }
 
 
-async def test_statuses_are_listed_by_tab_then_in_their_own_order(make: Factory, productlift: Client) -> None:
+async def test_statuses_are_listed_by_tab_and_position(make: Factory, productlift: Client) -> None:
     of, tabs = make.statuses, make.tabs
     await make.act(lambda work: statuses.reorder(work, [of["Rejected"]]))
     feedback, roadmap = (tabs["feedback"], "Feedback"), (tabs["roadmap"], "Roadmap")
@@ -84,7 +84,7 @@ async def test_without_a_color_a_status_gets_the_next_pastel(make: Factory, prod
         ({"name": "PLANNED", "tab_id": 1}, {"name": "The name has already been taken."}),
     ],
 )
-async def test_what_a_new_status_may_not_be(
+async def test_an_invalid_new_status_is_rejected(
     sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     assert status_and_json(await productlift.post("/statuses", json=sent)) == invalid(**errors)
@@ -92,7 +92,7 @@ async def test_what_a_new_status_may_not_be(
 
 
 @pytest.mark.parametrize("tab", [99, 0, -1, 99999999999999999999])
-async def test_a_status_needs_a_tab_that_is_there(tab: int, make: Factory, productlift: Client) -> None:
+async def test_a_status_requires_an_existing_tab(tab: int, make: Factory, productlift: Client) -> None:
     status_id = make.statuses["New"]
 
     assert status_and_json(await productlift.post("/statuses", json={"name": "Idea", "tab_id": tab})) == UNKNOWN_TAB
@@ -100,7 +100,7 @@ async def test_a_status_needs_a_tab_that_is_there(tab: int, make: Factory, produ
 
 
 @pytest.mark.parametrize("verb", ["PATCH", "PUT"])
-async def test_a_status_is_changed_and_what_is_not_sent_stays(verb: str, make: Factory, productlift: Client) -> None:
+async def test_a_status_update_keeps_fields_that_are_not_sent(verb: str, make: Factory, productlift: Client) -> None:
     number = make.statuses["Planned"]
     roadmap, feedback = (make.tabs["roadmap"], "Roadmap"), (make.tabs["feedback"], "Feedback")
 
@@ -114,14 +114,14 @@ async def test_a_status_is_changed_and_what_is_not_sent_stays(verb: str, make: F
     assert await make.value("SELECT count(*) FROM statuses WHERE show_in_roadmap") == 3
 
 
-async def test_a_status_may_not_take_anothers_name(make: Factory, productlift: Client) -> None:
+async def test_the_name_of_a_status_must_be_unique(make: Factory, productlift: Client) -> None:
     taken = await productlift.patch(f"/statuses/{make.statuses['Planned']}", json={"name": "new"})
 
     assert status_and_json(taken) == invalid(name="The name has already been taken.")
 
 
 @pytest.mark.parametrize("named", ["99", "abc", "%00"])
-async def test_an_unknown_status_is_named_as_it_was_sent(named: str, productlift: Client) -> None:
+async def test_the_404_contains_an_unknown_status_as_sent(named: str, productlift: Client) -> None:
     payload = named.replace("%00", "\0")
 
     assert status_and_json(await productlift.patch(f"/statuses/{named}", json={"color": "x"})) == unknown(
@@ -144,7 +144,7 @@ async def test_an_unused_status_is_deleted(make: Factory, productlift: Client) -
     assert status_and_json(await productlift.delete(f"/statuses/{number}")) == unknown("Status", number)
 
 
-async def test_deleting_a_status_gives_its_posts_the_default_one(
+async def test_deleting_a_status_gives_its_posts_the_default_status(
     make: Factory, productlift: Client, clock: TestClock
 ) -> None:
     clock.set(MONDAY)

@@ -8,7 +8,7 @@ from tests.support.factory import Factory
 from tests.support.productlift import UNKNOWN_TAB, invalid
 
 
-async def test_the_portal_is_shown(make: Factory, productlift: Client) -> None:
+async def test_the_portal_is_returned(make: Factory, productlift: Client) -> None:
     guid = await make.value("SELECT guid FROM portals")
 
     payload = await productlift.get("/portal")
@@ -36,7 +36,7 @@ async def test_tabs_are_listed_in_their_order(make: Factory, productlift: Client
     assert list(listed.json()["data"][0]) == ["id", "name", "url", "type"]
 
 
-async def test_a_tab_is_shown_by_number_and_by_url_key(make: Factory, productlift: Client) -> None:
+async def test_a_tab_is_found_by_id_and_by_url_key(make: Factory, productlift: Client) -> None:
     number, of = make.tabs["roadmap"], make.statuses
     place = {"tab_id": number, "tab_name": "Roadmap"}
     expected = (
@@ -65,7 +65,7 @@ async def test_a_tab_is_shown_by_number_and_by_url_key(make: Factory, productlif
     assert status_and_json(await productlift.get("/tabs/roadmap")) == expected
 
 
-async def test_digits_are_a_tabs_number_before_they_are_a_url_key(make: Factory, productlift: Client) -> None:
+async def test_the_id_of_a_tab_takes_precedence_over_a_url_key(make: Factory, productlift: Client) -> None:
     await make.act(lambda work: tabs.add(work, name="Year", url="2026", kind="knowledgebase"))
     await make.act(lambda work: tabs.add(work, name="One", url=str(make.tabs["roadmap"])))
 
@@ -80,13 +80,13 @@ async def test_digits_are_a_tabs_number_before_they_are_a_url_key(make: Factory,
 
 
 @pytest.mark.parametrize("key", ["99", "Roadmap", "nothing", "%00", "99999999999999999999", "-1"])
-async def test_an_unknown_tab_is_not_named(key: str, productlift: Client) -> None:
+async def test_the_404_does_not_contain_an_unknown_tab(key: str, productlift: Client) -> None:
     assert status_and_json(await productlift.get(f"/tabs/{key}")) == UNKNOWN_TAB
     # Also before anything that is wrong with the input.
     assert status_and_json(await productlift.get(f"/tabs/{key}/fetch?limit=0")) == UNKNOWN_TAB
 
 
-async def test_a_tab_fetches_its_posts_like_the_list_of_all(make: Factory, productlift: Client) -> None:
+async def test_the_posts_of_a_tab_are_listed_like_all_posts(make: Factory, productlift: Client) -> None:
     planned = [await make.post(title=f"Planned {number}", status="Planned") for number in range(3)]
     begun = await make.post(title="Begun", status="In Progress")
     await make.post(title="New", status="New")
@@ -114,7 +114,7 @@ async def test_a_tab_fetches_its_posts_like_the_list_of_all(make: Factory, produ
     assert by_number.json() == (await productlift.get("/posts?tab=roadmap&limit=4")).json()
 
 
-async def test_fetching_a_tab_judges_its_input(productlift: Client) -> None:
+async def test_fetching_a_tab_validates_its_parameters(productlift: Client) -> None:
     assert status_and_json(await productlift.get("/tabs/roadmap/fetch?limit=0&order_by=price")) == invalid(
         limit="The limit must be at least 1.", order_by="The selected order by is invalid."
     )

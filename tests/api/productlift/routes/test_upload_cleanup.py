@@ -61,7 +61,9 @@ async def test_the_files_of_a_user_who_is_deleted_with_all_data_are_deleted(
     assert sorted(await list_files(server)) == [row["name"] for row in kept]
 
 
-async def test_of_concurrent_images_one_stays(productlift: Client, server: Application, make: Factory) -> None:
+async def test_one_of_several_concurrent_images_is_kept(
+    productlift: Client, server: Application, make: Factory
+) -> None:
     post = await make.code(await make.post())
 
     responses = await asyncio.gather(

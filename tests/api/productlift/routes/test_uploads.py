@@ -84,7 +84,7 @@ async def test_an_image_of_each_type_becomes_the_main_image(
     assert response.headers["content-disposition"] == 'inline; filename="what.ever"'
 
 
-async def test_an_image_loses_the_metadata_of_the_camera(productlift: Client) -> None:
+async def test_camera_metadata_is_removed_from_an_image(productlift: Client) -> None:
     exif = Image.Exif()
     exif[0x010F] = CAMERA
     content = make_image("JPEG", exif=exif)
@@ -96,7 +96,7 @@ async def test_an_image_loses_the_metadata_of_the_camera(productlift: Client) ->
     assert CAMERA.encode() not in response.content
 
 
-async def test_an_svg_stays_as_it_was_sent_and_is_served_in_a_sandbox(productlift: Client) -> None:
+async def test_an_svg_is_stored_unchanged_and_served_in_a_sandbox(productlift: Client) -> None:
     created = await create_post(productlift, image=("a.svg", SVG))
 
     response = await get_file(productlift, created.json()["data"]["image_main"])
@@ -109,9 +109,9 @@ async def test_an_svg_stays_as_it_was_sent_and_is_served_in_a_sandbox(productlif
 @pytest.mark.parametrize(
     "content",
     [b"", b"hello", b"%PDF-1.7", b"<html><svg></svg></html>", FALSE_PNG, PNG[1][:-20]],
-    ids=["empty", "text", "pdf", "html", "false PNG", "cut off"],
+    ids=["empty", "text", "pdf", "html", "fake PNG", "truncated"],
 )
-async def test_what_is_no_picture_is_refused_and_nothing_stays(
+async def test_a_file_that_is_not_an_image_is_rejected_and_not_stored(
     productlift: Client, server: Application, make: Factory, content: bytes
 ) -> None:
     response = await create_post(productlift, image=("a.png", content), attachment=TEXT)
@@ -164,7 +164,7 @@ async def test_a_file_has_at_most_its_limit_in_bytes(
         ("../../etc/passwd", b"x", "application/octet-stream", 'attachment; filename="passwd"'),
     ],
 )
-async def test_an_attachment_is_kept_as_sent_and_served_harmless(
+async def test_an_attachment_is_stored_unchanged_and_served_safely(
     productlift: Client, server: Application, sent_name: str, content: bytes, media_type: str, disposition: str
 ) -> None:
     await create_post(productlift, attachment=(sent_name, content, "text/html"))
@@ -177,7 +177,7 @@ async def test_an_attachment_is_kept_as_sent_and_served_harmless(
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_an_attachment_is_in_no_response_but_in_the_database(
+async def test_an_attachment_is_stored_but_not_returned(
     productlift: Client, make: Factory, server: Application
 ) -> None:
     created = await create_post(productlift, attachment=("Übersicht\u202e.txt", b"hello"))
@@ -210,7 +210,7 @@ async def test_a_second_image_replaces_the_first(productlift: Client, server: Ap
     assert await make.value("SELECT count(*) FROM attachments") == 1
 
 
-async def test_a_second_attachment_is_added_to_the_first(
+async def test_a_second_attachment_does_not_replace_the_first(
     productlift: Client, server: Application, make: Factory
 ) -> None:
     created = (await create_post(productlift, attachment=TEXT)).json()["data"]
@@ -222,7 +222,7 @@ async def test_a_second_attachment_is_added_to_the_first(
     assert len(await list_files(server)) == 2
 
 
-async def test_an_image_that_is_added_later_is_an_edit_and_stays_without_another(
+async def test_adding_an_image_is_an_update_and_keeps_it_until_replaced(
     productlift: Client, server: Application, clock: TestClock
 ) -> None:
     created = (await create_post(productlift)).json()["data"]
@@ -252,7 +252,7 @@ class BlockedImage(io.BytesIO):
         return super().read(size)
 
 
-async def test_a_few_pictures_are_drawn_at_once_and_a_few_wait(productlift: Client, server: Application) -> None:
+async def test_concurrent_image_decodings_and_their_queue_are_limited(productlift: Client, server: Application) -> None:
     uploads, event, reads = server.services.uploads, threading.Event(), list[int]()
     tasks = [
         asyncio.ensure_future(uploads.sanitize(BlockedImage(PNG[1], event, reads)))
@@ -312,7 +312,7 @@ async def in_bucket(
         yield server, client
 
 
-async def test_files_may_be_in_a_bucket(in_bucket: tuple[Application, Client], make: Factory) -> None:
+async def test_files_can_be_stored_in_a_bucket(in_bucket: tuple[Application, Client], make: Factory) -> None:
     server, client = in_bucket
 
     created = (await create_post(client, image=PNG, attachment=TEXT)).json()["data"]
@@ -334,7 +334,7 @@ async def test_files_may_be_in_a_bucket(in_bucket: tuple[Application, Client], m
     assert await list_files(server) == []
 
 
-async def test_without_its_bucket_a_post_with_files_is_refused_and_one_without_is_not(
+async def test_only_uploads_are_rejected_when_the_bucket_is_unavailable(
     settings: Settings, clock: TestClock, make: Factory
 ) -> None:
     url = "s3://key:secret@gone?endpoint=http://127.0.0.1:9&region=us-east-1"
@@ -348,7 +348,7 @@ async def test_without_its_bucket_a_post_with_files_is_refused_and_one_without_i
     assert [row["title"] for row in await make.rows("SELECT title FROM posts")] == ["Two"]
 
 
-def test_an_invalid_storage_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
+def test_an_invalid_storage_setting_prevents_the_start(tmp_path: Path) -> None:
     settings = Settings(
         _env_file=None,  # type: ignore[call-arg]
         data_dir=tmp_path,

@@ -34,7 +34,7 @@ async def busy(make: Factory) -> tuple[int, dict[str, int]]:
 @pytest.mark.parametrize(
     "body", [None, {}, {"delete_all_data": False}, {"delete_all_data": "0"}, {"delete_all_data": ""}]
 )
-async def test_a_deleted_users_content_stays_under_another_name(body: Any, make: Factory, productlift: Client) -> None:
+async def test_the_content_of_a_deleted_user_is_anonymized(body: Any, make: Factory, productlift: Client) -> None:
     jane, of = await busy(make)
     uuid = await make.uuid(jane)
 
@@ -56,9 +56,7 @@ async def test_a_deleted_users_content_stays_under_another_name(body: Any, make:
     assert await make.wrong_counters() == []
 
 
-async def test_a_deleted_user_leaves_nothing_personal_behind(
-    make: Factory, productlift: Client, clock: TestClock
-) -> None:
+async def test_personal_data_of_a_deleted_user_is_removed(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user(name="Jane Roe", email="jane@example.com", role="moderator")
     await make.run("UPDATE users SET password_hash = 'x', recap = 'daily' WHERE id = :id", id=jane)
@@ -85,7 +83,7 @@ async def test_a_deleted_user_leaves_nothing_personal_behind(
     assert (await productlift.get(f"/posts/{post['id']}")).json()["data"]["updated_at"] == post["updated_at"]
 
 
-async def test_a_deleted_users_address_is_free_again(make: Factory, productlift: Client) -> None:
+async def test_the_email_of_a_deleted_user_can_be_reused(make: Factory, productlift: Client) -> None:
     former = await make.uuid(await make.user(email="jane@example.com"))
     await productlift.delete(f"/users/{former}")
     assert (await productlift.get("/users/find_by_email?email=jane@example.com")).status_code == 404
@@ -105,7 +103,7 @@ async def test_a_deleted_users_address_is_free_again(make: Factory, productlift:
         ("?delete_all_data=1", None),
     ],
 )
-async def test_all_data_goes_along_and_others_replies_stay(
+async def test_all_data_of_a_user_is_deleted_and_replies_of_others_are_kept(
     query: str, body: Any, make: Factory, productlift: Client
 ) -> None:
     jane, of = await busy(make)
@@ -124,7 +122,7 @@ async def test_all_data_goes_along_and_others_replies_stay(
     assert await make.wrong_counters() == []
 
 
-async def test_what_goes_along_is_announced(make: Factory, productlift: Client) -> None:
+async def test_deleted_content_is_published_as_events(make: Factory, productlift: Client) -> None:
     jane, of = await busy(make)
     vote = await make.value(
         "SELECT id FROM votes WHERE user_id = :user AND post_id = :post", user=jane, post=of["foreign"]
@@ -146,7 +144,7 @@ async def test_what_goes_along_is_announced(make: Factory, productlift: Client) 
 
 
 @pytest.mark.parametrize("value", ["yes", 2, "2", 1.5, [1]])
-async def test_what_is_neither_true_nor_false_deletes_nothing(value: Any, make: Factory, productlift: Client) -> None:
+async def test_an_invalid_delete_all_data_deletes_nothing(value: Any, make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(await make.user())
 
     response = await productlift.send_json("DELETE", f"/users/{uuid}", {"delete_all_data": value})
@@ -167,7 +165,7 @@ async def test_the_owner_can_not_be_deleted(make: Factory, productlift: Client) 
     assert (await productlift.get("/posts")).json()["data"][0]["author"]["name"] == "Owner"
 
 
-async def test_an_administrator_may_delete_himself_and_his_key_dies(make: Factory, productlift: Client) -> None:
+async def test_a_deleted_administrator_has_no_valid_key(make: Factory, productlift: Client) -> None:
     admin = await make.user(role="admin")
     uuid = await make.uuid(admin)
     theirs = productlift.of(await make.key(admin, "productlift"))

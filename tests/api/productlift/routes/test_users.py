@@ -49,7 +49,7 @@ async def test_an_invalid_page_of_users_is_rejected(query: str, errors: dict[str
     assert status_and_json(await productlift.get(f"/users?{query}")) == invalid(**errors)
 
 
-async def test_a_user_is_shown_with_exact_counters(make: Factory, productlift: Client) -> None:
+async def test_a_user_is_returned_with_exact_counters(make: Factory, productlift: Client) -> None:
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     uuid = await make.uuid(jane)
     posts = [await make.post(author=jane, votes_by=[jane]) for _ in range(3)]
@@ -63,7 +63,7 @@ async def test_a_user_is_shown_with_exact_counters(make: Factory, productlift: C
 
 
 @pytest.mark.parametrize("named", [UNKNOWN_UUID, UNKNOWN_UUID.replace("0", "A"), *MALFORMED])
-async def test_an_unknown_user_is_named_as_it_was_sent(named: str, make: Factory, productlift: Client) -> None:
+async def test_the_404_contains_an_unknown_user_as_sent(named: str, make: Factory, productlift: Client) -> None:
     post = await make.post()
     payload = unknown("User", named.replace("%00", "\0"))
 
@@ -89,7 +89,7 @@ async def test_another_portals_users_are_unknown(make: Factory, productlift: Cli
 
 
 @pytest.mark.parametrize("email", ["jane@example.com", "JANE@Example.COM", "  jane@example.com "])
-async def test_a_user_is_found_by_address_whatever_its_case(email: str, make: Factory, productlift: Client) -> None:
+async def test_a_user_is_found_by_email_in_any_case(email: str, make: Factory, productlift: Client) -> None:
     uuid = await make.uuid(await make.user(name="Jane Roe", email="Jane@Example.com"))
     expected = (200, {"data": user(uuid, "Jane Roe", "jane@example.com")})
 
@@ -106,11 +106,11 @@ async def test_a_user_is_found_by_address_whatever_its_case(email: str, make: Fa
         ({"email": "x" * 180 + "@example.com"}, "The email must not be greater than 191 characters."),
     ],
 )
-async def test_an_invalid_address_to_find_by_is_rejected(body: Any, message: str, productlift: Client) -> None:
+async def test_an_invalid_email_in_a_search_is_rejected(body: Any, message: str, productlift: Client) -> None:
     assert status_and_json(await productlift.send_json("GET", "/users/find_by_email", body)) == invalid(email=message)
 
 
-async def test_an_unknown_address_has_a_message_of_its_own(make: Factory, productlift: Client) -> None:
+async def test_an_unknown_email_has_a_separate_error_message(make: Factory, productlift: Client) -> None:
     await make.user(email=None)
 
     for email in ("nobody@example.com", "jane@localhost", "ñ@exämple.org"):
@@ -192,7 +192,7 @@ async def test_an_invalid_user_is_rejected_with_every_error(
 
 
 @pytest.mark.parametrize("email", ["jane@example.com", " JANE@example.com"])
-async def test_a_known_address_is_a_user_who_exists(email: str, make: Factory, productlift: Client) -> None:
+async def test_a_user_with_a_known_email_is_rejected(email: str, make: Factory, productlift: Client) -> None:
     await make.user(email="Jane@example.com")
 
     assert status_and_json(await productlift.post("/users", json={"email": email, "role": "member"})) == message_error(
@@ -205,7 +205,7 @@ async def test_a_known_address_is_a_user_who_exists(email: str, make: Factory, p
     assert await make.value("SELECT count(*) FROM users") == 2
 
 
-async def test_a_password_is_kept_as_sent_and_hashed(make: Factory, productlift: Client) -> None:
+async def test_a_password_is_hashed_without_trimming(make: Factory, productlift: Client) -> None:
     sent = {"email": "jane@example.com", "role": "member", "password": "  pass word ", "invitation_message": "Welcome"}
 
     created = await productlift.post("/users", json=sent)
@@ -227,7 +227,7 @@ async def test_a_password_is_kept_as_sent_and_hashed(make: Factory, productlift:
         ({"invitation_message": "", "skip_email": "", "password": ""}, None),
     ],
 )
-async def test_without_a_password_a_user_is_invited(
+async def test_a_user_without_a_password_is_invited(
     sent: dict[str, Any], message: str | None, make: Factory, productlift: Client
 ) -> None:
     await productlift.post("/users", json={"email": "jane@example.com", "role": "member", **sent})
@@ -238,14 +238,16 @@ async def test_without_a_password_a_user_is_invited(
 
 
 @pytest.mark.parametrize("value", [True, False, 0, "0", "no", [1], {"a": 1}])
-async def test_any_value_of_skip_email_but_null_means_no_mail(value: Any, make: Factory, productlift: Client) -> None:
+async def test_any_value_of_skip_email_except_null_prevents_the_email(
+    value: Any, make: Factory, productlift: Client
+) -> None:
     sent = {"email": "jane@example.com", "role": "member", "skip_email": value}
 
     assert (await productlift.post("/users", json=sent)).status_code == 200
     assert await make.facts("user.invited") == []
 
 
-async def test_several_users_may_have_no_address_and_are_not_invited(make: Factory, productlift: Client) -> None:
+async def test_users_without_an_email_are_accepted_and_not_invited(make: Factory, productlift: Client) -> None:
     for _ in range(2):
         assert (await productlift.post("/users", json={"role": "member"})).status_code == 200
 
@@ -253,9 +255,7 @@ async def test_several_users_may_have_no_address_and_are_not_invited(make: Facto
 
 
 @pytest.mark.parametrize("verb", ["PUT", "PATCH"])
-async def test_a_user_is_changed_and_what_is_null_or_missing_stays(
-    verb: str, make: Factory, productlift: Client
-) -> None:
+async def test_a_user_update_keeps_null_and_missing_fields(verb: str, make: Factory, productlift: Client) -> None:
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     uuid = await make.uuid(jane)
     before = await make.row("SELECT * FROM users WHERE id = :id", id=jane)
@@ -293,7 +293,7 @@ async def test_a_user_is_changed_and_what_is_null_or_missing_stays(
         ),
     ],
 )
-async def test_an_invalid_change_of_a_user_is_rejected_with_every_error(
+async def test_an_invalid_update_of_a_user_is_rejected_with_every_error(
     sent: dict[str, Any], errors: dict[str, str], make: Factory, productlift: Client
 ) -> None:
     jane = await make.user()
@@ -318,7 +318,7 @@ async def test_an_invalid_change_of_a_user_is_rejected_with_every_error(
         ("user", "admin", "admin"),
     ],
 )
-async def test_writing_back_the_role_that_was_read_changes_nothing(
+async def test_writing_back_a_returned_role_changes_nothing(
     role: str, sent: str, stored: str, make: Factory, productlift: Client
 ) -> None:
     who = make.owner if role == "owner" else await make.user(role=role)
@@ -333,7 +333,7 @@ async def test_writing_back_the_role_that_was_read_changes_nothing(
         assert await make.value("SELECT updated_at FROM users WHERE id = :id", id=who) == before
 
 
-async def test_the_owner_stays_the_owner(make: Factory, productlift: Client) -> None:
+async def test_the_role_of_the_owner_can_not_be_changed(make: Factory, productlift: Client) -> None:
     path = f"/users/{await make.uuid(make.owner)}"
 
     alone = await productlift.put(path, json={"role": "member"})
@@ -346,7 +346,7 @@ async def test_the_owner_stays_the_owner(make: Factory, productlift: Client) -> 
     assert await make.row("SELECT role, name FROM users") == {"role": "owner", "name": "Owner"}
 
 
-async def test_email_and_password_of_the_owner_are_changed_by_the_owner_alone(
+async def test_only_the_owner_can_change_the_email_and_password_of_the_owner(
     make: Factory, productlift: Client
 ) -> None:
     path = f"/users/{await make.uuid(make.owner)}"
@@ -374,7 +374,7 @@ async def test_email_and_password_of_the_owner_are_changed_by_the_owner_alone(
     assert passwords.verify_and_rehash("correct horse", stored).is_valid
 
 
-async def test_administrators_may_change_each_others_email_and_password(make: Factory, productlift: Client) -> None:
+async def test_administrators_can_change_the_email_and_password_of_others(make: Factory, productlift: Client) -> None:
     one, other = [await make.user(role="admin") for _ in range(2)]
     theirs = productlift.of(await make.key(one, "productlift"))
     sent = {"email": "other@example.com", "password": "correct horse"}
@@ -384,7 +384,7 @@ async def test_administrators_may_change_each_others_email_and_password(make: Fa
     assert passwords.verify_and_rehash("correct horse", stored).is_valid
 
 
-async def test_a_demoted_administrators_keys_end_for_good(make: Factory, productlift: Client) -> None:
+async def test_the_keys_of_a_demoted_administrator_are_revoked_for_good(make: Factory, productlift: Client) -> None:
     admin = await make.user(role="admin")
     uuid = await make.uuid(admin)
     theirs = productlift.of(await make.key(admin, "productlift"))

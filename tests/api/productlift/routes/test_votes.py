@@ -20,7 +20,7 @@ MISSING = message_error("User has not voted yet.")
 NOT_VOTEABLE = message_error("Post is not voteable.")
 
 
-async def test_a_vote_is_cast_shown_and_counted(make: Factory, productlift: Client, clock: TestClock) -> None:
+async def test_a_vote_is_created_listed_and_counted(make: Factory, productlift: Client, clock: TestClock) -> None:
     clock.set(MONDAY)
     jane = await make.user(name="Jane Roe", email="jane@example.com")
     uuid, post = await make.uuid(jane), await make.post(status="Planned")
@@ -73,7 +73,7 @@ async def test_a_post_without_votes_has_an_empty_list(make: Factory, productlift
     assert status_and_json(await productlift.get(f"/posts/{await make.post()}/votes")) == (200, {"data": []})
 
 
-async def test_more_votes_than_fit_in_one_piece_are_all_listed(make: Factory, productlift: Client) -> None:
+async def test_votes_are_listed_across_several_chunks(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
     def crowd(work: UnitOfWork) -> None:
@@ -119,7 +119,7 @@ async def test_the_user_is_looked_up_before_the_post(verb: str, make: Factory, p
         (None, "pending"),
     ],
 )
-async def test_a_post_that_is_not_voteable_takes_no_vote_and_gives_none_back(
+async def test_votes_of_a_post_that_is_not_voteable_can_not_be_changed(
     status: str | None, moderation: str, make: Factory, productlift: Client
 ) -> None:
     jane, joe = await make.user(), await make.user()
@@ -131,7 +131,7 @@ async def test_a_post_that_is_not_voteable_takes_no_vote_and_gives_none_back(
     assert await make.rows("SELECT user_id FROM votes") == [{"user_id": jane}]
 
 
-async def test_a_post_without_a_status_takes_votes(make: Factory, productlift: Client) -> None:
+async def test_a_post_without_a_status_accepts_votes(make: Factory, productlift: Client) -> None:
     post = await make.post()
 
     assert (await productlift.post(f"/posts/{post}/votes/{await make.uuid(make.owner)}")).status_code == 200
@@ -157,7 +157,7 @@ async def test_a_second_vote_changes_nothing(make: Factory, productlift: Client)
     assert await make.wrong_counters() == []
 
 
-async def test_a_vote_is_taken_back_once(make: Factory, productlift: Client) -> None:
+async def test_a_vote_can_be_removed_once(make: Factory, productlift: Client) -> None:
     jane = await make.user()
     uuid, post = await make.uuid(jane), await make.post(votes_by=[make.owner])
     path = f"/posts/{post}/votes/{uuid}"
@@ -174,7 +174,7 @@ async def test_a_vote_is_taken_back_once(make: Factory, productlift: Client) -> 
     assert (await productlift.post(path)).status_code == 200
 
 
-async def test_of_many_votes_at_once_one_succeeds(make: Factory, productlift: Client) -> None:
+async def test_one_of_many_concurrent_votes_succeeds(make: Factory, productlift: Client) -> None:
     post = await make.post()
     path = f"/posts/{post}/votes/{await make.uuid(await make.user())}"
 
