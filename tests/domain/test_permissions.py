@@ -65,7 +65,7 @@ READS: list[Rule] = [
     lambda work: USERS.by_uuid(work, "a"),
     lambda work: USERS.by_email(work, "a@example.com"),
     lambda work: USERS.page(work, newest_first=True, **PAGE),
-    lambda work: USERS.ids(work, **PAGE),
+    lambda work: USERS.ids(work, newest_first=True, **PAGE),
     lambda work: USERS.by_ids(work, [1]),
     lambda work: USERS.total(work),
     lambda work: BOARDS.by_id(work, 1),
