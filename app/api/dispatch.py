@@ -157,7 +157,9 @@ def _strip_public_path(scope: Scope, public_path: bytes) -> str:
 
 
 def _with_one_slash(path: str, raw_path: bytes) -> tuple[str, bytes]:
-    extra = max(0, len(raw_path) - len(raw_path.lstrip(b"/")) - 1)
+    if not raw_path.startswith(b"//"):
+        return path, raw_path
+    extra = len(raw_path) - len(raw_path.lstrip(b"/")) - 1
     return path[extra:], raw_path[extra:]
 
 

@@ -70,15 +70,23 @@ async def read_body(
     limit = max_json_bytes if kind == "json" else max_bytes
     if content_length is not None and content_length > limit:
         raise BodyTooLarge
-    chunks = _chunks(receive, limit)
     if kind == "multipart":
-        return await _read_multipart(chunks, content_type, max_json_bytes)
+        return await _read_multipart(_chunks(receive, limit), content_type, max_json_bytes)
     if kind == "other":
-        return Body(kind) if await _drain(chunks) else NO_BODY
-    raw = bytearray()
-    async for chunk in chunks:
-        raw += chunk
-    return Body(kind, bytes(raw)) if raw else NO_BODY
+        return Body(kind) if await _drain(_chunks(receive, limit)) else NO_BODY
+    # Most bodies are one message; for these a generator would take as long as the rest of this function.
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    raw: bytes = message.get("body", b"")
+    if len(raw) > limit:
+        raise BodyTooLarge
+    if message.get("more_body", False):
+        content = bytearray(raw)
+        async for chunk in _chunks(receive, limit - len(raw)):
+            content += chunk
+        raw = bytes(content)
+    return Body(kind, raw) if raw else NO_BODY
 
 
 async def close(body: Body) -> None:

@@ -4,11 +4,13 @@ The two APIs have rate limits of their own, see `app.adapters.rate_limiter`.
 """
 
 import math
+from functools import cached_property
+from threading import Lock
 from time import time
 from types import SimpleNamespace
 from typing import Any, Final
 
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, Storage
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
 from starlette.exceptions import HTTPException
@@ -31,6 +33,52 @@ class PageRateLimit:
 
     def __init__(self, rate_limit: str | None, *, redis_url: str | None) -> None:
         """`rate_limit` is such as `300/5minutes`; None is no limit."""
+        self._rate_limit, self._redis_url = rate_limit, redis_url
+        self._lock = Lock()
+
+    @cached_property
+    def _limiter(self) -> "_Limiter":
+        # Not before the first request for a page: the storage starts a thread. Worker processes are forked before it,
+        # and a process that never had a thread allocates memory faster, which is a tenth of a list.
+        return _Limiter(self._rate_limit, self._redis_url)
+
+    @property
+    def storage(self) -> Storage:
+        """Where the requests are counted."""
+        with self._lock:
+            return self._limiter.limiter.storage
+
+    def __call__(self, request: Request) -> None:
+        """Count the request. Raises HTTPException 429."""
+        storage = self.storage
+        if isinstance(storage, MemoryStorage):
+            storage.timer = _NO_TIMER
+            if len(storage.storage) >= MAX_ADDRESSES:
+                # Only a client with thousands of addresses causes this, and no limit by address binds such a client.
+                storage.reset()
+        try:
+            try:
+                self._limiter.count(request=request)
+            except self._limiter.storage_errors:
+                # slowapi switches to memory for the first request that Redis fails; this one failed at the same time.
+                self._limiter.count(request=request)
+        except RateLimitExceeded:
+            raise HTTPException(429, headers={"Retry-After": str(self._seconds_left(request))}) from None
+
+    def _seconds_left(self, request: Request) -> int:
+        rate_limit, names = request.state.view_rate_limit
+        counter = self._limiter.limiter
+        try:
+            return max(1, math.ceil(counter.get_window_stats(rate_limit, *names).reset_time - time()))
+        except counter.storage.base_exceptions:
+            # Redis became unavailable after it counted the request.
+            return int(rate_limit.get_expiry())
+
+
+class _Limiter(Limiter):
+    """slowapi's Limiter with one counter for all pages."""
+
+    def __init__(self, rate_limit: str | None, redis_url: str | None) -> None:
         storage: dict[str, Any] = {"storage_uri": "memory://"}
         if redis_url is not None:
             storage = {
@@ -43,50 +91,17 @@ class PageRateLimit:
                 # While Redis is unreachable each process counts by itself.
                 "in_memory_fallback_enabled": True,
             }
-        self.limiter = _Limiter(key_func=_client_ip, enabled=rate_limit is not None, **storage)
+        super().__init__(key_func=_client_ip, enabled=rate_limit is not None, **storage)
+        self.storage_errors = self.limiter.storage.base_exceptions
 
-        @self.limiter.shared_limit(rate_limit or "1/second", SCOPE)
+        @self.shared_limit(rate_limit or "1/second", SCOPE)
         def count(request: Request) -> None:
             """Do nothing: the decorator counts the request."""
 
-        self._count = count
-        storage_in_use = self.limiter.limiter.storage
-        self._storage_errors = storage_in_use.base_exceptions
-        if isinstance(storage_in_use, MemoryStorage):
-            # Worker processes are forked later, and a thread must not exist then.
-            storage_in_use.timer.join()
-
-    def __call__(self, request: Request) -> None:
-        """Count the request. Raises HTTPException 429."""
-        storage = self.limiter.limiter.storage
-        if isinstance(storage, MemoryStorage):
-            storage.timer = _NO_TIMER
-            if len(storage.storage) >= MAX_ADDRESSES:
-                # Only a client with thousands of addresses causes this, and no limit by address binds such a client.
-                storage.reset()
-        try:
-            try:
-                self._count(request=request)
-            except self._storage_errors:
-                # slowapi switches to memory for the first request that Redis fails; this one failed at the same time.
-                self._count(request=request)
-        except RateLimitExceeded:
-            raise HTTPException(429, headers={"Retry-After": str(self._seconds_left(request))}) from None
-
-    def _seconds_left(self, request: Request) -> int:
-        rate_limit, names = request.state.view_rate_limit
-        counter = self.limiter.limiter
-        try:
-            return max(1, math.ceil(counter.get_window_stats(rate_limit, *names).reset_time - time()))
-        except counter.storage.base_exceptions:
-            # Redis became unavailable after it counted the request.
-            return int(rate_limit.get_expiry())
-
-
-class _Limiter(Limiter):
-    """slowapi's Limiter without its own settings, which it would read from `.env` and the environment."""
+        self.count = count
 
     def get_app_config(self, key: str, default_value: Any = None) -> Any:
+        # slowapi would read its own settings from `.env` and the environment.
         return default_value
 
 

@@ -92,7 +92,7 @@ async def test_the_number_of_page_counters_is_bounded(with_redis: bool) -> None:
     for number in range(MAX_ADDRESSES + 100):
         context = SimpleNamespace(client_ip=f"2001:db8::{number:x}")
         rate_limit(Request({"type": "http", "path": "/", "earshot.request": context}))
-        storage = rate_limit.limiter.limiter.storage
+        storage = rate_limit.storage
         if number == MAX_ADDRESSES - 1:
             assert len(storage.storage) == MAX_ADDRESSES
 

@@ -15,6 +15,7 @@ MAX_PAIRS = 4096
 MAX_BRACKETS = 100
 MAX_NAME = 65_536
 
+_PLAIN = re.compile(rb"[A-Za-z0-9_.~=&-]*")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"[\[\]]*([^\[\]]+)\]*")
 _MEMBER_OF_ITEM = re.compile(r"\[\]\[([^\[\]]+)\]")
@@ -30,6 +31,13 @@ class MalformedRequest(InvalidParam):
 
 def parse_query(raw: bytes) -> dict[str, object]:
     """Read a query string. `&` and `;` separate, the last of two equal names wins, a name without `=` is null."""
+    if _PLAIN.fullmatch(raw) and raw.count(b"&") < MAX_PAIRS:
+        plain: dict[str, object] = {}
+        for pair in raw.decode("ascii").split("&"):
+            name, equals, value = pair.partition("=")
+            if name:
+                plain[name] = value if equals else None
+        return plain
     return build_nested(_pairs(raw.replace(b";", b"&")))
 
 

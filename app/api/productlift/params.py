@@ -71,7 +71,14 @@ def read_json(raw: bytes) -> Params:
 
 def read_query(raw: bytes) -> Params:
     """The fields of a query string or of an urlencoded form, `name[]` and `name[key]` nested as PHP does."""
-    return _collect(_decode_pairs(raw))
+    if b"%" in raw or b"+" in raw or b"[" in raw:
+        return _collect(_decode_pairs(raw))
+    params: Params = {}
+    for piece in raw.decode("utf-8", "replace").split("&", MAX_PARAMS)[:MAX_PARAMS]:
+        name, _, value = piece.partition("=")
+        if name:
+            _put(params, name, value)
+    return params
 
 
 def read_multipart(body: Body) -> Params:
