@@ -1,7 +1,8 @@
 """Timestamps as the drivers return them, and their formats.
 
 PostgreSQL's driver returns an aware datetime, SQLite's the stored text `YYYY-MM-DD HH:MM:SS.ffffff`; both are UTC.
-A list formats a hundred of them, so each form is formatted directly, without a conversion into the other.
+A list formats a hundred of them, many of the same boards, statuses and users. So results are cached, and each form is
+formatted directly, without a conversion into the other.
 """
 
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ def to_datetime(timestamp: Timestamp) -> datetime:
     return timestamp.astimezone(UTC)
 
 
+@lru_cache(4096)
 def format_millis(timestamp: Timestamp) -> str:
     """`2026-01-12T09:30:00.123Z`: cut to milliseconds, never rounded."""
     if type(timestamp) is str:
@@ -30,6 +32,7 @@ def format_millis(timestamp: Timestamp) -> str:
     return _to_utc(timestamp).isoformat("T", "milliseconds")[:23] + "Z"
 
 
+@lru_cache(4096)
 def format_seconds(timestamp: Timestamp) -> str:
     """`2026-01-12T09:30:00Z`: cut to whole seconds."""
     if type(timestamp) is str:
