@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from app.adapters.gif import copy_gif
-from app.adapters.image_types import MEDIA_TYPES, sniff_image_type
+from app.adapters.image_types import MEDIA_TYPES
 from app.domain.errors import ServiceUnavailable
 
 MAX_PIXELS: Final = 64_000_000
@@ -71,8 +71,10 @@ class SanitizedImage:
     extension: str
 
 
-def sanitize_image(source: BinaryIO, should_continue: Callable[[], bool] = lambda: True) -> SanitizedImage:
-    """Read an image from the current position of the source and encode it again without metadata.
+def sanitize_image(
+    source: BinaryIO, kind: str | None, should_continue: Callable[[], bool] = lambda: True
+) -> SanitizedImage:
+    """Read an image of this type from the current position of the source and encode it again without metadata.
 
     Pillow decodes every frame, turns the image upright and encodes it in its own format: JPEG with its own
     quantization tables, PNG, BMP and lossless WebP without loss, animations with frames, durations and loop count. A
@@ -82,7 +84,6 @@ def sanitize_image(source: BinaryIO, should_continue: Callable[[], bool] = lambd
     `should_continue` is called before each frame; ServiceUnavailable is raised when it returns False.
     """
     data = source.read()
-    kind = sniff_image_type(data)
     if kind is None:
         raise InvalidImage("the type of the image is unknown")
     if kind == "svg":

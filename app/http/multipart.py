@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncGenerator
+from functools import cached_property
 from tempfile import SpooledTemporaryFile
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MAX_BOUNDARY_LENGTH, MultipartParser, parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartParser
+
+from app.adapters.image_types import sniff_image_file
 
 MAX_FIELDS = 1000
 MAX_FILES = 20
@@ -27,6 +30,11 @@ class Upload(UploadFile):
     """A file from the client. `is_complete` is False when the body ended, or had a syntax error, within it."""
 
     is_complete: bool = True
+
+    @cached_property
+    def image_type(self) -> str | None:
+        """The type of the image, by the beginning of the file; None if it is none."""
+        return sniff_image_file(self.file)
 
 
 class MultipartReader(MultiPartParser):

@@ -60,7 +60,7 @@ KINDS = {
 def test_the_type_of_an_image_is_detected_from_its_content(kind: str) -> None:
     content, media_type, extension = KINDS[kind]
 
-    image = sanitize_image(io.BytesIO(content))
+    image = sanitize_image(io.BytesIO(content), sniff_image_type(content))
 
     assert sniff_image_type(content) == kind
     assert (image.media_type, image.extension) == (media_type, extension)
@@ -71,7 +71,7 @@ def test_an_image_is_read_from_the_current_position() -> None:
     source = io.BytesIO(b"before" + KINDS["png"][0])
     source.seek(6)
 
-    assert read_pixels(sanitize_image(source).content) == read_pixels(KINDS["png"][0])
+    assert read_pixels(sanitize_image(source, "png").content) == read_pixels(KINDS["png"][0])
 
 
 @pytest.mark.parametrize(

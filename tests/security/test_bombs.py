@@ -239,6 +239,7 @@ def test_a_png_with_many_chunks_that_expand_is_rejected(kind: bytes, reason: str
 MEASURE = """
 import io, re, sys
 from pathlib import Path
+from app.adapters.image_types import sniff_image_file
 from app.adapters.images import InvalidImage, sanitize_image
 from PIL import Image
 
@@ -250,7 +251,7 @@ Image.init()
 content = io.BytesIO(sys.stdin.buffer.read())
 before = peak()
 try:
-    sanitize_image(content)
+    sanitize_image(content, sniff_image_file(content))
     outcome = "accepted"
 except InvalidImage:
     outcome = "rejected"

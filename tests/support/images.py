@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageSequence
 
+from app.adapters.image_types import sniff_image_type
 from app.adapters.images import sanitize_image
 
 
@@ -86,7 +87,7 @@ def read_durations(image: Image.Image) -> list[float]:
 
 
 def sanitize(content: bytes) -> bytes:
-    return sanitize_image(io.BytesIO(content)).content
+    return sanitize_image(io.BytesIO(content), sniff_image_type(content)).content
 
 
 def max_difference(one: Image.Image, other: Image.Image) -> int:

@@ -36,12 +36,12 @@ class Uploads:
         self._background: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    async def sanitize(self, source: BinaryIO) -> SanitizedImage:
+    async def sanitize(self, source: BinaryIO, image_type: str | None) -> SanitizedImage:
         """Run `sanitize_image` in a thread: `MAX_WORKERS` at a time, and `MAX_WAITING` wait, also if cancelled.
 
         Raises InvalidImage, and ServiceUnavailable when too many wait.
         """
-        return await self._threads.run(sanitize_image, source, lambda: not self._closed)
+        return await self._threads.run(sanitize_image, source, image_type, lambda: not self._closed)
 
     async def delete(self, names: Iterable[str]) -> None:
         """Remove files that no post has any more. If the storage fails, `delete_orphans` removes them later."""

@@ -15,7 +15,6 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
-from app.adapters.image_types import sniff_image_file
 from app.http.multipart import Upload
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
@@ -204,7 +203,7 @@ File = Annotated[Upload, FieldType(_only(_is_file), "The {} must be a file.", {}
 Image = Annotated[
     Upload,
     FieldType(
-        _only(lambda value: _is_file(value) and sniff_image_file(value.file)),
+        _only(lambda value: _is_file(value) and value.image_type),
         "The {} must be an image.",
         {},
         unit="kilobytes",

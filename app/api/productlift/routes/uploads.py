@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from app.adapters.image_types import MEDIA_TYPES, sniff_image_file
+from app.adapters.image_types import MEDIA_TYPES
 from app.adapters.images import InvalidImage
 from app.adapters.storage.base import generate_name
 from app.adapters.storage.uploads import Uploads
@@ -70,7 +70,7 @@ async def store_uploads(
 async def _store_image(uploads: Uploads, upload: Upload) -> StoredFile:
     upload.file.seek(0)
     try:
-        sanitized = await uploads.sanitize(upload.file)
+        sanitized = await uploads.sanitize(upload.file, upload.image_type)
     except InvalidImage:
         raise FormErrors({"image": ["The image must be an image."]}) from None
     name = generate_name(sanitized.extension)
@@ -81,7 +81,7 @@ async def _store_image(uploads: Uploads, upload: Upload) -> StoredFile:
 
 
 async def _store_attachment(uploads: Uploads, upload: Upload) -> StoredFile:
-    media_type, extension = HARMLESS.get(sniff_image_file(upload.file) or "", (OPAQUE, None))
+    media_type, extension = HARMLESS.get(upload.image_type or "", (OPAQUE, None))
     name = generate_name(extension)
     await uploads.files.put(name, upload.file, media_type)
     return StoredFile("attachment", name, sanitize_filename(upload.filename or ""), media_type, upload.size or 0)

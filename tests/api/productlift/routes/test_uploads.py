@@ -255,7 +255,7 @@ class BlockedImage(io.BytesIO):
 async def test_concurrent_image_decodings_and_their_queue_are_limited(productlift: Client, server: Application) -> None:
     uploads, event, reads = server.services.uploads, threading.Event(), list[int]()
     tasks = [
-        asyncio.ensure_future(uploads.sanitize(BlockedImage(PNG[1], event, reads)))
+        asyncio.ensure_future(uploads.sanitize(BlockedImage(PNG[1], event, reads), "png"))
         for _ in range(MAX_WORKERS + MAX_WAITING)
     ]
     await asyncio.sleep(0)
