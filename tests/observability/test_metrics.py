@@ -270,7 +270,7 @@ def test_a_metrics_port_in_use_prevents_the_start(sqlite: Earshot) -> None:
 
 def test_metrics_are_disabled_by_default(sqlite: Earshot) -> None:
     with sqlite.serving() as serving:
-        assert "metrics" not in serving.output
+        assert "metrics    " not in serving.output
     program = (
         "import sys\n"
         "import app.cli, app.application, app.server.serve, app.server.metrics_endpoint\n"
