@@ -58,8 +58,8 @@ def accepts_spans(url: str) -> bool:
 class RequestTracer:
     """Makes a span for each request; see `app.application.Observer`. A thread delivers them in batches."""
 
-    def __init__(self, url: str, *, version: str, shown: str) -> None:
-        """`shown` is the address without secrets, for the log."""
+    def __init__(self, url: str, *, version: str, masked_url: str) -> None:
+        """`masked_url` is the address without secrets, for the log."""
         from opentelemetry.context import Context
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -75,7 +75,7 @@ class RequestTracer:
         self._provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
         # Not a subclass of the exporter, whose module would have to be imported without a collector.
         delivery: Any = _LoggingExporter(
-            OTLPSpanExporter(endpoint=endpoint(url), timeout=EXPORT_TIMEOUT_SECONDS), shown
+            OTLPSpanExporter(endpoint=endpoint(url), timeout=EXPORT_TIMEOUT_SECONDS), masked_url
         )
         self._provider.add_span_processor(BatchSpanProcessor(delivery))
         self._tracer = self._provider.get_tracer("earshot", version)
@@ -135,16 +135,16 @@ def _attributes(dialect: str, request: RequestContext, status: int) -> dict[str,
 class _LoggingExporter:
     """An exporter that logs, at most once a minute, that nothing is delivered."""
 
-    def __init__(self, exporter: Any, shown: str) -> None:
+    def __init__(self, exporter: Any, masked_url: str) -> None:
         self._exporter = exporter
-        self._shown = shown
+        self._masked_url = masked_url
         self._quiet_until = 0.0
 
     def export(self, spans: Sequence[Any]) -> Any:
         outcome = self._exporter.export(spans)
         if outcome.value and time.monotonic() >= self._quiet_until:
             self._quiet_until = time.monotonic() + LOG_INTERVAL_SECONDS
-            log.warning("no spans are accepted at %s, and are dropped; see `earshot doctor`", self._shown)
+            log.warning("no spans are accepted at %s, and are dropped; see `earshot doctor`", self._masked_url)
         return outcome
 
     def shutdown(self) -> None:

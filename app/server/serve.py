@@ -190,7 +190,7 @@ async def _serve_worker(worker: WorkerSpec) -> None:
         if shared_metrics is not None:
             application.publish_metrics(shared_metrics)
         application.start_background_jobs()
-        # Objects of the start stay until the end of the process, so the garbage collector need not visit them.
+        # Objects of the start stay until the end of the process, so the garbage collector does not have to scan them.
         gc.collect()
         gc.freeze()
         async with serve_metrics(worker.metrics_listener, worker.metrics_dir, application.database):
@@ -208,4 +208,4 @@ def _is_not_cancellation(record: logging.LogRecord) -> bool:
 def _create_tracer(settings: Settings) -> RequestTracer | None:
     if settings.otlp_url is None:
         return None
-    return RequestTracer(settings.otlp_url, version=program_version(), shown=mask_secrets(settings.otlp_url))
+    return RequestTracer(settings.otlp_url, version=program_version(), masked_url=mask_secrets(settings.otlp_url))

@@ -148,7 +148,7 @@ def test_each_worker_exports_its_spans(on_postgres: Earshot, collector: Collecto
 
 async def test_a_5xx_response_is_a_failed_span(settings: Settings, clock: TestClock, collector: Collector) -> None:
     never_started = create_app(settings, clock=clock)
-    traces = RequestTracer(collector.url, version="1", shown=collector.url)
+    traces = RequestTracer(collector.url, version="1", masked_url=collector.url)
     never_started.add_observers(traces)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(never_started), base_url=HOST) as client:
