@@ -76,6 +76,44 @@ class PipelineFlowControl(FlowControl):
             super().resume_reading()
 
 
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""What uvicorn writes before the response when a client waits with the body."""
+
+
+class ResponseTransport:
+    """The transport of one response. It sends the head together with the first part of the body, or at its end.
+
+    uvicorn writes the head by itself, which costs a system call and a packet for each response, and wakes up the
+    client twice.
+    """
+
+    __slots__ = ("_head", "_transport", "is_closing")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+        """None until the head is written, empty when it has been sent."""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if self._head is None and data != _CONTINUE:
+            self._head = data
+            return
+        if self._head:
+            data = self._head + data
+            self._head = b""
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send the head of a response without a body."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+
 class LimitedHttpProtocol(HttpToolsProtocol):
     """uvicorn's protocol with timeouts and bounded memory."""
 
@@ -114,6 +152,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._answering: RequestResponseCycle | None = None
         """The request that is being answered; `cycle` is the one that was read last, which may be queued."""
+        self._response: ResponseTransport | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -261,9 +300,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
+        self._response = ResponseTransport(self.transport)
+        cycle.transport = self._response  # type: ignore[assignment]
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
+        if self._response is not None:
+            self._response.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             return

@@ -283,3 +283,82 @@ def test_a_running_server_applies_these_limits(sqlite: Earshot) -> None:
         assert asyncio.run(send_request(serving.port, request(head=f"x-long: {'a' * 100_000}\r\n"))) == (431, TOO_LONG)
         assert asyncio.run(send_request(serving.port, b"hello\r\n\r\n")) == (400, NOT_HTTP)
         assert asyncio.run(send_request(serving.port, request(method="GET", path="/health"))) == (200, b"success")
+
+
+class RecordedWrites(asyncio.Transport):
+    """A transport that keeps what is written to it, each piece by itself."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 4000), "sockname": ("127.0.0.1", 8000)})
+        self.pieces: list[bytes] = []
+        self.closed = asyncio.Event()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.pieces.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed.is_set()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+async def written(app: App, sent: bytes) -> list[bytes]:
+    """What the server writes in answer to a request that closes the connection."""
+    config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, access_log=False, interface="asgi3")
+    config.load()
+    transport = RecordedWrites()
+    protocol = LimitedHttpProtocol(config=config, server_state=ConnectionLimit(), app_state={})
+    protocol.connection_made(transport)
+    protocol.data_received(sent)
+    await asyncio.wait_for(transport.closed.wait(), 5)
+    protocol.connection_lost(None)
+    return transport.pieces
+
+
+CLOSING = "host: a\r\nconnection: close\r\n"
+
+
+async def test_head_and_body_of_a_response_are_written_together() -> None:
+    [response] = await written(echo, f"GET /a HTTP/1.1\r\n{CLOSING}\r\n".encode())
+
+    assert response.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert response.endswith(b"\r\n\r\n/a 0")
+
+
+async def test_a_response_without_a_body_is_written() -> None:
+    [response] = await written(respond_without_reading, f"HEAD /a HTTP/1.1\r\n{CLOSING}\r\n".encode())
+
+    assert response.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert response.endswith(b"\r\n\r\n")
+
+
+async def test_the_first_part_of_a_streamed_response_does_not_wait_for_the_second() -> None:
+    async def respond_in_parts(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        await send({"type": "http.response.body", "body": b"two"})
+
+    first, second = await written(respond_in_parts, f"GET /a HTTP/1.1\r\n{CLOSING}\r\n".encode())
+
+    assert first.endswith(b"\r\n\r\n3\r\none\r\n")
+    assert second == b"3\r\ntwo\r\n0\r\n\r\n"
+
+
+async def test_a_client_is_told_to_send_its_body_before_the_response() -> None:
+    head = f"POST /a HTTP/1.1\r\n{CLOSING}expect: 100-continue\r\ncontent-length: 3\r\n\r\n"
+    pieces = await written(echo, f"{head}abc".encode())
+
+    assert pieces[0] == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert pieces[1].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert pieces[1].endswith(b"\r\n\r\n/a 3")
+
+
+async def test_the_head_of_a_response_that_breaks_off_is_written() -> None:
+    async def break_off(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("no body")
+
+    [response] = await written(break_off, f"GET /a HTTP/1.1\r\n{CLOSING}\r\n".encode())
+
+    assert response.startswith(b"HTTP/1.1 200 OK\r\n")
