@@ -109,15 +109,24 @@ HANDLERS: Final[ErrorHandlers] = {
 """The response to each error; see `app.api.dialect.ErrorHandlers`."""
 
 
-@contextmanager
-def replace_not_found(resource: str, with_: Exception) -> Iterator[None]:
-    """Raise another error where a route responds to a missing resource differently from the table."""
-    try:
-        yield
-    except NotFound as error:
-        if error.resource != resource:
-            raise
-        raise with_ from error
+class ReplaceNotFound:
+    """Raises another error where a route responds to a missing resource differently from the table.
+
+    A class, because a generator as context manager costs most requests two microseconds.
+    """
+
+    __slots__ = ("_replacement", "_resource")
+
+    def __init__(self, resource: str, replacement: Exception) -> None:
+        self._resource = resource
+        self._replacement = replacement
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, NotFound) and error.resource == self._resource:
+            raise self._replacement from error
 
 
 @contextmanager

@@ -59,7 +59,7 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
 
     def write(work: UnitOfWork) -> int:
         author_id = resolve_acting_user(work, form.impersonated_user_id)
-        with errors.replace_not_found("comment", InvalidParam()):
+        with errors.ReplaceNotFound("comment", InvalidParam()):
             return comments.create(
                 work,
                 post_id=form.post_id or 0,

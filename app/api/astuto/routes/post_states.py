@@ -39,7 +39,7 @@ async def update_post_board(request: ApiRequest) -> ApiResponse:
 
     def move(work: UnitOfWork, post_id: int) -> None:
         form = UpdateBoard.parse(request.params)
-        with errors.replace_not_found("board", InvalidParam()):
+        with errors.ReplaceNotFound("board", InvalidParam()):
             update.move_to_board(work, post_id, form.board_id)
 
     return await _change_post(request, move)
@@ -54,7 +54,7 @@ async def update_post_status(request: ApiRequest) -> ApiResponse:
         user_id = resolve_acting_user(work, form.impersonated_user_id)
         if form.post_status_id is UNSET:
             return
-        with errors.replace_not_found("status", InvalidParam()):
+        with errors.ReplaceNotFound("status", InvalidParam()):
             update.change_status(work, post_id, form.post_status_id, user_id=user_id)
 
     return await _change_post(request, change)

@@ -87,7 +87,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
             mandatory = [] if work.exists(Board, board_id) else [FieldError("board", "mandatory")]
             raise ValidationFailed([*mandatory, *field_errors])
         new_post = NewPost(title=form.title, description=form.description, board_id=board_id, author=author_id)
-        with errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")):
+        with errors.ReplaceNotFound("user", Forbidden(Permission.IMPERSONATE, "unknown")):
             return create.create_post(work, new_post).id
 
     with errors.require_reference("board"):
@@ -117,7 +117,7 @@ async def delete_post(request: ApiRequest) -> ApiResponse:
     post_id = lookup_id(segment)
 
     def delete(work: UnitOfWork) -> list[str]:
-        with errors.replace_not_found("post", NotFound("post", segment)):
+        with errors.ReplaceNotFound("post", NotFound("post", segment)):
             return update.delete(work, post_id)
 
     files = await request.write(delete, in_thread=True)

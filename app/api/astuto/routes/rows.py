@@ -23,7 +23,7 @@ async def show_row(
     segment = request.path_params["id"]
 
     def read(work: UnitOfWork) -> bytes:
-        with errors.replace_not_found(resource, NotFound(resource, segment)):
+        with errors.ReplaceNotFound(resource, NotFound(resource, segment)):
             row = by_id(work, lookup_id(segment))
         return orjson.dumps(serialize(row))
 
@@ -38,7 +38,7 @@ async def change_row(
     row_id = lookup_id(segment)
 
     def operation(work: UnitOfWork) -> None:
-        with errors.replace_not_found(resource, NotFound(resource, segment)):
+        with errors.ReplaceNotFound(resource, NotFound(resource, segment)):
             change(work, row_id)
 
     await request.write(operation, in_thread=in_thread)

@@ -44,7 +44,7 @@ async def create_vote(request: ApiRequest) -> ApiResponse:
 
     def cast(work: UnitOfWork) -> int:
         voter_id = acting_user_id(work, form.impersonated_user_id)
-        with errors.replace_not_found("user", Forbidden(Permission.IMPERSONATE, "unknown")):
+        with errors.ReplaceNotFound("user", Forbidden(Permission.IMPERSONATE, "unknown")):
             return votes.cast(work, NewVote(post=form.post_id or 0, voter=voter_id)).id
 
     with errors.require_reference("post"):
