@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -134,10 +135,16 @@ class Dispatch:
             if services.forwarded_host:
                 host = request.header(b"x-forwarded-host").rpartition(",")[2].strip() or host
         request.request_id = request_id or new_request_id()
-        match = _HOST.fullmatch(host)
+        request.host = _host_name(host)
         # An invalid host must not come back in links.
-        request.host = match[1].lower() if match else ""
-        request.origin = f"{scheme}://{host}" if match else "http://localhost"
+        request.origin = f"{scheme}://{host}" if request.host else "http://localhost"
+
+
+@lru_cache(256)
+def _host_name(host: str) -> str:
+    """The host of a header without its port, in lower case; empty if it is not valid."""
+    match = _HOST.fullmatch(host)
+    return match[1].lower() if match else ""
 
 
 def _strip_public_path(scope: Scope, public_path: bytes) -> str:
