@@ -43,6 +43,8 @@ BUSY_TIMEOUT_SECONDS: Final = 5.0
 MAX_WAL_BYTES: Final = 4 * RESTART_WAL_BYTES
 """A log that grew longer during a read is truncated when it restarts."""
 
+VERSION_TTL_SECONDS: Final = 0.002
+"""How long the version of the last write is not read again, which would be a transaction of its own each time."""
 MAX_LOOP_TEXT_BYTES: Final = 64 * 1024
 """An operation that reads a longer text runs in a thread."""
 _TEXT_LENGTH: Final = sqlite3.SQLITE_LIMIT_LENGTH
@@ -159,17 +161,23 @@ class SqliteDatabase:
         self._in_thread = threading.local()
         self._thread_connections: list[sqlite3.Connection] = []
         self._checkpointer: asyncio.Task[None] | None = None
+        self._version = 0
+        self._version_expires_at = 0.0
         self._file: int | None = None
         """A descriptor of the file, for fsync. It is closed last, since closing releases all locks of this process."""
 
     def write_version(self) -> int | None:
         if self.write_queue.held:
             return None
+        now = monotonic()
+        if now < self._version_expires_at:
+            return self._version
         try:
             row: tuple[int] = self._writer.raw.execute("PRAGMA data_version").fetchone()
         except sqlite3.DatabaseError:
             return None
-        return row[0]
+        self._version, self._version_expires_at = row[0], now + VERSION_TTL_SECONDS
+        return self._version
 
     def describe(self) -> str:
         return f"SQLite, {self.path}"

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 
 from app.adapters.database import NO_PORTAL, utc_now
 from app.adapters.database.migrations import migrate
-from app.adapters.database.sqlite import SqliteDatabase, WriteInReadOperation, connect
+from app.adapters.database.sqlite import VERSION_TTL_SECONDS, SqliteDatabase, WriteInReadOperation, connect
 from app.adapters.database.wal_checkpointer import WalCheckpointer
 from app.adapters.database.write_queue import WriteQueue
 from app.domain.models import Portal
@@ -74,6 +74,7 @@ async def test_only_a_write_of_another_process_changes_the_write_version(databas
     other = connect(database.path)
     other.execute("UPDATE portals SET title = 'Another'")
     other.close()
+    await asyncio.sleep(2 * VERSION_TTL_SECONDS)
 
     assert before is not None
     assert after_own == before
