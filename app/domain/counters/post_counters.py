@@ -5,7 +5,7 @@ created at the same time seldom wait for each other. A single shard may be negat
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -97,6 +97,21 @@ def move_counts(
         work.execute(_ADD, steps=encode_rows(steps), shard=_shard(work, post_id))
 
 
+@lru_cache
+def _add_one_to(counters: int) -> Statement:
+    """A statement that adds a post to so many counters. Without JSON, whose parsing would take half of its time."""
+    rows = [
+        [bindparam(f"{name}_{at}", type_=PostCounter.__table__.c[name].type) for name in _KEY[1:5]]
+        for at in range(counters)
+    ]
+    shard: Any = bindparam("shard", type_=SmallInteger)
+    one: Any = literal_column("1")
+    insertion = upsert(PostCounter).values(
+        [dict(zip(_COLUMNS, (PORTAL_ID, *row, shard, one), strict=True)) for row in rows]
+    )
+    return Statement(insertion.on_conflict_do_update(index_elements=_KEY, set_={"posts": PostCounter.posts + one}))
+
+
 def add_post(
     work: UnitOfWork,
     post_id: int,
@@ -107,16 +122,22 @@ def add_post(
     category_id: int | None,
 ) -> None:
     """Add a new post to its counters."""
-    steps = _new_post_steps(board_id, status_id, section_id, category_id)
-    work.execute(_ADD, steps=steps, shard=_shard(work, post_id))
+    statement, keys = _new_post_counters(board_id, status_id, section_id, category_id)
+    work.execute(statement, **keys, shard=_shard(work, post_id))
 
 
 @lru_cache(maxsize=1024)
-def _new_post_steps(board_id: int, status_id: int | None, section_id: int | None, category_id: int | None) -> str:
+def _new_post_counters(
+    board_id: int, status_id: int | None, section_id: int | None, category_id: int | None
+) -> tuple[Statement, Mapping[str, Any]]:
     # Most new posts of a portal have one of a few combinations.
     categories = () if category_id is None else (category_id,)
     keys = counter_keys(board_id=board_id, status_id=status_id, section_id=section_id, category_ids=categories)
-    return encode_rows([(*key, 1) for key in sorted(keys, key=lambda key: key.sort_key)])
+    ordered = sorted(keys, key=lambda key: key.sort_key)
+    named = (
+        (f"{name}_{at}", value) for at, key in enumerate(ordered) for name, value in zip(_KEY[1:5], key, strict=True)
+    )
+    return _add_one_to(len(ordered)), dict(named)
 
 
 def subtract_posts(work: UnitOfWork, posts: Iterable[tuple[int, Collection[CounterKey]]]) -> None:
