@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from app.domain.models import Base
-from app.domain.models.base import UtcTimestamp
+from app.domain.models.base import UtcTimestamp, include_object
 from app.domain.models.search import include_name
 
 
@@ -25,6 +25,7 @@ def _migrate(connection: Connection) -> None:
         render_as_batch=connection.dialect.name == "sqlite",
         render_item=_type,
         include_name=include_name,
+        include_object=include_object,
         transaction_per_migration=True,
     )
     with context.begin_transaction():

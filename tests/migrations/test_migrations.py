@@ -22,6 +22,7 @@ from app.adapters.database.revisions import HEAD, REVISIONS, NewerDatabase
 from app.application import create_app
 from app.domain import installation
 from app.domain.models import Base
+from app.domain.models.base import include_object
 from app.domain.models.search import SEARCH_TABLE, include_name
 from app.domain.posts import create
 from app.domain.posts.create import NewPost
@@ -117,7 +118,9 @@ async def test_the_migrations_create_the_tables_of_the_models(blank: str) -> Non
     await migrate(blank)
 
     def compare(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": include_name})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": include_name, "include_object": include_object}
+        )
         return compare_metadata(context, Base.metadata)
 
     assert await with_connection(blank, compare) == []
@@ -176,7 +179,7 @@ async def test_every_revision_can_be_downgraded_and_upgraded_with_rows(filled: s
         again = await rows(filled)
         # The fingerprint goes with its table, and comes back with the next start, which knows the secret.
         expected = full if revision != "base" else dict.fromkeys(full, 0)
-        assert again == expected | ({} if revision == "0003" else {"installation": 0})
+        assert again == expected | ({} if revision >= "0003" and revision != "base" else {"installation": 0})
     assert await tables(filled) == {*Base.metadata.tables, "alembic_version"}
 
 

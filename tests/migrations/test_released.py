@@ -15,6 +15,7 @@ from sqlalchemy import Connection, inspect, text
 from app.adapters.database.migrations import with_connection
 from app.adapters.database.revisions import HEAD
 from app.domain.models import Base
+from app.domain.models.base import include_object
 from app.domain.models.search import include_name
 from tests.migrations.released import make
 from tests.support.checkout import ROOT
@@ -122,7 +123,9 @@ def test_migrating_a_released_database_keeps_every_row_and_value(earshot: Earsho
         assert json.loads(done.out) == {"differences": [], "repaired": False}
 
     def compare(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": include_name})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": include_name, "include_object": include_object}
+        )
         return list(compare_metadata(context, Base.metadata))
 
     assert run_coroutine(with_connection(kept.url, compare)) == []

@@ -1,9 +1,19 @@
 """What the tables share: names of constraints, types of ids and timestamps, the portal that owns a row."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, MetaData, String, TypeDecorator, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
@@ -63,6 +73,21 @@ class PortalScopedMixin:
     @declared_attr
     def portal_id(cls) -> Mapped[int]:
         return mapped_column(BigId, ForeignKey("portals.id", ondelete="CASCADE"))
+
+
+def portal_key_on_sqlite() -> ForeignKeyConstraint:
+    """The foreign key of `portal_id` for tables of which every vote adds a row.
+
+    PostgreSQL locks the referenced row for each check, with a write to it: all votes would lock the portal's row. There
+    a portal's votes are deleted with its posts, and its events by the statement that deletes the portal.
+    """
+    return ForeignKeyConstraint(["portal_id"], ["portals.id"], ondelete="CASCADE").ddl_if(dialect="sqlite")
+
+
+def include_object(item: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+    """Whether Alembic compares it with the database: not the keys above, which it would add on PostgreSQL."""
+    del item, reflected, other
+    return not (kind == "foreign_key_constraint" and name in ("fk_votes_portal_id", "fk_facts_portal_id"))
 
 
 def check_in(column: str, *values: str) -> str:

@@ -5,19 +5,21 @@ from datetime import datetime
 from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, UtcTimestamp, partial_index
+from app.domain.models.base import Base, BigId, Id, PortalScopedMixin, UtcTimestamp, partial_index, portal_key_on_sqlite
 
 
 class EventRow(PortalScopedMixin, Base):
-    """One event. Its ids are no foreign keys, because an event outlives the rows that it refers to."""
+    """One event. Its other ids are no foreign keys, because an event outlives the rows that it refers to."""
 
     __tablename__ = "facts"
     __table_args__ = (
+        portal_key_on_sqlite(),
         partial_index("ix_facts_waiting", "id", where="expanded_at is null"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[Id]
+    portal_id: Mapped[int] = mapped_column(BigId)
     kind: Mapped[str] = mapped_column(String(32))
     post_id: Mapped[int | None] = mapped_column(BigId)
     subject_id: Mapped[int | None] = mapped_column(BigId)

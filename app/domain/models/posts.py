@@ -15,6 +15,7 @@ from app.domain.models.base import (
     UtcTimestamp,
     check_in,
     partial_index,
+    portal_key_on_sqlite,
 )
 
 MODERATION_STATES = ("approved", "pending", "rejected")
@@ -89,6 +90,7 @@ class Vote(PortalScopedMixin, TimestampMixin, Base):
 
     __tablename__ = "votes"
     __table_args__ = (
+        portal_key_on_sqlite(),
         UniqueConstraint("post_id", "user_id"),
         Index("ix_votes_newest", "portal_id", "created_at", "id"),
         Index("ix_votes_user_id", "user_id"),
@@ -96,6 +98,7 @@ class Vote(PortalScopedMixin, TimestampMixin, Base):
     )
 
     id: Mapped[Id]
+    portal_id: Mapped[int] = mapped_column(BigId)
     post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
 
