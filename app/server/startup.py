@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -15,9 +16,8 @@ from app.adapters.database.revisions import HEAD
 from app.adapters.rate_limiter import RedisRateLimiter
 from app.adapters.storage.base import StorageUnavailable, probe_storage
 from app.backends import open_database, open_storage
-from app.demo import fill
 from app.domain import installation
-from app.domain.portals import bootstrap
+from app.domain.portals import bootstrap, portals
 from app.domain.portals.bootstrap import FirstPortal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
@@ -121,23 +121,38 @@ async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortal | 
     """Make the first portal of an empty database, with sample data for a demo, in one transaction.
 
     Return None when the database has a portal already. Raises Conflict("secret.other") when the database's keys were
-    made with another secret.
+    made with another secret, and StorageUnavailable for a demo.
     """
     database = open_database(settings)
     await database.open()
-
-    def operation(work: UnitOfWork) -> FirstPortal | None:
-        made = bootstrap.create_first_portal(work, secret=settings.secret)
-        installation.require_secret(work, settings.secret)
-        if made is not None and demo:
-            fill(work, owner_id=made.owner_id)
-        return made
-
     try:
+        is_empty = demo and not await database.read(portals.count, NO_PORTAL)
+        fill = await _prepare_demo(settings) if is_empty else None
+
+        def operation(work: UnitOfWork) -> FirstPortal | None:
+            made = bootstrap.create_first_portal(work, secret=settings.secret)
+            installation.require_secret(work, settings.secret)
+            if made is not None and fill is not None:
+                fill(work)
+            return made
+
         return await database.write(operation, NO_PORTAL, in_thread=True)
     finally:
         with suppress(Exception):
             await database.close()
+
+
+async def _prepare_demo(settings: Settings) -> Callable[[UnitOfWork], None]:
+    """Store the files of the sample portal, and return the operation that fills a new portal with it.
+
+    If the operation fails, a background job deletes the files. Raises StorageUnavailable.
+    """
+    # Imported for a demo only, because it needs Pillow to draw images.
+    from app import demo
+    from app.demo.files import store_files
+
+    files = await store_files(open_storage(settings))
+    return lambda work: demo.fill(work, files=files)
 
 
 async def is_redis_reachable(settings: Settings) -> bool | None:
