@@ -114,7 +114,7 @@ async def test_a_request_without_raw_path_is_served(server: Application, below: 
 
 
 async def test_percent_encoded_letters_in_a_path_are_decoded(below: Application, make: Factory, astuto: Client) -> None:
-    """A rule of a proxy must decode the path, as docs/moving.md says."""
+    """A rule of a proxy must decode the path, as docs/operating/proxies.md says."""
     code = await make.code(await make.post(title="Dark mode"))
 
     assert (await send_request(below, "/%61pi/v1/posts", astuto.token)).json()[0]["title"] == "Dark mode"

@@ -1,6 +1,6 @@
 """The container image: it is linted and small, runs as a user without rights, and has a health check.
 
-Building it needs a container engine and is not tested here; docs/containers.md says how it was built.
+Building it needs a container engine and is not tested here; docs/contributing/image.md says how it was built.
 """
 
 import json

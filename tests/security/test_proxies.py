@@ -1,4 +1,4 @@
-"""Forged headers behind nginx, Caddy and HAProxy that are configured as in docs/moving.md."""
+"""Forged headers behind nginx, Caddy and HAProxy that are configured as in docs/operating/proxies.md."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""Real proxies in front of a server on loopback, with the configurations of docs/moving.md."""
+"""Real proxies in front of a server on loopback, with the configurations of docs/operating/proxies.md."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from tests.support.checkout import ROOT
 from tests.support.processes import Guard, free_port
 from tests.support.requirements import need
 
-DOCUMENT = ROOT / "docs" / "moving.md"
+DOCUMENT = ROOT / "docs" / "operating" / "proxies.md"
 START_SECONDS = 20
 PROGRAMS = {"nginx": "nginx", "Caddy": "caddy", "HAProxy": "haproxy"}
 
@@ -41,7 +41,7 @@ CADDY = "{\n    admin off\n    auto_https off\n}\n"
 def read_configurations(heading: str) -> list[str]:
     """The configuration blocks below a heading of the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    section = re.search(rf"^### {heading}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
+    section = re.search(rf"^## {heading}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
     assert section is not None, heading
     blocks = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", section[1], re.MULTILINE)
     return [textwrap.dedent(block).strip() + "\n" for block in blocks]

@@ -18,7 +18,7 @@ def router(readiness: Readiness) -> APIRouter:
 
     @routes.api_route("/health/ready", methods=["GET", "HEAD"])
     async def ready(request: Request) -> Response:
-        """503 while the process should get no requests. docs/operating.md describes each member."""
+        """503 while the process should get no requests. docs/operating/monitoring.md describes each member."""
         state = await readiness.state()
         return JSONResponse(state._asdict(), 200 if state.ready else 503, {"Cache-Control": "no-store"})
 
