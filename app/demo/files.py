@@ -36,7 +36,7 @@ async def _store_image(storage: FileStorage, image: str) -> StoredFile:
     draw_image(image).save(drawn, "PNG")
     drawn.seek(0)
     # As an upload, so that the file is one that the server would have stored.
-    sanitized = sanitize_image(drawn)
+    sanitized = sanitize_image(drawn, "png")
     name = generate_name(sanitized.extension)
     await storage.put(name, sanitized.content, sanitized.media_type)
     return StoredFile("image", name, f"{image}.png", sanitized.media_type, len(sanitized.content))
