@@ -1,5 +1,6 @@
 """What a start prints."""
 
+import shlex
 from typing import Final
 
 from app.adapters.rate_limiter import RateLimit
@@ -20,11 +21,16 @@ def first_start_banner(portal: FirstPortal | None, address: str, *, demo: bool) 
         f"This is a new portal, owned by {bootstrap.OWNER_EMAIL}. Its two keys are shown now and never again:",
         *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in portal.keys.items()),
         "Try them:",
-        *(f"  curl -H 'Authorization: Bearer {key}' {address}/api/v1/posts" for key in portal.keys.values()),
+        *(_format_request(key, address) for key in portal.keys.values()),
         "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help",
         "",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _format_request(key: str, address: str) -> str:
+    """A command for a shell that lists the posts with this key."""
+    return f"  curl -H {shlex.quote(f'Authorization: Bearer {key}')} {shlex.quote(f'{address}/api/v1/posts')}"
 
 
 def startup_banner(settings: Settings, address: str, *, redis: bool | None, metrics: str | None = None) -> str:

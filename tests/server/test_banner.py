@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import pytest
+
 from tests.support.commands import Earshot, Serving
 from tests.support.processes import free_port
 
@@ -14,10 +16,17 @@ def start_and_end(earshot: Earshot, *arguments: str, **settings: str) -> Serving
     return serving
 
 
-def curl(line: str) -> object:
-    """Run a line as it was printed, as if it were pasted into a shell; its answer."""
-    done = subprocess.run(["bash", "-c", line.strip()], capture_output=True, text=True, timeout=60, check=True)
-    return json.loads(done.stdout)
+# Commands run unchanged, and print the status of the response in a last line.
+PRINT_STATUS = """curl() { command curl --silent --show-error --write-out '\\n%{http_code}' "$@"; }"""
+
+
+def curl(line: str, *shell: str) -> object:
+    """Run a printed command in a shell, by default sh, as if it were pasted; the body of its response, a 200."""
+    script = f"{PRINT_STATUS}\n{line}"
+    done = subprocess.run([*(shell or ["sh"]), "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    body, _, status = done.stdout.rpartition("\n")
+    assert status == "200", done.stdout
+    return json.loads(body)
 
 
 def curl_lines(serving: Serving) -> list[str]:
@@ -30,6 +39,23 @@ def test_the_first_start_prints_two_working_curl_commands(earshot: Earshot) -> N
 
         assert curl(of_productlift) == {"data": [], "hasMore": False, "total": 0, "skip": 0, "limit": 10}
         assert curl(of_astuto) == []
+        assert serving.end() == 0
+
+
+@pytest.mark.parametrize("host", ["::1", "0.0.0.0"])
+def test_the_printed_commands_have_the_address_of_the_server(host: str, sqlite: Earshot) -> None:
+    with sqlite.serving("--host", host) as serving:
+        of_productlift, of_astuto = curl_lines(serving)
+
+        # As in other shells, a pattern that matches no file is an error: the brackets of an IPv6 address need quotes.
+        assert curl(of_productlift, "bash", "-O", "failglob") == {
+            "data": [],
+            "hasMore": False,
+            "total": 0,
+            "skip": 0,
+            "limit": 10,
+        }
+        assert curl(of_astuto, "bash", "-O", "failglob") == []
         assert serving.end() == 0
 
 
