@@ -80,7 +80,7 @@ class Application:
         former_secrets = () if settings.astuto_secret is None else (settings.astuto_secret.encode(),)
         self.services = Services(
             database=self.database,
-            authenticator=ApiKeyAuthenticator(self.database, settings.secret, former_secrets),
+            authenticator=ApiKeyAuthenticator(self.database, settings.secret, former_secrets, clock=clock),
             rate_limiter=MemoryRateLimiter() if settings.redis_url is None else RedisRateLimiter(settings.redis_url),
             rate_limits=rate_limits(settings),
             uploads=Uploads(open_storage(settings), self.database, clock=clock),

@@ -4,7 +4,7 @@ import re
 from time import monotonic
 from typing import Final
 
-from app.adapters.database import NO_PORTAL, Database
+from app.adapters.database import NO_PORTAL, Clock, Database, utc_now
 from app.domain.users import api_keys
 from app.domain.users.api_keys import Principal
 
@@ -41,8 +41,11 @@ def parse_token(authorization: bytes | str | None) -> str | None:
 class ApiKeyAuthenticator:
     """Verifies keys. `secret` makes the digests; `former` are secrets of installations that keys were imported from."""
 
-    def __init__(self, database: Database, secret: bytes, former: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self, database: Database, secret: bytes, former: tuple[bytes, ...] = (), *, clock: Clock = utc_now
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._secrets = (secret, *former)
         self._cache: dict[str, tuple[float, int, Principal]] = {}
         """By digest: when the entry expires, the database's write version, and the principal."""
@@ -57,8 +60,11 @@ class ApiKeyAuthenticator:
         now, version = monotonic(), self._database.write_version()
         entry = self._cache.get(digest) if version is not None else None
         if entry is not None and entry[0] > now and entry[1] == version:
-            self.pending_last_used[entry[2].key_id] = None
-            return entry[2]
+            cached = entry[2]
+            # The clock is read for keys that expire only: most do not.
+            if cached.expires_at is None or not cached.is_expired(self._clock()):
+                self.pending_last_used[cached.key_id] = None
+                return cached
         generation = self._generation
         digests = [digest, *(api_keys.digest(token, former) for former in self._secrets[1:])]
         principal = await self._database.read(lambda work: api_keys.verify(work, digests), NO_PORTAL)

@@ -1,11 +1,17 @@
-"""How an API key is read from the Authorization header. docs/contracts/astuto.md, section 1.2."""
+"""How an API key is read from the Authorization header (docs/contracts/astuto.md, section 1.2), and how it expires."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from app.api.authentication import parse_token
+from tests.conftest import TestClock
+from tests.support.clients import Client
+from tests.support.factory import Factory
 
+NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 KEY = "tkn_admin_a1B2c3ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -87,3 +93,38 @@ def test_a_header_of_spaces_is_parsed_in_linear_time() -> None:
 @given(some.one_of(some.binary(), some.text()))
 def test_any_header_is_parsed_without_an_error(authorization: bytes | str) -> None:
     assert parse_token(authorization) != ""
+
+
+async def expire(make: Factory, user: int, at: datetime) -> None:
+    await make.run("UPDATE api_keys SET expires_at = :at WHERE user_id = :user", user=user, at=at)
+    make.server.services.authenticator.invalidate()
+
+
+async def test_a_key_is_valid_until_it_expires(make: Factory, clock: TestClock, anyone: Client) -> None:
+    admin = await make.user(role="admin")
+    clients = [anyone.of(await make.key(admin, dialect)) for dialect in ("astuto", "productlift")]
+    unlimited = anyone.of(await make.key(make.owner, "astuto"))
+    await expire(make, admin, NOON)
+
+    statuses = {}
+    for seconds in (-1, 0, 1):
+        clock.set(NOON + timedelta(seconds=seconds))
+        make.server.services.authenticator.invalidate()
+        statuses[seconds] = [(await client.get("/posts")).status_code for client in clients]
+
+    assert statuses == {-1: [200, 200], 0: [401, 401], 1: [401, 401]}
+    assert (await unlimited.get("/posts")).status_code == 200
+
+
+async def test_a_cached_key_is_invalid_once_it_expires(make: Factory, clock: TestClock) -> None:
+    admin = await make.user(role="admin")
+    token = await make.key(admin, "astuto")
+    await expire(make, admin, NOON)
+    authenticator = make.server.services.authenticator
+    clock.set(NOON - timedelta(microseconds=1))
+    principal = await authenticator.authenticate(token)
+    assert await authenticator.authenticate(token) is principal is not None
+
+    clock.set(NOON)
+
+    assert await authenticator.authenticate(token) is None

@@ -264,13 +264,14 @@ async def test_only_administrators_can_impersonate_at_any_route(make: Factory, a
             assert (response[0], is_changed) == (route.status, True), route
 
 
-@pytest.mark.parametrize("end", ["blocked", "deleted", "demoted", "revoked"])
+@pytest.mark.parametrize("end", ["blocked", "deleted", "demoted", "expired", "revoked"])
 async def test_an_invalid_key_is_rejected_at_every_route(make: Factory, anyone: Client, end: str) -> None:
     sample = await populate(make, make.portal, make.owner)
     ending = {
         "blocked": "UPDATE users SET blocked_at = created_at WHERE id = :user",
         "deleted": "UPDATE users SET deleted_at = created_at, email = NULL WHERE id = :user",
         "demoted": "UPDATE users SET role = 'user' WHERE id = :user",
+        "expired": "UPDATE api_keys SET expires_at = created_at WHERE user_id = :user",
         "revoked": "UPDATE api_keys SET revoked_at = created_at WHERE user_id = :user",
     }[end]
     for dialect, denied in (("astuto", ASTUTO_DENIED), ("productlift", PRODUCTLIFT_DENIED)):

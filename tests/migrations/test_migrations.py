@@ -144,7 +144,11 @@ def _schema(connection: Connection) -> Any:
     if connection.dialect.name == "sqlite":
         entries = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
         return {
-            name: sorted(re.sub(r"\s+", " ", line).strip(" ,").replace('"', "") for line in sql.splitlines())
+            # ALTER TABLE adds columns to the line of the last one.
+            name: sorted(
+                re.sub(r"\s+", " ", part).strip().replace('"', "")
+                for part in re.split(r",\s*\n|, (?=\w+ [A-Z])|\n", sql)
+            )
             for name, sql in entries
             if not name.startswith(("sqlite_", "alembic_version", SEARCH_TABLE))
         }
@@ -218,6 +222,24 @@ async def test_the_counters_of_the_first_revision_equal_a_recount(filled: str) -
     stored, counted = await with_connection(filled, compare)
     assert stored == counted
     assert {row[1] for row in counted} == {"portal", "board", "status", "section", "category"}
+
+
+async def test_a_downgrade_that_drops_the_expiry_revokes_expired_keys(filled: str) -> None:
+    times = {1: "2026-03-09 12:00:00.000000", 2: "9999-03-09 12:00:00.000000"}
+    await run_sql(
+        filled,
+        "INSERT INTO api_keys (user_id, dialect, digest, prefix, created_at, portal_id) "
+        "SELECT user_id, dialect, 'x' || substr(digest, 2), prefix, created_at, portal_id FROM api_keys",
+    )
+    for key_id, time in times.items():
+        await run_sql(filled, f"UPDATE api_keys SET name = 'Report', expires_at = '{time}' WHERE id = {key_id}")
+
+    await downgrade(filled, revision="0005")
+    revoked = await run_sql(filled, "SELECT id FROM api_keys WHERE revoked_at IS NOT NULL")
+    await migrate(filled)
+
+    assert revoked == [(1,)]
+    assert await run_sql(filled, "SELECT DISTINCT name, expires_at FROM api_keys") == [(None, None)]
 
 
 async def test_posts_written_during_a_migration_are_counted(postgres: Postgres, tmp_path: Path) -> None:

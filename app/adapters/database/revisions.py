@@ -7,7 +7,7 @@ database up to date has no other use for it. tests/migrations/test_migrations.py
 from pathlib import Path
 from typing import Final
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD: Final = REVISIONS[-1]
 
 _PACKAGED: Final = Path(__file__).parents[2] / "migrations"

@@ -76,6 +76,9 @@ class ApiKey(PortalScopedMixin, Base):
     digest: Mapped[str] = mapped_column(String(64))
     prefix: Mapped[str] = mapped_column(String(32))
     """The part of the key that may be shown and logged."""
+    name: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    """From this time on the key is not valid; None for a key that does not expire."""
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)

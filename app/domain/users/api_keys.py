@@ -4,6 +4,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import bindparam, func, or_, select, update
@@ -14,6 +15,7 @@ from app.domain.errors import Conflict, NotFound
 from app.domain.models import ApiKey, Portal, User
 from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
+from app.domain.sql.timestamps import Timestamp, to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
 
 
@@ -58,6 +60,12 @@ class Principal:
     is_only_portal: bool
     user_id: int
     role: str
+    expires_at: Timestamp | None
+    """As the database stores it."""
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether the key is no longer valid at this time."""
+        return self.expires_at is not None and to_datetime(self.expires_at) <= now
 
     def is_valid_on(self, host: str) -> bool:
         """Whether the key's portal has this host. The only portal of a server accepts every host until it has one."""
@@ -75,6 +83,7 @@ _VERIFY: Final = Statement(
         ~select(_other.id).where(_other.id != ApiKey.portal_id).exists(),
         User.id,
         User.role,
+        ApiKey.expires_at,
     )
     .join(User, User.id == ApiKey.user_id)
     .join(Portal, Portal.id == ApiKey.portal_id)
@@ -89,12 +98,13 @@ _VERIFY: Final = Statement(
 
 
 def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
-    """The principal of a key; None when the key is unknown or revoked, or its user may not have it any more."""
+    """The principal of a key; None when it is unknown, revoked or expired, or its user may not have it any more."""
     for digest_ in digests:
         row = work.fetch_one(_VERIFY, digest=digest_)
         if row is not None:
             principal = Principal(*row)
-            if ROLE_RANK[principal.role] >= ROLE_RANK[FORMATS[principal.dialect].min_role]:
+            has_role = ROLE_RANK[principal.role] >= ROLE_RANK[FORMATS[principal.dialect].min_role]
+            if has_role and not principal.is_expired(work.now):
                 return principal
     return None
 
