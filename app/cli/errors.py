@@ -46,6 +46,7 @@ _CONFLICTS: Final = {
         "set EARSHOT_SECRET_KEY to it; to accept this secret and revoke all keys: earshot secret accept"
     ),
     "key.known": "this key exists already",
+    "key.revoked": "the key is revoked for good: create another with `earshot keys create`",
     "portal.host_taken": "another portal has this host",
     "board.default": "this is the default board: make another one the default first (earshot boards edit ID --default)",
     "tab.in_use": "the tab has statuses or sections: move or delete these first",
@@ -60,6 +61,7 @@ _PROBLEMS: Final = {
     "owner": "can't be changed: a portal has exactly one owner, always the same user",
     "misplaced": "is on another tab, or is below the section itself",
     "mandatory": "is missing",
+    "past": "must be in the future",
 }
 
 

@@ -2,28 +2,62 @@
 
 import re
 import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
 
+from app.adapters.database import utc_now
 from app.cli.database import run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import find_user_id
 from app.cli.output import Output, print_result, table
-from app.cli.params import JsonOption, PortalOption, choice_param, id_argument
+from app.cli.params import JsonOption, PortalOption, choice_param, id_argument, text_param
 from app.cli.portal_commands import read_command, write_command
 from app.domain import installation
-from app.domain.errors import Conflict, UniqueViolation
+from app.domain.errors import Conflict, NotFound, UniqueViolation
 from app.domain.models.portals import DIALECTS
 from app.domain.sql.timestamps import format_seconds
-from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.unset import UNSET
 from app.domain.users import api_keys
+from app.domain.users.api_keys import MAX_NAME, KeyDescription
 from app.settings import Settings
 
 MIN_TOKEN_LENGTH: Final = 16
 MAX_TOKEN_LENGTH: Final = 255
+MAX_PREFIX_LENGTH: Final = 32
+MAX_DAYS: Final = 36_500
 
-group = typer.Typer(name="keys", help="API keys: create, import, list and revoke them.", no_args_is_help=True)
+group = typer.Typer(name="keys", help="API keys: create, import, list, edit and revoke them.", no_args_is_help=True)
+
+
+def expiry(value: str) -> datetime:
+    """Parse a number of days from now, such as 90d, or a date, from whose start in UTC the key is not valid."""
+    days = re.fullmatch(r"([0-9]{1,6})d", value)
+    if days and 1 <= int(days[1]) <= MAX_DAYS:
+        return utc_now() + timedelta(days=int(days[1]))
+    if days:
+        raise typer.BadParameter(f"must be 1d to {MAX_DAYS}d")
+    try:
+        # Newer Pythons parse other forms too, such as 20270131.
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError
+        date = datetime.fromisoformat(value).replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter("must be a date such as 2027-01-31, or a number of days such as 90d") from None
+    if date <= utc_now():
+        raise typer.BadParameter("must be in the future: the key is invalid from the start of this date in UTC")
+    return date
+
+
+def prefix_param(value: str) -> str:
+    """Parse the part of a key that may be shown."""
+    prefix = value.strip()
+    if not 1 <= len(prefix) <= MAX_PREFIX_LENGTH or not prefix.isprintable():
+        raise typer.BadParameter(f"must have 1 to {MAX_PREFIX_LENGTH} printable characters")
+    return prefix
 
 
 UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="The key's user: address, id or UUID.")]
@@ -33,15 +67,34 @@ DialectOption = Annotated[
 ]
 
 
+NameOption = Annotated[
+    str | None,
+    typer.Option("--name", parser=text_param(MAX_NAME), metavar="NAME", help="What the key is for; not secret."),
+]
+ExpiresOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--expires",
+        parser=expiry,
+        metavar="DATE|DAYS",
+        help="When the key stops working: the start of a date (UTC), or a number of days from now, such as 90d.",
+    ),
+]
+
+
 @write_command(group)
-def create(work: UnitOfWork, user: UserOption, dialect: DialectOption) -> Output:
+def create(
+    work: UnitOfWork, user: UserOption, dialect: DialectOption, name: NameOption = None, expires: ExpiresOption = None
+) -> Output:
     """Create a key and print it. It is never shown again.
 
     \b
     earshot keys create --user owner@example.com --dialect productlift
+    earshot keys create --user owner@example.com --dialect astuto --name "Weekly report" --expires 90d
     """
     secret = _require_secret(work, Settings.load())
-    key = api_keys.issue(work, user_id=find_user_id(work, user), dialect=dialect, secret=secret)
+    user_id = find_user_id(work, user)
+    key = api_keys.issue(work, user_id=user_id, dialect=dialect, secret=secret, name=name, expires_at=expires)
     return {"key": key}, key
 
 
@@ -56,6 +109,14 @@ def adopt(
         str | None,
         typer.Option(metavar="HEX", help="The key's digest in Astuto's database, if the key is lost."),
     ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            parser=prefix_param, metavar="TEXT", help="With a digest: the beginning of the key, as Astuto shows it."
+        ),
+    ] = None,
+    name: NameOption = None,
+    expires: ExpiresOption = None,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,23 +128,32 @@ def adopt(
 
     \b
     printf %s "$OLD_KEY" | earshot keys adopt --user jane@example.com --dialect astuto --token-stdin
-    earshot keys adopt --user jane@example.com --dialect astuto --astuto-digest 9f86d081884c7d65…
+    earshot keys adopt --user jane@example.com --dialect astuto --astuto-digest 9f86d081884c7d65… --prefix tkn_admin_4f
     """
     if token_stdin == (astuto_digest is not None):
         raise typer.BadParameter("give --token-stdin or --astuto-digest, one of the two")
+    if prefix is not None and astuto_digest is None:
+        raise typer.BadParameter("--prefix is for --astuto-digest: the key itself has its prefix")
     settings = Settings.load()
     if astuto_digest is not None:
-        digest, prefix, scheme = _parse_digest(astuto_digest, dialect, settings), "tkn_…", "astuto"
+        digest, prefix, scheme = _parse_digest(astuto_digest, dialect, settings), prefix or "tkn_…", "astuto"
     else:
         token = _read_token()
-        digest, prefix, scheme = "", api_keys.display_prefix(token)[:32], "earshot"
+        digest, prefix, scheme = "", api_keys.display_prefix(token)[:MAX_PREFIX_LENGTH], "earshot"
 
     def operation(work: UnitOfWork) -> Output:
         key_digest = digest or api_keys.digest(token, _require_secret(work, settings))
         user_id = find_user_id(work, user)
         try:
             key_id = api_keys.import_key(
-                work, user_id=user_id, dialect=dialect, digest_=key_digest, prefix=prefix, scheme=scheme
+                work,
+                user_id=user_id,
+                dialect=dialect,
+                digest_=key_digest,
+                prefix=prefix,
+                scheme=scheme,
+                name=name,
+                expires_at=expires,
             )
         except UniqueViolation:
             raise Conflict("key.known") from None
@@ -94,24 +164,60 @@ def adopt(
 
 @read_command(group, "list")
 def list_(work: UnitOfWork) -> Output:
-    """List keys with their last use. Only the first characters of a key are shown."""
+    """List keys with last use, expiry and state. Only the first characters of a key are shown.
+
+    The state is active, expired, revoked or user blocked. The last use is stored within some ten seconds.
+    """
     return table("keys", map(_serialize, api_keys.list_keys(work)))
+
+
+@write_command(group)
+def edit(
+    work: UnitOfWork,
+    key_id: Annotated[int, id_argument("keys")],
+    name: NameOption = None,
+    expires: ExpiresOption = None,
+    no_expiry: Annotated[bool, typer.Option("--no-expiry", help="The key does not expire.")] = False,
+) -> Output:
+    """Change the name or the expiry of a key; options left out change nothing.
+
+    A running server applies a new expiry within a second. A later one makes an expired key valid again.
+
+    \b
+    earshot keys edit 3 --name "Weekly report" --expires 2027-01-31
+    """
+    if no_expiry and expires is not None:
+        raise typer.BadParameter("give --expires or --no-expiry, not both")
+    if name is None and expires is None and not no_expiry:
+        raise typer.BadParameter("give --name, --expires or --no-expiry")
+    api_keys.edit(
+        work,
+        key_id,
+        name=UNSET if name is None else name,
+        expires_at=UNSET if expires is None and not no_expiry else expires,
+    )
+    return _serialize(_find(work, key_id)), f"key {key_id} was changed"
 
 
 @write_command(group)
 def revoke(work: UnitOfWork, key_id: Annotated[int, id_argument("keys")]) -> Output:
     """Revoke a key for good. A running server rejects it within a second."""
-    if any(key["id"] == key_id and key["revoked_at"] for key in map(_serialize, api_keys.list_keys(work))):
+    if _find(work, key_id).revoked_at is not None:
         raise CommandError(f"key {key_id} is revoked already")
     api_keys.revoke(work, key_id)
     return {"id": key_id, "revoked": True}, f"key {key_id} was revoked"
 
 
-def _serialize(row: Row) -> dict[str, Any]:
-    key_id, dialect, prefix, *times, email, name = row
-    created_at, last_used_at, revoked_at = (time and format_seconds(time) for time in times)
-    key = {"id": key_id, "dialect": dialect, "prefix": prefix, "user": email or name}
-    return {**key, "created_at": created_at, "last_used_at": last_used_at, "revoked_at": revoked_at}
+def _find(work: UnitOfWork, key_id: int) -> KeyDescription:
+    found = [key for key in api_keys.list_keys(work) if key.id == key_id]
+    if not found:
+        raise NotFound("key", key_id)
+    return found[0]
+
+
+def _serialize(key: KeyDescription) -> dict[str, Any]:
+    columns = asdict(key)
+    return {name: format_seconds(value) if value and name.endswith("_at") else value for name, value in columns.items()}
 
 
 def _require_secret(work: UnitOfWork, settings: Settings) -> bytes:

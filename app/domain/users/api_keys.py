@@ -11,12 +11,15 @@ from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.domain import identifiers
-from app.domain.errors import Conflict, NotFound
+from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import ApiKey, Portal, User
 from app.domain.permissions import ROLE_RANK, Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.sql.timestamps import Timestamp, to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unset import UNSET, Unset
+
+MAX_NAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ def digest(token: str, secret: bytes) -> str:
     return hmac.digest(secret, token.encode("utf-8", "surrogateescape"), "sha256").hex()
 
 
+def has_passed(expires_at: Timestamp | None, now: datetime) -> bool:
+    """Whether a key with this expiry is no longer valid; None is a key that does not expire."""
+    return expires_at is not None and to_datetime(expires_at) <= now
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A valid key: its portal, dialect, user and role."""
@@ -65,7 +73,7 @@ class Principal:
 
     def is_expired(self, now: datetime) -> bool:
         """Whether the key is no longer valid at this time."""
-        return self.expires_at is not None and to_datetime(self.expires_at) <= now
+        return has_passed(self.expires_at, now)
 
     def is_valid_on(self, host: str) -> bool:
         """Whether the key's portal has this host. The only portal of a server accepts every host until it has one."""
@@ -115,38 +123,76 @@ _OWNER: Final = Statement(
     # A concurrent change after which the user may not have the key finishes first, or waits and revokes the new key.
     .with_for_update(read=True)
 )
-_INSERT: Final = Statement(insert_row(ApiKey, "user_id", "dialect", "scheme", "digest", "prefix").returning(ApiKey.id))
+_INSERT: Final = Statement(
+    insert_row(ApiKey, "user_id", "dialect", "scheme", "digest", "prefix", "name", "expires_at").returning(ApiKey.id)
+)
 _LAST_ID: Final = Statement(select(func.coalesce(func.max(ApiKey.id), 0)), across_portals=True)
 
 
-def issue(work: UnitOfWork, *, user_id: int, dialect: str, secret: bytes) -> str:
+def issue(
+    work: UnitOfWork,
+    *,
+    user_id: int,
+    dialect: str,
+    secret: bytes,
+    name: str | None = None,
+    expires_at: datetime | None = None,
+) -> str:
     """Issue a key for the user and return it; its text is not stored.
 
-    Raises Forbidden, NotFound("user"), Conflict("key.not_entitled") for a blocked user or a role that is too low.
+    Raises Forbidden, NotFound("user"), Conflict("key.not_entitled") for a blocked user or a role that is too low,
+    ValidationFailed (name blank or too long; expiry past).
     """
     work.authorize(Permission.OPERATE)
+    _validate(work, name, expires_at)
     role = _require_eligible(work, user_id, dialect)
     if FORMATS[dialect].is_numbered:
         token = f"{work.fetch_value(_LAST_ID) + 1}|{identifiers.random_string(40)}"
     else:
         label = "mod" if role == "moderator" else "admin"
         token = f"tkn_{label}_{identifiers.random_string(30, identifiers.BASE58)}"
-    _insert(work, user_id, dialect, digest(token, secret), display_prefix(token), "earshot")
+    _insert(
+        work,
+        user_id=user_id,
+        dialect=dialect,
+        scheme="earshot",
+        digest=digest(token, secret),
+        prefix=display_prefix(token),
+        name=name,
+        expires_at=expires_at,
+    )
     return token
 
 
 def import_key(
-    work: UnitOfWork, *, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str = "earshot"
+    work: UnitOfWork,
+    *,
+    user_id: int,
+    dialect: str,
+    digest_: str,
+    prefix: str,
+    scheme: str = "earshot",
+    name: str | None = None,
+    expires_at: datetime | None = None,
 ) -> int:
     """Store a key by its digest and return its id. Raises as `issue`, and UniqueViolation for a known digest."""
     work.authorize(Permission.OPERATE)
+    _validate(work, name, expires_at)
     _require_eligible(work, user_id, dialect)
-    return _insert(work, user_id, dialect, digest_, prefix, scheme)
+    return _insert(
+        work,
+        user_id=user_id,
+        dialect=dialect,
+        scheme=scheme,
+        digest=digest_,
+        prefix=prefix,
+        name=name,
+        expires_at=expires_at,
+    )
 
 
-def _insert(work: UnitOfWork, user_id: int, dialect: str, digest_: str, prefix: str, scheme: str) -> int:
-    values = {"user_id": user_id, "dialect": dialect, "scheme": scheme, "digest": digest_, "prefix": prefix}
-    return int(work.fetch_value(_INSERT, **values))
+def _insert(work: UnitOfWork, **columns: Any) -> int:
+    return int(work.fetch_value(_INSERT, **columns))
 
 
 def display_prefix(token: str) -> str:
@@ -166,16 +212,76 @@ def _require_eligible(work: UnitOfWork, user_id: int, dialect: str) -> str:
     return str(role)
 
 
+def _validate(work: UnitOfWork, name: str | None, expires_at: datetime | None) -> None:
+    errors = []
+    if name is not None and not name.strip():
+        errors.append(FieldError("name", "blank"))
+    if name is not None and len(name) > MAX_NAME:
+        errors.append(FieldError("name", "too_long", {"maximum": MAX_NAME}))
+    if expires_at is not None and expires_at <= work.now:
+        errors.append(FieldError("expiry", "past"))
+    if errors:
+        raise ValidationFailed(errors)
+
+
+_LOCK_KEY: Final = Statement(
+    select(ApiKey.name, ApiKey.expires_at, ApiKey.revoked_at).where(row_in_portal(ApiKey)).with_for_update()
+)
+_EDIT: Final = Statement(update(ApiKey).where(row_in_portal(ApiKey)).values(**parameters("name", "expires_at")))
+
+
+def edit(
+    work: UnitOfWork, key_id: int, *, name: str | Unset | None = UNSET, expires_at: datetime | Unset | None = UNSET
+) -> None:
+    """Change the name or the expiry of a key; None removes it. A later expiry makes an expired key valid again.
+
+    Raises Forbidden, NotFound("key"), ValidationFailed as `issue`, Conflict("key.revoked") for the expiry of a revoked
+    key.
+    """
+    work.authorize(Permission.OPERATE)
+    old_name, old_expires_at, revoked_at = work.require_row(_LOCK_KEY, "key", key_id, id=key_id)
+    new_name = old_name if name is UNSET else name
+    if expires_at is UNSET:
+        _validate(work, new_name, None)
+        new_expires_at = None if old_expires_at is None else to_datetime(old_expires_at)
+    else:
+        _validate(work, new_name, expires_at)
+        if revoked_at is not None:
+            raise Conflict("key.revoked")
+        new_expires_at = expires_at
+    work.execute(_EDIT, id=key_id, name=new_name, expires_at=new_expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDescription:
+    """What is known of a key, without its digest."""
+
+    id: int
+    prefix: str
+    name: str | None
+    user: str
+    """The address of its user, or the name of a user without one."""
+    dialect: str
+    created_at: Timestamp
+    last_used_at: Timestamp | None
+    expires_at: Timestamp | None
+    revoked_at: Timestamp | None
+    state: str
+    """`active`, or the first reason why it is not valid: `revoked`, `user blocked`, `expired`."""
+
+
 _LIST: Final = Statement(
     select(
         ApiKey.id,
-        ApiKey.dialect,
         ApiKey.prefix,
+        ApiKey.name,
+        func.coalesce(User.email, User.name),
+        ApiKey.dialect,
         ApiKey.created_at,
         ApiKey.last_used_at,
+        ApiKey.expires_at,
         ApiKey.revoked_at,
-        User.email,
-        User.name,
+        User.blocked_at,
     )
     .join(User, User.id == ApiKey.user_id)
     .where(ApiKey.portal_id == PORTAL_ID)
@@ -219,10 +325,22 @@ def count(work: UnitOfWork) -> int:
     return int(work.fetch_value(_COUNT))
 
 
-def list_keys(work: UnitOfWork) -> Sequence[Row]:
-    """All keys of the portal, without their digests."""
+def list_keys(work: UnitOfWork) -> list[KeyDescription]:
+    """All keys of the portal, oldest first."""
     work.authorize(Permission.OPERATE)
-    return work.fetch_all(_LIST)
+    return [_describe(row, work.now) for row in work.fetch_all(_LIST)]
+
+
+def _describe(row: Row, now: datetime) -> KeyDescription:
+    *columns, expires_at, revoked_at, blocked_at = row
+    state = "active"
+    if revoked_at is not None:
+        state = "revoked"
+    elif blocked_at is not None:
+        state = "user blocked"
+    elif has_passed(expires_at, now):
+        state = "expired"
+    return KeyDescription(*[*columns, expires_at, revoked_at, state])
 
 
 def revoke(work: UnitOfWork, key_id: int) -> None:
