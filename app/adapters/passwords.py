@@ -4,6 +4,7 @@ The hash of an imported user may be bcrypt's; it is verified as it is, and then 
 """
 
 import re
+import warnings
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -46,6 +47,23 @@ def _context() -> Any:
 def hash_password(password: str) -> str:
     """The hash of a password. Takes about a tenth of a second."""
     return str(_context().hash(password))
+
+
+def is_verifiable(stored: str) -> bool:
+    """Whether this is a well-formed hash of bcrypt or argon2 that passwords can be verified against.
+
+    It verifies one password, so it takes the time of the hash's own cost.
+    """
+    if not _VERIFIABLE.fullmatch(stored):
+        return False
+    try:
+        with warnings.catch_warnings():
+            # The library corrects some bits of a malformed bcrypt hash, and warns; then no password may match it.
+            warnings.simplefilter("error")
+            _context().verify("", stored)
+    except (ValueError, Warning):
+        return False
+    return True
 
 
 def verify_and_rehash(password: str, stored: str | None) -> Verification:

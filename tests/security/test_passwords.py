@@ -83,6 +83,26 @@ def test_bcrypt_uses_72_bytes_and_argon2id_all_bytes_of_a_password(head: str) ->
 def test_an_invalid_hash_matches_no_password_and_raises_no_error(broken: str) -> None:
     for password in ("open sesame", "", broken):
         assert passwords.verify_and_rehash(password, broken) == Verification(False, None)
+    assert not passwords.is_verifiable(broken)
+
+
+@pytest.mark.parametrize("kind", ["2a", "2b", "2y"])
+def test_a_well_formed_hash_is_verifiable(kind: str) -> None:
+    assert passwords.is_verifiable(make_bcrypt_hash(b"open sesame", kind))
+    for variant in ("I", "D", "ID"):
+        cheap = argon2.using(type=variant, rounds=1, memory_cost=64, parallelism=1)
+        assert passwords.is_verifiable(cheap.hash("open sesame"))
+
+
+def test_a_malformed_hash_is_not_verifiable() -> None:
+    """The library accepts wrong bits in the last letters of salt and hash, and then verifies against another hash."""
+    stored = make_bcrypt_hash(b"open sesame")
+    salt_end, hash_end = 29, 60
+
+    for end in (salt_end, hash_end):
+        assert not passwords.is_verifiable(stored[: end - 1] + "z" + stored[end:])
+    for broken in ("$argon2id$v=19$m=64,t=1,p=99$" + "A" * 11 + "$" + "A" * 22, PHC + "A" * 13 + "$" + "A" * 22):
+        assert not passwords.is_verifiable(broken)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +116,7 @@ def test_an_invalid_hash_matches_no_password_and_raises_no_error(broken: str) ->
 )
 def test_a_hash_with_excessive_parameters_is_not_verified(greedy: str) -> None:
     """Each of these would take from many seconds to days, so that the test would run out of time."""
+    assert not passwords.is_verifiable(greedy)
     assert passwords.verify_and_rehash("open sesame", greedy) == Verification(False, None)
 
 

@@ -235,7 +235,10 @@ def _require_secret(work: UnitOfWork, settings: Settings) -> bytes:
 
 
 def _read_token() -> str:
-    token = sys.stdin.read(MAX_TOKEN_LENGTH + 2).strip()
+    try:
+        token = sys.stdin.read(MAX_TOKEN_LENGTH + 2).strip()
+    except UnicodeError:
+        token = ""
     if not MIN_TOKEN_LENGTH <= len(token) <= MAX_TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", token):
         raise CommandError(
             f"a key must have {MIN_TOKEN_LENGTH} to {MAX_TOKEN_LENGTH} visible ASCII characters, without spaces"
