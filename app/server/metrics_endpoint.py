@@ -99,7 +99,7 @@ class MetricsApp:
         from prometheus_client.core import GaugeMetricFamily
 
         if self._depth is not None:
-            description = f"Events that wait to be delivered; counted up to {outbox.MAX_COUNTED}."
+            description = f"Stored events that nothing has processed yet; counted up to {outbox.MAX_COUNTED}."
             yield GaugeMetricFamily("earshot_outbox_depth", description, self._depth)
 
 

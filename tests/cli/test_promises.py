@@ -1,13 +1,16 @@
-"""No help text promises what does not exist yet: mail, webhooks, and pages to sign in at."""
+"""No text for operators promises what does not exist yet: mail, webhooks, and pages to sign in at."""
 
+import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import typer
 
 from tests.cli.conftest import COMMANDS, Cli
+from tests.support.checkout import ROOT
 
 NOT_YET: Final = re.compile(r"(?i)\b(mails|letters?|webhooks?|notif\w+|hears?|outbox|deliver\w*|sign(ed)? in)\b")
 SAID: Final = re.compile(r"(?i)\byet\b")
@@ -30,6 +33,41 @@ def test_help_texts_do_not_mention_missing_features() -> None:
     ]
 
     assert promised == []
+
+
+def messages(path: Path) -> Iterator[str]:
+    """The strings of a module that are no docstrings, or the text of a template."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        yield re.sub(r"<[^>]*>|{[{%#].*?[%#}]}", " ", text)
+        return
+    tree = ast.parse(text)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+FILES: Final = sorted(
+    path
+    for pattern in ("app/settings.py", "app/cli/doctor/*.py", "app/server/*.py", "app/web/templates/*.html")
+    for path in ROOT.glob(pattern)
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_settings_findings_metrics_and_pages_do_not_mention_missing_features(path: Path) -> None:
+    texts = list(messages(path))
+
+    assert [text for text in texts if NOT_YET.search(text) and not SAID.search(text)] == []
+
+
+def test_the_output_of_doctor_and_settings_does_not_mention_missing_features(cli: Cli) -> None:
+    for command in ("doctor", "settings"):
+        done = cli.run(command)
+
+        assert done.code == 0
+        assert NOT_YET.search(done.out) is None
 
 
 @pytest.mark.parametrize(
