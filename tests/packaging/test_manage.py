@@ -89,6 +89,92 @@ def test_uv_trusts_the_certificate_authority_of_pip(env: dict[str, str], certifi
     assert run_copy(copy, "uv", "tree", **env) == f"{certificate}\n"
 
 
+CERTIFICATES = 'echo "$UV_SYSTEM_CERTS|$REQUESTS_CA_BUNDLE|$SSL_CERT_FILE"'
+
+
+def write_store(folder: Path, cafile: Path | None, capath: Path | None) -> dict[str, str]:
+    """The variables of a Python on a system with this store of certificates."""
+    paths = f"{cafile and str(cafile)!r}, {capath and str(capath)!r}, '', '', '', ''"
+    text = f"import ssl\nssl.get_default_verify_paths = lambda: ssl.DefaultVerifyPaths({paths})\n"
+    (folder / "sitecustomize.py").write_text(text)
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_uv_trusts_the_certificates_of_this_system(tmp_path: Path) -> None:
+    code = "import ssl; paths = ssl.get_default_verify_paths(); print(paths.cafile or paths.capath or '')"
+    clean = {"PATH": str(tmp_path)}
+    store = subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True).stdout
+    copy = checkout_with_uv(tmp_path, CERTIFICATES)
+
+    assert store.strip(), "this system has no certificates"
+    assert run_copy(copy, "uv", "tree") == f"true|{store.strip()}|\n"
+
+
+@pytest.mark.parametrize("store", ["file", "folder", "empty folder", "nothing"])
+def test_the_store_of_the_system_is_used_where_there_is_one(store: str, tmp_path: Path) -> None:
+    copy = checkout_with_uv(tmp_path, CERTIFICATES)
+    file, folder, empty = tmp_path / "cert.pem", tmp_path / "certs", tmp_path / "empty"
+    folder.mkdir()
+    empty.mkdir()
+    (folder / "1234abcd.0").touch()
+    cafile, capath, expected = {
+        "file": (file, folder, f"true|{file}|"),
+        "folder": (None, folder, f"true|{folder}|"),
+        "empty folder": (None, empty, "||"),
+        "nothing": (None, None, "||"),
+    }[store]
+
+    assert run_copy(copy, "uv", "tree", **write_store(tmp_path, cafile, capath)) == f"{expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({"SSL_CERT_FILE": "/a.pem"}, "|/a.pem|/a.pem"),
+        ({"SSL_CERT_FILE": "/a.pem", "REQUESTS_CA_BUNDLE": "/b.pem"}, "|/b.pem|/a.pem"),
+        ({"PIP_CERT": "/c.pem"}, "|/c.pem|/c.pem"),
+        ({"UV_SYSTEM_CERTS": "false"}, "false|/system.pem|"),
+    ],
+)
+def test_a_given_certificate_authority_replaces_the_store_of_the_system(
+    env: dict[str, str], expected: str, tmp_path: Path
+) -> None:
+    copy = checkout_with_uv(tmp_path, CERTIFICATES)
+
+    assert run_copy(copy, "uv", "tree", **write_store(tmp_path, Path("/system.pem"), None), **env) == f"{expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("env", "settings", "certificate"),
+    [
+        ({}, "", "/system.pem"),
+        ({}, "global.index-url='https://example.com/simple'", "/system.pem"),
+        ({}, "global.cert='/company.pem'", "none"),
+        ({"REQUESTS_CA_BUNDLE": "/b.pem"}, "", "/b.pem"),
+        ({"SSL_CERT_FILE": "/a.pem", "REQUESTS_CA_BUNDLE": "/b.pem"}, "global.cert='/company.pem'", "/a.pem"),
+        ({"PIP_CERT": "/c.pem", "SSL_CERT_FILE": "/a.pem"}, "", "/c.pem"),
+    ],
+)
+def test_pip_trusts_the_certificates_of_the_system_or_the_given_ones(
+    env: dict[str, str], settings: str, certificate: str, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copy(MANAGE, tmp_path))
+    # Stands for pip: it answers which certificate an installation would trust, and installs nothing.
+    pip = tmp_path / "pip" / "__main__.py"
+    pip.parent.mkdir()
+    pip.with_name("__init__.py").touch()
+    pip.write_text(
+        f"import os, sys\nif 'config' in sys.argv:\n    print({settings!r})\n    sys.exit()\n"
+        "print(os.environ.get('PIP_CERT', 'none'))\nsys.exit(1)\n"
+    )
+
+    store = write_store(tmp_path, Path("/system.pem"), None)
+    code, out, err = run("uv", "tree", manage=copy, PATH=str(tmp_path), **store, **env)
+
+    assert (code, out) == (1, f"{certificate}\n")
+    assert "pip could not install uv" in err
+
+
 def test_an_old_version_of_uv_is_ignored(tmp_path: Path) -> None:
     copy = checkout_with_uv(tmp_path, 'echo "own uv: $*"')
     write_script(tmp_path / "uv", "echo 'uv 0.4.30 (old)'")
