@@ -1,0 +1,107 @@
+"""Names and expiry of API keys: the rules that no command can break."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import api_keys
+from tests.conftest import TestClock
+from tests.support.factory import Factory
+
+NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
+DIGEST = "0" * 64
+
+Write = Callable[[UnitOfWork], Any]
+
+
+def write(rule: str, owner: int, key: int, **values: Any) -> Write:
+    """The rule with these values of a name or an expiry."""
+    if rule == "issue":
+        return lambda work: api_keys.issue(work, user_id=owner, dialect="astuto", secret=b"secret", **values)
+    if rule == "import_key":
+        return lambda work: api_keys.import_key(
+            work, user_id=owner, dialect="astuto", digest_=DIGEST, prefix="tkn_", **values
+        )
+    return lambda work: api_keys.edit(work, key, **values)
+
+
+@pytest.mark.parametrize("rule", ["issue", "import_key", "edit"])
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"expires_at": NOON}, FieldError("expiry", "past")),
+        ({"expires_at": NOON - timedelta(days=1)}, FieldError("expiry", "past")),
+        ({"name": ""}, FieldError("name", "blank")),
+        ({"name": " "}, FieldError("name", "blank")),
+        ({"name": "x" * 101}, FieldError("name", "too_long", {"maximum": 100})),
+    ],
+)
+async def test_an_invalid_name_or_expiry_changes_nothing(
+    make: Factory, clock: TestClock, rule: str, values: dict[str, Any], error: FieldError
+) -> None:
+    clock.set(NOON)
+    await make.key(make.owner, "astuto")
+    before = await make.rows("SELECT * FROM api_keys")
+
+    with pytest.raises(ValidationFailed) as failed:
+        await make.act(write(rule, make.owner, before[0]["id"], **values))
+
+    assert failed.value.errors == [error]
+    assert await make.rows("SELECT * FROM api_keys") == before
+
+
+@pytest.mark.parametrize("rule", ["issue", "import_key", "edit"])
+async def test_the_longest_name_and_the_shortest_expiry_are_stored(make: Factory, clock: TestClock, rule: str) -> None:
+    clock.set(NOON)
+    await make.key(make.owner, "astuto")
+    expires_at = NOON + timedelta(microseconds=1)
+    key = await make.value("SELECT max(id) FROM api_keys")
+
+    await make.act(write(rule, make.owner, key, name="ü" * 100, expires_at=expires_at))
+
+    *_, listed = await make.act(api_keys.list_keys)
+    assert (listed.name, listed.state) == ("ü" * 100, "active")
+    clock.set(expires_at)
+    *_, listed = await make.act(api_keys.list_keys)
+    assert listed.state == "expired"
+
+
+async def test_each_of_name_and_expiry_stays_when_the_other_changes(make: Factory, clock: TestClock) -> None:
+    clock.set(NOON)
+    await make.key(make.owner, "astuto")
+    key = await make.value("SELECT max(id) FROM api_keys")
+    stored = "SELECT name, expires_at FROM api_keys WHERE id = :id"
+    await make.act(lambda work: api_keys.edit(work, key, expires_at=NOON + timedelta(microseconds=123456)))
+    first = await make.row(stored, id=key)
+    # The name of an expired key can still be changed.
+    clock.set(NOON + timedelta(days=1))
+
+    await make.act(lambda work: api_keys.edit(work, key, name="Report"))
+    assert await make.row(stored, id=key) == {**first, "name": "Report"}
+    await make.act(lambda work: api_keys.edit(work, key, expires_at=None))
+    assert await make.row(stored, id=key) == {"name": "Report", "expires_at": None}
+    await make.act(lambda work: api_keys.edit(work, key, name=None))
+    assert await make.row(stored, id=key) == {"name": None, "expires_at": None}
+
+
+async def test_an_edit_rejects_unknown_and_revoked_keys(make: Factory) -> None:
+    await make.key(make.owner, "astuto")
+    key = await make.value("SELECT max(id) FROM api_keys")
+    portal, _ = await make.new_portal("Second", host="two.example.com", email="two@example.com")
+    await make.act(lambda work: api_keys.revoke(work, key))
+
+    with pytest.raises(NotFound):
+        await make.act(lambda work: api_keys.edit(work, key + 1, name="Report"))
+    with pytest.raises(NotFound):
+        await make.act(lambda work: api_keys.edit(work, key, name="Report"), portal=portal)
+    with pytest.raises(Conflict) as conflict:
+        await make.act(lambda work: api_keys.edit(work, key, expires_at=None))
+    assert conflict.value.code == "key.revoked"
+    assert await make.row("SELECT name, expires_at FROM api_keys WHERE id = :id", id=key) == {
+        "name": None,
+        "expires_at": None,
+    }
