@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] | None = Field(
         None, description="text or json; unset: text on a terminal, else json"
     )
+    log_client_ip: bool = Field(
+        True, description="on or off: the client's address in the log line of a response 401, 404 or 429"
+    )
     metrics_port: int | None = Field(None, ge=0, le=65535, description="port of the Prometheus metrics; unset: none")
     metrics_host: str | None = Field(None, description="address of that port; unset: that of EARSHOT_HOST")
     drain_seconds: float = Field(
@@ -107,7 +110,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{part} is no address or network, such as 10.0.0.1 or 10.0.0.0/8") from None
         return parts
 
-    @field_validator("rate_limits", "forwarded_host", mode="before")
+    @field_validator("rate_limits", "forwarded_host", "log_client_ip", mode="before")
     @classmethod
     def _check_switch(cls, value: Any) -> Any:
         if isinstance(value, str) and value.lower() not in ("on", "off", "true", "false", "1", "0", "yes", "no"):

@@ -98,6 +98,7 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             for path in ("api/v1", "api", "productlift/api/v1/", "p", "static", "health/feedback")
         ),
         ("RATE_LIMITS", "perhaps", "must be on or off"),
+        ("LOG_CLIENT_IP", "perhaps", "must be on or off"),
         *(
             ("CONNECTIONS_PER_IP", value, NO_COUNT)
             for value in ("0", "-1", "none", "1.5", "100001", "10000000000", "\u0666")

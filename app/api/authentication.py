@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Final
 
 from app.adapters.database import NO_PORTAL, Clock, Database, utc_now
+from app.domain.errors import ServiceUnavailable
 from app.domain.users import api_keys
 from app.domain.users.api_keys import Principal
 
@@ -12,6 +13,9 @@ CACHE_TTL_SECONDS: Final = 1.0
 """How long a key that another process revoked may still be valid on PostgreSQL. A key that this process revoked is
 invalid at once, and on SQLite, where `write_version` changes with each write of another process, any key."""
 MAX_CACHED_KEYS: Final = 10_000
+MAX_REASONS_PER_SECOND: Final = 50
+"""Rejected keys of which a process looks up the reason. Rate limits bound each address; this bounds all of them."""
+UNEXPLAINED: Final = "invalid_key"
 
 _PLAIN_HEADER: Final = re.compile(rb"(?:Bearer|Token) ([0-9A-Za-z_|]+)")
 _SCHEME: Final = re.compile(rb"(?:Bearer|Token)\s+")
@@ -51,6 +55,8 @@ class ApiKeyAuthenticator:
         """By digest: when the entry expires, the database's write version, and the principal."""
         self._generation = 0
         """The number of calls of `invalidate`."""
+        self._reasons_left = 0
+        self._reasons_reset_at = 0.0
         self.pending_last_used: dict[int, None] = {}
         """Ids of keys that were used since their last use was stored; a background job stores it."""
 
@@ -76,6 +82,25 @@ class ApiKeyAuthenticator:
                     self._cache.clear()
                 self._cache[digest] = (now + CACHE_TTL_SECONDS, version, principal)
         return principal
+
+    async def refusal_reason(self, token: str, host: str) -> str:
+        """Why `authenticate` returned None for the token, as a word for the log.
+
+        That is `invalid_key` if it can't be looked up: the database doesn't answer, or MAX_REASONS_PER_SECOND tokens
+        were looked up within this second.
+        """
+        now = monotonic()
+        if now >= self._reasons_reset_at:
+            self._reasons_reset_at, self._reasons_left = now + 1.0, MAX_REASONS_PER_SECOND
+        if not self._reasons_left:
+            return UNEXPLAINED
+        self._reasons_left -= 1
+        digests = [api_keys.digest(token, secret) for secret in self._secrets]
+        try:
+            return await self._database.read(lambda work: api_keys.refusal_reason(work, digests, host), NO_PORTAL)
+        except ServiceUnavailable:
+            # The key was looked up before, so the response is 401 nevertheless.
+            return UNEXPLAINED
 
     def invalidate(self) -> None:
         """Empty the cache, because a key, a user or a role changed."""

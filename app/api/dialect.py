@@ -6,6 +6,7 @@ from time import monotonic, perf_counter
 from typing import Any, Final, Protocol
 
 from app.adapters.database import PortalContext
+from app.api.refusals import RefusalExplainer, explain_error, hint_header
 from app.api.request import ApiRequest
 from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch
 from app.api.services import Services
@@ -32,6 +33,8 @@ class Dialect(Protocol):
     """What differs between the dialects. `DialectApp.handle` has the order of the steps."""
 
     name: str
+    title: str
+    """The name of the product, for clients."""
     router: DialectRouter
     error_handlers: ErrorHandlers
     authorization_prefix: bytes
@@ -40,7 +43,7 @@ class Dialect(Protocol):
     server_error: ApiResponse
 
     async def check_rate_limit(self, request: RequestContext) -> tuple[ApiResponse | None, tuple[Header, ...]]:
-        """Count the request: a response above the limit, or headers for every response."""
+        """Count the request: a response above the limit, or headers for every response. Above it, sets `refusal`."""
         ...
 
     def no_route(self, request: RequestContext, match: MethodNotAllowed | None) -> ApiResponse: ...
@@ -64,9 +67,14 @@ class DialectApp:
     def __init__(self, services: Services, dialect: Dialect) -> None:
         self._services = services
         self._dialect = dialect
+        self._explainer = RefusalExplainer(dialect, services.authenticator, services.public)
         self._observer: RequestObserver | None = None
         self._silent_until: dict[str, float] = {}
         """Causes of outages that were logged, and until when none of them is logged again."""
+
+    def introduce(self, others: Mapping[str, "DialectApp"]) -> None:
+        """Name the other dialects of the server, for which a client may have meant its request."""
+        self._explainer.others = {name: app._dialect for name, app in others.items() if app is not self}
 
     def set_observer(self, observer: RequestObserver) -> None:
         """Have the observer called after every request from now on."""
@@ -88,7 +96,7 @@ class DialectApp:
         unhandled: Exception | None = None
         try:
             rejection, extra = await dialect.check_rate_limit(request)
-            response = rejection or await self._respond(request, auth_error)
+            response = rejection or await self._respond(request, principal, auth_error)
         except ClientGone:
             self._observe(request, CLIENT_CLOSED)
             return
@@ -98,8 +106,11 @@ class DialectApp:
                 unhandled = error
             elif error_response.status_code == 503:
                 self._log_outage(error)
+            explain_error(request, error)
             response = error_response or dialect.server_error
         response = dialect.finalize(request, response, extra)
+        if request.hint:
+            response = response.with_headers(hint_header(request))
         if unhandled is not None:
             log_unhandled(request, unhandled)
         try:
@@ -126,18 +137,22 @@ class DialectApp:
         self._silent_until[cause] = now + LOG_INTERVAL_SECONDS
         log.warning("responding with 503 because of %s", cause)
 
-    async def _respond(self, request: RequestContext, auth_error: Exception | None) -> ApiResponse:
+    async def _respond(
+        self, request: RequestContext, found: Principal | None, auth_error: Exception | None
+    ) -> ApiResponse:
+        """`found` is the principal of the key, valid here or not; `request.principal` is that of a key valid here."""
         dialect = self._dialect
         route = dialect.router.find_route(request.method, request.path)
         may_be_overridden = request.method == "POST" and dialect.may_override_method(request)
         if not isinstance(route, RouteMatch) and not (may_be_overridden and isinstance(route, MethodNotAllowed)):
-            return dialect.no_route(request, route)
+            return self._reject_route(request, request.method, route)
         if isinstance(route, RouteMatch):
             request.route_path = route.route_path
         if auth_error is not None:
             raise auth_error
         principal = request.principal
         if principal is None:
+            await self._explainer.explain_key(request, found)
             return dialect.unauthenticated
         body = await _read_body(request)
         try:
@@ -145,6 +160,7 @@ class DialectApp:
                 # A client may take hours for a body.
                 principal = await self._authenticate_again(request)
                 if principal is None:
+                    await self._explainer.explain_key(request, None)
                     return dialect.unauthenticated
             params = dialect.parse_params(request, body)
             if may_be_overridden:
@@ -152,7 +168,7 @@ class DialectApp:
                 if method != "POST":
                     route = dialect.router.find_route(method, request.path)
                 if not isinstance(route, RouteMatch):
-                    return dialect.no_route(request, route)
+                    return self._reject_route(request, method, route)
                 request.route_path = route.route_path
             assert isinstance(route, RouteMatch)
             request.scope["path_params"] = route.path_params
@@ -170,6 +186,12 @@ class DialectApp:
         finally:
             if body.fields:
                 await close(body)
+
+    def _reject_route(self, request: RequestContext, method: str, match: MethodNotAllowed | None) -> ApiResponse:
+        response = self._dialect.no_route(request, match)
+        if response.status_code == 404:
+            self._explainer.explain_route(request, method, match)
+        return response
 
     def _is_valid(self, request: RequestContext, principal: Principal) -> bool:
         """Whether the key is one of this dialect and of the host's portal, sent as the dialect demands."""

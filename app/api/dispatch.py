@@ -34,6 +34,8 @@ class Dispatch:
     def __init__(self, services: Services, dialects: Mapping[str, DialectApp], pages: Any) -> None:
         self._services = services
         self._dialects = dialects
+        for app in dialects.values():
+            app.introduce(dialects)
         self._pages = pages
         self._public_path = services.public.path.encode()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from json import JSONDecodeError
+from typing import Literal, Self
 
 from python_multipart.multipart import parse_options_header
 
@@ -16,6 +17,25 @@ Kind = Literal["none", "json", "form", "multipart", "other"]
 
 class ClientGone(Exception):
     """The client closed the connection before the end of the body."""
+
+
+class UnreadableJson(Exception):
+    """The body can't be read as JSON. `line` and `column` of the first error count characters, from 1."""
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.line, self.column = line, column
+
+    @classmethod
+    def locate(cls, raw: bytes, error: JSONDecodeError) -> Self:
+        """The error of a parser, with its position in the body."""
+        try:
+            raw.decode()
+        except UnicodeDecodeError as undecodable:
+            # orjson reports these at the beginning of the body.
+            before = raw[: undecodable.start].decode()
+            return cls(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        return cls(error.lineno, error.colno)
 
 
 @dataclass(frozen=True, slots=True)

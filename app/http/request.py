@@ -42,6 +42,11 @@ class RequestContext:
     """The path of the route as it is declared; empty when there is no route."""
     request_id: str = ""
     """The id of the request in the response, in the log and in error reports."""
+    refusal: str = ""
+    """Why the request is refused, for the log: a word such as `unknown_key`. Empty if it is not, or the status says it.
+    """
+    hint: str = ""
+    """What the client did wrong, in one ASCII sentence of the server's own words: the header `x-earshot-hint`."""
     from_trusted_proxy: bool = False
     """Whether a trusted proxy sent it, so that its forwarded headers count."""
 

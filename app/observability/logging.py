@@ -93,12 +93,26 @@ Line = dict[str, Any]
 """The fields of one request, as they are in JSON."""
 
 
+_REFUSED: Final = frozenset({401, 404, 429})
+"""Statuses of a request whose line contains the reason, and the address of the client."""
+
+
+def _default_reason(request: RequestContext, status: int) -> str:
+    """The reason where the status and the route say enough."""
+    if status == 429:
+        # The pages count by address only.
+        return "rate_limit_ip"
+    return "not_found" if request.route_path else "no_such_route"
+
+
 class AccessLog:
     """One line for each request. Buffering one costs about a microsecond; they are written ten times a second."""
 
-    def __init__(self, form: Format, write: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, form: Format, write: Callable[[bytes], object] | None = None, *, client_ip: bool = True) -> None:
+        """`client_ip` is whether the line of a refused request contains the client's address."""
         self._render = _text if form == "text" else _object
         self._write = write or _to_standard_error
+        self._has_client_ip = client_ip
         self._lines: list[Line] = []
         self._due: asyncio.TimerHandle | None = None
 
@@ -109,22 +123,25 @@ class AccessLog:
             if dialect == "pages" and request.path.startswith("/health"):
                 return
             principal = request.principal
-            self._append(
-                {
-                    "at": datetime.now(UTC),
-                    "level": "info",
-                    "logger": "earshot.requests",
-                    "event": "request",
-                    "id": request.request_id,
-                    "dialect": dialect,
-                    "portal": None if principal is None else principal.portal_id,
-                    "key": None if principal is None else principal.prefix,
-                    "method": request.method,
-                    "route": request.route_path or None,
-                    "status": status,
-                    "ms": round(seconds * 1000, 3),
-                }
-            )
+            line: Line = {
+                "at": datetime.now(UTC),
+                "level": "info",
+                "logger": "earshot.requests",
+                "event": "request",
+                "id": request.request_id,
+                "dialect": dialect,
+                "portal": None if principal is None else principal.portal_id,
+                "key": None if principal is None else principal.prefix,
+                "method": request.method,
+                "route": request.route_path or None,
+                "status": status,
+                "ms": round(seconds * 1000, 3),
+            }
+            if status in _REFUSED:
+                if self._has_client_ip:
+                    line["client_ip"] = request.client_ip
+                line["reason"] = request.refusal or _default_reason(request, status)
+            self._append(line)
 
         return observe
 
@@ -166,4 +183,6 @@ def _text(line: Line) -> bytes:
     begin = f"{line['at'].astimezone():%H:%M:%S} {line['status']} {line['ms']:8.2f} ms"
     route = f"{line['dialect']:<11} {line['method']:<6} {line['route'] or '(no route)'}"
     whose = "" if line["key"] is None else f"  portal {line['portal']} key {line['key']}"
-    return f"{begin}  {route}{whose}  {line['id']}\n".encode()
+    why = f"  client {line['client_ip']}" if "client_ip" in line else ""
+    why += f"  reason {line['reason']}" if "reason" in line else ""
+    return f"{begin}  {route}{whose}{why}  {line['id']}\n".encode()

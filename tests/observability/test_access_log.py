@@ -6,26 +6,31 @@ import logging
 import os
 import pty
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import pytest
 import structlog
 
 from app.application import Application
+from app.http.request import RequestContext
 from app.observability import logging as logs
 from app.observability.logging import AccessLog
-from tests.server.test_serve import key_of, until
-from tests.support.clients import Client
+from app.settings import Settings
+from tests.conftest import TestClock
+from tests.server.test_serve import key_of, send_request, until
+from tests.support.clients import PEER, Client
 from tests.support.commands import Earshot
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 
 
 class CapturedLog(AccessLog):
     """An access log in memory."""
 
-    def __init__(self, form: logs.Format = "json") -> None:
+    def __init__(self, form: logs.Format = "json", *, client_ip: bool = True) -> None:
         self.pieces: list[bytes] = []
-        super().__init__(form, self.pieces.append)
+        super().__init__(form, self.pieces.append, client_ip=client_ip)
 
     @property
     def text(self) -> str:
@@ -109,6 +114,119 @@ async def test_the_text_format_of_a_log_line_is_readable(server: Application, as
         r"\d\d:\d\d:\d\d 200 +\d+\.\d\d ms  astuto      GET    /boards  portal 1 key tkn_admin_\w{6}  [0-9a-f-]{36}\n",
         log.text,
     )
+
+
+async def test_the_line_of_a_refused_request_contains_address_and_reason(
+    make: Factory, requests: CapturedLog, anyone: Client
+) -> None:
+    response = await anyone.of("1|a-wrong-key").get("/posts")
+
+    (line,) = requests.lines
+    assert list(line) == [
+        "at", "level", "logger", "event", "id", "dialect", "portal", "key", "method", "route", "status", "ms",
+        "client_ip", "reason",
+    ]  # fmt: skip
+    assert (line["id"], line["status"]) == (response.headers["x-request-id"], 401)
+    assert (line["client_ip"], line["reason"]) == (PEER, "unknown_key")
+
+
+async def test_refused_requests_for_pages_have_address_and_reason(
+    make: Factory, settings: Settings, clock: TestClock
+) -> None:
+    log = CapturedLog()
+    limits = {"rate_limits": True, "limit_pages": "4/minute"}
+    async with running_application(settings, clock, **limits) as server, Client(server, token=None, base="") as client:
+        server.add_observers(log)
+        for path in ("/posts/no-such-post", "/files/no-such-file", "/no/such/page", "/", "/"):
+            await client.get(path)
+
+    assert [(line["status"], line.get("reason"), line.get("client_ip")) for line in log.lines] == [
+        (404, "not_found", PEER),
+        (404, "not_found", PEER),
+        (404, "no_such_route", PEER),
+        (200, None, None),
+        (429, "rate_limit_ip", PEER),
+    ]
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 400, 403, 405, 413, 422, 499, 500, 503])
+@pytest.mark.parametrize("form", ["json", "text"])
+async def test_the_lines_of_other_statuses_have_neither_address_nor_reason(form: logs.Format, status: int) -> None:
+    scope = {"method": "GET", "headers": [], "query_string": b""}
+    request = RequestContext(scope, no_message, "/posts", client_ip=PEER, refusal="role_too_low", request_id="id-1")
+    log = CapturedLog(form)
+
+    log.for_dialect("astuto")(request, status, 0.00125)
+
+    at = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"
+    expected = {
+        "json": rf'{{"at":"{at}","level":"info","logger":"earshot.requests","event":"request","id":"id-1",'
+        rf'"dialect":"astuto","portal":null,"key":null,"method":"GET","route":null,"status":{status},"ms":1.25}}\n',
+        "text": rf"\d\d:\d\d:\d\d {status}     1.25 ms  astuto      GET    \(no route\)  id-1\n",
+    }
+    assert re.fullmatch(expected[form], log.text)
+
+
+async def no_message() -> MutableMapping[str, Any]:
+    raise AssertionError("the body is not read")
+
+
+@pytest.mark.parametrize("client_ip", [True, False], ids=["on", "off"])
+async def test_the_text_format_of_a_refused_request_is_readable(
+    server: Application, anyone: Client, client_ip: bool
+) -> None:
+    log = CapturedLog("text", client_ip=client_ip)
+    server.add_observers(log)
+
+    await anyone.of("1|a-wrong-key").get("/posts")
+
+    address = "  client 192\\.0\\.2\\.1" if client_ip else ""
+    assert re.fullmatch(
+        rf"\d\d:\d\d:\d\d 401 +\d+\.\d\d ms  productlift GET    /posts{address}  reason unknown_key  [0-9a-f-]{{36}}\n",
+        log.text,
+    )
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize("setting", [None, "on", "off"])
+def test_the_setting_decides_whether_a_server_logs_addresses(sqlite: Earshot, setting: str | None, form: str) -> None:
+    settings = {
+        "EARSHOT_LOG_FORMAT": form,
+        "EARSHOT_TRUSTED_PROXIES": "127.0.0.1",
+        "EARSHOT_LIMIT_PRODUCTLIFT": "2/day",
+        "EARSHOT_LIMIT_PAGES": "1/day",
+    }
+    if setting is not None:
+        settings["EARSHOT_LOG_CLIENT_IP"] = setting
+    forwarded = {"x-forwarded-for": "203.0.113.9"}
+    with sqlite.serving(**settings) as serving:
+        answers = [
+            send_request(serving.port, key, path, **forwarded)
+            for key, path in (
+                ("1|wrong", "/api/v1/posts"),
+                (key_of(serving, "Astuto"), "/api/v1/posts/999"),
+                ("2|wrong", "/api/v1/no-such-path"),
+                ("3|wrong", "/api/v1/posts"),
+                ("3|wrong", "/docs"),
+                ("3|wrong", "/docs"),
+                (key_of(serving, "Astuto"), "/api/v1/posts"),
+            )
+        ]
+        until(lambda: answers[-1][1]["x-request-id"] in serving.log.read_text())
+        logged = serving.log.read_text()
+
+    assert [status for status, _ in answers] == [401, 404, 404, 429, 200, 429, 200]
+    assert ["x-earshot-hint" in headers for _, headers in answers] == [False, False, True, *[False] * 4]
+    reasons = ["unknown_key", "not_found", "no_such_route", "rate_limit_ip", None, "rate_limit_ip", None]
+    for (_, headers), reason in zip(answers, reasons, strict=True):
+        (line,) = [line for line in logged.splitlines() if headers["x-request-id"] in line]
+        if form == "json":
+            assert json.loads(line).get("reason") == reason
+            assert json.loads(line).get("client_ip") == ("203.0.113.9" if reason and setting != "off" else None)
+        else:
+            assert re.findall(r" reason (\w+)", line) == ([reason] if reason else [])
+            assert re.findall(r" client (\S+)", line) == (["203.0.113.9"] if reason and setting != "off" else [])
+    assert ("203.0.113.9" in logged) is (setting != "off")
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["on a terminal", "in a file"])

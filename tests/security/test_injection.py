@@ -164,7 +164,7 @@ async def test_a_redirect_leads_only_to_a_post_of_the_portal(make: Factory, anyo
 
 LINE = re.compile(
     r"\d\d:\d\d:\d\d \d{3} +\d+\.\d\d ms  (productlift|astuto     |pages      ) [A-Z]+ +(/[\w{}/:.-]*|\(no route\))"
-    r"(  portal \d+ key \S+)?(  [0-9a-f-]{36})?"
+    r"(  portal \d+ key \S+)?(  client [0-9a-f.:]+  reason [a-z_]+)?(  [0-9a-f-]{36})?"
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.api.astuto import errors, params
 from app.api.astuto.responses import JSON
+from app.api.refusals import RATE_LIMIT_BY_IP, RATE_LIMIT_BY_KEY
 from app.api.router import DialectRouter, MethodNotAllowed
 from app.api.services import Services
 from app.http.body import Body, body_kind
@@ -32,6 +33,7 @@ class AstutoDialect:
     """See `app.api.dialect.Dialect`."""
 
     name = "astuto"
+    title = "Astuto"
     error_handlers = errors.HANDLERS
     authorization_prefix = b""
     unauthenticated = errors.ACCESS_DENIED
@@ -60,8 +62,9 @@ class AstutoDialect:
         if not counters:
             return None, ()
         counts = await self._services.rate_limiter.hit([(name, limit.seconds) for name, limit in counters], now)
-        for count, (_, limit) in zip(counts, counters, strict=True):
+        for count, (name, limit) in zip(counts, counters, strict=True):
             if count.hits > limit.limit:
+                request.refusal = RATE_LIMIT_BY_IP if name.startswith("ai:") else RATE_LIMIT_BY_KEY
                 seconds_left = max(1, math.ceil((now // limit.seconds + 1) * limit.seconds - now))
                 return _too_many_requests(limit.limit, seconds_left), ()
         return None, ()

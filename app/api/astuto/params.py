@@ -8,10 +8,15 @@ import orjson
 from app.api.astuto import rack_params
 from app.api.astuto.conversions import MAX_INTEGER
 from app.api.astuto.rack_params import MalformedRequest
-from app.http.body import Body
+from app.http.body import Body, UnreadableJson
 
 Params = dict[str, object]
 """The parameters of a request by name: text, numbers, flags, null, files; arrays and objects of these."""
+
+
+class MalformedJson(UnreadableJson, MalformedRequest):
+    """The JSON body can't be read. The client gets the response to any malformed request."""
+
 
 _JSON_TYPES: Final = frozenset({"application/json", "text/x-json", "application/jsonrequest"})
 
@@ -20,6 +25,7 @@ def parse_params(content_type: str, query_string: bytes, body: Body) -> Params:
     """Merge the parameters of the body and the query string; the query string wins.
 
     Raises MalformedRequest for broken JSON or encoding, a NUL character anywhere, or names that contradict each other.
+    For broken JSON it is MalformedJson.
     """
     values = _parse_body(content_type, body)
     if query_string:
@@ -59,12 +65,12 @@ def _parse_json(raw: bytes) -> Params:
     except orjson.JSONDecodeError as error:
         # orjson rejects a number too large for a float, even a whole one; the exact parser returns its digits.
         if "infinity" not in str(error):
-            raise MalformedRequest from None
-        value = _parse_json_exactly(raw)
+            raise MalformedJson.locate(raw, error) from None
+        value = _parse_json_exactly(raw, error)
     else:
         # orjson makes floats of whole numbers past 64 bits, but converted to text they must have all their digits.
         if isinstance(value, dict) and any(isinstance(v, float) and abs(v) > MAX_INTEGER for v in value.values()):
-            value = _parse_json_exactly(raw)
+            value = _parse_json_exactly(raw, None)
     if not isinstance(value, dict):
         return {}
     if b"\\u0000" in raw:
@@ -72,16 +78,20 @@ def _parse_json(raw: bytes) -> Params:
     return value
 
 
-def _parse_json_exactly(raw: bytes) -> object:
-    """Parse JSON with long whole numbers as their digits, which every conversion reads as that number."""
+def _parse_json_exactly(raw: bytes, error: json.JSONDecodeError | None) -> object:
+    """Parse JSON with long whole numbers as their digits, which every conversion reads as that number.
+
+    `error` is that of the other parser, whose position is reported for NaN, which has none here.
+    """
     try:
         value: object = json.loads(
             raw.decode(),
             parse_int=lambda digits: int(digits) if len(digits) < 19 else digits,
             parse_constant=_reject_constant,
         )
-    except (ValueError, RecursionError):
-        raise MalformedRequest from None
+    except (ValueError, RecursionError) as failure:
+        error = failure if isinstance(failure, json.JSONDecodeError) else error
+        raise (MalformedRequest if error is None else MalformedJson.locate(raw, error)) from None
     _check_all(value)
     return value
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.api.productlift import errors, params
+from app.api.refusals import RATE_LIMIT_BY_IP, RATE_LIMIT_BY_KEY, explain_error
 from app.api.router import DialectRouter, MethodNotAllowed
 from app.api.services import Services
-from app.http.body import Body
+from app.http.body import NO_BODY, Body, UnreadableJson
 from app.http.request import Header, RequestContext
 from app.http.response import ApiResponse
 
@@ -34,6 +35,7 @@ class ProductLiftDialect:
     """See `app.api.dialect.Dialect`."""
 
     name = "productlift"
+    title = "ProductLift"
     error_handlers = errors.HANDLERS
     authorization_prefix = b"Bearer "
     """Section 2: the scheme is matched exactly."""
@@ -58,6 +60,7 @@ class ProductLiftDialect:
         )
         if remaining >= 0:
             return None, headers
+        request.refusal = RATE_LIMIT_BY_IP if request.principal is None else RATE_LIMIT_BY_KEY
         # Clients give up on more than a minute; in a longer window they retry, and get another 429.
         wait = min(60, max(1, math.ceil(count.ends_at - now)))
         response = errors.message_response(
@@ -79,7 +82,13 @@ class ProductLiftDialect:
         return errors.message_response(405, text, (b"allow", allow.encode()))
 
     def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]:
-        return params.parse_params(request.method, request.header(b"content-type"), request.query, body)
+        content_type = request.header(b"content-type")
+        try:
+            return params.parse_params(request.method, content_type, request.query, body)
+        except UnreadableJson as error:
+            # Without the body the request is usually invalid, and the response doesn't say why.
+            explain_error(request, error)
+            return params.parse_params(request.method, content_type, request.query, NO_BODY)
 
     def may_override_method(self, request: RequestContext) -> bool:
         return request.has_body or request.query != b"" or b"x-http-method-override" in request.headers

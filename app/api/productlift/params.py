@@ -1,6 +1,6 @@
 """Parses the input of a ProductLift request: query, JSON, form and multipart into one dictionary, as Laravel does.
 
-`forms.py` validates the values. Nothing here raises: what can't be parsed is ignored.
+`forms.py` validates the values. What can't be parsed is ignored, except that the caller learns of unreadable JSON.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from app.http.body import Body, is_json
+from app.http.body import Body, UnreadableJson, is_json
 from app.http.multipart import Upload
 from app.http.percent_decoding import percent_decode
 
@@ -36,7 +36,7 @@ def parse_params(method: str, content_type: str, query_string: bytes, body: Body
     """The fields of the body, and those of the query that the body lacks.
 
     A JSON body counts with every method, a form not with GET and HEAD. Texts are trimmed, except a password, and
-    empty ones are None, at any depth. `method` is the one on the wire.
+    empty ones are None, at any depth. `method` is the one on the wire. Raises UnreadableJson.
     """
     params = read_query(query_string) if query_string else {}
     fields = _parse_body(method, content_type, body)
@@ -57,15 +57,15 @@ def overridden_method(header: str, params: Mapping[str, Any]) -> str:
 
 
 def read_json(raw: bytes) -> Params:
-    """The members of a JSON object; none for anything else, and for invalid JSON.
+    """The members of a JSON object; none for any other value. Raises UnreadableJson.
 
-    Invalid are also NaN, lone surrogates, numbers beyond a double and nesting beyond 1024. Integers are exact up to
+    Unreadable are also NaN, lone surrogates, numbers beyond a double and nesting beyond 1024. Integers are exact up to
     64 bits; larger ones become floats.
     """
     try:
         value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return {}
+    except orjson.JSONDecodeError as error:
+        raise UnreadableJson.locate(raw, error) from None
     return value if type(value) is dict else {}
 
 

@@ -79,4 +79,6 @@ def _serve(settings: Settings, *, demo: bool) -> int:
         with defer_signals():
             # Threads inherit the signal mask of this block, so that only the main thread receives the signals.
             application = Application(settings)
-        return run(application, listeners, logging.AccessLog(log_format), metrics_listener)
+        return run(
+            application, listeners, logging.AccessLog(log_format, client_ip=settings.log_client_ip), metrics_listener
+        )

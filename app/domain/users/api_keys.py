@@ -81,7 +81,7 @@ class Principal:
 
 
 _other = aliased(Portal)
-_VERIFY: Final = Statement(
+_PRINCIPAL: Final = (
     select(
         ApiKey.id,
         ApiKey.dialect,
@@ -95,13 +95,14 @@ _VERIFY: Final = Statement(
     )
     .join(User, User.id == ApiKey.user_id)
     .join(Portal, Portal.id == ApiKey.portal_id)
-    .where(
-        ApiKey.digest == bindparam("digest"),
-        ApiKey.revoked_at.is_(None),
-        User.blocked_at.is_(None),
-        User.deleted_at.is_(None),
-    ),
+    .where(ApiKey.digest == bindparam("digest"))
+)
+_VERIFY: Final = Statement(
+    _PRINCIPAL.where(ApiKey.revoked_at.is_(None), User.blocked_at.is_(None), User.deleted_at.is_(None)),
     across_portals=True,
+)
+_REFUSED: Final = Statement(
+    _PRINCIPAL.add_columns(ApiKey.revoked_at, User.blocked_at, User.deleted_at), across_portals=True
 )
 
 
@@ -111,10 +112,39 @@ def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
         row = work.fetch_one(_VERIFY, digest=digest_)
         if row is not None:
             principal = Principal(*row)
-            has_role = ROLE_RANK[principal.role] >= ROLE_RANK[FORMATS[principal.dialect].min_role]
-            if has_role and not principal.is_expired(work.now):
+            if _has_min_role(principal) and not principal.is_expired(work.now):
                 return principal
     return None
+
+
+def refusal_reason(work: UnitOfWork, digests: Sequence[str], host: str) -> str:
+    """Why `verify` returns None for a key that was sent to this host.
+
+    It is `unknown_key`, `blocked_user`, `role_too_low`, `revoked_key`, `other_host` or `expired_key`: the first that
+    applies. Blocking or demoting a user revokes the user's keys, so `revoked_key` comes after these.
+    """
+    for digest_ in digests:
+        row = work.fetch_one(_REFUSED, digest=digest_)
+        if row is None:
+            continue
+        *columns, revoked_at, blocked_at, deleted_at = row
+        principal = Principal(*columns)
+        if deleted_at is None and blocked_at is not None:
+            return "blocked_user"
+        if deleted_at is None and not _has_min_role(principal):
+            return "role_too_low"
+        if deleted_at is not None or revoked_at is not None:
+            return "revoked_key"
+        if not principal.is_valid_on(host):
+            return "other_host"
+        if principal.is_expired(work.now):
+            return "expired_key"
+    # Or the key has become valid since `verify` looked it up.
+    return "unknown_key"
+
+
+def _has_min_role(principal: Principal) -> bool:
+    return ROLE_RANK[principal.role] >= ROLE_RANK[FORMATS[principal.dialect].min_role]
 
 
 _OWNER: Final = Statement(

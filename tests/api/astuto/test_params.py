@@ -273,6 +273,31 @@ def test_invalid_json_is_malformed(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("raw", "line", "column"),
+    [
+        (b'{"a":', 1, 6),
+        (b'{"a": 1,\n "b": }', 2, 7),
+        (b'{"a":\n"h\xc3\xa9llo\xff"}', 2, 7),
+        (b'{"a":1e400,\n"b":}', 2, 5),
+        # This parser doesn't report a position for NaN: it is that of the number that it was called for.
+        (b'{"a":1e400,\n"b":NaN}', 1, 6),
+    ],
+)
+def test_unreadable_json_is_reported_with_its_position(raw: bytes, line: int, column: int) -> None:
+    with pytest.raises(params.MalformedJson) as error:
+        from_json(raw)
+
+    assert (error.value.line, error.value.column) == (line, column)
+
+
+def test_a_nul_character_in_json_is_malformed_without_a_position() -> None:
+    with pytest.raises(MalformedRequest) as error:
+        from_json(b'{"a":"b\\u0000c"}')
+
+    assert not isinstance(error.value, params.MalformedJson)
+
+
+@pytest.mark.parametrize(
     ("raw", "text"),
     [(b"\\\\u0000", "\\u0000"), (b"\\ud83d\\ude00", "\U0001f600"), (b"\xf0\x9f\x98\x80", "\U0001f600")],
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.productlift.params import MAX_NESTING, MAX_PARAMS, RepeatedValue, overridden_method, parse_params
-from app.http.body import NO_BODY, Body, body_kind
+from app.http.body import NO_BODY, Body, UnreadableJson, body_kind
 from app.http.multipart import Upload
 
 JSON = "application/json"
@@ -108,31 +108,35 @@ def test_truncated_multipart_keeps_an_incomplete_file() -> None:
 # JSON
 
 
+@pytest.mark.parametrize("raw", [b"null", b"true", b"17", b'"text"', b"[]", b'["title"]'])
+def test_json_other_than_an_object_has_no_parameters(raw: bytes) -> None:
+    assert parse_json(raw, b"limit=2") == {"limit": "2"}
+
+
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "line", "column"),
     [
-        b"{",
-        b"nonsense",
-        b"null",
-        b"true",
-        b"17",
-        b'"text"',
-        b"[]",
-        b'["title"]',
-        b'{"title":NaN}',
-        b'{"title":1e400}',
-        b'{"title":"\\ud800"}',
-        b'{"title":"\xed\xa0\x80"}',
-        b'{"title":"\xff"}',
-        b'\xef\xbb\xbf{"title":"BOM"}',
-        b'{"title":"x"} trailing',
-        b"[" * 100_000,
-        b'{"a":' * 2000 + b"1" + b"}" * 2000,
-        b'{"title":' + b"[" * 1500 + b"]" * 1500 + b"}",
+        (b"{", 1, 2),
+        (b"nonsense", 1, 1),
+        (b'{"title":NaN}', 1, 10),
+        (b'{"title":1e400}', 1, 10),
+        (b'{"title":"\\ud800"}', 1, 11),
+        (b'{"title":"\xed\xa0\x80"}', 1, 11),
+        (b'{"title":"\xff"}', 1, 11),
+        ('{"title":\n "h\u00e9llo'.encode() + b"\xff", 2, 8),
+        ('{"title": "x",\n"h\u00e9llo":\n}'.encode(), 3, 1),
+        (b'\xef\xbb\xbf{"title":"BOM"}', 1, 1),
+        (b'{"title":"x"} trailing', 1, 15),
+        (b"[" * 100_000, 1, 1026),
+        (b'{"a":' * 2000 + b"1" + b"}" * 2000, 1, 5122),
+        (b'{"title":' + b"[" * 1500 + b"]" * 1500 + b"}", 1, 1034),
     ],
 )
-def test_invalid_json_and_json_other_than_an_object_have_no_parameters(raw: bytes) -> None:
-    assert parse_json(raw, b"limit=2") == {"limit": "2"}
+def test_unreadable_json_is_reported_with_its_position(raw: bytes, line: int, column: int) -> None:
+    with pytest.raises(UnreadableJson) as error:
+        parse_json(raw, b"limit=2")
+
+    assert (error.value.line, error.value.column) == (line, column)
 
 
 def test_deep_nesting_causes_no_error() -> None:
@@ -292,7 +296,11 @@ def test_any_bytes_are_parsed(method: str, content_type: str, query: bytes, raw:
         kind, raw, [(text, text), ("a", make_upload(raw, is_complete=False)), ("a", "b")] if kind == "multipart" else ()
     )
 
-    result = parse_params(method, content_type, query, body)
+    try:
+        result = parse_params(method, content_type, query, body)
+    except UnreadableJson:
+        assert kind == "json"
+        return
 
     assert all(isinstance(name, str) for name in result)
     assert overridden_method("", result) in ("POST", "PUT", "PATCH", "DELETE")
