@@ -10,13 +10,16 @@ from app.adapters.rate_limiter import RateLimit
 from app.public_url import PublicUrl
 
 SECURITY_SCHEME: Final = "key"
+ORIGIN: Final = "https://origin.invalid"
+"""Stands for scheme, host and port of the server in a document. The page that serves the document replaces it."""
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 class OpenApiDocument(FastAPI):
     """The FastAPI application that documents the dialect of one product. It serves no requests.
 
-    `description` may contain `{address}` and `{path}`, which are those of `public`; `key` is an example.
+    `description` may contain `{address}` and `{path}`: ORIGIN with the path of `public`, and that path. `key` is an
+    example.
     """
 
     def __init__(
@@ -30,7 +33,7 @@ class OpenApiDocument(FastAPI):
         routers: Sequence[APIRouter],
     ) -> None:
         self.dialect = product.lower()
-        address = public.url or "http://127.0.0.1:8000"
+        address = ORIGIN + public.path
         super().__init__(
             title=f"Earshot: {product}'s API",
             version=version("earshot"),

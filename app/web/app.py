@@ -14,6 +14,7 @@ from app.api.services import Services
 from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
+from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
 from app.web.readiness import Readiness
 from app.web.rendered_texts import RenderedTexts
@@ -40,6 +41,7 @@ def build(
     renderer = TemplateRenderer(Assets(), services.public)
     limiter = PageRateLimit(rate_limit, redis_url=redis_url)
     database = services.database
+    public_address = PublicAddress(services.public, database)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
         portal_id = await find_portal_id(database, request)
@@ -57,8 +59,8 @@ def build(
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
     for router in (
-        pages.router(renderer, database, services.views, texts),
-        documents.router(renderer, api_documents),
+        pages.router(renderer, database, api_documents, public_address, services.views, texts),
+        documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
     ):

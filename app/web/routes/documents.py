@@ -12,7 +12,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.openapi import OpenApiDocument
+from app.api.openapi import ORIGIN, OpenApiDocument
+from app.web.public_address import PublicAddress
 from app.web.templating import TemplateRenderer
 
 # Swagger UI is a script, shows small images from data: URLs, and sends requests to this server alone.
@@ -28,20 +29,22 @@ _HEADERS: Final = {
 _METHODS: Final = ["GET", "HEAD"]
 
 
-def router(pages: TemplateRenderer, documents: Sequence[OpenApiDocument]) -> APIRouter:
+def router(pages: TemplateRenderer, documents: Sequence[OpenApiDocument], public_address: PublicAddress) -> APIRouter:
     """GET and HEAD of /docs, of each dialect's /docs and /openapi.json, and of Astuto's swagger.yaml."""
     routes = APIRouter()
 
     @routes.api_route("/docs", methods=_METHODS)
     async def choice(request: Request) -> Response:
-        return pages.page("docs.html", documents=documents)
+        return pages.page("docs.html", documents=documents, address=await public_address.find(request))
 
     for document in documents:
-        _add_routes(routes, pages, document)
+        _add_routes(routes, pages, document, public_address)
     return routes
 
 
-def _add_routes(routes: APIRouter, pages: TemplateRenderer, document: OpenApiDocument) -> None:
+def _add_routes(
+    routes: APIRouter, pages: TemplateRenderer, document: OpenApiDocument, public_address: PublicAddress
+) -> None:
     base = f"/{document.dialect}/api/v1"
 
     @routes.api_route(f"{base}/docs", methods=_METHODS)
@@ -50,23 +53,32 @@ def _add_routes(routes: APIRouter, pages: TemplateRenderer, document: OpenApiDoc
         address = pages.link(f"{base}/openapi.json")
         return pages.page("interactive.html", headers=headers, title=document.title, address=address)
 
-    routes.add_api_route(
-        f"{base}/openapi.json", _endpoint(document, orjson.dumps, "application/json"), methods=_METHODS
-    )
+    endpoint = _endpoint(document, public_address, orjson.dumps, "application/json")
+    routes.add_api_route(f"{base}/openapi.json", endpoint, methods=_METHODS)
     if document.dialect == "astuto":
         # Astuto's own tooling expects it here: docs/contracts/astuto.md, section 1.13.
-        endpoint = _endpoint(document, _to_yaml, "application/yaml")
+        endpoint = _endpoint(document, public_address, _to_yaml, "application/yaml")
         routes.add_api_route("/api-docs/v1/swagger.yaml", endpoint, methods=_METHODS)
 
 
-def _endpoint(document: OpenApiDocument, dump: Callable[[Mapping[str, Any]], bytes], media_type: str) -> Any:
+def _endpoint(
+    document: OpenApiDocument,
+    public_address: PublicAddress,
+    dump: Callable[[Mapping[str, Any]], bytes],
+    media_type: str,
+) -> Any:
     @cache
-    def content_and_etag() -> tuple[bytes, str]:
-        content = dump(document.openapi())
-        return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    def template() -> bytes:
+        """The document with ORIGIN, which is replaced at each request: a document takes too long to dump."""
+        openapi = document.openapi()
+        servers = [{**server, "url": ORIGIN + server["url"]} for server in openapi["servers"]]
+        return dump({**openapi, "servers": servers})
 
     async def endpoint(request: Request) -> Response:
-        content, etag = await anyio.to_thread.run_sync(content_and_etag)
+        origin = (await public_address.find(request)).removesuffix(public_address.path)
+        # An address has no characters that JSON or YAML would have to escape.
+        content = (await anyio.to_thread.run_sync(template)).replace(ORIGIN.encode(), origin.encode())
+        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         headers = {**_HEADERS, "ETag": etag}
         if request.headers.get("if-none-match", "").removeprefix("W/") == etag:
             return Response(status_code=304, headers=headers)

@@ -11,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.adapters.database import NO_PORTAL, Database, PortalContext
+from app.api.openapi import OpenApiDocument
 from app.api.services import PageViews
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
 from app.domain.posts import public
 from app.domain.posts.public import PublicComment, PublicPost
 from app.domain.unit_of_work import UnitOfWork
+from app.web.public_address import PublicAddress
 from app.web.rendered_texts import RenderedTexts
 from app.web.templating import TemplateRenderer
 
@@ -32,7 +34,14 @@ def post_path(post: PublicPost) -> str:
     return f"/p/{quote(post.slug, safe='')}-{post.code}"
 
 
-def router(pages: TemplateRenderer, database: Database, views: PageViews, texts: RenderedTexts) -> APIRouter:
+def router(
+    pages: TemplateRenderer,
+    database: Database,
+    documents: Sequence[OpenApiDocument],
+    public_address: PublicAddress,
+    views: PageViews,
+    texts: RenderedTexts,
+) -> APIRouter:
     """GET and HEAD of /, /p/{slug}-{code} and /posts/{slug}."""
     routes = APIRouter()
 
@@ -61,7 +70,7 @@ def router(pages: TemplateRenderer, database: Database, views: PageViews, texts:
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     async def home(request: Request) -> Response:
-        return pages.page("home.html")
+        return pages.page("home.html", documents=documents, address=await public_address.find(request))
 
     @routes.api_route("/p/{segment}", methods=["GET", "HEAD"])
     async def post_by_code(request: Request, segment: str) -> Response:

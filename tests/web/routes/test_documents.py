@@ -75,7 +75,10 @@ async def test_a_document_has_title_version_servers_and_authentication(
     assert document["info"]["title"] == f"Earshot: {title}'s API"
     assert document["info"]["version"] == version("earshot")
     assert set(document["info"]) == {"title", "version", "description"}
-    assert [server["url"] for server in document["servers"]] == [f"/{dialect}/api/v1", "/api/v1"]
+    assert [server["url"] for server in document["servers"]] == [
+        f"http://feedback.example.com/{dialect}/api/v1",
+        "http://feedback.example.com/api/v1",
+    ]
     (scheme,) = document["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert document["security"] == [{name: [] for name in document["components"]["securitySchemes"]}]
@@ -152,6 +155,7 @@ async def test_one_page_links_both_documents(visitor: Client) -> None:
     links = re.findall(r'<a[^>]* href="([^"]*)"', page.text)
     assert set(links) == {
         "/",
+        "/docs",
         "/productlift/api/v1/docs",
         "/productlift/api/v1/openapi.json",
         "/astuto/api/v1/docs",

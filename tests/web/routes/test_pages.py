@@ -375,12 +375,21 @@ async def test_a_page_shows_at_most_200_comments(visitor: Client, make: Factory)
     assert "Only the first 200 comments are shown here." in page.text
 
 
-async def test_the_home_page_links_the_documents(visitor: Client) -> None:
+async def test_the_home_page_explains_the_server_to_a_browser(visitor: Client) -> None:
     page = await visitor.get("/")
 
     assert page.status_code == 200
     assert "<h1>This is Earshot</h1>" in page.text
-    assert 'href="/docs"' in page.text
+    assert "the REST APIs of two products, ProductLift and Astuto" in visible_text(page.text)
+    for dialect in ("productlift", "astuto"):
+        assert f"earshot keys create --user owner@example.com --dialect {dialect}" in page.text
+    links = set(re.findall(r'<a[^>]* href="([^"]*)"', page.text))
+    assert links == {
+        "/", "/docs", "/productlift/api/v1/docs", "/productlift/api/v1/openapi.json", "/astuto/api/v1/docs",
+        "/astuto/api/v1/openapi.json", "/api-docs/v1/swagger.yaml", "/health", "/health/ready",
+    }  # fmt: skip
+    for link in links:
+        assert (await visitor.get(link)).status_code == 200
 
 
 async def test_pages_use_no_inline_and_no_external_resources(visitor: Client, make: Factory) -> None:
