@@ -21,8 +21,10 @@ PARTICIPLES = frozenset(
 )
 """First words that make a call look like a value. `created`, `updated` and `unauthenticated` name HTTP responses."""
 
-ALLOWED_CLASSES = frozenset({"Category", "Comment", "Portal", "Post", "Section", "Status", "Tab", "User", "Vote"})
-"""A table of the domain, and the schema of the same thing in ProductLift's OpenAPI document."""
+ALLOWED_CLASSES = frozenset(
+    {"Board", "Category", "Comment", "Portal", "Post", "Section", "Status", "Tab", "User", "Vote"}
+)
+"""A table of the domain, and the schema of the same thing in an OpenAPI document."""
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

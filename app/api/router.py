@@ -11,6 +11,9 @@ from fastapi.types import DecoratedCallable
 
 from app.http.response import ApiResponse
 
+NIL_UUID: Final = "00000000-0000-0000-0000-000000000000"
+"""Identifies no row."""
+
 Endpoint = Callable[[Any], Awaitable[ApiResponse]]
 
 ENCODED_SLASH: Final = "\udc2f"
@@ -106,6 +109,8 @@ class DialectRouter(APIRouter):
         errors: Iterable[int] = (),
         form: type[InputModel] | None = None,
         parameters: Iterable[Mapping[str, Any]] = (),
+        path_examples: Mapping[str, Any] | None = None,
+        irreversible: bool | None = None,
         extra_responses: Mapping[int, Mapping[str, Any]] | None = None,
         **options: Any,
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
@@ -113,14 +118,21 @@ class DialectRouter(APIRouter):
 
         `errors` are statuses of `error_schemas`; a parameter in the path implies 404. `form` is the query of GET and
         DELETE, and the body of other methods. `parameters` are further parameters, as OpenAPI describes them.
-        `extra_responses` are further responses that are not errors.
+        `path_examples` replace the examples of parameters in the path, by name. The example of an `irreversible`
+        operation, by default each DELETE, identifies no row. `extra_responses` are further responses that are not
+        errors.
         """
         names = re.findall(r"{(\w+)}", path)
         statuses = {*self.common_errors, *errors, *([404] if names else []), *(self.form_errors if form else ())}
         responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in sorted(statuses)}
         responses.update({code: dict(response) for code, response in (extra_responses or {}).items()})
         responses[status_code or 200] = {"description": "Done", "headers": dict(self.success_headers)}
-        parameters = [*(self.path_params[f"{path.split('/')[1]}/{name}"] for name in names), *parameters]
+        in_path = [dict(self.path_params[f"{path.split('/')[1]}/{name}"]) for name in names]
+        for param in in_path:
+            param["example"] = (path_examples or {}).get(param["name"], param["example"])
+        if in_path and (methods == ["DELETE"] if irreversible is None else irreversible):
+            in_path[-1] = _with_unknown_row(in_path[-1])
+        parameters = [*in_path, *parameters]
         has_body = not {*(methods or ["GET"])} & {"GET", "DELETE"}
         if form is not None and not has_body:
             parameters += form.parameters()
@@ -209,11 +221,35 @@ def _find_node(
     return match
 
 
-def path_param(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
+def path_param(name: str, schema: Mapping[str, Any], description: str, *, example: Any) -> dict[str, Any]:
     """A path parameter, as OpenAPI describes it."""
-    return {"name": name, "in": "path", "required": True, "schema": dict(schema), "description": description}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": dict(schema),
+        "description": description,
+        "example": example,
+    }
 
 
-def query_param(name: str, schema: Mapping[str, Any], description: str, *, required: bool = False) -> dict[str, Any]:
+def query_param(
+    name: str, schema: Mapping[str, Any], description: str, *, example: Any, required: bool = False
+) -> dict[str, Any]:
     """A query parameter, as OpenAPI describes it."""
-    return {"name": name, "in": "query", "required": required, "schema": dict(schema), "description": description}
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "schema": dict(schema),
+        "description": description,
+        "example": example,
+    }
+
+
+def _with_unknown_row(param: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameter with an example that identifies no row, so that a request with it destroys nothing."""
+    example = param["example"]
+    unknown: Any = 0 if isinstance(example, int) else "0" if example.isdigit() else NIL_UUID
+    description = f"{param['description']}. The example identifies none, so that it destroys nothing."
+    return {**param, "description": description, "example": unknown}

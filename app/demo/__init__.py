@@ -1,6 +1,7 @@
 """A sample portal: a year of posts, votes and comments, created through the rules, always with the same data.
 
 Only codes, UUIDs, keys and the names of files differ between two sample portals, because these must not be guessable.
+One user always has the same UUID: the example in the document of ProductLift's API.
 Drawing the images needs Pillow, so import this package only for a start with `--demo`.
 """
 
@@ -10,12 +11,13 @@ from operator import itemgetter
 from random import Random
 from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
+from app.api.productlift.path_params import EXAMPLE_USER
 from app.demo import texts
-from app.demo.people import TEAM, VOTERS, WRITERS, Person, generate_people
+from app.demo.people import DOCUMENTED_EMAIL, TEAM, VOTERS, WRITERS, Person, generate_people
 from app.demo.texts import TEAM_PREFIX, SamplePost
-from app.domain.models import EventRow
+from app.domain.models import EventRow, User
 from app.domain.portals import boards, categories, portals, sections, statuses, tabs
 from app.domain.posts import attachments, comments, create, moderation, public, votes
 from app.domain.posts import update as post_changes
@@ -39,6 +41,11 @@ MAX_TAIL_VOTES: Final = 26
 # No follower must be notified of invented events.
 _MARK_EVENTS_EXPANDED: Final = Statement(
     update(EventRow).where(EventRow.portal_id == PORTAL_ID).values(expanded_at=NOW)
+)
+_SET_UUID: Final = Statement(
+    update(User)
+    .where(User.portal_id == PORTAL_ID, User.email_key == bindparam("email"))
+    .values(uuid=bindparam("new_uuid"))
 )
 
 
@@ -89,6 +96,7 @@ class _Sample:
             run()
         work.now = self._end
         self._add_views(posts)
+        work.execute(_SET_UUID, email=DOCUMENTED_EMAIL, new_uuid=EXAMPLE_USER)
         work.execute(_MARK_EVENTS_EXPANDED)
 
     def _sort_by_age(self, posts: list[SamplePost]) -> list[SamplePost]:

@@ -25,6 +25,8 @@ _LAST_NAMES: Final = (
     *("Quispe", "Rahman", "Romano", "Sato", "Schneider", "Silva", "Takahashi", "Usman", "Vargas", "Wright", "Zhang"),
 )
 _DOMAINS: Final = ("example.com", "example.net", "example.org")
+DOCUMENTED_EMAIL: Final = "yusuf.moreau@example.com"
+"""The user of the examples in the document of ProductLift's API."""
 
 
 @dataclass(frozen=True, slots=True)

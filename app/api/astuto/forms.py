@@ -5,7 +5,8 @@
 
     form = CreateVote.parse(request.params)
 
-A parameter may be in the query, in a JSON object or in a form; the document shows each where clients send it.
+A parameter may be in the query, in a JSON object or in a form; the document shows each where clients send it, with
+the example of the field.
 docs/contracts/astuto.md, section 1.6.
 """
 
@@ -68,7 +69,11 @@ LIMIT: Final = FieldType(conversions.to_limit, _FROM_ZERO)
 OFFSET: Final = FieldType(conversions.to_offset, _FROM_ZERO)
 IMPERSONATED_ID: Final = FieldType(
     conversions.to_impersonated_id,
-    {"type": ["integer", "null"], "description": "The user to impersonate; only with an administrator's key"},
+    {
+        "type": ["integer", "null"],
+        "description": "The user to impersonate; only with an administrator's key",
+        "examples": [None],
+    },
 )
 
 
@@ -104,11 +109,16 @@ class Form(BaseModel):
         """The request body in the document: a JSON object, or a form."""
         model = cls.model_json_schema(schema_generator=_JsonSchema)
         schema = {name: model[name] for name in ("type", "properties", "required") if name in model}
-        content = {content_type: {"schema": schema} for content_type in _CONTENT_TYPES}
+        examples = {name: field.get("examples", [None])[0] for name, field in model["properties"].items()}
+        example = {name: value for name, value in examples.items() if value is not None}
+        content = {content_type: {"schema": schema, "example": example} for content_type in _CONTENT_TYPES}
         return {"required": "required" in model, "content": content}
 
     @classmethod
     def parameters(cls) -> list[dict[str, Any]]:
         """The query parameters in the document."""
         properties = cls.model_json_schema(schema_generator=_JsonSchema)["properties"]
-        return [query_param(name, schema, schema.pop("description")) for name, schema in properties.items()]
+        return [
+            query_param(name, schema, schema.pop("description"), example=schema.pop("examples")[0])
+            for name, schema in properties.items()
+        ]

@@ -27,7 +27,7 @@ permission. To try requests on this page, press *Authorize* and paste the key.
 
 The same routes are served at `{path}/astuto/api/v1` and at `{path}/api/v1`. At `{path}/api/v1` the key
 determines the dialect, so an existing client keeps its paths. This document is also at
-`{path}/api-docs/v1/swagger.yaml`.
+`{path}/api-docs/v1/swagger.yaml`, with the paths of an existing client, such as `/api/v1/posts`.
 
 ## A first request
 
@@ -41,8 +41,7 @@ With an administrator's key, `impersonated_user_id` creates posts, comments, vot
 
 ## Rate limits
 
-{key_limit} for each key, and {ip_limit} for each address. Above that the response is 429 `Retry later`, with
-`Retry-After` in seconds.
+{limits}
 
 ## Errors
 
@@ -61,9 +60,19 @@ _TAGS: Final = {
 
 def document(rate_limits: RateLimits, public: PublicUrl, routers: Sequence[APIRouter]) -> OpenApiDocument:
     """The OpenAPI document of the dialect."""
-    key_limit = describe_rate_limit(rate_limits.astuto_key)
-    text = _TEXT.replace("{key_limit}", key_limit[:1].upper() + key_limit[1:])
-    text = text.replace("{ip_limit}", describe_rate_limit(rate_limits.astuto_ip))
+    by_key, by_ip = describe_rate_limit(rate_limits.astuto_key), describe_rate_limit(rate_limits.astuto_ip)
+    limits = f"{by_key} for each key, and {by_ip} for each address"
+    text = f"{limits[:1].upper()}{limits[1:]}."
+    too_many = "This server has no rate limit"
+    if rate_limits.astuto_key is not None or rate_limits.astuto_ip is not None:
+        text += " Above that the response is 429 `Retry later`, with `Retry-After` in seconds."
+        too_many = f"Too many requests: the limit is {limits}"
     return OpenApiDocument(
-        product="Astuto", description=text, key="tkn_admin_…", public=public, tags=_TAGS, routers=routers
+        product="Astuto",
+        description=_TEXT.replace("{limits}", text),
+        key="tkn_admin_…",
+        too_many=too_many,
+        public=public,
+        tags=_TAGS,
+        routers=routers,
     )

@@ -27,14 +27,14 @@ MAX_TEXT_OF_MANY: Final = 20 * 1024
 class ListForm(Form):
     """`limit` and `offset` of a list. A subclass may override the default of `limit`."""
 
-    limit: Annotated[int, LIMIT, Field(description="Maximum number of rows; any value is allowed")] = 100
-    offset: Annotated[int, OFFSET, Field(description="Number of rows to skip")] = 0
+    limit: Annotated[int, LIMIT, Field(description="Maximum number of rows; any value is allowed", examples=[20])] = 100
+    offset: Annotated[int, OFFSET, Field(description="Number of rows to skip", examples=[0])] = 0
 
 
 class ChildListForm(ListForm):
     """A blank filter is no filter; an unknown id gives an empty list; `post_id[]` may be repeated."""
 
-    post_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this post")] = None
+    post_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this post", examples=[1])] = None
 
 
 async def child_list_response(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from fastapi.types import DecoratedCallable
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch, path_param
 from app.http.response import ApiResponse
@@ -15,7 +15,7 @@ JSON: Final = ((b"content-type", b"application/json; charset=utf-8"),)
 class Errors(BaseModel):
     """Every error."""
 
-    errors: list[str]
+    errors: list[str] = Field(description="One or more messages in English")
 
 
 ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
@@ -33,11 +33,11 @@ ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
 }
 
 PATH_PARAMS: Final = {
-    "boards/id": path_param("id", {"type": "string"}, "The board's number or slug"),
-    "posts/id": path_param("id", {"type": "integer"}, "The post's number"),
-    "comments/id": path_param("id", {"type": "integer"}, "The comment's number"),
-    "users/id": path_param("id", {"type": "string"}, "The user's number"),
-    "votes/id": path_param("id", {"type": "integer"}, "The vote's number"),
+    "boards/id": path_param("id", {"type": "string"}, "The board's number or slug", example="feature-requests"),
+    "posts/id": path_param("id", {"type": "integer"}, "The post's number", example=1),
+    "comments/id": path_param("id", {"type": "integer"}, "The comment's number", example=1),
+    "users/id": path_param("id", {"type": "string"}, "The user's number", example="1"),
+    "votes/id": path_param("id", {"type": "integer"}, "The vote's number", example=1),
 }
 
 

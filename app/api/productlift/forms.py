@@ -1,12 +1,13 @@
 """Forms: the input of a ProductLift endpoint, declared once for validation and for the OpenAPI document.
 
     class CreatePost(Form):
-        title: Annotated[Text, Field(min_length=2, max_length=180)]
-        user_id: Uuid | None = None
+        title: Annotated[Text, Field(min_length=2, max_length=180, description="The title", examples=["Dark mode"])]
+        user_id: Annotated[Uuid | None, Field(description="The author", examples=[EXAMPLE_USER])] = None
 
     form = CreatePost.parse(request.params)
 
-The messages are Laravel 8's, to the letter. The types of the fields are in `field_types.py`.
+Every field has a description, and every field but a file has an example. The messages are Laravel 8's, to the letter.
+The types of the fields are in `field_types.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from app.api.productlift.field_types import LIST, TEXT, FieldType, Schema, choice, number_in, past_64_bits
 from app.api.productlift.params import UNTRIMMED, RepeatedValue
+from app.api.router import query_param
 from app.http.multipart import Upload
 
 # A list may have a million invalid items; the response lists this many.
@@ -51,9 +53,12 @@ class FormField:
         self.name = name
         self.label = name.replace("_", " ")
         self.required = info.is_required()
+        self.description, examples = info.description, info.examples
         if not self.required:
             # Of `Text | None`, the type.
             info = FieldInfo.from_annotation(get_args(info.annotation)[0])
+            self.description, examples = self.description or info.description, examples or info.examples
+        self.example = examples[0] if examples else None
         self.type = _field_type(info)
         self.is_file = self.type.unit == "kilobytes"
         self.item_type: FieldType | None = None
@@ -102,6 +107,15 @@ class FormField:
                 errors[f"{self.name}.{key}"] = [item_type.message.format(f"{self.label}.{key}")]
         return errors
 
+    def described_schema(self, *, nullable: bool) -> Schema:
+        """As `schema`, with the description and the example."""
+        schema = self.schema(nullable=nullable)
+        if self.description is not None:
+            schema["description"] = self.description
+        if self.example is not None:
+            schema["examples"] = [self.example]
+        return schema
+
     def schema(self, *, nullable: bool) -> Schema:
         """The JSON Schema of the field. The server also accepts digits as text, and a single item as a list."""
         schema = dict(self.type.schema)
@@ -139,6 +153,8 @@ class Form(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     form_fields: ClassVar[tuple[FormField, ...]]
+    json_example: ClassVar[tuple[str, ...]] = ()
+    """The fields in the example of a JSON body; empty for all. The inputs of an HTML form show every example."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -181,17 +197,22 @@ class Form(BaseModel):
     @classmethod
     def request_body(cls) -> dict[str, Any]:
         """The request body, as OpenAPI describes it: JSON or a form, with files where the form has some."""
+        example = {field.name: field.example for field in cls.form_fields if field.example is not None}
+        json_example = {name: example[name] for name in cls.json_example or example}
         content = {
-            "application/json": {"schema": cls._body_schema(nullable=True)},
-            "application/x-www-form-urlencoded": {"schema": cls._body_schema()},
-            "multipart/form-data": {"schema": cls._body_schema(with_files=True)},
+            "application/json": {"schema": cls._body_schema(nullable=True), "example": json_example},
+            "application/x-www-form-urlencoded": {"schema": cls._body_schema(), "example": example},
+            "multipart/form-data": {"schema": cls._body_schema(with_files=True), "example": example},
         }
         return {"required": any(field.required for field in cls.form_fields), "content": content}
 
     @classmethod
     def _body_schema(cls, *, nullable: bool = False, with_files: bool = False) -> Schema:
         fields = [field for field in cls.form_fields if with_files or not field.is_file]
-        schema = {"type": "object", "properties": {field.name: field.schema(nullable=nullable) for field in fields}}
+        schema = {
+            "type": "object",
+            "properties": {field.name: field.described_schema(nullable=nullable) for field in fields},
+        }
         required = [field.name for field in fields if field.required]
         return {**schema, "required": required} if required else schema
 
@@ -199,7 +220,13 @@ class Form(BaseModel):
     def parameters(cls) -> list[dict[str, Any]]:
         """The same fields as OpenAPI query parameters. Files have none."""
         return [
-            {"name": field.name, "in": "query", "required": field.required, "schema": field.schema(nullable=False)}
+            query_param(
+                field.name,
+                field.schema(nullable=False),
+                field.description or "",
+                example=field.example,
+                required=field.required,
+            )
             for field in cls.form_fields
             if not field.is_file
         ]

@@ -41,8 +41,7 @@ are trimmed, and an empty string is null. A PATCH changes only the fields that a
 
 ## Rate limits
 
-{limit} for each key, and for each address without a valid one. Every response has `x-ratelimit-limit` and
-`x-ratelimit-remaining`; 429 has `retry-after` in seconds.
+{limits}
 
 ## Errors
 
@@ -65,8 +64,20 @@ _TAGS: Final = {
 
 def document(rate_limits: RateLimits, public: PublicUrl, routers: Sequence[APIRouter]) -> OpenApiDocument:
     """The OpenAPI document of the dialect."""
-    limit = describe_rate_limit(rate_limits.productlift)
-    text = _TEXT.replace("{limit}", limit[:1].upper() + limit[1:])
+    limits = f"{describe_rate_limit(rate_limits.productlift)} for each key, and for each address without a valid one"
+    text = f"{limits[:1].upper()}{limits[1:]}."
+    too_many = "This server has no rate limit"
+    if rate_limits.productlift is not None:
+        text += (
+            " Every response has `x-ratelimit-limit` and\n`x-ratelimit-remaining`; 429 has `retry-after` in seconds."
+        )
+        too_many = f"Too many requests: the limit is {limits}"
     return OpenApiDocument(
-        product="ProductLift", description=text, key="2|x0…", public=public, tags=_TAGS, routers=routers
+        product="ProductLift",
+        description=_TEXT.replace("{limits}", text),
+        key="2|x0…",
+        too_many=too_many,
+        public=public,
+        tags=_TAGS,
+        routers=routers,
     )

@@ -8,21 +8,27 @@ from typing import Any, Final
 from app.api.productlift.field_types import UNKNOWN_ID, UUID_FORM
 from app.api.router import path_param
 
+EXAMPLE_USER: Final = "5d2f6a0e-7c1b-4e53-9a48-3b60c9d1e7f2"
+"""The UUID that one user of the sample portal has."""
+
 _POST: Final = "The post's six-character code, or its number"
 _UUID: Final = "The user's UUID"
 PATH_PARAMS: Final[dict[str, dict[str, Any]]] = {
-    "posts/post": path_param("post", {"type": "string"}, _POST),
-    "posts/user": path_param("user", {"type": "string"}, _UUID),
-    "posts/comment": path_param("comment", {"type": "integer"}, "The comment's number"),
-    "users/user": path_param("user", {"type": "string"}, _UUID),
-    "categories/id": path_param("id", {"type": "integer"}, "The category's number"),
-    "sections/section": path_param("section", {"type": "integer"}, "The section's number"),
-    "statuses/status": path_param("status", {"type": "integer"}, "The status's number"),
-    "tabs/key": path_param("key", {"type": "string"}, "The tab's number or its URL key"),
+    "posts/post": path_param("post", {"type": "string"}, _POST, example="1"),
+    "posts/user": path_param("user", {"type": "string"}, _UUID, example=EXAMPLE_USER),
+    "posts/comment": path_param("comment", {"type": "integer"}, "The comment's number", example=3),
+    "users/user": path_param("user", {"type": "string"}, _UUID, example=EXAMPLE_USER),
+    "categories/id": path_param("id", {"type": "integer"}, "The category's number", example=1),
+    "sections/section": path_param("section", {"type": "integer"}, "The section's number", example=1),
+    "statuses/status": path_param("status", {"type": "integer"}, "The status's number", example=2),
+    "tabs/key": path_param("key", {"type": "string"}, "The tab's number or its URL key", example="roadmap"),
     "moderation/type": path_param(
-        "type", {"type": "string", "enum": ["post"]}, "The type of the record; only posts have a moderation state"
+        "type",
+        {"type": "string", "enum": ["post"]},
+        "The type of the record; only posts have a moderation state",
+        example="post",
     ),
-    "moderation/id": path_param("id", {"type": "string"}, _POST),
+    "moderation/id": path_param("id", {"type": "string"}, _POST, example="1"),
 }
 """See `DialectRouter.path_params`."""
 

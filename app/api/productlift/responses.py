@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 from fastapi.types import DecoratedCallable
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.api.productlift.path_params import PATH_PARAMS
 from app.api.request import ApiRequest
@@ -20,14 +20,14 @@ JSON: Final = ((b"content-type", b"application/json"),)
 class Message(BaseModel):
     """An error."""
 
-    message: str
+    message: str = Field(description="What is wrong, in English")
 
 
 class InvalidData(BaseModel):
     """Validation failed."""
 
-    message: str
-    errors: dict[str, list[str]]
+    message: str = Field(description="That the data is invalid")
+    errors: dict[str, list[str]] = Field(description="The messages by field")
 
 
 ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
@@ -38,9 +38,13 @@ ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
     429: {"description": "Too many requests", "model": Message},
     503: {"description": "The database is unreachable, or too many requests are waiting", "model": Message},
 }
+_ABSENT: Final = "absent if the server has no rate limit"
 _HEADERS: Final = {
-    "x-ratelimit-limit": {"schema": {"type": "integer"}, "description": "Maximum number of requests in a window"},
-    "x-ratelimit-remaining": {"schema": {"type": "integer"}, "description": "Requests left in this window"},
+    "x-ratelimit-limit": {
+        "schema": {"type": "integer"},
+        "description": f"Maximum number of requests in a window; {_ABSENT}",
+    },
+    "x-ratelimit-remaining": {"schema": {"type": "integer"}, "description": f"Requests left in this window; {_ABSENT}"},
 }
 DELETED: Final = ApiResponse(200, b"{}", JSON)
 """A successful delete."""

@@ -5,22 +5,30 @@ docs/contracts/productlift.md, section 6. `serializers.py` makes them from rows;
 
 from datetime import datetime
 from functools import cache
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model
+
+Color = Annotated[str, Field(description="The color as `#rgb` or `#rrggbb`")]
+CreatedAt = Annotated[datetime, Field(description="When it was created, in UTC")]
+UpdatedAt = Annotated[datetime, Field(description="When it was last changed, in UTC")]
+Code = Annotated[str, Field(description="The post's six-character code")]
 
 
 @cache
 def data_of(resource: type[BaseModel]) -> type[BaseModel]:
     """The response with one resource: `CategoryData`."""
-    return create_model(f"{resource.__name__}Data", data=(resource, ...))
+    return create_model(f"{resource.__name__}Data", data=(resource, Field(description="The resource")))
 
 
 @cache
 def list_of(resource: type[BaseModel]) -> type[BaseModel]:
     """The response with a list of resources: `CategoryList`."""
-    return create_model(f"{resource.__name__}List", data=(list[resource], ...))  # type: ignore[valid-type]
+    return create_model(
+        f"{resource.__name__}List",
+        data=(list[resource], Field(description="All resources")),  # type: ignore[valid-type]
+    )
 
 
 @cache
@@ -28,153 +36,157 @@ def page_of(resource: type[BaseModel]) -> type[BaseModel]:
     """The response with a page of resources: `PostPage`."""
     return create_model(
         f"{resource.__name__}Page",
-        data=(list[resource], ...),  # type: ignore[valid-type]
-        hasMore=(bool, ...),
-        total=(int, ...),
-        skip=(int, ...),
-        limit=(int, ...),
+        data=(list[resource], Field(description="The resources on this page")),  # type: ignore[valid-type]
+        hasMore=(bool, Field(description="Whether there are more rows after this page")),
+        total=(int, Field(description="The number of rows on all pages")),
+        skip=(int, Field(description="The number of rows before this page")),
+        limit=(int, Field(description="The maximum number of rows on a page")),
     )
 
 
 class Category(BaseModel):
-    id: int
-    name: str
-    color: str
+    id: int = Field(description="The category's number")
+    name: str = Field(description="The name, unique in the portal")
+    color: Color
 
 
 class StatusShort(BaseModel):
     """A status within a post."""
 
-    id: int
-    name: str
-    color: str
-    tab_name: str
+    id: int = Field(description="The status's number")
+    name: str = Field(description="The name, unique in the portal")
+    color: Color
+    tab_name: str = Field(description="The name of the tab that shows posts with this status")
 
 
 class Status(BaseModel):
-    id: int
-    name: str
-    color: str
-    tab_id: int
-    tab_name: str
-    text_color: str
+    id: int = Field(description="The status's number")
+    name: str = Field(description="The name, unique in the portal")
+    color: Color
+    tab_id: int = Field(description="The tab that shows posts with this status")
+    tab_name: str = Field(description="The name of this tab")
+    text_color: str = Field(description="The color of text on `color`, as `#rrggbb`")
 
 
 class Tab(BaseModel):
-    id: int
-    name: str
-    url: str
-    type: Literal["feedback", "roadmap", "changelog", "knowledgebase"]
+    id: int = Field(description="The tab's number")
+    name: str = Field(description="The name")
+    url: str = Field(description="The name in URLs, unique in the portal")
+    type: Literal["feedback", "roadmap", "changelog", "knowledgebase"] = Field(description="The purpose of the tab")
 
 
 class TabWithStatuses(Tab):
-    statuses: list[Status]
+    statuses: list[Status] = Field(description="The statuses whose posts the tab shows")
 
 
 class TabData(BaseModel):
-    data: TabWithStatuses
+    data: TabWithStatuses = Field(description="The resource")
 
 
 class Section(BaseModel):
-    id: int
-    title: str
-    tab_id: int
-    parent_id: int | None
+    id: int = Field(description="The section's number")
+    title: str = Field(description="The title")
+    tab_id: int = Field(description="The tab that shows the section")
+    parent_id: int | None = Field(description="The section that contains it; null at the root")
 
 
 class Portal(BaseModel):
-    guid: UUID
-    title: str
-    localization: str
+    guid: UUID = Field(description="The portal's UUID")
+    title: str = Field(description="The title")
+    localization: str = Field(description="The language code, such as `en`")
 
 
 class User(BaseModel):
-    id: UUID
-    name: str
-    email: str
-    role: Literal["admin", "member"]
-    counter_votes: int
-    counter_comments: int
-    counter_posts: int
-    counter_comment_votes: int
+    id: UUID = Field(description="The user's UUID")
+    name: str = Field(description="The name that is shown beside posts and comments")
+    email: str = Field(description="The e-mail address; empty for a user without one and for a deleted user")
+    role: Literal["admin", "member"] = Field(description="Whether the user belongs to the team (`admin`) or not")
+    counter_votes: int = Field(description="The number of the user's votes")
+    counter_comments: int = Field(description="The number of the user's comments")
+    counter_posts: int = Field(description="The number of the user's posts")
+    counter_comment_votes: int = Field(description="Always 0, because comments have no votes")
 
 
 class Post(BaseModel):
-    id: str
-    uid: str
-    title: str
-    description_short: str
-    description: str
-    description_changelog: str
-    clean_description_changelog: str
+    id: Code
+    uid: str = Field(description="Another unique text for the post")
+    title: str = Field(description="The title")
+    description_short: str = Field(description="The beginning of the description, without markup")
+    description: str = Field(description="The text in Markdown; empty if there is none")
+    description_changelog: str = Field(description="The text for the changelog; empty if there is none")
+    clean_description_changelog: str = Field(description="The text for the changelog, without markup")
     image_main: str = Field(
         description="Absolute URL, or an empty string. The URL of a pending or rejected post expires after some hours."
     )
-    votes_count: int
-    comments_count: int
-    views_count: int
-    url: str
-    url_edit: str
-    url_delete: str
-    created_at: datetime
-    updated_at: datetime
-    latest_status_change_at: datetime
-    latest_status_change_at_formatted: str
-    author: User | None
-    categories: list[Category]
-    status: StatusShort | None
-    section_id: int | None
-    moderation_status: Literal["approved", "pending", "rejected"]
-    conversion: float | None
-    prioritization_impact: int | None
-    prioritization_confidence: int | None
-    prioritization_ease: int | None
-    prioritization_reach: int | None
+    votes_count: int = Field(description="The number of votes")
+    comments_count: int = Field(description="The number of comments that are not internal")
+    views_count: int = Field(description="The number of views of the post's page")
+    url: str = Field(description="The address of the post's page")
+    url_edit: str = Field(description="The address for editing the post; it redirects to the page")
+    url_delete: str = Field(description="The address for deleting the post; it redirects to the page")
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+    latest_status_change_at: datetime = Field(description="When the status last changed, in UTC; at first `created_at`")
+    latest_status_change_at_formatted: str = Field(description="The day of this time, such as `16 May 2023`")
+    author: User | None = Field(description="The author; null if the post is anonymous")
+    categories: list[Category] = Field(description="The categories of the post")
+    status: StatusShort | None = Field(description="The status; null if the post has none")
+    section_id: int | None = Field(description="The section; null if the post is in none")
+    moderation_status: Literal["approved", "pending", "rejected"] = Field(
+        description="Whether visitors can see the post: only if it is approved"
+    )
+    conversion: float | None = Field(description="A rate for prioritization; null if it is not set")
+    prioritization_impact: int | None = Field(description="The impact for prioritization; null if it is not set")
+    prioritization_confidence: int | None = Field(
+        description="The confidence for prioritization; null if it is not set"
+    )
+    prioritization_ease: int | None = Field(description="The ease for prioritization; null if it is not set")
+    prioritization_reach: int | None = Field(description="The reach for prioritization; null if it is not set")
 
 
 class Duplicate(BaseModel):
-    id: str
-    title: str
-    description: str
+    id: Code
+    title: str = Field(description="The title")
+    description: str = Field(description="The text in Markdown; empty if there is none")
 
 
 class Duplicates(BaseModel):
     """Possible duplicates. The response has no `data` wrapper."""
 
-    count: int
-    posts: list[Duplicate]
+    count: int = Field(description="The number of posts in `posts`")
+    posts: list[Duplicate] = Field(description="The possible duplicates, the best match first")
 
 
 class Vote(BaseModel):
-    id: int
-    created_at: datetime
-    voter: User | None
+    id: int = Field(description="The vote's number")
+    created_at: CreatedAt
+    voter: User | None = Field(description="The voter; null if the vote is anonymous")
 
 
 class Comment(BaseModel):
-    id: int
-    comment: str
-    author: User
-    pinned_to_top: bool
-    tagged_for_changelog: bool
-    parent_id: int | None
-    created_at: datetime
-    updated_at: datetime
-    url: str
+    id: int = Field(description="The comment's number")
+    comment: str = Field(description="The text in Markdown")
+    author: User = Field(description="The author")
+    pinned_to_top: bool = Field(description="Whether the comment is above all others")
+    tagged_for_changelog: bool = Field(description="Whether the comment is an official update")
+    parent_id: int | None = Field(description="The comment that this one replies to; null at the root")
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+    url: str = Field(description="The address of the comment on the post's page")
 
 
 class Moderated(BaseModel):
-    id: str
-    type: Literal["post"]
-    status: Literal["pending", "rejected"]
-    title: str
+    id: Code
+    type: Literal["post"] = Field(description="The type of the record")
+    status: Literal["pending", "rejected"] = Field(description="The moderation state")
+    title: str = Field(description="The title")
 
 
 class Decision(BaseModel):
-    id: str
-    type: Literal["post"]
-    status: Literal["approved", "rejected"]
-    message: str
+    id: Code
+    type: Literal["post"] = Field(description="The type of the record")
+    status: Literal["approved", "rejected"] = Field(description="The new moderation state")
+    message: str = Field(description="The same in English")
 
 
 class Nothing(BaseModel):

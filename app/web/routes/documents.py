@@ -53,16 +53,16 @@ def _add_routes(
         address = pages.link(f"{base}/openapi.json")
         return pages.page("interactive.html", headers=headers, title=document.title, address=address)
 
-    endpoint = _endpoint(document, public_address, orjson.dumps, "application/json")
+    endpoint = _endpoint(document.openapi, public_address, orjson.dumps, "application/json")
     routes.add_api_route(f"{base}/openapi.json", endpoint, methods=_METHODS)
     if document.dialect == "astuto":
         # Astuto's own tooling expects it here: docs/contracts/astuto.md, section 1.13.
-        endpoint = _endpoint(document, public_address, _to_yaml, "application/yaml")
+        endpoint = _endpoint(document.openapi_with_full_paths, public_address, _to_yaml, "application/yaml")
         routes.add_api_route("/api-docs/v1/swagger.yaml", endpoint, methods=_METHODS)
 
 
 def _endpoint(
-    document: OpenApiDocument,
+    make_document: Callable[[], dict[str, Any]],
     public_address: PublicAddress,
     dump: Callable[[Mapping[str, Any]], bytes],
     media_type: str,
@@ -70,7 +70,7 @@ def _endpoint(
     @cache
     def template() -> bytes:
         """The document with ORIGIN, which is replaced at each request: a document takes too long to dump."""
-        openapi = document.openapi()
+        openapi = make_document()
         servers = [{**server, "url": ORIGIN + server["url"]} for server in openapi["servers"]]
         return dump({**openapi, "servers": servers})
 

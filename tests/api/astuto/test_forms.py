@@ -60,6 +60,7 @@ def test_the_form_is_the_request_body_in_the_openapi_document() -> None:
             "impersonated_user_id": {
                 "type": ["integer", "null"],
                 "description": "The user to impersonate; only with an administrator's key",
+                "examples": [None],
             },
         },
         "required": ["title", "board_id"],

@@ -1,7 +1,7 @@
 """Forms: absent and null fields, errors and their order, and what the OpenAPI document says of them."""
 
 import io
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given
@@ -173,12 +173,12 @@ def test_the_request_body_has_types_limits_nulls_and_files() -> None:
         "multipart/form-data": {**fields, "image": FILE_SCHEMA, "attachment": FILE_SCHEMA},
     }
 
-    assert CreateItem.request_body() == {
-        "required": True,
-        "content": {
-            media_type: {"schema": {"type": "object", "properties": schema, "required": ["title"]}}
-            for media_type, schema in properties.items()
-        },
+    body = CreateItem.request_body()
+
+    assert body["required"] is True
+    assert {media_type: content["schema"] for media_type, content in body["content"].items()} == {
+        media_type: {"type": "object", "properties": schema, "required": ["title"]}
+        for media_type, schema in properties.items()
     }
     assert UpdateItem.request_body()["required"] is False
 
@@ -192,9 +192,48 @@ def test_query_parameters_have_the_same_limits() -> None:
         "direction": {"type": "string", "enum": ["asc", "desc"]},
     }
 
-    assert ListItems.parameters() == [
-        {"name": name, "in": "query", "required": False, "schema": schema} for name, schema in schemas.items()
-    ]
+    parameters = ListItems.parameters()
+
+    assert [(each["in"], each["required"]) for each in parameters] == [("query", False)] * 5
+    assert {each["name"]: each["schema"] for each in parameters} == schemas
+
+
+Place = Annotated[Text, Field(description="Any place", examples=["Oslo"])]
+
+
+class Journey(Form):
+    json_example: ClassVar[tuple[str, ...]] = ("origin", "stops")
+
+    origin: Annotated[Place, Field(description="The first place")]
+    destination: Annotated[Place | None, Field(examples=["Bergen"])] = None
+    stops: Annotated[Integer | None, Field(description="The number of stops", examples=[0])] = None
+    ticket: Annotated[File | None, Field(description="The ticket")] = None
+
+
+def test_a_field_has_the_description_and_the_example_of_its_type_or_its_own() -> None:
+    parameters = Journey.parameters()
+    content = Journey.request_body()["content"]
+
+    documented = {each["name"]: (each["description"], each["example"]) for each in parameters}
+    assert documented == {
+        "origin": ("The first place", "Oslo"),
+        "destination": ("Any place", "Bergen"),
+        "stops": ("The number of stops", 0),
+    }
+    multipart = content["multipart/form-data"]["schema"]["properties"]
+    assert multipart["destination"] == {"type": "string", "description": "Any place", "examples": ["Bergen"]}
+    assert multipart["ticket"] == {**FILE_SCHEMA, "description": "The ticket"}
+
+
+def test_a_json_body_may_have_a_shorter_example() -> None:
+    content = Journey.request_body()["content"]
+
+    every_input = {"origin": "Oslo", "destination": "Bergen", "stops": 0}
+    assert {media_type: body["example"] for media_type, body in content.items()} == {
+        "application/json": {"origin": "Oslo", "stops": 0},
+        "application/x-www-form-urlencoded": every_input,
+        "multipart/form-data": every_input,
+    }
 
 
 class Described(Form):

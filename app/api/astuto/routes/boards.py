@@ -5,14 +5,14 @@ from typing import Annotated
 import orjson
 from pydantic import Field
 
-from app.api.astuto import responses, serializers
+from app.api.astuto import responses, schemas, serializers
 from app.api.astuto.conversions import lookup_id
 from app.api.astuto.forms import REQUIRED_TEXT, TEXT_OR_NULL, Form
 from app.api.astuto.responses import AstutoRouter
-from app.api.astuto.schemas import BoardOut, Id
 from app.api.request import ApiRequest
 from app.domain.errors import NotFound
 from app.domain.portals import boards
+from app.domain.portals.boards import MAX_DESCRIPTION
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse
 
@@ -20,14 +20,22 @@ router = AstutoRouter(tags=["Boards"])
 
 
 class CreateBoard(Form):
-    name: Annotated[str, REQUIRED_TEXT, Field(description="Unique in the portal, case-sensitive")]
+    name: Annotated[
+        str, REQUIRED_TEXT, Field(description="Unique in the portal, case-sensitive", examples=["Mobile app"])
+    ]
     slug: Annotated[
-        str | None, TEXT_OR_NULL, Field(description="Normalized; if null, in use or empty, made from the name")
+        str | None,
+        TEXT_OR_NULL,
+        Field(description="Normalized; if null, in use or empty, made from the name", examples=["mobile-app"]),
     ] = None
-    description: Annotated[str | None, TEXT_OR_NULL, Field(description="At most 1024 characters")] = None
+    description: Annotated[
+        str | None,
+        TEXT_OR_NULL,
+        Field(description=f"At most {MAX_DESCRIPTION} characters", examples=["Ideas for phones and tablets."]),
+    ] = None
 
 
-@router.get("/boards", response_model=list[BoardOut])
+@router.get("/boards", response_model=list[schemas.Board])
 async def list_boards(request: ApiRequest) -> ApiResponse:
     """All boards."""
 
@@ -37,7 +45,7 @@ async def list_boards(request: ApiRequest) -> ApiResponse:
     return responses.ok(await request.read(read_all))
 
 
-@router.get("/boards/{id}", response_model=BoardOut)
+@router.get("/boards/{id}", response_model=schemas.Board)
 async def show_board(request: ApiRequest) -> ApiResponse:
     """One board, by its number or else by its slug."""
     segment = request.path_params["id"]
@@ -62,7 +70,7 @@ def _find_board(work: UnitOfWork, segment: str) -> Row:
     return serializers.BOARDS.by_slug(work, segment)
 
 
-@router.post("/boards", response_model=Id, status_code=201, errors=[422], form=CreateBoard)
+@router.post("/boards", response_model=schemas.Id, status_code=201, errors=[422], form=CreateBoard)
 async def create_board(request: ApiRequest) -> ApiResponse:
     """Add a board at the end. For administrators' keys."""
     form = CreateBoard.parse(request.params)

@@ -5,14 +5,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.astuto import errors, responses, serializers
+from app.api.astuto import errors, responses, schemas, serializers
 from app.api.astuto.forms import FLAG, ID, ID_OR_NULL, IMPERSONATED_ID, TEXT, Form
 from app.api.astuto.pagination import ChildListForm, child_list_response
 from app.api.astuto.rack_params import InvalidParam
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import resolve_acting_user
 from app.api.astuto.routes.rows import change_row, show_row
-from app.api.astuto.schemas import CommentOut, Id
 from app.api.request import ApiRequest
 from app.domain.posts import comments
 from app.domain.unit_of_work import UnitOfWork
@@ -23,36 +22,44 @@ router = AstutoRouter(tags=["Comments"])
 
 
 class CreateComment(Form, json_schema_extra={"required": ["body", "post_id"]}):
-    body: Annotated[str | None, TEXT] = None
-    post_id: Annotated[int | None, ID] = None
+    body: Annotated[
+        str | None, TEXT, Field(description="The text in Markdown", examples=["This would save us an hour a week."])
+    ] = None
+    post_id: Annotated[int | None, ID, Field(description="The post to comment on", examples=[1])] = None
     parent_id: Annotated[
-        int | None, ID_OR_NULL, Field(description="The comment that this one replies to, on any post")
+        int | None,
+        ID_OR_NULL,
+        Field(description="The comment that this one replies to, on any post", examples=[None]),
     ] = None
     is_post_update: Annotated[
         bool,
         FLAG,
-        Field(description="Whether it is an update by the team; null is false"),
+        Field(description="Whether it is an update by the team; null is false", examples=[False]),
     ] = False
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
 
 class UpdateComment(Form):
-    body: Annotated[str | Unset | None, TEXT, Field(description="If absent, nothing changes")] = UNSET
+    body: Annotated[
+        str | Unset | None,
+        TEXT,
+        Field(description="The text in Markdown; if absent, nothing changes", examples=["This would save us a day."]),
+    ] = UNSET
 
 
-@router.get("/comments", response_model=list[CommentOut], form=ChildListForm)
+@router.get("/comments", response_model=list[schemas.Comment], form=ChildListForm)
 async def list_comments(request: ApiRequest) -> ApiResponse:
     """All comments and replies, newest first."""
     return await child_list_response(request, serializers.COMMENTS, serializers.serialize_comment)
 
 
-@router.get("/comments/{id}", response_model=CommentOut)
+@router.get("/comments/{id}", response_model=schemas.Comment)
 async def show_comment(request: ApiRequest) -> ApiResponse:
     """One comment."""
     return await show_row(request, "comment", serializers.COMMENTS.by_id, serializers.serialize_comment)
 
 
-@router.post("/comments", response_model=Id, status_code=201, errors=[422], form=CreateComment)
+@router.post("/comments", response_model=schemas.Id, status_code=201, errors=[422], form=CreateComment)
 async def create_comment(request: ApiRequest) -> ApiResponse:
     """Write a comment. An administrator's key may impersonate another user."""
     form = CreateComment.parse(request.params)
@@ -75,14 +82,16 @@ async def create_comment(request: ApiRequest) -> ApiResponse:
     return responses.created(await request.write(write))
 
 
-@router.api_route("/comments/{id}", methods=["PUT", "PATCH"], response_model=Id, errors=[422], form=UpdateComment)
+@router.api_route(
+    "/comments/{id}", methods=["PUT", "PATCH"], response_model=schemas.Id, errors=[422], form=UpdateComment
+)
 async def update_comment(request: ApiRequest) -> ApiResponse:
     """Change the text of a comment."""
     body = UpdateComment.parse(request.params).body or ""
     return await _change_comment(request, lambda work, comment_id: comments.edit(work, comment_id, body=body))
 
 
-@router.delete("/comments/{id}", response_model=Id)
+@router.delete("/comments/{id}", response_model=schemas.Id)
 async def delete_comment(request: ApiRequest) -> ApiResponse:
     """Delete a comment with all replies to it, and their replies."""
     return await _change_comment(
@@ -90,13 +99,13 @@ async def delete_comment(request: ApiRequest) -> ApiResponse:
     )
 
 
-@router.put("/comments/{id}/mark_as_post_update", response_model=Id)
+@router.put("/comments/{id}/mark_as_post_update", response_model=schemas.Id)
 async def mark_comment_as_post_update(request: ApiRequest) -> ApiResponse:
     """Mark a comment as an update by the team."""
     return await _change_comment(request, lambda work, comment_id: comments.edit(work, comment_id, official=True))
 
 
-@router.put("/comments/{id}/unmark_as_post_update", response_model=Id)
+@router.put("/comments/{id}/unmark_as_post_update", response_model=schemas.Id)
 async def unmark_comment_as_post_update(request: ApiRequest) -> ApiResponse:
     """Unmark a comment as an update by the team."""
     return await _change_comment(request, lambda work, comment_id: comments.edit(work, comment_id, official=False))

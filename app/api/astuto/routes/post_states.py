@@ -5,13 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.astuto import errors
+from app.api.astuto import errors, schemas
 from app.api.astuto.forms import ID_OR_NULL, IMPERSONATED_ID, REQUIRED_ID, Form
 from app.api.astuto.rack_params import InvalidParam
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import resolve_acting_user
 from app.api.astuto.routes.rows import change_row
-from app.api.astuto.schemas import Id
 from app.api.request import ApiRequest
 from app.domain.models import Post
 from app.domain.posts import moderation, update
@@ -23,17 +22,19 @@ router = AstutoRouter(tags=["Posts"])
 
 
 class UpdateBoard(Form):
-    board_id: Annotated[int, REQUIRED_ID]
+    board_id: Annotated[int, REQUIRED_ID, Field(description="The board to move the post to", examples=[1])]
 
 
 class UpdateStatus(Form):
     post_status_id: Annotated[
-        int | Unset | None, ID_OR_NULL, Field(description="Null clears the status; if absent, nothing changes")
+        int | Unset | None,
+        ID_OR_NULL,
+        Field(description="The new status; null clears it; if absent, nothing changes", examples=[2]),
     ] = UNSET
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
 
-@router.put("/posts/{id}/update_board", response_model=Id, form=UpdateBoard)
+@router.put("/posts/{id}/update_board", response_model=schemas.Id, form=UpdateBoard)
 async def update_post_board(request: ApiRequest) -> ApiResponse:
     """Move a post to another board."""
 
@@ -45,7 +46,7 @@ async def update_post_board(request: ApiRequest) -> ApiResponse:
     return await _change_post(request, move)
 
 
-@router.put("/posts/{id}/update_status", response_model=Id, form=UpdateStatus)
+@router.put("/posts/{id}/update_status", response_model=schemas.Id, form=UpdateStatus)
 async def update_post_status(request: ApiRequest) -> ApiResponse:
     """Change or clear the status of a post. An administrator's key may impersonate another user."""
     form = UpdateStatus.parse(request.params)
@@ -60,13 +61,13 @@ async def update_post_status(request: ApiRequest) -> ApiResponse:
     return await _change_post(request, change)
 
 
-@router.put("/posts/{id}/approve", response_model=Id, errors=[422])
+@router.put("/posts/{id}/approve", response_model=schemas.Id, errors=[422], path_examples={"id": 161})
 async def approve_post(request: ApiRequest) -> ApiResponse:
     """Approve a post that is pending."""
     return await _change_post(request, moderation.approve)
 
 
-@router.put("/posts/{id}/reject", response_model=Id, errors=[422])
+@router.put("/posts/{id}/reject", response_model=schemas.Id, errors=[422], path_examples={"id": 164})
 async def reject_post(request: ApiRequest) -> ApiResponse:
     """Reject a post that is pending."""
     return await _change_post(request, moderation.reject)

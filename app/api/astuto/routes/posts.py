@@ -4,14 +4,13 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from app.api.astuto import errors, responses, serializers
+from app.api.astuto import errors, responses, schemas, serializers
 from app.api.astuto.conversions import lookup_id
 from app.api.astuto.forms import FILTER_IDS, ID, IMPERSONATED_ID, LIMIT, REQUIRED_TEXT, TEXT, TEXT_OR_NULL, Form
 from app.api.astuto.pagination import ListForm, list_response
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import acting_user_id, validate_text
 from app.api.astuto.routes.rows import change_row, show_row
-from app.api.astuto.schemas import Id, PostOut
 from app.api.request import ApiRequest
 from app.domain.errors import FieldError, Forbidden, NotFound, ValidationFailed
 from app.domain.models import Board, Post
@@ -29,27 +28,49 @@ router = AstutoRouter(tags=["Posts"])
 
 MIN_TITLE: Final = 4
 MAX_TITLE: Final = 128
+_TITLE_LIMITS: Final = f"{MIN_TITLE} to {MAX_TITLE} characters"
 
 
 class ListPosts(ListForm):
-    limit: Annotated[int, LIMIT, Field(description="Maximum number of rows; any value is allowed")] = 20
-    board_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this board")] = None
-    user_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this author")] = None
+    limit: Annotated[int, LIMIT, Field(description="Maximum number of rows; any value is allowed", examples=[20])] = 20
+    board_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this board", examples=[1])] = (
+        None
+    )
+    user_id: Annotated[list[int] | None, FILTER_IDS, Field(description="Only those of this author", examples=[2])] = (
+        None
+    )
 
 
 class CreatePost(Form, json_schema_extra={"required": ["title", "board_id"]}):
-    title: Annotated[str, REQUIRED_TEXT, Field(description="4 to 128 characters")]
-    description: Annotated[str | None, TEXT_OR_NULL] = None
-    board_id: Annotated[int | None, ID] = None
+    title: Annotated[
+        str, REQUIRED_TEXT, Field(description=_TITLE_LIMITS, examples=["Copy entries from the day before"])
+    ]
+    description: Annotated[
+        str | None,
+        TEXT_OR_NULL,
+        Field(description="The text in Markdown", examples=["Most of my days look like the **day before**."]),
+    ] = None
+    board_id: Annotated[int | None, ID, Field(description="The board of the post", examples=[1])] = None
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
 
 class UpdatePost(Form):
-    title: Annotated[str | Unset | None, TEXT, Field(description="4 to 128 characters")] = UNSET
-    description: Annotated[str | Unset | None, TEXT_OR_NULL] = UNSET
+    title: Annotated[
+        str | Unset | None,
+        TEXT,
+        Field(description=f"{_TITLE_LIMITS}; if absent, it stays", examples=["Larger text in all apps"]),
+    ] = UNSET
+    description: Annotated[
+        str | Unset | None,
+        TEXT_OR_NULL,
+        Field(
+            description="The text in Markdown; if absent, it stays",
+            examples=["The text should follow the size that is set on the device."],
+        ),
+    ] = UNSET
 
 
-@router.get("/posts", response_model=list[PostOut], form=ListPosts)
+@router.get("/posts", response_model=list[schemas.Post], form=ListPosts)
 async def list_posts(request: ApiRequest) -> ApiResponse:
     """All posts, newest first, whatever their approval status."""
     form = ListPosts.parse(request.params)
@@ -67,13 +88,13 @@ async def list_posts(request: ApiRequest) -> ApiResponse:
     )
 
 
-@router.get("/posts/{id}", response_model=PostOut)
+@router.get("/posts/{id}", response_model=schemas.Post)
 async def show_post(request: ApiRequest) -> ApiResponse:
     """One post, whatever its approval status."""
     return await show_row(request, "post", serializers.POSTS.by_id, serializers.serialize_post)
 
 
-@router.post("/posts", response_model=Id, status_code=201, errors=[422], form=CreatePost)
+@router.post("/posts", response_model=schemas.Id, status_code=201, errors=[422], form=CreatePost)
 async def create_post(request: ApiRequest) -> ApiResponse:
     """Create a post, which is approved. An administrator's key may impersonate another user."""
     form = CreatePost.parse(request.params)
@@ -94,7 +115,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
         return responses.created(await request.write(submit, single_statement=True))
 
 
-@router.api_route("/posts/{id}", methods=["PUT", "PATCH"], response_model=Id, errors=[422], form=UpdatePost)
+@router.api_route("/posts/{id}", methods=["PUT", "PATCH"], response_model=schemas.Id, errors=[422], form=UpdatePost)
 async def update_post(request: ApiRequest) -> ApiResponse:
     """Change title or description; a field that is not sent is neither changed nor validated."""
     form = UpdatePost.parse(request.params)
@@ -110,7 +131,7 @@ async def update_post(request: ApiRequest) -> ApiResponse:
     return await change_row(request, "post", edit)
 
 
-@router.delete("/posts/{id}", response_model=Id)
+@router.delete("/posts/{id}", response_model=schemas.Id)
 async def delete_post(request: ApiRequest) -> ApiResponse:
     """Delete a post with its votes, its comments, and all replies to them."""
     segment = request.path_params["id"]

@@ -2,9 +2,8 @@
 
 import orjson
 
-from app.api.astuto import responses, serializers
+from app.api.astuto import responses, schemas, serializers
 from app.api.astuto.responses import AstutoRouter
-from app.api.astuto.schemas import StatusOut
 from app.api.request import ApiRequest
 from app.domain.unit_of_work import UnitOfWork
 from app.http.response import ApiResponse
@@ -12,7 +11,7 @@ from app.http.response import ApiResponse
 router = AstutoRouter(tags=["Post statuses"])
 
 
-@router.get("/post_statuses", response_model=list[StatusOut])
+@router.get("/post_statuses", response_model=list[schemas.PostStatus])
 async def list_post_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses."""
 

@@ -6,14 +6,13 @@ from typing import Annotated, Final
 import orjson
 from pydantic import Field
 
-from app.api.astuto import responses, serializers
+from app.api.astuto import responses, schemas, serializers
 from app.api.astuto.conversions import to_text, unwrap_array
 from app.api.astuto.forms import EMAIL, FULL_NAME, Form
 from app.api.astuto.pagination import ListForm, list_response
 from app.api.astuto.responses import AstutoRouter
 from app.api.astuto.routes.inputs import validate_text
 from app.api.astuto.routes.rows import change_row, show_row
-from app.api.astuto.schemas import Id, UserOut
 from app.api.request import ApiRequest
 from app.api.router import query_param
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
@@ -30,20 +29,28 @@ _DELETED_EMAIL: Final = re.compile(r"deleted-([1-9][0-9]{0,17})@deleted\.invalid
 
 
 class CreateUser(Form, json_schema_extra={"required": ["email"]}):
-    email: Annotated[str | None, EMAIL, Field(description="Trimmed, and compared regardless of case")] = None
+    email: Annotated[
+        str | None,
+        EMAIL,
+        Field(description="Trimmed, and compared regardless of case", examples=["ada.lind@example.com"]),
+    ] = None
     full_name: Annotated[
-        str | None, FULL_NAME, Field(description="2 to 64 characters; if null or absent, the address")
+        str | None,
+        FULL_NAME,
+        Field(
+            description=f"{MIN_NAME} to {MAX_NAME} characters; if null or absent, the address", examples=["Ada Lind"]
+        ),
     ] = None
 
 
-@router.get("/users", response_model=list[UserOut], form=ListForm)
+@router.get("/users", response_model=list[schemas.User], form=ListForm)
 async def list_users(request: ApiRequest) -> ApiResponse:
     """All users, newest first, including blocked and deleted ones."""
     form = ListForm.parse(request.params)
     return await list_response(request, form, serializers.USERS, serializers.serialize_user, newest_first=True)
 
 
-@router.get("/users/{id}", response_model=UserOut)
+@router.get("/users/{id}", response_model=schemas.User)
 async def show_user(request: ApiRequest) -> ApiResponse:
     """One user."""
     return await show_row(request, "user", serializers.USERS.by_id, serializers.serialize_single_user)
@@ -51,10 +58,14 @@ async def show_user(request: ApiRequest) -> ApiResponse:
 
 @router.get(
     "/users/get_by_email",
-    response_model=UserOut,
+    response_model=schemas.User,
     parameters=[
         query_param(
-            "email", {"type": "string"}, "The address; it is trimmed, and compared regardless of case", required=True
+            "email",
+            {"type": "string"},
+            "The address; it is trimmed, and compared regardless of case",
+            example="owner@example.com",
+            required=True,
         )
     ],
     errors=[404],
@@ -75,10 +86,10 @@ async def get_user_by_email(request: ApiRequest) -> ApiResponse:
 
 @router.post(
     "/users",
-    response_model=Id,
+    response_model=schemas.Id,
     status_code=201,
     errors=[422],
-    extra_responses={200: {"description": "A user has this address already, and is not changed", "model": Id}},
+    extra_responses={200: {"description": "A user has this address already, and is not changed", "model": schemas.Id}},
     form=CreateUser,
 )
 async def create_user(request: ApiRequest) -> ApiResponse:
@@ -107,7 +118,7 @@ async def create_user(request: ApiRequest) -> ApiResponse:
     return responses.created(user_id) if is_new else responses.updated(user_id)
 
 
-@router.put("/users/{id}/block", response_model=Id)
+@router.put("/users/{id}/block", response_model=schemas.Id, irreversible=True)
 async def block_user(request: ApiRequest) -> ApiResponse:
     """Block a user. The keys of the user are revoked for good, the content stays."""
     response = await change_row(request, "user", users.block)

@@ -18,17 +18,25 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Categories"])
 
-Name = Annotated[Text, Field(max_length=MAX_NAME)]
+Name = Annotated[
+    Text,
+    Field(
+        max_length=MAX_NAME, description="The name, unique in the portal regardless of case", examples=["Onboarding"]
+    ),
+]
 
 
 class CreateCategory(Form):
     name: Name
-    color: Color | None = None
+    color: Annotated[
+        Color | None,
+        Field(description="The color; by default the next unused color of a palette", examples=["#CDE7BE"]),
+    ] = None
 
 
 class UpdateCategory(Form):
-    name: Name | None = None
-    color: Color
+    name: Annotated[Name | None, Field(description="The new name", examples=["Speed"])] = None
+    color: Annotated[Color, Field(description="The new color", examples=["#FFAEA5"])]
 
 
 @router.get("/categories", response_model=list_of(Category))

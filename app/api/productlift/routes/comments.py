@@ -1,13 +1,14 @@
 """Comments in ProductLift's dialect. docs/contracts/productlift.md, section 9.1."""
 
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
 from app.api.productlift import errors, path_params, responses, serializers
 from app.api.productlift.field_types import Boolean, Id, Text, Uuid
 from app.api.productlift.forms import Form
+from app.api.productlift.path_params import EXAMPLE_USER
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Comment, Nothing, data_of, list_of
 from app.api.request import ApiRequest
@@ -24,20 +25,35 @@ router = ProductLiftRouter(tags=["Comments"])
 MAX_COMMENT: Final = 10_000
 MAX_INLINE_COMMENT_BYTES: Final = max_text_bytes(MAX_CHUNK_ROWS)
 """Bytes; a list with a longer one is streamed."""
-CommentText = Annotated[Text, Field(max_length=MAX_COMMENT)]
+CommentText = Annotated[
+    Text,
+    Field(max_length=MAX_COMMENT, description="The text in Markdown", examples=["This would save us an hour a week."]),
+]
 
 
 class CreateComment(Form):
+    json_example: ClassVar[tuple[str, ...]] = ("comment", "internal")
+
     comment: CommentText
-    user_id: Uuid | None = None
-    parent_id: Id | None = None
-    internal: Boolean | None = None
+    user_id: Annotated[
+        Uuid | None, Field(description="The author; by default the user of the key", examples=[EXAMPLE_USER])
+    ] = None
+    parent_id: Annotated[
+        Id | None, Field(description="The comment on the same post that this one replies to", examples=[3])
+    ] = None
+    internal: Annotated[
+        Boolean | None, Field(description="Whether only the team can see the comment", examples=[False])
+    ] = None
 
 
 class UpdateComment(Form):
     comment: CommentText | None = None
-    pinned_to_top: Boolean | None = None
-    tagged_for_changelog: Boolean | None = None
+    pinned_to_top: Annotated[
+        Boolean | None, Field(description="Whether the comment is above all others", examples=[True])
+    ] = None
+    tagged_for_changelog: Annotated[
+        Boolean | None, Field(description="Whether the comment is an official update", examples=[True])
+    ] = None
 
 
 @router.get("/posts/{post}/comments", response_model=list_of(Comment))

@@ -27,13 +27,17 @@ async def list_rejected(request: ApiRequest) -> ApiResponse:
     return await _list_posts(request, "rejected")
 
 
-@router.post("/moderation/approve/{type}/{id}", response_model=data_of(Decision), errors=[422])
+@router.post(
+    "/moderation/approve/{type}/{id}", response_model=data_of(Decision), errors=[422], path_examples={"id": "167"}
+)
 async def approve(request: ApiRequest) -> ApiResponse:
     """Approve a pending post."""
     return await _decide(request, moderation.approve, "approved")
 
 
-@router.post("/moderation/reject/{type}/{id}", response_model=data_of(Decision), errors=[422])
+@router.post(
+    "/moderation/reject/{type}/{id}", response_model=data_of(Decision), errors=[422], path_examples={"id": "170"}
+)
 async def reject(request: ApiRequest) -> ApiResponse:
     """Reject a pending post."""
     return await _decide(request, moderation.reject, "rejected")

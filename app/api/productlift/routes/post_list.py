@@ -18,21 +18,36 @@ from app.http.response import ApiResponse
 
 DEFAULT_LIMIT: Final = 10
 _ASCENDING: Final = ("title", "order")
-Limit = Annotated[Integer, Field(ge=1, le=100)]
+Limit = Annotated[
+    Integer, Field(ge=1, le=100, description=f"Maximum number of rows; by default {DEFAULT_LIMIT}", examples=[10])
+]
+Skip = Annotated[Integer, Field(description="Number of rows to skip; by default none", examples=[0])]
 
 
 class ListPosts(Form):
-    tab: Text | None = None
-    category: Reference | None = None
-    section: Reference | None = None
+    tab: Annotated[Text | None, Field(description="Only posts on the tab with this URL key", examples=["roadmap"])] = (
+        None
+    )
+    category: Annotated[
+        Reference | None, Field(description="Only posts with this category, by number", examples=[8])
+    ] = None
+    section: Annotated[Reference | None, Field(description="Only posts in this section, by number", examples=[10])] = (
+        None
+    )
     limit: Limit | None = None
-    skip: Integer | None = None
-    status: ListOf[Id] | None = None
-    order_by: (
+    skip: Skip | None = None
+    status: Annotated[
+        ListOf[Id] | None, Field(description="Only posts with one of these statuses, by number", examples=[[2, 3]])
+    ] = None
+    order_by: Annotated[
         Literal["title", "created_at", "updated_at", "votes_count", "comments_count", "latest_status_change", "order"]
-        | None
-    ) = None
-    order_direction: Literal["asc", "desc"] | None = None
+        | None,
+        Field(description="The field to sort by; by default `created_at`", examples=["votes_count"]),
+    ] = None
+    order_direction: Annotated[
+        Literal["asc", "desc"] | None,
+        Field(description="By default `asc` for `title` and `order`, otherwise `desc`", examples=["desc"]),
+    ] = None
 
 
 def offset_and_limit(skip: int | None, limit: int | None) -> tuple[int, int]:

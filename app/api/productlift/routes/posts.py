@@ -1,7 +1,7 @@
 """Posts in ProductLift's dialect. docs/contracts/productlift.md, sections 7.8 to 7.12 and 7.15."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar, Final
 
 import orjson
 from pydantic import Field
@@ -9,6 +9,7 @@ from pydantic import Field
 from app.api.productlift import errors, responses, serializers
 from app.api.productlift.field_types import File, Id, Image, MaxKilobytes, Text, Uuid
 from app.api.productlift.forms import Form
+from app.api.productlift.path_params import EXAMPLE_USER
 from app.api.productlift.responses import JSON, ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.routes.uploads import StoredUploads, store_uploads
@@ -27,27 +28,62 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Posts"])
 
-Title = Annotated[Text, Field(min_length=2, max_length=180)]
+MAX_IMAGE_KILOBYTES: Final = 20480
+MAX_ATTACHMENT_KILOBYTES: Final = 5240
+Title = Annotated[
+    Text,
+    Field(min_length=2, max_length=180, description="The title", examples=["Copy the entries of the day before"]),
+]
+Description = Annotated[
+    Text, Field(description="The text in Markdown", examples=["Most of my days look like the **day before**."])
+]
 
 
 class UpdatePost(Form):
-    title: Title | None = None
-    description: Text | None = None
-    category_id: Id | None = None
-    status_id: Id | None = None
-    section_id: Id | None = None
-    user_id: Uuid | None = None
-    image: Annotated[Image, MaxKilobytes(20480)] | None = None
-    attachment: Annotated[File, MaxKilobytes(5240)] | None = None
+    json_example: ClassVar[tuple[str, ...]] = ("title", "description")
+
+    title: Annotated[Title | None, Field(examples=["Larger text in all apps"])] = None
+    description: Annotated[
+        Description | None, Field(examples=["The text should follow the size that is set on the device."])
+    ] = None
+    category_id: Annotated[Id | None, Field(description="The category; unknown is none", examples=[8])] = None
+    status_id: Annotated[Id | None, Field(description="The status; unknown is no change", examples=[4])] = None
+    section_id: Annotated[Id | None, Field(description="The section; unknown is none", examples=[12])] = None
+    user_id: Annotated[
+        Uuid | None, Field(description="The author; null makes the post anonymous", examples=[EXAMPLE_USER])
+    ] = None
+    image: Annotated[
+        Annotated[Image, MaxKilobytes(MAX_IMAGE_KILOBYTES)] | None,
+        Field(description=f"An image of at most {MAX_IMAGE_KILOBYTES} KiB; its metadata is removed"),
+    ] = None
+    attachment: Annotated[
+        Annotated[File, MaxKilobytes(MAX_ATTACHMENT_KILOBYTES)] | None,
+        Field(description=f"Any file of at most {MAX_ATTACHMENT_KILOBYTES} KiB"),
+    ] = None
 
 
 class CreatePost(UpdatePost):
+    json_example: ClassVar[tuple[str, ...]] = ("title", "description", "category_id", "status_id", "section_id")
+
     title: Title
+    description: Description | None = None
+    status_id: Annotated[
+        Id | None, Field(description="The status; by default the portal's default status", examples=[1])
+    ] = None
+    section_id: Annotated[Id | None, Field(description="The section; unknown is none", examples=[1])] = None
+    user_id: Annotated[
+        Uuid | None, Field(description="The author; by default the user of the key", examples=[EXAMPLE_USER])
+    ] = None
 
 
 class SearchDuplicates(Form):
-    title: Title | None = None
-    description: Text | None = None
+    title: Annotated[
+        Title | None, Field(description="The title of the new post", examples=["Dark theme for the app"])
+    ] = None
+    description: Annotated[
+        Description | None,
+        Field(description="The text of the new post", examples=["The white timesheet is too bright in the evening."]),
+    ] = None
 
 
 @router.get("/posts", response_model=page_of(Post), form=post_list.ListPosts)

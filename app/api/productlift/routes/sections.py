@@ -1,7 +1,7 @@
 """Sections in ProductLift's dialect. docs/contracts/productlift.md, section 9.5."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -18,18 +18,24 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Sections"])
 
-Title = Annotated[Text, Field(max_length=MAX_TITLE)]
+Title = Annotated[Text, Field(max_length=MAX_TITLE, description="The title", examples=["Expenses"])]
 
 
 class UpdateSection(Form):
-    title: Title | None = None
-    tab_id: Id | None = None
-    parent_id: Id | None = None
+    json_example: ClassVar[tuple[str, ...]] = ("title",)
+
+    title: Annotated[Title | None, Field(examples=["Time tracking and timesheets"])] = None
+    tab_id: Annotated[Id | None, Field(description="The tab that shows the section", examples=[1])] = None
+    parent_id: Annotated[
+        Id | None, Field(description="The section of the same tab that contains it; null is none", examples=[5])
+    ] = None
 
 
 class CreateSection(UpdateSection):
+    json_example: ClassVar[tuple[str, ...]] = ("title", "tab_id")
+
     title: Title
-    tab_id: Id
+    tab_id: Annotated[Id, Field(description="The tab that shows the section", examples=[1])]
 
 
 @router.get("/sections", response_model=list_of(Section))
@@ -38,7 +44,7 @@ async def list_sections(request: ApiRequest) -> ApiResponse:
     return await responses.list_rows(request, sections.roots, serializers.serialize_section)
 
 
-@router.get("/sections/{section}/children", response_model=list_of(Section))
+@router.get("/sections/{section}/children", response_model=list_of(Section), path_examples={"section": 5})
 async def list_section_children(request: ApiRequest) -> ApiResponse:
     """The sections one level below, in their order."""
 

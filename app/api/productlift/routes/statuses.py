@@ -17,18 +17,21 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Statuses"])
 
-Name = Annotated[Text, Field(max_length=191)]
+Name = Annotated[
+    Text,
+    Field(max_length=191, description="The name, unique in the portal regardless of case", examples=["Under review"]),
+]
 
 
 class UpdateStatus(Form):
-    name: Name | None = None
-    color: Color | None = None
-    tab_id: Id | None = None
+    name: Annotated[Name | None, Field(examples=["Planned"])] = None
+    color: Annotated[Color | None, Field(description="The color", examples=["#7C5CDB"])] = None
+    tab_id: Annotated[Id | None, Field(description="The tab that shows the posts", examples=[2])] = None
 
 
 class CreateStatus(UpdateStatus):
     name: Name
-    tab_id: Id
+    tab_id: Annotated[Id, Field(description="The tab that shows the posts", examples=[1])]
 
 
 @router.get("/statuses", response_model=list_of(Status))

@@ -1,12 +1,12 @@
 """Users in ProductLift's dialect. docs/contracts/productlift.md, sections 7.16 to 7.21."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from app.api.productlift import errors, path_params, responses, serializers
-from app.api.productlift.field_types import Anything, Boolean, Email, Integer, Text
+from app.api.productlift.field_types import Anything, Boolean, Email, Text
 from app.api.productlift.forms import SELECTED, Check, Form, reject_taken
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
@@ -19,39 +19,55 @@ from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Users"])
 
-Address = Annotated[Email, Field(max_length=191)]
-Name = Annotated[Text, Field(max_length=100)]
-Password = Annotated[Text, Field(min_length=8, max_length=100)]
-Role = Literal["admin", "member"]
+Address = Annotated[Email, Field(max_length=191, description="The e-mail address, unique in the portal")]
+Name = Annotated[Text, Field(max_length=100, description="The name that is shown", examples=["Ada Lind"])]
+Password = Annotated[
+    Text, Field(min_length=8, max_length=100, description="The password", examples=["harbor-lantern-42"])
+]
+Role = Annotated[
+    Literal["admin", "member"],
+    Field(description="Whether the user belongs to the team (`admin`) or not", examples=["member"]),
+]
 
 
 class FindUser(Form):
-    email: Address
+    email: Annotated[Address, Field(description="The address, in any letter case", examples=["owner@example.com"])]
 
 
 class ListUsers(Form):
     limit: post_list.Limit | None = None
-    skip: Integer | None = None
+    skip: post_list.Skip | None = None
 
 
 class CreateUser(Form):
-    email: Address | None = None
+    json_example: ClassVar[tuple[str, ...]] = ("email", "role", "name")
+
+    email: Annotated[Address | None, Field(examples=["ada.lind@example.com"])] = None
     role: Role
-    name: Name | None = None
-    invitation_message: Annotated[Text, Field(max_length=1000)] | None = None
-    skip_email: Anything | None = None
+    name: Annotated[Name | None, Field(description="The name; by default made from the address")] = None
+    invitation_message: Annotated[
+        Annotated[Text, Field(max_length=1000)] | None,
+        Field(description="The text of the invitation, which is not mailed yet", examples=["Welcome to our portal!"]),
+    ] = None
+    skip_email: Annotated[
+        Anything | None, Field(description="Any value: no invitation is recorded", examples=[True])
+    ] = None
     password: Password | None = None
 
 
 class UpdateUser(Form):
-    email: Address | None = None
+    json_example: ClassVar[tuple[str, ...]] = ("name",)
+
+    email: Annotated[Address | None, Field(examples=["yusuf.moreau@example.com"])] = None
     role: Role | None = None
-    name: Name | None = None
+    name: Annotated[Name | None, Field(examples=["Yusuf A. Moreau"])] = None
     password: Password | None = None
 
 
 class DeleteUser(Form):
-    delete_all_data: Boolean | None = None
+    delete_all_data: Annotated[
+        Boolean | None, Field(description="Whether to delete posts, comments and votes of the user", examples=[False])
+    ] = None
 
 
 @router.get("/users/find_by_email", response_model=data_of(User), form=FindUser, errors=[404])
