@@ -36,7 +36,7 @@ async def list_votes(request: ApiRequest) -> ApiResponse:
     return await responses.stream_rows(request, ids, serializers.VOTES.by_ids, serializers.serialize_vote)
 
 
-@router.post("/posts/{post}/votes/{user}", response_model=data_of(Vote), errors=[422])
+@router.post("/posts/{post}/votes/{user}", response_model=data_of(Vote), errors=[422], path_examples={"post": "4"})
 async def create_vote(request: ApiRequest) -> ApiResponse:
     """Vote for a post as a user."""
 
