@@ -49,21 +49,26 @@ class Sample(NamedTuple):
     portal: FirstPortal
 
 
+def make_sample_portal(url: str, folder: Path) -> FirstPortal:
+    """The portal of a first start with `--demo`, in an empty database."""
+    asyncio.run(migrate(url))
+    portal = asyncio.run(make_first_portal(make_settings(url, folder / "data"), demo=True))
+    assert portal is not None
+    return portal
+
+
 @pytest.fixture(scope="module")
 def template(
     engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, FirstPortal]]:
-    """The portal of a first start with `--demo`, to be copied."""
+    """A sample portal to be copied."""
     folder = tmp_path_factory.mktemp("template")
     postgres: Postgres | None = None
     url = f"sqlite:///{folder / 'earshot.db'}"
     if engine == "postgresql":
         postgres = request.getfixturevalue("postgres")
         url = postgres.create("document_examples")
-    asyncio.run(migrate(url))
-    portal = asyncio.run(make_first_portal(make_settings(url, folder / "data"), demo=True))
-    assert portal is not None
-    yield folder, portal
+    yield folder, make_sample_portal(url, folder)
     if postgres is not None:
         postgres.drop("document_examples")
 
@@ -94,8 +99,8 @@ def to_texts(value: Any) -> list[str]:
 
 def fill_in_form(schema: dict[str, Any]) -> dict[str, str]:
     """The inputs of a form that are sent: those of files are empty, and an empty input is not sent."""
-    examples = {name: each.get("examples", [None])[0] for name, each in schema["properties"].items()}
-    return {name: to_text(example) for name, example in examples.items() if example not in (None, "")}
+    inputs = schema["properties"].items()
+    return {name: to_text(each["examples"][0]) for name, each in inputs if "examples" in each}
 
 
 def make_request(path: str, operation: dict[str, Any], media_type: str) -> dict[str, Any]:

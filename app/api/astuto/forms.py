@@ -12,7 +12,7 @@ docs/contracts/astuto.md, section 1.6.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -23,7 +23,8 @@ from app.api.astuto.conversions import MAX_INTEGER, MissingParam
 from app.api.router import query_param
 from app.domain.unset import UNSET
 
-_CONTENT_TYPES: Final = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+_JSON: Final = "application/json"
+_CONTENT_TYPES: Final = (_JSON, "application/x-www-form-urlencoded", "multipart/form-data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ IMPERSONATED_ID: Final = FieldType(
     {
         "type": ["integer", "null"],
         "description": "The user to impersonate; only with an administrator's key",
-        "examples": [None],
+        "examples": [12],
     },
 )
 
@@ -95,6 +96,9 @@ class Form(BaseModel):
     with another error, the field has a default, and `json_schema_extra` lists it as required.
     """
 
+    json_example: ClassVar[tuple[str, ...]] = ()
+    """The fields in the example of a JSON body; empty for all. The inputs of an HTML form show every example."""
+
     @classmethod
     def parse(cls, params: Mapping[str, Any]) -> Self:
         """Convert the parameters of a request. Raises MissingParam and InvalidParam."""
@@ -109,9 +113,12 @@ class Form(BaseModel):
         """The request body in the document: a JSON object, or a form."""
         model = cls.model_json_schema(schema_generator=_JsonSchema)
         schema = {name: model[name] for name in ("type", "properties", "required") if name in model}
-        examples = {name: field.get("examples", [None])[0] for name, field in model["properties"].items()}
-        example = {name: value for name, value in examples.items() if value is not None}
-        content = {content_type: {"schema": schema, "example": example} for content_type in _CONTENT_TYPES}
+        example = {name: field["examples"][0] for name, field in model["properties"].items() if "examples" in field}
+        json_example = {name: example[name] for name in cls.json_example or example}
+        content = {
+            content_type: {"schema": schema, "example": json_example if content_type == _JSON else example}
+            for content_type in _CONTENT_TYPES
+        }
         return {"required": "required" in model, "content": content}
 
     @classmethod

@@ -1,6 +1,6 @@
 """The forms of Astuto's endpoints. docs/contracts/astuto.md, section 1.6."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pytest
 from pydantic import Field
@@ -60,7 +60,7 @@ def test_the_form_is_the_request_body_in_the_openapi_document() -> None:
             "impersonated_user_id": {
                 "type": ["integer", "null"],
                 "description": "The user to impersonate; only with an administrator's key",
-                "examples": [None],
+                "examples": [12],
             },
         },
         "required": ["title", "board_id"],
@@ -70,3 +70,23 @@ def test_the_form_is_the_request_body_in_the_openapi_document() -> None:
 
     assert body["required"] is True
     assert [content["schema"] for content in body["content"].values()] == [schema] * 3
+
+
+def test_a_json_body_may_have_a_shorter_example() -> None:
+    class Journey(Form):
+        json_example: ClassVar[tuple[str, ...]] = ("origin",)
+
+        origin: Annotated[str | None, TEXT, Field(description="The first place", examples=["Oslo"])] = None
+        stops: Annotated[int, LIMIT, Field(description="The number of stops", examples=[0])] = 1
+
+    content = Journey.request_body()["content"]
+
+    assert {media_type: body["example"] for media_type, body in content.items()} == {
+        "application/json": {"origin": "Oslo"},
+        "application/x-www-form-urlencoded": {"origin": "Oslo", "stops": 0},
+        "multipart/form-data": {"origin": "Oslo", "stops": 0},
+    }
+    assert [(each["name"], each["description"], each["example"]) for each in Journey.parameters()] == [
+        ("origin", "The first place", "Oslo"),
+        ("stops", "The number of stops", 0),
+    ]

@@ -1,7 +1,7 @@
 """Comments in Astuto's dialect, which does not have the team's internal ones. docs/contracts/astuto.md, section 2.4."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ router = AstutoRouter(tags=["Comments"])
 
 
 class CreateComment(Form, json_schema_extra={"required": ["body", "post_id"]}):
+    json_example: ClassVar[tuple[str, ...]] = ("body", "post_id", "is_post_update")
+
     body: Annotated[
         str | None, TEXT, Field(description="The text in Markdown", examples=["This would save us an hour a week."])
     ] = None
@@ -29,7 +31,7 @@ class CreateComment(Form, json_schema_extra={"required": ["body", "post_id"]}):
     parent_id: Annotated[
         int | None,
         ID_OR_NULL,
-        Field(description="The comment that this one replies to, on any post", examples=[None]),
+        Field(description="The comment that this one replies to, on any post", examples=[1]),
     ] = None
     is_post_update: Annotated[
         bool,

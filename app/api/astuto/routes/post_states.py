@@ -1,7 +1,7 @@
 """The states of a post in Astuto's dialect: its board, its status, its approval. docs/contracts/astuto.md, 2.3."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ class UpdateBoard(Form):
 
 
 class UpdateStatus(Form):
+    json_example: ClassVar[tuple[str, ...]] = ("post_status_id",)
+
     post_status_id: Annotated[
         int | Unset | None,
         ID_OR_NULL,

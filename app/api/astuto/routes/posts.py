@@ -1,6 +1,6 @@
 """Posts in Astuto's dialect: list, show, create, edit, delete. docs/contracts/astuto.md, section 2.3."""
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -42,6 +42,8 @@ class ListPosts(ListForm):
 
 
 class CreatePost(Form, json_schema_extra={"required": ["title", "board_id"]}):
+    json_example: ClassVar[tuple[str, ...]] = ("title", "description", "board_id")
+
     title: Annotated[
         str, REQUIRED_TEXT, Field(description=_TITLE_LIMITS, examples=["Copy entries from the day before"])
     ]

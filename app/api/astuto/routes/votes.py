@@ -1,6 +1,6 @@
 """Votes in Astuto's dialect, which once called them likes. docs/contracts/astuto.md, section 2.6."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ router = AstutoRouter(tags=["Votes"])
 
 
 class CreateVote(Form, json_schema_extra={"required": ["post_id"]}):
+    json_example: ClassVar[tuple[str, ...]] = ("post_id",)
+
     post_id: Annotated[int | None, ID, Field(description="The post to vote for", examples=[1])] = None
     impersonated_user_id: Annotated[int | None, IMPERSONATED_ID] = None
 
