@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
+from tests.support import interactive_page
 from tests.support.browser import Browser, find_chromium, run_browser
 from tests.support.factory import Factory
 from tests.support.live_server import serve_in_thread
@@ -87,32 +88,35 @@ async def test_a_request_can_be_sent_from_the_interactive_docs(browser: Browser,
     await make.post(title="Dark mode")
     token = await make.key(make.owner, "productlift")
     page = await browser.page()
-    await page.open(f"{address}/productlift/api/v1/docs")
-    await page.until("document.querySelector('.opblock-summary-path')")
+    await interactive_page.open_page(page, f"{address}/productlift/api/v1/docs")
 
-    await page.value("document.querySelector('.authorize').click()")
-    await page.until("document.querySelector('.auth-container input')")
-    await page.value(
-        f"""(() => {{
-          const field = document.querySelector('.auth-container input');
-          Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, {token!r});
-          field.dispatchEvent(new Event('input', {{bubbles: true}}));
-          document.querySelector('.auth-btn-wrapper .authorize').click();
-        }})()"""
-    )
-    await page.until("document.querySelector('.auth-btn-wrapper button:not(.authorize)')")
-    await page.value("document.querySelector('.auth-btn-wrapper .btn-done').click()")
-    await page.value("document.querySelector('.opblock-get [data-path=\"/posts\"]').click()")
-    await page.until("document.querySelector('.try-out__btn')")
-    await page.value("document.querySelector('.try-out__btn').click()")
-    await page.until("document.querySelector('.btn.execute')")
-    await page.value("document.querySelector('.btn.execute').click()")
-    await page.until("document.querySelector('.live-responses-table .response-col_status')")
+    await interactive_page.authorize(page, token)
+    await interactive_page.open_operation(page, "get", "/posts")
+    status, text = await interactive_page.execute(page)
 
-    answered = "document.querySelector('.live-responses-table tbody')"
-    assert await page.value(f"{answered}.querySelector('.response-col_status').innerText") == "200"
-    assert "Dark mode" in await page.value(f"{answered}.innerText")
+    assert status == "200"
+    assert "Dark mode" in text
     assert page.complaints == []
+
+
+async def test_requests_go_to_the_origin_of_the_page_if_the_public_url_is_another(
+    browser: Browser, settings: Settings, make: Factory
+) -> None:
+    await make.post(title="Dark mode")
+    token = await make.key(make.owner, "astuto")
+    values = settings.model_dump(exclude_unset=True) | {"base_url": "https://public.example.com/feedback"}
+    page = await browser.page()
+    with serve_in_thread(Settings(_env_file=None, **values)) as url:  # type: ignore[call-arg]
+        await interactive_page.open_page(page, f"{url}/astuto/api/v1/docs")
+        await interactive_page.authorize(page, token)
+        await interactive_page.open_operation(page, "get", "/posts")
+        server = await page.value("document.querySelector('#servers').value")
+        status, text = await interactive_page.execute(page)
+
+        assert server == "https://public.example.com/feedback/astuto/api/v1"
+        assert (status, "Dark mode" in text) == ("200", True)
+        assert [each for each in page.requested_urls if not each.startswith((url, "data:"))] == []
+        assert page.complaints == []
 
 
 async def test_without_scripts_the_interactive_docs_link_the_document(browser: Browser, address: str) -> None:
