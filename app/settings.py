@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from app.adapters.rate_limiter import RateLimit
+from app.domain.users.emails import MAX_EMAIL, is_valid_email
 from app.public_url import check_path
 
 SECRET_FIELDS: Final = frozenset({"secret_key", "astuto_secret"})
@@ -24,6 +25,7 @@ PREFIX: Final = "EARSHOT_"
 MIN_SECRET_LENGTH: Final = 32
 ESCAPES: Final = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
 MAX_CONNECTIONS_PER_IP: Final = 100_000
+MAX_OWNER_NAME: Final = 255
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
 
 
@@ -82,6 +84,10 @@ class Settings(BaseSettings):
         0.0, ge=0, le=60, description="seconds to serve requests after SIGTERM, while not ready"
     )
     otlp_url: str | None = Field(None, description="OpenTelemetry collector: http://host:4318; unset: none")
+    owner_email: str | None = Field(
+        None, description="address of the owner that the first start creates; unset: owner@example.com"
+    )
+    owner_name: str | None = Field(None, description="name of that owner; unset: from the address")
     astuto_secret: str | None = Field(
         None, description="the secret of an Astuto installation whose keys stay valid here"
     )
@@ -194,6 +200,22 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("owner_email")
+    @classmethod
+    def _check_owner_email(cls, value: str) -> str:
+        email = value.strip()
+        if len(email) > MAX_EMAIL or not is_valid_email(email):
+            raise ValueError(f"must be an e-mail address such as jane@example.com, of at most {MAX_EMAIL} characters")
+        return email
+
+    @field_validator("owner_name")
+    @classmethod
+    def _check_owner_name(cls, value: str) -> str:
+        name = value.strip()
+        if _UNWRITABLE.search(name) or not 1 <= len(name) <= MAX_OWNER_NAME:
+            raise ValueError(f"must be plain text of 1 to {MAX_OWNER_NAME} characters")
+        return name
+
     @field_validator("secret_key")
     @classmethod
     def _check_secret_key(cls, value: str) -> str:
@@ -282,6 +304,8 @@ class Settings(BaseSettings):
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})?(.*)", re.DOTALL)
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f\\\s]")
 """Characters that URL parsers drop, or replace by another one."""
+_UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and bytes of the environment that are not UTF-8."""
 _IN_QUERY: Final = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from app.cli.output import CONTROL_CHARACTERS
+from app.domain.users.emails import MAX_EMAIL, is_valid_email
 
 PortalOption = Annotated[
     str | None,
@@ -52,6 +53,16 @@ def choice_param(choices: Sequence[str]) -> Callable[[str | None], str | None]:
         return value
 
     return check
+
+
+def email_address(value: str) -> str:
+    """Parse an e-mail address."""
+    email = value.strip()
+    if len(email) > MAX_EMAIL or not is_valid_email(email):
+        raise typer.BadParameter(
+            f"must be an e-mail address such as jane@example.com, of at most {MAX_EMAIL} characters"
+        )
+    return email
 
 
 def color(value: str) -> str:

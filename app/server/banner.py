@@ -5,7 +5,6 @@ from typing import Final
 
 from app.adapters.rate_limiter import RateLimit
 from app.backends import open_database
-from app.domain.portals import bootstrap
 from app.domain.portals.bootstrap import FirstPortal
 from app.server.startup import program_version
 from app.settings import Settings, mask_secrets
@@ -18,7 +17,7 @@ def first_start_banner(portal: FirstPortal | None, address: str, *, demo: bool) 
     if portal is None:
         return "" if not demo else "--demo is ignored: the database has data already, which is not changed.\n"
     lines = [
-        f"This is a new portal, owned by {bootstrap.OWNER_EMAIL}. Its two keys are shown now and never again:",
+        f"This is a new portal, owned by {portal.owner_email}. Its two keys are shown now and never again:",
         *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in portal.keys.items()),
         "Try them:",
         *(_format_request(key, address) for key in portal.keys.values()),

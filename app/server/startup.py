@@ -130,7 +130,9 @@ async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortal | 
         fill = await _prepare_demo(settings) if is_empty else None
 
         def operation(work: UnitOfWork) -> FirstPortal | None:
-            made = bootstrap.create_first_portal(work, secret=settings.secret)
+            made = bootstrap.create_first_portal(
+                work, secret=settings.secret, owner_email=settings.owner_email, owner_name=settings.owner_name
+            )
             installation.require_secret(work, settings.secret)
             if made is not None and fill is not None:
                 fill(work)

@@ -369,3 +369,60 @@ def test_accepting_a_secret_does_not_create_one(earshot: Earshot) -> None:
         f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})"
     )
     assert not path.exists()
+
+
+def read_owner(earshot: Earshot) -> tuple[str, str]:
+    """The address and the name of the only user."""
+    (user,) = json.loads(earshot.run("users", "list", "--json").out)["users"]
+    return user["email"], user["name"]
+
+
+def test_only_the_first_start_uses_the_name_and_email_of_the_owner(earshot: Earshot) -> None:
+    first = start_and_end(earshot, "--owner-name", "Jane Roe", EARSHOT_OWNER_EMAIL="Jane@Example.com")
+    later = start_and_end(earshot, "--owner-email", "joe@example.com", EARSHOT_OWNER_NAME="Joe Roe")
+
+    assert first.output.startswith("This is a new portal, owned by jane@example.com. ")
+    assert "joe@example.com" not in later.output
+    assert read_owner(earshot) == ("jane@example.com", "Jane Roe")
+
+
+def test_an_option_for_the_owner_precedes_the_setting(sqlite: Earshot) -> None:
+    start_and_end(sqlite, "--owner-email", "jane.roe@example.com", EARSHOT_OWNER_EMAIL="joe@example.com")
+
+    assert read_owner(sqlite) == ("jane.roe@example.com", "Jane Roe")
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "code", "message"),
+    [
+        (
+            ["--owner-email", "nobody"],
+            {},
+            2,
+            "Invalid value for '--owner-email': must be an e-mail address such as jane@example.com, of at most 255 "
+            "characters",
+        ),
+        (["--owner-name", " "], {}, 2, "Invalid value for '--owner-name': must not be blank"),
+        (
+            [],
+            {"EARSHOT_OWNER_EMAIL": "nobody"},
+            1,
+            "earshot: EARSHOT_OWNER_EMAIL: must be an e-mail address such as jane@example.com, of at most 255 "
+            "characters",
+        ),
+        (
+            [],
+            {"EARSHOT_OWNER_NAME": "Jane\nRoe"},
+            1,
+            "earshot: EARSHOT_OWNER_NAME: must be plain text of 1 to 255 characters",
+        ),
+    ],
+)
+def test_an_invalid_owner_is_rejected_before_anything_is_written(
+    options: list[str], settings: dict[str, str], code: int, message: str, sqlite: Earshot
+) -> None:
+    done = sqlite.run("serve", *options, **settings)
+
+    assert (done.code, done.out) == (code, "")
+    assert done.err.rstrip("\n").rpartition("Error: ")[2] == message
+    assert list(sqlite.folder.iterdir()) == []

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.params import email_address, text_param
 from app.server.signals import defer_signals, exit_on_signals
 from app.settings import Settings
 
@@ -23,14 +24,32 @@ def serve(
         int | None, typer.Option(min=1, max=64, help="Processes; several need PostgreSQL, and Redis for rate limits.")
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Fill an empty database with a sample portal.")] = False,
+    owner_email: Annotated[
+        str | None,
+        typer.Option(
+            parser=email_address,
+            metavar="EMAIL",
+            help="The owner's address, by default owner@example.com; only the first start uses it.",
+        ),
+    ] = None,
+    owner_name: Annotated[
+        str | None,
+        typer.Option(
+            parser=text_param(),
+            metavar="NAME",
+            help="The owner's name, by default from the address; only the first start uses it.",
+        ),
+    ] = None,
 ) -> None:
     """Start the server.
 
     The first start creates the database, a portal with its owner, and one API key for each dialect, printed once.
+    Later starts ignore the owner's name and address, also those of EARSHOT_OWNER_NAME and EARSHOT_OWNER_EMAIL.
 
     \b
     earshot serve                                   http://127.0.0.1:8000, data in ./data
     earshot serve --demo                            with 200 sample posts
+    earshot serve --owner-email jane@example.com    first start: the owner's address
     earshot serve --host 0.0.0.0 --port 80          on all networks
     EARSHOT_DATABASE_URL=postgresql://user:password@host/name \\
     EARSHOT_REDIS_URL=redis://host:6379/0 earshot serve --workers 4
@@ -39,7 +58,8 @@ def serve(
     """
     # Before the imports, which take most of the time of a start, so that a signal stops the process during them, too.
     exit_on_signals()
-    raise typer.Exit(_serve(Settings.load(host=host, port=port, workers=workers), demo=demo))
+    settings = Settings.load(host=host, port=port, workers=workers, owner_email=owner_email, owner_name=owner_name)
+    raise typer.Exit(_serve(settings, demo=demo))
 
 
 def _serve(settings: Settings, *, demo: bool) -> int:

@@ -3,20 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import text
-
 from app.domain.models.portals import DIALECTS
 from app.domain.portals import portals
-from app.domain.sql.statement import POSTGRESQL, Statement
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys, users
+from app.domain.users import api_keys, emails, users
 
 TITLE: Final = "Feedback"
-OWNER_NAME: Final = "Owner"
 OWNER_EMAIL: Final = "owner@example.com"
-
-_LOCK: Final = Statement(text("LOCK TABLE portals IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
-"""Two servers may start with one empty database at the same time. SQLite has a single writer anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +20,22 @@ class FirstPortal:
     owner_id: int
     keys: dict[str, str]
     """By dialect."""
+    owner_email: str = OWNER_EMAIL
 
 
-def create_first_portal(work: UnitOfWork, *, secret: bytes) -> FirstPortal | None:
-    """Create the first portal, which the unit of work uses from then on; None when there is a portal already."""
-    if work.engine == POSTGRESQL:
-        work.fetch_all(_LOCK)
+def create_first_portal(
+    work: UnitOfWork, *, secret: bytes, owner_email: str | None = None, owner_name: str | None = None
+) -> FirstPortal | None:
+    """Create the first portal, which the unit of work uses from then on; None when there is a portal already.
+
+    The owner's address is OWNER_EMAIL by default, and the name is derived from the address.
+    """
+    # Two servers may start with one empty database at the same time.
+    portals.lock_all(work)
     if portals.count(work):
         return None
     portal_id = portals.create(work, title=TITLE)
-    owner_id = users.create(work, email=OWNER_EMAIL, name=OWNER_NAME, role="owner")
+    email = owner_email or OWNER_EMAIL
+    owner_id = users.create(work, email=email, name=owner_name or users.display_name_from(email), role="owner")
     keys = {dialect: api_keys.issue(work, user_id=owner_id, dialect=dialect, secret=secret) for dialect in DIALECTS}
-    return FirstPortal(portal_id, owner_id, keys)
+    return FirstPortal(portal_id, owner_id, keys, owner_email=emails.normalize_email(email))

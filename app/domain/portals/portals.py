@@ -3,13 +3,13 @@
 import uuid
 from typing import Final
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 
 from app.domain.errors import Conflict
 from app.domain.models import Portal
 from app.domain.permissions import Permission
 from app.domain.portals import boards, statuses, tabs
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, parameters
+from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, parameters
 from app.domain.unit_of_work import Row, UnitOfWork
 
 DEFAULT_BOARDS: Final = (("Feature Requests", "feature-requests"), ("Bug Reports", "bug-reports"))
@@ -39,6 +39,7 @@ _BY_HOST: Final = Statement(
 )
 _CURRENT: Final = Statement(select(*_COLUMNS, Portal.moderation_policy).where(Portal.id == PORTAL_ID))
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
+_LOCK_ALL: Final = Statement(text("LOCK TABLE portals IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
 _INSERT: Final = Statement(
     insert(Portal)
     .values(**parameters("guid", "title", "locale", "host"), created_at=NOW, updated_at=NOW)
@@ -78,6 +79,12 @@ def list_all(work: UnitOfWork) -> list[Row]:
 def count(work: UnitOfWork) -> int:
     """The number of portals of the server."""
     return int(work.fetch_value(_COUNT))
+
+
+def lock_all(work: UnitOfWork) -> None:
+    """Let no other transaction create, change or delete a portal until this one ends. SQLite has one writer anyway."""
+    if work.engine == POSTGRESQL:
+        work.fetch_all(_LOCK_ALL)
 
 
 def get_current(work: UnitOfWork) -> Row:

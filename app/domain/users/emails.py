@@ -1,6 +1,9 @@
 """E-mail addresses: normalization and syntax. Whether an address exists is not checked."""
 
 import re
+from typing import Final
+
+MAX_EMAIL: Final = 255
 
 # The WHATWG's "valid e-mail address"; a dot in the domain is optional. docs/contracts/astuto.md, section 1.5.
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"

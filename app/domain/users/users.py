@@ -17,7 +17,6 @@ from app.domain.users import api_keys, emails
 
 DEFAULT_NAME: Final = "User"
 DELETED_NAME: Final = "[User Deleted]"
-MAX_EMAIL: Final = 255
 
 _BY_EMAIL: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.email_key == bindparam("key")))
 _INSERT: Final = Statement(
@@ -167,6 +166,6 @@ def resolve_impersonation(work: UnitOfWork, user_id: int | None) -> int | None:
 def _checked_email(email: str) -> str:
     key = emails.normalize_email(email)
     # Some letters become two in lower case, so an address within a dialect's limit may be too long for the column.
-    if len(key) > MAX_EMAIL:
+    if len(key) > emails.MAX_EMAIL:
         raise ValidationFailed([FieldError("email", "invalid")])
     return key

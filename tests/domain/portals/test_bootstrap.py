@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from app.adapters.database import NO_PORTAL
 from app.application import Application
 from app.domain.portals import bootstrap
@@ -78,3 +80,29 @@ async def test_concurrent_starts_create_one_portal(server: Application) -> None:
     make = Factory(server, SECRET.encode())
     assert await make.value("SELECT count(*) FROM portals") == 1
     assert await make.value("SELECT count(*) FROM api_keys") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "email", "name"),
+    [
+        ({"owner_email": "Jane.Doe@Example.com"}, "jane.doe@example.com", "Jane Doe"),
+        ({"owner_name": "J. Doe"}, "owner@example.com", "J. Doe"),
+        ({"owner_email": "jane@example.com", "owner_name": "J. Doe"}, "jane@example.com", "J. Doe"),
+    ],
+)
+async def test_the_owner_has_the_given_email_and_name(
+    given: dict[str, str], email: str, name: str, server: Application
+) -> None:
+    begun = await server.database.write(
+        lambda work: bootstrap.create_first_portal(work, secret=SECRET.encode(), **given), NO_PORTAL
+    )
+    later = await server.database.write(
+        lambda work: bootstrap.create_first_portal(work, secret=SECRET.encode(), owner_email="joe@example.com"),
+        NO_PORTAL,
+    )
+
+    assert begun is not None
+    assert begun.owner_email == email
+    assert later is None
+    row = await Factory(server, SECRET.encode()).row("SELECT id, email, name, role FROM users")
+    assert dict(row) == {"id": begun.owner_id, "email": email, "name": name, "role": "owner"}

@@ -148,6 +148,6 @@ def _validate_user(email: str, full_name: str) -> list[FieldError]:
     key = emails.normalize_email(email)
     if not key:
         field_errors.append(FieldError("email", "blank"))
-    if not emails.is_valid_email(key) or len(key) > users.MAX_EMAIL:
+    if not emails.is_valid_email(key) or len(key) > emails.MAX_EMAIL:
         field_errors.append(FieldError("email", "invalid"))
     return field_errors
