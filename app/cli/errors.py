@@ -37,6 +37,11 @@ EXPECTED_ERRORS: Final = (
 _CONFLICTS: Final = {
     "user.taken": "there is a user with this address already",
     "owner.taken": "the portal has an owner already, and can have only one",
+    "owner.unchanged": "this user is the owner already",
+    "owner.blocked": "a blocked user can't be the owner: unblock the user first (earshot users unblock USER)",
+    "user.is_owner": (
+        "the owner of a portal can't be deleted: transfer the ownership first (earshot users transfer-ownership USER)"
+    ),
     "key.not_entitled": (
         "this user can't have such a key: a key for Astuto's API needs at least a moderator, a key for ProductLift's "
         "API an administrator, and the user must not be blocked"
@@ -48,6 +53,7 @@ _CONFLICTS: Final = {
     "key.known": "this key exists already",
     "key.revoked": "the key is revoked for good: create another with `earshot keys create`",
     "portal.host_taken": "another portal has this host",
+    "portal.last": "the only portal can't be deleted: create another one first (earshot portals create)",
     "board.default": "this is the default board: make another one the default first (earshot boards edit ID --default)",
     "tab.in_use": "the tab has statuses or sections: move or delete these first",
     "status.is_default": "this is the default status: make another one the default first",
@@ -58,7 +64,7 @@ _PROBLEMS: Final = {
     "taken": "is taken",
     "invalid": "is not valid",
     "too_long": "must have at most {maximum} characters",
-    "owner": "can't be changed: a portal has exactly one owner, always the same user",
+    "owner": "can't be changed: a portal has exactly one owner; to change it: earshot users transfer-ownership USER",
     "misplaced": "is on another tab, or is below the section itself",
     "mandatory": "is missing",
     "past": "must be in the future",

@@ -26,6 +26,13 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> Output:
     return {name: all_rows}, format_table(all_rows) if all_rows else f"no {name}"
 
 
+def format_fields(fields: Mapping[str, Any]) -> str:
+    """One line for each field, with its name."""
+    return "\n".join(
+        f"{name.replace('_', ' '):<14} {_format_cell(value, sys.maxsize)}" for name, value in fields.items()
+    )
+
+
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A table in which each column is as wide as its widest cell; long cells are cut on a terminal only."""
     names = list(rows[0])

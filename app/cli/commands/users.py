@@ -1,21 +1,32 @@
 """`earshot users …`."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
 from app.adapters import passwords
-from app.cli.database import run_write
+from app.cli.database import delete_files, run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import USER_COLUMNS, USERS, find_user, find_user_id
-from app.cli.output import Output, print_result, table
-from app.cli.params import JsonOption, LimitOption, OffsetOption, PortalOption, choice_param, text_param
+from app.cli.output import Output, format_fields, print_result, table
+from app.cli.params import (
+    JsonOption,
+    LimitOption,
+    OffsetOption,
+    PortalOption,
+    choice_param,
+    email_address,
+    text_param,
+)
 from app.cli.portal_commands import read_command, write_command
+from app.domain.models import User
 from app.domain.models.users import ROLES
 from app.domain.sql.timestamps import format_seconds
-from app.domain.unit_of_work import Row, UnitOfWork
-from app.domain.users import emails, users
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import emails, ownership, users
+from app.domain.users.queries import UserQuery
 
 MIN_PASSWORD_LENGTH: Final = 8
 MAX_PASSWORD_LENGTH: Final = 1024
@@ -26,6 +37,8 @@ group = typer.Typer(name="users", help="Users, their roles and passwords.", no_a
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Address, id or UUID.")]
 
 _ROLES: Final = tuple(reversed(ROLES))
+_TIMES: Final = {"updated_at": User.updated_at, "blocked_at": User.blocked_at, "deleted_at": User.deleted_at}
+_DETAILS: Final = UserQuery((*USER_COLUMNS.values(), *_TIMES.values(), User.password_hash), deleted=True)
 
 
 @group.command()
@@ -67,6 +80,93 @@ def create(
 def list_(work: UnitOfWork, limit: LimitOption = 100, offset: OffsetOption = 0) -> Output:
     """List users, oldest first."""
     return table("users", map(_serialize, USERS.page(work, newest_first=False, offset=offset, limit=limit)))
+
+
+@read_command(group)
+def show(work: UnitOfWork, user: UserArgument) -> Output:
+    """Show every field of a user.
+
+    \b
+    earshot users show jane@example.com
+    earshot users show 42 --json
+    """
+    *columns, updated_at, blocked_at, deleted_at, password_hash = _DETAILS.by_id(work, find_user_id(work, user))
+    times = zip(_TIMES, (updated_at, blocked_at, deleted_at), strict=True)
+    details = {
+        **_serialize(columns),
+        **{name: time and format_seconds(time) for name, time in times},
+        "has_password": password_hash is not None,
+    }
+    return details, format_fields(details)
+
+
+@write_command(group)
+def edit(
+    work: UnitOfWork,
+    user: UserArgument,
+    name: Annotated[str | None, typer.Option(parser=text_param(), metavar="NAME", help="The new name.")] = None,
+    email: Annotated[
+        str | None, typer.Option(parser=email_address, metavar="EMAIL", help="The new address; unique in the portal.")
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option(callback=choice_param(_ROLES), metavar="|".join(_ROLES), help="As `users role`.")
+    ] = None,
+) -> Output:
+    """Change a user; options left out change nothing.
+
+    A lower role revokes the keys that the user can't have any more. `users transfer-ownership` changes the owner.
+
+    \b
+    earshot users edit jane@example.com --name "Jane Roe" --email jane.roe@example.com
+    """
+    user_id = find_user_id(work, user)
+    users.update(work, user_id, email=email, name=name, role=role)
+    return _serialize(USERS.by_id(work, user_id)), f"{user} was changed"
+
+
+@group.command()
+def delete(
+    user: UserArgument,
+    with_content: Annotated[
+        bool, typer.Option("--with-content", help="Delete the user's posts, comments and votes, too.")
+    ] = False,
+    is_confirmed: Annotated[bool, typer.Option("--yes", help="Confirm the deletion; required.")] = False,
+    portal: PortalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a user. This revokes the user's keys for good.
+
+    The address becomes free, and the name is replaced. Posts, comments and votes stay without --with-content. The owner
+    can't be deleted.
+
+    \b
+    earshot users delete jane@example.com --yes
+    """
+    from app.domain.users import deletion
+
+    def operation(work: UnitOfWork) -> tuple[int, list[str]]:
+        row = _serialize(find_user(work, user))
+        if not is_confirmed:
+            raise CommandError(_question(row, with_content=with_content))
+        return row["id"], deletion.delete(work, row["id"], with_content=with_content)
+
+    user_id, files = run_write(operation, portal=portal)
+    delete_files(files)
+    print_result({"id": user_id, "deleted": True}, f"{user} was deleted", as_json=as_json)
+
+
+@write_command(group, "transfer-ownership")
+def transfer_ownership(work: UnitOfWork, user: UserArgument) -> Output:
+    """Make another user the owner of the portal.
+
+    The owner until now becomes an administrator. The keys of both stay valid, with their new roles.
+
+    \b
+    earshot users transfer-ownership jane@example.com
+    """
+    user_id = find_user_id(work, user)
+    former_owner = ownership.transfer(work, user_id)
+    return {"owner": user_id, "former_owner": former_owner}, f"{user} is the owner"
 
 
 @write_command(group)
@@ -162,7 +262,14 @@ def _read_hash() -> str:
     return password_hash
 
 
-def _serialize(row: Row) -> dict[str, Any]:
+def _question(user: Mapping[str, Any], *, with_content: bool) -> str:
+    """Why a deletion needs --yes."""
+    counts = f"{user['posts']} posts, {user['comments']} comments and {user['votes']} votes"
+    content = f"with {counts}" if with_content else f"and keeps {counts}"
+    return f"this deletes {user['email'] or 'user ' + str(user['id'])} for good, {content}: add --yes to confirm it"
+
+
+def _serialize(row: Sequence[Any]) -> dict[str, Any]:
     user = dict(zip(USER_COLUMNS, row, strict=True))
     flags = {name: user[name] is not None for name in ("blocked", "deleted")}
     return {**user, **flags, "created_at": format_seconds(user["created_at"])}

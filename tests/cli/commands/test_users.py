@@ -4,7 +4,7 @@ import pytest
 
 from app.adapters import passwords
 from tests.cli.conftest import Cli
-from tests.cli.database import Rows
+from tests.cli.database import Rows, create_post_with_file
 from tests.support.commands import Earshot
 
 OWNER = "owner@example.com"
@@ -144,7 +144,9 @@ def test_a_role_can_not_be_changed_to_or_from_owner(cli: Cli) -> None:
 
     keys = cli.json("keys", "list")["keys"][2:]
     assert [(key["dialect"], key["revoked_at"] is None) for key in keys] == [("astuto", True), ("productlift", False)]
-    message = "role can't be changed: a portal has exactly one owner, always the same user"
+    message = (
+        "role can't be changed: a portal has exactly one owner; to change it: earshot users transfer-ownership USER"
+    )
     assert cli.error("users", "role", "jane@example.com", "owner") == message
     assert cli.error("users", "role", OWNER, "user") == message
 
@@ -152,3 +154,115 @@ def test_a_role_can_not_be_changed_to_or_from_owner(cli: Cli) -> None:
 def test_an_unknown_user_is_an_error(cli: Cli) -> None:
     for name in ("nobody@example.com", "77", "99999999999999999999", "0", "9c6a1e2e-0000-4000-8000-000000000000"):
         assert cli.error("users", "block", name) == f"there is no user {name}"
+
+
+def test_a_user_is_shown_with_every_field(cli: Cli) -> None:
+    created = cli.json("users", "create", "--email", "jane@example.com", "--password-stdin", stdin="open sesame")
+    cli.json("users", "block", "jane@example.com")
+
+    details = cli.json("users", "show", "JANE@example.com")
+
+    for name in ("created_at", "updated_at", "blocked_at"):
+        assert details.pop(name).startswith("20")
+    assert details == {
+        "id": created["id"],
+        "uuid": created["uuid"],
+        "email": "jane@example.com",
+        "name": "Jane",
+        "role": "user",
+        "blocked": True,
+        "deleted": False,
+        "posts": 0,
+        "votes": 0,
+        "comments": 0,
+        "deleted_at": None,
+        "has_password": True,
+    }
+    output = cli.run("users", "show", str(created["id"])).out.splitlines()
+    assert [line.split()[-1] for line in output if line.startswith(("email ", "has password", "deleted at"))] == [
+        "jane@example.com",
+        "-",
+        "yes",
+    ]
+    assert cli.error("users", "show", "77") == "there is no user 77"
+
+
+def test_a_user_is_edited_by_the_rules_of_the_domain(cli: Cli) -> None:
+    jane = cli.json("users", "create", "--email", "jane@example.com", "--role", "admin")["id"]
+    cli.json("keys", "create", "--user", "jane@example.com", "--dialect", "productlift")
+
+    edited = cli.json("users", "edit", str(jane), "--name", " Jane Roe ", "--email", "Jane.Roe@Example.com")
+    assert (edited["id"], edited["name"], edited["email"], edited["role"]) == (
+        jane,
+        "Jane Roe",
+        "jane.roe@example.com",
+        "admin",
+    )
+    assert cli.json("users", "edit", str(jane)) == edited
+    assert cli.json("users", "edit", str(jane), "--role", "moderator")["role"] == "moderator"
+    assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None
+
+    assert cli.json("users", "edit", OWNER, "--email", "boss@example.com")["email"] == "boss@example.com"
+    assert cli.error("users", "edit", str(jane), "--email", "BOSS@example.com") == "email is taken"
+    assert "users transfer-ownership" in cli.error("users", "edit", str(jane), "--role", "owner")
+    assert cli.usage_error("users", "edit", str(jane), "--email", "nobody") == (
+        "Invalid value for '--email': must be an e-mail address such as jane@example.com, of at most 255 characters"
+    )
+    assert cli.usage_error("users", "edit", str(jane), "--name", " ") == "Invalid value for '--name': must not be blank"
+    assert cli.usage_error("users", "edit", str(jane), "--role", "king") == (
+        "Invalid value for '--role': must be one of owner, admin, moderator, user"
+    )
+
+
+def test_deleting_a_user_requires_a_confirmation(cli: Cli, rows: Rows) -> None:
+    jane = cli.json("users", "create", "--email", "jane@example.com", "--role", "admin")["id"]
+    cli.json("keys", "create", "--user", "jane@example.com", "--dialect", "astuto")
+    before = rows("SELECT * FROM users ORDER BY id")
+
+    assert cli.error("users", "delete", "jane@example.com") == (
+        "this deletes jane@example.com for good, and keeps 0 posts, 0 comments and 0 votes: add --yes to confirm it"
+    )
+    assert cli.error("users", "delete", "jane@example.com", "--with-content") == (
+        "this deletes jane@example.com for good, with 0 posts, 0 comments and 0 votes: add --yes to confirm it"
+    )
+    assert rows("SELECT * FROM users ORDER BY id") == before
+
+    assert cli.json("users", "delete", "jane@example.com", "--yes") == {"id": jane, "deleted": True}
+    details = cli.json("users", "show", str(jane))
+    assert (details["deleted"], details["email"], details["name"]) == (True, None, "[User Deleted]")
+    assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None
+    assert cli.error("users", "delete", str(jane), "--yes") == f"there is no user {jane}"
+    assert cli.error("users", "edit", str(jane), "--name", "Jane") == f"there is no user {jane}"
+    assert cli.error("users", "delete", OWNER, "--yes") == (
+        "the owner of a portal can't be deleted: transfer the ownership first (earshot users transfer-ownership USER)"
+    )
+
+
+def test_the_content_of_a_user_stays_unless_it_is_to_be_deleted(cli: Cli, rows: Rows) -> None:
+    for name, options, left in (("jane", [], 1), ("joe", ["--with-content"], 0)):
+        author = cli.json("users", "create", "--email", f"{name}@example.com")["id"]
+        post, file = create_post_with_file(cli.first_portal.portal_id, author)
+
+        cli.json("users", "delete", f"{name}@example.com", "--yes", *options)
+
+        assert len(rows("SELECT id FROM posts WHERE id = :id", id=post)) == left
+        assert file.exists() == bool(left)
+
+
+def test_the_ownership_is_transferred(cli: Cli) -> None:
+    jane = cli.json("users", "create", "--email", "jane@example.com")["id"]
+    blocked = cli.json("users", "create", "--email", "joe@example.com")["id"]
+    cli.json("users", "block", str(blocked))
+
+    assert cli.json("users", "transfer-ownership", "jane@example.com") == {
+        "owner": jane,
+        "former_owner": cli.first_portal.owner_id,
+    }
+
+    assert [user["role"] for user in cli.json("users", "list")["users"]] == ["admin", "owner", "user"]
+    assert [key["revoked_at"] for key in cli.json("keys", "list")["keys"]] == [None, None]
+    assert cli.error("users", "transfer-ownership", str(jane)) == "this user is the owner already"
+    assert cli.error("users", "transfer-ownership", "77") == "there is no user 77"
+    assert cli.error("users", "transfer-ownership", "joe@example.com") == (
+        "a blocked user can't be the owner: unblock the user first (earshot users unblock USER)"
+    )
