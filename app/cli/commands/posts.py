@@ -8,12 +8,13 @@ from sqlalchemy import bindparam, func, select
 from app.adapters.database import utc_now
 from app.adapters.storage.signed_urls import FileSigner
 from app.cli.lookup import find_post_id
-from app.cli.output import Output
-from app.cli.params import choice_param
+from app.cli.output import Output, format_fields, table
+from app.cli.params import LimitOption, OffsetOption, choice_param, id_param
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models import Board, Category, Follow, Post, PostCategory, Section, Status
 from app.domain.models.posts import MODERATION_STATES, UNPOSITIONED
 from app.domain.posts import attachments, moderation
+from app.domain.posts.filters import PostFilter
 from app.domain.posts.queries import AUTHOR, PostQuery
 from app.domain.sql.statement import PORTAL_ID, Column, Statement
 from app.domain.sql.timestamps import format_seconds
@@ -21,8 +22,30 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.public_url import PublicUrl
 from app.settings import Settings
 
-group = typer.Typer(name="posts", help="Posts: show and change what the APIs do not.", no_args_is_help=True)
+group = typer.Typer(name="posts", help="Posts: list, show, and change what the APIs do not.", no_args_is_help=True)
 
+BoardOption = Annotated[
+    int | None,
+    typer.Option(parser=id_param, metavar="ID", help="Only on this board, as `earshot boards list` shows it."),
+]
+StatusOption = Annotated[
+    int | None,
+    typer.Option(parser=id_param, metavar="ID", help="Only with this status, as `earshot statuses list` shows it."),
+]
+_UNAPPROVED: Final = ("pending", "rejected")
+ModerationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--moderation",
+        callback=choice_param(_UNAPPROVED),
+        metavar="|".join(_UNAPPROVED),
+        help="Only those in this moderation state.",
+    ),
+]
+SearchOption = Annotated[
+    str | None,
+    typer.Option(metavar="TITLE", help="Only with a title like this: at most ten, best first."),
+]
 PostArgument = Annotated[str, typer.Argument(metavar="POST", help="Number or six-character code.")]
 
 _FILE_COLUMNS: Final = ("kind", "name", "original_name", "media_type", "size")
@@ -47,12 +70,56 @@ _COLUMNS: Final[dict[str, Column]] = {
     "followers": select(func.count()).where(Follow.portal_id == PORTAL_ID, Follow.post_id == Post.id).scalar_subquery(),
 }
 _POSTS: Final = PostQuery(tuple(_COLUMNS.values()))
+_LIST_COLUMNS: Final = {
+    name: _COLUMNS[name]
+    for name in ("id", "code", "title", "moderation", "votes", "comments", "board", "status", "author", "created_at")
+}
+_LIST: Final = PostQuery(tuple(_LIST_COLUMNS.values()))
 _CATEGORIES: Final = Statement(
     select(Category.name)
     .join(PostCategory, PostCategory.category_id == Category.id)
     .where(Category.portal_id == PORTAL_ID, PostCategory.post_id == bindparam("post"))
     .order_by(Category.id)
 )
+
+
+@read_command(group, "list")
+def list_(
+    work: UnitOfWork,
+    board: BoardOption = None,
+    status: StatusOption = None,
+    state: ModerationOption = None,
+    search: SearchOption = None,
+    limit: LimitOption = 100,
+    offset: OffsetOption = 0,
+) -> Output:
+    """List posts in every moderation state, newest first.
+
+    --board and --status can be combined; --moderation and --search are used alone.
+
+    \b
+    earshot posts list --board 2 --status 1 --limit 20
+    earshot posts list --moderation pending --json
+    earshot posts list --search "dark mode"
+    """
+    from app.domain.portals import boards, statuses
+    from app.domain.search import duplicates
+
+    if sum((board is not None or status is not None, state is not None, search is not None)) > 1:
+        raise typer.BadParameter("--moderation and --search can't be combined with another filter")
+    if search is not None:
+        ids = duplicates.find_duplicate_ids(work, search)[offset : offset + limit]
+        rows = _LIST.by_ids(work, ids)
+    elif state is not None:
+        ids = [row[0] for row in moderation.page(work, state, offset=offset, limit=limit)]
+        rows = _LIST.by_ids(work, ids)
+    else:
+        # An unknown id is an error instead of an empty list.
+        board_ids = None if board is None else [boards.get(work, board)["id"]]
+        status_ids = None if status is None else [statuses.get(work, status)["id"]]
+        filters = PostFilter(board_ids=board_ids, status_ids=status_ids)
+        rows = list(_LIST.page(work, filters, order="created_at", descending=True, offset=offset, limit=limit))
+    return table("posts", map(_serialize_row, rows))
 
 
 @read_command(group)
@@ -64,9 +131,7 @@ def show(work: UnitOfWork, post: PostArgument) -> Output:
     earshot posts show aB3x9Q --json
     """
     details = _details(work, dict(zip(_COLUMNS, _POSTS.by_code_or_id(work, post), strict=True)))
-    lines = [
-        f"{name.replace('_', ' '):<14} {_format(value)}" for name, value in details.items() if name != "description"
-    ]
+    lines = [format_fields({name: _format(value) for name, value in details.items() if name != "description"})]
     if details["description"]:
         lines += ["", details["description"]]
     return details, "\n".join(lines)
@@ -109,6 +174,11 @@ def set_moderation(
     post_id = find_post_id(work, post)
     changed = moderation.set(work, post_id, state)
     return {"id": post_id, "moderation": state, "changed": changed}, f"post {post} is {state}"
+
+
+def _serialize_row(row: Row) -> dict[str, Any]:
+    post = dict(zip(_LIST_COLUMNS, row, strict=True))
+    return {**post, "created_at": format_seconds(post["created_at"])}
 
 
 def _details(work: UnitOfWork, post: dict[str, Any]) -> dict[str, Any]:

@@ -196,3 +196,57 @@ def test_a_follow_is_added_and_removed(cli: Cli) -> None:
     assert cli.json("follows", "remove", "--post", post, "--user", OWNER) == {**ids, "changed": False}
     assert cli.error("follows", "add", "--post", "77", "--user", OWNER) == "there is no post 77"
     assert cli.error("follows", "add", "--post", post, "--user", "77") == "there is no user 77"
+
+
+def test_posts_are_listed_newest_first_with_filters_and_paging(cli: Cli) -> None:
+    board = cli.json("boards", "create", "--name", "Integrations")["id"]
+    statuses = {status["name"]: status["id"] for status in cli.json("statuses", "list")["statuses"]}
+    new, planned = statuses["New"], statuses["Planned"]
+    first = create_post(cli, "Dark mode", status_id=new)
+    second = create_post(cli, "Export to a spreadsheet", board_id=board, status_id=new)
+    third = create_post(cli, "Single sign-on", board_id=board, status_id=planned)
+    pending = create_post(cli, "Dark modes", moderation="pending")
+    rejected = create_post(cli, "Cheap watches", moderation="rejected")
+
+    def ids(*options: str) -> list[int]:
+        return [post["id"] for post in cli.json("posts", "list", *options)["posts"]]
+
+    newest = cli.json("posts", "list", "--board", str(board), "--limit", "1")["posts"][0]
+    assert newest.pop("created_at").startswith("20")
+    assert len(newest.pop("code")) == 6
+    assert newest == {
+        "id": third,
+        "title": "Single sign-on",
+        "moderation": "approved",
+        "votes": 0,
+        "comments": 0,
+        "board": "Integrations",
+        "status": "Planned",
+        "author": "Owner",
+    }
+    assert ids() == [rejected, pending, third, second, first]
+    assert ids("--skip", "1", "--limit", "2") == [pending, third]
+    assert ids("--board", str(board)) == [third, second]
+    assert ids("--status", str(new)) == [second, first]
+    assert ids("--board", str(board), "--status", str(new)) == [second]
+    assert ids("--moderation", "pending") == [pending]
+    assert ids("--moderation", "rejected") == [rejected]
+    assert ids("--moderation", "rejected", "--skip", "1") == []
+    assert ids("--search", "dark mode") == [first, pending]
+    assert ids("--search", "dark mode", "--skip", "1") == [pending]
+    assert ids("--search", "zebra") == []
+    assert cli.run("posts", "list", "--search", "zebra").out == "no posts\n"
+    assert "Export to a spreadsheet" in cli.run("posts", "list").out
+
+
+def test_a_list_of_posts_with_a_wrong_filter_is_an_error(cli: Cli) -> None:
+    assert cli.error("posts", "list", "--board", "77") == "there is no board 77"
+    assert cli.error("posts", "list", "--status", "77") == "there is no status 77"
+    assert cli.usage_error("posts", "list", "--board", "x") == ("Invalid value for '--board': must be a number above 0")
+    assert cli.usage_error("posts", "list", "--moderation", "approved") == (
+        "Invalid value for '--moderation': must be one of pending, rejected"
+    )
+    for other in (["--board", "1"], ["--search", "dark mode"]):
+        assert cli.usage_error("posts", "list", "--moderation", "pending", *other) == (
+            "Invalid value: --moderation and --search can't be combined with another filter"
+        )
