@@ -9,7 +9,7 @@ from app.domain.counters import audit
 from app.domain.errors import Forbidden
 from app.domain.models import Board, Comment, Post, Status, User, Vote
 from app.domain.permissions import OPERATOR, Actor, Permission, is_allowed
-from app.domain.portals import portals, sections
+from app.domain.portals import deletion, portals, sections
 from app.domain.portals.boards import BoardQuery
 from app.domain.portals.statuses import StatusQuery
 from app.domain.posts import attachments, moderation
@@ -18,7 +18,7 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys, users
+from app.domain.users import api_keys, ownership, users
 from app.domain.users.queries import UserQuery
 from tests.support.factory import Factory
 
@@ -34,6 +34,8 @@ COMMENTS, VOTES, BOARDS = CommentQuery((Comment.id,)), VoteQuery((Vote.id,)), Bo
 OPERATIONS: list[Rule] = [
     lambda work: portals.create(work, title="Other"),
     lambda work: portals.update_setting(work, setting="title", value="Other"),
+    lambda work: deletion.delete_portal(work),
+    lambda work: ownership.transfer(work, 1),
     lambda work: api_keys.issue(work, user_id=1, dialect="astuto", secret=b"secret"),
     lambda work: api_keys.import_key(work, user_id=1, dialect="astuto", digest_="a", prefix="tkn_"),
     lambda work: api_keys.list_keys(work),

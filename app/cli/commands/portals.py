@@ -1,11 +1,11 @@
 """`earshot portals …`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.database import run_read_all_portals, run_write_without_portal
+from app.cli.database import delete_files, run_read_all_portals, run_write, run_write_without_portal
 from app.cli.errors import CommandError
 from app.cli.output import Output, print_result, table
 from app.cli.params import JsonOption, choice_param, host_name, text_param
@@ -80,6 +80,47 @@ def set_(
     parsed = _parse_value(setting, value)
     portals.update_setting(work, setting=setting.replace("-", "_"), value=parsed)
     return _serialize(portals.get_current(work)), f"{setting} is {'unset' if parsed is None else parsed}"
+
+
+@group.command()
+def delete(
+    portal: Annotated[str, typer.Argument(metavar="HOST_OR_ID", help="As `earshot portals list` shows it.")],
+    confirm: Annotated[
+        str | None, typer.Option(metavar="TITLE_OR_ID", help="The portal's title or id once more; required.")
+    ] = None,
+    is_confirmed: Annotated[bool, typer.Option("--yes", help="Confirm the deletion; required.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a portal with its users, keys, posts, uploads and events.
+
+    Only a backup can restore them. The last portal can't be deleted. A running server rejects its keys within a second.
+
+    \b
+    earshot portals delete ideas.example.com --confirm Ideas --yes
+    """
+    from app.domain.portals import deletion
+
+    def operation(work: UnitOfWork) -> tuple[int, list[str]]:
+        row = _serialize(portals.get_current(work))
+        if not is_confirmed or confirm not in (row["title"], str(row["id"])):
+            raise CommandError(_question(work, row))
+        return row["id"], deletion.delete_portal(work)
+
+    portal_id, files = run_write(operation, portal=portal)
+    delete_files(files)
+    print_result({"id": portal_id, "deleted": True}, f"portal {portal_id} was deleted", as_json=as_json)
+
+
+def _question(work: UnitOfWork, portal: Mapping[str, Any]) -> str:
+    """Why a deletion needs a confirmation."""
+    from app.cli.lookup import USERS
+    from app.domain.posts import filters
+
+    posts = filters.total(work, {})
+    return (
+        f"this deletes portal {portal['id']} ({portal['title']}) for good, with all its posts ({posts}) and users "
+        f"({USERS.total(work)}): add --yes, and --confirm with its title or id"
+    )
 
 
 def _require_hosts(rows: Sequence[Row], host: str | None) -> None:

@@ -1,12 +1,16 @@
 """`earshot portals`, and how every other command chooses one."""
 
+import json
 import shlex
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.database import Rows
+from tests.cli.database import Rows, create_post_with_file
+from tests.server.test_serve import key_of, send_request, until
 from tests.support.checkout import ROOT
+from tests.support.commands import Earshot
 
 
 def create_second_portal(cli: Cli) -> None:
@@ -139,3 +143,63 @@ def test_a_host_and_a_dialect_can_be_removed(cli: Cli) -> None:
 )
 def test_an_invalid_setting_of_a_portal_is_a_usage_error(cli: Cli, setting: str, value: str, message: str) -> None:
     assert message in cli.usage_error("portals", "set", setting, value)
+
+
+def test_deleting_a_portal_requires_a_confirmation_with_its_title_or_id(cli: Cli, rows: Rows) -> None:
+    create_second_portal(cli)
+    there = ("--portal", "ideas.example.com")
+    cli.json("users", "create", "--email", "jane@example.com", *there)
+    question = (
+        "this deletes portal 2 (Ideas) for good, with all its posts (0) and users (1): add --yes, and --confirm with "
+        "its title or id"
+    )
+
+    for options in ([], ["--yes"], ["--confirm", "Ideas"], ["--yes", "--confirm", "Feedback"]):
+        assert cli.error("portals", "delete", "ideas.example.com", *options) == question
+    assert cli.error("portals", "delete", "3", "--yes", "--confirm", "3") == (
+        "there is no portal 3: `earshot portals list` lists them"
+    )
+    assert len(rows("SELECT id FROM portals")) == 2
+
+    assert cli.json("portals", "delete", "2", "--yes", "--confirm", "Ideas") == {"id": 2, "deleted": True}
+    assert [portal["id"] for portal in cli.json("portals", "list")["portals"]] == [1]
+    cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
+    assert cli.run("portals", "delete", "ideas.example.com", "--yes", "--confirm", "3").out == "portal 3 was deleted\n"
+    assert cli.error("portals", "delete", "1", "--yes", "--confirm", "1") == (
+        "the only portal can't be deleted: create another one first (earshot portals create)"
+    )
+
+
+def test_the_files_of_a_deleted_portal_are_deleted(cli: Cli) -> None:
+    create_second_portal(cli)
+    author = cli.json("users", "create", "--email", "jane@example.com", "--portal", "2")["id"]
+    _, kept = create_post_with_file(1, cli.first_portal.owner_id)
+    _, deleted = create_post_with_file(2, author)
+
+    cli.json("portals", "delete", "2", "--yes", "--confirm", "2")
+
+    assert (kept.exists(), deleted.exists()) == (True, False)
+
+
+def test_a_running_server_rejects_the_keys_of_a_deleted_portal(earshot: Earshot) -> None:
+    def run(*arguments: str) -> Any:
+        done = earshot.run(*arguments, "--json")
+        assert (done.code, done.err) == (0, "")
+        return json.loads(done.out)
+
+    with earshot.serving() as serving:
+        run("portals", "set", "host", "127.0.0.1")
+        run("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
+        user = ("--user", "jane@example.com", "--portal", "2")
+        run("users", "create", "--email", "jane@example.com", "--role", "owner", "--portal", "2")
+        keys = [run("keys", "create", *user, "--dialect", dialect)["key"] for dialect in ("astuto", "productlift")]
+
+        def statuses() -> list[int]:
+            return [send_request(serving.port, key, host="ideas.example.com")[0] for key in keys]
+
+        assert statuses() == [200, 200]
+        run("portals", "delete", "2", "--yes", "--confirm", "Ideas")
+
+        # With PostgreSQL, the server may use the key that it has just verified for a second more.
+        until(lambda: statuses() == [401, 401])
+        assert send_request(serving.port, key_of(serving, "Astuto"))[0] == 200

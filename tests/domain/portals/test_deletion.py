@@ -1,0 +1,212 @@
+"""The deletion of a portal: nothing of it is left, another portal keeps everything."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from app.domain.errors import Conflict, ForeignKeyViolation, NotFound
+from app.domain.portals import deletion, portals
+from app.domain.posts import attachments, create, follows, votes
+from app.domain.posts.attachments import StoredFile
+from app.domain.posts.create import NewPost
+from app.domain.posts.votes import NewVote
+from app.domain.users import users
+from app.settings import Settings
+from tests.support.clients import Client
+from tests.support.concurrency import ConcurrentWriter
+from tests.support.database_dump import of_portal
+from tests.support.factory import Factory
+from tests.support.sample_portal import SamplePortal, populate
+from tests.support.sql import rows
+
+ROUNDS = 15
+HOST = "ideas.example.com"
+
+
+@pytest.fixture
+def write(make: Factory, settings: Settings) -> Iterator[ConcurrentWriter]:
+    """Starts up to four writes at the same time."""
+    with closing(ConcurrentWriter(settings, make.portal, lanes=4)) as writer:
+        yield writer
+
+
+def tables_with_portal(url: str) -> list[str]:
+    """Every table of the database, whether a model or not, that has a column `portal_id`."""
+    if url.startswith("sqlite"):
+        query = (
+            "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.name = 'portal_id' "
+            "WHERE m.type = 'table'"
+        )
+    else:
+        query = (
+            "SELECT table_name FROM information_schema.columns "
+            "WHERE column_name = 'portal_id' AND table_schema = 'public'"
+        )
+    return [name for (name,) in rows(url, query)]
+
+
+def rows_left(url: str, portal: int) -> dict[str, int]:
+    """The number of rows of the portal in each table that has some."""
+    counts = {
+        table: rows(url, f"SELECT count(*) FROM {table} WHERE portal_id = {portal}")[0][0]
+        for table in tables_with_portal(url)
+    }
+    counts["portals"] = rows(url, f"SELECT count(*) FROM portals WHERE id = {portal}")[0][0]
+    return {table: count for table, count in counts.items() if count}
+
+
+async def make_ideas(make: Factory) -> SamplePortal:
+    """A second portal with rows in every table, two stored files among them."""
+    portal, owner = await make.new_portal("Ideas", host=HOST, email="owner@example.com")
+    sample = await populate(make, portal, owner)
+    await make.key(owner, "astuto", portal=portal)
+    await make.act(lambda work: follows.add(work, post_id=sample.post, user_id=owner), portal=portal)
+    for kind in ("image", "attachment"):
+        file = StoredFile(kind, f"{kind}{portal}", "a.png", "image/png", 5)  # type: ignore[arg-type]
+        await make.act(lambda work, file=file: attachments.add(work, post_id=sample.post, file=file), portal=portal)
+    return sample
+
+
+async def test_no_row_is_left_and_another_portal_keeps_all(make: Factory, database_url: str) -> None:
+    is_sqlite = database_url.startswith("sqlite")
+    await populate(make, make.portal, make.owner)
+    await make.key(make.owner, "productlift")
+    ideas = await make_ideas(make)
+    filled = rows_left(database_url, ideas.portal)
+    before = await of_portal(make.server.database, make.portal)
+    categories = await make.value("SELECT count(*) FROM post_categories")
+
+    files = await make.act(deletion.delete_portal, portal=ideas.portal)
+
+    # Every table that rows could be left in had some.
+    assert set(filled) == {*tables_with_portal(database_url), "portals"}
+    assert rows_left(database_url, ideas.portal) == {}
+    assert sorted(files) == [f"attachment{ideas.portal}", f"image{ideas.portal}"]
+    assert await of_portal(make.server.database, make.portal) == before
+    assert await make.wrong_counters() == []
+    assert await make.value("SELECT count(*) FROM post_categories") == categories - 1
+    # The index of titles, which has no such column on SQLite.
+    entries = "SELECT count(*) FROM post_search" + (" WHERE post_search MATCH 'dark'" if is_sqlite else "")
+    assert await make.value(entries) == 3
+
+
+async def test_more_rows_than_one_batch_are_deleted(make: Factory, database_url: str) -> None:
+    ideas = await make_ideas(make)
+    doubled = {
+        "facts": "portal_id, kind, created_at",
+        "comments": "portal_id, post_id, user_id, body, created_at, updated_at",
+    }
+    for table, columns in doubled.items():
+        while await make.value(f"SELECT count(*) FROM {table}") <= 2 * deletion.MAX_BATCH:
+            copies = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE portal_id = :id"
+            await make.run(copies, id=ideas.portal)
+
+    await make.act(deletion.delete_portal, portal=ideas.portal)
+
+    assert rows_left(database_url, ideas.portal) == {}
+
+
+async def test_the_last_portal_and_an_unknown_one_can_not_be_deleted(make: Factory) -> None:
+    before = await of_portal(make.server.database, make.portal)
+
+    with pytest.raises(NotFound):
+        await make.act(deletion.delete_portal, portal=77)
+    with pytest.raises(Conflict) as caught:
+        await make.act(deletion.delete_portal)
+
+    assert caught.value.code == "portal.last"
+    assert await of_portal(make.server.database, make.portal) == before
+
+
+async def test_a_deletion_that_fails_deletes_nothing(make: Factory) -> None:
+    ideas = await make_ideas(make)
+    before = await of_portal(make.server.database, ideas.portal)
+
+    def fail(work: Any) -> None:
+        deletion.delete_portal(work)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await make.act(fail, portal=ideas.portal)
+
+    assert await of_portal(make.server.database, ideas.portal) == before
+
+
+async def test_of_two_concurrent_deletions_of_all_portals_one_is_rejected(
+    make: Factory, write: ConcurrentWriter
+) -> None:
+    for _ in range(ROUNDS):
+        ideas, _ = await make.new_portal("Ideas", host=HOST, email="owner@example.com")
+        keep = await make.value("SELECT min(id) FROM portals")
+
+        def delete(work: Any, portal: int) -> None:
+            work.portal_id = portal
+            deletion.delete_portal(work)
+
+        errors = write(lambda work, one=keep: delete(work, one), lambda work, one=ideas: delete(work, one))
+
+        assert sorted(getattr(error, "code", "") for error in errors) == ["", "portal.last"]
+        assert await make.value("SELECT count(*) FROM portals") == 1
+        await make.run("UPDATE portals SET host = NULL")
+
+
+async def test_writes_during_a_deletion_leave_no_row(make: Factory, write: ConcurrentWriter, database_url: str) -> None:
+    for _ in range(ROUNDS):
+        ideas = await make_ideas(make)
+
+        def act(work: Any, operation: Any, portal: int = ideas.portal) -> None:
+            work.portal_id = portal
+            try:
+                operation(work)
+            except ForeignKeyViolation as error:
+                raise NotFound("portal", portal) from error
+
+        def cast_vote(work: Any, sample: SamplePortal = ideas) -> None:
+            votes.cast(work, NewVote(post=sample.post, voter=sample.owner))
+
+        def create_post(work: Any, sample: SamplePortal = ideas) -> None:
+            create.create_post(work, NewPost(title="More", description=None, author=sample.owner))
+
+        def create_user(work: Any) -> None:
+            users.create(work, email="a@example.com", name="A")
+
+        changes = (cast_vote, create_post, create_user)
+        deleted, *_ = write(
+            *(lambda work, act=act, one=one: act(work, one) for one in (deletion.delete_portal, *changes))
+        )
+
+        assert deleted is None
+        assert rows_left(database_url, ideas.portal) == {}
+    assert await make.wrong_counters() == []
+
+
+async def test_requests_with_a_cached_key_fail_cleanly_and_leave_no_row(make: Factory, database_url: str) -> None:
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="feedback.example.com"))
+    ideas = await make_ideas(make)
+    clients = {
+        dialect: Client(
+            make.server, token=await make.key(ideas.owner, dialect, portal=ideas.portal), host=f"http://{HOST}"
+        )
+        for dialect in ("astuto", "productlift")
+    }
+    assert [(await client.get("/posts")).status_code for client in clients.values()] == [200, 200]
+
+    await make.act(deletion.delete_portal, portal=ideas.portal)
+    of_astuto, of_productlift = clients.values()
+    responses = await asyncio.gather(
+        of_astuto.post("/votes", json={"post_id": ideas.post}),
+        of_astuto.post("/posts", json={"title": "More", "board_id": ideas.board}),
+        of_astuto.post("/users", json={"email": "a@example.com", "full_name": "Jane Roe"}),
+        of_astuto.post("/comments", json={"post_id": ideas.post, "body": "More"}),
+        of_productlift.post("/posts", json={"title": "More"}),
+        of_productlift.post("/users", json={"email": "b@example.com", "name": "Jane", "role": "member"}),
+        of_productlift.post("/categories", json={"name": "More"}),
+    )
+
+    assert [response.status_code for response in responses if not 400 <= response.status_code < 500] == []
+    assert rows_left(database_url, ideas.portal) == {}
+    make.server.services.authenticator.invalidate()
+    assert [(await client.get("/posts")).status_code for client in clients.values()] == [401, 401]
