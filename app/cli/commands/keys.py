@@ -179,7 +179,9 @@ def edit(
     expires: ExpiresOption = None,
     no_expiry: Annotated[bool, typer.Option("--no-expiry", help="The key does not expire.")] = False,
 ) -> Output:
-    """Change the name or the expiry of a key; options left out change nothing.
+    """Change the name or the expiry of a key.
+
+    Options left out change nothing.
 
     A running server applies a new expiry within a second. A later one makes an expired key valid again.
 
