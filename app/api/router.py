@@ -127,11 +127,9 @@ class DialectRouter(APIRouter):
         responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in sorted(statuses)}
         responses.update({code: dict(response) for code, response in (extra_responses or {}).items()})
         responses[status_code or 200] = {"description": "Done", "headers": dict(self.success_headers)}
-        in_path = [dict(self.path_params[f"{path.split('/')[1]}/{name}"]) for name in names]
-        for param in in_path:
-            param["example"] = (path_examples or {}).get(param["name"], param["example"])
-        if in_path and (methods == ["DELETE"] if irreversible is None else irreversible):
-            in_path[-1] = _with_unknown_row(in_path[-1])
+        if irreversible is None:
+            irreversible = methods == ["DELETE"]
+        in_path = self._describe_path(path, names, path_examples or {}, irreversible=irreversible)
         parameters = [*in_path, *parameters]
         has_body = not {*(methods or ["GET"])} & {"GET", "DELETE"}
         if form is not None and not has_body:
@@ -156,6 +154,16 @@ class DialectRouter(APIRouter):
             return endpoint
 
         return declare
+
+    def _describe_path(
+        self, path: str, names: list[str], examples: Mapping[str, Any], *, irreversible: bool
+    ) -> list[dict[str, Any]]:
+        params = [dict(self.path_params[f"{path.split('/')[1]}/{name}"]) for name in names]
+        for param in params:
+            param["example"] = examples.get(param["name"], param["example"])
+        if params and irreversible:
+            params[-1] = _with_unknown_row(params[-1])
+        return params
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """See `APIRouter.add_api_route`."""

@@ -10,6 +10,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from app.adapters.storage.signed_urls import MIN_HOURS
+from app.api.productlift.routes.posts import MAX_ATTACHMENT_KILOBYTES, MAX_IMAGE_KILOBYTES
+from app.domain.portals.boards import MAX_DESCRIPTION
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client
@@ -161,6 +164,18 @@ def test_the_schemas_have_the_names_of_astutos_document(documents: dict[str, Any
     }
     show_post = document["paths"]["/api/v1/posts/{id}"]["get"]["responses"]["200"]["content"]["application/json"]
     assert show_post["schema"] == {"$ref": "#/components/schemas/Post"}
+
+
+def test_fields_state_their_limits(documents: dict[str, Any]) -> None:
+    productlift, astuto, _ = documents.values()
+
+    form = productlift["paths"]["/posts"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    board = astuto["paths"]["/boards"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    image_main = productlift["components"]["schemas"]["Post"]["properties"]["image_main"]
+    assert f"at most {MAX_IMAGE_KILOBYTES} KiB" in form["properties"]["image"]["description"]
+    assert f"at most {MAX_ATTACHMENT_KILOBYTES} KiB" in form["properties"]["attachment"]["description"]
+    assert f"At most {MAX_DESCRIPTION} characters" in board["properties"]["description"]["description"]
+    assert f"expires after {MIN_HOURS} to {MIN_HOURS + 1} hours" in image_main["description"]
 
 
 async def test_responses_state_the_limits_of_the_server(settings: Settings, clock: TestClock, anyone: Client) -> None:

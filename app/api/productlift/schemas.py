@@ -10,6 +10,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model
 
+from app.adapters.storage.signed_urls import MIN_HOURS
+
 Color = Annotated[str, Field(description="The color as `#rgb` or `#rrggbb`")]
 CreatedAt = Annotated[datetime, Field(description="When it was created, in UTC")]
 UpdatedAt = Annotated[datetime, Field(description="When it was last changed, in UTC")]
@@ -116,7 +118,8 @@ class Post(BaseModel):
     description_changelog: str = Field(description="The text for the changelog; empty if there is none")
     clean_description_changelog: str = Field(description="The text for the changelog, without markup")
     image_main: str = Field(
-        description="Absolute URL, or an empty string. The URL of a pending or rejected post expires after some hours."
+        description="Absolute URL, or an empty string. The URL of a pending or rejected post expires after "
+        f"{MIN_HOURS} to {MIN_HOURS + 1} hours."
     )
     votes_count: int = Field(description="The number of votes")
     comments_count: int = Field(description="The number of comments that are not internal")
