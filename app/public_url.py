@@ -4,6 +4,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from app.adapters.problem import InvalidValue
+
 MAX_PATH: Final = 80
 """With the scheme, the longest host of a portal and a port, the base URL fits into its column of 255."""
 OWN_PATHS: Final = frozenset(
@@ -36,18 +38,19 @@ class PublicUrl:
 
 
 def check_path(path: str) -> str:
-    """The path of a public URL without trailing slashes. Raises ValueError with a message for the operator."""
+    """The path of a public URL without trailing slashes. Raises InvalidValue."""
     path = path.rstrip("/")
     if not _PATH.fullmatch(path):
-        raise ValueError(
-            "its path may have letters, digits and - _ ~ . between single slashes, such as https://example.com/feedback"
+        raise InvalidValue(
+            "its path may have letters, digits and - _ ~ . between single slashes",
+            "write a plain path, such as https://example.com/feedback",
         )
     if len(path) > MAX_PATH:
-        raise ValueError(f"its path may have at most {MAX_PATH} characters")
+        raise InvalidValue(f"its path may have at most {MAX_PATH} characters", "use a shorter path")
     first = path[1:].partition("/")[0]
     if first in OWN_PATHS:
-        raise ValueError(
-            f"its path must not begin with /{first}, which the server has itself: write the address without /api/v1, "
-            "or choose another path"
+        raise InvalidValue(
+            f"its path must not begin with /{first}, which the server has itself",
+            "write the address without /api/v1, or choose another path",
         )
     return path

@@ -3,6 +3,9 @@
 import os
 import re
 import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from difflib import get_close_matches
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -13,9 +16,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
+from app.adapters.problem import InvalidValue, Problem
 from app.adapters.rate_limiter import RateLimit
 from app.domain.users.emails import MAX_EMAIL, is_valid_email
 from app.public_url import check_path
+from app.setting_errors import describe_type_error
 
 SECRET_FIELDS: Final = frozenset({"secret_key", "astuto_secret"})
 """Settings whose whole value is secret."""
@@ -26,11 +31,14 @@ MIN_SECRET_LENGTH: Final = 32
 ESCAPES: Final = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
 MAX_CONNECTIONS_PER_IP: Final = 100_000
 MAX_OWNER_NAME: Final = 255
+MAX_SHOWN_LENGTH: Final = 100
+"""The number of characters of an invalid value that a message shows."""
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
+_RESTORE: Final = "restore it from a backup; if there is no key yet, remove it, and the next start creates one"
 
 
-class InvalidSettings(Exception):
-    """A setting is invalid; the message names it and the remedy in one line."""
+class InvalidSettings(Problem):
+    """A setting is invalid. The state names it, with its value."""
 
 
 class Settings(BaseSettings):
@@ -98,12 +106,36 @@ class Settings(BaseSettings):
         try:
             return cls(**{name: value for name, value in options.items() if value is not None})
         except ValidationError as error:
-            first = error.errors()[0]
-            name = "_".join(str(part) for part in first["loc"][:1]).upper()
-            reason = _error_message(first)
-            raise InvalidSettings(f"{PREFIX}{name}: {reason}" if name else reason) from None
+            raise cls._explain(error.errors()[0], options) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidSettings(f"the file .env can't be read: {error}; repair it, or move it away") from None
+            raise InvalidSettings(
+                f"the file {Path('.env').absolute()} can't be read ({_reason(error)})",
+                "make it a text file that this user can read, or move it away",
+            ) from None
+
+    @classmethod
+    def _explain(cls, error: ErrorDetails, options: Mapping[str, Any]) -> InvalidSettings:
+        """The first error of pydantic in terms of what the operator has to write, and where."""
+        problem = error.get("ctx", {}).get("error")
+        if not error["loc"]:
+            # Of a combination of settings.
+            assert isinstance(problem, InvalidValue)
+            return InvalidSettings(problem.state, problem.remedy)
+        field = str(error["loc"][0])
+        if not isinstance(problem, InvalidValue):
+            problem = describe_type_error(error, cls.model_fields[field])
+        return _invalid(field, error["input"], problem, option=options.get(field) is not None)
+
+    def invalid(self, field: str, problem: Problem) -> InvalidSettings:
+        """The error of a setting whose value only another module can check."""
+        return _invalid(field, getattr(self, field), problem, option=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_characters(cls, value: Any) -> Any:
+        if isinstance(value, str) and "\0" in value:
+            raise InvalidValue("has a NUL character", "write the value again")
+        return value
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -113,14 +145,17 @@ class Settings(BaseSettings):
             try:
                 ip_network(part, strict=False)
             except ValueError:
-                raise ValueError(f"{part} is no address or network, such as 10.0.0.1 or 10.0.0.0/8") from None
+                raise InvalidValue(
+                    f"{part} is no IP address or network",
+                    "write addresses such as 10.0.0.1 or networks such as 10.0.0.0/8, separated by commas",
+                ) from None
         return parts
 
     @field_validator("rate_limits", "forwarded_host", "log_client_ip", mode="before")
     @classmethod
     def _check_switch(cls, value: Any) -> Any:
         if isinstance(value, str) and value.lower() not in ("on", "off", "true", "false", "1", "0", "yes", "no"):
-            raise ValueError("must be on or off")
+            raise InvalidValue("must be on or off", "write on or off")
         return value
 
     @field_validator("limit_productlift", "limit_astuto_key", "limit_astuto_ip", "limit_pages")
@@ -129,8 +164,9 @@ class Settings(BaseSettings):
         try:
             RateLimit.parse(value)
         except ValueError:
-            raise ValueError(
-                "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
+            raise InvalidValue(
+                "must be a number of requests in a window from 1 second to 1 day, or off",
+                "write it as 60/minute, 100/5minutes or off",
             ) from None
         return value
 
@@ -141,20 +177,28 @@ class Settings(BaseSettings):
         if text == "off":
             return text
         if not (text.isascii() and text.isdigit() and 1 <= int(text[:7]) <= MAX_CONNECTIONS_PER_IP):
-            raise ValueError(f"must be a whole number from 1 to {MAX_CONNECTIONS_PER_IP}, or off")
+            raise InvalidValue(
+                f"must be a whole number from 1 to {MAX_CONNECTIONS_PER_IP}, or off",
+                "write a number such as 256, or off",
+            )
         return int(text)
 
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")) or _host(value) is None or _UNPRINTABLE.search(value):
-            raise ValueError("must be an address such as https://feedback.example.com")
+            raise InvalidValue(
+                "must be an http or https address with a host", "write an address such as https://feedback.example.com"
+            )
         if "@" in urlsplit(value).netloc:
-            raise ValueError("must have no user and password: every link would contain them")
+            raise InvalidValue(
+                "must have no user and password, because every link would contain them",
+                "remove all before the @, and the @",
+            )
         if len(value) > 255:
-            raise ValueError("must have at most 255 characters")
+            raise InvalidValue("must have at most 255 characters", "use a shorter address")
         if "?" in value or "#" in value:
-            raise ValueError("must end with its host or path, without ? and #")
+            raise InvalidValue("must end with its host or path", "remove the ? or the # and all after it")
         path = urlsplit(value).path
         return value.removesuffix(path) + check_path(path)
 
@@ -163,27 +207,32 @@ class Settings(BaseSettings):
     def _check_database_url(cls, value: str) -> str:
         if value.startswith("sqlite:///"):
             if value.removeprefix("sqlite:///") in ("", ":memory:"):
-                raise ValueError("must name a file, such as sqlite:///data/earshot.db")
+                raise InvalidValue("must name a file", "write a path, such as sqlite:///data/earshot.db")
             return value
         if not value.startswith(("postgresql://", "postgres://")):
-            raise ValueError("must begin with sqlite:/// or postgresql://")
+            raise InvalidValue(
+                "must begin with sqlite:/// or postgresql://",
+                "write sqlite:///path or postgresql://user:password@host/name",
+            )
         # A second `@` before the host, too: the driver ends the password at the first one, urlsplit at the last.
         if not _is_parseable(value) or urlsplit(value).netloc.count("@") > 1:
-            raise ValueError(f"its host and port can't be parsed; {ESCAPES}")
+            raise InvalidValue("its host and port can't be parsed", ESCAPES)
         try:
             parse_qsl(urlsplit(value).query, strict_parsing=bool(urlsplit(value).query))
         except ValueError:
             # The driver's message quotes what it can't parse, which may be the end of a password.
-            raise ValueError("its query can't be parsed; in a value write % & # as %25 %26 %23") from None
+            raise InvalidValue(
+                "its part after ? can't be parsed", "write name=value pairs, and in a value % & # as %25 %26 %23"
+            ) from None
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, value: str) -> str:
         if not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+            raise InvalidValue("must begin with redis://, rediss:// or unix://", "write it as redis://127.0.0.1:6379/0")
         if not (_is_parseable(value) if value.startswith("unix://") else _host(value)):
-            raise ValueError(f"must name a host: redis://host:6379/0; {ESCAPES}")
+            raise InvalidValue("its host can't be parsed", f"write it as redis://host:6379/0; {ESCAPES}")
         return value
 
     @field_validator("otlp_url")
@@ -195,8 +244,9 @@ class Settings(BaseSettings):
             # The exporter reads a backslash as a slash, and what precedes it as the host.
             or _UNPRINTABLE.search(value)
         ):
-            raise ValueError(
-                f"must be the address of a collector that accepts OTLP over HTTP, such as http://host:4318; {ESCAPES}"
+            raise InvalidValue(
+                "must be the address of a collector that accepts OTLP over HTTP",
+                f"write it as http://host:4318; {ESCAPES}",
             )
         return value
 
@@ -205,7 +255,9 @@ class Settings(BaseSettings):
     def _check_owner_email(cls, value: str) -> str:
         email = value.strip()
         if len(email) > MAX_EMAIL or not is_valid_email(email):
-            raise ValueError(f"must be an e-mail address such as jane@example.com, of at most {MAX_EMAIL} characters")
+            raise InvalidValue(
+                f"must be an e-mail address of at most {MAX_EMAIL} characters", "write one such as jane@example.com"
+            )
         return email
 
     @field_validator("owner_name")
@@ -213,27 +265,32 @@ class Settings(BaseSettings):
     def _check_owner_name(cls, value: str) -> str:
         name = value.strip()
         if _UNWRITABLE.search(name) or not 1 <= len(name) <= MAX_OWNER_NAME:
-            raise ValueError(f"must be plain text of 1 to {MAX_OWNER_NAME} characters")
+            raise InvalidValue(
+                f"must be plain text of 1 to {MAX_OWNER_NAME} characters", "write the owner's name on one line"
+            )
         return name
 
     @field_validator("secret_key")
     @classmethod
     def _check_secret_key(cls, value: str) -> str:
         if len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8 or "change" in value.lower():
-            raise ValueError(
-                f"must be at least {MIN_SECRET_LENGTH} random characters; make one with: openssl rand -hex 32"
+            raise InvalidValue(
+                f"must be at least {MIN_SECRET_LENGTH} random characters", "make one with: openssl rand -hex 32"
             )
         return value
 
     @model_validator(mode="after")
     def _check_workers(self) -> "Settings":
         if self.workers > 1 and self.rate_limits and self.redis_url is None:
-            raise ValueError(
-                "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, because all processes count together; "
-                "or set EARSHOT_RATE_LIMITS=off"
+            raise InvalidValue(
+                f"EARSHOT_WORKERS={self.workers} needs EARSHOT_REDIS_URL, because all processes count together",
+                "set EARSHOT_REDIS_URL=redis://127.0.0.1:6379/0, or EARSHOT_RATE_LIMITS=off, or one worker",
             )
         if self.workers > 1 and self.database.startswith("sqlite"):
-            raise ValueError("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
+            raise InvalidValue(
+                f"EARSHOT_WORKERS={self.workers} needs PostgreSQL, because SQLite's file has one writer",
+                "set EARSHOT_DATABASE_URL=postgresql://user:password@host/name, or one worker",
+            )
         return self
 
     def describe(self) -> list[dict[str, str | None]]:
@@ -257,6 +314,13 @@ class Settings(BaseSettings):
         names = {*os.environ, *(name.upper() for name in DotEnvSettingsSource(cls).env_vars)}
         return sorted(name for name in names if name.upper().startswith(PREFIX) and name.upper() not in known)
 
+    @classmethod
+    def find_similar_name(cls, name: str) -> str | None:
+        """The name of a setting that an unknown name may be a misspelling of."""
+        known = [field.upper() for field in cls.model_fields]
+        matches = get_close_matches(name.upper().removeprefix(PREFIX), known, n=1, cutoff=0.7)
+        return f"{PREFIX}{matches[0]}" if matches else None
+
     @property
     def database(self) -> str:
         """The database's URL."""
@@ -268,9 +332,12 @@ class Settings(BaseSettings):
         if self.database_password_file is None:
             return None
         try:
-            return self.database_password_file.read_text().strip()
-        except OSError as error:
-            raise InvalidSettings(f"EARSHOT_DATABASE_PASSWORD_FILE can't be read: {error.strerror}") from None
+            return self.database_password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidSettings(
+                f"EARSHOT_DATABASE_PASSWORD_FILE={self.database_password_file} can't be read ({_reason(error)})",
+                "name a text file that this user can read",
+            ) from None
 
     @cached_property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -292,12 +359,17 @@ class Settings(BaseSettings):
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 _write_once(path, secrets.token_hex(32))
-            secret = path.read_text().strip().encode()
+            secret = path.read_text(encoding="utf-8").strip().encode()
         except OSError as error:
-            raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} can't be used: {error.strerror}") from None
+            raise InvalidSettings(
+                f"the secret {path.absolute()} can't be read or created ({error.strerror})",
+                "make this user its owner, with mode 600, and check that the disk has space",
+            ) from None
+        except UnicodeDecodeError:
+            raise InvalidSettings(f"the secret {path.absolute()} is damaged", _RESTORE) from None
         if not secret:
             # Anyone could make valid signatures with an empty secret.
-            raise InvalidSettings(f"EARSHOT_DATA_DIR: {path} is empty: restore it from a backup, or remove it")
+            raise InvalidSettings(f"the secret {path.absolute()} is empty", _RESTORE)
         return secret
 
 
@@ -317,20 +389,26 @@ def mask_secrets(url: str) -> str:
     return f"{scheme or ''}{user}{colon and ':***'}{at}{location}"
 
 
-def _error_message(error: ErrorDetails) -> str:
-    """Why a value is invalid, in terms of what the operator has to write."""
-    limits = error.get("ctx", {})
-    match error["type"]:
-        case "int_parsing" | "int_type" | "int_from_float":
-            return "must be a whole number"
-        case "greater_than_equal":
-            return f"must be at least {limits['ge']}"
-        case "less_than_equal":
-            return f"must be at most {limits['le']}"
-        case "literal_error":
-            return f"must be {str(limits['expected']).replace(chr(39), '')}"
-        case _:
-            return error["msg"].removeprefix("Value error, ")
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return str(error.strerror) if isinstance(error, OSError) else "it is not text in UTF-8"
+
+
+def _invalid(field: str, value: Any, problem: Problem, *, option: bool) -> InvalidSettings:
+    """The error of one setting, with its value and the place where it is set."""
+    name = f"{PREFIX}{field.upper()}"
+    in_environment = name in {each.upper() for each in os.environ}
+    place = f"--{field.replace('_', '-')}" if option else "the environment" if in_environment else "the file .env"
+    return InvalidSettings(f"{name}={_shorten(field, value)} (from {place}): {problem.state}", problem.remedy)
+
+
+def _shorten(field: str, value: Any) -> str:
+    """An invalid value for a message: in one line, without secrets."""
+    text = _display(field, value) or ""
+    if field in URL_FIELDS and "?" in text:
+        # An invalid query may contain the end of a password.
+        text = f"{text.partition('?')[0]}?…"
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"
 
 
 def _host(url: str) -> str | None:
@@ -370,11 +448,10 @@ def _display(field: str, value: Any) -> str | None:
 def _write_once(path: Path, text: str) -> None:
     """Write a file for its owner alone, completely or not at all, even if two processes do it at once."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    draft.touch(mode=0o600)
-    draft.write_text(text)
     try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass
+        draft.touch(mode=0o600)
+        draft.write_text(text)
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)

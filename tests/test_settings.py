@@ -9,9 +9,13 @@ from app import backends
 from app.adapters.rate_limiter import RateLimit
 from app.settings import InvalidSettings, Settings, mask_secrets
 from tests.support.checkout import ROOT
+from tests.support.messages import is_documented
 
-NO_LIMIT = "must be such as 60/minute, 100/5minutes or off; a window has from 1 second to 1 day"
-NO_COUNT = "must be a whole number from 1 to 100000, or off"
+NO_LIMIT = (
+    "must be a number of requests in a window from 1 second to 1 day, or off: "
+    "write it as 60/minute, 100/5minutes or off"
+)
+NO_COUNT = "must be a whole number from 1 to 100000, or off: write a number such as 256, or off"
 NO_LIMITS = (
     "many",
     "60",
@@ -31,7 +35,9 @@ NO_LIMITS = (
 
 
 ESCAPES = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
-NO_QUERY = "must end with its host or path, without ? and #"
+NO_QUERY = "must end with its host or path: remove the ? or the # and all after it"
+NO_ADDRESS = "must be an http or https address with a host: write an address such as https://feedback.example.com"
+NO_REDIS = f"its host can't be parsed: write it as redis://host:6379/0; {ESCAPES}"
 NO_PATHS = (
     "//feedback",
     "/a//b",
@@ -45,7 +51,10 @@ NO_PATHS = (
     "/a:b",
     "/a&b",
 )
-NO_PATH = "its path may have letters, digits and - _ ~ . between single slashes, such as https://example.com/feedback"
+NO_PATH = (
+    "its path may have letters, digits and - _ ~ . between single slashes: "
+    "write a plain path, such as https://example.com/feedback"
+)
 OWN_PATH = (
     "its path must not begin with /{}, which the server has itself: write the address without /api/v1, "
     "or choose another path"
@@ -63,47 +72,63 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("DATABASE_URL", "mysql://here", "must begin with sqlite:/// or postgresql://"),
-        ("DATABASE_URL", "sqlite:///:memory:", "must name a file, such as sqlite:///data/earshot.db"),
-        ("DATABASE_URL", "sqlite:///", "must name a file, such as sqlite:///data/earshot.db"),
+        (
+            "DATABASE_URL",
+            "mysql://here",
+            "must begin with sqlite:/// or postgresql://: write sqlite:///path or postgresql://user:password@host/name",
+        ),
+        ("DATABASE_URL", "sqlite:///:memory:", "must name a file: write a path, such as sqlite:///data/earshot.db"),
+        ("DATABASE_URL", "sqlite:///", "must name a file: write a path, such as sqlite:///data/earshot.db"),
         (
             "DATABASE_URL",
             "postgresql://me:sec/ret@host/name",
-            f"its host and port can't be parsed; {ESCAPES}",
+            f"its host and port can't be parsed: {ESCAPES}",
         ),
-        ("PORT", "http", "must be a whole number"),
-        ("PORT", "70000", "must be at most 65535"),
-        ("PORT", "-1", "must be at least 0"),
+        ("PORT", "http", "must be a whole number: write a number from 0 to 65535"),
+        ("PORT", "70000", "must be at most 65535: write a number from 0 to 65535"),
+        ("PORT", "-1", "must be at least 0: write a number from 0 to 65535"),
+        ("DRAIN_SECONDS", "soon", "must be a number: write a number from 0 to 60"),
+        ("DRAIN_SECONDS", "nan", "must be at most 60: write a number from 0 to 60"),
+        ("WORKERS", "9" * 5000, "must be a whole number: write a number from 1 to 64"),
         *(("LIMIT_PRODUCTLIFT", value, NO_LIMIT) for value in NO_LIMITS),
-        ("REDIS_URL", "localhost", "must begin with redis://, rediss:// or unix://"),
-        ("REDIS_URL", "redis://host:port/0", f"must name a host: redis://host:6379/0; {ESCAPES}"),
-        ("REDIS_URL", "unix://me:se/cret@/run/redis", f"must name a host: redis://host:6379/0; {ESCAPES}"),
+        (
+            "REDIS_URL",
+            "localhost",
+            "must begin with redis://, rediss:// or unix://: write it as redis://127.0.0.1:6379/0",
+        ),
+        ("REDIS_URL", "redis://host:port/0", NO_REDIS),
+        ("REDIS_URL", "unix://me:se/cret@/run/redis", NO_REDIS),
         (
             "SECRET_KEY",
             "please change this secret to another",
-            "must be at least 32 random characters; make one with: openssl rand -hex 32",
+            "must be at least 32 random characters: make one with: openssl rand -hex 32",
         ),
-        ("TRUSTED_PROXIES", "my proxy", "my proxy is no address or network, such as 10.0.0.1 or 10.0.0.0/8"),
-        ("BASE_URL", "example.com", "must be an address such as https://feedback.example.com"),
-        ("BASE_URL", "https://", "must be an address such as https://feedback.example.com"),
-        ("BASE_URL", "https://exam ple.com", "must be an address such as https://feedback.example.com"),
-        ("BASE_URL", "https://example.com/feed\nback", "must be an address such as https://feedback.example.com"),
-        ("BASE_URL", "https://example.com\\feedback", "must be an address such as https://feedback.example.com"),
+        (
+            "TRUSTED_PROXIES",
+            "my proxy",
+            "my proxy is no IP address or network: "
+            "write addresses such as 10.0.0.1 or networks such as 10.0.0.0/8, separated by commas",
+        ),
+        ("BASE_URL", "example.com", NO_ADDRESS),
+        ("BASE_URL", "https://", NO_ADDRESS),
+        ("BASE_URL", "https://exam ple.com", NO_ADDRESS),
+        ("BASE_URL", "https://example.com/feed\nback", NO_ADDRESS),
+        ("BASE_URL", "https://example.com\\feedback", NO_ADDRESS),
         *(("BASE_URL", f"https://example.com{end}", NO_QUERY) for end in ("?", "/feedback?a=b", "#a", "/feedback/#")),
         *(("BASE_URL", f"https://example.com{path}", NO_PATH) for path in NO_PATHS),
-        ("BASE_URL", f"https://example.com/{'x' * 80}", "its path may have at most 80 characters"),
-        ("BASE_URL", f"https://{'x' * 250}.com", "must have at most 255 characters"),
+        ("BASE_URL", f"https://example.com/{'x' * 80}", "its path may have at most 80 characters: use a shorter path"),
+        ("BASE_URL", f"https://{'x' * 250}.com", "must have at most 255 characters: use a shorter address"),
         *(
             ("BASE_URL", f"https://example.com/{path}", OWN_PATH.format(path.partition("/")[0]))
             for path in ("api/v1", "api", "productlift/api/v1/", "p", "static", "health/feedback")
         ),
-        ("RATE_LIMITS", "perhaps", "must be on or off"),
-        ("LOG_CLIENT_IP", "perhaps", "must be on or off"),
+        ("RATE_LIMITS", "perhaps", "must be on or off: write on or off"),
+        ("LOG_CLIENT_IP", "perhaps", "must be on or off: write on or off"),
         *(
             ("CONNECTIONS_PER_IP", value, NO_COUNT)
             for value in ("0", "-1", "none", "1.5", "100001", "10000000000", "\u0666")
         ),
-        ("DEFAULT_DIALECT", "esperanto", "must be productlift or astuto"),
+        ("DEFAULT_DIALECT", "esperanto", "must be productlift or astuto: write productlift or astuto"),
     ],
 )
 def test_an_invalid_setting_is_reported_with_the_remedy(
@@ -114,7 +139,74 @@ def test_an_invalid_setting_is_reported_with_the_remedy(
     with pytest.raises(InvalidSettings) as refusal:
         Settings.load()
 
-    assert str(refusal.value) == f"EARSHOT_{name}: {message}"
+    assert str(refusal.value).startswith(f"EARSHOT_{name}=")
+    assert str(refusal.value).partition(" (from the environment): ")[2] == message
+    assert is_documented(refusal.value.state)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("PORT", "http", "http"),
+        ("PORT", "9" * 200, f"{'9' * 100}…"),
+        ("HOST", "a\0b", None),
+        ("BASE_URL", "https://me:secret@host/path", "https://me:***@host/path"),
+        ("DATABASE_URL", "mysql://me:secret@host/name?password=sec&ret", "mysql://me:***@host/name?…"),
+        ("DATABASE_URL", "postgresql://me:sec/ret@host/name", "postgresql://me:***@host/name"),
+        ("SECRET_KEY", "short", "***"),
+        ("BASE_URL", "https://a\nb", "https://a b"),
+    ],
+)
+def test_an_invalid_value_is_shown_in_one_line_without_secrets(
+    name: str, value: str, shown: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if shown is None:
+        # The environment can't have such a value.
+        (tmp_path / ".env").write_text(f"EARSHOT_{name}={value}\n")
+    else:
+        monkeypatch.setenv(f"EARSHOT_{name}", value)
+
+    with pytest.raises(InvalidSettings) as refusal:
+        Settings.load()
+
+    if shown is None:
+        assert refusal.value.state.endswith(" (from the file .env): has a NUL character")
+        return
+    assert refusal.value.state.startswith(f"EARSHOT_{name}={shown} (from the environment): ")
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_invalid_value_is_reported_with_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("EARSHOT_WORKERS=none\n")
+
+    with pytest.raises(InvalidSettings) as in_file:
+        Settings.load()
+    with pytest.raises(InvalidSettings) as option:
+        Settings.load(workers=65)
+    monkeypatch.setenv("EARSHOT_WORKERS", "0")
+    with pytest.raises(InvalidSettings) as in_environment:
+        Settings.load()
+
+    assert [each.value.state for each in (in_file, option, in_environment)] == [
+        "EARSHOT_WORKERS=none (from the file .env): must be a whole number",
+        "EARSHOT_WORKERS=65 (from --workers): must be at most 64",
+        "EARSHOT_WORKERS=0 (from the environment): must be at least 1",
+    ]
+
+
+UNCHECKED = {"database_password_file", "data_dir", "host", "metrics_host", "astuto_secret", "storage_url"}
+"""Any text is a valid value, or is checked where it is used."""
+
+
+@pytest.mark.parametrize("field", sorted(Settings.model_fields.keys() - UNCHECKED))
+@pytest.mark.parametrize("value", ["\u2603", "-1"])
+def test_every_setting_explains_an_invalid_value(field: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"EARSHOT_{field.upper()}", value)
+
+    with pytest.raises(InvalidSettings) as refusal:
+        Settings.load()
+
+    assert is_documented(refusal.value.state), refusal.value.state
 
 
 @pytest.mark.parametrize(
@@ -192,30 +284,54 @@ def test_several_workers_require_redis_and_postgresql() -> None:
         Settings.load(workers=2, rate_limits=False)
 
     assert str(without_redis.value) == (
-        "EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, because all processes count together; "
-        "or set EARSHOT_RATE_LIMITS=off"
+        "EARSHOT_WORKERS=2 needs EARSHOT_REDIS_URL, because all processes count together: "
+        "set EARSHOT_REDIS_URL=redis://127.0.0.1:6379/0, or EARSHOT_RATE_LIMITS=off, or one worker"
     )
-    assert str(on_a_file.value) == ("EARSHOT_WORKERS above 1 needs PostgreSQL; set EARSHOT_DATABASE_URL=postgresql://…")
+    assert str(on_a_file.value) == (
+        "EARSHOT_WORKERS=2 needs PostgreSQL, because SQLite's file has one writer: "
+        "set EARSHOT_DATABASE_URL=postgresql://user:password@host/name, or one worker"
+    )
 
 
 def test_a_missing_password_file_is_reported() -> None:
     settings = Settings.load(database_password_file="gone")
 
-    with pytest.raises(
-        InvalidSettings, match="EARSHOT_DATABASE_PASSWORD_FILE can't be read: No such file or directory"
-    ):
+    with pytest.raises(InvalidSettings) as refusal:
         _ = settings.database_password
+
+    assert (refusal.value.state, refusal.value.remedy) == (
+        "EARSHOT_DATABASE_PASSWORD_FILE=gone can't be read (No such file or directory)",
+        "name a text file that this user can read",
+    )
+
+
+@pytest.mark.parametrize("file", ["password", "secret"])
+def test_a_file_that_is_not_text_is_reported(tmp_path: Path, file: str) -> None:
+    path = tmp_path / "secret.key"
+    path.write_bytes(b"\xff\xfe")
+    settings = Settings.load(database_password_file=path, data_dir=tmp_path)
+
+    with pytest.raises(InvalidSettings) as refusal:
+        _ = settings.database_password if file == "password" else settings.secret
+
+    assert is_documented(refusal.value.state)
+    assert path.read_bytes() == b"\xff\xfe"
 
 
 def test_an_unknown_storage_is_reported() -> None:
-    with pytest.raises(InvalidSettings, match="EARSHOT_STORAGE_URL: give a folder, or a bucket"):
+    with pytest.raises(
+        InvalidSettings,
+        match=r"^EARSHOT_STORAGE_URL=ftp://here \(from .*\): must be a folder or a bucket: write the path",
+    ):
         backends.open_storage(Settings.load(storage_url="ftp://here"))
 
 
 def test_an_unreadable_settings_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"EARSHOT_PORT=\xff\xfe")
 
-    with pytest.raises(InvalidSettings, match=r"the file \.env can't be read: .*; repair it, or move it away"):
+    with pytest.raises(
+        InvalidSettings, match=r"the file /.*/\.env can't be read \(it is not text in UTF-8\): make it a text file"
+    ):
         Settings.load()
 
 
@@ -259,6 +375,8 @@ def test_a_misspelled_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("EARSHOT_PORT", "9000")
 
     assert Settings.unknown_names() == ["EARSHOT_PROT"]
+    assert Settings.find_similar_name("EARSHOT_PROT") == "EARSHOT_PORT"
+    assert Settings.find_similar_name("EARSHOT_OUTBOX") is None
 
 
 def test_a_misspelled_setting_in_a_file_is_reported(tmp_path: Path) -> None:

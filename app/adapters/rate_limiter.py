@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Sequence
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from app.adapters.problem import InvalidValue
+
 log = logging.getLogger("earshot.limits")
 
 MAX_COUNTERS: Final = 100_000
@@ -118,7 +120,7 @@ class RedisRateLimiter:
     """Counters shared by all processes. While Redis is unreachable each process counts by itself and logs it once."""
 
     def __init__(self, url: str) -> None:
-        """Raises ValueError for a URL with options that the client does not know."""
+        """Raises InvalidValue for a URL with options that the client does not know."""
         from redis.asyncio import BlockingConnectionPool, Redis
         from redis.exceptions import RedisError
 
@@ -133,7 +135,10 @@ class RedisRateLimiter:
             # Only a connection rejects an unknown option. Making one does not connect.
             pool.make_connection()
         except (TypeError, ValueError, RedisError):
-            raise ValueError("its query has an option that the Redis client does not have") from None
+            raise InvalidValue(
+                "its query has an option that the Redis client does not have",
+                "correct or remove what follows the question mark",
+            ) from None
         # A client made by `from_pool` closes the pool; one with `connection_pool=` leaves its connections open.
         self._redis: Any = Redis.from_pool(pool)
         self._script: Any = self._redis.register_script(_SCRIPT)

@@ -32,8 +32,8 @@ earshot users list --json
 earshot doctor                        report problems and how to fix them
 
 Settings are read from the environment and from a file .env; `earshot settings` lists them. Every command but
-`serve` accepts --json; commands that act in one portal accept --portal. The exit code is 0 on success, 1 with one
-line on standard error on failure, and 2 for wrong usage.
+`serve` accepts --json; commands that act in one portal accept --portal. The exit code is 0 on success, 1 with a
+message on standard error on failure, and 2 for wrong usage.
 """
 
 
@@ -87,12 +87,12 @@ def main() -> None:
 def run(app: typer.Typer, arguments: Sequence[str]) -> None:
     """Run one command and exit with its code."""
     # Not at the top, because it imports the database: `main` has to come first.
-    from app.cli.errors import EXPECTED_ERRORS, error_message
+    from app.cli.errors import EXPECTED_ERRORS, error_lines
 
     try:
         app(args=list(arguments), prog_name="earshot")
     except EXPECTED_ERRORS as error:
-        print(f"earshot: {error_message(error)}", file=sys.stderr)
+        print(f"earshot: {error_lines(error)}", file=sys.stderr)
         sys.exit(1)
     except BrokenPipeError:
         # The reader of our output has closed it. Python would write to it once more at exit.

@@ -1,9 +1,8 @@
-"""Error messages for operators: one line with the problem and, if there is one, the remedy."""
+"""Error messages for operators: the problem, and the remedy if there is one."""
 
 from typing import Final
 
-from app.adapters.database.inspection import ForeignSchema
-from app.adapters.database.revisions import NewerDatabase
+from app.adapters.problem import Problem
 from app.domain.errors import (
     Conflict,
     DomainError,
@@ -15,8 +14,6 @@ from app.domain.errors import (
     ValueOutOfRange,
 )
 from app.domain.permissions import Permission
-from app.server import StartupError
-from app.settings import InvalidSettings
 
 
 class CommandError(Exception):
@@ -26,13 +23,10 @@ class CommandError(Exception):
 EXPECTED_ERRORS: Final = (
     CommandError,
     DomainError,
-    InvalidSettings,
-    StartupError,
-    NewerDatabase,
-    ForeignSchema,
+    Problem,
     ServiceUnavailable,
 )
-"""The errors that end a command with exit code 1 and one line."""
+"""The errors that end a command with exit code 1 and a message instead of a traceback."""
 
 _CONFLICTS: Final = {
     "user.taken": "there is a user with this address already",
@@ -45,10 +39,6 @@ _CONFLICTS: Final = {
     "key.not_entitled": (
         "this user can't have such a key: a key for Astuto's API needs at least a moderator, a key for ProductLift's "
         "API an administrator, and the user must not be blocked"
-    ),
-    "secret.other": (
-        "the keys in the database were created with another secret: restore its secret.key in the data directory, or "
-        "set EARSHOT_SECRET_KEY to it; to accept this secret and revoke all keys: earshot secret accept"
     ),
     "key.known": "this key exists already",
     "key.revoked": "the key is revoked for good: create another with `earshot keys create`",
@@ -71,15 +61,40 @@ _PROBLEMS: Final = {
 }
 
 
+_OTHER_SECRET: Final = Problem(
+    "the keys in the database were created with another secret",
+    "restore its secret.key in the data directory, or set EARSHOT_SECRET_KEY to it; "
+    "to accept this secret and revoke all keys: earshot secret accept",
+)
+
+
 def error_message(error: Exception) -> str:
     """The error in one line."""
     return " ".join(_message(error).split())
+
+
+def error_lines(error: Exception) -> str:
+    """The error for a terminal: a line with the problem, and below it a line with the remedy, if there is one."""
+    problem = _to_problem(error)
+    return error_message(error) if problem is None else f"{problem.state}\n  -> {problem.remedy}"
+
+
+def _to_problem(error: Exception) -> Problem | None:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Conflict) and error.code == "secret.other":
+        return _OTHER_SECRET
+    if isinstance(error, ServiceUnavailable):
+        return Problem(error_message(error), "see what `earshot doctor` reports, and try again")
+    return None
 
 
 def _message(error: Exception) -> str:
     if isinstance(error, NotFound):
         return f"there is no {error.resource} {'' if error.identifier is None else error.identifier}".rstrip()
     if isinstance(error, Conflict):
+        if error.code == "secret.other":
+            return str(_OTHER_SECRET)
         return _CONFLICTS.get(error.code, error.code)
     if isinstance(error, ValidationFailed):
         return "; ".join(map(_field_message, error.errors))

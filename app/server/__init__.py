@@ -1,5 +1,7 @@
 """Runs an application as a server: sockets, processes, limits of HTTP, the start."""
 
+from app.adapters.problem import Problem
 
-class StartupError(Exception):
-    """The server cannot start. The text is one line with the remedy. Nothing has been changed."""
+
+class StartupError(Problem):
+    """The server cannot start. Nothing has been changed."""

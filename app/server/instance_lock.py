@@ -27,8 +27,8 @@ def hold(settings: Settings) -> Iterator[None]:
             stack.callback(os.close, _lock(folder / LOCK_FILE, f"runs on the data directory {folder}", settings))
         except OSError as error:
             raise StartupError(
-                f"the data directory {folder} can't be written ({error.strerror}): "
-                "make this user its owner, or set EARSHOT_DATA_DIR to another one"
+                f"the data directory {folder} can't be written ({error.strerror})",
+                "make this user its owner, or set EARSHOT_DATA_DIR to another one",
             ) from None
         if settings.database.startswith("sqlite:///"):
             # Two data directories may use one file, also by a link. The lock is a file of its own, because closing
@@ -53,8 +53,8 @@ def _lock(path: Path, what: str, settings: Settings) -> int:
         holder = os.read(file, 20).decode(errors="replace").strip()
         os.close(file)
         raise StartupError(
-            f"another server{f' (process {holder})' if holder.isdigit() else ''} {what}: stop it, or set "
-            "EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
+            f"another server{f' (process {holder})' if holder.isdigit() else ''} {what}",
+            "stop it, or set EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off",
         ) from None
     except OSError:
         # Some network file systems do not support locks.

@@ -34,21 +34,32 @@ def open_metrics_port(settings: Settings) -> socket.socket | None:
     if settings.metrics_port is None:
         return None
     host = settings.host if settings.metrics_host is None else settings.metrics_host
-    (listener,) = sockets.listen(host, settings.metrics_port, 1, sockets.METRICS)
+    try:
+        (listener,) = sockets.listen(host, settings.metrics_port, 1, sockets.METRICS)
+    except StartupError:
+        if settings.metrics_port != settings.port or settings.port == 0 or host != settings.host:
+            raise
+        raise StartupError(
+            f"EARSHOT_METRICS_PORT is {settings.port}, the port of the server itself",
+            "set EARSHOT_METRICS_PORT to another port, such as 9464",
+        ) from None
     return listener
 
 
 @contextmanager
-def metrics_directory(settings: Settings, workers: int) -> Iterator[Path | None]:
+def metrics_directory(settings: Settings) -> Iterator[Path | None]:
     """The directory of all workers' metrics inside the block; None where there is no port. Raises StartupError."""
     with ExitStack() as stack:
         directory = None
         if settings.metrics_port is not None:
             parent = settings.data_dir.absolute()
             try:
-                directory = stack.enter_context(metrics_files(parent, workers))
+                directory = stack.enter_context(metrics_files(parent, settings.workers))
             except OSError as error:
-                raise StartupError(f"the metrics can't be written to {parent} ({error.strerror})") from None
+                raise StartupError(
+                    f"the metrics can't be written to {parent} ({error.strerror})",
+                    "make this user its owner and free space on its disk, or remove EARSHOT_METRICS_PORT",
+                ) from None
         yield directory
 
 

@@ -19,14 +19,14 @@ import structlog
 import uvicorn
 import uvloop
 
+from app.adapters.problem import Problem
 from app.application import Application, Observer
-from app.domain.errors import ServiceUnavailable
 from app.observability.logging import AccessLog
 from app.observability.metrics import SharedMetrics
 from app.observability.tracing import RequestTracer
 from app.server.connections import ConnectionLimit, raise_open_file_limit
 from app.server.http_limits import LimitedHttpProtocol, uvicorn_config
-from app.server.metrics_endpoint import metrics_directory, serve_metrics
+from app.server.metrics_endpoint import serve_metrics
 from app.server.signals import SIGNALS
 from app.server.startup import program_version
 from app.server.supervisor import Supervisor
@@ -141,20 +141,20 @@ def run(
     listeners: Sequence[socket.socket],
     access_log: AccessLog,
     metrics_listener: socket.socket | None = None,
+    metrics_dir: Path | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT, with one process for each socket. Return the exit code."""
     raise_open_file_limit()
     sockets = {*listeners, *([] if metrics_listener is None else [metrics_listener])}
     parent = os.getpid() if len(listeners) > 1 else None
-    with metrics_directory(application.settings, len(listeners)) as directory:
-        tasks = []
-        for number, listener in enumerate(listeners):
-            # Only the first process serves the metrics of all.
-            metrics = metrics_listener if number == 0 else None
-            spec = WorkerSpec(application, listener, access_log, metrics, directory, number, parent)
-            tasks.append(partial(_serve, spec, sockets - {listener, metrics}))
-        shutdown_timeout = application.settings.drain_seconds + SHUTDOWN_TIMEOUT_SECONDS
-        code = tasks[0]() if parent is None else Supervisor(tasks, sockets, shutdown_timeout).run()
+    tasks = []
+    for number, listener in enumerate(listeners):
+        # Only the first process serves the metrics of all.
+        metrics = metrics_listener if number == 0 else None
+        spec = WorkerSpec(application, listener, access_log, metrics, metrics_dir, number, parent)
+        tasks.append(partial(_serve, spec, sockets - {listener, metrics}))
+    shutdown_timeout = application.settings.drain_seconds + SHUTDOWN_TIMEOUT_SECONDS
+    code = tasks[0]() if parent is None else Supervisor(tasks, sockets, shutdown_timeout).run()
     if code == 0:
         log.info("ended")
     return code
@@ -167,8 +167,8 @@ def _serve(worker: WorkerSpec, others: Iterable[socket.socket]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_serve_worker(worker))
-        except ServiceUnavailable as error:
-            log.error("cannot start", reason=str(error))
+        except Problem as problem:
+            log.error("cannot start", reason=problem.state, remedy=problem.remedy)
             return 1
         finally:
             worker.access_log.flush()

@@ -20,6 +20,7 @@ class SettingNames(NamedTuple):
     port: str
 
 
+_ADDRESSES: Final = "write an IP address of this machine: 127.0.0.1 for this machine only, 0.0.0.0 for all networks"
 REQUESTS: Final = SettingNames("EARSHOT_HOST", "--port")
 METRICS: Final = SettingNames("EARSHOT_METRICS_HOST", "EARSHOT_METRICS_PORT")
 
@@ -29,7 +30,11 @@ def listen(host: str, port: int, count: int, names: SettingNames = REQUESTS) -> 
     try:
         addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise StartupError(f"{names.host}: {host} is no address of this machine ({error})") from None
+        # A name that is too long has no reason of the system.
+        reason = getattr(error, "strerror", None) or "it is no host name"
+        raise StartupError(
+            f"{names.host}={host}: no address of this machine has this name ({reason})", _ADDRESSES
+        ) from None
     family, _, _, _, address = addresses[0]
     first = _open(family, address, names, shared=False)
     if count == 1:
@@ -51,7 +56,7 @@ def _open(
         dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         listener = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=dual)
     except OSError as error:
-        raise StartupError(_error_message(error, str(address[0]), int(address[1]), names)) from None
+        raise _explain(error, str(address[0]), int(address[1]), names) from None
     set_write_timeout(listener, WRITE_TIMEOUT_SECONDS)
     listener.setblocking(False)
     return listener
@@ -63,14 +68,21 @@ def set_write_timeout(listener: socket.socket, seconds: float) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
 
 
-def _error_message(error: OSError, host: str, port: int, names: SettingNames) -> str:
+def _explain(error: OSError, host: str, port: int, names: SettingNames) -> StartupError:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use: end what listens there, or choose another with {names.port}"
+        return StartupError(
+            f"port {port} of {host} is in use", f"end what listens there, or choose another port with {names.port}"
+        )
     if error.errno == errno.EACCES:
-        return f"this user may not listen on port {port}: choose one above 1023 with {names.port}"
+        return StartupError(
+            f"this user may not listen on port {port} of {host}", f"choose a port above 1023 with {names.port}"
+        )
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{names.host}: {host} is no address of this machine; 127.0.0.1 is this machine only, 0.0.0.0 all of it"
-    return f"can't listen on {host} port {port}: {os.strerror(error.errno or 0)}"
+        return StartupError(f"{names.host}={host}: this machine does not have this address", _ADDRESSES)
+    return StartupError(
+        f"can't listen on port {port} of {host} ({os.strerror(error.errno or 0)})",
+        f"choose another address with {names.host}, or another port with {names.port}",
+    )
 
 
 def url_of(listener: socket.socket) -> str:

@@ -7,23 +7,31 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy.exc import DBAPIError
 
 from app.adapters.database import NO_PORTAL
-from app.adapters.database.inspection import read_revision, suggest_fix
-from app.adapters.database.revisions import HEAD
+from app.adapters.database.inspection import read_revision
+from app.adapters.database.revisions import HEAD, REVISIONS
+from app.adapters.database.unusable import suggest_fix
+from app.adapters.problem import InvalidValue
 from app.adapters.rate_limiter import RedisRateLimiter
 from app.adapters.storage.base import StorageUnavailable, probe_storage
+from app.adapters.storage.local import LocalStorage
 from app.backends import open_database, open_storage
 from app.domain import installation
+from app.domain.errors import Conflict
 from app.domain.portals import bootstrap, portals
 from app.domain.portals.bootstrap import FirstPortal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
 from app.observability import tracing
 from app.server import StartupError
-from app.settings import SECRET_FILE, InvalidSettings, Settings
+from app.settings import SECRET_FILE, Settings
+
+_FINGERPRINTS: Final = "0003"
+"""The first revision of the schema that has the fingerprint of the secret."""
 
 
 async def preflight(settings: Settings) -> None:
@@ -32,17 +40,23 @@ async def preflight(settings: Settings) -> None:
     Raises InvalidSettings, StartupError, and what `read_revision` raises.
     """
     if settings.redis_url is not None:
-        if find_spec("redis") is None:
-            raise InvalidSettings("EARSHOT_REDIS_URL: the client of Redis is not installed: pip install redis")
-        try:
-            RedisRateLimiter(settings.redis_url)
-        except ValueError as error:
-            raise InvalidSettings(f"EARSHOT_REDIS_URL: {error}") from None
+        open_rate_limiter(settings, settings.redis_url)
     if settings.otlp_url is not None and not tracing.is_installed():
-        raise InvalidSettings(f"EARSHOT_OTLP_URL: OpenTelemetry is not installed: {tracing.REMEDY}")
+        raise settings.invalid("otlp_url", InvalidValue("OpenTelemetry is not installed", tracing.REMEDY))
     open_storage(settings)
+    open_database(settings)
     _reject_read_only(settings)
     await read_revision(settings.database, password=settings.database_password)
+
+
+def open_rate_limiter(settings: Settings, redis_url: str) -> RedisRateLimiter:
+    """The counters in Redis, not yet connected. Raises InvalidSettings."""
+    if find_spec("redis") is None:
+        raise settings.invalid("redis_url", InvalidValue("the client of Redis is not installed", "pip install redis"))
+    try:
+        return RedisRateLimiter(redis_url)
+    except InvalidValue as error:
+        raise settings.invalid("redis_url", error) from None
 
 
 def _reject_read_only(settings: Settings) -> None:
@@ -50,26 +64,38 @@ def _reject_read_only(settings: Settings) -> None:
         return
     path = Path(settings.database.removeprefix("sqlite:///"))
     # In a writable folder SQLite opens such a file for reading, and only the first write fails.
-    if path.is_file() and os.access(path.parent, os.W_OK) and not os.access(path, os.W_OK):
-        raise StartupError(f"the file {path} is read-only: make this user its owner, and remove its write protection")
+    if os.access(path.parent, os.W_OK) and os.access(path, os.F_OK) and not os.access(path, os.W_OK):
+        raise StartupError(f"the file {path} is read-only", "make this user its owner, and remove its write protection")
 
 
 async def check_secret(settings: Settings) -> None:
-    """Raise StartupError when the secret is missing and the database has keys that were made with it."""
-    if settings.has_secret or await read_revision(settings.database, password=settings.database_password) is None:
+    """Check that the secret is the one of the database's keys, and that it exists if there are any.
+
+    It changes nothing, and comes before a migration. Raises StartupError and Conflict("secret.other").
+    """
+    revision = await read_revision(settings.database, password=settings.database_password)
+    if revision is None:
         return
+    has_fingerprints = REVISIONS.index(revision) >= REVISIONS.index(_FINGERPRINTS)
     database = open_database(settings)
     await database.open()
     try:
+        if settings.has_secret:
+            if has_fingerprints and not await database.read(
+                lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL
+            ):
+                raise Conflict("secret.other")
+            return
         count = await database.read(api_keys.count, NO_PORTAL)
+        is_used = count > 0 or (has_fingerprints and await database.read(installation.has_fingerprint, NO_PORTAL))
     finally:
         await database.close()
-    if count:
+    if is_used:
         path = settings.data_dir.absolute() / SECRET_FILE
         raise StartupError(
-            f"the database has {count} keys, and the secret that they were created with is missing: put {path} back "
-            f"from a backup, or set EARSHOT_SECRET_KEY; to revoke all keys, write a new one: "
-            f"(umask 077; openssl rand -hex 32 > {path}) && earshot secret accept"
+            f"the database has {count} keys, and the secret that they were created with is missing",
+            f"put {path} back from a backup, or set EARSHOT_SECRET_KEY; to revoke all keys, write a new one: "
+            f"(umask 077; openssl rand -hex 32 > {path}) && earshot secret accept",
         )
 
 
@@ -82,25 +108,67 @@ def create_database_file(settings: Settings) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StartupError(
-            f"the folder {path.parent} can't be created ({error.strerror}): choose another one"
+            f"the folder {path.parent} can't be created ({error.strerror})",
+            "make this user the owner of its parent, or choose another folder in EARSHOT_DATABASE_URL",
         ) from None
     # SQLite gives its log the mode of the file. A file that exists keeps its mode.
     with suppress(OSError):
         path.touch(mode=0o600)
 
 
-async def prepare(settings: Settings) -> None:
-    """Check that uploads can be stored, and migrate the database to this version.
+async def check_folders(settings: Settings, *, demo: bool) -> None:
+    """Check the rights to the folders that a start creates or writes to, without a change. Raises StartupError."""
+    _require_writable("the data directory", settings.data_dir, "EARSHOT_DATA_DIR")
+    if settings.database.startswith("sqlite:///"):
+        folder = Path(settings.database.removeprefix("sqlite:///")).parent
+        _require_writable("the folder of the database", folder, "EARSHOT_DATABASE_URL")
+    storage = open_storage(settings)
+    if isinstance(storage, LocalStorage) and await _needs_storage(settings, demo=demo):
+        _require_writable("the folder of uploads", storage.root, "EARSHOT_STORAGE_URL")
 
-    Raises StartupError, NewerDatabase, ServiceUnavailable.
-    """
-    create_database_file(settings)
+
+def _require_writable(name: str, folder: Path, setting: str) -> None:
+    folder = folder.absolute()
+    # Unlike `exists`, `access` raises no error below a folder that this user may not search.
+    existing = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))
+    effect = "can't be used" if existing == folder else "can't be created"
+    if not existing.is_dir():
+        raise StartupError(
+            f"{name} {folder} {effect}, because {existing} is no folder",
+            f"move this file away, or choose another folder with {setting}",
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise StartupError(
+            f"{name} {folder} {effect}, because this user may not write to {existing}",
+            f"make this user the owner of {existing}, or choose another folder with {setting}",
+        )
+
+
+async def _needs_storage(settings: Settings, *, demo: bool) -> bool:
+    """Whether uploads must work at the start: where they were set up, and for the files of a new demo."""
     if settings.storage_url is not None:
-        storage = open_storage(settings)
-        try:
-            await probe_storage(storage)
-        except StorageUnavailable as error:
-            raise StartupError(f"EARSHOT_STORAGE_URL: {error}; see `earshot doctor`") from None
+        return True
+    return demo and await read_revision(settings.database, password=settings.database_password) is None
+
+
+async def check_storage(settings: Settings, *, demo: bool) -> None:
+    """Check that uploads can be stored where the settings name a storage, or where a new demo needs one.
+
+    Leaves no file. Raises StorageUnavailable and InvalidSettings.
+    """
+    if not await _needs_storage(settings, demo=demo):
+        return
+    try:
+        await probe_storage(open_storage(settings))
+    except StorageUnavailable as error:
+        if settings.storage_url is None:
+            raise
+        raise settings.invalid("storage_url", error) from None
+
+
+async def prepare(settings: Settings) -> None:
+    """Migrate the database to this version, and create the file of a new one. Raises Problem."""
+    create_database_file(settings)
     if await read_revision(settings.database, password=settings.database_password) == HEAD:
         return
     # Alembic takes a tenth of a second to import and some megabytes, which a server would hold to its end.
@@ -109,12 +177,12 @@ async def prepare(settings: Settings) -> None:
     try:
         await migrate(settings.database, password=settings.database_password)
     except DBAPIError as error:
-        reason = (
-            f" ({error.orig}): {suggest_fix(error.orig)}"
+        remedy = (
+            suggest_fix(error.orig)
             if isinstance(error.orig, sqlite3.Error)
-            else f": {error.orig}"
+            else "make the role of EARSHOT_DATABASE_URL the owner of the database and of its tables"
         )
-        raise StartupError(f"the database could not be migrated, and is unchanged{reason}") from None
+        raise StartupError(f"the database could not be migrated, and is unchanged ({error.orig})", remedy) from None
 
 
 async def make_first_portal(settings: Settings, *, demo: bool) -> FirstPortal | None:

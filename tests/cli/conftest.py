@@ -16,7 +16,7 @@ from app.server import startup
 from app.settings import Settings
 from tests.cli.database import Rows, rows_of_settings
 from tests.conftest import SECRET
-from tests.support.commands import Done
+from tests.support.commands import Done, message_of
 
 COMMANDS: Final = build_app()
 
@@ -50,11 +50,7 @@ class Cli:
 
     def error(self, *arguments: str, stdin: str = "") -> str:
         """The error message of a command that fails."""
-        done = self.run(*arguments, stdin=stdin)
-        assert (done.code, done.out) == (1, ""), done
-        assert done.err.startswith("earshot: ")
-        assert done.err.count("\n") == 1
-        return done.err.removeprefix("earshot: ").rstrip("\n")
+        return message_of(self.run(*arguments, stdin=stdin))
 
     def usage_error(self, *arguments: str, stdin: str = "") -> str:
         """The message for a command that is called wrongly."""

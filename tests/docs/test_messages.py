@@ -1,42 +1,42 @@
 """docs/operating/messages.md lists every refusal of `serve`, every finding of the doctor, and no other message."""
 
 import ast
+import pkgutil
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatch
+from importlib import import_module
 
-from app.cli.errors import error_message
-from app.domain.errors import Conflict
+import pytest
+
+import app
+from app.adapters.problem import Problem
+from app.cli.errors import EXPECTED_ERRORS, CommandError
+from app.domain.errors import DomainError, ServiceUnavailable
 from tests.support.checkout import ROOT
+from tests.support.messages import PAGE, VARIABLE, list_documented
 
-PAGE = ROOT / "docs" / "operating" / "messages.md"
-VARIABLE = "…"
-
-# The exceptions whose first argument is a message, and the files where they end a start or become a finding.
-MESSAGES = {
-    "app/*": {
-        *("StartupError", "InvalidSettings", "ForeignSchema", "DatabaseUnusable", "Problem"),
-        *("InvalidStorageUrl", "StorageUnavailable", "_bad"),
-    },
-    "app/adapters/database/*": {"ServiceUnavailable", "ValueError"},
-    "app/adapters/database/revisions.py": {"__init__"},
-    "app/settings.py": {"ValueError"},
-    "app/public_url.py": {"ValueError"},
-    "app/server/sockets.py": {"return _error_message"},
-}
 WRAPPERS = {
     # Their variable part is another message of the page.
-    "EARSHOT_REDIS_URL: …",
-    "EARSHOT_STORAGE_URL: …; …",
-    # `Settings` has rejected such a value before.
-    "EARSHOT_DATABASE_URL must begin with sqlite:/// or postgresql://",
+    f"……=… (from {place}): …"
+    for place in ("--…", "the environment", "the file .env")
 }
-OTHERS = {
-    # Messages that are made in another way.
-    error_message(Conflict("secret.other")),
-    "its query has an option that the Redis client does not have",
-    *("must be a whole number", "must be at least …", "must be at most …", "must be …"),
-}
+PASSED_ON = {"problem.state", "error.state", "error_message(error)"}
+"""The first arguments that are the message of another problem, or of a database that stopped during the start."""
+CHECKED = ("app/settings.py", "app/setting_errors.py", "app/public_url.py", "app/server/", "app/cli/doctor/")
+"""Where every error that is raised is a problem with a remedy."""
+OTHER_ERRORS = {"Conflict", "_explain", "_redis_problem", "invalid"}
+"""Conflict("secret.other") gets its text and its remedy in app/cli/errors.py. The functions return problems."""
+
+
+def list_problem_classes() -> set[str]:
+    """The names of `Problem` and all its subclasses."""
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        if module.name != "app.main":
+            import_module(module.name)
+    classes = [Problem]
+    for each in classes:
+        classes += each.__subclasses__()
+    return {each.__name__ for each in classes}
 
 
 def expand(node: ast.expr, local: dict[str, list[ast.expr]]) -> list[str]:
@@ -62,33 +62,38 @@ def expand(node: ast.expr, local: dict[str, list[ast.expr]]) -> list[str]:
 
 
 def find_messages(source: str, names: set[str]) -> Iterator[str]:
-    """The messages in calls of these names, and in the returns of the functions that are named with `return`."""
-    for function in ast.walk(ast.parse(source)):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
+    """The messages in calls of these names. Raises AssertionError for a call whose message can't be found."""
+    tree = ast.parse(source)
+    scopes = [tree, *(each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))]
+    calls = {}
+    for scope in scopes:
         local: dict[str, list[ast.expr]] = {}
-        expressions = []
-        for node in ast.walk(function):
+        for node in ast.walk(scope):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value):
                     local.setdefault(name, []).append(value)
-                case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[first, *_]) if name in names:
-                    expressions.append(first)
-                case ast.Return(value=ast.expr() as value) if f"return {function.name}" in names:
-                    expressions.append(value)
-        for expression in expressions:
-            for text in expand(expression, local):
-                if re.search("[a-z]", text):
-                    yield " ".join(text.split())
+                case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in names:
+                    # The innermost function comes last.
+                    calls[node] = local
+    for call, local in calls.items():
+        first = call.args[0] if call.args else None
+        assert first is not None, f"line {call.lineno}: the message must be the first argument"
+        texts = [" ".join(text.split()) for text in expand(first, local)]
+        unknown = [text for text in texts if not re.search("[a-z]", text)]
+        assert not unknown or ast.unparse(first) in PASSED_ON, f"line {call.lineno}: can't find {ast.unparse(first)}"
+        yield from (text for text in texts if text not in unknown)
 
 
 def list_messages() -> set[str]:
     """The messages of the code."""
-    messages = set(OTHERS)
+    messages = set()
+    names = list_problem_classes()
     for path in sorted((ROOT / "app").rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        names = set().union(*(calls for pattern, calls in MESSAGES.items() if fnmatch(name, pattern)))
-        messages.update(find_messages(path.read_text(encoding="utf-8"), names))
+        source = path.read_text(encoding="utf-8")
+        # `NewerDatabase` makes its own message.
+        messages.update(find_messages(source, names - {"NewerDatabase"}))
+        if path.name == "revisions.py":
+            messages.update(find_messages(source, {"__init__"}))
     return messages - WRAPPERS
 
 
@@ -99,13 +104,6 @@ def list_manage_messages() -> set[str]:
         node for node in manage.body if isinstance(node, ast.FunctionDef) and node.name in ("main", "earshot", "uv")
     ]
     return {message for step in steps for message in find_messages(ast.unparse(step), {"fail"})}
-
-
-def list_documented(page: str) -> list[str]:
-    """The first cell of each row of the tables of messages and findings."""
-    tables = re.findall(r"^\| (?:Message|Finding) \|.*\n\| ---.*\n((?:\|.*\n)+)", page, flags=re.MULTILINE)
-    cells = [row.partition(" | ")[0].removeprefix("| ") for table in tables for row in table.splitlines()]
-    return [cell.strip("`").strip() if not cell.startswith("``") else cell.strip("`")[:-1] for cell in cells]
 
 
 def test_the_page_lists_each_message_once() -> None:
@@ -119,21 +117,48 @@ def test_the_page_lists_each_message_once() -> None:
 
 def test_messages_are_found_in_all_their_forms() -> None:
     source = """
+OTHER = Problem("other data", "remove them")
+
 def check(path, rows, is_small):
     what = "is small" if is_small else "is large"
     state = ", ".join(f"{len(each)} rows are wrong" for each in rows)
     if path:
         raise Problem(f"the file {path} {what}", "remove it")
     if rows:
-        raise Problem(state, "repair them")
+        raise errors.Problem(state, "repair them")
+    if is_small:
+        raise Problem(problem.state, "that of another problem")
     raise Other("not listed")
 """
 
-    assert list(find_messages(source, {"Problem"})) == [
-        "the file … is small",
+    assert sorted(find_messages(source, {"Problem"})) == [
+        "other data",
         "the file … is large",
+        "the file … is small",
         "… rows are wrong",
     ]
+
+
+@pytest.mark.parametrize("argument", ["describe(error)", "text", "state=text"])
+def test_a_message_that_cannot_be_found_is_an_error(argument: str) -> None:
+    with pytest.raises(AssertionError, match="line 2"):
+        list(find_messages(f"def check(text):\n    raise Problem({argument})", {"Problem"}))
+
+
+def test_every_error_of_a_start_and_of_the_doctor_is_a_problem_with_a_remedy() -> None:
+    allowed = list_problem_classes() | OTHER_ERRORS
+    raised = {}
+    for path in sorted((ROOT / "app").rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if name.startswith(CHECKED):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                match node:
+                    case ast.Raise(exc=ast.Call(func=ast.Name(id=error) | ast.Attribute(attr=error))):
+                        raised[f"{name}:{node.lineno}"] = error
+
+    assert len(raised) > 40
+    assert {place: error for place, error in raised.items() if error not in allowed} == {}
+    assert set(EXPECTED_ERRORS) == {CommandError, DomainError, Problem, ServiceUnavailable}
 
 
 def test_each_message_has_a_cause_and_a_remedy() -> None:

@@ -27,7 +27,7 @@ def test_a_second_server_on_a_port_in_use_does_not_start(
         done = earshot.run("serve", "--port", str(first.port), "--workers", workers, **settings)
 
         assert error_of(done) == (
-            f"port {first.port} of 127.0.0.1 is in use: end what listens there, or choose another with --port"
+            f"port {first.port} of 127.0.0.1 is in use: end what listens there, or choose another port with --port"
         )
         assert files(earshot.folder / "data") == kept
         assert first.end() == 0
@@ -39,7 +39,7 @@ def test_a_server_on_an_ipv6_port_in_use_does_not_start(sqlite: Earshot) -> None
 
         done = sqlite.run("serve", "--host", "::1", "--port", str(port))
 
-    assert error_of(done) == f"port {port} of ::1 is in use: end what listens there, or choose another with --port"
+    assert error_of(done) == f"port {port} of ::1 is in use: end what listens there, or choose another port with --port"
     assert files(sqlite.folder) == {}
 
 
@@ -78,7 +78,7 @@ def test_one_of_two_concurrent_starts_on_a_new_directory_succeeds(sqlite: Earsho
     # Who holds the directory may not have written down its number yet.
     assert re.fullmatch(
         rf"earshot: another server (\(process {winner}\) )?runs on the data directory {re.escape(str(sqlite.folder))}"
-        r"/data: stop it, or set EARSHOT_REDIS_URL so that both count requests together, "
+        r"/data\n  -> stop it, or set EARSHOT_REDIS_URL so that both count requests together, "
         r"or set EARSHOT_RATE_LIMITS=off\n",
         loser,
     ), loser

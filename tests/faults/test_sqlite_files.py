@@ -192,7 +192,8 @@ def test_a_server_on_a_read_only_folder_does_not_start(sqlite: Earshot, begun: d
         done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{moved}")
 
     assert error_of(done) == (
-        f"SQLite can't open {moved} (unable to open database file): check that it is a file this user may write"
+        f"SQLite can't open {moved} (unable to open database file): "
+        "check that it is a file, and that this user may write to it and to its folder"
     )
     assert {one.name: one.read_bytes() for one in place.iterdir()} == {"earshot.db": before}
 

@@ -22,7 +22,7 @@ from app.observability.metrics import BOUNDS, FILE_BYTES, create_files, metrics_
 from tests.faults.test_crash_recovery import url_of
 from tests.server.test_serve import key_of, refuses, send_request, until
 from tests.support.checkout import ROOT
-from tests.support.commands import Earshot, Serving
+from tests.support.commands import Earshot, Serving, message_of
 from tests.support.processes import free_port
 from tests.support.servers import Redis
 from tests.support.sql import rows
@@ -260,11 +260,16 @@ def test_a_metrics_port_in_use_prevents_the_start(sqlite: Earshot) -> None:
     twice = sqlite.run("serve", "--port", str(own), EARSHOT_METRICS_PORT=str(own))
     nowhere = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT="0", EARSHOT_METRICS_HOST="203.0.113.77")
 
-    use = "end what listens there, or choose another with EARSHOT_METRICS_PORT"
-    assert (done.code, done.err) == (1, f"earshot: port {taken} of 127.0.0.1 is in use: {use}\n")
-    assert (twice.code, twice.err) == (1, f"earshot: port {own} of 127.0.0.1 is in use: {use}\n")
-    assert nowhere.code == 1
-    assert nowhere.err.startswith("earshot: EARSHOT_METRICS_HOST: 203.0.113.77 is no address of this machine")
+    assert message_of(done) == (
+        f"port {taken} of 127.0.0.1 is in use: end what listens there, or choose another port with EARSHOT_METRICS_PORT"
+    )
+    assert message_of(twice) == (
+        f"EARSHOT_METRICS_PORT is {own}, the port of the server itself: "
+        "set EARSHOT_METRICS_PORT to another port, such as 9464"
+    )
+    assert message_of(nowhere).startswith(
+        "EARSHOT_METRICS_HOST=203.0.113.77: this machine does not have this address: write an IP address"
+    )
     assert not (sqlite.folder / "data").exists()
 
 

@@ -189,9 +189,10 @@ def test_an_unescaped_at_sign_in_a_password_is_rejected(password: str) -> None:
     with pytest.raises(InvalidSettings) as error:
         Settings.load(database_url=f"postgresql://earshot:{password}@127.0.0.1:5499/earshot")
 
-    assert str(error.value) == (
-        "EARSHOT_DATABASE_URL: its host and port can't be parsed; in user and password write : / ? # @ as %3A %2F %3F "
-        "%23 %40"
+    assert (error.value.state, error.value.remedy) == (
+        "EARSHOT_DATABASE_URL=postgresql://earshot:***@127.0.0.1:5499/earshot (from --database-url): "
+        "its host and port can't be parsed",
+        "in user and password write : / ? # @ as %3A %2F %3F %23 %40",
     )
 
 
@@ -212,5 +213,5 @@ def test_a_failed_start_prints_no_part_of_a_database_password(sqlite: Earshot, p
 
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=url)
 
-    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 2)
     assert find_pieces(done.err) == []

@@ -14,7 +14,7 @@ from app.adapters.database.revisions import HEAD
 from tests.faults.test_crash_recovery import url_of
 from tests.server.test_banner import curl, curl_lines, start_and_end
 from tests.server.test_serve import key_of, send_request
-from tests.support.commands import Done, Earshot, Serving
+from tests.support.commands import Done, Earshot, Serving, message_of
 from tests.support.processes import free_port
 from tests.support.servers import Postgres
 from tests.support.sql import script
@@ -88,7 +88,10 @@ def test_a_start_logs_the_problems_that_the_doctor_finds_in_settings(sqlite: Ear
         (each["state"], each["remedy"]) for each in report["findings"] if not each["well"]
     ]
     assert startup_warnings(serving) == [
-        ("EARSHOT_LIMIT_ASTUTO_KEYS is set, but is not a setting", "`earshot settings` lists all names"),
+        (
+            "EARSHOT_LIMIT_ASTUTO_KEYS is set, but is not a setting",
+            "did you mean EARSHOT_LIMIT_ASTUTO_KEY? `earshot settings` lists all names",
+        ),
         (
             f"{everybody} trusts every client: each can send any address, so limits per address have no effect",
             "set EARSHOT_TRUSTED_PROXIES to the addresses from which your proxies connect, and no others",
@@ -97,11 +100,14 @@ def test_a_start_logs_the_problems_that_the_doctor_finds_in_settings(sqlite: Ear
 
 
 def error_of(done: Done) -> str:
-    """The error message of a start that failed: one line, without the program's name."""
-    assert (done.code, done.out) == (1, "")
-    assert done.err.count("\n") == 1, done.err
-    assert done.err.startswith("earshot: ")
-    return done.err.removeprefix("earshot: ").rstrip("\n")
+    """The message of a start that failed: its problem and its remedy, each on a line."""
+    message = message_of(done)
+    assert done.err.count("\n") == 2, done.err
+    return message
+
+
+LOCKS = {"data/serving.lock", "data/serving.earshot.db.lock"}
+"""What a start that is refused after its locks leaves in an empty folder."""
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -117,21 +123,26 @@ def test_a_port_in_use_is_reported_before_files_are_created(sqlite: Earshot, wor
         done = sqlite.run("serve", "--port", str(port), "--workers", workers, **(settings if workers == "2" else {}))
 
     assert error_of(done) == (
-        f"port {port} of 127.0.0.1 is in use: end what listens there, or choose another with --port"
+        f"port {port} of 127.0.0.1 is in use: end what listens there, or choose another port with --port"
     )
     assert files(sqlite.folder) == {}
 
 
 def test_an_invalid_setting_prevents_the_start_with_one_line(sqlite: Earshot) -> None:
     database = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL="mysql://here")
-    assert error_of(database) == "EARSHOT_DATABASE_URL: must begin with sqlite:/// or postgresql://"
+    assert error_of(database) == (
+        "EARSHOT_DATABASE_URL=mysql://here (from the environment): must begin with sqlite:/// or postgresql://: "
+        "write sqlite:///path or postgresql://user:password@host/name"
+    )
     assert files(sqlite.folder) == {}
 
     storage = sqlite.run("serve", "--port", "0", EARSHOT_STORAGE_URL="/proc/nowhere")
     assert error_of(storage) == (
-        "EARSHOT_STORAGE_URL: folder /proc/nowhere: could not store a file: No such file or directory; "
-        "see `earshot doctor`"
+        "EARSHOT_STORAGE_URL=/proc/nowhere (from the environment): folder /proc/nowhere: "
+        "could not store a file (No such file or directory): "
+        "make this user the owner of the folder, and check that its disk has space"
     )
+    assert set(files(sqlite.folder)) == LOCKS
 
 
 @pytest.mark.parametrize("options", ["db=x", "unknown=1"])
@@ -139,12 +150,17 @@ def test_an_invalid_redis_url_is_reported_before_files_are_created(sqlite: Earsh
     address = f"redis://:password@127.0.0.1:1/0?{options}"
 
     assert error_of(sqlite.run("serve", "--port", "0", EARSHOT_REDIS_URL=address)) == (
-        "EARSHOT_REDIS_URL: its query has an option that the Redis client does not have"
+        "EARSHOT_REDIS_URL=redis://:***@127.0.0.1:1/0?… (from the environment): its query has an option that the Redis "
+        "client does not have: correct or remove what follows the question mark"
     )
 
     assert files(sqlite.folder) == {}
     done = sqlite.run("doctor", EARSHOT_REDIS_URL=address)
-    assert "WRONG  Redis      its query has an option that the Redis client does not have\n" in done.out
+    assert re.search(
+        r"^WRONG  Redis      .*: its query has an option that the Redis client does not have\n +-> correct or remove",
+        done.out,
+        flags=re.MULTILINE,
+    )
 
 
 def test_an_unavailable_database_is_reported(sqlite: Earshot) -> None:
@@ -229,8 +245,8 @@ def test_an_unwritable_data_directory_is_reported(sqlite: Earshot) -> None:
     done = sqlite.run("serve", "--port", "0", EARSHOT_DATABASE_URL=f"sqlite:///{sqlite.folder}/other/earshot.db")
 
     assert error_of(done) == (
-        f"the data directory {sqlite.folder}/data can't be written (File exists): "
-        "make this user its owner, or set EARSHOT_DATA_DIR to another one"
+        f"the data directory {sqlite.folder}/data can't be used, because {sqlite.folder}/data is no folder: "
+        "move this file away, or choose another folder with EARSHOT_DATA_DIR"
     )
     assert list(files(sqlite.folder)) == ["data"]
 
@@ -290,7 +306,8 @@ def test_an_empty_secret_is_rejected(sqlite: Earshot) -> None:
     secret.write_text("\n")
 
     assert error_of(sqlite.run("serve", "--port", "0")) == (
-        f"EARSHOT_DATA_DIR: {secret.relative_to(sqlite.folder)} is empty: restore it from a backup, or remove it"
+        f"the secret {secret} is empty: "
+        "restore it from a backup; if there is no key yet, remove it, and the next start creates one"
     )
     assert not (sqlite.folder / "data" / "earshot.db").exists()
 
@@ -365,7 +382,7 @@ def test_accepting_a_secret_does_not_create_one(earshot: Earshot) -> None:
     path = earshot.folder / "data" / "secret.key"
     path.unlink()
 
-    assert error_of(earshot.run("secret", "accept")) == (
+    assert message_of(earshot.run("secret", "accept")) == (
         f"there is no secret to accept: write one with (umask 077; openssl rand -hex 32 > {path})"
     )
     assert not path.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.support.checkout import ROOT
+from tests.support.messages import is_documented
 
 COMMAND = [sys.executable, "-c", "from app.cli import main; main()"]
 SECONDS = 60
@@ -21,6 +22,18 @@ class Done(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def message_of(done: Done) -> str:
+    """The message of a command that failed: its problem, and its remedy if it has one, joined by a colon."""
+    assert (done.code, done.out) == (1, ""), done
+    assert done.err.startswith("earshot: "), done
+    problem, *remedy = done.err.removeprefix("earshot: ").removesuffix("\n").split("\n  -> ")
+    assert len(remedy) < 2
+    assert "\n" not in "".join([problem, *remedy]), done.err
+    if remedy:
+        assert is_documented(problem), f"docs/operating/messages.md does not list: {problem}"
+    return ": ".join([problem, *remedy])
 
 
 class Serving:

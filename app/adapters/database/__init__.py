@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from app.adapters.problem import InvalidValue
 from app.domain.permissions import OPERATOR, Actor
 from app.domain.unit_of_work import Connection, UnitOfWork
 
@@ -46,7 +47,7 @@ class Database(Protocol):
     engine: str
 
     async def open(self) -> None:
-        """Connect. Raises ServiceUnavailable with one line that names the remedy."""
+        """Connect. Raises DatabaseUnusable."""
 
     def start_background_work(self) -> None:
         """Start the maintenance that a serving process runs beside its requests, on the running event loop."""
@@ -102,7 +103,7 @@ class Database(Protocol):
 
 
 def create_database(url: str, *, password: str | None = None, clock: Clock = utc_now, **options: Any) -> Database:
-    """The database at the URL: `sqlite:///path` or `postgresql://…`. Raises ValueError for any other."""
+    """The database at the URL: `sqlite:///path` or `postgresql://…`. Raises InvalidValue for any other."""
     if url.startswith("sqlite:///"):
         from app.adapters.database.sqlite import SqliteDatabase
 
@@ -111,8 +112,6 @@ def create_database(url: str, *, password: str | None = None, clock: Clock = utc
         try:
             from app.adapters.database.postgres import PostgresDatabase
         except ModuleNotFoundError as error:
-            raise ValueError(
-                "EARSHOT_DATABASE_URL: the client of PostgreSQL is not installed: pip install asyncpg"
-            ) from error
+            raise InvalidValue("the client of PostgreSQL is not installed", "pip install asyncpg") from error
         return PostgresDatabase(url, password=password, clock=clock, **options)
-    raise ValueError("EARSHOT_DATABASE_URL must begin with sqlite:/// or postgresql://")
+    raise InvalidValue("must begin with sqlite:/// or postgresql://", "write one of the two")

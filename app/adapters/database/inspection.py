@@ -3,7 +3,9 @@
 import asyncio
 import re
 import sqlite3
+import ssl
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from shlex import quote as shell
 from typing import Final
@@ -13,6 +15,8 @@ from sqlalchemy import column, select, table, text
 
 from app.adapters.database import NO_PORTAL, Database, create_database
 from app.adapters.database.revisions import REVISIONS, NewerDatabase
+from app.adapters.database.unusable import REMEDY_FOR_DAMAGE, DatabaseUnusable, suggest_fix
+from app.adapters.problem import Problem
 from app.domain.errors import ServiceUnavailable
 from app.domain.models import Base
 from app.domain.sql.statement import POSTGRESQL, Statement
@@ -22,37 +26,19 @@ _OWN_TABLES: Final = frozenset(Base.metadata.tables)
 _VERSION_TABLE: Final = "alembic_version"
 _SELECT_REVISION: Final = "SELECT version_num FROM alembic_version"
 READ_TIMEOUT_SECONDS: Final = 5.0
-_REMEDIES: Final = {
-    sqlite3.SQLITE_BUSY: "end the other process that holds it",
-    sqlite3.SQLITE_FULL: "make room on its disk",
-    sqlite3.SQLITE_IOERR: "check its disk",
-    # The .recover of Debian's sqlite3 fails on every file, so the remedy contains no complete command.
-    sqlite3.SQLITE_CORRUPT: "stop the server and restore a backup; without one, save what can be read with .recover of "
-    "sqlite.org's sqlite3",
-    sqlite3.SQLITE_NOTADB: "restore a backup, or move it away to begin anew",
-}
+_TLS_FILES: Final = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
 _LOCAL_HOSTS: Final = ("", "localhost", "127.0.0.1", "::1")
 POSTGRESQL_PORT: Final = 5432
-_CHECK_FILE: Final = "check that it is a file this user may write"
 
 
-class ForeignSchema(Exception):
+class ForeignSchema(Problem):
     """The database holds tables that are not Earshot's; nothing was changed."""
-
-
-class DatabaseUnusable(ServiceUnavailable):
-    """The database can't be used: `state` and `remedy`, and both as the message in one line."""
-
-    def __init__(self, state: str, remedy: str) -> None:
-        self.state = " ".join(state.split())
-        super().__init__(f"{self.state}: {remedy}")
-        self.remedy = remedy
 
 
 async def read_revision(url: str, *, password: str | None = None) -> str | None:
     """The revision of the database at `url`; None if it is empty or, for SQLite, does not exist yet.
 
-    Raises DatabaseUnusable, ForeignSchema and NewerDatabase, each with one line that names the remedy.
+    Raises DatabaseUnusable, ForeignSchema and NewerDatabase.
     """
     if url.startswith("sqlite:///"):
         tables, revision = _inspect_file(Path(url.removeprefix("sqlite:///")))
@@ -63,8 +49,8 @@ async def read_revision(url: str, *, password: str | None = None) -> str | None:
         foreign = sorted(_OWN_TABLES & tables) or sorted(tables - {_VERSION_TABLE})
         if foreign:
             raise ForeignSchema(
-                f"the database has a table {foreign[0]!r} that is not Earshot's: "
-                "name an empty database in EARSHOT_DATABASE_URL"
+                f"the database has a table {foreign[0]!r} that is not Earshot's",
+                "name an empty database in EARSHOT_DATABASE_URL",
             )
         return None
     if revision not in REVISIONS:
@@ -106,7 +92,7 @@ def _inspect_file(path: Path) -> tuple[set[str], str | None]:
         if not path.exists():
             return set(), None
     except OSError as error:
-        raise DatabaseUnusable(f"SQLite can't open {path} ({error.strerror})", _CHECK_FILE) from None
+        raise DatabaseUnusable(f"SQLite can't open {path} ({error.strerror})", suggest_fix(None)) from None
     try:
         # `mode=rw` does not create the file.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=5)) as connection:
@@ -122,12 +108,6 @@ def _inspect_file(path: Path) -> tuple[set[str], str | None]:
     return tables, None if row is None else str(row[0])
 
 
-def suggest_fix(error: sqlite3.Error) -> str:
-    """The remedy for a file that SQLite can't use."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return _REMEDIES.get(code, _CHECK_FILE)
-
-
 def check_integrity(url: str) -> None:
     """Read the whole of SQLite's file. Raises DatabaseUnusable with the first damage."""
     path = Path(url.removeprefix("sqlite:///"))
@@ -139,14 +119,11 @@ def check_integrity(url: str) -> None:
     except sqlite3.DatabaseError as error:
         result = str(error)
     if result != "ok":
-        raise DatabaseUnusable(f"{path} is damaged ({result})", _REMEDIES[sqlite3.SQLITE_CORRUPT])
+        raise DatabaseUnusable(f"{path} is damaged ({result})", REMEDY_FOR_DAMAGE)
 
 
 async def _inspect_server(url: str, password: str | None) -> tuple[set[str], str | None]:
-    try:
-        database = create_database(url, password=password, most=1)
-    except ValueError as error:
-        raise DatabaseUnusable(str(error), "set EARSHOT_DATABASE_URL right") from None
+    database = create_database(url, password=password, most=1)
     # Only now: if it is not installed, create_database has raised.
     import asyncpg
 
@@ -155,10 +132,14 @@ async def _inspect_server(url: str, password: str | None) -> tuple[set[str], str
         await database.open()
         try:
             async with asyncio.timeout(READ_TIMEOUT_SECONDS):
-                return await database.read(_read_tables_and_revision, NO_PORTAL)
+                return await database.read(
+                    partial(_read_tables_and_revision, description=database.describe()), NO_PORTAL
+                )
         finally:
             await database.close()
     except ServiceUnavailable as error:
+        if error.__cause__ is None:
+            raise
         raise _describe_failure(url, database, error.__cause__) from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _describe_failure(url, database, error) from None
@@ -169,9 +150,48 @@ _TABLES: Final = Statement(
 )
 
 
-def _read_tables_and_revision(work: UnitOfWork) -> tuple[set[str], str | None]:
+_RIGHTS: Final = Statement(
+    text(
+        "SELECT current_schema(), current_user, current_database(), current_setting('transaction_read_only'),"
+        " current_schema() IS NOT NULL AND has_schema_privilege(current_schema(), 'CREATE')"
+    ),
+    across_portals=True,
+)
+
+
+def _read_tables_and_revision(work: UnitOfWork, *, description: str) -> tuple[set[str], str | None]:
     tables = {str(name) for (name,) in work.fetch_all(_TABLES)}
-    return tables, work.fetch_value(_REVISION) if _VERSION_TABLE in tables else None
+    revision = work.fetch_value(_REVISION) if _VERSION_TABLE in tables else None
+    if not tables:
+        _require_rights(work, description)
+    return tables, revision
+
+
+def _require_rights(work: UnitOfWork, description: str) -> None:
+    """Check that tables can be created in an empty database. Raises DatabaseUnusable."""
+    row = work.fetch_one(_RIGHTS)
+    assert row is not None
+    schema, role, name, is_read_only, may_create = row
+    if is_read_only == "on":
+        raise DatabaseUnusable(
+            f"{description} accepts no changes",
+            "name the primary server in EARSHOT_DATABASE_URL, or turn default_transaction_read_only off",
+        )
+    if schema is None:
+        raise DatabaseUnusable(
+            f"{description} has no schema for new tables",
+            f"create the schema that search_path names, or: ALTER DATABASE {_quote_identifier(name)} RESET search_path",
+        )
+    if not may_create:
+        raise DatabaseUnusable(
+            f"{description} does not let the role {role} create tables in the schema {schema}",
+            "make the role the owner of the database, as PostgreSQL's administrator: "
+            f"ALTER DATABASE {_quote_identifier(name)} OWNER TO {_quote_identifier(role)}",
+        )
+
+
+def _quote_identifier(name: str) -> str:
+    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
 def _describe_failure(url: str, database: Database, cause: BaseException | None) -> DatabaseUnusable:
@@ -198,7 +218,43 @@ def _describe_failure(url: str, database: Database, cause: BaseException | None)
         return DatabaseUnusable(state, f"{fix}; {create_role}")
     if isinstance(cause, asyncpg.InvalidAuthorizationSpecificationError):
         return DatabaseUnusable(state, f"{create_role}; else let it in with a line in pg_hba.conf")
-    return DatabaseUnusable(state, "see that it runs and that EARSHOT_DATABASE_URL names it")
+    file = _find_unreadable_tls_file(parts)
+    if isinstance(cause, OSError) and file is not None:
+        return DatabaseUnusable(
+            f"{database.describe()} can't be reached: {file}", "correct the path or its permissions"
+        )
+    return DatabaseUnusable(state, _suggest_server_fix(cause))
+
+
+def _suggest_server_fix(cause: BaseException | None) -> str:
+    """The remedy for a server that rejects connections for other reasons than the database and the role."""
+    import asyncpg
+
+    invalid_option = (
+        *(ValueError, asyncpg.UndefinedObjectError),
+        *(asyncpg.InvalidParameterValueError, asyncpg.CantChangeRuntimeParamError),
+    )
+    if isinstance(cause, asyncpg.TooManyConnectionsError):
+        return "raise max_connections of the server, or lower EARSHOT_DATABASE_CONNECTIONS"
+    if isinstance(cause, asyncpg.CannotConnectNowError):
+        return "wait until it has started, and see its log"
+    if isinstance(cause, ssl.SSLError) or (isinstance(cause, ConnectionError) and "SSL" in str(cause)):
+        return "see that it accepts TLS, and correct sslmode, sslrootcert, sslcert and sslkey in EARSHOT_DATABASE_URL"
+    if isinstance(cause, invalid_option):
+        return "correct or remove this option after the question mark of EARSHOT_DATABASE_URL"
+    return "see that it runs and that EARSHOT_DATABASE_URL names it"
+
+
+def _find_unreadable_tls_file(parts: SplitResult) -> str | None:
+    """The first option of the URL whose file can't be read, and the reason. The driver's error does not name it."""
+    for name, values in parse_qs(parts.query).items():
+        if name in _TLS_FILES:
+            try:
+                with Path(values[0]).expanduser().open("rb"):
+                    pass
+            except OSError as error:
+                return f"{name}={values[0]} can't be read ({error.strerror})"
+    return None
 
 
 def _admin_command(program: str, parts: SplitResult) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, event, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.adapters.database.revisions import REVISIONS, NewerDatabase, migrations_dir
-from app.domain.errors import ServiceUnavailable
+from app.adapters.database.unusable import DatabaseUnusable
 
 _ADVISORY_LOCK_KEY: Final = 0x4561_7273
 
@@ -65,6 +65,8 @@ async def with_connection(url: str, operation: Callable[[Connection], Any], *, p
         async with async_engine.begin() as async_connection:
             return await async_connection.run_sync(operation)
     except OSError as error:
-        raise ServiceUnavailable(f"PostgreSQL can't be reached: {error}") from error
+        raise DatabaseUnusable(
+            f"PostgreSQL can't be reached: {error}", "see that it runs and that EARSHOT_DATABASE_URL names it"
+        ) from error
     finally:
         await async_engine.dispose()

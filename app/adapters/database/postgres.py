@@ -14,7 +14,8 @@ import asyncpg
 
 from app.adapters.database import Clock, Operation, PortalContext, T
 from app.adapters.database.greenlet_bridge import GreenletRunner, await_in_greenlet
-from app.domain.errors import CommitUncertain, ForeignKeyViolation, ServiceUnavailable, UniqueViolation, ValueOutOfRange
+from app.adapters.database.unusable import DatabaseUnusable
+from app.domain.errors import CommitUncertain, ForeignKeyViolation, UniqueViolation, ValueOutOfRange
 from app.domain.sql.statement import POSTGRESQL, Statement
 from app.domain.unit_of_work import Row
 
@@ -38,6 +39,9 @@ _COMMIT_UNCERTAIN: Final = CommitUncertain("the connection was lost while commit
 
 _RETRYABLE: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
 """Errors after which the same operation may succeed: the database has rolled it back."""
+
+
+_CHECK_SERVER: Final = "see that it runs and that EARSHOT_DATABASE_URL names it; its log may say more"
 
 
 class _NeverSent(Exception):
@@ -111,6 +115,14 @@ class PostgresDatabase:
         parts = urlsplit(self._url)
         return f"PostgreSQL, {parts.hostname or 'local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
+    def _to_unusable(self, error: Exception) -> DatabaseUnusable:
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            return DatabaseUnusable(
+                f"{self.describe()} accepts no changes",
+                "name the primary server in EARSHOT_DATABASE_URL, or turn default_transaction_read_only off",
+            )
+        return DatabaseUnusable(f"{self.describe()} does not answer ({type(error).__name__})", _CHECK_SERVER)
+
     def stats(self) -> Mapping[str, float]:
         pool = self._pool
         opened, idle = (pool.get_size(), pool.get_idle_size()) if pool is not None else (0, 0)
@@ -137,7 +149,7 @@ class PostgresDatabase:
                 server_settings={"application_name": "earshot", "timezone": "UTC"},
             )
         except (*_UNAVAILABLE, asyncpg.PostgresError, ValueError) as error:
-            raise ServiceUnavailable(f"{self.describe()} can't be reached: {error}") from error
+            raise DatabaseUnusable(f"{self.describe()} can't be reached: {error}", _CHECK_SERVER) from error
 
     def start_background_work(self) -> None:
         """Release idle connections now and then."""
@@ -212,7 +224,10 @@ class PostgresDatabase:
                 async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
                     await slots.acquire()
             except TimeoutError as error:
-                raise ServiceUnavailable(f"{self.describe()} has too many long operations") from error
+                raise DatabaseUnusable(
+                    f"{self.describe()} has too many long operations",
+                    "try again later; if it happens often, raise EARSHOT_DATABASE_CONNECTIONS",
+                ) from error
         else:
             await slots.acquire()
         try:
@@ -232,11 +247,11 @@ class PostgresDatabase:
                     raise
             except TimeoutError as error:
                 # No connection became free, or a statement took too long: a retry would only add to the load.
-                raise ServiceUnavailable(f"{self.describe()} does not answer in time") from error
+                raise DatabaseUnusable(f"{self.describe()} does not answer in time", _CHECK_SERVER) from error
             except (*_RETRYABLE, *_CONNECTION_LOST) as error:
                 deadlock = isinstance(error, asyncpg.DeadlockDetectedError)
                 if attempt >= (MAX_FK_RETRIES if deadlock else MAX_ATTEMPTS):
-                    raise ServiceUnavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
+                    raise self._to_unusable(error) from error
                 if deadlock:
                     # The other operation goes first, instead of waiting for the same locks again.
                     await asyncio.sleep(DEADLOCK_BACKOFF_SECONDS)
@@ -245,7 +260,7 @@ class PostgresDatabase:
                 if attempt == MAX_FK_RETRIES:
                     raise
             except _UNAVAILABLE as error:
-                raise ServiceUnavailable(f"{self.describe()} does not answer: {type(error).__name__}") from error
+                raise self._to_unusable(error) from error
             else:
                 # Outside of the retry: the operation is committed, whatever happens to its connection.
                 await self._return(raw)

@@ -7,6 +7,8 @@ database up to date has no other use for it. tests/migrations/test_migrations.py
 from pathlib import Path
 from typing import Final
 
+from app.adapters.problem import Problem
+
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD: Final = REVISIONS[-1]
 
@@ -14,13 +16,13 @@ _PACKAGED: Final = Path(__file__).parents[2] / "migrations"
 _CHECKED_OUT: Final = Path(__file__).parents[3] / "migrations"
 
 
-class NewerDatabase(Exception):
+class NewerDatabase(Problem):
     """The database was written by a newer Earshot; nothing was changed."""
 
     def __init__(self, revision: str) -> None:
         super().__init__(
-            f"the database is of a newer Earshot (revision {revision}; this one knows {HEAD}): "
-            "start that version, or restore a backup"
+            f"the database is of a newer Earshot (revision {revision}; this one knows {HEAD})",
+            "start that version, or restore a backup",
         )
 
 

@@ -27,9 +27,10 @@ import orjson
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 
 from app.adapters.database import Clock, Operation, PortalContext, T
+from app.adapters.database.unusable import DatabaseUnusable, suggest_fix
 from app.adapters.database.wal_checkpointer import RESTART_WAL_BYTES, WalCheckpointer
 from app.adapters.database.write_queue import WriteQueue
-from app.domain.errors import ForeignKeyViolation, ServiceUnavailable, UniqueViolation, ValueOutOfRange
+from app.domain.errors import ForeignKeyViolation, UniqueViolation, ValueOutOfRange
 from app.domain.models import Base
 from app.domain.sql.statement import SQLITE, CompiledStatement, Statement
 from app.domain.sql.text_limits import TextsTooLong
@@ -197,7 +198,7 @@ class SqliteDatabase:
             self._reader = ReadOnlySqliteConnection(connect(self.path))
             self._reader.raw.execute("PRAGMA query_only = on")
         except sqlite3.Error as error:
-            raise ServiceUnavailable(f"SQLite can't open {self.path}: {error}") from error
+            raise DatabaseUnusable(f"SQLite can't open {self.path} ({error})", suggest_fix(error)) from error
 
     def start_background_work(self) -> None:
         """Copy the log into the file in a thread from now on, instead of now and then during a commit."""
@@ -321,7 +322,9 @@ class SqliteDatabase:
         try:
             return self._write(operation, context)
         except _Busy as locked:
-            raise ServiceUnavailable("another process holds the database's lock") from locked
+            raise DatabaseUnusable(
+                "another process holds the database's lock", suggest_fix(locked.__cause__)
+            ) from locked
         finally:
             raw.execute("PRAGMA busy_timeout = 0")
 
@@ -348,7 +351,9 @@ _UNAVAILABLE: Final = frozenset(
 
 
 def _to_unavailable(error: sqlite3.DatabaseError) -> Exception:
-    return ServiceUnavailable(str(error)) if getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNAVAILABLE else error
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _UNAVAILABLE:
+        return error
+    return DatabaseUnusable(f"SQLite can't use its file ({error})", suggest_fix(error))
 
 
 _DRIVER_ERRORS: Final = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError)

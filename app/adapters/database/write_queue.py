@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
-from app.domain.errors import ServiceUnavailable
+from app.adapters.database.unusable import DatabaseUnusable
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class WriteQueue:
         if not entry[0].done():
             # Its operation may hold a long text, so it must not stay in the queue until the queue is free again.
             self._waiting.remove(entry)
-            entry[0].set_exception(ServiceUnavailable("another write holds the database for too long"))
+            entry[0].set_exception(DatabaseUnusable("another write holds the database for too long", "try again later"))
 
     def _drain(self) -> None:
         for _ in range(MAX_BATCH):

@@ -22,11 +22,14 @@ def storage_from_url(url: str | None, data_dir: Path) -> FileStorage:
     if scheme == "file":
         place = urlsplit(url)
         if place.netloc not in ("", "localhost") or place.path in ("", "/"):
-            raise InvalidStorageUrl("EARSHOT_STORAGE_URL: write a folder as file:///path/to/folder")
+            raise InvalidStorageUrl(
+                "a file: URL must have no host, and a path", "write a folder as file:///path/to/folder"
+            )
         return LocalStorage(Path(unquote(place.path)))
     if scheme:
         raise InvalidStorageUrl(
-            "EARSHOT_STORAGE_URL: give a folder, or a bucket as s3://bucket/prefix?endpoint=…&region=…"
+            "must be a folder or a bucket",
+            "write the path of a folder, or s3://bucket/prefix?endpoint=https://host&region=name",
         )
     return LocalStorage(Path(url).expanduser())
 
@@ -36,6 +39,6 @@ def _s3_storage(url: str) -> FileStorage:
         from app.adapters.storage.s3 import s3_storage
     except ModuleNotFoundError:
         raise InvalidStorageUrl(
-            "EARSHOT_STORAGE_URL names a bucket, and its client is not installed: pip install obstore"
+            "names a bucket, and the client of buckets is not installed", "pip install obstore"
         ) from None
     return s3_storage(url)

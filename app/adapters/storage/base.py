@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import anyio
 
 from app.adapters.image_types import MEDIA_TYPES
+from app.adapters.problem import InvalidValue, Problem
 from app.domain import identifiers
 from app.domain.errors import ServiceUnavailable
 
@@ -23,12 +24,12 @@ _LETTERS: Final = 22
 _NAME: Final = re.compile(rf"[0-9A-Za-z]{{{_LETTERS}}}(?:\.(?:{'|'.join(sorted(_EXTENSIONS))}))?")
 
 
-class StorageUnavailable(ServiceUnavailable):
-    """The storage failed. The message contains the storage and the reason, and no secret."""
+class StorageUnavailable(Problem, ServiceUnavailable):
+    """The storage failed. The state contains the storage and the reason, and no secret."""
 
 
-class InvalidStorageUrl(ValueError):
-    """`EARSHOT_STORAGE_URL` cannot be used; the message is one line that says what to do, and no secret."""
+class InvalidStorageUrl(InvalidValue):
+    """`EARSHOT_STORAGE_URL` cannot be used. The texts contain no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,10 @@ async def probe_storage(files: FileStorage, name: str | None = None) -> None:
     try:
         stored = await files.open(name)
         if stored is None or b"".join([chunk async for chunk in stored.chunks]) != content:
-            raise StorageUnavailable(f"{files}: a file was stored and could not be read back")
+            raise StorageUnavailable(
+                f"{files}: a file was stored and could not be read back",
+                "check the disk, or the cache in front of the bucket",
+            )
     finally:
         await files.delete(name)
 

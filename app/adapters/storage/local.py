@@ -69,7 +69,10 @@ class LocalStorage:
         try:
             return await asyncio.to_thread(operation, *arguments)
         except OSError as failure:
-            raise StorageUnavailable(f"{self}: could not {verb} a file: {failure.strerror or failure}") from None
+            raise StorageUnavailable(
+                f"{self}: could not {verb} a file ({failure.strerror or failure})",
+                "make this user the owner of the folder, and check that its disk has space",
+            ) from None
 
 
 def _part(path: Path) -> Path:

@@ -51,17 +51,21 @@ def s3_storage(url: str) -> S3Storage:
         readable = False
     if not readable:
         # A secret with an unescaped slash would be parsed as the bucket's name and a prefix.
-        raise _bad("it cannot be read; in key and secret write : / ? # @ as %3A %2F %3F %23 %40")
+        raise InvalidStorageUrl(
+            "its key, secret and bucket can't be parsed", "in key and secret write : / ? # @ as %3A %2F %3F %23 %40"
+        )
     region = params.pop("region", "")
     name = parts.hostname or ""
     if has_port or not _BUCKET.fullmatch(name):
-        raise _bad("it names no bucket")
+        raise InvalidStorageUrl("has no bucket, or one with a name or port that is not allowed", _ADVICE)
     if params or parts.fragment:
-        raise _bad("after the question mark it takes endpoint and region, nothing else")
+        raise InvalidStorageUrl("may have endpoint and region after the question mark, and nothing else", _ADVICE)
     if endpoint.geturl() and (endpoint.scheme not in ("http", "https") or not endpoint.hostname or endpoint.username):
-        raise _bad("the endpoint is a plain http or https address")
+        raise InvalidStorageUrl("its endpoint must be an http or https address without a user", _ADVICE)
     if bool(parts.username) != bool(parts.password):
-        raise _bad("key and secret come together, as s3://key:secret@bucket, or not at all")
+        raise InvalidStorageUrl(
+            "has only one of key and secret", "write s3://key:secret@bucket, or neither and set the AWS_… variables"
+        )
     config: S3Config = {"disable_bulk_delete": True}  # Not every compatible server knows how to delete in bulk.
     if endpoint.geturl():
         config["endpoint"] = endpoint.geturl().rstrip("/")
@@ -76,13 +80,9 @@ def s3_storage(url: str) -> S3Storage:
     except (BaseError, ValueError):
         store = None
     if store is None:
-        raise _bad("the bucket cannot be set up so")
+        raise InvalidStorageUrl("the client of the bucket rejects this combination of values", _ADVICE)
     where = f" at {endpoint.scheme}://{endpoint.netloc}" if endpoint.netloc else ""
     return S3Storage(store, f"bucket {'/'.join(filter(None, (name, prefix)))}{where}")
-
-
-def _bad(why: str) -> InvalidStorageUrl:
-    return InvalidStorageUrl(f"EARSHOT_STORAGE_URL: {why}; {_ADVICE}")
 
 
 class S3Storage:
@@ -139,7 +139,10 @@ class S3Storage:
         except _FAILURES as failure:
             reason = _reason(failure)
         # Raised outside of the handler, because obstore's messages contain the signed text and the key's id.
-        raise StorageUnavailable(f"{self}: could not {verb} a file: {reason}")
+        raise StorageUnavailable(
+            f"{self}: could not {verb} a file ({reason})",
+            "check bucket, endpoint, region and key in EARSHOT_STORAGE_URL, and that the bucket is writable",
+        )
 
 
 async def _unless_missing(operation: Awaitable[T]) -> T | None:

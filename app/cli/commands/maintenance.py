@@ -29,6 +29,7 @@ def migrate(as_json: JsonOption = False) -> None:
 
     async def run_migrations() -> None:
         await startup.preflight(loaded)
+        await startup.check_storage(loaded, demo=False)
         await startup.prepare(loaded)
 
     asyncio.run(run_migrations())

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -78,8 +79,12 @@ def _serve(settings: Settings, *, demo: bool) -> int:
     listeners = sockets.listen(settings.host, settings.port, settings.workers)
     metrics_listener = metrics_endpoint.open_metrics_port(settings)
     asyncio.run(startup.preflight(settings))
-    with instance_lock.hold(settings):
+    asyncio.run(startup.check_folders(settings, demo=demo))
+    with instance_lock.hold(settings), ExitStack() as stack:
         asyncio.run(startup.check_secret(settings))
+        asyncio.run(startup.check_storage(settings, demo=demo))
+        metrics_dir = stack.enter_context(metrics_endpoint.metrics_directory(settings))
+        # From here on the start changes data.
         _ = settings.secret
         asyncio.run(startup.prepare(settings))
         # The keys of a new portal are printed once, so a signal must not come between making and printing them.
@@ -99,6 +104,5 @@ def _serve(settings: Settings, *, demo: bool) -> int:
         with defer_signals():
             # Threads inherit the signal mask of this block, so that only the main thread receives the signals.
             application = Application(settings)
-        return run(
-            application, listeners, logging.AccessLog(log_format, client_ip=settings.log_client_ip), metrics_listener
-        )
+        access_log = logging.AccessLog(log_format, client_ip=settings.log_client_ip)
+        return run(application, listeners, access_log, metrics_listener, metrics_dir)

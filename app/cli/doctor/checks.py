@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from importlib.util import find_spec
 from typing import Final
 
 from app.adapters.database import NO_PORTAL, Database, Operation, PortalContext, T, utc_now
-from app.adapters.database.inspection import DatabaseUnusable, ForeignSchema, check_integrity, read_revision
-from app.adapters.database.revisions import HEAD, NewerDatabase
+from app.adapters.database.inspection import check_integrity, read_revision
+from app.adapters.database.revisions import HEAD
+from app.adapters.database.unusable import DatabaseUnusable
+from app.adapters.problem import Problem
 from app.adapters.storage.base import probe_storage
-from app.adapters.storage.local import LocalStorage
 from app.backends import open_database, open_storage
 from app.cli.doctor import environment
-from app.cli.doctor.finding import Finding, Problem, check
-from app.cli.errors import error_message
+from app.cli.doctor.finding import Finding, check
 from app.domain import installation, outbox
 from app.domain.counters import audit
 from app.domain.errors import ServiceUnavailable
@@ -24,6 +23,7 @@ from app.domain.portals import portals, sections
 from app.domain.sql import timestamps
 from app.domain.users import api_keys
 from app.observability import tracing
+from app.server import startup
 from app.settings import InvalidSettings, Settings, mask_secrets
 
 EMPTY: Final = "is empty; the first start of `earshot serve` fills it"
@@ -39,7 +39,7 @@ def examine(*, fix: bool = False) -> list[Finding]:
     try:
         settings = Settings.load()
     except InvalidSettings as error:
-        return [Finding("settings", False, str(error), "correct it in the environment or in .env")]
+        return [Finding("settings", False, error.state, error.remedy)]
     data = environment.check_data_dir(settings)
     if not data.well and not environment.is_accessible(settings.data_dir):
         # Without access to the directory no other check can be trusted.
@@ -68,19 +68,11 @@ def examine(*, fix: bool = False) -> list[Finding]:
 
 @check("database")
 def _check_database(settings: Settings) -> str:
-    try:
-        database = open_database(settings).describe()
-        revision = asyncio.run(read_revision(settings.database, password=settings.database_password))
-        if revision is not None and settings.database.startswith("sqlite:///"):
-            # Before the revision is compared, so that the remedy for a damaged file is not to migrate it.
-            check_integrity(settings.database)
-    except InvalidSettings as error:
-        raise Problem(error_message(error), "correct EARSHOT_DATABASE_URL") from None
-    except (NewerDatabase, ForeignSchema) as error:
-        state, _, remedy = error_message(error).rpartition(": ")
-        raise Problem(state, remedy) from None
-    except DatabaseUnusable as error:
-        raise Problem(error.state, error.remedy) from None
+    database = open_database(settings).describe()
+    revision = asyncio.run(read_revision(settings.database, password=settings.database_password))
+    if revision is not None and settings.database.startswith("sqlite:///"):
+        # Before the revision is compared, so that the remedy for a damaged file is not to migrate it.
+        check_integrity(settings.database)
     if revision is None:
         return f"{database} {EMPTY}"
     if revision != HEAD:
@@ -91,8 +83,8 @@ def _check_database(settings: Settings) -> str:
 def _check_content(settings: Settings, *, fix: bool) -> list[Finding]:
     try:
         return asyncio.run(_check_rows(settings, fix=fix))
-    except ServiceUnavailable as error:
-        return [Finding("database", False, error_message(error), "check that it does not hang, then run this again")]
+    except DatabaseUnusable as error:
+        return [Finding("database", False, error.state, error.remedy)]
 
 
 async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
@@ -101,10 +93,6 @@ async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
     try:
         rows = await database.read(portals.list_all, NO_PORTAL)
         hosts = {int(portal_id): host for portal_id, _, _, _, host, *_ in rows}
-        # `secret` creates one where there is none: a check must not.
-        secret_matches = not settings.has_secret or await database.read(
-            lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL
-        )
         try:
             mismatches = await _find_in_portals(database, hosts, audit.find_mismatches)
         except ServiceUnavailable:
@@ -115,7 +103,7 @@ async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
                 each: await database.write(sections.break_cycles, PortalContext(each, OPERATOR)) for each in cycles
             }
         return [
-            environment.check_secret(settings, await database.read(api_keys.count, NO_PORTAL), matches=secret_matches),
+            await _check_secret(settings, database),
             _check_portals(hosts),
             environment.check_base_url(settings, list(hosts.values())),
             _check_counters(mismatches),
@@ -128,6 +116,18 @@ async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
         ]
     finally:
         await database.close()
+
+
+async def _check_secret(settings: Settings, database: Database) -> Finding:
+    keys = await database.read(api_keys.count, NO_PORTAL)
+    try:
+        # `secret` creates one where there is none: a check must not.
+        matches = not settings.has_secret or await database.read(
+            lambda work: installation.secret_matches(work, settings.secret), NO_PORTAL
+        )
+    except InvalidSettings as error:
+        return Finding("secret", False, error.state, error.remedy)
+    return environment.check_secret(settings, keys, matches=matches)
 
 
 async def _find_in_portals(database: Database, portal_ids: Iterable[int], find: Operation[T]) -> dict[int, T]:
@@ -195,51 +195,39 @@ def _check_redis(settings: Settings) -> str:
     url = settings.redis_url
     if url is None:
         return "not set: requests are counted in the server's memory"
-    if find_spec("redis") is None:
-        raise Problem("the client is not installed", "pip install redis")
     try:
-        asyncio.run(_ping_redis(url))
-    except (OSError, ServiceUnavailable) as error:
-        remedy = "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts separately"
-        raise Problem(error_message(error), remedy) from None
+        asyncio.run(_ping_redis(settings, url))
+    except OSError as error:
+        raise _redis_problem(url, error) from None
     return f"{mask_secrets(url)} answers"
 
 
-async def _ping_redis(url: str) -> None:
+async def _ping_redis(settings: Settings, url: str) -> None:
     from redis.exceptions import RedisError
 
-    from app.adapters.rate_limiter import RedisRateLimiter
-
-    try:
-        rate_limiter = RedisRateLimiter(url)
-    except ValueError as error:
-        raise ServiceUnavailable(str(error)) from None
+    rate_limiter = startup.open_rate_limiter(settings, url)
     try:
         await rate_limiter.ping()
     except RedisError as error:
-        raise ServiceUnavailable(str(error)) from error
+        raise _redis_problem(url, error) from None
     finally:
         await rate_limiter.close()
 
 
+def _redis_problem(url: str, error: Exception) -> Problem:
+    return Problem(
+        f"{mask_secrets(url)} does not answer ({error})",
+        "check that it runs and that EARSHOT_REDIS_URL is right; until then each process counts separately",
+    )
+
+
 @check("storage")
 def _check_storage(settings: Settings) -> str:
-    try:
-        storage = open_storage(settings)
-    except InvalidSettings as error:
-        raise Problem(str(error), "correct EARSHOT_STORAGE_URL") from None
+    storage = open_storage(settings)
     place = mask_secrets(settings.storage_url) if settings.storage_url else "the data directory"
     if settings.storage_url is None and not settings.data_dir.exists():
         return f"{place}, which the first start creates"
-    try:
-        asyncio.run(probe_storage(storage))
-    except (OSError, ServiceUnavailable) as error:
-        remedy = (
-            "make this user the owner of the folder, and check that its disk has space"
-            if isinstance(storage, LocalStorage)
-            else "check bucket, endpoint, region and key in EARSHOT_STORAGE_URL, and that the bucket is writable"
-        )
-        raise Problem(error_message(error), remedy) from None
+    asyncio.run(probe_storage(storage))
     return f"{place} can be written and read"
 
 

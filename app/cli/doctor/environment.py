@@ -8,11 +8,12 @@ from shlex import quote
 from typing import Final
 from urllib.parse import urlsplit
 
+from app.adapters.problem import Problem
 from app.adapters.rate_limiter import RateLimit
 from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
 from app.adapters.storage.local import LocalStorage
-from app.cli.doctor.finding import Finding, Problem, check
+from app.cli.doctor.finding import Finding, check
 from app.settings import SECRET_FILE, Settings
 
 MEGABYTE: Final = 1024 * 1024
@@ -34,7 +35,9 @@ def check_setting_names() -> str:
     unknown = Settings.unknown_names()
     if unknown:
         are = "is set, but is not a setting" if len(unknown) == 1 else "are set, but are not settings"
-        raise Problem(f"{', '.join(unknown)} {are}", "`earshot settings` lists all names")
+        similar = dict.fromkeys(known for name in unknown if (known := Settings.find_similar_name(name)))
+        question = f"did you mean {', '.join(similar)}? " if similar else ""
+        raise Problem(f"{', '.join(unknown)} {are}", f"{question}`earshot settings` lists all names")
     return "can be read"
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec
 
+from app.adapters.problem import Problem
+
 P = ParamSpec("P")
 
 
@@ -18,15 +20,6 @@ class Finding:
     remedy: str | None = None
     fixed: bool = False
     """Whether this run fixed a problem; `state` says what was changed."""
-
-
-class Problem(Exception):
-    """A check found a problem: its state, and the remedy."""
-
-    def __init__(self, state: str, remedy: str) -> None:
-        super().__init__(state)
-        self.state = state
-        self.remedy = remedy
 
 
 def check(what: str) -> Callable[[Callable[P, str]], Callable[P, Finding]]:

@@ -297,7 +297,10 @@ async def test_an_unusable_folder_is_reported_in_one_line(tmp_path: Path) -> Non
     with pytest.raises(StorageUnavailable):
         await probe_storage(files)
 
-    assert str(error.value) == f"folder {tmp_path}/uploads: could not store a file: File exists"
+    assert str(error.value) == (
+        f"folder {tmp_path}/uploads: could not store a file (File exists): "
+        "make this user the owner of the folder, and check that its disk has space"
+    )
 
 
 async def test_a_bucket_stores_all_files_under_its_prefix(server: str, tmp_path: Path) -> None:
@@ -337,7 +340,7 @@ async def test_an_error_of_a_bucket_is_reported_without_secrets(operation: str, 
 
     message = str(error.value)
     assert message.startswith(f"bucket closed/some/where at {address}: could not ")
-    assert message.endswith(" a file: SignatureDoesNotMatch")
+    assert " a file (SignatureDoesNotMatch): check bucket, endpoint, region and key" in message
     assert error.value.__context__ is None and error.value.__cause__ is None
     assert "AKIAKEY" not in repr(files) and "sec/ret" not in repr(files)
 
@@ -374,5 +377,5 @@ async def test_a_lost_connection_to_a_bucket_does_not_end_the_file(tmp_path: Pat
 async def test_the_probe_reports_a_missing_bucket(server: str, tmp_path: Path) -> None:
     files = storage_from_url(bucket_url(server, "never-made"), tmp_path)
 
-    with pytest.raises(StorageUnavailable, match="could not store a file: NoSuchBucket"):
+    with pytest.raises(StorageUnavailable, match="could not store a file \\(NoSuchBucket"):
         await probe_storage(files)

@@ -308,7 +308,7 @@ def test_workers_without_shared_counters_are_reported(cli: Cli, monkeypatch: Env
 
     state, _ = find_problem(cli, "settings")
 
-    assert state.startswith("EARSHOT_WORKERS above 1 needs EARSHOT_REDIS_URL, because all processes count together")
+    assert state.startswith("EARSHOT_WORKERS=2 needs EARSHOT_REDIS_URL, because all processes count together")
 
 
 def test_the_store_of_rate_limits_is_reported(cli: Cli, monkeypatch: Environment) -> None:
@@ -361,7 +361,7 @@ def test_an_inaccessible_data_directory_is_reported_in_one_line(
     try:
         with as_other_user:
             findings = {finding.what: finding for finding in checks.examine()}
-            with pytest.raises(ServiceUnavailable, match="check that it is a file this user may write"):
+            with pytest.raises(ServiceUnavailable, match="check that it is a file, and that this user may write to it"):
                 asyncio.run(read_revision(f"sqlite:///{folder}/earshot.db"))
     finally:
         folder.chmod(0o700)

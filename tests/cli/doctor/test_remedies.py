@@ -170,9 +170,70 @@ def test_a_missing_role_is_reported_and_created_by_the_remedy(
     # A trusted user needs no password, and --pwprompt would wait for one.
     run_remedy(f"createuser {trusted_administrator(url)} newcomer")
     try:
+        _, _, statement = str(find("database").remedy).rpartition(": ")
+        assert statement == f"ALTER DATABASE {urlsplit(url).path[1:]} OWNER TO newcomer"
+        script(fresh_postgres, statement)
         assert find("database").well
     finally:
+        script(fresh_postgres, f"ALTER DATABASE {urlsplit(url).path[1:]} OWNER TO postgres")
         run_remedy(f"dropuser {trusted_administrator(url)} newcomer")
+
+
+@pytest.mark.parametrize(
+    ("change", "state", "remedy"),
+    [
+        (
+            "SET default_transaction_read_only = on",
+            "accepts no changes",
+            "name the primary server in EARSHOT_DATABASE_URL, or turn default_transaction_read_only off",
+        ),
+        (
+            "SET search_path = nowhere",
+            "has no schema for new tables",
+            "create the schema that search_path names, or: ALTER DATABASE {} RESET search_path",
+        ),
+    ],
+)
+def test_a_postgresql_database_without_the_needed_rights_is_reported(
+    fresh_postgres: str, change: str, state: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = urlsplit(fresh_postgres).path[1:]
+    script(fresh_postgres, f"ALTER DATABASE {name} {change}")
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", fresh_postgres)
+
+    finding = find("database")
+
+    assert (finding.well, finding.remedy) == (False, remedy.format(name))
+    assert finding.state.startswith("PostgreSQL, ")
+    assert finding.state.endswith(f"/{name} {state}")
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "remedy"),
+    [
+        (
+            "sslmode=verify-full&sslrootcert=/nowhere.pem",
+            "sslrootcert=/nowhere.pem can't be read (No such file or directory)",
+            "correct the path or its permissions",
+        ),
+        (
+            f"sslmode=verify-full&sslrootcert={ROOT}/LICENSE",
+            "",
+            "see that it accepts TLS, and correct sslmode, sslrootcert, sslcert and sslkey in EARSHOT_DATABASE_URL",
+        ),
+        ("sslmode=perhaps", "", "correct or remove this option after the question mark of EARSHOT_DATABASE_URL"),
+    ],
+)
+def test_invalid_tls_options_of_postgresql_are_reported(
+    silent_port: int, options: str, state: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARSHOT_DATABASE_URL", f"postgresql://me:hidden@127.0.0.1:{silent_port}/ideas?{options}")
+
+    finding = find("database")
+
+    assert (finding.well, finding.remedy) == (False, remedy)
+    assert finding.state.startswith(f"PostgreSQL, 127.0.0.1:{silent_port}/ideas can't be reached: {state}")
+    assert "hidden" not in finding.state
 
 
 @pytest.mark.parametrize(
@@ -295,7 +356,7 @@ def test_a_missing_postgresql_driver_is_reported() -> None:
         "import sys; sys.modules['asyncpg'] = None\n"
         "from app.cli.doctor import checks\n"
         "(one,) = [each for each in checks.examine() if each.what == 'database']\n"
-        "print(one.state)"
+        "print(one.state, one.remedy, sep='\\n')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -307,4 +368,7 @@ def test_a_missing_postgresql_driver_is_reported() -> None:
         check=True,
     )
 
-    assert done.stdout == "EARSHOT_DATABASE_URL: the client of PostgreSQL is not installed: pip install asyncpg\n"
+    assert done.stdout == (
+        "EARSHOT_DATABASE_URL=postgresql://127.0.0.1/none (from the environment): "
+        "the client of PostgreSQL is not installed\npip install asyncpg\n"
+    )
