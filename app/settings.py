@@ -407,7 +407,8 @@ def _shorten(field: str, value: Any) -> str:
     if field in URL_FIELDS and "?" in text:
         # An invalid query may contain the end of a password.
         text = f"{text.partition('?')[0]}?…"
-    text = " ".join(text.split())
+    # Bytes of the environment that are not UTF-8 can't be printed.
+    text = " ".join(text.encode(errors="backslashreplace").decode().split())
     return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"
 
 

@@ -155,6 +155,7 @@ def test_an_invalid_setting_is_reported_with_the_remedy(
         ("DATABASE_URL", "postgresql://me:sec/ret@host/name", "postgresql://me:***@host/name"),
         ("SECRET_KEY", "short", "***"),
         ("BASE_URL", "https://a\nb", "https://a b"),
+        ("PORT", "\udcff", "\\udcff"),
     ],
 )
 def test_an_invalid_value_is_shown_in_one_line_without_secrets(
@@ -194,7 +195,7 @@ def test_an_invalid_value_is_reported_with_its_place(monkeypatch: pytest.MonkeyP
     ]
 
 
-UNCHECKED = {"database_password_file", "data_dir", "host", "metrics_host", "astuto_secret", "storage_url"}
+UNCHECKED = {"database_password_file", "data_dir", "host", "metrics_host", "astuto_secret", "owner_name", "storage_url"}
 """Any text is a valid value, or is checked where it is used."""
 
 

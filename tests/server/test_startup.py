@@ -424,14 +424,15 @@ def test_an_option_for_the_owner_precedes_the_setting(sqlite: Earshot) -> None:
             [],
             {"EARSHOT_OWNER_EMAIL": "nobody"},
             1,
-            "earshot: EARSHOT_OWNER_EMAIL: must be an e-mail address such as jane@example.com, of at most 255 "
-            "characters",
+            "earshot: EARSHOT_OWNER_EMAIL=nobody (from the environment): must be an e-mail address of at most 255 "
+            "characters\n  -> write one such as jane@example.com",
         ),
         (
             [],
             {"EARSHOT_OWNER_NAME": "Jane\nRoe"},
             1,
-            "earshot: EARSHOT_OWNER_NAME: must be plain text of 1 to 255 characters",
+            "earshot: EARSHOT_OWNER_NAME=Jane Roe (from the environment): must be plain text of 1 to 255 characters\n"
+            "  -> write the owner's name on one line",
         ),
     ],
 )
