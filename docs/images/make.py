@@ -65,6 +65,9 @@ async def take_picture(page: Page, address: str, key: str, scheme: str) -> bytes
     await page.value(f"({REPLACE_TEXT})({json.dumps(pairs)})")
     bottom = await page.value(PREPARE)
     await page.value("Promise.all(document.getAnimations().map((animation) => animation.finished)).then(() => 0)")
+    # Executing scrolls the page down, and Chromium needs a moment to draw what was out of sight.
+    await page.value("scrollTo(0, 0)")
+    await page.value("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": min(bottom + 16, MAX_HEIGHT), "scale": 1}
     picture = await page.do("Page.captureScreenshot", format="png", clip=clip)
     return base64.b64decode(picture["data"])
