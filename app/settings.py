@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")) or _host(value) is None or _UNPRINTABLE.search(value):
+        if not value.startswith(("http://", "https://")) or _host(value) is None or _NO_URL.search(value):
             raise InvalidValue(
                 "must be an http or https address with a host", "write an address such as https://feedback.example.com"
             )
@@ -375,6 +375,7 @@ class Settings(BaseSettings):
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})?(.*)", re.DOTALL)
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f\\\s]")
+_NO_URL: Final = re.compile(r"""[\x00-\x20\x7f\\\s"'<>^`{|}]""")
 """Characters that URL parsers drop, or replace by another one."""
 _UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters, and bytes of the environment that are not UTF-8."""

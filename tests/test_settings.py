@@ -112,6 +112,7 @@ def no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("BASE_URL", "example.com", NO_ADDRESS),
         ("BASE_URL", "https://", NO_ADDRESS),
         ("BASE_URL", "https://exam ple.com", NO_ADDRESS),
+        ("BASE_URL", 'https://a"b.example.com', NO_ADDRESS),
         ("BASE_URL", "https://example.com/feed\nback", NO_ADDRESS),
         ("BASE_URL", "https://example.com\\feedback", NO_ADDRESS),
         *(("BASE_URL", f"https://example.com{end}", NO_QUERY) for end in ("?", "/feedback?a=b", "#a", "/feedback/#")),

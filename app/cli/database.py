@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from app.adapters.database import NO_PORTAL, Database, Operation, PortalContext
 from app.adapters.database.inspection import live_revision, read_revision
 from app.adapters.database.revisions import HEAD
+from app.adapters.storage.base import delete_stored
 from app.backends import open_database, open_storage
 from app.cli.errors import CommandError
 from app.domain.permissions import OPERATOR
@@ -44,14 +45,8 @@ def run_write_without_portal(operation: Operation[T]) -> T:
 
 
 def delete_files(names: Iterable[str]) -> None:
-    """Remove the stored files of rows that were deleted."""
-    storage = open_storage(Settings.load())
-
-    async def delete() -> None:
-        for name in names:
-            await storage.delete(name)
-
-    asyncio.run(delete())
+    """Remove the stored files of rows that were deleted. A file that can't be removed now is removed by the server."""
+    asyncio.run(delete_stored(open_storage(Settings.load()), names))
 
 
 def _run_in_portal(run: Callable[[Database, PortalContext], Coroutine[Any, Any, T]], portal: str | None) -> T:

@@ -32,7 +32,13 @@ log = structlog.get_logger("earshot.serving")
 class ConnectionLimit(ServerState):
     """The connections of one process, and whether another one is admitted."""
 
-    def __init__(self, *, per_ip: int | None = None, trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        per_ip: int | None = None,
+        trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
+        log_client_ip: bool = True,
+    ) -> None:
         super().__init__()
         self.files = open_file_limit()
         reserved = min(MAX_RESERVED, self.files // 2)
@@ -40,6 +46,7 @@ class ConnectionLimit(ServerState):
         self.most_refused = reserved // 2
         self.per_ip = per_ip
         self._trusted_proxies = trusted_proxies
+        self._log_client_ip = log_client_ip
         self._by_address: Counter[str] = Counter()
         self._logged_at: dict[str, float] = {}
 
@@ -76,7 +83,8 @@ class ConnectionLimit(ServerState):
             return 503 if count <= self.most + self.most_refused else 0
         if address is None or self.per_ip is None or (own := self._by_address[address]) <= self.per_ip:
             return None
-        self.warn(ADDRESS_FULL, address=address, connections=self.per_ip)
+        logged = {"address": address} if self._log_client_ip else {}
+        self.warn(ADDRESS_FULL, **logged, connections=self.per_ip)
         return 429 if own <= self.per_ip + MAX_REFUSED_PER_IP else 0
 
     def warn(self, event: str, **fields: str | int | None) -> None:

@@ -66,7 +66,9 @@ class GracefulServer(uvicorn.Server):
         super().__init__(uvicorn_config(worker.application, timeout_keep_alive=KEEP_ALIVE_SECONDS))
         settings = worker.application.settings
         per_ip = None if settings.connections_per_ip == "off" else settings.connections_per_ip
-        self.server_state = ConnectionLimit(per_ip=per_ip, trusted_proxies=settings.proxies)
+        self.server_state = ConnectionLimit(
+            per_ip=per_ip, trusted_proxies=settings.proxies, log_client_ip=settings.log_client_ip
+        )
         self._application = worker.application
         self._parent = worker.parent
         self._drained_at: float | None = None

@@ -15,6 +15,7 @@ from app.adapters.database import NO_PORTAL
 from app.adapters.database.inspection import read_revision
 from app.adapters.database.revisions import HEAD, REVISIONS
 from app.adapters.database.unusable import suggest_fix
+from app.adapters.folders import require_writable
 from app.adapters.problem import InvalidValue
 from app.adapters.rate_limiter import RedisRateLimiter
 from app.adapters.storage.base import StorageUnavailable, probe_storage
@@ -118,30 +119,13 @@ def create_database_file(settings: Settings) -> None:
 
 async def check_folders(settings: Settings, *, demo: bool) -> None:
     """Check the rights to the folders that a start creates or writes to, without a change. Raises StartupError."""
-    _require_writable("the data directory", settings.data_dir, "EARSHOT_DATA_DIR")
+    require_writable("the data directory", settings.data_dir, "EARSHOT_DATA_DIR")
     if settings.database.startswith("sqlite:///"):
         folder = Path(settings.database.removeprefix("sqlite:///")).parent
-        _require_writable("the folder of the database", folder, "EARSHOT_DATABASE_URL")
+        require_writable("the folder of the database", folder, "EARSHOT_DATABASE_URL")
     storage = open_storage(settings)
     if isinstance(storage, LocalStorage) and await _needs_storage(settings, demo=demo):
-        _require_writable("the folder of uploads", storage.root, "EARSHOT_STORAGE_URL")
-
-
-def _require_writable(name: str, folder: Path, setting: str) -> None:
-    folder = folder.absolute()
-    # Unlike `exists`, `access` raises no error below a folder that this user may not search.
-    existing = next(each for each in (folder, *folder.parents) if os.access(each, os.F_OK))
-    effect = "can't be used" if existing == folder else "can't be created"
-    if not existing.is_dir():
-        raise StartupError(
-            f"{name} {folder} {effect}, because {existing} is no folder",
-            f"move this file away, or choose another folder with {setting}",
-        )
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise StartupError(
-            f"{name} {folder} {effect}, because this user may not write to {existing}",
-            f"make this user the owner of {existing}, or choose another folder with {setting}",
-        )
+        require_writable("the folder of uploads", storage.root, "EARSHOT_STORAGE_URL")
 
 
 async def _needs_storage(settings: Settings, *, demo: bool) -> bool:

@@ -18,9 +18,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The older version would admit an expired key.
-    op.execute(
-        "UPDATE api_keys SET revoked_at = expires_at WHERE revoked_at IS NULL AND expires_at <= CURRENT_TIMESTAMP"
-    )
+    # The older version would admit these keys for ever.
+    op.execute("UPDATE api_keys SET revoked_at = expires_at WHERE revoked_at IS NULL AND expires_at IS NOT NULL")
     op.drop_column("api_keys", "expires_at")
     op.drop_column("api_keys", "name")

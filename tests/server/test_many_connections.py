@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from app.server.connections import MAX_REFUSED_PER_IP, ConnectionLimit
+from app.server.connections import ADDRESS_FULL, MAX_REFUSED_PER_IP, ConnectionLimit
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 
@@ -30,6 +30,21 @@ def test_connections_are_counted_by_client(host: str | None, counted: str | None
 
     assert connections.enter(host) == counted
     assert ConnectionLimit().enter(host) is None
+
+
+@pytest.mark.parametrize("log_client_ip", [True, False])
+def test_the_setting_decides_whether_a_rejected_address_is_logged(
+    log_client_ip: bool, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    connections = ConnectionLimit(per_ip=1, log_client_ip=log_client_ip)
+
+    for _ in range(2):
+        rejected = connections.refusal(connections.enter("203.0.113.9"))
+
+    assert rejected == 429
+    logged = "".join([*capsys.readouterr(), caplog.text])
+    assert ADDRESS_FULL in logged
+    assert ("203.0.113.9" in logged) == log_client_ip
 
 
 def test_an_address_is_accepted_after_a_connection_is_closed() -> None:

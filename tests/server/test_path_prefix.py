@@ -71,7 +71,9 @@ class Crawler:
         elif kind == "application/json":
             yield from self.in_json(response.json(), str(response.url))
         elif kind == "application/yaml":
-            yield from (f"{server}/posts" for server in re.findall(r"^- url: (\S+)$", response.text, re.MULTILINE))
+            yield from (
+                f"{server}/api/v1/posts" for server in re.findall(r"^- url: (\S+)$", response.text, re.MULTILINE)
+            )
 
     def in_json(self, value: Any, address: str) -> Iterator[str]:
         if isinstance(value, dict) and "openapi" in value:

@@ -1,8 +1,9 @@
 """The interface of every file storage: files by random names. The database has their media types and original names."""
 
 import asyncio
+import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from app.adapters.image_types import MEDIA_TYPES
 from app.adapters.problem import InvalidValue, Problem
 from app.domain import identifiers
 from app.domain.errors import ServiceUnavailable
+
+log = logging.getLogger("earshot.uploads")
 
 CHUNK: Final = 256 * 1024
 
@@ -72,6 +75,15 @@ def generate_name(extension: str | None = None) -> str:
 def is_valid_name(name: str) -> bool:
     """Whether `generate_name` can have made this name. No other name reaches a file system or a bucket."""
     return _NAME.fullmatch(name) is not None
+
+
+async def delete_stored(files: FileStorage, names: Iterable[str]) -> None:
+    """Remove files that no post has any more. One that can't be removed is logged; a job of the server removes it."""
+    for name in names:
+        try:
+            await files.delete(name)
+        except StorageUnavailable as failure:
+            log.warning("an orphaned file stays until the next cleanup: %s", failure)
 
 
 async def probe_storage(files: FileStorage, name: str | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final
 
 from app.adapters.database import NO_PORTAL, Clock, Database
 from app.adapters.images import SanitizedImage, sanitize_image
-from app.adapters.storage.base import FileStorage, StorageUnavailable
+from app.adapters.storage.base import FileStorage, delete_stored
 from app.adapters.thread_pool import BoundedThreadPool
 from app.domain.errors import ServiceUnavailable
 from app.domain.posts import attachments
@@ -45,11 +45,7 @@ class Uploads:
 
     async def delete(self, names: Iterable[str]) -> None:
         """Remove files that no post has any more. If the storage fails, `delete_orphans` removes them later."""
-        for name in names:
-            try:
-                await self.files.delete(name)
-            except StorageUnavailable as failure:
-                log.warning("an orphaned file stays until the next cleanup: %s", failure)
+        await delete_stored(self.files, names)
 
     async def rollback(self, names: Sequence[str], *, in_doubt: bool) -> None:
         """Remove the files of a failed operation, even if cancelled; if `in_doubt`, only files without a post."""

@@ -93,7 +93,7 @@ def list_(
     limit: LimitOption = 100,
     offset: OffsetOption = 0,
 ) -> Output:
-    """List posts in every moderation state, newest first.
+    """List posts in every moderation state, newest first. --search leaves rejected posts out.
 
     --board and --status can be combined; --moderation and --search are used alone.
 

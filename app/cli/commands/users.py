@@ -119,6 +119,8 @@ def edit(
     \b
     earshot users edit jane@example.com --name "Jane Roe" --email jane.roe@example.com
     """
+    if email is None and name is None and role is None:
+        raise typer.BadParameter("give --email, --name or --role")
     user_id = find_user_id(work, user)
     users.update(work, user_id, email=email, name=name, role=role)
     return _serialize(USERS.by_id(work, user_id)), f"{user} was changed"

@@ -8,6 +8,7 @@ from shlex import quote
 from typing import Final
 from urllib.parse import urlsplit
 
+from app.adapters.folders import first_existing, may_access, require_writable
 from app.adapters.problem import Problem
 from app.adapters.rate_limiter import RateLimit
 from app.adapters.storage import storage_from_url
@@ -53,10 +54,9 @@ def is_accessible(folder: Path) -> bool:
 def check_data_dir(settings: Settings) -> str:
     """Check the modes of the data directory and of the files in it."""
     folder = settings.data_dir.absolute()
-    if is_accessible(folder) and not folder.exists():
+    require_writable("the data directory", folder, "EARSHOT_DATA_DIR")
+    if not folder.exists():
         return f"{folder} does not exist yet; the first start creates it"
-    if not (is_accessible(folder) and os.access(folder, os.R_OK | os.W_OK | os.X_OK)):
-        raise Problem(f"{folder} can't be written by this user", f'sudo chown -R "$(id -un)" {quote(str(folder))}')
     secret = folder / SECRET_FILE
     if settings.secret_key is None and secret.exists() and _mode(secret) & 0o077:
         raise Problem(f"{secret} can be read by other users", f"chmod 600 {quote(str(secret))}")
@@ -78,7 +78,7 @@ def _require_unwritable_by_others(folders: list[Path]) -> None:
 
 def _require_unreadable_by_others(database: Path) -> None:
     files = (database, *(database.with_name(database.name + suffix) for suffix in ("-wal", "-shm")))
-    if any(_mode(file) & 0o007 for file in files if file.exists()) and _mode(database.parent) & 0o001:
+    if any(_mode(file) & 0o007 for file in files if may_access(file, os.F_OK)) and _mode(database.parent) & 0o001:
         state = f"{database} can be read by every user of this machine"
         raise Problem(state, f"chmod o= {quote(str(database))}*")
 
@@ -116,12 +116,12 @@ def check_disk_space(settings: Settings, min_bytes: int = MIN_FREE_BYTES) -> str
         storage = None
     if isinstance(storage, LocalStorage):
         folders.append(storage.root.absolute())
-    free_bytes = {folder: shutil.disk_usage(_first_existing(folder)).free for folder in folders}
+    free_bytes = {folder: shutil.disk_usage(first_existing(folder)).free for folder in folders}
     folder = min(free_bytes, key=lambda each: free_bytes[each])
     state = f"{free_bytes[folder] // MEGABYTE} MB free at {folder}"
     if free_bytes[folder] < min_bytes:
         raise Problem(state, "free space on that disk, or move the data to a larger one")
-    filesystem = os.statvfs(_first_existing(folder))
+    filesystem = os.statvfs(first_existing(folder))
     if filesystem.f_files and not filesystem.f_favail:
         raise Problem(f"no more files can be created at {folder}", "remove files from that disk")
     return state
@@ -209,10 +209,6 @@ def database_file(settings: Settings) -> Path | None:
 def _has_address_limits(settings: Settings) -> bool:
     limits = (settings.limit_astuto_ip, settings.limit_pages)
     return settings.rate_limits and any(RateLimit.parse(limit) is not None for limit in limits)
-
-
-def _first_existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _mode(path: Path) -> int:

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from app.adapters.database import NO_PORTAL, utc_now
 from app.adapters.database.greenlet_bridge import await_in_greenlet
 from app.adapters.database.postgres import DEADLOCK_BACKOFF_SECONDS, PostgresDatabase
-from app.domain.errors import ForeignKeyViolation, ServiceUnavailable
+from app.adapters.database.unusable import DatabaseUnusable
+from app.domain.errors import ForeignKeyViolation
 from app.domain.sql.statement import Statement
 from app.domain.unit_of_work import UnitOfWork
 
@@ -96,7 +97,7 @@ async def test_waiting_operations_leave_connections_for_short_reads(four: Postgr
         assert await four.read(lambda work: work.fetch_value(_PID), NO_PORTAL)
         # An operation that waits for too long is rejected, and keeps no slot.
         rejected = await asyncio.wait_for(asyncio.gather(*waiting[3:], return_exceptions=True), 20)
-        assert {type(each) for each in rejected} == {ServiceUnavailable}
+        assert {type(each) for each in rejected} == {DatabaseUnusable}
         assert await four.read(lambda work: work.fetch_value(_PID), NO_PORTAL)
 
         await holder.execute("COMMIT")

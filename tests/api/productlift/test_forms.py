@@ -25,7 +25,7 @@ from app.api.productlift.field_types import (
 )
 from app.api.productlift.forms import TAKEN, Form, FormErrors
 from app.api.productlift.params import RepeatedValue, parse_params
-from app.http.body import NO_BODY, Body
+from app.http.body import NO_BODY, Body, UnreadableJson
 from app.http.multipart import Upload
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -321,3 +321,6 @@ def test_any_bytes_are_either_parsed_or_rejected_with_a_message(raw: bytes, quer
             ListItems.parse(parse_params("POST", "application/json" if body.kind == "json" else "", query, body))
         except FormErrors as error:
             assert error.errors
+        except UnreadableJson as error:
+            assert error.line >= 1
+            assert body.kind == "json"

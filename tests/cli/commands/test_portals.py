@@ -181,6 +181,20 @@ def test_the_files_of_a_deleted_portal_are_deleted(cli: Cli) -> None:
     assert (kept.exists(), deleted.exists()) == (True, False)
 
 
+def test_a_file_that_cannot_be_removed_does_not_fail_the_deletion(cli: Cli, caplog: pytest.LogCaptureFixture) -> None:
+    create_second_portal(cli)
+    author = cli.json("users", "create", "--email", "jane@example.com", "--portal", "2")["id"]
+    _, stuck = create_post_with_file(2, author)
+    stuck.unlink()
+    # A folder in place of the file can't be unlinked, whoever the user is.
+    stuck.mkdir()
+
+    done = cli.run("portals", "delete", "2", "--yes", "--confirm", "2")
+
+    assert (done.code, done.out) == (0, "portal 2 was deleted\n")
+    assert "an orphaned file stays until the next cleanup" in caplog.text
+
+
 def test_a_running_server_rejects_the_keys_of_a_deleted_portal(earshot: Earshot) -> None:
     def run(*arguments: str) -> Any:
         done = earshot.run(*arguments, "--json")

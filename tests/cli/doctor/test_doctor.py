@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -367,8 +368,29 @@ def test_an_inaccessible_data_directory_is_reported_in_one_line(
         folder.chmod(0o700)
 
     assert not findings["data"].well
-    assert "can't be written by this user" in findings["data"].state
+    assert "because this user may not write to" in findings["data"].state
     assert "database" not in findings
+
+
+def test_folders_below_one_that_cannot_be_searched_are_no_traceback() -> None:
+    as_other_user = contextlib.nullcontext() if os.geteuid() != 0 else _effective_user(pwd.getpwnam("nobody").pw_uid)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        locked = folder / "locked"
+        locked.mkdir(mode=0o700 if os.geteuid() == 0 else 0)
+        settings = Settings(  # type: ignore[call-arg]
+            _env_file=None,
+            data_dir=locked / "data",
+            storage_url=f"{locked}/up",
+            database_url=f"sqlite:///{locked}/a.db",
+        )
+        with as_other_user:
+            data, room = environment.check_data_dir(settings), environment.check_disk_space(settings, 0)
+        locked.chmod(0o700)
+
+    assert data.state.endswith(f"can't be created, because this user may not write to {locked}")
+    assert (data.well, room.well) == (False, True)
 
 
 @contextlib.contextmanager

@@ -360,5 +360,6 @@ def test_an_invalid_storage_setting_prevents_the_start(tmp_path: Path) -> None:
         create_app(settings)
 
     assert str(wrong.value) == (
-        "EARSHOT_STORAGE_URL: give a folder, or a bucket as s3://bucket/prefix?endpoint=…&region=…"
+        "EARSHOT_STORAGE_URL=ftp://files.example.com (from the file .env): must be a folder or a bucket: write the "
+        "path of a folder, or s3://bucket/prefix?endpoint=https://host&region=name"
     )
