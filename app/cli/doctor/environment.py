@@ -116,7 +116,11 @@ def check_disk_space(settings: Settings, min_bytes: int = MIN_FREE_BYTES) -> str
         storage = None
     if isinstance(storage, LocalStorage):
         folders.append(storage.root.absolute())
-    free_bytes = {folder: shutil.disk_usage(first_existing(folder)).free for folder in folders}
+    # One folder for each disk, because the free space of a disk changes between two readings.
+    by_disk: dict[int, Path] = {}
+    for folder in folders:
+        by_disk.setdefault(first_existing(folder).stat().st_dev, folder)
+    free_bytes = {folder: shutil.disk_usage(first_existing(folder)).free for folder in by_disk.values()}
     folder = min(free_bytes, key=lambda each: free_bytes[each])
     state = f"{free_bytes[folder] // MEGABYTE} MB free at {folder}"
     if free_bytes[folder] < min_bytes:
