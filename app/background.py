@@ -13,7 +13,7 @@ from app.api.services import PageViews
 from app.domain.errors import CommitUncertain, ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import public
-from app.domain.users import api_keys
+from app.domain.users import key_verification
 
 log = logging.getLogger("earshot.background")
 
@@ -73,7 +73,7 @@ async def flush_key_usage(database: Database, authenticator: ApiKeyAuthenticator
     try:
         # In one order, so that two processes never wait for each other.
         await database.write(
-            lambda work: api_keys.record_last_used(work, dict.fromkeys(sorted(used), work.now)),
+            lambda work: key_verification.record_last_used(work, dict.fromkeys(sorted(used), work.now)),
             NO_PORTAL,
             in_thread=True,
         )

@@ -27,7 +27,7 @@ PARTS: Final = (
     ("app/adapters/database", "statements"),
     ("asyncpg", "statements"),
     ("sqlite3", "statements"),
-    ("app/domain/users/api_keys", "key"),
+    ("app/domain/users/key_", "key"),
     ("app/api/authentication", "key"),
     ("app/adapters/rate_limiter", "limits and headers"),
     ("app/api/productlift/dialect", "limits and headers"),

@@ -27,7 +27,7 @@ from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
 from app.domain.sql.timestamps import to_sqlite
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys, users
+from app.domain.users import api_keys, key_formats, users
 from bench import ceiling, dataset
 from bench.dataset import Amounts, Table
 
@@ -86,7 +86,7 @@ def _first_portal(work: UnitOfWork) -> None:
     work.portal_id = portals.create(work, title="Feedback")
     owner = users.create(work, email="owner@example.com", name="Owner", role="owner")
     for dialect, token in KEYS.items():
-        digest, prefix = api_keys.digest(token, SECRET.encode()), api_keys.display_prefix(token)
+        digest, prefix = key_formats.digest(token, SECRET.encode()), key_formats.display_prefix(token)
         api_keys.import_key(work, user_id=owner, dialect=dialect, digest_=digest, prefix=prefix)
 
 

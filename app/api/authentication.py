@@ -6,8 +6,8 @@ from typing import Final
 
 from app.adapters.database import NO_PORTAL, Clock, Database, utc_now
 from app.domain.errors import ServiceUnavailable
-from app.domain.users import api_keys
-from app.domain.users.api_keys import Principal
+from app.domain.users import key_formats, key_verification
+from app.domain.users.key_verification import Principal
 
 CACHE_TTL_SECONDS: Final = 1.0
 """How long a key that another process revoked may still be valid on PostgreSQL. A key that this process revoked is
@@ -62,7 +62,7 @@ class ApiKeyAuthenticator:
 
     async def authenticate(self, token: str) -> Principal | None:
         """The principal of the token; None for a token that is not valid."""
-        digest = api_keys.digest(token, self._secrets[0])
+        digest = key_formats.digest(token, self._secrets[0])
         now, version = monotonic(), self._database.write_version()
         entry = self._cache.get(digest) if version is not None else None
         if entry is not None and entry[0] > now and entry[1] == version:
@@ -72,8 +72,8 @@ class ApiKeyAuthenticator:
                 self.pending_last_used[cached.key_id] = None
                 return cached
         generation = self._generation
-        digests = [digest, *(api_keys.digest(token, former) for former in self._secrets[1:])]
-        principal = await self._database.read(lambda work: api_keys.verify(work, digests), NO_PORTAL)
+        digests = [digest, *(key_formats.digest(token, former) for former in self._secrets[1:])]
+        principal = await self._database.read(lambda work: key_verification.verify(work, digests), NO_PORTAL)
         if principal is not None:
             self.pending_last_used[principal.key_id] = None
             # A key that was read before `invalidate` may be revoked by now, so it is not cached.
@@ -95,9 +95,11 @@ class ApiKeyAuthenticator:
         if not self._reasons_left:
             return UNEXPLAINED
         self._reasons_left -= 1
-        digests = [api_keys.digest(token, secret) for secret in self._secrets]
+        digests = [key_formats.digest(token, secret) for secret in self._secrets]
         try:
-            return await self._database.read(lambda work: api_keys.refusal_reason(work, digests, host), NO_PORTAL)
+            return await self._database.read(
+                lambda work: key_verification.refusal_reason(work, digests, host), NO_PORTAL
+            )
         except ServiceUnavailable:
             # The key was looked up before, so the response is 401 nevertheless.
             return UNEXPLAINED

@@ -11,7 +11,7 @@ from app.api.request import ApiRequest
 from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch
 from app.api.services import Services
 from app.domain.permissions import Actor
-from app.domain.users.api_keys import Principal
+from app.domain.users.key_verification import Principal
 from app.http.body import NO_BODY, Body, ClientGone, close, read_body
 from app.http.request import CLIENT_CLOSED, Header, RequestContext, RequestObserver, Send, log_unhandled
 from app.http.response import ApiResponse

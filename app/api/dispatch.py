@@ -13,8 +13,8 @@ from app.api.router import ENCODED_SLASH
 from app.api.services import Services
 from app.domain.errors import ServiceUnavailable
 from app.domain.portals import portals
-from app.domain.users import api_keys
-from app.domain.users.api_keys import Principal
+from app.domain.users.key_formats import dialect_of_token
+from app.domain.users.key_verification import Principal
 from app.http.proxies import is_trusted_proxy, resolve_client_ip
 from app.http.request import Receive, RequestContext, Scope, Send
 from app.http.request_id import new_request_id, valid_request_id
@@ -75,7 +75,7 @@ class Dispatch:
         if principal is not None:
             dialect = principal.dialect
         elif request.token is not None:
-            dialect = api_keys.dialect_of_token(request.token)
+            dialect = dialect_of_token(request.token)
         if dialect is None:
             try:
                 dialect = await self._host_default(request)

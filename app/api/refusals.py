@@ -11,7 +11,7 @@ from app.api.authentication import ApiKeyAuthenticator
 from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch
 from app.domain.errors import Forbidden
 from app.domain.permissions import Permission
-from app.domain.users.api_keys import Principal
+from app.domain.users.key_verification import Principal
 from app.http.body import UnreadableJson
 from app.http.request import Header, RequestContext
 from app.public_url import PublicUrl

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from app.adapters.database import Operation, PortalContext, T
 from app.api.services import Services
-from app.domain.users.api_keys import Principal
+from app.domain.users.key_verification import Principal
 from app.http.request import Receive, Scope
 
 

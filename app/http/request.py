@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
 
-from app.domain.users.api_keys import Principal
+from app.domain.users.key_verification import Principal
 
 log = logging.getLogger("earshot.requests")
 

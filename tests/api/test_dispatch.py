@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.portals import portals
-from app.domain.users import api_keys
+from app.domain.users import api_keys, key_formats
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
@@ -265,7 +265,7 @@ async def test_an_unknown_version_gets_the_404_of_the_selected_dialect(
     clock: TestClock,
 ) -> None:
     adopted = "a-key-of-another-form"
-    digest = api_keys.digest(adopted, settings.secret)
+    digest = key_formats.digest(adopted, settings.secret)
     await make.act(
         lambda work: api_keys.import_key(work, user_id=make.owner, dialect="astuto", digest_=digest, prefix="")
     )

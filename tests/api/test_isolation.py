@@ -313,7 +313,8 @@ ACROSS = {
     "domain/posts/attachments.py",  # the sweep of files that no portal knows any more
     "domain/portals/bootstrap.py",  # the first portal of all
     "domain/installation.py",  # which secret the keys of all portals were made with
-    "domain/users/api_keys.py",  # whose key this is, when keys were last used, their number and end
+    "domain/users/api_keys.py",  # the number of keys, and the end of all
+    "domain/users/key_verification.py",  # whose key this is, when keys were last used
     "domain/outbox.py",  # how many facts wait, when the newest was written, what time it is
     "domain/portals/portals.py",  # which portal answers on a host, and what portals there are
     "domain/counters/audit.py",  # a lock, without any row

@@ -11,7 +11,7 @@ from app.api.authentication import MAX_REASONS_PER_SECOND
 from app.api.dialect import REVALIDATE_SECONDS
 from app.application import Application
 from app.domain.portals import portals
-from app.domain.users import api_keys, deletion, users
+from app.domain.users import api_keys, deletion, key_formats, key_verification, users
 from tests.api.conftest import Serve
 from tests.conftest import TestClock
 from tests.domain.posts.test_delete import statements_of
@@ -143,10 +143,10 @@ def without_id(response: httpx.Response) -> tuple[int, list[tuple[bytes, bytes]]
 async def test_a_key_is_rejected_for_the_first_reason_that_applies(make: Factory) -> None:
     user = await make.user(role="admin")
     key = await make.key(user, "astuto")
-    digests = ["no-such-digest", api_keys.digest(key, make._secret)]
+    digests = ["no-such-digest", key_formats.digest(key, make._secret)]
 
     async def reason(host: str = "feedback.example.com") -> str:
-        return await make.act(lambda work: api_keys.refusal_reason(work, digests, host))
+        return await make.act(lambda work: key_verification.refusal_reason(work, digests, host))
 
     assert await reason() == "unknown_key"
     await make.run("UPDATE api_keys SET expires_at = '2020-01-01 00:00:00+00:00'")
@@ -319,7 +319,7 @@ class TestRateLimits:
 
 async def test_the_reason_is_looked_up_by_one_statement(make: Factory) -> None:
     statements = await statements_of(
-        make, lambda work: api_keys.refusal_reason(work, ["no-such-digest"], "feedback.example.com")
+        make, lambda work: key_verification.refusal_reason(work, ["no-such-digest"], "feedback.example.com")
     )
 
     assert len(statements) == 1

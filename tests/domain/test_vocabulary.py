@@ -20,6 +20,6 @@ def test_the_domain_names_products_only_in_stored_values() -> None:
     assert lines == {
         'models/portals.py: DIALECTS = ("productlift", "astuto")',
         'models/users.py: KEY_SCHEMES = ("earshot", "astuto")',
-        'users/api_keys.py: "astuto": KeyFormat("moderator", re.compile(r"tkn_(admin|mod)_"), is_numbered=False),',
-        'users/api_keys.py: "productlift": KeyFormat("admin", re.compile(r"[0-9]+\\|"), is_numbered=True),',
+        'users/key_formats.py: "astuto": KeyFormat("moderator", re.compile(r"tkn_(admin|mod)_"), is_numbered=False),',
+        'users/key_formats.py: "productlift": KeyFormat("admin", re.compile(r"[0-9]+\\|"), is_numbered=True),',
     }

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.api.authentication import ApiKeyAuthenticator
-from app.domain.users import api_keys
+from app.domain.users import key_formats
 from app.settings import InvalidSettings, Settings
 from tests.cli.conftest import Cli
 from tests.support.commands import Earshot, Serving
@@ -143,9 +143,9 @@ def test_keys_and_passwords_appear_in_no_output_of_a_server(earshot: Earshot, fo
 
     secrets = [*keys, *WRONG_KEYS, USERS_PASSWORD, SERVER_SECRET, DATABASE_PASSWORD]
     # The log has the part of a key that is no secret.
-    assert api_keys.display_prefix(keys[1]) in logged
+    assert key_formats.display_prefix(keys[1]) in logged
     assert "unexpected" in logged
-    secrets += [key[len(api_keys.display_prefix(key)) :] for key in keys]
+    secrets += [key[len(key_formats.display_prefix(key)) :] for key in keys]
     places = {
         "the log": logged,
         "standard output, after the first lines": later_output,
@@ -165,7 +165,7 @@ async def test_a_key_is_found_by_its_digest_only(make: Factory, server: Any) -> 
     token = await make.key(make.owner, "astuto")
     rows = (await dump_database(server.database))["api_keys"]
 
-    assert [row["digest"] for row in rows] == [api_keys.digest(token, make._secret)]
+    assert [row["digest"] for row in rows] == [key_formats.digest(token, make._secret)]
     assert token not in repr(rows)
     authenticator = ApiKeyAuthenticator(server.database, make._secret)
     for similar in (token[:-1], token + "x", token.swapcase(), token[:-1] + chr(ord(token[-1]) ^ 1), rows[0]["digest"]):

@@ -21,7 +21,7 @@ from app.domain.models.portals import DIALECTS
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET
-from app.domain.users import api_keys
+from app.domain.users import api_keys, key_formats
 from app.domain.users.api_keys import MAX_NAME, KeyDescription
 from app.settings import Settings
 
@@ -139,10 +139,10 @@ def adopt(
         digest, prefix, scheme = _parse_digest(astuto_digest, dialect, settings), prefix or "tkn_…", "astuto"
     else:
         token = _read_token()
-        digest, prefix, scheme = "", api_keys.display_prefix(token)[:MAX_PREFIX_LENGTH], "earshot"
+        digest, prefix, scheme = "", key_formats.display_prefix(token)[:MAX_PREFIX_LENGTH], "earshot"
 
     def operation(work: UnitOfWork) -> Output:
-        key_digest = digest or api_keys.digest(token, _require_secret(work, settings))
+        key_digest = digest or key_formats.digest(token, _require_secret(work, settings))
         user_id = find_user_id(work, user)
         try:
             key_id = api_keys.import_key(

@@ -1,150 +1,23 @@
-"""API keys: issued once, stored as a keyed digest, verified by looking the digest up, revoked permanently."""
+"""API keys: issued or imported, listed, changed, revoked permanently. A key is stored as a keyed digest only."""
 
-import hmac
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import bindparam, func, select, update
 
 from app.domain import identifiers
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
-from app.domain.models import ApiKey, Portal, User
+from app.domain.models import ApiKey, User
 from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.sql.timestamps import Timestamp, to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
+from app.domain.users.key_formats import FORMATS, digest, display_prefix
+from app.domain.users.key_verification import has_passed
 
 MAX_NAME: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFormat:
-    """The form of a dialect's keys, and the lowest role that may have one."""
-
-    min_role: str
-    """A user below this role can't get a key of the dialect, and an existing key stops working."""
-    pattern: re.Pattern[str]
-    """How a key begins. No key of another dialect begins so."""
-    is_numbered: bool
-    """`12|…`, with a number, instead of `tkn_admin_…`, with a role."""
-
-
-FORMATS: Final = {
-    "astuto": KeyFormat("moderator", re.compile(r"tkn_(admin|mod)_"), is_numbered=False),
-    "productlift": KeyFormat("admin", re.compile(r"[0-9]+\|"), is_numbered=True),
-}
-"""The format of the keys of each dialect."""
-
-
-def dialect_of_token(token: str) -> str | None:
-    """The dialect whose form the token has, or None."""
-    return next((dialect for dialect, form in FORMATS.items() if form.pattern.match(token)), None)
-
-
-def digest(token: str, secret: bytes) -> str:
-    """What is stored of a token: the hex HMAC-SHA256 of the whole token."""
-    return hmac.digest(secret, token.encode("utf-8", "surrogateescape"), "sha256").hex()
-
-
-def has_passed(expires_at: Timestamp | None, now: datetime) -> bool:
-    """Whether a key with this expiry is no longer valid; None is a key that does not expire."""
-    return expires_at is not None and to_datetime(expires_at) <= now
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """A valid key: its portal, dialect, user and role."""
-
-    key_id: int
-    dialect: str
-    prefix: str
-    portal_id: int
-    host: str | None
-    is_only_portal: bool
-    user_id: int
-    role: str
-    expires_at: Timestamp | None
-    """As the database stores it."""
-
-    def is_expired(self, now: datetime) -> bool:
-        """Whether the key is no longer valid at this time."""
-        return has_passed(self.expires_at, now)
-
-    def is_valid_on(self, host: str) -> bool:
-        """Whether the key's portal has this host. The only portal of a server accepts every host until it has one."""
-        return self.host == host if self.host is not None else self.is_only_portal
-
-
-_other = aliased(Portal)
-_PRINCIPAL: Final = (
-    select(
-        ApiKey.id,
-        ApiKey.dialect,
-        ApiKey.prefix,
-        ApiKey.portal_id,
-        Portal.host,
-        ~select(_other.id).where(_other.id != ApiKey.portal_id).exists(),
-        User.id,
-        User.role,
-        ApiKey.expires_at,
-    )
-    .join(User, User.id == ApiKey.user_id)
-    .join(Portal, Portal.id == ApiKey.portal_id)
-    .where(ApiKey.digest == bindparam("digest"))
-)
-_VERIFY: Final = Statement(
-    _PRINCIPAL.where(ApiKey.revoked_at.is_(None), User.blocked_at.is_(None), User.deleted_at.is_(None)),
-    across_portals=True,
-)
-_REFUSED: Final = Statement(
-    _PRINCIPAL.add_columns(ApiKey.revoked_at, User.blocked_at, User.deleted_at), across_portals=True
-)
-
-
-def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
-    """The principal of a key; None when it is unknown, revoked or expired, or its user may not have it any more."""
-    for digest_ in digests:
-        row = work.fetch_one(_VERIFY, digest=digest_)
-        if row is not None:
-            principal = Principal(*row)
-            if _has_min_role(principal) and not principal.is_expired(work.now):
-                return principal
-    return None
-
-
-def refusal_reason(work: UnitOfWork, digests: Sequence[str], host: str) -> str:
-    """Why `verify` returns None for a key that was sent to this host.
-
-    It is `unknown_key`, `blocked_user`, `role_too_low`, `revoked_key`, `other_host` or `expired_key`: the first that
-    applies. Blocking or demoting a user revokes the user's keys, so `revoked_key` comes after these.
-    """
-    for digest_ in digests:
-        row = work.fetch_one(_REFUSED, digest=digest_)
-        if row is None:
-            continue
-        *columns, revoked_at, blocked_at, deleted_at = row
-        principal = Principal(*columns)
-        if deleted_at is None and blocked_at is not None:
-            return "blocked_user"
-        if deleted_at is None and not _has_min_role(principal):
-            return "role_too_low"
-        if deleted_at is not None or revoked_at is not None:
-            return "revoked_key"
-        if not principal.is_valid_on(host):
-            return "other_host"
-        if principal.is_expired(work.now):
-            return "expired_key"
-    # Or the key has become valid since `verify` looked it up.
-    return "unknown_key"
-
-
-def _has_min_role(principal: Principal) -> bool:
-    return ROLE_RANK[principal.role] >= ROLE_RANK[FORMATS[principal.dialect].min_role]
 
 
 _OWNER: Final = Statement(
@@ -223,16 +96,6 @@ def import_key(
 
 def _insert(work: UnitOfWork, **columns: Any) -> int:
     return int(work.fetch_value(_INSERT, **columns))
-
-
-def display_prefix(token: str) -> str:
-    """Return the part of a token that may be shown and logged."""
-    if token.startswith("tkn_"):
-        _, role, secret = token.split("_", 2)
-        return f"tkn_{role}_{secret[:6]}"
-    number, bar, _ = token.partition("|")
-    # An imported key of another form may be secret in every part.
-    return f"{number}|" if bar and number.isdigit() else "(brought over)"
 
 
 def _require_eligible(work: UnitOfWork, user_id: int, dialect: str) -> str:
@@ -334,17 +197,6 @@ _REVOKE_ALL: Final = Statement(
     update(ApiKey).where(ApiKey.revoked_at.is_(None), ApiKey.scheme == bindparam("scheme")).values(revoked_at=NOW),
     across_portals=True,
 )
-_USED: Final = Statement(
-    update(ApiKey)
-    .where(
-        ApiKey.id == bindparam("id"),
-        or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < bindparam("at")),
-    )
-    .values(last_used_at=bindparam("at")),
-    across_portals=True,
-)
-
-
 _COUNT: Final = Statement(
     select(func.count()).select_from(ApiKey).where(ApiKey.revoked_at.is_(None)), across_portals=True
 )
@@ -393,9 +245,3 @@ def revoke_ineligible(work: UnitOfWork, *, user_id: int, role: str | None) -> No
     ]
     if dialects:
         work.execute(_REVOKE_OF, user=user_id, dialects=dialects)
-
-
-def record_last_used(work: UnitOfWork, used: dict[int, Any]) -> None:
-    """Store when keys were last used, by key id. A background job calls this, never a request."""
-    for key_id, timestamp in used.items():
-        work.execute(_USED, id=key_id, at=timestamp)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.application import create_app
-from app.domain.users.api_keys import Principal
+from app.domain.users.key_verification import Principal
 from app.settings import Settings
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows

@@ -9,7 +9,7 @@ from app.application import Application
 from app.domain.portals import bootstrap
 from app.domain.portals.bootstrap import FirstPortal
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys
+from app.domain.users import key_formats
 from tests.conftest import SECRET
 from tests.support.factory import Factory
 
@@ -70,7 +70,7 @@ async def test_the_first_portal_has_a_key_of_the_owner_for_each_dialect(server: 
         admission = await server.services.authenticator.authenticate(key)
         assert admission is not None
         assert (admission.dialect, admission.user_id, admission.role) == (dialect, begun.owner_id, "owner")
-        assert api_keys.dialect_of_token(key) == dialect
+        assert key_formats.dialect_of_token(key) == dialect
 
 
 async def test_concurrent_starts_create_one_portal(server: Application) -> None:

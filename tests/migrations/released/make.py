@@ -31,7 +31,7 @@ from app.domain.models import Base
 from app.domain.models.search import SEARCH_TABLE
 from app.domain.portals import portals
 from app.domain.posts import follows, moderation
-from app.domain.users import api_keys
+from app.domain.users import api_keys, key_formats
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import make_settings, running_application
@@ -171,10 +171,10 @@ def picture() -> bytes:
 
 async def adopt(make: Factory, user: int, dialect: str, token: str, *, portal: int | None = None) -> None:
     """Give a user a key of which the text is known: the same at every making."""
-    digest = api_keys.digest(token, SECRET.encode())
+    digest = key_formats.digest(token, SECRET.encode())
     await make.act(
         lambda work: api_keys.import_key(
-            work, user_id=user, dialect=dialect, digest_=digest, prefix=api_keys.display_prefix(token)
+            work, user_id=user, dialect=dialect, digest_=digest, prefix=key_formats.display_prefix(token)
         ),
         portal=portal,
     )
