@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -11,16 +12,28 @@ import typer
 MAX_CELL_CHARACTERS: Final = 60
 CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
-Output: TypeAlias = tuple[Mapping[str, Any], str]
-"""What a command prints: the result as JSON, or the text."""
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for the operator on standard error, so that a script reads only the result."""
+
+    text: str
+    with_json: bool
+    """Whether it is printed with --json, too."""
 
 
-def print_result(result: Mapping[str, Any], text: str, *, as_json: bool) -> None:
-    """Print the text, or the result as JSON."""
+Output: TypeAlias = tuple[Mapping[str, Any], str] | tuple[Mapping[str, Any], str, Note | None]
+"""What a command prints: the result as JSON, or the text; and a note."""
+
+
+def print_result(result: Mapping[str, Any], text: str, note: Note | None = None, *, as_json: bool) -> None:
+    """Print the text, or the result as JSON, and the note."""
     typer.echo(orjson.dumps(result).decode() if as_json else text)
+    if note is not None and (note.with_json or not as_json):
+        typer.echo(f"earshot: {note.text}", err=True)
 
 
-def table(name: str, rows: Iterable[Mapping[str, Any]]) -> Output:
+def table(name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], str]:
     """Rows, which all have the same keys: as a JSON object with a list called `name`, and as a table."""
     all_rows = list(rows)
     return {name: all_rows}, format_table(all_rows) if all_rows else f"no {name}"

@@ -39,6 +39,7 @@ OPERATIONS: list[Rule] = [
     lambda work: api_keys.issue(work, user_id=1, dialect="astuto", secret=b"secret"),
     lambda work: api_keys.import_key(work, user_id=1, dialect="astuto", digest_="a", prefix="tkn_"),
     lambda work: api_keys.list_keys(work),
+    lambda work: api_keys.get(work, 1),
     lambda work: api_keys.edit(work, 1, name="Report"),
     lambda work: api_keys.revoke(work, 1),
     lambda work: api_keys.revoke_all(work),

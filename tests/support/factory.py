@@ -61,9 +61,10 @@ class Factory:
 
     async def key(self, user: int, dialect: str, *, portal: int | None = None) -> str:
         """A key of the user."""
-        return await self.act(
+        issued = await self.act(
             lambda work: api_keys.issue(work, user_id=user, dialect=dialect, secret=self._secret), portal=portal
         )
+        return issued.token
 
     async def post(
         self,

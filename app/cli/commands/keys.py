@@ -12,11 +12,11 @@ from app.adapters.database import utc_now
 from app.cli.database import run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import find_user_id
-from app.cli.output import Output, print_result, table
+from app.cli.output import Note, Output, print_result, table
 from app.cli.params import JsonOption, PortalOption, choice_param, id_argument, text_param
 from app.cli.portal_commands import read_command, write_command
 from app.domain import installation
-from app.domain.errors import Conflict, NotFound, UniqueViolation
+from app.domain.errors import Conflict, UniqueViolation
 from app.domain.models.portals import DIALECTS
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
@@ -29,6 +29,8 @@ MIN_TOKEN_LENGTH: Final = 16
 MAX_TOKEN_LENGTH: Final = 255
 MAX_PREFIX_LENGTH: Final = 32
 MAX_DAYS: Final = 36_500
+_CREATED: Final = ("id", "prefix", "name", "user", "dialect", "expires_at")
+"""What `keys create --json` prints besides the key."""
 
 group = typer.Typer(name="keys", help="API keys: create, import, list, edit and revoke them.", no_args_is_help=True)
 
@@ -88,14 +90,18 @@ def create(
 ) -> Output:
     """Create a key and print it. It is never shown again.
 
+    Standard output is the key alone, or with --json also its id, prefix, name, user, dialect and expiry.
+
     \b
     earshot keys create --user owner@example.com --dialect productlift
     earshot keys create --user owner@example.com --dialect astuto --name "Weekly report" --expires 90d
     """
     secret = _require_secret(work, Settings.load())
     user_id = find_user_id(work, user)
-    key = api_keys.issue(work, user_id=user_id, dialect=dialect, secret=secret, name=name, expires_at=expires)
-    return {"key": key}, key
+    issued = api_keys.issue(work, user_id=user_id, dialect=dialect, secret=secret, name=name, expires_at=expires)
+    description = _serialize(api_keys.get(work, issued.id))
+    result = {"key": issued.token, **{name: description[name] for name in _CREATED}}
+    return result, issued.token, Note("store this key now: it can't be shown again", with_json=False)
 
 
 @group.command()
@@ -198,23 +204,16 @@ def edit(
         name=UNSET if name is None else name,
         expires_at=UNSET if expires is None and not no_expiry else expires,
     )
-    return _serialize(_find(work, key_id)), f"key {key_id} was changed"
+    return _serialize(api_keys.get(work, key_id)), f"key {key_id} was changed"
 
 
 @write_command(group)
 def revoke(work: UnitOfWork, key_id: Annotated[int, id_argument("keys")]) -> Output:
     """Revoke a key for good. A running server rejects it within a second."""
-    if _find(work, key_id).revoked_at is not None:
+    if api_keys.get(work, key_id).revoked_at is not None:
         raise CommandError(f"key {key_id} is revoked already")
     api_keys.revoke(work, key_id)
     return {"id": key_id, "revoked": True}, f"key {key_id} was revoked"
-
-
-def _find(work: UnitOfWork, key_id: int) -> KeyDescription:
-    found = [key for key in api_keys.list_keys(work) if key.id == key_id]
-    if not found:
-        raise NotFound("key", key_id)
-    return found[0]
 
 
 def _serialize(key: KeyDescription) -> dict[str, Any]:

@@ -37,5 +37,7 @@ def create_first_portal(
     portal_id = portals.create(work, title=TITLE)
     email = owner_email or OWNER_EMAIL
     owner_id = users.create(work, email=email, name=owner_name or users.display_name_from(email), role="owner")
-    keys = {dialect: api_keys.issue(work, user_id=owner_id, dialect=dialect, secret=secret) for dialect in DIALECTS}
+    keys = {
+        dialect: api_keys.issue(work, user_id=owner_id, dialect=dialect, secret=secret).token for dialect in DIALECTS
+    }
     return FirstPortal(portal_id, owner_id, keys, owner_email=emails.normalize_email(email))

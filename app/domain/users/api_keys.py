@@ -29,7 +29,15 @@ _OWNER: Final = Statement(
 _INSERT: Final = Statement(
     insert_row(ApiKey, "user_id", "dialect", "scheme", "digest", "prefix", "name", "expires_at").returning(ApiKey.id)
 )
-_LAST_ID: Final = Statement(select(func.coalesce(func.max(ApiKey.id), 0)), across_portals=True)
+_SET_TEXT: Final = Statement(update(ApiKey).where(row_in_portal(ApiKey)).values(**parameters("digest", "prefix")))
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A new key. Its text is not stored, so it can't be shown again."""
+
+    id: int
+    token: str
 
 
 def issue(
@@ -40,8 +48,8 @@ def issue(
     secret: bytes,
     name: str | None = None,
     expires_at: datetime | None = None,
-) -> str:
-    """Issue a key for the user and return it; its text is not stored.
+) -> IssuedKey:
+    """Issue a key for the user. The number of a numbered key is its id.
 
     Raises Forbidden, NotFound("user"), Conflict("key.not_entitled") for a blocked user or a role that is too low,
     ValidationFailed (name blank or too long; expiry past).
@@ -49,22 +57,17 @@ def issue(
     work.authorize(Permission.OPERATE)
     _validate(work, name, expires_at)
     role = _require_eligible(work, user_id, dialect)
+    columns = {"user_id": user_id, "dialect": dialect, "scheme": "earshot", "name": name, "expires_at": expires_at}
     if FORMATS[dialect].is_numbered:
-        token = f"{work.fetch_value(_LAST_ID) + 1}|{identifiers.random_string(40)}"
-    else:
-        label = "mod" if role == "moderator" else "admin"
-        token = f"tkn_{label}_{identifiers.random_string(30, identifiers.BASE58)}"
-    _insert(
-        work,
-        user_id=user_id,
-        dialect=dialect,
-        scheme="earshot",
-        digest=digest(token, secret),
-        prefix=display_prefix(token),
-        name=name,
-        expires_at=expires_at,
-    )
-    return token
+        random = identifiers.random_string(40)
+        # Only the inserted row tells the id. The digest is that of the key from the next statement on.
+        key_id = _insert(work, digest=digest(random, secret), prefix="", **columns)
+        token = f"{key_id}|{random}"
+        work.execute(_SET_TEXT, id=key_id, digest=digest(token, secret), prefix=display_prefix(token))
+        return IssuedKey(key_id, token)
+    label = "mod" if role == "moderator" else "admin"
+    token = f"tkn_{label}_{identifiers.random_string(30, identifiers.BASE58)}"
+    return IssuedKey(_insert(work, digest=digest(token, secret), prefix=display_prefix(token), **columns), token)
 
 
 def import_key(
@@ -163,7 +166,7 @@ class KeyDescription:
     """`active`, or the first reason why it is not valid: `revoked`, `user blocked`, `expired`."""
 
 
-_LIST: Final = Statement(
+_DESCRIPTIONS: Final = (
     select(
         ApiKey.id,
         ApiKey.prefix,
@@ -178,8 +181,9 @@ _LIST: Final = Statement(
     )
     .join(User, User.id == ApiKey.user_id)
     .where(ApiKey.portal_id == PORTAL_ID)
-    .order_by(ApiKey.id)
 )
+_LIST: Final = Statement(_DESCRIPTIONS.order_by(ApiKey.id))
+_GET: Final = Statement(_DESCRIPTIONS.where(ApiKey.id == bindparam("id")))
 _REVOKE: Final = Statement(
     update(ApiKey).where(row_in_portal(ApiKey), ApiKey.revoked_at.is_(None)).values(revoked_at=NOW)
 )
@@ -211,6 +215,12 @@ def list_keys(work: UnitOfWork) -> list[KeyDescription]:
     """All keys of the portal, oldest first."""
     work.authorize(Permission.OPERATE)
     return [_describe(row, work.now) for row in work.fetch_all(_LIST)]
+
+
+def get(work: UnitOfWork, key_id: int) -> KeyDescription:
+    """A key of the portal. Raises Forbidden, NotFound("key")."""
+    work.authorize(Permission.OPERATE)
+    return _describe(work.require_row(_GET, "key", key_id, id=key_id), work.now)
 
 
 def _describe(row: Row, now: datetime) -> KeyDescription:

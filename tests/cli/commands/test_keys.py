@@ -39,20 +39,40 @@ def authenticate(token: str) -> Principal | None:
 def test_a_key_is_printed_only_when_it_is_created(cli: Cli, dialect: str, form: str) -> None:
     created = cli.json("keys", "create", "--user", OWNER, "--dialect", dialect)
 
-    assert list(created) == ["key"]
-    assert re.fullmatch(form, created["key"])
-    principal = authenticate(created["key"])
+    key = created.pop("key")
+    assert re.fullmatch(form, key)
+    principal = authenticate(key)
     assert principal is not None
     assert (principal.dialect, principal.user_id, principal.key_id) == (dialect, cli.first_portal.owner_id, 3)
+    assert created == {
+        "id": 3,
+        "prefix": principal.prefix,
+        "name": None,
+        "user": OWNER,
+        "dialect": dialect,
+        "expires_at": None,
+    }
     keys = cli.run("keys", "list")
-    assert created["key"] not in keys.out
+    assert key not in keys.out
     assert principal.prefix in keys.out
 
 
-def test_creating_a_key_prints_only_the_key(cli: Cli) -> None:
+def test_creating_a_key_prints_only_the_key_on_standard_output(cli: Cli) -> None:
     done = cli.run("keys", "create", "--user", OWNER, "--dialect", "astuto")
 
     assert re.fullmatch(r"tkn_admin_\w{30}\n", done.out)
+    assert done.err == "earshot: store this key now: it can't be shown again\n"
+
+
+def test_a_created_key_is_described_as_in_the_list(cli: Cli) -> None:
+    options = ("--name", "Weekly report", "--expires", "2999-12-31")
+
+    created = cli.json("keys", "create", "--user", "1", "--dialect", "productlift", *options)
+
+    key = cli.json("keys", "list")["keys"][-1]
+    assert (key["name"], key["user"], key["expires_at"]) == ("Weekly report", OWNER, "2999-12-31T00:00:00Z")
+    names = ["id", "prefix", "name", "user", "dialect", "expires_at"]
+    assert created == {"key": created["key"], **{name: key[name] for name in names}}
 
 
 def test_a_key_of_a_moderator_has_a_prefix_and_a_user_gets_no_key(cli: Cli) -> None:

@@ -1,21 +1,77 @@
-"""Names and expiry of API keys: the rules that no command can break."""
+"""Numbers, names and expiry of API keys: the rules that no command can break."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
+from app.domain.portals import deletion
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys
+from app.domain.users import api_keys, key_formats
+from app.domain.users.api_keys import IssuedKey
+from app.settings import Settings
 from tests.conftest import TestClock
+from tests.support.concurrency import ConcurrentWriter
 from tests.support.factory import Factory
 
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
 DIGEST = "0" * 64
+SECRET = b"secret"
+ROUNDS = 20
 
 Write = Callable[[UnitOfWork], Any]
+
+
+@pytest.fixture
+def write_together(make: Factory, settings: Settings) -> Iterator[ConcurrentWriter]:
+    """Starts up to three writes at the same time."""
+    with closing(ConcurrentWriter(settings, make.portal, lanes=3)) as writer:
+        yield writer
+
+
+async def require_number_is_id(make: Factory, issued: IssuedKey) -> None:
+    """Require that the key's number and prefix are those of the row that has its digest."""
+    row = await make.row("SELECT id, prefix FROM api_keys WHERE digest = :digest", digest=digest(issued.token))
+    assert row == {"id": issued.id, "prefix": f"{issued.id}|"}
+    assert issued.token.partition("|")[0] == str(issued.id)
+
+
+def digest(token: str) -> str:
+    return key_formats.digest(token, SECRET)
+
+
+async def test_the_number_of_a_key_is_its_id_after_a_portal_was_deleted(make: Factory) -> None:
+    await make.key(make.owner, "productlift")
+    portal, owner = await make.new_portal("Ideas", host="ideas.example.com", email="two@example.com")
+    for dialect in ("productlift", "astuto"):
+        await make.key(owner, dialect, portal=portal)
+    last_id = await make.value("SELECT max(id) FROM api_keys")
+    await make.act(deletion.delete_portal, portal=portal)
+
+    issued = await make.act(lambda work: api_keys.issue(work, user_id=make.owner, dialect="productlift", secret=SECRET))
+
+    assert issued.id > last_id
+    await require_number_is_id(make, issued)
+
+
+async def test_the_numbers_of_concurrently_created_keys_are_their_ids(
+    make: Factory, write_together: ConcurrentWriter
+) -> None:
+    issued: dict[tuple[int, int], IssuedKey] = {}
+
+    def issue(work: UnitOfWork, place: tuple[int, int]) -> None:
+        issued[place] = api_keys.issue(work, user_id=make.owner, dialect="productlift", secret=SECRET)
+
+    for number in range(ROUNDS):
+        errors = write_together(*(lambda work, p=(number, lane): issue(work, p) for lane in range(3)))
+        assert errors == [None] * 3
+
+    assert len({key.id for key in issued.values()}) == 3 * ROUNDS
+    for key in issued.values():
+        await require_number_is_id(make, key)
 
 
 def write(rule: str, owner: int, key: int, **values: Any) -> Write:
