@@ -30,15 +30,21 @@ EXPECTED_ERRORS: Final = (
 
 _CONFLICTS: Final = {
     "user.taken": "there is a user with this address already",
-    "owner.taken": "the portal has an owner already, and can have only one",
+    "owner.taken": (
+        "the portal has an owner already, and can have only one; to change it: earshot users transfer-ownership USER"
+    ),
     "owner.unchanged": "this user is the owner already",
     "owner.blocked": "a blocked user can't be the owner: unblock the user first (earshot users unblock USER)",
     "user.is_owner": (
         "the owner of a portal can't be deleted: transfer the ownership first (earshot users transfer-ownership USER)"
     ),
-    "key.not_entitled": (
-        "this user can't have such a key: a key for Astuto's API needs at least a moderator, a key for ProductLift's "
-        "API an administrator, and the user must not be blocked"
+    "key.user_deleted": "this user is deleted, and can't have a key",
+    "key.user_blocked": (
+        "this user is blocked, and can't have a key: unblock the user first (earshot users unblock USER)"
+    ),
+    "key.role_too_low": (
+        "this user has the role {role}, but a key of the dialect {dialect} needs at least the role {min_role}: "
+        "change it first (earshot users role USER {min_role})"
     ),
     "key.known": "this key exists already",
     "key.revoked": "the key is revoked for good: create another with `earshot keys create`",
@@ -59,6 +65,8 @@ _PROBLEMS: Final = {
     "mandatory": "is missing",
     "past": "must be in the future",
 }
+_SENTENCES: Final = {("email", "taken"): "another user of this portal has this address"}
+"""Instead of the name of the field and its problem."""
 
 
 _OTHER_SECRET: Final = Problem(
@@ -95,7 +103,7 @@ def _message(error: Exception) -> str:
     if isinstance(error, Conflict):
         if error.code == "secret.other":
             return str(_OTHER_SECRET)
-        return _CONFLICTS.get(error.code, error.code)
+        return _CONFLICTS.get(error.code, error.code).format(**error.values)
     if isinstance(error, ValidationFailed):
         return "; ".join(map(_field_message, error.errors))
     if isinstance(error, Forbidden):
@@ -108,5 +116,8 @@ def _message(error: Exception) -> str:
 
 
 def _field_message(error: FieldError) -> str:
+    sentence = _SENTENCES.get((error.field, error.code))
+    if sentence is not None:
+        return sentence
     text = _PROBLEMS.get(error.code, error.code)
     return f"{error.field.replace('_', ' ')} {text.format(**error.limits)}"

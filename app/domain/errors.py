@@ -47,9 +47,13 @@ class ValidationFailed(DomainError):
 
 @dataclass(eq=False)
 class Conflict(DomainError):
-    """A conflict with stored data: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …"""
+    """A conflict with stored data: `vote.taken`, `vote.missing`, `post.not_voteable`, `post.not_pending`, …
+
+    `values` are the stored values that a message may name.
+    """
 
     code: str
+    values: Mapping[str, Any] = dataclass_field(default_factory=dict)
 
 
 class ValueOutOfRange(DomainError):

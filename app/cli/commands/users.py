@@ -122,8 +122,9 @@ def edit(
     if email is None and name is None and role is None:
         raise typer.BadParameter("give --email, --name or --role")
     user_id = find_user_id(work, user)
-    users.update(work, user_id, email=email, name=name, role=role)
-    return _serialize(USERS.by_id(work, user_id)), f"{user} was changed"
+    revoked_keys = users.update(work, user_id, email=email, name=name, role=role)
+    edited = _serialize(USERS.by_id(work, user_id))
+    return _with_revoked_keys(edited, f"{user if email is None else edited['email']} was changed", revoked_keys)
 
 
 @group.command()
@@ -146,15 +147,16 @@ def delete(
     """
     from app.domain.users import deletion
 
-    def operation(work: UnitOfWork) -> tuple[int, list[str]]:
+    def operation(work: UnitOfWork) -> tuple[int, deletion.UserDeletion]:
         row = _serialize(find_user(work, user))
         if not is_confirmed:
             raise CommandError(_question(row, with_content=with_content))
         return row["id"], deletion.delete(work, row["id"], with_content=with_content)
 
-    user_id, files = run_write(operation, portal=portal)
-    delete_files(files)
-    print_result({"id": user_id, "deleted": True}, f"{user} was deleted", as_json=as_json)
+    user_id, deleted = run_write(operation, portal=portal)
+    delete_files(deleted.files)
+    result = {"id": user_id, "deleted": True}
+    print_result(*_with_revoked_keys(result, f"{user} was deleted", deleted.revoked_keys), as_json=as_json)
 
 
 @write_command(group, "transfer-ownership")
@@ -174,8 +176,8 @@ def transfer_ownership(work: UnitOfWork, user: UserArgument) -> Output:
 @write_command(group)
 def block(work: UnitOfWork, user: UserArgument) -> Output:
     """Block a user. This revokes the user's keys for good."""
-    users.block(work, find_user_id(work, user))
-    return _serialize(find_user(work, user)), f"{user} is blocked"
+    revoked_keys = users.block(work, find_user_id(work, user))
+    return _with_revoked_keys(_serialize(find_user(work, user)), f"{user} is blocked", revoked_keys)
 
 
 @write_command(group)
@@ -196,8 +198,8 @@ def role_(
     \b
     earshot users role jane@example.com admin
     """
-    users.update(work, find_user_id(work, user), role=role)
-    return _serialize(find_user(work, user)), f"{user} is {role}"
+    revoked_keys = users.update(work, find_user_id(work, user), role=role)
+    return _with_revoked_keys(_serialize(find_user(work, user)), f"{user} is {role}", revoked_keys)
 
 
 @group.command()
@@ -269,6 +271,13 @@ def _question(user: Mapping[str, Any], *, with_content: bool) -> str:
     counts = f"{user['posts']} posts, {user['comments']} comments and {user['votes']} votes"
     content = f"with {counts}" if with_content else f"and keeps {counts}"
     return f"this deletes {user['email'] or 'user ' + str(user['id'])} for good, {content}: add --yes to confirm it"
+
+
+def _with_revoked_keys(result: Mapping[str, Any], text: str, count: int) -> Output:
+    """The output of a command that may have revoked keys of a user."""
+    if count:
+        text += f"\n{count} {'key was' if count == 1 else 'keys were'} revoked"
+    return {**result, "revoked_keys": count}, text
 
 
 def _serialize(row: Sequence[Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 from app.domain import identifiers
 from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import ApiKey, User
-from app.domain.permissions import ROLE_RANK, Permission
+from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.sql.timestamps import Timestamp, to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -21,8 +21,8 @@ MAX_NAME: Final = 100
 
 
 _OWNER: Final = Statement(
-    select(User.role, User.blocked_at)
-    .where(row_in_portal(User, "user"), User.deleted_at.is_(None))
+    select(User.role, User.blocked_at, User.deleted_at)
+    .where(row_in_portal(User, "user"))
     # A concurrent change after which the user may not have the key finishes first, or waits and revokes the new key.
     .with_for_update(read=True)
 )
@@ -51,8 +51,9 @@ def issue(
 ) -> IssuedKey:
     """Issue a key for the user. The number of a numbered key is its id.
 
-    Raises Forbidden, NotFound("user"), Conflict("key.not_entitled") for a blocked user or a role that is too low,
-    ValidationFailed (name blank or too long; expiry past).
+    Raises Forbidden, NotFound("user"), Conflict("key.user_deleted"), Conflict("key.user_blocked"),
+    Conflict("key.role_too_low") with the values role, dialect and min_role, ValidationFailed (name blank or too long;
+    expiry past).
     """
     work.authorize(Permission.OPERATE)
     _validate(work, name, expires_at)
@@ -102,9 +103,15 @@ def _insert(work: UnitOfWork, **columns: Any) -> int:
 
 
 def _require_eligible(work: UnitOfWork, user_id: int, dialect: str) -> str:
-    role, blocked_at = work.require_row(_OWNER, "user", user_id, user=user_id)
-    if blocked_at is not None or ROLE_RANK[role] < ROLE_RANK[FORMATS[dialect].min_role]:
-        raise Conflict("key.not_entitled")
+    """The role of the user, who may have a key of the dialect. Raises as `issue`."""
+    role, blocked_at, deleted_at = work.require_row(_OWNER, "user", user_id, user=user_id)
+    if deleted_at is not None:
+        raise Conflict("key.user_deleted")
+    if blocked_at is not None:
+        raise Conflict("key.user_blocked")
+    form = FORMATS[dialect]
+    if not form.is_allowed_for(role):
+        raise Conflict("key.role_too_low", {"role": role, "dialect": dialect, "min_role": form.min_role})
     return str(role)
 
 
@@ -248,10 +255,7 @@ def revoke_all(work: UnitOfWork) -> int:
     return work.execute(_REVOKE_ALL, scheme="earshot")
 
 
-def revoke_ineligible(work: UnitOfWork, *, user_id: int, role: str | None) -> None:
-    """Revoke every key of the user that needs a higher role than this; None revokes all of them."""
-    dialects = [
-        dialect for dialect, form in FORMATS.items() if role is None or ROLE_RANK[role] < ROLE_RANK[form.min_role]
-    ]
-    if dialects:
-        work.execute(_REVOKE_OF, user=user_id, dialects=dialects)
+def revoke_ineligible(work: UnitOfWork, *, user_id: int, role: str | None) -> int:
+    """Revoke every key of the user that needs a higher role than this, or all for None; return how many."""
+    dialects = [dialect for dialect, form in FORMATS.items() if role is None or not form.is_allowed_for(role)]
+    return work.execute(_REVOKE_OF, user=user_id, dialects=dialects) if dialects else 0

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import bindparam, select, update
@@ -62,12 +63,21 @@ _ADD_TO_VOTES: Final = add_counts(Post.votes_count)
 _ADD_TO_COMMENTS: Final = add_counts(Post.comments_count)
 
 
-def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class UserDeletion:
+    """What the caller of `delete` has to know."""
+
+    files: list[str]
+    """The names of the stored files of deleted posts, to be deleted after the commit."""
+    revoked_keys: int
+    """How many keys were revoked."""
+
+
+def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletion:
     """Delete a user: the keys are revoked and the address becomes free; the id and UUID stay as a tombstone.
 
     With `with_content`, the user's posts, comments and votes are deleted too; replies of other users stay, without a
-    parent. Returns the names of the posts' stored files, to be deleted after the commit. May take long. Raises
-    Forbidden, NotFound("user") also for a deleted user, Conflict("user.is_owner").
+    parent. May take long. Raises Forbidden, NotFound("user") also for a deleted user, Conflict("user.is_owner").
     """
     work.authorize(Permission.MANAGE_USERS)
     if work.require_row(_LOCK, "user", user_id, id=user_id)["role"] == "owner":
@@ -75,8 +85,7 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> list[str]:
     files = _delete_content(work, user_id) if with_content else []
     work.execute(_UNFOLLOW, id=user_id)
     work.execute(_ANONYMIZE, id=user_id)
-    api_keys.revoke_ineligible(work, user_id=user_id, role=None)
-    return files
+    return UserDeletion(files, api_keys.revoke_ineligible(work, user_id=user_id, role=None))
 
 
 def _delete_content(work: UnitOfWork, user_id: int) -> list[str]:

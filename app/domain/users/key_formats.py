@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.permissions import ROLE_RANK
+
 
 @dataclass(frozen=True, slots=True)
 class KeyFormat:
@@ -16,6 +18,10 @@ class KeyFormat:
     """How a key begins. No key of another dialect begins so."""
     is_numbered: bool
     """`12|…`, with a number, instead of `tkn_admin_…`, with a role."""
+
+    def is_allowed_for(self, role: str) -> bool:
+        """Whether a user with this role may have such a key."""
+        return ROLE_RANK[role] >= ROLE_RANK[self.min_role]
 
 
 FORMATS: Final = {

@@ -9,7 +9,6 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.domain.models import ApiKey, Portal, User
-from app.domain.permissions import ROLE_RANK
 from app.domain.sql.statement import Statement
 from app.domain.sql.timestamps import Timestamp, to_datetime
 from app.domain.unit_of_work import UnitOfWork
@@ -77,7 +76,7 @@ def verify(work: UnitOfWork, digests: Sequence[str]) -> Principal | None:
         row = work.fetch_one(_VERIFY, digest=digest_)
         if row is not None:
             principal = Principal(*row)
-            if _has_min_role(principal) and not principal.is_expired(work.now):
+            if FORMATS[principal.dialect].is_allowed_for(principal.role) and not principal.is_expired(work.now):
                 return principal
     return None
 
@@ -96,7 +95,7 @@ def refusal_reason(work: UnitOfWork, digests: Sequence[str], host: str) -> str:
         principal = Principal(*columns)
         if deleted_at is None and blocked_at is not None:
             return "blocked_user"
-        if deleted_at is None and not _has_min_role(principal):
+        if deleted_at is None and not FORMATS[principal.dialect].is_allowed_for(principal.role):
             return "role_too_low"
         if deleted_at is not None or revoked_at is not None:
             return "revoked_key"
@@ -106,10 +105,6 @@ def refusal_reason(work: UnitOfWork, digests: Sequence[str], host: str) -> str:
             return "expired_key"
     # Or the key has become valid since `verify` looked it up.
     return "unknown_key"
-
-
-def _has_min_role(principal: Principal) -> bool:
-    return ROLE_RANK[principal.role] >= ROLE_RANK[FORMATS[principal.dialect].min_role]
 
 
 _USED: Final = Statement(

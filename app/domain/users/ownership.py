@@ -9,9 +9,9 @@ from app.domain.models import User
 from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys
 
 FORMER_OWNER_ROLE: Final = "admin"
+"""A role that may have the keys of every dialect, so that the transfer revokes none."""
 
 _LOCK: Final = Statement(
     select(User.id, User.role, User.blocked_at)
@@ -47,7 +47,6 @@ def transfer(work: UnitOfWork, user_id: int) -> int | None:
     former_owner = next((other for other in users if other != user_id), None)
     if former_owner is not None:
         work.execute(_SET_ROLE, id=former_owner, role=FORMER_OWNER_ROLE)
-        api_keys.revoke_ineligible(work, user_id=former_owner, role=FORMER_OWNER_ROLE)
     # An owner may have been created meanwhile in a portal without one.
     with work.map_unique_violation(uq_users_owner=Conflict("owner.taken")):
         work.execute(_SET_ROLE, id=user_id, role="owner")

@@ -96,9 +96,10 @@ def update(
     name: str | None = None,
     role: str | None = None,
     password_hash: str | None = None,
-) -> None:
+) -> int:
     """Change the fields that are given; None leaves one unchanged. Keys that need a higher role are revoked.
 
+    Returns how many keys were revoked.
     Only the owner and the operator may change the e-mail or the password of the owner.
     Raises NotFound("user"), also for a deleted user, Forbidden, Forbidden("change_sign_in"), ValidationFailed (email
     taken; role, for a change from or to owner).
@@ -113,26 +114,27 @@ def update(
     }
     new = {field: old[field] if value is None else value for field, value in values.items()}
     if all(value == old[field] for field, value in new.items()):
-        return
+        return 0
     if (new["email"], new["password_hash"]) != (old["email"], old["password_hash"]):
         work.authorize(Permission.CHANGE_SIGN_IN, of_role=old["role"])
     if new["role"] != old["role"] and "owner" in (new["role"], old["role"]):
         raise ValidationFailed([FieldError("role", "owner")])
     with work.map_unique_violation(uq_users_portal_id_email_key=ValidationFailed([FieldError("email", "taken")])):
         work.execute(_UPDATE, id=user_id, email_key=new["email"], **new)
-    api_keys.revoke_ineligible(work, user_id=user_id, role=new["role"])
+    return api_keys.revoke_ineligible(work, user_id=user_id, role=new["role"])
 
 
-def block(work: UnitOfWork, user_id: int) -> None:
-    """Block a user and revoke the user's keys. Blocking a blocked user changes nothing.
+def block(work: UnitOfWork, user_id: int) -> int:
+    """Block a user and revoke the user's keys; return how many. Blocking a blocked user changes nothing.
 
     A deleted user can be blocked too and stays deleted. Raises NotFound("user"), Forbidden("block_user").
     """
     role, blocked_at = work.require_row(_STATE, "user", user_id, id=user_id)
     work.authorize(Permission.BLOCK_USER, of_role=role, of_user=user_id)
-    if blocked_at is None:
-        work.execute(_BLOCK, id=user_id)
-        api_keys.revoke_ineligible(work, user_id=user_id, role=None)
+    if blocked_at is not None:
+        return 0
+    work.execute(_BLOCK, id=user_id)
+    return api_keys.revoke_ineligible(work, user_id=user_id, role=None)
 
 
 def unblock(work: UnitOfWork, user_id: int) -> None:

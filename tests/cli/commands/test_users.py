@@ -37,7 +37,7 @@ def test_a_user_is_created_and_found_by_id_uuid_or_email(cli: Cli) -> None:
 def test_an_email_is_unique_and_a_portal_has_one_owner(cli: Cli) -> None:
     assert cli.error("users", "create", "--email", OWNER.upper()) == "there is a user with this address already"
     assert cli.error("users", "create", "--email", "jane@example.com", "--role", "owner") == (
-        "the portal has an owner already, and can have only one"
+        "the portal has an owner already, and can have only one; to change it: earshot users transfer-ownership USER"
     )
     assert cli.error("users", "create", "--email", "nonsense") == "nonsense is not an e-mail address"
     assert cli.usage_error("users", "create", "--email", "jane@example.com", "--role", "king") == (
@@ -135,6 +135,55 @@ def test_keys_of_a_blocked_user_are_revoked_for_good(cli: Cli) -> None:
     assert cli.error("users", "block", OWNER) == "the owner of a portal can't be blocked"
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "revoked_keys"),
+    [
+        ("role USER moderator", "USER is moderator", 1),
+        ("role USER user", "USER is user", 2),
+        ("edit USER --role user", "USER was changed", 2),
+        ("block USER", "USER is blocked", 2),
+        ("delete USER --yes", "USER was deleted", 2),
+    ],
+)
+def test_a_command_says_how_many_keys_it_revoked(cli: Cli, command: str, text: str, revoked_keys: int) -> None:
+    addresses = ("jane@example.com", "joe@example.com")
+    for address in addresses:
+        cli.json("users", "create", "--email", address, "--role", "admin")
+        for dialect in ("astuto", "productlift", "productlift"):
+            key = cli.json("keys", "create", "--user", address, "--dialect", dialect)["id"]
+        cli.json("keys", "revoke", str(key))
+    jane, joe = [command.replace("USER", address).split() for address in addresses]
+
+    done = cli.run("users", *jane)
+
+    line = "1 key was revoked" if revoked_keys == 1 else f"{revoked_keys} keys were revoked"
+    assert (done.code, done.out) == (0, f"{text.replace('USER', addresses[0])}\n{line}\n")
+    assert cli.json("users", *joe)["revoked_keys"] == revoked_keys
+    active = [key["user"] for key in cli.json("keys", "list")["keys"] if key["state"] == "active"]
+    assert len(active) == 2 + 2 * (2 - revoked_keys)
+
+
+@pytest.mark.parametrize("command", ["role jane@example.com admin", "block jane@example.com", "delete 2 --yes"])
+def test_a_command_that_revokes_no_key_mentions_none(cli: Cli, command: str) -> None:
+    cli.json("users", "create", "--email", "jane@example.com")
+
+    assert "revoked" not in cli.run("users", *command.split()).out
+
+    assert [key["state"] for key in cli.json("keys", "list")["keys"]] == ["active"] * 2
+    if not command.startswith("delete"):
+        assert cli.json("users", *command.split())["revoked_keys"] == 0
+
+
+def test_an_edited_user_is_named_by_the_new_address(cli: Cli) -> None:
+    jane = str(cli.json("users", "create", "--email", "jane@example.com")["id"])
+
+    edited = cli.run("users", "edit", "jane@example.com", "--email", "Jane.Roe@Example.com")
+
+    assert edited.out == "jane.roe@example.com was changed\n"
+    assert cli.run("users", "edit", jane, "--email", "jane@example.com").out == "jane@example.com was changed\n"
+    assert cli.run("users", "edit", jane, "--name", "Jane").out == f"{jane} was changed\n"
+
+
 def test_a_role_can_not_be_changed_to_or_from_owner(cli: Cli) -> None:
     cli.json("users", "create", "--email", "jane@example.com", "--role", "admin")
     for dialect in ("astuto", "productlift"):
@@ -203,7 +252,9 @@ def test_a_user_is_edited_by_the_rules_of_the_domain(cli: Cli) -> None:
     assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None
 
     assert cli.json("users", "edit", OWNER, "--email", "boss@example.com")["email"] == "boss@example.com"
-    assert cli.error("users", "edit", str(jane), "--email", "BOSS@example.com") == "email is taken"
+    assert cli.error("users", "edit", str(jane), "--email", "BOSS@example.com") == (
+        "another user of this portal has this address"
+    )
     assert "users transfer-ownership" in cli.error("users", "edit", str(jane), "--role", "owner")
     assert cli.usage_error("users", "edit", str(jane), "--email", "nobody") == (
         "Invalid value for '--email': must be an e-mail address such as jane@example.com, of at most 255 characters"
@@ -227,7 +278,7 @@ def test_deleting_a_user_requires_a_confirmation(cli: Cli, rows: Rows) -> None:
     )
     assert rows("SELECT * FROM users ORDER BY id") == before
 
-    assert cli.json("users", "delete", "jane@example.com", "--yes") == {"id": jane, "deleted": True}
+    assert cli.json("users", "delete", "jane@example.com", "--yes") == {"id": jane, "deleted": True, "revoked_keys": 1}
     details = cli.json("users", "show", str(jane))
     assert (details["deleted"], details["email"], details["name"]) == (True, None, "[User Deleted]")
     assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None

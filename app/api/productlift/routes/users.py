@@ -168,7 +168,7 @@ async def delete_user(request: ApiRequest) -> ApiResponse:
     def delete(work: UnitOfWork) -> list[str]:
         user_id = _get_user(work, request)[0]
         with errors.report_as_sent(user=request.path_params["user"]):
-            return deletion.delete(work, user_id, with_content=with_data)
+            return deletion.delete(work, user_id, with_content=with_data).files
 
     files = await request.write(delete, in_thread=True)
     request.services.authenticator.invalidate()
