@@ -39,6 +39,17 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, An
     return {name: all_rows}, format_table(all_rows) if all_rows else f"no {name}"
 
 
+def page(name: str, rows: Iterable[Mapping[str, Any]], *, offset: int, total: int) -> Output:
+    """As `table`, for the rows from `offset` on of `total` rows; a note says how many follow."""
+    all_rows = list(rows)
+    shown = offset + len(all_rows)
+    if shown >= total:
+        return table(name, all_rows)
+    noun = name if total - shown > 1 else name.removesuffix("s")
+    note = Note(f"{total - shown} more {noun}: add --skip {shown}, or a higher --limit", with_json=True)
+    return *table(name, all_rows), note
+
+
 def format_fields(fields: Mapping[str, Any]) -> str:
     """One line for each field, with its name."""
     return "\n".join(

@@ -42,6 +42,10 @@ def expiry(value: str) -> datetime:
         return utc_now() + timedelta(days=int(days[1]))
     if days:
         raise typer.BadParameter(f"must be 1d to {MAX_DAYS}d")
+    if value == "none":
+        raise typer.BadParameter(
+            "a new key without --expires does not expire; `earshot keys edit ID --no-expiry` removes an expiry"
+        )
     try:
         # Newer Pythons parse other forms too, such as 20270131.
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):

@@ -1,5 +1,6 @@
 """`earshot portals …`."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
@@ -7,7 +8,7 @@ import typer
 
 from app.cli.database import delete_files, run_read_all_portals, run_write, run_write_without_portal
 from app.cli.errors import CommandError
-from app.cli.output import Output, print_result, table
+from app.cli.output import Note, Output, print_result, table
 from app.cli.params import JsonOption, choice_param, host_name, text_param
 from app.cli.portal_commands import write_command
 from app.domain.models.portals import DIALECTS, MODERATION_POLICIES
@@ -79,7 +80,13 @@ def set_(
 ) -> Output:
     parsed = _parse_value(setting, value)
     portals.update_setting(work, setting=setting.replace("-", "_"), value=parsed)
-    return _serialize(portals.get_current(work)), f"{setting} is {'unset' if parsed is None else parsed}"
+    note = None
+    if setting == "host" and parsed is not None:
+        note = Note(
+            f"on a host other than {parsed}, this portal's keys get a 401 now, and the pages of its posts a 404",
+            with_json=False,
+        )
+    return _serialize(portals.get_current(work)), f"{setting} is {'unset' if parsed is None else parsed}", note
 
 
 @group.command()
@@ -102,7 +109,11 @@ def delete(
 
     def operation(work: UnitOfWork) -> tuple[int, list[str]]:
         row = _serialize(portals.get_current(work))
-        if not is_confirmed or confirm not in (row["title"], str(row["id"])):
+        if confirm is not None and confirm not in (row["title"], str(row["id"])):
+            raise CommandError(
+                f"--confirm must be the portal's title or id: {shlex.quote(row['title'])} or {row['id']}"
+            )
+        if confirm is None or not is_confirmed:
             raise CommandError(_question(work, row))
         return row["id"], deletion.delete_portal(work)
 

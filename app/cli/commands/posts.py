@@ -8,12 +8,12 @@ from sqlalchemy import bindparam, func, select
 from app.adapters.database import utc_now
 from app.adapters.storage.signed_urls import FileSigner
 from app.cli.lookup import find_post_id
-from app.cli.output import Output, format_fields, table
+from app.cli.output import Output, format_fields, page
 from app.cli.params import LimitOption, OffsetOption, choice_param, id_param
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models import Board, Category, Follow, Post, PostCategory, Section, Status
 from app.domain.models.posts import MODERATION_STATES, UNPOSITIONED
-from app.domain.posts import attachments, moderation
+from app.domain.posts import attachments, filters, moderation
 from app.domain.posts.filters import PostFilter
 from app.domain.posts.queries import AUTHOR, PostQuery
 from app.domain.sql.statement import PORTAL_ID, Column, Statement
@@ -95,31 +95,24 @@ def list_(
 ) -> Output:
     """List posts in every moderation state, newest first. --search leaves rejected posts out.
 
-    --board and --status can be combined; --moderation and --search are used alone.
+    --board and --status can be combined; --moderation and --search are used alone. If there are more posts, standard
+    error says how many.
 
     \b
     earshot posts list --board 2 --status 1 --limit 20
     earshot posts list --moderation pending --json
     earshot posts list --search "dark mode"
     """
-    from app.domain.portals import boards, statuses
-    from app.domain.search import duplicates
-
     if sum((board is not None or status is not None, state is not None, search is not None)) > 1:
         raise typer.BadParameter("--moderation and --search can't be combined with another filter")
-    if search is not None:
-        ids = duplicates.find_duplicate_ids(work, search)[offset : offset + limit]
-        rows = _LIST.by_ids(work, ids)
-    elif state is not None:
-        ids = [row[0] for row in moderation.page(work, state, offset=offset, limit=limit)]
-        rows = _LIST.by_ids(work, ids)
+    if search is not None or state is not None:
+        ids = _find_ids(work, state, search)
+        rows, total = _LIST.by_ids(work, ids[offset : offset + limit]), len(ids)
     else:
-        # An unknown id is an error instead of an empty list.
-        board_ids = None if board is None else [boards.get(work, board)["id"]]
-        status_ids = None if status is None else [statuses.get(work, status)["id"]]
-        filters = PostFilter(board_ids=board_ids, status_ids=status_ids)
-        rows = list(_LIST.page(work, filters, order="created_at", descending=True, offset=offset, limit=limit))
-    return table("posts", map(_serialize_row, rows))
+        filter_ = _parse_filter(work, board, status)
+        rows = list(_LIST.page(work, filter_, order="created_at", descending=True, offset=offset, limit=limit))
+        total = filters.total(work, filter_.active_filters())
+    return page("posts", map(_serialize_row, rows), offset=offset, total=total)
 
 
 @read_command(group)
@@ -174,6 +167,23 @@ def set_moderation(
     post_id = find_post_id(work, post)
     changed = moderation.set(work, post_id, state)
     return {"id": post_id, "moderation": state, "changed": changed}, f"post {post} is {state}"
+
+
+def _find_ids(work: UnitOfWork, state: str | None, search: str | None) -> list[int]:
+    """The ids of all posts in this moderation state, else with a title like this."""
+    from app.domain.search import duplicates
+
+    return moderation.ids(work, state) if state is not None else duplicates.find_duplicate_ids(work, search)
+
+
+def _parse_filter(work: UnitOfWork, board: int | None, status: int | None) -> PostFilter:
+    """Raises NotFound for an unknown board or status, instead of a list without posts."""
+    from app.domain.portals import boards, statuses
+
+    return PostFilter(
+        board_ids=None if board is None else [boards.get(work, board)["id"]],
+        status_ids=None if status is None else [statuses.get(work, status)["id"]],
+    )
 
 
 def _serialize_row(row: Row) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from app.adapters import passwords
 from app.cli.database import delete_files, run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import USER_COLUMNS, USERS, find_user, find_user_id
-from app.cli.output import Output, format_fields, print_result, table
+from app.cli.output import Output, format_fields, page, print_result
 from app.cli.params import (
     JsonOption,
     LimitOption,
@@ -78,8 +78,12 @@ def create(
 
 @read_command(group, "list")
 def list_(work: UnitOfWork, limit: LimitOption = 100, offset: OffsetOption = 0) -> Output:
-    """List users, oldest first."""
-    return table("users", map(_serialize, USERS.page(work, newest_first=False, offset=offset, limit=limit)))
+    """List users, oldest first.
+
+    If there are more, standard error says how many.
+    """
+    rows = USERS.page(work, newest_first=False, offset=offset, limit=limit)
+    return page("users", map(_serialize, rows), offset=offset, total=USERS.total(work))
 
 
 @read_command(group)

@@ -286,6 +286,7 @@ def test_the_expiry_of_a_revoked_key_can_not_be_changed(cli: Cli) -> None:
 
 
 DATE_FORMS = "must be a date such as 2027-01-31, or a number of days such as 90d"
+NO_EXPIRY = "a new key without --expires does not expire; `earshot keys edit ID --no-expiry` removes an expiry"
 PAST = "must be in the future: the key is invalid from the start of this date in UTC"
 
 
@@ -298,6 +299,7 @@ PAST = "must be in the future: the key is invalid from the start of this date in
         ("20270131", DATE_FORMS),
         ("2999-01-31T12:00:00+99:00", DATE_FORMS),
         ("tomorrow", DATE_FORMS),
+        ("none", NO_EXPIRY),
         ("", DATE_FORMS),
         ("-1d", DATE_FORMS),
         ("1.5d", DATE_FORMS),

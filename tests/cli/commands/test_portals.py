@@ -4,6 +4,7 @@ import json
 import shlex
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.cli.conftest import Cli
@@ -100,8 +101,7 @@ def test_the_commands_of_the_guide_to_several_portals_work(cli: Cli) -> None:
 
     assert len(lines) == 4
     for line in lines:
-        done = cli.run(*shlex.split(line)[1:])
-        assert (done.code, done.err) == (0, ""), line
+        assert cli.run(*shlex.split(line)[1:]).code == 0, line
     hosts = [portal["host"] for portal in cli.json("portals", "list")["portals"]]
     assert hosts == ["ideas.globex.example", "feedback.acme.example"]
 
@@ -120,6 +120,37 @@ def test_a_setting_of_a_portal_is_changed(cli: Cli, setting: str, value: str, me
     before = cli.json("portals", "list")["portals"][0]
 
     assert cli.json("portals", "set", setting, value) == {**before, member: stored}
+
+
+def test_a_server_answers_on_the_new_host_of_a_portal_alone_as_the_command_says(earshot: Earshot) -> None:
+    with earshot.serving() as serving:
+        keys = [key_of(serving, dialect) for dialect in ("Astuto", "ProductLift")]
+        assert [send_request(serving.port, key)[0] for key in keys] == [200, 200]
+        post = {"title": "Dark mode", "board_id": 1}
+        headers = {"authorization": f"Bearer {keys[0]}"}
+        assert httpx.post(f"{serving.address}/api/v1/posts", json=post, headers=headers).status_code == 201
+
+        done = earshot.run("portals", "set", "host", "feedback.example.com")
+
+        assert (done.code, done.out) == (0, "host is feedback.example.com\n")
+        assert done.err == (
+            "earshot: on a host other than feedback.example.com, this portal's keys get a 401 now, and the pages of "
+            "its posts a 404\n"
+        )
+        # With PostgreSQL, the server may use the key that it has just verified for a second more.
+        until(lambda: [send_request(serving.port, key)[0] for key in keys] == [401, 401])
+        there = {"host": "feedback.example.com"}
+        assert [send_request(serving.port, key, **there)[0] for key in keys] == [200, 200]
+        pages = [send_request(serving.port, keys[0], "/posts/dark-mode", **host)[0] for host in (there, {})]
+        assert pages == [200, 404]
+
+    removed = earshot.run("portals", "set", "host", "none")
+    assert (removed.out, removed.err) == ("host is unset\n", "")
+
+
+@pytest.mark.parametrize(("setting", "value"), [("title", "Ideas"), ("locale", "de")])
+def test_a_setting_that_rejects_no_request_has_no_note(cli: Cli, setting: str, value: str) -> None:
+    assert cli.run("portals", "set", setting, value).err == ""
 
 
 def test_a_host_and_a_dialect_can_be_removed(cli: Cli) -> None:
@@ -154,8 +185,12 @@ def test_deleting_a_portal_requires_a_confirmation_with_its_title_or_id(cli: Cli
         "its title or id"
     )
 
-    for options in ([], ["--yes"], ["--confirm", "Ideas"], ["--yes", "--confirm", "Feedback"]):
+    for options in ([], ["--yes"], ["--confirm", "Ideas"]):
         assert cli.error("portals", "delete", "ideas.example.com", *options) == question
+    for options in (["--yes", "--confirm", "Feedback"], ["--confirm", "1"], ["--yes", "--confirm", ""]):
+        assert cli.error("portals", "delete", "ideas.example.com", *options) == (
+            "--confirm must be the portal's title or id: Ideas or 2"
+        )
     assert cli.error("portals", "delete", "3", "--yes", "--confirm", "3") == (
         "there is no portal 3: `earshot portals list` lists them"
     )

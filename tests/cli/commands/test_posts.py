@@ -1,6 +1,7 @@
 """`earshot posts`, `comments`, `votes`, `follows`."""
 
 import asyncio
+import json
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -211,7 +212,7 @@ def test_posts_are_listed_newest_first_with_filters_and_paging(cli: Cli) -> None
     def ids(*options: str) -> list[int]:
         return [post["id"] for post in cli.json("posts", "list", *options)["posts"]]
 
-    newest = cli.json("posts", "list", "--board", str(board), "--limit", "1")["posts"][0]
+    newest = json.loads(cli.run("posts", "list", "--board", str(board), "--limit", "1", "--json").out)["posts"][0]
     assert newest.pop("created_at").startswith("20")
     assert len(newest.pop("code")) == 6
     assert newest == {
@@ -225,7 +226,8 @@ def test_posts_are_listed_newest_first_with_filters_and_paging(cli: Cli) -> None
         "author": "Owner",
     }
     assert ids() == [rejected, pending, third, second, first]
-    assert ids("--skip", "1", "--limit", "2") == [pending, third]
+    assert ids("--skip", "1") == [pending, third, second, first]
+    assert ids("--skip", "3", "--limit", "2") == [second, first]
     assert ids("--board", str(board)) == [third, second]
     assert ids("--status", str(new)) == [second, first]
     assert ids("--board", str(board), "--status", str(new)) == [second]
@@ -237,6 +239,39 @@ def test_posts_are_listed_newest_first_with_filters_and_paging(cli: Cli) -> None
     assert ids("--search", "zebra") == []
     assert cli.run("posts", "list", "--search", "zebra").out == "no posts\n"
     assert "Export to a spreadsheet" in cli.run("posts", "list").out
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("options", "more", "count"),
+    [
+        ((), "4 more posts", 5),
+        (("--board", "1"), "1 more post", 2),
+        (("--status", "1"), "2 more posts", 3),
+        (("--board", "1", "--status", "1"), "1 more post", 2),
+        (("--moderation", "pending"), "1 more post", 2),
+        (("--search", "dark mode"), "3 more posts", 4),
+    ],
+)
+def test_a_cut_list_of_posts_says_how_many_follow(
+    cli: Cli, form: tuple[str, ...], options: tuple[str, ...], more: str, count: int
+) -> None:
+    board = cli.json("boards", "create", "--name", "Integrations")["id"]
+    for name, more_values in (
+        ("Dark mode", {"board_id": 1}),
+        ("Dark mode again", {"board_id": 1}),
+        ("Dark modes", {"board_id": board}),
+        ("The dark mode", {"board_id": board, "moderation": "pending", "status_id": None}),
+        ("Zebras", {"board_id": board, "moderation": "pending", "status_id": None}),
+    ):
+        create_post(cli, name, **{"status_id": 1, **more_values})
+
+    cut = cli.run("posts", "list", *options, "--limit", "1", *form)
+
+    assert (cut.code, cut.err) == (0, f"earshot: {more}: add --skip 1, or a higher --limit\n")
+    assert cli.run("posts", "list", *options, "--limit", str(count), *form).err == ""
+    assert cli.run("posts", "list", *options, "--skip", "1", "--limit", str(count - 1), *form).err == ""
+    assert cli.run("posts", "list", *options, "--skip", "9", *form).err == ""
 
 
 def test_a_list_of_posts_with_a_wrong_filter_is_an_error(cli: Cli) -> None:

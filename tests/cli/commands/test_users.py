@@ -34,6 +34,35 @@ def test_a_user_is_created_and_found_by_id_uuid_or_email(cli: Cli) -> None:
     assert cli.json("users", "list", "--skip", "2", "--limit", "1")["users"][0]["name"] == "Joe Roe"
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_cut_list_of_users_says_how_many_follow(cli: Cli, rows: Rows, form: tuple[str, ...]) -> None:
+    # As many as fill a list of the default length, and another portal has users as well.
+    for number in range(99):
+        rows(
+            "INSERT INTO users (portal_id, uuid, name, role, created_at, updated_at) "
+            "SELECT portal_id, :uuid, 'Jane', 'user', created_at, updated_at FROM users WHERE id = 1",
+            uuid=f"{number:036}",
+        )
+    cli.run("portals", "set", "host", "feedback.example.com")
+    cli.json("portals", "create", "--title", "Ideas", "--host", "ideas.example.com")
+    cli.json("users", "create", "--email", "jane@example.com", "--portal", "2")
+    there = ("users", "list", "--portal", "1", *form)
+
+    assert cli.run(*there).err == ""
+    cli.json("users", "create", "--email", "joe@example.com", "--portal", "1")
+    whole = cli.run(*there, "--limit", "101")
+    cut = cli.run(*there)
+
+    assert (whole.code, whole.err) == (0, "")
+    assert (cut.code, cut.err) == (0, "earshot: 1 more user: add --skip 100, or a higher --limit\n")
+    assert ("joe@example.com" in cut.out, "joe@example.com" in whole.out) == (False, True)
+    assert cli.run(*there, "--limit", "40", "--skip", "20").err == (
+        "earshot: 41 more users: add --skip 60, or a higher --limit\n"
+    )
+    assert "joe@example.com" in cli.run(*there, "--skip", "100").out
+    assert cli.run(*there, "--skip", "200").err == ""
+
+
 def test_an_email_is_unique_and_a_portal_has_one_owner(cli: Cli) -> None:
     assert cli.error("users", "create", "--email", OWNER.upper()) == "there is a user with this address already"
     assert cli.error("users", "create", "--email", "jane@example.com", "--role", "owner") == (
