@@ -2,7 +2,7 @@
 
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -16,7 +16,7 @@ from app.cli.output import Note, Output, print_result, table
 from app.cli.params import JsonOption, PortalOption, choice_param, id_argument, text_param
 from app.cli.portal_commands import read_command, write_command
 from app.domain import installation
-from app.domain.errors import Conflict, UniqueViolation
+from app.domain.errors import Conflict
 from app.domain.models.portals import DIALECTS
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
@@ -71,8 +71,6 @@ DialectOption = Annotated[
     str,
     typer.Option(callback=choice_param(DIALECTS), metavar="astuto|productlift", help="The API that the key is for."),
 ]
-
-
 NameOption = Annotated[
     str | None,
     typer.Option("--name", parser=text_param(MAX_NAME), metavar="NAME", help="What the key is for; not secret."),
@@ -84,6 +82,18 @@ ExpiresOption = Annotated[
         parser=expiry,
         metavar="DATE|DAYS",
         help="When the key stops working: the start of a date (UTC), or a number of days from now, such as 90d.",
+    ),
+]
+TokenOption = Annotated[
+    bool, typer.Option("--token-stdin", help="Read the key, as the client sends it, from standard input.")
+]
+DigestOption = Annotated[
+    str | None, typer.Option(metavar="HEX", help="The key's digest in Astuto's database, if the key is lost.")
+]
+PrefixOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=prefix_param, metavar="TEXT", help="With a digest: the beginning of the key, as Astuto shows it."
     ),
 ]
 
@@ -112,19 +122,9 @@ def create(
 def adopt(
     user: UserOption,
     dialect: DialectOption,
-    token_stdin: Annotated[
-        bool, typer.Option("--token-stdin", help="Read the key, as the client sends it, from standard input.")
-    ] = False,
-    astuto_digest: Annotated[
-        str | None,
-        typer.Option(metavar="HEX", help="The key's digest in Astuto's database, if the key is lost."),
-    ] = None,
-    prefix: Annotated[
-        str | None,
-        typer.Option(
-            parser=prefix_param, metavar="TEXT", help="With a digest: the beginning of the key, as Astuto shows it."
-        ),
-    ] = None,
+    token_stdin: TokenOption = False,
+    astuto_digest: DigestOption = None,
+    prefix: PrefixOption = None,
     name: NameOption = None,
     expires: ExpiresOption = None,
     portal: PortalOption = None,
@@ -145,28 +145,19 @@ def adopt(
     if prefix is not None and astuto_digest is None:
         raise typer.BadParameter("--prefix is for --astuto-digest: the key itself has its prefix")
     settings = Settings.load()
-    if astuto_digest is not None:
-        digest, prefix, scheme = _parse_digest(astuto_digest, dialect, settings), prefix or "tkn_…", "astuto"
-    else:
-        token = _read_token()
-        digest, prefix, scheme = "", key_formats.display_prefix(token)[:MAX_PREFIX_LENGTH], "earshot"
+    key = _read_client_key(astuto_digest, prefix, dialect, settings)
 
     def operation(work: UnitOfWork) -> Output:
-        key_digest = digest or key_formats.digest(token, _require_secret(work, settings))
-        user_id = find_user_id(work, user)
-        try:
-            key_id = api_keys.import_key(
-                work,
-                user_id=user_id,
-                dialect=dialect,
-                digest_=key_digest,
-                prefix=prefix,
-                scheme=scheme,
-                name=name,
-                expires_at=expires,
-            )
-        except UniqueViolation:
-            raise Conflict("key.known") from None
+        key_id = api_keys.import_key(
+            work,
+            digest_=key.digest(work, settings),
+            user_id=find_user_id(work, user),
+            dialect=dialect,
+            prefix=key.prefix,
+            scheme=key.scheme,
+            name=name,
+            expires_at=expires,
+        )
         return {"id": key_id}, f"key {key_id} was imported"
 
     print_result(*run_write(operation, portal=portal), as_json=as_json)
@@ -237,6 +228,35 @@ def _require_secret(work: UnitOfWork, settings: Settings) -> bytes:
     # Else the keys are older than the fingerprint. A command may run beside another data directory than the server, so
     # the server's next start, not this command, decides which secret is the right one.
     return settings.secret
+
+
+@dataclass(frozen=True, slots=True)
+class _ClientKey:
+    """A key that a client already has."""
+
+    prefix: str
+    token: str = ""
+    astuto_digest: str | None = None
+    """The key's digest in Astuto's database; None where the token is known."""
+
+    @property
+    def scheme(self) -> str:
+        """Which secret the digest was made with."""
+        return "earshot" if self.astuto_digest is None else "astuto"
+
+    def digest(self, work: UnitOfWork, settings: Settings) -> str:
+        """The digest to store. Raises Conflict("secret.other")."""
+        if self.astuto_digest is not None:
+            return self.astuto_digest
+        return key_formats.digest(self.token, _require_secret(work, settings))
+
+
+def _read_client_key(astuto_digest: str | None, prefix: str | None, dialect: str, settings: Settings) -> _ClientKey:
+    """The key with this digest, or without one the key on standard input. Raises CommandError."""
+    if astuto_digest is not None:
+        return _ClientKey(prefix or "tkn_…", astuto_digest=_parse_digest(astuto_digest, dialect, settings))
+    token = _read_token()
+    return _ClientKey(key_formats.display_prefix(token)[:MAX_PREFIX_LENGTH], token)
 
 
 def _read_token() -> str:

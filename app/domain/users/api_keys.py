@@ -82,20 +82,21 @@ def import_key(
     name: str | None = None,
     expires_at: datetime | None = None,
 ) -> int:
-    """Store a key by its digest and return its id. Raises as `issue`, and UniqueViolation for a known digest."""
+    """Store a key by its digest and return its id. Raises as `issue`, and Conflict("key.known") for a known digest."""
     work.authorize(Permission.OPERATE)
     _validate(work, name, expires_at)
     _require_eligible(work, user_id, dialect)
-    return _insert(
-        work,
-        user_id=user_id,
-        dialect=dialect,
-        scheme=scheme,
-        digest=digest_,
-        prefix=prefix,
-        name=name,
-        expires_at=expires_at,
-    )
+    with work.map_unique_violation(uq_api_keys_digest=Conflict("key.known")):
+        return _insert(
+            work,
+            user_id=user_id,
+            dialect=dialect,
+            scheme=scheme,
+            digest=digest_,
+            prefix=prefix,
+            name=name,
+            expires_at=expires_at,
+        )
 
 
 def _insert(work: UnitOfWork, **columns: Any) -> int:
