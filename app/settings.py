@@ -18,7 +18,9 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, Sett
 
 from app.adapters.problem import InvalidValue, Problem
 from app.adapters.rate_limiter import RateLimit
-from app.domain.users.emails import MAX_EMAIL, is_valid_email
+from app.domain.errors import ValidationFailed
+from app.domain.plain_text import MAX_LINE, parse_line
+from app.domain.users.emails import MAX_EMAIL, parse_email
 from app.public_url import check_path
 from app.setting_errors import describe_type_error
 
@@ -30,7 +32,6 @@ PREFIX: Final = "EARSHOT_"
 MIN_SECRET_LENGTH: Final = 32
 ESCAPES: Final = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
 MAX_CONNECTIONS_PER_IP: Final = 100_000
-MAX_OWNER_NAME: Final = 255
 MAX_SHOWN_LENGTH: Final = 100
 """The number of characters of an invalid value that a message shows."""
 SECRET_FILE: Final = "secret.key"  # noqa: S105 - a name, not a secret
@@ -253,22 +254,22 @@ class Settings(BaseSettings):
     @field_validator("owner_email")
     @classmethod
     def _check_owner_email(cls, value: str) -> str:
-        email = value.strip()
-        if len(email) > MAX_EMAIL or not is_valid_email(email):
+        try:
+            return parse_email(value)
+        except ValidationFailed:
             raise InvalidValue(
                 f"must be an e-mail address of at most {MAX_EMAIL} characters", "write one such as jane@example.com"
-            )
-        return email
+            ) from None
 
     @field_validator("owner_name")
     @classmethod
     def _check_owner_name(cls, value: str) -> str:
-        name = value.strip()
-        if _UNWRITABLE.search(name) or not 1 <= len(name) <= MAX_OWNER_NAME:
+        try:
+            return parse_line(value)
+        except ValidationFailed:
             raise InvalidValue(
-                f"must be plain text of 1 to {MAX_OWNER_NAME} characters", "write the owner's name on one line"
-            )
-        return name
+                f"must be plain text of 1 to {MAX_LINE} characters", "write the owner's name on one line"
+            ) from None
 
     @field_validator("secret_key")
     @classmethod
@@ -377,8 +378,6 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{0,2})?(.*)", re.DOTALL)
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f\\\s]")
 _NO_URL: Final = re.compile(r"""[\x00-\x20\x7f\\\s"'<>^`{|}]""")
 """Characters that URL parsers drop, or replace by another one."""
-_UNWRITABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, and bytes of the environment that are not UTF-8."""
 _IN_QUERY: Final = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*")
 
 

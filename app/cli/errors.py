@@ -3,10 +3,10 @@
 from typing import Final
 
 from app.adapters.problem import Problem
+from app.cli.field_errors import describe_field
 from app.domain.errors import (
     Conflict,
     DomainError,
-    FieldError,
     Forbidden,
     NotFound,
     ServiceUnavailable,
@@ -55,19 +55,6 @@ _CONFLICTS: Final = {
     "status.is_default": "this is the default status: make another one the default first",
     "post.not_pending": "the post is not pending",
 }
-_PROBLEMS: Final = {
-    "blank": "must not be blank",
-    "taken": "is taken",
-    "invalid": "is not valid",
-    "too_long": "must have at most {maximum} characters",
-    "owner": "can't be changed: a portal has exactly one owner; to change it: earshot users transfer-ownership USER",
-    "misplaced": "is on another tab, or is below the section itself",
-    "mandatory": "is missing",
-    "past": "must be in the future",
-}
-_SENTENCES: Final = {("email", "taken"): "another user of this portal has this address"}
-"""Instead of the name of the field and its problem."""
-
 
 _OTHER_SECRET: Final = Problem(
     "the keys in the database were created with another secret",
@@ -105,7 +92,7 @@ def _message(error: Exception) -> str:
             return str(_OTHER_SECRET)
         return _CONFLICTS.get(error.code, error.code).format(**error.values)
     if isinstance(error, ValidationFailed):
-        return "; ".join(map(_field_message, error.errors))
+        return "; ".join(map(describe_field, error.errors))
     if isinstance(error, Forbidden):
         if error.permission == Permission.BLOCK_USER:
             return "the owner of a portal can't be blocked"
@@ -113,11 +100,3 @@ def _message(error: Exception) -> str:
     if isinstance(error, ValueOutOfRange):
         return "a value is too long or too large to be stored"
     return str(error) or type(error).__name__
-
-
-def _field_message(error: FieldError) -> str:
-    sentence = _SENTENCES.get((error.field, error.code))
-    if sentence is not None:
-        return sentence
-    text = _PROBLEMS.get(error.code, error.code)
-    return f"{error.field.replace('_', ' ')} {text.format(**error.limits)}"

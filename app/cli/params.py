@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
-from app.cli.output import CONTROL_CHARACTERS
-from app.domain.users.emails import MAX_EMAIL, is_valid_email
+from app.cli.field_errors import describe_problem
+from app.domain.errors import ValidationFailed
+from app.domain.plain_text import MAX_LINE, parse_line
+from app.domain.users.emails import MAX_EMAIL, parse_email
 
 PortalOption = Annotated[
     str | None,
@@ -20,26 +22,20 @@ LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="At most this
 OffsetOption = Annotated[int, typer.Option("--skip", min=0, help="Skip this many first.")]
 PostOption = Annotated[str | None, typer.Option("--post", metavar="POST", help="Only of this post: number or code.")]
 
-MAX_NAME_LENGTH: Final = 255
-
 
 def id_argument(plural: str) -> Any:
     """The argument of a command that takes an id from the list of these."""
     return typer.Argument(parser=id_param, metavar="ID", help=f"As `earshot {plural} list` shows it.")
 
 
-def text_param(max_length: int = MAX_NAME_LENGTH) -> Any:
+def text_param(max_length: int = MAX_LINE) -> Any:
     """A parser of texts of at most `max_length` characters, trimmed and not blank."""
 
     def parse(value: str) -> str:
-        text = value.strip()
-        if not text:
-            raise typer.BadParameter("must not be blank")
-        if len(text) > max_length:
-            raise typer.BadParameter(f"must have at most {max_length} characters")
-        if CONTROL_CHARACTERS.search(text) or any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise typer.BadParameter("must be plain text")
-        return text
+        try:
+            return parse_line(value, max_length=max_length)
+        except ValidationFailed as failed:
+            raise typer.BadParameter(describe_problem(failed.errors[0])) from None
 
     return parse
 
@@ -57,12 +53,12 @@ def choice_param(choices: Sequence[str]) -> Callable[[str | None], str | None]:
 
 def email_address(value: str) -> str:
     """Parse an e-mail address."""
-    email = value.strip()
-    if len(email) > MAX_EMAIL or not is_valid_email(email):
+    try:
+        return parse_email(value)
+    except ValidationFailed:
         raise typer.BadParameter(
             f"must be an e-mail address such as jane@example.com, of at most {MAX_EMAIL} characters"
-        )
-    return email
+        ) from None
 
 
 def color(value: str) -> str:

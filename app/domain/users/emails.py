@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from app.domain.errors import FieldError, ValidationFailed
+
 MAX_EMAIL: Final = 255
 
 # The WHATWG's "valid e-mail address"; a dot in the domain is optional. docs/contracts/astuto.md, section 1.5.
@@ -19,6 +21,14 @@ def normalize_email(email: str) -> str:
         # The lower case of the Kelvin sign is k, so an invalid address would become another user's valid address.
         return _KELVIN.join(part.lower() for part in trimmed.split(_KELVIN))
     return trimmed.lower()
+
+
+def parse_email(value: str) -> str:
+    """Return the address, trimmed. Raises ValidationFailed (email invalid), also for more than MAX_EMAIL characters."""
+    email = value.strip()
+    if len(email) > MAX_EMAIL or not is_valid_email(email):
+        raise ValidationFailed([FieldError("email", "invalid")])
+    return email
 
 
 def is_valid_email(email: str) -> bool:
