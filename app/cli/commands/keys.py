@@ -2,7 +2,7 @@
 
 import re
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -235,8 +235,8 @@ class _ClientKey:
     """A key that a client already has."""
 
     prefix: str
-    token: str = ""
-    astuto_digest: str | None = None
+    token: str = field(default="", repr=False)
+    astuto_digest: str | None = field(default=None, repr=False)
     """The key's digest in Astuto's database; None where the token is known."""
 
     @property

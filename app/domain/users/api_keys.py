@@ -1,6 +1,6 @@
 """API keys: issued or imported, listed, changed, revoked permanently. A key is stored as a keyed digest only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ class IssuedKey:
     """A new key. Its text is not stored, so it can't be shown again."""
 
     id: int
-    token: str
+    token: str = field(repr=False)
 
 
 def issue(

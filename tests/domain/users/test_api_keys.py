@@ -57,6 +57,13 @@ async def test_the_number_of_a_key_is_its_id_after_a_portal_was_deleted(make: Fa
     await require_number_is_id(make, issued)
 
 
+@pytest.mark.parametrize("dialect", ["astuto", "productlift"])
+async def test_the_repr_of_a_new_key_does_not_contain_its_text(make: Factory, dialect: str) -> None:
+    issued = await make.act(lambda work: api_keys.issue(work, user_id=make.owner, dialect=dialect, secret=SECRET))
+
+    assert repr(issued) == f"IssuedKey(id={issued.id})"
+
+
 async def test_the_numbers_of_concurrently_created_keys_are_their_ids(
     make: Factory, write_together: ConcurrentWriter
 ) -> None:
