@@ -6,7 +6,7 @@ from time import monotonic, perf_counter
 from typing import Any, Final, Protocol
 
 from app.adapters.database import PortalContext
-from app.api.refusals import RefusalExplainer, explain_error, hint_header
+from app.api.refusals import JSON_TYPE_HINT, RefusalExplainer, explain_error, hint_header
 from app.api.request import ApiRequest
 from app.api.router import DialectRouter, MethodNotAllowed, RouteMatch
 from app.api.services import Services
@@ -49,6 +49,10 @@ class Dialect(Protocol):
     def no_route(self, request: RequestContext, match: MethodNotAllowed | None) -> ApiResponse: ...
 
     def parse_params(self, request: RequestContext, body: Body) -> dict[str, Any]: ...
+
+    def reads_json(self, content_type: str) -> bool:
+        """Whether a body of this type is read as JSON."""
+        ...
 
     def may_override_method(self, request: RequestContext) -> bool:
         """Whether a POST may stand for another method: by a header, or in a body of this kind."""
@@ -183,9 +187,20 @@ class DialectApp:
                     params=params,
                 )
             )
+        except Exception as error:
+            self._explain_unread_json(request, body, error)
+            raise
         finally:
             if body.fields:
                 await close(body)
+
+    def _explain_unread_json(self, request: RequestContext, body: Body, error: Exception) -> None:
+        """Explain the response to invalid parameters if the body is JSON that was not read, because of its type."""
+        response = handle_error(self._dialect.error_handlers, error)
+        if response is None or response.status_code not in (400, 422):
+            return
+        if body.looks_like_json() and not self._dialect.reads_json(request.header(b"content-type")):
+            request.hint = JSON_TYPE_HINT
 
     def _reject_route(self, request: RequestContext, method: str, match: MethodNotAllowed | None) -> ApiResponse:
         response = self._dialect.no_route(request, match)

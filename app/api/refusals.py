@@ -18,6 +18,9 @@ from app.public_url import PublicUrl
 
 RATE_LIMIT_BY_KEY: Final = "rate_limit_key"
 RATE_LIMIT_BY_IP: Final = "rate_limit_ip"
+JSON_TYPE_HINT: Final = (
+    'The body looks like JSON, but was not read as JSON; send it with the header "Content-Type: application/json".'
+)
 
 
 class ApiOfDialect(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from json import JSONDecodeError
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from python_multipart.multipart import parse_options_header
 
@@ -13,6 +14,8 @@ from app.http.multipart import BodyTooLarge, MultipartReader, Upload, guess_boun
 from app.http.request import Receive
 
 Kind = Literal["none", "json", "form", "multipart", "other"]
+
+_JSON_START: Final = re.compile(rb"\s*[{\[]")
 
 
 class ClientGone(Exception):
@@ -43,13 +46,18 @@ class Body:
     """The body of a request.
 
     `raw` is set for "json" and "form", `fields` for "multipart". `is_malformed` means a multipart body that ended
-    early or has a syntax error: `fields` then has the parts before. An empty body is "none", whatever its type.
+    early or has a syntax error: `fields` then has the parts before. For such a body, and for "other", `raw` is only the
+    beginning. An empty body is "none", whatever its type.
     """
 
     kind: Kind
     raw: bytes = b""
     fields: Sequence[tuple[str, str | Upload]] = ()
     is_malformed: bool = False
+
+    def looks_like_json(self) -> bool:
+        """Whether the body begins as a JSON object or array, whatever its type."""
+        return _JSON_START.match(self.raw) is not None
 
 
 NO_BODY = Body("none")
@@ -93,7 +101,8 @@ async def read_body(
     if kind == "multipart":
         return await _read_multipart(_chunks(receive, limit), content_type, max_json_bytes)
     if kind == "other":
-        return Body(kind) if await _drain(_chunks(receive, limit)) else NO_BODY
+        head = await _drain(_chunks(receive, limit))
+        return Body(kind, head) if head else NO_BODY
     # Most bodies are one message; for these a generator would take as long as the rest of this function.
     message = await receive()
     if message["type"] == "http.disconnect":
@@ -132,12 +141,12 @@ async def _chunks(receive: Receive, limit: int) -> AsyncGenerator[bytes, None]:
         more = message.get("more_body", False)
 
 
-async def _drain(chunks: AsyncGenerator[bytes, None]) -> bool:
-    """Read and discard: the limit holds for a body that the dialects ignore, too. Return whether there was one."""
-    has_data = False
+async def _drain(chunks: AsyncGenerator[bytes, None]) -> bytes:
+    """Read to the end, since the limit holds for a body that the dialects ignore, too. Return only the first chunk."""
+    head = await anext(chunks, b"")
     async for _ in chunks:
-        has_data = True
-    return has_data
+        pass
+    return head
 
 
 async def _read_multipart(chunks: AsyncGenerator[bytes, None], content_type: str, max_text_bytes: int) -> Body:
@@ -151,11 +160,13 @@ async def _read_multipart(chunks: AsyncGenerator[bytes, None], content_type: str
             head += chunk
     if not boundary:
         await _drain(chunks)
-        return Body("multipart", is_malformed=True)
+        return Body("multipart", head, is_malformed=True)
     reader = MultipartReader(chunks, max_text_bytes=max_text_bytes)
     try:
         await reader.read(boundary, head)
     except BaseException:
         reader.close()
         raise
-    return Body("multipart", fields=reader.fields, is_malformed=reader.is_malformed)
+    if reader.is_malformed:
+        return Body("multipart", head, fields=reader.fields, is_malformed=True)
+    return Body("multipart", fields=reader.fields)

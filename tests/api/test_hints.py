@@ -1,5 +1,6 @@
 """The header `x-earshot-hint` and the reason in the log, for unknown paths and unreadable JSON."""
 
+import httpx
 import pytest
 
 from app.application import Application
@@ -10,6 +11,7 @@ from tests.observability.test_access_log import CapturedLog
 from tests.support.clients import PEER, Client
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
+from tests.support.live_server import serve_in_thread
 
 
 @pytest.fixture
@@ -102,6 +104,78 @@ async def test_unreadable_json_is_explained_with_its_position(
     assert [(line["status"], line.get("reason")) for line in log.lines] == [
         (400, None), (422, None), (200, None), (missing.status_code, reasons(log)[3]), (422, None),
     ]  # fmt: skip
+
+
+JSON_TYPE_HINT = (
+    'The body looks like JSON, but was not read as JSON; send it with the header "Content-Type: application/json".'
+)
+FORM = "application/x-www-form-urlencoded"
+UNREAD_TYPES = {
+    "astuto": (FORM, None, "text/plain", "multipart/form-data", "multipart/form-data; boundary=x", "text/json"),
+    "productlift": (FORM, None, "text/plain", "multipart/form-data", "multipart/form-data; boundary=x", "text/xml"),
+}
+INVALID = {"astuto": 400, "productlift": 422}
+
+
+def of_type(content_type: str | None) -> dict[str, str]:
+    return {} if content_type is None else {"content-type": content_type}
+
+
+@pytest.mark.parametrize("dialect", ["astuto", "productlift"])
+async def test_json_of_another_type_is_explained_by_a_real_server(
+    make: Factory, settings: Settings, dialect: str
+) -> None:
+    key = await make.key(make.owner, dialect)
+    headers = {"authorization": f"Bearer {key}"}
+    with serve_in_thread(settings) as address:
+        async with httpx.AsyncClient(base_url=f"{address}/{dialect}/api/v1", headers=headers) as client:
+            empty = await client.post("/posts")
+            for content_type in UNREAD_TYPES[dialect]:
+                for body in (b'{"title": "Dark mode", "board_id": 1}', b' \r\n[{"title": "Dark mode"}]'):
+                    response = await client.post("/posts", content=body, headers=of_type(content_type))
+
+                    found = (response.status_code, response.json().keys(), response.headers.get(HINT))
+                    assert found == (INVALID[dialect], empty.json().keys(), JSON_TYPE_HINT), content_type
+
+    assert empty.status_code == INVALID[dialect]
+    assert HINT not in empty.headers
+    assert await make.value("SELECT count(*) FROM posts") == 0
+
+
+async def test_json_of_another_type_is_explained_whichever_error_it_causes(
+    make: Factory, astuto: Client, productlift: Client
+) -> None:
+    headers = of_type(FORM)
+
+    malformed = await astuto.post("/posts", content=b'{"title": "Up to 50% off"}', headers=headers)
+    too_short = await astuto.post("/posts?title=a&board_id=1", content=b'{"title": "Dark mode"}', headers=headers)
+    too_long = await productlift.post(f"/posts?title={'a' * 256}", content=b'{"title": "Dark mode"}', headers=headers)
+
+    assert [each.status_code for each in (malformed, too_short, too_long)] == [400, 422, 422]
+    assert [each.headers.get(HINT) for each in (malformed, too_short, too_long)] == [JSON_TYPE_HINT] * 3
+
+
+async def test_other_bodies_and_responses_have_no_hint_about_the_type(
+    make: Factory, astuto: Client, productlift: Client
+) -> None:
+    body = b'{"title": "Dark mode"}'
+    unread = {"content": body, "headers": of_type(FORM)}
+
+    responses = {
+        "a form": await productlift.post("/posts", content=b"name={}", headers=of_type(FORM)),
+        "plain text": await astuto.post("/posts", content=b"Dark mode", headers=of_type("text/plain")),
+        "json": await astuto.post("/posts", content=body, headers=of_type("application/json; charset=utf-8")),
+        "another type of json": await productlift.post("/posts", content=b"{}", headers=of_type("text/json")),
+        "success": await productlift.post("/posts?title=Dark+mode", **unread),
+        "no post": await astuto.put("/posts/999", **unread),
+        "no key": await astuto.of(None).post("/posts", **unread),
+    }
+
+    assert {name: response.status_code for name, response in responses.items()} == {
+        "a form": 422, "plain text": 400, "json": 422, "another type of json": 422,
+        "success": 200, "no post": 404, "no key": 401,
+    }  # fmt: skip
+    assert {response.headers.get(HINT) for response in responses.values()} == {None}
 
 
 async def test_a_successful_response_has_no_hint_and_its_line_no_reason(

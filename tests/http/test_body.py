@@ -115,10 +115,10 @@ async def test_a_body_of_length_zero_is_not_read() -> None:
     assert wire.asked == 0
 
 
-async def test_a_body_of_another_type_is_discarded() -> None:
+async def test_a_body_of_another_type_is_discarded_except_its_beginning() -> None:
     wire = sent(b"<a>", b"</a>")
 
-    assert await read(wire, "application/xml") == Body("other")
+    assert await read(wire, "application/xml") == Body("other", b"<a>")
     assert wire.asked == 2
 
 
@@ -206,14 +206,16 @@ async def test_a_missing_boundary_is_read_from_the_first_line() -> None:
     "raw", [b"title=Dark", b"--", b"--\r\n", b"--edge", b"\r\n" * 5000, b"x" * 5000 + b"\n", b"--" + b"x" * 300 + b"\n"]
 )
 async def test_without_a_boundary_there_are_no_fields(raw: bytes) -> None:
-    assert await read(sent(raw, b"more"), "multipart/form-data") == Body("multipart", is_malformed=True)
+    body = await read(sent(raw, b"more"), "multipart/form-data")
+
+    assert (body.kind, body.fields, body.is_malformed) == ("multipart", (), True)
 
 
 @pytest.mark.parametrize(
     "raw", [b"--other\r\n", b"preamble", b"--edge\rX", b"--edge\r\nno colon\r\n\r\n", b"--edge\r\n"]
 )
 async def test_invalid_multipart_is_malformed(raw: bytes) -> None:
-    assert await read(sent(raw), MULTIPART) == Body("multipart", fields=[], is_malformed=True)
+    assert await read(sent(raw), MULTIPART) == Body("multipart", raw, fields=[], is_malformed=True)
 
 
 async def test_a_multipart_body_with_a_too_long_boundary_is_malformed() -> None:

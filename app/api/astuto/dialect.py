@@ -82,6 +82,9 @@ class AstutoDialect:
             values["_method"] = params.get_form_field(body, "_method")
         return values
 
+    def reads_json(self, content_type: str) -> bool:
+        return params.is_json(content_type)
+
     def may_override_method(self, request: RequestContext) -> bool:
         return b"x-http-method-override" in request.headers or (
             request.has_body and body_kind(request.header(b"content-type")) in ("form", "multipart")

@@ -39,11 +39,15 @@ def get_form_field(body: Body, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def is_json(content_type: str) -> bool:
+    """Whether a body of this type is read as JSON. Fewer types are than with `app.http.body.is_json`."""
+    return content_type == "application/json" or content_type.partition(";")[0].strip().lower() in _JSON_TYPES
+
+
 def _parse_body(content_type: str, body: Body) -> Params:
     """The parameters of the body; none for a kind that Astuto doesn't read."""
     if body.kind == "json":
-        is_json = content_type == "application/json" or content_type.partition(";")[0].strip().lower() in _JSON_TYPES
-        return _parse_json(body.raw) if is_json else {}
+        return _parse_json(body.raw) if is_json(content_type) else {}
     if body.kind == "form":
         return rack_params.parse_form(body.raw)
     if body.kind == "multipart":

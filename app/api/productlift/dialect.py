@@ -11,7 +11,7 @@ from app.api.productlift import errors, params
 from app.api.refusals import RATE_LIMIT_BY_IP, RATE_LIMIT_BY_KEY, explain_error
 from app.api.router import DialectRouter, MethodNotAllowed
 from app.api.services import Services
-from app.http.body import NO_BODY, Body, UnreadableJson
+from app.http.body import NO_BODY, Body, UnreadableJson, is_json
 from app.http.request import Header, RequestContext
 from app.http.response import ApiResponse
 
@@ -89,6 +89,9 @@ class ProductLiftDialect:
             # Without the body the request is usually invalid, and the response doesn't say why.
             explain_error(request, error)
             return params.parse_params(request.method, content_type, request.query, NO_BODY)
+
+    def reads_json(self, content_type: str) -> bool:
+        return is_json(content_type)
 
     def may_override_method(self, request: RequestContext) -> bool:
         return request.has_body or request.query != b"" or b"x-http-method-override" in request.headers
