@@ -18,6 +18,7 @@ from app.public_url import PublicUrl
 
 RATE_LIMIT_BY_KEY: Final = "rate_limit_key"
 RATE_LIMIT_BY_IP: Final = "rate_limit_ip"
+MALFORMED_AUTHORIZATION: Final = "malformed_authorization"
 JSON_TYPE_HINT: Final = (
     'The body looks like JSON, but was not read as JSON; send it with the header "Content-Type: application/json".'
 )
@@ -67,7 +68,7 @@ class RefusalExplainer:
         `principal` is that of a key that is valid elsewhere. Without one, the key is looked up once more.
         """
         if request.token is None:
-            request.refusal = "no_key"
+            request.refusal = MALFORMED_AUTHORIZATION if request.header(b"authorization").strip() else "no_key"
         elif principal is None:
             request.refusal = await self._authenticator.refusal_reason(request.token, request.host)
             if request.refusal == "expired_key":
@@ -80,7 +81,7 @@ class RefusalExplainer:
             request.hint = f"This key belongs to {other.title}'s API; send the request to {self._prefix(other)}."
         else:
             # The key is valid, but follows a scheme that the dialect doesn't read.
-            request.refusal = "no_key"
+            request.refusal = MALFORMED_AUTHORIZATION
 
     def _prefix(self, dialect: ApiOfDialect) -> str:
         return self._public.link(f"/{dialect.name}/api/v1")

@@ -185,12 +185,40 @@ async def test_a_key_of_another_dialect_and_host_gets_no_hint(
     assert (response.status_code, response.headers.get(HINT), reasons(log)) == (401, None, ["other_host"])
 
 
-async def test_a_key_after_a_scheme_that_productlift_does_not_read_is_no_key(
+async def test_a_key_after_a_scheme_that_productlift_does_not_read_is_a_malformed_authorization(
     log: CapturedLog, anyone: Client, productlift: Client
 ) -> None:
     response = await anyone.get("/posts", headers={"authorization": f"Token {productlift.token}"})
 
-    assert (response.status_code, response.headers.get(HINT), reasons(log)) == (401, None, ["no_key"])
+    assert (response.status_code, response.headers.get(HINT), reasons(log)) == (401, None, ["malformed_authorization"])
+
+
+@pytest.mark.parametrize(
+    ("authorization", "reason"),
+    [
+        ("Bearer", "malformed_authorization"),
+        ("bearer", "malformed_authorization"),
+        ('Bearer ""', "malformed_authorization"),
+        ("bearer {}", "malformed_authorization"),
+        ("{}", "malformed_authorization"),
+        ("Basic {}", "malformed_authorization"),
+        ("", "no_key"),
+        (" ", "no_key"),
+    ],
+)
+async def test_a_header_that_cannot_be_read_has_a_reason_of_its_own_and_the_response_to_a_missing_one(
+    log: CapturedLog, anyone: Client, astuto: Client, productlift: Client, dialect: str,
+    authorization: str, reason: str,
+) -> None:  # fmt: skip
+    key = {"astuto": astuto, "productlift": productlift}[dialect].token
+    client = anyone.of(None, base=f"/{dialect}/api/v1")
+
+    response = await client.get("/posts", headers={"authorization": authorization.format(key)})
+    without = await client.get("/posts")
+
+    assert reasons(log) == [reason, "no_key"]
+    assert without_id(response) == without_id(without)
+    assert HINT not in without.headers
 
 
 async def test_a_key_that_was_revoked_while_the_body_arrived_is_logged_as_revoked(
