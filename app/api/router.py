@@ -244,15 +244,15 @@ def path_param(name: str, schema: Mapping[str, Any], description: str, *, exampl
 def query_param(
     name: str, schema: Mapping[str, Any], description: str, *, example: Any, required: bool = False
 ) -> dict[str, Any]:
-    """A query parameter, as OpenAPI describes it."""
-    return {
-        "name": name,
-        "in": "query",
-        "required": required,
-        "schema": dict(schema),
-        "description": description,
-        "example": example,
-    }
+    """A query parameter, as OpenAPI describes it.
+
+    The interactive page fills in the `example` of a parameter, but not the `examples` of its schema. An optional one is
+    not filled in: its example is a value of the sample portal, and with it a list of another portal would be empty.
+    """
+    described = {"name": name, "in": "query", "required": required, "description": description}
+    if required:
+        return {**described, "schema": dict(schema), "example": example}
+    return {**described, "schema": dict(schema) if example is None else {**schema, "examples": [example]}}
 
 
 def _with_unknown_row(param: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI documents, sent to the sample portal as the interactive pages fill them in."""
+"""The examples of the OpenAPI documents, sent to the sample portal: as the pages fill them in, and with all filters."""
 
 import asyncio
 import json
@@ -103,14 +103,17 @@ def fill_in_form(schema: dict[str, Any]) -> dict[str, str]:
     return {name: to_text(each["examples"][0]) for name, each in inputs if "examples" in each}
 
 
-def make_request(path: str, operation: dict[str, Any], media_type: str) -> dict[str, Any]:
-    """The request of an operation with all its examples, as keywords of `httpx.AsyncClient.request`."""
+def make_request(path: str, operation: dict[str, Any], media_type: str, *, with_optional_query: bool) -> dict[str, Any]:
+    """The request of an operation with its examples, as keywords of `httpx.AsyncClient.request`."""
     query: list[tuple[str, str]] = []
     for parameter in operation.get("parameters", []):
         if parameter["in"] == "path":
             path = path.replace(f"{{{parameter['name']}}}", quote(to_text(parameter["example"]), safe=""))
-        else:
-            query += [(parameter["name"], text) for text in to_texts(parameter["example"])]
+        elif parameter["required"]:
+            query.append((parameter["name"], to_text(parameter["example"])))
+        elif with_optional_query:
+            (example,) = parameter["schema"]["examples"]
+            query += [(parameter["name"], text) for text in to_texts(example)]
     request: dict[str, Any] = {"url": path, "params": query}
     if "requestBody" not in operation:
         return request
@@ -134,9 +137,15 @@ def describe_failure(response: httpx.Response, expected_error: int | None) -> st
     return None
 
 
-@pytest.mark.parametrize("media_type", [JSON, FORM, MULTIPART])
+@pytest.mark.parametrize(
+    ("media_type", "with_optional_query"),
+    [(JSON, False), (JSON, True), (FORM, False), (MULTIPART, False)],
+    ids=["json", "json and all of the query", "form", "multipart"],
+)
 @pytest.mark.parametrize("dialect", ["productlift", "astuto"])
-async def test_every_example_succeeds_or_fails_as_documented(sample: Sample, dialect: str, media_type: str) -> None:
+async def test_every_example_succeeds_or_fails_as_documented(
+    sample: Sample, dialect: str, media_type: str, with_optional_query: bool
+) -> None:
     expected_errors = EXPECTED_ERRORS[dialect]
     failures: dict[str, str] = {}
     executed = set()
@@ -149,7 +158,8 @@ async def test_every_example_succeeds_or_fails_as_documented(sample: Sample, dia
             for method, operation in item.items():
                 name = f"{method.upper()} {path}"
 
-                response = await client.request(method.upper(), **make_request(path, operation, media_type))
+                request = make_request(path, operation, media_type, with_optional_query=with_optional_query)
+                response = await client.request(method.upper(), **request)
 
                 executed.add(name)
                 assert str(response.status_code) in operation["responses"], name
