@@ -141,7 +141,14 @@ class StatusChange(PortalScopedMixin, Base):
     """A change of a post's status: in whose name it happened, and who acted."""
 
     __tablename__ = "status_changes"
-    __table_args__ = (Index("ix_status_changes_post_id", "post_id", "id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("ix_status_changes_post_id", "post_id", "id"),
+        # For the foreign keys: without them, each user or status that is deleted would be looked up in all rows.
+        partial_index("ix_status_changes_user_id", "user_id", where="user_id is not null"),
+        partial_index("ix_status_changes_actor_id", "actor_id", where="actor_id is not null"),
+        partial_index("ix_status_changes_status_id", "status_id", where="status_id is not null"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[Id]
     post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"))
