@@ -123,7 +123,8 @@ class UnitOfWork:
         """Lock the portal's row until this transaction ends, so that other changes of its catalogue wait.
 
         Every rule that changes boards, tabs, statuses, sections or categories calls this before it reads, so that what
-        it reads can't change. It is always the first lock, which rules out deadlocks between such rules.
+        it reads can't change. It is the first lock of each, which rules out deadlocks between such rules. Only the
+        deletion of a portal locks the portal last, for the reason given there.
         """
         self.fetch_one(_LOCK_PORTAL)
 

@@ -15,7 +15,8 @@ MAX_BATCH: Final = 1000
 """Rows that one statement deletes. PostgreSQL's client ends a statement that takes half a minute."""
 
 # PostgreSQL runs the parts of `single_statement` in this order, and checks the foreign key to the portal at the end. So
-# votes and new posts wait for a deletion without holding a lock that it needs, and don't end it by a deadlock.
+# votes and new posts wait for a deletion without holding a lock that it needs, and don't end it by a deadlock. Changes
+# of the catalogue are rarer. They lock the portal first, so PostgreSQL may end one of the two; the adapter retries it.
 _LOCKS: Final = [
     *(
         Statement(

@@ -1,21 +1,26 @@
 """The deletion of a portal: nothing of it is left, another portal keeps everything."""
 
 import asyncio
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 
+from app.adapters.database.greenlet_bridge import await_in_greenlet
 from app.domain.errors import Conflict, ForeignKeyViolation, NotFound
 from app.domain.models import Base, Portal
-from app.domain.portals import deletion, portals
-from app.domain.posts import attachments, create, follows, votes
+from app.domain.portals import categories, deletion, portals, sections, statuses
+from app.domain.posts import attachments, create, follows, update, votes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
-from app.domain.users import users
+from app.domain.sql.statement import POSTGRESQL
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import ownership, users
 from app.settings import Settings
 from tests.support.clients import Client
 from tests.support.concurrency import ConcurrentWriter
@@ -25,6 +30,8 @@ from tests.support.sample_portal import SamplePortal, populate
 from tests.support.sql import rows
 
 ROUNDS = 15
+ROUNDS_WITH_DEADLOCKS = 6
+"""PostgreSQL looks for a deadlock after a second."""
 HOST = "ideas.example.com"
 
 
@@ -184,34 +191,110 @@ async def test_of_two_concurrent_deletions_of_all_portals_one_is_rejected(
         await make.run("UPDATE portals SET host = NULL")
 
 
-async def test_writes_during_a_deletion_leave_no_row(make: Factory, write: ConcurrentWriter, database_url: str) -> None:
-    for _ in range(ROUNDS):
+Change = Callable[[UnitOfWork, SamplePortal], object]
+
+CHANGES: dict[str, tuple[Change, Change, Change]] = {
+    "votes, posts and users": (
+        lambda work, ideas: votes.cast(work, NewVote(post=ideas.post, voter=ideas.owner)),
+        lambda work, ideas: create.create_post(work, NewPost(title="More", description=None, author=ideas.owner)),
+        lambda work, ideas: users.create(work, email="a@example.com", name="A"),
+    ),
+    # Unlike the deletion, these lock the portal before its posts.
+    "catalogue": (
+        lambda work, ideas: statuses.delete(work, ideas.status),
+        lambda work, ideas: sections.delete(work, ideas.section),
+        lambda work, ideas: categories.add(work, name="More"),
+    ),
+    "a vote, a status and the owner": (
+        lambda work, ideas: votes.cast(work, NewVote(post=ideas.post, voter=ideas.owner)),
+        lambda work, ideas: statuses.delete(work, ideas.status),
+        lambda work, ideas: ownership.transfer(work, ideas.user),
+    ),
+}
+"""Three changes of a portal that are started with its deletion."""
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+async def test_changes_during_a_deletion_leave_no_row(
+    make: Factory, write: ConcurrentWriter, database_url: str, changes: tuple[Change, Change, Change]
+) -> None:
+    outcomes = set()
+    for _ in range(ROUNDS if changes is CHANGES["votes, posts and users"] else ROUNDS_WITH_DEADLOCKS):
         ideas = await make_ideas(make)
+        await make.act(
+            lambda work, ideas=ideas: update.change_status(work, ideas.post, ideas.status, user_id=ideas.owner),
+            portal=ideas.portal,
+        )
 
         def act(work: Any, operation: Any, portal: int = ideas.portal) -> None:
             work.portal_id = portal
             try:
                 operation(work)
-            except ForeignKeyViolation as error:
-                raise NotFound("portal", portal) from error
+            except ForeignKeyViolation as violation:
+                raise NotFound("portal", portal) from violation
 
-        def cast_vote(work: Any, sample: SamplePortal = ideas) -> None:
-            votes.cast(work, NewVote(post=sample.post, voter=sample.owner))
-
-        def create_post(work: Any, sample: SamplePortal = ideas) -> None:
-            create.create_post(work, NewPost(title="More", description=None, author=sample.owner))
-
-        def create_user(work: Any) -> None:
-            users.create(work, email="a@example.com", name="A")
-
-        changes = (cast_vote, create_post, create_user)
-        deleted, *_ = write(
-            *(lambda work, act=act, one=one: act(work, one) for one in (deletion.delete_portal, *changes))
+        deleted, *errors = write(
+            lambda work, act=act: act(work, deletion.delete_portal),
+            *(
+                lambda work, act=act, change=change, ideas=ideas: act(work, lambda work: change(work, ideas))
+                for change in changes
+            ),
         )
 
         assert deleted is None
         assert rows_left(database_url, ideas.portal) == {}
+        outcomes |= {type(error) for error in errors}
+    # Each change was made before the deletion, or finds no row.
+    assert outcomes <= {type(None), NotFound}
     assert await make.wrong_counters() == []
+
+
+async def test_a_deadlock_of_a_deletion_and_a_change_of_the_catalogue_is_retried(
+    make: Factory, database_url: str
+) -> None:
+    if make.server.database.engine != POSTGRESQL:
+        # SQLite has one writer.
+        return
+    ideas = await make_ideas(make)
+    planned = await make.value("SELECT status_id FROM posts WHERE id = :id", id=ideas.post)
+    runs = Counter[str]()
+    portal_is_locked = asyncio.Event()
+
+    def delete_status(work: UnitOfWork) -> None:
+        runs["status"] += 1
+        work.lock_portal()
+        portal_is_locked.set()
+        if runs["status"] == 1:
+            # Until the deletion has locked the posts, and waits for the portal.
+            await_in_greenlet(wait_for_lock(database_url))
+        statuses.delete(work, planned)
+
+    def delete_portal(work: UnitOfWork) -> list[str]:
+        runs["portal"] += 1
+        await_in_greenlet(portal_is_locked.wait())
+        return deletion.delete_portal(work)
+
+    status, files = await asyncio.gather(
+        make.act(delete_status, portal=ideas.portal),
+        make.act(delete_portal, portal=ideas.portal),
+        return_exceptions=True,
+    )
+
+    # PostgreSQL has ended one of the two, which then ran once more.
+    assert runs.total() == 3
+    assert sorted(files) == [f"attachment{ideas.portal}", f"image{ideas.portal}"]
+    assert isinstance(status, NotFound) if runs["status"] == 2 else status is None
+    assert rows_left(database_url, ideas.portal) == {}
+    assert await make.wrong_counters() == []
+
+
+async def wait_for_lock(url: str) -> None:
+    """Return when a transaction waits for a lock of another one."""
+    connection = await asyncpg.connect(url)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not await connection.fetchval(waiting):
+        pass
+    await connection.close()
 
 
 async def test_requests_with_a_cached_key_fail_cleanly_and_leave_no_row(make: Factory, database_url: str) -> None:
