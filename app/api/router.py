@@ -122,6 +122,7 @@ class DialectRouter(APIRouter):
         operation, by default each DELETE, identifies no row. `extra_responses` are further responses that are not
         errors.
         """
+        methods = methods or ["GET"]
         names = re.findall(r"{(\w+)}", path)
         statuses = {*self.common_errors, *errors, *([404] if names else []), *(self.form_errors if form else ())}
         responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in sorted(statuses)}
@@ -130,16 +131,10 @@ class DialectRouter(APIRouter):
         if irreversible is None:
             irreversible = methods == ["DELETE"]
         in_path = self._describe_path(path, names, path_examples or {}, irreversible=irreversible)
-        parameters = [*in_path, *parameters]
-        has_body = not {*(methods or ["GET"])} & {"GET", "DELETE"}
-        if form is not None and not has_body:
-            parameters += form.parameters()
-        openapi_extra: dict[str, Any] = {"parameters": parameters} if parameters else {}
-        if form is not None and has_body:
-            openapi_extra["requestBody"] = form.request_body()
+        openapi_extra = _describe_input([*in_path, *parameters], form, has_body=not {"GET", "DELETE"} & {*methods})
 
         def declare(endpoint: DecoratedCallable) -> DecoratedCallable:
-            for method in methods or ["GET"]:
+            for method in methods:
                 self.add_api_route(
                     path,
                     endpoint,
@@ -253,6 +248,18 @@ def query_param(
     if required:
         return {**described, "schema": dict(schema), "example": example}
     return {**described, "schema": dict(schema) if example is None else {**schema, "examples": [example]}}
+
+
+def _describe_input(
+    parameters: list[Mapping[str, Any]], form: type[InputModel] | None, *, has_body: bool
+) -> dict[str, Any]:
+    """The members of an OpenAPI operation for these parameters and a form, which is the body or the query."""
+    if form is not None and not has_body:
+        parameters = [*parameters, *form.parameters()]
+    described: dict[str, Any] = {"parameters": parameters} if parameters else {}
+    if form is not None and has_body:
+        described["requestBody"] = form.request_body()
+    return described
 
 
 def _with_unknown_row(param: Mapping[str, Any]) -> dict[str, Any]:

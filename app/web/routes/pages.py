@@ -44,29 +44,7 @@ def router(
 ) -> APIRouter:
     """GET and HEAD of /, /p/{slug}-{code} and /posts/{slug}."""
     routes = APIRouter()
-
-    async def find(request: Request, query: Callable[[UnitOfWork], PublicPost | None]) -> tuple[int, PublicPost] | None:
-        """The id of the portal on the request's host, and its post."""
-        portal_id = await find_portal_id(database, request)
-        if portal_id is None:
-            return None
-        post = await database.read(query, PortalContext(portal_id, OPERATOR), snapshot=True)
-        return None if post is None else (portal_id, post)
-
-    async def find_by_code(request: Request, segment: str) -> tuple[int, PublicPost] | None:
-        code = _CODE.fullmatch(segment)
-        return None if code is None else await find(request, lambda work: public.by_code(work, code[1]))
-
-    def redirect(post: PublicPost) -> Response:
-        return RedirectResponse(pages.link(post_path(post)), 302, {"Cache-Control": "no-cache"})
-
-    async def show(request: Request, portal_id: int, post: PublicPost) -> Response:
-        # Before the view is counted, since a page that can't be rendered is no view.
-        description, comments = await _render(texts, post)
-        if request.method == "GET":
-            views.add(portal_id, post.id)
-        address = pages.link(post_path(post))
-        return pages.page("post.html", post=post, description=description, comments=comments, address=address)
+    posts = _PostPages(pages, database, views, texts)
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     async def home(request: Request) -> Response:
@@ -74,27 +52,65 @@ def router(
 
     @routes.api_route("/p/{segment}", methods=["GET", "HEAD"])
     async def post_by_code(request: Request, segment: str) -> Response:
-        result = await find_by_code(request, segment)
+        result = await posts.find_by_code(request, segment)
         if result is None:
             return pages.error(404)
         # Only the code identifies the post; titles change, and links are typed by hand.
         is_current = post_path(result[1]) == f"/p/{quote(segment, safe='')}"
-        return await show(request, *result) if is_current else redirect(result[1])
+        return await posts.show(request, *result) if is_current else posts.redirect(result[1])
 
     @routes.api_route("/p/{segment}/edit", methods=["GET", "HEAD"])
     @routes.api_route("/p/{segment}/delete", methods=["GET", "HEAD"])
     async def post_to_change(request: Request, segment: str) -> Response:
         """The APIs return these links. There are no such pages yet, so they redirect to the post."""
-        result = await find_by_code(request, segment)
-        return pages.error(404) if result is None else redirect(result[1])
+        result = await posts.find_by_code(request, segment)
+        return pages.error(404) if result is None else posts.redirect(result[1])
 
     @routes.api_route("/posts/{slug}", methods=["GET", "HEAD"])
     async def post_by_slug(request: Request, slug: str) -> Response:
-        is_slug = _SLUG.fullmatch(slug) is not None
-        result = await find(request, lambda work: public.by_slug(work, slug)) if is_slug else None
-        return pages.error(404) if result is None else await show(request, *result)
+        result = await posts.find_by_slug(request, slug)
+        return pages.error(404) if result is None else await posts.show(request, *result)
 
     return routes
+
+
+class _PostPages:
+    """Finds public posts with the ids of their portals, and responds with their pages."""
+
+    def __init__(self, pages: TemplateRenderer, database: Database, views: PageViews, texts: RenderedTexts) -> None:
+        self._pages = pages
+        self._database = database
+        self._views = views
+        self._texts = texts
+
+    async def find_by_code(self, request: Request, segment: str) -> tuple[int, PublicPost] | None:
+        code = _CODE.fullmatch(segment)
+        return None if code is None else await self._find(request, lambda work: public.by_code(work, code[1]))
+
+    async def find_by_slug(self, request: Request, slug: str) -> tuple[int, PublicPost] | None:
+        is_slug = _SLUG.fullmatch(slug) is not None
+        return await self._find(request, lambda work: public.by_slug(work, slug)) if is_slug else None
+
+    async def _find(
+        self, request: Request, query: Callable[[UnitOfWork], PublicPost | None]
+    ) -> tuple[int, PublicPost] | None:
+        """The id of the portal on the request's host, and its post."""
+        portal_id = await find_portal_id(self._database, request)
+        if portal_id is None:
+            return None
+        post = await self._database.read(query, PortalContext(portal_id, OPERATOR), snapshot=True)
+        return None if post is None else (portal_id, post)
+
+    def redirect(self, post: PublicPost) -> Response:
+        return RedirectResponse(self._pages.link(post_path(post)), 302, {"Cache-Control": "no-cache"})
+
+    async def show(self, request: Request, portal_id: int, post: PublicPost) -> Response:
+        # Before the view is counted, since a page that can't be rendered is no view.
+        description, comments = await _render(self._texts, post)
+        if request.method == "GET":
+            self._views.add(portal_id, post.id)
+        address = self._pages.link(post_path(post))
+        return self._pages.page("post.html", post=post, description=description, comments=comments, address=address)
 
 
 async def find_portal_id(database: Database, request: Request) -> int | None:
