@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SECRET
+from tests.server.test_rejected_starts import error_of, files
 from tests.server.test_serve import key_of, send_request
-from tests.server.test_startup import error_of, files
 from tests.support.commands import Earshot
 
 

@@ -16,7 +16,7 @@ import pytest
 from app.adapters.database import NO_PORTAL, utc_now
 from app.adapters.database.sqlite import BUSY_TIMEOUT_SECONDS, SqliteDatabase
 from tests.faults.test_crash_recovery import keys_of
-from tests.server.test_startup import error_of
+from tests.server.test_rejected_starts import error_of
 from tests.support.commands import Earshot, Serving
 from tests.support.continuous_writers import Caller, Response, is_unavailable
 from tests.support.disk_faults import fill, read_only, small_disk, write_protected

@@ -11,7 +11,8 @@ import pytest
 from app.adapters.database.migrations import downgrade
 from tests.faults.test_crash_recovery import url_of
 from tests.server.test_banner import start_and_end
-from tests.server.test_startup import OTHER, WRONG_SECRET, error_of, files
+from tests.server.test_rejected_starts import error_of, files
+from tests.server.test_startup_secret import OTHER, WRONG_SECRET
 from tests.support.commands import Earshot
 from tests.support.sql import rows
 

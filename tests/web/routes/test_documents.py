@@ -26,12 +26,6 @@ VERBS = {"get", "post", "put", "patch", "delete"}
 VENDORED = STATIC / "vendor" / "swagger-ui"
 
 
-@pytest.fixture
-def visitor(anyone: Client) -> Client:
-    """A client without a key, at the root path."""
-    return anyone.of(None, base="")
-
-
 @pytest_asyncio.fixture(params=DIALECTS)
 async def document(request: pytest.FixtureRequest, visitor: Client) -> dict[str, Any]:
     """The document of each dialect."""
