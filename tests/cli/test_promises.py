@@ -50,7 +50,7 @@ def messages(path: Path) -> Iterator[str]:
 
 FILES: Final = sorted(
     path
-    for pattern in ("app/settings.py", "app/cli/doctor/*.py", "app/server/*.py", "app/web/templates/*.html")
+    for pattern in ("app/settings/*.py", "app/cli/doctor/*.py", "app/server/*.py", "app/web/templates/*.html")
     for path in ROOT.glob(pattern)
 )
 

@@ -17,14 +17,14 @@ from tests.support.messages import PAGE, VARIABLE, list_documented
 
 WRAPPERS = {
     # Their variable part is another message of the page.
-    f"……=… (from {place}): …"
+    f"…=… (from {place}): …"
     for place in ("--…", "the environment", "the file .env")
 }
 PASSED_ON = {"problem.state", "error.state", "error_message(error)"}
 """The first arguments that are the message of another problem, or of a database that stopped during the start."""
-CHECKED = ("app/settings.py", "app/setting_errors.py", "app/public_url.py", "app/server/", "app/cli/doctor/")
+CHECKED = ("app/settings/", "app/public_url.py", "app/server/", "app/cli/doctor/")
 """Where every error that is raised is a problem with a remedy."""
-OTHER_ERRORS = {"Conflict", "_explain", "_redis_problem", "invalid"}
+OTHER_ERRORS = {"Conflict", "_explain", "_redis_problem", "describe_unreadable_file", "invalid"}
 """Conflict("secret.other") gets its text and its remedy in app/cli/errors.py. The functions return problems."""
 
 
