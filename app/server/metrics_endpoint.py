@@ -31,18 +31,14 @@ DEPTH_TIMEOUT_SECONDS: Final = 3.0
 
 def open_metrics_port(settings: Settings) -> socket.socket | None:
     """Open the port for scrapes, or return None where there is no setting for it. Raises StartupError."""
-    if settings.metrics_port is None:
+    if settings.metrics_address is None:
         return None
-    host = settings.host if settings.metrics_host is None else settings.metrics_host
     try:
-        (listener,) = sockets.listen(host, settings.metrics_port, 1, sockets.METRICS)
+        (listener,) = sockets.listen(*settings.metrics_address, 1, sockets.METRICS)
     except StartupError:
-        if settings.metrics_port != settings.port or settings.port == 0 or host != settings.host:
-            raise
-        raise StartupError(
-            f"EARSHOT_METRICS_PORT is {settings.port}, the port of the server itself",
-            "set EARSHOT_METRICS_PORT to another port, such as 9464",
-        ) from None
+        # Only now, because the system may permit one port on two addresses.
+        sockets.require_own_metrics_port(settings)
+        raise
     return listener
 
 

@@ -7,6 +7,7 @@ import sys
 from typing import Any, Final, NamedTuple
 
 from app.server import StartupError
+from app.settings import Settings
 
 BACKLOG: Final = 2048
 WRITE_TIMEOUT_SECONDS: Final = 60
@@ -22,7 +23,21 @@ class SettingNames(NamedTuple):
 
 _ADDRESSES: Final = "write an IP address of this machine: 127.0.0.1 for this machine only, 0.0.0.0 for all networks"
 REQUESTS: Final = SettingNames("EARSHOT_HOST", "--port")
+_ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 METRICS: Final = SettingNames("EARSHOT_METRICS_HOST", "EARSHOT_METRICS_PORT")
+
+
+def require_own_metrics_port(settings: Settings) -> None:
+    """Raise StartupError if the metrics have the port of the server itself."""
+    if settings.metrics_address is None:
+        return
+    host, port = settings.metrics_address
+    is_same_address = host == settings.host or {host, settings.host} & _ANY_ADDRESS
+    if port == settings.port != 0 and is_same_address:
+        raise StartupError(
+            f"EARSHOT_METRICS_PORT is {port}, the port of the server itself",
+            "set EARSHOT_METRICS_PORT to another port, such as 9464",
+        )
 
 
 def listen(host: str, port: int, count: int, names: SettingNames = REQUESTS) -> list[socket.socket]:

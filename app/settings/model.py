@@ -259,6 +259,13 @@ class Settings(BaseSettings):
                 "name a text file that this user can read",
             ) from None
 
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Host and port of the metrics; None if none are served."""
+        if self.metrics_port is None:
+            return None
+        return self.host if self.metrics_host is None else self.metrics_host, self.metrics_port
+
     @cached_property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks whose forwarded headers are trusted."""

@@ -253,11 +253,14 @@ def test_a_metrics_port_in_use_prevents_the_start(sqlite: Earshot) -> None:
         done = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT=str(taken))
     own = free_port()
     twice = sqlite.run("serve", "--port", str(own), EARSHOT_METRICS_PORT=str(own))
+    overlapping = {"EARSHOT_METRICS_PORT": str(own), "EARSHOT_METRICS_HOST": "0.0.0.0"}
+    everywhere = sqlite.run("serve", "--port", str(own), **overlapping)
     nowhere = sqlite.run("serve", "--port", "0", EARSHOT_METRICS_PORT="0", EARSHOT_METRICS_HOST="203.0.113.77")
 
     assert message_of(done) == (
         f"port {taken} of 127.0.0.1 is in use: end what listens there, or choose another port with EARSHOT_METRICS_PORT"
     )
+    assert message_of(twice) == message_of(everywhere)
     assert message_of(twice) == (
         f"EARSHOT_METRICS_PORT is {own}, the port of the server itself: "
         "set EARSHOT_METRICS_PORT to another port, such as 9464"

@@ -15,7 +15,7 @@ from sqlalchemy import column, select, table, text
 
 from app.adapters.database import NO_PORTAL, Database, create_database
 from app.adapters.database.revisions import REVISIONS, NewerDatabase
-from app.adapters.database.unusable import REMEDY_FOR_DAMAGE, DatabaseUnusable, suggest_fix
+from app.adapters.database.unusable import REMEDY_FOR_DAMAGE, DatabaseUnusable, read_only_error, suggest_fix
 from app.adapters.problem import Problem
 from app.domain.errors import ServiceUnavailable
 from app.domain.models import Base
@@ -173,10 +173,7 @@ def _require_rights(work: UnitOfWork, description: str) -> None:
     assert row is not None
     schema, role, name, is_read_only, may_create = row
     if is_read_only == "on":
-        raise DatabaseUnusable(
-            f"{description} accepts no changes",
-            "name the primary server in EARSHOT_DATABASE_URL, or turn default_transaction_read_only off",
-        )
+        raise read_only_error(description)
     if schema is None:
         raise DatabaseUnusable(
             f"{description} has no schema for new tables",

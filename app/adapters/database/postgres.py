@@ -14,7 +14,7 @@ import asyncpg
 
 from app.adapters.database import Clock, Operation, PortalContext, T
 from app.adapters.database.greenlet_bridge import GreenletRunner, await_in_greenlet
-from app.adapters.database.unusable import DatabaseUnusable
+from app.adapters.database.unusable import DatabaseUnusable, read_only_error
 from app.domain.errors import CommitUncertain, ForeignKeyViolation, UniqueViolation, ValueOutOfRange
 from app.domain.sql.statement import POSTGRESQL, Statement
 from app.domain.unit_of_work import Row
@@ -117,10 +117,7 @@ class PostgresDatabase:
 
     def _to_unusable(self, error: Exception) -> DatabaseUnusable:
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-            return DatabaseUnusable(
-                f"{self.describe()} accepts no changes",
-                "name the primary server in EARSHOT_DATABASE_URL, or turn default_transaction_read_only off",
-            )
+            return read_only_error(self.describe())
         return DatabaseUnusable(f"{self.describe()} does not answer ({type(error).__name__})", _CHECK_SERVER)
 
     def stats(self) -> Mapping[str, float]:

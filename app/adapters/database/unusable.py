@@ -25,6 +25,14 @@ class DatabaseUnusable(Problem, ServiceUnavailable):
     """The database can't be used, now or before it is repaired."""
 
 
+def read_only_error(description: str) -> DatabaseUnusable:
+    """The error of a PostgreSQL server whose transactions are read-only."""
+    return DatabaseUnusable(
+        f"{description} accepts no changes",
+        "name the primary server in EARSHOT_DATABASE_URL, or turn default_transaction_read_only off",
+    )
+
+
 def suggest_fix(error: BaseException | None) -> str:
     """The remedy for a file that SQLite can't use."""
     return _REMEDIES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, _CHECK_FILE)

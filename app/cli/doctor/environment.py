@@ -15,6 +15,7 @@ from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
 from app.adapters.storage.local import LocalStorage
 from app.cli.doctor.finding import Finding, check
+from app.server.sockets import require_own_metrics_port
 from app.settings import SECRET_FILE, Settings
 
 MEGABYTE: Final = 1024 * 1024
@@ -22,7 +23,6 @@ MIN_FREE_BYTES: Final = 512 * MEGABYTE
 """With less free space on a disk the operator should act."""
 MAX_WAL_BYTES: Final = 256 * MEGABYTE
 """A server restarts SQLite's log at a quarter of this, unless a reader prevents it."""
-_ANY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104
 
 
 def startup_warnings(settings: Settings) -> list[Finding]:
@@ -179,13 +179,7 @@ def check_metrics_port(settings: Settings) -> str:
     """Check that the metrics have a port of their own, if they have one."""
     if settings.metrics_port is None:
         return "not set: no metrics are served"
-    host = settings.host if settings.metrics_host is None else settings.metrics_host
-    same_address = host == settings.host or {host, settings.host} & _ANY_ADDRESS
-    if settings.metrics_port == settings.port != 0 and same_address:
-        raise Problem(
-            f"EARSHOT_METRICS_PORT is {settings.port}, the port of the server itself",
-            "set EARSHOT_METRICS_PORT to another port, such as 9464",
-        )
+    require_own_metrics_port(settings)
     return f"served on port {settings.metrics_port}"
 
 
