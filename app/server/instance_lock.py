@@ -24,7 +24,9 @@ def hold(settings: Settings) -> Iterator[None]:
         folder = settings.data_dir.absolute()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            stack.callback(os.close, _lock(folder / LOCK_FILE, f"runs on the data directory {folder}", settings))
+            own = "EARSHOT_DATA_DIR" if settings.database_url is None else "EARSHOT_DATA_DIR and EARSHOT_DATABASE_URL"
+            lock = _lock(folder / LOCK_FILE, f"runs on the data directory {folder}", own, settings)
+            stack.callback(os.close, lock)
         except OSError as error:
             raise StartupError(
                 f"the data directory {folder} can't be written ({error.strerror})",
@@ -38,12 +40,16 @@ def hold(settings: Settings) -> Iterator[None]:
             with suppress(OSError):
                 file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 path = file.with_name(f"serving.{file.name}.lock")
-                stack.callback(os.close, _lock(path, f"serves the database {file}", settings))
+                lock = _lock(path, f"serves the database {file}", "EARSHOT_DATABASE_URL", settings)
+                stack.callback(os.close, lock)
         yield
 
 
-def _lock(path: Path, what: str, settings: Settings) -> int:
-    """Lock a file and return its descriptor. Raises OSError when it can't be opened, and StartupError."""
+def _lock(path: Path, what: str, own: str, settings: Settings) -> int:
+    """Lock a file and return its descriptor. Raises OSError when it can't be opened, and StartupError.
+
+    `what` is what the other server does; `own` are the settings that separate a second server from it.
+    """
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,7 +60,8 @@ def _lock(path: Path, what: str, settings: Settings) -> int:
         os.close(file)
         raise StartupError(
             f"another server{f' (process {holder})' if holder.isdigit() else ''} {what}",
-            "stop it, or set EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off",
+            f"stop it, or give the second one another {own}, or set EARSHOT_REDIS_URL so that both count requests "
+            "together, or set EARSHOT_RATE_LIMITS=off",
         ) from None
     except OSError:
         # Some network file systems do not support locks.

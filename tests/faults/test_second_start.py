@@ -78,8 +78,8 @@ def test_one_of_two_concurrent_starts_on_a_new_directory_succeeds(sqlite: Earsho
     # Who holds the directory may not have written down its number yet.
     assert re.fullmatch(
         rf"earshot: another server (\(process {winner}\) )?runs on the data directory {re.escape(str(sqlite.folder))}"
-        r"/data\n  -> stop it, or set EARSHOT_REDIS_URL so that both count requests together, "
-        r"or set EARSHOT_RATE_LIMITS=off\n",
+        r"/data\n  -> stop it, or give the second one another EARSHOT_DATA_DIR, or set EARSHOT_REDIS_URL "
+        r"so that both count requests together, or set EARSHOT_RATE_LIMITS=off\n",
         loser,
     ), loser
 
@@ -100,8 +100,9 @@ def test_a_second_server_on_a_sqlite_file_in_use_does_not_start(sqlite: Earshot,
         done = sqlite.run("serve", "--port", "0", **second)
 
         assert error_of(done) == (
-            f"another server (process {first.process.pid}) serves the database {kept}: stop it, or set "
-            "EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
+            f"another server (process {first.process.pid}) serves the database {kept}: stop it, or give the second "
+            "one another EARSHOT_DATABASE_URL, or set EARSHOT_REDIS_URL so that both count requests together, or set "
+            "EARSHOT_RATE_LIMITS=off"
         )
         # SQLite's own locks are as they were, and so is what every other command may do meanwhile.
         assert sqlite.run("boards", "create", "--name", "Ideas", **second).code == 0
