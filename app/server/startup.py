@@ -120,12 +120,17 @@ def create_database_file(settings: Settings) -> None:
 async def check_folders(settings: Settings, *, demo: bool) -> None:
     """Check the rights to the folders that a start creates or writes to, without a change. Raises StartupError."""
     require_writable("the data directory", settings.data_dir, "EARSHOT_DATA_DIR")
-    if settings.database.startswith("sqlite:///"):
-        folder = Path(settings.database.removeprefix("sqlite:///")).parent
-        require_writable("the folder of the database", folder, "EARSHOT_DATABASE_URL")
+    check_database_folder(settings)
     storage = open_storage(settings)
     if isinstance(storage, LocalStorage) and await _needs_storage(settings, demo=demo):
         require_writable("the folder of uploads", storage.root, "EARSHOT_STORAGE_URL")
+
+
+def check_database_folder(settings: Settings) -> None:
+    """Check the right to the folder of SQLite's file, if it is not that of the data directory. Raises Problem."""
+    if settings.database_url is not None and settings.database.startswith("sqlite:///"):
+        folder = Path(settings.database.removeprefix("sqlite:///")).parent
+        require_writable("the folder of the database", folder, "EARSHOT_DATABASE_URL")
 
 
 async def _needs_storage(settings: Settings, *, demo: bool) -> bool:

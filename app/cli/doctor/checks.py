@@ -73,6 +73,7 @@ def _check_database(settings: Settings) -> str:
     if revision is not None and settings.database.startswith("sqlite:///"):
         # Before the revision is compared, so that the remedy for a damaged file is not to migrate it.
         check_integrity(settings.database)
+    startup.check_database_folder(settings)
     if revision is None:
         return f"{database} {EMPTY}"
     if revision != HEAD:

@@ -116,6 +116,35 @@ def test_an_inaccessible_data_directory_is_reported_in_one_line(
     assert "database" not in findings
 
 
+@pytest.mark.parametrize("kind", ["file in place of the folder", "folder of another user", "folder below one"])
+def test_an_unusable_folder_of_a_new_database_is_reported(kind: str) -> None:
+    as_other_user = contextlib.nullcontext() if os.geteuid() != 0 else _effective_user(pwd.getpwnam("nobody").pw_uid)
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o777)
+        kept = place / "kept"
+        if kind == "file in place of the folder":
+            kept.touch()
+            state, remedy = f"{kept} can't be used, because {kept} is no folder", "move this file away"
+        else:
+            kept.mkdir(mode=0o555)
+            state, remedy = f"because this user may not write to {kept}", f"make this user the owner of {kept}"
+        folder = kept / "new" if kind == "folder below one" else kept
+        settings = Settings(  # type: ignore[call-arg]
+            _env_file=None, database_url=f"sqlite:///{folder}/earshot.db", data_dir=place / "data"
+        )
+        with as_other_user:
+            finding = checks._check_database(settings)
+        kept.chmod(0o700)
+
+    assert (finding.what, finding.well) == ("database", False)
+    assert finding.state.startswith(f"the folder of the database {folder} ")
+    assert finding.state.endswith(state)
+    assert finding.remedy is not None
+    assert finding.remedy.startswith(remedy)
+    assert finding.remedy.endswith("or choose another folder with EARSHOT_DATABASE_URL")
+
+
 def test_folders_below_one_that_cannot_be_searched_are_no_traceback() -> None:
     as_other_user = contextlib.nullcontext() if os.geteuid() != 0 else _effective_user(pwd.getpwnam("nobody").pw_uid)
     with tempfile.TemporaryDirectory() as name:
