@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from app.cli import build_app
 from tests.support.checkout import ROOT
 
 MANAGE = ROOT / "manage"
@@ -59,6 +61,18 @@ def test_help_shows_every_command(arguments: list[str]) -> None:
 
 def test_an_unknown_command_is_a_usage_error() -> None:
     assert run("sevre") == (2, "", "manage: unknown command 'sevre'; ./manage help lists them\n")
+
+
+def test_a_command_of_earshot_is_named_with_the_word_that_is_missing() -> None:
+    names = set(typer.main.get_command(build_app()).commands) - {"serve"}  # type: ignore[attr-defined]
+
+    assert len(names) > 10
+    for name in names:
+        assert run(name, "list") == (
+            2,
+            "",
+            f"manage: {name} is a command of Earshot; type ./manage earshot {name}\n",
+        )
 
 
 def test_without_uv_and_pip_an_error_reports_what_to_install(tmp_path: Path) -> None:
