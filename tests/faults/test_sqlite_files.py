@@ -182,6 +182,31 @@ def test_a_first_start_on_a_full_disk_reports_it(sqlite: Earshot) -> None:
             assert serving.end() == 0
 
 
+@pytest.mark.parametrize("stage", ["secret", "migration", "first portal"])
+def test_a_start_after_a_full_disk_completes_the_first_start(sqlite: Earshot, stage: str) -> None:
+    assert sqlite.run("migrate").code == 0
+    migrated = (sqlite.folder / "data" / "earshot.db").stat().st_size
+    free = {"secret": 0, "migration": 64 * 1024, "first portal": migrated + 80 * 1024}[stage]
+    with small_disk(sqlite.folder / "disk", "8m") as disk:
+        data = disk / "data"
+        ballast = fill(disk)
+        os.truncate(ballast, ballast.stat().st_size - free)
+
+        message = error_of(sqlite.run("serve", "--port", "0", EARSHOT_DATA_DIR=str(data)))
+
+        left = {path.name: path.stat().st_size for path in data.iterdir() if not path.name.startswith("serving.")}
+        assert (message.partition(" (")[0], left) == {
+            "secret": (f"the secret {data}/secret.key can't be read or created", {}),
+            "migration": ("the database could not be migrated, and is unchanged", {"secret.key": 64, "earshot.db": 0}),
+            "first portal": ("SQLite can't use its file", {"secret.key": 64, "earshot.db": migrated}),
+        }[stage]
+        ballast.unlink()
+        with sqlite.serving(EARSHOT_DATA_DIR=str(data)) as serving, calling(serving, keys_of(serving)) as caller:
+            write_each(caller, BEFORE)
+            assert serving.end() == 0
+        assert sqlite.run("doctor", EARSHOT_DATA_DIR=str(data)).out.count("WRONG") == 1, "only the room is too small"
+
+
 def test_a_server_on_a_read_only_folder_does_not_start(sqlite: Earshot, begun: dict[str, str], path: Path) -> None:
     place = sqlite.folder / "theirs"
     place.mkdir()
