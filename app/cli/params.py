@@ -10,6 +10,44 @@ from app.cli.field_errors import describe_problem
 from app.domain.errors import ValidationFailed
 from app.domain.plain_text import MAX_LINE, parse_line
 from app.domain.users.emails import MAX_EMAIL, parse_email
+from app.settings.display import shorten_text
+
+MAX_DIGITS: Final = 30
+MAX_OFFSET: Final = 2**63 - 1
+"""The largest number of both databases."""
+
+
+class InvalidNumber(typer.BadParameter):
+    """A value that is no number, or out of range: shown as a line with the problem and a line with the remedy."""
+
+    def __init__(self, value: str, state: str, remedy: str) -> None:
+        super().__init__(f"{shorten_text(value)}: {state}")
+        self.remedy = remedy
+
+    def show(self, file: Any = None) -> None:
+        """Print the lines to standard error, in place of the usage."""
+        option = self.param.opts[0] if self.param is not None else ""
+        typer.echo(f"earshot: {option} {self.message}\n  -> {self.remedy}", err=True)
+
+
+def whole_number(minimum: int, maximum: int) -> Callable[[str | int], int]:
+    """A parser of whole numbers in a range, and of the default."""
+    remedy = f"write a number from {minimum} to {maximum}"
+
+    def parse(value: str | int) -> int:
+        text = str(value)
+        if not re.fullmatch("-?[0-9]+", text):
+            raise InvalidNumber(text, "must be a whole number", remedy)
+        # Python does not convert a text of thousands of digits.
+        number = int(text[:MAX_DIGITS])
+        if number < minimum:
+            raise InvalidNumber(text, f"must be at least {minimum}", remedy)
+        if number > maximum:
+            raise InvalidNumber(text, f"must be at most {maximum}", remedy)
+        return number
+
+    return parse
+
 
 PortalOption = Annotated[
     str | None,
@@ -18,8 +56,13 @@ PortalOption = Annotated[
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
-LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="At most this many.")]
-OffsetOption = Annotated[int, typer.Option("--skip", min=0, help="Skip this many first.")]
+LimitOption = Annotated[
+    int,
+    typer.Option("--limit", parser=whole_number(1, 100_000), metavar="NUMBER", help="At most this many, up to 100000."),
+]
+OffsetOption = Annotated[
+    int, typer.Option("--skip", parser=whole_number(0, MAX_OFFSET), metavar="NUMBER", help="Skip this many first.")
+]
 PostOption = Annotated[str | None, typer.Option("--post", metavar="POST", help="Only of this post: number or code.")]
 
 

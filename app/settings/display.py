@@ -32,6 +32,11 @@ def shorten(field: str, value: Any) -> str:
     if field in URL_FIELDS and "?" in text:
         # An invalid query may contain the end of a password.
         text = f"{text.partition('?')[0]}?…"
+    return shorten_text(text)
+
+
+def shorten_text(text: str) -> str:
+    """A text for a message: in one line, and of limited length."""
     # Bytes of the environment that are not UTF-8 can't be printed.
     text = " ".join(text.encode(errors="backslashreplace").decode().split())
     return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}…"

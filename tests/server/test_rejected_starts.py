@@ -3,6 +3,7 @@
 import re
 import socket
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from app.adapters.database.revisions import HEAD
 from tests.server.test_banner import curl, curl_lines, start_and_end
 from tests.support.commands import Done, Earshot, message_of
+from tests.support.messages import is_documented
 from tests.support.processes import free_port
 from tests.support.servers import Postgres
 from tests.support.sql import script
@@ -173,7 +175,14 @@ def test_a_second_server_on_a_data_directory_does_not_start(sqlite: Earshot) -> 
 
         assert error_of(done) == (
             f"another server (process {first.process.pid}) runs on the data directory {sqlite.folder}/data: stop it, "
-            "or set EARSHOT_REDIS_URL so that both count requests together, or set EARSHOT_RATE_LIMITS=off"
+            "or give the second one another EARSHOT_DATA_DIR, or set EARSHOT_REDIS_URL so that both count requests "
+            "together, or set EARSHOT_RATE_LIMITS=off"
+        )
+        with sqlite.serving(EARSHOT_DATA_DIR="other") as second:
+            assert second.end() == 0
+        database = {"EARSHOT_DATABASE_URL": f"sqlite:///{sqlite.folder}/other.db"}
+        assert "another EARSHOT_DATA_DIR and EARSHOT_DATABASE_URL, or" in error_of(
+            sqlite.run("serve", "--port", "0", **database)
         )
     start_and_end(sqlite)
 
@@ -192,8 +201,58 @@ def test_a_second_server_starts_if_limits_are_shared_or_off(
         assert (second.end(), first.end()) == (0, 0)
 
 
-def test_an_invalid_option_is_a_usage_error(sqlite: Earshot) -> None:
-    done = sqlite.run("serve", "--port", "99999")
+@pytest.mark.parametrize(
+    ("option", "value", "state", "remedy"),
+    [
+        ("--port", "abc", "must be a whole number", "write a number from 0 to 65535"),
+        ("--port", "8000.0", "must be a whole number", "write a number from 0 to 65535"),
+        ("--port", "\u0668", "must be a whole number", "write a number from 0 to 65535"),
+        ("--port", "99999", "must be at most 65535", "write a number from 0 to 65535"),
+        ("--workers", "-1", "must be at least 1", "write a number from 1 to 64"),
+        ("--workers", "9" * 5000, "must be at most 64", "write a number from 1 to 64"),
+    ],
+)
+def test_an_invalid_number_is_reported_with_its_option_and_the_range(
+    sqlite: Earshot, option: str, value: str, state: str, remedy: str
+) -> None:
+    done = sqlite.run("serve", option, value)
 
-    assert (done.code, done.out) == (2, "")
-    assert "Invalid value for '--port'" in done.err
+    shown = value if len(value) < 100 else f"{value[:100]}…"
+    assert done == (2, "", f"earshot: {option} {shown}: {state}\n  -> {remedy}\n")
+    assert is_documented(state)
+    assert list(sqlite.folder.iterdir()) == []
+
+
+def test_a_malformed_line_of_the_settings_file_prevents_every_command(sqlite: Earshot) -> None:
+    (sqlite.folder / ".env").write_text("# of this server\n\nEARSHOT_PORT 9000\n")
+    state = f"line 3 of the file {sqlite.folder}/.env is not of the form NAME=value"
+
+    for command in (["serve"], ["migrate"], ["settings"], ["users", "list"]):
+        assert error_of(sqlite.run(*command)).startswith(f"{state}: write it such as EARSHOT_PORT=8000")
+    doctor = sqlite.run("doctor")
+
+    assert doctor.code == 1
+    assert doctor.out.startswith(f"WRONG  settings   {state}\n")
+    assert "python-dotenv" not in doctor.err
+    assert [path.name for path in sqlite.folder.iterdir()] == [".env"]
+
+
+def test_a_deleted_working_directory_is_reported(sqlite: Earshot) -> None:
+    problem = "the current directory does not exist any more\n{}-> change to a directory that exists, and try again\n"
+
+    def run(*arguments: str) -> Done:
+        gone = sqlite.folder / "gone"
+        gone.mkdir()
+        # The process starts in the directory, which is removed before the command begins.
+        command = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *sqlite.command, *arguments]
+        done = subprocess.run(command, cwd=gone, env=sqlite.env({}), capture_output=True, text=True, check=False)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    for arguments in (["serve", "--port", "0"], ["users", "list"], ["settings"]):
+        assert run(*arguments) == (1, "", "earshot: " + problem.format("  "))
+    assert run("doctor") == (
+        1,
+        "WRONG  settings   " + problem.format(" " * 19),
+        "earshot: problems found in: settings\n",
+    )
+    assert list(sqlite.folder.iterdir()) == []

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.params import email_address, text_param
+from app.cli.params import email_address, text_param, whole_number
 from app.server.signals import defer_signals, exit_on_signals
 from app.settings import Settings
 
@@ -20,9 +20,21 @@ def serve(
         str | None,
         typer.Option(help="Address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for all networks."),
     ] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole_number(0, 65535),
+            metavar="NUMBER",
+            help="Port to listen on, up to 65535; 0 takes any free one.",
+        ),
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Processes; several need PostgreSQL, and Redis for rate limits.")
+        int | None,
+        typer.Option(
+            parser=whole_number(1, 64),
+            metavar="NUMBER",
+            help="Processes, up to 64; several need PostgreSQL, and Redis for rate limits.",
+        ),
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Fill an empty database with a sample portal.")] = False,
     owner_email: Annotated[
