@@ -260,6 +260,11 @@ def test_a_trailing_slash_is_removed_from_the_public_url(text: str, url: str) ->
     assert Settings.load(base_url=text).base_url == url
 
 
+def test_a_relative_data_directory_is_below_the_current_folder(tmp_path: Path) -> None:
+    assert Settings.load(data_dir="kept").database == f"sqlite:///{tmp_path}/kept/earshot.db"
+    assert Settings.load().database == f"sqlite:///{tmp_path}/data/earshot.db"
+
+
 def test_a_removed_setting_is_reported_and_does_not_prevent_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     removed = {"EARSHOT_OUTBOUND_ALLOW": "10.0.0.0/8", "EARSHOT_OUTBOX": "off", "EARSHOT_SMTP_URL": "mail"}
     for name, value in removed.items():

@@ -246,6 +246,23 @@ def test_serve_replaces_its_process_with_the_server(tmp_path: Path) -> None:
     )
 
 
+def test_earshot_runs_in_the_checkout_from_any_folder(tmp_path: Path) -> None:
+    checkout, elsewhere = tmp_path / "checkout", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    copy = checkout_with_uv(checkout, "exit 0")
+    write_script(checkout / ".venv" / "bin" / "earshot", 'echo "$PWD $EARSHOT_DATA_DIR"')
+
+    done = subprocess.run(
+        [sys.executable, str(copy), "earshot", "doctor"],
+        cwd=elsewhere,
+        env={"PATH": str(tmp_path), "EARSHOT_DATA_DIR": "kept"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout) == (0, f"{checkout} kept\n")
+
+
 def test_serve_exits_if_the_environment_can_not_be_created(tmp_path: Path) -> None:
     copy = checkout_with_uv(tmp_path, "exit 2")
 
