@@ -1,6 +1,5 @@
 """The settings, typed, from the environment and a `.env` file, and the rule of each."""
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network

@@ -185,6 +185,18 @@ async def active_pids(database: PostgresDatabase) -> list[int]:
     return [row[0] for row in rows]
 
 
+async def test_a_write_to_a_read_only_server_is_reported_as_at_the_start(two: PostgresDatabase) -> None:
+    def write(work: UnitOfWork) -> None:
+        work.fetch_value(Statement(text("SELECT set_config('transaction_read_only', 'on', true)"), across_portals=True))
+        work.execute(Statement(text("CREATE TABLE written (id int)"), across_portals=True))
+
+    with pytest.raises(DatabaseUnusable) as error:
+        await two.write(write, NO_PORTAL)
+
+    assert error.value.state == f"{two.describe()} accepts no changes"
+    assert error.value.remedy.startswith("name the primary server in EARSHOT_DATABASE_URL")
+
+
 async def test_the_greenlet_keeps_no_reference_to_a_result(two: PostgresDatabase) -> None:
     class Result:
         pass
