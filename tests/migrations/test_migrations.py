@@ -147,7 +147,7 @@ def _schema(connection: Connection) -> Any:
             # ALTER TABLE adds columns to the line of the last one.
             name: sorted(
                 re.sub(r"\s+", " ", part).strip().replace('"', "")
-                for part in re.split(r",\s*\n|, (?=\w+ [A-Z])|\n", sql)
+                for part in re.split(r',\s*\n|, (?="?\w+"? [A-Z])|\n', sql)
             )
             for name, sql in entries
             if not name.startswith(("sqlite_", "alembic_version", SEARCH_TABLE))

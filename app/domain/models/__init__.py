@@ -4,9 +4,10 @@ from app.domain.models.base import Base
 from app.domain.models.counters import PostCounter
 from app.domain.models.events import EventRow
 from app.domain.models.installation import Installation
-from app.domain.models.portals import Board, Category, Portal, Section, Status, Tab
-from app.domain.models.posts import Attachment, Comment, Follow, Post, PostCategory, StatusChange, Vote
-from app.domain.models.users import ApiKey, User
+from app.domain.models.planning import Feedback, ProductVision
+from app.domain.models.portals import Board, Category, Portal, Section, Status, Tab, Tag, Widget
+from app.domain.models.posts import Attachment, Comment, Follow, Post, PostCategory, PostTag, StatusChange, Vote
+from app.domain.models.users import ApiKey, Group, GroupMember, User
 
 __all__ = [
     "ApiKey",
@@ -16,16 +17,23 @@ __all__ = [
     "Category",
     "Comment",
     "EventRow",
+    "Feedback",
     "Follow",
+    "Group",
+    "GroupMember",
     "Installation",
     "Portal",
     "Post",
     "PostCategory",
     "PostCounter",
+    "PostTag",
+    "ProductVision",
     "Section",
     "Status",
     "StatusChange",
     "Tab",
+    "Tag",
     "User",
     "Vote",
+    "Widget",
 ]

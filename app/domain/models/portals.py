@@ -1,4 +1,4 @@
-"""The portal and its catalogue: boards, tabs, statuses, sections, categories."""
+"""The portal and its catalogue: boards, tabs, statuses, sections, categories, tags; its widgets."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -10,6 +10,7 @@ HEX_COLOR = "color like '#___' or color like '#______'"
 TAB_TYPES = ("feedback", "roadmap", "changelog", "knowledgebase")
 MODERATION_POLICIES = ("never", "anonymous", "always")
 DIALECTS = ("productlift", "astuto")
+WIDGET_TYPES = ("widget", "sidebar", "embed")
 
 
 class Portal(TimestampMixin, Base):
@@ -31,6 +32,12 @@ class Portal(TimestampMixin, Base):
     host: Mapped[str | None] = mapped_column(String(255))
     default_dialect: Mapped[str | None] = mapped_column(String(16))
     moderation_policy: Mapped[str] = mapped_column(String(16), server_default="anonymous")
+    is_private: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether only signed-in users may read it; the public JSON is off then."""
+    invite_message: Mapped[str | None] = mapped_column(Text)
+    """The default text of an invitation."""
+    sso_secret: Mapped[str | None] = mapped_column(Text)
+    """The secret of single sign-on, encrypted with the secret key of the server."""
 
 
 class Board(PortalScopedMixin, TimestampMixin, Base):
@@ -121,3 +128,41 @@ class Category(PortalScopedMixin, TimestampMixin, Base):
     name_key: Mapped[Name]
     """The name in lower case, because names are unique regardless of case."""
     color: Mapped[str] = mapped_column(String(7))
+
+
+class Tag(PortalScopedMixin, TimestampMixin, Base):
+    """A label for the team, which visitors don't see; a post may have several."""
+
+    __tablename__ = "tags"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "name_key"),
+        CheckConstraint(HEX_COLOR, name="color"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    name: Mapped[Name]
+    name_key: Mapped[Name]
+    """The name in lower case, because names are unique regardless of case."""
+    color: Mapped[str] = mapped_column(String(7))
+
+
+class Widget(PortalScopedMixin, TimestampMixin, Base):
+    """A board of the portal inside a page of the customer."""
+
+    __tablename__ = "widgets"
+    __table_args__ = (
+        UniqueConstraint("uuid"),
+        Index("ix_widgets_portal_id", "portal_id", "name"),
+        CheckConstraint(check_in("type", *WIDGET_TYPES), name="type"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[Id]
+    uuid: Mapped[str] = mapped_column(String(36))
+    name: Mapped[Name]
+    type: Mapped[str] = mapped_column(String(16))
+    tab_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("tabs.id", ondelete="SET NULL"), index=True)
+    """The tab that it opens; None for the first one."""
+    frame_ancestors: Mapped[str] = mapped_column(Text, server_default="*")
+    """The origins that may frame it, as in a Content-Security-Policy."""

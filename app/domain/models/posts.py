@@ -63,6 +63,8 @@ class Post(PortalScopedMixin, TimestampMixin, Base):
     image: Mapped[str | None] = mapped_column(String(64))
     """The name of the stored file that is the main image."""
     moderation: Mapped[str] = mapped_column(String(16), server_default="approved")
+    published: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether visitors can see the post once it is approved."""
     votes_count: Mapped[int] = mapped_column(server_default=text("0"))
     comments_count: Mapped[int] = mapped_column(server_default=text("0"))
     views_count: Mapped[int] = mapped_column(server_default=text("0"))
@@ -85,22 +87,36 @@ class PostCategory(Base):
     category_id: Mapped[int] = mapped_column(BigId, ForeignKey("categories.id", ondelete="CASCADE"), primary_key=True)
 
 
+class PostTag(Base):
+    """A tag of a post."""
+
+    __tablename__ = "post_tags"
+    __table_args__ = (Index("ix_post_tags_tag_id", "tag_id", "post_id"),)
+
+    post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(BigId, ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True)
+
+
 class Vote(PortalScopedMixin, TimestampMixin, Base):
-    """A vote; at most one for each user and post."""
+    """A vote of a user, or an anonymous one; at most one for each user or anonymous id, and post."""
 
     __tablename__ = "votes"
     __table_args__ = (
         portal_key_on_sqlite(),
         UniqueConstraint("post_id", "user_id"),
+        partial_index("uq_votes_anonymous", "post_id", "anonymous_id", where="anonymous_id is not null", unique=True),
         Index("ix_votes_newest", "portal_id", "created_at", "id"),
         Index("ix_votes_user_id", "user_id"),
+        CheckConstraint("(user_id is null) <> (anonymous_id is null)", name="voter"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[Id]
     portal_id: Mapped[int] = mapped_column(BigId)
     post_id: Mapped[int] = mapped_column(BigId, ForeignKey("posts.id", ondelete="CASCADE"))
-    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
+    user_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("users.id"))
+    anonymous_id: Mapped[str | None] = mapped_column(String(191))
+    """What the client calls the voter of an anonymous vote; compared byte for byte."""
 
 
 class Comment(PortalScopedMixin, TimestampMixin, Base):

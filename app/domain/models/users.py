@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.models.base import (
     Base,
     BigId,
     Id,
+    Name,
     PortalScopedMixin,
     TimestampMixin,
     UtcTimestamp,
@@ -32,6 +33,7 @@ class User(PortalScopedMixin, TimestampMixin, Base):
         UniqueConstraint("uuid"),
         UniqueConstraint("portal_id", "email_key"),
         partial_index("uq_users_owner", "portal_id", where="role = 'owner'", unique=True),
+        partial_index("uq_users_uid", "portal_id", "uid", where="uid is not null", unique=True),
         Index("ix_users_newest", "portal_id", "created_at", "id"),
         CheckConstraint(check_in("role", *ROLES), name="role"),
         CheckConstraint(check_in("recap", *RECAPS), name="recap"),
@@ -55,6 +57,51 @@ class User(PortalScopedMixin, TimestampMixin, Base):
     comments_count: Mapped[int] = mapped_column(server_default=text("0"))
     blocked_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    uid: Mapped[str | None] = mapped_column(String(255))
+    """The user's id in the customer's own system, which single sign-on sends."""
+    avatar_url: Mapped[str | None] = mapped_column(Text)
+    company: Mapped[str | None] = mapped_column(String(255))
+    plan: Mapped[str | None] = mapped_column(String(255))
+    mrr: Mapped[float | None]
+    """Monthly recurring revenue, as `arr` is the annual one and `ltv` the lifetime value."""
+    arr: Mapped[float | None]
+    ltv: Mapped[float | None]
+    segment_1: Mapped[str | None] = mapped_column(String(255))
+    segment_2: Mapped[str | None] = mapped_column(String(255))
+    segment_3: Mapped[str | None] = mapped_column(String(255))
+    segment_4: Mapped[str | None] = mapped_column(String(255))
+    segment_5: Mapped[str | None] = mapped_column(String(255))
+    segment_6: Mapped[str | None] = mapped_column(String(255))
+    segment_7: Mapped[str | None] = mapped_column(String(255))
+    segment_8: Mapped[str | None] = mapped_column(String(255))
+    segment_9: Mapped[str | None] = mapped_column(String(255))
+    segment_10: Mapped[str | None] = mapped_column(String(255))
+
+
+class Group(PortalScopedMixin, TimestampMixin, Base):
+    """A set of users, filled by hand."""
+
+    __tablename__ = "user_groups"
+    __table_args__ = (UniqueConstraint("portal_id", "name_key"), {"sqlite_autoincrement": True})
+
+    id: Mapped[Id]
+    name: Mapped[Name]
+    name_key: Mapped[Name]
+    """The name in lower case, because names are unique regardless of case."""
+
+
+class GroupMember(PortalScopedMixin, Base):
+    """A user is a member of a group."""
+
+    __tablename__ = "group_members"
+    __table_args__ = (
+        Index("ix_group_members_oldest", "group_id", "created_at", "user_id"),
+        Index("ix_group_members_user_id", "user_id"),
+    )
+
+    group_id: Mapped[int] = mapped_column(BigId, ForeignKey("user_groups.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
 
 
 class ApiKey(PortalScopedMixin, Base):
