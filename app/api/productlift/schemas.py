@@ -52,6 +52,12 @@ class Category(BaseModel):
     color: Color
 
 
+class Tag(BaseModel):
+    id: int = Field(description="The tag's number")
+    name: str = Field(description="The name, unique in the portal")
+    color: Color
+
+
 class StatusShort(BaseModel):
     """A status within a post."""
 
@@ -107,6 +113,7 @@ class User(BaseModel):
     counter_comments: int = Field(description="The number of the user's comments")
     counter_posts: int = Field(description="The number of the user's posts")
     counter_comment_votes: int = Field(description="Always 0, because comments have no votes")
+    database_id: int = Field(description="The user's number, which the other API uses")
 
 
 class Post(BaseModel):
@@ -145,6 +152,8 @@ class Post(BaseModel):
     )
     prioritization_ease: int | None = Field(description="The ease for prioritization; null if it is not set")
     prioritization_reach: int | None = Field(description="The reach for prioritization; null if it is not set")
+    category: Category | None = Field(description="The first of `categories`; null if there is none")
+    tags: list[Tag] = Field(description="The tags of the post, for the team only")
 
 
 class Duplicate(BaseModel):
@@ -176,6 +185,7 @@ class Comment(BaseModel):
     created_at: CreatedAt
     updated_at: UpdatedAt
     url: str = Field(description="The address of the comment on the post's page")
+    internal: bool = Field(description="Whether only the team can see the comment")
 
 
 class Moderated(BaseModel):

@@ -14,7 +14,7 @@ from app.domain.models import Comment, Post, Status, Tab, User, Vote
 from app.domain.portals import colors
 from app.domain.posts.attachments import PUBLIC
 from app.domain.posts.create import CreatedPost, NewPost
-from app.domain.posts.queries import AUTHOR, CATEGORIES, PostQuery
+from app.domain.posts.queries import AUTHOR, CATEGORIES, TAGS, PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.posts.single_statement import USER_SUMMARY_COLUMNS
 from app.domain.posts.votes import CreatedVote
@@ -37,7 +37,9 @@ AUTHOR_COLUMNS: Final = (
     AUTHOR.comments_count,
     AUTHOR.posts_count,
     AUTHOR.deleted_at,
+    AUTHOR.id,
 )
+USER_COLUMNS: Final = (*USER_SUMMARY_COLUMNS, User.id)
 
 POSTS: Final = PostQuery(
     (
@@ -68,6 +70,7 @@ POSTS: Final = PostQuery(
         Post.confidence,
         Post.ease,
         Post.reach,
+        TAGS,
     ),
     bounded=True,
 )
@@ -75,8 +78,8 @@ POSTS: Final = PostQuery(
 POST_IDS: Final = PostQuery((Post.id,))
 DUPLICATES: Final = PostQuery((Post.id, Post.code, Post.title, Post.description), bounded=True)
 
-USERS: Final = UserQuery((User.id, *USER_SUMMARY_COLUMNS), deleted=False)
-VOTES: Final = VoteQuery((Vote.id, Vote.created_at, *USER_SUMMARY_COLUMNS))
+USERS: Final = UserQuery((User.id, *USER_COLUMNS), deleted=False)
+VOTES: Final = VoteQuery((Vote.id, Vote.created_at, *USER_COLUMNS))
 COMMENTS: Final = CommentQuery(
     (
         Comment.id,
@@ -87,7 +90,8 @@ COMMENTS: Final = CommentQuery(
         Comment.parent_id,
         Comment.created_at,
         Comment.updated_at,
-        *USER_SUMMARY_COLUMNS,
+        Comment.internal,
+        *USER_COLUMNS,
     ),
     bounded=True,
     internal=True,
@@ -99,15 +103,17 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
     (
         _, code, slug, title, short, description, changelog, image, votes, comments, views,
         created_at, updated_at, status_changed_at,
-        uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at,
+        uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at, author_id,
         categories, status_id, status_name, color, tab_name,
-        section_id, moderation, conversion, impact, confidence, ease, reach,
+        section_id, moderation, conversion, impact, confidence, ease, reach, tags,
         *_rest,
     ) = row  # fmt: skip
     url = post_url(slug, code, base_url)
     author = None
     if uuid is not None:
-        author = serialize_user(uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at)
+        author = serialize_user(
+            uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at, author_id
+        )
     return {
         "id": code,
         "uid": f"{code}-uid",
@@ -143,7 +149,18 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         "prioritization_confidence": confidence,
         "prioritization_ease": ease,
         "prioritization_reach": reach,
+        "category": _first_of(categories),
+        "tags": Fragment(tags),
     }
+
+
+def _first_of(array: str | bytes) -> Fragment | None:
+    """The first object of a JSON array without spaces; None if the array is empty."""
+    if len(array) == 2:
+        return None
+    text = array if isinstance(array, str) else array.decode()
+    # Most posts have one category, and its text is that of the array without the brackets.
+    return Fragment(text[1:-1] if text.count("{") == 1 else orjson.dumps(orjson.loads(text)[0]))
 
 
 def serialize_created_post(
@@ -157,9 +174,9 @@ def serialize_created_post(
         (
             created.id, created.code, created.slug, new_post.title, created.excerpt, new_post.description, "", None,
             0, 0, 0, now, now, now,
-            uuid, name, email, role, votes, comments, posts + 1, deleted_at,
+            uuid, name, email, role, votes, comments, posts + 1, deleted_at, created.author_id,
             orjson.dumps(categories), *created.status,
-            created.section_id, created.moderation, None, None, None, None, None,
+            created.section_id, created.moderation, None, None, None, None, None, b"[]",
         ),
         base_url,
         signer,
@@ -185,14 +202,22 @@ def serialize_vote(row: Sequence[Any]) -> Payload:
 def serialize_created_vote(cast: CreatedVote, now: datetime) -> Payload:
     """A created vote; the voter's count was read before the vote was counted."""
     uuid, name, email, role, votes, comments, posts, deleted_at = cast.voter
-    voter = serialize_user(uuid, name, email, role, votes + 1, comments, posts, deleted_at)
+    voter = serialize_user(uuid, name, email, role, votes + 1, comments, posts, deleted_at, cast.voter_id)
     return {"id": cast.id, "created_at": format_seconds(now), "voter": voter}
 
 
 def serialize_user(
-    uuid: str, name: str, email: str | None, role: str, votes: int, comments: int, posts: int, deleted_at: Any
+    uuid: str,
+    name: str,
+    email: str | None,
+    role: str,
+    votes: int,
+    comments: int,
+    posts: int,
+    deleted_at: Any,
+    database_id: int,
 ) -> Payload:
-    """A User. Section 6.3; a deleted one keeps only its UUID (section 11.9)."""
+    """A User: USER_COLUMNS. Section 6.3; a deleted one keeps only its UUID and number (section 11.9)."""
     if deleted_at is not None:
         name, email, role, votes, comments, posts = DELETED_NAME, "", "user", 0, 0, 0
     return {
@@ -204,12 +229,13 @@ def serialize_user(
         "counter_comments": comments,
         "counter_posts": posts,
         "counter_comment_votes": 0,
+        "database_id": database_id,
     }
 
 
 def serialize_comment(row: Sequence[Any], post_url: str) -> Payload:
     """A row of COMMENTS as a Comment. Section 9.1."""
-    comment_id, _, body, pinned, official, parent_id, created_at, updated_at, *author = row
+    comment_id, _, body, pinned, official, parent_id, created_at, updated_at, internal, *author = row
     return {
         "id": comment_id,
         "comment": body,
@@ -220,6 +246,7 @@ def serialize_comment(row: Sequence[Any], post_url: str) -> Payload:
         "created_at": format_seconds(created_at),
         "updated_at": format_seconds(updated_at),
         "url": f"{post_url}#comment-{comment_id}",
+        "internal": bool(internal),
     }
 
 

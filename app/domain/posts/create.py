@@ -68,6 +68,7 @@ class CreatedPost:
     slug: str
     excerpt: str
     section_id: int | None
+    author_id: int
     author: Sequence[Any]
     """The USER_SUMMARY_COLUMNS of the author before the post was counted."""
     status: Sequence[Any]
@@ -137,6 +138,7 @@ def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
                 slug=slug,
                 excerpt=excerpt,
                 section_id=section_id,
+                author_id=references[0],
                 author=author,
                 status=(status_id, status_name, color, tab_name),
                 category=(category_id, category_name, category_color),

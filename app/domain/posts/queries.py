@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, case, literal_column, select
 from sqlalchemy.orm import QueryableAttribute, aliased
 
 from app.domain.errors import NotFound
-from app.domain.models import Board, Category, Post, PostCategory, Status, Tab, User
+from app.domain.models import Board, Category, Post, PostCategory, PostTag, Status, Tab, Tag, User
 from app.domain.permissions import Permission
 from app.domain.posts import filters as post_filters
 from app.domain.posts.filters import AccessPath, Cardinalities, PostFilter, conditions, count_expression, has_own_index
@@ -34,6 +34,19 @@ CATEGORIES: Final = json_array_of(
     .subquery()
 )
 """The categories of the post as JSON text: id, name, color."""
+
+_TAGS: Final = json_array_of(
+    select(Tag.id, Tag.name, Tag.color)
+    .join(PostTag, PostTag.tag_id == Tag.id)
+    .where(PostTag.post_id == Post.id)
+    .order_by(PostTag.tag_id)
+    .correlate(Post)
+    .subquery()
+)
+_HAS_TAGS: Final = select(Tag.id).where(Tag.portal_id == PORTAL_ID).exists()
+# Whether the portal has tags is evaluated once for each statement, so that a portal without tags reads none per post.
+TAGS: Final[ColumnElement[str]] = case((_HAS_TAGS, _TAGS), else_=literal_column("'[]'"))
+"""The tags of the post as JSON text: id, name, color."""
 
 ORDERS: Final[dict[str, Column]] = {
     "title": Post.title,

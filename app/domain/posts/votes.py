@@ -55,6 +55,7 @@ class CreatedVote:
     """A new vote, and the USER_SUMMARY_COLUMNS of its voter before the vote was counted."""
 
     id: int
+    voter_id: int
     voter: Sequence[Any]
 
 
@@ -75,7 +76,7 @@ def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
     if new_vote.follow:
         work.execute(INSERT_FOLLOW, post_id=post_id, user_id=voter[0])
     work.record(Event("vote.cast", post_id=post_id, subject_id=vote_id, user_id=voter[0]))
-    return CreatedVote(vote_id, voter[1:])
+    return CreatedVote(vote_id, voter[0], voter[1:])
 
 
 def _cast_in_single_statement(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
@@ -98,7 +99,7 @@ def _cast_in_single_statement(work: UnitOfWork, new_vote: NewVote) -> CreatedVot
         raise Conflict("post.not_voteable")
     if vote_id is None:
         raise Conflict("vote.taken")
-    return CreatedVote(vote_id, voter)
+    return CreatedVote(vote_id, voter_id, voter)
 
 
 def retract(work: UnitOfWork, new_vote: NewVote) -> None:
