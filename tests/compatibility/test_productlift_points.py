@@ -3,6 +3,7 @@
 import pytest
 
 from app.application import Application
+from app.domain.posts.update import PostUpdate, update_post
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
 from tests.support.productlift import DELETED, UNKNOWN_TAB, UNKNOWN_UUID, invalid, message_error, owner, unknown, user
@@ -238,14 +239,22 @@ async def test_8_15_only_the_roles_admin_and_member_are_accepted_and_returned(
         )
 
 
-async def test_8_16_a_post_has_a_list_of_categories(make: Factory, productlift: Client) -> None:
+async def test_8_16_a_post_has_a_list_of_categories_and_the_first_of_them(make: Factory, productlift: Client) -> None:
     category = await make.category()
+    other = await make.category("Other }, {")
 
     created = (await productlift.post("/posts", json={"title": "Idea", "category_id": category})).json()["data"]
 
     assert created["categories"] == [{"id": category, "name": "Speed", "color": "#ABDEE6"}]
-    assert "category" not in created
-    assert (await productlift.post("/posts", json={"title": "Idea"})).json()["data"]["categories"] == []
+    assert created["category"] == {"id": category, "name": "Speed", "color": "#ABDEE6"}
+    without = (await productlift.post("/posts", json={"title": "Idea"})).json()["data"]
+    assert (without["categories"], without["category"]) == ([], None)
+    for category_ids, first in (([other, category], category), ([other], other)):
+        changed = PostUpdate(category_ids=category_ids)
+        await make.act(lambda work, changed=changed: update_post(work, 1, changed))
+        row = (await productlift.get("/posts/1")).json()["data"]
+        assert [each["id"] for each in row["categories"]] == sorted(category_ids)
+        assert row["category"] == next(each for each in row["categories"] if each["id"] == first)
 
 
 @pytest.mark.parametrize("filter_", ["tab=nothing", "category=99", "section=99"])

@@ -8,8 +8,10 @@ UNKNOWN_UUID = "00000000-0000-4000-8000-000000000000"
 """A well-formed UUID that no user has."""
 
 
-def user(uuid: str, name: str, email: str = "", *, role: str = "member", **counters: int) -> dict[str, Any]:
-    """A User; the counters are `votes=1`, `comments=`, `posts=`."""
+def user(
+    uuid: str, name: str, email: str = "", *, number: int = 2, role: str = "member", **counters: int
+) -> dict[str, Any]:
+    """A User, by default the first one after the owner; the counters are `votes=1`, `comments=`, `posts=`."""
     return {
         "id": uuid,
         "name": name,
@@ -19,12 +21,13 @@ def user(uuid: str, name: str, email: str = "", *, role: str = "member", **count
         "counter_comments": counters.get("comments", 0),
         "counter_posts": counters.get("posts", 0),
         "counter_comment_votes": 0,
+        "database_id": number,
     }
 
 
 def owner(uuid: str, **counters: int) -> dict[str, Any]:
     """The owner of the first portal."""
-    return user(uuid, "Owner", "owner@example.com", role="admin", **counters)
+    return user(uuid, "Owner", "owner@example.com", number=1, role="admin", **counters)
 
 
 def deleted(uuid: str) -> dict[str, Any]:
@@ -64,6 +67,8 @@ def post(code: str, slug: str, title: str, *, at: str, day: str, **others: Any) 
         "prioritization_confidence": None,
         "prioritization_ease": None,
         "prioritization_reach": None,
+        "category": None,
+        "tags": [],
     }
     assert others.keys() <= whole.keys()
     return whole | others

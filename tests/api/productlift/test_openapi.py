@@ -137,7 +137,7 @@ async def test_fields_that_may_be_null_are_nullable(document: dict[str, Any]) ->
         return {name for name, schema in properties.items() if {"type": "null"} in schema.get("anyOf", [])}
 
     rated = {f"prioritization_{name}" for name in ("impact", "confidence", "ease", "reach")}
-    assert list_nullable("Post") == {"author", "status", "section_id", "conversion", *rated}
+    assert list_nullable("Post") == {"author", "status", "section_id", "conversion", *rated, "category"}
     assert list_nullable("Vote") == {"voter"}
     assert list_nullable("Comment") == list_nullable("Section") == {"parent_id"}
     assert (

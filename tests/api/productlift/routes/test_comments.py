@@ -27,6 +27,7 @@ def comment(number: int, body: str, author: dict[str, Any], post: str, **others:
         "created_at": AT,
         "updated_at": AT,
         "url": f"{HOST}/p/{post}#comment-{number}",
+        "internal": False,
     }
     assert others.keys() <= whole.keys()
     return whole | others

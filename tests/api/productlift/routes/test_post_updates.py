@@ -80,6 +80,7 @@ async def test_null_and_an_empty_string_clear_a_field(empty: str | None, make: F
         "description": "",
         "description_short": "",
         "categories": [],
+        "category": None,
         "section_id": None,
         "author": None,
         "updated_at": payload["updated_at"],

@@ -46,6 +46,7 @@ async def test_a_new_post_is_returned_with_all_members(make: Factory, productlif
         categories=[{"id": category, "name": "Speed", "color": "#ABDEE6"}],
         status={"id": make.statuses["Planned"], "name": "Planned", "color": "#0096ff", "tab_name": "Roadmap"},
         section_id=section,
+        category={"id": category, "name": "Speed", "color": "#ABDEE6"},
     )
     assert status_and_json(created) == (200, {"data": expected})
     assert list(created.json()["data"]) == list(expected)

@@ -21,9 +21,9 @@ async def test_users_are_listed_oldest_first(make: Factory, productlift: Client)
     everyone = [
         owner(await make.uuid(make.owner)),
         user(jane, "Jane Roe", "jane@example.com"),
-        user(without_email, "Nobody"),
-        user(admin, "Ann", "ann@example.com", role="admin"),
-        user(helper, "Mod", "mod@example.com"),
+        user(without_email, "Nobody", number=3),
+        user(admin, "Ann", "ann@example.com", number=4, role="admin"),
+        user(helper, "Mod", "mod@example.com", number=5),
     ]
 
     listed = await productlift.get("/users")
