@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -114,6 +115,8 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         author = serialize_user(
             uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at, author_id
         )
+    in_categories = _with_first if len(categories) <= _MAX_CACHED else _with_first.__wrapped__
+    all_categories, category = in_categories(categories)
     return {
         "id": code,
         "uid": f"{code}-uid",
@@ -138,7 +141,7 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         "latest_status_change_at": format_seconds(status_changed_at),
         "latest_status_change_at_formatted": format_day(status_changed_at),
         "author": author,
-        "categories": Fragment(categories),
+        "categories": all_categories,
         "status": None
         if status_id is None
         else {"id": status_id, "name": status_name, "color": color, "tab_name": tab_name},
@@ -149,18 +152,21 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         "prioritization_confidence": confidence,
         "prioritization_ease": ease,
         "prioritization_reach": reach,
-        "category": _first_of(categories),
-        "tags": Fragment(tags),
+        "category": category,
+        "tags": _EMPTY if tags == "[]" else Fragment(tags),
     }
 
 
-def _first_of(array: str | bytes) -> Fragment | None:
-    """The first object of a JSON array without spaces; None if the array is empty."""
-    if len(array) == 2:
-        return None
-    text = array if isinstance(array, str) else array.decode()
-    # Most posts have one category, and its text is that of the array without the brackets.
-    return Fragment(text[1:-1] if text.count("{") == 1 else orjson.dumps(orjson.loads(text)[0]))
+@lru_cache(1024)
+def _with_first(array: str | bytes) -> tuple[Fragment, Fragment | None]:
+    """A JSON array, and its first object or None. Cached, because the posts of a portal have few combinations."""
+    objects = orjson.loads(array)
+    return Fragment(array), Fragment(orjson.dumps(objects[0])) if objects else None
+
+
+_MAX_CACHED: Final = 512
+"""Characters of an array that is cached."""
+_EMPTY: Final = Fragment("[]")
 
 
 def serialize_created_post(
@@ -176,7 +182,7 @@ def serialize_created_post(
             0, 0, 0, now, now, now,
             uuid, name, email, role, votes, comments, posts + 1, deleted_at, created.author_id,
             orjson.dumps(categories), *created.status,
-            created.section_id, created.moderation, None, None, None, None, None, b"[]",
+            created.section_id, created.moderation, None, None, None, None, None, "[]",
         ),
         base_url,
         signer,
