@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from app.adapters.database import Clock, utc_now
+from app.adapters.encryption import SecretCipher
 from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
@@ -85,6 +86,7 @@ class Application:
             rate_limits=rate_limits(settings),
             uploads=Uploads(open_storage(settings), self.database, clock=clock),
             signer=FileSigner(settings.secret, clock=clock),
+            cipher=SecretCipher(settings.secret),
             clock=clock,
             public=PublicUrl(settings.base_url),
             default_dialect=settings.default_dialect,

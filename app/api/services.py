@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.adapters.database import Clock, Database
+from app.adapters.encryption import SecretCipher
 from app.adapters.passwords import PasswordHasher
 from app.adapters.rate_limiter import RateLimit, RateLimiter
 from app.adapters.storage.signed_urls import FileSigner
@@ -50,6 +51,7 @@ class Services:
     rate_limits: RateLimits
     uploads: Uploads
     signer: FileSigner
+    cipher: SecretCipher
     clock: Clock
     public: PublicUrl = field(default_factory=PublicUrl)
     default_dialect: str = "productlift"

@@ -18,9 +18,10 @@ from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
 from app.web.readiness import Readiness
 from app.web.rendered_texts import RenderedTexts
-from app.web.routes import assets, documents, health, pages, uploads
+from app.web.routes import assets, documents, health, pages, sign_on, uploads
 from app.web.routes.assets import Assets
 from app.web.routes.pages import find_portal_id
+from app.web.routes.sign_on import SignOnRequested
 from app.web.routes.uploads import FileRow
 from app.web.templating import TemplateRenderer
 
@@ -58,8 +59,10 @@ def build(
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
+    content = pages.router(renderer, database, api_documents, public_address, services.views, texts)
+    app.include_router(content, dependencies=[Depends(limiter), Depends(sign_on.redirect_tokens)])
     for router in (
-        pages.router(renderer, database, api_documents, public_address, services.views, texts),
+        sign_on.router(renderer, database, services.cipher, services.clock),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
@@ -80,6 +83,10 @@ def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRate
             except HTTPException as too_many_requests:
                 error = too_many_requests
         return renderer.error(error.status_code, headers=error.headers)
+
+    @app.exception_handler(SignOnRequested)
+    async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
+        return sign_on.redirect_to_sign_on(renderer, requested)
 
     @app.exception_handler(ServiceUnavailable)
     async def unavailable(request: Request, error: ServiceUnavailable) -> Response:

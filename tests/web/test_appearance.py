@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
+from app.domain.users import sign_on
 from tests.support import interactive_page
 from tests.support.browser import Browser, Page
 from tests.support.factory import Factory
@@ -87,6 +90,25 @@ async def test_plain_pages_have_the_color_scheme_and_no_violations(
 
         assert await page.value("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme], path
         assert await find_violations(page) == [], path
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", GROUNDS)
+async def test_the_pages_of_sign_on_have_the_color_scheme_and_no_violations(
+    browser: Browser, address: str, make: Factory, scheme: str, size: str
+) -> None:
+    secret = "a secret of single sign-on, 0123456789"
+    encrypted = make.server.services.cipher.encrypt(secret)
+    await make.act(lambda work: sign_on.set_secret(work, encrypted))
+    claims = {"email": "jane@example.com", "name": "Jane " + "W" * 95, "exp": 2**40}
+    token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
+    page = await show_page(browser, scheme, size)
+
+    for parameter in (f"{token}&redirect=/docs", "expired"):
+        await page.open(f"{address}/sso?token={parameter}")
+
+        assert await page.value("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme]
+        assert await find_violations(page) == []
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -15,8 +15,7 @@ from app.cli.lookup import find_user_id
 from app.cli.output import Note, Output, print_result, table
 from app.cli.params import JsonOption, PortalOption, choice_param, id_argument, text_param
 from app.cli.portal_commands import read_command, write_command
-from app.domain import installation
-from app.domain.errors import Conflict
+from app.cli.secret import require_secret
 from app.domain.models.portals import DIALECTS
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
@@ -110,7 +109,7 @@ def create(
     earshot keys create --user owner@example.com --dialect productlift
     earshot keys create --user owner@example.com --dialect astuto --name "Weekly report" --expires 90d
     """
-    secret = _require_secret(work, Settings.load())
+    secret = require_secret(work, Settings.load())
     user_id = find_user_id(work, user)
     issued = api_keys.issue(work, user_id=user_id, dialect=dialect, secret=secret, name=name, expires_at=expires)
     description = _serialize(api_keys.get(work, issued.id))
@@ -216,20 +215,6 @@ def _serialize(key: KeyDescription) -> dict[str, Any]:
     return {name: format_seconds(value) if value and name.endswith("_at") else value for name, value in columns.items()}
 
 
-def _require_secret(work: UnitOfWork, settings: Settings) -> bytes:
-    """The secret to create keys with. Raises Conflict("secret.other")."""
-    has_fingerprint = installation.has_fingerprint(work)
-    is_used = has_fingerprint or api_keys.count(work) > 0
-    if is_used and not settings.has_secret:
-        # A secret created here would not be the one that the keys were made with.
-        raise Conflict("secret.other")
-    if has_fingerprint or not is_used:
-        installation.require_secret(work, settings.secret)
-    # Else the keys are older than the fingerprint. A command may run beside another data directory than the server, so
-    # the server's next start, not this command, decides which secret is the right one.
-    return settings.secret
-
-
 @dataclass(frozen=True, slots=True)
 class _ClientKey:
     """A key that a client already has."""
@@ -248,7 +233,7 @@ class _ClientKey:
         """The digest to store. Raises Conflict("secret.other")."""
         if self.astuto_digest is not None:
             return self.astuto_digest
-        return key_formats.digest(self.token, _require_secret(work, settings))
+        return key_formats.digest(self.token, require_secret(work, settings))
 
 
 def _read_client_key(astuto_digest: str | None, prefix: str | None, dialect: str, settings: Settings) -> _ClientKey:

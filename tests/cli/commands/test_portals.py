@@ -252,3 +252,40 @@ def test_a_running_server_rejects_the_keys_of_a_deleted_portal(earshot: Earshot)
         # With PostgreSQL, the server may use the key that it has just verified for a second more.
         until(lambda: statuses() == [401, 401])
         assert send_request(serving.port, key_of(serving, "Astuto"))[0] == 200
+
+
+def test_the_secret_of_sign_on_is_created_shown_replaced_and_removed(cli: Cli, rows: Rows) -> None:
+    first = cli.json("portals", "sso-secret")["secret"]
+
+    assert len(first) >= 40
+    assert cli.run("portals", "sso-secret").out == f"{first}\n"
+    assert first not in str(rows("SELECT sso_secret FROM portals"))
+    second = cli.json("portals", "sso-secret", "--new")["secret"]
+    assert second != first
+    assert cli.json("portals", "sso-secret", "--stdin", stdin="the secret of before\n") == {
+        "secret": "the secret of before"
+    }
+    assert cli.json("portals", "sso-secret") == {"secret": "the secret of before"}
+    assert cli.run("portals", "sso-secret", "--off").out == "single sign-on is off\n"
+    assert rows("SELECT sso_secret FROM portals") == [{"sso_secret": None}]
+
+
+@pytest.mark.parametrize("secret", ["", "too short", "x" * 256, "a secret with\ta tab in it"])
+def test_a_secret_of_sign_on_that_is_too_short_or_long_is_rejected(cli: Cli, secret: str) -> None:
+    assert cli.error("portals", "sso-secret", "--stdin", stdin=secret) == (
+        "the secret must have 16 to 255 printable characters"
+    )
+
+
+def test_one_option_of_the_secret_of_sign_on_is_allowed(cli: Cli) -> None:
+    assert cli.usage_error("portals", "sso-secret", "--new", "--off") == (
+        "Invalid value: give one of --new, --stdin and --off"
+    )
+
+
+def test_a_secret_that_can_not_be_read_is_replaced(cli: Cli, rows: Rows) -> None:
+    cli.json("portals", "sso-secret")
+    rows("UPDATE portals SET sso_secret = 'changed'")
+
+    assert "can't be read: replace it with --new or --stdin" in cli.error("portals", "sso-secret")
+    assert cli.json("portals", "sso-secret", "--new")["secret"]

@@ -1,0 +1,193 @@
+"""/sso: the pages of single sign-on, and what becomes of the token."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
+from app.adapters.encryption import SecretCipher
+from app.application import Application
+from app.domain.users import sign_on
+from app.web.routes.sign_on import safe_path
+from tests.conftest import TestClock
+from tests.support.clients import Client
+from tests.support.factory import Factory
+
+SECRET = "a secret of single sign-on, 0123456789"
+
+
+@pytest.fixture
+def visitor(anyone: Client) -> Client:
+    """A client without a key, at the root path."""
+    return anyone.of(None, base="")
+
+
+@pytest.fixture
+async def enabled(make: Factory, server: Application) -> None:
+    """Sign-on is on."""
+    encrypted = server.services.cipher.encrypt(SECRET)
+    await make.act(lambda work: sign_on.set_secret(work, encrypted))
+
+
+def token(clock: TestClock, **claims: Any) -> str:
+    times = {"iat": int(clock().timestamp())}
+    known = {"email": "jane@example.com", "uid": "u-1", "name": "Jane Roe"}
+    return jwt.encode({"alg": "HS256"}, times | known | claims, OctKey.import_key(SECRET))
+
+
+async def names(make: Factory) -> list[str]:
+    return [row["name"] for row in await make.rows("SELECT name FROM users ORDER BY id")]
+
+
+def assert_private(response: httpx.Response) -> None:
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.usefixtures("enabled")
+@pytest.mark.parametrize("parameter", ["token", "sso_token", "jwt"])
+async def test_a_valid_token_creates_the_user(parameter: str, visitor: Client, make: Factory, clock: TestClock) -> None:
+    sent = token(clock, name="<Jane> Roe", mrr="99.99")
+
+    page = await visitor.get(f"/sso?{parameter}={sent}&redirect=/p/dark-mode-aBcDeF%3Fpage=2")
+
+    assert page.status_code == 200
+    assert "<h1>Hello, &lt;Jane&gt; Roe</h1>" in page.text
+    assert 'href="/p/dark-mode-aBcDeF?page=2"' in page.text
+    assert sent not in page.text
+    assert_private(page)
+    assert await names(make) == ["Owner", "<Jane> Roe"]
+    assert await make.value("SELECT mrr FROM users WHERE uid = 'u-1'") == 99.99
+
+
+@pytest.mark.usefixtures("enabled")
+@pytest.mark.parametrize(
+    ("claims", "text"),
+    [
+        ({"iat": 1}, "The link has expired."),
+        ({"iat": None}, "The link is not valid."),
+        ({"email": "nobody"}, "The link is not valid."),
+        ({"email": "owner@example.com"}, "Members of the team do not sign on"),
+    ],
+)
+async def test_a_refused_token_changes_nothing(
+    claims: dict[str, Any], text: str, visitor: Client, make: Factory, clock: TestClock
+) -> None:
+    page = await visitor.get(f"/sso?token={token(clock, **claims)}")
+
+    assert page.status_code == 403
+    assert "You could not be signed on" in page.text
+    assert text in page.text
+    assert_private(page)
+    assert await names(make) == ["Owner"]
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_a_blocked_user_and_a_taken_address_are_refused(visitor: Client, make: Factory, clock: TestClock) -> None:
+    await visitor.get(f"/sso?token={token(clock)}")
+
+    taken = await visitor.get(f"/sso?token={token(clock, email='owner@example.com')}")
+    await make.run("UPDATE users SET blocked_at = created_at WHERE uid = 'u-1'")
+    blocked = await visitor.get(f"/sso?token={token(clock)}")
+
+    assert (taken.status_code, blocked.status_code) == (403, 403)
+    assert "Another account has this e-mail address." in taken.text
+    assert "This account is blocked." in blocked.text
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_only_get_with_a_token_signs_on(visitor: Client, make: Factory, clock: TestClock) -> None:
+    assert (await visitor.get("/sso")).status_code == 403
+    assert (await visitor.get("/sso?token=")).status_code == 403
+    for verb in ("HEAD", "POST", "PUT", "DELETE"):
+        assert (await visitor.request(verb, f"/sso?token={token(clock)}")).status_code == 405
+    assert await names(make) == ["Owner"]
+
+
+async def test_without_a_secret_there_is_no_such_page(visitor: Client, clock: TestClock) -> None:
+    assert (await visitor.get(f"/sso?token={token(clock)}")).status_code == 404
+
+
+async def test_a_secret_of_another_server_is_reported(
+    visitor: Client, make: Factory, clock: TestClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await make.act(lambda work: sign_on.set_secret(work, SecretCipher(b"another").encrypt(SECRET)))
+
+    page = await visitor.get(f"/sso?token={token(clock)}")
+
+    assert page.status_code == 503
+    assert "encrypted with another secret" in caplog.text
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_the_log_has_the_reason_but_nothing_of_the_token(
+    visitor: Client, clock: TestClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = token(clock, company={"secret": "value"})
+
+    await visitor.get(f"/sso?token={sent}")
+
+    assert "sign-on was refused: the claim company: " in caplog.text
+    assert sent not in caplog.text
+    assert "jane" not in caplog.text
+
+
+@pytest.mark.usefixtures("enabled")
+@pytest.mark.parametrize("parameter", ["token", "sso_token", "jwt"])
+async def test_a_page_with_a_token_leads_there_and_back_without_it(
+    parameter: str, visitor: Client, make: Factory, clock: TestClock
+) -> None:
+    post = await make.post(title="Dark mode")
+    path = f"/p/dark-mode-{await make.code(post)}"
+    sent = token(clock)
+
+    response = await visitor.get(f"{path}?a=1&{parameter}={sent}&b=%26")
+
+    assert response.status_code == 302
+    assert_private(response)
+    target = urlsplit(response.headers["location"])
+    assert (target.path, parse_qs(target.query)) == ("/sso", {"token": [sent], "redirect": [f"{path}?a=1&b=%26"]})
+    page = await visitor.get(response.headers["location"])
+    assert page.status_code == 200
+    assert f'href="{path}?a=1&amp;b=%26"' in page.text
+    assert (await visitor.get(f"/?{parameter}={sent}")).status_code == 302
+    assert (await visitor.get(f"{path}?{parameter}=")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        None,
+        "",
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example/",
+        "javascript:alert(1)",
+        "p/x",
+        "/a\nb",
+        "/\t/evil.example",
+    ],
+)
+def test_a_redirect_to_another_site_leads_home(path: str | None) -> None:
+    assert safe_path(path) == "/"
+
+
+def test_a_redirect_within_the_portal_is_kept() -> None:
+    assert safe_path("/p/x-abcdef?a=1#top") == "/p/x-abcdef?a=1#top"
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_a_token_of_one_portal_is_not_valid_on_another(visitor: Client, make: Factory, clock: TestClock) -> None:
+    await make.run("UPDATE portals SET host = 'one.example.com'")
+    await make.new_portal("Second", host="two.example.com", email="two@example.com")
+
+    statuses = [
+        (await visitor.get(f"/sso?token={token(clock)}", headers={"host": host})).status_code
+        for host in ("one.example.com", "two.example.com", "unknown.example.com")
+    ]
+
+    assert statuses == [200, 404, 404]
+    assert sorted(await names(make)) == ["Jane Roe", "Owner", "Owner"]
