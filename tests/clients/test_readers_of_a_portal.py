@@ -128,3 +128,62 @@ def test_a_program_with_a_key_reads_every_post_category_and_comment(served: Port
     assert read["waits"] > 0
     assert categories
     assert without
+
+
+# What a customer's server reads from the portal's own JSON, without a key.
+READ_WITHOUT_KEY = """
+import json
+import time
+from collections import Counter
+
+import requests
+
+LIMIT = 25
+posts, skip = [], 0
+while True:
+    response = requests.get('{PORTAL-URL}/http_api/posts', params={'limit': LIMIT, 'skip': skip})
+    if response.status_code == 429:
+        time.sleep(int(response.headers['retry-after']))
+        continue
+    response.raise_for_status()
+    page = response.json()
+    posts += page['data']
+    skip += LIMIT
+    if skip >= page['total']:
+        break
+
+texts = ('id', 'title', 'description_short', 'description', 'clean_description_changelog', 'updated_at', 'url')
+for post in posts:
+    assert all(isinstance(post[name], str) for name in texts), post
+    assert post['category'] is None or isinstance(post['category']['name'], str)
+
+print(json.dumps({
+    'total': page['total'],
+    'ids': sorted(post['id'] for post in posts),
+    'categories': sorted(Counter(post['category']['name'] for post in posts if post['category']).items()),
+    'without_category': sum(post['category'] is None for post in posts),
+    'statuses': sorted(Counter(post['status']['name'] for post in posts).items()),
+    'votes': sum(post['votes_count'] for post in posts),
+    'comments': sum(post['comments_count'] for post in posts),
+}))
+"""
+
+PUBLIC = "moderation = 'approved' AND published AND status_id IS NOT NULL"
+
+
+def test_a_program_without_a_key_reads_every_public_post(served: Portal) -> None:
+    read = served.clients.python(READ_WITHOUT_KEY)
+
+    ids = served.column(f"SELECT code FROM posts WHERE {PUBLIC}")
+    categories, without = first_categories(served, PUBLIC)
+    statuses = served.column(
+        f"SELECT name FROM statuses JOIN (SELECT status_id FROM posts WHERE {PUBLIC}) AS public"
+        " ON public.status_id = statuses.id"
+    )
+    assert (read["total"], read["ids"]) == (len(ids), sorted(ids))
+    assert len(ids) < len(served.column("SELECT code FROM posts"))
+    assert (read["categories"], read["without_category"]) == (categories, without)
+    assert read["statuses"] == [[name, statuses.count(name)] for name in sorted(set(statuses))]
+    sums = f"FROM posts WHERE {PUBLIC}"
+    assert read["votes"] == served.column(f"SELECT sum(votes_count) {sums}")[0]
+    assert read["comments"] == served.column(f"SELECT sum(comments_count) {sums}")[0]
