@@ -89,6 +89,10 @@ class FormField:
         return ({self.name: [message.format(self.label) for message in messages]} if messages else {}) | errors
 
     def _limit_errors(self, value: Any) -> list[str]:
+        if self.item_type is not None:
+            # The type converts a single scalar to a list of one.
+            count = len(value) if isinstance(value, list | dict) else 1
+            return [f"The {{}} must not have more than {self.max} items."] if self.max and count > self.max else []
         size, unit = _measure(value, self.type)
         if size is not None and self.min is not None and size < self.min:
             return [f"The {{}} must be at least {self.min}{unit}."]
@@ -104,7 +108,7 @@ class FormField:
             except ValueError:
                 if len(errors) == MAX_ERRORS:
                     break
-                errors[f"{self.name}.{key}"] = [item_type.message.format(f"{self.label}.{key}")]
+                errors[f"{self.name}.{key}"] = [item_type.message.format(f"{self.name}.{key}")]
         return errors
 
     def described_schema(self, *, nullable: bool) -> Schema:
@@ -121,6 +125,8 @@ class FormField:
         schema = dict(self.type.schema)
         if self.item_type is not None:
             schema["items"] = dict(self.item_type.schema)
+            schema |= {} if self.max is None else {"maxItems": self.max}
+            schema |= {"minItems": 1} if self.min else {}
         elif self.is_file:
             schema = {"type": "string", "contentMediaType": "application/octet-stream"}
         elif self.type.unit == "characters":

@@ -127,6 +127,48 @@ def test_a_check_runs_for_each_valid_field_that_has_a_value() -> None:
 # Lists
 
 
+class ChooseItems(Form):
+    item_ids: Annotated[ListOf[Id], Field(min_length=1, max_length=3)]
+
+
+@pytest.mark.parametrize(
+    "value", [[1, 2, 3], "1", ["1"], {"a": 1, "b": 2, "c": 3}, RepeatedValue(["1", "2", "3"]), "7" * 18]
+)
+def test_a_list_up_to_its_limit_is_accepted(value: Any) -> None:
+    assert len(ChooseItems.parse({"item_ids": value}).item_ids) <= 3
+
+
+@pytest.mark.parametrize("value", [[1, 2, 3, 4], {str(key): 1 for key in range(4)}, RepeatedValue(["1"] * 4)])
+def test_a_list_with_too_many_items_is_rejected(value: Any) -> None:
+    assert collect_errors(ChooseItems, {"item_ids": value}) == {
+        "item_ids": ["The item ids must not have more than 3 items."]
+    }
+
+
+def test_an_invalid_item_is_reported_with_the_name_of_its_field() -> None:
+    assert collect_errors(ChooseItems, {"item_ids": [1, "x", 2, "y"]}) == {
+        "item_ids": ["The item ids must not have more than 3 items."],
+        "item_ids.1": ["The item_ids.1 must be an integer."],
+        "item_ids.3": ["The item_ids.3 must be an integer."],
+    }
+
+
+@pytest.mark.parametrize("params", [{}, {"item_ids": None}, {"item_ids": []}, {"item_ids": ""}, {"item_ids": {}}])
+def test_an_empty_required_list_is_rejected(params: dict[str, Any]) -> None:
+    assert collect_errors(ChooseItems, params) == {"item_ids": ["The item ids field is required."]}
+
+
+def test_the_document_states_the_limits_of_a_list() -> None:
+    (field,) = ChooseItems.form_fields
+
+    assert field.schema(nullable=False) == {
+        "type": "array",
+        "items": {"type": "integer"},
+        "maxItems": 3,
+        "minItems": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("value", "keys"),
     [
