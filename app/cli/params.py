@@ -8,7 +8,7 @@ import typer
 
 from app.cli.field_errors import describe_problem
 from app.domain.errors import ValidationFailed
-from app.domain.plain_text import MAX_LINE, parse_line
+from app.domain.plain_text import MAX_LINE, parse_line, parse_text
 from app.domain.users.emails import MAX_EMAIL, parse_email
 from app.settings.display import shorten_text
 
@@ -74,9 +74,18 @@ def id_argument(plural: str) -> Any:
 def text_param(max_length: int = MAX_LINE) -> Any:
     """A parser of texts of at most `max_length` characters, trimmed and not blank."""
 
+    return _text_parser(parse_line, max_length)
+
+
+def long_text_param(max_length: int) -> Any:
+    """As `text_param`, for texts that may have several lines."""
+    return _text_parser(parse_text, max_length)
+
+
+def _text_parser(parse_plain: Callable[..., str], max_length: int) -> Callable[[str], str]:
     def parse(value: str) -> str:
         try:
-            return parse_line(value, max_length=max_length)
+            return parse_plain(value, max_length=max_length)
         except ValidationFailed as failed:
             raise typer.BadParameter(describe_problem(failed.errors[0])) from None
 

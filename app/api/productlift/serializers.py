@@ -20,6 +20,7 @@ from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.posts.single_statement import USER_SUMMARY_COLUMNS
 from app.domain.posts.votes import CreatedVote
 from app.domain.sql.timestamps import format_day, format_seconds
+from app.domain.unit_of_work import Row
 from app.domain.users.queries import UserQuery
 from app.domain.users.users import DELETED_NAME
 
@@ -253,6 +254,19 @@ def serialize_comment(row: Sequence[Any], post_url: str) -> Payload:
         "updated_at": format_seconds(updated_at),
         "url": f"{post_url}#comment-{comment_id}",
         "internal": bool(internal),
+    }
+
+
+def serialize_portal(row: Row) -> Payload:
+    """A row of `portals.get_current` as a Portal. Sections 6.6 and 9.9."""
+    return {
+        "guid": row["guid"],
+        "title": row["title"],
+        "localization": row["locale"],
+        "editor_type": "html",
+        "invite_message": row["invite_message"],
+        "jira_domain_url": None,
+        "jira_enabled": False,
     }
 
 

@@ -1,23 +1,20 @@
 """`earshot portals …`."""
 
-import secrets
 import shlex
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
+from app.cli.commands.sign_on import sso_secret
 from app.cli.database import delete_files, run_read_all_portals, run_write, run_write_without_portal
 from app.cli.errors import CommandError
-from app.cli.output import Note, Output, print_result, table
-from app.cli.params import JsonOption, PortalOption, choice_param, host_name, text_param
-from app.cli.portal_commands import write_command
-from app.cli.secret import require_secret
+from app.cli.output import Note, Output, format_fields, print_result, table
+from app.cli.params import JsonOption, choice_param, host_name, long_text_param, text_param
+from app.cli.portal_commands import read_command, write_command
 from app.domain.models.portals import DIALECTS, MODERATION_POLICIES
 from app.domain.portals import portals
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.settings import Settings
 
 group = typer.Typer(
     name="portals",
@@ -25,16 +22,18 @@ group = typer.Typer(
     no_args_is_help=True,
 )
 
-MIN_SSO_SECRET: Final = 16
-MAX_SSO_SECRET: Final = 255
-
 SETTINGS: Final = {
     "title": "its name",
     "host": "its host, such as feedback.example.com; `none` removes it",
     "moderation-policy": f"which new posts from ProductLift's API need approval: {', '.join(MODERATION_POLICIES)}",
     "default-dialect": f"the API for requests without a key: {', '.join(DIALECTS)}; `none`: the server's default",
     "locale": "its language, such as en",
+    "invite-message": "the default text of an invitation",
 }
+REMOVABLE: Final = ("host", "default-dialect", "invite-message")
+"""The settings that a portal can be without."""
+MAX_INVITE_MESSAGE: Final = 1000
+"""Characters; as of a single invitation, docs/contracts/productlift.md, section 7.18."""
 
 
 @group.command()
@@ -69,6 +68,17 @@ def list_(as_json: JsonOption = False) -> None:
     print_result(*table("portals", map(_serialize, run_read_all_portals(portals.list_all))), as_json=as_json)
 
 
+@read_command(group)
+def show(work: UnitOfWork) -> Output:
+    """Show every setting of a portal.
+
+    \b
+    earshot portals show --portal feedback.example.com
+    """
+    details = _serialize(portals.get_current(work))
+    return details, format_fields(details)
+
+
 @write_command(
     group,
     "set",
@@ -77,15 +87,22 @@ def list_(as_json: JsonOption = False) -> None:
     + "\n\nWith `always`, a post that ProductLift's API creates for a user below moderator needs approval. With "
     "`anonymous`, only a post without an author would, and no API creates such posts yet. Posts by moderators and "
     "above never need approval, and neither do posts from Astuto's API."
+    f"\n\n--none removes {', '.join(REMOVABLE[:-1])} or {REMOVABLE[-1]}."
     "\n\n\b\nearshot portals set moderation-policy always\n"
-    "earshot portals set host feedback.example.com --portal 1",
+    "earshot portals set host feedback.example.com --portal 1\n"
+    "earshot portals set invite-message --none",
 )
 def set_(
     work: UnitOfWork,
     setting: Annotated[str, typer.Argument(callback=choice_param(tuple(SETTINGS)), metavar="SETTING")],
-    value: Annotated[str, typer.Argument(metavar="VALUE")],
+    value: Annotated[str | None, typer.Argument(metavar="VALUE")] = None,
+    none: Annotated[bool, typer.Option("--none", help="Remove the setting.")] = False,
 ) -> Output:
-    parsed = _parse_value(setting, value)
+    if none is (value is not None):
+        raise typer.BadParameter("give VALUE or --none, and not both")
+    if none and setting not in REMOVABLE:
+        raise typer.BadParameter(f"{setting} can't be removed: --none is for {', '.join(REMOVABLE)}")
+    parsed = None if value is None else _parse_value(setting, value)
     portals.update_setting(work, setting=setting.replace("-", "_"), value=parsed)
     note = None
     if setting == "host" and parsed is not None:
@@ -115,7 +132,7 @@ def delete(
     from app.domain.portals import deletion
 
     def operation(work: UnitOfWork) -> tuple[int, list[str]]:
-        row = _serialize(portals.get_current(work))
+        row = portals.get_current(work)
         if confirm is not None and confirm not in (row["title"], str(row["id"])):
             raise CommandError(
                 f"--confirm must be the portal's title or id: {shlex.quote(row['title'])} or {row['id']}"
@@ -129,67 +146,7 @@ def delete(
     print_result({"id": portal_id, "deleted": True}, f"portal {portal_id} was deleted", as_json=as_json)
 
 
-@group.command("sso-secret")
-def sso_secret(
-    is_new: Annotated[bool, typer.Option("--new", help="Replace the secret by a new one.")] = False,
-    from_stdin: Annotated[
-        bool, typer.Option("--stdin", help="Read the secret from standard input, such as the one used before.")
-    ] = False,
-    is_off: Annotated[bool, typer.Option("--off", help="Remove the secret, which turns sign-on off.")] = False,
-    portal: PortalOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print the secret of single sign-on. The first call creates it, which turns sign-on on.
-
-    Your own server signs a token with it, and sends people to /sso?token=TOKEN. Tokens that were signed with a
-    replaced secret are not valid any more.
-
-    \b
-    earshot portals sso-secret
-    earshot portals sso-secret --new
-    printf %s "$SECRET" | earshot portals sso-secret --stdin
-    """
-    from app.adapters.encryption import SecretCipher, UnreadableSecret
-    from app.domain.users import sign_on
-
-    if is_new + from_stdin + is_off > 1:
-        raise typer.BadParameter("give one of --new, --stdin and --off")
-    given = _read_sso_secret() if from_stdin else None
-    settings = Settings.load()
-
-    def operation(work: UnitOfWork) -> str | None:
-        cipher, stored = SecretCipher(require_secret(work, settings)), sign_on.get_secret(work)
-        if is_off:
-            sign_on.set_secret(work, None)
-            return None
-        if stored is not None and given is None and not is_new:
-            try:
-                return cipher.decrypt(stored)
-            except UnreadableSecret:
-                raise CommandError(
-                    "the secret was encrypted with another secret key of the server and can't be read: "
-                    "replace it with --new or --stdin"
-                ) from None
-        secret = given or secrets.token_urlsafe(32)
-        sign_on.set_secret(work, cipher.encrypt(secret))
-        return secret
-
-    secret = run_write(operation, portal=portal)
-    print_result({"secret": secret}, secret or "single sign-on is off", as_json=as_json)
-
-
-def _read_sso_secret() -> str:
-    """Read the secret from standard input."""
-    try:
-        secret = sys.stdin.read(MAX_SSO_SECRET + 2).strip()
-    except UnicodeError:
-        secret = ""
-    if not MIN_SSO_SECRET <= len(secret) <= MAX_SSO_SECRET or not secret.isprintable():
-        raise CommandError(f"the secret must have {MIN_SSO_SECRET} to {MAX_SSO_SECRET} printable characters")
-    return secret
-
-
-def _question(work: UnitOfWork, portal: Mapping[str, Any]) -> str:
+def _question(work: UnitOfWork, portal: Row) -> str:
     """Why a deletion needs a confirmation."""
     from app.cli.lookup import USERS
     from app.domain.posts import filters
@@ -223,9 +180,15 @@ def _parse_value(setting: str, value: str) -> str | None:
         return value
     if setting == "host":
         return host_name(value)
+    if setting == "invite-message":
+        return str(long_text_param(MAX_INVITE_MESSAGE)(value))
     return str(text_param(16 if setting == "locale" else 255)(value))
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    names = ("id", "guid", "title", "locale", "host", "default_dialect", "moderation_policy")
-    return dict(zip(names, row, strict=True))
+    names = ("id", "guid", "title", "locale", "host", "default_dialect", "moderation_policy", "invite_message")
+    # A list of all portals does not have the last one, a long text.
+    return dict(zip(names, row, strict=False))
+
+
+group.command("sso-secret")(sso_secret)

@@ -37,7 +37,9 @@ _BY_HOST: Final = Statement(
     ),
     across_portals=True,
 )
-_CURRENT: Final = Statement(select(*_COLUMNS, Portal.moderation_policy).where(Portal.id == PORTAL_ID))
+_CURRENT: Final = Statement(
+    select(*_COLUMNS, Portal.moderation_policy, Portal.invite_message).where(Portal.id == PORTAL_ID)
+)
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
 _LOCK_ALL: Final = Statement(text("LOCK TABLE portals IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
 _INSERT: Final = Statement(
@@ -50,7 +52,7 @@ _UPDATE_SETTING: Final = {
     column: Statement(
         update(Portal).where(Portal.id == PORTAL_ID).values({column: bindparam("value"), "updated_at": NOW})
     )
-    for column in ("title", "locale", "host", "default_dialect", "moderation_policy")
+    for column in ("title", "locale", "host", "default_dialect", "moderation_policy", "invite_message")
 }
 
 
@@ -88,7 +90,10 @@ def lock_all(work: UnitOfWork) -> None:
 
 
 def get_current(work: UnitOfWork) -> Row:
-    """The row of the unit of work's portal: id, guid, title, locale, host, default_dialect, moderation_policy."""
+    """The row of the unit of work's portal.
+
+    It has id, guid, title, locale, host, default_dialect, moderation_policy, invite_message.
+    """
     return work.require_row(_CURRENT, "portal", work.portal_id)
 
 
@@ -105,7 +110,7 @@ def by_host(work: UnitOfWork, host: str) -> Row | None:
 
 
 def update_setting(work: UnitOfWork, *, setting: str, value: str | None) -> None:
-    """Change title, locale, host, default_dialect or moderation_policy.
+    """Change title, locale, host, default_dialect, moderation_policy or invite_message.
 
     Raises Forbidden, Conflict("portal.host_taken").
     """

@@ -114,10 +114,11 @@ def test_the_commands_of_the_guide_to_several_portals_work(cli: Cli) -> None:
         ("host", "Feedback.Example.com", "host", "feedback.example.com"),
         ("default-dialect", "astuto", "default_dialect", "astuto"),
         ("locale", "de", "locale", "de"),
+        ("invite-message", " Welcome!\n\tTell us more. ", "invite_message", "Welcome!\n\tTell us more."),
     ],
 )
 def test_a_setting_of_a_portal_is_changed(cli: Cli, setting: str, value: str, member: str, stored: str) -> None:
-    before = cli.json("portals", "list")["portals"][0]
+    before = cli.json("portals", "show")
 
     assert cli.json("portals", "set", setting, value) == {**before, member: stored}
 
@@ -153,13 +154,40 @@ def test_a_setting_that_rejects_no_request_has_no_note(cli: Cli, setting: str, v
     assert cli.run("portals", "set", setting, value).err == ""
 
 
-def test_a_host_and_a_dialect_can_be_removed(cli: Cli) -> None:
-    before = cli.json("portals", "list")["portals"]
-    for setting, value in (("host", "feedback.example.com"), ("default-dialect", "astuto")):
-        cli.json("portals", "set", setting, value)
-        cli.json("portals", "set", setting, "none")
+def test_some_settings_can_be_removed(cli: Cli) -> None:
+    before = cli.json("portals", "show")
+    values = {"host": "feedback.example.com", "default-dialect": "astuto", "invite-message": "Welcome!"}
+    for setting, value in values.items():
+        for removal in ("none", "--none"):
+            cli.json("portals", "set", setting, value)
+            assert cli.json("portals", "show") != before
+            # Of a text, `none` is a value.
+            if (setting, removal) != ("invite-message", "none"):
+                cli.json("portals", "set", setting, removal)
+                assert cli.json("portals", "show") == before
+    assert cli.run("portals", "set", "invite-message", "none").out == "invite-message is none\n"
+    assert cli.run("portals", "set", "invite-message", "--none").out == "invite-message is unset\n"
+    for setting in ("title", "moderation-policy", "locale"):
+        assert f"{setting} can't be removed: --none is for host, default-dialect, invite-message" in cli.usage_error(
+            "portals", "set", setting, "--none"
+        )
+    for values_given in ([], ["Ideas", "--none"]):
+        assert "give VALUE or --none, and not both" in cli.usage_error("portals", "set", "host", *values_given)
+    assert cli.json("portals", "show") == before
 
-    assert cli.json("portals", "list")["portals"] == before
+
+def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
+    create_second_portal(cli)
+    message = "Welcome!\nTell us more."
+    cli.json("portals", "set", "invite-message", message, "--portal", "2")
+
+    shown = cli.json("portals", "show", "--portal", "ideas.example.com")
+
+    listed = cli.json("portals", "list")["portals"]
+    assert shown == {**listed[1], "invite_message": message}
+    assert cli.json("portals", "show", "--portal", "1") == {**listed[0], "invite_message": None}
+    output = cli.run("portals", "show", "--portal", "2").out.splitlines()
+    assert output[-1].split(maxsplit=2) == ["invite", "message", "Welcome! Tell us more."]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +198,10 @@ def test_a_host_and_a_dialect_can_be_removed(cli: Cli) -> None:
         ("default-dialect", "latin", "default-dialect must be one of productlift, astuto"),
         ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale"),
         ("title", " ", "must not be blank"),
+        ("title", "Two\nlines", "must be plain text"),
+        ("invite-message", "A\x07bell", "must be plain text"),
+        ("invite-message", "x" * 1001, "must have at most 1000 characters"),
+        ("invite-message", "\n", "must not be blank"),
     ],
 )
 def test_an_invalid_setting_of_a_portal_is_a_usage_error(cli: Cli, setting: str, value: str, message: str) -> None:

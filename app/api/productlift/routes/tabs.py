@@ -1,4 +1,4 @@
-"""Tabs and the portal in ProductLift's dialect. docs/contracts/productlift.md, sections 7.5 to 7.7 and 9.7."""
+"""Tabs and the portal in ProductLift's dialect. docs/contracts/productlift.md, sections 7.5 to 7.7, 9.7 and 9.9."""
 
 from typing import Final
 
@@ -49,8 +49,7 @@ async def show_portal(request: ApiRequest) -> ApiResponse:
     """The portal that the key belongs to."""
 
     def get(work: UnitOfWork) -> ApiResponse:
-        _, guid, title, locale, *_ = portals.get_current(work)
-        return responses.data_response({"guid": guid, "title": title, "localization": locale})
+        return responses.data_response(serializers.serialize_portal(portals.get_current(work)))
 
     return await request.read(get)
 

@@ -1,8 +1,8 @@
-"""Tabs and the portal in ProductLift's dialect. docs/contracts/productlift.md, sections 7.5 to 7.7 and 9.7."""
+"""Tabs and the portal in ProductLift's dialect. docs/contracts/productlift.md, sections 7.5 to 7.7, 9.7 and 9.9."""
 
 import pytest
 
-from app.domain.portals import tabs
+from app.domain.portals import portals, tabs
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
 from tests.support.productlift import UNKNOWN_TAB, invalid
@@ -13,8 +13,25 @@ async def test_the_portal_is_returned(make: Factory, productlift: Client) -> Non
 
     payload = await productlift.get("/portal")
 
-    assert status_and_json(payload) == (200, {"data": {"guid": guid, "title": "Feedback", "localization": "en"}})
-    assert list(payload.json()["data"]) == ["guid", "title", "localization"]
+    expected = {
+        "guid": guid,
+        "title": "Feedback",
+        "localization": "en",
+        "editor_type": "html",
+        "invite_message": None,
+        "jira_domain_url": None,
+        "jira_enabled": False,
+    }
+    assert status_and_json(payload) == (200, {"data": expected})
+    assert list(payload.json()["data"]) == list(expected)
+
+
+async def test_the_portal_has_the_default_text_of_an_invitation(make: Factory, productlift: Client) -> None:
+    text = "Welcome!\nTell us what you need. 👋"
+
+    await make.act(lambda work: portals.update_setting(work, setting="invite_message", value=text))
+
+    assert (await productlift.get("/portal")).json()["data"]["invite_message"] == text
 
 
 async def test_tabs_are_listed_in_their_order(make: Factory, productlift: Client) -> None:
