@@ -22,7 +22,10 @@ PARTICIPLES = frozenset(
 """First words that make a call look like a value. `created`, `updated` and `unauthenticated` name HTTP responses."""
 
 ALLOWED_CLASSES = frozenset(
-    {"Board", "Category", "Comment", "Portal", "Post", "Section", "Status", "Tab", "User", "Vote"}
+    {
+        *("Board", "Category", "Comment", "Feedback", "Portal", "Post", "ProductVision", "Section", "Status", "Tab"),
+        *("User", "Vote"),
+    }
 )
 """A table of the domain, and the schema of the same thing in an OpenAPI document."""
 

@@ -17,7 +17,8 @@ from app.api.productlift.path_params import EXAMPLE_USER
 from app.demo import texts
 from app.demo.people import DOCUMENTED_EMAIL, TEAM, VOTERS, WRITERS, Person, generate_people
 from app.demo.texts import TEAM_PREFIX, SamplePost
-from app.domain.models import EventRow, User
+from app.domain import feedback, product_vision
+from app.domain.models import EventRow, Group, User
 from app.domain.portals import boards, categories, portals, sections, statuses, tabs
 from app.domain.posts import attachments, comments, create, moderation, public, votes
 from app.domain.posts import update as post_changes
@@ -25,7 +26,7 @@ from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
 from app.domain.posts.update import PostUpdate
 from app.domain.posts.votes import NewVote
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import users
 
@@ -47,6 +48,8 @@ _SET_UUID: Final = Statement(
     .where(User.portal_id == PORTAL_ID, User.email_key == bindparam("email"))
     .values(uuid=bindparam("new_uuid"))
 )
+_SET_COMPANY: Final = Statement(update(User).where(row_in_portal(User, "user")).values(**parameters("company", "plan")))
+_ADD_GROUP: Final = Statement(insert_row(Group, "name", "name_key"))
 
 
 def fill(work: UnitOfWork, *, files: Mapping[str, StoredFile]) -> None:
@@ -96,6 +99,7 @@ class _Sample:
             run()
         work.now = self._end
         self._add_views(posts)
+        self._add_planning()
         work.execute(_SET_UUID, email=DOCUMENTED_EMAIL, new_uuid=EXAMPLE_USER)
         work.execute(_MARK_EVENTS_EXPANDED)
 
@@ -245,6 +249,20 @@ class _Sample:
         for post in posts:
             views[self._post_ids[post.title]] += (post.votes or 0) * self._random.randint(4, 9)
         public.record_views(self._work, views)
+
+    def _add_planning(self) -> None:
+        """Add the companies and plans of the writers, a group, feedback of the last days, and the product vision."""
+        work = self._work
+        writers = [self._user_ids[person] for person in self._writers if person in self._user_ids]
+        for number, user_id in enumerate(writers):
+            company, plan = texts.COMPANIES[number % len(texts.COMPANIES)]
+            work.execute(_SET_COMPANY, user=user_id, company=company, plan=plan)
+        for number, (title, description) in enumerate(texts.FEEDBACK):
+            work.now = self._end - timedelta(days=len(texts.FEEDBACK) - number)
+            feedback.create(work, title=title, description=description, user_id=writers[number], post_id=None)
+        product_vision.save(work, **texts.VISION)
+        work.execute(_ADD_GROUP, name=texts.GROUP, name_key=texts.GROUP.lower())
+        work.now = self._end
 
     def _at(self, at: datetime, operation: Callable[[], object]) -> None:
         self._actions.append((at, operation))

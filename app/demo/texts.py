@@ -39,6 +39,38 @@ SECTIONS: Final = {
 }
 """Title of each section and of its parent, by the URL key of the tab."""
 
+COMPANIES: Final = (
+    ("Studio Lindgren", "Studio"),
+    ("Papier & Co", "Free"),
+    ("North Quay Design", "Agency"),
+    ("Atelier Rosa", "Studio"),
+)
+"""Name and plan."""
+
+GROUP: Final = "Long-standing customers"
+"""A group of users."""
+
+FEEDBACK: Final = (
+    (
+        "Invoices take too long",
+        "It takes me an hour at the end of each month to put the hours of all projects together.",
+    ),
+    ("The app is quick", "Starting a timer on the phone takes a second. Please keep it so."),
+    ("Where are my archived projects?", "I found them in the settings after a while. I had expected them in the list."),
+)
+"""Title and description, oldest first."""
+
+VISION: Final = {
+    "title": "Halyard in three years",
+    "content": "Small studios spend a minute a day on their hours, and none of them loses a billable one.",
+    "vision": "No studio loses a billable hour.",
+    "target_group": "Studios of two to twenty people who sell their time.",
+    "needs": "To know what a project costs while it runs, and to send invoices without a spreadsheet.",
+    "product": "Time tracking, projects and invoices in one application.",
+    "business_goals": "A thousand studios that pay for the product.",
+}
+"""The texts of the product vision."""
+
 _SECTIONS_BY_STATUS: Final = {
     "Planned": dict.fromkeys(BOARD_FILES, "Next quarter"),
     "In Progress": dict.fromkeys(BOARD_FILES, "This quarter"),

@@ -29,6 +29,8 @@ class Permission(StrEnum):
     BLOCK_USER = "block_user", "moderator"
     CHANGE_SIGN_IN = "change_sign_in", "admin"
     MANAGE_CATALOGUE = "manage_catalogue", "admin"
+    WRITE_FEEDBACK = "write_feedback", "moderator"
+    EDIT_VISION = "edit_vision", "admin"
     IMPERSONATE = "impersonate", "admin"
     OPERATE = "operate", "owner"
     """Portals, their settings, API keys and repairs: for the operator alone."""

@@ -1,4 +1,4 @@
-"""What the queries for posts, votes, comments and users have in common."""
+"""What the queries for posts, votes, comments, users and feedback have in common."""
 
 from abc import abstractmethod
 from collections.abc import Sequence

@@ -120,3 +120,67 @@ async def test_rows_assigned_to_a_user_during_its_deletion_are_removed(make: Fac
         assert await make.value("SELECT count(*) FROM follows WHERE user_id = :id", id=user) == 0
         assert await make.value("SELECT count(*) FROM posts WHERE user_id = :id", id=user) == 0
     assert await make.wrong_counters() == []
+
+
+async def test_feedback_of_a_user_during_its_deletion_loses_the_user(
+    make: Factory, write: ConcurrentWriter, owner_key: str
+) -> None:
+    for _ in range(PAIRS // 2):
+        user = await make.user()
+        uuid = await make.uuid(user)
+
+        deleted, created = write(
+            Request(owner_key, "DELETE", f"/users/{uuid}", {"delete_all_data": True}),
+            Request(owner_key, "POST", "/feedback", {"title": "Too slow", "user_id": uuid}),
+        )
+
+        assert deleted.status_code == 200
+        if created.status_code != 200:
+            unknown = {"message": f"No query results for model [App\\User] {uuid}"}
+            assert (created.status_code, created.json()) == (404, unknown)
+        assert await make.value("SELECT count(*) FROM feedback WHERE user_id = :id", id=user) == 0
+
+
+@pytest.mark.parametrize("with_data", [True, False])
+async def test_concurrent_deletions_of_overlapping_lists_delete_each_user_once(
+    with_data: bool, make: Factory, write: ConcurrentWriter, owner_key: str
+) -> None:
+    for number in range(PAIRS // 10):
+        members = [await make.user() for _ in range(6)]
+        uuids = [await make.uuid(user) for user in members]
+        if with_data:
+            # Each deletion changes the counters of the other users.
+            for user in members:
+                await make.comment(await make.post(author=user, votes_by=members), author=members[number % 6])
+        lists = (uuids[:4], uuids[:1:-1], uuids[::2], uuids[::-1])
+
+        responses = write(
+            *(
+                Request(owner_key, "POST", "/users/bulk-delete", {"user_ids": each, "delete_all_data": with_data})
+                for each in lists
+            )
+        )
+
+        assert [response.status_code for response in responses] == [200] * 4, [each.text for each in responses]
+        assert sum(response.json()["count"] for response in responses) == 6
+        assert await make.value("SELECT count(*) FROM users WHERE deleted_at IS NULL") == 1
+        assert await make.value("SELECT count(*) FROM posts") == 0
+    assert await make.wrong_counters() == []
+
+
+async def test_concurrent_blocks_of_overlapping_lists_count_each_user_once(
+    make: Factory, write: ConcurrentWriter, owner_key: str
+) -> None:
+    for _ in range(PAIRS // 10):
+        uuids = [await make.uuid(await make.user()) for _ in range(6)]
+
+        for path in ("bulk-block", "bulk-unblock"):
+            responses = write(
+                *(
+                    Request(owner_key, "POST", f"/users/{path}", {"user_ids": each})
+                    for each in (uuids[:4], uuids[:1:-1], uuids[::2], uuids[::-1])
+                )
+            )
+            assert [response.status_code for response in responses] == [200] * 4
+            assert sum(response.json()["count"] for response in responses) == 6
+        assert await make.value("SELECT count(*) FROM users WHERE blocked_at IS NOT NULL") == 0

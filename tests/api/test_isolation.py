@@ -30,6 +30,9 @@ ASTUTO_MAY_NOT_IMPERSONATE = (401, {"errors": ["Impersonation error: You are not
 PRODUCTLIFT_DENIED = (401, {"message": "Unauthenticated."})
 
 
+WITHOUT_ROWS = ("productlift GET /users/segment-metadata-keys",)
+"""Routes whose response is the same for all portals."""
+
 IDS_OF_TWO = range(1_000_000, 2_000_000)
 """The ids of all rows of the second portal, and of no others, so that a leaked id is recognized."""
 
@@ -169,7 +172,7 @@ async def test_responses_are_the_same_with_and_without_another_portal(two_portal
         # The second portal has as many rows, so a leak would have been visible.
         seen = status_and_json(await two_portals.clients_of_two[route.dialect].get(address(route, two), params=sent))
         assert seen[0] == 200, route
-        assert two_portals.leaks(seen[1]) != [], route
+        assert (two_portals.leaks(seen[1]) != []) is (str(route) not in WITHOUT_ROWS), route
     await two_portals.assert_second_untouched()
 
 

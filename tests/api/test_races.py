@@ -161,6 +161,20 @@ async def test_concurrent_posts_with_the_same_title_get_unique_slugs(clients: Co
         assert all(slug.startswith(f"dark-mode-{number}") for slug in slugs)
 
 
+async def test_concurrent_first_product_visions_are_all_saved(clients: ConcurrentClients) -> None:
+    texts = ("title", "content", "needs", "product")
+    for number in range(ROUNDS):
+        await clients.send(clients.productlift("DELETE", "/product-vision"))
+
+        responses = await clients.send(
+            *(clients.productlift("POST", "/product-vision", {name: f"{name} {number}"}) for name in texts)
+        )
+
+        assert statuses(responses) == [200] * LANES
+        stored = await clients.make.row(f"SELECT {', '.join(texts)}, vision FROM product_visions")
+        assert stored == {name: f"{name} {number}" for name in texts} | {"vision": ""}
+
+
 async def test_concurrent_requests_with_one_email_create_one_user(clients: ConcurrentClients) -> None:
     for number in range(ROUNDS):
         email = f"new{number}@example.com"

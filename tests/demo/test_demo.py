@@ -217,6 +217,24 @@ def test_statuses_change_step_by_step_with_official_updates(sample: Sample) -> N
     assert {at for at, _, _ in updates} <= changes
 
 
+def test_it_has_plans_companies_feedback_and_a_product_vision(sample: Sample) -> None:
+    plans = sample.rows(
+        "SELECT plan, company FROM users WHERE plan IS NOT NULL GROUP BY plan, company ORDER BY company"
+    )
+    assert plans == [
+        ("Studio", "Atelier Rosa"),
+        ("Agency", "North Quay Design"),
+        ("Free", "Papier & Co"),
+        ("Studio", "Studio Lindgren"),
+    ]
+    inbox = sample.rows("SELECT f.title, f.created_at, u.created_at FROM feedback f JOIN users u ON u.id = f.user_id")
+    assert len(inbox) == len({title for title, _, _ in inbox}) == 3
+    assert all(created_at < given_at for _, given_at, created_at in inbox)
+    assert max(to_datetime(given_at) for _, given_at, _ in inbox) < sample.created_at
+    texts = ("title", "content", "vision", "target_group", "needs", "product", "business_goals")
+    assert "" not in sample.rows(f"SELECT {', '.join(texts)} FROM product_visions")[0]
+
+
 def test_comments_have_replies(sample: Sample) -> None:
     assert sample.value("SELECT count(*) FROM comments WHERE parent_id IS NOT NULL") >= 50
     # Nobody replies to themselves.
@@ -325,6 +343,8 @@ SAME = (
     "SELECT post_id, user_id, parent_id, body, official, created_at FROM comments ORDER BY id",
     "SELECT post_id, status_id, user_id, created_at FROM status_changes ORDER BY id",
     "SELECT post_id, category_id FROM post_categories ORDER BY post_id, category_id",
+    "SELECT id, company, plan FROM users ORDER BY id",
+    "SELECT title, user_id, created_at FROM feedback ORDER BY id",
 )
 
 

@@ -25,6 +25,7 @@ IRREVERSIBLE = "It can not be undone, so its example identifies no row."
 EXPECTED_ERRORS = {
     "productlift": {
         "DELETE /categories/{id}": (404, IRREVERSIBLE),
+        "DELETE /feedback/{id}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}/comments/{comment}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}/votes/{user}": (404, IRREVERSIBLE),
@@ -100,7 +101,8 @@ def to_texts(value: Any) -> list[str]:
 def fill_in_form(schema: dict[str, Any]) -> dict[str, str]:
     """The inputs of a form that are sent: those of files are empty, and an empty input is not sent."""
     inputs = schema["properties"].items()
-    return {name: to_text(each["examples"][0]) for name, each in inputs if "examples" in each}
+    # Of a list, its first item.
+    return {name: to_texts(each["examples"][0])[0] for name, each in inputs if "examples" in each}
 
 
 def make_request(path: str, operation: dict[str, Any], media_type: str, *, with_optional_query: bool) -> dict[str, Any]:

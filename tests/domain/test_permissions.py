@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from app.domain import feedback, product_vision
 from app.domain.counters import audit
 from app.domain.errors import Forbidden
-from app.domain.models import Board, Comment, Post, Status, User, Vote
+from app.domain.feedback import FeedbackQuery
+from app.domain.models import Board, Comment, Feedback, Post, Status, User, Vote
 from app.domain.permissions import OPERATOR, Actor, Permission, is_allowed
 from app.domain.portals import deletion, portals, sections
 from app.domain.portals.boards import BoardQuery
@@ -18,8 +20,9 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys, ownership, users
+from app.domain.users import api_keys, attributes, bulk, ownership, users
 from app.domain.users.queries import UserQuery
+from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
 
 Rule = Callable[[UnitOfWork], Any]
@@ -29,6 +32,7 @@ USER = Actor(user_id=1, role="user")
 FILE = StoredFile("attachment", "a.png", "a.png", "image/png", 5)
 PAGE = {"offset": 0, "limit": 10}
 POSTS, USERS = PostQuery((Post.id,)), UserQuery((User.id,), deleted=True)
+FEEDBACK = FeedbackQuery((Feedback.id,))
 COMMENTS, VOTES, BOARDS = CommentQuery((Comment.id,)), VoteQuery((Vote.id,)), BoardQuery((Board.id,))
 
 OPERATIONS: list[Rule] = [
@@ -76,6 +80,14 @@ READS: list[Rule] = [
     lambda work: BOARDS.by_slug(work, "ideas"),
     lambda work: BOARDS.all(work),
     lambda work: StatusQuery((Status.id,)).all(work),
+    lambda work: FEEDBACK.by_id(work, 1),
+    lambda work: FEEDBACK.page(work, status=None, **PAGE),
+    lambda work: FEEDBACK.ids(work, status=None, **PAGE),
+    lambda work: FEEDBACK.by_ids(work, [1]),
+    lambda work: FEEDBACK.total(work, status=None),
+    lambda work: product_vision.find(work),
+    lambda work: attributes.list_groups(work),
+    lambda work: attributes.list_plans(work),
     lambda work: moderation.page(work, "pending", **PAGE),
     lambda work: moderation.ids(work, "pending"),
     lambda work: moderation.by_ids(work, "pending", [1]),
@@ -104,6 +116,28 @@ async def test_files_and_invitations_require_a_moderator(make: Factory) -> None:
     assert await forbidden(make, lambda work: attachments.add(work, post_id=post, file=FILE), USER) == "write_post"
     assert await forbidden(make, lambda work: users.invite(work, make.owner, None), USER) == "register_user"
     assert await make.value("SELECT count(*) FROM attachments") == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "role", "permission"),
+    [
+        (lambda work: feedback.create(work, title="A", description="", user_id=None, post_id=None), "user", None),
+        (lambda work: feedback.edit(work, 1, title="A"), "user", None),
+        (lambda work: feedback.delete(work, 1), "user", None),
+        (lambda work: product_vision.save(work, title="A"), "moderator", "edit_vision"),
+        (lambda work: product_vision.delete(work), "moderator", "edit_vision"),
+        (lambda work: bulk.block(work, []), "user", "block_user"),
+        (lambda work: bulk.unblock(work, []), "moderator", "manage_users"),
+        (lambda work: bulk.delete(work, [], with_content=True), "moderator", "manage_users"),
+    ],
+)
+async def test_feedback_the_vision_and_bulk_changes_require_a_role(
+    rule: Rule, role: str, permission: str | None, make: Factory
+) -> None:
+    before = await snapshot(make.server.database)
+
+    assert await forbidden(make, rule, Actor(user_id=1, role=role)) == (permission or "write_feedback")
+    assert changed(before, await snapshot(make.server.database)) == set()
 
 
 def test_the_operator_has_every_permission() -> None:

@@ -87,6 +87,20 @@ productlift
     POST    /moderation/approve/{type}/{id}             admin       pending
     POST    /moderation/reject/{type}/{id}              admin       pending
     GET     /portal                                     admin
+    GET     /users/groups-filter                        admin
+    GET     /users/plan-types                           admin
+    GET     /users/segment-metadata-keys                admin
+    POST    /users/bulk-block                           admin
+    POST    /users/bulk-unblock                         admin
+    POST    /users/bulk-delete                          admin
+    GET     /feedback                                   admin
+    POST    /feedback                                   admin
+    PATCH   /feedback/{id}                              admin
+    PUT     /feedback/{id}                              admin
+    DELETE  /feedback/{id}                              admin
+    GET     /product-vision                             admin
+    POST    /product-vision                             admin
+    DELETE  /product-vision                             admin
 """
 
 # Below this role a key of the dialect is invalid; from this role on, a denied request has its own message.
@@ -115,7 +129,7 @@ ASTUTO_NAMES: Final = {
 }  # fmt: skip
 PRODUCTLIFT_NAMES: Final = {
     "code": "Post", "pending_code": "Post", "uuid": "User", "voter_uuid": "User", "comment": "Comment",
-    "category": "Category", "status": "Status", "section": "Section", "tab": "Tab",
+    "category": "Category", "status": "Status", "section": "Section", "tab": "Tab", "feedback": "Feedback",
 }  # fmt: skip
 
 # Routes where a parameter, not the path, refers to a row: the parameter, the attribute of SamplePortal, and the

@@ -119,6 +119,7 @@ class Scenario:
             category=await make.act(lambda work: categories.add(work, name=f"Matrix {number}")),
             status=await make.act(lambda work: statuses.add(work, name=f"Matrix {number}", tab_id=tab)),
             section=await make.act(lambda work: sections.add(work, title="Matrix", tab_id=tab)),
+            feedback=await make.feedback(user=user, post=post),
         )  # fmt: skip
 
     async def read_rows(self) -> dict[int, Any]:

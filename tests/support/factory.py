@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from app.adapters.database import NO_PORTAL, Operation, PortalContext, T
 from app.application import Application
+from app.domain import feedback
 from app.domain.counters import audit
 from app.domain.counters.audit import CounterMismatch
 from app.domain.permissions import OPERATOR, Actor
@@ -131,6 +132,19 @@ class Factory:
     async def section(self, title: str = "Later", *, tab: str = "feedback", parent: int | None = None) -> int:
         """A section on a tab of the first portal."""
         return await self.act(lambda work: sections.add(work, title=title, tab_id=self.tabs[tab], parent_id=parent))
+
+    async def feedback(
+        self,
+        title: str = "Too slow",
+        *,
+        description: str = "",
+        user: int | None = None,
+        post: int | None = None,
+        portal: int | None = None,
+    ) -> int:
+        """New feedback of nobody, about no post, by default."""
+        texts = {"title": title, "description": description}
+        return await self.act(lambda work: feedback.create(work, **texts, user_id=user, post_id=post), portal=portal)
 
     async def wrong_counters(self, *, portal: int | None = None) -> list[CounterMismatch]:
         """Every counter that differs from a recount; empty if all are right."""

@@ -16,6 +16,7 @@ _POOLS = {
     "voter": "SELECT id FROM users", "voter_uuid": "SELECT uuid FROM users", "post": "SELECT id FROM posts",
     "code": "SELECT code FROM posts", "pending": "SELECT id FROM posts", "pending_code": "SELECT code FROM posts",
     "vote": "SELECT id FROM votes", "comment": "SELECT id FROM comments", "official": "SELECT id FROM comments",
+    "feedback": "SELECT id FROM feedback",
 }  # fmt: skip
 
 # More creates than deletes, so that there is always a row to delete.

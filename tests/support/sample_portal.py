@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain import product_vision
 from app.domain.portals import categories, sections, statuses
 from app.domain.posts import moderation, update
 from app.domain.posts.update import PostUpdate
@@ -40,6 +41,7 @@ class SamplePortal:
     comment: int
     official: int
     shelf: int
+    feedback: int
 
 
 NOWHERE = SamplePortal(
@@ -47,7 +49,7 @@ NOWHERE = SamplePortal(
     section=987_654_306, category=987_654_307, user=987_654_308, uuid="00000000-0000-4000-8000-000000000000",
     email="nobody@example.com", voter=987_654_309, voter_uuid="00000000-0000-4000-8000-000000000001", post=987_654_310,
     code="zzzzzz", pending=987_654_311, pending_code="zzzzzy", vote=987_654_312, comment=987_654_313,
-    official=987_654_314, shelf=987_654_315,
+    official=987_654_314, shelf=987_654_315, feedback=987_654_316,
 )  # fmt: skip
 """Values that no portal has."""
 
@@ -56,7 +58,7 @@ _PLACES = {
     "astuto": {"boards": "board", "posts": "post", "comments": "comment", "users": "user", "votes": "vote"},
     "productlift": {
         "posts": "code", "votes": "voter_uuid", "comments": "comment", "users": "uuid", "categories": "category",
-        "statuses": "status", "sections": "section", "tabs": "tab",
+        "statuses": "status", "sections": "section", "tabs": "tab", "feedback": "feedback",
     },
 }  # fmt: skip
 _DECISIONS = ("approve", "reject")
@@ -70,7 +72,7 @@ _REFERENCES = {
     "productlift": {
         "category_id": "category", "status_id": "status", "section_id": "section", "user_id": "uuid",
         "parent_id": "comment", "tab_id": "tab", "tab": "tab_url", "category": "category", "section": "section",
-        "status": "status",
+        "status": "status", "post_id": "code", "user_ids": "uuid",
     },
 }  # fmt: skip
 
@@ -80,7 +82,9 @@ _VALUES: dict[str, Any] = {
     "body": "Hear, hear", "comment": "Hear, hear", "slug": None, "color": "#a1b2c3", "role": "member", "limit": 50,
     "offset": 0, "skip": 0, "order_by": "votes_count", "order_direction": "asc", "is_post_update": True,
     "internal": False, "pinned_to_top": True, "tagged_for_changelog": True, "invitation_message": "Do come",
-    "skip_email": "1", "password": "correct horse battery", "delete_all_data": True,
+    "skip_email": "1", "status": "reviewed", "password": "correct horse battery", "delete_all_data": True,
+    "content": "All of it", "vision": "No queue", "target_group": "Small teams", "needs": "Less typing",
+    "product": "A portal", "business_goals": "Ten customers",
 }  # fmt: skip
 
 
@@ -110,6 +114,9 @@ def address(route: Route, sample: SamplePortal, **others: SamplePortal) -> str:
 def references(route: Route) -> dict[str, str]:
     """The parameters of a route that refer to a row, and the attribute of SamplePortal for each."""
     known = _REFERENCES[route.dialect] | ({"parent_id": "shelf"} if route.path.startswith("/sections") else {})
+    if route.path.startswith("/feedback"):
+        # There it is a word.
+        known = {name: attribute for name, attribute in known.items() if name != "status"}
     return {name: known[name] for name in route.inputs if name in known}
 
 
@@ -124,7 +131,8 @@ def inputs(route: Route, sample: SamplePortal, *, leave_out: Sequence[str] = ())
         if name in leave_out:
             continue
         if name in attributes:
-            sent[name] = getattr(sample, attributes[name])
+            value = getattr(sample, attributes[name])
+            sent[name] = [value] if name.endswith("_ids") else value
         elif name == "title" and route.method == "GET":
             sent[name] = "Dark mode at night"
         elif name == "email":
@@ -170,8 +178,19 @@ async def populate(make: Factory, portal: int, owner: int, *, name: str | None =
     pending = await make.post(title="Dark mode at noon", author=voter, moderation="pending", portal=portal)
     rejected = await make.post(title="Dark mode at dawn", author=voter, portal=portal)
     await make.act(lambda work: moderation.set(work, rejected, "rejected"), portal=portal)
+    feedback = await make.feedback("Too dark", user=user, post=post, portal=portal)
+    code, uuid = await make.code(post), await make.uuid(user)
+    # Texts that name rows of this portal, so that a leak is seen.
+    await make.act(lambda work: product_vision.save(work, content=f"Less of {code}"), portal=portal)
+    await make.act(lambda work: users.update(work, user, plan=f"Plan of {uuid}"), portal=portal)
+    await make.run(
+        "INSERT INTO user_groups (portal_id, name, name_key, created_at, updated_at) "
+        "SELECT portal_id, :name, :name, created_at, updated_at FROM users WHERE id = :user",
+        name=f"group{name}",
+        user=user,
+    )
     return SamplePortal(
         portal, owner, board, tab, "roadmap", status, section, category, user, await make.uuid(user), email, voter,
         await make.uuid(voter), post, await make.code(post), pending, await make.code(pending), vote, comment,
-        official, shelf,
+        official, shelf, feedback,
     )  # fmt: skip

@@ -8,11 +8,15 @@ from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import (
     categories,
     comments,
+    feedback,
     moderation,
     posts,
+    product_vision,
     sections,
     statuses,
     tabs,
+    user_bulk,
+    user_filters,
     users,
     votes,
 )
@@ -23,23 +27,21 @@ ROUTERS = (
     votes.router,
     comments.router,
     users.router,
+    user_filters.router,
+    user_bulk.router,
     categories.router,
     statuses.router,
     sections.router,
     tabs.router,
     moderation.router,
+    feedback.router,
+    product_vision.router,
     tabs.portal_router,
 )
 
 RESERVED_PATHS = (
     "/posts/all",
     "/posts/search",
-    "/users/groups-filter",
-    "/users/plan-types",
-    "/users/segment-metadata-keys",
-    "/users/bulk-block",
-    "/users/bulk-unblock",
-    "/users/bulk-delete",
 )
 """Paths of later editions that look like one of ours. docs/contracts/productlift.md, section 9."""
 

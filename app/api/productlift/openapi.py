@@ -58,6 +58,8 @@ _TAGS: Final = {
     "Sections": "Groups of posts inside a tab.",
     "Tabs": "Pages of the portal; each shows the posts of its statuses.",
     "Moderation": "Posts that are pending approval.",
+    "Feedback": "The team's inbox, which visitors don't see.",
+    "Product vision": "What the product is to become: one document, for the team.",
     "Portal": "The portal itself.",
 }
 

@@ -22,6 +22,7 @@ PATH_PARAMS: Final[dict[str, dict[str, Any]]] = {
     "sections/section": path_param("section", {"type": "integer"}, "The section's number", example=1),
     "statuses/status": path_param("status", {"type": "integer"}, "The status's number", example=2),
     "tabs/key": path_param("key", {"type": "string"}, "The tab's number or its URL key", example="roadmap"),
+    "feedback/id": path_param("id", {"type": "integer"}, "The number of the feedback", example=1),
     "moderation/type": path_param(
         "type",
         {"type": "string", "enum": ["post"]},

@@ -206,5 +206,59 @@ class Decision(BaseModel):
     message: str = Field(description="The same in English")
 
 
+class GroupName(BaseModel):
+    id: int = Field(description="The group's number")
+    name: str = Field(description="The name, unique in the portal")
+
+
+class PlanType(BaseModel):
+    id: str = Field(description="The plan, the same as `name`")
+    name: str = Field(description="The plan")
+
+
+class SegmentKey(BaseModel):
+    key: str = Field(description="The name of the attribute")
+    label: str = Field(description="The name in words")
+    type: Literal["string", "number"] = Field(description="The type of the attribute's values")
+
+
+class BulkResult(BaseModel):
+    """The result of a change of several users. The response has no `data` wrapper."""
+
+    success: Literal[True] = Field(description="Always true")
+    count: int = Field(description="The number of users that were changed")
+    message: str = Field(description="The same in English")
+
+
+class Feedback(BaseModel):
+    id: int = Field(description="The number of the feedback")
+    key: str = Field(description="The same number as text")
+    title: str = Field(description="The title")
+    description: str = Field(description="The text; empty if there is none")
+    status: Literal["new", "reviewed", "archived"] = Field(description="What the team has done with it")
+    user: User | None = Field(description="The user who gave it; null if there is none")
+    post_id: str | None = Field(description="The code of the post that it is about; null if there is none")
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+class ProductVision(BaseModel):
+    """The texts are empty until they are set."""
+
+    id: int = Field(description="Always 1, because a portal has at most one product vision")
+    title: str = Field(description="The title")
+    content: str = Field(description="The whole as one text")
+    vision: str = Field(description="The vision statement")
+    target_group: str = Field(description="Who the product is for")
+    needs: str = Field(description="What these users need")
+    product: str = Field(description="What the product is")
+    business_goals: str = Field(description="What the product is to achieve for the business")
+    updated_at: UpdatedAt
+
+
+class ProductVisionData(BaseModel):
+    data: ProductVision | None = Field(description="The product vision; null if there is none")
+
+
 class Nothing(BaseModel):
     """The response of a successful delete: `{}`."""

@@ -11,7 +11,9 @@ import orjson
 from orjson import Fragment
 
 from app.adapters.storage.signed_urls import FileSigner
-from app.domain.models import Comment, Post, Status, Tab, User, Vote
+from app.domain import product_vision
+from app.domain.feedback import FeedbackQuery
+from app.domain.models import Comment, Feedback, Post, Status, Tab, User, Vote
 from app.domain.portals import colors
 from app.domain.posts.attachments import PUBLIC
 from app.domain.posts.create import CreatedPost, NewPost
@@ -21,6 +23,7 @@ from app.domain.posts.single_statement import USER_SUMMARY_COLUMNS
 from app.domain.posts.votes import CreatedVote
 from app.domain.sql.timestamps import format_day, format_seconds
 from app.domain.unit_of_work import Row
+from app.domain.users import attributes
 from app.domain.users.queries import UserQuery
 from app.domain.users.users import DELETED_NAME
 
@@ -97,6 +100,19 @@ COMMENTS: Final = CommentQuery(
     ),
     bounded=True,
     internal=True,
+)
+FEEDBACK: Final = FeedbackQuery(
+    (
+        Feedback.id,
+        Feedback.title,
+        Feedback.description,
+        Feedback.status,
+        Post.code,
+        Feedback.created_at,
+        Feedback.updated_at,
+        *USER_COLUMNS,
+    ),
+    bounded=True,
 )
 
 
@@ -299,3 +315,42 @@ def serialize_section(row: Sequence[Any]) -> Payload:
     """A row of `sections.list_all` as a Section. Section 9.5."""
     section_id, title, tab_id, parent_id = row
     return {"id": section_id, "title": title, "tab_id": tab_id, "parent_id": parent_id}
+
+
+def serialize_group_name(row: Sequence[Any]) -> Payload:
+    """A row of `attributes.list_groups`. Section 9.10."""
+    group_id, name, *_ = row
+    return {"id": group_id, "name": name}
+
+
+def serialize_segment_key(name: str) -> Payload:
+    """An attribute of users. Section 9.10."""
+    kind = "number" if name in attributes.NUMBERS else "string"
+    return {"key": name, "label": name.replace("_", " ").capitalize(), "type": kind}
+
+
+def serialize_feedback(row: Sequence[Any]) -> Payload:
+    """A row of FEEDBACK as a Feedback. Section 9.12."""
+    feedback_id, title, description, status, post_code, created_at, updated_at, *user = row
+    return {
+        "id": feedback_id,
+        "key": str(feedback_id),
+        "title": title,
+        "description": description,
+        "status": status,
+        "user": None if user[0] is None else serialize_user(*user),
+        "post_id": post_code,
+        "created_at": format_seconds(created_at),
+        "updated_at": format_seconds(updated_at),
+    }
+
+
+def serialize_vision(row: Sequence[Any]) -> Payload:
+    """A row of `product_vision.find` as a ProductVision. Section 9.12."""
+    *texts, updated_at = row
+    return {
+        # A portal has at most one.
+        "id": 1,
+        **dict(zip(product_vision.TEXTS, texts, strict=True)),
+        "updated_at": format_seconds(updated_at),
+    }

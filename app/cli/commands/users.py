@@ -25,7 +25,9 @@ from app.domain.models import User
 from app.domain.models.users import ROLES
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
+from app.domain.unset import UNSET
 from app.domain.users import emails, ownership, users
+from app.domain.users.attributes import MAX_PLAN, SIGN_ON_ATTRIBUTES
 from app.domain.users.queries import UserQuery
 
 MIN_PASSWORD_LENGTH: Final = 8
@@ -35,10 +37,17 @@ MAX_HASH_LENGTH: Final = 255
 group = typer.Typer(name="users", help="Users, their roles and passwords.", no_args_is_help=True)
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Address, id or UUID.")]
+PlanOption = Annotated[
+    str | None,
+    typer.Option(parser=text_param(MAX_PLAN), metavar="NAME", help="The plan that the user pays for."),
+]
 
 _ROLES: Final = tuple(reversed(ROLES))
 _TIMES: Final = {"updated_at": User.updated_at, "blocked_at": User.blocked_at, "deleted_at": User.deleted_at}
-_DETAILS: Final = UserQuery((*USER_COLUMNS.values(), *_TIMES.values(), User.password_hash), deleted=True)
+_SIGN_ON_COLUMNS: Final = tuple(getattr(User, name) for name in SIGN_ON_ATTRIBUTES)
+_DETAILS: Final = UserQuery(
+    (*USER_COLUMNS.values(), *_TIMES.values(), User.password_hash, *_SIGN_ON_COLUMNS), deleted=True
+)
 
 
 @group.command()
@@ -54,6 +63,7 @@ def create(
         bool,
         typer.Option("--password-stdin", help="Read a password from standard input. There is no sign-in page yet."),
     ] = False,
+    plan: PlanOption = None,
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,7 +79,7 @@ def create(
 
     def operation(work: UnitOfWork) -> Output:
         display_name = name or users.display_name_from(email.strip())
-        user_id = users.create(work, email=email, name=display_name, role=role, password_hash=password_hash)
+        user_id = users.create(work, email=email, name=display_name, role=role, password_hash=password_hash, plan=plan)
         uuid = str(USERS.by_id(work, user_id)[1])
         return {"id": user_id, "uuid": uuid}, f"user {user_id} ({uuid}) was created"
 
@@ -88,18 +98,19 @@ def list_(work: UnitOfWork, limit: LimitOption = 100, offset: OffsetOption = 0) 
 
 @read_command(group)
 def show(work: UnitOfWork, user: UserArgument) -> Output:
-    """Show every field of a user.
+    """Show every field of a user. The plan, and what single sign-on stores, are shown if they are set.
 
     \b
     earshot users show jane@example.com
     earshot users show 42 --json
     """
-    *columns, updated_at, blocked_at, deleted_at, password_hash = _DETAILS.by_id(work, find_user_id(work, user))
-    times = zip(_TIMES, (updated_at, blocked_at, deleted_at), strict=True)
+    names = (*USER_COLUMNS, *_TIMES, "password_hash", *SIGN_ON_ATTRIBUTES)
+    values = dict(zip(names, _DETAILS.by_id(work, find_user_id(work, user)), strict=True))
     details = {
-        **_serialize(columns),
-        **{name: time and format_seconds(time) for name, time in times},
-        "has_password": password_hash is not None,
+        **_serialize([values[name] for name in USER_COLUMNS]),
+        **{name: values[name] and format_seconds(values[name]) for name in _TIMES},
+        "has_password": values["password_hash"] is not None,
+        **{name: values[name] for name in SIGN_ON_ATTRIBUTES if values[name] is not None},
     }
     return details, format_fields(details)
 
@@ -115,6 +126,8 @@ def edit(
     role: Annotated[
         str | None, typer.Option(callback=choice_param(_ROLES), metavar="|".join(_ROLES), help="As `users role`.")
     ] = None,
+    plan: PlanOption = None,
+    no_plan: Annotated[bool, typer.Option("--no-plan", help="Remove the plan.")] = False,
 ) -> Output:
     """Change a user; options left out change nothing.
 
@@ -123,10 +136,13 @@ def edit(
     \b
     earshot users edit jane@example.com --name "Jane Roe" --email jane.roe@example.com
     """
-    if email is None and name is None and role is None:
-        raise typer.BadParameter("give --email, --name or --role")
+    if no_plan and plan is not None:
+        raise typer.BadParameter("give --plan or --no-plan, not both")
+    if (email, name, role, plan) == (None, None, None, None) and not no_plan:
+        raise typer.BadParameter("give --email, --name, --role, --plan or --no-plan")
     user_id = find_user_id(work, user)
-    revoked_keys = users.update(work, user_id, email=email, name=name, role=role)
+    new_plan = UNSET if plan is None and not no_plan else plan
+    revoked_keys = users.update(work, user_id, email=email, name=name, role=role, plan=new_plan)
     edited = _serialize(USERS.by_id(work, user_id))
     return _with_revoked_keys(edited, f"{user if email is None else edited['email']} was changed", revoked_keys)
 

@@ -11,13 +11,14 @@ from sqlalchemy import delete as sql_delete
 from app.domain.counters.row_counters import add_counts
 from app.domain.errors import Conflict
 from app.domain.events import Event
-from app.domain.models import Comment, Follow, Post, User, Vote
+from app.domain.models import Comment, Feedback, Follow, Post, User, Vote
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys
+from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
 from app.domain.users.users import DELETED_NAME
 
 # Waits for transactions that act in this user's name; later ones find the user deleted.
@@ -35,9 +36,13 @@ _ANONYMIZE: Final = Statement(
         recap="never",
         deleted_at=NOW,
         updated_at=NOW,
+        **dict.fromkeys(SIGN_ON_ATTRIBUTES),
     )
 )
 _UNFOLLOW: Final = Statement(sql_delete(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))
+_DETACH_FEEDBACK: Final = Statement(
+    update(Feedback).where(in_portal_unindexed(Feedback), Feedback.user_id == bindparam("id")).values(user_id=None)
+)
 _in_portal = in_portal_unindexed(Post)
 _POSTS: Final = Statement(select(Post.id).where(_in_portal, Post.user_id == bindparam("id")).order_by(Post.id))
 _DELETE_VOTES: Final = Statement(
@@ -76,8 +81,9 @@ class UserDeletion:
 def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletion:
     """Delete a user: the keys are revoked and the address becomes free; the id and UUID stay as a tombstone.
 
-    With `with_content`, the user's posts, comments and votes are deleted too; replies of other users stay, without a
-    parent. May take long. Raises Forbidden, NotFound("user") also for a deleted user, Conflict("user.is_owner").
+    With `with_content`, the user's posts, comments and votes are deleted too. Replies of other users stay, without a
+    parent, and feedback stays, without the user. May take long. Raises Forbidden, NotFound("user") also for a deleted
+    user, Conflict("user.is_owner").
     """
     work.authorize(Permission.MANAGE_USERS)
     if work.require_row(_LOCK, "user", user_id, id=user_id)["role"] == "owner":
@@ -103,6 +109,7 @@ def _delete_content(work: UnitOfWork, user_id: int) -> list[str]:
         Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=user_id) for vote_id, post_id in votes
     )
     work.execute(_SUBTRACT_FROM_USER, id=user_id, votes=len(votes), comments=len(public))
+    work.execute(_DETACH_FEEDBACK, id=user_id)
     return files
 
 

@@ -14,10 +14,9 @@ from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import users
+from app.domain.users.attributes import SEGMENT_ATTRIBUTES
 
-TEXT_ATTRIBUTES: Final = ("avatar_url", "company", *(f"segment_{number}" for number in range(1, 11)))
-NUMBER_ATTRIBUTES: Final = ("mrr", "arr", "ltv")
-ATTRIBUTES: Final = (*TEXT_ATTRIBUTES, *NUMBER_ATTRIBUTES)
+ATTRIBUTES: Final = ("avatar_url", *SEGMENT_ATTRIBUTES)
 """The columns of a user that sign-on sets, besides uid, email and name."""
 
 _IDENTITY: Final = ("uid", "email", "email_key", "name")

@@ -13,6 +13,7 @@ from app.domain.models import User
 from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
+from app.domain.unset import UNSET, Unset
 from app.domain.users import api_keys, emails
 
 DEFAULT_NAME: Final = "User"
@@ -20,13 +21,13 @@ DELETED_NAME: Final = "[User Deleted]"
 
 _BY_EMAIL: Final = Statement(select(User.id).where(User.portal_id == PORTAL_ID, User.email_key == bindparam("key")))
 _INSERT: Final = Statement(
-    insert_row(User, "uuid", "email", "email_key", "name", "role", "password_hash")
+    insert_row(User, "uuid", "email", "email_key", "name", "role", "password_hash", "plan")
     .on_conflict_do_nothing()
     .returning(User.id)
 )
 
 _PROFILE: Final = Statement(
-    select(User.email, User.name, User.role, User.password_hash)
+    select(User.email, User.name, User.role, User.password_hash, User.plan)
     .where(row_in_portal(User), User.deleted_at.is_(None))
     # Changes of one user wait for each other and for the deletion; new rows that refer to the user don't wait.
     .with_for_update(key_share=True)
@@ -34,7 +35,7 @@ _PROFILE: Final = Statement(
 _UPDATE: Final = Statement(
     sql_update(User)
     .where(row_in_portal(User))
-    .values(**parameters("email", "email_key", "name", "role", "password_hash"), updated_at=NOW)
+    .values(**parameters("email", "email_key", "name", "role", "password_hash", "plan"), updated_at=NOW)
 )
 _STATE: Final = Statement(select(User.role, User.blocked_at).where(row_in_portal(User)).with_for_update(key_share=True))
 _BLOCK: Final = Statement(
@@ -50,7 +51,13 @@ def display_name_from(email: str) -> str:
 
 
 def create(
-    work: UnitOfWork, *, email: str | None, name: str, role: str = "user", password_hash: str | None = None
+    work: UnitOfWork,
+    *,
+    email: str | None,
+    name: str,
+    role: str = "user",
+    password_hash: str | None = None,
+    plan: str | None = None,
 ) -> int:
     """Create a user and return the id.
 
@@ -69,6 +76,7 @@ def create(
         name=name,
         role=role,
         password_hash=password_hash,
+        plan=plan,
     )
     if user_id is None:
         is_taken = key is not None and find_by_email(work, key) is not None
@@ -96,10 +104,11 @@ def update(
     name: str | None = None,
     role: str | None = None,
     password_hash: str | None = None,
+    plan: str | Unset | None = UNSET,
 ) -> int:
     """Change the fields that are given; None leaves one unchanged. Keys that need a higher role are revoked.
 
-    Returns how many keys were revoked.
+    `plan` None removes the plan. Returns how many keys were revoked.
     Only the owner and the operator may change the e-mail or the password of the owner.
     Raises NotFound("user"), also for a deleted user, Forbidden, Forbidden("change_sign_in"), ValidationFailed (email
     taken; role, for a change from or to owner).
@@ -113,6 +122,7 @@ def update(
         "password_hash": password_hash,
     }
     new = {field: old[field] if value is None else value for field, value in values.items()}
+    new["plan"] = old["plan"] if plan is UNSET else plan
     if all(value == old[field] for field, value in new.items()):
         return 0
     if (new["email"], new["password_hash"]) != (old["email"], old["password_hash"]):

@@ -16,8 +16,6 @@ UNSERVED = [
     ("DELETE", "/tags/1"),
     ("POST", "/posts/abcdef/anonymous_votes/x"),
     ("GET", "/groups"),
-    ("POST", "/feedback"),
-    ("GET", "/product-vision"),
     ("GET", "/widgets"),
     ("PUT", "/posts/abcdef/toggle-publish"),
     ("POST", "/posts/abcdef/improve"),

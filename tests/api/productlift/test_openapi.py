@@ -29,6 +29,15 @@ ROUTES = {
     "/users": {"get", "post"},
     "/users/find_by_email": {"get"},
     "/users/{user}": {"get", "put", "patch", "delete"},
+    "/users/groups-filter": {"get"},
+    "/users/plan-types": {"get"},
+    "/users/segment-metadata-keys": {"get"},
+    "/users/bulk-block": {"post"},
+    "/users/bulk-unblock": {"post"},
+    "/users/bulk-delete": {"post"},
+    "/feedback": {"get", "post"},
+    "/feedback/{id}": {"put", "patch", "delete"},
+    "/product-vision": {"get", "post", "delete"},
     "/moderation/pending": {"get"},
     "/moderation/rejected": {"get"},
     "/moderation/approve/{type}/{id}": {"post"},
@@ -44,6 +53,12 @@ ERRORS: dict[tuple[str, str], set[str]] = {
     ("get", "/tabs/{key}/fetch"): {"404", "422"},
     ("post", "/categories"): {"422"},
     ("post", "/users"): {"422"},
+    ("post", "/users/bulk-block"): {"422"},
+    ("post", "/users/bulk-unblock"): {"422"},
+    ("post", "/users/bulk-delete"): {"422"},
+    ("get", "/feedback"): {"422"},
+    ("delete", "/feedback/{id}"): {"404"},
+    ("post", "/product-vision"): {"422"},
     ("delete", "/categories/{id}"): {"404"},
     ("delete", "/sections/{section}"): {"404"},
     ("delete", "/posts/{post}"): {"404"},
@@ -118,6 +133,7 @@ async def test_the_parameters_of_a_list_are_documented(document: dict[str, Any])
     assert list(get_query("/tabs/{key}/fetch")) == list(get_query("/posts"))[1:]
     assert list(get_query("/users")) == ["limit", "skip"]
     assert list(get_query("/users/find_by_email")) == ["email"]
+    assert list(get_query("/feedback")) == ["status", "limit", "skip"]
     assert list(get_query("/posts/search_duplicates")) == ["title", "description"]
     assert list(get_query("/users/{user}", "delete")) == ["delete_all_data"]
 
@@ -139,6 +155,9 @@ async def test_fields_that_may_be_null_are_nullable(document: dict[str, Any]) ->
     rated = {f"prioritization_{name}" for name in ("impact", "confidence", "ease", "reach")}
     assert list_nullable("Post") == {"author", "status", "section_id", "conversion", *rated, "category"}
     assert list_nullable("Vote") == {"voter"}
+    assert list_nullable("Feedback") == {"user", "post_id"}
+    assert list_nullable("ProductVisionData") == {"data"}
+    assert list_nullable("Portal") == {"invite_message"}
     assert list_nullable("Comment") == list_nullable("Section") == {"parent_id"}
     assert (
         list_nullable("User")

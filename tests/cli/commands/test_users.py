@@ -265,6 +265,36 @@ def test_a_user_is_shown_with_every_field(cli: Cli) -> None:
     assert cli.error("users", "show", "77") == "there is no user 77"
 
 
+def test_the_plan_of_a_user_is_set_and_removed(cli: Cli) -> None:
+    created = cli.json("users", "create", "--email", "jane@example.com", "--plan", " Pro ")
+    without = cli.json("users", "create", "--email", "joe@example.com")
+    jane, joe = str(created["id"]), str(without["id"])
+    before = cli.json("users", "show", joe)
+    assert cli.json("users", "show", jane)["plan"] == "Pro"
+    assert "plan" not in before
+
+    cli.json("users", "edit", joe, "--plan", "Team")
+    cli.json("users", "edit", joe, "--name", "Joe Roe")
+    cli.json("users", "edit", jane, "--no-plan")
+
+    assert cli.json("users", "show", joe)["plan"] == "Team"
+    assert cli.run("users", "show", joe).out.splitlines()[-1].split() == ["plan", "Team"]
+    assert "plan" not in cli.json("users", "show", jane)
+    assert "give --plan or --no-plan, not both" in cli.usage_error("users", "edit", joe, "--plan", "Pro", "--no-plan")
+    assert "must have at most 255 characters" in cli.usage_error("users", "edit", joe, "--plan", "x" * 256)
+    assert cli.json("users", "show", joe)["plan"] == "Team"
+
+
+def test_what_sign_on_has_stored_is_shown(cli: Cli, rows: Rows) -> None:
+    stored = {"uid": "c-17", "avatar_url": "https://example.com/a.png", "plan": "Pro", "company": "Globex", "mrr": 9.5}
+    columns = ", ".join(f"{name} = :{name}" for name in stored)
+    before = cli.json("users", "show", OWNER)
+
+    rows(f"UPDATE users SET {columns}, segment_10 = 'ten' RETURNING id", **stored)
+
+    assert cli.json("users", "show", OWNER) == before | stored | {"segment_10": "ten"}
+
+
 def test_a_user_is_edited_by_the_rules_of_the_domain(cli: Cli) -> None:
     jane = cli.json("users", "create", "--email", "jane@example.com", "--role", "admin")["id"]
     cli.json("keys", "create", "--user", "jane@example.com", "--dialect", "productlift")
@@ -276,7 +306,9 @@ def test_a_user_is_edited_by_the_rules_of_the_domain(cli: Cli) -> None:
         "jane.roe@example.com",
         "admin",
     )
-    assert cli.usage_error("users", "edit", str(jane)) == "Invalid value: give --email, --name or --role"
+    assert cli.usage_error("users", "edit", str(jane)) == (
+        "Invalid value: give --email, --name, --role, --plan or --no-plan"
+    )
     assert cli.json("users", "edit", str(jane), "--role", "moderator")["role"] == "moderator"
     assert cli.json("keys", "list")["keys"][2]["revoked_at"] is not None
 

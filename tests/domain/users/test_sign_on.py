@@ -28,7 +28,7 @@ async def user_row(make: Factory, user: int) -> dict[str, Any]:
 
 
 async def test_an_unknown_person_becomes_a_user_with_everything_that_was_sent(make: Factory) -> None:
-    attributes = {name: f"{name}'s" for name in sign_on.TEXT_ATTRIBUTES} | {"mrr": 99.99, "arr": 1200.0, "ltv": 0.5}
+    attributes = {name: f"{name}'s" for name in ATTRIBUTES} | {"mrr": 99.99, "arr": 1200.0, "ltv": 0.5}
 
     user = await enter(make, who(**attributes))
 

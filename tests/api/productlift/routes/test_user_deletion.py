@@ -9,6 +9,7 @@ import pytest
 from app.domain.errors import Forbidden
 from app.domain.permissions import Actor
 from app.domain.users import deletion
+from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
@@ -81,6 +82,21 @@ async def test_personal_data_of_a_deleted_user_is_removed(make: Factory, product
     assert await make.rows("SELECT * FROM follows") == []
     assert (await productlift.of(key).get("/boards")).status_code == 401
     assert (await productlift.get(f"/posts/{post['id']}")).json()["data"]["updated_at"] == post["updated_at"]
+
+
+async def test_what_sign_on_has_stored_of_a_deleted_user_is_removed(make: Factory, productlift: Client) -> None:
+    jane = await make.user()
+    texts = ["uid", "avatar_url", "company", "plan", *(f"segment_{number}" for number in range(1, 11))]
+    stored = dict.fromkeys(texts, "Jane") | {"mrr": 9.5, "arr": 114.0, "ltv": 500.0}
+    assert set(stored) == set(SIGN_ON_ATTRIBUTES)
+    columns = ", ".join(f"{name} = :{name}" for name in stored)
+    await make.run(f"UPDATE users SET {columns} WHERE id = :id", id=jane, **stored)
+
+    await productlift.delete(f"/users/{await make.uuid(jane)}")
+
+    row = await make.row(f"SELECT {', '.join(stored)} FROM users WHERE id = :id", id=jane)
+    assert row == dict.fromkeys(stored)
+    assert (await productlift.get("/users/plan-types")).json() == {"data": []}
 
 
 async def test_the_email_of_a_deleted_user_can_be_reused(make: Factory, productlift: Client) -> None:
