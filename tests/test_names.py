@@ -24,7 +24,7 @@ PARTICIPLES = frozenset(
 ALLOWED_CLASSES = frozenset(
     {
         *("Board", "Category", "Comment", "Feedback", "Portal", "Post", "ProductVision", "Section", "Status", "Tab"),
-        *("User", "Vote"),
+        *("Tag", "User", "Vote"),
     }
 )
 """A table of the domain, and the schema of the same thing in an OpenAPI document."""

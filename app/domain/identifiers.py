@@ -1,5 +1,6 @@
-"""Identifiers: random strings, post codes and slugs."""
+"""Identifiers: random strings, post codes, slugs, and the keys of unique names."""
 
+import hashlib
 import re
 import secrets
 import unicodedata
@@ -10,6 +11,9 @@ from uuid import UUID, uuid4
 
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+MAX_UNIQUE_NAME: Final = 191
+"""Characters of a name that is unique in the portal regardless of case, such as that of a category."""
 
 
 def random_string(length: int, alphabet: str = ALPHABET) -> str:
@@ -25,6 +29,13 @@ def post_code() -> str:
         number, digit = divmod(number, 62)
         code += ALPHABET[digit]
     return code if not code.isdigit() else post_code()
+
+
+def name_key(name: str) -> str:
+    """Return what is stored of a name to compare names regardless of case: the same text for equal names."""
+    folded = name.lower()
+    # Some letters become two in lower case, so a key may be too long for the column; then its digest is stored.
+    return folded if len(folded) <= MAX_UNIQUE_NAME else hashlib.sha256(folded.encode()).hexdigest()
 
 
 RESERVED = frozenset(

@@ -286,10 +286,10 @@ def serialize_portal(row: Row) -> Payload:
     }
 
 
-def serialize_category(row: Sequence[Any]) -> Payload:
+def serialize_label(row: Sequence[Any]) -> Payload:
     """A row of `categories.list_all` as a Category. Section 6.1."""
-    category_id, name, color = row
-    return {"id": category_id, "name": name, "color": color}
+    label_id, name, color = row
+    return {"id": label_id, "name": name, "color": color}
 
 
 def serialize_status(row: Sequence[Any]) -> Payload:

@@ -11,23 +11,20 @@ from app.api.productlift.forms import Form, reject_taken
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import Category, Nothing, data_of, list_of
 from app.api.request import ApiRequest
+from app.domain.identifiers import MAX_UNIQUE_NAME
 from app.domain.portals import categories
-from app.domain.portals.categories import MAX_NAME
 from app.domain.unit_of_work import UnitOfWork
 from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Categories"])
 
-Name = Annotated[
-    Text,
-    Field(
-        max_length=MAX_NAME, description="The name, unique in the portal regardless of case", examples=["Onboarding"]
-    ),
+UniqueName = Annotated[
+    Text, Field(max_length=MAX_UNIQUE_NAME, description="The name, unique in the portal regardless of case")
 ]
 
 
 class CreateCategory(Form):
-    name: Name
+    name: Annotated[UniqueName, Field(examples=["Onboarding"])]
     color: Annotated[
         Color | None,
         Field(description="The color; by default the next unused color of a palette", examples=["#CDE7BE"]),
@@ -35,14 +32,14 @@ class CreateCategory(Form):
 
 
 class UpdateCategory(Form):
-    name: Annotated[Name | None, Field(description="The new name", examples=["Speed"])] = None
+    name: Annotated[UniqueName | None, Field(description="The new name", examples=["Speed"])] = None
     color: Annotated[Color, Field(description="The new color", examples=["#FFAEA5"])]
 
 
 @router.get("/categories", response_model=list_of(Category))
 async def list_categories(request: ApiRequest) -> ApiResponse:
     """All categories of the portal, by number."""
-    return await responses.list_rows(request, categories.list_all, serializers.serialize_category)
+    return await responses.list_rows(request, categories.list_all, serializers.serialize_label)
 
 
 @router.post("/categories", response_model=data_of(Category), form=CreateCategory)
@@ -52,7 +49,7 @@ async def create_category(request: ApiRequest) -> ApiResponse:
     def add(work: UnitOfWork) -> ApiResponse:
         form = CreateCategory.parse(request.params, name=reject_taken(partial(categories.find_id_by_name, work)))
         category_id = categories.add(work, name=form.name, color=form.color)
-        return responses.data_response(serializers.serialize_category(categories.get(work, category_id)))
+        return responses.data_response(serializers.serialize_label(categories.get(work, category_id)))
 
     return await request.write(add)
 
@@ -69,7 +66,7 @@ async def update_category(request: ApiRequest) -> ApiResponse:
         form = UpdateCategory.parse(request.params, name=check_name)
         with errors.report_as_sent(category=request.path_params["id"]):
             categories.edit(work, category_id, name=form.name, color=form.color)
-        return responses.data_response(serializers.serialize_category(categories.get(work, category_id)))
+        return responses.data_response(serializers.serialize_label(categories.get(work, category_id)))
 
     return await request.write(change)
 
