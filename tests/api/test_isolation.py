@@ -138,8 +138,9 @@ def _rows_across_portals(rows: Rows) -> list[Any]:
 
 
 def required_params(route: Route, sample: SamplePortal) -> dict[str, Any]:
-    """The parameters of an unfiltered list: only the required ones."""
-    return {name: value for name, value in inputs(route, sample).items() if name in ("title", "email")}
+    """The parameters of an unfiltered list: only those without which nothing is found."""
+    needed = ("title", "email") if route.path == "/posts/search_duplicates" else ("email",)
+    return {name: value for name, value in inputs(route, sample).items() if name in needed}
 
 
 def without_sent_values(response: tuple[int, Any], sample: SamplePortal) -> tuple[int, Any]:

@@ -33,7 +33,13 @@ async def test_lists_of_posts_with_long_texts_have_the_same_bytes(
         expected = [(await astuto.get(f"/posts/{post}")).content for post in reversed(ids)]
         assert listed.content == b"[" + b",".join(expected[1:] if "offset" in query else expected) + b"]"
         assert "etag" not in listed.headers
-    for query in ("limit=50", "limit=3&skip=2", "limit=50&order_by=updated_at", "limit=50&category={}"):
+    for query in (
+        "limit=50",
+        "limit=3&skip=2",
+        "limit=50&title=iNV",
+        "limit=50&order_by=updated_at",
+        "limit=50&category={}",
+    ):
         listed = await productlift.get(f"/posts?{query.format(category)}")
         page = listed.json()
         for post in page["data"]:

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, f
 
 from app.domain.models import Post, PostCategory, PostCounter, Status, Tab
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list
+from app.domain.sql.text_patterns import contains_pattern, make_pattern
 from app.domain.unit_of_work import UnitOfWork
 
 AccessPath: TypeAlias = str
@@ -35,6 +36,8 @@ class PostFilter:
     category_ids: Sequence[int] | None = None
     section_ids: Sequence[int] | None = None
     tab_url: str | None = None
+    title: str | None = None
+    """A part of the title, in any letter case."""
 
     def active_filters(self) -> dict[str, Any]:
         """The given filters by parameter name. A list of one id becomes an equality, with a name in the singular."""
@@ -47,6 +50,8 @@ class PostFilter:
                 values[name[:-1]] = value[0]
             else:
                 values[name] = value
+        if self.title is not None:
+            values["title"] = make_pattern(self.title)
         return values
 
 
@@ -73,6 +78,7 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
         select(PostCategory.post_id).where(PostCategory.category_id == bindparam("category_id"))
     ),
     "tab_url": Post.status_id.in_(_TAB_STATUSES),
+    "title": contains_pattern(Post.title, "title"),
 }
 
 _ZERO: Final[ColumnElement[int]] = literal_column("0")
@@ -93,7 +99,8 @@ _COUNTER_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "category_id": PostCounter.ref_id == bindparam("category_id"),
     "tab_url": PostCounter.status_id.in_(_TAB_STATUSES),
 }
-"""Filters whose counts are stored. A list of categories has no count, because a post may have several of them.
+"""Filters whose counts are stored. A list of categories has no count, because a post may have several of them; a
+part of a title has none either.
 
 The counters use 0, which is no id, for posts without a status or section.
 """

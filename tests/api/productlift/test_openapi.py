@@ -123,6 +123,7 @@ async def test_the_parameters_of_a_list_are_documented(document: dict[str, Any])
         "tab",
         "category",
         "section",
+        "title",
         "limit",
         "skip",
         "status",

@@ -34,6 +34,10 @@ class ListPosts(Form):
     section: Annotated[Reference | None, Field(description="Only posts in this section, by number", examples=[10])] = (
         None
     )
+    title: Annotated[
+        Text | None,
+        Field(description="Only posts whose title contains this text, in any letter case", examples=["dark"]),
+    ] = None
     limit: Limit | None = None
     skip: Skip | None = None
     status: Annotated[
@@ -67,6 +71,7 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         status_ids=form.status or None,
         category_ids=None if form.category is None else [form.category],
         section_ids=None if form.section is None else [form.section],
+        title=form.title,
     )
 
     def serialize(row: Row) -> dict[str, Any]:

@@ -66,7 +66,7 @@ async def test_a_page_reports_the_effective_limit_and_skip(
 
 async def test_null_parameters_in_a_body_have_their_defaults(make: Factory, productlift: Client) -> None:
     await make.post()
-    names = ("tab", "category", "section", "limit", "skip", "status", "order_by", "order_direction")
+    names = ("tab", "category", "section", "title", "limit", "skip", "status", "order_by", "order_direction")
 
     response = await productlift.send_json("GET", "/posts", dict.fromkeys(names))
 
@@ -145,6 +145,31 @@ async def test_filters_are_combined(make: Factory, productlift: Client) -> None:
     assert await found(status="") == ["Statusless", "Four", "Three", "Two", "One"]
 
 
+async def test_posts_are_found_by_a_part_of_their_title(make: Factory, productlift: Client) -> None:
+    uber, zoom, second, light = "Überall dunkel", "Dark mode at 100% zoom", "DARK MODE_2", "Light mode"
+    for title in (uber, zoom, second, light):
+        await make.post(title=title, status="Planned" if title == zoom else None)
+
+    async def found(**body: Any) -> list[str]:
+        page = (await productlift.send_json("GET", "/posts", body)).json()
+        assert page["total"] == len(page["data"])
+        return [post["title"] for post in page["data"]]
+
+    assert await found(title="") == [light, second, zoom, uber]
+    assert await found(title="dark mode") == [second, zoom]
+    assert await found(title=" üBERALL ") == [uber]
+    assert await found(title="0%") == [zoom]
+    assert await found(title="mode_") == [second]
+    assert await found(title="d%k") == await found(title="d_rk") == await found(title="d*k") == []
+    assert await found(title="mode", order_by="created_at", order_direction="asc") == [zoom, second, light]
+    assert await found(title="mode", tab="roadmap") == [zoom]
+    page = (await productlift.get("/posts?title=Mode&skip=1&limit=1")).json()
+    assert (page["total"], page["hasMore"], page["data"][0]["title"]) == (3, True, second)
+    page = (await productlift.get("/tabs/roadmap/fetch?title=mode")).json()
+    assert (page["total"], [post["title"] for post in page["data"]]) == (1, [zoom])
+    assert await titles(productlift, f"?title={'x' * 300}") == []
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -174,6 +199,8 @@ async def test_a_list_in_the_query_may_have_several_forms(query: str, make: Fact
         "status=99",
         "status=99999999999999999999",
         "status[]=98&status[]=99",
+        "title=nothing",
+        "title=%25",
         "tab=nothing&category=99&section=99&status=99",
     ],
 )
