@@ -23,8 +23,8 @@ PARTICIPLES = frozenset(
 
 ALLOWED_CLASSES = frozenset(
     {
-        *("Board", "Category", "Comment", "Feedback", "Portal", "Post", "ProductVision", "Section", "Status", "Tab"),
-        *("Tag", "User", "Vote"),
+        *("Board", "Category", "Comment", "Feedback", "Group", "Portal", "Post", "ProductVision", "Section", "Status"),
+        *("Tab", "Tag", "User", "Vote"),
     }
 )
 """A table of the domain, and the schema of the same thing in an OpenAPI document."""

@@ -18,17 +18,18 @@ from app.demo import texts
 from app.demo.people import DOCUMENTED_EMAIL, TEAM, VOTERS, WRITERS, Person, generate_people
 from app.demo.texts import TEAM_PREFIX, SamplePost
 from app.domain import feedback, product_vision
-from app.domain.models import EventRow, Group, User
-from app.domain.portals import boards, categories, portals, sections, statuses, tabs
+from app.domain.models import EventRow, User
+from app.domain.portals import boards, categories, portals, sections, statuses, tabs, tags
 from app.domain.posts import attachments, comments, create, moderation, public, votes
 from app.domain.posts import update as post_changes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
 from app.domain.posts.update import PostUpdate
 from app.domain.posts.votes import NewVote
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import users
+from app.domain.users import groups, users
+from app.domain.users.queries import UserQuery
 
 DAYS: Final = 365
 ACTIVE_POSTS: Final = 12
@@ -38,7 +39,9 @@ FRESH_POSTS: Final = 24
 MAX_FRESH_VOTES: Final = 9
 MAX_TAIL_VOTES: Final = 26
 """Of the posts without a given number of votes, half have less than a tenth of these."""
+MAX_GROUP_SIZE: Final = 8
 
+_UUIDS: Final = UserQuery((User.id, User.uuid), deleted=False)
 # No follower must be notified of invented events.
 _MARK_EVENTS_EXPANDED: Final = Statement(
     update(EventRow).where(EventRow.portal_id == PORTAL_ID).values(expanded_at=NOW)
@@ -49,7 +52,6 @@ _SET_UUID: Final = Statement(
     .values(uuid=bindparam("new_uuid"))
 )
 _SET_COMPANY: Final = Statement(update(User).where(row_in_portal(User, "user")).values(**parameters("company", "plan")))
-_ADD_GROUP: Final = Statement(insert_row(Group, "name", "name_key"))
 
 
 def fill(work: UnitOfWork, *, files: Mapping[str, StoredFile]) -> None:
@@ -79,6 +81,7 @@ class _Sample:
         self._board_ids = {row["name"]: row["id"] for row in boards.list_all(work)}
         self._status_ids = {row["name"]: row["id"] for row in statuses.list_all(work)}
         self._category_ids = {name: categories.add(work, name=name, color=color) for name, color in texts.CATEGORIES}
+        self._tag_ids = {name: tags.add(work, name=name, color=color) for name, color in texts.TAGS}
         self._section_ids: dict[str | None, int | None] = {None: None}
         for url, entries in texts.SECTIONS.items():
             tab_id = tabs.by_url(work, url)["id"]
@@ -101,6 +104,7 @@ class _Sample:
         self._add_views(posts)
         self._add_planning()
         work.execute(_SET_UUID, email=DOCUMENTED_EMAIL, new_uuid=EXAMPLE_USER)
+        self._add_groups()
         work.execute(_MARK_EVENTS_EXPANDED)
 
     def _sort_by_age(self, posts: list[SamplePost]) -> list[SamplePost]:
@@ -160,6 +164,7 @@ class _Sample:
             status_id=self._status_ids["New"],
             section_id=self._section_ids[post.section],
             category_id=category_ids[0] if category_ids else None,
+            tag_ids=[self._tag_ids[name] for name in post.tags],
             follow=True,
             moderation="approved" if post.moderation == "approved" else "pending",
         )
@@ -251,7 +256,7 @@ class _Sample:
         public.record_views(self._work, views)
 
     def _add_planning(self) -> None:
-        """Add the companies and plans of the writers, a group, feedback of the last days, and the product vision."""
+        """Add the companies and plans of the writers, feedback of the last days, and the product vision."""
         work = self._work
         writers = [self._user_ids[person] for person in self._writers if person in self._user_ids]
         for number, user_id in enumerate(writers):
@@ -261,8 +266,15 @@ class _Sample:
             work.now = self._end - timedelta(days=len(texts.FEEDBACK) - number)
             feedback.create(work, title=title, description=description, user_id=writers[number], post_id=None)
         product_vision.save(work, **texts.VISION)
-        work.execute(_ADD_GROUP, name=texts.GROUP, name_key=texts.GROUP.lower())
         work.now = self._end
+
+    def _add_groups(self) -> None:
+        """Groups of the first people who write; some people are in two."""
+        for number, name in enumerate(texts.GROUPS):
+            group_id = groups.add(self._work, name=name)
+            for person in self._writers[number * MAX_GROUP_SIZE // 2 :][:MAX_GROUP_SIZE]:
+                _, uuid = _UUIDS.by_id(self._work, self._user_id(person))
+                groups.add_member(self._work, group_id, uuid)
 
     def _at(self, at: datetime, operation: Callable[[], object]) -> None:
         self._actions.append((at, operation))

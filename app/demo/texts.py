@@ -29,6 +29,11 @@ CATEGORIES: Final = (
 )
 """Name and color. They are independent of the section of a post."""
 
+TAGS: Final = (("Large customer", "#FFB7B2"), ("Quick win", "#B5EAD7"), ("Needs design", "#C7CEEA"))
+"""Name and color of the labels that only the team sees."""
+
+GROUPS: Final = ("Design partners", "Advisory board")
+
 SECTIONS: Final = {
     "feedback": (
         *(("Time tracking", None), ("Projects", None), ("Invoicing", None), ("Reports", None)),
@@ -46,9 +51,6 @@ COMPANIES: Final = (
     ("Atelier Rosa", "Studio"),
 )
 """Name and plan."""
-
-GROUP: Final = "Long-standing customers"
-"""A group of users."""
 
 FEEDBACK: Final = (
     (
@@ -90,6 +92,7 @@ class SamplePost:
     description: str
     section: str | None
     categories: tuple[str, ...]
+    tags: tuple[str, ...]
     votes: int | None
     """The number of votes; None for one of the many posts with few votes."""
     moderation: str
@@ -127,6 +130,7 @@ def _parse_post(board: str, entry: Mapping[str, Any]) -> SamplePost:
         description=entry.get("text", "").strip(),
         section=entry.get("section"),
         categories=tuple(entry.get("categories", ())),
+        tags=tuple(entry.get("tags", ())),
         votes=entry.get("votes"),
         moderation=entry.get("moderation", "approved"),
         image=entry.get("image"),

@@ -13,7 +13,7 @@ ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 MAX_UNIQUE_NAME: Final = 191
-"""Characters of a name that is unique in the portal regardless of case, such as that of a category."""
+"""Characters of a name that is unique in the portal regardless of case: of a category, tag or group."""
 
 
 def random_string(length: int, alphabet: str = ALPHABET) -> str:

@@ -122,8 +122,8 @@ class UnitOfWork:
     def lock_portal(self) -> None:
         """Lock the portal's row until this transaction ends, so that other changes of its catalogue wait.
 
-        Every rule that changes boards, tabs, statuses, sections or categories calls this before it reads, so that what
-        it reads can't change. It is the first lock of each, which rules out deadlocks between such rules. Only the
+        Every rule that changes boards, tabs, statuses, sections, categories or tags calls this before it reads, so that
+        what it reads can't change. It is the first lock of each, which rules out deadlocks between such rules. Only the
         deletion of a portal locks the portal last, for the reason given there.
         """
         self.fetch_one(_LOCK_PORTAL)

@@ -52,6 +52,9 @@ REQUESTS: dict[str, Callable[[SamplePortal], Requests]] = {
         f"/categories/{sample.category}", "categories", sample.category,
         {"name": NAMES, "color": COLORS}, {"color": COLORS},
     ),
+    "tag": lambda sample: Requests(
+        f"/tags/{sample.tag}", "tags", sample.tag, {"name": NAMES}, {"color": COLORS}
+    ),
     "section": lambda sample: Requests(
         f"/sections/{sample.section}", "sections", sample.section,
         {"title": NAMES}, {"parent_id": (None, sample.shelf)},
@@ -188,6 +191,8 @@ async def test_concurrent_operations_on_different_fields_are_both_stored(
         ("/users/{0.uuid}", {"name": "Ms Roe"}, "User"),
         ("/statuses/0{0.status}", {"color": "#00ff00"}, "Status"),
         ("/categories/0{0.category}", {"color": "#00ff00"}, "Category"),
+        ("/tags/0{0.tag}", {"color": "#00ff00"}, "Tag"),
+        ("/groups/0{0.group}", {"name": "New"}, "Group"),
         ("/sections/0{0.section}", {"title": "New"}, "Section"),
         ("/posts/{0.code}", {"title": "New", "description": "Also"}, "Post"),
         ("/posts/{0.code}/comments/0{0.comment}", {"comment": "New"}, "Comment"),

@@ -206,6 +206,12 @@ async def test_a_unique_name_is_assigned_once_to_concurrent_requests(clients: Co
         categories = await clients.send(
             *(clients.productlift("POST", "/categories", {"name": name.format(number)}) for name in ("a{}", "A{}") * 2)
         )
+        tags = await clients.send(
+            *(clients.productlift("POST", "/tags", {"name": name.format(number)}) for name in ("a{}", "A{}") * 2)
+        )
+        groups = await clients.send(
+            *(clients.productlift("POST", "/groups", {"name": name.format(number)}) for name in ("a{}", "A{}") * 2)
+        )
         payload = {"name": f"Soon {number}", "tab_id": clients.make.tabs["roadmap"]}
         stages = await clients.send(*[clients.productlift("POST", "/statuses", payload)] * LANES)
 
@@ -213,6 +219,9 @@ async def test_a_unique_name_is_assigned_once_to_concurrent_requests(clients: Co
         assert bodies(boards, 422) == [{"errors": ["Name is already in use"]}] * 3
         assert statuses(categories) == [200, 422, 422, 422]
         assert bodies(categories, 422) == [taken] * 3
+        for labels in (tags, groups):
+            assert statuses(labels) == [200, 422, 422, 422]
+            assert bodies(labels, 422) == [taken] * 3
         assert statuses(stages) == [200, 422, 422, 422]
         assert bodies(stages, 422) == [taken] * 3
 
@@ -246,6 +255,8 @@ async def test_only_one_of_several_concurrent_deletions_succeeds(clients: Concur
             [clients.productlift("DELETE", f"/posts/{sample.code}"), clients.astuto("DELETE", f"/posts/{sample.post}")]
             * 2,
             [clients.productlift("DELETE", f"/categories/{sample.category}")] * 4,
+            [clients.productlift("DELETE", f"/tags/{sample.tag}")] * 4,
+            [clients.productlift("DELETE", f"/groups/{sample.group}")] * 4,
             [clients.productlift("DELETE", f"/statuses/{sample.status}")] * 4,
             [clients.productlift("DELETE", f"/sections/{sample.section}")] * 4,
             [clients.productlift("DELETE", f"/users/{sample.uuid}", {"delete_all_data": True})] * 4,
@@ -327,6 +338,90 @@ async def test_a_user_can_be_deleted_during_its_writes(clients: ConcurrentClient
             if response.status_code != 200:
                 assert (response.status_code, response.json()) == (404, unknown)
         assert responses[2].status_code == 201
+
+
+async def test_a_user_can_be_added_to_a_group_several_times_at_once(clients: ConcurrentClients) -> None:
+    for _ in range(ROUNDS):
+        sample = await clients.populate()
+        path = f"/groups/{sample.group}/users/{sample.voter_uuid}"
+
+        responses = await clients.send(*[clients.productlift("POST", path)] * LANES)
+
+        added = {"success": True, "group": str(sample.group), "user": sample.voter_uuid}
+        assert bodies(responses, 200) == [added] * LANES
+        assert await clients.count("group_members WHERE user_id = :u", u=sample.voter) == 1
+
+
+async def test_no_member_is_left_of_a_group_that_is_deleted_meanwhile(clients: ConcurrentClients) -> None:
+    for _ in range(ROUNDS * 2):
+        sample = await clients.populate()
+        path = f"/groups/{sample.group}"
+        owner = await clients.make.uuid(sample.owner)
+
+        deleted, *responses = await clients.send(
+            clients.productlift("DELETE", path),
+            clients.productlift("POST", f"{path}/users/{sample.voter_uuid}"),
+            clients.productlift("POST", f"{path}/users/{owner}"),
+            clients.productlift("DELETE", f"{path}/users/{sample.uuid}"),
+        )
+
+        assert deleted.status_code == 200
+        missing = {"message": f"No query results for model [App\\Group] {sample.group}"}
+        assert all(
+            response.status_code == 200 or (response.status_code, response.json()) == (404, missing)
+            for response in responses
+        )
+        assert await clients.count("group_members WHERE group_id = :g", g=sample.group) == 0
+
+
+async def test_a_user_that_is_deleted_meanwhile_is_no_member(clients: ConcurrentClients) -> None:
+    for _ in range(ROUNDS * 2):
+        sample, other = await clients.populate(), await clients.populate()
+
+        deleted, *responses = await clients.send(
+            clients.productlift("DELETE", f"/users/{sample.voter_uuid}"),
+            clients.productlift("POST", f"/groups/{sample.group}/users/{sample.voter_uuid}"),
+            clients.productlift("POST", f"/groups/{other.group}/users/{sample.voter_uuid}"),
+            clients.productlift("PATCH", f"/groups/{other.group}", {"name": f"Renamed {other.group}"}),
+        )
+
+        assert deleted.status_code == responses[2].status_code == 200
+        missing = {"message": f"No query results for model [App\\User] {sample.voter_uuid}"}
+        assert all(
+            response.status_code == 200 or (response.status_code, response.json()) == (404, missing)
+            for response in responses
+        )
+        assert await clients.count("group_members WHERE user_id = :u", u=sample.voter) == 0
+
+
+async def test_a_tag_can_be_deleted_while_posts_get_it(clients: ConcurrentClients) -> None:
+    for _ in range(ROUNDS):
+        sample, other = await clients.populate(), await clients.populate()
+
+        deleted, *responses = await clients.send(
+            clients.productlift("DELETE", f"/tags/{sample.tag}"),
+            clients.productlift("POST", "/posts", {"title": "A late one", "tag_ids": [sample.tag, other.tag]}),
+            clients.productlift("PATCH", f"/posts/{other.code}", {"tag_ids": [sample.tag]}),
+            clients.productlift("PATCH", f"/posts/{sample.code}", {"tag_ids": [other.tag]}),
+        )
+
+        assert deleted.status_code == 200
+        assert statuses(responses) == [200] * 3
+        assert await clients.count("post_tags WHERE tag_id = :t", t=sample.tag) == 0
+        # Of the two posts that keep the other tag, both have it.
+        assert await clients.count("post_tags WHERE tag_id = :t", t=other.tag) == 2
+
+
+async def test_concurrent_updates_of_the_tags_of_a_post_replace_each_other(clients: ConcurrentClients) -> None:
+    sample = await clients.populate()
+    tags = [await clients.make.tag(f"Tag {number}") for number in range(LANES)]
+    for _ in range(ROUNDS):
+        responses = await clients.send(
+            *(clients.productlift("PATCH", f"/posts/{sample.code}", {"tag_ids": [tag]}) for tag in tags)
+        )
+
+        assert statuses(responses) == [200] * LANES
+        assert await clients.count("post_tags WHERE post_id = :p", p=sample.post) == 1
 
 
 async def test_a_thread_can_be_deleted_during_replies(clients: ConcurrentClients) -> None:

@@ -110,6 +110,17 @@ def test_it_is_one_product_with_boards_sections_and_categories(sample: Sample) -
     assert sample.rows("SELECT id FROM posts WHERE id NOT IN (SELECT post_id FROM post_categories)")
 
 
+def test_a_few_posts_have_tags_and_two_groups_have_members(sample: Sample) -> None:
+    tags = dict(sample.rows("SELECT name, count(*) FROM tags JOIN post_tags ON tag_id = tags.id GROUP BY name"))
+    groups = dict(
+        sample.rows("SELECT name, count(*) FROM user_groups g JOIN group_members m ON m.group_id = g.id GROUP BY name")
+    )
+
+    assert tags == {"Large customer": 3, "Needs design": 2, "Quick win": 2}
+    assert groups == {"Design partners": 8, "Advisory board": 8}
+    assert sample.value("SELECT count(DISTINCT user_id) FROM group_members") == 12
+
+
 def test_the_sections_of_a_post_belong_to_the_tab_of_its_status(sample: Sample) -> None:
     mismatches = sample.rows(
         "SELECT p.title FROM posts p JOIN statuses s ON s.id = p.status_id JOIN sections c ON c.id = p.section_id "
@@ -345,6 +356,8 @@ SAME = (
     "SELECT post_id, category_id FROM post_categories ORDER BY post_id, category_id",
     "SELECT id, company, plan FROM users ORDER BY id",
     "SELECT title, user_id, created_at FROM feedback ORDER BY id",
+    "SELECT post_id, tag_id FROM post_tags ORDER BY post_id, tag_id",
+    "SELECT group_id, user_id, created_at FROM group_members ORDER BY group_id, user_id",
 )
 
 

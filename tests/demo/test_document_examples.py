@@ -26,11 +26,14 @@ EXPECTED_ERRORS = {
     "productlift": {
         "DELETE /categories/{id}": (404, IRREVERSIBLE),
         "DELETE /feedback/{id}": (404, IRREVERSIBLE),
+        "DELETE /groups/{group}": (404, IRREVERSIBLE),
+        "DELETE /groups/{group}/users/{user}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}/comments/{comment}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}/votes/{user}": (404, IRREVERSIBLE),
         "DELETE /sections/{section}": (404, IRREVERSIBLE),
         "DELETE /statuses/{status}": (404, IRREVERSIBLE),
+        "DELETE /tags/{tag}": (404, IRREVERSIBLE),
         "DELETE /users/{user}": (404, IRREVERSIBLE),
     },
     "astuto": {
@@ -98,11 +101,10 @@ def to_texts(value: Any) -> list[str]:
     return [to_text(item) for item in (value if isinstance(value, list) else [value])]
 
 
-def fill_in_form(schema: dict[str, Any]) -> dict[str, str]:
+def fill_in_form(schema: dict[str, Any]) -> dict[str, list[str]]:
     """The inputs of a form that are sent: those of files are empty, and an empty input is not sent."""
     inputs = schema["properties"].items()
-    # Of a list, its first item.
-    return {name: to_texts(each["examples"][0])[0] for name, each in inputs if "examples" in each}
+    return {name: to_texts(each["examples"][0]) for name, each in inputs if "examples" in each}
 
 
 def make_request(path: str, operation: dict[str, Any], media_type: str, *, with_optional_query: bool) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def make_request(path: str, operation: dict[str, Any], media_type: str, *, with_
     fields = fill_in_form(body["schema"])
     if media_type == FORM:
         return {**request, "data": fields}
-    return {**request, "files": {name: (None, text) for name, text in fields.items()}}
+    return {**request, "files": [(name, (None, text)) for name, texts in fields.items() for text in texts]}
 
 
 def describe_failure(response: httpx.Response, expected_error: int | None) -> str | None:

@@ -59,17 +59,18 @@ async def execute(page: Page, block: str) -> int:
     return int((await page.value(f"{status}.innerText")).split()[0])
 
 
-async def read_inputs(page: Page, block: str, media_type: str) -> dict[str, str]:
-    """The inputs of a form that are not empty, as the page has filled them in."""
+async def read_inputs(page: Page, block: str, media_type: str) -> dict[str, list[str]]:
+    """The inputs of a form that are not empty, as the page has filled them in; a list has an input for each item."""
     for selected, input_of_body in ((JSON, "textarea"), (media_type, "tr[data-property-name] :is(input, select)")):
         await page.value(f"{SET_VALUE}({block}.querySelector('.body-param-content-type select'), '{selected}')")
         await page.until(f"{block}.querySelector('.opblock-section-request-body {input_of_body}')")
     pairs = await page.value(
         f"""[...{block}.querySelectorAll('tr[data-property-name]')].map(row => [
           row.dataset.propertyName,
-          row.querySelector(':is(input:not([type=checkbox]):not([type=file]), select)')?.value ?? ''])"""
+          [...row.querySelectorAll(':is(input:not([type=checkbox]):not([type=file]), select)')]
+            .map(input => input.value).filter(value => value)])"""
     )
-    return {name: value for name, value in pairs if value}
+    return {name: values for name, values in pairs if values}
 
 
 async def read_parameters(page: Page, block: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from app.domain.errors import Forbidden
 from app.domain.feedback import FeedbackQuery
 from app.domain.models import Board, Comment, Feedback, Post, Status, User, Vote
 from app.domain.permissions import OPERATOR, Actor, Permission, is_allowed
-from app.domain.portals import deletion, portals, sections
+from app.domain.portals import deletion, portals, sections, tags
 from app.domain.portals.boards import BoardQuery
 from app.domain.portals.statuses import StatusQuery
 from app.domain.posts import attachments, moderation
@@ -20,7 +20,7 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys, attributes, bulk, ownership, users
+from app.domain.users import api_keys, attributes, bulk, groups, ownership, users
 from app.domain.users.queries import UserQuery
 from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
@@ -29,6 +29,7 @@ Rule = Callable[[UnitOfWork], Any]
 
 OWNER = Actor(user_id=1, role="owner")
 USER = Actor(user_id=1, role="user")
+MODERATOR = Actor(user_id=1, role="moderator")
 FILE = StoredFile("attachment", "a.png", "a.png", "image/png", 5)
 PAGE = {"offset": 0, "limit": 10}
 POSTS, USERS = PostQuery((Post.id,)), UserQuery((User.id,), deleted=True)
@@ -76,6 +77,10 @@ READS: list[Rule] = [
     lambda work: USERS.ids(work, newest_first=True, **PAGE),
     lambda work: USERS.by_ids(work, [1]),
     lambda work: USERS.total(work),
+    lambda work: USERS.members(work, 1, **PAGE),
+    lambda work: groups.list_all(work),
+    lambda work: groups.get(work, 1),
+    lambda work: groups.count_members(work, 1),
     lambda work: BOARDS.by_id(work, 1),
     lambda work: BOARDS.by_slug(work, "ideas"),
     lambda work: BOARDS.all(work),
@@ -108,6 +113,24 @@ async def test_only_the_operator_can_manage_portals_keys_and_repairs(rule: Rule,
 @pytest.mark.parametrize("rule", READS)
 async def test_a_user_can_not_read_with_the_queries_of_the_apis(rule: Rule, make: Factory) -> None:
     assert await forbidden(make, rule, USER) == "read"
+
+
+@pytest.mark.parametrize(
+    ("rule", "permission"),
+    [
+        (lambda work: tags.add(work, name="Urgent"), "manage_catalogue"),
+        (lambda work: tags.edit(work, 1, name="Urgent"), "manage_catalogue"),
+        (lambda work: tags.delete(work, 1), "manage_catalogue"),
+        (lambda work: groups.add(work, name="Beta"), "manage_users"),
+        (lambda work: groups.rename(work, 1, "Beta"), "manage_users"),
+        (lambda work: groups.delete_group(work, 1), "manage_users"),
+        (lambda work: groups.add_member(work, 1, "a"), "manage_users"),
+        (lambda work: groups.remove_member(work, 1, "a"), "manage_users"),
+        (lambda work: groups.remove_from_all(work, 1), "manage_users"),
+    ],
+)
+async def test_a_moderator_can_not_change_tags_and_groups(rule: Rule, permission: str, make: Factory) -> None:
+    assert await forbidden(make, rule, MODERATOR) == permission
 
 
 async def test_files_and_invitations_require_a_moderator(make: Factory) -> None:

@@ -82,6 +82,20 @@ productlift
     GET     /tabs                                       admin
     GET     /tabs/{key}                                 admin
     GET     /tabs/{key}/fetch                           admin
+    GET     /tags                                       admin
+    POST    /tags                                       admin
+    PATCH   /tags/{tag}                                 admin
+    PUT     /tags/{tag}                                 admin
+    DELETE  /tags/{tag}                                 admin
+    GET     /groups                                     admin
+    POST    /groups                                     admin
+    GET     /groups/{group}                             admin
+    PATCH   /groups/{group}                             admin
+    PUT     /groups/{group}                             admin
+    DELETE  /groups/{group}                             admin
+    GET     /groups/{group}/users                       admin
+    POST    /groups/{group}/users/{user}                admin
+    DELETE  /groups/{group}/users/{user}                admin
     GET     /moderation/pending                         admin
     GET     /moderation/rejected                        admin
     POST    /moderation/approve/{type}/{id}             admin       pending
@@ -129,7 +143,8 @@ ASTUTO_NAMES: Final = {
 }  # fmt: skip
 PRODUCTLIFT_NAMES: Final = {
     "code": "Post", "pending_code": "Post", "uuid": "User", "voter_uuid": "User", "comment": "Comment",
-    "category": "Category", "status": "Status", "section": "Section", "tab": "Tab", "feedback": "Feedback",
+    "category": "Category", "tag": "Tag", "group": "Group", "status": "Status", "section": "Section", "tab": "Tab",
+    "feedback": "Feedback",
 }  # fmt: skip
 
 # Routes where a parameter, not the path, refers to a row: the parameter, the attribute of SamplePortal, and the

@@ -120,6 +120,7 @@ class Scenario:
             status=await make.act(lambda work: statuses.add(work, name=f"Matrix {number}", tab_id=tab)),
             section=await make.act(lambda work: sections.add(work, title="Matrix", tab_id=tab)),
             feedback=await make.feedback(user=user, post=post),
+            tag=await make.tag(f"Matrix {number}"), group=await make.group(f"Matrix {number}"),
         )  # fmt: skip
 
     async def read_rows(self) -> dict[int, Any]:

@@ -20,14 +20,16 @@ _TABLES: list[Table] = Base.metadata.sorted_tables
 _EVERYTHING = {
     table.name: Statement(select(table).order_by(*table.primary_key.columns), across_portals=True) for table in _TABLES
 }
-_PORTALS, _POSTS, _POST_CATEGORIES = (Base.metadata.tables[name] for name in ("portals", "posts", "post_categories"))
+_PORTALS, _POSTS = (Base.metadata.tables[name] for name in ("portals", "posts"))
+_OF_POSTS = [Base.metadata.tables[name] for name in ("post_categories", "post_tags")]
+"""Tables whose rows belong to the portal of their post."""
 
 
 def _is_of_portal(table: Table) -> ColumnElement[bool]:
     if table is _PORTALS:
         return _PORTALS.c.id == PORTAL_ID
-    if table is _POST_CATEGORIES:
-        return _POST_CATEGORIES.c.post_id.in_(select(_POSTS.c.id).where(_POSTS.c.portal_id == PORTAL_ID))
+    if table in _OF_POSTS:
+        return table.c.post_id.in_(select(_POSTS.c.id).where(_POSTS.c.portal_id == PORTAL_ID))
     return table.c.portal_id == PORTAL_ID
 
 
@@ -40,7 +42,7 @@ _SNAPSHOT = {
 _OF_PORTAL = {
     table.name: Statement(select(*_COLUMNS[table]).where(_is_of_portal(table)).order_by(*table.primary_key.columns))
     for table in _TABLES
-    if "portal_id" in table.c or table in (_PORTALS, _POST_CATEGORIES)
+    if "portal_id" in table.c or table in (_PORTALS, *_OF_POSTS)
 }
 # Columns with an id and without a foreign key: events outlive their rows.
 _PLAIN_IDS = {

@@ -12,12 +12,12 @@ from app.domain import feedback
 from app.domain.counters import audit
 from app.domain.counters.audit import CounterMismatch
 from app.domain.permissions import OPERATOR, Actor
-from app.domain.portals import categories, portals, sections
+from app.domain.portals import categories, portals, sections, tags
 from app.domain.posts import comments, create, votes
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
 from app.domain.sql.statement import Statement
-from app.domain.users import api_keys, users
+from app.domain.users import api_keys, groups, users
 
 
 class Factory:
@@ -128,6 +128,18 @@ class Factory:
     async def category(self, name: str = "Speed", *, color: str | None = None, portal: int | None = None) -> int:
         """A category with the next pastel color by default."""
         return await self.act(lambda work: categories.add(work, name=name, color=color), portal=portal)
+
+    async def tag(self, name: str = "Urgent", *, color: str | None = None, portal: int | None = None) -> int:
+        """A tag with the next pastel color by default."""
+        return await self.act(lambda work: tags.add(work, name=name, color=color), portal=portal)
+
+    async def group(self, name: str = "Early access", *, members: Sequence[int] = (), portal: int | None = None) -> int:
+        """A group with these users."""
+        group_id = await self.act(lambda work: groups.add(work, name=name), portal=portal)
+        for user in members:
+            uuid = await self.uuid(user)
+            await self.act(lambda work, uuid=uuid: groups.add_member(work, group_id, uuid), portal=portal)
+        return group_id
 
     async def section(self, title: str = "Later", *, tab: str = "feedback", parent: int | None = None) -> int:
         """A section on a tab of the first portal."""

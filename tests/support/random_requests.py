@@ -12,7 +12,8 @@ from tests.support.sample_portal import NOWHERE, SamplePortal, address, inputs
 _POOLS = {
     "board": "SELECT id FROM boards", "tab": "SELECT id FROM tabs", "tab_url": "SELECT url FROM tabs",
     "status": "SELECT id FROM statuses", "section": "SELECT id FROM sections", "shelf": "SELECT id FROM sections",
-    "category": "SELECT id FROM categories", "user": "SELECT id FROM users", "uuid": "SELECT uuid FROM users",
+    "category": "SELECT id FROM categories", "tag": "SELECT id FROM tags", "group": "SELECT id FROM user_groups",
+    "user": "SELECT id FROM users", "uuid": "SELECT uuid FROM users",
     "voter": "SELECT id FROM users", "voter_uuid": "SELECT uuid FROM users", "post": "SELECT id FROM posts",
     "code": "SELECT code FROM posts", "pending": "SELECT id FROM posts", "pending_code": "SELECT code FROM posts",
     "vote": "SELECT id FROM votes", "comment": "SELECT id FROM comments", "official": "SELECT id FROM comments",

@@ -28,6 +28,8 @@ class SamplePortal:
     status: int
     section: int
     category: int
+    tag: int
+    group: int
     user: int
     uuid: str
     email: str
@@ -49,7 +51,7 @@ NOWHERE = SamplePortal(
     section=987_654_306, category=987_654_307, user=987_654_308, uuid="00000000-0000-4000-8000-000000000000",
     email="nobody@example.com", voter=987_654_309, voter_uuid="00000000-0000-4000-8000-000000000001", post=987_654_310,
     code="zzzzzz", pending=987_654_311, pending_code="zzzzzy", vote=987_654_312, comment=987_654_313,
-    official=987_654_314, shelf=987_654_315, feedback=987_654_316,
+    official=987_654_314, shelf=987_654_315, tag=987_654_316, group=987_654_317, feedback=987_654_318,
 )  # fmt: skip
 """Values that no portal has."""
 
@@ -58,7 +60,8 @@ _PLACES = {
     "astuto": {"boards": "board", "posts": "post", "comments": "comment", "users": "user", "votes": "vote"},
     "productlift": {
         "posts": "code", "votes": "voter_uuid", "comments": "comment", "users": "uuid", "categories": "category",
-        "statuses": "status", "sections": "section", "tabs": "tab", "feedback": "feedback",
+        "statuses": "status", "sections": "section", "tabs": "tab", "tags": "tag", "groups": "group",
+        "feedback": "feedback",
     },
 }  # fmt: skip
 _DECISIONS = ("approve", "reject")
@@ -72,7 +75,7 @@ _REFERENCES = {
     "productlift": {
         "category_id": "category", "status_id": "status", "section_id": "section", "user_id": "uuid",
         "parent_id": "comment", "tab_id": "tab", "tab": "tab_url", "category": "category", "section": "section",
-        "status": "status", "post_id": "code", "user_ids": "uuid",
+        "status": "status", "post_id": "code", "user_ids": "uuid", "tag_ids": "tag", "tag_id": "tag",
     },
 }  # fmt: skip
 
@@ -159,6 +162,7 @@ async def populate(make: Factory, portal: int, owner: int, *, name: str | None =
     tab = await value("SELECT id FROM tabs WHERE portal_id = :p AND url = 'roadmap'")
     status = await make.act(lambda work: statuses.add(work, name=f"Soon{name}", tab_id=tab), portal=portal)
     category = await make.act(lambda work: categories.add(work, name=f"Design{name}"), portal=portal)
+    tag = await make.tag(f"Urgent{name}", portal=portal)
     section = await make.act(lambda work: sections.add(work, title="Later", tab_id=tab), portal=portal)
     shelf = await make.act(lambda work: sections.add(work, title="Shelf", tab_id=tab), portal=portal)
     inner = {"title": "Much later", "tab_id": tab, "parent_id": section}
@@ -168,7 +172,8 @@ async def populate(make: Factory, portal: int, owner: int, *, name: str | None =
     voter = await make.act(lambda work: users.create(work, email=second, name="John Doe"), portal=portal)
     planned = await value("SELECT id FROM statuses WHERE portal_id = :p AND name = 'Planned'")
     post = await make.post(title="Dark mode at night", author=user, portal=portal)
-    changes = PostUpdate(category_ids=[category], section_id=section)
+    group = await make.group(f"Early access{name}", members=[user], portal=portal)
+    changes = PostUpdate(category_ids=[category], section_id=section, tag_ids=[tag])
     await make.act(lambda work: update.update_post(work, post, changes), portal=portal)
     await make.act(lambda work: update.change_status(work, post, planned, user_id=owner), portal=portal)
     vote = await make.vote(post, user, portal=portal)
@@ -183,14 +188,8 @@ async def populate(make: Factory, portal: int, owner: int, *, name: str | None =
     # Texts that name rows of this portal, so that a leak is seen.
     await make.act(lambda work: product_vision.save(work, content=f"Less of {code}"), portal=portal)
     await make.act(lambda work: users.update(work, user, plan=f"Plan of {uuid}"), portal=portal)
-    await make.run(
-        "INSERT INTO user_groups (portal_id, name, name_key, created_at, updated_at) "
-        "SELECT portal_id, :name, :name, created_at, updated_at FROM users WHERE id = :user",
-        name=f"group{name}",
-        user=user,
-    )
     return SamplePortal(
-        portal, owner, board, tab, "roadmap", status, section, category, user, await make.uuid(user), email, voter,
-        await make.uuid(voter), post, await make.code(post), pending, await make.code(pending), vote, comment,
+        portal, owner, board, tab, "roadmap", status, section, category, tag, group, user, await make.uuid(user), email,
+        voter, await make.uuid(voter), post, await make.code(post), pending, await make.code(pending), vote, comment,
         official, shelf, feedback,
     )  # fmt: skip

@@ -108,6 +108,7 @@ class FormField:
             except ValueError:
                 if len(errors) == MAX_ERRORS:
                     break
+                # Laravel shows the name of an item as it is, with underscores.
                 errors[f"{self.name}.{key}"] = [item_type.message.format(f"{self.name}.{key}")]
         return errors
 

@@ -160,6 +160,21 @@ class Post(BaseModel):
     tags: list[Tag] = Field(description="The tags of the post, for the team only")
 
 
+class Group(BaseModel):
+    id: int = Field(description="The group's number")
+    name: str = Field(description="The name, unique in the portal")
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+class Membership(BaseModel):
+    """A user is, or is no longer, a member of a group. The response has no `data` wrapper."""
+
+    success: Literal[True] = Field(description="Always true")
+    group: str = Field(description="The group's number, as text")
+    user: UUID = Field(description="The user's UUID")
+
+
 class Duplicate(BaseModel):
     id: Code
     title: str = Field(description="The title")

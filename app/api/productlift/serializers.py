@@ -287,9 +287,20 @@ def serialize_portal(row: Row) -> Payload:
 
 
 def serialize_label(row: Sequence[Any]) -> Payload:
-    """A row of `categories.list_all` as a Category. Section 6.1."""
+    """A row of `categories.list_all` as a Category, or of `tags.list_all` as a Tag. Sections 6.1 and 9.2."""
     label_id, name, color = row
     return {"id": label_id, "name": name, "color": color}
+
+
+def serialize_group(row: Sequence[Any]) -> Payload:
+    """A row of `groups.list_all` as a Group. Section 9.4."""
+    group_id, name, created_at, updated_at = row
+    return {
+        "id": group_id,
+        "name": name,
+        "created_at": format_seconds(created_at),
+        "updated_at": format_seconds(updated_at),
+    }
 
 
 def serialize_status(row: Sequence[Any]) -> Payload:

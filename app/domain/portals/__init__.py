@@ -1,1 +1,1 @@
-"""A portal and its catalogue: boards, tabs, statuses, sections and categories."""
+"""A portal and its catalogue: boards, tabs, statuses, sections, categories and tags."""

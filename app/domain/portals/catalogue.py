@@ -1,4 +1,4 @@
-"""The rules that boards, tabs, statuses, sections and categories share; their modules add what differs."""
+"""The rules that boards, tabs, statuses, sections, categories and tags share; their modules add what differs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def begin_change(work: UnitOfWork) -> None:
 
 
 class CatalogueTable:
-    """One of the five tables: `rows` selects the columns of an entry, the id first; `order` sorts lists."""
+    """One of these tables: `rows` selects the columns of an entry, the id first; `order` sorts lists."""
 
     def __init__(self, model: Any, rows: Select[*tuple[Any, ...]], order: Sequence[Column]) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""The rules of labels of posts."""
+"""The rules that categories and tags share."""
 
 from typing import Any, Final
 

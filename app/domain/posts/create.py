@@ -15,7 +15,7 @@ from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import Category, Post, PostCategory, User
 from app.domain.permissions import Permission
-from app.domain.posts import moderation, single_statement
+from app.domain.posts import moderation, single_statement, tagging
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, in_list, insert_row, upsert
 from app.domain.unit_of_work import UnitOfWork
@@ -40,7 +40,7 @@ class NewPost:
     """A post to create.
 
     `author` is an id or a UUID. Without `board_id` the post goes to the portal's default board. An unknown status,
-    section or category counts as not given.
+    section, category or tag counts as not given.
     """
 
     title: str
@@ -52,6 +52,8 @@ class NewPost:
     """Whether a post without a known status gets the portal's default status."""
     section_id: int | None = None
     category_id: int | None = None
+    tag_ids: Sequence[int] = ()
+    """On PostgreSQL, a post with tags takes a second statement, so its operation must run in a transaction."""
     follow: bool = False
     deleted_author: bool = True
     """Whether an author given by id may be a deleted user."""
@@ -130,6 +132,7 @@ def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
         if references[1] is None:
             raise ValidationFailed([FieldError("board", "mandatory")])
         if post_id is not None:
+            tagging.add(work, post_id, new_post.tag_ids)
             status_id, section_id, category_id, *author = references[2:13]
             status_name, color, tab_name, category_name, category_color, _ = references[13:]
             return CreatedPost(

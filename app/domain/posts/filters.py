@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, literal_column, select
 
-from app.domain.models import Post, PostCategory, PostCounter, Status, Tab
+from app.domain.models import Post, PostCategory, PostCounter, PostTag, Status, Tab
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list
 from app.domain.sql.text_patterns import contains_pattern, make_pattern
 from app.domain.unit_of_work import UnitOfWork
@@ -36,13 +36,14 @@ class PostFilter:
     category_ids: Sequence[int] | None = None
     section_ids: Sequence[int] | None = None
     tab_url: str | None = None
+    tag_ids: Sequence[int] | None = None
     title: str | None = None
     """A part of the title, in any letter case."""
 
     def active_filters(self) -> dict[str, Any]:
         """The given filters by parameter name. A list of one id becomes an equality, with a name in the singular."""
         values: dict[str, Any] = {}
-        for name in ("board_ids", "user_ids", "status_ids", "category_ids", "section_ids", "tab_url"):
+        for name in ("board_ids", "user_ids", "status_ids", "category_ids", "section_ids", "tab_url", "tag_ids"):
             value = getattr(self, name)
             if value is None:
                 continue
@@ -78,6 +79,8 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
         select(PostCategory.post_id).where(PostCategory.category_id == bindparam("category_id"))
     ),
     "tab_url": Post.status_id.in_(_TAB_STATUSES),
+    "tag_ids": Post.id.in_(select(PostTag.post_id).where(in_list(PostTag.tag_id, "tag_ids"))),
+    "tag_id": Post.id.in_(select(PostTag.post_id).where(PostTag.tag_id == bindparam("tag_id"))),
     "title": contains_pattern(Post.title, "title"),
 }
 
@@ -99,8 +102,8 @@ _COUNTER_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "category_id": PostCounter.ref_id == bindparam("category_id"),
     "tab_url": PostCounter.status_id.in_(_TAB_STATUSES),
 }
-"""Filters whose counts are stored. A list of categories has no count, because a post may have several of them; a
-part of a title has none either.
+"""Filters whose counts are stored. A list of categories has no count, because a post may have several of them. Tags and
+titles have none either.
 
 The counters use 0, which is no id, for posts without a status or section.
 """

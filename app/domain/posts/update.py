@@ -14,6 +14,7 @@ from app.domain.models import Board, Category, Post, PostCategory, Section, Stat
 from app.domain.models.posts import UNPOSITIONED
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
+from app.domain.posts import tagging
 from app.domain.posts.create import ADD_CATEGORIES, COUNT_AUTHOR, make_excerpt
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
@@ -24,8 +25,8 @@ from app.domain.unset import UNSET, Unset
 class PostUpdate:
     """The fields to change. `author` is an id, a UUID, or None for an anonymous post.
 
-    The categories replace all categories of the post. An unknown section counts as not given, and so do categories if
-    none of them exists.
+    The categories replace all categories of the post, and the tags all its tags. An unknown section counts as not
+    given, and so do categories if none of them exists; unknown tags are ignored.
     """
 
     title: str | Unset = UNSET
@@ -33,6 +34,7 @@ class PostUpdate:
     author: int | str | Unset | None = UNSET
     category_ids: Sequence[int] | Unset = UNSET
     section_id: int | Unset | None = UNSET
+    tag_ids: Sequence[int] | Unset = UNSET
 
 
 _POST = select(Post.title, Post.description, Post.user_id, Post.board_id, Post.status_id, Post.section_id)
@@ -95,7 +97,8 @@ def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
     }
     old_categories = _category_ids(work, post_id)
     new_categories = _replace_categories(work, old_categories, update.category_ids)
-    if new == old and new_categories == old_categories:
+    has_new_tags = update.tag_ids is not UNSET and tagging.replace(work, post_id, update.tag_ids)
+    if new == old and new_categories == old_categories and not has_new_tags:
         return False
 
     work.execute(_UPDATE, post=post_id, description_short=make_excerpt(new["description"]), **new)

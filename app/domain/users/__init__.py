@@ -1,1 +1,1 @@
-"""Users: rules, queries, API keys, deletion."""
+"""Users: rules, queries, groups, API keys, deletion."""

@@ -17,7 +17,7 @@ from app.domain.posts import delete as post_deletions
 from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys
+from app.domain.users import api_keys, groups
 from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
 from app.domain.users.users import DELETED_NAME
 
@@ -81,15 +81,16 @@ class UserDeletion:
 def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletion:
     """Delete a user: the keys are revoked and the address becomes free; the id and UUID stay as a tombstone.
 
-    With `with_content`, the user's posts, comments and votes are deleted too. Replies of other users stay, without a
-    parent, and feedback stays, without the user. May take long. Raises Forbidden, NotFound("user") also for a deleted
-    user, Conflict("user.is_owner").
+    The user leaves all groups. With `with_content`, the user's posts, comments and votes are deleted too. Replies of
+    other users stay, without a parent, and feedback stays, without the user. May take long. Raises Forbidden,
+    NotFound("user") also for a deleted user, Conflict("user.is_owner").
     """
     work.authorize(Permission.MANAGE_USERS)
     if work.require_row(_LOCK, "user", user_id, id=user_id)["role"] == "owner":
         raise Conflict("user.is_owner")
     files = _delete_content(work, user_id) if with_content else []
     work.execute(_UNFOLLOW, id=user_id)
+    groups.remove_from_all(work, user_id)
     work.execute(_ANONYMIZE, id=user_id)
     return UserDeletion(files, api_keys.revoke_ineligible(work, user_id=user_id, role=None))
 

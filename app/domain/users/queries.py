@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import QueryableAttribute
 
-from app.domain.models import User
+from app.domain.models import GroupMember, User
 from app.domain.permissions import Permission
 from app.domain.row_query import RowQuery
 from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed
@@ -47,6 +47,20 @@ class UserQuery(RowQuery):
         work.authorize(Permission.READ)
         statement = self._page_statement("ids", (User.id,), newest_first=newest_first)
         return [row[0] for row in work.fetch_all(statement, limit=limit, offset=offset)]
+
+    def members(self, work: UnitOfWork, group_id: int, *, offset: int, limit: int) -> Sequence[Row]:
+        """The rows of one page of the members of a group, oldest membership first; no member is deleted."""
+        work.authorize(Permission.READ)
+        statement = self._statements.get("members") or self._cache(
+            "members",
+            select(*self.columns)
+            .join(GroupMember, GroupMember.user_id == User.id)
+            .where(GroupMember.portal_id == PORTAL_ID, GroupMember.group_id == bindparam("group"))
+            .order_by(GroupMember.created_at, GroupMember.user_id)
+            .limit(bindparam("limit"))
+            .offset(bindparam("offset")),
+        )
+        return work.fetch_all(statement, group=group_id, limit=limit, offset=offset)
 
     def total(self, work: UnitOfWork) -> int:
         """The number of users."""

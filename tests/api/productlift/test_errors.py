@@ -11,11 +11,7 @@ from tests.support.productlift import unknown
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 NO_ROUTE = (404, {"message": ""})
 UNSERVED = [
-    ("GET", "/tags"),
-    ("POST", "/tags"),
-    ("DELETE", "/tags/1"),
     ("POST", "/posts/abcdef/anonymous_votes/x"),
-    ("GET", "/groups"),
     ("GET", "/widgets"),
     ("PUT", "/posts/abcdef/toggle-publish"),
     ("POST", "/posts/abcdef/improve"),

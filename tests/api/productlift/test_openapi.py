@@ -10,6 +10,12 @@ from tests.support.clients import Client
 ROUTES = {
     "/categories": {"get", "post"},
     "/categories/{id}": {"put", "patch", "delete"},
+    "/tags": {"get", "post"},
+    "/tags/{tag}": {"put", "patch", "delete"},
+    "/groups": {"get", "post"},
+    "/groups/{group}": {"get", "put", "patch", "delete"},
+    "/groups/{group}/users": {"get"},
+    "/groups/{group}/users/{user}": {"post", "delete"},
     "/tabs": {"get"},
     "/tabs/{key}": {"get"},
     "/tabs/{key}/fetch": {"get"},
@@ -43,7 +49,12 @@ ROUTES = {
     "/moderation/approve/{type}/{id}": {"post"},
     "/moderation/reject/{type}/{id}": {"post"},
 }
-WITHOUT_INPUT = {"/posts/{post}/votes/{user}", "/moderation/approve/{type}/{id}", "/moderation/reject/{type}/{id}"}
+WITHOUT_INPUT = {
+    "/posts/{post}/votes/{user}",
+    "/groups/{group}/users/{user}",
+    "/moderation/approve/{type}/{id}",
+    "/moderation/reject/{type}/{id}",
+}
 ALWAYS = {"200", "401", "413", "429", "503"}
 ERRORS: dict[tuple[str, str], set[str]] = {
     ("get", "/posts"): {"422"},
@@ -51,7 +62,11 @@ ERRORS: dict[tuple[str, str], set[str]] = {
     ("get", "/users"): {"422"},
     ("get", "/users/find_by_email"): {"404", "422"},
     ("get", "/tabs/{key}/fetch"): {"404", "422"},
+    ("get", "/groups/{group}/users"): {"404", "422"},
     ("post", "/categories"): {"422"},
+    ("post", "/groups"): {"422"},
+    ("post", "/groups/{group}/users/{user}"): {"404"},
+    ("post", "/tags"): {"422"},
     ("post", "/users"): {"422"},
     ("post", "/users/bulk-block"): {"422"},
     ("post", "/users/bulk-unblock"): {"422"},
@@ -60,6 +75,7 @@ ERRORS: dict[tuple[str, str], set[str]] = {
     ("delete", "/feedback/{id}"): {"404"},
     ("post", "/product-vision"): {"422"},
     ("delete", "/categories/{id}"): {"404"},
+    ("delete", "/groups/{group}/users/{user}"): {"404"},
     ("delete", "/sections/{section}"): {"404"},
     ("delete", "/posts/{post}"): {"404"},
     ("delete", "/posts/{post}/comments/{comment}"): {"404"},
@@ -123,6 +139,7 @@ async def test_the_parameters_of_a_list_are_documented(document: dict[str, Any])
         "tab",
         "category",
         "section",
+        "tag_id",
         "title",
         "limit",
         "skip",

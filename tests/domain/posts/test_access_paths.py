@@ -29,6 +29,7 @@ async def many_posts(make: Factory) -> list[PostFilter]:
     """Posts of every mixture, and filters that many, few and none of them meet."""
     rng = random.Random(7)
     common, rare, empty = [await make.category(name) for name in ("Common", "Rare", "Empty")]
+    red, blue = await make.tag("Red"), await make.tag("Blue")
     section = await make.section()
     writers = [make.owner, await make.user()]
     boards = list(make.boards.values())
@@ -44,6 +45,7 @@ async def many_posts(make: Factory) -> list[PostFilter]:
                 status_id=rng.choice(statuses),
                 section_id=section if rng.random() < 0.3 else None,
                 category_id=rare if number % 20 == 0 else common if rng.random() < 0.6 else None,
+                tag_ids=rng.choice(([], [red], [blue], [red, blue])),
             )
             create.create_post(work, new_post)
 
@@ -68,6 +70,9 @@ async def many_posts(make: Factory) -> list[PostFilter]:
         {"status_ids": [0, two]},
         {"tab_url": "roadmap"},
         {"tab_url": "nowhere"},
+        {"tag_ids": [red]},
+        {"tag_ids": [red, blue]},
+        {"tag_ids": [0]},
         {"title": "POST 1"},
         {"title": "Post %"},
     ]
@@ -132,7 +137,7 @@ async def test_the_cardinalities_are_the_stored_counts(make: Factory) -> None:
         for each in all_filters:
             values = each.active_filters()
             cardinalities = filters.load_cardinalities(work, values)
-            uncounted = {"user_id", "category_ids", "title"}
+            uncounted = {"user_id", "category_ids", "tag_id", "tag_ids", "title"}
             has_filter_without_counter = uncounted & values.keys() or values.keys() > {"board_id"}
             assert (cardinalities is None) == bool(has_filter_without_counter), values
             if cardinalities is not None:

@@ -34,6 +34,9 @@ class ListPosts(Form):
     section: Annotated[Reference | None, Field(description="Only posts in this section, by number", examples=[10])] = (
         None
     )
+    tag_id: Annotated[
+        ListOf[Reference] | None, Field(description="Only posts with one of these tags, by number", examples=[[1, 2]])
+    ] = None
     title: Annotated[
         Text | None,
         Field(description="Only posts whose title contains this text, in any letter case", examples=["dark"]),
@@ -71,6 +74,7 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         status_ids=form.status or None,
         category_ids=None if form.category is None else [form.category],
         section_ids=None if form.section is None else [form.section],
+        tag_ids=form.tag_id or None,
         title=form.title,
     )
 

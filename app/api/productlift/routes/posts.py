@@ -7,7 +7,7 @@ import orjson
 from pydantic import Field
 
 from app.api.productlift import errors, responses, serializers
-from app.api.productlift.field_types import File, Id, Image, MaxKilobytes, Text, Uuid
+from app.api.productlift.field_types import File, Id, Image, ListOf, MaxKilobytes, Text, Uuid
 from app.api.productlift.forms import Form
 from app.api.productlift.path_params import EXAMPLE_USER
 from app.api.productlift.responses import JSON, ProductLiftRouter
@@ -52,6 +52,10 @@ class UpdatePost(Form):
     user_id: Annotated[
         Uuid | None, Field(description="The author; null makes the post anonymous", examples=[EXAMPLE_USER])
     ] = None
+    tag_ids: Annotated[
+        ListOf[Id] | None,
+        Field(description="The tags, which replace all others; unknown ones are ignored", examples=[[1, 2]]),
+    ] = None
     image: Annotated[
         Annotated[Image, MaxKilobytes(MAX_IMAGE_KILOBYTES)] | None,
         Field(description=f"An image of at most {MAX_IMAGE_KILOBYTES} KiB; its metadata is removed"),
@@ -73,6 +77,9 @@ class CreatePost(UpdatePost):
     section_id: Annotated[Id | None, Field(description="The section; unknown is none", examples=[1])] = None
     user_id: Annotated[
         Uuid | None, Field(description="The author; by default the user of the key", examples=[EXAMPLE_USER])
+    ] = None
+    tag_ids: Annotated[
+        ListOf[Id] | None, Field(description="The tags; unknown ones are ignored", examples=[[1, 2]])
     ] = None
 
 
@@ -133,6 +140,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
         default_status=True,
         section_id=form.section_id,
         category_id=form.category_id,
+        tag_ids=form.tag_ids or (),
         follow=True,
         deleted_author=False,
         moderation=None,
@@ -143,7 +151,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
         def create_and_attach(work: UnitOfWork) -> ApiResponse:
             with errors.report_as_sent(user=form.user_id):
                 created = create.create_post(work, new_post)
-            if files:
+            if files or form.tag_ids:
                 files.attach(work, created.id)
                 return _post_response(request, serializers.POSTS.by_id(work, created.id))
             base_url, signer = request.context.base_url or "", request.services.signer
@@ -151,7 +159,7 @@ async def create_post(request: ApiRequest) -> ApiResponse:
                 serializers.serialize_created_post(new_post, created, work.now, base_url, signer)
             )
 
-        return await request.write(create_and_attach, single_statement=not files)
+        return await request.write(create_and_attach, single_statement=not files and not form.tag_ids)
 
 
 @router.patch_or_put("/posts/{post}", response_model=data_of(Post), form=UpdatePost)
@@ -204,6 +212,7 @@ def _change(work: UnitOfWork, post_id: int, form: UpdatePost, files: StoredUploa
             author=(form.user_id and form.user_id.lower()) if "user_id" in sent else UNSET,
             category_ids=([] if category_id is None else [category_id]) if "category_id" in sent else UNSET,
             section_id=_existing_id(sections.get, work, form.section_id) if "section_id" in sent else UNSET,
+            tag_ids=UNSET if form.tag_ids is None else form.tag_ids,
         ),
     )
     status_id = _existing_id(statuses.get, work, form.status_id)

@@ -66,7 +66,7 @@ async def test_a_page_reports_the_effective_limit_and_skip(
 
 async def test_null_parameters_in_a_body_have_their_defaults(make: Factory, productlift: Client) -> None:
     await make.post()
-    names = ("tab", "category", "section", "title", "limit", "skip", "status", "order_by", "order_direction")
+    names = ("tab", "category", "section", "tag_id", "title", "limit", "skip", "status", "order_by", "order_direction")
 
     response = await productlift.send_json("GET", "/posts", dict.fromkeys(names))
 
@@ -145,6 +145,35 @@ async def test_filters_are_combined(make: Factory, productlift: Client) -> None:
     assert await found(status="") == ["Statusless", "Four", "Three", "Two", "One"]
 
 
+async def test_posts_are_filtered_by_tags(make: Factory, productlift: Client) -> None:
+    red, blue, unused = [await make.tag(name) for name in ("Red", "Blue", "Unused")]
+    for title, tag_ids in (("One", [red]), ("Two", [blue]), ("Both", [red, blue]), ("None", [])):
+        await productlift.post("/posts", json={"title": title, "tag_ids": tag_ids})
+
+    async def found(**body: Any) -> list[str]:
+        page = (await productlift.send_json("GET", "/posts", body)).json()
+        assert page["total"] == len(page["data"])
+        return [post["title"] for post in page["data"]]
+
+    assert await found(tag_id=red) == await found(tag_id=[str(red)]) == ["Both", "One"]
+    assert await found(tag_id=[red, blue, 99]) == ["Both", "Two", "One"]
+    assert await found(tag_id=unused) == await found(tag_id=[99, "x", "1.5", 0]) == await found(tag_id="x") == []
+    assert await found(tag_id=[]) == await found(tag_id="") == ["None", "Both", "Two", "One"]
+    assert await found(tag_id=blue, order_direction="asc") == ["Two", "Both"]
+    assert await found(title="O", tag_id=[red, blue], status=[make.statuses["New"]], tab="feedback") == [
+        "Both",
+        "Two",
+        "One",
+    ]
+    assert await found(title="O", tag_id=blue, tab="roadmap") == []
+    assert await titles(productlift, f"?tag_id[]={red}&tag_id[]={blue}&title=o") == ["Both", "Two", "One"]
+    assert await titles(productlift, f"?tag_id={red}&tag_id={blue}&title=bo") == ["Both"]
+    page = (await productlift.get(f"/posts?tag_id={blue}&limit=1")).json()
+    assert (page["total"], page["hasMore"], page["data"][0]["title"]) == (2, True, "Both")
+    page = (await productlift.get(f"/tabs/feedback/fetch?tag_id={blue}&skip=1")).json()
+    assert (page["total"], page["hasMore"], page["data"][0]["title"]) == (2, False, "Two")
+
+
 async def test_posts_are_found_by_a_part_of_their_title(make: Factory, productlift: Client) -> None:
     uber, zoom, second, light = "Überall dunkel", "Dark mode at 100% zoom", "DARK MODE_2", "Light mode"
     for title in (uber, zoom, second, light):
@@ -199,6 +228,10 @@ async def test_a_list_in_the_query_may_have_several_forms(query: str, make: Fact
         "status=99",
         "status=99999999999999999999",
         "status[]=98&status[]=99",
+        "tag_id=99",
+        "tag_id=red",
+        "tag_id=99999999999999999999",
+        "tag_id[]=98&tag_id[]=99",
         "title=nothing",
         "title=%25",
         "tab=nothing&category=99&section=99&status=99",
