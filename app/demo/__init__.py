@@ -20,7 +20,7 @@ from app.demo.texts import TEAM_PREFIX, SamplePost
 from app.domain import feedback, product_vision
 from app.domain.models import EventRow, User
 from app.domain.portals import boards, categories, portals, sections, statuses, tabs, tags
-from app.domain.posts import attachments, comments, create, moderation, public, votes
+from app.domain.posts import anonymous_votes, attachments, comments, create, moderation, public, votes
 from app.domain.posts import update as post_changes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
@@ -34,6 +34,8 @@ from app.domain.users.queries import UserQuery
 DAYS: Final = 365
 ACTIVE_POSTS: Final = 12
 """This many of the newest posts are approved and have votes and comments: they are on the first page."""
+ANONYMOUS_VOTER: Final = "visitor-1"
+"""The name of a voter without a user, who has voted for the active posts."""
 FRESH_POSTS: Final = 24
 """This many of the newest posts are approved, still have the status New, and have few votes."""
 MAX_FRESH_VOTES: Final = 9
@@ -96,6 +98,8 @@ class _Sample:
             # The portal grows: half of the posts were created in the last third of the time.
             age = timedelta(days=DAYS) * ((rank - self._random.random()) / len(posts)) ** 1.6
             self._plan_post(post, rank, author, self._end - age)
+        for post in posts[:ACTIVE_POSTS]:
+            self._at(self._end, self._anonymous_vote_action(post))
         # In the order of time, so that ids grow with dates.
         for at, run in sorted(self._actions, key=itemgetter(0)):
             work.now = at
@@ -226,6 +230,9 @@ class _Sample:
 
     def _vote_action(self, post: SamplePost, voter: Person) -> Callable[[], object]:
         return lambda: votes.cast(self._work, NewVote(post=self._post_ids[post.title], voter=self._user_id(voter)))
+
+    def _anonymous_vote_action(self, post: SamplePost) -> Callable[[], object]:
+        return lambda: anonymous_votes.cast(self._work, post=self._post_ids[post.title], anonymous_id=ANONYMOUS_VOTER)
 
     def _comment(
         self, post: SamplePost, author: Person, body: str, *, parent_id: int | None = None, official: bool = False

@@ -38,8 +38,11 @@ def upgrade() -> None:
         op.alter_column("votes", "user_id", nullable=True)
         op.add_column("votes", sa.Column("anonymous_id", sa.String(length=191), nullable=True))
         op.create_check_constraint(op.f("ck_votes_voter"), "votes", VOTER_CHECK)
+        op.drop_index("ix_votes_newest", "votes")
     else:
         _recreate_votes(anonymous=True)
+    # Lists of the votes of users leave the anonymous ones out.
+    op.create_index("ix_votes_newest", "votes", ["portal_id", "created_at", "id", "user_id"])
     is_anonymous = sa.text("anonymous_id is not null")
     op.create_index(
         "uq_votes_anonymous",
@@ -59,12 +62,14 @@ def downgrade() -> None:
     )
     op.execute("DELETE FROM votes WHERE user_id IS NULL")
     op.drop_index("uq_votes_anonymous", "votes")
+    op.drop_index("ix_votes_newest", "votes")
     if _on_postgresql():
         op.drop_constraint(op.f("ck_votes_voter"), "votes", type_="check")
         op.drop_column("votes", "anonymous_id")
         op.alter_column("votes", "user_id", nullable=False)
     else:
         _recreate_votes(anonymous=False)
+    op.create_index("ix_votes_newest", "votes", ["portal_id", "created_at", "id"])
     op.drop_index("uq_users_uid", "users")
     for name in ("avatar_url", *USER_TEXTS, *USER_NUMBERS):
         op.drop_column("users", name)
@@ -111,7 +116,6 @@ def _recreate_votes(*, anonymous: bool) -> None:
     op.execute("UPDATE sqlite_sequence SET name = 'new_votes' WHERE name = 'votes'")
     op.drop_table("votes")
     op.rename_table("new_votes", "votes")
-    op.create_index("ix_votes_newest", "votes", ["portal_id", "created_at", "id"])
     op.create_index("ix_votes_user_id", "votes", ["user_id"])
 
 

@@ -86,7 +86,7 @@ async def test_all_concurrent_votes_of_different_users_are_counted(clients: Conc
         )
 
         assert statuses(responses) == [200] * LANES
-        assert await clients.make.value("SELECT votes_count FROM posts WHERE id = :id", id=sample.post) == 1 + LANES
+        assert await clients.make.value("SELECT votes_count FROM posts WHERE id = :id", id=sample.post) == 2 + LANES
 
 
 async def test_all_concurrent_votes_of_one_user_are_counted(clients: ConcurrentClients) -> None:
@@ -100,6 +100,48 @@ async def test_all_concurrent_votes_of_one_user_are_counted(clients: ConcurrentC
 
         assert statuses(responses) == [201] * LANES
         assert await clients.make.value("SELECT votes_count FROM users WHERE id = :id", id=voter) == LANES
+
+
+async def test_one_of_several_concurrent_votes_with_an_anonymous_id_is_counted(clients: ConcurrentClients) -> None:
+    for _ in range(ROUNDS):
+        sample = await clients.populate()
+        post, other = await clients.make.post(), await clients.make.post()
+        path = f"/posts/{await clients.make.code(post)}/anonymous_votes/earum"
+
+        responses = await clients.send(*[clients.productlift("POST", path)] * LANES)
+        different = await clients.send(
+            *(clients.productlift("POST", f"/posts/{other}/anonymous_votes/{number}") for number in range(LANES - 1)),
+            clients.productlift("POST", f"/posts/{other}/votes/{sample.uuid}"),
+        )
+        retracted = await clients.send(*[clients.productlift("DELETE", path)] * LANES)
+
+        assert statuses(responses) == statuses(retracted) == [200] + [422] * (LANES - 1)
+        assert bodies(responses, 422) == [{"message": "User has already voted."}] * (LANES - 1)
+        assert bodies(retracted, 422) == [{"message": "User has not voted yet."}] * (LANES - 1)
+        assert statuses(different) == [200] * LANES
+        assert await clients.make.value("SELECT votes_count FROM posts WHERE id = :id", id=other) == LANES
+        for kind in ("vote.cast", "vote.retracted"):
+            assert await clients.count("facts WHERE kind = :kind AND post_id = :post", kind=kind, post=post) == 1
+        assert await clients.count("votes WHERE post_id = :post", post=post) == 0
+
+
+async def test_an_anonymous_vote_during_the_deletion_of_its_post_leaves_no_row(clients: ConcurrentClients) -> None:
+    for _ in range(ROUNDS):
+        sample = await clients.populate()
+        path = f"/posts/{sample.code}/anonymous_votes"
+
+        deleted, *responses = await clients.send(
+            clients.productlift("DELETE", f"/posts/{sample.code}"),
+            clients.productlift("POST", f"{path}/earum"),
+            clients.productlift("DELETE", f"{path}/visitor"),
+        )
+
+        assert deleted.status_code == 200
+        missing = {"message": f"No query results for model [App\\Post] {sample.code}"}
+        for response in responses:
+            if response.status_code != 200:
+                assert (response.status_code, response.json()) == (404, missing)
+        assert await clients.count("votes WHERE post_id = :p", p=sample.post) == 0
 
 
 async def test_concurrent_voting_and_unvoting_leaves_at_most_one_vote(clients: ConcurrentClients) -> None:

@@ -28,7 +28,7 @@ from tests.support.clients import Client
 from tests.support.factory import Factory
 from tests.support.live_server import serve_in_thread
 from tests.support.routes import DIALECTS, Route
-from tests.support.sample_portal import SamplePortal, inputs, place_of, populate
+from tests.support.sample_portal import SamplePortal, fill_place, inputs, populate
 
 CHECKS = [
     not_a_server_error,
@@ -123,5 +123,4 @@ def _judge_generated(
 
 
 def _places(route: Route, sample: SamplePortal) -> dict[str, str]:
-    named = {place: place_of(route, place) for place in route.places}
-    return {place: "post" if name is None else str(getattr(sample, name)) for place, name in named.items()}
+    return {place: fill_place(route, place, sample) for place in route.places}

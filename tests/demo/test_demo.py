@@ -154,6 +154,13 @@ def test_a_few_posts_have_hundreds_of_votes_and_most_have_few(sample: Sample) ->
     assert sample.value("SELECT min(votes_count) FROM posts WHERE moderation = 'approved'") == 1
 
 
+def test_the_first_posts_have_an_anonymous_vote(sample: Sample) -> None:
+    voted = sample.rows("SELECT post_id FROM votes WHERE user_id IS NULL")
+    newest = sample.rows(f"SELECT id FROM posts ORDER BY created_at DESC, id DESC LIMIT {ACTIVE_POSTS}")
+
+    assert sorted(voted) == sorted(newest)
+
+
 def test_at_least_forty_people_write_and_hundreds_only_vote(sample: Sample) -> None:
     writers = sample.value("SELECT count(*) FROM users WHERE posts_count + comments_count > 0")
     voters = sample.value("SELECT count(*) FROM users WHERE posts_count + comments_count = 0 AND votes_count > 0")

@@ -31,6 +31,7 @@ EXPECTED_ERRORS = {
         "DELETE /posts/{post}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}/comments/{comment}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}/votes/{user}": (404, IRREVERSIBLE),
+        "DELETE /posts/{post}/anonymous_votes/{anonymous_id}": (422, IRREVERSIBLE),
         "DELETE /sections/{section}": (404, IRREVERSIBLE),
         "DELETE /statuses/{status}": (404, IRREVERSIBLE),
         "DELETE /tags/{tag}": (404, IRREVERSIBLE),

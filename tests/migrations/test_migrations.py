@@ -187,6 +187,24 @@ async def test_every_revision_can_be_downgraded_and_upgraded_with_rows(filled: s
     assert await tables(filled) == {*Base.metadata.tables, "alembic_version"}
 
 
+async def test_a_downgrade_deletes_anonymous_votes_and_counts_the_others(filled: str) -> None:
+    """The older version requires a user."""
+    await run_sql(
+        filled,
+        "INSERT INTO votes (portal_id, post_id, anonymous_id, created_at, updated_at) "
+        "SELECT portal_id, id, 'visitor', created_at, created_at FROM posts WHERE id <= 2",
+    )
+    await run_sql(filled, "UPDATE posts SET votes_count = votes_count + 1 WHERE id <= 2")
+
+    await downgrade(filled, revision=revisions()[revisions().index("0008") - 1])
+
+    assert await run_sql(filled, "SELECT count(*) FROM votes") == [(40,)]
+    wrong = "SELECT id FROM posts WHERE votes_count <> (SELECT count(*) FROM votes WHERE post_id = posts.id)"
+    assert await run_sql(filled, wrong) == []
+    await migrate(filled)
+    assert await run_sql(filled, "SELECT count(*) FROM votes WHERE anonymous_id IS NOT NULL") == [(0,)]
+
+
 async def test_titles_are_searchable_after_an_upgrade_and_a_downgrade(filled: str, engine: str) -> None:
     matches = "post_search MATCH 'posts'" if engine == "sqlite" else "title @@ to_tsquery('earshot_titles', 'posts')"
     indexed = f"SELECT count(*) FROM post_search WHERE {matches}"

@@ -51,6 +51,8 @@ productlift
     GET     /posts/{post}/votes                         admin
     POST    /posts/{post}/votes/{user}                  admin       approved
     DELETE  /posts/{post}/votes/{user}                  admin       approved
+    POST    /posts/{post}/anonymous_votes/{anonymous_id}    admin   approved
+    DELETE  /posts/{post}/anonymous_votes/{anonymous_id}    admin   approved
     GET     /posts/{post}/comments                      admin
     POST    /posts/{post}/comments                      admin
     PATCH   /posts/{post}/comments/{comment}            admin

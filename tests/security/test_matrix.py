@@ -114,7 +114,8 @@ class Scenario:
         return replace(
             self.one, user=user, uuid=await make.uuid(user), email=f"matrix{number}@example.com", voter=voter,
             voter_uuid=await make.uuid(voter), post=post, code=code, pending=post, pending_code=code,
-            vote=await make.vote(post, user), comment=await make.comment(post, author=user),
+            vote=await make.vote(post, user), visitor=await self.add_anonymous_vote(post, state),
+            comment=await make.comment(post, author=user),
             official=await make.comment(post, author=user, official=True),
             category=await make.act(lambda work: categories.add(work, name=f"Matrix {number}")),
             status=await make.act(lambda work: statuses.add(work, name=f"Matrix {number}", tab_id=tab)),
@@ -122,6 +123,13 @@ class Scenario:
             feedback=await make.feedback(user=user, post=post),
             tag=await make.tag(f"Matrix {number}"), group=await make.group(f"Matrix {number}"),
         )  # fmt: skip
+
+    async def add_anonymous_vote(self, post: int, state: str) -> str:
+        """The id of a new anonymous vote; a post that is not approved accepts none."""
+        visitor = f"visitor {next(_number)}"
+        if state == "approved":
+            await self.make.anonymous_vote(post, visitor)
+        return visitor
 
     async def read_rows(self) -> dict[int, Any]:
         """Every row of both portals."""

@@ -13,7 +13,7 @@ from app.domain.counters import audit
 from app.domain.counters.audit import CounterMismatch
 from app.domain.permissions import OPERATOR, Actor
 from app.domain.portals import categories, portals, sections, tags
-from app.domain.posts import comments, create, votes
+from app.domain.posts import anonymous_votes, comments, create, votes
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
 from app.domain.sql.statement import Statement
@@ -97,6 +97,12 @@ class Factory:
         """A vote, whatever the post's state."""
         new_vote = NewVote(post=post, voter=voter)
         return (await self.act(lambda work: votes.cast(work, new_vote), portal=portal)).id
+
+    async def anonymous_vote(self, post: int, anonymous_id: str = "visitor", *, portal: int | None = None) -> int:
+        """An anonymous vote for an approved post."""
+        return await self.act(
+            lambda work: anonymous_votes.cast(work, post=post, anonymous_id=anonymous_id), portal=portal
+        )
 
     async def comment(
         self,

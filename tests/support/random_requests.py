@@ -18,6 +18,8 @@ _POOLS = {
     "code": "SELECT code FROM posts", "pending": "SELECT id FROM posts", "pending_code": "SELECT code FROM posts",
     "vote": "SELECT id FROM votes", "comment": "SELECT id FROM comments", "official": "SELECT id FROM comments",
     "feedback": "SELECT id FROM feedback",
+    "visitor": "SELECT anonymous_id FROM votes WHERE anonymous_id IS NOT NULL",
+    "newcomer": "SELECT uuid FROM users",
 }  # fmt: skip
 
 # More creates than deletes, so that there is always a row to delete.
@@ -46,7 +48,7 @@ class RequestGenerator:
         """Read the ids of all rows."""
         for name, query in _POOLS.items():
             self._pools[name] = sorted(str(value) for row in await self._make.rows(query) for value in row.values())
-            if name not in ("tab_url", "uuid", "voter_uuid", "code", "pending_code"):
+            if name not in ("tab_url", "uuid", "voter_uuid", "code", "pending_code", "visitor", "newcomer"):
                 self._pools[name] = sorted(map(int, self._pools[name]))
 
     def request(self) -> Request:

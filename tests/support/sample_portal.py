@@ -44,6 +44,10 @@ class SamplePortal:
     official: int
     shelf: int
     feedback: int
+    visitor: str = "visitor"
+    """The id of an anonymous vote for the post."""
+    newcomer: str = "newcomer"
+    """An anonymous id without a vote."""
 
 
 NOWHERE = SamplePortal(
@@ -92,9 +96,11 @@ _VALUES: dict[str, Any] = {
 
 
 def place_of(route: Route, place: str) -> str | None:
-    """The attribute of SamplePortal for a path parameter; None for a fixed word. Raises KeyError for an unknown one."""
+    """The attribute of SamplePortal for a path parameter; None if it identifies no row. Raises KeyError for an unknown
+    one.
+    """
     before = route.path.split("/{" + place + "}")[0].rpartition("/")[2]
-    if place == "type":
+    if place in ("type", "anonymous_id"):
         return None
     if before == "votes" and route.method == "DELETE" and route.dialect == "productlift":
         return "uuid"
@@ -107,11 +113,15 @@ def place_of(route: Route, place: str) -> str | None:
 
 def address(route: Route, sample: SamplePortal, **others: SamplePortal) -> str:
     """The route's path, with ids of `sample`, or of `others` for the parameter of that name."""
-    filled = {}
-    for place in route.places:
-        attribute = place_of(route, place)
-        filled[place] = "post" if attribute is None else getattr(others.get(place, sample), attribute)
-    return route.at(**filled)
+    return route.at(**{place: fill_place(route, place, others.get(place, sample)) for place in route.places})
+
+
+def fill_place(route: Route, place: str, sample: SamplePortal) -> str:
+    """The value of a path parameter."""
+    attribute = place_of(route, place)
+    if place == "anonymous_id":
+        attribute = "visitor" if route.method == "DELETE" else "newcomer"
+    return "post" if attribute is None else str(getattr(sample, attribute))
 
 
 def references(route: Route) -> dict[str, str]:
@@ -177,6 +187,7 @@ async def populate(make: Factory, portal: int, owner: int, *, name: str | None =
     await make.act(lambda work: update.update_post(work, post, changes), portal=portal)
     await make.act(lambda work: update.change_status(work, post, planned, user_id=owner), portal=portal)
     vote = await make.vote(post, user, portal=portal)
+    await make.anonymous_vote(post, "visitor", portal=portal)
     comment = await make.comment(post, author=user, portal=portal)
     await make.comment(post, author=voter, parent=comment, internal=True, portal=portal)
     official = await make.comment(post, author=user, official=True, portal=portal)

@@ -39,6 +39,7 @@ _FIELD_MESSAGES: Final = {
     "misplaced": SELECTED,
     "blank": "The {} field is required.",
     "invalid": "The {} must be a valid email address.",
+    "too_long": "The {} must not be greater than {maximum} characters.",
 }
 _FIELDS: Final = {"body": "comment"}
 """Fields with another name in the domain than here."""
@@ -79,7 +80,8 @@ def _validation_failed(error: ValidationFailed) -> ApiResponse:
     messages: dict[str, list[str]] = {}
     for problem in error.errors:
         name = _FIELDS.get(problem.field, problem.field)
-        message = _FIELD_MESSAGES.get(problem.code, "The {} is invalid.").format(name.replace("_", " "))
+        message = _FIELD_MESSAGES.get(problem.code, "The {} is invalid.")
+        message = message.format(name.replace("_", " "), **problem.limits)
         messages.setdefault(name, []).append(message)
     return validation_response(messages)
 

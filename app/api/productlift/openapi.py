@@ -50,7 +50,7 @@ Errors are `{"message": …}`. For invalid input the response is 422, and `error
 """
 _TAGS: Final = {
     "Posts": "Ideas and requests. A post is identified by its six-character code or by its number.",
-    "Votes": "Votes for posts. One vote for each user and post.",
+    "Votes": "Votes for posts, of users or anonymous. One vote for each user, and for each anonymous id, and post.",
     "Comments": "Comments on posts.",
     "Users": "The users of the portal, identified by UUID.",
     "Groups": "Sets of users, filled by hand. They only hold members: no board or post is limited to a group.",

@@ -84,7 +84,7 @@ POST_IDS: Final = PostQuery((Post.id,))
 DUPLICATES: Final = PostQuery((Post.id, Post.code, Post.title, Post.description), bounded=True)
 
 USERS: Final = UserQuery((User.id, *USER_COLUMNS), deleted=False)
-VOTES: Final = VoteQuery((Vote.id, Vote.created_at, *USER_COLUMNS))
+VOTES: Final = VoteQuery((Vote.id, Vote.created_at, *USER_COLUMNS), anonymous=True)
 COMMENTS: Final = CommentQuery(
     (
         Comment.id,
@@ -219,7 +219,13 @@ def strip_tags(text: str) -> str:
 def serialize_vote(row: Sequence[Any]) -> Payload:
     """A row of VOTES as a Vote. Section 6.5."""
     vote_id, created_at, *voter = row
-    return {"id": vote_id, "created_at": format_seconds(created_at), "voter": serialize_user(*voter)}
+    # An anonymous vote has no voter.
+    is_anonymous = voter[0] is None
+    return {
+        "id": vote_id,
+        "created_at": format_seconds(created_at),
+        "voter": None if is_anonymous else serialize_user(*voter),
+    }
 
 
 def serialize_created_vote(cast: CreatedVote, now: datetime) -> Payload:
@@ -227,6 +233,11 @@ def serialize_created_vote(cast: CreatedVote, now: datetime) -> Payload:
     uuid, name, email, role, votes, comments, posts, deleted_at = cast.voter
     voter = serialize_user(uuid, name, email, role, votes + 1, comments, posts, deleted_at, cast.voter_id)
     return {"id": cast.id, "created_at": format_seconds(now), "voter": voter}
+
+
+def serialize_created_anonymous_vote(vote_id: int, now: datetime) -> Payload:
+    """A created anonymous vote. Section 9.3."""
+    return {"id": vote_id, "created_at": format_seconds(now), "voter": None}
 
 
 def serialize_user(

@@ -105,7 +105,8 @@ class Vote(PortalScopedMixin, TimestampMixin, Base):
         portal_key_on_sqlite(),
         UniqueConstraint("post_id", "user_id"),
         partial_index("uq_votes_anonymous", "post_id", "anonymous_id", where="anonymous_id is not null", unique=True),
-        Index("ix_votes_newest", "portal_id", "created_at", "id"),
+        # With the user, so that deep pages of the votes of users are read from the index alone.
+        Index("ix_votes_newest", "portal_id", "created_at", "id", "user_id"),
         Index("ix_votes_user_id", "user_id"),
         CheckConstraint("(user_id is null) <> (anonymous_id is null)", name="voter"),
         {"sqlite_autoincrement": True},

@@ -1,6 +1,6 @@
 """Queries for votes and comments, with their authors: a dialect declares the columns it needs.
 
-The rules are in `votes` and `comments`.
+The rules are in `votes`, `anonymous_votes` and `comments`.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,10 @@ class PostChildQuery(RowQuery):
     def visibility(self) -> Sequence[ColumnElement[bool]]:
         """The conditions of the rows that the query may return."""
         return ()
+
+    def has_rows_without_user(self) -> bool:
+        """Whether the query may return rows that have no user; the columns of `User` are null there."""
+        return False
 
     def by_id(self, work: UnitOfWork, row_id: int) -> Row:
         """The row with this id. Raises NotFound."""
@@ -79,7 +83,7 @@ class PostChildQuery(RowQuery):
 
     def _joined(self, columns: Sequence[Column], source: Any) -> Select[Any]:
         rows: Select[Any] = select(*columns).select_from(source)
-        return rows.join(User, User.id == self.table.user_id)
+        return rows.join(User, User.id == self.table.user_id, isouter=self.has_rows_without_user())
 
     def _in_portal(self, columns: Sequence[Column]) -> Select[Any]:
         return self._joined(columns, self.table).where(self.table.portal_id == PORTAL_ID, *self.visibility())
@@ -130,8 +134,18 @@ class CommentQuery(PostChildQuery):
         return () if self.internal else (~Comment.internal,)
 
 
+@dataclass(eq=False)
 class VoteQuery(PostChildQuery):
-    """`VoteQuery((Vote.id, …, User.name))`; see `PostChildQuery`. Raises NotFound("vote")."""
+    """`VoteQuery((Vote.id, …, User.name), anonymous=True)`; see `PostChildQuery`. Raises NotFound("vote")."""
 
     table: ClassVar[type[Comment] | type[Vote]] = Vote
     resource: ClassVar[str] = "vote"
+
+    anonymous: bool = False
+    """Whether anonymous votes are included."""
+
+    def visibility(self) -> Sequence[ColumnElement[bool]]:
+        return () if self.anonymous else (Vote.user_id.is_not(None),)
+
+    def has_rows_without_user(self) -> bool:
+        return self.anonymous

@@ -1,4 +1,7 @@
-"""Rules of votes: cast, retract, delete. A user has at most one vote for a post."""
+"""Rules of users' votes: cast, retract, delete. A user has at most one vote for a post.
+
+The votes without a user are in `anonymous_votes`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +36,9 @@ _DELETE: Final = Statement(
     .where(Vote.portal_id == PORTAL_ID, Vote.post_id == bindparam("post"), Vote.user_id == bindparam("user"))
     .returning(Vote.id)
 )
-_DELETE_BY_ID: Final = Statement(sql_delete(Vote).where(row_in_portal(Vote)).returning(Vote.post_id, Vote.user_id))
+_DELETE_BY_ID: Final = Statement(
+    sql_delete(Vote).where(row_in_portal(Vote), Vote.user_id.is_not(None)).returning(Vote.post_id, Vote.user_id)
+)
 _COUNT_POST: Final = Statement(add_step(Post.votes_count))
 _COUNT_VOTER: Final = Statement(add_step(User.votes_count))
 
@@ -72,7 +77,7 @@ def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
     vote_id = work.fetch_value(_INSERT, post_id=post_id, user_id=voter[0])
     if vote_id is None:
         raise Conflict("vote.taken")
-    _count(work, post_id, voter[0], +1)
+    count(work, post_id, voter[0], +1)
     if new_vote.follow:
         work.execute(INSERT_FOLLOW, post_id=post_id, user_id=voter[0])
     work.record(Event("vote.cast", post_id=post_id, subject_id=vote_id, user_id=voter[0]))
@@ -112,29 +117,37 @@ def retract(work: UnitOfWork, new_vote: NewVote) -> None:
     vote_id = work.fetch_value(_DELETE, post=post_id, user=voter_id)
     if vote_id is None:
         raise Conflict("vote.missing")
-    _count(work, post_id, voter_id, -1)
+    count(work, post_id, voter_id, -1)
     work.record(Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=voter_id))
 
 
 def delete(work: UnitOfWork, vote_id: int) -> None:
-    """Delete a vote by its id. Raises Forbidden, NotFound("vote"). Records vote.retracted."""
+    """Delete a user's vote by its id. Raises Forbidden, NotFound("vote"). Records vote.retracted."""
     work.authorize(Permission.CAST_VOTE)
     post_id, voter_id = work.require_row(_DELETE_BY_ID, "vote", vote_id, id=vote_id)
-    _count(work, post_id, voter_id, -1)
+    count(work, post_id, voter_id, -1)
     work.record(Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=voter_id))
+
+
+def find_post(work: UnitOfWork, post: int | str) -> tuple[int, bool]:
+    """The id of the post with this id or code, and whether it accepts votes. Raises NotFound("post")."""
+    statement = _POST_BY_CODE if isinstance(post, str) else _POST_BY_ID
+    post_id, voteable = work.require_row(statement, "post", post, post=post)
+    return post_id, bool(voteable)
+
+
+def count(work: UnitOfWork, post_id: int, voter_id: int | None, step: int) -> None:
+    """Add `step` to the votes of the post, and of the voter unless the vote is anonymous."""
+    work.execute(_COUNT_POST, id=post_id, step=step)
+    if voter_id is not None:
+        work.execute(_COUNT_VOTER, id=voter_id, step=step)
 
 
 def _resolve(work: UnitOfWork, new_vote: NewVote) -> tuple[int, Row]:
     """The post's id, and the voter's id and columns. An unknown voter is reported before an unknown post."""
     find_voter = _VOTER_BY_UUID if isinstance(new_vote.voter, str) else _VOTER_BY_ID
     voter = work.require_row(find_voter, "user", new_vote.voter, user=new_vote.voter)
-    find_post = _POST_BY_CODE if isinstance(new_vote.post, str) else _POST_BY_ID
-    post_id, voteable = work.require_row(find_post, "post", new_vote.post, post=new_vote.post)
+    post_id, voteable = find_post(work, new_vote.post)
     if new_vote.voteable_only and not voteable:
         raise Conflict("post.not_voteable")
     return post_id, voter
-
-
-def _count(work: UnitOfWork, post_id: int, voter_id: int, step: int) -> None:
-    work.execute(_COUNT_POST, id=post_id, step=step)
-    work.execute(_COUNT_VOTER, id=voter_id, step=step)

@@ -11,7 +11,6 @@ from tests.support.productlift import unknown
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 NO_ROUTE = (404, {"message": ""})
 UNSERVED = [
-    ("POST", "/posts/abcdef/anonymous_votes/x"),
     ("GET", "/widgets"),
     ("PUT", "/posts/abcdef/toggle-publish"),
     ("POST", "/posts/abcdef/improve"),
@@ -87,6 +86,8 @@ async def test_an_unsupported_route_returns_404_with_and_without_a_key(
         ("POST", "/posts/abcdef", "GET, HEAD, PUT, PATCH, DELETE"),
         ("GET", "/posts/abcdef/votes/x", "POST, DELETE"),
         ("GET", "/moderation/approve/post/1", "POST"),
+        ("GET", "/posts/abcdef/anonymous_votes/x", "POST, DELETE"),
+        ("PUT", "/posts/abcdef/anonymous_votes/x", "POST, DELETE"),
         ("BREW", "/categories", "GET, HEAD, POST"),
     ],
 )

@@ -25,6 +25,7 @@ ROUTES = {
     "/posts/{post}": {"get", "put", "patch", "delete"},
     "/posts/{post}/votes": {"get"},
     "/posts/{post}/votes/{user}": {"post", "delete"},
+    "/posts/{post}/anonymous_votes/{anonymous_id}": {"post", "delete"},
     "/posts/{post}/comments": {"get", "post"},
     "/posts/{post}/comments/{comment}": {"put", "patch", "delete"},
     "/statuses": {"get", "post"},
@@ -51,6 +52,7 @@ ROUTES = {
 }
 WITHOUT_INPUT = {
     "/posts/{post}/votes/{user}",
+    "/posts/{post}/anonymous_votes/{anonymous_id}",
     "/groups/{group}/users/{user}",
     "/moderation/approve/{type}/{id}",
     "/moderation/reject/{type}/{id}",
@@ -74,6 +76,7 @@ ERRORS: dict[tuple[str, str], set[str]] = {
     ("get", "/feedback"): {"422"},
     ("delete", "/feedback/{id}"): {"404"},
     ("post", "/product-vision"): {"422"},
+    ("delete", "/posts/{post}/anonymous_votes/{anonymous_id}"): {"404", "422"},
     ("delete", "/categories/{id}"): {"404"},
     ("delete", "/groups/{group}/users/{user}"): {"404"},
     ("delete", "/sections/{section}"): {"404"},

@@ -11,7 +11,7 @@ from app import backends
 from app.adapters.database import Operation, PortalContext, T, utc_now
 from app.adapters.storage.signed_urls import FileSigner
 from app.domain.permissions import OPERATOR
-from app.domain.posts import attachments, comments, create, votes
+from app.domain.posts import anonymous_votes, attachments, comments, create, votes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
@@ -180,10 +180,22 @@ def test_votes_are_listed(cli: Cli) -> None:
     post = create_post(cli)
     run_operation(cli, lambda work: votes.cast(work, NewVote(post=post, voter=cli.first_portal.owner_id)))
 
-    (vote,) = cli.json("votes", "list", "--post", str(post))["votes"]
+    run_operation(cli, lambda work: anonymous_votes.cast(work, post=post, anonymous_id="visitor 7"))
 
-    assert vote.pop("created_at")
-    assert vote == {"id": 1, "post_id": post, "user_id": cli.first_portal.owner_id, "email": OWNER, "name": "Owner"}
+    anonymous, vote = cli.json("votes", "list", "--post", str(post))["votes"]
+
+    assert vote.pop("created_at") <= anonymous.pop("created_at")
+    assert vote == {
+        "id": 1,
+        "post_id": post,
+        "user_id": cli.first_portal.owner_id,
+        "email": OWNER,
+        "name": "Owner",
+        "anonymous_id": None,
+    }
+    unknown = {"user_id": None, "email": None, "name": None}
+    assert anonymous == {"id": 2, "post_id": post, **unknown, "anonymous_id": "visitor 7"}
+    assert cli.run("votes", "list").out.splitlines()[1].endswith("visitor 7")
 
 
 def test_a_follow_is_added_and_removed(cli: Cli) -> None:

@@ -15,6 +15,7 @@ from tests.support.factory import Factory
 async def test_every_wrong_counter_is_found_and_repaired(make: Factory) -> None:
     voter = await make.user()
     post = await make.post(votes_by=[make.owner, voter])
+    await make.anonymous_vote(post)
     await make.run("UPDATE posts SET votes_count = 7, comments_count = 3")
     await make.run("UPDATE users SET posts_count = 9 WHERE id = :id", id=make.owner)
     await make.run("UPDATE users SET votes_count = 0 WHERE id = :id", id=voter)
@@ -23,7 +24,7 @@ async def test_every_wrong_counter_is_found_and_repaired(make: Factory) -> None:
     mismatches = await make.act(audit.find_mismatches)
 
     wrong = [
-        CounterMismatch("post", post, "votes_count", 7, 2),
+        CounterMismatch("post", post, "votes_count", 7, 3),
         CounterMismatch("post", post, "comments_count", 3, 0),
         CounterMismatch("user", make.owner, "posts_count", 9, 1),
         CounterMismatch("user", voter, "votes_count", 0, 1),

@@ -1,16 +1,29 @@
 """Lists are read from an index in their order: no page sorts the portal's posts."""
 
 import sqlite3
+from typing import Any
 
 import pytest
 
+from app.adapters.database import Operation
 from app.application import Application
-from app.domain.models import Post
+from app.domain.models import Post, Vote
 from app.domain.posts.filters import ALL
 from app.domain.posts.queries import INDEXED, ORDERS, PostQuery
+from app.domain.posts.reply_queries import VoteQuery
 from app.domain.sql.statement import SQLITE
 from tests.domain.posts.test_delete import statements_of
 from tests.support.factory import Factory
+
+
+async def explain(make: Factory, server: Application, operation: Operation[Any]) -> list[str]:
+    """The steps of SQLite's plan for the only statement of the operation."""
+    (statement,) = await statements_of(make, operation)
+    compiled = statement.compiled(SQLITE)
+    path = server.settings.database_url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as connection:
+        values = [make.portal] * len(compiled.names)
+        return [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + compiled.text, values)]
 
 
 @pytest.mark.parametrize("descending", [True, False])
@@ -23,13 +36,25 @@ async def test_a_page_is_read_from_the_index_of_its_sort_order(
         return
     view = PostQuery((Post.id, Post.title))
 
-    (statement,) = await statements_of(
-        make, lambda work: view.page(work, ALL, order=order, descending=descending, offset=0, limit=20)
+    plan = await explain(
+        make, server, lambda work: view.page(work, ALL, order=order, descending=descending, offset=0, limit=20)
     )
 
-    compiled = statement.compiled(SQLITE)
-    path = server.settings.database_url.removeprefix("sqlite:///")
-    with sqlite3.connect(path) as connection:
-        values = [make.portal] * len(compiled.names)
-        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + compiled.text, values)]
     assert any("TEMP B-TREE" in step for step in plan) is (order not in INDEXED)
+
+
+@pytest.mark.parametrize("anonymous", [True, False])
+async def test_the_ids_of_a_deep_page_of_votes_are_read_from_the_index_alone(
+    make: Factory, server: Application, anonymous: bool
+) -> None:
+    if server.database.engine != SQLITE:
+        return
+    view = VoteQuery((Vote.id,), anonymous=anonymous)
+
+    pages = [
+        await explain(make, server, lambda work: view.page(work, offset=2000, limit=20)),
+        await explain(make, server, lambda work: view.ids(work, offset=0, limit=2**62)),
+    ]
+
+    for plan in pages:
+        assert any("COVERING INDEX ix_votes_newest" in step for step in plan), plan

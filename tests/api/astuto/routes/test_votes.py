@@ -4,8 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.domain.posts import anonymous_votes, votes
+from app.domain.posts.votes import NewVote
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import users
 from tests.conftest import TestClock
 from tests.support.clients import Client
+from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
 
 NINE = datetime(2026, 1, 12, 9, 30, 0, 123999, tzinfo=UTC)
@@ -59,6 +64,46 @@ async def test_votes_are_listed_newest_first_and_by_post(make: Factory, astuto: 
     assert await ids(post_id=one) == [second, first]
     assert await ids(**{"post_id[]": [one, two, 4711]}, limit=2, offset=1) == [first, older]
     assert await ids(post_id=4711) == await ids(post_id="abc") == []
+
+
+async def test_anonymous_votes_are_unknown(make: Factory, astuto: Client) -> None:
+    post, other = await make.post(), await make.post()
+    anonymous = await make.anonymous_vote(post)
+    vote = await make.vote(post, make.owner)
+    await make.anonymous_vote(other)
+    before = await snapshot(make.server.database)
+
+    for params in ({}, {"post_id": post}, {"post_id[]": [post, other]}, {"limit": 2000}, {"post_id": post, "limit": 1}):
+        assert [row["id"] for row in (await astuto.get("/votes", params=params)).json()] == [vote], params
+    for params in ({"offset": 1}, {"post_id": other}):
+        assert (await astuto.get("/votes", params=params)).json() == []
+    for method in ("GET", "DELETE"):
+        response = await astuto.request(method, f"/votes/{anonymous}")
+        missing = {"errors": [f"Like with id {anonymous} not found"]}
+        assert (response.status_code, response.json()) == (404, missing)
+    assert changed(before, await snapshot(make.server.database)) == set()
+    # The post counts all votes.
+    assert await make.value("SELECT votes_count FROM posts WHERE id = :id", id=post) == 2
+
+
+async def test_deep_pages_and_long_lists_leave_anonymous_votes_out(make: Factory, astuto: Client) -> None:
+    post = await make.post()
+
+    def crowd(work: UnitOfWork) -> None:
+        for number in range(1050):
+            anonymous_votes.cast(work, post=post, anonymous_id=f"visitor {number}")
+            voter = users.create(work, email=None, name=f"Voter {number}")
+            votes.cast(work, NewVote(post=post, voter=voter))
+
+    await make.act(crowd)
+    expected = [row["id"] for row in await make.rows("SELECT id FROM votes WHERE user_id IS NOT NULL ORDER BY id DESC")]
+
+    for params in ({}, {"post_id": post}):
+        streamed = (await astuto.get("/votes", params={**params, "limit": 5000})).json()
+        deep = (await astuto.get("/votes", params={**params, "limit": 100, "offset": 1000})).json()
+        assert [row["id"] for row in streamed] == expected
+        assert [row["id"] for row in deep] == expected[1000:]
+        assert (await astuto.get("/votes", params={**params, "offset": 1050})).json() == []
 
 
 @pytest.mark.parametrize("moderation", ["approved", "pending", "rejected"])
