@@ -51,11 +51,11 @@ def build(
         row = await database.read(lambda work: attachments.find(work, name), PortalContext(portal_id, OPERATOR))
         if row is None:
             return None
-        media_type, original_name, moderation = row
-        public, params = moderation == attachments.PUBLIC, request.query_params
+        media_type, original_name, public = row
+        params = request.query_params
         if not public and not services.signer.is_valid(name, params.get("expires", ""), params.get("signature", "")):
             return None
-        return FileRow(media_type, original_name, public)
+        return FileRow(media_type, original_name, bool(public))
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))

@@ -134,6 +134,7 @@ async def test_an_anonymous_vote_during_the_deletion_of_its_post_leaves_no_row(c
             clients.productlift("DELETE", f"/posts/{sample.code}"),
             clients.productlift("POST", f"{path}/earum"),
             clients.productlift("DELETE", f"{path}/visitor"),
+            clients.productlift("PUT", f"/posts/{sample.code}/toggle-publish"),
         )
 
         assert deleted.status_code == 200

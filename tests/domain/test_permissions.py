@@ -14,7 +14,7 @@ from app.domain.permissions import OPERATOR, Actor, Permission, is_allowed
 from app.domain.portals import deletion, portals, sections, tags
 from app.domain.portals.boards import BoardQuery
 from app.domain.portals.statuses import StatusQuery
-from app.domain.posts import anonymous_votes, attachments, moderation
+from app.domain.posts import anonymous_votes, attachments, moderation, publishing
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
@@ -163,13 +163,14 @@ async def test_feedback_the_vision_and_bulk_changes_require_a_role(
     assert changed(before, await snapshot(make.server.database)) == set()
 
 
-async def test_anonymous_votes_require_a_moderator(make: Factory) -> None:
+async def test_anonymous_votes_and_publishing_require_a_moderator(make: Factory) -> None:
     post = await make.post()
     vote = {"post": post, "anonymous_id": "visitor"}
 
     assert await forbidden(make, lambda work: anonymous_votes.cast(work, **vote), USER) == "cast_vote"
     assert await forbidden(make, lambda work: anonymous_votes.retract(work, **vote), USER) == "cast_vote"
-    assert await make.value("SELECT votes_count FROM posts") == 0
+    assert await forbidden(make, lambda work: publishing.toggle(work, post), USER) == "write_post"
+    assert await make.row("SELECT published, votes_count FROM posts") == {"published": True, "votes_count": 0}
 
 
 def test_the_operator_has_every_permission() -> None:

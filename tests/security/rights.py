@@ -53,6 +53,7 @@ productlift
     DELETE  /posts/{post}/votes/{user}                  admin       approved
     POST    /posts/{post}/anonymous_votes/{anonymous_id}    admin   approved
     DELETE  /posts/{post}/anonymous_votes/{anonymous_id}    admin   approved
+    PUT     /posts/{post}/toggle-publish                admin
     GET     /posts/{post}/comments                      admin
     POST    /posts/{post}/comments                      admin
     PATCH   /posts/{post}/comments/{comment}            admin

@@ -13,6 +13,7 @@ from app.api.productlift.routes import (
     moderation,
     posts,
     product_vision,
+    publishing,
     sections,
     statuses,
     tabs,
@@ -26,6 +27,7 @@ from app.api.services import Services
 
 ROUTERS = (
     posts.router,
+    publishing.router,
     votes.router,
     comments.router,
     users.router,

@@ -129,7 +129,7 @@ class Post(BaseModel):
     description_changelog: str = Field(description="The text for the changelog; empty if there is none")
     clean_description_changelog: str = Field(description="The text for the changelog, without markup")
     image_main: str = Field(
-        description="Absolute URL, or an empty string. The URL of a pending or rejected post expires after "
+        description="Absolute URL, or an empty string. The URL of a post that visitors can't see expires after "
         f"{MIN_HOURS} to {MIN_HOURS + 1} hours."
     )
     votes_count: int = Field(description="The number of votes")
@@ -147,7 +147,7 @@ class Post(BaseModel):
     status: StatusShort | None = Field(description="The status; null if the post has none")
     section_id: int | None = Field(description="The section; null if the post is in none")
     moderation_status: Literal["approved", "pending", "rejected"] = Field(
-        description="Whether visitors can see the post: only if it is approved"
+        description="Whether visitors can see the post: only if it is approved, and not unpublished"
     )
     conversion: float | None = Field(description="A rate for prioritization; null if it is not set")
     prioritization_impact: int | None = Field(description="The impact for prioritization; null if it is not set")
@@ -273,6 +273,12 @@ class ProductVision(BaseModel):
 
 class ProductVisionData(BaseModel):
     data: ProductVision | None = Field(description="The product vision; null if there is none")
+
+
+class Publication(BaseModel):
+    id: Code
+    key: str = Field(description="The same code")
+    published: bool = Field(description="Whether visitors can see the post once it is approved")
 
 
 class Nothing(BaseModel):

@@ -15,8 +15,8 @@ from app.domain import product_vision
 from app.domain.feedback import FeedbackQuery
 from app.domain.models import Comment, Feedback, Post, Status, Tab, User, Vote
 from app.domain.portals import colors
-from app.domain.posts.attachments import PUBLIC
 from app.domain.posts.create import CreatedPost, NewPost
+from app.domain.posts.publishing import is_public
 from app.domain.posts.queries import AUTHOR, CATEGORIES, TAGS, PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.posts.single_statement import USER_SUMMARY_COLUMNS
@@ -76,11 +76,13 @@ POSTS: Final = PostQuery(
         Post.ease,
         Post.reach,
         TAGS,
+        Post.published,
     ),
     bounded=True,
 )
 
 POST_IDS: Final = PostQuery((Post.id,))
+POST_CODES: Final = PostQuery((Post.id, Post.code))
 DUPLICATES: Final = PostQuery((Post.id, Post.code, Post.title, Post.description), bounded=True)
 
 USERS: Final = UserQuery((User.id, *USER_COLUMNS), deleted=False)
@@ -123,7 +125,7 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         created_at, updated_at, status_changed_at,
         uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at, author_id,
         categories, status_id, status_name, color, tab_name,
-        section_id, moderation, conversion, impact, confidence, ease, reach, tags,
+        section_id, moderation, conversion, impact, confidence, ease, reach, tags, published,
         *_rest,
     ) = row  # fmt: skip
     url = post_url(slug, code, base_url)
@@ -145,7 +147,7 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         "image_main": ""
         if not image
         else f"{base_url}/files/{image}"
-        if moderation == PUBLIC
+        if is_public(moderation, published)
         else base_url + signer.path(image),
         "votes_count": votes,
         "comments_count": comments,
@@ -199,7 +201,7 @@ def serialize_created_post(
             0, 0, 0, now, now, now,
             uuid, name, email, role, votes, comments, posts + 1, deleted_at, created.author_id,
             orjson.dumps(categories), *created.status,
-            created.section_id, created.moderation, None, None, None, None, None, "[]",
+            created.section_id, created.moderation, None, None, None, None, None, "[]", True,
         ),
         base_url,
         signer,

@@ -15,6 +15,7 @@ from app.domain.models import Board, Category, Follow, Post, PostCategory, Secti
 from app.domain.models.posts import MODERATION_STATES, UNPOSITIONED
 from app.domain.posts import attachments, filters, moderation
 from app.domain.posts.filters import PostFilter
+from app.domain.posts.publishing import is_public
 from app.domain.posts.queries import AUTHOR, PostQuery
 from app.domain.sql.statement import PORTAL_ID, Column, Statement
 from app.domain.sql.timestamps import format_seconds
@@ -56,6 +57,7 @@ _COLUMNS: Final[dict[str, Column]] = {
     "title": Post.title,
     "description": Post.description,
     "moderation": Post.moderation,
+    "published": Post.published,
     "votes": Post.votes_count,
     "comments": Post.comments_count,
     "views": Post.views_count,
@@ -70,10 +72,10 @@ _COLUMNS: Final[dict[str, Column]] = {
     "followers": select(func.count()).where(Follow.portal_id == PORTAL_ID, Follow.post_id == Post.id).scalar_subquery(),
 }
 _POSTS: Final = PostQuery(tuple(_COLUMNS.values()))
-_LIST_COLUMNS: Final = {
-    name: _COLUMNS[name]
-    for name in ("id", "code", "title", "moderation", "votes", "comments", "board", "status", "author", "created_at")
-}
+_LISTED: Final = (
+    "id", "code", "title", "moderation", "published", "votes", "comments", "board", "status", "author", "created_at",
+)  # fmt: skip
+_LIST_COLUMNS: Final = {name: _COLUMNS[name] for name in _LISTED}
 _LIST: Final = PostQuery(tuple(_LIST_COLUMNS.values()))
 _CATEGORIES: Final = Statement(
     select(Category.name)
@@ -188,19 +190,20 @@ def _parse_filter(work: UnitOfWork, board: int | None, status: int | None) -> Po
 
 def _serialize_row(row: Row) -> dict[str, Any]:
     post = dict(zip(_LIST_COLUMNS, row, strict=True))
-    return {**post, "created_at": format_seconds(post["created_at"])}
+    return {**post, "published": bool(post["published"]), "created_at": format_seconds(post["created_at"])}
 
 
 def _details(work: UnitOfWork, post: dict[str, Any]) -> dict[str, Any]:
     settings = Settings.load()
     return {
         **post,
+        "published": bool(post["published"]),
         "position": None if post["position"] == UNPOSITIONED else post["position"],
         "created_at": format_seconds(post["created_at"]),
         "updated_at": format_seconds(post["updated_at"]),
         "categories": [name for (name,) in work.fetch_all(_CATEGORIES, post=post["id"])],
         "files": [
-            _serialize_file(row, settings, public=post["moderation"] == attachments.PUBLIC)
+            _serialize_file(row, settings, public=is_public(post["moderation"], post["published"]))
             for row in attachments.of_post(work, post["id"])
         ],
     }
@@ -220,4 +223,6 @@ def _format(value: Any) -> str:
         return ", ".join(_format(item) for item in value) or "-"
     if isinstance(value, dict):
         return f"{value['original_name']} ({value['kind']}, {value['size']} bytes, {value['path']})"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "-" if value is None else " ".join(str(value).split())

@@ -11,12 +11,11 @@ from sqlalchemy import bindparam, delete, select, update
 from app.domain.errors import NotFound
 from app.domain.models import Attachment, Post
 from app.domain.permissions import Permission
+from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
 DEFAULT_NAME: Final = "file"
-PUBLIC: Final = "approved"
-"""The moderation state of a post whose files are public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ _OF_POST: Final = Statement(
     .order_by(Attachment.id)
 )
 _BY_NAME: Final = Statement(
-    select(Attachment.media_type, Attachment.original_name, Post.moderation)
+    select(Attachment.media_type, Attachment.original_name, IS_PUBLIC.label("public"))
     .join(Post, Post.id == Attachment.post_id)
     .where(Attachment.portal_id == PORTAL_ID, Attachment.name == bindparam("name"))
 )
@@ -82,7 +81,7 @@ def of_post(work: UnitOfWork, post_id: int) -> Sequence[Row]:
 
 
 def find(work: UnitOfWork, name: str) -> Row | None:
-    """(media type, original name, moderation state of the post) of a file of the portal, or None."""
+    """(media type, original name, whether visitors can see the post) of a file of the portal, or None."""
     return work.fetch_one(_BY_NAME, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Public data of a portal: approved posts with their public comments and files."""
+"""Public data of a portal: approved and published posts with their public comments and files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, func, select
 from app.domain.counters.row_counters import add_counts
 from app.domain.models import Board, Comment, Portal, Post, Status, Tab, User
 from app.domain.posts import attachments
+from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.posts.queries import AUTHOR
 from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import PORTAL_ID, Column, Statement, in_list, in_portal_unindexed
@@ -45,7 +46,7 @@ class PublicComment:
 
 @dataclass(frozen=True, slots=True)
 class PublicPost:
-    """An approved post with its public comments and files."""
+    """A public post with its public comments and files."""
 
     id: int
     code: str
@@ -98,7 +99,7 @@ def _select_one(condition: ColumnElement[bool]) -> Statement:
         .outerjoin(AUTHOR, AUTHOR.id == Post.user_id)
         .outerjoin(Status, Status.id == Post.status_id)
         .outerjoin(Tab, Tab.id == Status.tab_id)
-        .where(Post.portal_id == PORTAL_ID, Post.moderation == "approved", condition)
+        .where(Post.portal_id == PORTAL_ID, IS_PUBLIC, condition)
     )
 
 
@@ -138,12 +139,12 @@ def public_name(name: str) -> str:
 
 
 def by_code(work: UnitOfWork, code: str) -> PublicPost | None:
-    """The approved post with this code, or None."""
+    """The approved and published post with this code, or None."""
     return _public_post(work, work.fetch_one(_BY_CODE, code=code))
 
 
 def by_slug(work: UnitOfWork, slug: str) -> PublicPost | None:
-    """The approved post with this slug, or None."""
+    """The approved and published post with this slug, or None."""
     return _public_post(work, work.fetch_one(_BY_SLUG, slug=slug))
 
 

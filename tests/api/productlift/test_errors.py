@@ -12,7 +12,6 @@ UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 NO_ROUTE = (404, {"message": ""})
 UNSERVED = [
     ("GET", "/widgets"),
-    ("PUT", "/posts/abcdef/toggle-publish"),
     ("POST", "/posts/abcdef/improve"),
     ("GET", "/nothing"),
     ("GET", "/"),
@@ -88,6 +87,7 @@ async def test_an_unsupported_route_returns_404_with_and_without_a_key(
         ("GET", "/moderation/approve/post/1", "POST"),
         ("GET", "/posts/abcdef/anonymous_votes/x", "POST, DELETE"),
         ("PUT", "/posts/abcdef/anonymous_votes/x", "POST, DELETE"),
+        ("POST", "/posts/abcdef/toggle-publish", "PUT"),
         ("BREW", "/categories", "GET, HEAD, POST"),
     ],
 )

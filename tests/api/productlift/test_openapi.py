@@ -26,6 +26,7 @@ ROUTES = {
     "/posts/{post}/votes": {"get"},
     "/posts/{post}/votes/{user}": {"post", "delete"},
     "/posts/{post}/anonymous_votes/{anonymous_id}": {"post", "delete"},
+    "/posts/{post}/toggle-publish": {"put"},
     "/posts/{post}/comments": {"get", "post"},
     "/posts/{post}/comments/{comment}": {"put", "patch", "delete"},
     "/statuses": {"get", "post"},
@@ -56,6 +57,7 @@ WITHOUT_INPUT = {
     "/groups/{group}/users/{user}",
     "/moderation/approve/{type}/{id}",
     "/moderation/reject/{type}/{id}",
+    "/posts/{post}/toggle-publish",
 }
 ALWAYS = {"200", "401", "413", "429", "503"}
 ERRORS: dict[tuple[str, str], set[str]] = {
@@ -76,6 +78,7 @@ ERRORS: dict[tuple[str, str], set[str]] = {
     ("get", "/feedback"): {"422"},
     ("delete", "/feedback/{id}"): {"404"},
     ("post", "/product-vision"): {"422"},
+    ("put", "/posts/{post}/toggle-publish"): {"404"},
     ("delete", "/posts/{post}/anonymous_votes/{anonymous_id}"): {"404", "422"},
     ("delete", "/categories/{id}"): {"404"},
     ("delete", "/groups/{group}/users/{user}"): {"404"},

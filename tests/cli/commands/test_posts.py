@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -11,7 +12,7 @@ from app import backends
 from app.adapters.database import Operation, PortalContext, T, utc_now
 from app.adapters.storage.signed_urls import FileSigner
 from app.domain.permissions import OPERATOR
-from app.domain.posts import anonymous_votes, attachments, comments, create, votes
+from app.domain.posts import anonymous_votes, attachments, comments, create, publishing, votes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
@@ -61,6 +62,7 @@ def test_a_post_is_shown_with_fields_that_no_api_returns(cli: Cli, rows: Rows) -
         "title": "Dark mode",
         "description": "For the *eyes*",
         "moderation": "approved",
+        "published": True,
         "votes": 0,
         "comments": 0,
         "views": 0,
@@ -104,6 +106,21 @@ def test_files_of_an_unapproved_post_are_shown_with_a_valid_url(cli: Cli, state:
     signer = FileSigner(Settings.load().secret, clock=utc_now)
     assert signer.is_valid(name, params["expires"][0], params["signature"][0])
     assert "a.png (image, 5 bytes, /files/" in cli.run("posts", "show", str(post)).out
+
+
+def test_an_unpublished_post_is_shown_as_such(cli: Cli) -> None:
+    post, other, name = create_post(cli), create_post(cli), "a" * 22
+    attach(cli, post, StoredFile("image", name, "a.png", "image/png", 5))
+    run_operation(cli, lambda work: publishing.toggle(work, post))
+
+    details = cli.json("posts", "show", str(post))
+
+    assert details["published"] is False
+    assert details["files"][0]["path"].startswith(f"/files/{name}?expires=")
+    assert re.search("^published +no$", cli.run("posts", "show", str(post)).out, re.MULTILINE)
+    assert re.search("^published +yes$", cli.run("posts", "show", str(other)).out, re.MULTILINE)
+    listed = {row["id"]: row["published"] for row in cli.json("posts", "list")["posts"]}
+    assert listed == {post: False, other: True}
 
 
 def test_showing_files_of_an_unapproved_post_creates_no_secret(
@@ -231,6 +248,7 @@ def test_posts_are_listed_newest_first_with_filters_and_paging(cli: Cli) -> None
         "id": third,
         "title": "Single sign-on",
         "moderation": "approved",
+        "published": True,
         "votes": 0,
         "comments": 0,
         "board": "Integrations",

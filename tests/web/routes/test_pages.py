@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.background import flush_page_views
+from app.domain.posts import publishing
 from tests.support.clients import Client
 from tests.support.factory import Factory
 
@@ -123,9 +124,12 @@ async def test_a_page_does_not_show_an_email_that_is_the_name_of_a_user(
     assert await make.value("SELECT name FROM users WHERE id = :id", id=jane) == "jane.doe@private.example"
 
 
-@pytest.mark.parametrize("moderation", ["pending", "rejected"])
-async def test_only_approved_posts_are_shown(visitor: Client, make: Factory, moderation: str) -> None:
-    post = await make.post(title="Not for you", moderation=moderation)
+@pytest.mark.parametrize("state", ["pending", "rejected", "unpublished"])
+async def test_only_approved_and_published_posts_are_shown(visitor: Client, make: Factory, state: str) -> None:
+    is_unpublished = state == "unpublished"
+    post = await make.post(title="Not for you", moderation="approved" if is_unpublished else state)
+    if is_unpublished:
+        await make.act(lambda work: publishing.toggle(work, post))
     slug = await make.value("SELECT slug FROM posts WHERE id = :id", id=post)
     code = await make.code(post)
 

@@ -1,4 +1,4 @@
-"""Files are served by the state of their post: to everybody when it is approved, else to who has a signed address."""
+"""Files are served by the state of their post: to everybody when visitors can see it, else to who has a signed URL."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 from app.adapters.storage.base import generate_name
 from app.adapters.storage.signed_urls import FileSigner
 from app.application import Application
-from app.domain.posts import attachments, moderation
+from app.domain.posts import attachments, moderation, publishing
 from app.domain.sql.statement import Statement
 from app.domain.unit_of_work import Row, UnitOfWork
 from tests.api.productlift.routes.test_uploads import PNG, TEXT, create_post
@@ -18,7 +18,7 @@ from tests.conftest import SECRET, TestClock
 from tests.support.clients import HOST, Client
 from tests.support.factory import Factory
 
-HIDDEN = ("pending", "rejected")
+HIDDEN = ("pending", "rejected", "unpublished")
 SHARED = "public, max-age=60, must-revalidate"
 
 
@@ -28,8 +28,11 @@ async def posted(productlift: Client) -> dict[str, Any]:
 
 
 async def put_into(make: Factory, state: str) -> None:
-    post_id = await make.value("SELECT id FROM posts")
-    await make.act(lambda work: moderation.set(work, post_id, state))
+    post_id, published = (await make.row("SELECT id, published FROM posts")).values()
+    is_unpublished = state == "unpublished"
+    await make.act(lambda work: moderation.set(work, post_id, "approved" if is_unpublished else state))
+    if bool(published) is is_unpublished:
+        await make.act(lambda work: publishing.toggle(work, post_id))
 
 
 async def names(make: Factory) -> list[str]:
@@ -239,7 +242,7 @@ async def test_a_file_is_looked_up_with_one_statement(productlift: Client, make:
 
     result = await make.act(lambda work: attachments.find(Counted(work), image))  # type: ignore[arg-type]
 
-    assert result is not None and tuple(result) == ("image/png", "a.png", "approved")
+    assert result is not None and tuple(result) == ("image/png", "a.png", True)
     assert len(run) == 1
 
 
