@@ -16,6 +16,8 @@ from app.domain.unit_of_work import UnitOfWork
 
 STREAM_THRESHOLD: Final = 1000
 """Longer lists are streamed."""
+MAX_TEXT_OF_MANY: Final = 20 * 1024
+"""Bytes of a text in a list of up to STREAM_THRESHOLD ids; the ids themselves are one text, too."""
 MAX_CHUNK_ROWS: Final = 250
 """Rows of a chunk when they are short."""
 FIRST_CHUNK_ROWS: Final = 10

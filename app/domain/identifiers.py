@@ -21,14 +21,21 @@ def random_string(length: int, alphabet: str = ALPHABET) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
-def post_code() -> str:
-    """Return six random characters that are not all digits, so that a code never looks like a post's id."""
-    number = secrets.randbits(64)
+RESERVED_CODES: Final = frozenset({"search"})
+"""Fixed words in paths that would be taken for the code of a post."""
+
+
+def post_code(random: Callable[[int], int] = secrets.randbits) -> str:
+    """Return six random characters, never all digits, as a post's id, and none of RESERVED_CODES.
+
+    `random` returns a random number of so many bits.
+    """
+    number = random(64)
     code = ""
     for _ in range(6):
         number, digit = divmod(number, 62)
         code += ALPHABET[digit]
-    return code if not code.isdigit() else post_code()
+    return post_code(random) if code.isdigit() or code in RESERVED_CODES else code
 
 
 def name_key(name: str) -> str:

@@ -49,6 +49,9 @@ async def test_lists_of_posts_with_long_texts_have_the_same_bytes(
         assert listed.content == orjson.dumps(page)
         assert page["total"] == len(ids)
         assert page["hasMore"] is ("skip" in query)
+    everything = await productlift.get("/posts/all")
+    assert everything.content == orjson.dumps(everything.json())
+    assert everything.json()["data"] == [(await productlift.get(f"/posts/{post}")).json()["data"] for post in ids]
 
 
 async def test_lists_of_comments_with_long_texts_have_the_same_bytes(

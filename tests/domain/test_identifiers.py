@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from app.domain.identifiers import RESERVED, slugify, unique_slug
+from app.domain.identifiers import ALPHABET, RESERVED, RESERVED_CODES, post_code, slugify, unique_slug
+from tests.support import routes
 
 CHANCE = UUID("c3432045-aac3-4f0e-9d3b-6a5f0e1b2c3d")
 
@@ -129,3 +130,25 @@ def test_each_random_slug_is_a_new_uuid4() -> None:
 
     assert one.version == other.version == 4
     assert one != other
+
+
+def test_a_code_is_never_all_digits_nor_a_word_of_a_path() -> None:
+    def encode(code: str) -> int:
+        return sum(ALPHABET.index(character) * 62**place for place, character in enumerate(code))
+
+    unusable = ["123456", "000000", *sorted(RESERVED_CODES)]
+    numbers = iter([encode(code) for code in (*unusable, "aB3x9Q", "Search")])
+
+    def random(bits: int) -> int:
+        assert bits == 64
+        return next(numbers)
+
+    assert post_code(random) == "aB3x9Q"
+    assert post_code(random) == "Search"
+    assert "search" in RESERVED_CODES
+
+
+def test_every_fixed_word_that_looks_like_a_code_is_reserved() -> None:
+    words = {route.path.split("/")[2] for route in routes.every() if route.path.startswith("/posts/")}
+
+    assert {word for word in words if re.fullmatch("[0-9A-Za-z]{6}", word)} <= RESERVED_CODES

@@ -43,6 +43,7 @@ astuto
 productlift
     GET     /posts                                      admin
     GET     /posts/search_duplicates                    admin
+    GET     /posts/all                                  admin
     GET     /posts/{post}                               admin
     POST    /posts                                      admin
     PATCH   /posts/{post}                               admin

@@ -130,6 +130,9 @@ def references(route: Route) -> dict[str, str]:
     if route.path.startswith("/feedback"):
         # There it is a word.
         known = {name: attribute for name, attribute in known.items() if name != "status"}
+    if route.path == "/posts/all":
+        # By number, which another portal's tab does not share; a portal has tabs with the same URL keys.
+        known = known | {"tab": "tab"}
     return {name: known[name] for name in route.inputs if name in known}
 
 

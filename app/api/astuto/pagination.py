@@ -10,7 +10,7 @@ from pydantic import Field
 from app.api.astuto import responses
 from app.api.astuto.forms import FILTER_IDS, LIMIT, OFFSET, Form
 from app.api.request import ApiRequest
-from app.api.streaming import STREAM_THRESHOLD, stream_json_array
+from app.api.streaming import MAX_TEXT_OF_MANY, STREAM_THRESHOLD, stream_json_array
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import PostChildQuery
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
@@ -20,8 +20,6 @@ from app.http.response import ApiResponse, StreamedResponse
 
 INLINE_MAX_ROWS: Final = 100
 """A longer list, or one with a larger offset, may take long enough to block the event loop."""
-MAX_TEXT_OF_MANY: Final = 20 * 1024
-"""Bytes of a text in a list of up to a thousand ids; the ids themselves are one text, too."""
 
 
 class ListForm(Form):

@@ -6,6 +6,7 @@ from app.api.productlift import openapi
 from app.api.productlift.dialect import ProductLiftDialect
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import (
+    all_posts,
     categories,
     comments,
     feedback,
@@ -27,6 +28,7 @@ from app.api.services import Services
 
 ROUTERS = (
     posts.router,
+    all_posts.router,
     publishing.router,
     votes.router,
     comments.router,
@@ -45,10 +47,7 @@ ROUTERS = (
     tabs.portal_router,
 )
 
-RESERVED_PATHS = (
-    "/posts/all",
-    "/posts/search",
-)
+RESERVED_PATHS = ("/posts/search",)
 """Paths of later editions that look like one of ours. docs/contracts/productlift.md, section 9."""
 
 

@@ -139,6 +139,12 @@ def _reference(value: Any) -> int:
         return UNKNOWN_ID
 
 
+def _text_or_number(value: Any) -> str:
+    if type(value) not in (str, int) or "\0" in str(value):
+        raise ValueError
+    return str(value)
+
+
 def _boolean(value: Any) -> bool:
     if type(value) is str:
         value = _BOOLEANS.get(value.lower())
@@ -179,6 +185,8 @@ Integer = Annotated[
 Id = Annotated[int, FieldType(_id, "The {} must be an integer.", {"type": "integer"}, unit="")]
 #: An id as text or as a number; a text that is not an id is `UNKNOWN_ID`, too.
 Reference = Annotated[int, FieldType(_reference, "The {} must be a string.", {"type": ["string", "integer"]})]
+#: A key that may be a number, as text.
+TextOrNumber = Annotated[str, FieldType(_text_or_number, "The {} must be a string.", {"type": ["string", "integer"]})]
 Boolean = Annotated[bool, FieldType(_boolean, "The {} field must be true or false.", {"type": "boolean"})]
 Email = Annotated[
     str,

@@ -25,6 +25,7 @@ ROUTES = {
     "/posts/{post}": {"get", "put", "patch", "delete"},
     "/posts/{post}/votes": {"get"},
     "/posts/{post}/votes/{user}": {"post", "delete"},
+    "/posts/all": {"get"},
     "/posts/{post}/anonymous_votes/{anonymous_id}": {"post", "delete"},
     "/posts/{post}/toggle-publish": {"put"},
     "/posts/{post}/comments": {"get", "post"},
@@ -78,6 +79,7 @@ ERRORS: dict[tuple[str, str], set[str]] = {
     ("get", "/feedback"): {"422"},
     ("delete", "/feedback/{id}"): {"404"},
     ("post", "/product-vision"): {"422"},
+    ("get", "/posts/all"): {"404", "422"},
     ("put", "/posts/{post}/toggle-publish"): {"404"},
     ("delete", "/posts/{post}/anonymous_votes/{anonymous_id}"): {"404", "422"},
     ("delete", "/categories/{id}"): {"404"},
@@ -159,6 +161,7 @@ async def test_the_parameters_of_a_list_are_documented(document: dict[str, Any])
     assert list(get_query("/users/find_by_email")) == ["email"]
     assert list(get_query("/feedback")) == ["status", "limit", "skip"]
     assert list(get_query("/posts/search_duplicates")) == ["title", "description"]
+    assert list(get_query("/posts/all")) == ["tab"]
     assert list(get_query("/users/{user}", "delete")) == ["delete_all_data"]
 
 

@@ -60,6 +60,7 @@ async def test_an_unpublished_post_stays_in_both_apis_and_accepts_votes(
 
     (listed,) = (await productlift.get("/posts")).json()["data"]
     assert listed["id"] == code
+    assert [row["id"] for row in (await productlift.get("/posts/all")).json()["data"]] == [code]
     (shown,) = (await astuto.get("/posts")).json()
     assert {**shown, "updated_at": ""} == {**of_astuto, "updated_at": ""}
     assert (await productlift.post(f"/posts/{code}/votes/{uuid}")).status_code == 200
