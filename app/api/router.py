@@ -127,7 +127,9 @@ class DialectRouter(APIRouter):
         statuses = {*self.common_errors, *errors, *([404] if names else []), *(self.form_errors if form else ())}
         responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in sorted(statuses)}
         responses.update({code: dict(response) for code, response in (extra_responses or {}).items()})
-        responses[status_code or 200] = {"description": "Done", "headers": dict(self.success_headers)}
+        # An endpoint whose declared status is an error never succeeds.
+        done = {"description": "Done", **self.error_schemas.get(status_code or 200, {})}
+        responses[status_code or 200] = {**done, "headers": dict(self.success_headers)}
         if irreversible is None:
             irreversible = methods == ["DELETE"]
         in_path = self._describe_path(path, names, path_examples or {}, irreversible=irreversible)

@@ -360,7 +360,7 @@ async def test_the_first_request_over_the_limit_is_rejected_at_every_route(
 
             allowed, rejected = [await client.request(route.method, path) for _ in range(2)]
 
-            assert allowed.status_code in (200, 400, 401, 404, 422), route
+            assert allowed.status_code in (200, 400, 401, 404, 422, route.status), route
             assert status_and_body(rejected) == (ASTUTO_429 if dialect == "astuto" else PRODUCTLIFT_429), route
 
 

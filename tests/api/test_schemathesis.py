@@ -76,9 +76,11 @@ async def test_every_response_matches_the_openapi_document(
         for operation in operations:
             route, known = declared[operation.label], sample[operation.label]
 
-            def judge(case: Case) -> int:
+            def judge(case: Case, documented: int = route.status) -> int:
                 response = case.call(base_url=f"{address}/{dialect}/api/v1", session=session)
-                case.validate_response(response, checks=CHECKS)
+                # 501 is the documented outcome of what this server does not have.
+                is_refusal = response.status_code == documented == 501
+                case.validate_response(response, checks=CHECKS[1:] if is_refusal else CHECKS)
                 answered[response.status_code] += 1
                 return response.status_code
 

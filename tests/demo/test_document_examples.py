@@ -22,6 +22,7 @@ from tests.support.servers import Postgres
 
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
 IRREVERSIBLE = "It can not be undone, so its example identifies no row."
+UNAVAILABLE = "The server does not have the function."
 EXPECTED_ERRORS = {
     "productlift": {
         "DELETE /categories/{id}": (404, IRREVERSIBLE),
@@ -32,6 +33,10 @@ EXPECTED_ERRORS = {
         "DELETE /posts/{post}/comments/{comment}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}/votes/{user}": (404, IRREVERSIBLE),
         "DELETE /posts/{post}/anonymous_votes/{anonymous_id}": (422, IRREVERSIBLE),
+        "POST /posts/{post}/adjust": (501, UNAVAILABLE),
+        "POST /posts/{post}/improve": (501, UNAVAILABLE),
+        "POST /feedback/summarize": (501, UNAVAILABLE),
+        "POST /product-vision/generate": (501, UNAVAILABLE),
         "DELETE /sections/{section}": (404, IRREVERSIBLE),
         "DELETE /statuses/{status}": (404, IRREVERSIBLE),
         "DELETE /tags/{tag}": (404, IRREVERSIBLE),

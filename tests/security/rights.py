@@ -55,6 +55,10 @@ productlift
     POST    /posts/{post}/anonymous_votes/{anonymous_id}    admin   approved
     DELETE  /posts/{post}/anonymous_votes/{anonymous_id}    admin   approved
     PUT     /posts/{post}/toggle-publish                admin
+    POST    /posts/{post}/adjust                        admin
+    POST    /posts/{post}/improve                       admin
+    POST    /feedback/summarize                         admin
+    POST    /product-vision/generate                    admin
     GET     /posts/{post}/comments                      admin
     POST    /posts/{post}/comments                      admin
     PATCH   /posts/{post}/comments/{comment}            admin

@@ -1,8 +1,9 @@
-"""The error that an operation raises."""
+"""The error that an operation raises, and responses that are errors of the server."""
 
 from collections.abc import Awaitable
 from typing import Any
 
+import httpx
 import pytest
 
 
@@ -11,3 +12,8 @@ async def error_from(operation: Awaitable[Any], kind: type[Exception]) -> Any:
     with pytest.raises(kind) as caught:
         await operation
     return caught.value
+
+
+def is_server_error(response: httpx.Response) -> bool:
+    """Whether the server failed. 501 is the documented response of routes whose function it does not have."""
+    return response.status_code >= 500 and response.status_code != 501

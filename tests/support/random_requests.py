@@ -42,7 +42,9 @@ class RequestGenerator:
         self._random = random.Random(seed)
         self._make = make
         self._pools: dict[str, Sequence[Any]] = {}
-        self._routes = [route for route in routes.every() for _ in range(_OFTEN.get(route.method, 0))]
+        self._routes = [
+            route for route in routes.every() if route.status < 300 for _ in range(_OFTEN.get(route.method, 0))
+        ]
 
     async def refresh(self) -> None:
         """Read the ids of all rows."""

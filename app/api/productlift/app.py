@@ -19,6 +19,7 @@ from app.api.productlift.routes import (
     statuses,
     tabs,
     tags,
+    text_assistance,
     user_bulk,
     user_filters,
     users,
@@ -45,6 +46,7 @@ ROUTERS = (
     feedback.router,
     product_vision.router,
     tabs.portal_router,
+    text_assistance.router,
 )
 
 RESERVED_PATHS = ("/posts/search",)

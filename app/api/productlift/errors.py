@@ -53,6 +53,7 @@ def message_response(status: int, text: str, *headers: tuple[bytes, bytes]) -> A
 UNAUTHENTICATED: Final = message_response(401, "Unauthenticated.")
 NO_ROUTE: Final = message_response(404, "")
 SERVER_ERROR: Final = message_response(500, "Server Error")
+NO_TEXT_ASSISTANCE: Final = message_response(501, "Text assistance is not available on this server.")
 _NOT_FOUND: Final = message_response(404, "")
 _INVALID: Final = message_response(422, "The given data was invalid.")
 _TOO_LARGE: Final = message_response(413, "")

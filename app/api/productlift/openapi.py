@@ -63,6 +63,7 @@ _TAGS: Final = {
     "Feedback": "The team's inbox, which visitors don't see.",
     "Product vision": "What the product is to become: one document, for the team.",
     "Portal": "The portal itself.",
+    "Text assistance": "Operations that need a language model, which this server does not have.",
 }
 
 

@@ -36,6 +36,7 @@ ERROR_SCHEMAS: Final[dict[int, dict[str, Any]]] = {
     413: {"description": "The request is too large", "model": Message},
     422: {"description": "Invalid input", "model": InvalidData | Message},
     429: {"description": "Too many requests", "model": Message},
+    501: {"description": "This server does not have the function", "model": Message},
     503: {"description": "The database is unreachable, or too many requests are waiting", "model": Message},
 }
 _ABSENT: Final = "absent if the server has no rate limit"

@@ -12,7 +12,6 @@ UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 NO_ROUTE = (404, {"message": ""})
 UNSERVED = [
     ("GET", "/widgets"),
-    ("POST", "/posts/abcdef/improve"),
     ("GET", "/nothing"),
     ("GET", "/"),
     ("GET", "/posts/abcdef/votes/x/y"),
@@ -88,6 +87,8 @@ async def test_an_unsupported_route_returns_404_with_and_without_a_key(
         ("GET", "/posts/abcdef/anonymous_votes/x", "POST, DELETE"),
         ("PUT", "/posts/abcdef/anonymous_votes/x", "POST, DELETE"),
         ("POST", "/posts/abcdef/toggle-publish", "PUT"),
+        ("GET", "/posts/abcdef/improve", "POST"),
+        ("GET", "/feedback/summarize", "POST"),
         ("BREW", "/categories", "GET, HEAD, POST"),
     ],
 )
