@@ -166,7 +166,9 @@ async def test_the_parameters_of_a_list_are_documented(document: dict[str, Any])
         "order_by",
         "order_direction",
     ]
-    assert get_query("/posts")["limit"] == {"type": "integer", "format": "int64", "minimum": 1, "maximum": 100}
+    assert get_query("/posts")["limit"] == {
+        "type": "integer", "format": "int64", "minimum": 1, "maximum": 100, "examples": [10]
+    }  # fmt: skip
     assert list(get_query("/tabs/{key}/fetch")) == list(get_query("/posts"))[1:]
     assert list(get_query("/users")) == ["limit", "skip"]
     assert list(get_query("/users/find_by_email")) == ["email"]
