@@ -148,7 +148,7 @@ def test_an_irreversible_operation_has_an_example_that_identifies_nothing(docume
 
     # A portal has one product vision, which no parameter identifies.
     assert irreversible.pop("/productlift/api/v1/openapi.json DELETE /product-vision") == []
-    assert len(irreversible) == 10 + 4 + 4
+    assert len(irreversible) == 12 + 4 + 4
     for name, (*_, last) in irreversible.items():
         assert last["example"] in (0, "0", "00000000-0000-0000-0000-000000000000"), name
         assert last["description"].endswith(DESTROYS_NOTHING), name

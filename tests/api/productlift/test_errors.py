@@ -88,7 +88,7 @@ async def test_an_unsupported_route_returns_404_with_and_without_a_key(
         ("PUT", "/posts/abcdef/anonymous_votes/x", "POST, DELETE"),
         ("POST", "/posts/abcdef/toggle-publish", "PUT"),
         ("GET", "/posts/abcdef/improve", "POST"),
-        ("GET", "/feedback/summarize", "POST"),
+        ("GET", "/feedback/summarize", "POST, PUT, PATCH, DELETE"),
         ("BREW", "/categories", "GET, HEAD, POST"),
     ],
 )
