@@ -24,7 +24,7 @@ PARTICIPLES = frozenset(
 ALLOWED_CLASSES = frozenset(
     {
         *("Board", "Category", "Comment", "Feedback", "Group", "Portal", "Post", "ProductVision", "Section", "Status"),
-        *("Tab", "Tag", "User", "Vote"),
+        *("Tab", "Tag", "User", "Vote", "Widget"),
     }
 )
 """A table of the domain, and the schema of the same thing in an OpenAPI document."""

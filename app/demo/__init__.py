@@ -1,7 +1,7 @@
 """A sample portal: a year of posts, votes and comments, created through the rules, always with the same data.
 
 Only codes, UUIDs, keys and the names of files differ between two sample portals, because these must not be guessable.
-One user always has the same UUID: the example in the document of ProductLift's API.
+One user and the widget always have the same UUID: the examples in the document of ProductLift's API.
 Drawing the images needs Pillow, so import this package only for a start with `--demo`.
 """
 
@@ -13,13 +13,13 @@ from typing import Final
 
 from sqlalchemy import bindparam, update
 
-from app.api.productlift.path_params import EXAMPLE_USER
+from app.api.productlift.path_params import EXAMPLE_USER, EXAMPLE_WIDGET
 from app.demo import texts
 from app.demo.people import DOCUMENTED_EMAIL, TEAM, VOTERS, WRITERS, Person, generate_people
 from app.demo.texts import TEAM_PREFIX, SamplePost
 from app.domain import feedback, product_vision
-from app.domain.models import EventRow, User
-from app.domain.portals import boards, categories, portals, sections, statuses, tabs, tags
+from app.domain.models import EventRow, User, Widget
+from app.domain.portals import boards, categories, portals, sections, statuses, tabs, tags, widgets
 from app.domain.posts import anonymous_votes, attachments, comments, create, moderation, public, votes
 from app.domain.posts import update as post_changes
 from app.domain.posts.attachments import StoredFile
@@ -54,6 +54,9 @@ _SET_UUID: Final = Statement(
     .values(uuid=bindparam("new_uuid"))
 )
 _SET_COMPANY: Final = Statement(update(User).where(row_in_portal(User, "user")).values(**parameters("company", "plan")))
+_SET_WIDGET_UUID: Final = Statement(
+    update(Widget).where(Widget.portal_id == PORTAL_ID).values(uuid=bindparam("new_uuid"))
+)
 
 
 def fill(work: UnitOfWork, *, files: Mapping[str, StoredFile]) -> None:
@@ -91,6 +94,8 @@ class _Sample:
                 parent_id = self._section_ids[parent]
                 self._section_ids[title] = sections.add(work, title=title, tab_id=tab_id, parent_id=parent_id)
 
+        widgets.add(work, name=texts.WIDGET, kind="widget", tab_id=None, frame_ancestors=widgets.ANY_SITE)
+
     def create(self) -> None:
         work = self._work
         posts = self._sort_by_age(texts.load_posts())
@@ -109,6 +114,7 @@ class _Sample:
         self._add_planning()
         work.execute(_SET_UUID, email=DOCUMENTED_EMAIL, new_uuid=EXAMPLE_USER)
         self._add_groups()
+        work.execute(_SET_WIDGET_UUID, new_uuid=EXAMPLE_WIDGET)
         work.execute(_MARK_EVENTS_EXPANDED)
 
     def _sort_by_age(self, posts: list[SamplePost]) -> list[SamplePost]:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 TITLE: Final = "Halyard"
 """The title of the portal."""
+WIDGET: Final = "Feedback button"
+"""The name of the widget."""
 
 FEATURES: Final = "Feature Requests"
 BUGS: Final = "Bug Reports"

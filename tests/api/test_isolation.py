@@ -89,7 +89,8 @@ async def two_portals(make: Factory) -> TwoPortals:
     await _number_from(make, IDS_OF_TWO.stop)
     texts = await make.rows(
         "SELECT code AS text FROM posts WHERE portal_id = :p UNION SELECT uuid FROM users"
-        " WHERE portal_id = :p UNION SELECT guid FROM portals WHERE id = :p",
+        " WHERE portal_id = :p UNION SELECT uuid FROM widgets WHERE portal_id = :p"
+        " UNION SELECT guid FROM portals WHERE id = :p",
         p=portal,
     )
     return TwoPortals(

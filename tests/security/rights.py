@@ -123,6 +123,8 @@ productlift
     GET     /product-vision                             admin
     POST    /product-vision                             admin
     DELETE  /product-vision                             admin
+    GET     /widgets                                    admin
+    GET     /widgets/{widget}                           admin
 """
 
 # Below this role a key of the dialect is invalid; from this role on, a denied request has its own message.
@@ -153,6 +155,7 @@ PRODUCTLIFT_NAMES: Final = {
     "code": "Post", "pending_code": "Post", "uuid": "User", "voter_uuid": "User", "comment": "Comment",
     "category": "Category", "tag": "Tag", "group": "Group", "status": "Status", "section": "Section", "tab": "Tab",
     "feedback": "Feedback",
+    "widget": "Widget",
 }  # fmt: skip
 
 # Routes where a parameter, not the path, refers to a row: the parameter, the attribute of SamplePortal, and the

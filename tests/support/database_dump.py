@@ -55,7 +55,14 @@ _PLAIN_IDS = {
 _SUBJECTS = {"vote": "votes", "user": "users", "comment": "comments", "post": "statuses"}
 _TALLIED = {"board": "boards", "category": "categories"}
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_RANDOM = {("posts", "code"), ("portals", "guid"), ("users", "uuid"), ("api_keys", "digest"), ("api_keys", "prefix")}
+_RANDOM = {
+    ("posts", "code"),
+    ("portals", "guid"),
+    ("users", "uuid"),
+    ("widgets", "uuid"),
+    ("api_keys", "digest"),
+    ("api_keys", "prefix"),
+}
 
 
 async def dump_database(database: Database) -> Rows:

@@ -12,7 +12,7 @@ from app.domain import feedback
 from app.domain.counters import audit
 from app.domain.counters.audit import CounterMismatch
 from app.domain.permissions import OPERATOR, Actor
-from app.domain.portals import categories, portals, sections, tags
+from app.domain.portals import categories, portals, sections, tags, widgets
 from app.domain.posts import anonymous_votes, comments, create, votes
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
@@ -163,6 +163,22 @@ class Factory:
         """New feedback of nobody, about no post, by default."""
         texts = {"title": title, "description": description}
         return await self.act(lambda work: feedback.create(work, **texts, user_id=user, post_id=post), portal=portal)
+
+    async def widget(
+        self,
+        name: str = "Help",
+        *,
+        kind: str = "widget",
+        tab: str | None = None,
+        frame_ancestors: str = "*",
+        portal: int | None = None,
+    ) -> str:
+        """A widget that shows a tab of the first portal, or the first tab of any: its UUID."""
+        tab_id = None if tab is None else self.tabs[tab]
+        return await self.act(
+            lambda work: widgets.add(work, name=name, kind=kind, tab_id=tab_id, frame_ancestors=frame_ancestors),
+            portal=portal,
+        )
 
     async def wrong_counters(self, *, portal: int | None = None) -> list[CounterMismatch]:
         """Every counter that differs from a recount; empty if all are right."""

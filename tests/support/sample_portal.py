@@ -44,6 +44,7 @@ class SamplePortal:
     official: int
     shelf: int
     feedback: int
+    widget: str
     visitor: str = "visitor"
     """The id of an anonymous vote for the post."""
     newcomer: str = "newcomer"
@@ -56,6 +57,7 @@ NOWHERE = SamplePortal(
     email="nobody@example.com", voter=987_654_309, voter_uuid="00000000-0000-4000-8000-000000000001", post=987_654_310,
     code="zzzzzz", pending=987_654_311, pending_code="zzzzzy", vote=987_654_312, comment=987_654_313,
     official=987_654_314, shelf=987_654_315, tag=987_654_316, group=987_654_317, feedback=987_654_318,
+    widget="00000000-0000-4000-8000-000000000002",
 )  # fmt: skip
 """Values that no portal has."""
 
@@ -66,6 +68,7 @@ _PLACES = {
         "posts": "code", "votes": "voter_uuid", "comments": "comment", "users": "uuid", "categories": "category",
         "statuses": "status", "sections": "section", "tabs": "tab", "tags": "tag", "groups": "group",
         "feedback": "feedback",
+        "widgets": "widget",
     },
 }  # fmt: skip
 _DECISIONS = ("approve", "reject")
@@ -178,6 +181,7 @@ async def populate(make: Factory, portal: int, owner: int, *, name: str | None =
     tag = await make.tag(f"Urgent{name}", portal=portal)
     section = await make.act(lambda work: sections.add(work, title="Later", tab_id=tab), portal=portal)
     shelf = await make.act(lambda work: sections.add(work, title="Shelf", tab_id=tab), portal=portal)
+    widget = await make.widget(portal=portal)
     inner = {"title": "Much later", "tab_id": tab, "parent_id": section}
     await make.act(lambda work: sections.add(work, **inner), portal=portal)
     email, second = f"jane{name}@example.com", f"john{name}@example.com"
@@ -205,5 +209,5 @@ async def populate(make: Factory, portal: int, owner: int, *, name: str | None =
     return SamplePortal(
         portal, owner, board, tab, "roadmap", status, section, category, tag, group, user, await make.uuid(user), email,
         voter, await make.uuid(voter), post, await make.code(post), pending, await make.code(pending), vote, comment,
-        official, shelf, feedback,
+        official, shelf, feedback, widget,
     )  # fmt: skip

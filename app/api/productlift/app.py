@@ -24,6 +24,7 @@ from app.api.productlift.routes import (
     user_filters,
     users,
     votes,
+    widgets,
 )
 from app.api.services import Services
 
@@ -47,6 +48,7 @@ ROUTERS = (
     product_vision.router,
     tabs.portal_router,
     text_assistance.router,
+    widgets.router,
 )
 
 RESERVED_PATHS = ("/posts/search",)

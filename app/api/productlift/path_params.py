@@ -12,6 +12,8 @@ from app.domain.posts.anonymous_votes import MAX_ANONYMOUS_ID
 
 EXAMPLE_USER: Final = "5d2f6a0e-7c1b-4e53-9a48-3b60c9d1e7f2"
 """The UUID that one user of the sample portal has."""
+EXAMPLE_WIDGET: Final = "8c1f0b7e-2d64-4f0a-b1c9-7e35a6d2f418"
+"""The UUID that the widget of the sample portal has."""
 
 _POST: Final = "The post's six-character code, or its number"
 _UUID: Final = "The user's UUID"
@@ -34,6 +36,7 @@ PATH_PARAMS: Final[dict[str, dict[str, Any]]] = {
     "statuses/status": path_param("status", {"type": "integer"}, "The status's number", example=2),
     "tabs/key": path_param("key", {"type": "string"}, "The tab's number or its URL key", example="roadmap"),
     "feedback/id": path_param("id", {"type": "integer"}, "The number of the feedback", example=1),
+    "widgets/widget": path_param("widget", {"type": "string"}, "The widget's UUID", example=EXAMPLE_WIDGET),
     "moderation/type": path_param(
         "type",
         {"type": "string", "enum": ["post"]},
@@ -51,7 +54,7 @@ def number(text: str) -> int:
 
 
 def uuid(text: str) -> str:
-    """The UUID as it is stored; empty, which no user has, for anything else."""
+    """The UUID as it is stored; empty, which no row has, for anything else."""
     return text.lower() if UUID_FORM.fullmatch(text) else ""
 
 

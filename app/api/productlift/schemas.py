@@ -98,6 +98,14 @@ class Section(BaseModel):
     parent_id: int | None = Field(description="The section that contains it; null at the root")
 
 
+class Widget(BaseModel):
+    id: UUID = Field(description="The widget's UUID, which the HTML of a page contains")
+    name: str = Field(description="The name, for the team")
+    type: Literal["widget", "sidebar", "embed"] = Field(
+        description="Whether it opens over the page (`widget`), at its side (`sidebar`), or is part of it (`embed`)"
+    )
+
+
 class Portal(BaseModel):
     guid: UUID = Field(description="The portal's UUID")
     title: str = Field(description="The title")

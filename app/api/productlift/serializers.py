@@ -335,6 +335,12 @@ def serialize_tab(row: Sequence[Any]) -> Payload:
     return {"id": tab_id, "name": name, "url": url, "type": kind}
 
 
+def serialize_widget(row: Sequence[Any]) -> Payload:
+    """A row of `widgets.list_all` as a Widget. Section 9.12."""
+    _, uuid, name, kind, *_ = row
+    return {"id": uuid, "name": name, "type": kind}
+
+
 def serialize_section(row: Sequence[Any]) -> Payload:
     """A row of `sections.list_all` as a Section. Section 9.5."""
     section_id, title, tab_id, parent_id = row
