@@ -25,6 +25,14 @@ def upgrade() -> None:
     for name in ("invite_message", "sso_secret"):
         op.add_column("portals", sa.Column(name, sa.Text(), nullable=True))
     op.add_column("posts", sa.Column("published", sa.Boolean(), server_default=sa.text("true"), nullable=False))
+    unpublished = sa.text("published is false")
+    op.create_index(
+        "ix_posts_unpublished",
+        "posts",
+        ["portal_id", "id"],
+        sqlite_where=unpublished,
+        postgresql_where=unpublished,
+    )
     op.add_column("users", sa.Column("avatar_url", sa.Text(), nullable=True))
     for name in USER_TEXTS:
         op.add_column("users", sa.Column(name, sa.String(length=255), nullable=True))
@@ -73,6 +81,7 @@ def downgrade() -> None:
     op.drop_index("uq_users_uid", "users")
     for name in ("avatar_url", *USER_TEXTS, *USER_NUMBERS):
         op.drop_column("users", name)
+    op.drop_index("ix_posts_unpublished", "posts")
     op.drop_column("posts", "published")
     for name in ("is_private", "invite_message", "sso_secret"):
         op.drop_column("portals", name)

@@ -9,14 +9,15 @@ from typing import Any, Final
 
 import orjson
 from orjson import Fragment
+from sqlalchemy import and_
 
 from app.adapters.storage.signed_urls import FileSigner
 from app.domain import product_vision
 from app.domain.feedback import FeedbackQuery
 from app.domain.models import Comment, Feedback, Post, Status, Tab, User, Vote
 from app.domain.portals import colors
+from app.domain.posts.attachments import ARE_PUBLIC
 from app.domain.posts.create import CreatedPost, NewPost
-from app.domain.posts.publishing import is_public
 from app.domain.posts.queries import AUTHOR, CATEGORIES, TAGS, PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.posts.single_statement import USER_SUMMARY_COLUMNS
@@ -56,6 +57,8 @@ POSTS: Final = PostQuery(
         Post.description,
         Post.changelog,
         Post.image,
+        # Most posts have no image, and for them the rest is not evaluated.
+        and_(Post.image.is_not(None), ARE_PUBLIC).label("is_image_public"),
         Post.votes_count,
         Post.comments_count,
         Post.views_count,
@@ -76,7 +79,6 @@ POSTS: Final = PostQuery(
         Post.ease,
         Post.reach,
         TAGS,
-        Post.published,
     ),
     bounded=True,
 )
@@ -121,11 +123,11 @@ FEEDBACK: Final = FeedbackQuery(
 def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
     """A row of POSTS as a Post. Section 6.4."""
     (
-        _, code, slug, title, short, description, changelog, image, votes, comments, views,
+        _, code, slug, title, short, description, changelog, image, is_image_public, votes, comments, views,
         created_at, updated_at, status_changed_at,
         uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at, author_id,
         categories, status_id, status_name, color, tab_name,
-        section_id, moderation, conversion, impact, confidence, ease, reach, tags, published,
+        section_id, moderation, conversion, impact, confidence, ease, reach, tags,
         *_rest,
     ) = row  # fmt: skip
     url = post_url(slug, code, base_url)
@@ -147,7 +149,7 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         "image_main": ""
         if not image
         else f"{base_url}/files/{image}"
-        if is_public(moderation, published)
+        if is_image_public
         else base_url + signer.path(image),
         "votes_count": votes,
         "comments_count": comments,
@@ -197,11 +199,11 @@ def serialize_created_post(
     categories = [] if category_id is None else [{"id": category_id, "name": category_name, "color": color}]
     return serialize_post(
         (
-            created.id, created.code, created.slug, new_post.title, created.excerpt, new_post.description, "", None,
-            0, 0, 0, now, now, now,
+            created.id, created.code, created.slug, new_post.title, created.excerpt, new_post.description, "",
+            None, False, 0, 0, 0, now, now, now,
             uuid, name, email, role, votes, comments, posts + 1, deleted_at, created.author_id,
             orjson.dumps(categories), *created.status,
-            created.section_id, created.moderation, None, None, None, None, None, "[]", True,
+            created.section_id, created.moderation, None, None, None, None, None, "[]",
         ),
         base_url,
         signer,

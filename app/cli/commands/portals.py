@@ -29,6 +29,7 @@ SETTINGS: Final = {
     "default-dialect": f"the API for requests without a key: {', '.join(DIALECTS)}; `none`: the server's default",
     "locale": "its language, such as en",
     "invite-message": "the default text of an invitation",
+    "private": "on hides its public pages, widgets, public JSON and files; off shows them",
 }
 REMOVABLE: Final = ("host", "default-dialect", "invite-message")
 """The settings that a portal can be without."""
@@ -103,14 +104,16 @@ def set_(
     if none and setting not in REMOVABLE:
         raise typer.BadParameter(f"{setting} can't be removed: --none is for {', '.join(REMOVABLE)}")
     parsed = None if value is None else _parse_value(setting, value)
-    portals.update_setting(work, setting=setting.replace("-", "_"), value=parsed)
+    column = "is_private" if setting == "private" else setting.replace("-", "_")
+    portals.update_setting(work, setting=column, value=parsed)
     note = None
     if setting == "host" and parsed is not None:
         note = Note(
             f"on a host other than {parsed}, this portal's keys get a 401 now, and the pages of its posts a 404",
             with_json=False,
         )
-    return _serialize(portals.get_current(work)), f"{setting} is {'unset' if parsed is None else parsed}", note
+    shown = "unset" if parsed is None else value if setting == "private" else parsed
+    return _serialize(portals.get_current(work)), f"{setting} is {shown}", note
 
 
 @group.command()
@@ -170,14 +173,15 @@ def _require_hosts(rows: Sequence[Row], host: str | None) -> None:
         raise CommandError("there is a portal already, and each of several portals needs a host: add --host HOST")
 
 
-def _parse_value(setting: str, value: str) -> str | None:
-    allowed = {"moderation-policy": MODERATION_POLICIES, "default-dialect": DIALECTS}.get(setting)
+def _parse_value(setting: str, value: str) -> str | bool | None:
+    choices = {"moderation-policy": MODERATION_POLICIES, "default-dialect": DIALECTS, "private": ("on", "off")}
+    allowed = choices.get(setting)
     if value == "none" and setting in ("host", "default-dialect"):
         return None
     if allowed is not None:
         if value not in allowed:
             raise typer.BadParameter(f"{setting} must be one of {', '.join(allowed)}")
-        return value
+        return value == "on" if setting == "private" else value
     if setting == "host":
         return host_name(value)
     if setting == "invite-message":
@@ -186,9 +190,20 @@ def _parse_value(setting: str, value: str) -> str | None:
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    names = ("id", "guid", "title", "locale", "host", "default_dialect", "moderation_policy", "invite_message")
+    names = (
+        "id",
+        "guid",
+        "title",
+        "locale",
+        "host",
+        "default_dialect",
+        "moderation_policy",
+        "private",
+        "invite_message",
+    )
     # A list of all portals does not have the last one, a long text.
-    return dict(zip(names, row, strict=False))
+    values = dict(zip(names, row, strict=False))
+    return {**values, "private": bool(values["private"])}
 
 
 group.command("sso-secret")(sso_secret)

@@ -15,7 +15,6 @@ from app.domain.models import Board, Category, Follow, Post, PostCategory, Secti
 from app.domain.models.posts import MODERATION_STATES, UNPOSITIONED
 from app.domain.posts import attachments, filters, moderation
 from app.domain.posts.filters import PostFilter
-from app.domain.posts.publishing import is_public
 from app.domain.posts.queries import AUTHOR, PostQuery
 from app.domain.sql.statement import PORTAL_ID, Column, Statement
 from app.domain.sql.timestamps import format_seconds
@@ -195,6 +194,7 @@ def _serialize_row(row: Row) -> dict[str, Any]:
 
 def _details(work: UnitOfWork, post: dict[str, Any]) -> dict[str, Any]:
     settings = Settings.load()
+    public = attachments.are_public(work, post["id"])
     return {
         **post,
         "published": bool(post["published"]),
@@ -202,10 +202,7 @@ def _details(work: UnitOfWork, post: dict[str, Any]) -> dict[str, Any]:
         "created_at": format_seconds(post["created_at"]),
         "updated_at": format_seconds(post["updated_at"]),
         "categories": [name for (name,) in work.fetch_all(_CATEGORIES, post=post["id"])],
-        "files": [
-            _serialize_file(row, settings, public=is_public(post["moderation"], post["published"]))
-            for row in attachments.of_post(work, post["id"])
-        ],
+        "files": [_serialize_file(row, settings, public=public) for row in attachments.of_post(work, post["id"])],
     }
 
 

@@ -42,6 +42,7 @@ class Post(PortalScopedMixin, TimestampMixin, Base):
         Index("ix_posts_status", "status_id", "created_at", "id"),
         partial_index("ix_posts_section", "section_id", "created_at", "id", where="section_id is not null"),
         partial_index("ix_posts_moderated", "portal_id", "moderation", "created_at", where="moderation <> 'approved'"),
+        partial_index("ix_posts_unpublished", "portal_id", "id", where="published is false"),
         CheckConstraint(check_in("moderation", *MODERATION_STATES), name="moderation"),
         CheckConstraint("length(code) = 6", name="code"),
         CheckConstraint("votes_count >= 0 and comments_count >= 0 and views_count >= 0", name="counters"),

@@ -30,16 +30,15 @@ DEFAULT_STATUSES: Final = (
 """Name, color, tab, and the columns that differ from their defaults."""
 
 _COLUMNS = (Portal.id, Portal.guid, Portal.title, Portal.locale, Portal.host, Portal.default_dialect)
-_ALL: Final = Statement(select(*_COLUMNS, Portal.moderation_policy).order_by(Portal.id), across_portals=True)
+_SETTINGS = (*_COLUMNS, Portal.moderation_policy, Portal.is_private)
+_ALL: Final = Statement(select(*_SETTINGS).order_by(Portal.id), across_portals=True)
 _BY_HOST: Final = Statement(
-    select(Portal.id, Portal.host, Portal.default_dialect).where(
+    select(Portal.id, Portal.host, Portal.default_dialect, Portal.is_private).where(
         (Portal.host == bindparam("host")) | Portal.host.is_(None)
     ),
     across_portals=True,
 )
-_CURRENT: Final = Statement(
-    select(*_COLUMNS, Portal.moderation_policy, Portal.invite_message).where(Portal.id == PORTAL_ID)
-)
+_CURRENT: Final = Statement(select(*_SETTINGS, Portal.invite_message).where(Portal.id == PORTAL_ID))
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
 _LOCK_ALL: Final = Statement(text("LOCK TABLE portals IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
 _INSERT: Final = Statement(
@@ -52,7 +51,9 @@ _UPDATE_SETTING: Final = {
     column: Statement(
         update(Portal).where(Portal.id == PORTAL_ID).values({column: bindparam("value"), "updated_at": NOW})
     )
-    for column in ("title", "locale", "host", "default_dialect", "moderation_policy", "invite_message")
+    for column in (
+        *("title", "locale", "host", "default_dialect", "moderation_policy", "is_private", "invite_message"),
+    )
 }
 
 
@@ -92,13 +93,13 @@ def lock_all(work: UnitOfWork) -> None:
 def get_current(work: UnitOfWork) -> Row:
     """The row of the unit of work's portal.
 
-    It has id, guid, title, locale, host, default_dialect, moderation_policy, invite_message.
+    Its columns are id, guid, title, locale, host, default_dialect, moderation_policy, is_private, invite_message.
     """
     return work.require_row(_CURRENT, "portal", work.portal_id)
 
 
 def by_host(work: UnitOfWork, host: str) -> Row | None:
-    """(id, host, default_dialect) of the portal with this host, or None.
+    """(id, host, default_dialect, is_private) of the portal with this host, or None.
 
     The only portal of a server accepts every host until it has a host of its own.
     """
@@ -109,8 +110,8 @@ def by_host(work: UnitOfWork, host: str) -> Row | None:
     return rows[0] if len(rows) == 1 and count(work) == 1 else None
 
 
-def update_setting(work: UnitOfWork, *, setting: str, value: str | None) -> None:
-    """Change title, locale, host, default_dialect, moderation_policy or invite_message.
+def update_setting(work: UnitOfWork, *, setting: str, value: str | bool | None) -> None:
+    """Change title, locale, host, default_dialect, moderation_policy, is_private or invite_message.
 
     Raises Forbidden, Conflict("portal.host_taken").
     """

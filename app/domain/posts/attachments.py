@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, not_, select, update
 
 from app.domain.errors import NotFound
-from app.domain.models import Attachment, Post
+from app.domain.models import Attachment, Portal, Post
 from app.domain.permissions import Permission
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
 DEFAULT_NAME: Final = "file"
+
+IS_PRIVATE: Final = select(Portal.is_private).where(Portal.id == PORTAL_ID).scalar_subquery()
+"""Whether the portal of the unit of work is private; evaluated once for each statement."""
+ARE_PUBLIC: Final = and_(IS_PUBLIC, not_(IS_PRIVATE))
+"""Whether the files of a post are public: whether visitors can see the post."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,11 @@ _OF_POST: Final = Statement(
     .order_by(Attachment.id)
 )
 _BY_NAME: Final = Statement(
-    select(Attachment.media_type, Attachment.original_name, IS_PUBLIC.label("public"))
+    select(Attachment.media_type, Attachment.original_name, ARE_PUBLIC.label("public"))
     .join(Post, Post.id == Attachment.post_id)
     .where(Attachment.portal_id == PORTAL_ID, Attachment.name == bindparam("name"))
 )
+_ARE_PUBLIC: Final = Statement(select(ARE_PUBLIC).where(row_in_portal(Post)))
 _ORPHANS: Final = Statement(delete(Attachment).where(Attachment.post_id.is_(None)), across_portals=True)
 _STORED: Final = Statement(select(Attachment.name).where(in_list(Attachment.name, "names")), across_portals=True)
 
@@ -81,8 +87,13 @@ def of_post(work: UnitOfWork, post_id: int) -> Sequence[Row]:
 
 
 def find(work: UnitOfWork, name: str) -> Row | None:
-    """(media type, original name, whether visitors can see the post) of a file of the portal, or None."""
+    """(media type, original name, whether it is public) of a file of the portal, or None."""
     return work.fetch_one(_BY_NAME, name=name)
+
+
+def are_public(work: UnitOfWork, post_id: int) -> bool:
+    """Whether the files of the post are public."""
+    return bool(work.fetch_value(_ARE_PUBLIC, id=post_id))
 
 
 def find_orphans(work: UnitOfWork, names: Sequence[str]) -> list[str]:

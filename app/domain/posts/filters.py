@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, literal_column, select
+from sqlalchemy import BigInteger, Boolean, ColumnElement, and_, bindparam, case, cast, func, literal_column, select
 
 from app.domain.models import Post, PostCategory, PostCounter, PostTag, Status, Tab
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list
@@ -39,6 +39,8 @@ class PostFilter:
     tag_ids: Sequence[int] | None = None
     title: str | None = None
     """A part of the title, in any letter case."""
+    public: bool = False
+    """Whether only posts that visitors can see match: approved, published and on a tab."""
 
     def active_filters(self) -> dict[str, Any]:
         """The given filters by parameter name. A list of one id becomes an equality, with a name in the singular."""
@@ -53,6 +55,8 @@ class PostFilter:
                 values[name] = value
         if self.title is not None:
             values["title"] = make_pattern(self.title)
+        if self.public:
+            values["public"] = True
         return values
 
 
@@ -64,6 +68,16 @@ _TAB_STATUSES: Final = (
     .where(Tab.portal_id == PORTAL_ID, Tab.url == bindparam("tab_url"))
     .scalar_subquery()
 )
+
+_APPROVED: Final = Post.moderation == literal_column("'approved'")
+_NOT_APPROVED: Final = Post.moderation != literal_column("'approved'")
+# The conditions of the partial indexes to the letter, because SQLite uses such an index for no other.
+_HIDDEN: Final[Sequence[Sequence[ColumnElement[bool]]]] = (
+    (_NOT_APPROVED, Post.moderation == literal_column("'pending'")),
+    (_NOT_APPROVED, Post.moderation == literal_column("'rejected'")),
+    (literal_column("posts.published IS false", Boolean), _APPROVED),
+)
+"""The posts that visitors can't see, in three parts, each in a partial index."""
 
 _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "board_ids": in_list(Post.board_id, "board_ids"),
@@ -82,6 +96,7 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "tag_ids": Post.id.in_(select(PostTag.post_id).where(in_list(PostTag.tag_id, "tag_ids"))),
     "tag_id": Post.id.in_(select(PostTag.post_id).where(PostTag.tag_id == bindparam("tag_id"))),
     "title": contains_pattern(Post.title, "title"),
+    "public": and_(Post.status_id.is_not(None), _APPROVED, Post.published.is_(True)),
 }
 
 _ZERO: Final[ColumnElement[int]] = literal_column("0")
@@ -101,11 +116,13 @@ _COUNTER_CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "section_id": (PostCounter.section_id == bindparam("section_id")) & (PostCounter.section_id != _ZERO),
     "category_id": PostCounter.ref_id == bindparam("category_id"),
     "tab_url": PostCounter.status_id.in_(_TAB_STATUSES),
+    "public": PostCounter.status_id != _ZERO,
 }
 """Filters whose counts are stored. A list of categories has no count, because a post may have several of them. Tags and
 titles have none either.
 
-The counters use 0, which is no id, for posts without a status or section.
+The counters use 0, which is no id, for posts without a status or section. They include hidden posts, which are counted
+one by one and subtracted: see `_count_stored`.
 """
 
 _OWN_INDEX: Final = frozenset((name, "created_at") for name in ("board_id", "status_id", "section_id", "user_id"))
@@ -172,8 +189,8 @@ def load_cardinalities(work: UnitOfWork, filters: dict[str, Any]) -> Cardinaliti
 @cache
 def _cardinalities_statement(names: tuple[str, ...]) -> Statement:
     counts = [_sum_of_counters(()), *(_sum_of_counters((name,)) for name in names)]
-    if len(names) > 1:
-        counts.append(_sum_of_counters(names))
+    if len(names) > 1 or "public" in names:
+        counts.append(_count_stored(names))
     return Statement(select(*(count.label(f"n{index}") for index, count in enumerate(counts))))
 
 
@@ -190,9 +207,27 @@ def _total_statement(names: tuple[str, ...]) -> Statement:
 def count_expression(names: Sequence[str]) -> ColumnElement[int]:
     """The number of matching posts as an uncorrelated subquery, which the database runs once for each statement."""
     if has_counters(names):
-        return _sum_of_counters(names)
+        return _count_stored(names)
     inner = select(Post.id).where(*conditions(names, "default")).subquery("matching")
     return select(func.count()).select_from(inner).scalar_subquery()
+
+
+def _count_stored(names: Sequence[str]) -> ColumnElement[int]:
+    """The number of matching posts from the stored counters."""
+    stored: ColumnElement[int] = _sum_of_counters(names)
+    if "public" in names:
+        for hidden in _HIDDEN:
+            stored = stored - _count_hidden(names, hidden)
+    return stored
+
+
+def _count_hidden(names: Sequence[str], hidden: Sequence[ColumnElement[bool]]) -> ColumnElement[int]:
+    """The number of hidden posts that match all other filters. There are few, and a partial index has them."""
+    others = [name for name in names if name != "public"]
+    # Not by the index of a filter, which has the posts that are not hidden as well.
+    others_match = conditions(others, "order_index" if others else "default")
+    matching = select(Post.id).where(*hidden, *others_match, Post.status_id.is_not(None)).subquery("hidden")
+    return select(func.count()).select_from(matching).scalar_subquery()
 
 
 def _sum_of_counters(names: Sequence[str]) -> ColumnElement[int]:

@@ -17,7 +17,7 @@ from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
 from app.domain.posts import public
 from app.domain.posts.public import PublicComment, PublicPost
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.web.public_address import PublicAddress
 from app.web.rendered_texts import RenderedTexts
 from app.web.templating import TemplateRenderer
@@ -94,8 +94,8 @@ class _PostPages:
     async def _find(
         self, request: Request, query: Callable[[UnitOfWork], PublicPost | None]
     ) -> tuple[int, PublicPost] | None:
-        """The id of the portal on the request's host, and its post."""
-        portal_id = await find_portal_id(self._database, request)
+        """The id of the public portal on the request's host, and its post."""
+        portal_id = await find_public_portal_id(self._database, request)
         if portal_id is None:
             return None
         post = await self._database.read(query, PortalContext(portal_id, OPERATOR), snapshot=True)
@@ -115,9 +115,19 @@ class _PostPages:
 
 async def find_portal_id(database: Database, request: Request) -> int | None:
     """The id of the portal on the request's host, or None."""
+    row = await _find_portal(database, request)
+    return None if row is None else int(row["id"])
+
+
+async def find_public_portal_id(database: Database, request: Request) -> int | None:
+    """As `find_portal_id`, but None also for a private portal."""
+    row = await _find_portal(database, request)
+    return None if row is None or row["is_private"] else int(row["id"])
+
+
+async def _find_portal(database: Database, request: Request) -> Row | None:
     host = str(request.scope["earshot.request"].host)
-    row = await database.read(lambda work: portals.by_host(work, host), NO_PORTAL)
-    return None if row is None else int(row[0])
+    return await database.read(lambda work: portals.by_host(work, host), NO_PORTAL)
 
 
 async def _render(texts: RenderedTexts, post: PublicPost) -> tuple[Markup, list[tuple[PublicComment, int, Markup]]]:

@@ -43,6 +43,7 @@ def test_a_portal_is_created_with_separate_users_and_keys(cli: Cli) -> None:
         "host": "ideas.example.com",
         "default_dialect": None,
         "moderation_policy": "anonymous",
+        "private": False,
     }
 
 
@@ -115,6 +116,7 @@ def test_the_commands_of_the_guide_to_several_portals_work(cli: Cli) -> None:
         ("default-dialect", "astuto", "default_dialect", "astuto"),
         ("locale", "de", "locale", "de"),
         ("invite-message", " Welcome!\n\tTell us more. ", "invite_message", "Welcome!\n\tTell us more."),
+        ("private", "on", "private", True),
     ],
 )
 def test_a_setting_of_a_portal_is_changed(cli: Cli, setting: str, value: str, member: str, stored: str) -> None:
@@ -176,6 +178,15 @@ def test_some_settings_can_be_removed(cli: Cli) -> None:
     assert cli.json("portals", "show") == before
 
 
+def test_a_portal_is_made_private_and_public(cli: Cli) -> None:
+    before = cli.json("portals", "show")
+
+    assert cli.run("portals", "set", "private", "on").out == "private is on\n"
+    assert "private        yes" in cli.run("portals", "show").out.splitlines()
+    assert cli.json("portals", "show") == {**before, "private": True}
+    assert cli.json("portals", "set", "private", "off") == before
+
+
 def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
     create_second_portal(cli)
     message = "Welcome!\nTell us more."
@@ -196,7 +207,8 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
         ("moderation-policy", "sometimes", "moderation-policy must be one of never, anonymous, always"),
         ("host", "https://example.com/", "must be a host alone, such as feedback.example.com, of at most 160"),
         ("default-dialect", "latin", "default-dialect must be one of productlift, astuto"),
-        ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale"),
+        ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale, private"),
+        ("private", "yes", "private must be one of on, off"),
         ("title", " ", "must not be blank"),
         ("title", "Two\nlines", "must be plain text"),
         ("invite-message", "A\x07bell", "must be plain text"),

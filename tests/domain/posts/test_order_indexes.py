@@ -8,7 +8,8 @@ import pytest
 from app.adapters.database import Operation
 from app.application import Application
 from app.domain.models import Post, Vote
-from app.domain.posts.filters import ALL
+from app.domain.posts import filters as post_filters
+from app.domain.posts.filters import ALL, PostFilter
 from app.domain.posts.queries import INDEXED, ORDERS, PostQuery
 from app.domain.posts.reply_queries import VoteQuery
 from app.domain.sql.statement import SQLITE
@@ -58,3 +59,22 @@ async def test_the_ids_of_a_deep_page_of_votes_are_read_from_the_index_alone(
 
     for plan in pages:
         assert any("COVERING INDEX ix_votes_newest" in step for step in plan), plan
+
+
+@pytest.mark.parametrize("filters", [{}, {"tab_url": "roadmap"}, {"status_ids": [1]}, {"category_ids": [1]}])
+async def test_hidden_posts_are_counted_in_the_indexes_that_have_only_these(
+    make: Factory, server: Application, filters: dict[str, Any]
+) -> None:
+    if server.database.engine != SQLITE:
+        return
+    values = PostFilter(**filters, public=True).active_filters()
+
+    plan = await explain(make, server, lambda work: post_filters.total(work, values))
+
+    searches = [step for step in plan if " posts " in step]
+    assert [step.partition(" (")[0] for step in searches] == [
+        "SEARCH posts USING INDEX ix_posts_moderated",
+        "SEARCH posts USING INDEX ix_posts_moderated",
+        "SEARCH posts USING INDEX ix_posts_unpublished",
+    ]
+    assert searches[0].endswith("(portal_id=? AND moderation=?)")
