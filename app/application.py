@@ -30,11 +30,12 @@ from app.web.rendered_texts import RenderedTexts
 
 def rate_limits(settings: Settings) -> RateLimits:
     if not settings.rate_limits:
-        return RateLimits(None, None, None)
+        return RateLimits(None, None, None, None)
     return RateLimits(
         RateLimit.parse(settings.limit_productlift),
         RateLimit.parse(settings.limit_astuto_key),
         RateLimit.parse(settings.limit_astuto_ip),
+        RateLimit.parse(settings.limit_public_json),
     )
 
 

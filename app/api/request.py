@@ -1,4 +1,4 @@
-"""The parameter of every endpoint."""
+"""The parameter of every endpoint, and what the public JSON has in common with it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +11,8 @@ from app.domain.users.key_verification import Principal
 from app.http.request import Receive, Scope
 
 
-class ApiRequest(Request):
-    """An authenticated request: who sends it, its parameters, and how to open a unit of work for it.
+class PortalRequest(Request):
+    """A request to a portal: its parameters, and how to open a unit of work for it.
 
     `params` is the merged input as the dialect reads it, not yet validated. `path_params` are the route's.
     """
@@ -23,13 +23,11 @@ class ApiRequest(Request):
         receive: Receive,
         *,
         services: Services,
-        principal: Principal,
         context: PortalContext,
         params: Mapping[str, Any],
     ) -> None:
         super().__init__(scope, receive)
         self.services = services
-        self.principal = principal
         self.context = context
         self.params = params
 
@@ -45,3 +43,20 @@ class ApiRequest(Request):
         return await self.services.database.write(
             operation, self.context, in_thread=in_thread, single_statement=single_statement
         )
+
+
+class ApiRequest(PortalRequest):
+    """An authenticated request: also who sends it."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        *,
+        services: Services,
+        principal: Principal,
+        context: PortalContext,
+        params: Mapping[str, Any],
+    ) -> None:
+        super().__init__(scope, receive, services=services, context=context, params=params)
+        self.principal = principal

@@ -16,11 +16,12 @@ from app.public_url import PublicUrl
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """The rate limits of the dialects; None is no limit."""
+    """The rate limits of the dialects and of the public JSON; None is no limit."""
 
     productlift: RateLimit | None
     astuto_key: RateLimit | None
     astuto_ip: RateLimit | None
+    public_json: RateLimit | None
 
 
 MAX_VIEWED_POSTS: Final = 20_000

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from app.api.request import ApiRequest
+from app.api.request import PortalRequest
 from app.domain.sql.text_limits import TextsTooLong, max_text_bytes
 from app.domain.unit_of_work import UnitOfWork
 
@@ -30,7 +30,7 @@ Serializer = Callable[[UnitOfWork, Sequence[int]], Sequence[Any]]
 
 
 async def stream_json_array(
-    request: ApiRequest, ids: Sequence[int], serialize: Serializer, *, before: bytes = b"[", after: bytes = b"]"
+    request: PortalRequest, ids: Sequence[int], serialize: Serializer, *, before: bytes = b"[", after: bytes = b"]"
 ) -> AsyncIterator[bytes]:
     """The body of a response: a JSON array of the rows, between `before` and `after`, which have its brackets.
 
@@ -53,7 +53,7 @@ async def stream_json_array(
     return stream()
 
 
-async def _read_chunk(request: ApiRequest, ids: Sequence[int], serialize: Serializer) -> tuple[bytes, int]:
+async def _read_chunk(request: PortalRequest, ids: Sequence[int], serialize: Serializer) -> tuple[bytes, int]:
     """The rows as JSON without the brackets around them, and how many ids were read: one if the texts are too long."""
     limit = max_text_bytes(len(ids)) if len(ids) > 1 else None
     try:

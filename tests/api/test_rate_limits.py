@@ -366,7 +366,7 @@ async def test_the_first_request_over_the_limit_is_rejected_at_every_route(
 
 async def test_every_page_except_health_is_rate_limited(serve: Serve) -> None:
     unlimited = set()
-    async with serve(limit_pages="1/5minutes") as server:
+    async with serve(limit_pages="1/5minutes", limit_public_json="1/5minutes") as server:
         for number, page in enumerate(routes.page_paths(server)):
             client = Client(server, token=None, base="", peer=f"198.51.100.{number}")
             path = re.sub(r"\{[^}]*\}", "987654", page)

@@ -3,11 +3,11 @@
 docs/contracts/productlift.md, sections 1 to 5.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 from app.api.productlift import errors, params
+from app.api.productlift.rate_limit import count_request
 from app.api.refusals import RATE_LIMIT_BY_IP, RATE_LIMIT_BY_KEY, explain_error
 from app.api.router import DialectRouter, MethodNotAllowed
 from app.api.services import Services
@@ -50,26 +50,11 @@ class ProductLiftDialect:
         rate_limit = self._services.rate_limits.productlift
         if rate_limit is None or request.method == "OPTIONS":
             return None, ()
-        now = self._services.clock().timestamp()
-        counter = f"p:{request.principal.key_id}" if request.principal is not None else f"pi:{request.client_ip}"
-        (count,) = await self._services.rate_limiter.hit(((counter, rate_limit.seconds),), now)
-        remaining = rate_limit.limit - count.hits
-        headers = (
-            (b"x-ratelimit-limit", b"%d" % rate_limit.limit),
-            (b"x-ratelimit-remaining", b"%d" % max(0, remaining)),
-        )
-        if remaining >= 0:
-            return None, headers
-        request.refusal = RATE_LIMIT_BY_IP if request.principal is None else RATE_LIMIT_BY_KEY
-        # Clients give up on more than a minute; in a longer window they retry, and get another 429.
-        wait = min(60, max(1, math.ceil(count.ends_at - now)))
-        response = errors.message_response(
-            429,
-            "Too Many Attempts.",
-            (b"retry-after", b"%d" % wait),
-            (b"x-ratelimit-reset", b"%d" % math.ceil(count.ends_at)),
-        )
-        return response, headers
+        if request.principal is None:
+            counter, refusal = f"pi:{request.client_ip}", RATE_LIMIT_BY_IP
+        else:
+            counter, refusal = f"p:{request.principal.key_id}", RATE_LIMIT_BY_KEY
+        return await count_request(self._services, rate_limit, counter, request, refusal=refusal)
 
     def no_route(self, request: RequestContext, match: MethodNotAllowed | None) -> ApiResponse:
         if request.method == "OPTIONS":

@@ -8,7 +8,7 @@ from fastapi.types import DecoratedCallable
 from pydantic import BaseModel, Field
 
 from app.api.productlift.path_params import PATH_PARAMS
-from app.api.request import ApiRequest
+from app.api.request import ApiRequest, PortalRequest
 from app.api.router import DialectRouter
 from app.api.streaming import stream_json_array
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -90,7 +90,7 @@ def page_envelope(count: int, *, total: int, offset: int, limit: int) -> tuple[b
 
 
 async def stream_rows(
-    request: ApiRequest,
+    request: PortalRequest,
     ids: Sequence[int],
     fetch: Callable[[UnitOfWork, Sequence[int]], Iterable[Row]],
     serialize: Callable[[Row], Any],

@@ -18,6 +18,7 @@ from app.domain.models import Comment, Feedback, Post, Status, Tab, User, Vote
 from app.domain.portals import colors
 from app.domain.posts.attachments import ARE_PUBLIC
 from app.domain.posts.create import CreatedPost, NewPost
+from app.domain.posts.public import public_name
 from app.domain.posts.queries import AUTHOR, CATEGORIES, TAGS, PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.posts.single_statement import USER_SUMMARY_COLUMNS
@@ -188,6 +189,42 @@ def _with_first(array: str | bytes) -> tuple[Fragment, Fragment | None]:
 _MAX_CACHED: Final = 512
 """Characters of an array that is cached."""
 _EMPTY: Final = Fragment("[]")
+
+
+PUBLIC_MEMBERS: Final = (
+    "id",
+    "uid",
+    "title",
+    "description_short",
+    "description",
+    "description_changelog",
+    "clean_description_changelog",
+    "image_main",
+    "votes_count",
+    "comments_count",
+    "views_count",
+    "url",
+    "created_at",
+    "updated_at",
+    "latest_status_change_at",
+    "latest_status_change_at_formatted",
+    "author",
+    "categories",
+    "status",
+    "section_id",
+    "moderation_status",
+    "category",
+)
+"""The members of a Post that the public JSON has. A new member is not public until it is named here."""
+
+
+def serialize_public_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
+    """A row of POSTS for everybody, without what is for the team, and without e-mail addresses. Section 9.13."""
+    post = serialize_post(row, base_url, signer)
+    author = post["author"]
+    if author is not None:
+        post["author"] = {"id": author["id"], "name": public_name(author["name"])}
+    return {name: post[name] for name in PUBLIC_MEMBERS}
 
 
 def serialize_created_post(

@@ -47,13 +47,12 @@ _INSERT: Final = Statement(
     .returning(Portal.id),
     across_portals=True,
 )
+_CHANGEABLE: Final = ("title", "locale", "host", "default_dialect", "moderation_policy", "is_private", "invite_message")
 _UPDATE_SETTING: Final = {
     column: Statement(
         update(Portal).where(Portal.id == PORTAL_ID).values({column: bindparam("value"), "updated_at": NOW})
     )
-    for column in (
-        *("title", "locale", "host", "default_dialect", "moderation_policy", "is_private", "invite_message"),
-    )
+    for column in _CHANGEABLE
 }
 
 

@@ -1,14 +1,16 @@
 """The list of posts: its filters, its orders, its page. docs/contracts/productlift.md, section 7.15."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from app.adapters.storage.signed_urls import FileSigner
 from app.api.productlift import responses, serializers
 from app.api.productlift.field_types import Id, Integer, ListOf, Reference, Text
 from app.api.productlift.forms import Form
-from app.api.request import ApiRequest
+from app.api.request import PortalRequest
 from app.domain.posts.filters import PostFilter, has_own_index
 from app.domain.posts.queries import INDEXED, PostQuery
 from app.domain.sql.pagination import DEEP_OFFSET
@@ -62,13 +64,18 @@ def offset_and_limit(skip: int | None, limit: int | None) -> tuple[int, int]:
     return max(0, skip or 0), DEFAULT_LIMIT if limit is None else limit
 
 
-async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
+async def page(request: PortalRequest, form: ListPosts) -> ApiResponse:
     """One page of the posts that match all filters."""
-    base_url, signer = request.context.base_url or "", request.services.signer
-    order = form.order_by or "created_at"
-    descending = form.order_direction == "desc" if form.order_direction else order not in _ASCENDING
-    offset, limit = offset_and_limit(form.skip, form.limit)
-    filters = PostFilter(
+    return await _page(request, form, _filters(form), serializers.serialize_post)
+
+
+async def public_page(request: PortalRequest, form: ListPosts) -> ApiResponse:
+    """As `page`, with the posts and members that everybody may see. Section 9.13."""
+    return await _page(request, form, replace(_filters(form), public=True), serializers.serialize_public_post)
+
+
+def _filters(form: ListPosts) -> PostFilter:
+    return PostFilter(
         tab_url=form.tab,
         # An empty list is no filter, like an empty text.
         status_ids=form.status or None,
@@ -78,8 +85,20 @@ async def page(request: ApiRequest, form: ListPosts) -> ApiResponse:
         title=form.title,
     )
 
+
+async def _page(
+    request: PortalRequest,
+    form: ListPosts,
+    filters: PostFilter,
+    serialize_post: Callable[[Row, str, FileSigner], dict[str, Any]],
+) -> ApiResponse:
+    base_url, signer = request.context.base_url or "", request.services.signer
+    order = form.order_by or "created_at"
+    descending = form.order_direction == "desc" if form.order_direction else order not in _ASCENDING
+    offset, limit = offset_and_limit(form.skip, form.limit)
+
     def serialize(row: Row) -> dict[str, Any]:
-        return serializers.serialize_post(row, base_url, signer)
+        return serialize_post(row, base_url, signer)
 
     def fetch(work: UnitOfWork, query: PostQuery) -> tuple[Sequence[Row], int]:
         return query.page_with_total(work, filters, order=order, descending=descending, offset=offset, limit=limit)

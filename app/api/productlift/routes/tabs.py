@@ -28,13 +28,7 @@ async def list_tabs(request: ApiRequest) -> ApiResponse:
 @router.get("/tabs/{key}", response_model=TabData)
 async def show_tab(request: ApiRequest) -> ApiResponse:
     """A tab and its statuses."""
-
-    def get(work: UnitOfWork) -> ApiResponse:
-        row = find_tab(work, request.path_params["key"])
-        payloads = [serializers.serialize_status(status) for status in statuses.of_tab(work, row[0])]
-        return responses.data_response({**serializers.serialize_tab(row), "statuses": payloads})
-
-    return await request.read(get)
+    return await request.read(lambda work: tab_response(work, request.path_params["key"]))
 
 
 @router.get("/tabs/{key}/fetch", response_model=page_of(Post), parameters=FILTERS, errors=[422])
@@ -52,6 +46,13 @@ async def show_portal(request: ApiRequest) -> ApiResponse:
         return responses.data_response(serializers.serialize_portal(portals.get_current(work)))
 
     return await request.read(get)
+
+
+def tab_response(work: UnitOfWork, key: str) -> ApiResponse:
+    """200 with the tab of this id or URL key, and its statuses. Raises NotFound("tab")."""
+    row = find_tab(work, key)
+    payloads = [serializers.serialize_status(status) for status in statuses.of_tab(work, row[0])]
+    return responses.data_response({**serializers.serialize_tab(row), "statuses": payloads})
 
 
 def find_tab(work: UnitOfWork, key: str) -> Row:
