@@ -9,7 +9,10 @@ from app.adapters.problem import InvalidValue
 MAX_PATH: Final = 80
 """With the scheme, the longest host of a portal and a port, the base URL fits into its column of 255."""
 OWN_PATHS: Final = frozenset(
-    {"api", "api-docs", "astuto", "docs", "files", "health", "http_api", "p", "posts", "productlift", "static"}
+    {
+        *("api", "api-docs", "astuto", "docs", "embedded_roadmap", "files", "health", "http_api", "p", "posts"),
+        *("productlift", "static", "t", "widgets", "widgets_sdk"),
+    }
 )
 """First segments of the server's own routes. A proxy may remove the public path, so it must differ from them."""
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")

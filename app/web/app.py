@@ -18,7 +18,7 @@ from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
 from app.web.readiness import Readiness
 from app.web.rendered_texts import RenderedTexts
-from app.web.routes import assets, documents, health, pages, public_json, sign_on, uploads
+from app.web.routes import assets, documents, health, pages, public_json, sign_on, uploads, widgets
 from app.web.routes.assets import Assets
 from app.web.routes.pages import find_portal_id
 from app.web.routes.sign_on import SignOnRequested
@@ -60,8 +60,11 @@ def build(
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
     app.include_router(public_json.router(services, public_address))
-    content = pages.router(renderer, database, api_documents, public_address, services.views, texts)
-    app.include_router(content, dependencies=[Depends(limiter), Depends(sign_on.redirect_tokens)])
+    for content in (
+        pages.router(renderer, database, api_documents, public_address, services.views, texts),
+        widgets.router(renderer, database),
+    ):
+        app.include_router(content, dependencies=[Depends(limiter), Depends(sign_on.redirect_tokens)])
     for router in (
         sign_on.router(renderer, database, services.cipher, services.clock),
         documents.router(renderer, api_documents, public_address),

@@ -17,6 +17,10 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' https:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_EMBEDDABLE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors "
+)
 SAFE: Final[Mapping[str, str]] = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -58,6 +62,14 @@ class TemplateRenderer:
         """A page with its headers; `headers` override those that all pages carry."""
         html = self._environment.get_template(template).render(context)
         return HTMLResponse(html, status, {**SAFE, **(headers or {})})
+
+    def embeddable_page(self, template: str, *, frame_ancestors: str, **context: Any) -> Response:
+        """A page that these sites may show in a frame. It may run scripts of this server."""
+        policy = {"Content-Security-Policy": _EMBEDDABLE_POLICY + frame_ancestors}
+        response = self.page(template, headers=policy, is_embedded=True, **context)
+        # It knows no list of sites; browsers that know the policy above ignore it.
+        del response.headers["X-Frame-Options"]
+        return response
 
     def error(self, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
         """The error page for this status."""

@@ -34,6 +34,10 @@ ROUTES = (
     "/p/dark-mode-{code}/edit",
     "/p/dark-mode-{code}/delete",
     "/posts/dark-mode",
+    "/t/roadmap",
+    "/embedded_roadmap",
+    "/widgets/00000000-0000-4000-8000-000000000000",
+    "/widgets_sdk",
     "/nowhere",
 )
 

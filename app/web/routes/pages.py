@@ -15,6 +15,7 @@ from app.api.openapi import OpenApiDocument
 from app.api.services import PageViews
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
+from app.domain.portals.public_lists import PublicSummary
 from app.domain.posts import public
 from app.domain.posts.public import PublicComment, PublicPost
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -29,7 +30,7 @@ _CODE: Final = re.compile(r"(?:[\w-]*-)?([0-9A-Za-z]{6})")
 _SLUG: Final = re.compile(r"[\w-]{1,1000}")
 
 
-def post_path(post: PublicPost) -> str:
+def post_path(post: PublicPost | PublicSummary) -> str:
     """The path of the post's page on its portal."""
     return f"/p/{quote(post.slug, safe='')}-{post.code}"
 

@@ -1,0 +1,131 @@
+"""Widgets: the script that pages of other sites load, and the pages that they may show in a frame.
+
+docs/contracts/productlift.md, section 9.14.
+"""
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.adapters.database import Database, PortalContext
+from app.api.productlift import path_params
+from app.domain.errors import NotFound
+from app.domain.permissions import OPERATOR
+from app.domain.portals import portals, public_lists, tabs, widgets
+from app.domain.portals.widgets import ANY_SITE
+from app.domain.unit_of_work import UnitOfWork
+from app.web.routes.assets import Assets
+from app.web.routes.pages import find_public_portal_id, post_path
+from app.web.templating import TemplateRenderer
+
+MAX_TAB_KEY: Final = 191
+_METHODS: Final = ["GET", "HEAD"]
+_PAGE: Final = re.compile(r"[1-9][0-9]{0,4}")
+
+
+def router(pages: TemplateRenderer, database: Database) -> APIRouter:
+    """GET and HEAD of /widgets_sdk, /widgets/{widget}, /t/{tab} and /embedded_roadmap."""
+    routes = APIRouter()
+
+    async def portal_context(request: Request) -> PortalContext | None:
+        portal_id = await find_public_portal_id(database, request)
+        return None if portal_id is None else PortalContext(portal_id, OPERATOR)
+
+    @routes.api_route("/widgets_sdk", methods=_METHODS)
+    async def script(request: Request) -> Response:
+        return await _script(pages.assets, request)
+
+    @routes.api_route("/widgets/{widget}", methods=_METHODS)
+    async def widget_page(request: Request, widget: str) -> Response:
+        """The script knows the UUID of a widget only, not its tab."""
+        context = await portal_context(request)
+        widget_uuid = path_params.uuid(widget)
+        if context is None or not widget_uuid:
+            return pages.error(404)
+        try:
+            tab = await database.read(lambda work: widgets.find_tab_url(work, widget_uuid), context)
+        except NotFound:
+            return pages.error(404)
+        return RedirectResponse(pages.link(_tab_path(tab, 1, widget_uuid)), 302, {"Cache-Control": "no-cache"})
+
+    @routes.api_route("/t/{tab}", methods=_METHODS)
+    async def tab_page(request: Request, tab: str) -> Response:
+        context = await portal_context(request)
+        page = request.query_params.get("page", "1")
+        if context is None or "\0" in tab or len(tab) > MAX_TAB_KEY or not _PAGE.fullmatch(page):
+            return pages.error(404)
+        widget = path_params.uuid(request.query_params.get("widget_id", ""))
+        try:
+            response = await database.read(
+                lambda work: _show_tab(pages, work, tab, int(page), widget), context, in_thread=True, snapshot=True
+            )
+        except NotFound:
+            return pages.error(404)
+        return response
+
+    @routes.api_route("/embedded_roadmap", methods=_METHODS)
+    async def embedded_roadmap(request: Request) -> Response:
+        context = await portal_context(request)
+        if context is None:
+            return pages.error(404)
+        return await database.read(lambda work: _show_roadmap(pages, work), context, in_thread=True, snapshot=True)
+
+    return routes
+
+
+async def _script(assets: Assets, request: Request) -> Response:
+    """The script for pages of any site. Its address has no version, so caches ask for a new one after a day."""
+    response = await assets.get_response("widgets_sdk.js", request.scope)
+    response.headers["Cache-Control"] = "public, max-age=86400, stale-while-revalidate=604800"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def _show_tab(pages: TemplateRenderer, work: UnitOfWork, tab: str, page: int, widget: str) -> Response:
+    """The page of a tab; the sites of a known widget may show it in a frame. Raises NotFound("tab")."""
+    _, name, url, kind = tabs.by_url(work, tab)
+    posts, has_more = public_lists.page_of_tab(work, tab_url=url, kind=kind, page=page)
+    if page > 1 and not posts:
+        return pages.error(404)
+    context = {
+        "portal": portals.get_current(work)["title"],
+        "title": name,
+        "posts": [(post_path(post), post) for post in posts],
+        "previous_path": _tab_path(url, page - 1, widget) if page > 1 else None,
+        "next_path": _tab_path(url, page + 1, widget) if has_more else None,
+    }
+    frame_ancestors = _frame_ancestors(work, widget)
+    if frame_ancestors is None:
+        return pages.page("tab.html", is_embedded=False, **context)
+    return pages.embeddable_page("tab.html", frame_ancestors=frame_ancestors, **context)
+
+
+def _show_roadmap(pages: TemplateRenderer, work: UnitOfWork) -> Response:
+    columns = public_lists.roadmap(work)
+    return pages.embeddable_page(
+        "roadmap.html",
+        frame_ancestors=ANY_SITE,
+        portal=portals.get_current(work)["title"],
+        columns=[(column, [(post_path(post), post) for post in column.posts]) for column in columns],
+    )
+
+
+def _frame_ancestors(work: UnitOfWork, widget: str) -> str | None:
+    """The sites that may show the widget in a frame; None for an unknown widget, or for none."""
+    if not widget:
+        return None
+    try:
+        return str(widgets.by_uuid(work, widget)["frame_ancestors"])
+    except NotFound:
+        return None
+
+
+def _tab_path(tab: str, page: int, widget: str) -> str:
+    """The path of a page of a tab on its portal. `widget` may be empty."""
+    params = ([f"widget_id={widget}"] if widget else []) + ([f"page={page}"] if page > 1 else [])
+    return f"/t/{quote(tab, safe='')}" + (f"?{'&'.join(params)}" if params else "")

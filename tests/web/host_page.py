@@ -1,0 +1,49 @@
+"""A page of another site, with its own Content-Security-Policy, that loads the script of a portal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.http_server import serve_http
+
+
+@contextmanager
+def serve_host_page(portal: str, body: str, *, head: str = "", direction: str = "ltr") -> Iterator[str]:
+    """Serve the page at every path until the block ends; return its origin, which is not that of the portal.
+
+    It loads the script, which `{script}` in the body loads once more, and allows scripts and frames of the portal only:
+    no inline script or style.
+    """
+    script = f'<script defer src="{portal}/widgets_sdk?ver=6.5"></script>'
+    html = (
+        f'<!doctype html><html lang="en" dir="{direction}"><head><title>A product</title>'
+        f'<meta name="viewport" content="width=device-width">'
+        f"{head}{script}</head><body><main><h1>A product</h1>{body.replace('{script}', script)}</main></body></html>"
+    )
+    origin = "/".join(portal.split("/")[:3])
+    policy = f"default-src 'none'; script-src 'self' {origin}; frame-src {origin}; style-src 'none'; img-src 'self'"
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            is_script = self.path.endswith(".js")
+            content = SCRIPT.encode() if is_script else html.encode()
+            self.send_response(200)
+            self.send_header("content-type", "text/javascript" if is_script else "text/html; charset=utf-8")
+            self.send_header("content-length", str(len(content)))
+            self.send_header("content-security-policy", policy)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            """Write nothing."""
+
+    with serve_http(Handler) as port:
+        yield f"http://localhost:{port}"
+
+
+SCRIPT = """
+window.PQ = window.PQ || [];
+window.ProductLiftIdentify = window.ProductLiftIdentify || function (user) { PQ.push(user); };
+ProductLiftIdentify({ email: "jane@example.com", uid: "u1", name: "Jane", mrr: "99.99", secret: "s3", nested: {} });
+"""
+"""What a page does before the script of the portal has loaded, in a file of its own: `/identity.js`."""

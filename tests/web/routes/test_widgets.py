@@ -1,0 +1,350 @@
+"""Pages that other sites show in a frame, and the script that opens them. The contract, section 9.14."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.application import Application
+from app.domain.models.posts import MODERATION_STATES
+from app.domain.portals import portals, public_lists, statuses, tabs, widgets
+from app.domain.portals.public_lists import MAX_COLUMN_POSTS, PAGE_POSTS
+from app.domain.posts import moderation, update
+from app.settings import Settings
+from tests.conftest import TestClock
+from tests.support.clients import Client
+from tests.support.extra_servers import running_application
+from tests.support.factory import Factory
+from tests.support.routes import page_paths
+from tests.web.routes.test_pages import visible_text
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x>&amp;"
+
+
+@pytest.fixture
+def visitor(anyone: Client) -> Client:
+    """A client without a key, at the root path."""
+    return anyone.of(None, base="")
+
+
+def text_of(page: httpx.Response) -> str:
+    assert page.status_code == 200
+    return visible_text(page.text.replace('<main class="embedded">', "<main>"))
+
+
+def titles(page: httpx.Response) -> list[str]:
+    """The texts of the links to posts."""
+    assert page.status_code == 200
+    return re.findall(r'<a href="/p/[^"]*" target="_blank" rel="noopener">([^<]*)</a>', page.text)
+
+
+def frame_ancestors(response: httpx.Response) -> str | None:
+    """The sites that may show the response in a frame, by its policy; `X-Frame-Options` agrees with it."""
+    policy = response.headers.get("content-security-policy")
+    if policy is None:
+        return None
+    (rule,) = [part for part in policy.split("; ") if part.startswith("frame-ancestors ")]
+    sites = rule.removeprefix("frame-ancestors ")
+    assert response.headers.get("x-frame-options") == ("DENY" if sites == "'none'" else None)
+    return sites
+
+
+async def test_a_tab_shows_its_visible_posts_those_with_the_most_votes_first(make: Factory, visitor: Client) -> None:
+    voter = await make.user()
+    posts = {title: await make.post(title=title, status="Planned") for title in ("Dark mode", "Export")}
+    await make.vote(posts["Export"], voter)
+    await make.post(title="On another tab", status="New")
+    await make.post(title="Without a status")
+    for state in MODERATION_STATES[1:]:
+        await make.post(title=state, status="Planned", moderation=state)
+    unpublished = await make.post(title="Unpublished", status="Planned")
+    await make.run("UPDATE posts SET published = false WHERE id = :id", id=unpublished)
+
+    page = await visitor.get("/t/roadmap")
+
+    assert text_of(page) == "Roadmap Export Planned 1 vote Dark mode Planned 0 votes"
+    assert "<title>Roadmap · Feedback</title>" in page.text
+    link = f'<a href="/p/export-{await make.code(posts["Export"])}" target="_blank" rel="noopener">Export</a>'
+    assert link in page.text
+    assert text_of(await visitor.get("/t/changelog")) == "Changelog There are no posts here yet."
+
+
+async def test_the_posts_of_a_changelog_are_sorted_by_the_change_of_their_status(
+    make: Factory, visitor: Client
+) -> None:
+    first, second, third = [await make.post(title=title) for title in ("First", "Second", "Third")]
+    for post in (second, third, first):
+        await make.act(
+            lambda work, post=post: update.change_status(work, post, make.statuses["Completed"], user_id=make.owner)
+        )
+    await make.vote(second, make.owner)
+
+    assert titles(await visitor.get("/t/changelog")) == ["First", "Third", "Second"]
+
+
+async def test_a_tab_has_pages(make: Factory, visitor: Client) -> None:
+    for number in range(PAGE_POSTS * 2 + 3):
+        await make.post(title=f"Post {number:02}", status="Planned")
+    widget = await make.widget(tab="roadmap")
+    expected = [f"Post {number:02}" for number in reversed(range(PAGE_POSTS * 2 + 3))]
+
+    for address in ("/t/roadmap", f"/t/roadmap?widget_id={widget}"):
+        pages, path = [], address
+        while path:
+            page = await visitor.get(path)
+            pages.append(page)
+            path = "".join(re.findall(r'<a href="([^"]*)" rel="next">Next page</a>', page.text)).replace("&amp;", "&")
+        previous = re.findall(r'<a href="([^"]*)" rel="prev">', pages[1].text)
+
+        assert [title for page in pages for title in titles(page)] == expected
+        assert [len(titles(page)) for page in pages] == [PAGE_POSTS, PAGE_POSTS, 3]
+        assert previous == [address]
+        # Every page of a widget may be framed, not only the first.
+        assert {frame_ancestors(page) for page in pages} == {"*" if "?" in address else "'none'"}
+    for page in ("4", "0", "-1", "x", "1.0", "100000", "9" * 40, "٣", ""):
+        assert (await visitor.get("/t/roadmap", params={"page": page})).status_code == 404, page
+
+
+async def test_texts_are_escaped(make: Factory, visitor: Client) -> None:
+    await make.post(title=f"Dark {HOSTILE}", status="Planned")
+    await make.run("UPDATE statuses SET name = :name WHERE name = 'Planned'", name=HOSTILE)
+    await make.run("UPDATE tabs SET name = :name WHERE url = 'roadmap'", name=HOSTILE)
+    await make.act(lambda work: portals.update_setting(work, setting="title", value=HOSTILE))
+
+    for path in ("/t/roadmap", "/embedded_roadmap"):
+        page = await visitor.get(path)
+
+        assert page.text.count("&lt;script&gt;alert(1)") >= 3, path
+        assert "<script>alert" not in page.text, path
+        assert "<img" not in page.text, path
+
+
+@pytest.mark.parametrize("tab", ["nowhere", "1", "%00", "x" * 192, "roadmap%2F", "Roadmap", "%ED%B0%AF"])
+async def test_an_unknown_tab_is_a_404(make: Factory, visitor: Client, tab: str) -> None:
+    widget = await make.widget()
+    for path in (f"/t/{tab}", f"/t/{tab}?widget_id={widget}"):
+        page = await visitor.get(path)
+
+        assert (page.status_code, frame_ancestors(page)) == (404, "'none'")
+
+
+async def test_a_tab_may_be_framed_by_the_sites_of_a_widget_only(make: Factory, visitor: Client) -> None:
+    of_any, of_some = await make.widget(), await make.widget(frame_ancestors="https://a.example https://*.b.example")
+    _, owner = await make.new_portal("Ideas", host="ideas.example.com", email="owner@example.com")
+    other = await make.value("SELECT portal_id FROM users WHERE id = :id", id=owner)
+    foreign = await make.widget(portal=other)
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="feedback.example.com"))
+
+    async def allowed(query: str) -> str | None:
+        return frame_ancestors(await visitor.get(f"/t/roadmap{query}"))
+
+    assert await allowed(f"?widget_id={of_any}") == "*"
+    assert await allowed(f"?widget_id={of_some.upper()}") == "https://a.example https://*.b.example"
+    for query in (
+        "",
+        "?widget_id=",
+        f"?widget_id={UNKNOWN}",
+        f"?widget_id={foreign}",
+        "?widget_id=1",
+        "?widget_id=%00",
+    ):
+        assert await allowed(query) == "'none'", query
+    await make.act(lambda work: widgets.delete(work, of_any))
+    assert await allowed(f"?widget_id={of_any}") == "'none'"
+
+
+async def test_an_embedded_page_runs_scripts_of_this_server_only(make: Factory, visitor: Client) -> None:
+    widget = await make.widget()
+    plain, embedded = await visitor.get("/t/feedback"), await visitor.get(f"/t/feedback?widget_id={widget}")
+    own_policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; base-uri 'none'; "
+
+    assert "script" not in plain.headers["content-security-policy"] + plain.text
+    assert embedded.headers["content-security-policy"] == own_policy + "form-action 'none'; frame-ancestors *"
+    assert {
+        name: value for name, value in embedded.headers.items() if name not in ("content-length", "x-request-id")
+    } == {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": own_policy + "form-action 'none'; frame-ancestors *",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "strict-origin-when-cross-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "cache-control": "no-cache",
+    }
+    assert re.findall(r"<script[^>]*src=\"([^\"?]*)", embedded.text) == ["/static/embedded.js"]
+    # The header of a whole page would only take space there.
+    assert ('<header class="top">' in plain.text, '<header class="top">' in embedded.text) == (True, False)
+
+
+async def test_only_widgets_and_the_roadmap_may_be_framed(make: Factory, visitor: Client, server: Application) -> None:
+    post = await make.post(title="Dark mode", status="Planned")
+    values = {
+        "segment": f"dark-mode-{await make.code(post)}",
+        "slug": "dark-mode",
+        "tab": "roadmap",
+        "name": "page.css",
+    }
+    values |= {"widget": await make.widget(), "name:path": "page.css", "path:path": "posts"}
+    framed, denied = set(), set()
+    for path in page_paths(server):
+        response = await visitor.get(re.sub(r"{([^}]*)}", lambda match: values[match[1]], path))
+        if response.headers.get("content-type", "").startswith("text/html"):
+            (denied if frame_ancestors(response) == "'none'" else framed).add(path)
+
+    assert framed == {"/embedded_roadmap"}
+    assert denied >= {"/", "/docs", "/p/{segment}", "/posts/{slug}", "/t/{tab}", "/productlift/api/v1/docs"}
+    assert frame_ancestors(await visitor.get("/nothing")) == "'none'"
+    # A widget's id opens no other page.
+    for path in ("/", "/docs", f"/p/{values['segment']}", "/posts/dark-mode", "/nothing", "/productlift/api/v1/docs"):
+        assert frame_ancestors(await visitor.get(path, params={"widget_id": values["widget"]})) == "'none'", path
+
+
+async def test_the_address_of_a_widget_redirects_to_its_tab(make: Factory, visitor: Client) -> None:
+    of_roadmap, of_first = await make.widget(tab="roadmap"), await make.widget(kind="sidebar")
+
+    for widget, tab in ((of_roadmap, "roadmap"), (of_first, "feedback"), (of_roadmap.upper(), "roadmap")):
+        for method in ("GET", "HEAD"):
+            response = await visitor.request(method, f"/widgets/{widget}")
+
+            assert response.status_code == 302
+            assert response.headers["location"] == f"/t/{tab}?widget_id={widget.lower()}"
+            assert response.headers["cache-control"] == "no-cache"
+    for key in (UNKNOWN, str(uuid4()), "1", "%00", "roadmap"):
+        assert (await visitor.get(f"/widgets/{key}")).status_code == 404, key
+
+
+async def test_links_of_a_widget_begin_with_the_public_path(
+    settings: Settings, clock: TestClock, make: Factory
+) -> None:
+    await make.post(title="Dark mode", status="New")
+    widget = await make.widget()
+    async with running_application(settings, clock, base_url="https://example.com/feedback") as server:
+        visitor = Client(server, token=None, base="/feedback", host="https://example.com")
+        response = await visitor.get(f"/widgets/{widget}")
+        page = await visitor.get(f"/t/feedback?widget_id={widget}")
+
+    assert response.headers["location"] == f"/feedback/t/feedback?widget_id={widget}"
+    assert 'href="/feedback/p/dark-mode-' in page.text
+
+
+async def test_the_roadmap_has_a_column_for_each_of_its_statuses(make: Factory, visitor: Client) -> None:
+    await make.act(lambda work: statuses.reorder(work, [make.statuses["In Progress"]]))
+    await make.act(lambda work: statuses.edit(work, make.statuses["Completed"], show_in_roadmap=False))
+    voter = await make.user()
+    for title, status in (("Dark mode", "Planned"), ("Export", "Planned"), ("Import", "New"), ("Done", "Completed")):
+        post = await make.post(title=title, status=status, votes_by=[voter] if title == "Export" else [])
+    await make.post(title="Pending", status="Planned", moderation="pending")
+    post = await make.post(title="Unpublished", status="Planned")
+    await make.run("UPDATE posts SET published = false WHERE id = :id", id=post)
+
+    page = await visitor.get("/embedded_roadmap")
+
+    assert text_of(page) == "Roadmap In Progress No posts Planned Export 1 vote Dark mode 0 votes"
+    assert frame_ancestors(page) == "*"
+    for row in await make.act(statuses.list_all):
+        await make.act(lambda work, status=row["id"]: statuses.edit(work, status, show_in_roadmap=False))
+    assert text_of(await visitor.get("/embedded_roadmap")) == "Roadmap There is nothing on the roadmap yet."
+
+
+async def test_a_column_of_the_roadmap_has_a_limit(make: Factory, visitor: Client) -> None:
+    for number in range(MAX_COLUMN_POSTS + 1):
+        await make.post(title=f"Post {number:02}", status="Planned")
+
+    page = await visitor.get("/embedded_roadmap")
+
+    assert titles(page) == [f"Post {number:02}" for number in reversed(range(1, MAX_COLUMN_POSTS + 1))]
+    assert f"Only the {MAX_COLUMN_POSTS} posts with the most votes are shown." in page.text
+    planned, *_ = await make.act(public_lists.roadmap)
+    assert (len(planned.posts), planned.has_more) == (MAX_COLUMN_POSTS, True)
+
+
+async def test_the_script_is_served_to_pages_of_any_site(make: Factory, visitor: Client) -> None:
+    plain = await visitor.get("/widgets_sdk", headers={"accept-encoding": "identity"})
+    again = await visitor.get(
+        "/widgets_sdk?ver=6.5.2", headers={"if-none-match": plain.headers["etag"], "accept-encoding": "identity"}
+    )
+    zipped = await visitor.get("/widgets_sdk?ver=", headers={"accept-encoding": "gzip"})
+    head = await visitor.head("/widgets_sdk")
+
+    assert plain.status_code == 200
+    expected: Mapping[str, Any] = {
+        "content-type": "text/javascript; charset=utf-8",
+        "cache-control": "public, max-age=86400, stale-while-revalidate=604800",
+        "access-control-allow-origin": "*",
+        "cross-origin-resource-policy": "cross-origin",
+        "x-content-type-options": "nosniff",
+    }
+    assert {name: plain.headers.get(name) for name in expected} == expected
+    assert len(plain.content) < 8000
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["cache-control"] == expected["cache-control"]
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert zipped.text == plain.text
+    assert (head.status_code, head.content) == (200, b"")
+
+
+def test_the_scripts_evaluate_no_text() -> None:
+    from app.web.routes.assets import STATIC
+
+    for name in ("widgets_sdk.js", "embedded.js"):
+        source = (STATIC / name).read_text(encoding="utf-8")
+
+        assert not re.search(
+            r"\beval\b|\bFunction\b|innerHTML|document\.write|\bimport\b|set(Timeout|Interval)", source
+        )
+
+
+PUBLIC_PATHS = (
+    "/t/roadmap",
+    "/embedded_roadmap",
+    "/posts/dark-mode",
+    "/p/dark-mode-{code}",
+    "/p/dark-mode-{code}/edit",
+)
+
+
+async def test_a_private_portal_has_no_public_pages(make: Factory, visitor: Client, productlift: Client) -> None:
+    post = await make.post(title="Dark mode", status="Planned")
+    paths = [path.format(code=await make.code(post)) for path in PUBLIC_PATHS]
+    paths += [f"/t/roadmap?widget_id={await make.widget()}", f"/widgets/{await make.widget()}"]
+    assert {(await visitor.get(path)).status_code for path in paths} == {200, 302}
+
+    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True))
+
+    missing = await visitor.get("/p/zzzzzz")
+    for path in paths:
+        page = await visitor.get(path)
+        assert (page.status_code, page.text) == (404, missing.text), path
+    # Its APIs, and the pages about the server, are the same as before.
+    assert (await productlift.get("/posts")).json()["total"] == 1
+    assert {(await visitor.get(path)).status_code for path in ("/", "/docs", "/widgets_sdk", "/health")} == {200}
+    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=False))
+    assert {(await visitor.get(path)).status_code for path in paths} == {200, 302}
+
+
+async def test_only_the_private_portal_is_hidden(make: Factory, visitor: Client) -> None:
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="feedback.example.com"))
+    other, _ = await make.new_portal("Ideas", host="ideas.example.com", email="owner@example.com")
+    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True), portal=other)
+
+    pages = [
+        (await visitor.of(None, base="", host=f"http://{host}.example.com").get("/t/roadmap")).status_code
+        for host in ("feedback", "ideas", "elsewhere")
+    ]
+
+    assert pages == [200, 404, 404]
+
+
+async def test_a_hidden_post_leaves_its_tab_at_once(make: Factory, visitor: Client) -> None:
+    post = await make.post(title="Dark mode", status="Planned")
+    assert titles(await visitor.get("/t/roadmap")) == ["Dark mode"]
+
+    await make.act(lambda work: moderation.set(work, post, "rejected"))
+
+    assert titles(await visitor.get("/t/roadmap")) == []
+    await make.act(lambda work: tabs.edit(work, make.tabs["roadmap"], url="plans"))
+    assert (await visitor.get("/t/roadmap")).status_code == 404
+    assert (await visitor.get("/t/plans")).status_code == 200
