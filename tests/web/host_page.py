@@ -8,11 +8,13 @@ from tests.support.http_server import serve_http
 
 
 @contextmanager
-def serve_host_page(portal: str, body: str, *, head: str = "", direction: str = "ltr") -> Iterator[str]:
+def serve_host_page(
+    portal: str, body: str, *, head: str = "", direction: str = "ltr", frames: str = ""
+) -> Iterator[str]:
     """Serve the page at every path until the block ends; return its origin, which is not that of the portal.
 
     It loads the script, which `{script}` in the body loads once more, and allows scripts and frames of the portal only:
-    no inline script or style.
+    no inline script or style. `frames` is another origin whose frames it allows.
     """
     script = f'<script defer src="{portal}/widgets_sdk?ver=6.5"></script>'
     html = (
@@ -21,7 +23,9 @@ def serve_host_page(portal: str, body: str, *, head: str = "", direction: str = 
         f"{head}{script}</head><body><main><h1>A product</h1>{body.replace('{script}', script)}</main></body></html>"
     )
     origin = "/".join(portal.split("/")[:3])
-    policy = f"default-src 'none'; script-src 'self' {origin}; frame-src {origin}; style-src 'none'; img-src 'self'"
+    policy = (
+        f"default-src 'none'; script-src 'self' {origin}; frame-src {origin} {frames}; style-src 'none'; img-src 'self'"
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -38,7 +42,7 @@ def serve_host_page(portal: str, body: str, *, head: str = "", direction: str = 
             """Write nothing."""
 
     with serve_http(Handler) as port:
-        yield f"http://localhost:{port}"
+        yield f"http://127.0.0.1:{port}"
 
 
 SCRIPT = """
