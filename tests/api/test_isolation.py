@@ -240,6 +240,17 @@ async def test_no_page_or_file_of_another_portal_is_shown(two_portals: TwoPortal
         known, unknown = await client.get(page.format(two.code)), await client.get(page.format("zzzzzz"))
         assert (known.status_code, known.text) == (404, unknown.text), page
         assert (await theirs.get(page.format(two.code))).status_code in (200, 302), page
+    for page, status in ((f"/widgets/{two.widget}", 302), (f"/t/roadmap?widget_id={two.widget}", 200)):
+        known, unknown = await client.get(page), await client.get(page.replace(two.widget, NOWHERE.widget))
+        assert known.status_code == unknown.status_code == (404 if status == 302 else 200), page
+        assert known.text.replace(two.widget, NOWHERE.widget) == unknown.text, page
+        assert known.headers["x-frame-options"] == "DENY", page
+        assert (await theirs.get(page)).status_code == status, page
+    for page in ("/t/roadmap", "/embedded_roadmap", "/http_api/posts", "/http_api/tabs/roadmap/fetch"):
+        shown, also = await client.get(page), await theirs.get(page)
+        assert two.code not in shown.text, page
+        assert str(two.tab) not in shown.text, page
+        assert (mine in shown.text, two.code in also.text) == ("tabs" not in page, "tabs" not in page), page
     payload = await client.get(f"/posts/{slug}")
     assert payload.status_code == 200
     assert mine in payload.text

@@ -1,9 +1,12 @@
 """`earshot widgets`."""
 
+import re
+import shlex
 from uuid import UUID
 
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
+from tests.support.checkout import ROOT
 
 
 def test_widgets_are_created_listed_edited_and_deleted(cli: Cli) -> None:
@@ -51,3 +54,20 @@ def test_invalid_values_and_unknown_widgets_are_rejected(cli: Cli, rows: Rows) -
     assert cli.error("widgets", "edit", unknown, "--name", "X") == f"there is no widget {unknown}"
     assert cli.error("widgets", "delete", "nothing") == "there is no widget nothing"
     assert rows("SELECT * FROM widgets") == before
+
+
+def test_the_commands_of_the_guide_work(cli: Cli) -> None:
+    guide = (ROOT / "docs" / "operating" / "widgets.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)
+    commands = [shlex.split(line)[1:] for block in blocks for line in block.strip().splitlines()]
+    commands += [shlex.split(line)[1:] for line in re.findall(r"`(earshot portals set private off)`", guide)]
+    widget, done = "", set()
+    for command in commands:
+        output = cli.json(*(word.replace("UUID", widget) for word in command))
+
+        done.add(" ".join(command[:2]))
+        if command[1] == "create":
+            widget = output["id"]
+
+    assert done == {"widgets create", "widgets edit", "widgets list", "widgets delete", "portals set"}
+    assert cli.json("portals", "show")["private"] is False

@@ -10,6 +10,7 @@ import pytest
 from app.adapters.storage.base import generate_name
 from app.adapters.storage.signed_urls import FileSigner
 from app.application import Application
+from app.domain.portals import portals
 from app.domain.posts import attachments, moderation, publishing
 from app.domain.sql.statement import Statement
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -251,3 +252,46 @@ def test_the_signing_key_is_derived_from_the_secret(clock: TestClock) -> None:
 
     assert SECRET not in path
     assert path != FileSigner(SECRET.encode() + b"x", clock=clock).path("a" * 22)
+
+
+async def test_files_of_a_private_portal_need_the_signed_url(productlift: Client, make: Factory) -> None:
+    created = await posted(productlift)
+    someone = visitor(productlift)
+    before = await address(productlift)
+    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True))
+
+    missing = await someone.get(f"/files/{generate_name()}")
+    for name in await names(make):
+        assert nothing(await someone.get(f"/files/{name}"), missing)
+    signed = await address(productlift)
+    payload = (await productlift.get(f"/posts/{created['id']}")).json()["data"]["image_main"]
+    public = await someone.get(signed)
+
+    assert before == f"/files/{(await names(make))[0]}"
+    assert payload == HOST + signed
+    assert signed.startswith(f"{before}?expires=")
+    assert (public.status_code, public.content, public.headers["cache-control"]) == (200, PNG[1], "private, no-store")
+    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=False))
+    assert await address(productlift) == before
+    assert (await someone.get(before)).status_code == 200
+
+
+async def test_files_of_an_unpublished_post_need_the_signed_url(productlift: Client, make: Factory) -> None:
+    await posted(productlift)
+    someone = visitor(productlift)
+    await make.run("UPDATE posts SET published = false")
+
+    missing = await someone.get(f"/files/{generate_name()}")
+    for name in await names(make):
+        assert nothing(await someone.get(f"/files/{name}"), missing)
+    assert (await someone.get(await address(productlift))).status_code == 200
+
+
+async def test_the_privacy_of_another_portal_has_no_effect(productlift: Client, make: Factory) -> None:
+    await posted(productlift)
+    other, _ = await make.new_portal("Ideas", host="ideas.example.com", email="owner@example.com")
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="feedback.example.com"))
+    await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True), portal=other)
+
+    assert await address(productlift) == f"/files/{(await names(make))[0]}"
+    assert (await visitor(productlift).get(await address(productlift))).status_code == 200
