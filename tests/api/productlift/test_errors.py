@@ -11,7 +11,7 @@ from tests.support.productlift import unknown
 UNAUTHENTICATED = (401, {"message": "Unauthenticated."})
 NO_ROUTE = (404, {"message": ""})
 UNSERVED = [
-    ("GET", "/widgets"),
+    ("GET", "/widgets/1/x"),
     ("GET", "/nothing"),
     ("GET", "/"),
     ("GET", "/posts/abcdef/votes/x/y"),

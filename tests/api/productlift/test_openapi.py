@@ -20,6 +20,8 @@ ROUTES = {
     "/tabs/{key}": {"get"},
     "/tabs/{key}/fetch": {"get"},
     "/portal": {"get"},
+    "/widgets": {"get"},
+    "/widgets/{widget}": {"get"},
     "/posts": {"get", "post"},
     "/posts/search_duplicates": {"get"},
     "/posts/{post}": {"get", "put", "patch", "delete"},
