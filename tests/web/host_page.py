@@ -9,18 +9,19 @@ from tests.support.http_server import serve_http
 
 @contextmanager
 def serve_host_page(
-    portal: str, body: str, *, head: str = "", direction: str = "ltr", frames: str = ""
+    portal: str, body: str, *, head: str = "", direction: str = "ltr", frames: str = "", is_scripted: bool = True
 ) -> Iterator[str]:
     """Serve the page at every path until the block ends; return its origin, which is not that of the portal.
 
-    It loads the script, which `{script}` in the body loads once more, and allows scripts and frames of the portal only:
-    no inline script or style. `frames` is another origin whose frames it allows.
+    It loads the script if `is_scripted`; `{script}` in the body loads it once more. It allows scripts and frames of the
+    portal only: no inline script or style. `frames` is another origin whose frames it allows.
     """
     script = f'<script defer src="{portal}/widgets_sdk?ver=6.5"></script>'
+    head += script if is_scripted else ""
     html = (
         f'<!doctype html><html lang="en" dir="{direction}"><head><title>A product</title>'
         f'<meta name="viewport" content="width=device-width">'
-        f"{head}{script}</head><body><main><h1>A product</h1>{body.replace('{script}', script)}</main></body></html>"
+        f"{head}</head><body><main><h1>A product</h1>{body.replace('{script}', script)}</main></body></html>"
     )
     origin = "/".join(portal.split("/")[:3])
     policy = (

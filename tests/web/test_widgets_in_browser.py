@@ -256,6 +256,35 @@ async def test_the_identity_is_sent_to_frames_of_the_portal_in_messages(
         assert page.complaints == []
 
 
+async def test_a_script_that_is_added_after_the_frames_works(browser: Browser, address: str, widget: str) -> None:
+    page = await browser.page()
+    await page.do("Page.addScriptToEvaluateOnNewDocument", source=RECORD_MESSAGES)
+    body = (
+        f'<iframe title="Roadmap" src="{address}/t/roadmap?widget_id={widget}" data-productlift-link></iframe>'
+        f'<button id="launcher" data-productlift-widget="{widget}">Feedback</button>'
+    )
+    # As a component of a single-page application does: each time it is shown.
+    add_script = f"""new Promise((done) => {{
+      document.querySelector("script[src*=widgets_sdk]")?.remove();
+      const script = document.createElement("script");
+      script.src = "{address}/widgets_sdk";
+      script.onload = () => done(1);
+      document.head.append(script);
+    }})"""
+    with serve_host_page(address, body, head=IDENTITY, is_scripted=False) as host:
+        await page.open(host)
+        assert await received(page, title="Roadmap · Feedback") == []
+        for _ in range(3):
+            await page.value(add_script)
+
+        (message,) = await until_received(page, 1, title="Roadmap · Feedback")
+        assert message["user"]["name"] == "Jane"
+        await click(page, "#launcher")
+        await until_open(page, "overlay")
+        assert await page.value("[...document.body.children].filter((each) => each.shadowRoot).length") == 1
+        assert page.complaints == []
+
+
 async def test_a_widget_gets_the_identity_when_it_opens(browser: Browser, address: str, widget: str) -> None:
     page = await browser.page()
     await page.do("Page.addScriptToEvaluateOnNewDocument", source=RECORD_MESSAGES)
