@@ -5,20 +5,18 @@ query: the word itself, and every word with the same beginning, because most spe
 posts whose words weigh most become candidates. Their titles are read and ranked.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from rapidfuzz import fuzz
-from rapidfuzz.distance import JaroWinkler
 from sqlalchemy import BigInteger, Text, bindparam, select, text
 
 from app.domain.models import Post
 from app.domain.models.search import TEXT_SEARCH_CONFIG
 from app.domain.search import tokenizer
+from app.domain.search.ranking import Ranker, rarity
 from app.domain.sql.statement import POSTGRESQL, SQLITE, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import UnitOfWork
 
@@ -36,13 +34,6 @@ MIN_SCORE: Final = 0.45
 """The share of the query's weight that a title must cover to be a result at all."""
 MIN_RELATIVE_SCORE: Final = 0.65
 """The share of the best score that another result must reach: beside a good match, weak ones are not useful."""
-MIN_SIMILARITY: Final = 0.86
-"""Two words less similar (Jaro-Winkler) are different words: `import` and `export`."""
-COMPOUND_SIMILARITY: Final = 0.95
-"""The similarity of two words to the same two written as one."""
-WORD_SHARE: Final = 0.7
-"""How much of the score comes from the weight of the words; the rest from the letters of the whole titles."""
-ORDER_SHARE: Final = 0.05
 DESCRIPTION_BONUS: Final = 0.1
 """The most that a description adds: when it has all the words of a title that the query's title lacks."""
 
@@ -93,21 +84,22 @@ def find_duplicate_ids(work: UnitOfWork, title: str | None, description: str | N
     terms = [query.term(word, work.engine) for word in query.words]
     rows = work.fetch_all(_MATCHING[work.engine], terms=orjson.dumps(terms).decode())
     matching: list[list[int]] = [orjson.loads(row[0]) for row in rows]
-    weights = {word: _rarity(len(ids)) for word, ids in zip(query.words, matching, strict=True)}
-    ranker = Ranker(query, weights)
+    weights = {word: rarity(len(ids)) for word, ids in zip(query.words, matching, strict=True)}
+    ranker = Ranker(query.text, weights, joined=query.joined)
     candidates = _candidates(weights, matching)
     titles: dict[int, str] = {row["id"]: row["title"] for row in work.fetch_all(_TITLES, ids=candidates)}
     ranked_ids = [post_id for post_id in candidates if post_id in titles][:MAX_CANDIDATES]
-    ranked = sorted((-ranker.score(titles[post_id]), post_id) for post_id in ranked_ids)
+    ranked = sorted((-_score(ranker, query, titles[post_id]), post_id) for post_id in ranked_ids)
     return [
         post_id for score, post_id in ranked[:MAX_RESULTS] if score < 0 and score <= MIN_RELATIVE_SCORE * ranked[0][0]
     ]
 
 
-def _rarity(posts: int) -> float:
-    """The weight of a word by the number of posts that have it; a word of no post counts as one of thirty posts."""
-    # The number of all titles hardly matters: it only flattens the difference between rare and common.
-    return math.log(1 + 100_000 / (posts or 30))
+def _score(ranker: Ranker, query: "SearchQuery", title: str) -> float:
+    score, extra = ranker.score(title, min_share=MIN_SCORE)
+    if not score or not extra:
+        return score
+    return score + DESCRIPTION_BONUS * sum(word in query.description for word in extra) / len(extra)
 
 
 def _candidates(weights: dict[str, float], matching: Sequence[Sequence[int]]) -> list[int]:
@@ -158,59 +150,3 @@ class SearchQuery:
         if engine == SQLITE:
             return " OR ".join([*(f'"{form}"' for form in exact), *(f'"{prefix}"*' for prefix in prefixes)])
         return [" | ".join(exact), " | ".join(f"'{prefix}':*" for prefix in prefixes)]
-
-
-class Ranker:
-    """Scores titles by how much of the query they contain."""
-
-    def __init__(self, query: SearchQuery, weights: dict[str, float]) -> None:
-        self._query = query
-        self._weights = weights
-        self._total = sum(weights.values())
-        self._sorted = " ".join(sorted(query.words))
-        self._similar: dict[str, dict[str, float]] = {}
-
-    def score(self, title: str) -> float:
-        """The score of a title, from 0 (no match) to about 1 (the same title)."""
-        folded = tokenizer.fold_case(title)
-        split = tokenizer.split_words(folded)
-        words = tokenizer.significant_words(split)
-        best: dict[str, float] = {}
-        extra = []
-        for word in words:
-            similar = self._similar_words(word)
-            if not similar:
-                extra.append(word)
-            for each, similarity in similar.items():
-                best[each] = max(similarity, best.get(each, 0.0))
-        for joined in tokenizer.join_pairs(split):
-            for each, similarity in self._similar_words(joined).items():
-                best[each] = max(similarity * COMPOUND_SIMILARITY, best.get(each, 0.0))
-        share = sum(self._weights[each] * similarity for each, similarity in best.items()) / self._total
-        if share < MIN_SCORE:
-            return 0.0
-        letters = fuzz.ratio(self._sorted, " ".join(sorted(words))) / 100
-        order = fuzz.ratio(self._query.text, folded) / 100
-        described = sum(word in self._query.description for word in extra)
-        bonus = DESCRIPTION_BONUS * described / len(extra) if extra else 0.0
-        return WORD_SHARE * share + (1 - WORD_SHARE - ORDER_SHARE) * letters + ORDER_SHARE * order + bonus
-
-    def _similar_words(self, word: str) -> dict[str, float]:
-        """The words of the query that a title's word may stand for."""
-        similar = self._similar.get(word)
-        if similar is None:
-            similar = {each: similarity for each in self._query.words if (similarity := _similarity(each, word))}
-            for each in self._query.joined.get(word, ()):
-                if each in self._weights:
-                    similar[each] = max(COMPOUND_SIMILARITY, similar.get(each, 0.0))
-            self._similar[word] = similar
-        return similar
-
-
-def _similarity(word: str, other: str) -> float:
-    if word == other:
-        return 1.0
-    # Short words and numbers must be equal: a similar number means something else.
-    if min(len(word), len(other)) < PREFIX_LENGTH or word.isdigit() or other.isdigit():
-        return 0.0
-    return float(JaroWinkler.normalized_similarity(word, other, score_cutoff=MIN_SIMILARITY)) ** 2
