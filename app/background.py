@@ -13,11 +13,14 @@ from app.api.services import PageViews
 from app.domain.errors import CommitUncertain, ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import public
+from app.domain.search import post_index
 from app.domain.users import key_verification
 
 log = logging.getLogger("earshot.background")
 
 VIEWS_BATCH: Final = 500
+INDEX_PAUSE_SECONDS: Final = 0.5
+"""The pause between two batches of new posts, in which other requests write."""
 MAX_BACKOFF_SECONDS: Final = 60.0
 
 
@@ -113,3 +116,18 @@ async def _record_some(database: Database, views: PageViews, portal_id: int, pos
             for post_id, count in left.items():
                 views.add(portal_id, post_id, count)
     write.result()
+
+
+async def index_new_posts(database: Database, *, pause: float = INDEX_PAUSE_SECONDS) -> None:
+    """Index the posts that are not indexed yet, some in each transaction, with a pause after each.
+
+    Several processes may do this at the same time.
+    """
+    for portal_id in await database.read(post_index.find_portals_with_new_posts, NO_PORTAL):
+        context = PortalContext(portal_id, OPERATOR)
+        is_last = False
+        while not is_last:
+            count = await database.write(post_index.index_new_posts, context, in_thread=True)
+            is_last = count < post_index.MAX_BATCH
+            if not is_last:
+                await asyncio.sleep(pause)

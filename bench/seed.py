@@ -22,6 +22,7 @@ import asyncpg
 from app.adapters.database import NO_PORTAL, PortalContext, create_database
 from app.adapters.database.migrations import migrate
 from app.adapters.database.sqlite import connect
+from app.background import index_new_posts
 from app.domain.counters import post_counters
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
@@ -68,6 +69,7 @@ async def fill_earshot(url: str, amounts: Amounts) -> None:
         await _insert(url, lambda at: dataset.of_earshot(amounts, at), after=[_EXACT])
         inside = PortalContext(dataset.PORTAL, OPERATOR)
         await database.write(post_counters.repair, inside)
+        await index_new_posts(database, pause=0)
     finally:
         await database.close()
     await _settle(url)

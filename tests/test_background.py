@@ -12,11 +12,12 @@ from sqlalchemy import bindparam, update
 from app.adapters.database import PortalContext
 from app.api.services import MAX_VIEWED_POSTS, PageViews
 from app.application import Application, create_app
-from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views
+from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views, index_new_posts
 from app.domain.errors import CommitUncertain, ServiceUnavailable
 from app.domain.models import Post
 from app.domain.permissions import OPERATOR
 from app.domain.posts import update as post_changes
+from app.domain.search import post_index
 from app.domain.sql.statement import PORTAL_ID, Statement
 from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import UnitOfWork
@@ -201,3 +202,33 @@ async def test_views_are_stored_when_the_server_stops(settings: Settings, make: 
     await ending.stop()
 
     assert await make.value("SELECT views_count FROM posts WHERE id = :id", id=post) == 3
+
+
+async def test_new_posts_of_all_portals_are_indexed(make: Factory, server: Application) -> None:
+    other, owner = await make.new_portal("Second", host="two.example.com", email="two@example.com")
+    for _ in range(3):
+        await make.post(title="Dark mode")
+    await make.post(title="Dark mode", author=owner, portal=other)
+
+    await index_new_posts(server.database)
+
+    assert await make.rows("SELECT * FROM post_search_new") == []
+    assert await make.value("SELECT count(*) FROM post_search_vocabulary WHERE word = 'dark'") == 2
+
+
+async def test_more_new_posts_than_one_batch_are_indexed(make: Factory, server: Application) -> None:
+    posts = [await make.post() for _ in range(2 * post_index.MAX_BATCH + 1)]
+
+    assert await make.act(post_index.index_new_posts) == post_index.MAX_BATCH
+    # The newest posts are indexed first.
+    left = [row["post_id"] for row in await make.rows("SELECT post_id FROM post_search_new ORDER BY post_id")]
+    assert left == posts[: post_index.MAX_BATCH + 1]
+    await index_new_posts(server.database, pause=0)
+
+    assert await make.rows("SELECT * FROM post_search_new") == []
+
+
+def test_a_serving_process_indexes_new_posts(settings: Settings) -> None:
+    names = [job.name for job in create_app(settings)._background.jobs]
+
+    assert "the index of new posts" in names

@@ -1,20 +1,39 @@
-"""The full-text index of posts, `post_search`, which the search for duplicates reads.
+"""The full-text index of posts, which the searches read.
 
-It is not a model, because its tables differ by engine. Triggers maintain it. Migration 0004 creates both.
+Its tables are not models, because most differ by engine. Triggers maintain them. Migrations 0004 and 0009 create them.
 
-SQLite: a contentless FTS5 table whose rowid is the post's id, `porter unicode61`.
-PostgreSQL: a table of `post_id`, `portal_id` and the `tsvector` of the title, with a GIN index. The column is not in
-`posts`, because every vote updates the row of its post, which adds an entry to each index of `posts`.
+`post_search` has the titles, for the search for duplicates. SQLite: a contentless FTS5 table whose rowid is the post's
+id, `porter unicode61`. PostgreSQL: a table of `post_id`, `portal_id` and the `tsvector` of the title, with a GIN index.
+The column is not in `posts`, because every vote updates the row of its post, which adds an entry to each index of
+`posts`. The triggers on `posts` insert, update and delete the entry with the post, in the same statement.
 
-The triggers on `posts` insert, update and delete the entry with the post, in the same statement.
+`post_search_texts` has the titles and the first MAX_INDEXED_LENGTH characters of the descriptions without tags, in the
+same form. What a search filters by is in it as well: marks between the words on SQLite, columns on PostgreSQL. A new
+post is indexed later: a trigger inserts it into `post_search_new`, and deleting it there inserts it into the index. An
+update or a deletion changes the index in the same statement.
+
+`post_search_vocabulary` has the words of the texts in each portal: as folded by `app.domain.search.tokenizer`, and as
+the index has them. A word stays when no post has it any more.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sqlalchemy import BigInteger, Text, column, table
+
 SEARCH_TABLE: Final = "post_search"
 TEXT_SEARCH_CONFIG: Final = "earshot_titles"
 """PostgreSQL's `english` without stop words. Its stemmer is an improved version of FTS5's `porter`."""
+MAX_INDEXED_LENGTH: Final = 10_000
+"""Characters of a description that are indexed."""
+MARK: Final = "\ue000"
+"""Begins a word that FTS5 finds and no text contains: `p7` for portal 7, `s3` for status 3, `pending`, `rejected`,
+`unpublished`."""
+
+NEW_POSTS: Final = table("post_search_new", column("portal_id", BigInteger), column("post_id", BigInteger))
+VOCABULARY: Final = table(
+    "post_search_vocabulary", column("portal_id", BigInteger), column("folded", Text), column("word", Text)
+)
 
 
 def include_name(name: str | None, kind: str, parents: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from app.domain.errors import Conflict
 from app.domain.models import Attachment, Base, EventRow, Portal, Post, PostCounter, User
 from app.domain.permissions import Permission
 from app.domain.portals import portals
+from app.domain.search import vocabulary
 from app.domain.sql.statement import PORTAL_ID, POSTGRESQL, Statement
 from app.domain.unit_of_work import UnitOfWork
 
@@ -78,6 +79,8 @@ def delete_portal(work: UnitOfWork) -> list[str]:
     files = [row[0] for row in work.fetch_all(_FILES)]
     for rows in _ROWS:
         rows.delete(work)
+    # When the portal has no posts any more, nothing adds words.
+    vocabulary.delete_words(work)
     work.execute(_DELETE)
     # Last, when no other transaction can change a row of the portal any more, and so none can record an event.
     _EVENTS.delete(work)

@@ -12,10 +12,12 @@ from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import Board, Category, Post, PostCategory, Section, Status, StatusChange, User
 from app.domain.models.posts import UNPOSITIONED
+from app.domain.models.search import MAX_INDEXED_LENGTH
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.posts import tagging
 from app.domain.posts.create import ADD_CATEGORIES, COUNT_AUTHOR, make_excerpt
+from app.domain.search import vocabulary
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
@@ -102,6 +104,9 @@ def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
         return False
 
     work.execute(_UPDATE, post=post_id, description_short=make_excerpt(new["description"]), **new)
+    if (new["title"], new["description"]) != (old["title"], old["description"]):
+        # The words of a new post are added when it is indexed; those of a change are indexed at once.
+        vocabulary.add_words(work, (new["title"], (new["description"] or "")[:MAX_INDEXED_LENGTH]))
     _move_author_count(work, old["user_id"], new["user_id"])
     if new_categories != old_categories:
         work.execute(_REMOVE_CATEGORIES, post=post_id, categories=sorted(old_categories - new_categories))

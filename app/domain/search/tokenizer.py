@@ -1,4 +1,4 @@
-"""Words of a title as the ranking of duplicates compares them: folded, without function words and plural endings."""
+"""Words as the searches compare them: folded, without function words and plural endings."""
 
 import re
 import unicodedata
@@ -9,6 +9,10 @@ from typing import Final
 _WORD: Final = re.compile(r"[^\W_]+")
 _LETTER_HYPHEN: Final = re.compile(r"\b([^\W\d_])-(?=[^\W\d_]{2})")
 """The e- of e-mail, which is one word with what follows."""
+
+_GROUP: Final = re.compile(r"(?:\b[^\W\d_]-(?=[^\W\d_]{2}))?[^\W_]+(?:['’][^\W_]+)*")
+"""What `fold_case` makes one word of."""
+_TAG: Final = re.compile(r"<[A-Za-z/!][^<>]*>")
 
 _FOLDED: Final = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
@@ -61,10 +65,37 @@ def singular(word: str) -> str:
     return word[:-2] if word.endswith(("ses", "xes", "zes", "ches", "shes")) else word[:-1]
 
 
+def significant_forms(words: list[str]) -> dict[str, set[str]]:
+    """The folded words that count, in the singular, each with the forms in which the text has it, in order.
+
+    Function words count when there are no others.
+    """
+    telling = [word for word in words if word not in _FUNCTION_WORDS]
+    forms: dict[str, set[str]] = {}
+    for word in telling or words:
+        forms.setdefault(singular(word), set()).add(word)
+    return forms
+
+
 def significant_words(words: list[str]) -> list[str]:
     """The folded words that count, each once, in the singular. Function words count when there are no others."""
     telling = [word for word in words if word not in _FUNCTION_WORDS]
     return list(dict.fromkeys(map(singular, telling or words)))
+
+
+def index_forms(text: str) -> dict[str, str]:
+    """The words of a text as the engines index them, by their folded form.
+
+    They differ for accents, as in `große` by `grosse`, and where folding joins words: `e mail` by `email`.
+    """
+    forms = {}
+    for group in set(_GROUP.findall(_TAG.sub(" ", text) if "<" in text else text)):
+        if group.isascii() and group.isalnum():
+            lower = group.lower()
+            forms[lower] = lower
+        else:
+            forms[fold_case(group)] = " ".join(split_words(strip_accents(group.lower())))
+    return forms
 
 
 def tokenize(title: str) -> list[str]:

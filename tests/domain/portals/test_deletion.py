@@ -18,6 +18,7 @@ from app.domain.posts import attachments, create, follows, update, votes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
 from app.domain.posts.votes import NewVote
+from app.domain.search import post_index
 from app.domain.sql.statement import POSTGRESQL
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import ownership, users
@@ -80,6 +81,9 @@ async def make_ideas(make: Factory) -> SamplePortal:
     """A second portal with rows in every table, two stored files among them."""
     portal, owner = await make.new_portal("Ideas", host=HOST, email="owner@example.com")
     sample = await populate(make, portal, owner)
+    # The words of the indexed posts are stored; the posts of the other portal and a new one are not indexed.
+    await make.act(post_index.index_new_posts, portal=portal)
+    await make.post(author=owner, portal=portal)
     await make.key(owner, "astuto", portal=portal)
     await make.act(lambda work: follows.add(work, post_id=sample.post, user_id=owner), portal=portal)
     for kind in ("image", "attachment"):

@@ -115,11 +115,18 @@ async def test_the_triggers_of_the_index_exist_at_the_newest_revision(make: Fact
     statement, names = {
         "sqlite": (
             "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'posts' ORDER BY name",
-            ["post_search_delete", "post_search_insert", "post_search_update"],
+            [
+                "post_search_delete",
+                "post_search_insert",
+                "post_search_new_insert",
+                "post_search_texts_delete",
+                "post_search_texts_update",
+                "post_search_update",
+            ],
         ),
         "postgresql": (
             "SELECT tgname AS name FROM pg_trigger WHERE tgrelid = 'posts'::regclass AND NOT tgisinternal ORDER BY 1",
-            ["post_search_update", "post_search_write"],
+            ["post_search_texts_update", "post_search_texts_write", "post_search_update", "post_search_write"],
         ),
     }[make.server.database.engine]
 

@@ -44,3 +44,18 @@ def test_any_text_has_each_token_once(text: str) -> None:
 
     assert len(words) == len(set(words))
     assert all("\0" not in word for word in words)
+
+
+@pytest.mark.parametrize(
+    ("text", "forms"),
+    [
+        ("Dark MODE, dark", {"dark": "dark", "mode": "mode"}),
+        ("Größe", {"grosse": "große"}),
+        ("Łódź", {"lodz": "łodz"}),
+        ("E-mail", {"email": "e mail"}),
+        ("O'Reilly", {"oreilly": "o reilly"}),
+        ("two-way <b class='x'>sync</b> a<b", {"two": "two", "way": "way", "sync": "sync", "a": "a", "b": "b"}),
+    ],
+)
+def test_the_index_has_words_in_another_form_than_the_folded_one(text: str, forms: dict[str, str]) -> None:
+    assert tokenizer.index_forms(text) == forms
