@@ -130,6 +130,27 @@ def duplicates(setting: Setting) -> str:
     )
 
 
+SEARCHES = {
+    "rare words": "calendar invoices csv",
+    "common words": "dark mode",
+    "common words, deep": "dark mode&skip=50000",
+    "common words, of a tab": "dark mode&tab=feedback",
+    "the beginning of a word": "dark mo",
+    "misspelled": "exprot csv",
+    "misspelled, common": "notifcation",
+    "five words, misspelled": "export pdf reprot mobile app",
+}
+"""Queries by what they measure. A common word is in three of four descriptions."""
+
+
+def search(setting: Setting) -> str:
+    """The search by title and description relative to the first page, with one client."""
+    first = "/posts?limit=20&skip=0&order_by=votes_count&order_direction=desc"
+    paths = {name: f"/posts/search?limit=20&query={query.replace(' ', '%20')}" for name, query in SEARCHES.items()}
+    with setting.earshot() as earshot:
+        return _costs(setting, earshot, {"productlift": (first, paths)}, "the first page")
+
+
 def big(setting: Setting) -> str:
     """The response time of other clients while one reads all posts as one list, and the memory of that list."""
     whole = Request(f"/posts?limit={setting.amounts.posts}")
@@ -235,7 +256,7 @@ def growth(setting: Setting) -> str:
 
 
 NAMED: Mapping[str, Callable[[Setting], str]] = {
-    each.__name__: each for each in (deep, filters, duplicates, big, mixed, memory, growth)
+    each.__name__: each for each in (deep, filters, duplicates, search, big, mixed, memory, growth)
 }
 """The measurements by name."""
 

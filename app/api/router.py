@@ -71,16 +71,10 @@ class DialectRouter(APIRouter):
     success_headers: ClassVar[Mapping[str, Any]] = {}
     """Headers of every success, as OpenAPI describes them."""
 
-    def __init__(
-        self, *, tags: Iterable[str] = (), routers: Iterable[APIRouter] = (), reserved_paths: Iterable[str] = ()
-    ) -> None:
-        """A router with the routes of `routers`.
-
-        `reserved_paths` are paths of the contract that this server does not serve; without them, `{post}` would match.
-        """
+    def __init__(self, *, tags: Iterable[str] = (), routers: Iterable[APIRouter] = ()) -> None:
+        """A router with the routes of `routers`."""
         super().__init__(tags=[*tags], routes=[route for router in routers for route in router.routes])
         self._root = _Node()
-        self._reserved_paths = frozenset(reserved_paths)
         for route in self.routes:
             self._add_to_tree(route)
 
@@ -189,8 +183,6 @@ class DialectRouter(APIRouter):
         Literal segments win over parameters where the method has them: `GET /posts/search_duplicates` is a search,
         `PATCH` of the same path looks for a post of that name. A slash at the end makes no difference.
         """
-        if path.rstrip("/") in self._reserved_paths:
-            return None
         segments = path[1:].rstrip("/").split("/")
         values: dict[str, str] = {}
         other_methods: list[_Node] = []

@@ -140,7 +140,7 @@ def _rows_across_portals(rows: Rows) -> list[Any]:
 
 def required_params(route: Route, sample: SamplePortal) -> dict[str, Any]:
     """The parameters of an unfiltered list: only those without which nothing is found."""
-    needed = ("title", "email") if route.path == "/posts/search_duplicates" else ("email",)
+    needed = ("title", "email") if route.path == "/posts/search_duplicates" else ("email", "query")
     return {name: value for name, value in inputs(route, sample).items() if name in needed}
 
 
@@ -334,4 +334,5 @@ ACROSS = {
     "domain/outbox.py",  # how many facts wait, when the newest was written, what time it is
     "domain/portals/portals.py",  # which portal answers on a host, and what portals there are
     "domain/counters/audit.py",  # a lock, without any row
+    "domain/search/post_index.py",  # which portals have posts that are not indexed yet
 }

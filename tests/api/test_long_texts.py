@@ -79,6 +79,16 @@ async def test_duplicates_with_long_texts_are_found(make: Factory, productlift: 
     assert response.content == orjson.dumps(response.json())
 
 
+async def test_a_search_with_long_texts_has_the_same_rows(make: Factory, productlift: Client) -> None:
+    await posts_with(make, TEXTS)
+
+    response = await productlift.get("/posts/search", params={"query": "export invoices"})
+
+    assert response.json()["total"] == len(response.json()["data"]) == len(TEXTS)
+    assert {post["description"] for post in response.json()["data"]} == set(TEXTS)
+    assert response.content == orjson.dumps(response.json())
+
+
 async def test_a_page_of_short_texts_is_not_streamed_and_has_an_etag(make: Factory, astuto: Client) -> None:
     await posts_with(make, ("x" * MIN_TEXT_BYTES,) * 20)
 

@@ -28,7 +28,7 @@ async def update_post(request: ApiRequest) -> ApiResponse:
 
 @pytest.fixture
 def router() -> DialectRouter:
-    return DialectRouter(routers=[posts], reserved_paths=["/posts/all"])
+    return DialectRouter(routers=[posts])
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,6 @@ def router() -> DialectRouter:
         ("GET", "/posts", None),
         ("GET", "/posts/", None),
         ("GET", "/posts/3/votes", None),
-        ("GET", "/posts/all", None),
-        ("GET", "/posts/all/", None),
     ],
 )
 def test_a_literal_segment_takes_precedence_if_it_has_the_method(

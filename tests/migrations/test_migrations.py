@@ -17,15 +17,20 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from app.adapters.database import PortalContext
 from app.adapters.database.migrations import _config, downgrade, migrate, with_connection
 from app.adapters.database.revisions import HEAD, REVISIONS, NewerDatabase
 from app.application import create_app
+from app.background import index_new_posts
 from app.domain import installation
 from app.domain.models import Base
 from app.domain.models.base import include_object
 from app.domain.models.search import SEARCH_TABLE, include_name
+from app.domain.permissions import OPERATOR
 from app.domain.posts import create
 from app.domain.posts.create import NewPost
+from app.domain.search import posts
+from app.domain.unit_of_work import UnitOfWork
 from app.settings import Settings
 from tests.conftest import SECRET
 from tests.support.factory import Factory
@@ -219,6 +224,30 @@ async def test_titles_are_searchable_after_an_upgrade_and_a_downgrade(filled: st
     assert before == await run_sql(filled, indexed) == [(20,)]
     assert [old_rows[name] for name in old_index] == [21, 0, 0, 0]
     assert [name for name in names if not include_name(name, "table", {})] == []
+
+
+async def test_all_posts_are_searchable_after_an_upgrade(filled: str, tmp_path: Path) -> None:
+    await downgrade(filled, revision="0008")
+    names = await with_connection(filled, lambda connection: inspect(connection).get_table_names())
+    await run_sql(filled, "UPDATE posts SET description = 'A zebra' WHERE title = 'Post 7'")
+    await migrate(filled)
+    settings = Settings(_env_file=None, database_url=filled, data_dir=tmp_path, secret_key=SECRET)  # type: ignore[call-arg]
+    server = create_app(settings)
+    await server.start()
+
+    await index_new_posts(server.database)
+
+    def count(work: UnitOfWork) -> list[int]:
+        queries = ("zebra", "post", "sorted", "nothing")
+        return [
+            posts.search(work, query, visibility=posts.Visibility.PUBLIC, offset=0, limit=1).total for query in queries
+        ]
+
+    assert await server.database.read(count, PortalContext(1, OPERATOR), snapshot=True) == [1, 20, 1, 0]
+    await server.stop()
+    assert [name for name in names if name.startswith("post_search_") and not name.startswith("post_search_d")] == (
+        ["post_search_config", "post_search_idx"] if filled.startswith("sqlite") else []
+    )
 
 
 async def test_the_counters_of_the_first_revision_equal_a_recount(filled: str) -> None:

@@ -42,6 +42,7 @@ astuto
     DELETE  /votes/{id}                                 moderator
 productlift
     GET     /posts                                      admin
+    GET     /posts/search                               admin
     GET     /posts/search_duplicates                    admin
     GET     /posts/all                                  admin
     GET     /posts/{post}                               admin

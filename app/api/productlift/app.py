@@ -12,6 +12,7 @@ from app.api.productlift.routes import (
     feedback,
     groups,
     moderation,
+    post_search,
     posts,
     product_vision,
     publishing,
@@ -32,6 +33,7 @@ ROUTERS = (
     posts.router,
     all_posts.router,
     publishing.router,
+    post_search.router,
     votes.router,
     comments.router,
     users.router,
@@ -51,11 +53,8 @@ ROUTERS = (
     widgets.router,
 )
 
-RESERVED_PATHS = ("/posts/search",)
-"""Paths of later editions that look like one of ours. docs/contracts/productlift.md, section 9."""
-
 
 def build(services: Services) -> tuple[DialectApp, OpenApiDocument]:
     """The application of the dialect, and its document."""
-    dialect = ProductLiftDialect(services, ProductLiftRouter(routers=ROUTERS, reserved_paths=RESERVED_PATHS))
+    dialect = ProductLiftDialect(services, ProductLiftRouter(routers=ROUTERS))
     return DialectApp(services, dialect), openapi.document(services.rate_limits, services.public, ROUTERS)

@@ -44,7 +44,7 @@ ModerationOption = Annotated[
 ]
 SearchOption = Annotated[
     str | None,
-    typer.Option(metavar="TITLE", help="Only with a title like this: at most ten, best first."),
+    typer.Option(metavar="QUERY", help="Only with these words in the title or the description, best first."),
 ]
 PostArgument = Annotated[str, typer.Argument(metavar="POST", help="Number or six-character code.")]
 
@@ -94,10 +94,10 @@ def list_(
     limit: LimitOption = 100,
     offset: OffsetOption = 0,
 ) -> Output:
-    """List posts in every moderation state, newest first. --search leaves rejected posts out.
+    """List posts in every moderation state, newest first.
 
-    --board and --status can be combined; --moderation and --search are used alone. If there are more posts, standard
-    error says how many.
+    --board and --status can be combined; --moderation and --search are used alone. --search may miss a post until the
+    server has indexed it, some seconds after its creation. If there are more posts, standard error says how many.
 
     \b
     earshot posts list --board 2 --status 1 --limit 20
@@ -106,8 +106,14 @@ def list_(
     """
     if sum((board is not None or status is not None, state is not None, search is not None)) > 1:
         raise typer.BadParameter("--moderation and --search can't be combined with another filter")
-    if search is not None or state is not None:
-        ids = _find_ids(work, state, search)
+    if search is not None:
+        from app.domain.search import posts
+        from app.domain.search.posts import Visibility
+
+        found = posts.search(work, search, visibility=Visibility.ALL, offset=offset, limit=limit)
+        rows, total = _LIST.by_ids(work, found.ids), found.total
+    elif state is not None:
+        ids = moderation.ids(work, state)
         rows, total = _LIST.by_ids(work, ids[offset : offset + limit]), len(ids)
     else:
         filter_ = _parse_filter(work, board, status)
@@ -168,13 +174,6 @@ def set_moderation(
     post_id = find_post_id(work, post)
     changed = moderation.set(work, post_id, state)
     return {"id": post_id, "moderation": state, "changed": changed}, f"post {post} is {state}"
-
-
-def _find_ids(work: UnitOfWork, state: str | None, search: str | None) -> list[int]:
-    """The ids of all posts in this moderation state, else with a title like this."""
-    from app.domain.search import duplicates
-
-    return moderation.ids(work, state) if state is not None else duplicates.find_duplicate_ids(work, search)
 
 
 def _parse_filter(work: UnitOfWork, board: int | None, status: int | None) -> PostFilter:

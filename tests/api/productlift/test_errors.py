@@ -2,7 +2,6 @@
 
 import pytest
 
-from app.api.productlift.app import RESERVED_PATHS
 from app.domain.users import users
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
@@ -151,11 +150,3 @@ async def test_the_response_is_json_for_any_accept_header(accept: str | None, pr
     for path, status in (("/portal", 200), ("/nothing", 404), ("/posts/nosuch", 404)):
         response = await productlift.get(path, headers=headers)
         assert (response.status_code, response.headers["content-type"]) == (status, "application/json")
-
-
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", RESERVED_PATHS)
-async def test_an_unsupported_path_of_the_contract_returns_404(productlift: Client, path: str, method: str) -> None:
-    response = await productlift.send_json(method, path)
-
-    assert (response.status_code, response.json()) == (404, {"message": ""})

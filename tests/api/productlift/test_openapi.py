@@ -23,6 +23,7 @@ ROUTES = {
     "/widgets": {"get"},
     "/widgets/{widget}": {"get"},
     "/posts": {"get", "post"},
+    "/posts/search": {"get"},
     "/posts/search_duplicates": {"get"},
     "/posts/{post}": {"get", "put", "patch", "delete"},
     "/posts/{post}/votes": {"get"},
@@ -73,6 +74,7 @@ WITHOUT_INPUT = UNAVAILABLE | {
 ALWAYS = {"401", "413", "429", "503"}
 ERRORS: dict[tuple[str, str], set[str]] = {
     ("get", "/posts"): {"422"},
+    ("get", "/posts/search"): {"422"},
     ("get", "/posts/search_duplicates"): {"422"},
     ("get", "/users"): {"422"},
     ("get", "/users/find_by_email"): {"404", "422"},
@@ -177,6 +179,7 @@ async def test_the_parameters_of_a_list_are_documented(document: dict[str, Any])
     assert list(get_query("/feedback")) == ["status", "limit", "skip"]
     assert list(get_query("/posts/search_duplicates")) == ["title", "description"]
     assert list(get_query("/posts/all")) == ["tab"]
+    assert list(get_query("/posts/search")) == ["query", "tab", "limit", "skip"]
     assert list(get_query("/users/{user}", "delete")) == ["delete_all_data"]
 
 
