@@ -92,7 +92,8 @@ _VALUES: dict[str, Any] = {
     "body": "Hear, hear", "comment": "Hear, hear", "slug": None, "color": "#a1b2c3", "role": "member", "limit": 50,
     "offset": 0, "skip": 0, "order_by": "votes_count", "order_direction": "asc", "is_post_update": True,
     "internal": False, "pinned_to_top": True, "tagged_for_changelog": True, "invitation_message": "Do come",
-    "skip_email": "1", "query": "dark mode", "status": "reviewed", "password": "correct horse battery", "delete_all_data": True,
+    "skip_email": "1", "query": "dark mode", "status": "reviewed", "password": "correct horse battery",
+    "delete_all_data": True,
     "content": "All of it", "vision": "No queue", "target_group": "Small teams", "needs": "Less typing",
     "product": "A portal", "business_goals": "Ten customers",
 }  # fmt: skip

@@ -39,6 +39,7 @@ from tests.support.factory import Factory
 from tests.support.servers import find_postgres, start_postgres
 
 FOLDER: Final = Path(__file__).parent
+SEARCH_TEXTS: Final = "post_search_texts"
 SECRET: Final = "the secret of a server that has been released"
 BEGAN: Final = datetime(2026, 11, 22, 9, 0, 7, 123456, tzinfo=UTC)
 HOSTS: Final = {"first": "first.example.com", "second": "second.example.com"}
@@ -68,6 +69,7 @@ class Life:
         posts = await self._posts(people)
         await self._talk(posts, people)
         await self._judge(posts)
+        await self._plan(posts, people)
         await self._part(people)
         await self._second()
         await self.send_request(self._astuto, "POST", "/posts", {"title": "Export to a spreadsheet", "board_id": 1})
@@ -137,6 +139,22 @@ class Life:
         """One post is rejected, another waits."""
         for post, state in ((posts[2]["id"], "rejected"), (posts[4]["id"], "pending")):
             await self._make.act(lambda work, post=post, state=state: moderation.set(work, post, state))
+
+    async def _plan(self, posts: list[Any], people: dict[str, Any]) -> None:
+        """Tags, a group, anonymous votes, feedback, a product vision, a widget, an unpublished post."""
+        send_request, code, uuid = self.send_request, posts[1]["code"], people["Ada"]["uuid"]
+        for name in ("Urgent", "Später 📊"):
+            await send_request(self._productlift, "POST", "/tags", {"name": name})
+        await send_request(self._productlift, "PATCH", f"/posts/{code}", {"tag_ids": [1, 2]})
+        await send_request(self._productlift, "POST", "/groups", {"name": "Early access"})
+        await send_request(self._productlift, "POST", f"/groups/1/users/{uuid}")
+        for visitor in ("visitor", "Ünknown"):
+            await send_request(self._productlift, "POST", f"/posts/{posts[0]['code']}/anonymous_votes/{visitor}")
+        sent = {"title": "Too slow", "description": "On Mondays.", "user_id": uuid, "post_id": code}
+        await send_request(self._productlift, "POST", "/feedback", sent)
+        await send_request(self._productlift, "POST", "/product-vision", {"vision": "No queue"})
+        await send_request(self._productlift, "PUT", f"/posts/{posts[3]['code']}/toggle-publish")
+        await self._make.widget("Help", tab="feedback")
 
     async def _part(self, people: dict[str, Any]) -> None:
         """One goes, one is blocked, a key ends."""
@@ -213,15 +231,20 @@ def of_sqlite(folder: Path) -> str:
 def _search_of_sqlite(connection: sqlite3.Connection) -> list[str]:
     """Drop the full-text index and its triggers, whose rows `iterdump` can't read; return the SQL that makes them."""
     names = f"name LIKE '{SEARCH_TABLE}%'"
-    created = connection.execute(f"SELECT sql FROM sqlite_master WHERE name = '{SEARCH_TABLE}'").fetchall()
-    options = connection.execute(f"SELECT k, v FROM {SEARCH_TABLE}_config WHERE k <> 'version'").fetchall()
+    fill = []
+    for table in (SEARCH_TABLE, SEARCH_TEXTS):
+        ((created,),) = connection.execute(f"SELECT sql FROM sqlite_master WHERE name = '{table}'").fetchall()
+        options = connection.execute(f"SELECT k, v FROM {table}_config WHERE k <> 'version'").fetchall()
+        fill += [f"{created};", *(f"INSERT INTO {table} ({table}, rank) VALUES ('{k}', {v});" for k, v in options)]
     triggers = connection.execute(f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND {names}").fetchall()
     for name, _ in triggers:
         connection.execute(f"DROP TRIGGER {name}")
-    connection.execute(f"DROP TABLE {SEARCH_TABLE}")
-    fill = [f"INSERT INTO {SEARCH_TABLE} ({SEARCH_TABLE}, rank) VALUES ('{name}', {value});" for name, value in options]
+    for table in (SEARCH_TABLE, SEARCH_TEXTS):
+        connection.execute(f"DROP TABLE {table}")
     fill.append(f"INSERT INTO {SEARCH_TABLE} (rowid, title) SELECT id, title FROM posts ORDER BY id;")
-    return [f"{created[0][0]};", *fill, *(f"{sql};" for _, sql in triggers)]
+    # The index of the texts is filled later, as after a migration.
+    fill.append("INSERT OR IGNORE INTO post_search_new (portal_id, post_id) SELECT portal_id, id FROM posts;")
+    return [*fill, *(f"{sql};" for _, sql in triggers)]
 
 
 def of_postgresql(folder: Path) -> str:
