@@ -11,8 +11,10 @@ from app.application import Application
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.concurrency import ConcurrentWriter
+from tests.support.concurrent_clients import ConcurrentClients
 from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
+from tests.support.routes import DIALECTS
 from tests.support.servers import Redis
 
 Serve = Callable[..., AbstractAsyncContextManager[Application]]
@@ -61,3 +63,8 @@ def serve_on_store(request: pytest.FixtureRequest, serve: Serve) -> Serve:
         return serve
     redis: Redis = request.getfixturevalue("empty_redis")
     return lambda **changed: serve(redis_url=redis.url, **changed)
+
+
+@pytest.fixture
+async def clients(make: Factory, write: ConcurrentWriter) -> ConcurrentClients:
+    return ConcurrentClients(make, write, {dialect: await make.key(make.owner, dialect) for dialect in DIALECTS})

@@ -1,61 +1,12 @@
 """Concurrent requests: one of two that exclude each other succeeds, and every counter is what a recount gives."""
 
 from itertools import pairwise
-from typing import Any
 
-import httpx
 import pytest
 
-from tests.support.concurrency import ConcurrentWriter, Request, statuses
-from tests.support.expected_counters import counter_mismatches
-from tests.support.factory import Factory
+from tests.support.concurrency import statuses
+from tests.support.concurrent_clients import LANES, ROUNDS, ConcurrentClients, bodies
 from tests.support.random_requests import RequestGenerator
-from tests.support.routes import DIALECTS
-from tests.support.sample_portal import SamplePortal, populate
-
-LANES = 4
-ROUNDS = 5
-
-
-class ConcurrentClients:
-    """Concurrent requests to the portal under test, with keys of its owner."""
-
-    def __init__(self, make: Factory, write: ConcurrentWriter, keys: dict[str, str]) -> None:
-        self.make = make
-        self._write = write
-        self._keys = keys
-
-    def request(self, dialect: str, method: str, path: str, payload: Any = None) -> Request:
-        return Request(self._keys[dialect], method, path, payload)
-
-    def astuto(self, method: str, path: str, payload: Any = None) -> Request:
-        return self.request("astuto", method, path, payload)
-
-    def productlift(self, method: str, path: str, payload: Any = None) -> Request:
-        return self.request("productlift", method, path, payload)
-
-    async def send(self, *requests: Request) -> list[httpx.Response]:
-        """Send all at the same time. No response is a 5xx, and all counters are right afterwards."""
-        responses = self._write(*requests)
-        for request, response in zip(requests, responses, strict=True):
-            assert response.status_code < 500, (request[1:], response.text)
-        assert await counter_mismatches(self.make) == []
-        return responses
-
-    async def populate(self) -> SamplePortal:
-        return await populate(self.make, self.make.portal, self.make.owner)
-
-    async def count(self, query: str, **values: Any) -> int:
-        return int(await self.make.value(f"SELECT count(*) FROM {query}", **values))
-
-
-@pytest.fixture
-async def clients(make: Factory, write: ConcurrentWriter) -> ConcurrentClients:
-    return ConcurrentClients(make, write, {dialect: await make.key(make.owner, dialect) for dialect in DIALECTS})
-
-
-def bodies(responses: list[httpx.Response], status: int) -> list[Any]:
-    return [response.json() for response in responses if response.status_code == status]
 
 
 async def test_one_of_several_concurrent_identical_votes_is_counted(clients: ConcurrentClients) -> None:
@@ -381,90 +332,6 @@ async def test_a_user_can_be_deleted_during_its_writes(clients: ConcurrentClient
             if response.status_code != 200:
                 assert (response.status_code, response.json()) == (404, unknown)
         assert responses[2].status_code == 201
-
-
-async def test_a_user_can_be_added_to_a_group_several_times_at_once(clients: ConcurrentClients) -> None:
-    for _ in range(ROUNDS):
-        sample = await clients.populate()
-        path = f"/groups/{sample.group}/users/{sample.voter_uuid}"
-
-        responses = await clients.send(*[clients.productlift("POST", path)] * LANES)
-
-        added = {"success": True, "group": str(sample.group), "user": sample.voter_uuid}
-        assert bodies(responses, 200) == [added] * LANES
-        assert await clients.count("group_members WHERE user_id = :u", u=sample.voter) == 1
-
-
-async def test_no_member_is_left_of_a_group_that_is_deleted_meanwhile(clients: ConcurrentClients) -> None:
-    for _ in range(ROUNDS * 2):
-        sample = await clients.populate()
-        path = f"/groups/{sample.group}"
-        owner = await clients.make.uuid(sample.owner)
-
-        deleted, *responses = await clients.send(
-            clients.productlift("DELETE", path),
-            clients.productlift("POST", f"{path}/users/{sample.voter_uuid}"),
-            clients.productlift("POST", f"{path}/users/{owner}"),
-            clients.productlift("DELETE", f"{path}/users/{sample.uuid}"),
-        )
-
-        assert deleted.status_code == 200
-        missing = {"message": f"No query results for model [App\\Group] {sample.group}"}
-        assert all(
-            response.status_code == 200 or (response.status_code, response.json()) == (404, missing)
-            for response in responses
-        )
-        assert await clients.count("group_members WHERE group_id = :g", g=sample.group) == 0
-
-
-async def test_a_user_that_is_deleted_meanwhile_is_no_member(clients: ConcurrentClients) -> None:
-    for _ in range(ROUNDS * 2):
-        sample, other = await clients.populate(), await clients.populate()
-
-        deleted, *responses = await clients.send(
-            clients.productlift("DELETE", f"/users/{sample.voter_uuid}"),
-            clients.productlift("POST", f"/groups/{sample.group}/users/{sample.voter_uuid}"),
-            clients.productlift("POST", f"/groups/{other.group}/users/{sample.voter_uuid}"),
-            clients.productlift("PATCH", f"/groups/{other.group}", {"name": f"Renamed {other.group}"}),
-        )
-
-        assert deleted.status_code == responses[2].status_code == 200
-        missing = {"message": f"No query results for model [App\\User] {sample.voter_uuid}"}
-        assert all(
-            response.status_code == 200 or (response.status_code, response.json()) == (404, missing)
-            for response in responses
-        )
-        assert await clients.count("group_members WHERE user_id = :u", u=sample.voter) == 0
-
-
-async def test_a_tag_can_be_deleted_while_posts_get_it(clients: ConcurrentClients) -> None:
-    for _ in range(ROUNDS):
-        sample, other = await clients.populate(), await clients.populate()
-
-        deleted, *responses = await clients.send(
-            clients.productlift("DELETE", f"/tags/{sample.tag}"),
-            clients.productlift("POST", "/posts", {"title": "A late one", "tag_ids": [sample.tag, other.tag]}),
-            clients.productlift("PATCH", f"/posts/{other.code}", {"tag_ids": [sample.tag]}),
-            clients.productlift("PATCH", f"/posts/{sample.code}", {"tag_ids": [other.tag]}),
-        )
-
-        assert deleted.status_code == 200
-        assert statuses(responses) == [200] * 3
-        assert await clients.count("post_tags WHERE tag_id = :t", t=sample.tag) == 0
-        # Of the two posts that keep the other tag, both have it.
-        assert await clients.count("post_tags WHERE tag_id = :t", t=other.tag) == 2
-
-
-async def test_concurrent_updates_of_the_tags_of_a_post_replace_each_other(clients: ConcurrentClients) -> None:
-    sample = await clients.populate()
-    tags = [await clients.make.tag(f"Tag {number}") for number in range(LANES)]
-    for _ in range(ROUNDS):
-        responses = await clients.send(
-            *(clients.productlift("PATCH", f"/posts/{sample.code}", {"tag_ids": [tag]}) for tag in tags)
-        )
-
-        assert statuses(responses) == [200] * LANES
-        assert await clients.count("post_tags WHERE post_id = :p", p=sample.post) == 1
 
 
 async def test_a_thread_can_be_deleted_during_replies(clients: ConcurrentClients) -> None:

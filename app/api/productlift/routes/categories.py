@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.productlift import errors, path_params, responses, serializers
+from app.api.productlift import errors, path_params, portal_serializers, responses
 from app.api.productlift.field_types import Color, Text
 from app.api.productlift.forms import Form, reject_taken
 from app.api.productlift.responses import ProductLiftRouter
@@ -39,7 +39,7 @@ class UpdateCategory(Form):
 @router.get("/categories", response_model=list_of(Category))
 async def list_categories(request: ApiRequest) -> ApiResponse:
     """All categories of the portal, by number."""
-    return await responses.list_rows(request, categories.list_all, serializers.serialize_label)
+    return await responses.list_rows(request, categories.list_all, portal_serializers.serialize_label)
 
 
 @router.post("/categories", response_model=data_of(Category), form=CreateCategory)
@@ -49,7 +49,7 @@ async def create_category(request: ApiRequest) -> ApiResponse:
     def add(work: UnitOfWork) -> ApiResponse:
         form = CreateCategory.parse(request.params, name=reject_taken(partial(categories.find_id_by_name, work)))
         category_id = categories.add(work, name=form.name, color=form.color)
-        return responses.data_response(serializers.serialize_label(categories.get(work, category_id)))
+        return responses.data_response(portal_serializers.serialize_label(categories.get(work, category_id)))
 
     return await request.write(add)
 
@@ -66,7 +66,7 @@ async def update_category(request: ApiRequest) -> ApiResponse:
         form = UpdateCategory.parse(request.params, name=check_name)
         with errors.report_as_sent(category=request.path_params["id"]):
             categories.edit(work, category_id, name=form.name, color=form.color)
-        return responses.data_response(serializers.serialize_label(categories.get(work, category_id)))
+        return responses.data_response(portal_serializers.serialize_label(categories.get(work, category_id)))
 
     return await request.write(change)
 

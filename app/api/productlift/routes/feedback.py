@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from app.api.productlift import errors, path_params, responses, serializers
+from app.api.productlift import errors, path_params, portal_serializers, responses, serializers
 from app.api.productlift.field_types import Text, Uuid
 from app.api.productlift.forms import Form
 from app.api.productlift.path_params import EXAMPLE_USER
@@ -67,23 +67,22 @@ async def list_feedback(request: ApiRequest) -> ApiResponse:
     offset, limit = post_list.offset_and_limit(form.skip, form.limit)
 
     def read_page(work: UnitOfWork) -> ApiResponse:
-        rows = serializers.FEEDBACK.page(work, status=form.status, offset=offset, limit=limit)
-        payloads = [serializers.serialize_feedback(row) for row in rows]
-        total = serializers.FEEDBACK.total(work, status=form.status)
+        rows = portal_serializers.FEEDBACK.page(work, status=form.status, offset=offset, limit=limit)
+        payloads = [portal_serializers.serialize_feedback(row) for row in rows]
+        total = portal_serializers.FEEDBACK.total(work, status=form.status)
         return responses.page_response(payloads, total=total, offset=offset, limit=limit)
 
     def read_ids(work: UnitOfWork) -> tuple[list[int], int]:
-        ids = serializers.FEEDBACK.ids(work, status=form.status, offset=offset, limit=limit)
-        return ids, serializers.FEEDBACK.total(work, status=form.status)
+        ids = portal_serializers.FEEDBACK.ids(work, status=form.status, offset=offset, limit=limit)
+        return ids, portal_serializers.FEEDBACK.total(work, status=form.status)
 
     try:
         return await request.read(read_page, in_thread=True, snapshot=True, max_text=max_text_bytes(limit))
     except TextsTooLong:
         ids, total = await request.read(read_ids, in_thread=True, snapshot=True)
     before, after = responses.page_envelope(len(ids), total=total, offset=offset, limit=limit)
-    return await responses.stream_rows(
-        request, ids, serializers.FEEDBACK.by_ids, serializers.serialize_feedback, before=before, after=after
-    )
+    by_ids, serialize = portal_serializers.FEEDBACK.by_ids, portal_serializers.serialize_feedback
+    return await responses.stream_rows(request, ids, by_ids, serialize, before=before, after=after)
 
 
 @router.post("/feedback", response_model=data_of(Feedback), form=CreateFeedback, errors=[404])
@@ -101,7 +100,7 @@ async def create_feedback(request: ApiRequest) -> ApiResponse:
                 user_id=user_id,
                 post_id=_find_post(work, form.post_id),
             )
-        return _feedback_response(serializers.FEEDBACK.by_id(work, feedback_id))
+        return _feedback_response(portal_serializers.FEEDBACK.by_id(work, feedback_id))
 
     return await request.write(create)
 
@@ -113,7 +112,7 @@ async def update_feedback(request: ApiRequest) -> ApiResponse:
 
     def change(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(feedback=request.path_params["id"]):
-            serializers.FEEDBACK.by_id(work, feedback_id)
+            portal_serializers.FEEDBACK.by_id(work, feedback_id)
         form = UpdateFeedback.parse(request.params)
         sent = form.model_fields_set
         with errors.report_as_sent(feedback=request.path_params["id"], post=form.post_id):
@@ -125,7 +124,7 @@ async def update_feedback(request: ApiRequest) -> ApiResponse:
                 status=form.status or UNSET,
                 post_id=_find_post(work, form.post_id) if "post_id" in sent else UNSET,
             )
-        return _feedback_response(serializers.FEEDBACK.by_id(work, feedback_id))
+        return _feedback_response(portal_serializers.FEEDBACK.by_id(work, feedback_id))
 
     return await request.write(change)
 
@@ -148,4 +147,4 @@ def _find_post(work: UnitOfWork, key: str | None) -> int | None:
 
 
 def _feedback_response(row: Row) -> ApiResponse:
-    return responses.data_response(serializers.serialize_feedback(row))
+    return responses.data_response(portal_serializers.serialize_feedback(row))

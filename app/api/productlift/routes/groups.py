@@ -7,7 +7,7 @@ from typing import Annotated
 import orjson
 from pydantic import Field
 
-from app.api.productlift import errors, path_params, responses, serializers
+from app.api.productlift import errors, path_params, portal_serializers, responses, serializers
 from app.api.productlift.forms import Form, reject_taken
 from app.api.productlift.responses import JSON, ProductLiftRouter
 from app.api.productlift.routes import post_list
@@ -33,7 +33,7 @@ class UpdateGroup(Form):
 @router.get("/groups", response_model=list_of(Group))
 async def list_groups(request: ApiRequest) -> ApiResponse:
     """All groups of the portal, by number."""
-    return await responses.list_rows(request, groups.list_all, serializers.serialize_group)
+    return await responses.list_rows(request, groups.list_all, portal_serializers.serialize_group)
 
 
 @router.post("/groups", response_model=data_of(Group), form=CreateGroup)
@@ -134,4 +134,4 @@ def _group_id(request: ApiRequest) -> int:
 
 
 def _group_response(work: UnitOfWork, group_id: int) -> ApiResponse:
-    return responses.data_response(serializers.serialize_group(groups.get(work, group_id)))
+    return responses.data_response(portal_serializers.serialize_group(groups.get(work, group_id)))

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from app.api.productlift import responses, serializers
+from app.api.productlift import portal_serializers, responses
 from app.api.productlift.field_types import Text
 from app.api.productlift.forms import Form
 from app.api.productlift.responses import ProductLiftRouter
@@ -50,7 +50,7 @@ async def show_vision(request: ApiRequest) -> ApiResponse:
 
     def find(work: UnitOfWork) -> ApiResponse:
         row = product_vision.find(work)
-        return responses.data_response(None if row is None else serializers.serialize_vision(row))
+        return responses.data_response(None if row is None else portal_serializers.serialize_vision(row))
 
     return await request.read(find)
 
@@ -61,7 +61,7 @@ async def save_vision(request: ApiRequest) -> ApiResponse:
     form = SaveVision.parse(request.params)
     texts = {name: getattr(form, name) or "" for name in form.model_fields_set}
     return await request.write(
-        lambda work: responses.data_response(serializers.serialize_vision(product_vision.save(work, **texts)))
+        lambda work: responses.data_response(portal_serializers.serialize_vision(product_vision.save(work, **texts)))
     )
 
 

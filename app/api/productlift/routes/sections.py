@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from app.api.productlift import errors, path_params, responses, serializers
+from app.api.productlift import errors, path_params, portal_serializers, responses
 from app.api.productlift.field_types import Id, Text
 from app.api.productlift.forms import Form
 from app.api.productlift.responses import ProductLiftRouter
@@ -41,7 +41,7 @@ class CreateSection(UpdateSection):
 @router.get("/sections", response_model=list_of(Section))
 async def list_sections(request: ApiRequest) -> ApiResponse:
     """The root sections, in their order."""
-    return await responses.list_rows(request, sections.roots, serializers.serialize_section)
+    return await responses.list_rows(request, sections.roots, portal_serializers.serialize_section)
 
 
 @router.get("/sections/{section}/children", response_model=list_of(Section), path_examples={"section": 5})
@@ -52,7 +52,7 @@ async def list_section_children(request: ApiRequest) -> ApiResponse:
         with errors.report_as_sent(section=request.path_params["section"]):
             return sections.children(work, path_params.number(request.path_params["section"]))
 
-    return await responses.list_rows(request, children, serializers.serialize_section)
+    return await responses.list_rows(request, children, portal_serializers.serialize_section)
 
 
 @router.post("/sections", response_model=data_of(Section), form=CreateSection, errors=[404])
@@ -63,7 +63,7 @@ async def create_section(request: ApiRequest) -> ApiResponse:
     def add(work: UnitOfWork) -> ApiResponse:
         with errors.report_as_sent(section=request.params.get("parent_id")):
             section_id = sections.add(work, title=form.title, tab_id=form.tab_id, parent_id=form.parent_id)
-        return responses.data_response(serializers.serialize_section(sections.get(work, section_id)))
+        return responses.data_response(portal_serializers.serialize_section(sections.get(work, section_id)))
 
     return await request.write(add)
 
@@ -89,7 +89,7 @@ async def update_section(request: ApiRequest) -> ApiResponse:
                 tab_id=tab_id if form.tab_id is None else form.tab_id,
                 parent_id=parent_id,
             )
-        return responses.data_response(serializers.serialize_section(sections.get(work, section_id)))
+        return responses.data_response(portal_serializers.serialize_section(sections.get(work, section_id)))
 
     return await request.write(change)
 

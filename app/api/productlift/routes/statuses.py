@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.productlift import errors, path_params, responses, serializers
+from app.api.productlift import errors, path_params, portal_serializers, responses
 from app.api.productlift.field_types import Color, Id, Text
 from app.api.productlift.forms import Form, reject_taken
 from app.api.productlift.responses import ProductLiftRouter
@@ -37,7 +37,7 @@ class CreateStatus(UpdateStatus):
 @router.get("/statuses", response_model=list_of(Status))
 async def list_statuses(request: ApiRequest) -> ApiResponse:
     """All statuses: by tab, then in their own order."""
-    return await responses.list_rows(request, statuses.list_all, serializers.serialize_status)
+    return await responses.list_rows(request, statuses.list_all, portal_serializers.serialize_status)
 
 
 @router.post("/statuses", response_model=data_of(Status), form=CreateStatus, errors=[404])
@@ -47,7 +47,7 @@ async def create_status(request: ApiRequest) -> ApiResponse:
     def add(work: UnitOfWork) -> ApiResponse:
         form = CreateStatus.parse(request.params, name=reject_taken(partial(statuses.find_id_by_name, work)))
         status_id = statuses.add(work, name=form.name, color=form.color, tab_id=form.tab_id)
-        return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
+        return responses.data_response(portal_serializers.serialize_status(statuses.get(work, status_id)))
 
     return await request.write(add)
 
@@ -64,7 +64,7 @@ async def update_status(request: ApiRequest) -> ApiResponse:
         form = UpdateStatus.parse(request.params, name=check_name)
         with errors.report_as_sent(status=request.path_params["status"]):
             statuses.edit(work, status_id, name=form.name, color=form.color, tab_id=form.tab_id)
-        return responses.data_response(serializers.serialize_status(statuses.get(work, status_id)))
+        return responses.data_response(portal_serializers.serialize_status(statuses.get(work, status_id)))
 
     return await request.write(change)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.api.productlift import path_params, responses, serializers
+from app.api.productlift import path_params, portal_serializers, responses
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.routes.post_list import ListPosts
@@ -22,7 +22,7 @@ FILTERS: Final = [param for param in ListPosts.parameters() if param["name"] != 
 @router.get("/tabs", response_model=list_of(Tab))
 async def list_tabs(request: ApiRequest) -> ApiResponse:
     """All tabs of the portal, in their order."""
-    return await responses.list_rows(request, tabs.list_all, serializers.serialize_tab)
+    return await responses.list_rows(request, tabs.list_all, portal_serializers.serialize_tab)
 
 
 @router.get("/tabs/{key}", response_model=TabData)
@@ -43,7 +43,7 @@ async def show_portal(request: ApiRequest) -> ApiResponse:
     """The portal that the key belongs to."""
 
     def get(work: UnitOfWork) -> ApiResponse:
-        return responses.data_response(serializers.serialize_portal(portals.get_current(work)))
+        return responses.data_response(portal_serializers.serialize_portal(portals.get_current(work)))
 
     return await request.read(get)
 
@@ -51,8 +51,8 @@ async def show_portal(request: ApiRequest) -> ApiResponse:
 def tab_response(work: UnitOfWork, key: str) -> ApiResponse:
     """200 with the tab of this id or URL key, and its statuses. Raises NotFound("tab")."""
     row = find_tab(work, key)
-    payloads = [serializers.serialize_status(status) for status in statuses.of_tab(work, row[0])]
-    return responses.data_response({**serializers.serialize_tab(row), "statuses": payloads})
+    payloads = [portal_serializers.serialize_status(status) for status in statuses.of_tab(work, row[0])]
+    return responses.data_response({**portal_serializers.serialize_tab(row), "statuses": payloads})
 
 
 def find_tab(work: UnitOfWork, key: str) -> Row:

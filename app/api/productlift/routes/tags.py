@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.productlift import errors, path_params, responses, serializers
+from app.api.productlift import errors, path_params, portal_serializers, responses
 from app.api.productlift.field_types import Color
 from app.api.productlift.forms import Form, reject_taken
 from app.api.productlift.responses import ProductLiftRouter
@@ -35,7 +35,7 @@ class UpdateTag(Form):
 @router.get("/tags", response_model=list_of(Tag))
 async def list_tags(request: ApiRequest) -> ApiResponse:
     """All tags of the portal, by number."""
-    return await responses.list_rows(request, tags.list_all, serializers.serialize_label)
+    return await responses.list_rows(request, tags.list_all, portal_serializers.serialize_label)
 
 
 @router.post("/tags", response_model=data_of(Tag), form=CreateTag)
@@ -45,7 +45,7 @@ async def create_tag(request: ApiRequest) -> ApiResponse:
     def add(work: UnitOfWork) -> ApiResponse:
         form = CreateTag.parse(request.params, name=reject_taken(partial(tags.find_id_by_name, work)))
         tag_id = tags.add(work, name=form.name, color=form.color)
-        return responses.data_response(serializers.serialize_label(tags.get(work, tag_id)))
+        return responses.data_response(portal_serializers.serialize_label(tags.get(work, tag_id)))
 
     return await request.write(add)
 
@@ -62,7 +62,7 @@ async def update_tag(request: ApiRequest) -> ApiResponse:
         form = UpdateTag.parse(request.params, name=check_name)
         with errors.report_as_sent(tag=request.path_params["tag"]):
             tags.edit(work, tag_id, name=form.name, color=form.color)
-        return responses.data_response(serializers.serialize_label(tags.get(work, tag_id)))
+        return responses.data_response(portal_serializers.serialize_label(tags.get(work, tag_id)))
 
     return await request.write(change)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.api.productlift import responses, serializers
+from app.api.productlift import portal_serializers, responses
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.schemas import GroupName, PlanType, SegmentKey, list_of
 from app.api.request import ApiRequest
@@ -13,14 +13,14 @@ from app.http.response import ApiResponse
 router = ProductLiftRouter(tags=["Users"])
 
 _SEGMENT_KEYS: Final = responses.data_response(
-    [serializers.serialize_segment_key(name) for name in attributes.SEGMENT_ATTRIBUTES]
+    [portal_serializers.serialize_segment_key(name) for name in attributes.SEGMENT_ATTRIBUTES]
 )
 
 
 @router.get("/users/groups-filter", response_model=list_of(GroupName))
 async def list_group_names(request: ApiRequest) -> ApiResponse:
     """All groups of the portal, by name."""
-    return await responses.list_rows(request, attributes.list_groups, serializers.serialize_group_name)
+    return await responses.list_rows(request, attributes.list_groups, portal_serializers.serialize_group_name)
 
 
 @router.get("/users/plan-types", response_model=list_of(PlanType))
