@@ -11,7 +11,7 @@ MAX_PATH: Final = 80
 OWN_PATHS: Final = frozenset(
     {
         *("api", "api-docs", "astuto", "docs", "embedded_roadmap", "files", "health", "http_api", "p", "posts"),
-        *("productlift", "static", "t", "widgets", "widgets_sdk"),
+        *("productlift", "sso", "static", "t", "widgets", "widgets_sdk"),
     }
 )
 """First segments of the server's own routes. A proxy may remove the public path, so it must differ from them."""

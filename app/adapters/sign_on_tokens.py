@@ -46,6 +46,8 @@ def _to_text(value: Any) -> Any:
 
 def _to_number(value: Any) -> Any:
     """Amounts may be sent as text. A blank text is none."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
     return value.strip() or None if isinstance(value, str) else value
 
 

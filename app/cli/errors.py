@@ -47,6 +47,7 @@ _CONFLICTS: Final = {
         "change it first (earshot users role USER {min_role})"
     ),
     "key.known": "this key exists already",
+    "widget.taken": "a widget of this server has this id already",
     "key.revoked": "the key is revoked for good: create another with `earshot keys create`",
     "portal.host_taken": "another portal has this host",
     "portal.last": "the only portal can't be deleted: create another one first (earshot portals create)",

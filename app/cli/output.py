@@ -10,6 +10,7 @@ import orjson
 import typer
 
 MAX_CELL_CHARACTERS: Final = 60
+MIN_NAME_WIDTH: Final = 14
 CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -52,8 +53,9 @@ def page(name: str, rows: Iterable[Mapping[str, Any]], *, offset: int, total: in
 
 def format_fields(fields: Mapping[str, Any]) -> str:
     """One line for each field, with its name."""
+    width = max(MIN_NAME_WIDTH, *map(len, fields))
     return "\n".join(
-        f"{name.replace('_', ' '):<14} {_format_cell(value, sys.maxsize)}" for name, value in fields.items()
+        f"{name.replace('_', ' '):<{width}} {_format_cell(value, sys.maxsize)}" for name, value in fields.items()
     )
 
 

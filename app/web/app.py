@@ -21,7 +21,7 @@ from app.web.rendered_texts import RenderedTexts
 from app.web.routes import assets, documents, health, pages, public_json, sign_on, uploads, widgets
 from app.web.routes.assets import Assets
 from app.web.routes.pages import find_portal_id
-from app.web.routes.sign_on import SignOnRequested
+from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
 from app.web.templating import TemplateRenderer
 
@@ -60,11 +60,12 @@ def build(
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
     app.include_router(public_json.router(services, public_address))
+    token_redirect = TokenRedirect(database)
     for content in (
         pages.router(renderer, database, api_documents, public_address, services.views, texts),
         widgets.router(renderer, database),
     ):
-        app.include_router(content, dependencies=[Depends(limiter), Depends(sign_on.redirect_tokens)])
+        app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
         sign_on.router(renderer, database, services.cipher, services.clock),
         documents.router(renderer, api_documents, public_address),

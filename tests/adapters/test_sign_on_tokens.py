@@ -158,6 +158,7 @@ def test_a_token_that_is_not_signed_with_the_secret_is_rejected(token: str) -> N
         ({"name": "Jane\u0000"}, "the claim name"),
         ({"company": {"name": "x"}}, "the claim company"),
         ({"mrr": "much"}, "the claim mrr"),
+        ({"mrr": True}, "the claim mrr"),
         ({"mrr": "NaN"}, "the claim mrr"),
         ({"ltv": "inf"}, "the claim ltv"),
         ({"avatar_url": "javascript:alert(1)"}, "the claim avatar_url"),

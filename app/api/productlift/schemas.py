@@ -110,7 +110,7 @@ class Portal(BaseModel):
     guid: UUID = Field(description="The portal's UUID")
     title: str = Field(description="The title")
     localization: str = Field(description="The language code, such as `en`")
-    editor_type: Literal["html"] = Field(description="The format of descriptions")
+    editor_type: Literal["html"] = Field(description="Always `html`, for compatibility")
     invite_message: str | None = Field(description="The default text of an invitation; null if there is none")
     jira_domain_url: None = Field(description="Always null, because there is no connection to Jira")
     jira_enabled: Literal[False] = Field(description="Always false, because there is no connection to Jira")

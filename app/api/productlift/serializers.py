@@ -81,6 +81,7 @@ POSTS: Final = PostQuery(
 
 POST_IDS: Final = PostQuery((Post.id,))
 POST_CODES: Final = PostQuery((Post.id, Post.code))
+VOTE_COUNTS: Final = PostQuery((Post.id, Post.votes_count))
 DUPLICATES: Final = PostQuery((Post.id, Post.code, Post.title, Post.description), bounded=True)
 
 USERS: Final = UserQuery((User.id, *USER_COLUMNS), deleted=False)

@@ -31,6 +31,10 @@ SETTINGS: Final = {
     "invite-message": "the default text of an invitation",
     "private": "on hides its public pages, widgets, public JSON and files; off shows them",
 }
+COLUMNS: Final = (
+    *("id", "guid", "title", "locale", "host", "default_dialect", "moderation_policy", "private", "invite_message"),
+    "single_sign_on",
+)
 REMOVABLE: Final = ("host", "default-dialect", "invite-message")
 """The settings that a portal can be without."""
 MAX_INVITE_MESSAGE: Final = 1000
@@ -109,7 +113,7 @@ def set_(
     note = None
     if setting == "host" and parsed is not None:
         note = Note(
-            f"on a host other than {parsed}, this portal's keys get a 401 now, and the pages of its posts a 404",
+            f"on a host other than {parsed}, this portal's keys get a 401 now, and its public pages a 404",
             with_json=False,
         )
     shown = "unset" if parsed is None else value if setting == "private" else parsed
@@ -190,20 +194,9 @@ def _parse_value(setting: str, value: str) -> str | bool | None:
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    names = (
-        "id",
-        "guid",
-        "title",
-        "locale",
-        "host",
-        "default_dialect",
-        "moderation_policy",
-        "private",
-        "invite_message",
-    )
-    # A list of all portals does not have the last one, a long text.
-    values = dict(zip(names, row, strict=False))
-    return {**values, "private": bool(values["private"])}
+    # A list of all portals does not have the last two columns, of which one is a long text.
+    columns = dict(zip(COLUMNS, row, strict=False))
+    return {name: bool(value) if name in ("private", "single_sign_on") else value for name, value in columns.items()}
 
 
 group.command("sso-secret")(sso_secret)

@@ -27,7 +27,7 @@ from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET
 from app.domain.users import emails, ownership, users
-from app.domain.users.attributes import MAX_PLAN, SIGN_ON_ATTRIBUTES
+from app.domain.users.attributes import MAX_PLAN, PERSONAL_ATTRIBUTES
 from app.domain.users.queries import UserQuery
 
 MIN_PASSWORD_LENGTH: Final = 8
@@ -44,9 +44,9 @@ PlanOption = Annotated[
 
 _ROLES: Final = tuple(reversed(ROLES))
 _TIMES: Final = {"updated_at": User.updated_at, "blocked_at": User.blocked_at, "deleted_at": User.deleted_at}
-_SIGN_ON_COLUMNS: Final = tuple(getattr(User, name) for name in SIGN_ON_ATTRIBUTES)
+_PERSONAL_COLUMNS: Final = tuple(getattr(User, name) for name in PERSONAL_ATTRIBUTES)
 _DETAILS: Final = UserQuery(
-    (*USER_COLUMNS.values(), *_TIMES.values(), User.password_hash, *_SIGN_ON_COLUMNS), deleted=True
+    (*USER_COLUMNS.values(), *_TIMES.values(), User.password_hash, *_PERSONAL_COLUMNS), deleted=True
 )
 
 
@@ -104,13 +104,13 @@ def show(work: UnitOfWork, user: UserArgument) -> Output:
     earshot users show jane@example.com
     earshot users show 42 --json
     """
-    names = (*USER_COLUMNS, *_TIMES, "password_hash", *SIGN_ON_ATTRIBUTES)
+    names = (*USER_COLUMNS, *_TIMES, "password_hash", *PERSONAL_ATTRIBUTES)
     values = dict(zip(names, _DETAILS.by_id(work, find_user_id(work, user)), strict=True))
     details = {
         **_serialize([values[name] for name in USER_COLUMNS]),
         **{name: values[name] and format_seconds(values[name]) for name in _TIMES},
         "has_password": values["password_hash"] is not None,
-        **{name: values[name] for name in SIGN_ON_ATTRIBUTES if values[name] is not None},
+        **{name: values[name] for name in PERSONAL_ATTRIBUTES if values[name] is not None},
     }
     return details, format_fields(details)
 

@@ -1,6 +1,7 @@
 """`earshot widgets …`."""
 
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import typer
 
@@ -29,7 +30,7 @@ TypeOption = Annotated[
         "--type",
         callback=choice_param(WIDGET_TYPES),
         metavar="|".join(WIDGET_TYPES),
-        help="It opens over the page, or at its side, or is part of it.",
+        help="What it is meant for: to open over a page, at its side, or to be part of it. The page decides.",
     ),
 ]
 
@@ -42,6 +43,13 @@ def _frame_ancestors(value: str) -> str:
             "must be sites such as https://www.example.com, 'self' or * in one argument, separated by spaces, of at "
             f"most {MAX_FRAME_ANCESTORS} characters"
         ) from None
+
+
+def _uuid(value: str) -> str:
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise typer.BadParameter("must be a UUID") from None
 
 
 FrameAncestorsOption = Annotated[
@@ -75,8 +83,14 @@ def create(
         str | None, typer.Option(metavar="TAB", help="The tab that it shows: URL key or id; by default the first.")
     ] = None,
     frame_ancestors: FrameAncestorsOption = None,
+    widget_uuid: Annotated[
+        str | None,
+        typer.Option("--id", parser=_uuid, metavar="UUID", help="The id that pages use already; by default a new one."),
+    ] = None,
 ) -> Output:
-    """Create a widget. Without --type it opens over the page; without --frame-ancestors any site may embed it.
+    """Create a widget. Without --type it is meant to open over a page. By default any site may embed it.
+
+    With --id, a widget of ProductLift keeps its id, so that pages need only the new address of the script.
 
     \b
     earshot widgets create --name "Help menu" --tab feedback
@@ -88,6 +102,7 @@ def create(
         kind=kind or "widget",
         tab_id=None if tab is None else find_tab_id(work, tab),
         frame_ancestors=frame_ancestors or ANY_SITE,
+        widget_uuid=widget_uuid,
     )
     return _serialize(widgets.by_uuid(work, widget)), f"widget {widget} was created"
 
@@ -103,6 +118,8 @@ def edit(
     frame_ancestors: FrameAncestorsOption = None,
 ) -> Output:
     """Change a widget; options left out change nothing."""
+    if (name, kind, tab, frame_ancestors) == (None, None, None, None) and not first_tab:
+        raise typer.BadParameter("give --name, --type, --tab, --first-tab or --frame-ancestors")
     if first_tab and tab is not None:
         raise typer.BadParameter("give --tab or --first-tab, not both")
     tab_id = None if first_tab else UNSET if tab is None else find_tab_id(work, tab)

@@ -38,7 +38,11 @@ _BY_HOST: Final = Statement(
     ),
     across_portals=True,
 )
-_CURRENT: Final = Statement(select(*_SETTINGS, Portal.invite_message).where(Portal.id == PORTAL_ID))
+_CURRENT: Final = Statement(
+    select(*_SETTINGS, Portal.invite_message, Portal.sso_secret.is_not(None).label("has_sso")).where(
+        Portal.id == PORTAL_ID
+    )
+)
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
 _LOCK_ALL: Final = Statement(text("LOCK TABLE portals IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
 _INSERT: Final = Statement(
@@ -92,7 +96,8 @@ def lock_all(work: UnitOfWork) -> None:
 def get_current(work: UnitOfWork) -> Row:
     """The row of the unit of work's portal.
 
-    Its columns are id, guid, title, locale, host, default_dialect, moderation_policy, is_private, invite_message.
+    Its columns are id, guid, title, locale, host, default_dialect, moderation_policy, is_private, invite_message and
+    has_sso, whether single sign-on is on.
     """
     return work.require_row(_CURRENT, "portal", work.portal_id)
 

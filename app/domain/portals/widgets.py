@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, select
 
-from app.domain.errors import FieldError, NotFound, ValidationFailed
+from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.models import Tab, Widget
 from app.domain.portals import tabs
 from app.domain.portals.catalogue import CatalogueTable, begin_change
@@ -28,7 +28,11 @@ TABLE: Final = CatalogueTable(
 )
 _BY_UUID: Final = TABLE.select(Widget.uuid == bindparam("uuid"))
 
-list_all = TABLE.list_all
+
+def list_all(work: UnitOfWork) -> list[Row]:
+    """The rows of all widgets by name, regardless of case."""
+    # Sorted here, because the order of texts in a database depends on its locale.
+    return sorted(TABLE.list_all(work), key=lambda row: (row["name"].lower(), row["id"]))
 
 
 def by_uuid(work: UnitOfWork, widget_uuid: str) -> Row:
@@ -49,23 +53,34 @@ def find_tab_url(work: UnitOfWork, widget_uuid: str) -> str:
     raise NotFound("tab")
 
 
-def add(work: UnitOfWork, *, name: str, kind: str, tab_id: int | None, frame_ancestors: str) -> str:
+def add(
+    work: UnitOfWork,
+    *,
+    name: str,
+    kind: str,
+    tab_id: int | None,
+    frame_ancestors: str,
+    widget_uuid: str | None = None,
+) -> str:
     """Create a widget and return its UUID. `kind` is one of WIDGET_TYPES; without a tab it shows the first one.
 
-    `frame_ancestors` as for `parse_frame_ancestors`. Raises Forbidden, NotFound("tab"), ValidationFailed.
+    `widget_uuid` is that of a widget of another server, whose pages stay as they are; by default a new one.
+    `frame_ancestors` as for `parse_frame_ancestors`. Raises Forbidden, NotFound("tab"), Conflict("widget.taken"),
+    ValidationFailed.
     """
     begin_change(work)
     if tab_id is not None:
         tabs.get(work, tab_id)
-    widget_uuid = str(uuid.uuid4())
-    TABLE.insert(
-        work,
-        uuid=widget_uuid,
-        name=name,
-        type=kind,
-        tab_id=tab_id,
-        frame_ancestors=parse_frame_ancestors(frame_ancestors),
-    )
+    widget_uuid = widget_uuid or str(uuid.uuid4())
+    with work.map_unique_violation(uq_widgets_uuid=Conflict("widget.taken")):
+        TABLE.insert(
+            work,
+            uuid=widget_uuid,
+            name=name,
+            type=kind,
+            tab_id=tab_id,
+            frame_ancestors=parse_frame_ancestors(frame_ancestors),
+        )
     return widget_uuid
 
 

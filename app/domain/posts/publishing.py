@@ -21,11 +21,6 @@ _TOGGLE: Final = Statement(
 )
 
 
-def is_public(moderation: str, published: bool | int) -> bool:
-    """IS_PUBLIC for the values of a row."""
-    return moderation == "approved" and bool(published)
-
-
 def toggle(work: UnitOfWork, post_id: int) -> bool:
     """Unpublish a published post, or publish an unpublished one; return whether it is published now.
 

@@ -16,7 +16,9 @@ NUMBERS: Final = ("mrr", "arr", "ltv")
 """The attributes that are amounts of money."""
 SEGMENT_ATTRIBUTES: Final = ("company", *NUMBERS, *(f"segment_{number}" for number in range(1, 11)))
 """The attributes of users by which a portal can form segments, without the plan."""
-SIGN_ON_ATTRIBUTES: Final = ("uid", "avatar_url", "plan", *SEGMENT_ATTRIBUTES)
+SIGN_ON_ATTRIBUTES: Final = ("avatar_url", *SEGMENT_ATTRIBUTES)
+"""The attributes that sign-on sets, besides uid, address and name."""
+PERSONAL_ATTRIBUTES: Final = ("uid", "plan", *SIGN_ON_ATTRIBUTES)
 """The columns that sign-on stores, and the plan. They are cleared when the user is deleted."""
 
 _GROUPS: Final = Statement(select(Group.id, Group.name, Group.name_key).where(Group.portal_id == PORTAL_ID))

@@ -18,7 +18,7 @@ from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import api_keys, groups
-from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
+from app.domain.users.attributes import PERSONAL_ATTRIBUTES
 from app.domain.users.users import DELETED_NAME
 
 # Waits for transactions that act in this user's name; later ones find the user deleted.
@@ -36,7 +36,7 @@ _ANONYMIZE: Final = Statement(
         recap="never",
         deleted_at=NOW,
         updated_at=NOW,
-        **dict.fromkeys(SIGN_ON_ATTRIBUTES),
+        **dict.fromkeys(PERSONAL_ATTRIBUTES),
     )
 )
 _UNFOLLOW: Final = Statement(sql_delete(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))

@@ -14,22 +14,19 @@ from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import users
-from app.domain.users.attributes import SEGMENT_ATTRIBUTES
-
-ATTRIBUTES: Final = ("avatar_url", *SEGMENT_ATTRIBUTES)
-"""The columns of a user that sign-on sets, besides uid, email and name."""
+from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
 
 _IDENTITY: Final = ("uid", "email", "email_key", "name")
 _USER = select(
-    User.id, User.role, User.blocked_at, *(getattr(User, name) for name in (*_IDENTITY, *ATTRIBUTES))
+    User.id, User.role, User.blocked_at, *(getattr(User, name) for name in (*_IDENTITY, *SIGN_ON_ATTRIBUTES))
 ).with_for_update(key_share=True)
 _BY_UID: Final = Statement(_USER.where(User.portal_id == PORTAL_ID, User.uid == bindparam("uid")))
 _BY_EMAIL: Final = Statement(_USER.where(User.portal_id == PORTAL_ID, User.email_key == bindparam("email")))
 _INSERT: Final = Statement(
-    insert_row(User, "uuid", *_IDENTITY, *ATTRIBUTES).on_conflict_do_nothing().returning(User.id)
+    insert_row(User, "uuid", *_IDENTITY, *SIGN_ON_ATTRIBUTES).on_conflict_do_nothing().returning(User.id)
 )
 _UPDATE: Final = Statement(
-    update(User).where(row_in_portal(User)).values(**parameters(*_IDENTITY, *ATTRIBUTES), updated_at=NOW)
+    update(User).where(row_in_portal(User)).values(**parameters(*_IDENTITY, *SIGN_ON_ATTRIBUTES), updated_at=NOW)
 )
 _SECRET: Final = Statement(select(Portal.sso_secret).where(Portal.id == PORTAL_ID))
 _SET_SECRET: Final = Statement(
@@ -39,7 +36,7 @@ _SET_SECRET: Final = Statement(
 
 @dataclass(frozen=True, slots=True)
 class SignOn:
-    """Who signs on, as the customer's server says. The address is normalized; `attributes` are of ATTRIBUTES."""
+    """Who signs on, as the customer's server says. The address is normalized; `attributes` are SIGN_ON_ATTRIBUTES."""
 
     email: str
     uid: str | None
@@ -47,8 +44,16 @@ class SignOn:
     attributes: Mapping[str, str | float]
 
 
-def sign_on(work: UnitOfWork, who: SignOn) -> int:
-    """Create or update the user and return the id. The user is found by uid, then by address.
+@dataclass(frozen=True, slots=True)
+class SignedOnUser:
+    """The user who has signed on."""
+
+    id: int
+    name: str
+
+
+def sign_on(work: UnitOfWork, who: SignOn) -> SignedOnUser:
+    """Create or update the user, who is found by uid, then by address.
 
     What was not sent stays. Nobody of the team signs on in this way, because whoever knows the secret could act as one.
     Raises Forbidden, Conflict: "sign_on.team" for a moderator or above, "sign_on.blocked", "sign_on.email_taken" if
@@ -60,7 +65,7 @@ def sign_on(work: UnitOfWork, who: SignOn) -> int:
         user_id = _create(work, who)
         if user_id is not None:
             work.record(Event("user.registered", subject_id=user_id, user_id=user_id))
-            return user_id
+            return SignedOnUser(user_id, _name(who))
         # Created by another transaction since then.
         row = _find(work, who)
         if row is None:
@@ -70,7 +75,7 @@ def sign_on(work: UnitOfWork, who: SignOn) -> int:
     if row["blocked_at"] is not None:
         raise Conflict("sign_on.blocked")
     _update(work, row, who)
-    return int(row["id"])
+    return SignedOnUser(row["id"], who.name or row["name"])
 
 
 def get_secret(work: UnitOfWork) -> str | None:
@@ -101,10 +106,15 @@ def _create(work: UnitOfWork, who: SignOn) -> int | None:
         uid=who.uid,
         email=who.email,
         email_key=who.email,
-        name=who.name or users.display_name_from(who.email),
-        **{name: who.attributes.get(name) for name in ATTRIBUTES},
+        name=_name(who),
+        **{name: who.attributes.get(name) for name in SIGN_ON_ATTRIBUTES},
     )
     return user_id
+
+
+def _name(who: SignOn) -> str:
+    """The name of a new user."""
+    return who.name or users.display_name_from(who.email)
 
 
 def _update(work: UnitOfWork, row: Row, who: SignOn) -> None:
@@ -112,7 +122,7 @@ def _update(work: UnitOfWork, row: Row, who: SignOn) -> None:
     sent |= {name: value for name, value in (("uid", who.uid), ("name", who.name)) if value is not None}
     if all(row[name] == value for name, value in sent.items()):
         return
-    values = {name: sent.get(name, row[name]) for name in (*_IDENTITY, *ATTRIBUTES)}
+    values = {name: sent.get(name, row[name]) for name in (*_IDENTITY, *SIGN_ON_ATTRIBUTES)}
     taken = Conflict("sign_on.email_taken")
     with work.map_unique_violation(uq_users_portal_id_email_key=taken, uq_users_uid=taken):
         work.execute(_UPDATE, id=row["id"], **values)

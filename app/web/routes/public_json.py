@@ -105,10 +105,12 @@ class PublicJson:
         if portal_id is None:
             return errors.NO_ROUTE
         portal = PortalContext(portal_id, OPERATOR, await self._public_address.find(request))
+        params: dict[str, Any] = parse_params("GET", context.header(b"content-type"), context.query, NO_BODY)
+        # Tags are for the team: nobody else may find out which posts have one.
+        params.pop("tag_id", None)
         if match[1] is not None:
             key = match[1].replace(ENCODED_SLASH, "/")
-            return await database.read(lambda work: tabs.tab_response(work, key), portal)
-        params: dict[str, Any] = parse_params("GET", context.header(b"content-type"), context.query, NO_BODY)
+            params["tab"] = await database.read(lambda work: str(tabs.find_tab(work, key)["url"]), portal)
         portal_request = PortalRequest(
             request.scope, request.receive, services=self._services, context=portal, params=params
         )

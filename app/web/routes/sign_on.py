@@ -6,7 +6,7 @@ The session comes with the portal's pages. Until then the response is a page tha
 import logging
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -19,6 +19,7 @@ from app.adapters.sign_on_tokens import ExpiredSignOnToken, InvalidSignOnToken
 from app.domain.errors import Conflict
 from app.domain.permissions import OPERATOR
 from app.domain.users import sign_on
+from app.http.request import RequestContext
 from app.web.routes.pages import find_portal_id
 from app.web.templating import TemplateRenderer
 
@@ -27,6 +28,15 @@ PARAMETERS: Final = ("token", "sso_token", "jwt")
 PRIVATE: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 """The address of the page contains the token."""
 
+SCRIPT_PATH: Final = "/widgets_sdk"
+"""The script is the same for everybody, whatever its query."""
+
+_REFUSALS: Final = {
+    "sign_on.team": "the user belongs to the team",
+    "sign_on.blocked": "the user is blocked",
+    "sign_on.email_taken": "another user has the e-mail address",
+}
+"""For the log."""
 _REASONS: Final = {
     "invalid": "The link is not valid. Go back and sign on again; if that does not help, tell those who made the link.",
     "expired": "The link has expired. Go back and sign on again.",
@@ -46,10 +56,23 @@ class SignOnRequested(Exception):
         self.path = path
 
 
-def redirect_tokens(request: Request) -> None:
-    """A dependency of the pages: with a token, they lead to the endpoint, and from there back without the token."""
-    token = _token(request.query_params)
-    if token is not None:
+class TokenRedirect:
+    """A dependency of the pages: with a token they lead to the endpoint, if the portal has single sign-on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __call__(self, request: Request) -> None:
+        """Raise SignOnRequested."""
+        token = _token(request.query_params)
+        if token is None or request.method != "GET" or request.url.path == SCRIPT_PATH:
+            return
+        portal_id = await find_portal_id(self._database, request)
+        if portal_id is None:
+            return
+        secret = await self._database.read(sign_on.get_secret, PortalContext(portal_id, OPERATOR))
+        if secret is None:
+            return
         rest = [(name, value) for name, value in request.query_params.multi_items() if name not in PARAMETERS]
         target = request.url.path + (f"?{urlencode(rest)}" if rest else "")
         raise SignOnRequested(f"/sso?{urlencode({'token': token, 'redirect': target})}")
@@ -59,7 +82,12 @@ def router(pages: TemplateRenderer, database: Database, cipher: SecretCipher, cl
     """GET /sso."""
     routes = APIRouter()
 
-    def refuse(reason: str, status: int = 403) -> Response:
+    def refuse(request: Request, reason: str, cause: object, *, status: int = 403) -> Response:
+        context: RequestContext = request.scope["earshot.request"]
+        log.warning("sign-on was refused: %s (request %s, from %s)", cause, context.request_id, context.client_ip)
+        target = safe_path(request.query_params.get("redirect"))
+        if _is_embedded(target):
+            return RedirectResponse(pages.link(target), 302, PRIVATE)
         return pages.page(
             "sign_on.html", status=status, headers=PRIVATE, refused=_REASONS[reason], name=None, target=""
         )
@@ -74,19 +102,21 @@ def router(pages: TemplateRenderer, database: Database, cipher: SecretCipher, cl
         if stored is None:
             return pages.error(404)
         try:
-            who = sign_on_tokens.verify(token or "", cipher.decrypt(stored), now=clock())
-            await database.write(lambda work: sign_on.sign_on(work, who), context)
+            if token is None:
+                raise InvalidSignOnToken("there is no token")
+            who = sign_on_tokens.verify(token, cipher.decrypt(stored), now=clock())
+            user = await database.write(lambda work: sign_on.sign_on(work, who), context)
         except UnreadableSecret:
-            log.error("portal %s: the secret of sign-on was encrypted with another secret of the server", portal_id)
-            return refuse("unreadable", 503)
+            cause = "the secret of sign-on was encrypted with another secret of the server"
+            return refuse(request, "unreadable", cause, status=503)
         except InvalidSignOnToken as error:
-            log.warning("portal %s: sign-on was refused: %s", portal_id, error)
-            return refuse("expired" if isinstance(error, ExpiredSignOnToken) else "invalid")
+            return refuse(request, "expired" if isinstance(error, ExpiredSignOnToken) else "invalid", error)
         except Conflict as error:
-            log.warning("portal %s: sign-on was refused: %s", portal_id, error.code)
-            return refuse(error.code)
-        target = pages.link(safe_path(request.query_params.get("redirect")))
-        return pages.page("sign_on.html", headers=PRIVATE, refused=None, name=who.name or who.email, target=target)
+            return refuse(request, error.code, _REFUSALS[error.code])
+        target = safe_path(request.query_params.get("redirect"))
+        if _is_embedded(target):
+            return RedirectResponse(pages.link(target), 302, PRIVATE)
+        return pages.page("sign_on.html", headers=PRIVATE, refused=None, name=user.name, target=pages.link(target))
 
     return routes
 
@@ -102,6 +132,11 @@ def safe_path(path: str | None) -> str:
         return "/"
     parts = urlsplit(path)
     return path if not parts.scheme and not parts.netloc else "/"
+
+
+def _is_embedded(path: str) -> bool:
+    """Whether the path is that of an embedded page. No site may show the page of sign-on in a frame."""
+    return "widget_id" in parse_qs(urlsplit(path).query)
 
 
 def _token(params: Mapping[str, str]) -> str | None:

@@ -137,8 +137,8 @@ def test_a_server_answers_on_the_new_host_of_a_portal_alone_as_the_command_says(
 
         assert (done.code, done.out) == (0, "host is feedback.example.com\n")
         assert done.err == (
-            "earshot: on a host other than feedback.example.com, this portal's keys get a 401 now, and the pages of "
-            "its posts a 404\n"
+            "earshot: on a host other than feedback.example.com, this portal's keys get a 401 now, and its "
+            "public pages a 404\n"
         )
         # With PostgreSQL, the server may use the key that it has just verified for a second more.
         until(lambda: [send_request(serving.port, key)[0] for key in keys] == [401, 401])
@@ -182,7 +182,7 @@ def test_a_portal_is_made_private_and_public(cli: Cli) -> None:
     before = cli.json("portals", "show")
 
     assert cli.run("portals", "set", "private", "on").out == "private is on\n"
-    assert "private        yes" in cli.run("portals", "show").out.splitlines()
+    assert "private           yes" in cli.run("portals", "show").out.splitlines()
     assert cli.json("portals", "show") == {**before, "private": True}
     assert cli.json("portals", "set", "private", "off") == before
 
@@ -195,10 +195,12 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
     shown = cli.json("portals", "show", "--portal", "ideas.example.com")
 
     listed = cli.json("portals", "list")["portals"]
-    assert shown == {**listed[1], "invite_message": message}
-    assert cli.json("portals", "show", "--portal", "1") == {**listed[0], "invite_message": None}
+    assert shown == {**listed[1], "invite_message": message, "single_sign_on": False}
+    first = cli.json("portals", "show", "--portal", "1")
+    assert first == {**listed[0], "invite_message": None, "single_sign_on": False}
+    cli.json("portals", "sso-secret", "--portal", "2")
     output = cli.run("portals", "show", "--portal", "2").out.splitlines()
-    assert output[-1].split(maxsplit=2) == ["invite", "message", "Welcome! Tell us more."]
+    assert output[-2:] == ["invite message    Welcome! Tell us more.", "single sign on    yes"]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
         ("moderation-policy", "sometimes", "moderation-policy must be one of never, anonymous, always"),
         ("host", "https://example.com/", "must be a host alone, such as feedback.example.com, of at most 160"),
         ("default-dialect", "latin", "default-dialect must be one of productlift, astuto"),
-        ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale, private"),
+        ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale, invite-message"),
         ("private", "yes", "private must be one of on, off"),
         ("title", " ", "must not be blank"),
         ("title", "Two\nlines", "must be plain text"),

@@ -39,6 +39,17 @@ def test_widgets_are_created_listed_edited_and_deleted(cli: Cli) -> None:
     assert cli.run("widgets", "list").out == "no widgets\n"
 
 
+def test_a_widget_keeps_the_id_that_pages_have(cli: Cli) -> None:
+    old = "6F1E0A52-3c1b-4d8e-9f70-2b7f5f1c9a10"
+
+    assert cli.json("widgets", "create", "--name", "Help", "--id", old)["id"] == old.lower()
+    assert cli.error("widgets", "create", "--name", "Other", "--id", old) == (
+        "a widget of this server has this id already"
+    )
+    assert "must be a UUID" in cli.usage_error("widgets", "create", "--name", "Other", "--id", "help")
+    assert "give --name, --type, --tab, --first-tab or --frame-ancestors" in cli.usage_error("widgets", "edit", old)
+
+
 def test_invalid_values_and_unknown_widgets_are_rejected(cli: Cli, rows: Rows) -> None:
     widget = cli.json("widgets", "create", "--name", "Help")["id"]
     unknown = "00000000-0000-4000-8000-000000000000"

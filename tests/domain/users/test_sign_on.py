@@ -7,7 +7,8 @@ import pytest
 
 from app.domain.errors import Conflict
 from app.domain.users import sign_on
-from app.domain.users.sign_on import ATTRIBUTES, SignOn
+from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
+from app.domain.users.sign_on import SignOn
 from tests.support.factory import Factory
 
 ROWS = "SELECT id, uid, email, name, role FROM users WHERE uid IS NOT NULL OR name = 'Jane Roe' ORDER BY id"
@@ -18,17 +19,17 @@ def who(email: str = "jane@example.com", uid: str | None = "u-1", name: str | No
 
 
 async def enter(make: Factory, person: SignOn) -> int:
-    return await make.act(lambda work: sign_on.sign_on(work, person))
+    return (await make.act(lambda work: sign_on.sign_on(work, person))).id
 
 
 async def user_row(make: Factory, user: int) -> dict[str, Any]:
-    names = ("uid", "email", "email_key", "name", "role", *ATTRIBUTES)
+    names = ("uid", "email", "email_key", "name", "role", *SIGN_ON_ATTRIBUTES)
     row = (await make.rows(f"SELECT {', '.join(names)} FROM users WHERE id = {user}"))[0]
     return {name: row[name] for name in names if row[name] is not None}
 
 
 async def test_an_unknown_person_becomes_a_user_with_everything_that_was_sent(make: Factory) -> None:
-    attributes = {name: f"{name}'s" for name in ATTRIBUTES} | {"mrr": 99.99, "arr": 1200.0, "ltv": 0.5}
+    attributes = {name: f"{name}'s" for name in SIGN_ON_ATTRIBUTES} | {"mrr": 99.99, "arr": 1200.0, "ltv": 0.5}
 
     user = await enter(make, who(**attributes))
 
@@ -113,7 +114,7 @@ async def test_portals_have_separate_people(make: Factory) -> None:
     first = await enter(make, who())
     other, _ = await make.new_portal("Second", host="two.example.com", email="two@example.com")
 
-    second = await make.act(lambda work: sign_on.sign_on(work, who(company="Second")), portal=other)
+    second = (await make.act(lambda work: sign_on.sign_on(work, who(company="Second")), portal=other)).id
 
     assert second != first
     assert "company" not in await user_row(make, first)

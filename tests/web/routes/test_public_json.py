@@ -10,7 +10,7 @@ import pytest
 from app.application import Application
 from app.domain.models.posts import MODERATION_STATES
 from app.domain.portals import portals, statuses
-from app.domain.posts import update
+from app.domain.posts import publishing, update
 from app.domain.posts.update import PostUpdate
 from app.settings import Settings
 from tests.conftest import TestClock
@@ -154,11 +154,26 @@ async def test_the_total_is_the_number_of_listed_posts_whatever_the_filters(make
     assert [page["hasMore"] for page in pages] == [page["skip"] + len(page["data"]) < len(expected) for page in pages]
 
 
-async def test_a_tab_is_shown_with_its_statuses(make: Factory, visitor: Client, productlift: Client) -> None:
-    private = (await productlift.get("/tabs/roadmap")).json()
+async def test_tags_are_for_the_team(make: Factory, visitor: Client) -> None:
+    tag = await make.tag("Urgent")
+    for title, tag_ids in (("Tagged", [tag]), ("Other", [])):
+        post, changed = await make.post(title=title, status="New"), PostUpdate(tag_ids=tag_ids)
+        await make.act(lambda work, post=post, changed=changed: update.update_post(work, post, changed))
+
+    assert await titles(visitor, tag_id=tag) == await titles(visitor) == (["Other", "Tagged"], 2)
+
+
+async def test_the_posts_of_a_tab_are_listed(make: Factory, visitor: Client) -> None:
+    for title, status in (("One", "Planned"), ("Two", "Planned"), ("Elsewhere", "New")):
+        await make.post(title=title, status=status)
+    hidden = await make.post(title="Hidden", status="Planned")
+    await make.act(lambda work: publishing.toggle(work, hidden))
+    expected = (await visitor.get(POSTS, params={"tab": "roadmap", "limit": 1})).json()
+    assert (expected["total"], expected["data"][0]["title"]) == (2, "Two")
 
     for key in ("roadmap", str(make.tabs["roadmap"])):
-        assert status_and_json(await visitor.get(f"/http_api/tabs/{key}/fetch")) == (200, private)
+        response = await visitor.get(f"/http_api/tabs/{key}/fetch", params={"limit": 1, "tab": "feedback"})
+        assert status_and_json(response) == (200, expected)
     for key in ("nowhere", "0", "%00", "%2F", "roadmap%2Fx", "x" * 500, quote("ü")):
         assert status_and_json(await visitor.get(f"/http_api/tabs/{key}/fetch")) == UNKNOWN_TAB, key
 

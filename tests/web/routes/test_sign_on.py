@@ -131,6 +131,7 @@ async def test_the_log_has_the_reason_but_nothing_of_the_token(
     await visitor.get(f"/sso?token={sent}")
 
     assert "sign-on was refused: the claim company: " in caplog.text
+    assert "(request " in caplog.text
     assert sent not in caplog.text
     assert "jane" not in caplog.text
 
@@ -155,6 +156,33 @@ async def test_a_page_with_a_token_leads_there_and_back_without_it(
     assert f'href="{path}?a=1&amp;b=%26"' in page.text
     assert (await visitor.get(f"/?{parameter}={sent}")).status_code == 302
     assert (await visitor.get(f"{path}?{parameter}=")).status_code == 200
+    assert (await visitor.head(f"{path}?{parameter}={sent}")).status_code == 200
+    assert (await visitor.get(f"/widgets_sdk?{parameter}={sent}")).status_code == 200
+
+
+async def test_without_a_secret_a_page_ignores_a_token(visitor: Client, clock: TestClock) -> None:
+    assert (await visitor.get(f"/?token={token(clock)}")).status_code == 200
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_an_embedded_page_is_shown_whether_the_token_is_valid_or_not(
+    visitor: Client, make: Factory, clock: TestClock
+) -> None:
+    page = f"/t/roadmap?widget_id={await make.widget()}"
+
+    for sent in (token(clock), "wrong"):
+        first = await visitor.get(f"{page}&token={sent}")
+        second = await visitor.get(first.headers["location"])
+
+        assert (first.status_code, second.status_code, second.headers["location"]) == (302, 302, page)
+    assert await names(make) == ["Owner", "Jane Roe"]
+
+
+@pytest.mark.usefixtures("enabled")
+async def test_a_known_user_is_greeted_by_the_stored_name(visitor: Client, clock: TestClock) -> None:
+    await visitor.get(f"/sso?token={token(clock)}")
+
+    assert "<h1>Hello, Jane Roe</h1>" in (await visitor.get(f"/sso?token={token(clock, name=None)}")).text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from app.api.productlift import errors, path_params, portal_serializers, responses, serializers
-from app.api.productlift.field_types import Text, Uuid
+from app.api.productlift.field_types import Text, TextOrNumber, Uuid
 from app.api.productlift.forms import Form
 from app.api.productlift.path_params import EXAMPLE_USER
 from app.api.productlift.responses import ProductLiftRouter
@@ -25,7 +25,7 @@ Title = Annotated[
     Text, Field(min_length=2, max_length=180, description="The title", examples=["Invoices take too long"])
 ]
 Description = Annotated[Text, Field(description="The text", examples=["It takes me an hour at the end of each month."])]
-PostId = Annotated[Text, Field(description="The code or number of the post that it is about", examples=["1"])]
+PostId = Annotated[TextOrNumber, Field(description="The code or number of the post that it is about", examples=["1"])]
 
 
 class ListFeedback(Form):

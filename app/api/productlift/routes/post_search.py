@@ -1,18 +1,19 @@
 """The search for posts in ProductLift's dialect. docs/contracts/productlift.md, section 9.8."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from app.api.productlift import responses, serializers
-from app.api.productlift.field_types import FieldType, Text
+from app.api.productlift.field_types import Text, TextOrNumber
 from app.api.productlift.forms import Form
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes.post_list import Limit, Skip, offset_and_limit
 from app.api.productlift.routes.tabs import find_tab
 from app.api.productlift.schemas import Post, page_of
 from app.api.request import ApiRequest
-from app.domain.errors import NotFound
+from app.domain.errors import NotFound, ServiceUnavailable
 from app.domain.portals import statuses
 from app.domain.search import post_index, posts
 from app.domain.search.posts import SearchPage, Visibility
@@ -21,17 +22,6 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Posts"])
-
-
-def _tab_key(value: Any) -> str:
-    if type(value) is int:
-        return str(value)
-    if type(value) is not str or "\0" in value:
-        raise ValueError
-    return value
-
-
-TabKey = Annotated[str, FieldType(_tab_key, "The {} must be a string.", {"type": ["string", "integer"]})]
 
 
 class SearchPosts(Form):
@@ -45,7 +35,7 @@ class SearchPosts(Form):
         ),
     ]
     tab: Annotated[
-        TabKey | None,
+        TextOrNumber | None,
         Field(description="Only posts on the tab with this number or URL key", examples=["feedback"]),
     ] = None
     limit: Limit | None = None
@@ -78,7 +68,9 @@ async def search_posts(request: ApiRequest) -> ApiResponse:
         return responses.page_response(payloads, total=page.total, offset=offset, limit=limit)
 
     if await request.read(post_index.has_new_posts):
-        await request.write(post_index.index_new_posts, in_thread=True)
+        # While the database accepts no writes, the posts that are indexed can still be searched.
+        with suppress(ServiceUnavailable):
+            await request.write(post_index.index_new_posts, in_thread=True)
     page = await request.read(find, in_thread=True, snapshot=True)
     try:
         return await request.read(read_page, in_thread=True, max_text=max_text_bytes(len(page.ids)))

@@ -73,7 +73,7 @@ async def delete_users(request: ApiRequest) -> ApiResponse:
 
 
 def _with_user_ids(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameters, with `ids` in place of an absent or empty `user_ids`."""
+    """The parameters, with `ids` in place of `user_ids` if that is missing or null."""
     return params if params.get("user_ids") is not None else {**params, "user_ids": params.get("ids")}
 
 

@@ -21,8 +21,8 @@ async def list_votes(request: ApiRequest) -> ApiResponse:
     """All votes for a post, newest first; the voter of an anonymous vote is null."""
 
     def count_votes(work: UnitOfWork) -> tuple[int, int]:
-        row = serializers.POSTS.by_code_or_id(work, request.path_params["post"])
-        return row[0], row[8]
+        post_id, votes_count = serializers.VOTE_COUNTS.by_code_or_id(work, request.path_params["post"])
+        return post_id, votes_count
 
     post_id, votes_count = await request.read(count_votes)
     if votes_count <= STREAM_THRESHOLD:

@@ -65,7 +65,7 @@ async def test_feedback_is_created_and_listed(make: Factory, productlift: Client
         ({"title": "a"}, {"title": "The title must be at least 2 characters."}),
         ({"title": "a" * 181}, {"title": "The title must not be greater than 180 characters."}),
         (
-            {"title": 77, "description": "a\0b", "post_id": 7},
+            {"title": 77, "description": "a\0b", "post_id": 7.5},
             {
                 "title": "The title must be a string.",
                 "description": "The description must be a string.",

@@ -9,7 +9,7 @@ import pytest
 from app.domain.errors import Forbidden
 from app.domain.permissions import Actor
 from app.domain.users import deletion
-from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
+from app.domain.users.attributes import PERSONAL_ATTRIBUTES
 from tests.conftest import TestClock
 from tests.support.clients import Client, status_and_json
 from tests.support.factory import Factory
@@ -88,7 +88,7 @@ async def test_what_sign_on_has_stored_of_a_deleted_user_is_removed(make: Factor
     jane = await make.user()
     texts = ["uid", "avatar_url", "company", "plan", *(f"segment_{number}" for number in range(1, 11))]
     stored = dict.fromkeys(texts, "Jane") | {"mrr": 9.5, "arr": 114.0, "ltv": 500.0}
-    assert set(stored) == set(SIGN_ON_ATTRIBUTES)
+    assert set(stored) == set(PERSONAL_ATTRIBUTES)
     columns = ", ".join(f"{name} = :{name}" for name in stored)
     await make.run(f"UPDATE users SET {columns} WHERE id = :id", id=jane, **stored)
 

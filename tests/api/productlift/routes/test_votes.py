@@ -87,6 +87,7 @@ async def test_votes_are_listed_across_several_chunks(make: Factory, productlift
 
     payload = response.json()["data"]
     assert response.headers["content-type"] == "application/json"
+    assert "content-length" not in response.headers
     assert list(response.json()) == ["data"]
     assert [vote["id"] for vote in payload] == list(range(1001, 0, -1))
     assert payload[0]["voter"] == user(await make.uuid(1002), "Voter 1000", number=1002, votes=1)

@@ -6,14 +6,14 @@ from tests.support.factory import Factory
 
 async def test_widgets_are_listed_by_name(make: Factory, productlift: Client) -> None:
     assert status_and_json(await productlift.get("/widgets")) == (200, {"data": []})
-    names = {"Menu": "widget", "About": "embed", "Side": "sidebar"}
+    names = {"Menu": "widget", "about": "embed", "Side": "sidebar"}
     ids = {
         name: await make.widget(name, kind=kind, frame_ancestors="https://a.example") for name, kind in names.items()
     }
 
     response = await productlift.get("/widgets")
 
-    expected = [{"id": ids[name], "name": name, "type": names[name]} for name in sorted(names)]
+    expected = [{"id": ids[name], "name": name, "type": names[name]} for name in sorted(names, key=str.lower)]
     assert status_and_json(response) == (200, {"data": expected})
     assert response.text.startswith('{"data":[{"id":"')
     assert list(response.json()["data"][0]) == ["id", "name", "type"]
