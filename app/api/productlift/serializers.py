@@ -120,8 +120,7 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         author = serialize_user(
             uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at, author_id
         )
-    in_categories = _with_first if len(categories) <= _MAX_CACHED else _with_first.__wrapped__
-    all_categories, category = in_categories(categories)
+    all_categories, category = _with_first(categories)
     return {
         "id": code,
         "uid": f"{code}-uid",
@@ -162,15 +161,14 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
     }
 
 
-@lru_cache(1024)
+# Some texts may be long, so that few are cached.
+@lru_cache(256)
 def _with_first(array: str | bytes) -> tuple[Fragment, Fragment | None]:
     """A JSON array, and its first object or None. Cached, because the posts of a portal have few combinations."""
     objects = orjson.loads(array)
     return Fragment(array), Fragment(orjson.dumps(objects[0])) if objects else None
 
 
-_MAX_CACHED: Final = 512
-"""Characters of an array that is cached."""
 _EMPTY: Final = Fragment("[]")
 
 

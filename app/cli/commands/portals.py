@@ -129,9 +129,10 @@ def delete(
     is_confirmed: Annotated[bool, typer.Option("--yes", help="Confirm the deletion; required.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a portal with its users, keys, posts, uploads and events.
+    """Delete a portal and all that belongs to it.
 
-    Only a backup can restore them. The last portal can't be deleted. A running server rejects its keys within a second.
+    These are its users, keys, posts, uploads and events. Only a backup can restore them. The last portal can't be
+    deleted. A running server rejects its keys within a second.
 
     \b
     earshot portals delete ideas.example.com --confirm Ideas --yes

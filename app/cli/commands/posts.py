@@ -84,7 +84,8 @@ _CATEGORIES: Final = Statement(
 )
 
 
-@read_command(group, "list")
+# It writes, because a search first indexes the posts that are not in the index yet.
+@write_command(group, "list")
 def list_(
     work: UnitOfWork,
     board: BoardOption = None,
@@ -96,8 +97,8 @@ def list_(
 ) -> Output:
     """List posts in every moderation state, newest first.
 
-    --board and --status can be combined; --moderation and --search are used alone. --search may miss a post until the
-    server has indexed it, some seconds after its creation. If there are more posts, standard error says how many.
+    --board and --status can be combined; --moderation and --search are used alone. If there are more posts, standard
+    error says how many.
 
     \b
     earshot posts list --board 2 --status 1 --limit 20
@@ -107,9 +108,10 @@ def list_(
     if sum((board is not None or status is not None, state is not None, search is not None)) > 1:
         raise typer.BadParameter("--moderation and --search can't be combined with another filter")
     if search is not None:
-        from app.domain.search import posts
+        from app.domain.search import post_index, posts
         from app.domain.search.posts import Visibility
 
+        post_index.index_new_posts(work)
         found = posts.search(work, search, visibility=Visibility.ALL, offset=offset, limit=limit)
         rows, total = _LIST.by_ids(work, found.ids), found.total
     elif state is not None:
