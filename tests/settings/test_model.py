@@ -1,15 +1,11 @@
 """Settings: an error is one line, each value is reported with its source, and no secret is reported."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
-from pydantic import ValidationError
 
 from app import backends
 from app.adapters.rate_limiter import RateLimit
-from app.cli.params import email_address, text_param
 from app.settings import InvalidSettings, Settings, mask_secrets
 from tests.support.checkout import ROOT
 from tests.support.messages import is_documented
@@ -376,31 +372,3 @@ def test_a_misspelled_setting_in_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("EARSHOT_PROT=9000\nEARSHOT_PORT=9000\nCOMPOSE_PROJECT_NAME=ideas\n")
 
     assert Settings.unknown_names() == ["EARSHOT_PROT"]
-
-
-@pytest.mark.parametrize(
-    ("name", "parse", "value", "stored"),
-    [
-        ("owner_name", text_param(), " Jane Roe ", "Jane Roe"),
-        ("owner_name", text_param(), "x" * 255, "x" * 255),
-        ("owner_name", text_param(), "x" * 256, None),
-        ("owner_name", text_param(), " ", None),
-        ("owner_name", text_param(), "Jane\nRoe", None),
-        ("owner_name", text_param(), "Jane\x9bRoe", None),
-        ("owner_name", text_param(), "Jane\udcffRoe", None),
-        ("owner_email", email_address, " Jane@Example.com ", "Jane@Example.com"),
-        ("owner_email", email_address, f"jane@{'x' * 50}.{'x' * 60}.{'x' * 60}.{'x' * 60}.{'x' * 17}", None),
-        ("owner_email", email_address, "nobody", None),
-        ("owner_email", email_address, "jane@example.com\n", "jane@example.com"),
-    ],
-)
-def test_a_setting_of_the_owner_follows_the_rule_of_the_option(
-    name: str, parse: Callable[[str], str], value: str, stored: str | None
-) -> None:
-    if stored is not None:
-        assert (parse(value), getattr(Settings(**{name: value}), name)) == (stored, stored)
-        return
-    with pytest.raises(typer.BadParameter):
-        parse(value)
-    with pytest.raises(ValidationError):
-        Settings(**{name: value})

@@ -24,25 +24,24 @@ from app.domain.unit_of_work import Row, UnitOfWork
 AUTHOR: Final = aliased(User, name="author")
 """The author of the post; its columns are null for an anonymous post."""
 
-CATEGORIES: Final = json_array_of(
-    select(Category.id, Category.name, Category.color)
-    .join(PostCategory, PostCategory.category_id == Category.id)
-    .where(PostCategory.post_id == Post.id)
-    # The same order as by `Category.id`, but the index of this column has it already.
-    .order_by(PostCategory.category_id)
-    .correlate(Post)
-    .subquery()
-)
+
+def _labels(label: type[Category] | type[Tag], link: Any, label_id: Column) -> json_array_of:
+    """The labels of the post as JSON text: id, name, color."""
+    return json_array_of(
+        select(label.id, label.name, label.color)
+        .join(link, label_id == label.id)
+        .where(link.post_id == Post.id)
+        # The same order as by the label's id, but the index of this column has it already.
+        .order_by(label_id)
+        .correlate(Post)
+        .subquery()
+    )
+
+
+CATEGORIES: Final = _labels(Category, PostCategory, PostCategory.category_id)
 """The categories of the post as JSON text: id, name, color."""
 
-_TAGS: Final = json_array_of(
-    select(Tag.id, Tag.name, Tag.color)
-    .join(PostTag, PostTag.tag_id == Tag.id)
-    .where(PostTag.post_id == Post.id)
-    .order_by(PostTag.tag_id)
-    .correlate(Post)
-    .subquery()
-)
+_TAGS: Final = _labels(Tag, PostTag, PostTag.tag_id)
 _HAS_TAGS: Final = select(Tag.id).where(Tag.portal_id == PORTAL_ID).exists()
 # Whether the portal has tags is evaluated once for each statement, so that a portal without tags reads none per post.
 TAGS: Final[ColumnElement[str]] = case((_HAS_TAGS, _TAGS), else_=literal_column("'[]'"))
