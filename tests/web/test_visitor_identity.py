@@ -19,6 +19,15 @@ window.addEventListener("message", ({data, origin}) => {
 });
 """
 
+# As a component of a single-page application does: each time it is shown. %s is the address of the portal.
+ADD_SCRIPT = """new Promise((done) => {
+  document.querySelector("script[src*=widgets_sdk]")?.remove();
+  const script = document.createElement("script");
+  script.src = "%s/widgets_sdk";
+  script.onload = () => done(1);
+  document.head.append(script);
+})"""
+
 
 async def received(page: Page, *, title: str) -> list[dict[str, Any]]:
     """The identities that the frame received."""
@@ -64,19 +73,11 @@ async def test_a_script_that_is_added_after_the_frames_works(browser: Browser, a
         f'<iframe title="Roadmap" src="{address}/t/roadmap?widget_id={widget}" data-productlift-link></iframe>'
         f'<button id="launcher" data-productlift-widget="{widget}">Feedback</button>'
     )
-    # As a component of a single-page application does: each time it is shown.
-    add_script = f"""new Promise((done) => {{
-      document.querySelector("script[src*=widgets_sdk]")?.remove();
-      const script = document.createElement("script");
-      script.src = "{address}/widgets_sdk";
-      script.onload = () => done(1);
-      document.head.append(script);
-    }})"""
     with serve_host_page(address, body, head=IDENTITY, is_scripted=False) as host:
         await page.open(host)
         assert await received(page, title="Roadmap · Feedback") == []
         for _ in range(3):
-            await page.value(add_script)
+            await page.value(ADD_SCRIPT % address)
 
         (message,) = await until_received(page, 1, title="Roadmap · Feedback")
         assert message["user"]["name"] == "Jane"
@@ -111,9 +112,12 @@ async def test_no_frame_of_another_site_gets_the_identity(browser: Browser, addr
             f'<iframe id="other" data-productlift-link src="{other}/frame"></iframe>',
             head=IDENTITY,
             frames=other,
+            is_scripted=False,
         ) as host,
     ):
         await page.open(host)
+        # Otherwise the script may run before the frame has its document, which then receives no greeting.
+        await page.value(ADD_SCRIPT % address)
         await frame_value(page, f"({ask}, 1)", title="A product")
         # A message that arrives after all those before it.
         await page.value(
