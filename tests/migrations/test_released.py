@@ -30,10 +30,17 @@ _OLD_SEARCH = dict.fromkeys(
     ("title_words", "title_word_signatures", "title_word_posts", "titles_waiting"),
     "the search for duplicates reads the engine's full-text index, which is filled from the posts",
 )
+_OLD_EVENTS = {"facts.expanded_at": "no mail is sent for what happened before there was mail"}
 LEFT_BEHIND: dict[str, dict[str, str]] = {
     "0.1.0": _OLD_SEARCH
+    | _OLD_EVENTS
     | {"post_tallies": "its numbers are kept in finer pieces in `tallies`, where they are counted anew"},
-    "0.2.0": _OLD_SEARCH,
+    "0.2.0": _OLD_SEARCH | _OLD_EVENTS,
+    "0.3.0": _OLD_EVENTS,
+    "0.3.1": _OLD_EVENTS,
+    "0.4.0": _OLD_EVENTS,
+    "0.4.1": _OLD_EVENTS,
+    "0.5.0": _OLD_EVENTS,
 }
 """What a later version changes or drops on purpose: by version, `table` or `table.column`, with the reason."""
 

@@ -4,6 +4,7 @@ from app.domain.models.base import Base
 from app.domain.models.counters import PostCounter
 from app.domain.models.events import EventRow
 from app.domain.models.installation import Installation
+from app.domain.models.outbox import Delivery, DigestItem, NotificationChoice, OneTimeToken, Webhook
 from app.domain.models.planning import Feedback, ProductVision
 from app.domain.models.portals import Board, Category, Portal, Section, Status, Tab, Tag, Widget
 from app.domain.models.posts import Attachment, Comment, Follow, Post, PostCategory, PostTag, StatusChange, Vote
@@ -16,12 +17,16 @@ __all__ = [
     "Board",
     "Category",
     "Comment",
+    "Delivery",
+    "DigestItem",
     "EventRow",
     "Feedback",
     "Follow",
     "Group",
     "GroupMember",
     "Installation",
+    "NotificationChoice",
+    "OneTimeToken",
     "Portal",
     "Post",
     "PostCategory",
@@ -35,5 +40,6 @@ __all__ = [
     "Tag",
     "User",
     "Vote",
+    "Webhook",
     "Widget",
 ]

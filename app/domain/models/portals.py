@@ -38,6 +38,10 @@ class Portal(TimestampMixin, Base):
     """The default text of an invitation."""
     sso_secret: Mapped[str | None] = mapped_column(Text)
     """The secret of single sign-on, encrypted with the secret key of the server."""
+    webhook_secret: Mapped[str | None] = mapped_column(Text)
+    """The secret that signs webhook calls, encrypted with the secret key of the server."""
+    accent_color: Mapped[str | None] = mapped_column(String(7))
+    """The colour of buttons and links in mail; None for the default."""
 
 
 class Board(PortalScopedMixin, TimestampMixin, Base):

@@ -49,6 +49,8 @@ class User(PortalScopedMixin, TimestampMixin, Base):
     """The normalized address, by which addresses are compared."""
     name: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(16), server_default="user")
+    email_confirmed_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    """When the user showed that the address is theirs."""
     password_hash: Mapped[str | None] = mapped_column(String(255))
     notifications_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     recap: Mapped[str] = mapped_column(String(16), server_default="never")
