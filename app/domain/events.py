@@ -6,6 +6,7 @@ Mail and webhook calls are made from these rows later, so an event contains what
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import String, bindparam, insert, select
@@ -34,6 +35,23 @@ class Event:
             "user_id": self.user_id,
             "body": None if self.body is None else json.dumps(self.body, ensure_ascii=False, default=str),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is stored, when it is read to be delivered."""
+
+    id: int
+    kind: str
+    post_id: int | None
+    subject_id: int | None
+    user_id: int | None
+    actor_id: int | None
+    """The user who acted; None is the operator."""
+    body: Mapping[str, Any]
+    base_url: str
+    """That of the request, or the one that the worker knows for the portal."""
+    created_at: datetime
 
 
 INSERT_EVENT: Final = Statement(

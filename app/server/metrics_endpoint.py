@@ -13,8 +13,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 
 from app.adapters.database import NO_PORTAL, Database
-from app.domain import outbox
 from app.domain.errors import ServiceUnavailable
+from app.domain.outbox import events
 from app.observability.metrics import metrics_files
 from app.server import StartupError, sockets
 from app.server.connections import ConnectionLimit
@@ -97,7 +97,7 @@ class MetricsApp:
         self._measure_after = monotonic() + DEPTH_TTL_SECONDS
         try:
             async with asyncio.timeout(DEPTH_TIMEOUT_SECONDS):
-                self._depth = await self._database.read(outbox.pending_count, NO_PORTAL, in_thread=True)
+                self._depth = await self._database.read(events.pending_count, NO_PORTAL, in_thread=True)
         except (ServiceUnavailable, TimeoutError):
             self._depth = None
 
@@ -106,7 +106,7 @@ class MetricsApp:
         from prometheus_client.core import GaugeMetricFamily
 
         if self._depth is not None:
-            description = f"Stored events that nothing has processed yet; counted up to {outbox.MAX_COUNTED}."
+            description = f"Stored events that nothing has processed yet; counted up to {events.MAX_COUNTED}."
             yield GaugeMetricFamily("earshot_outbox_depth", description, self._depth)
 
 

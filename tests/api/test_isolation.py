@@ -331,7 +331,7 @@ ACROSS = {
     "domain/installation.py",  # which secret the keys of all portals were made with
     "domain/users/api_keys.py",  # the number of keys, and the end of all
     "domain/users/key_verification.py",  # whose key this is, when keys were last used
-    "domain/outbox.py",  # how many facts wait, when the newest was written, what time it is
+    "domain/outbox/events.py",  # how many facts wait, when the newest was written, what time it is
     "domain/portals/portals.py",  # which portal answers on a host, and what portals there are
     "domain/counters/audit.py",  # a lock, without any row
     "domain/search/post_index.py",  # which portals have posts that are not indexed yet

@@ -15,9 +15,10 @@ from app.adapters.storage.base import probe_storage
 from app.backends import open_database, open_storage
 from app.cli.doctor import environment
 from app.cli.doctor.finding import Finding, check
-from app.domain import installation, outbox
+from app.domain import installation
 from app.domain.counters import audit
 from app.domain.errors import ServiceUnavailable
+from app.domain.outbox import events
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals, sections
 from app.domain.sql import timestamps
@@ -111,8 +112,8 @@ async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
             replace(_check_sections(cycles, fixed=fix), fixed=fix and any(cycles.values())),
             check_clock(
                 utc_now(),
-                database=await database.read(outbox.database_time, NO_PORTAL),
-                newest=await database.read(outbox.newest_timestamp, NO_PORTAL),
+                database=await database.read(events.database_time, NO_PORTAL),
+                newest=await database.read(events.newest_timestamp, NO_PORTAL),
             ),
         ]
     finally:

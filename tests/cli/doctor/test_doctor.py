@@ -10,7 +10,7 @@ import pytest
 from app.adapters.database import NO_PORTAL, create_database, utc_now
 from app.adapters.database.revisions import HEAD
 from app.cli.doctor import checks
-from app.domain import outbox
+from app.domain.outbox import events
 from tests.cli.conftest import Cli
 from tests.cli.database import Rows
 from tests.conftest import SECRET
@@ -173,7 +173,7 @@ def test_an_event_stored_in_the_future_is_reported(cli: Cli, rows: Rows) -> None
 async def test_a_clock_that_differs_from_the_database_is_reported(postgres_database: str) -> None:
     opened = create_database(postgres_database)
     await opened.open()
-    database_time = await opened.read(outbox.database_time, NO_PORTAL)
+    database_time = await opened.read(events.database_time, NO_PORTAL)
     await opened.close()
 
     ahead, behind, right = [

@@ -1,4 +1,4 @@
-"""The outbox: events for which no mail and no webhook call has been made yet."""
+"""Events for which no mail and no webhook call has been made yet."""
 
 from datetime import datetime
 from typing import Final

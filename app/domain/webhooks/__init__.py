@@ -1,0 +1,1 @@
+"""Webhooks: the endpoints of a portal and the rules of their use."""

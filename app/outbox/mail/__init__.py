@@ -1,0 +1,1 @@
+"""Mail: which emails an event has, their text, and sending them."""
