@@ -25,6 +25,8 @@ from app.web.templating import TemplateRenderer
 
 MAX_TAB_KEY: Final = 191
 _METHODS: Final = ["GET", "HEAD"]
+_FRAMES: Final = frozenset({"iframe", "frame", "object", "embed"})
+"""Values of `Sec-Fetch-Dest` by which a browser says that the page is for a frame."""
 _QUERY: Final = "%!$&'()*+,;=:@/?[]"
 """Characters that a query may contain."""
 _PAGE: Final = re.compile(r"[1-9][0-9]{0,4}")
@@ -48,26 +50,30 @@ def router(pages: TemplateRenderer, database: Database) -> APIRouter:
         context = await portal_context(request)
         widget_uuid = path_params.uuid(widget)
         if context is None or not widget_uuid:
-            return pages.error(404)
+            return pages.widget_error(has_close_button=True)
         try:
             tab = await database.read(lambda work: widgets.find_tab_url(work, widget_uuid), context)
         except NotFound:
-            return pages.error(404)
+            return pages.widget_error(has_close_button=True)
         return RedirectResponse(pages.link(_tab_path(tab, 1, widget_uuid)), 302, {"Cache-Control": "no-cache"})
 
     @routes.api_route("/t/{tab}", methods=_METHODS)
     async def tab_page(request: Request, tab: str) -> Response:
         context = await portal_context(request)
         page = request.query_params.get("page", "1")
-        if context is None or "\0" in tab or len(tab) > MAX_TAB_KEY or not _PAGE.fullmatch(page):
-            return pages.error(404)
-        widget = path_params.uuid(request.query_params.get("widget_id", ""))
+        is_framed = _is_framed_widget(request)
         try:
+            if context is None or "\0" in tab or len(tab) > MAX_TAB_KEY or not _PAGE.fullmatch(page):
+                raise NotFound("tab")
+            widget = path_params.uuid(request.query_params.get("widget_id", ""))
             response = await database.read(
-                lambda work: _show_tab(pages, work, tab, int(page), widget), context, in_thread=True, snapshot=True
+                lambda work: _show_tab(pages, work, tab, int(page), widget, is_framed=is_framed),
+                context,
+                in_thread=True,
+                snapshot=True,
             )
         except NotFound:
-            return pages.error(404)
+            return pages.widget_error(has_close_button=False) if is_framed else pages.error(404)
         return response
 
     @routes.api_route("/t/{tab}/", methods=_METHODS)
@@ -98,13 +104,26 @@ async def _script(assets: Assets, request: Request) -> Response:
     return response
 
 
-def _show_tab(pages: TemplateRenderer, work: UnitOfWork, tab: str, page: int, widget: str) -> Response:
-    """The page of a tab; the sites of a known widget may show it in a frame. Raises NotFound("tab")."""
+def _is_framed_widget(request: Request) -> bool:
+    """Whether the page is for a frame in which a site wants to show a widget."""
+    return bool(request.query_params.get("widget_id")) and request.headers.get("sec-fetch-dest") in _FRAMES
+
+
+def _show_tab(
+    pages: TemplateRenderer, work: UnitOfWork, tab: str, page: int, widget: str, *, is_framed: bool
+) -> Response:
+    """The page of a tab; the sites of a known widget may show it in a frame.
+
+    Raises NotFound for an unknown tab, a page without posts after the first, and an unknown widget in a frame.
+    """
     _, name, url, kind = tabs.by_url(work, tab)
     frame_ancestors = _frame_ancestors(work, widget)
+    if is_framed and frame_ancestors is None:
+        # Any other page would be an empty box there.
+        raise NotFound("widget")
     posts, has_more = public_lists.page_of_tab(work, tab_url=url, kind=kind, page=page)
     if page > 1 and not posts:
-        return pages.error(404)
+        raise NotFound("page")
     context = {
         "portal": portals.get_current(work)["title"],
         "title": name,
