@@ -85,6 +85,8 @@ async def test_a_portal_whose_posts_have_no_tags_reads_no_subquery_but_the_categ
     assert sorted({*tables} - {"tallies", "json_each"}) == (
         ["categories", "post_categories", "posts", "statuses", "tabs", "users"]
     )
+    # No parameter is sent for a constant.
+    assert "posts.moderation = 'approved' AND posts.published AS is_public" in text
     # The statement, the two of the array of categories, the total of a list, and on SQLite the list of ids.
     assert text.count("SELECT") == 3 + tables.count("tallies") + tables.count("json_each")
 
