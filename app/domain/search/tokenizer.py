@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -45,7 +46,12 @@ def strip_accents(text: str) -> str:
 
 def fold_case(text: str) -> str:
     """The text without letter case, accents and apostrophes."""
-    folded = strip_accents(text.casefold().translate(_FOLDED))
+    if text.isascii():
+        folded = text.lower()
+        if "'" in folded or "&" in folded:
+            folded = folded.translate(_FOLDED)
+    else:
+        folded = strip_accents(text.casefold().translate(_FOLDED))
     return _LETTER_HYPHEN.sub(r"\1", folded) if "-" in folded else folded
 
 
@@ -103,6 +109,13 @@ def tokenize(title: str) -> list[str]:
     return significant_words(split_words(fold_case(title)))
 
 
-def join_pairs(words: list[str]) -> dict[str, tuple[str, str]]:
-    """Each pair of adjacent words written as one word, with the two words in the singular."""
-    return {singular(left + right): (singular(left), singular(right)) for left, right in pairwise(words)}
+def join_pairs(words: list[str], *, initials: Collection[str] | None = None) -> dict[str, tuple[str, str]]:
+    """Each pair of adjacent words written as one word, with the two words in the singular.
+
+    If initials are given, only pairs that begin with one of them.
+    """
+    return {
+        singular(left + right): (singular(left), singular(right))
+        for left, right in pairwise(words)
+        if initials is None or left[0] in initials
+    }
