@@ -22,6 +22,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Text, column, table
 
 SEARCH_TABLE: Final = "post_search"
+TEXTS_TABLE: Final = "post_search_texts"
 TEXT_SEARCH_CONFIG: Final = "earshot_titles"
 """PostgreSQL's `english` without stop words. Its stemmer is an improved version of FTS5's `porter`."""
 MAX_INDEXED_LENGTH: Final = 10_000

@@ -27,10 +27,12 @@ from app.domain.unit_of_work import UnitOfWork
 
 MAX_RANKED: Final = 100
 """Posts that are ranked by their texts."""
-MAX_CHECKED: Final = 400
+MAX_CHECKED: Final = 200
 """Posts with some words in the title for which it is checked whether they have the others in the description."""
 MAX_FEW: Final = 1000
 """Matches whose ids are all read."""
+MIN_MANY: Final = 10 * MAX_FEW
+"""Matches from which on some are expected among the newest posts."""
 MAX_TITLES: Final = 1000
 """Titles with all words, the newest, from which those to rank are chosen."""
 MAX_TITLES_PER_WORD: Final = 300
@@ -143,13 +145,21 @@ _COUNT_SOURCE: Final = {
     engine: f"SELECT count(*) FROM post_search_texts WHERE {is_match}"  # noqa: S608 - constants only
     for engine, is_match in _IS_MATCH.items()
 }
-# PostgreSQL would otherwise read the index of the words, too.
+# OFFSET keeps PostgreSQL from the index of the words.
 _OF_POSTS: Final = {
     POSTGRESQL: f"""
         SELECT post_id FROM (
           SELECT post_id, words, portal_id, status_id, hidden FROM post_search_texts
           WHERE post_id = ANY (CAST(:posts AS BIGINT[])) OFFSET 0
         ) AS given WHERE {_IS_MATCH[POSTGRESQL]}
+    """,  # noqa: S608 - constants only
+}
+_OF_NEWEST: Final = {
+    POSTGRESQL: f"""
+        SELECT post_id FROM (
+          SELECT post_id, words, portal_id, status_id, hidden FROM post_search_texts
+          WHERE portal_id = :portal ORDER BY post_id DESC LIMIT {MAX_FEW}
+        ) AS newest WHERE {_IS_MATCH[POSTGRESQL]} ORDER BY post_id DESC
     """,  # noqa: S608 - constants only
 }
 
@@ -182,6 +192,7 @@ _FIND_TITLES: Final = _statements(_TITLES)
 _FIND_FEW: Final = _statements(_FEW)
 _COUNT: Final = _statements(_COUNT_SOURCE)
 _FIND_OF_POSTS: Final = _statements(_OF_POSTS)
+_FIND_OF_NEWEST: Final = _statements(_OF_NEWEST)
 _FIND_NEWEST: Final = _statements(_page_sources("DESC"))
 _FIND_OLDEST: Final = _statements(_page_sources("ASC"))
 _IS_VISIBLE: Final = (
@@ -379,6 +390,11 @@ def _fetch_newest(work: UnitOfWork, matches: _Matches, offset: int, limit: int) 
     """A page of all matches, the newest first, read from the nearer end."""
     if min(offset + limit, matches.total) <= len(matches.newest):
         return list(matches.newest[offset : offset + limit])
+    if work.engine == POSTGRESQL and matches.total >= MIN_MANY and offset == 0:
+        # Of the newest posts enough match, which needs neither all matches nor their order.
+        rows = work.fetch_all(_FIND_OF_NEWEST[POSTGRESQL], **matches.filters)
+        if len(rows) >= limit:
+            return [row[0] for row in rows[:limit]]
     behind = matches.total - offset - limit
     if offset <= behind:
         rows = work.fetch_all(_FIND_NEWEST[work.engine], limit=limit, offset=offset, **matches.filters)

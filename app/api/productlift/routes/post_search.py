@@ -74,7 +74,7 @@ async def search_posts(request: ApiRequest) -> ApiResponse:
             await request.write(post_index.index_new_posts, in_thread=True)
     page = await request.read(find, in_thread=True, snapshot=True)
     try:
-        return await request.read(read_page, in_thread=True, max_text=max_text_bytes(len(page.ids)))
+        return await request.read(read_page, max_text=max_text_bytes(len(page.ids)))
     except TextsTooLong:
         pass
     before, after = responses.page_envelope(len(page.ids), total=page.total, offset=offset, limit=limit)
