@@ -62,7 +62,10 @@ class SearchTerms:
         folded = tokenizer.fold_case(query)
         split = tokenizer.split_words(folded)
         words = dict(list(tokenizer.significant_forms(split).items())[:MAX_WORDS])
-        is_counted = bool(split) and split[-1] in words.get(tokenizer.singular(split[-1]), ())
+        # Punctuation ends a word, such as `C++`.
+        is_counted = (
+            bool(split) and folded.endswith(split[-1]) and split[-1] in words.get(tokenizer.singular(split[-1]), ())
+        )
         return cls(folded, words, tokenizer.join_pairs(split), split[-1] if is_counted else None)
 
     def find_forms(self, work: UnitOfWork) -> tuple[dict[str, set[Form]], set[str]]:
@@ -78,17 +81,15 @@ class SearchTerms:
         for word, numeral in tokenizer.NUMERAL_WORDS.items():
             if word in written:
                 written[word].add(numeral)
+        others = self._other_spellings()
         known = vocabulary.find_forms(
             work,
             {form for forms in written.values() for form in forms}
-            | {form for each in self.joined for form in (each, each + "s")},
+            | {form for spellings in others.values() for form in (*spellings, *(each + "s" for each in spellings))},
         )
-        for joined, pair in self.joined.items():
-            # A word that no post has would make the search slower.
-            if joined in known or joined + "s" in known or joined.isdigit():
-                for word in pair:
-                    if word in written:
-                        written[word].add(joined)
+        for word, spellings in others.items():
+            # A word that no post has would only make the search slower.
+            written[word] |= {each for each in spellings if {each, each + "s"} & known.keys() or each.isdigit()}
         found = {
             word: {(form,) for form in forms} | {form for each in forms for form in known.get(each, ())}
             for word, forms in written.items()
@@ -99,6 +100,18 @@ class SearchTerms:
             found[tokenizer.singular(self.prefix)] |= completions
             unknown -= {tokenizer.singular(self.prefix)} if completions else set()
         return found, unknown
+
+    def _other_spellings(self) -> dict[str, set[str]]:
+        """For each word: with another umlaut, and joined with the word before or after it. Most are no words."""
+        spellings = {
+            word: {other for form in forms for other in tokenizer.transcribe_umlauts(form)}
+            for word, forms in self.words.items()
+        }
+        for joined, pair in self.joined.items():
+            for word in pair:
+                if word in spellings:
+                    spellings[word].add(joined)
+        return spellings
 
     def add_suggestions(self, work: UnitOfWork, found: dict[str, set[Form]], unknown: set[str]) -> dict[str, set[Form]]:
         """The forms with those of similar words: for the unknown words, or for all if there are none."""

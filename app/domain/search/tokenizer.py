@@ -19,6 +19,12 @@ _FOLDED: Final = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
     | {"'": None, "’": None, "&": " and "}
 )
+_TRANSCRIBED: Final = re.compile("(?<=[aou])e(?![aeiouy])")
+"""The e of `ueber` and `fuer`, but not that of `queue`."""
+_VOWEL: Final = re.compile("[aou](?![aeiouy])")
+MIN_TRANSCRIBED: Final = 4
+"""Letters of a word that may have a transcribed umlaut: `für`."""
+MAX_TRANSCRIPTIONS: Final = 8
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 
 _FUNCTION_WORDS_TEXT: Final = """
@@ -53,6 +59,18 @@ def fold_case(text: str) -> str:
     else:
         folded = strip_accents(text.casefold().translate(_FOLDED))
     return _LETTER_HYPHEN.sub(r"\1", folded) if "-" in folded else folded
+
+
+def transcribe_umlauts(word: str) -> set[str]:
+    """The folded words in which an umlaut of a German word may be written otherwise: `uber` as `ueber` and back.
+
+    Most of them are no words at all.
+    """
+    if len(word) < MIN_TRANSCRIBED - 1 or not word.isalpha():
+        return set()
+    without = {_TRANSCRIBED.sub("", word)} if len(word) >= MIN_TRANSCRIBED else set()
+    places = [match.end() for match in _VOWEL.finditer(word)][:MAX_TRANSCRIPTIONS]
+    return (without | {f"{word[:place]}e{word[place:]}" for place in places}) - {word}
 
 
 def split_words(text: str) -> list[str]:
