@@ -5,6 +5,7 @@ the index stand for a word of the query. The best matches are chosen by the word
 ranked with rapidfuzz; all others follow, the newest first. So every page has a fixed place in one order.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from typing import Any, Final
 
 import orjson
 from rapidfuzz import fuzz
-from sqlalchemy import BigInteger, Boolean, bindparam, func, not_, or_, select, text
+from sqlalchemy import Boolean, bindparam, func, not_, or_, select
 
 from app.domain.models import Post
-from app.domain.models.search import MARK, NEW_POSTS, TEXT_SEARCH_CONFIG
+from app.domain.models.search import MARK, NEW_POSTS
 from app.domain.permissions import Permission
-from app.domain.search import tokenizer
+from app.domain.search import post_statements, tokenizer
+from app.domain.search.post_statements import MAX_FEW, shape_of_words
 from app.domain.search.ranking import Ranker, rarity
 from app.domain.search.terms import SearchTerms, render, render_word
 from app.domain.search.vocabulary import Form
@@ -29,15 +31,8 @@ MAX_RANKED: Final = 100
 """Posts that are ranked by their texts."""
 MAX_CHECKED: Final = 200
 """Posts with some words in the title for which it is checked whether they have the others in the description."""
-MAX_FEW: Final = 1000
-"""Matches whose ids are all read."""
 MIN_MANY: Final = 10 * MAX_FEW
-"""Matches from which on some are expected among the newest posts."""
-MAX_TITLES: Final = 1000
-"""Titles with all words, the newest, from which those to rank are chosen."""
-MAX_TITLES_PER_WORD: Final = 300
-"""Titles of each word, the newest, from which the further ones are chosen. It is also the most that a word's rarity
-depends on. Reading the length of a title takes as long as counting ten posts."""
+"""Matches from which on enough are expected among the newest posts."""
 MAX_RANKED_DESCRIPTION: Final = 2000
 """Characters of a description that the ranking reads."""
 MIN_TITLE_SHARE: Final = 0.05
@@ -49,6 +44,7 @@ NEAR_SHARE: Final = 0.2
 """How much the description adds to the score of a title without any word: for its words, and if they are together."""
 
 
+_LETTERS: Final = re.compile("[a-z]+$")
 _REASONS: Final = ("unpublished", "pending", "rejected")
 """Why a post is hidden. PostgreSQL's index has the number of the last of them that is true of a post, from 1."""
 
@@ -70,131 +66,6 @@ class SearchPage:
     total: int
 
 
-def _titles_source(engine: str, term: str, limit: int) -> str:
-    """The ids and lengths of titles that match an expression of the statement."""
-    if engine == SQLITE:
-        # The + keeps SQLite from an index on the portal, which would list all its posts for each word.
-        return f"""(
-          SELECT json_array(json_group_array(posts.id), json_group_array(length(posts.title))) FROM (
-            SELECT rowid AS post_id FROM post_search WHERE post_search MATCH {term} ORDER BY rowid DESC LIMIT {limit}
-          ) AS matching JOIN posts ON posts.id = post_id WHERE +posts.portal_id = :portal
-        )"""  # noqa: S608 - constants only
-    return f"""(
-      SELECT CAST(json_build_array(coalesce(json_agg(post_id), '[]'), coalesce(json_agg(length), '[]')) AS TEXT)
-      FROM (
-        SELECT post_id, length(title) AS length FROM post_search
-        WHERE portal_id = :portal AND title @@ to_tsquery('{TEXT_SEARCH_CONFIG}', {term})
-        ORDER BY post_id DESC LIMIT {limit}
-      ) AS matching
-    )"""  # noqa: S608 - constants only
-
-
-# The titles with all words, then those of each word.
-_TITLES: Final = {
-    SQLITE: f"""
-        SELECT 0 AS place, {_titles_source(SQLITE, ":query", MAX_TITLES)} AS titles
-        UNION ALL SELECT 1 + word.key, {_titles_source(SQLITE, "word.value", MAX_TITLES_PER_WORD)}
-        FROM json_each(:words) AS word ORDER BY place
-    """,  # noqa: S608 - constants only
-    POSTGRESQL: f"""
-        SELECT 0 AS place, {_titles_source(POSTGRESQL, ":query", MAX_TITLES)} AS titles
-        UNION ALL SELECT word.place, {_titles_source(POSTGRESQL, "word.value", MAX_TITLES_PER_WORD)}
-        FROM unnest(CAST(:words AS TEXT[])) WITH ORDINALITY AS word (value, place) ORDER BY place
-    """,  # noqa: S608 - constants only
-}
-# A mark is a word of each post of the portal, which takes as long to find as the most common word. So it is left out
-# while no other portal has posts.
-_QUERY_OF_PORTAL: Final = f"""
-    CASE
-      WHEN EXISTS (SELECT 1 FROM posts WHERE portal_id < :portal)
-        OR EXISTS (SELECT 1 FROM posts WHERE portal_id > :portal)
-      THEN '"{MARK}p' || :portal || '" AND (' || :query || ')'
-      ELSE :query
-    END
-"""  # noqa: S608 - constants only
-_IS_MATCH: Final = {
-    SQLITE: f"post_search_texts MATCH {_QUERY_OF_PORTAL}",
-    # The index has no positions; PostgreSQL would demand the parts of a word that it splits in their order.
-    POSTGRESQL: f"""
-        portal_id = :portal
-        AND words @@ CAST(
-          replace(CAST(to_tsquery('{TEXT_SEARCH_CONFIG}', :query) AS TEXT), '<->', '&') AS TSQUERY
-        )
-        AND (:any_status OR status_id = ANY (CAST(:statuses AS BIGINT[])))
-        AND hidden <= :visibility
-    """,
-}
-_FEW: Final = {
-    # At most MAX_FEW + 1, the newest, which SQLite finds without the others.
-    SQLITE: f"""
-        SELECT count(*), json_group_array(post_id) FROM (
-          SELECT rowid AS post_id FROM post_search_texts WHERE {_IS_MATCH[SQLITE]}
-          ORDER BY rowid DESC LIMIT {MAX_FEW + 1}
-        ) AS matching
-    """,  # noqa: S608 - constants only
-    # The number of all matches, and their ids only if they are few.
-    POSTGRESQL: f"""
-        SELECT count(*), CASE WHEN count(*) <= {MAX_FEW} THEN (
-          SELECT CAST(json_agg(post_id ORDER BY post_id DESC) AS TEXT)
-          FROM post_search_texts WHERE {_IS_MATCH[POSTGRESQL]}
-        ) END
-        FROM post_search_texts WHERE {_IS_MATCH[POSTGRESQL]}
-    """,  # noqa: S608 - constants only
-}
-_COUNT_SOURCE: Final = {
-    engine: f"SELECT count(*) FROM post_search_texts WHERE {is_match}"  # noqa: S608 - constants only
-    for engine, is_match in _IS_MATCH.items()
-}
-# OFFSET keeps PostgreSQL from the index of the words.
-_OF_POSTS: Final = {
-    POSTGRESQL: f"""
-        SELECT post_id FROM (
-          SELECT post_id, words, portal_id, status_id, hidden FROM post_search_texts
-          WHERE post_id = ANY (CAST(:posts AS BIGINT[])) OFFSET 0
-        ) AS given WHERE {_IS_MATCH[POSTGRESQL]}
-    """,  # noqa: S608 - constants only
-}
-_OF_NEWEST: Final = {
-    POSTGRESQL: f"""
-        SELECT post_id FROM (
-          SELECT post_id, words, portal_id, status_id, hidden FROM post_search_texts
-          WHERE portal_id = :portal ORDER BY post_id DESC LIMIT {MAX_FEW}
-        ) AS newest WHERE {_IS_MATCH[POSTGRESQL]} ORDER BY post_id DESC
-    """,  # noqa: S608 - constants only
-}
-
-
-def _page_sources(direction: str) -> dict[str, str]:
-    # The + keeps PostgreSQL from reading all posts in the order of their ids.
-    return {
-        SQLITE: f"""
-            SELECT rowid FROM post_search_texts WHERE {_IS_MATCH[SQLITE]}
-            ORDER BY rowid {direction} LIMIT :limit OFFSET :offset
-        """,  # noqa: S608 - constants only
-        POSTGRESQL: f"""
-            SELECT post_id FROM post_search_texts WHERE {_IS_MATCH[POSTGRESQL]}
-            ORDER BY post_id + 0 {direction} LIMIT :limit OFFSET :offset
-        """,  # noqa: S608 - constants only
-    }
-
-
-def _statements(sources: dict[str, str]) -> dict[str, Statement]:
-    types = {"portal": BigInteger, "any_status": Boolean, "unpublished": Boolean}
-    return {
-        engine: Statement(
-            text(source).bindparams(*(bindparam(name, type_=types[name]) for name in types if f":{name}" in source))
-        )
-        for engine, source in sources.items()
-    }
-
-
-_FIND_TITLES: Final = _statements(_TITLES)
-_FIND_FEW: Final = _statements(_FEW)
-_COUNT: Final = _statements(_COUNT_SOURCE)
-_FIND_OF_POSTS: Final = _statements(_OF_POSTS)
-_FIND_OF_NEWEST: Final = _statements(_OF_NEWEST)
-_FIND_NEWEST: Final = _statements(_page_sources("DESC"))
-_FIND_OLDEST: Final = _statements(_page_sources("ASC"))
 _IS_VISIBLE: Final = (
     or_(bindparam("any_status", type_=Boolean), in_list(Post.status_id, "statuses")),
     not_(in_list(Post.moderation, "hidden")),
@@ -284,7 +155,7 @@ def _find_matches(
 
 
 def _match(work: UnitOfWork, found: dict[str, set[Form]], filters: dict[str, Any]) -> _Matches | None:
-    total, ids = work.fetch_all(_FIND_FEW[work.engine], **filters)[0]
+    total, ids = work.fetch_all(post_statements.FIND_FEW[filters["shape"]], **filters)[0]
     if not total:
         return None
     newest: list[int] = orjson.loads(ids or "[]")
@@ -296,7 +167,7 @@ def _match(work: UnitOfWork, found: dict[str, set[Form]], filters: dict[str, Any
         ranked, _ = _order_by_words(titles, among=set(newest))
         return _Matches(total, newest, filters, weights, titles, ranked[:MAX_RANKED])
     if work.engine == SQLITE:
-        total = int(work.fetch_value(_COUNT[SQLITE], **filters))
+        total = int(work.fetch_value(post_statements.COUNT, **filters))
     ranked, complete = _order_by_words(titles)
     # Those with all words in the title match if they are visible, and are enough if they are many.
     matching = {row[0] for row in work.fetch_all(_FILTER, ids=ranked[:complete], **filters)}
@@ -312,14 +183,14 @@ def _find_matching(
     """Those of the posts that match: all on PostgreSQL, the newest on SQLite, which can't find a match by its id."""
     if work.engine == SQLITE:
         return set(newest).intersection(post_ids)
-    return {row[0] for row in work.fetch_all(_FIND_OF_POSTS[work.engine], posts=post_ids, **filters)}
+    return {row[0] for row in work.fetch_all(post_statements.FIND_OF_POSTS, posts=post_ids, **filters)}
 
 
 def _find_titles(work: UnitOfWork, found: dict[str, set[Form]]) -> tuple[dict[str, dict[int, int]], dict[int, int]]:
     """The posts that have each word in the title, and those that have all, with the length of the title."""
     words = [render_word(work.engine, forms) for forms in found.values()]
     query = render(work.engine, list(found.values()))
-    rows = work.fetch_all(_FIND_TITLES[work.engine], query=query, words=words if len(words) > 1 else [])
+    rows = work.fetch_all(post_statements.FIND_TITLES[work.engine], query=query, words=words if len(words) > 1 else [])
     in_all, *in_each = (dict(zip(*orjson.loads(row[1]), strict=True)) for row in rows)
     return dict(zip(found, in_each or [dict(in_all)], strict=True)), in_all
 
@@ -327,13 +198,21 @@ def _find_titles(work: UnitOfWork, found: dict[str, set[Form]]) -> tuple[dict[st
 def _add_query(
     engine: str, filters: dict[str, Any], found: dict[str, set[Form]], *, missing: int = 0
 ) -> dict[str, Any]:
-    """The parameters of `_IS_MATCH`. On SQLite, the search term has the conditions of `_IS_VISIBLE`, too."""
+    """The shape of a query, and its parameters. On SQLite, the term has the conditions of `_IS_VISIBLE`, too."""
     query = render(engine, list(found.values()), missing=missing)
     if engine == SQLITE and not filters["any_status"]:
         query = f"({query}) AND ({' OR '.join(_mark(f's{status_id}') for status_id in filters['statuses'])})"
     if engine == SQLITE and filters["hidden"]:
         query = f"({query}) NOT ({' OR '.join(map(_mark, filters['hidden']))})"
-    return {**filters, "query": query}
+    words = {
+        f"word_{number}": " ".join(sorted(form[0] for form in forms)) for number, forms in enumerate(found.values())
+    }
+    # PostgreSQL makes one word of each of these, and of any other perhaps two.
+    is_simple = not missing and all(
+        len(form) == 1 and _LETTERS.match(form[0]) for forms in found.values() for form in forms
+    )
+    shape = shape_of_words(len(found)) if engine == POSTGRESQL and is_simple else engine
+    return {**filters, **words, "query": query, "shape": shape}
 
 
 def _mark(name: str) -> str:
@@ -392,13 +271,17 @@ def _fetch_newest(work: UnitOfWork, matches: _Matches, offset: int, limit: int) 
         return list(matches.newest[offset : offset + limit])
     if work.engine == POSTGRESQL and matches.total >= MIN_MANY and offset == 0:
         # Of the newest posts enough match, which needs neither all matches nor their order.
-        rows = work.fetch_all(_FIND_OF_NEWEST[POSTGRESQL], **matches.filters)
+        rows = work.fetch_all(post_statements.FIND_OF_NEWEST, **matches.filters)
         if len(rows) >= limit:
             return [row[0] for row in rows[:limit]]
     behind = matches.total - offset - limit
     if offset <= behind:
-        rows = work.fetch_all(_FIND_NEWEST[work.engine], limit=limit, offset=offset, **matches.filters)
+        rows = work.fetch_all(
+            post_statements.FIND_NEWEST[matches.filters["shape"]], limit=limit, offset=offset, **matches.filters
+        )
         return [row[0] for row in rows]
     limit = min(limit, matches.total - offset)
-    rows = work.fetch_all(_FIND_OLDEST[work.engine], limit=limit, offset=max(0, behind), **matches.filters)
+    rows = work.fetch_all(
+        post_statements.FIND_OLDEST[matches.filters["shape"]], limit=limit, offset=max(0, behind), **matches.filters
+    )
     return [row[0] for row in reversed(rows)]

@@ -51,6 +51,7 @@ class Ranker:
         self._prefix = prefix
         # A title has many pairs of words, and hardly any is a word of the query.
         self._initials = {word[0] for word in (*weights, *joined)}
+        self._fuzzy = [word for word in weights if _is_fuzzy(word)]
         self._similar: dict[str, dict[str, float]] = {}
 
     def score(self, title: str, *, min_share: float) -> tuple[float, Sequence[str], int]:
@@ -84,7 +85,14 @@ class Ranker:
         """The words of the query that a title's word may stand for."""
         similar = self._similar.get(word)
         if similar is None:
-            similar = {each: similarity for each in self._weights if (similarity := _similarity(each, word))}
+            similar = {}
+            if _is_fuzzy(word):
+                for each in self._fuzzy:
+                    similarity = JaroWinkler.normalized_similarity(word, each, score_cutoff=MIN_SIMILARITY)
+                    if similarity:
+                        similar[each] = similarity**2
+            if word in self._weights:
+                similar[word] = 1.0
             for each in self._joined.get(word, ()):
                 if each in self._weights:
                     similar[each] = max(COMPOUND_SIMILARITY, similar.get(each, 0.0))
@@ -94,9 +102,5 @@ class Ranker:
         return similar
 
 
-def _similarity(word: str, other: str) -> float:
-    if word == other:
-        return 1.0
-    if min(len(word), len(other)) < MIN_FUZZY_LENGTH or word.isdigit() or other.isdigit():
-        return 0.0
-    return float(JaroWinkler.normalized_similarity(word, other, score_cutoff=MIN_SIMILARITY)) ** 2
+def _is_fuzzy(word: str) -> bool:
+    return len(word) >= MIN_FUZZY_LENGTH and not word.isdigit()
