@@ -389,6 +389,8 @@ async def test_no_statement_reads_all_posts(make: Factory) -> None:
         # Without statistics PostgreSQL reads the index of the words, however common they are.
         column = "attrelid = CAST('post_search_texts' AS regclass) AND attname = 'words'"
         assert await make.value(f"SELECT attstattarget AS target FROM pg_attribute WHERE {column}") == 0
+        column = "attrelid = CAST('ix_post_search_texts_array' AS regclass)"
+        assert await make.value(f"SELECT attstattarget AS target FROM pg_attribute WHERE {column}") == 0
         return
     await make.post(title="Dark mode", description="zebra")
     await index(make)
