@@ -121,9 +121,10 @@ async def _record_some(database: Database, views: PageViews, portal_id: int, pos
 async def index_new_posts(database: Database, *, pause: float = INDEX_PAUSE_SECONDS) -> None:
     """Index the posts that are not indexed yet, some in each transaction, with a pause after each.
 
-    Several processes may do this at the same time.
+    Then the index is merged in the same way. Several processes may do this at the same time.
     """
-    for portal_id in await database.read(post_index.find_portals_with_new_posts, NO_PORTAL):
+    portal_ids = await database.read(post_index.find_portals_with_new_posts, NO_PORTAL)
+    for portal_id in portal_ids:
         context = PortalContext(portal_id, OPERATOR)
         is_last = False
         while not is_last:
@@ -131,3 +132,8 @@ async def index_new_posts(database: Database, *, pause: float = INDEX_PAUSE_SECO
             is_last = count < post_index.MAX_BATCH
             if not is_last:
                 await asyncio.sleep(pause)
+    is_merged = not portal_ids
+    while not is_merged:
+        is_merged = not await database.write(post_index.merge_segments, NO_PORTAL, in_thread=True)
+        if not is_merged:
+            await asyncio.sleep(pause)

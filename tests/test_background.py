@@ -18,7 +18,7 @@ from app.domain.models import Post
 from app.domain.permissions import OPERATOR
 from app.domain.posts import update as post_changes
 from app.domain.search import post_index
-from app.domain.sql.statement import PORTAL_ID, Statement
+from app.domain.sql.statement import PORTAL_ID, SQLITE, Statement
 from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import UnitOfWork
 from app.settings import Settings
@@ -226,6 +226,27 @@ async def test_more_new_posts_than_one_batch_are_indexed(make: Factory, server: 
     await index_new_posts(server.database, pause=0)
 
     assert await make.rows("SELECT * FROM post_search_new") == []
+
+
+async def test_the_segments_of_the_index_are_merged(make: Factory, server: Application) -> None:
+    """Each transaction adds one on SQLite. PostgreSQL has none."""
+    if server.database.engine != SQLITE:
+        assert not await make.act(post_index.merge_segments)
+        return
+    # FTS5 merges sixteen by itself.
+    for number in range(12):
+        await make.post(title=f"Dark mode {number}", description="zebra")
+        await make.act(post_index.index_new_posts)
+    await make.post(title="The last one")
+    counts = [f"SELECT count(DISTINCT segid) FROM {name}_idx" for name in ("post_search", "post_search_texts")]
+    before = [await make.value(count) for count in counts]
+
+    await index_new_posts(server.database, pause=0)
+
+    after = [await make.value(count) for count in counts]
+    assert min(before) > 10
+    assert max(after) <= 4
+    assert not await make.act(post_index.merge_segments)
 
 
 def test_a_serving_process_indexes_new_posts(settings: Settings) -> None:

@@ -156,16 +156,14 @@ class DialectApp:
             raise auth_error
         principal = request.principal
         if principal is None:
-            await self._explainer.explain_key(request, found)
-            return dialect.unauthenticated
+            return await self._reject_key(request, found)
         body = await _read_body(request)
         try:
             if perf_counter() - request.started_at > REVALIDATE_SECONDS:
                 # A client may take hours for a body.
                 principal = await self._authenticate_again(request)
                 if principal is None:
-                    await self._explainer.explain_key(request, None)
-                    return dialect.unauthenticated
+                    return await self._reject_key(request, None)
             params = dialect.parse_params(request, body)
             if may_be_overridden:
                 method = dialect.overridden_method(request, params)
@@ -207,6 +205,10 @@ class DialectApp:
         if response.status_code == 404:
             self._explainer.explain_route(request, method, match)
         return response
+
+    async def _reject_key(self, request: RequestContext, found: Principal | None) -> ApiResponse:
+        await self._explainer.explain_key(request, found)
+        return self._dialect.unauthenticated
 
     def _is_valid(self, request: RequestContext, principal: Principal) -> bool:
         """Whether the key is one of this dialect and of the host's portal, sent as the dialect demands."""

@@ -17,6 +17,9 @@ class PortalRequest(Request):
     `params` is the merged input as the dialect reads it, not yet validated. `path_params` are the route's.
     """
 
+    is_private: bool = False
+    """Whether the portal is private. Only requests with a key reach a private portal."""
+
     def __init__(
         self,
         scope: Scope,
@@ -60,3 +63,4 @@ class ApiRequest(PortalRequest):
     ) -> None:
         super().__init__(scope, receive, services=services, context=context, params=params)
         self.principal = principal
+        self.is_private = principal.is_private

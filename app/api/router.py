@@ -119,11 +119,7 @@ class DialectRouter(APIRouter):
         methods = methods or ["GET"]
         names = re.findall(r"{(\w+)}", path)
         statuses = {*self.common_errors, *errors, *([404] if names else []), *(self.form_errors if form else ())}
-        responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in sorted(statuses)}
-        responses.update({code: dict(response) for code, response in (extra_responses or {}).items()})
-        # An endpoint whose declared status is an error never succeeds.
-        done = {"description": "Done", **self.error_schemas.get(status_code or 200, {})}
-        responses[status_code or 200] = {**done, "headers": dict(self.success_headers)}
+        responses = self._describe_responses(status_code or 200, statuses, extra_responses or {})
         if irreversible is None:
             irreversible = methods == ["DELETE"]
         in_path = self._describe_path(path, names, path_examples or {}, irreversible=irreversible)
@@ -145,6 +141,16 @@ class DialectRouter(APIRouter):
             return endpoint
 
         return declare
+
+    def _describe_responses(
+        self, status_code: int, errors: Iterable[int], extra_responses: Mapping[int, Mapping[str, Any]]
+    ) -> dict[int | str, dict[str, Any]]:
+        responses: dict[int | str, dict[str, Any]] = {code: dict(self.error_schemas[code]) for code in sorted(errors)}
+        responses.update({code: dict(response) for code, response in extra_responses.items()})
+        # An endpoint whose declared status is an error never succeeds.
+        done = {"description": "Done", **self.error_schemas.get(status_code, {})}
+        responses[status_code] = {**done, "headers": dict(self.success_headers)}
+        return responses
 
     def _describe_path(
         self, path: str, names: list[str], examples: Mapping[str, Any], *, irreversible: bool

@@ -7,6 +7,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
+from app.domain.portals.widgets import ANY_SITE
 from app.domain.sql import timestamps
 from app.public_url import PublicUrl
 from app.web.routes.assets import Assets
@@ -63,10 +64,18 @@ class TemplateRenderer:
         html = self._environment.get_template(template).render(context)
         return HTMLResponse(html, status, {**SAFE, **(headers or {})})
 
-    def embeddable_page(self, template: str, *, frame_ancestors: str, **context: Any) -> Response:
+    def embeddable_page(
+        self,
+        template: str,
+        *,
+        frame_ancestors: str,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
         """A page that these sites may show in a frame. It may run scripts of this server."""
-        policy = {"Content-Security-Policy": _EMBEDDABLE_POLICY + frame_ancestors}
-        response = self.page(template, headers=policy, is_embedded=True, **context)
+        all_headers = {"Content-Security-Policy": _EMBEDDABLE_POLICY + frame_ancestors, **(headers or {})}
+        response = self.page(template, status=status, headers=all_headers, is_embedded=True, **context)
         # It knows no list of sites; browsers that know the policy above ignore it.
         del response.headers["X-Frame-Options"]
         return response
@@ -76,3 +85,18 @@ class TemplateRenderer:
         title, message = _ERROR_TEXTS.get(status, _ERROR_TEXTS[404])
         all_headers = {"Cache-Control": "no-store", **(headers or {})}
         return self.page("refusal.html", status=status, headers=all_headers, title=title, words=message)
+
+    def widget_error(self, *, has_close_button: bool) -> Response:
+        """A 404 that any site may show in a frame, in place of a widget that does not exist or is not public.
+
+        The button closes the dialog of the script of widgets; a frame without this script has none.
+        """
+        return self.embeddable_page(
+            "widget_error.html",
+            frame_ancestors=ANY_SITE,
+            status=404,
+            headers={"Cache-Control": "no-store"},
+            title="Not available",
+            message="There is nothing to show here. It may have been moved or removed, or is not public.",
+            has_close_button=has_close_button,
+        )

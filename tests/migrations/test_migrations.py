@@ -250,6 +250,34 @@ async def test_all_posts_are_searchable_after_an_upgrade(filled: str, tmp_path: 
     )
 
 
+async def test_an_upgrade_counts_the_tags_of_each_post_and_keeps_the_triggers(filled: str, engine: str) -> None:
+    triggers = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
+        if engine == "sqlite"
+        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname"
+    )
+    before = await run_sql(filled, triggers)
+    await downgrade(filled, revision="0009")
+    old_triggers = await run_sql(filled, triggers)
+    await run_sql(
+        filled,
+        "INSERT INTO tags (id, portal_id, name, name_key, color, created_at, updated_at) "
+        "SELECT 10 * posts.id, 1, 'T' || posts.id, 't' || posts.id, '#fff', created_at, created_at "
+        "FROM posts WHERE id <= 3",
+    )
+    await run_sql(
+        filled, "INSERT INTO post_tags (post_id, tag_id) SELECT posts.id, tags.id FROM posts, tags WHERE posts.id <= 2"
+    )
+    await run_sql(filled, "DELETE FROM post_tags WHERE post_id = 2 AND tag_id > 10")
+
+    await migrate(filled)
+
+    counted = await run_sql(filled, "SELECT id, tags_count FROM posts WHERE id <= 4 ORDER BY id")
+    assert counted == [(1, 3), (2, 1), (3, 0), (4, 0)]
+    assert len(before) > 3
+    assert await run_sql(filled, triggers) == old_triggers == before
+
+
 async def test_the_counters_of_the_first_revision_equal_a_recount(filled: str) -> None:
     await downgrade(filled, revision="0001")
 

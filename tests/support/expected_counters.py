@@ -8,6 +8,7 @@ _COUNTED = {
     "posts.votes_count": "SELECT id, votes_count, (SELECT count(*) FROM votes WHERE post_id = posts.id) FROM posts",
     "posts.comments_count": "SELECT id, comments_count, (SELECT count(*) FROM comments WHERE post_id = posts.id "
     "AND NOT internal) FROM posts",
+    "posts.tags_count": "SELECT id, tags_count, (SELECT count(*) FROM post_tags WHERE post_id = posts.id) FROM posts",
     "users.posts_count": "SELECT id, posts_count, (SELECT count(*) FROM posts WHERE user_id = users.id) FROM users",
     "users.votes_count": "SELECT id, votes_count, (SELECT count(*) FROM votes WHERE user_id = users.id) FROM users",
     "users.comments_count": "SELECT id, comments_count, (SELECT count(*) FROM comments WHERE user_id = users.id "

@@ -1,9 +1,11 @@
 """The script of widgets in a page of another site, in a real Chromium, under a strict Content-Security-Policy."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from app.settings import Settings
-from tests.support.browser import Browser
+from tests.support.browser import Browser, Page
 from tests.support.factory import Factory
 from tests.support.live_server import serve_in_thread
 from tests.web.host_page import (
@@ -16,6 +18,7 @@ from tests.web.host_page import (
     until_closed,
     until_open,
 )
+from tests.web.routes.test_widgets import UNKNOWN
 from tests.web.test_appearance import GROUNDS, SIZES, find_violations, press, show_page
 from tests.web.test_browser import address, browser, database_url
 
@@ -182,6 +185,120 @@ async def test_only_the_sites_of_a_widget_can_show_it(
         while not page.complaints:
             await page.value("new Promise(requestAnimationFrame).then(() => 1)")
         assert "frame-ancestors" in page.complaints[0]
+        assert await until_message(page) == "This can't be shown at the moment."
+
+
+async def count_checks(page: Page) -> None:
+    """Have the page count how often the script has checked whether its frame is ready, as `checks`."""
+    await page.value(
+        """{
+          const wait = window.setTimeout;
+          window.checks = 0;
+          window.setTimeout = (check, delay) => wait(() => { check(); window.checks += 1; }, delay);
+        }"""
+    )
+
+
+async def until_checked(page: Page, number: int) -> None:
+    await page.value(
+        f"""new Promise((done) => {{
+          const look = () => window.checks >= {number} ? done(true) : requestAnimationFrame(look);
+          look();
+        }})"""
+    )
+
+
+async def until_message(page: Page) -> str:
+    """The message of the script in place of the frame, as soon as it is shown."""
+    message: str = await page.value(
+        f"""new Promise((done) => {{
+          const look = () => {{
+            const text = {DIALOG}.querySelector("p").textContent;
+            text && {FRAME}.hidden ? done(text) : requestAnimationFrame(look);
+          }};
+          look();
+        }})"""
+    )
+    return message
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", GROUNDS)
+async def test_an_unknown_widget_shows_a_message_with_a_close_button(
+    browser: Browser, address: str, scheme: str, size: str
+) -> None:
+    page = await show_page(browser, scheme, size)
+    title = "Not available · Earshot"
+    body = f"""<button id="launcher" data-productlift-widget="{UNKNOWN}">Feedback</button>
+        <iframe id="part" title="Roadmap" src="{address}/t/roadmap?widget_id={UNKNOWN}"></iframe>"""
+    with serve_host_page(address, body) as host:
+        await page.open(host)
+        # A frame without a dialog has the message, but no button that would do nothing.
+        assert await frame_value(page, "[...document.querySelectorAll('h1, button')].length", title=title) == 1
+        await page.value("document.querySelector('#part').remove()")
+        await count_checks(page)
+        await click(page, "#launcher")
+        await until_open(page, "overlay")
+        assert await frame_value(page, "document.querySelector('h1').textContent", title=title) == "Not available"
+        assert (
+            await frame_value(page, "getComputedStyle(document.body).backgroundColor", title=title) == GROUNDS[scheme]
+        )
+        await until_checked(page, 1)
+        assert await page.value(f"[{FRAME}.hidden, {DIALOG}.querySelector('p').textContent]") == [False, ""]
+        complaints = [each for each in page.complaints if "status of 404" not in each]
+        assert complaints == []
+        assert await find_violations(page) == []
+        await frame_value(page, "document.querySelector('button').focus()", title=title)
+        await press(page, "Enter")
+        await until_closed(page)
+
+        assert await page.value("document.activeElement.id") == "launcher"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", GROUNDS)
+async def test_a_widget_of_a_portal_that_does_not_answer_shows_a_message(
+    browser: Browser, settings: Settings, widget: str, scheme: str, size: str
+) -> None:
+    page = await show_page(browser, scheme, size)
+    launcher = f'<button id="launcher" data-productlift-sidebar="{widget}">Feedback</button>'
+    with ExitStack() as stack:
+        with serve_in_thread(settings) as url:
+            await page.open(stack.enter_context(serve_host_page(url, launcher)))
+            await count_checks(page)
+            await click(page, "#launcher")
+            await until_open(page, "sidebar")
+            await until_checked(page, 1)
+            assert await page.value(f"[{FRAME}.hidden, {DIALOG}.querySelector('p').textContent]") == [False, ""]
+            await page.value(f"{DIALOG}.close()")
+        await click(page, "#launcher")
+        await until_open(page, "sidebar")
+
+        assert await until_message(page) == "This can't be shown at the moment."
+        assert await find_violations(page) == []
+        await press(page, "Escape")
+        await until_closed(page)
+
+
+async def test_the_next_page_of_a_widget_has_no_message_either(
+    browser: Browser, address: str, make: Factory, widget: str
+) -> None:
+    for number in range(25):
+        await make.post(title=f"Post {number}", status="Planned")
+    page = await browser.page()
+    with serve_host_page(
+        address, f'<button id="launcher" data-productlift-widget="{widget}">Feedback</button>'
+    ) as host:
+        await page.open(host)
+        await count_checks(page)
+        await click(page, "#launcher")
+        await until_open(page, "overlay")
+        await frame_value(page, "document.querySelector('a[rel=next]').click()", title="Roadmap · Feedback")
+        await until_checked(page, 2)
+
+        assert await page.value(f"[{FRAME}.hidden, {DIALOG}.querySelector('p').textContent]") == [False, ""]
+        assert await frame_value(page, "location.search", title="Roadmap · Feedback") == f"?widget_id={widget}&page=2"
+        assert page.complaints == []
 
 
 async def test_a_page_that_is_no_widget_is_not_shown_in_a_frame(browser: Browser, address: str, widget: str) -> None:
@@ -217,6 +334,7 @@ async def test_widgets_have_the_color_scheme_and_no_violations(
 ) -> None:
     for number in range(25):
         await make.post(title=f"Post {number} {'with a long title ' * (number % 9)}", status="Planned")
+        await make.post(title=f"Release {number}", status="Completed")
     page = await show_page(browser, scheme, size)
     for path in ("/t/roadmap", "/t/changelog", f"/t/roadmap?widget_id={widget}", "/embedded_roadmap"):
         await page.open(address + path)

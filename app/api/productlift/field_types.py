@@ -42,7 +42,7 @@ class FieldType:
         return core_schema.no_info_plain_validator_function(self.convert)
 
 
-class _ListType(FieldType):
+class ListType(FieldType):
     """A list, which Pydantic validates item by item after `convert`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -166,6 +166,13 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def _array(value: Any) -> list[Any]:
+    """As `_list`, but a single scalar is an error."""
+    if not isinstance(value, list | dict):
+        raise ValueError
+    return _list(value)
+
+
 def choice(*values: str) -> FieldType:
     """The type of a field that is declared as `Literal["asc", "desc"]`: one of these values, exactly."""
     convert = _only(lambda value: type(value) is str and value in values)
@@ -175,7 +182,8 @@ def choice(*values: str) -> FieldType:
 TEXT: Final = FieldType(
     _only(lambda value: type(value) is str and "\0" not in value), "The {} must be a string.", {"type": "string"}
 )
-LIST: Final = _ListType(_list, "The {} must be an array.", {"type": "array"})
+LIST: Final = ListType(_list, "The {} must be an array.", {"type": "array"})
+ARRAY: Final = ListType(_array, LIST.message, LIST.schema)
 
 Text = Annotated[str, TEXT]
 Integer = Annotated[
@@ -222,3 +230,5 @@ Anything = Annotated[object, FieldType(lambda value: value, "", {})]
 #: A list of items of one type. An invalid item is reported by its index: `status.0`. An empty list is valid; a
 #: required field that rejects it has `Field(min_length=1)`.
 ListOf = Annotated[list[T], LIST]
+#: A list for which a single item is an error, even if the item is valid.
+ArrayOf = Annotated[list[T], ARRAY]

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
-from app.api.productlift.field_types import LIST, TEXT, FieldType, Schema, choice, number_in, past_64_bits
+from app.api.productlift.field_types import TEXT, FieldType, ListType, Schema, choice, number_in, past_64_bits
 from app.api.productlift.params import UNTRIMMED, RepeatedValue
 from app.api.router import query_param
 from app.http.multipart import Upload
@@ -62,7 +62,7 @@ class FormField:
         self.type = _field_type(info)
         self.is_file = self.type.unit == "kilobytes"
         self.item_type: FieldType | None = None
-        if self.type is LIST:
+        if isinstance(self.type, ListType):
             self.item_type = _field_type(FieldInfo.from_annotation(get_args(info.annotation)[0]))
         self.min = _limit(info, "min_length", "ge")
         self.max = _limit(info, "max_length", "le", "max_kilobytes")

@@ -9,16 +9,16 @@ from typing import Any, Final
 
 import orjson
 from orjson import Fragment
-from sqlalchemy import and_
 
-from app.adapters.storage.signed_urls import FileSigner
+from app.api.productlift.post_links import PostLinks
 from app.domain.models import Comment, Post, Status, Tab, User, Vote
-from app.domain.posts.attachments import ARE_PUBLIC
 from app.domain.posts.create import CreatedPost, NewPost
 from app.domain.posts.public import public_name
-from app.domain.posts.queries import AUTHOR, CATEGORIES, TAGS, PostQuery
+from app.domain.posts.publishing import IS_PUBLIC
+from app.domain.posts.queries import AUTHOR, CATEGORIES, PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.posts.single_statement import USER_SUMMARY_COLUMNS
+from app.domain.posts.tagged_queries import TaggedPostQuery
 from app.domain.posts.votes import CreatedVote
 from app.domain.sql.timestamps import format_day, format_seconds
 from app.domain.users.queries import UserQuery
@@ -43,7 +43,7 @@ AUTHOR_COLUMNS: Final = (
 )
 USER_COLUMNS: Final = (*USER_SUMMARY_COLUMNS, User.id)
 
-POSTS: Final = PostQuery(
+POSTS: Final = TaggedPostQuery(
     (
         Post.id,
         Post.code,
@@ -53,8 +53,7 @@ POSTS: Final = PostQuery(
         Post.description,
         Post.changelog,
         Post.image,
-        # Most posts have no image, and for them the rest is not evaluated.
-        and_(Post.image.is_not(None), ARE_PUBLIC).label("is_image_public"),
+        IS_PUBLIC.label("is_public"),
         Post.votes_count,
         Post.comments_count,
         Post.views_count,
@@ -74,7 +73,6 @@ POSTS: Final = PostQuery(
         Post.confidence,
         Post.ease,
         Post.reach,
-        TAGS,
     ),
     bounded=True,
 )
@@ -104,22 +102,20 @@ COMMENTS: Final = CommentQuery(
 )
 
 
-def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
+def serialize_post(row: Sequence[Any], links: PostLinks) -> Payload:
     """A row of POSTS as a Post. Section 6.4."""
     (
-        _, code, slug, title, short, description, changelog, image, is_image_public, votes, comments, views,
+        _, code, slug, title, short, description, changelog, image, is_public, votes, comments, views,
         created_at, updated_at, status_changed_at,
-        uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at, author_id,
+        uuid, name, email, role, user_votes, user_comments, user_posts, deleted_at, user_id,
         categories, status_id, status_name, color, tab_name,
         section_id, moderation, conversion, impact, confidence, ease, reach, tags,
         *_rest,
     ) = row  # fmt: skip
-    url = post_url(slug, code, base_url)
     author = None
     if uuid is not None:
-        author = serialize_user(
-            uuid, name, email, role, cast_votes, written_comments, written_posts, deleted_at, author_id
-        )
+        author = serialize_user(uuid, name, email, role, user_votes, user_comments, user_posts, deleted_at, user_id)
+    url = post_url(slug, code, links.base_url)
     all_categories, category = _with_first(categories)
     return {
         "id": code,
@@ -129,11 +125,7 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         "description": description or "",
         "description_changelog": changelog,
         "clean_description_changelog": strip_tags(changelog) if changelog else "",
-        "image_main": ""
-        if not image
-        else f"{base_url}/files/{image}"
-        if is_image_public
-        else base_url + signer.path(image),
+        "image_main": links.image(image, is_public=is_public) if image else "",
         "votes_count": votes,
         "comments_count": comments,
         "views_count": views,
@@ -157,8 +149,11 @@ def serialize_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Pay
         "prioritization_ease": ease,
         "prioritization_reach": reach,
         "category": category,
-        "tags": _EMPTY if tags == "[]" else Fragment(tags),
+        "tags": Fragment(tags) if tags else _EMPTY,
     }
+
+
+_EMPTY: Final = Fragment("[]")
 
 
 # Some texts may be long, so that few are cached.
@@ -167,9 +162,6 @@ def _with_first(array: str | bytes) -> tuple[Fragment, Fragment | None]:
     """A JSON array, and its first object or None. Cached, because the posts of a portal have few combinations."""
     objects = orjson.loads(array)
     return Fragment(array), Fragment(orjson.dumps(objects[0])) if objects else None
-
-
-_EMPTY: Final = Fragment("[]")
 
 
 PUBLIC_MEMBERS: Final = (
@@ -199,18 +191,16 @@ PUBLIC_MEMBERS: Final = (
 """The members of a Post that the public JSON has. A new member is not public until it is named here."""
 
 
-def serialize_public_post(row: Sequence[Any], base_url: str, signer: FileSigner) -> Payload:
+def serialize_public_post(row: Sequence[Any], links: PostLinks) -> Payload:
     """A row of POSTS for everybody, without what is for the team, and without e-mail addresses. Section 9.13."""
-    post = serialize_post(row, base_url, signer)
+    post = serialize_post(row, links)
     author = post["author"]
     if author is not None:
         post["author"] = {"id": author["id"], "name": public_name(author["name"])}
     return {name: post[name] for name in PUBLIC_MEMBERS}
 
 
-def serialize_created_post(
-    new_post: NewPost, created: CreatedPost, now: datetime, base_url: str, signer: FileSigner
-) -> Payload:
+def serialize_created_post(new_post: NewPost, created: CreatedPost, now: datetime, links: PostLinks) -> Payload:
     """A created post, as reading it would return it; the author's count was read before the post was counted."""
     uuid, name, email, role, votes, comments, posts, deleted_at = created.author
     category_id, category_name, color = created.category
@@ -221,10 +211,9 @@ def serialize_created_post(
             None, False, 0, 0, 0, now, now, now,
             uuid, name, email, role, votes, comments, posts + 1, deleted_at, created.author_id,
             orjson.dumps(categories), *created.status,
-            created.section_id, created.moderation, None, None, None, None, None, "[]",
+            created.section_id, created.moderation, None, None, None, None, None, None,
         ),
-        base_url,
-        signer,
+        links,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from app.cli.lookup import find_post_id
 from app.cli.output import Output, format_fields, page
 from app.cli.params import LimitOption, OffsetOption, choice_param, id_param
 from app.cli.portal_commands import read_command, write_command
-from app.domain.models import Board, Category, Follow, Post, PostCategory, Section, Status
+from app.domain.models import Board, Category, Follow, Post, PostCategory, PostTag, Section, Status, Tag
 from app.domain.models.posts import MODERATION_STATES, UNPOSITIONED
 from app.domain.posts import attachments, filters, moderation
 from app.domain.posts.filters import PostFilter
@@ -76,12 +76,19 @@ _LISTED: Final = (
 )  # fmt: skip
 _LIST_COLUMNS: Final = {name: _COLUMNS[name] for name in _LISTED}
 _LIST: Final = PostQuery(tuple(_LIST_COLUMNS.values()))
-_CATEGORIES: Final = Statement(
-    select(Category.name)
-    .join(PostCategory, PostCategory.category_id == Category.id)
-    .where(Category.portal_id == PORTAL_ID, PostCategory.post_id == bindparam("post"))
-    .order_by(Category.id)
-)
+
+
+def _label_names(label: type[Category | Tag], link: type[PostCategory | PostTag]) -> Statement:
+    return Statement(
+        select(label.name)
+        .join(link)
+        .where(label.portal_id == PORTAL_ID, link.post_id == bindparam("post"))
+        .order_by(label.id)
+    )
+
+
+_CATEGORIES: Final = _label_names(Category, PostCategory)
+_TAGS: Final = _label_names(Tag, PostTag)
 
 
 # It writes, because a search first indexes the posts that are not in the index yet.
@@ -126,7 +133,7 @@ def list_(
 
 @read_command(group)
 def show(work: UnitOfWork, post: PostArgument) -> Output:
-    """Show every field of a post, its files and its position.
+    """Show every field of a post, its categories and tags, its files and its position.
 
     \b
     earshot posts show 42
@@ -203,6 +210,7 @@ def _details(work: UnitOfWork, post: dict[str, Any]) -> dict[str, Any]:
         "created_at": format_seconds(post["created_at"]),
         "updated_at": format_seconds(post["updated_at"]),
         "categories": [name for (name,) in work.fetch_all(_CATEGORIES, post=post["id"])],
+        "tags": [name for (name,) in work.fetch_all(_TAGS, post=post["id"])],
         "files": [_serialize_file(row, settings, public=public) for row in attachments.of_post(work, post["id"])],
     }
 

@@ -14,45 +14,50 @@ from app.settings import Settings
 group = typer.Typer()
 
 
+HostOption = Annotated[
+    str | None, typer.Option(help="Address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for all networks.")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number(0, 65535), metavar="NUMBER", help="Port to listen on, up to 65535; 0 takes any free one."
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number(1, 64),
+        metavar="NUMBER",
+        help="Processes, up to 64; several need PostgreSQL, and Redis for rate limits.",
+    ),
+]
+DemoOption = Annotated[bool, typer.Option("--demo", help="Fill an empty database with a sample portal.")]
+OwnerEmailOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=email_address,
+        metavar="EMAIL",
+        help="The owner's address, by default owner@example.com; only the first start uses it.",
+    ),
+]
+OwnerNameOption = Annotated[
+    str | None,
+    typer.Option(
+        parser=text_param(),
+        metavar="NAME",
+        help="The owner's name, by default from the address; only the first start uses it.",
+    ),
+]
+
+
 @group.command()
 def serve(
-    host: Annotated[
-        str | None,
-        typer.Option(help="Address to listen on: 127.0.0.1 for this machine only, 0.0.0.0 for all networks."),
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number(0, 65535),
-            metavar="NUMBER",
-            help="Port to listen on, up to 65535; 0 takes any free one.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            parser=whole_number(1, 64),
-            metavar="NUMBER",
-            help="Processes, up to 64; several need PostgreSQL, and Redis for rate limits.",
-        ),
-    ] = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty database with a sample portal.")] = False,
-    owner_email: Annotated[
-        str | None,
-        typer.Option(
-            parser=email_address,
-            metavar="EMAIL",
-            help="The owner's address, by default owner@example.com; only the first start uses it.",
-        ),
-    ] = None,
-    owner_name: Annotated[
-        str | None,
-        typer.Option(
-            parser=text_param(),
-            metavar="NAME",
-            help="The owner's name, by default from the address; only the first start uses it.",
-        ),
-    ] = None,
+    host: HostOption = None,
+    port: PortOption = None,
+    workers: WorkersOption = None,
+    demo: DemoOption = False,
+    owner_email: OwnerEmailOption = None,
+    owner_name: OwnerNameOption = None,
 ) -> None:
     """Start the server.
 

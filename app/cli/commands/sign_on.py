@@ -30,7 +30,7 @@ def sso_secret(
     """Print the secret of single sign-on. The first call creates it, which turns sign-on on.
 
     Your own server signs a token with it, and sends people to /sso?token=TOKEN. Tokens that were signed with a
-    replaced secret are not valid any more.
+    replaced secret are not valid any more. A secret that is read from standard input is stored, but not printed.
 
     \b
     earshot portals sso-secret
@@ -63,6 +63,9 @@ def sso_secret(
         return secret
 
     secret = run_write(operation, portal=portal)
+    if from_stdin:
+        print_result({"stored": True}, "the secret of single sign-on is stored", as_json=as_json)
+        return
     print_result({"secret": secret}, secret or "single sign-on is off", as_json=as_json)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import func, or_, select, text, update
 
 from app.domain.counters import post_counters
-from app.domain.models import Comment, Post, User, Vote
+from app.domain.models import Comment, Post, PostTag, User, Vote
 from app.domain.permissions import Permission
 from app.domain.sql.statement import PORTAL_ID, POSTGRESQL, Statement
 from app.domain.unit_of_work import UnitOfWork
@@ -32,6 +32,7 @@ _COUNTERS: Final[dict[Any, dict[str, Any]]] = {
     Post: {
         "votes_count": _recount(Post, Vote),
         "comments_count": _recount(Post, Comment, ~Comment.internal),
+        "tags_count": _recount(Post, PostTag),
     },
     User: {
         "posts_count": _recount(User, Post),

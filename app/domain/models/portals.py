@@ -1,7 +1,9 @@
 """The portal and its catalogue: boards, tabs, statuses, sections, categories, tags; its widgets."""
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from app.domain.models.base import Base, BigId, Id, Name, PortalScopedMixin, TimestampMixin, check_in, partial_index
 
@@ -117,38 +119,35 @@ class Section(PortalScopedMixin, TimestampMixin, Base):
     position: Mapped[int]
 
 
-class Category(PortalScopedMixin, TimestampMixin, Base):
+class LabelMixin(PortalScopedMixin, TimestampMixin):
+    """A label of posts: a name that is unique in the portal regardless of case, and a color."""
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:
+        # A function, because each table needs constraints of its own.
+        return (
+            UniqueConstraint("portal_id", "name_key"),
+            CheckConstraint(HEX_COLOR, name="color"),
+            {"sqlite_autoincrement": True},
+        )
+
+    id: Mapped[Id]
+    name: Mapped[Name]
+    name_key: Mapped[Name]
+    """The name in lower case."""
+    color: Mapped[str] = mapped_column(String(7))
+
+
+class Category(LabelMixin, Base):
     """A label that visitors see; a post may have several."""
 
     __tablename__ = "categories"
-    __table_args__ = (
-        UniqueConstraint("portal_id", "name_key"),
-        CheckConstraint(HEX_COLOR, name="color"),
-        {"sqlite_autoincrement": True},
-    )
-
-    id: Mapped[Id]
-    name: Mapped[Name]
-    name_key: Mapped[Name]
-    """The name in lower case, because names are unique regardless of case."""
-    color: Mapped[str] = mapped_column(String(7))
 
 
-class Tag(PortalScopedMixin, TimestampMixin, Base):
+class Tag(LabelMixin, Base):
     """A label for the team, which visitors don't see; a post may have several."""
 
     __tablename__ = "tags"
-    __table_args__ = (
-        UniqueConstraint("portal_id", "name_key"),
-        CheckConstraint(HEX_COLOR, name="color"),
-        {"sqlite_autoincrement": True},
-    )
-
-    id: Mapped[Id]
-    name: Mapped[Name]
-    name_key: Mapped[Name]
-    """The name in lower case, because names are unique regardless of case."""
-    color: Mapped[str] = mapped_column(String(7))
 
 
 class Widget(PortalScopedMixin, TimestampMixin, Base):

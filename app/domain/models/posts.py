@@ -69,6 +69,7 @@ class Post(PortalScopedMixin, TimestampMixin, Base):
     votes_count: Mapped[int] = mapped_column(server_default=text("0"))
     comments_count: Mapped[int] = mapped_column(server_default=text("0"))
     views_count: Mapped[int] = mapped_column(server_default=text("0"))
+    tags_count: Mapped[int] = mapped_column(server_default=text("0"))
     position: Mapped[int] = mapped_column(BigInteger, server_default=text(str(UNPOSITIONED)))
     conversion: Mapped[float | None]
     impact: Mapped[int | None]

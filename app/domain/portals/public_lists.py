@@ -7,6 +7,7 @@ from app.domain.models import Post, Status
 from app.domain.portals import statuses
 from app.domain.posts.filters import PostFilter
 from app.domain.posts.queries import PostQuery
+from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import Row, UnitOfWork
 
 PAGE_POSTS: Final = 20
@@ -19,7 +20,7 @@ _ORDERS: Final = {"changelog": "latest_status_change"}
 """The order of a tab by its type; for other types the posts with the most votes come first."""
 
 _SUMMARIES: Final = PostQuery(
-    (Post.id, Post.code, Post.slug, Post.title, Post.votes_count, Status.name, Status.color),
+    (Post.id, Post.code, Post.slug, Post.title, Post.votes_count, Post.status_changed_at, Status.name, Status.color),
 )
 
 
@@ -31,6 +32,7 @@ class PublicSummary:
     slug: str
     title: str
     votes_count: int
+    status_changed_at: Timestamp
     status: str
     status_color: str
 

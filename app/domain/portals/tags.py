@@ -5,6 +5,7 @@ from typing import Final
 from app.domain.models import Tag
 from app.domain.portals.catalogue import begin_change
 from app.domain.portals.labels import LabelTable
+from app.domain.posts import tagging
 from app.domain.unit_of_work import UnitOfWork
 
 TABLE: Final = LabelTable(Tag)
@@ -19,4 +20,5 @@ edit = TABLE.edit
 def delete(work: UnitOfWork, tag_id: int) -> None:
     """Delete a tag; its posts stay, without it. Raises Forbidden, NotFound("tag")."""
     begin_change(work)
+    tagging.subtract_tag(work, tag_id)
     TABLE.delete(work, tag_id)

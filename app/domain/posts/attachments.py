@@ -17,9 +17,8 @@ from app.domain.unit_of_work import Row, UnitOfWork
 
 DEFAULT_NAME: Final = "file"
 
-IS_PRIVATE: Final = select(Portal.is_private).where(Portal.id == PORTAL_ID).scalar_subquery()
-"""Whether the portal of the unit of work is private; evaluated once for each statement."""
-ARE_PUBLIC: Final = and_(IS_PUBLIC, not_(IS_PRIVATE))
+_IS_PRIVATE: Final = select(Portal.is_private).where(Portal.id == PORTAL_ID).scalar_subquery()
+_IS_FILE_PUBLIC: Final = and_(IS_PUBLIC, not_(_IS_PRIVATE))
 """Whether the files of a post are public: whether visitors can see the post."""
 
 
@@ -53,11 +52,11 @@ _OF_POST: Final = Statement(
     .order_by(Attachment.id)
 )
 _BY_NAME: Final = Statement(
-    select(Attachment.media_type, Attachment.original_name, ARE_PUBLIC.label("public"))
+    select(Attachment.media_type, Attachment.original_name, _IS_FILE_PUBLIC.label("public"))
     .join(Post, Post.id == Attachment.post_id)
     .where(Attachment.portal_id == PORTAL_ID, Attachment.name == bindparam("name"))
 )
-_ARE_PUBLIC: Final = Statement(select(ARE_PUBLIC).where(row_in_portal(Post)))
+_ARE_PUBLIC: Final = Statement(select(_IS_FILE_PUBLIC).where(row_in_portal(Post)))
 _ORPHANS: Final = Statement(delete(Attachment).where(Attachment.post_id.is_(None)), across_portals=True)
 _STORED: Final = Statement(select(Attachment.name).where(in_list(Attachment.name, "names")), across_portals=True)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import not_, update
+from sqlalchemy import literal_column, not_, update
 
 from app.domain.events import Event
 from app.domain.models import Post
@@ -10,7 +10,8 @@ from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, Statement, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 
-IS_PUBLIC: Final = (Post.moderation == "approved") & Post.published
+# A literal, because a parameter is sent and parsed at each execution.
+IS_PUBLIC: Final = (Post.moderation == literal_column("'approved'")) & Post.published
 """Whether visitors can see the post, and its files."""
 
 _TOGGLE: Final = Statement(

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, literal_column, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import QueryableAttribute, aliased
 
 from app.domain.errors import NotFound
-from app.domain.models import Board, Category, Post, PostCategory, PostTag, Status, Tab, Tag, User
+from app.domain.models import Board, Category, Post, PostCategory, Status, Tab, Tag, User
 from app.domain.permissions import Permission
 from app.domain.posts import filters as post_filters
 from app.domain.posts.filters import AccessPath, Cardinalities, PostFilter, conditions, count_expression, has_own_index
@@ -25,7 +25,7 @@ AUTHOR: Final = aliased(User, name="author")
 """The author of the post; its columns are null for an anonymous post."""
 
 
-def _labels(label: type[Category] | type[Tag], link: Any, label_id: Column) -> json_array_of:
+def select_labels(label: type[Category] | type[Tag], link: Any, label_id: Column) -> json_array_of:
     """The labels of the post as JSON text: id, name, color."""
     return json_array_of(
         select(label.id, label.name, label.color)
@@ -38,14 +38,8 @@ def _labels(label: type[Category] | type[Tag], link: Any, label_id: Column) -> j
     )
 
 
-CATEGORIES: Final = _labels(Category, PostCategory, PostCategory.category_id)
+CATEGORIES: Final = select_labels(Category, PostCategory, PostCategory.category_id)
 """The categories of the post as JSON text: id, name, color."""
-
-_TAGS: Final = _labels(Tag, PostTag, PostTag.tag_id)
-_HAS_TAGS: Final = select(Tag.id).where(Tag.portal_id == PORTAL_ID).exists()
-# Whether the portal has tags is evaluated once for each statement, so that a portal without tags reads none per post.
-TAGS: Final[ColumnElement[str]] = case((_HAS_TAGS, _TAGS), else_=literal_column("'[]'"))
-"""The tags of the post as JSON text: id, name, color."""
 
 ORDERS: Final[dict[str, Column]] = {
     "title": Post.title,

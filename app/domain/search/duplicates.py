@@ -96,7 +96,7 @@ def find_duplicate_ids(work: UnitOfWork, title: str | None, description: str | N
 
 
 def _score(ranker: Ranker, query: "SearchQuery", title: str) -> float:
-    score, extra = ranker.score(title, min_share=MIN_SCORE)
+    score, extra, _ = ranker.score(title, min_share=MIN_SCORE)
     if not score or not extra:
         return score
     return score + DESCRIPTION_BONUS * sum(word in query.description for word in extra) / len(extra)

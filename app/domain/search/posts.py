@@ -5,21 +5,22 @@ the index stand for a word of the query. The best matches are chosen by the word
 ranked with rapidfuzz; all others follow, the newest first. So every page has a fixed place in one order.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from heapq import nsmallest
 from typing import Any, Final
 
 import orjson
 from rapidfuzz import fuzz
-from sqlalchemy import BigInteger, Boolean, bindparam, func, not_, or_, select, text
+from sqlalchemy import Boolean, bindparam, func, not_, or_, select
 
 from app.domain.models import Post
-from app.domain.models.search import MARK, NEW_POSTS, TEXT_SEARCH_CONFIG
+from app.domain.models.search import MARK, NEW_POSTS
 from app.domain.permissions import Permission
-from app.domain.search import tokenizer
+from app.domain.search import post_statements, tokenizer
+from app.domain.search.post_statements import MAX_FEW, shape_of_words
 from app.domain.search.ranking import Ranker, rarity
 from app.domain.search.terms import SearchTerms, render, render_word
 from app.domain.search.vocabulary import Form
@@ -28,10 +29,10 @@ from app.domain.unit_of_work import UnitOfWork
 
 MAX_RANKED: Final = 100
 """Posts that are ranked by their texts."""
-MAX_CHECKED: Final = 400
+MAX_CHECKED: Final = 200
 """Posts with some words in the title for which it is checked whether they have the others in the description."""
-MAX_TITLES_PER_WORD: Final = 2000
-"""Titles of each word, the newest, from which those to rank are chosen."""
+MIN_MANY: Final = 10 * MAX_FEW
+"""Matches from which on enough are expected among the newest posts."""
 MAX_RANKED_DESCRIPTION: Final = 2000
 """Characters of a description that the ranking reads."""
 MIN_TITLE_SHARE: Final = 0.05
@@ -43,6 +44,7 @@ NEAR_SHARE: Final = 0.2
 """How much the description adds to the score of a title without any word: for its words, and if they are together."""
 
 
+_LETTERS: Final = re.compile("[a-z]+$")
 _REASONS: Final = ("unpublished", "pending", "rejected")
 """Why a post is hidden. PostgreSQL's index has the number of the last of them that is true of a post, from 1."""
 
@@ -64,87 +66,6 @@ class SearchPage:
     total: int
 
 
-_TITLES: Final = {
-    # The + keeps SQLite from an index on the portal, which would list all its posts for each word.
-    SQLITE: f"""
-        SELECT (
-          SELECT json_array(json_group_array(posts.id), json_group_array(length(posts.title))) FROM (
-            SELECT rowid AS post_id FROM post_search WHERE post_search MATCH word.value
-            ORDER BY rowid DESC LIMIT {MAX_TITLES_PER_WORD}
-          ) AS matching JOIN posts ON posts.id = post_id WHERE +posts.portal_id = :portal
-        ) AS titles FROM json_each(:words) AS word ORDER BY word.key
-    """,  # noqa: S608 - constants only
-    POSTGRESQL: f"""
-        SELECT (
-          SELECT CAST(json_build_array(coalesce(json_agg(post_id), '[]'), coalesce(json_agg(length), '[]')) AS TEXT)
-          FROM (
-            SELECT post_id, length(title) AS length FROM post_search
-            WHERE portal_id = :portal AND title @@ to_tsquery('{TEXT_SEARCH_CONFIG}', word.value)
-            ORDER BY post_id DESC LIMIT {MAX_TITLES_PER_WORD}
-          ) AS matching
-        ) AS titles
-        FROM unnest(CAST(:words AS TEXT[])) WITH ORDINALITY AS word (value, place) ORDER BY place
-    """,  # noqa: S608 - constants only
-}
-_IS_MATCH: Final = {
-    SQLITE: f"post_search_texts MATCH '\"{MARK}p' || :portal || '\" AND (' || :query || ')'",
-    # The index has no positions; PostgreSQL would demand the parts of a word that it splits in their order.
-    POSTGRESQL: f"""
-        portal_id = :portal
-        AND words @@ CAST(
-          replace(CAST(to_tsquery('{TEXT_SEARCH_CONFIG}', :query) AS TEXT), '<->', '&') AS TSQUERY
-        )
-        AND (:any_status OR status_id = ANY (CAST(:statuses AS BIGINT[])))
-        AND hidden <= :visibility
-    """,
-}
-_COUNTS: Final = {
-    SQLITE: f"""
-        SELECT count(*), json_group_array(rowid) FILTER (WHERE rowid IN (SELECT value FROM json_each(:posts)))
-        FROM post_search_texts WHERE {_IS_MATCH[SQLITE]}
-    """,  # noqa: S608 - constants only
-    POSTGRESQL: f"""
-        SELECT count(*),
-          CAST(coalesce(
-            json_agg(post_id) FILTER (WHERE post_id IN (SELECT unnest(CAST(:posts AS BIGINT[])))), '[]') AS TEXT
-          )
-        FROM post_search_texts WHERE {_IS_MATCH[POSTGRESQL]}
-    """,  # noqa: S608 - constants only
-}
-_ANY: Final = {
-    SQLITE: f"SELECT 1 FROM post_search_texts WHERE {_IS_MATCH[SQLITE]} LIMIT 1",  # noqa: S608 - constants only
-    # For one row, PostgreSQL would otherwise read the table, and all of it if no post matches.
-    POSTGRESQL: f"""
-        WITH matching AS MATERIALIZED (SELECT 1 FROM post_search_texts WHERE {_IS_MATCH[POSTGRESQL]})
-        SELECT 1 FROM matching LIMIT 1
-    """,  # noqa: S608 - constants only
-}
-_NEWEST: Final = {
-    # The + keeps PostgreSQL from reading all posts in the order of their ids.
-    SQLITE: f"""
-        SELECT rowid FROM post_search_texts WHERE {_IS_MATCH[SQLITE]} ORDER BY rowid DESC LIMIT :limit OFFSET :offset
-    """,  # noqa: S608 - constants only
-    POSTGRESQL: f"""
-        SELECT post_id FROM post_search_texts WHERE {_IS_MATCH[POSTGRESQL]}
-        ORDER BY post_id + 0 DESC LIMIT :limit OFFSET :offset
-    """,  # noqa: S608 - constants only
-}
-
-
-def _statements(sources: dict[str, str]) -> dict[str, Statement]:
-    types = {"portal": BigInteger, "any_status": Boolean, "unpublished": Boolean}
-    return {
-        engine: Statement(
-            text(source).bindparams(*(bindparam(name, type_=types[name]) for name in types if f":{name}" in source))
-        )
-        for engine, source in sources.items()
-    }
-
-
-_FIND_TITLES: Final = _statements(_TITLES)
-_COUNT: Final = _statements(_COUNTS)
-_FIND_ANY: Final = _statements(_ANY)
-_FIND_NEWEST: Final = _statements(_NEWEST)
 _IS_VISIBLE: Final = (
     or_(bindparam("any_status", type_=Boolean), in_list(Post.status_id, "statuses")),
     not_(in_list(Post.moderation, "hidden")),
@@ -196,8 +117,12 @@ class _Matches:
     """All posts that match."""
 
     total: int
+    newest: Sequence[int]
+    """All of them, the newest first, if they are at most MAX_FEW. Of more, some of the newest, or none."""
     filters: dict[str, Any]
     """The parameters of a statement that finds them."""
+    weights: dict[str, float]
+    """The rarity of each word of the query in titles."""
     titles: dict[str, dict[int, int]]
     """For each word of the query, the posts that have it in the title, with the length of the title.
 
@@ -219,61 +144,92 @@ def _find_matches(
         "unpublished": visibility is not Visibility.PUBLIC,
     }
     found, unknown = terms.find_forms(work)
-    with_query = _add_query(work.engine, filters, found)
-    # Where posts have each word, one has all of them in most cases, which need not be checked first.
-    if not unknown or _has_match(work, with_query):
-        matches = _match(work, found, with_query)
-        if matches.total:
-            return matches
-    found = terms.add_suggestions(work, found, unknown)
-    for missing in range(len(found) // 2 + 1):
-        with_query = _add_query(work.engine, filters, found, missing=missing)
-        if not missing or _has_match(work, with_query):
-            matches = _match(work, found, with_query)
-            if matches.total:
-                return matches
-    return None
+    matches = _match(work, found, _add_query(work.engine, filters, found))
+    if matches is None:
+        found = terms.add_suggestions(work, found, unknown)
+        for missing in range(len(found) // 2 + 1):
+            matches = _match(work, found, _add_query(work.engine, filters, found, missing=missing))
+            if matches is not None:
+                break
+    return matches
 
 
-def _has_match(work: UnitOfWork, filters: dict[str, Any]) -> bool:
-    return work.fetch_one(_FIND_ANY[work.engine], **filters) is not None
-
-
-def _match(work: UnitOfWork, found: dict[str, set[Form]], filters: dict[str, Any]) -> _Matches:
-    words = [render_word(work.engine, forms) for forms in found.values()]
-    rows = work.fetch_all(_FIND_TITLES[work.engine], words=words)
-    titles = {word: dict(zip(*orjson.loads(row[0]), strict=True)) for word, row in zip(found, rows, strict=True)}
+def _match(work: UnitOfWork, found: dict[str, set[Form]], filters: dict[str, Any]) -> _Matches | None:
+    total, ids = work.fetch_all(post_statements.FIND_FEW[filters["shape"]], **filters)[0]
+    if not total:
+        return None
+    newest: list[int] = orjson.loads(ids or "[]")
+    titles, in_all = _find_titles(work, found)
+    weights = {word: rarity(len(posts)) for word, posts in titles.items()}
+    for posts in titles.values():
+        posts.update(in_all)
+    if total <= MAX_FEW:
+        ranked, _ = _order_by_words(titles, among=set(newest))
+        return _Matches(total, newest, filters, weights, titles, ranked[:MAX_RANKED])
+    if work.engine == SQLITE:
+        total = int(work.fetch_value(post_statements.COUNT, **filters))
     ranked, complete = _order_by_words(titles)
-    visible = {row[0] for row in work.fetch_all(_FILTER, ids=ranked[: min(complete, MAX_CHECKED)], **filters)}
-    # Those with all words in the title match anyway, and are enough if they are many.
-    others = [] if len(visible) >= MAX_RANKED else ranked[complete:]
-    total, matching = work.fetch_all(_COUNT[work.engine], posts=others, **filters)[0]
-    visible.update(orjson.loads(matching))
-    return _Matches(total, filters, titles, [post_id for post_id in ranked if post_id in visible][:MAX_RANKED])
+    # Those with all words in the title match if they are visible, and are enough if they are many.
+    matching = {row[0] for row in work.fetch_all(_FILTER, ids=ranked[:complete], **filters)}
+    if len(matching) < MAX_RANKED:
+        matching |= _find_matching(work, ranked[complete:], newest, filters)
+    candidates = [post_id for post_id in ranked if post_id in matching][:MAX_RANKED]
+    return _Matches(total, newest, filters, weights, titles, candidates)
+
+
+def _find_matching(
+    work: UnitOfWork, post_ids: Sequence[int], newest: Collection[int], filters: dict[str, Any]
+) -> set[int]:
+    """Those of the posts that match: all on PostgreSQL, the newest on SQLite, which can't find a match by its id."""
+    if work.engine == SQLITE:
+        return set(newest).intersection(post_ids)
+    return {row[0] for row in work.fetch_all(post_statements.FIND_OF_POSTS, posts=post_ids, **filters)}
+
+
+def _find_titles(work: UnitOfWork, found: dict[str, set[Form]]) -> tuple[dict[str, dict[int, int]], dict[int, int]]:
+    """The posts that have each word in the title, and those that have all, with the length of the title."""
+    words = [render_word(work.engine, forms) for forms in found.values()]
+    query = render(work.engine, list(found.values()))
+    rows = work.fetch_all(post_statements.FIND_TITLES[work.engine], query=query, words=words if len(words) > 1 else [])
+    in_all, *in_each = (dict(zip(*orjson.loads(row[1]), strict=True)) for row in rows)
+    return dict(zip(found, in_each or [dict(in_all)], strict=True)), in_all
 
 
 def _add_query(
     engine: str, filters: dict[str, Any], found: dict[str, set[Form]], *, missing: int = 0
 ) -> dict[str, Any]:
-    """The parameters of `_IS_MATCH`. On SQLite, the search term has the conditions of `_IS_VISIBLE`, too."""
+    """The shape of a query, and its parameters. On SQLite, the term has the conditions of `_IS_VISIBLE`, too."""
     query = render(engine, list(found.values()), missing=missing)
     if engine == SQLITE and not filters["any_status"]:
         query = f"({query}) AND ({' OR '.join(_mark(f's{status_id}') for status_id in filters['statuses'])})"
     if engine == SQLITE and filters["hidden"]:
         query = f"({query}) NOT ({' OR '.join(map(_mark, filters['hidden']))})"
-    return {**filters, "query": query}
+    words = {
+        f"word_{number}": " ".join(sorted(form[0] for form in forms)) for number, forms in enumerate(found.values())
+    }
+    # PostgreSQL makes one word of each of these, and of any other perhaps two.
+    is_simple = not missing and all(
+        len(form) == 1 and _LETTERS.match(form[0]) for forms in found.values() for form in forms
+    )
+    shape = shape_of_words(len(found)) if engine == POSTGRESQL and is_simple else engine
+    return {**filters, **words, "query": query, "shape": shape}
 
 
 def _mark(name: str) -> str:
     return f'"{MARK}{name}"'
 
 
-def _order_by_words(titles: dict[str, dict[int, int]]) -> tuple[list[int], int]:
-    """The posts by the number of words in the title, then by its length, and how many have all words."""
-    words = Counter(post_id for lengths in titles.values() for post_id in lengths)
+def _order_by_words(
+    titles: dict[str, dict[int, int]], *, among: Collection[int] | None = None
+) -> tuple[list[int], int]:
+    """The posts by the number of words in the title, then by its length, and how many have all words.
+
+    At most MAX_CHECKED, and only some of the posts if any are given.
+    """
+    words = Counter(post_id for lengths in titles.values() for post_id in lengths if among is None or post_id in among)
     every = {post_id: length for lengths in titles.values() for post_id, length in lengths.items()}
-    ranked = nsmallest(MAX_CHECKED, words, key=lambda post_id: (-words[post_id], every[post_id], -post_id))
-    return ranked, sum(words[post_id] == len(titles) for post_id in ranked)
+    ranked = sorted((-count, every[post_id], -post_id) for post_id, count in words.items())[:MAX_CHECKED]
+    return [-negative for _, _, negative in ranked], sum(-count == len(titles) for count, _, _ in ranked)
 
 
 def _rank(work: UnitOfWork, terms: SearchTerms, matches: _Matches) -> list[int]:
@@ -281,13 +237,13 @@ def _rank(work: UnitOfWork, terms: SearchTerms, matches: _Matches) -> list[int]:
     candidates = list(matches.candidates)
     if len(candidates) < min(MAX_RANKED, matches.total):
         candidates += _fetch_tail(work, matches, candidates, 0, MAX_RANKED - len(candidates))
-    weights = {word: rarity(len(posts)) for word, posts in matches.titles.items()}
+    weights = matches.weights
     prefix = None if terms.prefix is None else tokenizer.singular(terms.prefix)
     ranker = Ranker(terms.text, weights, joined=terms.joined, prefix=prefix)
     scores = {}
     for post_id, title, description in work.fetch_all(_TEXTS, ids=candidates):
-        in_title = sum(post_id in posts for posts in matches.titles.values()) / len(weights)
-        score, _ = ranker.score(title, min_share=MIN_TITLE_SHARE)
+        score, _, similar = ranker.score(title, min_share=MIN_TITLE_SHARE)
+        in_title = max(similar, sum(post_id in posts for posts in matches.titles.values())) / len(weights)
         scores[post_id] = score + TITLE_SHARE * in_title
         if in_title < 1 and description:
             scores[post_id] += (1 - in_title) * _score_description(terms, weights, description)
@@ -302,9 +258,30 @@ def _score_description(terms: SearchTerms, weights: dict[str, float], descriptio
 
 def _fetch_tail(work: UnitOfWork, matches: _Matches, without: Sequence[int], offset: int, limit: int) -> list[int]:
     """A page of the matches, the newest first, without some of them."""
-    rows = work.fetch_all(_FIND_NEWEST[work.engine], limit=len(without) + limit, offset=offset, **matches.filters)
-    ids = [row[0] for row in rows]
     excluded = set(without)
+    ids = _fetch_newest(work, matches, offset, len(without) + limit)
     # Those left out before this page have moved it by as many places.
     before = sum(post_id > ids[0] for post_id in excluded) if ids else 0
     return [post_id for post_id in ids if post_id not in excluded][before : before + limit]
+
+
+def _fetch_newest(work: UnitOfWork, matches: _Matches, offset: int, limit: int) -> list[int]:
+    """A page of all matches, the newest first, read from the nearer end."""
+    if min(offset + limit, matches.total) <= len(matches.newest):
+        return list(matches.newest[offset : offset + limit])
+    if work.engine == POSTGRESQL and matches.total >= MIN_MANY and offset == 0:
+        # Of the newest posts enough match, which needs neither all matches nor their order.
+        rows = work.fetch_all(post_statements.FIND_OF_NEWEST, **matches.filters)
+        if len(rows) >= limit:
+            return [row[0] for row in rows[:limit]]
+    behind = matches.total - offset - limit
+    if offset <= behind:
+        rows = work.fetch_all(
+            post_statements.FIND_NEWEST[matches.filters["shape"]], limit=limit, offset=offset, **matches.filters
+        )
+        return [row[0] for row in rows]
+    limit = min(limit, matches.total - offset)
+    rows = work.fetch_all(
+        post_statements.FIND_OLDEST[matches.filters["shape"]], limit=limit, offset=max(0, behind), **matches.filters
+    )
+    return [row[0] for row in reversed(rows)]

@@ -49,12 +49,16 @@ class Ranker:
         self._sorted = " ".join(sorted(weights))
         self._joined = joined
         self._prefix = prefix
+        # A title has many pairs of words, and hardly any is a word of the query.
+        self._initials = {word[0] for word in (*weights, *joined)}
+        self._fuzzy = [word for word in weights if _is_fuzzy(word)]
         self._similar: dict[str, dict[str, float]] = {}
 
-    def score(self, title: str, *, min_share: float) -> tuple[float, Sequence[str]]:
-        """The score of a title, from 0 to about 1 (the same title), and its words that the query lacks.
+    def score(self, title: str, *, min_share: float) -> tuple[float, Sequence[str], int]:
+        """The score of a title, from 0 to about 1 (the same title).
 
-        The score is 0 if the title has less than `min_share` of the query's weight.
+        Beside it, the title's words that the query lacks, and the number of the query's words that the title has. The
+        score is 0 if the title has less than `min_share` of the query's weight.
         """
         folded = tokenizer.fold_case(title)
         split = tokenizer.split_words(folded)
@@ -67,21 +71,28 @@ class Ranker:
                 extra.append(word)
             for each, similarity in similar.items():
                 best[each] = max(similarity, best.get(each, 0.0))
-        for joined in tokenizer.join_pairs(split):
+        for joined in tokenizer.join_pairs(split, initials=self._initials):
             for each, similarity in self._similar_words(joined).items():
                 best[each] = max(similarity * COMPOUND_SIMILARITY, best.get(each, 0.0))
         share = sum(self._weights[each] * similarity for each, similarity in best.items()) / self._total
         if share < min_share:
-            return 0.0, extra
+            return 0.0, extra, len(best)
         letters = fuzz.ratio(self._sorted, " ".join(sorted(words))) / 100
         order = fuzz.ratio(self._text, folded) / 100
-        return WORD_SHARE * share + (1 - WORD_SHARE - ORDER_SHARE) * letters + ORDER_SHARE * order, extra
+        return WORD_SHARE * share + (1 - WORD_SHARE - ORDER_SHARE) * letters + ORDER_SHARE * order, extra, len(best)
 
     def _similar_words(self, word: str) -> dict[str, float]:
         """The words of the query that a title's word may stand for."""
         similar = self._similar.get(word)
         if similar is None:
-            similar = {each: similarity for each in self._weights if (similarity := _similarity(each, word))}
+            similar = {}
+            if _is_fuzzy(word):
+                for each in self._fuzzy:
+                    similarity = JaroWinkler.normalized_similarity(word, each, score_cutoff=MIN_SIMILARITY)
+                    if similarity:
+                        similar[each] = similarity**2
+            if word in self._weights:
+                similar[word] = 1.0
             for each in self._joined.get(word, ()):
                 if each in self._weights:
                     similar[each] = max(COMPOUND_SIMILARITY, similar.get(each, 0.0))
@@ -91,9 +102,5 @@ class Ranker:
         return similar
 
 
-def _similarity(word: str, other: str) -> float:
-    if word == other:
-        return 1.0
-    if min(len(word), len(other)) < MIN_FUZZY_LENGTH or word.isdigit() or other.isdigit():
-        return 0.0
-    return float(JaroWinkler.normalized_similarity(word, other, score_cutoff=MIN_SIMILARITY)) ** 2
+def _is_fuzzy(word: str) -> bool:
+    return len(word) >= MIN_FUZZY_LENGTH and not word.isdigit()

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -18,6 +19,12 @@ _FOLDED: Final = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
     | {"'": None, "’": None, "&": " and "}
 )
+_TRANSCRIBED: Final = re.compile("(?<=[aou])e(?![aeiouy])")
+"""The e of `ueber` and `fuer`, but not that of `queue`."""
+_VOWEL: Final = re.compile("[aou](?![aeiouy])")
+MIN_TRANSCRIBED: Final = 4
+"""Letters of a word that may have a transcribed umlaut: `für`."""
+MAX_TRANSCRIPTIONS: Final = 8
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 
 _FUNCTION_WORDS_TEXT: Final = """
@@ -45,8 +52,25 @@ def strip_accents(text: str) -> str:
 
 def fold_case(text: str) -> str:
     """The text without letter case, accents and apostrophes."""
-    folded = strip_accents(text.casefold().translate(_FOLDED))
+    if text.isascii():
+        folded = text.lower()
+        if "'" in folded or "&" in folded:
+            folded = folded.translate(_FOLDED)
+    else:
+        folded = strip_accents(text.casefold().translate(_FOLDED))
     return _LETTER_HYPHEN.sub(r"\1", folded) if "-" in folded else folded
+
+
+def transcribe_umlauts(word: str) -> set[str]:
+    """The folded words in which an umlaut of a German word may be written otherwise: `uber` as `ueber` and back.
+
+    Most of them are no words at all.
+    """
+    if len(word) < MIN_TRANSCRIBED - 1 or not word.isalpha():
+        return set()
+    without = {_TRANSCRIBED.sub("", word)} if len(word) >= MIN_TRANSCRIBED else set()
+    places = [match.end() for match in _VOWEL.finditer(word)][:MAX_TRANSCRIPTIONS]
+    return (without | {f"{word[:place]}e{word[place:]}" for place in places}) - {word}
 
 
 def split_words(text: str) -> list[str]:
@@ -103,6 +127,13 @@ def tokenize(title: str) -> list[str]:
     return significant_words(split_words(fold_case(title)))
 
 
-def join_pairs(words: list[str]) -> dict[str, tuple[str, str]]:
-    """Each pair of adjacent words written as one word, with the two words in the singular."""
-    return {singular(left + right): (singular(left), singular(right)) for left, right in pairwise(words)}
+def join_pairs(words: list[str], *, initials: Collection[str] | None = None) -> dict[str, tuple[str, str]]:
+    """Each pair of adjacent words written as one word, with the two words in the singular.
+
+    If initials are given, only pairs that begin with one of them.
+    """
+    return {
+        singular(left + right): (singular(left), singular(right))
+        for left, right in pairwise(words)
+        if initials is None or left[0] in initials
+    }

@@ -43,14 +43,10 @@ def format_seconds(timestamp: Timestamp) -> str:
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+@lru_cache(4096)
 def format_day(timestamp: Timestamp) -> str:
     """`16 May 2023`: day without a leading zero, English short month, year."""
-    return _format_day(timestamp[:10] if type(timestamp) is str else _to_utc(timestamp).date().isoformat())
-
-
-@lru_cache(1024)
-def _format_day(date: str) -> str:
-    # The posts of a list share a few days.
+    date = timestamp[:10] if type(timestamp) is str else _to_utc(timestamp).date().isoformat()
     year, month, day_of_month = date.split("-")
     return f"{int(day_of_month)} {_MONTHS[int(month) - 1]} {year}"
 

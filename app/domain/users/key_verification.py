@@ -30,6 +30,8 @@ class Principal:
     portal_id: int
     host: str | None
     is_only_portal: bool
+    is_private: bool
+    """Whether the portal is private."""
     user_id: int
     role: str
     expires_at: Timestamp | None
@@ -53,6 +55,7 @@ _PRINCIPAL: Final = (
         ApiKey.portal_id,
         Portal.host,
         ~select(_other.id).where(_other.id != ApiKey.portal_id).exists(),
+        Portal.is_private,
         User.id,
         User.role,
         ApiKey.expires_at,

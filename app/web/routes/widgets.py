@@ -18,17 +18,22 @@ from app.domain.permissions import OPERATOR
 from app.domain.portals import portals, public_lists, tabs, widgets
 from app.domain.portals.widgets import ANY_SITE
 from app.domain.unit_of_work import UnitOfWork
+from app.http.request import RequestContext
 from app.web.routes.assets import Assets
 from app.web.routes.pages import find_public_portal_id, post_path
 from app.web.templating import TemplateRenderer
 
 MAX_TAB_KEY: Final = 191
 _METHODS: Final = ["GET", "HEAD"]
+_FRAMES: Final = frozenset({"iframe", "frame", "object", "embed"})
+"""Values of `Sec-Fetch-Dest` by which a browser says that the page is for a frame."""
+_QUERY: Final = "%!$&'()*+,;=:@/?[]"
+"""Characters that a query may contain."""
 _PAGE: Final = re.compile(r"[1-9][0-9]{0,4}")
 
 
 def router(pages: TemplateRenderer, database: Database) -> APIRouter:
-    """GET and HEAD of /widgets_sdk, /widgets/{widget}, /t/{tab} and /embedded_roadmap."""
+    """GET and HEAD of /widgets_sdk, /widgets/{widget}, /t/{tab}, /t/{tab}/ and /embedded_roadmap."""
     routes = APIRouter()
 
     async def portal_context(request: Request) -> PortalContext | None:
@@ -45,27 +50,40 @@ def router(pages: TemplateRenderer, database: Database) -> APIRouter:
         context = await portal_context(request)
         widget_uuid = path_params.uuid(widget)
         if context is None or not widget_uuid:
-            return pages.error(404)
+            return pages.widget_error(has_close_button=True)
         try:
             tab = await database.read(lambda work: widgets.find_tab_url(work, widget_uuid), context)
         except NotFound:
-            return pages.error(404)
+            return pages.widget_error(has_close_button=True)
         return RedirectResponse(pages.link(_tab_path(tab, 1, widget_uuid)), 302, {"Cache-Control": "no-cache"})
 
     @routes.api_route("/t/{tab}", methods=_METHODS)
     async def tab_page(request: Request, tab: str) -> Response:
         context = await portal_context(request)
         page = request.query_params.get("page", "1")
-        if context is None or "\0" in tab or len(tab) > MAX_TAB_KEY or not _PAGE.fullmatch(page):
-            return pages.error(404)
-        widget = path_params.uuid(request.query_params.get("widget_id", ""))
+        is_framed = _is_framed_widget(request)
         try:
+            if context is None or "\0" in tab or len(tab) > MAX_TAB_KEY or not _PAGE.fullmatch(page):
+                raise NotFound("tab")
+            widget = path_params.uuid(request.query_params.get("widget_id", ""))
             response = await database.read(
-                lambda work: _show_tab(pages, work, tab, int(page), widget), context, in_thread=True, snapshot=True
+                lambda work: _show_tab(pages, work, tab, int(page), widget, is_framed=is_framed),
+                context,
+                in_thread=True,
+                snapshot=True,
             )
         except NotFound:
-            return pages.error(404)
+            return pages.widget_error(has_close_button=False) if is_framed else pages.error(404)
         return response
+
+    @routes.api_route("/t/{tab}/", methods=_METHODS)
+    async def tab_with_slash(request: Request, tab: str) -> Response:
+        context: RequestContext = request.scope["earshot.request"]
+        # `%2F` at the end belongs to the tab, and no tab has a slash.
+        if not context.path.endswith("/"):
+            return pages.error(404)
+        path = f"/t/{quote(tab, safe='')}" + (f"?{quote(context.query, safe=_QUERY)}" if context.query else "")
+        return RedirectResponse(pages.link(path), 308, {"Cache-Control": "no-cache"})
 
     @routes.api_route("/embedded_roadmap", methods=_METHODS)
     async def embedded_roadmap(request: Request) -> Response:
@@ -86,23 +104,39 @@ async def _script(assets: Assets, request: Request) -> Response:
     return response
 
 
-def _show_tab(pages: TemplateRenderer, work: UnitOfWork, tab: str, page: int, widget: str) -> Response:
-    """The page of a tab; the sites of a known widget may show it in a frame. Raises NotFound("tab")."""
+def _is_framed_widget(request: Request) -> bool:
+    """Whether the page is for a frame in which a site wants to show a widget."""
+    return bool(request.query_params.get("widget_id")) and request.headers.get("sec-fetch-dest") in _FRAMES
+
+
+def _show_tab(
+    pages: TemplateRenderer, work: UnitOfWork, tab: str, page: int, widget: str, *, is_framed: bool
+) -> Response:
+    """The page of a tab; the sites of a known widget may show it in a frame.
+
+    Raises NotFound for an unknown tab, a page without posts after the first, and an unknown widget in a frame.
+    """
     _, name, url, kind = tabs.by_url(work, tab)
+    frame_ancestors = _frame_ancestors(work, widget)
+    if is_framed and frame_ancestors is None:
+        # Any other page would be an empty box there.
+        raise NotFound("widget")
     posts, has_more = public_lists.page_of_tab(work, tab_url=url, kind=kind, page=page)
     if page > 1 and not posts:
-        return pages.error(404)
+        raise NotFound("page")
     context = {
         "portal": portals.get_current(work)["title"],
         "title": name,
         "posts": [(post_path(post), post) for post in posts],
+        "is_changelog": kind == "changelog",
         "previous_path": _tab_path(url, page - 1, widget) if page > 1 else None,
         "next_path": _tab_path(url, page + 1, widget) if has_more else None,
     }
-    frame_ancestors = _frame_ancestors(work, widget)
     if frame_ancestors is None:
-        return pages.page("tab.html", is_embedded=False, **context)
-    return pages.embeddable_page("tab.html", frame_ancestors=frame_ancestors, **context)
+        links = [(row["name"], _tab_path(row["url"], 1, ""), row["url"] == url) for row in tabs.list_all(work)]
+        return pages.page("tab.html", is_embedded=False, tabs=links, **context)
+    # A widget shows one tab, so it has no links to others.
+    return pages.embeddable_page("tab.html", frame_ancestors=frame_ancestors, tabs=[], **context)
 
 
 def _show_roadmap(pages: TemplateRenderer, work: UnitOfWork) -> Response:

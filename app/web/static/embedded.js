@@ -17,5 +17,10 @@
       tell("earshot:close");
     }
   });
+  const button = document.querySelector("button.button");
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", () => tell("earshot:close"));
+  }
   tell("earshot:ready");
 })();

@@ -39,13 +39,14 @@
     }
     button:focus-visible { outline: 3px solid; outline-offset: -4px; }
     iframe { flex: 1; width: 100%; border: 0; }
+    p { margin: 0 1.5rem; font: 1rem/1.6 system-ui, sans-serif; }
     @media (prefers-reduced-motion: no-preference) {
       dialog[open] { animation: appear .15s ease-out; }
       @keyframes appear { from { opacity: 0; } }
     }
   `);
 
-  // The widget that is open: its dialog, and the window of its frame.
+  // The widget that is open: its dialog, its frame, and what to call when a page in the frame is ready.
   let current = null;
 
   const open = (launcher, id, kind) => {
@@ -55,6 +56,7 @@
     const dialog = document.createElement("dialog");
     const button = document.createElement("button");
     const frame = document.createElement("iframe");
+    const message = document.createElement("p");
     dialog.className = kind;
     for (const [attribute, value] of [["role", "dialog"], ["aria-modal", "true"], ["aria-label", name]]) {
       dialog.setAttribute(attribute, value);
@@ -65,7 +67,23 @@
     button.addEventListener("click", () => dialog.close());
     frame.title = name;
     frame.src = new URL(`widgets/${encodeURIComponent(id)}`, portal).href;
-    dialog.append(button, frame);
+    message.setAttribute("role", "alert");
+    // Every page loads, also an error page of the browser; only those of the portal say that they are ready.
+    let unready = 0;
+    const showFrame = (isShown) => {
+      frame.hidden = !isShown;
+      message.textContent = isShown ? "" : "This can't be shown at the moment.";
+    };
+    const setReady = () => {
+      unready -= 1;
+      showFrame(true);
+    };
+    frame.addEventListener("load", () => {
+      unready += 1;
+      // A page that is ready says so just before or after this event.
+      setTimeout(() => showFrame(unready < 1), 500);
+    });
+    dialog.append(button, message, frame);
     // A click beside the dialog is one on its backdrop, which belongs to it.
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
     dialog.addEventListener("close", () => {
@@ -79,7 +97,7 @@
     root.adoptedStyleSheets = [styles];
     root.append(dialog);
     document.body.append(place);
-    current = { dialog, frame };
+    current = { dialog, frame, setReady };
     dialog.showModal();
   };
 
@@ -135,6 +153,9 @@
       frames.forEach((frame) => frame.closed && frames.delete(frame));
       frames.add(source);
       send(source);
+      if (source === current?.frame.contentWindow) {
+        current.setReady();
+      }
     } else if (data?.type === "earshot:close" && source === current?.frame.contentWindow) {
       current.dialog.close();
     }

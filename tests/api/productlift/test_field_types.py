@@ -9,6 +9,7 @@ from pydantic import Field, create_model
 from app.api.productlift.field_types import (
     UNKNOWN_ID,
     Anything,
+    ArrayOf,
     Boolean,
     Color,
     Email,
@@ -83,6 +84,7 @@ EMAILS = [
         *((Email, value, value) for value in EMAILS),
         *((Anything, value, value) for value in ("0", 0, False, [], "yes", {"a": 1}, 1.5)),
         *((ListOf[Id], value, [17, 18]) for value in ([17, "18"], RepeatedValue(["17", "18"]), {3: "17", 7: "18"})),
+        *((ArrayOf[Id], value, [17, 18]) for value in ([17, "18"], RepeatedValue(["17", "18"]), {3: "17", 7: "18"})),
         *((ListOf[Id], value, [17]) for value in ({"a": 17}, "17", 17)),
         *((ListOf[Id], [value, 5], [UNKNOWN_ID, 5]) for value in PAST_64_BITS),
         (ListOf[Id], [], []),
@@ -173,6 +175,7 @@ NO_EMAILS = [
             ["The the field must not be greater than 191 characters."],
         ),
         (ListOf[Id], make_upload(), ["The the field must be an array."]),
+        *((ArrayOf[Id], value, ["The the field must be an array."]) for value in (5, "5", "x", True, make_upload())),
     ],
 )
 def test_an_invalid_value_is_rejected_with_the_message_of_laravel(

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from app.api.productlift.field_types import (
     Anything,
+    ArrayOf,
     Boolean,
     Color,
     Email,
@@ -318,6 +319,7 @@ class EveryType(Form):
     color: Color | None = None
     direction: Direction | None = None
     numbers: ListOf[Integer] | None = None
+    array: ArrayOf[Integer] | None = None
     image: Annotated[Image, MaxKilobytes(1)] | None = None
     file: Annotated[File, MaxKilobytes(1)] | None = None
     anything: Anything | None = None

@@ -308,12 +308,21 @@ def test_the_secret_of_sign_on_is_created_shown_replaced_and_removed(cli: Cli, r
     assert first not in str(rows("SELECT sso_secret FROM portals"))
     second = cli.json("portals", "sso-secret", "--new")["secret"]
     assert second != first
-    assert cli.json("portals", "sso-secret", "--stdin", stdin="the secret of before\n") == {
-        "secret": "the secret of before"
-    }
-    assert cli.json("portals", "sso-secret") == {"secret": "the secret of before"}
     assert cli.run("portals", "sso-secret", "--off").out == "single sign-on is off\n"
     assert rows("SELECT sso_secret FROM portals") == [{"sso_secret": None}]
+
+
+def test_a_secret_of_sign_on_that_is_given_is_stored_and_not_printed(cli: Cli) -> None:
+    created = cli.json("portals", "sso-secret")["secret"]
+
+    for number in (1, 2):
+        secret = f"the secret of before {number}"
+        stored = cli.run("portals", "sso-secret", "--stdin", stdin=f"{secret}\n")
+
+        assert (stored.out, stored.err) == ("the secret of single sign-on is stored\n", "")
+        assert cli.json("portals", "sso-secret") == {"secret": secret} != {"secret": created}
+    assert cli.json("portals", "sso-secret", "--stdin", stdin="the secret of before 3") == {"stored": True}
+    assert cli.json("portals", "sso-secret") == {"secret": "the secret of before 3"}
 
 
 @pytest.mark.parametrize("secret", ["", "too short", "x" * 256, "a secret with\ta tab in it"])

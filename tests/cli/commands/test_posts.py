@@ -12,6 +12,7 @@ from app import backends
 from app.adapters.database import Operation, PortalContext, T, utc_now
 from app.adapters.storage.signed_urls import FileSigner
 from app.domain.permissions import OPERATOR
+from app.domain.portals import categories, tags
 from app.domain.posts import anonymous_votes, attachments, comments, create, publishing, votes
 from app.domain.posts.attachments import StoredFile
 from app.domain.posts.create import NewPost
@@ -74,6 +75,7 @@ def test_a_post_is_shown_with_fields_that_no_api_returns(cli: Cli, rows: Rows) -
         "author": "Owner",
         "followers": 1,
         "categories": [],
+        "tags": [],
         "files": [
             {
                 "kind": "attachment",
@@ -90,6 +92,22 @@ def test_a_post_is_shown_with_fields_that_no_api_returns(cli: Cli, rows: Rows) -
     assert output.endswith("\n\nFor the *eyes*\n")
     for unknown in ("77", "ABCDEF", "not a post", "99999999999999999999"):
         assert cli.error("posts", "show", unknown) == f"there is no post {unknown}"
+
+
+def test_a_post_is_shown_with_its_categories_and_tags(cli: Cli) -> None:
+    urgent, _, later = (
+        run_operation(cli, lambda work, name=name: tags.add(work, name=name)) for name in ("Urgent", "Other", "Later")
+    )
+    mobile = run_operation(cli, lambda work: categories.add(work, name="On mobile"))
+    post = create_post(cli, category_id=mobile, tag_ids=[later, urgent])
+
+    details = cli.json("posts", "show", str(post))
+    output = cli.run("posts", "show", str(post)).out
+
+    assert (details["categories"], details["tags"]) == (["On mobile"], ["Urgent", "Later"])
+    assert re.search("^categories +On mobile$", output, re.MULTILINE)
+    assert re.search("^tags +Urgent, Later$", output, re.MULTILINE)
+    assert re.search("^tags +-$", cli.run("posts", "show", str(create_post(cli))).out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("state", ["pending", "rejected"])

@@ -7,16 +7,17 @@ from app.application import Application
 from app.domain.counters import audit
 from app.domain.counters.audit import CounterMismatch
 from app.domain.permissions import OPERATOR
-from app.domain.posts import votes
+from app.domain.posts import tagging, votes
 from app.domain.posts.votes import NewVote
 from tests.support.factory import Factory
 
 
 async def test_every_wrong_counter_is_found_and_repaired(make: Factory) -> None:
-    voter = await make.user()
+    voter, tag = await make.user(), await make.tag()
     post = await make.post(votes_by=[make.owner, voter])
     await make.anonymous_vote(post)
-    await make.run("UPDATE posts SET votes_count = 7, comments_count = 3")
+    await make.act(lambda work: tagging.add(work, post, [tag]))
+    await make.run("UPDATE posts SET votes_count = 7, comments_count = 3, tags_count = 2")
     await make.run("UPDATE users SET posts_count = 9 WHERE id = :id", id=make.owner)
     await make.run("UPDATE users SET votes_count = 0 WHERE id = :id", id=voter)
     await make.run("UPDATE tallies SET posts = 5 WHERE kind IN ('portal', 'board')")
@@ -26,6 +27,7 @@ async def test_every_wrong_counter_is_found_and_repaired(make: Factory) -> None:
     wrong = [
         CounterMismatch("post", post, "votes_count", 7, 3),
         CounterMismatch("post", post, "comments_count", 3, 0),
+        CounterMismatch("post", post, "tags_count", 2, 1),
         CounterMismatch("user", make.owner, "posts_count", 9, 1),
         CounterMismatch("user", voter, "votes_count", 0, 1),
         CounterMismatch("portal", 0, "posts", 5, 1),

@@ -216,6 +216,50 @@ async def test_the_address_of_a_widget_redirects_to_its_tab(make: Factory, visit
         assert (await visitor.get(f"/widgets/{key}")).status_code == 404, key
 
 
+IN_FRAME = {"sec-fetch-dest": "iframe"}
+
+
+async def test_a_broken_widget_shows_a_message_that_any_site_may_frame(make: Factory, visitor: Client) -> None:
+    widget = await make.widget(frame_ancestors="https://a.example")
+    _, owner = await make.new_portal("Ideas", host="ideas.example.com", email="owner@example.com")
+    foreign = await make.widget(portal=await make.value("SELECT portal_id FROM users WHERE id = :id", id=owner))
+    await make.act(lambda work: portals.update_setting(work, setting="host", value="feedback.example.com"))
+    message = "Not available There is nothing to show here. It may have been moved or removed, or is not public."
+
+    dialogs = [await visitor.get(f"/widgets/{key}") for key in (UNKNOWN, foreign, "1", "%00")]
+    frames = [
+        await visitor.get(f"/t/{path}", headers=IN_FRAME)
+        for path in (
+            f"roadmap?widget_id={UNKNOWN}",
+            f"roadmap?widget_id={foreign}",
+            "roadmap?widget_id=1",
+            f"nowhere?widget_id={widget}",
+            f"roadmap?widget_id={widget}&page=9",
+            f"roadmap?widget_id={widget}&page=x",
+        )
+    ]
+
+    for pages, text in ((dialogs, f"{message} Close"), (frames, message)):
+        for page in pages:
+            assert page.status_code == 404
+            assert visible_text(page.text.replace('<main class="embedded">', "<main>")) == text
+            assert frame_ancestors(page) == "*"
+            assert page.headers["cache-control"] == "no-store"
+            assert re.findall(r"<script[^>]*src=\"([^\"?]*)", page.text) == ["/static/embedded.js"]
+        # It reveals nothing, neither of the portal nor why.
+        assert len({page.text for page in pages}) == 1
+        assert not re.search(r"feedback|roadmap|ideas|example", pages[0].text.lower())
+    # Everywhere else the pages are those of before.
+    for path, status in ((f"/t/roadmap?widget_id={UNKNOWN}", 200), (f"/t/nowhere?widget_id={widget}", 404)):
+        for headers in ({}, {"sec-fetch-dest": "document"}):
+            page = await visitor.get(path, headers=headers)
+            assert (page.status_code, frame_ancestors(page)) == (status, "'none'")
+    for path in ("/t/roadmap", "/t/nowhere", "/", "/nothing"):
+        assert frame_ancestors(await visitor.get(path, headers=IN_FRAME)) == "'none'", path
+    shown = await visitor.get(f"/t/roadmap?widget_id={widget}", headers=IN_FRAME)
+    assert (shown.status_code, frame_ancestors(shown)) == (200, "https://a.example")
+
+
 async def test_links_of_a_widget_begin_with_the_public_path(
     settings: Settings, clock: TestClock, make: Factory
 ) -> None:
@@ -293,7 +337,7 @@ def test_the_scripts_evaluate_no_text() -> None:
         source = (STATIC / name).read_text(encoding="utf-8")
 
         assert not re.search(
-            r"\beval\b|\bFunction\b|innerHTML|document\.write|\bimport\b|set(Timeout|Interval)", source
+            r"\beval\b|\bFunction\b|innerHTML|document\.write|\bimport\b|set(Timeout|Interval)(?!\(\(\) =>)", source
         )
 
 
@@ -309,15 +353,22 @@ PUBLIC_PATHS = (
 async def test_a_private_portal_has_no_public_pages(make: Factory, visitor: Client, productlift: Client) -> None:
     post = await make.post(title="Dark mode", status="Planned")
     paths = [path.format(code=await make.code(post)) for path in PUBLIC_PATHS]
-    paths += [f"/t/roadmap?widget_id={await make.widget()}", f"/widgets/{await make.widget()}"]
+    widget = await make.widget()
+    paths += [f"/t/roadmap?widget_id={widget}", f"/widgets/{widget}"]
     assert {(await visitor.get(path)).status_code for path in paths} == {200, 302}
 
     await make.act(lambda work: portals.update_setting(work, setting="is_private", value=True))
 
-    missing = await visitor.get("/p/zzzzzz")
+    missing = dict.fromkeys(paths, await visitor.get("/p/zzzzzz"))
+    missing[f"/widgets/{widget}"] = await visitor.get(f"/widgets/{UNKNOWN}")
     for path in paths:
         page = await visitor.get(path)
-        assert (page.status_code, page.text) == (404, missing.text), path
+        assert (page.status_code, page.text) == (404, missing[path].text), path
+    framed = []
+    for path in (f"/t/roadmap?widget_id={widget}", f"/t/roadmap?widget_id={UNKNOWN}"):
+        framed.append(await visitor.get(path, headers=IN_FRAME))
+    assert [page.status_code for page in framed] == [404, 404]
+    assert framed[0].text == framed[1].text
     # Its APIs, and the pages about the server, are the same as before.
     assert (await productlift.get("/posts")).json()["total"] == 1
     assert {(await visitor.get(path)).status_code for path in ("/", "/docs", "/widgets_sdk", "/health")} == {200}

@@ -8,6 +8,7 @@ from pydantic import Field
 from app.api.productlift import responses, serializers
 from app.api.productlift.field_types import TextOrNumber
 from app.api.productlift.forms import Form
+from app.api.productlift.post_links import PostLinks
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes.tabs import find_tab
 from app.api.productlift.schemas import Post, list_of
@@ -31,7 +32,7 @@ class ListAllPosts(Form):
 async def list_all_posts(request: ApiRequest) -> ApiResponse:
     """All posts of the portal or of a tab, in their manual order."""
     form = ListAllPosts.parse(request.params)
-    base_url, signer = request.context.base_url or "", request.services.signer
+    links = PostLinks.of(request)
 
     def find_ids(work: UnitOfWork) -> list[int]:
         tab_url = None if form.tab is None else str(find_tab(work, form.tab)["url"])
@@ -40,7 +41,7 @@ async def list_all_posts(request: ApiRequest) -> ApiResponse:
         )
 
     def serialize(row: Row) -> dict[str, Any]:
-        return serializers.serialize_post(row, base_url, signer)
+        return serializers.serialize_post(row, links)
 
     def read_posts(work: UnitOfWork) -> ApiResponse:
         return responses.data_response([serialize(row) for row in serializers.POSTS.by_ids(work, ids)])

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from app.adapters.storage.signed_urls import FileSigner
 from app.api.productlift import responses, serializers
 from app.api.productlift.field_types import Id, Integer, ListOf, Reference, Text
 from app.api.productlift.forms import Form
+from app.api.productlift.post_links import PostLinks
 from app.api.request import PortalRequest
 from app.domain.posts.filters import PostFilter, has_own_index
 from app.domain.posts.queries import INDEXED, PostQuery
@@ -90,15 +90,15 @@ async def _page(
     request: PortalRequest,
     form: ListPosts,
     filters: PostFilter,
-    serialize_post: Callable[[Row, str, FileSigner], dict[str, Any]],
+    serialize_post: Callable[[Row, PostLinks], dict[str, Any]],
 ) -> ApiResponse:
-    base_url, signer = request.context.base_url or "", request.services.signer
+    links = PostLinks.of(request)
     order = form.order_by or "created_at"
     descending = form.order_direction == "desc" if form.order_direction else order not in _ASCENDING
     offset, limit = offset_and_limit(form.skip, form.limit)
 
     def serialize(row: Row) -> dict[str, Any]:
-        return serialize_post(row, base_url, signer)
+        return serialize_post(row, links)
 
     def fetch(work: UnitOfWork, query: PostQuery) -> tuple[Sequence[Row], int]:
         return query.page_with_total(work, filters, order=order, descending=descending, offset=offset, limit=limit)

@@ -8,6 +8,7 @@ from pydantic import Field
 from app.api.productlift import responses, serializers
 from app.api.productlift.field_types import Text, TextOrNumber
 from app.api.productlift.forms import Form
+from app.api.productlift.post_links import PostLinks
 from app.api.productlift.responses import ProductLiftRouter
 from app.api.productlift.routes.post_list import Limit, Skip, offset_and_limit
 from app.api.productlift.routes.tabs import find_tab
@@ -47,7 +48,7 @@ async def search_posts(request: ApiRequest) -> ApiResponse:
     """Posts that have the words of the query in the title or the description, best match first; no rejected post."""
     form = SearchPosts.parse(request.params)
     offset, limit = offset_and_limit(form.skip, form.limit)
-    base_url, signer = request.context.base_url or "", request.services.signer
+    links = PostLinks.of(request)
 
     def find(work: UnitOfWork) -> SearchPage:
         status_ids = None if form.tab is None else _status_ids(work, form.tab)
@@ -61,7 +62,7 @@ async def search_posts(request: ApiRequest) -> ApiResponse:
         )
 
     def serialize(row: Row) -> dict[str, Any]:
-        return serializers.serialize_post(row, base_url, signer)
+        return serializers.serialize_post(row, links)
 
     def read_page(work: UnitOfWork) -> ApiResponse:
         payloads = [serialize(row) for row in serializers.POSTS.by_ids(work, page.ids)] if page.ids else []
@@ -73,7 +74,7 @@ async def search_posts(request: ApiRequest) -> ApiResponse:
             await request.write(post_index.index_new_posts, in_thread=True)
     page = await request.read(find, in_thread=True, snapshot=True)
     try:
-        return await request.read(read_page, in_thread=True, max_text=max_text_bytes(len(page.ids)))
+        return await request.read(read_page, max_text=max_text_bytes(len(page.ids)))
     except TextsTooLong:
         pass
     before, after = responses.page_envelope(len(page.ids), total=page.total, offset=offset, limit=limit)

@@ -10,6 +10,7 @@ from app.api.productlift import errors, responses, serializers
 from app.api.productlift.field_types import File, Id, Image, ListOf, MaxKilobytes, Text, Uuid
 from app.api.productlift.forms import Form
 from app.api.productlift.path_params import EXAMPLE_USER
+from app.api.productlift.post_links import PostLinks
 from app.api.productlift.responses import JSON, ProductLiftRouter
 from app.api.productlift.routes import post_list
 from app.api.productlift.routes.uploads import StoredUploads, store_uploads
@@ -154,9 +155,8 @@ async def create_post(request: ApiRequest) -> ApiResponse:
             if files or form.tag_ids:
                 files.attach(work, created.id)
                 return _post_response(request, serializers.POSTS.by_id(work, created.id))
-            base_url, signer = request.context.base_url or "", request.services.signer
             return responses.data_response(
-                serializers.serialize_created_post(new_post, created, work.now, base_url, signer)
+                serializers.serialize_created_post(new_post, created, work.now, PostLinks.of(request))
             )
 
         return await request.write(create_and_attach, single_statement=not files and not form.tag_ids)
@@ -195,9 +195,7 @@ async def delete_post(request: ApiRequest) -> ApiResponse:
 
 
 def _post_response(request: ApiRequest, row: Row) -> ApiResponse:
-    return responses.data_response(
-        serializers.serialize_post(row, request.context.base_url or "", request.services.signer)
-    )
+    return responses.data_response(serializers.serialize_post(row, PostLinks.of(request)))
 
 
 def _change(work: UnitOfWork, post_id: int, form: UpdatePost, files: StoredUploads) -> None:

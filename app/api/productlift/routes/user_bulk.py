@@ -7,7 +7,7 @@ import orjson
 from pydantic import Field
 
 from app.adapters.database import Operation, T
-from app.api.productlift.field_types import Boolean, ListOf, Uuid
+from app.api.productlift.field_types import ArrayOf, Boolean, Uuid
 from app.api.productlift.forms import Form
 from app.api.productlift.path_params import EXAMPLE_USER
 from app.api.productlift.responses import JSON, ProductLiftRouter
@@ -15,6 +15,7 @@ from app.api.productlift.schemas import BulkResult
 from app.api.request import ApiRequest
 from app.api.router import NIL_UUID
 from app.domain.users import bulk
+from app.http.body import is_json
 from app.http.response import ApiResponse
 
 router = ProductLiftRouter(tags=["Users"])
@@ -22,7 +23,7 @@ router = ProductLiftRouter(tags=["Users"])
 MAX_USERS: Final = 100
 _DESCRIPTION: Final = f"The UUIDs of 1 to {MAX_USERS} users; `ids` is another name of this field"
 UserIds = Annotated[
-    ListOf[Uuid], Field(min_length=1, max_length=MAX_USERS, description=_DESCRIPTION, examples=[[EXAMPLE_USER]])
+    ArrayOf[Uuid], Field(min_length=1, max_length=MAX_USERS, description=_DESCRIPTION, examples=[[EXAMPLE_USER]])
 ]
 UserIdsToLose = Annotated[
     UserIds,
@@ -51,30 +52,37 @@ class DeleteUsers(Form):
 @router.post("/users/bulk-block", response_model=BulkResult, form=BlockUsers)
 async def block_users(request: ApiRequest) -> ApiResponse:
     """Block users. Unknown and deleted users, administrators and the user of the key are passed over."""
-    uuids = BlockUsers.parse(_with_user_ids(request.params)).user_ids
+    uuids = BlockUsers.parse(_with_user_ids(request)).user_ids
     return _result_response(await _change_users(request, lambda work: bulk.block(work, uuids)), "blocked")
 
 
 @router.post("/users/bulk-unblock", response_model=BulkResult, form=UnblockUsers)
 async def unblock_users(request: ApiRequest) -> ApiResponse:
     """Unblock users. Unknown and deleted users are passed over. Revoked keys stay revoked."""
-    uuids = UnblockUsers.parse(_with_user_ids(request.params)).user_ids
+    uuids = UnblockUsers.parse(_with_user_ids(request)).user_ids
     return _result_response(await _change_users(request, lambda work: bulk.unblock(work, uuids)), "unblocked")
 
 
 @router.post("/users/bulk-delete", response_model=BulkResult, form=DeleteUsers)
 async def delete_users(request: ApiRequest) -> ApiResponse:
     """Delete users. Unknown and deleted users, the owner and the user of the key are passed over."""
-    form = DeleteUsers.parse(_with_user_ids(request.params))
+    form = DeleteUsers.parse(_with_user_ids(request))
     with_data = bool(form.delete_all_data)
     count, files = await _change_users(request, lambda work: bulk.delete(work, form.user_ids, with_content=with_data))
     await request.services.uploads.delete(files)
     return _result_response(count, "deleted")
 
 
-def _with_user_ids(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameters, with `ids` in place of `user_ids` if that is missing or null."""
-    return params if params.get("user_ids") is not None else {**params, "user_ids": params.get("ids")}
+def _with_user_ids(request: ApiRequest) -> Mapping[str, Any]:
+    """The parameters, with `ids` in place of `user_ids` if that is missing or null.
+
+    A single text of a form or a query is a list of one (section 5). In JSON, which has lists, it is an error.
+    """
+    name = "user_ids" if request.params.get("user_ids") is not None else "ids"
+    value = request.params.get(name)
+    if isinstance(value, str) and not is_json(request.headers.get("content-type", "")):
+        value = [value]
+    return {**request.params, "user_ids": value}
 
 
 async def _change_users(request: ApiRequest, operation: Operation[T]) -> T:

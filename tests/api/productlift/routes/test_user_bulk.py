@@ -1,6 +1,7 @@
 """Changes of many users in ProductLift's dialect. docs/contracts/productlift.md, section 9.10."""
 
 import asyncio
+from itertools import product
 from typing import Any
 
 import pytest
@@ -131,7 +132,10 @@ async def test_a_moderator_blocks_only_users_of_a_lower_role(make: Factory) -> N
         ({"user_ids": None}, {"user_ids": "The user ids field is required."}),
         ({"user_ids": ["x"]}, {"user_ids.0": "The user_ids.0 must be a valid UUID."}),
         ({"ids": [UNKNOWN_UUID, 5]}, {"user_ids.1": "The user_ids.1 must be a valid UUID."}),
-        ({"user_ids": "Jane"}, {"user_ids.0": "The user_ids.0 must be a valid UUID."}),
+        *(
+            ({name: value}, {"user_ids": "The user ids must be an array."})
+            for name, value in product(("user_ids", "ids"), ("Jane", UNKNOWN_UUID, 5, 1.5, True, False))
+        ),
         ({"user_ids": [UNKNOWN_UUID] * 101}, {"user_ids": "The user ids must not have more than 100 items."}),
     ],
 )
@@ -142,6 +146,22 @@ async def test_an_invalid_list_of_users_is_rejected(
 
     assert status_and_json(await productlift.post(f"/users/{path}", json=sent)) == invalid(**errors)
     assert changed(before, await snapshot(make.server.database)) == set()
+
+
+async def test_a_single_user_is_a_list_of_one_in_a_form_or_a_query_but_not_in_json(
+    make: Factory, productlift: Client
+) -> None:
+    (jane,) = await uuids_of(make, await make.user())
+    bad = invalid(**{"user_ids.0": "The user_ids.0 must be a valid UUID."})
+
+    in_json = await productlift.post("/users/bulk-block", json={"user_ids": jane})
+    blocked = await productlift.post("/users/bulk-block", data={"user_ids": jane})
+    unblocked = await productlift.post(f"/users/bulk-unblock?ids={jane}")
+
+    assert status_and_json(in_json) == invalid(user_ids="The user ids must be an array.")
+    assert status_and_json(blocked) == result("bulk-block", 1)
+    assert status_and_json(unblocked) == result("bulk-unblock", 1)
+    assert status_and_json(await productlift.post("/users/bulk-delete", data={"user_ids": "Jane"})) == bad
 
 
 async def test_a_file_in_place_of_the_list_is_rejected(productlift: Client) -> None:
@@ -168,10 +188,10 @@ async def test_the_list_has_another_name_and_comes_in_any_form(make: Factory, pr
         await productlift.post("/users/bulk-unblock", json={"user_ids": [jane], "ids": ["x"]}),
         await productlift.post("/users/bulk-unblock", data={"user_ids[]": [joe, jane]}),
         await productlift.post(f"/users/bulk-block?ids={jane}&ids={joe}"),
-        await productlift.post("/users/bulk-unblock", json={"user_ids": jane}),
+        await productlift.post("/users/bulk-unblock", data={"user_ids": [jane, joe]}),
     ]
 
-    assert [response.json()["count"] for response in responses] == [1, 1, 1, 1, 2, 1]
+    assert [response.json()["count"] for response in responses] == [1, 1, 1, 1, 2, 2]
 
 
 async def test_a_hundred_users_are_changed_by_one_request(make: Factory, productlift: Client) -> None:
