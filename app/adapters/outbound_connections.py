@@ -25,8 +25,12 @@ class OutboundError(Exception):
     """A call that got no response. The text is the reason for a person, without secrets."""
 
 
-class InvalidOutboundUrl(OutboundError):
-    """A URL that can't be called, whenever it is tried."""
+class InvalidOutboundRequest(OutboundError):
+    """A request that can't be sent, whenever it is tried."""
+
+
+class InvalidOutboundUrl(InvalidOutboundRequest):
+    """A URL that can't be called."""
 
 
 class ResponseTooLong(Exception):

@@ -22,6 +22,7 @@ import httpx
 from app.adapters.outbound_addresses import Network
 from app.adapters.outbound_connections import (
     CheckedBackend,
+    InvalidOutboundRequest,
     InvalidOutboundUrl,
     NameResolver,
     OutboundError,
@@ -31,7 +32,14 @@ from app.adapters.outbound_connections import (
 )
 from app.domain.outbox.deliveries import MAX_RESPONSE_CHARACTERS
 
-__all__ = ["InvalidOutboundUrl", "OutboundClient", "OutboundError", "OutboundResponse", "parse_outbound_url"]
+__all__ = [
+    "InvalidOutboundRequest",
+    "InvalidOutboundUrl",
+    "OutboundClient",
+    "OutboundError",
+    "OutboundResponse",
+    "parse_outbound_url",
+]
 
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 """For the name and the TCP connection together, and once more for TLS."""
@@ -50,6 +58,9 @@ KEEP_ALIVE_SECONDS: Final = 2.0
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _MAX_HOST_NAME: Final = 253
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[^\0\r\n]*")
+_INVALID_HEADER: Final = "a header of the request is not valid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +141,8 @@ class OutboundClient:
         """Send one request and read its response. The status of the response may be any.
 
         Once the status has arrived, an error of the body only shortens it, because the receiver has decided.
-        `Host` and `Content-Length` are added; no other header is. Raises InvalidOutboundUrl, and OutboundError with the
-        reason, which contains host and port but no other part of the URL.
+        `Host` and `Content-Length` are added; no other header is. Raises OutboundError. Its text contains the host and
+        the port, but no other part of the URL.
         """
         target = parse_outbound_url(url)
         request = _build_request(method, target, headers, content)
@@ -181,7 +192,7 @@ class OutboundClient:
         except httpcore.ConnectError as error:
             raise OutboundError(f"no connection to {where}: {describe_connect_error(error)}") from None
         except httpcore.LocalProtocolError:
-            raise OutboundError("the method or a header of the request is not valid") from None
+            raise InvalidOutboundRequest(_INVALID_HEADER) from None
         except httpcore.RemoteProtocolError as error:
             # Its other texts may repeat what the receiver sent.
             is_closed = "without sending a response" in str(error)
@@ -220,6 +231,9 @@ def _decode(body: bytes) -> str:
 def _build_request(
     method: str, url: httpx.URL, headers: Sequence[tuple[str, str]], content: bytes | None
 ) -> httpcore.Request:
+    # h11 checks them too, but only when there is a connection.
+    if not all(_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value) for name, value in headers):
+        raise InvalidOutboundRequest(_INVALID_HEADER)
     encoded = [(name.encode(), value.encode()) for name, value in headers]
     # httpx adds Host and Content-Length.
     request = httpx.Request(method, url, headers=encoded, content=content)
