@@ -184,7 +184,7 @@ class OutboundClient:
         """The response after its headers. Raises OutboundError if there is none before the deadline."""
         try:
             async with asyncio.timeout_at(deadline):
-                response = await self._pool.handle_async_request(request)
+                response = await self._send(request)
         except (TimeoutError, httpcore.ReadTimeout, httpcore.WriteTimeout):
             raise OutboundError(f"no response from {where} within {self._call_timeout_seconds:g} seconds") from None
         except httpcore.ConnectTimeout:
@@ -207,6 +207,22 @@ class OutboundClient:
         finally:
             # Closes the connection too, unless the response was read to its end.
             await response.aclose()
+
+    async def _send(self, request: httpcore.Request) -> httpcore.Response:
+        """Send the request, once more if an idle connection is lost, because its receiver may just have closed it."""
+        is_reused = True
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            nonlocal is_reused
+            is_reused = is_reused and event != "connection.connect_tcp.started"
+
+        request.extensions["trace"] = trace
+        try:
+            return await self._pool.handle_async_request(request)
+        except (httpcore.RemoteProtocolError, httpcore.NetworkError):
+            if not is_reused:
+                raise
+        return await self._pool.handle_async_request(request)
 
 
 async def _read_body(response: httpcore.Response, deadline: float) -> bytes:

@@ -165,6 +165,34 @@ async def test_a_response_that_is_too_long_closes_the_connection() -> None:
     assert receiver.connections == 2
 
 
+async def test_a_call_is_repeated_if_the_receiver_has_closed_the_idle_connection() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(receiver.requests) in (2, 5, 6):
+            raise ConnectionAbortedError
+        writer.write(response())
+
+    async with raw_receiver(answer) as receiver, outbound_client() as client:
+        for _ in range(3):
+            assert (await client.call("POST", receiver.url, content=b"{}")).status == 200
+        # The fourth call loses an idle connection and a new one, and is not repeated again.
+        assert await reason(client, receiver.url, content=b"{}") == (
+            f"127.0.0.1:{receiver.port} closed the connection without a response"
+        )
+
+    assert receiver.connections == 3
+    assert [request.body for request in receiver.requests] == [b"{}"] * 6
+
+
+async def test_bytes_after_a_response_do_not_spoil_the_next_call() -> None:
+    async with (
+        raw_receiver(respond(HEAD + b"Content-Length: 5\r\n\r\nthanks")) as receiver,
+        outbound_client() as client,
+    ):
+        bodies = [(await client.call("POST", receiver.url)).body for _ in range(3)]
+
+    assert bodies == ["thank"] * 3
+
+
 async def test_an_upgrade_is_a_response_like_others() -> None:
     raw = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"
     async with raw_receiver(respond(raw)) as receiver, outbound_client() as client:
