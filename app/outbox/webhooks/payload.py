@@ -1,0 +1,37 @@
+"""What a webhook delivery stores of its request: the parts that are rendered when its event is expanded."""
+
+from dataclasses import asdict, dataclass
+
+import orjson
+
+
+class InvalidPayload(Exception):
+    """The stored text is no payload of a webhook call."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CallPayload:
+    """The rendered parts of a call. Everything else, such as the secret, is read from the endpoint at each attempt."""
+
+    body: str | None
+    """Sent and signed byte for byte, as UTF-8; None sends no body."""
+    content_type: str | None = None
+    """That of the body, unless a header of the endpoint says otherwise."""
+    url: str | None = None
+    """None is the URL of the endpoint."""
+
+    def to_json(self) -> str:
+        """The text that a delivery stores. Raises TypeError for text that is not Unicode."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> "CallPayload":
+        """The payload of a stored text. Raises InvalidPayload."""
+        try:
+            values = orjson.loads(text)
+            payload = cls(body=values["body"], content_type=values["content_type"], url=values["url"])
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            raise InvalidPayload from None
+        if not all(isinstance(value, str | None) for value in asdict(payload).values()):
+            raise InvalidPayload
+        return payload
