@@ -15,6 +15,7 @@ from app.adapters.storage.signed_urls import FileSigner
 from app.domain.models import Comment, Post, Status, Tab, User, Vote
 from app.domain.posts.attachments import ARE_PUBLIC
 from app.domain.posts.create import CreatedPost, NewPost
+from app.domain.posts.public import post_url as post_url
 from app.domain.posts.public import public_name
 from app.domain.posts.queries import AUTHOR, CATEGORIES, TAGS, PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
@@ -226,11 +227,6 @@ def serialize_created_post(
         base_url,
         signer,
     )  # fmt: skip
-
-
-def post_url(slug: str, code: str, base_url: str) -> str:
-    """The address of the post's page."""
-    return f"{base_url}/p/{slug}-{code}"
 
 
 def strip_tags(text: str) -> str:
