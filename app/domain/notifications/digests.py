@@ -18,8 +18,8 @@ from app.domain.unit_of_work import UnitOfWork
 
 MAX_ITEMS: Final = 100
 """Items of one digest; more are sent as several."""
-MAX_USERS: Final = 200
-"""Users whose digests are made in one transaction."""
+MAX_BATCH: Final = 500
+"""Due items whose users get their digests in one transaction."""
 
 _entry = json_rows("rows").table_valued("value", name="entries").c.value
 _ADD: Final = Statement(
@@ -45,10 +45,9 @@ _PORTALS: Final = Statement(
 _is_due = DigestItem.due_at <= NOW
 _due_users = (
     select(DigestItem.user_id)
-    .where(DigestItem.portal_id == PORTAL_ID, _is_due)
-    .distinct()
-    .order_by(DigestItem.user_id)
-    .limit(MAX_USERS)
+    .where(in_portal_unindexed(DigestItem), _is_due)
+    .order_by(DigestItem.due_at, DigestItem.user_id)
+    .limit(MAX_BATCH)
 )
 _TAKE: Final = Statement(
     delete(DigestItem)
@@ -84,9 +83,9 @@ def portals_with_due(work: UnitOfWork) -> list[int]:
 
 
 def take_due(work: UnitOfWork) -> list[Digest]:
-    """The due digests of at most MAX_USERS users. Their items are deleted, so no other worker makes these digests.
+    """The due digests of the users of the first MAX_BATCH due items; empty if there are none left.
 
-    Empty if there are none left.
+    The items are deleted, so no other worker makes these digests.
     """
     # Otherwise another worker could take a part of the items of a user at the same time.
     work.lock_portal()

@@ -13,7 +13,7 @@ from app.domain.notifications.recipients import IS_REACHABLE, IS_STAFF
 from app.domain.notifications.schedule import recap_period
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.json_rows import BIGINT
-from app.domain.sql.statement import PORTAL_ID, Statement, in_list
+from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import UnitOfWork
 
 _has_recap: ColumnElement[bool] = User.recap != literal_column("'never'")
@@ -22,7 +22,7 @@ _STAFF: Final = Statement(
     select(User.id, User.recap).where(User.portal_id == PORTAL_ID, _has_recap, IS_STAFF, IS_REACHABLE).order_by(User.id)
 )
 _MADE: Final = Statement(
-    select(Delivery.dedup_key).where(Delivery.portal_id == PORTAL_ID, in_list(Delivery.dedup_key, "keys"))
+    select(Delivery.dedup_key).where(in_portal_unindexed(Delivery), in_list(Delivery.dedup_key, "keys"))
 )
 
 

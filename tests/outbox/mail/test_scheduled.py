@@ -144,7 +144,7 @@ class TestDigests:
         self, make: Factory, clock: TestClock, second_process: Database
     ) -> None:
         elsewhere, other_owner = await make.new_portal("Ideas", host="ideas.example.com", email="owner@example.com")
-        number = 2 * digests.MAX_USERS + 1
+        number = digests.MAX_BATCH + 1
         values = "'post_update', 1, 'daily', created_at, created_at"
         await make.run(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :number) "
