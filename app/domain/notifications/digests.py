@@ -87,7 +87,7 @@ def take_due(work: UnitOfWork) -> list[Digest]:
 
     The items are deleted, so no other worker makes these digests.
     """
-    # Otherwise another worker could take a part of the items of a user at the same time.
+    # Two workers that delete the same items in different orders would wait for each other.
     work.lock_portal()
     digests: list[Digest] = []
     rows: Sequence[Any] = sorted(work.fetch_all(_TAKE), key=lambda row: (row["user_id"], row["id"]))
