@@ -117,8 +117,7 @@ COUNT_AUTHOR: Final = Statement(add_step(User.posts_count))
 def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
     """Create a post.
 
-    Raises Forbidden, ValidationFailed (board mandatory), NotFound("user"). Records post.submitted with its moderation
-    state.
+    Raises Forbidden, ValidationFailed (board mandatory), NotFound("user"). Records post.submitted.
     """
     work.authorize(Permission.WRITE_POST)
     insert_post = _insert_in_single_statement if work.engine == POSTGRESQL else _insert_post
@@ -179,7 +178,6 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
     author_id, board_id, status_id, section_id, category_id = references[:5]
     if author_id is None or board_id is None:
         return None, references
-    state = _initial_state(new_post, references)
     post_id: int | None = work.fetch_value(
         _INSERT,
         board_id=board_id,
@@ -188,7 +186,7 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
         section_id=section_id,
         title=new_post.title,
         description=new_post.description,
-        moderation=state,
+        moderation=_initial_state(new_post, references),
         **generated,
     )
     if post_id is None:
@@ -201,7 +199,7 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
     post_counters.add_post(
         work, post_id, board_id=board_id, status_id=status_id, section_id=section_id, category_id=category_id
     )
-    work.record(Event("post.submitted", post_id=post_id, user_id=author_id, body={"moderation": state}))
+    work.record(Event("post.submitted", post_id=post_id, user_id=author_id))
     return post_id, references
 
 

@@ -69,27 +69,12 @@ USER_SUMMARY_COLUMNS: Final = (
 """The columns of an author or voter in the results."""
 
 
-def _insert_event(
-    kind: str,
-    row: CTE,
-    *,
-    post: ColumnElement[Any],
-    subject: ColumnElement[Any] | None = None,
-    body: ColumnElement[str] | None = None,
-) -> CTE:
+def _insert_event(kind: str, row: CTE, *, subject: ColumnElement[Any], post: ColumnElement[Any]) -> CTE:
     """Insert the event of the new row."""
-    values = {
-        "portal_id": PORTAL_ID,
-        "kind": literal_column(f"'{kind}'"),
-        "post_id": post,
-        "user_id": row.c.user_id,
-        "actor_id": bindparam("actor", type_=BigInteger),
-        "base_url": bindparam("base_url", type_=String),
-        "created_at": NOW,
-    }
-    values |= {} if subject is None else {"subject_id": subject}
-    values |= {} if body is None else {"body": body}
-    return insert(EventRow).from_select(list(values), select(*values.values())).inline().cte("event")
+    columns = ["portal_id", "kind", "post_id", "subject_id", "user_id", "actor_id", "base_url", "created_at"]
+    actor, base_url = bindparam("actor", type_=BigInteger), bindparam("base_url", type_=String)
+    source = select(PORTAL_ID, literal_column(f"'{kind}'"), post, subject, row.c.user_id, actor, base_url, NOW)
+    return insert(EventRow).from_select(columns, source).inline().cte("event")
 
 
 def _insert_follow(row: CTE, post_id: ColumnElement[int], *conditions: ColumnElement[bool]) -> CTE:
@@ -298,12 +283,6 @@ def _post_values(references: CTE) -> dict[str, Any]:
     }
 
 
-def _submission_body(post: CTE) -> ColumnElement[str]:
-    """The body of post.submitted, as `json.dumps` writes it."""
-    begin, end = literal_column("""'{"moderation": "'""", String), literal_column("""'"}'""", String)
-    return begin.concat(post.c.moderation).concat(end)
-
-
 def _insert_post(*, by_uuid: bool) -> Statement:
     references = _resolve_references(by_uuid=by_uuid).cte("post_references")
     values = _post_values(references)
@@ -314,7 +293,7 @@ def _insert_post(*, by_uuid: bool) -> Statement:
             select(*values.values()).where(references.c.author_id.is_not(None), references.c.board_id.is_not(None)),
         )
         .on_conflict_do_nothing()
-        .returning(Post.id, Post.board_id, Post.user_id, Post.status_id, Post.section_id, Post.moderation)
+        .returning(Post.id, Post.board_id, Post.user_id, Post.status_id, Post.section_id)
         .cte("post")
     )
     post_category = (
@@ -333,7 +312,7 @@ def _insert_post(*, by_uuid: bool) -> Statement:
         .values(posts_count=_increment(User.posts_count, exists=_author_exists(by_uuid=by_uuid)))
         .cte("author_counted"),
         _insert_follow(post, post.c.id, bindparam("follow", type_=Boolean)),
-        _insert_event("post.submitted", post, post=post.c.id, body=_submission_body(post)),
+        _insert_event("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
     ]
     result = (
         select(post.c.id, *references.c)
