@@ -14,6 +14,7 @@ _PROBLEMS: Final = {
     "misplaced": "is on another tab, or is below the section itself",
     "mandatory": "is missing",
     "past": "must be in the future",
+    "staff_only": "is for moderators, administrators and the owner only",
 }
 _SENTENCES: Final = {("email", "taken"): "another user of this portal has this address"}
 """Instead of the name of the field and its problem."""

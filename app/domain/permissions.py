@@ -31,6 +31,7 @@ class Permission(StrEnum):
     MANAGE_CATALOGUE = "manage_catalogue", "admin"
     WRITE_FEEDBACK = "write_feedback", "moderator"
     EDIT_VISION = "edit_vision", "admin"
+    CHOOSE_NOTIFICATIONS = "choose_notifications", "user"
     IMPERSONATE = "impersonate", "admin"
     OPERATE = "operate", "owner"
     """Portals, their settings, API keys and repairs: for the operator alone."""
@@ -52,7 +53,10 @@ OPERATOR: Final = Actor(user_id=None, role="owner")
 
 
 def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
-    """Whether the actor has the permission. BLOCK_USER and CHANGE_SIGN_IN depend on the user to be changed too."""
+    """Whether the actor has the permission.
+
+    BLOCK_USER, CHANGE_SIGN_IN and CHOOSE_NOTIFICATIONS depend on the user to be changed too.
+    """
     if ROLE_RANK[actor.role] < ROLE_RANK[permission.min_role]:
         return False
     if permission is Permission.BLOCK_USER and of_role is not None:
@@ -63,6 +67,8 @@ def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = No
     if permission is Permission.CHANGE_SIGN_IN and of_role == "owner":
         # With the owner's e-mail or password one can sign in as the owner, and a portal has a single owner.
         return actor.role == "owner"
+    if permission is Permission.CHOOSE_NOTIFICATIONS and (of_user is None or of_user != actor.user_id):
+        return ROLE_RANK[actor.role] >= ROLE_RANK[Permission.MANAGE_USERS.min_role]
     if permission is Permission.OPERATE:
         return actor.user_id is None
     return True

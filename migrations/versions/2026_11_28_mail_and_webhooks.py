@@ -11,6 +11,7 @@ depends_on = None
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.String(26).with_variant(TIMESTAMP(timezone=True), "postgresql")
+HAS_RECAP = sa.text("recap <> 'never'")
 PENDING = sa.text("state = 'pending'")
 
 
@@ -23,11 +24,13 @@ def upgrade() -> None:
     op.add_column("portals", sa.Column("webhook_secret", sa.Text(), nullable=True))
     op.add_column("portals", sa.Column("accent_color", sa.String(length=7), nullable=True))
     op.add_column("users", sa.Column("email_confirmed_at", MOMENT, nullable=True))
+    op.create_index("ix_users_recap", "users", ["portal_id"], sqlite_where=HAS_RECAP, postgresql_where=HAS_RECAP)
     # Events of the time without deliveries reach nobody.
     op.execute("UPDATE facts SET expanded_at = created_at WHERE expanded_at IS NULL")
 
 
 def downgrade() -> None:
+    op.drop_index("ix_users_recap", "users")
     op.drop_column("users", "email_confirmed_at")
     for name in ("accent_color", "webhook_secret"):
         op.drop_column("portals", name)
@@ -163,6 +166,7 @@ def _create_notification_choices() -> None:
         ),
         sa.PrimaryKeyConstraint("user_id", "kind", name=op.f("pk_notification_choices")),
     )
+    op.create_index("ix_notification_choices_kind", "notification_choices", ["portal_id", "kind"])
 
 
 def _create_one_time_tokens() -> None:

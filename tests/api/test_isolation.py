@@ -327,6 +327,8 @@ def test_only_these_modules_read_across_portals() -> None:
 ACROSS = {
     "adapters/database/inspection.py",  # which revision the database is at
     "domain/posts/attachments.py",  # the sweep of files that no portal knows any more
+    "domain/notifications/digests.py",  # in which portals digests are due
+    "domain/notifications/recaps.py",  # in which portals a user wants the staff summary
     "domain/portals/bootstrap.py",  # the first portal of all
     "domain/installation.py",  # which secret the keys of all portals were made with
     "domain/users/api_keys.py",  # the number of keys, and the end of all

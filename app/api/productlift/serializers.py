@@ -13,6 +13,7 @@ from orjson import Fragment
 from app.api.productlift.post_links import PostLinks
 from app.domain.models import Comment, Post, Status, Tab, User, Vote
 from app.domain.posts.create import CreatedPost, NewPost
+from app.domain.posts.public import post_url as post_url
 from app.domain.posts.public import public_name
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.posts.queries import AUTHOR, CATEGORIES, PostQuery
@@ -215,11 +216,6 @@ def serialize_created_post(new_post: NewPost, created: CreatedPost, now: datetim
         ),
         links,
     )  # fmt: skip
-
-
-def post_url(slug: str, code: str, base_url: str) -> str:
-    """The address of the post's page."""
-    return f"{base_url}/p/{slug}-{code}"
 
 
 def strip_tags(text: str) -> str:

@@ -11,7 +11,7 @@ from app.domain.posts import follows
 from app.domain.unit_of_work import UnitOfWork
 
 group = typer.Typer(
-    name="follows", help="Follows. They have no effect yet, because there is no mail.", no_args_is_help=True
+    name="follows", help="Follows. Who follows a post is told of its updates and statuses.", no_args_is_help=True
 )
 
 PostOption = Annotated[str, typer.Option("--post", metavar="POST", help="Number or code.")]
@@ -22,7 +22,7 @@ UserOption = Annotated[str, typer.Option("--user", metavar="USER", help="Address
 def add(work: UnitOfWork, post: PostOption, user: UserOption) -> Output:
     """Make a user follow a post.
 
-    No effect yet: Earshot sends no mail to followers.
+    `earshot users notifications` shows how often the user is told.
 
     \b
     earshot follows add --post 42 --user jane@example.com
@@ -33,6 +33,6 @@ def add(work: UnitOfWork, post: PostOption, user: UserOption) -> Output:
 
 @write_command(group)
 def remove(work: UnitOfWork, post: PostOption, user: UserOption) -> Output:
-    """Make a user no longer follow a post. No effect yet, as `earshot follows add`."""
+    """Make a user no longer follow a post."""
     ids = {"post_id": find_post_id(work, post), "user_id": find_user_id(work, user)}
     return {**ids, "changed": follows.remove(work, **ids)}, f"{user} does not follow post {post}"

@@ -116,7 +116,7 @@ def edit(
 CATALOGUE.add_delete(
     statuses.delete,
     "Delete a status. Its posts get the default one, each with a row in its history.\n\n"
-    "Nothing shows that history yet, and nobody is notified yet.",
+    "Nothing shows that history yet. The followers of each post are told of its new status.",
 )
 CATALOGUE.add_list_and_reorder(statuses.reorder, "3 2")
 

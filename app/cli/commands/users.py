@@ -22,7 +22,10 @@ from app.cli.params import (
 )
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models import User
-from app.domain.models.users import ROLES
+from app.domain.models.users import RECAPS, ROLES
+from app.domain.notifications import choices
+from app.domain.notifications.choices import Choices
+from app.domain.notifications.kinds import CADENCES, NOTIFICATION_KINDS
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET
@@ -222,6 +225,52 @@ def role_(
     return _with_revoked_keys(_serialize(find_user(work, user)), f"{user} is {role}", revoked_keys)
 
 
+@write_command(group)
+def notifications(
+    work: UnitOfWork,
+    user: UserArgument,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            callback=choice_param(tuple(NOTIFICATION_KINDS)),
+            metavar="KIND",
+            help=f"One of {', '.join(NOTIFICATION_KINDS)}; with --cadence.",
+        ),
+    ] = None,
+    cadence: Annotated[
+        str | None,
+        typer.Option(callback=choice_param(CADENCES), metavar="|".join(CADENCES), help="How often, for --kind."),
+    ] = None,
+    recap: Annotated[
+        str | None,
+        typer.Option(callback=choice_param(RECAPS), metavar="|".join(RECAPS), help="The summary for the team."),
+    ] = None,
+    enabled: Annotated[
+        bool | None, typer.Option("--on/--off", help="Allow all notifications, as chosen, or stop all.")
+    ] = None,
+) -> Output:
+    """Show, or change, which notifications a user gets, and how often.
+
+    `daily` and `weekly` collect them to one email at 15:00 UTC, weekly on Mondays. The summary for the team has the
+    numbers of new posts and of those that wait for approval.
+
+    \b
+    earshot users notifications jane@example.com
+    earshot users notifications jane@example.com --kind comment --cadence daily
+    earshot users notifications jane@example.com --off
+    """
+    if (kind is None) != (cadence is None):
+        raise typer.BadParameter("give --kind and --cadence together")
+    user_id = find_user_id(work, user)
+    if kind is not None and cadence is not None:
+        choices.set_choice(work, user_id, kind, cadence)
+    if recap is not None:
+        choices.set_recap(work, user_id, recap)
+    if enabled is not None:
+        choices.set_enabled(work, user_id, enabled)
+    return _format_choices(user_id, choices.get_choices(work, user_id))
+
+
 @group.command()
 def password(
     user: UserArgument,
@@ -256,6 +305,14 @@ def password(
         return _serialize(find_user(work, user)), f"{user} has a new password"
 
     print_result(*run_write(operation, portal=portal), as_json=as_json)
+
+
+def _format_choices(user_id: int, chosen: Choices) -> Output:
+    result = {"id": user_id, "enabled": chosen.enabled, "recap": chosen.recap, "kinds": dict(chosen.cadences)}
+    lines = {"notifications": "on" if chosen.enabled else "off", **chosen.cadences}
+    if chosen.recap is not None:
+        lines["recap"] = chosen.recap
+    return result, format_fields(lines)
 
 
 def _read_password() -> str:

@@ -120,7 +120,10 @@ class NotificationChoice(PortalScopedMixin, Base):
     """How often a user wants to be told of a kind of event. Without a row, the default of the kind applies."""
 
     __tablename__ = "notification_choices"
-    __table_args__ = (CheckConstraint(check_in("cadence", *CADENCES), name="cadence"),)
+    __table_args__ = (
+        Index("ix_notification_choices_kind", "portal_id", "kind"),
+        CheckConstraint(check_in("cadence", *CADENCES), name="cadence"),
+    )
 
     user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(40), primary_key=True)

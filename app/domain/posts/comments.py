@@ -66,7 +66,7 @@ def create(
     With `same_post_parent`, a parent on another post counts as unknown; without `internal_parent`, an internal parent
     does; without `deleted_author`, a deleted author does. With `follow`, the author follows the post from then on.
     Raises Forbidden, ValidationFailed (post mandatory, body blank), NotFound("user"), NotFound("comment") for the
-    parent. Records comment.written, except for an internal comment.
+    parent. Records comment.written with `official` and `parent_id`, except for an internal comment.
     """
     work.authorize(Permission.WRITE_COMMENT)
     step = 0 if internal else 1
@@ -88,7 +88,8 @@ def create(
     if follow:
         work.execute(INSERT_FOLLOW, post_id=post_id, user_id=author_id)
     if not internal:
-        work.record(Event("comment.written", post_id=post_id, subject_id=comment_id, user_id=author_id))
+        payload = {"official": official, "parent_id": parent_id}
+        work.record(Event("comment.written", post_id=post_id, subject_id=comment_id, user_id=author_id, body=payload))
     return comment_id
 
 

@@ -138,6 +138,11 @@ def public_name(name: str) -> str:
     return _AFTER_LOCAL_PART.sub("", name)
 
 
+def post_url(slug: str, code: str, base_url: str) -> str:
+    """The address of the post's page."""
+    return f"{base_url}/p/{slug}-{code}"
+
+
 def by_code(work: UnitOfWork, code: str) -> PublicPost | None:
     """The approved and published post with this code, or None."""
     return _public_post(work, work.fetch_one(_BY_CODE, code=code))

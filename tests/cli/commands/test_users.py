@@ -378,3 +378,58 @@ def test_the_ownership_is_transferred(cli: Cli) -> None:
     assert cli.error("users", "transfer-ownership", "joe@example.com") == (
         "a blocked user can't be the owner: unblock the user first (earshot users unblock USER)"
     )
+
+
+OF_A_USER = dict.fromkeys(("post_update", "status_change", "comment", "reply", "mention"), "at_once")
+
+
+def test_notifications_are_shown_and_changed(cli: Cli, rows: Rows) -> None:
+    jane = cli.json("users", "create", "--email", "jane@example.com")["id"]
+    show = ("users", "notifications", "jane@example.com")
+    before = cli.json(*show)
+
+    changed = cli.json(*show, "--kind", "comment", "--cadence", "daily", "--off")
+    text = cli.run("users", "notifications", OWNER, "--kind", "new_post", "--cadence", "weekly", "--recap", "daily")
+
+    assert before == {"id": jane, "enabled": True, "recap": None, "kinds": OF_A_USER}
+    assert changed == {**before, "enabled": False, "kinds": {**OF_A_USER, "comment": "daily"}}
+    assert cli.json(*show) == changed
+    assert cli.json(*show, "--on") == {**changed, "enabled": True}
+    assert text.out.splitlines() == [
+        "notifications  on",
+        "post update    at_once",
+        "status change  at_once",
+        "comment        at_once",
+        "reply          at_once",
+        "mention        at_once",
+        "new post       weekly",
+        "pending post   never",
+        "recap          daily",
+    ]
+    assert rows("SELECT user_id, kind, cadence FROM notification_choices ORDER BY user_id") == [
+        {"user_id": 1, "kind": "new_post", "cadence": "weekly"},
+        {"user_id": jane, "kind": "comment", "cadence": "daily"},
+    ]
+
+
+def test_notifications_that_a_user_can_not_get_are_rejected(cli: Cli, rows: Rows) -> None:
+    cli.json("users", "create", "--email", "jane@example.com")
+    jane = ("users", "notifications", "jane@example.com")
+
+    assert cli.error(*jane, "--off", "--kind", "new_post", "--cadence", "daily") == (
+        "kind is for moderators, administrators and the owner only"
+    )
+    assert cli.error(*jane, "--recap", "daily", "--off") == "recap is for moderators, administrators and the owner only"
+    assert cli.usage_error(*jane, "--kind", "comment") == "Invalid value: give --kind and --cadence together"
+    assert cli.usage_error(*jane, "--cadence", "daily") == "Invalid value: give --kind and --cadence together"
+    assert cli.usage_error(*jane, "--kind", "vote", "--cadence", "daily") == (
+        "Invalid value for '--kind': must be one of post_update, status_change, comment, reply, mention, new_post, "
+        "pending_post"
+    )
+    assert cli.usage_error(*jane, "--kind", "comment", "--cadence", "hourly") == (
+        "Invalid value for '--cadence': must be one of at_once, daily, weekly, never"
+    )
+    assert "must be one of never, daily, weekly, monthly" in cli.usage_error(*jane, "--recap", "hourly")
+    assert "joe@example.com" in cli.error("users", "notifications", "joe@example.com")
+    assert cli.json(*jane) == {"id": 2, "enabled": True, "recap": None, "kinds": OF_A_USER}
+    assert rows("SELECT * FROM notification_choices") == []

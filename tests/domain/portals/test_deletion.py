@@ -13,6 +13,8 @@ from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint
 from app.adapters.database.greenlet_bridge import await_in_greenlet
 from app.domain.errors import Conflict, ForeignKeyViolation, NotFound
 from app.domain.models import Base, Portal
+from app.domain.notifications import choices, digests
+from app.domain.notifications.recipients import Recipient
 from app.domain.portals import categories, deletion, portals, sections, statuses
 from app.domain.posts import attachments, create, follows, update, votes
 from app.domain.posts.attachments import StoredFile
@@ -29,6 +31,7 @@ from tests.support.database_dump import of_portal
 from tests.support.factory import Factory
 from tests.support.sample_portal import SamplePortal, populate
 from tests.support.sql import rows
+from tests.support.stored_events import read_events
 
 ROUNDS = 15
 ROUNDS_WITH_DEADLOCKS = 6
@@ -86,6 +89,12 @@ async def make_ideas(make: Factory) -> SamplePortal:
     await make.post(author=owner, portal=portal)
     await make.key(owner, "astuto", portal=portal)
     await make.act(lambda work: follows.add(work, post_id=sample.post, user_id=owner), portal=portal)
+    await make.act(lambda work: choices.set_choice(work, owner, "comment", "daily"), portal=portal)
+    event, *_ = await read_events(make, portal=portal)
+    await make.act(
+        lambda work: digests.add_items(work, event, [Recipient(owner, "comment", "daily")]),
+        portal=portal,
+    )
     for kind in ("image", "attachment"):
         file = StoredFile(kind, f"{kind}{portal}", "a.png", "image/png", 5)  # type: ignore[arg-type]
         await make.act(lambda work, file=file: attachments.add(work, post_id=sample.post, file=file), portal=portal)

@@ -218,3 +218,18 @@ async def test_comments_that_form_a_cycle_are_deleted(make: Factory) -> None:
             await make.act(lambda work: update.delete(work, post))
             assert await make.rows("SELECT id FROM comments") == []
         assert await make.wrong_counters() == []
+
+
+async def test_the_event_of_a_comment_says_what_it_was_when_it_was_written(make: Factory) -> None:
+    post = await make.post()
+    parent = await make.comment(post)
+    news = await make.comment(post, parent=parent, official=True)
+
+    await make.act(lambda work: comments.edit(work, parent, official=True))
+    await make.act(lambda work: comments.delete(work, parent, with_replies=False))
+
+    facts = await make.facts("comment.written")
+    assert [(fact["subject_id"], json.loads(fact["body"])) for fact in facts] == [
+        (parent, {"official": False, "parent_id": None}),
+        (news, {"official": True, "parent_id": parent}),
+    ]

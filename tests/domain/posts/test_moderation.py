@@ -1,5 +1,7 @@
 """Moderation beyond what Astuto's dialect can do: any state by the operator, and the lists."""
 
+import json
+
 import pytest
 
 from app.domain.errors import Forbidden, NotFound, ValidationFailed
@@ -89,3 +91,14 @@ async def test_another_portals_post_is_unknown(make: Factory) -> None:
         with pytest.raises(NotFound):
             await make.act(operation)
     assert await state(make) == "pending"
+
+
+@pytest.mark.parametrize(("state", "body"), [("approved", None), ("pending", {"moderation": "pending"})])
+async def test_the_event_of_a_post_has_the_state_in_which_it_was_submitted(
+    make: Factory, state: str, body: dict[str, str] | None
+) -> None:
+    post = await make.post(moderation=state)
+    await make.act(lambda work: moderation.set(work, post, "rejected"))
+
+    (fact,) = await make.facts("post.submitted")
+    assert json.loads(fact["body"] or "null") == body
