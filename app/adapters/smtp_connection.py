@@ -3,7 +3,8 @@
 import base64
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import aiosmtplib
@@ -49,7 +50,8 @@ class SmtpConnection(aiosmtplib.SMTP):
     async def connect(self, **options: Any) -> SMTPResponse:
         """As the library's, with the greeting."""
         self._log(f"* connecting to {self._place}")
-        greeting = await super().connect(**options)
+        with self._log_rejection():
+            greeting = await super().connect(**options)
         self._log_encryption()
         return self._log_reply(greeting)
 
@@ -69,12 +71,14 @@ class SmtpConnection(aiosmtplib.SMTP):
     async def data(self, message: str | bytes, /, **options: Any) -> SMTPResponse:
         """As the library's, without the text of the message."""
         self._log(f"> DATA ({len(message)} bytes)")
-        return self._log_reply(await super().data(message, **options))
+        with self._log_rejection():
+            return self._log_reply(await super().data(message, **options))
 
     async def starttls(self, **options: Any) -> SMTPResponse:
         """As the library's, with the version of TLS."""
         self._log("> STARTTLS")
-        response = self._log_reply(await super().starttls(**options))
+        with self._log_rejection():
+            response = self._log_reply(await super().starttls(**options))
         self._log_encryption()
         return response
 
@@ -84,6 +88,15 @@ class SmtpConnection(aiosmtplib.SMTP):
         if transport is not None and hasattr(transport, "abort"):
             transport.abort()
         self.close()
+
+    @contextmanager
+    def _log_rejection(self) -> Iterator[None]:
+        """Log the reply that the library raises as an error."""
+        try:
+            yield
+        except aiosmtplib.SMTPResponseException as error:
+            self._log_reply(SMTPResponse(error.code, error.message))
+            raise
 
     def _log_encryption(self) -> None:
         encryption = self.get_transport_info("ssl_object") if self.is_connected else None

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, description="shared rate limits: redis://…")
     base_url: str | None = Field(None, description="public URL, for links; unset: from the request")
     smtp_url: str | None = Field(
-        None, description="mail server: smtp://user:password@host:587 or smtps://…; unset: no email is sent"
+        None, description="mail server: smtp://user:password@host:587; unset: no email is sent"
     )
     mail_from: str | None = Field(None, description="sender of emails: an address, or Name <address>")
     default_dialect: Literal["productlift", "astuto"] = Field(
@@ -285,6 +285,11 @@ class Settings(BaseSettings):
                 f"EARSHOT_DATABASE_PASSWORD_FILE={self.database_password_file} can't be read ({reason(error)})",
                 "name a text file that this user can read",
             ) from None
+
+    @property
+    def sender(self) -> Mailbox | None:
+        """The sender of emails."""
+        return None if self.mail_from is None else Mailbox.parse(self.mail_from)
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:

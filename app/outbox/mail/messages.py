@@ -9,6 +9,7 @@ from email.policy import SMTP, EmailPolicy, Policy
 from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import idna
 
@@ -84,6 +85,19 @@ def build_message(
     context |= {"unsubscribe_url": url}
     message.set_content(render(f"{template}.txt", translation, **context))
     message.add_alternative(render(f"{template}.html", translation, **context), subtype="html")
+    return message
+
+
+def build_test_message(*, mail_from: Mailbox, recipient: str, now: datetime) -> EmailMessage:
+    """The email by which an operator tests the settings."""
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = _make_address(mail_from.address, mail_from.name)
+    message["To"] = _make_address(recipient, "")
+    message["Subject"] = "Test of the mail settings of Earshot"
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = f"<{uuid4()}@{mail_from.address.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content("The command `earshot mail test` has sent this email. The mail settings are right.\n")
     return message
 
 
