@@ -209,6 +209,7 @@ def test_an_invalid_setting_is_reported_with_the_remedy(
         ("DATABASE_URL", "mysql://me:secret@host/name?password=sec&ret", "mysql://me:***@host/name?…"),
         ("DATABASE_URL", "postgresql://me:sec/ret@host/name", "postgresql://me:***@host/name"),
         ("SECRET_KEY", "short", "***"),
+        ("SMTP_URL", "ftp://me:secret@host", "ftp://me:***@host"),
         ("BASE_URL", "https://a\nb", "https://a b"),
         ("PORT", "\udcff", "\\udcff"),
     ],
@@ -437,6 +438,8 @@ def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pyt
     (tmp_path / ".env").write_text("EARSHOT_PORT=9000\nEARSHOT_SECRET_KEY=0123456789abcdef0123456789abcdef\n")
     monkeypatch.setenv("EARSHOT_HOST", "0.0.0.0")
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
+    monkeypatch.setenv("EARSHOT_SMTP_URL", "smtps://me:secret@mail.example.com")
+    monkeypatch.setenv("EARSHOT_MAIL_FROM", "Feedback <feedback@example.com>")
     monkeypatch.setenv("EARSHOT_DATABASE_URL", "postgresql://me:secret@host:5432/name?sslmode=require&sslpassword=deep")
 
     described = {row["name"]: (row["value"], row["source"]) for row in Settings.load().describe()}
@@ -449,6 +452,8 @@ def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pyt
         "postgresql://me:***@host:5432/name?sslmode=require&sslpassword=***",
         "environment",
     )
+    assert described["EARSHOT_SMTP_URL"] == ("smtps://me:***@mail.example.com", "environment")
+    assert described["EARSHOT_MAIL_FROM"] == ("Feedback <feedback@example.com>", "environment")
     assert described["EARSHOT_RATE_LIMITS"] == ("on", "default")
     assert described["EARSHOT_REDIS_URL"] == (None, "default")
 

@@ -30,6 +30,8 @@ class Sink:
         self.envelopes: list[Envelope] = []
         self.connections_count = 0
         self.commands: list[str] = []
+        self.is_encrypted: list[bool] = []
+        """Of each accepted email, whether its connection was encrypted."""
         self.replies: dict[str, str] = {}
         self.quit = threading.Event()
 
@@ -65,6 +67,8 @@ class Sink:
         if (reply := self.replies.get("DATA")) is not None:
             return reply
         self.envelopes.append(envelope)
+        assert server.transport is not None
+        self.is_encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
         return f"250 queued as {len(self.envelopes)}"
 
     async def handle_RSET(self, server: SMTP, session: Session, envelope: Envelope) -> str:

@@ -9,6 +9,7 @@ from app.adapters.encryption import SecretCipher
 from app.adapters.smtp import SmtpClient
 from app.adapters.smtp_server import SmtpServer
 from app.application import Application
+from app.domain.errors import ServiceUnavailable
 from app.domain.notifications.content import Account, Content
 from app.domain.outbox.deliveries import ClaimedDelivery
 from app.domain.portals import portals
@@ -111,6 +112,19 @@ async def test_a_mail_server_that_is_away_is_tried_again(make: Factory, server: 
 
     assert (outcome.result, outcome.response_status) == (Result.RETRY, None)
     assert "connecting" in (outcome.error or "")
+
+
+async def test_an_email_waits_for_the_database(make: Factory, server: Application, clock: TestClock) -> None:
+    def load(_work: UnitOfWork, _delivery: ClaimedDelivery) -> Content:
+        raise ServiceUnavailable("the database does not answer")
+
+    with run_sink() as sink:
+        sender = make_sender(server, sink, load, clock)
+        outcome = await sender.send(claim(make.portal))
+        await sender.close()
+
+    assert outcome == Outcome(Result.RETRY, "the database is not available")
+    assert sink.connections_count == 0
 
 
 async def test_an_encrypted_content_is_decrypted_for_sending_only(
