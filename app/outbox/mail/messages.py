@@ -19,7 +19,7 @@ from app.domain.notifications.content import Content
 from app.domain.notifications.kinds import ACCOUNT_KINDS, DIGEST
 from app.outbox.mail.letters import make_context
 from app.outbox.mail.templating import render
-from app.outbox.mail.texts import clean_line, shorten
+from app.outbox.mail.texts import clean_line, clean_name, shorten
 from app.outbox.mail.words import Words
 
 MAX_SUBJECT: Final = 200
@@ -67,7 +67,7 @@ def build_message(
     host = _find_host(content.base_url) or mail_from.address.rpartition("@")[2]
     message = EmailMessage(policy=_POLICY)
     message["From"] = _make_address(mail_from.address, mail_from.name or words.portal)
-    message["To"] = _make_address(content.to_email, content.to_name)
+    message["To"] = _make_address(content.to_email, clean_name(content.to_name))
     message["Subject"] = shorten(words.subject, MAX_SUBJECT)
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{uuid}@{host}>"

@@ -18,6 +18,7 @@ MAX_QUOTED: Final = 5000
 MAX_EXCERPT: Final = 500
 """Characters of each text of a digest."""
 ELLIPSIS: Final = "…"
+_LINK: Final = re.compile(r"(?i)://|\bwww\.|\w\.\w+/")
 _TAG: Final = re.compile(r'<(/?)(a|img)((?:\s+[\w-]+="[^"]*")*)\s*/?>')
 """The tags of sanitized HTML, whose attributes are all in double quotation marks."""
 _ATTRIBUTE: Final = re.compile(r'([\w-]+)="([^"]*)"')
@@ -67,6 +68,12 @@ def clean_line(text: str) -> str:
     """The text as one line for a header or a heading: blanks for line breaks, and no form that headers decode."""
     line = " ".join(_DIRECTIONS.sub("", clean_text(text)).split())
     return line.replace("=?", "= ?")
+
+
+def clean_name(text: str) -> str:
+    """The name as one line; empty if it contains a link, because anybody can enter a name for another's address."""
+    line = clean_line(text)
+    return "" if _LINK.search(line) else line
 
 
 def shorten(text: str, max_length: int) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 from app.adapters.translations import N_, Translation
 from app.domain.notifications.content import Content, Item
 from app.domain.notifications.kinds import DIGEST
-from app.outbox.mail.texts import clean_line
+from app.outbox.mail.texts import clean_line, clean_name
 
 _SUBJECTS: Final = {
     # docs/contracts/astuto.md, section 3.6.
@@ -132,7 +132,7 @@ class Words:
     @property
     def greeting(self) -> str:
         """The greeting, by name if there is one."""
-        name = clean_line(self._content.to_name)
+        name = clean_name(self._content.to_name)
         return self._say(N_("Hello %(name)s,"), name=name) if name else self._say(N_("Hello,"))
 
     @property

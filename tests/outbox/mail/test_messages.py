@@ -226,6 +226,16 @@ def test_a_sender_without_a_name_shows_the_portal() -> None:
     assert (sender.display_name, sender.addr_spec) == ('Acme, "the" portal', "feedback@example.com")
 
 
+@pytest.mark.parametrize("name", ["Win money: https://spam.example", "WWW.spam.example", "Visit spam.example/now", " "])
+@pytest.mark.parametrize("kind", ["email_confirmation", "comment"])
+def test_a_name_with_a_link_is_left_out(kind: str, name: str) -> None:
+    message = receive(make_message(replace(make_content(kind), to_name=name)))
+
+    assert str(message["To"]) == "jane@example.com"
+    assert "Hello,\n" in part_of(message, "plain")
+    assert "spam" not in part_of(message, "html") + part_of(message, "plain")
+
+
 @pytest.mark.parametrize(
     ("base_url", "host"),
     [
