@@ -135,8 +135,8 @@ class SmtpClient:
         """Whether the open connection can be used for another email; else it is closed."""
         if self._sent_count < MAX_MESSAGES_PER_CONNECTION:
             with suppress(aiosmtplib.SMTPException):
-                # It also ends what a rejected email left.
-                await self._connection.rset()
+                # It also ends what a rejected email left. A firewall may have forgotten the connection.
+                await self._connection.rset(timeout=self._timeouts.connect)
                 return True
         await self._quit()
         return False

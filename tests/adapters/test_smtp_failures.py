@@ -120,3 +120,25 @@ async def test_a_handshake_of_tls_with_a_server_without_tls_is_reported() -> Non
 
     assert str(error).startswith(f"127.0.0.1:{sink.port}: TLS failed: ")
     assert error.is_permanent is False
+
+
+async def test_a_connection_that_died_silently_is_replaced() -> None:
+    accepted: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        while (line := await reader.readline()) != b"RSET\r\n":
+            if line == b"DATA\r\n":
+                writer.write(b"354 go on\r\n")
+                await reader.readuntil(b"\r\n.\r\n")
+                accepted.append(id(writer))
+            writer.write(b"250 fine\r\n")
+        await reader.read(-1)
+
+    with run_stream_server(talk) as port:
+        client = SmtpClient(server(port), timeouts=SmtpTimeouts(connect=0.3, total=5))
+        await send(client)
+        await send(client)
+        await client.close()
+
+    assert len(set(accepted)) == 2

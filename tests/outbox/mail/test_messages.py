@@ -25,6 +25,7 @@ from tests.outbox.mail.contents import (
     make_message,
     part_of,
 )
+from tests.support.checkout import ROOT
 
 NOW = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 SUBJECTS = {
@@ -307,6 +308,16 @@ def test_no_text_changes_the_headers_of_an_email(text: str) -> None:
     html = part_of(message, "html")
     assert re.search(r"<(?:script|img|b)\b", html) is None
     assert "49" not in html or "49" in text
+
+
+def test_the_guide_lists_every_kind_with_its_subject() -> None:
+    page = (ROOT / "docs" / "operating" / "mail.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+
+    for kind in EMAIL_KINDS:
+        (row,) = (row for row in rows if f"`{kind}`" in row)
+        subject = SUBJECTS[kind].replace("Acme Feedback", "Portal").replace(POST.title, "Title")
+        assert subject.replace("Weekly", "Daily").replace("5 new", "3 new") in row
 
 
 def test_the_operator_sees_an_email_as_text() -> None:
