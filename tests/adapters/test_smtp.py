@@ -274,6 +274,9 @@ async def test_no_method_of_login_logs_the_password(method: str) -> None:
     assert f"> AUTH {method}" in conversation
     for secret in (PASSWORD, "cEBzczp3L3JkLXpxdmt4dw", "ZmVlZGJhY2tAZXhhbXBsZS5jb20AcEBzczp3"):
         assert secret not in conversation
+    # Nothing of what was sent after the name of the method is shown, not even the user.
+    sent = [line for line in lines if line.startswith("> ")]
+    assert set(sent[1:]) <= {f"> AUTH {method}", f"> AUTH {method} ***", "> ***"}
 
 
 @pytest.mark.parametrize("smtputf8", [True, False])

@@ -90,6 +90,19 @@ def test_plain_text_is_wrapped_and_quoted_without_breaking_links() -> None:
     assert quote_lines("a\n\nb") == "> a\n>\n> b"
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (" Two\r\n lines\u2028three\x0bfour ", "Two lines threefour"),
+        ("=?utf-8?q?Bcc=3A_a?=", "= ?utf-8?q?Bcc=3A_a?="),
+        ("\u202egnp.exe\u2069", "gnp.exe"),
+        ("a\x00b\ud800c", "abc"),
+    ],
+)
+def test_what_a_header_would_change_is_removed(text: str, line: str) -> None:
+    assert clean_line(text) == line
+
+
 @given(st.text())
 def test_a_line_is_one_line_that_no_header_decodes(text: str) -> None:
     line = clean_line(text)
