@@ -5,7 +5,7 @@ from typing import Any, Final
 
 SECRET_FIELDS: Final = frozenset({"secret_key", "astuto_secret"})
 """Settings whose whole value is secret."""
-URL_FIELDS: Final = frozenset({"redis_url", "database_url", "storage_url", "base_url", "otlp_url"})
+URL_FIELDS: Final = frozenset({"redis_url", "database_url", "storage_url", "base_url", "otlp_url", "smtp_url"})
 """Settings that may contain a password."""
 MAX_SHOWN_LENGTH: Final = 100
 """The number of characters of an invalid value that a message shows."""

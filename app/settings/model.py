@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
+from app.adapters.mailbox import Mailbox
 from app.adapters.problem import InvalidValue, Problem
 from app.adapters.rate_limiter import RateLimit
 from app.domain.errors import ValidationFailed
@@ -48,6 +49,10 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = Field(None, description="shared rate limits: redis://…")
     base_url: str | None = Field(None, description="public URL, for links; unset: from the request")
+    smtp_url: str | None = Field(
+        None, description="mail server: smtp://user:password@host:587; unset: no email is sent"
+    )
+    mail_from: str | None = Field(None, description="sender of emails: an address, or Name <address>")
     default_dialect: Literal["productlift", "astuto"] = Field(
         "productlift", description="the API that rejects a request without a key"
     )
@@ -173,7 +178,20 @@ class Settings(BaseSettings):
     _check_base_url = field_validator("base_url")(urls.check_base_url)
     _check_database_url = field_validator("database_url")(urls.check_database_url)
     _check_redis_url = field_validator("redis_url")(urls.check_redis_url)
+    _check_smtp_url = field_validator("smtp_url")(urls.check_smtp_url)
     _check_otlp_url = field_validator("otlp_url")(urls.check_otlp_url)
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_mail_from(cls, value: str) -> str:
+        try:
+            Mailbox.parse(value)
+        except ValidationFailed:
+            raise InvalidValue(
+                "must be an e-mail address, or a name and an address in angle brackets",
+                "write it as feedback@example.com, or as Feedback <feedback@example.com>",
+            ) from None
+        return value
 
     @field_validator("owner_email")
     @classmethod
@@ -203,6 +221,15 @@ class Settings(BaseSettings):
                 f"must be at least {MIN_SECRET_LENGTH} random characters", "make one with: openssl rand -hex 32"
             )
         return value
+
+    @model_validator(mode="after")
+    def _check_sender(self) -> "Settings":
+        if self.smtp_url is not None and self.mail_from is None:
+            raise InvalidValue(
+                "EARSHOT_SMTP_URL needs EARSHOT_MAIL_FROM, the sender of the emails",
+                "set EARSHOT_MAIL_FROM to an address that the mail server accepts, such as feedback@example.com",
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_workers(self) -> "Settings":
@@ -261,6 +288,11 @@ class Settings(BaseSettings):
                 f"EARSHOT_DATABASE_PASSWORD_FILE={self.database_password_file} can't be read ({reason(error)})",
                 "name a text file that this user can read",
             ) from None
+
+    @property
+    def sender(self) -> Mailbox | None:
+        """The sender of emails."""
+        return None if self.mail_from is None else Mailbox.parse(self.mail_from)
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:

@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from app.adapters.problem import InvalidValue
+from app.adapters.smtp_server import SmtpServer
 from app.public_url import check_path
 
 ESCAPES: Final = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
@@ -62,6 +63,14 @@ def check_redis_url(value: str) -> str:
         raise InvalidValue("must begin with redis://, rediss:// or unix://", "write it as redis://127.0.0.1:6379/0")
     if not (_is_parseable(value) if value.startswith("unix://") else _host(value)):
         raise InvalidValue("its host can't be parsed", f"write it as redis://host:6379/0; {ESCAPES}")
+    return value
+
+
+def check_smtp_url(value: str) -> str:
+    """The URL of the mail server."""
+    if value.startswith(("smtp://", "smtps://")) and (_host(value) is None or _UNPRINTABLE.search(value)):
+        raise InvalidValue("its host and port can't be parsed", f"write it as smtp://user:password@host:587; {ESCAPES}")
+    SmtpServer.parse(value)
     return value
 
 

@@ -43,7 +43,7 @@ def render_markdown(text: str) -> Markup:
     if len(text) > MAX_LENGTH or count_markup(text) > MAX_MARKUP:
         return markdown_to_text(text)
     try:
-        html = balance(text) if _HTML.fullmatch(text) else str(_markdown().render(text))
+        html = balance(text) if is_html(text) else str(_markdown().render(text))
     except ValueError:
         return markdown_to_text(text)
     if len(html) > MAX_HTML:
@@ -63,12 +63,17 @@ def markdown_to_text(text: str) -> Markup:
     return Markup('<p class="plain">{}</p>').format(escape(text))
 
 
+def is_html(text: str) -> bool:
+    """Whether the text is the HTML of an editor, and no Markdown."""
+    return _HTML.fullmatch(text) is not None
+
+
 def count_markup(text: str) -> int:
     """The number of characters that may be Markdown. Each takes some twenty microseconds, others almost no time.
 
     The HTML of an editor has none: its parser is fast enough for any text within MAX_LENGTH.
     """
-    return 0 if _HTML.fullmatch(text) else sum(map(text.count, _MARKUP))
+    return 0 if is_html(text) else sum(map(text.count, _MARKUP))
 
 
 @cache

@@ -56,7 +56,7 @@ def test_help_shows_every_command(arguments: list[str]) -> None:
 
     assert (code, err) == (0, "")
     commands = [line.split()[1] for line in out.splitlines() if line.startswith("  ./manage ")]
-    assert commands == ["serve", "earshot", "test", "audit", "bench", "lock", "uv", "help"]
+    assert commands == ["serve", "earshot", "test", "audit", "bench", "messages", "lock", "uv", "help"]
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
@@ -101,6 +101,18 @@ def test_uv_trusts_the_certificate_authority_of_pip(env: dict[str, str], certifi
     copy = checkout_with_uv(tmp_path, 'echo "${SSL_CERT_FILE:-none}"')
 
     assert run_copy(copy, "uv", "tree", **env) == f"{certificate}\n"
+
+
+@pytest.mark.parametrize("languages", [[], ["fr"]])
+def test_the_catalogues_are_updated_and_compiled(languages: list[str], tmp_path: Path) -> None:
+    copy = checkout_with_uv(tmp_path, 'echo "$@"')
+
+    lines = run_copy(copy, "messages", *languages).splitlines()
+
+    assert lines[0] == "sync --frozen --quiet"
+    steps = [line.removeprefix("run --frozen --no-sync pybabel ").split()[0] for line in lines[1:]]
+    assert steps == ["extract", *(["init"] * len(languages)), "update", "compile"]
+    assert [line.endswith("-l fr") for line in lines if " init " in line] == [True] * len(languages)
 
 
 CERTIFICATES = 'echo "$UV_SYSTEM_CERTS|$REQUESTS_CA_BUNDLE|$SSL_CERT_FILE"'

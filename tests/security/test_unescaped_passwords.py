@@ -14,6 +14,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from app.adapters.database import create_database
+from app.adapters.smtp_server import SmtpServer
 from app.adapters.storage import storage_from_url
 from app.adapters.storage.base import InvalidStorageUrl
 from app.cli import build_app
@@ -36,6 +37,7 @@ ADDRESSES: Final = {
     "database_url": "postgresql://me:{}@127.0.0.1:1/earshot",
     "redis_url": "redis://me:{}@127.0.0.1:1/0",
     "otlp_url": "http://me:{}@127.0.0.1:1",
+    "smtp_url": "smtp://me:{}@127.0.0.1:1",
     "storage_url": "s3://me:{}@bucket?endpoint=http://127.0.0.1:1",
 }
 PARAMETERS: Final = {
@@ -123,6 +125,7 @@ def test_no_command_prints_or_resolves_part_of_another_password(
     name: str, commands: Cli, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"EARSHOT_{name.upper()}", ADDRESSES[name].format(password))
+    monkeypatch.setenv("EARSHOT_MAIL_FROM", "feedback@example.com")
     looked_up.clear()
 
     for command in (["doctor"], ["settings"], ["users", "list"]):
@@ -169,7 +172,9 @@ def test_an_invalid_bucket_url_is_reported_without_its_secret(
 def test_an_escaped_password_is_accepted_and_keeps_the_host(name: str, password: str) -> None:
     escaped, bare = (ADDRESSES[name].format(form) for form in (quote(password, safe=""), password))
 
-    assert getattr(Settings.load(**{name: escaped}), name) == escaped
+    assert getattr(Settings.load(**{name: escaped}, mail_from="feedback@example.com"), name) == escaped
+    if name == "smtp_url":
+        assert SmtpServer.parse(escaped).password == password
     if name == "database_url":
         assert create_database(escaped).describe() == "PostgreSQL, 127.0.0.1:1/earshot"
         try:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from app import backends
+from app.adapters.mailbox import Mailbox
 from app.adapters.rate_limiter import RateLimit
+from app.adapters.smtp_server import SmtpServer
 from app.settings import InvalidSettings, Settings, mask_secrets
 from tests.support.checkout import ROOT
 from tests.support.messages import is_documented
@@ -38,6 +40,11 @@ ESCAPES = "in user and password write : / ? # @ as %3A %2F %3F %23 %40"
 NO_QUERY = "must end with its host or path: remove the ? or the # and all after it"
 NO_ADDRESS = "must be an http or https address with a host: write an address such as https://feedback.example.com"
 NO_REDIS = f"its host can't be parsed: write it as redis://host:6379/0; {ESCAPES}"
+SMTP_FORM = "write it as smtp://user:password@host:587 or smtps://user:password@host"
+NO_STARTTLS = (
+    "may have starttls=required, optional or off after the question mark, and nothing else: "
+    "remove the rest, or write it as smtp://host:587?starttls=required"
+)
 NO_PATHS = (
     "//feedback",
     "/a//b",
@@ -118,6 +125,62 @@ OWN_PATH = (
             ("BASE_URL", f"https://example.com/{path}", OWN_PATH.format(path.partition("/")[0]))
             for path in ("api/v1", "api", "productlift/api/v1/", "p", "static", "health/feedback")
         ),
+        *(
+            ("SMTP_URL", value, f"must begin with smtp:// or smtps://, and have a host: {SMTP_FORM}")
+            for value in ("mail.example.com", "https://mail.example.com", "mail.example.com:25")
+        ),
+        *(
+            (
+                "SMTP_URL",
+                value,
+                f"its host and port can't be parsed: write it as smtp://user:password@host:587; {ESCAPES}",
+            )
+            for value in ("smtp://", "smtp://me:se/cret@host", "smtp://host:port", "smtp://ho st", "smtp://host:0")
+        ),
+        *(
+            ("SMTP_URL", value, f"must end with its host and port, or with ?starttls=…: {SMTP_FORM}")
+            for value in ("smtp://host/path", "smtp://host#fragment")
+        ),
+        *(
+            ("SMTP_URL", value, "has only one of user and password: write both, or none of them")
+            for value in ("smtp://user@host", "smtp://:password@host", "smtp://user:@host")
+        ),
+        *(
+            ("SMTP_URL", f"smtp://host?{query}", NO_STARTTLS)
+            for query in ("starttls=yes", "tls=required", "starttls", "starttls=off&timeout=3", "starttls=")
+        ),
+        (
+            "SMTP_URL",
+            "smtps://host?starttls=required",
+            "is encrypted from its first byte, so it can't have starttls: remove ?starttls=…, or write smtp://",
+        ),
+        *(
+            (
+                "SMTP_URL",
+                f"smtp://me:secret@{host}?starttls={mode}",
+                "would send the password over the network without encryption: "
+                "write ?starttls=required or smtps://, or remove user and password",
+            )
+            for host in ("mail.example.com", "192.0.2.1:25", "[2001:db8::1]")
+            for mode in ("off", "optional")
+        ),
+        *(
+            (
+                "MAIL_FROM",
+                value,
+                "must be an e-mail address, or a name and an address in angle brackets: "
+                "write it as feedback@example.com, or as Feedback <feedback@example.com>",
+            )
+            for value in (
+                "Feedback",
+                "Feedback <feedback@example.com",
+                "<>",
+                "a@b@c",
+                "Feedback\nBcc: <feedback@example.com>",
+                "a@example.com, b@example.com",
+                f"{'x' * 320} <feedback@example.com>",
+            )
+        ),
         ("RATE_LIMITS", "perhaps", "must be on or off: write on or off"),
         ("LOG_CLIENT_IP", "perhaps", "must be on or off: write on or off"),
         *(
@@ -150,6 +213,7 @@ def test_an_invalid_setting_is_reported_with_the_remedy(
         ("DATABASE_URL", "mysql://me:secret@host/name?password=sec&ret", "mysql://me:***@host/name?…"),
         ("DATABASE_URL", "postgresql://me:sec/ret@host/name", "postgresql://me:***@host/name"),
         ("SECRET_KEY", "short", "***"),
+        ("SMTP_URL", "ftp://me:secret@host", "ftp://me:***@host"),
         ("BASE_URL", "https://a\nb", "https://a b"),
         ("PORT", "\udcff", "\\udcff"),
     ],
@@ -251,13 +315,59 @@ def test_a_trailing_slash_is_removed_from_the_public_url(text: str, url: str) ->
     assert Settings.load(base_url=text).base_url == url
 
 
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://localhost", SmtpServer("localhost", 25, "optional")),
+        ("smtp://relay.example.com:2525/", SmtpServer("relay.example.com", 2525, "optional")),
+        ("smtp://relay.example.com?starttls=off", SmtpServer("relay.example.com", 25, "off")),
+        ("smtp://relay.example.com?starttls=required", SmtpServer("relay.example.com", 25, "required")),
+        ("smtp://me:p%40ss@mail.example.com", SmtpServer("mail.example.com", 587, "required", "me", "p@ss")),
+        ("smtp://me%40a.example:pw@127.0.0.1:25", SmtpServer("127.0.0.1", 25, "optional", "me@a.example", "pw")),
+        ("smtp://me:pw@[::1]?starttls=off", SmtpServer("::1", 587, "off", "me", "pw")),
+        ("smtps://me:pw@mail.example.com", SmtpServer("mail.example.com", 465, "implicit", "me", "pw")),
+        ("smtps://mail.example.com:4465", SmtpServer("mail.example.com", 4465, "implicit")),
+    ],
+)
+def test_a_password_goes_over_the_network_only_encrypted(url: str, server: SmtpServer) -> None:
+    settings = Settings.load(smtp_url=url, mail_from="feedback@example.com")
+
+    assert settings.smtp_url == url
+    assert SmtpServer.parse(url) == server
+
+
+def test_a_mail_server_needs_a_sender() -> None:
+    with pytest.raises(InvalidSettings) as refusal:
+        Settings.load(smtp_url="smtp://me:secret@mail.example.com")
+
+    assert is_documented(refusal.value.state)
+    assert str(refusal.value) == (
+        "EARSHOT_SMTP_URL needs EARSHOT_MAIL_FROM, the sender of the emails: "
+        "set EARSHOT_MAIL_FROM to an address that the mail server accepts, such as feedback@example.com"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "mailbox"),
+    [
+        ("feedback@example.com", Mailbox("feedback@example.com")),
+        (" feedback@example.com ", Mailbox("feedback@example.com")),
+        ("Feedback <feedback@example.com>", Mailbox("feedback@example.com", "Feedback")),
+        ('"Jané, team" <feedback@example.com>', Mailbox("feedback@example.com", "Jané, team")),
+        ("<feedback@example.com>", Mailbox("feedback@example.com")),
+    ],
+)
+def test_a_sender_is_an_address_with_or_without_a_name(text: str, mailbox: Mailbox) -> None:
+    assert Mailbox.parse(Settings.load(mail_from=text).mail_from or "") == mailbox
+
+
 def test_a_relative_data_directory_is_below_the_current_folder(tmp_path: Path) -> None:
     assert Settings.load(data_dir="kept").database == f"sqlite:///{tmp_path}/kept/earshot.db"
     assert Settings.load().database == f"sqlite:///{tmp_path}/data/earshot.db"
 
 
 def test_a_removed_setting_is_reported_and_does_not_prevent_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    removed = {"EARSHOT_OUTBOX": "off", "EARSHOT_SMTP_URL": "mail"}
+    removed = {"EARSHOT_MAILER": "smtp", "EARSHOT_NOTIFIER": "off"}
     for name, value in removed.items():
         monkeypatch.setenv(name, value)
 
@@ -340,6 +450,8 @@ def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pyt
     (tmp_path / ".env").write_text("EARSHOT_PORT=9000\nEARSHOT_SECRET_KEY=0123456789abcdef0123456789abcdef\n")
     monkeypatch.setenv("EARSHOT_HOST", "0.0.0.0")
     monkeypatch.setenv("EARSHOT_TRUSTED_PROXIES", "10.0.0.1, 10.1.0.0/16")
+    monkeypatch.setenv("EARSHOT_SMTP_URL", "smtps://me:secret@mail.example.com")
+    monkeypatch.setenv("EARSHOT_MAIL_FROM", "Feedback <feedback@example.com>")
     monkeypatch.setenv("EARSHOT_DATABASE_URL", "postgresql://me:secret@host:5432/name?sslmode=require&sslpassword=deep")
 
     described = {row["name"]: (row["value"], row["source"]) for row in Settings.load().describe()}
@@ -352,6 +464,8 @@ def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pyt
         "postgresql://me:***@host:5432/name?sslmode=require&sslpassword=***",
         "environment",
     )
+    assert described["EARSHOT_SMTP_URL"] == ("smtps://me:***@mail.example.com", "environment")
+    assert described["EARSHOT_MAIL_FROM"] == ("Feedback <feedback@example.com>", "environment")
     assert described["EARSHOT_RATE_LIMITS"] == ("on", "default")
     assert described["EARSHOT_REDIS_URL"] == (None, "default")
 
@@ -363,6 +477,7 @@ def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pyt
         ("redis://me@host", "redis://me@host"),
         ("redis://me:se@cret@host", "redis://me:***@host"),
         ("s3://key:secret@bucket/prefix?endpoint=https://host", "s3://key:***@bucket/prefix?endpoint=https://host"),
+        ("smtp://me:se@cret@host?starttls=required", "smtp://me:***@host?starttls=required"),
         ("unix:///run/redis.sock?password=secret&db=1", "unix:///run/redis.sock?password=***&db=1"),
         ("/var/lib/uploads", "/var/lib/uploads"),
     ],

@@ -90,8 +90,9 @@ def doctor(
     """Check the installation, report problems and how to fix them.
 
     It checks settings, files and their modes, disk space, the database and its content, counters, sections, clocks,
-    Redis, rate limits, proxies, the public address, storage and OpenTelemetry. Without --fix it changes no data;
-    it stores and removes a small file, and creates the folder of the storage if it is missing.
+    Redis, rate limits, proxies, the public address, storage, the mail server and OpenTelemetry. Without --fix it
+    changes no data and sends no email; it stores and removes a small file, and creates the folder of the storage if it
+    is missing.
     The exit code is 1 when it finds a problem, also with --fix.
 
     \b

@@ -10,7 +10,7 @@ from app.cli.commands.sign_on import sso_secret
 from app.cli.database import delete_files, run_read_all_portals, run_write, run_write_without_portal
 from app.cli.errors import CommandError
 from app.cli.output import Note, Output, format_fields, print_result, table
-from app.cli.params import JsonOption, choice_param, host_name, long_text_param, text_param
+from app.cli.params import JsonOption, choice_param, color, host_name, long_text_param, text_param
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models.portals import DIALECTS, MODERATION_POLICIES
 from app.domain.portals import portals
@@ -30,12 +30,13 @@ SETTINGS: Final = {
     "locale": "its language, such as en",
     "invite-message": "the default text of an invitation",
     "private": "on hides its public pages, widgets, public JSON and files; off shows them",
+    "accent-color": "the color of links and buttons in its emails, such as #0b57c2",
 }
 COLUMNS: Final = (
-    *("id", "guid", "title", "locale", "host", "default_dialect", "moderation_policy", "private", "invite_message"),
-    "single_sign_on",
+    *("id", "guid", "title", "locale", "host", "default_dialect", "moderation_policy", "private"),
+    *("accent_color", "invite_message", "single_sign_on"),
 )
-REMOVABLE: Final = ("host", "default-dialect", "invite-message")
+REMOVABLE: Final = ("host", "default-dialect", "invite-message", "accent-color")
 """The settings that a portal can be without."""
 MAX_INVITE_MESSAGE: Final = 1000
 """Characters; as of a single invitation, docs/contracts/productlift.md, section 7.18."""
@@ -189,13 +190,15 @@ def _parse_value(setting: str, value: str) -> str | bool | None:
         return value == "on" if setting == "private" else value
     if setting == "host":
         return host_name(value)
+    if setting == "accent-color":
+        return color(value)
     if setting == "invite-message":
         return str(long_text_param(MAX_INVITE_MESSAGE)(value))
     return str(text_param(16 if setting == "locale" else 255)(value))
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    # A list of all portals does not have the last two columns, of which one is a long text.
+    # A list of all portals does not have the last three columns, of which one is a long text.
     columns = dict(zip(COLUMNS, row, strict=False))
     return {name: bool(value) if name in ("private", "single_sign_on") else value for name, value in columns.items()}
 

@@ -12,7 +12,7 @@ from app.adapters.database.revisions import HEAD
 from app.adapters.database.unusable import DatabaseUnusable
 from app.adapters.problem import Problem
 from app.adapters.storage.base import probe_storage
-from app.backends import open_database, open_storage
+from app.backends import open_database, open_smtp_client, open_storage
 from app.cli.doctor import environment
 from app.cli.doctor.finding import Finding, check
 from app.domain import installation
@@ -63,6 +63,7 @@ def examine(*, fix: bool = False) -> list[Finding]:
         environment.check_proxies(settings),
         environment.check_metrics_port(settings),
         _check_storage(settings),
+        _check_mail(settings),
         _check_spans(settings),
     ]
 
@@ -231,6 +232,32 @@ def _check_storage(settings: Settings) -> str:
         return f"{place}, which the first start creates"
     asyncio.run(probe_storage(storage))
     return f"{place} can be written and read"
+
+
+@check("mail")
+def _check_mail(settings: Settings) -> str:
+    if settings.smtp_url is None:
+        return "not set: no email is sent"
+    error = asyncio.run(_find_mail_problem(settings))
+    if error is not None:
+        remedy = "correct EARSHOT_SMTP_URL; to see the conversation: earshot mail test ADDRESS"
+        raise Problem(f"no email can be sent: {error}", remedy)
+    return f"{mask_secrets(settings.smtp_url)} can be used"
+
+
+async def _find_mail_problem(settings: Settings) -> str | None:
+    # Imported here, because it imports the client.
+    from app.adapters.smtp_errors import SmtpError
+
+    client = open_smtp_client(settings)
+    assert client is not None
+    try:
+        await client.check()
+    except SmtpError as error:
+        return str(error)
+    finally:
+        await client.close()
+    return None
 
 
 @check("spans")

@@ -39,9 +39,9 @@ _BY_HOST: Final = Statement(
     across_portals=True,
 )
 _CURRENT: Final = Statement(
-    select(*_SETTINGS, Portal.invite_message, Portal.sso_secret.is_not(None).label("has_sso")).where(
-        Portal.id == PORTAL_ID
-    )
+    select(
+        *_SETTINGS, Portal.accent_color, Portal.invite_message, Portal.sso_secret.is_not(None).label("has_sso")
+    ).where(Portal.id == PORTAL_ID)
 )
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
 _LOCK_ALL: Final = Statement(text("LOCK TABLE portals IN SHARE ROW EXCLUSIVE MODE"), across_portals=True)
@@ -51,7 +51,18 @@ _INSERT: Final = Statement(
     .returning(Portal.id),
     across_portals=True,
 )
-_CHANGEABLE: Final = ("title", "locale", "host", "default_dialect", "moderation_policy", "is_private", "invite_message")
+_CHANGEABLE: Final = (
+    *(
+        "title",
+        "locale",
+        "host",
+        "default_dialect",
+        "moderation_policy",
+        "is_private",
+        "accent_color",
+        "invite_message",
+    ),
+)
 _UPDATE_SETTING: Final = {
     column: Statement(
         update(Portal).where(Portal.id == PORTAL_ID).values({column: bindparam("value"), "updated_at": NOW})
@@ -96,8 +107,8 @@ def lock_all(work: UnitOfWork) -> None:
 def get_current(work: UnitOfWork) -> Row:
     """The row of the unit of work's portal.
 
-    Its columns are id, guid, title, locale, host, default_dialect, moderation_policy, is_private, invite_message and
-    has_sso, whether single sign-on is on.
+    Its columns are id, guid, title, locale, host, default_dialect, moderation_policy, is_private, accent_color,
+    invite_message and has_sso, whether single sign-on is on.
     """
     return work.require_row(_CURRENT, "portal", work.portal_id)
 
@@ -115,7 +126,7 @@ def by_host(work: UnitOfWork, host: str) -> Row | None:
 
 
 def update_setting(work: UnitOfWork, *, setting: str, value: str | bool | None) -> None:
-    """Change title, locale, host, default_dialect, moderation_policy, is_private or invite_message.
+    """Change title, locale, host, default_dialect, moderation_policy, is_private, accent_color or invite_message.
 
     Raises Forbidden, Conflict("portal.host_taken").
     """

@@ -29,7 +29,7 @@ def parts() -> list[str]:
     """The parts that the doctor checks when there is a database with a portal."""
     on_sqlite = ["log"] if Settings.load().database.startswith("sqlite") else []
     inside = ["secret", "portals", "address", "counters", "sections", "clock"]
-    outside = ["Redis", "limits", "proxies", "metrics", "storage", "spans"]
+    outside = ["Redis", "limits", "proxies", "metrics", "storage", "mail", "spans"]
     return ["settings", "data", "room", "database", *on_sqlite, *inside, *outside]
 
 

@@ -117,6 +117,7 @@ def test_the_commands_of_the_guide_to_several_portals_work(cli: Cli) -> None:
         ("locale", "de", "locale", "de"),
         ("invite-message", " Welcome!\n\tTell us more. ", "invite_message", "Welcome!\n\tTell us more."),
         ("private", "on", "private", True),
+        ("accent-color", "#FF6600", "accent_color", "#FF6600"),
     ],
 )
 def test_a_setting_of_a_portal_is_changed(cli: Cli, setting: str, value: str, member: str, stored: str) -> None:
@@ -159,12 +160,13 @@ def test_a_setting_that_rejects_no_request_has_no_note(cli: Cli, setting: str, v
 def test_some_settings_can_be_removed(cli: Cli) -> None:
     before = cli.json("portals", "show")
     values = {"host": "feedback.example.com", "default-dialect": "astuto", "invite-message": "Welcome!"}
+    values["accent-color"] = "#f60"
     for setting, value in values.items():
         for removal in ("none", "--none"):
             cli.json("portals", "set", setting, value)
             assert cli.json("portals", "show") != before
             # Of a text, `none` is a value.
-            if (setting, removal) != ("invite-message", "none"):
+            if removal != "none" or setting in ("host", "default-dialect"):
                 cli.json("portals", "set", setting, removal)
                 assert cli.json("portals", "show") == before
     assert cli.run("portals", "set", "invite-message", "none").out == "invite-message is none\n"
@@ -195,9 +197,9 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
     shown = cli.json("portals", "show", "--portal", "ideas.example.com")
 
     listed = cli.json("portals", "list")["portals"]
-    assert shown == {**listed[1], "invite_message": message, "single_sign_on": False}
+    assert shown == {**listed[1], "accent_color": None, "invite_message": message, "single_sign_on": False}
     first = cli.json("portals", "show", "--portal", "1")
-    assert first == {**listed[0], "invite_message": None, "single_sign_on": False}
+    assert first == {**listed[0], "accent_color": None, "invite_message": None, "single_sign_on": False}
     cli.json("portals", "sso-secret", "--portal", "2")
     output = cli.run("portals", "show", "--portal", "2").out.splitlines()
     assert output[-2:] == ["invite message    Welcome! Tell us more.", "single sign on    yes"]
@@ -214,6 +216,7 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
         ("title", " ", "must not be blank"),
         ("title", "Two\nlines", "must be plain text"),
         ("invite-message", "A\x07bell", "must be plain text"),
+        ("accent-color", "orange", "must be such as #0096ff"),
         ("invite-message", "x" * 1001, "must have at most 1000 characters"),
         ("invite-message", "\n", "must not be blank"),
     ],

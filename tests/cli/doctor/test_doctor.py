@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.cli.database import Rows
 from tests.conftest import SECRET
 from tests.observability.test_tracing import Collector, collecting
 from tests.support.processes import free_port
+from tests.support.smtp_sink import PASSWORD, run_sink
 
 Environment = pytest.MonkeyPatch
 
@@ -264,3 +266,21 @@ def test_a_collector_that_accepts_no_spans_is_reported(cli: Cli, monkeypatch: En
         monkeypatch.setenv("EARSHOT_OTLP_URL", collector.url)
         assert find_well(cli, "spans") == f"{collector.url} accepts them"
     assert collector.spans == []
+
+
+def test_a_mail_server_that_rejects_the_login_is_reported(cli: Cli, monkeypatch: Environment) -> None:
+    monkeypatch.setenv("EARSHOT_MAIL_FROM", "feedback@example.com")
+    assert find_well(cli, "mail") == "not set: no email is sent"
+    with run_sink(login=True) as sink:
+        url = f"smtp://feedback%40example.com:{{}}@127.0.0.1:{sink.port}?starttls=off"
+        monkeypatch.setenv("EARSHOT_SMTP_URL", url.format("wrong-password"))
+        assert find_problem(cli, "mail") == (
+            f"no email can be sent: 127.0.0.1:{sink.port} rejected the user and the password of EARSHOT_SMTP_URL: "
+            "535 5.7.8 Authentication credentials invalid",
+            "correct EARSHOT_SMTP_URL; to see the conversation: earshot mail test ADDRESS",
+        )
+        monkeypatch.setenv("EARSHOT_SMTP_URL", url.format(quote(PASSWORD, safe="")))
+        assert find_well(cli, "mail") == f"{url.format('***')} can be used"
+
+    assert find_problem(cli, "mail")[0].startswith(f"no email can be sent: 127.0.0.1:{sink.port}: ")
+    assert set(sink.commands) == {"QUIT"}
