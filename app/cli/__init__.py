@@ -17,6 +17,7 @@ _MODULES: Final = (
     *("serve", "maintenance", "portals", "users", "keys", "secret"),
     *("boards", "tabs", "statuses", "sections", "widgets"),
     *("posts", "comments", "votes", "follows"),
+    *("outbox",),
 )
 """The modules of the commands, in the order of the help. Except `maintenance`, each is named after its command."""
 _MAINTENANCE: Final = frozenset({"migrate", "settings", "counters", "doctor"})
