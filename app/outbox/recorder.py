@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -39,12 +39,12 @@ MAX_STOP_SECONDS: Final = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """An attempt that has ended, and the future that is set when its outcome is stored."""
+    """An attempt that has ended, and the future that gets the new state when the outcome is stored."""
 
     delivery: ClaimedDelivery
     outcome: Outcome
     duration_ms: int
-    stored: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    stored: asyncio.Future[State | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class Recorder:
@@ -61,21 +61,32 @@ class Recorder:
         """Start in the running event loop."""
         self._task = asyncio.create_task(self._run(), name="the outcomes of deliveries")
 
-    async def store(self, attempt: Attempt) -> None:
-        """Wait until the outcome is stored, however long the database does not answer."""
-        self._attempts.put_nowait(attempt)
-        await attempt.stored
+    async def store(self, attempt: Attempt) -> State | None:
+        """Wait until the outcome is stored, however long the database does not answer. Return the new state.
 
-    async def stop(self, unfinished: Iterable[ClaimedDelivery]) -> None:
-        """Give back the deliveries whose attempts did not end, or whose outcomes could not be stored yet."""
+        None: the lease has ended, and another worker has the delivery; or the outcome could not be stored.
+        """
+        self._attempts.put_nowait(attempt)
+        return await attempt.stored
+
+    async def stop(self, *, interrupted: Sequence[ClaimedDelivery], unattempted: Sequence[ClaimedDelivery]) -> None:
+        """End the claims of deliveries whose attempts were broken off, or whose outcomes could not be stored yet."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         try:
             async with asyncio.timeout(MAX_STOP_SECONDS):
-                await self._release(unfinished)
+                await self._end_claims(claims.release, interrupted)
+                await self._end_claims(claims.give_back, unattempted)
         except (ServiceUnavailable, TimeoutError) as error:
-            log.warning("deliveries could not be given back, and are repeated when their leases end: %s", error)
+            log.warning("deliveries in progress are repeated when their leases end: %s", error)
+
+    async def give_back(self, unattempted: Sequence[ClaimedDelivery]) -> None:
+        """End the claims of deliveries that were not attempted."""
+        try:
+            await self._end_claims(claims.give_back, unattempted)
+        except ServiceUnavailable as error:
+            log.warning("deliveries could not be given back, and are claimed again when their leases end: %s", error)
 
     async def _run(self) -> None:
         while True:
@@ -105,7 +116,7 @@ class Recorder:
                 if state is not None:
                     self.count(attempt.delivery.channel, "retry" if state == "pending" else state)
                 if not attempt.stored.done():
-                    attempt.stored.set_result(None)
+                    attempt.stored.set_result(state)
             return
 
     async def _store(self, portal_id: int, attempts: Sequence[Attempt]) -> list[State | None]:
@@ -123,17 +134,19 @@ class Recorder:
             call(work, attempt.delivery, result.state)
         return result.state
 
-    async def _release(self, unfinished: Iterable[ClaimedDelivery]) -> None:
+    async def _end_claims(
+        self, end: Callable[[UnitOfWork, ClaimedDelivery], None], deliveries: Sequence[ClaimedDelivery]
+    ) -> None:
         by_portal: dict[int, list[ClaimedDelivery]] = defaultdict(list)
-        for delivery in unfinished:
+        for delivery in deliveries:
             by_portal[delivery.portal_id].append(delivery)
-        for portal_id, deliveries in by_portal.items():
+        for portal_id, in_portal in by_portal.items():
 
-            def release(work: UnitOfWork, deliveries: Sequence[ClaimedDelivery] = deliveries) -> None:
-                for delivery in deliveries:
-                    claims.release(work, delivery)
+            def end_all(work: UnitOfWork, in_portal: Sequence[ClaimedDelivery] = in_portal) -> None:
+                for delivery in in_portal:
+                    end(work, delivery)
 
-            await self._database.write(release, PortalContext(portal_id, OPERATOR))
+            await self._database.write(end_all, PortalContext(portal_id, OPERATOR))
 
 
 def _to_result(work: UnitOfWork, attempt: Attempt) -> AttemptResult:

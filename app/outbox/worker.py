@@ -7,7 +7,7 @@ another one when the lease has ended, so each delivery is sent at least once, wi
 import asyncio
 import logging
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from app.adapters.database import NO_PORTAL, Database
 from app.background import BackgroundJobs, Job
 from app.domain.errors import ServiceUnavailable
 from app.domain.outbox import claims
-from app.domain.outbox.claims import Lane
+from app.domain.outbox.claims import Lane, State
 from app.domain.outbox.deliveries import ClaimedDelivery
 from app.domain.unit_of_work import UnitOfWork
 from app.outbox.base import Outcome, Result, Sender
@@ -52,6 +52,17 @@ class Limits:
     finish_seconds: float = FINISH_SECONDS
 
 
+class _Run:
+    """Deliveries that one task attempts one after the other."""
+
+    def __init__(self, deliveries: Sequence[ClaimedDelivery], begin: float) -> None:
+        self.lane = Lane(deliveries[0].channel, deliveries[0].webhook_id)
+        self.begin = begin
+        """When they were claimed, by the monotonic clock."""
+        self.waiting = deque(deliveries)
+        self.current: ClaimedDelivery | None = None
+
+
 class Worker:
     """Delivers until it is stopped.
 
@@ -76,7 +87,7 @@ class Worker:
         self._limits = limits
         self._attempt_seconds = limits.attempt_seconds or MAX_ATTEMPT_SECONDS
         self._jobs = BackgroundJobs(list(jobs))
-        self._attempts: dict[asyncio.Task[None], ClaimedDelivery] = {}
+        self._runs: dict[asyncio.Task[None], _Run] = {}
         self._in_lane: Counter[Lane] = Counter()
         self._failing: set[Lane] = set()
         """Lanes whose last attempt failed. They get one attempt at a time, so that hanging receivers don't take all."""
@@ -115,13 +126,16 @@ class Worker:
             await asyncio.wait([self._loop], timeout=self._remaining_seconds())
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
-        if self._attempts:
-            await asyncio.wait(self._attempts, timeout=self._remaining_seconds())
-        unfinished = dict(self._attempts)
+        if self._runs:
+            await asyncio.wait(self._runs, timeout=self._remaining_seconds())
+        unfinished = dict(self._runs)
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
-        await self._recorder.stop(unfinished.values())
+        await self._recorder.stop(
+            interrupted=[run.current for run in unfinished.values() if run.current is not None],
+            unattempted=[delivery for run in unfinished.values() for delivery in run.waiting],
+        )
         for sender in self._senders.values():
             await sender.close()
 
@@ -162,22 +176,23 @@ class Worker:
         if not room or self.is_stopping:
             return False
         number = str(uuid.uuid4())
+        begin = monotonic()
 
-        def claim(work: UnitOfWork) -> list[ClaimedDelivery]:
+        def claim(work: UnitOfWork) -> list[list[ClaimedDelivery]]:
             return [
-                delivery
+                run
                 for lane, limit in room.items()
-                for delivery in claims.claim(work, lane, claim=number, lease=LEASES[lane.channel], limit=limit)
+                for run in claims.claim(work, lane, claim=number, lease=LEASES[lane.channel], limit=limit)
             ]
 
         claimed = await self._database.write(claim, NO_PORTAL)
-        for delivery in claimed:
-            self._start_attempt(delivery)
+        for deliveries in claimed:
+            self._start_run(_Run(deliveries, begin))
         return bool(claimed)
 
     def _share_room(self, lanes: Sequence[Lane]) -> dict[Lane, int]:
         """How many deliveries of each lane may be claimed, the lanes with the fewest running ones first."""
-        free = self._limits.concurrent - len(self._attempts)
+        free = self._limits.concurrent - len(self._runs)
         room: dict[Lane, int] = {}
         for lane in sorted(lanes, key=lambda each: self._in_lane[each]):
             limit = 1 if lane in self._failing else self._limits.concurrent_in_lane
@@ -187,14 +202,14 @@ class Worker:
                 free -= share
         return room
 
-    def _start_attempt(self, delivery: ClaimedDelivery) -> None:
-        lane = Lane(delivery.channel, delivery.webhook_id)
+    def _start_run(self, run: "_Run") -> None:
+        lane = run.lane
         self._in_lane[lane] += 1
-        task = asyncio.create_task(self._attempt(delivery, lane), name=f"delivery {delivery.id}")
-        self._attempts[task] = delivery
+        task = asyncio.create_task(self._run_attempts(run), name=f"deliveries of {lane}")
+        self._runs[task] = run
 
         def end(task: asyncio.Task[None]) -> None:
-            del self._attempts[task]
+            del self._runs[task]
             self._in_lane[lane] -= 1
             if not self._in_lane[lane]:
                 del self._in_lane[lane]
@@ -202,15 +217,30 @@ class Worker:
 
         task.add_done_callback(end)
 
-    async def _attempt(self, delivery: ClaimedDelivery, lane: Lane) -> None:
-        """Send one delivery, and wait until the outcome is stored."""
+    async def _run_attempts(self, run: "_Run") -> None:
+        """Make the attempts of a run one after the other, until one of them has to be repeated."""
+        seconds = self._attempt_seconds[run.lane.channel]
+        while run.waiting:
+            has_time = run.begin + LEASES[run.lane.channel].total_seconds() - monotonic() > seconds
+            if run.current is not None and (self.is_stopping or not has_time):
+                break
+            run.current = run.waiting.popleft()
+            state = await self._attempt(run.current, run.lane)
+            if state in (None, "pending"):
+                break
+        run.current = None
+        await self._recorder.give_back(run.waiting)
+        run.waiting.clear()
+
+    async def _attempt(self, delivery: ClaimedDelivery, lane: Lane) -> State | None:
+        """Send one delivery, wait until the outcome is stored, and return the new state."""
         begin = monotonic()
         outcome = await self._send(delivery)
         if outcome.result is Result.DELIVERED:
             self._failing.discard(lane)
         elif outcome.result is Result.RETRY:
             self._failing.add(lane)
-        await self._recorder.store(Attempt(delivery, outcome, duration_ms=round((monotonic() - begin) * 1000)))
+        return await self._recorder.store(Attempt(delivery, outcome, duration_ms=round((monotonic() - begin) * 1000)))
 
     async def _send(self, delivery: ClaimedDelivery) -> Outcome:
         try:

@@ -153,20 +153,73 @@ async def test_a_failing_lane_gets_one_attempt_at_a_time_until_one_succeeds(
         assert max(counts) == 4
 
 
-async def test_calls_about_a_post_arrive_in_order(server: Application, outbox: OutboxFactory) -> None:
+async def test_calls_about_a_post_arrive_in_order_one_at_a_time(server: Application, outbox: OutboxFactory) -> None:
     endpoint = await outbox.endpoint()
     await outbox.add(
-        [NewDelivery("webhook", "post.updated", webhook_id=endpoint, post_id=number % 3) for number in range(30)]
+        [NewDelivery("webhook", "post.updated", webhook_id=endpoint, post_id=number % 3) for number in range(120)]
     )
-    sender = RecordingSender()
+    running: set[int | None] = set()
 
+    async def send(delivery: ClaimedDelivery) -> Outcome:
+        assert delivery.post_id not in running
+        running.add(delivery.post_id)
+        await asyncio.sleep(0)
+        running.remove(delivery.post_id)
+        return DELIVERED
+
+    sender = RecordingSender(send)
     async with working(server, {"webhook": sender}):
         await have_ended(outbox)
 
     for post in range(3):
         ids = [each.id for each in sender.sent if each.post_id == post]
         assert ids == sorted(ids)
-        assert len(ids) == 10
+        assert len(ids) == 40
+    assert {each.attempts for each in sender.sent} == {1}
+
+
+async def test_calls_behind_one_that_fails_wait_without_an_attempt(server: Application, outbox: OutboxFactory) -> None:
+    endpoint = await outbox.endpoint()
+    first, later, last = [await outbox.call(endpoint, post=1) for _ in range(3)]
+    other = await outbox.call(endpoint, post=2)
+
+    async def send(delivery: ClaimedDelivery) -> Outcome:
+        return Outcome(Result.RETRY, "refused") if delivery.post_id == 1 else DELIVERED
+
+    sender = RecordingSender(send)
+    async with working(server, {"webhook": sender}):
+
+        async def are_idle() -> bool:
+            query = "SELECT count(*) FROM deliveries WHERE claim IS NOT NULL OR attempts = 0 AND id IN (:first, :other)"
+            return await outbox.make.value(query, first=first, other=other) == 0
+
+        await eventually(are_idle)
+
+    assert sorted(each.id for each in sender.sent) == [first, other]
+    attempts = {each: (await outbox.row(each))["attempts"] for each in (first, later, last)}
+    assert attempts == {first: 1, later: 0, last: 0}
+
+
+async def test_a_stopping_worker_does_not_begin_the_next_call_of_a_run(
+    server: Application, outbox: OutboxFactory
+) -> None:
+    endpoint = await outbox.endpoint()
+    first, later = [await outbox.call(endpoint, post=1) for _ in range(2)]
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def send(delivery: ClaimedDelivery) -> Outcome:
+        begun.set()
+        await go_on.wait()
+        return DELIVERED
+
+    async with working(server, {"webhook": RecordingSender(send)}) as worker:
+        await begun.wait()
+        worker.begin_stopping()
+        go_on.set()
+
+    assert await outbox.states() == {first: "delivered", later: "pending"}
+    row = await outbox.row(later)
+    assert (row["claim"], row["attempts"]) == (None, 0)
 
 
 @pytest.mark.parametrize(

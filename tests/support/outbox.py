@@ -60,7 +60,14 @@ class OutboxFactory:
     async def claim(
         self, lane: Lane, *, claim: str = "ours", limit: int = 10, lease: timedelta = LEASE
     ) -> list[ClaimedDelivery]:
-        """Claim deliveries of a lane."""
+        """Claim runs of deliveries of a lane, and return all of them."""
+        runs = await self.claim_runs(lane, claim=claim, limit=limit, lease=lease)
+        return sorted((each for run in runs for each in run), key=lambda each: each.id)
+
+    async def claim_runs(
+        self, lane: Lane, *, claim: str = "ours", limit: int = 10, lease: timedelta = LEASE
+    ) -> list[list[ClaimedDelivery]]:
+        """Claim runs of deliveries of a lane."""
         return await self.make.server.database.write(
             lambda work: claims.claim(work, lane, claim=claim, lease=lease, limit=limit), NO_PORTAL
         )

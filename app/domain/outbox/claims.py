@@ -4,6 +4,7 @@ A lane is the emails, or the calls of one endpoint. Deliveries are claimed lane 
 not delay the others, however long it is.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    and_,
     bindparam,
     case,
     exists,
@@ -34,6 +36,8 @@ from app.domain.unit_of_work import UnitOfWork
 
 MAX_OVERTAKING_WAIT: Final = timedelta(minutes=10)
 """How long after its creation a call waits for an earlier one of the same endpoint and post."""
+MAX_FOLLOWERS: Final = 50
+"""Calls about one post that are claimed together with an earlier one, to be made after it in their order."""
 MAX_ERROR_CHARACTERS: Final = 2000
 
 State = Literal["pending", "delivered", "failed", "cancelled"]
@@ -80,13 +84,11 @@ def find_due_lanes(work: UnitOfWork) -> list[Lane]:
 
 
 _earlier = aliased(Delivery)
-_HAS_EARLIER: Final = exists(
-    select(literal_column("1")).where(
-        _earlier.webhook_id == Delivery.webhook_id,
-        _earlier.post_id == Delivery.post_id,
-        _earlier.id < Delivery.id,
-        _earlier.state == literal_column("'pending'"),
-    )
+_IS_EARLIER: Final = and_(
+    _earlier.webhook_id == Delivery.webhook_id,
+    _earlier.post_id == Delivery.post_id,
+    _earlier.id < Delivery.id,
+    _earlier.state == literal_column("'pending'"),
 )
 _COLUMNS: Final = (
     Delivery.id,
@@ -111,17 +113,17 @@ def _claim(channel: str, has_webhook: bool) -> Statement:
     if channel == EMAIL.channel:
         conditions = [IS_EMAIL]
     elif has_webhook:
-        conditions = [
-            IS_CALL,
-            Delivery.webhook_id == bindparam("webhook", type_=BigId),
-            or_(Delivery.created_at <= bindparam("overtaking", type_=UtcTimestamp), ~_HAS_EARLIER),
-        ]
+        may_overtake = Delivery.created_at <= bindparam("overtaking", type_=UtcTimestamp)
+        is_first = ~exists(select(literal_column("1")).where(_IS_EARLIER))
+        conditions = [IS_CALL, Delivery.webhook_id == bindparam("webhook", type_=BigId), or_(may_overtake, is_first)]
     else:
         conditions = [IS_CALL, Delivery.webhook_id.is_(None)]
+    return _claim_first(select(Delivery.id).where(*conditions).order_by(Delivery.due_at, Delivery.id))
+
+
+def _claim_first(candidates: Any) -> Statement:
     due = (
-        select(Delivery.id)
-        .where(IS_PENDING, IS_DUE, *conditions)
-        .order_by(Delivery.due_at, Delivery.id)
+        candidates.where(IS_PENDING, IS_DUE)
         .limit(bindparam("limit", type_=Integer))
         .with_for_update(skip_locked=True)
         # Not a plain subquery, which PostgreSQL may run once for each row, and then locks more rows than the limit.
@@ -141,16 +143,51 @@ def _claim(channel: str, has_webhook: bool) -> Statement:
     )
 
 
-def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: int) -> list[ClaimedDelivery]:
-    """Claim at most `limit` due deliveries of a lane, of any portal, until the lease ends; the oldest first.
+# Without IS_CALL, so that SQLite reads the index of the order and not all due calls of the endpoint.
+_FOLLOW: Final = _claim_first(
+    select(Delivery.id)
+    .where(
+        Delivery.webhook_id == bindparam("webhook", type_=BigId),
+        Delivery.post_id == bindparam("post", type_=BigId),
+        ~exists(
+            select(literal_column("1")).where(
+                _IS_EARLIER,
+                _earlier.due_at > NOW,
+                _earlier.claim.is_distinct_from(bindparam("claim", type_=String)),
+            )
+        ),
+    )
+    .order_by(Delivery.id)
+)
 
-    Another worker skips them until then. A call waits while an earlier one of the same endpoint and post is pending,
-    at most MAX_OVERTAKING_WAIT after its own creation.
+
+def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: int) -> list[list[ClaimedDelivery]]:
+    """Claim due deliveries of a lane, of any portal, until the lease ends: at most `limit` runs, the oldest first.
+
+    A run is one delivery, or calls about one post, which must be made one after the other in this order. Another
+    worker skips them until the lease ends. A call waits while an earlier one of the same endpoint and post is pending
+    that is not in its run, at most MAX_OVERTAKING_WAIT after its own creation.
     """
-    values: dict[str, Any] = {"claim": claim, "lease_end": work.now + lease, "limit": limit}
-    if lane.webhook_id is not None:
-        values |= {"webhook": lane.webhook_id, "overtaking": work.now - MAX_OVERTAKING_WAIT}
-    rows = work.fetch_all(_claim(lane.channel, lane.webhook_id is not None), **values)
+    values: dict[str, Any] = {"claim": claim, "lease_end": work.now + lease}
+    if lane.webhook_id is None:
+        return [[each] for each in _fetch(work, _claim(lane.channel, False), **values, limit=limit)]
+    values["webhook"] = lane.webhook_id
+    overtaking = work.now - MAX_OVERTAKING_WAIT
+    claimed = _fetch(work, _claim(lane.channel, True), **values, limit=limit, overtaking=overtaking)
+    by_post: dict[int, list[ClaimedDelivery]] = defaultdict(list)
+    for each in claimed:
+        if each.post_id is not None:
+            by_post[each.post_id].append(each)
+    if len(claimed) < limit:
+        # Else there is enough to do without them.
+        for post_id, run in by_post.items():
+            run += _fetch(work, _FOLLOW, **values, limit=MAX_FOLLOWERS, post=post_id)
+            run.sort(key=lambda each: each.id)
+    return [*by_post.values(), *([each] for each in claimed if each.post_id is None)]
+
+
+def _fetch(work: UnitOfWork, statement: Statement, **values: Any) -> list[ClaimedDelivery]:
+    rows = work.fetch_all(statement, **values)
     names = [column.key for column in _COLUMNS]
     claimed = [
         ClaimedDelivery(**{name: row[name] for name in names} | {"is_encrypted": bool(row["is_encrypted"])})
@@ -214,12 +251,19 @@ def record_result(work: UnitOfWork, delivery: ClaimedDelivery, result: AttemptRe
     return work.execute(_FINISH, state=result.state, **values) == 1
 
 
-_RELEASE: Final = Statement(update(Delivery).where(*_is_ours).values(claim=null(), due_at=NOW))
+_idle = {"claim": null(), "due_at": NOW}
+_RELEASE: Final = Statement(update(Delivery).where(*_is_ours).values(**_idle))
+_GIVE_BACK: Final = Statement(update(Delivery).where(*_is_ours).values(attempts=Delivery.attempts - 1, **_idle))
 
 
 def release(work: UnitOfWork, delivery: ClaimedDelivery) -> None:
-    """Give back a delivery whose attempt was broken off, so that any worker may repeat it at once."""
+    """End the claim of a delivery whose attempt was broken off, so that any worker may repeat it at once."""
     work.execute(_RELEASE, id=delivery.id, claim=delivery.claim)
+
+
+def give_back(work: UnitOfWork, delivery: ClaimedDelivery) -> None:
+    """End the claim of a delivery that was not attempted, as if it had not been claimed."""
+    work.execute(_GIVE_BACK, id=delivery.id, claim=delivery.claim)
 
 
 def _to_storable(text: str | None, max_characters: int) -> str | None:

@@ -176,30 +176,80 @@ async def test_at_most_the_limit_is_claimed_of_a_lane_and_nothing_of_others(outb
     assert await outbox.lanes() == {EMAIL, Lane("webhook", other)}
 
 
-async def test_a_call_waits_for_an_earlier_one_of_its_endpoint_and_post(
-    outbox: OutboxFactory, make: Factory, clock: TestClock
-) -> None:
+async def give_back(make: Factory, *claimed: ClaimedDelivery) -> None:
+    await make.act(lambda work: [claims.give_back(work, each) for each in claimed])
+
+
+async def test_calls_about_one_post_are_claimed_as_a_run_in_their_order(outbox: OutboxFactory) -> None:
     endpoint, other = await outbox.endpoint("A"), await outbox.endpoint("B")
-    lane = Lane("webhook", endpoint)
     first = await outbox.call(endpoint, post=1)
-    later = await outbox.call(endpoint, post=1)
-    last = await outbox.call(endpoint, post=1)
     of_other_post = await outbox.call(endpoint, post=2)
+    later = [await outbox.call(endpoint, post=1) for _ in range(2)]
     without_post = [await outbox.call(endpoint), await outbox.call(endpoint)]
     at_other_endpoint = await outbox.call(other, post=1)
 
-    claimed = await outbox.claim(lane)
+    runs = await outbox.claim_runs(Lane("webhook", endpoint))
 
-    assert ids(claimed) == [first, of_other_post, *without_post]
-    assert ids(await outbox.claim(Lane("webhook", other))) == [at_other_endpoint]
+    assert [ids(run) for run in runs] == [[first, *later], [of_other_post], *([each] for each in without_post)]
+    assert [ids(run) for run in await outbox.claim_runs(Lane("webhook", other))] == [[at_other_endpoint]]
+    assert await outbox.claim(Lane("webhook", endpoint)) == []
+
+
+async def test_a_run_has_a_bounded_length_and_the_rest_waits_for_it(outbox: OutboxFactory, make: Factory) -> None:
+    lane = Lane("webhook", await outbox.endpoint())
+    new = [NewDelivery("webhook", "vote.created", webhook_id=lane.webhook_id, post_id=1) for _ in range(60)]
+    calls = await outbox.add(new)
+
+    (run,) = await outbox.claim_runs(lane)
+
+    assert ids(run) == calls[: claims.MAX_FOLLOWERS + 1]
     assert await outbox.claim(lane) == []
-    # It is being retried.
-    await record(make, claimed[0], AttemptResult("pending", clock() + timedelta(hours=1)))
+    for each in run:
+        await record(make, each, AttemptResult("delivered"))
+    assert ids(await outbox.claim(lane)) == calls[claims.MAX_FOLLOWERS + 1 :]
+
+
+async def test_a_full_lane_claims_single_calls(outbox: OutboxFactory) -> None:
+    lane = Lane("webhook", await outbox.endpoint())
+    calls = [await outbox.call(lane.webhook_id, post=number % 3) for number in range(9)]
+
+    assert ids(await outbox.claim(lane, limit=2)) == calls[:2]
+    assert ids(await outbox.claim(lane, limit=1)) == calls[2:3]
+    assert await outbox.claim(lane, limit=1) == []
+
+
+async def test_a_call_waits_for_an_earlier_one_of_its_endpoint_and_post_for_ten_minutes(
+    outbox: OutboxFactory, make: Factory, clock: TestClock
+) -> None:
+    lane = Lane("webhook", await outbox.endpoint())
+    first, later, last = [await outbox.call(lane.webhook_id, post=1) for _ in range(3)]
+    failed, *unattempted = await outbox.claim(lane)
+
+    await record(make, failed, AttemptResult("pending", clock() + timedelta(hours=1)))
+    await give_back(make, *unattempted)
+
+    assert ids([failed, *unattempted]) == [first, later, last]
+    assert [(await outbox.row(each))["attempts"] for each in (first, later, last)] == [1, 0, 0]
     assert await outbox.claim(lane) == []
     clock.advance(seconds=MAX_OVERTAKING_WAIT.total_seconds() - 10)
-    assert later not in ids(await outbox.claim(lane, lease=timedelta(hours=1)))
+    new = await outbox.call(lane.webhook_id, post=1)
+    assert await outbox.claim(lane) == []
     clock.advance(seconds=11)
+    # The new one waits for its own ten minutes, because the first is still before it.
     assert ids(await outbox.claim(lane)) == [later, last]
+    assert (await outbox.row(new))["claim"] is None
+
+
+async def test_a_run_ends_before_a_call_that_another_worker_has_or_that_is_not_due(
+    outbox: OutboxFactory, make: Factory, clock: TestClock
+) -> None:
+    lane = Lane("webhook", await outbox.endpoint())
+    first, postponed, last = [await outbox.call(lane.webhook_id, post=1) for _ in range(3)]
+    later = clock() + timedelta(hours=1)
+    await make.run("UPDATE deliveries SET due_at = :later WHERE id = :id", id=postponed, later=later)
+
+    assert ids(await outbox.claim(lane)) == [first]
+    assert (await outbox.row(last))["claim"] is None
 
 
 async def test_the_next_call_of_a_post_is_claimed_when_the_earlier_one_has_ended(
@@ -208,7 +258,7 @@ async def test_the_next_call_of_a_post_is_claimed_when_the_earlier_one_has_ended
     lane = Lane("webhook", await outbox.endpoint())
     first, later = [await outbox.call(lane.webhook_id, post=1) for _ in range(2)]
     for expected, state in ((first, "failed"), (later, "delivered")):
-        (claimed,) = await outbox.claim(lane)
+        (claimed,) = await outbox.claim(lane, limit=1)
         assert claimed.id == expected
         await record(make, claimed, AttemptResult(state))  # type: ignore[arg-type]
 
@@ -218,14 +268,15 @@ async def test_two_workers_never_hold_the_same_delivery(
 ) -> None:
     endpoint = await outbox.endpoint()
     new = [NewDelivery("email", "comment") for _ in range(40)]
-    new += [NewDelivery("webhook", "post.created", webhook_id=endpoint, post_id=number) for number in range(40)]
+    new += [NewDelivery("webhook", "post.created", webhook_id=endpoint, post_id=number % 15) for number in range(40)]
     everything = await outbox.add(new)
     write = ConcurrentWriter(settings, make.portal, 4)
     held: list[ClaimedDelivery] = []
 
     def claim_some(work: Any) -> None:
         for lane in (EMAIL, Lane("webhook", endpoint)):
-            held.extend(claims.claim(work, lane, claim="ours", lease=LEASE, limit=3))
+            for run in claims.claim(work, lane, claim="ours", lease=LEASE, limit=3):
+                held.extend(run)
 
     try:
         for _ in range(10):
