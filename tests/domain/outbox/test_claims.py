@@ -268,7 +268,8 @@ async def test_two_workers_never_hold_the_same_delivery(
 ) -> None:
     endpoint = await outbox.endpoint()
     new = [NewDelivery("email", "comment") for _ in range(40)]
-    new += [NewDelivery("webhook", "post.created", webhook_id=endpoint, post_id=number % 15) for number in range(40)]
+    new += [NewDelivery("webhook", "post.created", webhook_id=endpoint, post_id=number) for number in range(40)]
+    new += [NewDelivery("webhook", "vote.created", webhook_id=endpoint, post_id=99) for _ in range(40)]
     everything = await outbox.add(new)
     write = ConcurrentWriter(settings, make.portal, 4)
     held: list[ClaimedDelivery] = []
@@ -284,7 +285,11 @@ async def test_two_workers_never_hold_the_same_delivery(
     finally:
         write.close()
 
-    assert sorted(ids(held)) == everything
+    assert len(held) == len(set(ids(held)))
+    # Of the post with many calls, only what is a run: the others wait for it.
+    assert set(ids(held)) >= set(everything[:81])
+    of_one_post = [each for each in ids(held) if each >= everything[80]]
+    assert of_one_post == everything[80 : 80 + len(of_one_post)]
 
 
 async def test_delivering_to_one_endpoint_is_not_slowed_by_the_backlog_of_another(outbox: OutboxFactory) -> None:
