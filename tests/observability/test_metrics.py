@@ -230,6 +230,8 @@ def test_metrics_are_served_as_openmetrics_on_request(sqlite: Earshot) -> None:
         "earshot_limit_refusals": "counter",
         "earshot_redis_fallbacks": "counter",
         "earshot_outbox_depth": "gauge",
+        "earshot_outbox_pending": "gauge",
+        "earshot_outbox_delay_seconds": "gauge",
         "earshot_sqlite_wal_bytes": "gauge",
     }
 
