@@ -16,7 +16,8 @@ import typer
 _MODULES: Final = (
     *("serve", "maintenance", "portals", "users", "keys", "secret"),
     *("boards", "tabs", "statuses", "sections", "widgets"),
-    *("posts", "comments", "votes", "follows", "mail"),
+    *("posts", "comments", "votes", "follows"),
+    *("mail", "outbox"),
 )
 """The modules of the commands, in the order of the help. Except `maintenance`, each is named after its command."""
 _MAINTENANCE: Final = frozenset({"migrate", "settings", "counters", "doctor"})

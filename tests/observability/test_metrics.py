@@ -70,7 +70,7 @@ def post(serving: Serving, key: str, title: str) -> int:
 
 
 def test_metrics_report_requests_and_their_duration(earshot: Earshot) -> None:
-    with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_LIMIT_ASTUTO_KEY="6/day") as serving:
+    with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_LIMIT_ASTUTO_KEY="6/day", EARSHOT_OUTBOX="off") as serving:
         astuto, productlift = key_of(serving, "Astuto"), key_of(serving, "ProductLift")
         assert [post(serving, astuto, f"Post {number}") for number in range(3)] == [201, 201, 201]
         assert send_request(serving.port, astuto, "/api/v1/posts/1")[0] == 200
@@ -113,7 +113,7 @@ def test_metrics_report_requests_and_their_duration(earshot: Earshot) -> None:
             at(dialect="pages"): 0,
         }
         assert told["earshot_redis_fallbacks_total"] == {at(): 0}
-        # Nothing delivers yet, so all events wait.
+        # No process takes them up, so all events wait.
         ((events,),) = rows(url_of(earshot), "SELECT count(*) FROM facts")
         assert events >= 3
         assert told["earshot_outbox_depth"] == {at(): events}
@@ -230,6 +230,8 @@ def test_metrics_are_served_as_openmetrics_on_request(sqlite: Earshot) -> None:
         "earshot_limit_refusals": "counter",
         "earshot_redis_fallbacks": "counter",
         "earshot_outbox_depth": "gauge",
+        "earshot_outbox_pending": "gauge",
+        "earshot_outbox_delay_seconds": "gauge",
         "earshot_sqlite_wal_bytes": "gauge",
     }
 

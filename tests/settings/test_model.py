@@ -492,7 +492,7 @@ def test_a_misspelled_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert Settings.unknown_names() == ["EARSHOT_PROT"]
     assert Settings.find_similar_name("EARSHOT_PROT") == "EARSHOT_PORT"
-    assert Settings.find_similar_name("EARSHOT_OUTBOX") is None
+    assert Settings.find_similar_name("EARSHOT_NOTIFIER") is None
 
 
 def test_a_misspelled_setting_in_a_file_is_reported(tmp_path: Path) -> None:

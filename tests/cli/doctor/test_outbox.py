@@ -1,0 +1,84 @@
+"""The doctor reports a backlog of the outbox, and endpoints that fail."""
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.cli.database import Rows
+from tests.cli.doctor.test_doctor import find_problem, find_well
+
+LATE = "2026-01-01 00:00:00"
+
+
+def add_endpoint(rows: Rows, description: str, *, failures: int, disabled_at: str | None = None) -> None:
+    rows(
+        "INSERT INTO webhooks (portal_id, dialect, description, url, events, failures_in_row, created_at, updated_at) "
+        f"VALUES (1, 'productlift', :description, 'sealed', '[]', :failures, '{LATE}', '{LATE}') RETURNING id",
+        description=description,
+        failures=failures,
+    )
+    if disabled_at:
+        rows(
+            f"UPDATE webhooks SET disabled_at = '{disabled_at}', is_enabled = false "
+            "WHERE description = :description RETURNING id",
+            description=description,
+        )
+
+
+def add_delivery(rows: Rows, channel: str, webhook: int | None, *, state: str = "pending") -> None:
+    rows(
+        "INSERT INTO deliveries (portal_id, uuid, channel, kind, webhook_id, state, due_at, created_at) VALUES "
+        f"(1, :uuid, '{channel}', 'x', {webhook or 'NULL'}, '{state}', '{LATE}', '{LATE}') RETURNING id",
+        uuid=f"{channel}{webhook}{state}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("switch", "remedy"),
+    [
+        ("on", "start the server with `earshot serve`; if it runs, its log says why it does not deliver"),
+        ("off", "EARSHOT_OUTBOX is off: start a process with `earshot outbox run`, or remove the setting"),
+    ],
+)
+def test_events_that_no_process_takes_up_are_reported(
+    switch: str, remedy: str, cli: Cli, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARSHOT_OUTBOX", switch)
+    assert find_well(cli, "outbox") == "nothing is late"
+    rows(f"UPDATE facts SET created_at = '{LATE}' RETURNING id")
+
+    assert find_problem(cli, "outbox") == ("no process has taken up events since 2026-01-01T00:00:00Z", remedy)
+
+    rows(f"UPDATE facts SET expanded_at = '{LATE}' RETURNING id")
+    assert find_well(cli, "outbox") == "nothing is late"
+
+
+def test_deliveries_that_no_process_sends_are_reported_except_emails_without_a_mail_server(
+    cli: Cli, rows: Rows
+) -> None:
+    add_endpoint(rows, "CRM", failures=0)
+    add_delivery(rows, "email", None)
+    add_delivery(rows, "webhook", 1, state="failed")
+    assert find_well(cli, "outbox") == "nothing is late"
+    add_delivery(rows, "webhook", 1)
+
+    state, _ = find_problem(cli, "outbox")
+
+    assert state == "no process has sent what has been due since 2026-01-01T00:00:00Z"
+
+
+def test_endpoints_that_fail_or_were_switched_off_are_reported(cli: Cli, rows: Rows) -> None:
+    add_endpoint(rows, "Well", failures=0)
+    assert find_well(cli, "endpoints") == "none fails"
+    add_endpoint(rows, "Failing", failures=2)
+    assert find_problem(cli, "endpoints") == (
+        "webhook endpoints fail: 2 of portal 1",
+        "earshot webhooks log 2 --portal 1 shows why",
+    )
+
+    rows("UPDATE webhooks SET failures_in_row = 0 RETURNING id")
+    add_endpoint(rows, "Off", failures=5, disabled_at=LATE)
+
+    assert find_problem(cli, "endpoints") == (
+        "webhook endpoints fail: 3 of portal 1 (off)",
+        "earshot webhooks log 3 --portal 1 shows why; when it works again: earshot webhooks enable 3 --portal 1",
+    )

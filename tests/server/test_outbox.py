@@ -1,0 +1,94 @@
+"""The server delivers itself unless EARSHOT_OUTBOX is off; a change stores one row for its event in either case."""
+
+import pytest
+
+from tests.faults.test_crash_recovery import url_of
+from tests.faults.test_killed_outbox import Receiver
+from tests.observability.test_metrics import at, metrics_of, post
+from tests.server.test_serve import key_of, until
+from tests.support.commands import Earshot, Serving
+from tests.support.http_server import serve_http
+from tests.support.plain_sender import ADDRESS, COMMAND
+from tests.support.sql import rows, script
+
+
+def count(url: str, query: str) -> int:
+    ((number,),) = rows(url, f"SELECT count(*) FROM {query}")
+    return int(number)
+
+
+def add_email(url: str) -> None:
+    script(
+        url,
+        "INSERT INTO deliveries (portal_id, uuid, channel, kind, due_at, created_at) VALUES "
+        "(1, 'a', 'email', 'comment', '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+    )
+
+
+def test_a_serving_process_takes_up_events_and_stops_within_seconds(earshot: Earshot) -> None:
+    with earshot.serving(EARSHOT_METRICS_PORT="0") as serving:
+        assert post(serving, key_of(serving, "Astuto"), "News") == 201
+
+        url = url_of(earshot)
+        assert count(url, "facts") > 0
+        until(lambda: count(url, "facts WHERE expanded_at IS NULL") == 0)
+        assert serving.end() == 0
+    assert "Traceback" not in serving.log.read_text()
+
+
+def test_no_process_takes_up_events_if_the_outbox_is_off(earshot: Earshot) -> None:
+    with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_OUTBOX="off") as serving:
+        key, url = key_of(serving, "Astuto"), url_of(earshot)
+        before = count(url, "facts")
+        assert [post(serving, key, f"Post {number}") for number in range(3)] == [201] * 3
+
+        assert count(url, "facts") - before == 3
+        assert count(url, "facts WHERE kind = 'post.submitted'") == 3
+        assert count(url, "facts WHERE expanded_at IS NOT NULL") == 0
+        assert count(url, "deliveries") == 0
+        assert metrics_of(serving)["earshot_outbox_depth"] == {at(): count(url, "facts")}
+        assert serving.end() == 0
+
+
+def test_metrics_report_what_waits(earshot: Earshot) -> None:
+    def told(serving: Serving, name: str) -> dict[str, float]:
+        return {dict(labels)["channel"]: value for labels, value in metrics_of(serving)[name].items()}
+
+    with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_OUTBOX="off") as serving:
+        add_email(url_of(earshot))
+
+        assert told(serving, "earshot_outbox_pending") == {"email": 1, "webhook": 0}
+        delays = told(serving, "earshot_outbox_delay_seconds")
+        assert delays["webhook"] == 0
+        assert delays["email"] > 3600
+        assert serving.end() == 0
+
+
+def test_a_server_delivers_and_counts_its_attempts(earshot: Earshot) -> None:
+    receiver = Receiver()
+    earshot.command = COMMAND
+    with serve_http(receiver.handler) as port:
+        address = f"http://127.0.0.1:{port}/"
+        with earshot.serving(EARSHOT_METRICS_PORT="0", **{ADDRESS: address}) as serving:
+            url = url_of(earshot)
+            script(
+                url,
+                "INSERT INTO webhooks (portal_id, dialect, description, url, events, created_at, updated_at) VALUES "
+                "(1, 'productlift', 'CRM', 'sealed', '[]', '2026-01-01 00:00:00', '2026-01-01 00:00:00');"
+                "INSERT INTO deliveries (portal_id, uuid, channel, kind, webhook_id, due_at, created_at) VALUES "
+                "(1, 'a', 'webhook', 'x', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
+            )
+            until(lambda: count(url, "deliveries WHERE state = 'delivered'") == 1)
+            delivered = {at(channel="webhook", outcome="delivered"): 1}
+            until(lambda: metrics_of(serving).get("earshot_outbox_attempts_total") == delivered)
+            assert serving.end() == 0
+
+    assert receiver.calls == {"a": 1}
+
+
+@pytest.mark.parametrize("value", ["maybe", "2"])
+def test_the_outbox_is_on_or_off(value: str, sqlite: Earshot) -> None:
+    done = sqlite.run("settings", EARSHOT_OUTBOX=value)
+
+    assert done.code == 1
+    assert "must be on or off" in done.err
