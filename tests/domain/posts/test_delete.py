@@ -103,6 +103,7 @@ async def test_deleting_posts_of_a_board_keeps_counters_and_stores_events(make: 
             "slug": known[post]["slug"],
             "board_id": board,
             "status_id": known[post]["status_id"],
+            "snapshot": None,
         }
         for post in gone
     ]
