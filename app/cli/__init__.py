@@ -16,6 +16,7 @@ import typer
 _MODULES: Final = (
     *("serve", "maintenance", "portals", "users", "keys", "secret"),
     *("boards", "tabs", "statuses", "sections", "widgets"),
+    "webhooks",
     *("posts", "comments", "votes", "follows"),
 )
 """The modules of the commands, in the order of the help. Except `maintenance`, each is named after its command."""

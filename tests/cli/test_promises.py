@@ -1,4 +1,4 @@
-"""No text for operators promises what does not exist yet: mail, webhooks, and pages to sign in at."""
+"""No text for operators promises what does not exist yet: mail, and pages to sign in at."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ import typer
 from tests.cli.conftest import COMMANDS, Cli
 from tests.support.checkout import ROOT
 
-NOT_YET: Final = re.compile(r"(?i)\b(mails|letters?|webhooks?|notif\w+|hears?|outbox|deliver\w*|sign(ed)? in)\b")
+NOT_YET: Final = re.compile(r"(?i)\b(mails|letters?|notif\w+|hears?|outbox|deliver\w*|sign(ed)? in)\b")
 SAID: Final = re.compile(r"(?i)\byet\b")
 
 

@@ -49,12 +49,12 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?")
 _RESERVED_HEADERS: Final = frozenset(
     {
-        *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"),
-        *("expect", "accept-encoding", "content-encoding", "proxy-authorization", "proxy-connection"),
-        *("webhook-id", "webhook-timestamp", "webhook-signature"),
+        *("accept-encoding", "connection", "content-length", "expect", "host", "http2-settings", "keep-alive"),
+        *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
     }
 )
-"""The server sends these itself, or HTTP does not allow them here."""
+_RESERVED_PREFIX: Final = "webhook-"
+"""The server sends these headers itself, or HTTP does not allow them here."""
 WHSEC: Final = "whsec_"
 """A secret with this prefix is Base64, as Standard Webhooks writes it; any other is text."""
 
@@ -136,7 +136,9 @@ def check_secret(secret: str) -> list[FieldError]:
         return [FieldError("secret", "length", limits)]
     if secret.startswith(WHSEC):
         try:
-            is_valid = len(base64.b64decode(secret.removeprefix(WHSEC), validate=True)) > 0
+            encoded = secret.removeprefix(WHSEC)
+            # Libraries differ in whether they want the padding.
+            is_valid = len(base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)) > 0
         except (binascii.Error, ValueError):
             is_valid = False
         return [] if is_valid else [FieldError("secret", "not_base64")]
@@ -158,4 +160,6 @@ def _check_header_name(name: str, field: str) -> list[FieldError]:
     shown = {"name": name[:MAX_HEADER_NAME], "maximum": MAX_HEADER_NAME}
     if len(name) > MAX_HEADER_NAME or not _HEADER_NAME.fullmatch(name):
         return [FieldError(field, "invalid_name", shown)]
-    return [FieldError(field, "reserved", shown)] if name.lower() in _RESERVED_HEADERS else []
+    key = name.lower()
+    is_reserved = key in _RESERVED_HEADERS or key.startswith(_RESERVED_PREFIX)
+    return [FieldError(field, "reserved", shown)] if is_reserved else []

@@ -1,23 +1,37 @@
-"""What a webhook delivery stores of its call."""
+"""What a webhook delivery stores of its request: the parts that are rendered when its event is expanded."""
 
-import json
 from dataclasses import asdict, dataclass
-from typing import Self
+
+import orjson
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """The URL, or None for that of the endpoint; the body, or None for none; the type of the body."""
+class InvalidPayload(Exception):
+    """The stored text is no payload of a webhook call."""
 
-    url: str | None = None
-    body: str | None = None
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CallPayload:
+    """The rendered parts of a call. Everything else, such as the secret, is read from the endpoint at each attempt."""
+
+    body: str | None
+    """Sent and signed byte for byte, as UTF-8; None sends no body."""
     content_type: str | None = None
+    """That of the body, unless a header of the endpoint says otherwise."""
+    url: str | None = None
+    """None is the URL of the endpoint."""
 
     def to_json(self) -> str:
-        """The payload of the delivery."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        """The text that a delivery stores. Raises TypeError for text that is not Unicode."""
+        return orjson.dumps(asdict(self)).decode()
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The payload of a delivery."""
-        return cls(**json.loads(text))
+    def from_json(cls, text: str) -> "CallPayload":
+        """The payload of a stored text. Raises InvalidPayload."""
+        try:
+            values = orjson.loads(text)
+            payload = cls(body=values["body"], content_type=values["content_type"], url=values["url"])
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            raise InvalidPayload from None
+        if not all(isinstance(value, str | None) for value in asdict(payload).values()):
+            raise InvalidPayload
+        return payload

@@ -15,7 +15,7 @@ from app.domain.unit_of_work import UnitOfWork
 from app.domain.webhooks import endpoints
 from app.domain.webhooks.endpoints import Subscription
 from app.outbox.webhooks import productlift_resources as resources
-from app.outbox.webhooks.payload import Payload
+from app.outbox.webhooks.payload import CallPayload
 from app.outbox.webhooks.productlift_resources import Gone, Resource
 
 DIALECT: Final = "productlift"
@@ -69,7 +69,7 @@ class ProductLiftExpander:
             for webhook_id in webhook_ids
         ]
 
-    def make_payload(self, event_id: int, name: str, created_at: Timestamp, data: Resource) -> Payload:
+    def make_payload(self, event_id: int, name: str, created_at: Timestamp, data: Resource) -> CallPayload:
         """The envelope of an event, with its data. The id depends on the event alone."""
         envelope = {
             "id": self._envelope_id(event_id),
@@ -77,7 +77,7 @@ class ProductLiftExpander:
             "event": name,
             "data": data,
         }
-        return Payload(body=orjson.dumps(envelope).decode(), content_type="application/json")
+        return CallPayload(body=orjson.dumps(envelope).decode(), content_type="application/json")
 
     def _load_data(self, work: UnitOfWork, event: StoredEvent, portal: Resource) -> Resource:
         post = resources.load_post(work, event, self._signer)
