@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="addresses or networks, separated by commas"
     )
+    outbound_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="addresses or networks that may be called although they are not public, separated by commas"
+    )
     storage_url: str | None = Field(None, description="uploads: a directory or s3://bucket; unset: the data directory")
     log_format: Literal["text", "json"] | None = Field(
         None, description="text or json; unset: text on a terminal, else json"
@@ -121,7 +124,7 @@ class Settings(BaseSettings):
             raise InvalidValue("has a NUL character", "write the value again")
         return value
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "outbound_allow", mode="before")
     @classmethod
     def _parse_networks(cls, value: str | tuple[str, ...]) -> tuple[str, ...]:
         networks = value.split(",") if isinstance(value, str) else value
@@ -270,6 +273,11 @@ class Settings(BaseSettings):
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks whose forwarded headers are trusted."""
         return tuple(ip_network(part, strict=False) for part in self.trusted_proxies)
+
+    @cached_property
+    def outbound_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks that may be called although they are not public."""
+        return tuple(ip_network(part, strict=False) for part in self.outbound_allow)
 
     @property
     def has_secret(self) -> bool:

@@ -1,5 +1,6 @@
 """Settings: an error is one line, each value is reported with its source, and no secret is reported."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -94,11 +95,14 @@ OWN_PATH = (
             "please change this secret to another",
             "must be at least 32 random characters: make one with: openssl rand -hex 32",
         ),
-        (
-            "TRUSTED_PROXIES",
-            "my proxy",
-            "my proxy is no IP address or network: "
-            "write addresses such as 10.0.0.1 or networks such as 10.0.0.0/8, separated by commas",
+        *(
+            (
+                name,
+                "my proxy",
+                "my proxy is no IP address or network: "
+                "write addresses such as 10.0.0.1 or networks such as 10.0.0.0/8, separated by commas",
+            )
+            for name in ("TRUSTED_PROXIES", "OUTBOUND_ALLOW")
         ),
         ("BASE_URL", "example.com", NO_ADDRESS),
         ("BASE_URL", "https://", NO_ADDRESS),
@@ -253,7 +257,7 @@ def test_a_relative_data_directory_is_below_the_current_folder(tmp_path: Path) -
 
 
 def test_a_removed_setting_is_reported_and_does_not_prevent_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    removed = {"EARSHOT_OUTBOUND_ALLOW": "10.0.0.0/8", "EARSHOT_OUTBOX": "off", "EARSHOT_SMTP_URL": "mail"}
+    removed = {"EARSHOT_OUTBOX": "off", "EARSHOT_SMTP_URL": "mail"}
     for name, value in removed.items():
         monkeypatch.setenv(name, value)
 
@@ -322,6 +326,14 @@ def test_an_unknown_storage_is_reported() -> None:
         match=r"^EARSHOT_STORAGE_URL=ftp://here \(from .*\): must be a folder or a bucket: write the path",
     ):
         backends.open_storage(Settings.load(storage_url="ftp://here"))
+
+
+def test_networks_that_may_be_called_are_read_from_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().outbound_networks == ()
+
+    monkeypatch.setenv("EARSHOT_OUTBOUND_ALLOW", "10.1.2.3/16, ::1")
+
+    assert Settings.load().outbound_networks == (ip_network("10.1.0.0/16"), ip_network("::1/128"))
 
 
 def test_each_value_is_reported_with_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

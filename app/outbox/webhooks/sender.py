@@ -1,0 +1,144 @@
+"""Sends webhook calls, and records at an endpoint how its deliveries end."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from app.adapters.database import Clock, Database, PortalContext, utc_now
+from app.adapters.encryption import SecretCipher, UnreadableSecret
+from app.adapters.outbound_http import InvalidOutboundRequest, OutboundClient, OutboundError, OutboundResponse
+from app.domain.errors import ServiceUnavailable
+from app.domain.outbox.deliveries import ClaimedDelivery
+from app.domain.permissions import OPERATOR
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.webhooks import calls
+from app.domain.webhooks.calls import CallSettings
+from app.outbox.base import Outcome, Result
+from app.outbox.webhooks.payload import CallPayload, InvalidPayload
+from app.outbox.webhooks.request import build_request
+from app.outbox.webhooks.signatures import InvalidSecret
+
+MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60.0
+
+DELETED: Final = "the endpoint was deleted"
+SWITCHED_OFF: Final = "the endpoint is switched off"
+FAILED_IN_A_ROW: Final = f"the endpoint was switched off after {calls.MAX_FAILURES_IN_ROW} failed deliveries in a row"
+GONE: Final = "the endpoint was switched off because its receiver responded 410 Gone"
+
+_GONE_STATUS: Final = 410
+
+
+class WebhookSender:
+    """The Sender of webhook calls. A call is sent with the settings that its endpoint has at the time of the call."""
+
+    def __init__(
+        self, database: Database, client: OutboundClient, cipher: SecretCipher, *, clock: Clock = utc_now
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._cipher = cipher
+        self._clock = clock
+
+    async def send(self, delivery: ClaimedDelivery) -> Outcome:
+        """Make one attempt. 410 Gone switches the endpoint off at once; `record_state` records any other outcome."""
+        if delivery.webhook_id is None:
+            return Outcome(Result.CANCELLED, DELETED)
+        webhook_id, context = delivery.webhook_id, PortalContext(delivery.portal_id, OPERATOR)
+        try:
+            settings = await self._database.read(lambda work: calls.find_settings(work, webhook_id), context)
+            if settings is None:
+                return Outcome(Result.CANCELLED, DELETED)
+            if not settings.is_enabled:
+                return Outcome(Result.CANCELLED, SWITCHED_OFF)
+            payload = self._read_payload(delivery)
+            outcome = await self.call(settings, payload, delivery_id=delivery.uuid)
+            if outcome.response_status == _GONE_STATUS:
+                await self._database.write(
+                    lambda work: calls.switch_off(work, webhook_id, reason=GONE), context, in_thread=True
+                )
+        except InvalidPayload:
+            return Outcome(Result.FAILED, "its content can't be read")
+        except UnreadableSecret:
+            # The operator can restore the secret of the server.
+            return Outcome(Result.RETRY, "it is encrypted with another secret of the server")
+        except ServiceUnavailable:
+            return Outcome(Result.RETRY, "the database is not available")
+        return outcome
+
+    async def call(self, settings: CallSettings, payload: CallPayload, *, delivery_id: str) -> Outcome:
+        """Call the endpoint once, even if it is switched off, and store nothing. Raises UnreadableSecret."""
+        now = self._clock()
+        try:
+            request = build_request(settings, payload, cipher=self._cipher, delivery_id=delivery_id, now=now)
+            response = await self._client.call(
+                request.method, request.url, headers=request.headers, content=request.content
+            )
+        except InvalidSecret:
+            return Outcome(Result.FAILED, "the secret of the endpoint begins with whsec_, but is not Base64")
+        except InvalidOutboundRequest as error:
+            return Outcome(Result.FAILED, str(error))
+        except OutboundError as error:
+            return Outcome(Result.RETRY, str(error))
+        return _to_outcome(response, self._clock())
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._client.close()
+
+    def _read_payload(self, delivery: ClaimedDelivery) -> CallPayload:
+        """The payload of the delivery. Raises InvalidPayload and UnreadableSecret."""
+        if delivery.payload is None:
+            raise InvalidPayload
+        return CallPayload.from_json(
+            self._cipher.decrypt(delivery.payload) if delivery.is_encrypted else delivery.payload
+        )
+
+
+def after_success(work: UnitOfWork, webhook_id: int) -> None:
+    """Record at the endpoint that a delivery succeeded."""
+    calls.record_success(work, webhook_id)
+
+
+def after_final_failure(work: UnitOfWork, webhook_id: int) -> None:
+    """Record at the endpoint that a delivery failed and is not retried. The fifth in a row switches it off."""
+    calls.record_failure(work, webhook_id, reason=FAILED_IN_A_ROW)
+
+
+def record_state(work: UnitOfWork, delivery: ClaimedDelivery, state: str) -> None:
+    """Record at its endpoint the state that a delivery has after an attempt, in the transaction that stores the state.
+
+    Only `delivered` and `failed` count. Deliveries of other channels, and those of deleted endpoints, have no endpoint.
+    """
+    if delivery.webhook_id is None:
+        return
+    if state == "delivered":
+        after_success(work, delivery.webhook_id)
+    elif state == "failed":
+        after_final_failure(work, delivery.webhook_id)
+
+
+def _to_outcome(response: OutboundResponse, now: datetime) -> Outcome:
+    if 200 <= response.status < 300:
+        return Outcome(Result.DELIVERED, response_status=response.status, response_body=response.body)
+    return Outcome(
+        Result.FAILED if response.status == _GONE_STATUS else Result.RETRY,
+        f"the receiver responded {response.status}",
+        response_status=response.status,
+        response_body=response.body,
+        retry_after_seconds=_parse_retry_after(response.headers.get("retry-after"), now),
+    )
+
+
+def _parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """How many seconds to wait, from 0 to MAX_RETRY_AFTER_SECONDS; None if the header is absent or invalid."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        seconds = float(value[:9])
+    else:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

@@ -1,0 +1,51 @@
+"""Signs webhook calls: ProductLift's one header, and the three headers of Standard Webhooks.
+
+Both sign the exact body with the same secret, which is text. ProductLift's signature uses the UTF-8 bytes of the text.
+Standard Webhooks uses bytes whose text form is `whsec_` and Base64: a secret in this form is used as it is, and of any
+other secret the UTF-8 bytes of the text.
+"""
+
+import base64
+import binascii
+import hmac
+from datetime import datetime
+from typing import Final, Literal
+
+from standardwebhooks.webhooks import Webhook
+
+_PREFIX: Final = "whsec_"
+
+
+class InvalidSecret(ValueError):
+    """A secret that begins with `whsec_`, but does not continue with Base64."""
+
+
+def standardize_secret(secret: str) -> str:
+    """The secret in the form that libraries of Standard Webhooks take: `whsec_` and Base64. Raises InvalidSecret."""
+    if not secret.startswith(_PREFIX):
+        return _PREFIX + base64.b64encode(secret.encode()).decode()
+    encoded = secret.removeprefix(_PREFIX)
+    try:
+        # Libraries differ in whether they want the padding.
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidSecret from None
+    if not key:
+        raise InvalidSecret
+    return _PREFIX + base64.b64encode(key).decode()
+
+
+def sign_body(body: bytes, secret: str, *, encoding: Literal["hex", "base64"]) -> str:
+    """ProductLift's signature: HMAC-SHA256 of the body, section 10.1 of its contract. Hex digits are lower case."""
+    digest = hmac.digest(secret.encode(), body, "sha256")
+    return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
+
+
+def make_standard_headers(body: str, secret: str, *, delivery_id: str, timestamp: datetime) -> list[tuple[str, str]]:
+    """The headers of Standard Webhooks. `timestamp` is the time of this attempt, in UTC. Raises InvalidSecret."""
+    signature = Webhook(standardize_secret(secret)).sign(delivery_id, timestamp, body)
+    return [
+        ("webhook-id", delivery_id),
+        ("webhook-timestamp", str(int(timestamp.timestamp()))),
+        ("webhook-signature", signature),
+    ]

@@ -1,0 +1,32 @@
+"""What a webhook delivery stores of its request."""
+
+import pytest
+
+from app.outbox.webhooks.payload import CallPayload, InvalidPayload
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        (CallPayload(None), '{"body":null,"content_type":null,"url":null}'),
+        (
+            CallPayload('{"é":\n1}', "application/json", "https://hooks.example.com/a?b"),
+            '{"body":"{\\"é\\":\\n1}","content_type":"application/json","url":"https://hooks.example.com/a?b"}',
+        ),
+    ],
+)
+def test_a_payload_is_stored_as_json(payload: CallPayload, text: str) -> None:
+    assert payload.to_json() == text
+    assert CallPayload.from_json(text) == payload
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "null", "[]", "{}", '"text"', '{"body":"a"}', '{"body":1,"content_type":null,"url":null}'),
+        '{"body":"\\ud800","content_type":null,"url":null}',
+    ],
+)
+def test_any_other_text_is_rejected(text: str) -> None:
+    with pytest.raises(InvalidPayload):
+        CallPayload.from_json(text)
