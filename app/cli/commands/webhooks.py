@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from app.cli import webhook_inputs as inputs
-from app.cli.commands import webhook_log
+from app.cli.commands import webhook_call, webhook_log
 from app.cli.errors import CommandError
 from app.cli.masking import mask_headers, mask_url
 from app.cli.output import Note, Output, format_fields, format_table
@@ -33,6 +33,7 @@ group = typer.Typer(
 )
 WebhookArgument = Annotated[int, id_argument("webhooks")]
 webhook_log.add_commands(group)
+webhook_call.add_commands(group)
 
 
 @write_command(group)

@@ -10,7 +10,7 @@ import orjson
 from app.adapters.storage.signed_urls import FileSigner
 from app.domain.events import StoredEvent
 from app.domain.outbox.deliveries import NewDelivery
-from app.domain.sql.timestamps import Timestamp, format_seconds
+from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.webhooks import endpoints
 from app.domain.webhooks.endpoints import Subscription
@@ -31,8 +31,15 @@ EVENT_NAMES: Final = {
 """ProductLift's name of each event that it has."""
 
 _ALPHABET: Final = string.digits + string.ascii_letters
-_ID_LENGTH: Final = 16
+ID_LENGTH: Final = 16
+"""Characters of the id of an envelope."""
 _PURPOSE: Final = b"earshot: ids of webhook events"
+
+
+def make_payload(envelope_id: str, name: str, creation_time: str, data: Resource) -> CallPayload:
+    """The call of an event with this name."""
+    envelope = {"id": envelope_id, "creation_time": creation_time, "event": name, "data": data}
+    return CallPayload(body=orjson.dumps(envelope).decode(), content_type="application/json")
 
 
 class ProductLiftExpander:
@@ -61,23 +68,14 @@ class ProductLiftExpander:
             data = self._load_data(work, event, portal.resource())
         except Gone:
             return ()
-        payload = self.make_payload(event.id, name, event.created_at, data).to_json()
+        created_at = format_seconds(event.created_at)
+        payload = make_payload(self._envelope_id(event.id), name, created_at, data).to_json()
         return [
             NewDelivery(
                 "webhook", name, event_id=event.id, webhook_id=webhook_id, post_id=event.post_id, payload=payload
             )
             for webhook_id in webhook_ids
         ]
-
-    def make_payload(self, event_id: int, name: str, created_at: Timestamp, data: Resource) -> CallPayload:
-        """The envelope of an event, with its data. The id depends on the event alone."""
-        envelope = {
-            "id": self._envelope_id(event_id),
-            "creation_time": format_seconds(created_at),
-            "event": name,
-            "data": data,
-        }
-        return CallPayload(body=orjson.dumps(envelope).decode(), content_type="application/json")
 
     def _load_data(self, work: UnitOfWork, event: StoredEvent, portal: Resource) -> Resource:
         post = resources.load_post(work, event, self._signer)
@@ -99,7 +97,7 @@ class ProductLiftExpander:
         """Random letters and digits for the receiver, but the same for each endpoint and each repetition."""
         number = int.from_bytes(hmac.digest(self._id_key, str(event_id).encode(), "sha256"))
         characters = []
-        for _ in range(_ID_LENGTH):
+        for _ in range(ID_LENGTH):
             number, index = divmod(number, len(_ALPHABET))
             characters.append(_ALPHABET[index])
         return "".join(characters)
