@@ -5,8 +5,9 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from ipaddress import ip_address
+from threading import Thread
 from typing import Any, Final, Protocol
 
 import httpcore
@@ -52,29 +53,57 @@ class Resolver(Protocol):
 class NameResolver:
     """Resolves names as the operating system does, in threads of its own, because slow name servers block a thread.
 
-    Concurrent look-ups of one name share a thread, so that one name can't block them all.
+    Concurrent look-ups of one name share a thread, so that one name can't block them all. The threads do not delay the
+    end of the process, unlike those of an executor. It belongs to one event loop.
     """
 
     def __init__(self, find_addresses: Callable[[str], list[str]] | None = None) -> None:
         self._find_addresses = find_addresses or find_system_addresses
-        self._executor = ThreadPoolExecutor(_MAX_LOOKUPS, "names")
-        self._lookups: dict[str, asyncio.Future[list[str]]] = {}
+        self._places = asyncio.Semaphore(_MAX_LOOKUPS)
+        self._lookups: dict[str, asyncio.Task[list[str]]] = {}
 
     async def resolve(self, host: str) -> Sequence[str]:
         """The addresses. Raises OSError."""
         lookup = self._lookups.get(host)
         if lookup is None:
-            lookup = asyncio.get_running_loop().run_in_executor(self._executor, self._find_addresses, host)
-            self._lookups[host] = lookup
+            lookup = self._lookups[host] = asyncio.create_task(self._look_up(host))
             lookup.add_done_callback(lambda done: self._forget(host, done))
         # Who stops waiting must not end the look-up of others.
         return await asyncio.shield(lookup)
 
     def close(self) -> None:
-        """Start no further look-up."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        """Wait for no look-up any longer."""
+        for lookup in self._lookups.values():
+            lookup.cancel()
 
-    def _forget(self, host: str, lookup: "asyncio.Future[list[str]]") -> None:
+    async def _look_up(self, host: str) -> list[str]:
+        loop = asyncio.get_running_loop()
+        async with self._places:
+            result: asyncio.Future[list[str]] = loop.create_future()
+            Thread(target=self._run, args=(host, result, loop), name=f"look-up of {host}", daemon=True).start()
+            return await result
+
+    def _run(self, host: str, result: "asyncio.Future[list[str]]", loop: asyncio.AbstractEventLoop) -> None:
+        addresses: list[str] = []
+        problem: OSError | None = None
+        try:
+            addresses = self._find_addresses(host)
+        except OSError as error:
+            problem = error
+
+        def finish() -> None:
+            if result.cancelled():
+                return
+            if problem is None:
+                result.set_result(addresses)
+            else:
+                result.set_exception(problem)
+
+        # After the end of the loop nobody waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(finish)
+
+    def _forget(self, host: str, lookup: "asyncio.Task[list[str]]") -> None:
         del self._lookups[host]
         if not lookup.cancelled():
             # Nobody may be waiting any more.

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -18,6 +20,7 @@ from app.adapters.outbound_http import (
     parse_outbound_url,
 )
 from tests.adapters.outbound import LOOPBACK, ChosenAddresses, outbound_client
+from tests.support.checkout import ROOT
 from tests.support.errors import error_from
 from tests.support.raw_receiver import raw_receiver, respond, response
 
@@ -217,6 +220,37 @@ async def test_a_name_server_that_hangs_does_not_delay_other_names() -> None:
     assert fast.status == 200
     assert messages[0] == "no connection to slow.example.com:8000 within 0.2 seconds"
     assert names == ["slow.example.com", "fast.example.com"]
+
+
+HANGING_LOOKUP = """
+import asyncio, threading
+from app.adapters.outbound_connections import NameResolver
+
+async def main() -> None:
+    started = threading.Event()
+    resolver = NameResolver(lambda host: [started.set(), threading.Event().wait()])
+    waiting = asyncio.create_task(resolver.resolve("slow.example.com"))
+    await asyncio.to_thread(started.wait)
+    resolver.close()
+    await asyncio.gather(waiting, return_exceptions=True)
+    print(waiting.cancelled())
+
+asyncio.run(main())
+"""
+
+
+def test_a_name_server_that_hangs_does_not_delay_the_end_of_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGING_LOOKUP], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+async def test_many_names_are_looked_up_at_once() -> None:
+    async with raw_receiver(OK) as receiver, outbound_client(resolver=NameResolver(lambda _: ["127.0.0.1"])) as client:
+        urls = [f"http://host-{number}.example.com:{receiver.port}/" for number in range(50)]
+        answers = await asyncio.gather(*(client.call("POST", url) for url in urls))
+
+    assert {answer.status for answer in answers} == {200}
 
 
 async def test_a_host_that_hangs_gets_few_connections_and_does_not_delay_others() -> None:
