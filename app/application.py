@@ -20,6 +20,7 @@ from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_view
 from app.domain.errors import ServiceUnavailable
 from app.http.request import RequestContext, RequestObserver
 from app.observability.metrics import SharedMetrics
+from app.outbox.assembly import build_worker
 from app.public_url import PublicUrl
 from app.settings import Settings
 from app.web.app import build as build_pages
@@ -96,6 +97,7 @@ class Application:
             forwarded_host=settings.forwarded_host,
         )
         self._background = BackgroundJobs(background_jobs(self.services))
+        self._outbox = build_worker(settings, self.database, self.services.cipher) if settings.outbox else None
         productlift, productlift_document = build_productlift(self.services)
         astuto, astuto_document = build_astuto(self.services)
         self._dialects = {"productlift": productlift, "astuto": astuto}
@@ -139,6 +141,8 @@ class Application:
     def start_background_jobs(self) -> None:
         """To be called in a process that serves, after `start`."""
         self._background.start()
+        if self._outbox is not None:
+            self._outbox.start()
 
     def add_observers(self, *observers: Observer) -> None:
         """Call each observer after every request from now on."""
@@ -153,6 +157,8 @@ class Application:
         """
         rate_limiter, published = self.services.rate_limiter, 0
         metrics.set_database_stats(self.database.stats())
+        if self._outbox is not None:
+            self._outbox.recorder.count = metrics.count_delivery
 
         async def publish() -> None:
             nonlocal published
@@ -165,11 +171,15 @@ class Application:
     def begin_draining(self) -> None:
         """Report not ready from now on; requests are served until `stop`."""
         self._readiness.begin_draining()
+        if self._outbox is not None:
+            self._outbox.begin_stopping()
 
     async def stop(self) -> None:
         """Stop the background jobs, store what they had not stored yet, and close all parts."""
         self._texts.close()
         await self._background.stop()
+        if self._outbox is not None:
+            await self._outbox.stop()
         with suppress(ServiceUnavailable):
             await flush_key_usage(self.database, self.services.authenticator)
             await flush_page_views(self.database, self.services.views)

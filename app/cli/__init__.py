@@ -18,6 +18,7 @@ _MODULES: Final = (
     *("boards", "tabs", "statuses", "sections", "widgets"),
     "webhooks",
     *("posts", "comments", "votes", "follows"),
+    *("outbox",),
 )
 """The modules of the commands, in the order of the help. Except `maintenance`, each is named after its command."""
 _MAINTENANCE: Final = frozenset({"migrate", "settings", "counters", "doctor"})

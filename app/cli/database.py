@@ -69,6 +69,12 @@ def _run(run: Callable[[Database], Coroutine[Any, Any, T]], settings: Settings) 
     return asyncio.run(run_on_database())
 
 
+async def require_current_database(settings: Settings) -> None:
+    """Check that the database exists and is at this program's revision. Raises CommandError, or as `read_revision`."""
+    async with _current_database(settings):
+        pass
+
+
 @asynccontextmanager
 async def _current_database(settings: Settings) -> AsyncIterator[Database]:
     """The open database, at this program's revision. Raises CommandError, or as `read_revision`."""

@@ -57,6 +57,8 @@ _CONFLICTS: Final = {
     "post.not_pending": "the post is not pending",
     "webhook.too_many": "a portal has at most {maximum} webhooks: delete one first (earshot webhooks delete ID)",
     "webhook.description_taken": "another webhook of this portal has this description",
+    "delivery.emptied": "delivery {id} can't be repeated, because its content contained a secret and was deleted",
+    "delivery.running": "delivery {id} is being attempted: wait until the attempt has ended",
 }
 
 _OTHER_SECRET: Final = Problem(

@@ -117,6 +117,12 @@ class SharedMetrics:
         self.redis_fallbacks = Counter(
             "earshot_redis_fallbacks", "Requests counted in a process because Redis did not answer.", registry=None
         )
+        self._deliveries = Counter(
+            "earshot_outbox_attempts",
+            "Attempts to deliver an email or a webhook call.",
+            ("channel", "outcome"),
+            registry=None,
+        )
         self._gauges: dict[str, Gauge] = {}
 
     def for_dialect(self, dialect: str) -> RequestObserver:
@@ -137,6 +143,10 @@ class SharedMetrics:
                 rejections.inc()
 
         return observe
+
+    def count_delivery(self, channel: str, outcome: str) -> None:
+        """Count an attempt to deliver; the outcome is delivered, retry, failed or cancelled."""
+        self._deliveries.labels(channel, outcome).inc()
 
     def set_database_stats(self, stats: Mapping[str, float]) -> None:
         """Set the gauges of what `Database.stats` returned."""

@@ -14,7 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.adapters.database import NO_PORTAL, Database
 from app.domain.errors import ServiceUnavailable
-from app.domain.outbox import events
+from app.domain.outbox import backlog, events
+from app.domain.outbox.backlog import Backlog
 from app.observability.metrics import metrics_files
 from app.server import StartupError, sockets
 from app.server.connections import ConnectionLimit
@@ -24,9 +25,9 @@ from app.settings import Settings
 PATH: Final = "/metrics"
 MAX_CONNECTIONS: Final = 8
 """Connections to the port; further ones are rejected."""
-DEPTH_TTL_SECONDS: Final = 5.0
-"""How long a measured depth of the outbox is used, however many scrapes come."""
-DEPTH_TIMEOUT_SECONDS: Final = 3.0
+BACKLOG_TTL_SECONDS: Final = 5.0
+"""How long a measured backlog of the outbox is used, however many scrapes come."""
+BACKLOG_TIMEOUT_SECONDS: Final = 3.0
 
 
 def open_metrics_port(settings: Settings) -> socket.socket | None:
@@ -60,15 +61,15 @@ def metrics_directory(settings: Settings) -> Iterator[Path | None]:
 
 
 class MetricsApp:
-    """The ASGI application of the port: GET /metrics. It adds the depth of the outbox to the metrics of the workers."""
+    """The ASGI application of the port: GET /metrics. It adds the backlog of the outbox to the workers' metrics."""
 
     def __init__(self, directory: Path, database: Database) -> None:
         from prometheus_client import CollectorRegistry
         from prometheus_client.multiprocess import MultiProcessCollector
 
         self._database = database
-        self._depth: int | None = None
-        """The depth of the outbox. Its metric is absent while the depth is unknown."""
+        self._backlog: Backlog | None = None
+        """The backlog of the outbox. Its metrics are absent while it is unknown."""
         self._measure_after = 0.0
         self._registry = CollectorRegistry()
         MultiProcessCollector(self._registry, str(directory))  # type: ignore[no-untyped-call]
@@ -85,29 +86,43 @@ class MetricsApp:
     async def _scrape(self, accept: str) -> Response:
         from prometheus_client.exposition import choose_encoder
 
-        await self._measure_depth()
+        await self._measure_backlog()
         encode, content_type = choose_encoder(accept)
         # In a thread, because some thousand lines take a while to render.
         return Response(await asyncio.to_thread(encode, self._registry), headers={"content-type": content_type})
 
-    async def _measure_depth(self) -> None:
-        """Read the depth from the database, unless that was done a moment ago."""
+    async def _measure_backlog(self) -> None:
+        """Read the backlog from the database, unless that was done a moment ago."""
         if monotonic() < self._measure_after:
             return
-        self._measure_after = monotonic() + DEPTH_TTL_SECONDS
+        self._measure_after = monotonic() + BACKLOG_TTL_SECONDS
         try:
-            async with asyncio.timeout(DEPTH_TIMEOUT_SECONDS):
-                self._depth = await self._database.read(events.pending_count, NO_PORTAL, in_thread=True)
+            async with asyncio.timeout(BACKLOG_TIMEOUT_SECONDS):
+                self._backlog = await self._database.read(backlog.measure, NO_PORTAL, in_thread=True)
         except (ServiceUnavailable, TimeoutError):
-            self._depth = None
+            self._backlog = None
 
     def collect(self) -> Iterator[Any]:
         """Called by prometheus_client."""
         from prometheus_client.core import GaugeMetricFamily
 
-        if self._depth is not None:
-            description = f"Stored events that nothing has processed yet; counted up to {events.MAX_COUNTED}."
-            yield GaugeMetricFamily("earshot_outbox_depth", description, self._depth)
+        if self._backlog is None:
+            return
+        description = f"Stored events that nothing has processed yet; counted up to {events.MAX_COUNTED}."
+        yield GaugeMetricFamily("earshot_outbox_depth", description, self._backlog.events)
+        pending = GaugeMetricFamily(
+            "earshot_outbox_pending",
+            f"Emails and webhook calls that are not delivered yet; counted up to {events.MAX_COUNTED}.",
+            labels=["channel"],
+        )
+        delay = GaugeMetricFamily(
+            "earshot_outbox_delay_seconds", "For how long the oldest due delivery has been due.", labels=["channel"]
+        )
+        for channel, count in self._backlog.pending.items():
+            pending.add_metric([channel], count)
+            delay.add_metric([channel], self._backlog.delay_seconds[channel])
+        yield pending
+        yield delay
 
 
 class _MetricsConnections(ConnectionLimit):

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         0.0, ge=0, le=60, description="seconds to serve requests after SIGTERM, while not ready"
     )
+    outbox: bool = Field(True, description="on or off: whether the server itself sends mail and webhook calls")
+    outbox_keep_days: int = Field(
+        30, ge=1, le=3650, description="days that sent mail and webhook calls, and the events before them, are kept"
+    )
     otlp_url: str | None = Field(None, description="OpenTelemetry collector: http://host:4318; unset: none")
     owner_email: str | None = Field(
         None, description="address of the owner that the first start creates; unset: owner@example.com"
@@ -138,7 +142,7 @@ class Settings(BaseSettings):
                 ) from None
         return parts
 
-    @field_validator("rate_limits", "forwarded_host", "log_client_ip", mode="before")
+    @field_validator("rate_limits", "forwarded_host", "log_client_ip", "outbox", mode="before")
     @classmethod
     def _check_switch(cls, value: Any) -> Any:
         if isinstance(value, str) and value.lower() not in ("on", "off", "true", "false", "1", "0", "yes", "no"):

@@ -12,6 +12,9 @@ depends_on = None
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.String(26).with_variant(TIMESTAMP(timezone=True), "postgresql")
 PENDING = sa.text("state = 'pending'")
+PENDING_EMAIL = sa.text("state = 'pending' and channel = 'email'")
+PENDING_CALL = sa.text("state = 'pending' and channel = 'webhook'")
+SECRET = sa.text("channel = 'email' and is_encrypted and payload is not null")
 
 
 def upgrade() -> None:
@@ -107,7 +110,21 @@ def _create_deliveries() -> None:
         sa.UniqueConstraint("uuid", name=op.f("uq_deliveries_uuid")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_deliveries_due", "deliveries", ["due_at", "id"], sqlite_where=PENDING, postgresql_where=PENDING)
+    op.create_index(
+        "ix_deliveries_due_email",
+        "deliveries",
+        ["due_at", "id"],
+        sqlite_where=PENDING_EMAIL,
+        postgresql_where=PENDING_EMAIL,
+    )
+    op.create_index(
+        "ix_deliveries_due_call",
+        "deliveries",
+        ["webhook_id", "due_at", "id"],
+        sqlite_where=PENDING_CALL,
+        postgresql_where=PENDING_CALL,
+    )
+    op.create_index("ix_deliveries_secret", "deliveries", ["id"], sqlite_where=SECRET, postgresql_where=SECRET)
     op.create_index("ix_deliveries_finished", "deliveries", ["finished_at"])
     op.create_index("ix_deliveries_newest", "deliveries", ["portal_id", "id"])
     op.create_index(

@@ -331,7 +331,10 @@ ACROSS = {
     "domain/installation.py",  # which secret the keys of all portals were made with
     "domain/users/api_keys.py",  # the number of keys, and the end of all
     "domain/users/key_verification.py",  # whose key this is, when keys were last used
-    "domain/outbox/events.py",  # how many facts wait, when the newest was written, what time it is
+    "domain/outbox/events.py",  # how many facts wait and where, when the newest was written, what time it is
+    "domain/outbox/claims.py",  # a worker serves all portals; each outcome is stored in its own
+    "domain/outbox/sweep.py",  # what is old in all portals
+    "domain/outbox/backlog.py",  # the metrics and the doctor's findings about all portals
     "domain/portals/portals.py",  # which portal answers on a host, and what portals there are
     "domain/counters/audit.py",  # a lock, without any row
     "domain/search/post_index.py",  # which portals have posts that are not indexed yet

@@ -70,7 +70,7 @@ def post(serving: Serving, key: str, title: str) -> int:
 
 
 def test_metrics_report_requests_and_their_duration(earshot: Earshot) -> None:
-    with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_LIMIT_ASTUTO_KEY="6/day") as serving:
+    with earshot.serving(EARSHOT_METRICS_PORT="0", EARSHOT_LIMIT_ASTUTO_KEY="6/day", EARSHOT_OUTBOX="off") as serving:
         astuto, productlift = key_of(serving, "Astuto"), key_of(serving, "ProductLift")
         assert [post(serving, astuto, f"Post {number}") for number in range(3)] == [201, 201, 201]
         assert send_request(serving.port, astuto, "/api/v1/posts/1")[0] == 200
@@ -113,7 +113,7 @@ def test_metrics_report_requests_and_their_duration(earshot: Earshot) -> None:
             at(dialect="pages"): 0,
         }
         assert told["earshot_redis_fallbacks_total"] == {at(): 0}
-        # Nothing delivers yet, so all events wait.
+        # No process takes them up, so all events wait.
         ((events,),) = rows(url_of(earshot), "SELECT count(*) FROM facts")
         assert events >= 3
         assert told["earshot_outbox_depth"] == {at(): events}

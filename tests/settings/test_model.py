@@ -257,7 +257,7 @@ def test_a_relative_data_directory_is_below_the_current_folder(tmp_path: Path) -
 
 
 def test_a_removed_setting_is_reported_and_does_not_prevent_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    removed = {"EARSHOT_OUTBOX": "off", "EARSHOT_SMTP_URL": "mail"}
+    removed = {"EARSHOT_NOTIFIER": "off", "EARSHOT_SMTP_URL": "mail"}
     for name, value in removed.items():
         monkeypatch.setenv(name, value)
 
@@ -377,7 +377,7 @@ def test_a_misspelled_setting_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert Settings.unknown_names() == ["EARSHOT_PROT"]
     assert Settings.find_similar_name("EARSHOT_PROT") == "EARSHOT_PORT"
-    assert Settings.find_similar_name("EARSHOT_OUTBOX") is None
+    assert Settings.find_similar_name("EARSHOT_NOTIFIER") is None
 
 
 def test_a_misspelled_setting_in_a_file_is_reported(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from app.adapters.storage.base import probe_storage
 from app.backends import open_database, open_storage
 from app.cli.doctor import environment
 from app.cli.doctor.finding import Finding, check
+from app.cli.doctor.outbox import check_outbox
 from app.domain import installation
 from app.domain.counters import audit
 from app.domain.errors import ServiceUnavailable
@@ -24,6 +25,7 @@ from app.domain.portals import portals, sections
 from app.domain.sql import timestamps
 from app.domain.users import api_keys
 from app.observability import tracing
+from app.outbox.channels import channels_of
 from app.server import startup
 from app.settings import InvalidSettings, Settings, mask_secrets
 
@@ -115,6 +117,7 @@ async def _check_rows(settings: Settings, *, fix: bool) -> list[Finding]:
                 database=await database.read(events.database_time, NO_PORTAL),
                 newest=await database.read(events.newest_timestamp, NO_PORTAL),
             ),
+            *await check_outbox(database, now=utc_now(), is_on=settings.outbox, channels=channels_of(settings)),
         ]
     finally:
         await database.close()

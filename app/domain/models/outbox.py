@@ -72,12 +72,16 @@ class Delivery(PortalScopedMixin, Base):
     __table_args__ = (
         UniqueConstraint("uuid"),
         UniqueConstraint("dedup_key"),
-        partial_index("ix_deliveries_due", "due_at", "id", where="state = 'pending'"),
+        partial_index("ix_deliveries_due_email", "due_at", "id", where="state = 'pending' and channel = 'email'"),
+        partial_index(
+            "ix_deliveries_due_call", "webhook_id", "due_at", "id", where="state = 'pending' and channel = 'webhook'"
+        ),
         partial_index("ix_deliveries_order", "webhook_id", "post_id", "id", where="state = 'pending'"),
         Index("ix_deliveries_newest", "portal_id", "id"),
         Index("ix_deliveries_webhook", "webhook_id", "id"),
         Index("ix_deliveries_user", "user_id"),
         Index("ix_deliveries_finished", "finished_at"),
+        partial_index("ix_deliveries_secret", "id", where="channel = 'email' and is_encrypted and payload is not null"),
         CheckConstraint(check_in("channel", *CHANNELS), name="channel"),
         CheckConstraint(check_in("state", *DELIVERY_STATES), name="state"),
         {"sqlite_autoincrement": True},

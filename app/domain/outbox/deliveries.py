@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Boolean, insert, select
+from sqlalchemy import Boolean, literal_column, select
 from sqlalchemy.types import TypeEngine
 
 from app.domain.models import Delivery
 from app.domain.sql.json_rows import BIGINT, TEXT, encode_rows, json_column, json_rows
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, upsert
 from app.domain.sql.timestamps import Timestamp
 from app.domain.unit_of_work import UnitOfWork
 
@@ -72,17 +72,24 @@ _COLUMNS: Final[tuple[tuple[str, TypeEngine[Any]], ...]] = (
     ("dedup_key", TEXT),
 )
 _INSERT: Final = Statement(
-    insert(Delivery)
+    upsert(Delivery)
     .from_select(
         ["portal_id", "due_at", "created_at", *(name for name, _ in _COLUMNS)],
-        select(PORTAL_ID, NOW, NOW, *(json_column(_entry, index, type_) for index, (_, type_) in enumerate(_COLUMNS))),
+        # Without a WHERE, SQLite takes ON for the beginning of the condition of a join.
+        select(
+            PORTAL_ID, NOW, NOW, *(json_column(_entry, index, type_) for index, (_, type_) in enumerate(_COLUMNS))
+        ).where(literal_column("true")),
     )
+    .on_conflict_do_nothing(index_elements=["dedup_key"])
     .inline()
 )
 
 
 def add_all(work: UnitOfWork, deliveries: Sequence[NewDelivery]) -> None:
-    """Store the deliveries, due now, in the order in which they are given."""
+    """Store the deliveries, due now, in the order in which they are given.
+
+    A delivery whose `dedup_key` another one has, also a finished one, is left out.
+    """
     rows: list[tuple[Any, ...]] = [
         (str(uuid.uuid4()), *(getattr(delivery, name) for name, _ in _COLUMNS[1:])) for delivery in deliveries
     ]

@@ -1,14 +1,30 @@
-"""Events for which no mail and no webhook call has been made yet."""
+"""Events for which no mail and no webhook call has been made yet, and how they are expanded to deliveries."""
 
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import BigInteger, case, func, literal, literal_column, select, update
 
-from app.domain.models import EventRow
+from app.domain.events import StoredEvent
+from app.domain.models import EventRow, Portal
+from app.domain.outbox import deliveries
+from app.domain.outbox.deliveries import NewDelivery
 from app.domain.sql import timestamps
-from app.domain.sql.statement import POSTGRESQL, Statement
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, in_list, in_portal_unindexed
+from app.domain.unit_of_work import Row, UnitOfWork
+
+Expand: TypeAlias = Callable[[UnitOfWork, StoredEvent], Sequence[NewDelivery]]
+"""The deliveries of an event in its portal. It runs in the transaction that stores them."""
+
+MAX_EVENTS: Final = 100
+"""Events that one transaction expands."""
+MAX_DELIVERIES: Final = 1000
+"""After so many deliveries the other events are left to the next transaction. One event may have more."""
+_MAX_SEARCHED: Final = 1000
+"""The oldest pending events, in which the portals that have some are searched."""
 
 MAX_COUNTED: Final = 100_000
 """Counting reads one index entry for each pending event, so it stops at this number."""
@@ -42,3 +58,105 @@ def database_time(work: UnitOfWork) -> datetime | None:
 def pending_count(work: UnitOfWork) -> int:
     """The number of pending events of all portals, at most MAX_COUNTED."""
     return int(work.fetch_value(_PENDING))
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPortal:
+    """A portal with pending events. `host` is that of its links if there are several portals, or None."""
+
+    id: int
+    host: str | None
+
+
+_is_pending = EventRow.expanded_at.is_(None)
+_oldest = select(EventRow.portal_id).where(_is_pending).order_by(EventRow.id).limit(literal_column(str(_MAX_SEARCHED)))
+_several_portals = select(func.count()).select_from(Portal).scalar_subquery() > 1
+_PORTALS: Final = Statement(
+    select(Portal.id, case((_several_portals, Portal.host)))
+    .where(Portal.id.in_(select(_oldest.subquery().c.portal_id)))
+    .order_by(Portal.id),
+    across_portals=True,
+)
+_LOCK_KEY: Final = 0x6561_7273_0000_0000
+"""The key of the lock of portal 0; that of a portal is as much higher as its id."""
+_TRY_LOCK: Final = Statement(
+    select(func.pg_try_advisory_xact_lock(literal_column(str(_LOCK_KEY), BigInteger) + PORTAL_ID))
+)
+_COLUMNS: Final = (
+    EventRow.id,
+    EventRow.kind,
+    EventRow.post_id,
+    EventRow.subject_id,
+    EventRow.user_id,
+    EventRow.actor_id,
+    EventRow.body,
+    EventRow.base_url,
+    EventRow.created_at,
+)
+_NEXT: Final = Statement(
+    select(*_COLUMNS)
+    .where(in_portal_unindexed(EventRow), _is_pending)
+    .order_by(EventRow.id)
+    .limit(literal_column(str(MAX_EVENTS)))
+)
+_MARK: Final = Statement(
+    update(EventRow).where(in_portal_unindexed(EventRow), in_list(EventRow.id, "events")).values(expanded_at=NOW)
+)
+_NEWEST_BASE_URL: Final = Statement(
+    select(EventRow.base_url)
+    .where(in_portal_unindexed(EventRow), EventRow.base_url.is_not(None))
+    .order_by(EventRow.id.desc())
+    .limit(1)
+)
+
+
+def find_portals(work: UnitOfWork) -> list[WaitingPortal]:
+    """The portals of the oldest pending events."""
+    return [WaitingPortal(int(portal_id), host) for portal_id, host in work.fetch_all(_PORTALS)]
+
+
+def find_base_url(work: UnitOfWork, fallback: str) -> str:
+    """The base URL of links to the portal, outside of a request.
+
+    That of the unit of work; else that of the newest event that has one; else the fallback.
+    """
+    return work.base_url or work.fetch_value(_NEWEST_BASE_URL) or fallback
+
+
+def expand_next(work: UnitOfWork, expand: Expand, *, fallback_base_url: str) -> int:
+    """Store the deliveries of the portal's oldest pending events, in their order; return the number of events.
+
+    At most MAX_EVENTS, so the caller repeats it until the number is 0. Only one transaction at a time expands events
+    of a portal; meanwhile another call returns 0. An event without a base URL gets that of `find_base_url`.
+    """
+    if work.engine == POSTGRESQL and not work.fetch_value(_TRY_LOCK):
+        return 0
+    base_url: str | None = None
+    count = 0
+    expanded: list[int] = []
+    for row in work.fetch_all(_NEXT):
+        if row["base_url"] is None:
+            base_url = base_url or find_base_url(work, fallback_base_url)
+        new = expand(work, _to_event(row, base_url))
+        deliveries.add_all(work, new)
+        expanded.append(row["id"])
+        count += len(new)
+        if count >= MAX_DELIVERIES:
+            break
+    if expanded:
+        work.execute(_MARK, events=expanded)
+    return len(expanded)
+
+
+def _to_event(row: Row, base_url: str | None) -> StoredEvent:
+    return StoredEvent(
+        id=row["id"],
+        kind=row["kind"],
+        post_id=row["post_id"],
+        subject_id=row["subject_id"],
+        user_id=row["user_id"],
+        actor_id=row["actor_id"],
+        body=json.loads(row["body"]) if row["body"] else {},
+        base_url=row["base_url"] or base_url or "",
+        created_at=timestamps.to_datetime(row["created_at"]),
+    )

@@ -1,0 +1,190 @@
+"""`earshot outbox …`: runs a worker in a process of its own, and shows and repeats deliveries."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from app.cli.database import run_read
+from app.cli.errors import CommandError
+from app.cli.output import Output, format_fields, print_result, table
+from app.cli.params import JsonOption, LimitOption, PortalOption, choice_param, id_argument, id_param
+from app.cli.portal_commands import read_command, write_command
+from app.domain.models.outbox import CHANNELS, DELIVERY_STATES
+from app.domain.outbox import delivery_list
+from app.domain.sql.timestamps import format_seconds
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.outbox.worker import Worker
+
+EMPTIED: Final = "(deleted, because it contained a secret)"
+
+group = typer.Typer(
+    name="outbox", help="Mail and webhook calls: run a worker, list, show and repeat deliveries.", no_args_is_help=True
+)
+
+
+@group.command()
+def run() -> None:
+    """Deliver mail and webhook calls in this process until SIGTERM or Ctrl-C.
+
+    The server does the same itself unless EARSHOT_OUTBOX=off. Any number of these processes may run on one database,
+    also beside the server. On SIGTERM it finishes the deliveries in progress for a few seconds, and stops.
+
+    \b
+    EARSHOT_OUTBOX=off earshot serve
+    earshot outbox run
+    """
+    from app.server.signals import exit_on_signals
+
+    exit_on_signals()
+    raise typer.Exit(_run_worker(Settings.load()))
+
+
+def _run_worker(settings: Settings) -> int:
+    """Run a worker until a signal arrives, and return the exit code."""
+    import structlog
+    import uvloop
+
+    from app.adapters.encryption import SecretCipher
+    from app.backends import open_database
+    from app.cli.database import require_current_database
+    from app.observability import logging
+    from app.outbox.assembly import build_worker
+    from app.server import startup
+
+    logging.configure(logging.choose_format(settings.log_format))
+    asyncio.run(require_current_database(settings))
+    asyncio.run(startup.check_secret(settings))
+    database = open_database(settings)
+    log = structlog.get_logger("earshot.outbox")
+
+    async def work() -> None:
+        await database.open()
+        try:
+            worker = build_worker(settings, database, SecretCipher(settings.secret))
+            log.info("the outbox runs", database=database.describe())
+            await _work_until_signal(worker)
+        finally:
+            await database.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work())
+    log.info("ended")
+    return 0
+
+
+async def _work_until_signal(worker: "Worker") -> None:
+    from app.server.signals import SIGNALS
+
+    ended = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    worker.start()
+    try:
+        await ended.wait()
+    finally:
+        await worker.stop()
+
+
+StateOption = Annotated[
+    str | None,
+    typer.Option(callback=choice_param(DELIVERY_STATES), metavar="|".join(DELIVERY_STATES), help="Only in this state."),
+]
+ChannelOption = Annotated[
+    str | None,
+    typer.Option(callback=choice_param(CHANNELS), metavar="|".join(CHANNELS), help="Only mail, or only webhook calls."),
+]
+
+
+@read_command(group, "list")
+def list_(
+    work: UnitOfWork, state: StateOption = None, channel: ChannelOption = None, limit: LimitOption = 50
+) -> Output:
+    """List mail and webhook calls, the newest first.
+
+    A pending one is attempted at the time in the column due, or is being attempted until then.
+
+    \b
+    earshot outbox list --state failed
+    earshot outbox list --channel email --limit 10
+    """
+    rows = delivery_list.list_newest(work, state=state, channel=channel, limit=limit)
+    return table("deliveries", (_serialize(row, delivery_list.SUMMARY) for row in rows))
+
+
+def _serialize(row: Row, names: Sequence[str]) -> dict[str, Any]:
+    return {name: format_seconds(row[name]) if row[name] and name.endswith("_at") else row[name] for name in names}
+
+
+@group.command()
+def show(
+    delivery_id: Annotated[int, id_argument("outbox")], portal: PortalOption = None, as_json: JsonOption = False
+) -> None:
+    """Show a delivery with its content and the last response.
+
+    Of an email it prints the headers and the text as they would be sent now, also without a mail server.
+
+    The output may contain secrets, such as the link of an invitation.
+
+    \b
+    earshot outbox show 7
+    """
+    from app.adapters.encryption import SecretCipher, UnreadableSecret
+    from app.outbox.assembly import render_email
+
+    settings = Settings.load()
+
+    def operation(work: UnitOfWork) -> Output:
+        row = delivery_list.get(work, delivery_id)
+        payload = row["payload"]
+        if row["is_encrypted"] and payload is not None:
+            try:
+                payload = SecretCipher(settings.secret).decrypt(payload)
+            except UnreadableSecret:
+                raise CommandError(
+                    f"the content of delivery {delivery_id} was encrypted with another secret key of the server"
+                ) from None
+        email = render_email(work, row, payload) if row["channel"] == "email" else None
+        result = _serialize(row, delivery_list.DETAILS)
+        result |= {"is_encrypted": bool(row["is_encrypted"]), "payload": payload, "email": email}
+        return result, _format(result)
+
+    print_result(*run_read(operation, portal=portal), as_json=as_json)
+
+
+def _format(result: dict[str, Any]) -> str:
+    texts = {name: result[name] for name in ("payload", "response_body", "email")}
+    if result["is_encrypted"] and texts["payload"] is None:
+        texts["payload"] = EMPTIED
+    parts = [format_fields({name: value for name, value in result.items() if name not in texts})]
+    parts += [f"{name.replace('_', ' ')}:\n{text}" for name, text in texts.items() if text]
+    return "\n\n".join(parts)
+
+
+@write_command(group)
+def retry(
+    work: UnitOfWork,
+    delivery_ids: Annotated[
+        list[int] | None,
+        typer.Argument(parser=id_param, metavar="[ID]...", help="As `earshot outbox list` shows them."),
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="All failed ones of the portal.")] = False,
+) -> Output:
+    """Repeat deliveries at once, whatever their state, with the same ids.
+
+    All attempts are ahead of them again. A receiver recognises a repeated one by its id.
+
+    \b
+    earshot outbox retry 7 8
+    earshot outbox retry --failed
+    """
+    if failed == bool(delivery_ids):
+        raise typer.BadParameter("give ids or --failed, one of the two")
+    if delivery_ids:
+        delivery_list.retry(work, delivery_ids)
+    count = len(set(delivery_ids)) if delivery_ids else delivery_list.retry_failed(work)
+    return {"retried": count}, f"{count} {'delivery is' if count == 1 else 'deliveries are'} repeated"

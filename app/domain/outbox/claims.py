@@ -1,0 +1,229 @@
+"""Claims of due deliveries, and the outcomes of attempts.
+
+A lane is the emails, or the calls of one endpoint. Deliveries are claimed lane by lane, so that the backlog of one does
+not delay the others, however long it is.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final, Literal, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    String,
+    Text,
+    bindparam,
+    case,
+    exists,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import aliased
+
+from app.domain.models import Delivery, Webhook
+from app.domain.models.base import BigId, UtcTimestamp
+from app.domain.outbox.deliveries import MAX_RESPONSE_CHARACTERS, ClaimedDelivery
+from app.domain.sql.statement import NOW, Statement, row_in_portal
+from app.domain.unit_of_work import UnitOfWork
+
+MAX_OVERTAKING_WAIT: Final = timedelta(minutes=10)
+"""How long after its creation a call waits for an earlier one of the same endpoint and post."""
+MAX_ERROR_CHARACTERS: Final = 2000
+
+State = Literal["pending", "delivered", "failed", "cancelled"]
+
+
+class Lane(NamedTuple):
+    """What is claimed together: all emails, or the calls of one endpoint. None is an endpoint that was deleted."""
+
+    channel: str
+    webhook_id: int | None = None
+
+
+EMAIL: Final = Lane("email")
+
+# Constants, so that both engines use the partial indexes.
+IS_PENDING: Final[ColumnElement[bool]] = Delivery.state == literal_column("'pending'")
+IS_EMAIL: Final[ColumnElement[bool]] = Delivery.channel == literal_column("'email'")
+IS_CALL: Final[ColumnElement[bool]] = Delivery.channel == literal_column("'webhook'")
+IS_DUE: Final[ColumnElement[bool]] = Delivery.due_at <= NOW
+IS_CLAIMED: Final[ColumnElement[bool]] = Delivery.claim.is_not(None) & (Delivery.due_at > NOW)
+
+
+def _lane(channel: str, webhook_id: Any, *is_due: ColumnElement[bool]) -> Any:
+    is_any_due = exists(select(literal_column("1")).select_from(Delivery).where(IS_PENDING, IS_DUE, *is_due))
+    return select(literal_column(f"'{channel}'", String).label("channel"), webhook_id.label("webhook_id")).where(
+        is_any_due
+    )
+
+
+_no_webhook = literal_column("CAST(NULL AS BIGINT)", BigId)
+_LANES: Final = Statement(
+    union_all(
+        _lane("email", _no_webhook, IS_EMAIL),
+        _lane("webhook", _no_webhook, IS_CALL, Delivery.webhook_id.is_(None)),
+        _lane("webhook", Webhook.id, IS_CALL, Delivery.webhook_id == Webhook.id),
+    ),
+    across_portals=True,
+)
+
+
+def find_due_lanes(work: UnitOfWork) -> list[Lane]:
+    """The lanes with a delivery that is due, in all portals. It may wait for an earlier one nevertheless."""
+    return [Lane(channel, webhook_id) for channel, webhook_id in work.fetch_all(_LANES)]
+
+
+_earlier = aliased(Delivery)
+_HAS_EARLIER: Final = exists(
+    select(literal_column("1")).where(
+        _earlier.webhook_id == Delivery.webhook_id,
+        _earlier.post_id == Delivery.post_id,
+        _earlier.id < Delivery.id,
+        _earlier.state == literal_column("'pending'"),
+    )
+)
+_COLUMNS: Final = (
+    Delivery.id,
+    Delivery.portal_id,
+    Delivery.uuid,
+    Delivery.claim,
+    Delivery.channel,
+    Delivery.kind,
+    Delivery.event_id,
+    Delivery.webhook_id,
+    Delivery.user_id,
+    Delivery.post_id,
+    Delivery.payload,
+    Delivery.is_encrypted,
+    Delivery.attempts,
+    Delivery.created_at,
+)
+
+
+@cache
+def _claim(channel: str, has_webhook: bool) -> Statement:
+    if channel == EMAIL.channel:
+        conditions = [IS_EMAIL]
+    elif has_webhook:
+        conditions = [
+            IS_CALL,
+            Delivery.webhook_id == bindparam("webhook", type_=BigId),
+            or_(Delivery.created_at <= bindparam("overtaking", type_=UtcTimestamp), ~_HAS_EARLIER),
+        ]
+    else:
+        conditions = [IS_CALL, Delivery.webhook_id.is_(None)]
+    due = (
+        select(Delivery.id)
+        .where(IS_PENDING, IS_DUE, *conditions)
+        .order_by(Delivery.due_at, Delivery.id)
+        .limit(bindparam("limit", type_=Integer))
+        .with_for_update(skip_locked=True)
+        # Not a plain subquery, which PostgreSQL may run once for each row, and then locks more rows than the limit.
+        .cte("due")
+    )
+    return Statement(
+        update(Delivery)
+        .where(Delivery.id.in_(select(due.c.id)))
+        .values(
+            claim=bindparam("claim", type_=String),
+            due_at=bindparam("lease_end", type_=UtcTimestamp),
+            attempts=Delivery.attempts + 1,
+            attempted_at=NOW,
+        )
+        .returning(*_COLUMNS),
+        across_portals=True,
+    )
+
+
+def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: int) -> list[ClaimedDelivery]:
+    """Claim at most `limit` due deliveries of a lane, of any portal, until the lease ends; the oldest first.
+
+    Another worker skips them until then. A call waits while an earlier one of the same endpoint and post is pending,
+    at most MAX_OVERTAKING_WAIT after its own creation.
+    """
+    values: dict[str, Any] = {"claim": claim, "lease_end": work.now + lease, "limit": limit}
+    if lane.webhook_id is not None:
+        values |= {"webhook": lane.webhook_id, "overtaking": work.now - MAX_OVERTAKING_WAIT}
+    rows = work.fetch_all(_claim(lane.channel, lane.webhook_id is not None), **values)
+    names = [column.key for column in _COLUMNS]
+    claimed = [
+        ClaimedDelivery(**{name: row[name] for name in names} | {"is_encrypted": bool(row["is_encrypted"])})
+        for row in rows
+    ]
+    return sorted(claimed, key=lambda each: each.id)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """What is stored of an attempt. A delivery that stays pending is due again at `due_at`."""
+
+    state: State
+    due_at: datetime | None = None
+    error: str | None = None
+    response_status: int | None = None
+    response_body: str | None = None
+    duration_ms: int | None = None
+
+
+_is_ours = (row_in_portal(Delivery), IS_PENDING, Delivery.claim == bindparam("claim", type_=String))
+_result = {
+    "error": bindparam("error", type_=Text),
+    "response_status": bindparam("response_status", type_=Integer),
+    "response_body": bindparam("response_body", type_=Text),
+    "duration_ms": bindparam("duration_ms", type_=Integer),
+    "claim": null(),
+}
+_POSTPONE: Final = Statement(
+    update(Delivery).where(*_is_ours).values(due_at=bindparam("due_at", type_=UtcTimestamp), **_result)
+)
+# A failed one keeps its secrets, so that it can be repeated.
+_is_over = Delivery.is_encrypted & (bindparam("state", type_=String) != literal_column("'failed'"))
+_FINISH: Final = Statement(
+    update(Delivery)
+    .where(*_is_ours)
+    .values(
+        state=bindparam("state", type_=String),
+        finished_at=NOW,
+        payload=case((_is_over, null()), else_=Delivery.payload),
+        **_result,
+    )
+)
+
+
+def record_result(work: UnitOfWork, delivery: ClaimedDelivery, result: AttemptResult) -> bool:
+    """Store the result of an attempt, and end the claim. False if it is not this claim's any more: nothing is stored.
+
+    The encrypted payload of a delivered or cancelled delivery is emptied.
+    """
+    values = {
+        "id": delivery.id,
+        "claim": delivery.claim,
+        "error": _to_storable(result.error, MAX_ERROR_CHARACTERS),
+        "response_status": result.response_status,
+        "response_body": _to_storable(result.response_body, MAX_RESPONSE_CHARACTERS),
+        "duration_ms": result.duration_ms,
+    }
+    if result.state == "pending":
+        return work.execute(_POSTPONE, due_at=result.due_at or work.now, **values) == 1
+    return work.execute(_FINISH, state=result.state, **values) == 1
+
+
+_RELEASE: Final = Statement(update(Delivery).where(*_is_ours).values(claim=null(), due_at=NOW))
+
+
+def release(work: UnitOfWork, delivery: ClaimedDelivery) -> None:
+    """Give back a delivery whose attempt was broken off, so that any worker may repeat it at once."""
+    work.execute(_RELEASE, id=delivery.id, claim=delivery.claim)
+
+
+def _to_storable(text: str | None, max_characters: int) -> str | None:
+    """The text cut to its column, without what PostgreSQL can't store: NUL, and halves of a surrogate pair."""
+    if text is None:
+        return None
+    return text[:max_characters].replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -1,0 +1,135 @@
+"""The deliveries of a portal for its operator: list them, look at one, repeat them."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Integer, bindparam, func, literal_column, null, or_, select, update
+
+from app.domain.errors import Conflict, NotFound
+from app.domain.models import Delivery, User, Webhook
+from app.domain.models.base import BigId
+from app.domain.outbox.claims import IS_CLAIMED, IS_PENDING
+from app.domain.permissions import Permission
+from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, row_in_portal
+from app.domain.unit_of_work import Row, UnitOfWork
+
+_SUMMARY: Final = (
+    Delivery.id,
+    Delivery.channel,
+    Delivery.kind,
+    Delivery.state,
+    func.coalesce(User.email, Webhook.description).label("recipient"),
+    Delivery.webhook_id,
+    Delivery.post_id,
+    Delivery.attempts,
+    Delivery.response_status,
+    Delivery.error,
+    Delivery.created_at,
+    Delivery.due_at,
+    Delivery.finished_at,
+)
+_DETAILS: Final = (
+    Delivery.portal_id,
+    Delivery.uuid,
+    Delivery.event_id,
+    Delivery.user_id,
+    Delivery.payload,
+    Delivery.is_encrypted,
+    Delivery.response_body,
+    Delivery.duration_ms,
+    Delivery.attempted_at,
+)
+SUMMARY: Final = tuple(column.key for column in _SUMMARY)
+"""The columns of `list_newest`: `recipient` is the address of the user, or the description of the endpoint."""
+DETAILS: Final = (*SUMMARY, *(column.key for column in _DETAILS))
+"""The columns of `get`."""
+_FILTERS: Final = {"state": Delivery.state, "channel": Delivery.channel}
+
+
+def _with_recipients(*columns: Any) -> Any:
+    return (
+        select(*columns)
+        .select_from(Delivery)
+        .outerjoin(User, User.id == Delivery.user_id)
+        .outerjoin(Webhook, Webhook.id == Delivery.webhook_id)
+        .where(Delivery.portal_id == PORTAL_ID)
+    )
+
+
+@cache
+def _list(filters: tuple[str, ...]) -> Statement:
+    conditions = [_FILTERS[name] == bindparam(name) for name in filters]
+    return Statement(
+        _with_recipients(*_SUMMARY)
+        .where(*conditions)
+        .order_by(Delivery.id.desc())
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+def list_newest(work: UnitOfWork, *, state: str | None, channel: str | None, limit: int) -> Sequence[Row]:
+    """The newest deliveries in this state and of this channel, or in any; the newest first."""
+    work.authorize(Permission.OPERATE)
+    values = {name: value for name, value in (("state", state), ("channel", channel)) if value is not None}
+    return work.fetch_all(_list(tuple(values)), limit=limit, **values)
+
+
+_GET: Final = Statement(_with_recipients(*_SUMMARY, *_DETAILS).where(Delivery.id == bindparam("id", type_=BigId)))
+
+
+def get(work: UnitOfWork, delivery_id: int) -> Row:
+    """One delivery. Raises NotFound."""
+    work.authorize(Permission.OPERATE)
+    row = work.fetch_one(_GET, id=delivery_id)
+    if row is None:
+        raise NotFound("delivery", delivery_id)
+    return row
+
+
+_has_content = or_(~Delivery.is_encrypted, Delivery.payload.is_not(None))
+_again: Final = {
+    "state": "pending",
+    "due_at": NOW,
+    "claim": null(),
+    "attempts": 0,
+    "finished_at": null(),
+}
+_LOCK: Final = Statement(
+    select((IS_PENDING & IS_CLAIMED).label("is_running"), _has_content.label("has_content"))
+    .where(row_in_portal(Delivery))
+    .with_for_update()
+)
+_RETRY: Final = Statement(
+    update(Delivery).where(Delivery.portal_id == PORTAL_ID, in_list(Delivery.id, "ids")).values(**_again)
+)
+_RETRY_FAILED: Final = Statement(
+    update(Delivery)
+    .where(Delivery.portal_id == PORTAL_ID, Delivery.state == literal_column("'failed'"), _has_content)
+    .values(**_again)
+)
+
+
+def retry(work: UnitOfWork, delivery_ids: Sequence[int]) -> None:
+    """Make deliveries due now, whatever their state, with the same uuid, and with all attempts to come.
+
+    Raises NotFound, Conflict("delivery.emptied", id=…) if the content was deleted, and
+    Conflict("delivery.running", id=…) during an attempt. Nothing is changed then.
+    """
+    work.authorize(Permission.OPERATE)
+    # In one order, so that two calls do not wait for each other.
+    for delivery_id in sorted(set(delivery_ids)):
+        row = work.fetch_one(_LOCK, id=delivery_id)
+        if row is None:
+            raise NotFound("delivery", delivery_id)
+        if not row["has_content"]:
+            raise Conflict("delivery.emptied", {"id": delivery_id})
+        if row["is_running"]:
+            raise Conflict("delivery.running", {"id": delivery_id})
+    work.execute(_RETRY, ids=list(delivery_ids))
+
+
+def retry_failed(work: UnitOfWork) -> int:
+    """As `retry`, for all failed deliveries of the portal whose content is still there; return how many."""
+    work.authorize(Permission.OPERATE)
+    return work.execute(_RETRY_FAILED)

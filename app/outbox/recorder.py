@@ -1,0 +1,160 @@
+"""Stores the outcomes of attempts, all that have ended meanwhile in one transaction for each portal."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, TypeAlias
+
+from app.adapters.database import Database, PortalContext
+from app.domain.errors import ServiceUnavailable
+from app.domain.outbox import claims
+from app.domain.outbox.claims import AttemptResult, State
+from app.domain.outbox.deliveries import ClaimedDelivery
+from app.domain.permissions import OPERATOR
+from app.domain.unit_of_work import UnitOfWork
+from app.outbox.base import Outcome, Result
+from app.outbox.retries import choose_delay
+
+log = logging.getLogger("earshot.outbox")
+
+AfterAttempt: TypeAlias = Callable[[UnitOfWork, ClaimedDelivery, State], None]
+"""Called in the transaction that stores the outcome, with the delivery's new state, in the delivery's portal."""
+CountAttempt: TypeAlias = Callable[[str, str], None]
+"""Called after the transaction, with the channel and the outcome: delivered, retry, failed or cancelled."""
+
+_STATES: Final[dict[Result, State]] = {
+    Result.DELIVERED: "delivered",
+    Result.RETRY: "pending",
+    Result.FAILED: "failed",
+    Result.CANCELLED: "cancelled",
+}
+MAX_BATCH: Final = 100
+RETRY_SECONDS: Final = 1.0
+MAX_STOP_SECONDS: Final = 3.0
+"""How long a stopping worker waits for a database that does not answer. The leases end by themselves then."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """An attempt that has ended, and the future that is set when its outcome is stored."""
+
+    delivery: ClaimedDelivery
+    outcome: Outcome
+    duration_ms: int
+    stored: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Recorder:
+    """Collects attempts that have ended, and stores their outcomes."""
+
+    def __init__(self, database: Database, *, after_attempt: Sequence[AfterAttempt] = ()) -> None:
+        self._database = database
+        self._after_attempt = after_attempt
+        self._attempts: asyncio.Queue[Attempt] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self.count: CountAttempt = _count_nothing
+
+    def start(self) -> None:
+        """Start in the running event loop."""
+        self._task = asyncio.create_task(self._run(), name="the outcomes of deliveries")
+
+    async def store(self, attempt: Attempt) -> None:
+        """Wait until the outcome is stored, however long the database does not answer."""
+        self._attempts.put_nowait(attempt)
+        await attempt.stored
+
+    async def stop(self, unfinished: Iterable[ClaimedDelivery]) -> None:
+        """Give back the deliveries whose attempts did not end, or whose outcomes could not be stored yet."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            async with asyncio.timeout(MAX_STOP_SECONDS):
+                await self._release(unfinished)
+        except (ServiceUnavailable, TimeoutError) as error:
+            log.warning("deliveries could not be given back, and are repeated when their leases end: %s", error)
+
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._attempts.get()]
+            while len(batch) < MAX_BATCH and not self._attempts.empty():
+                batch.append(self._attempts.get_nowait())
+            by_portal: dict[int, list[Attempt]] = defaultdict(list)
+            for attempt in batch:
+                by_portal[attempt.delivery.portal_id].append(attempt)
+            for portal_id, attempts in by_portal.items():
+                await self._store_until_done(portal_id, attempts)
+
+    async def _store_until_done(self, portal_id: int, attempts: Sequence[Attempt]) -> None:
+        while True:
+            try:
+                states = await self._store(portal_id, attempts)
+            except ServiceUnavailable as error:
+                log.warning("the outcomes of deliveries wait for the database: %s", error)
+                # After an uncertain commit the second run finds that the claims have ended, and changes nothing.
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            except Exception as error:
+                # A bug. The deliveries are repeated when their leases end.
+                log.error("the outcomes of %d deliveries could not be stored", len(attempts), exc_info=error)
+                states = [None] * len(attempts)
+            for attempt, state in zip(attempts, states, strict=True):
+                if state is not None:
+                    self.count(attempt.delivery.channel, "retry" if state == "pending" else state)
+                if not attempt.stored.done():
+                    attempt.stored.set_result(None)
+            return
+
+    async def _store(self, portal_id: int, attempts: Sequence[Attempt]) -> list[State | None]:
+        def store(work: UnitOfWork) -> list[State | None]:
+            return [self._store_one(work, attempt) for attempt in attempts]
+
+        # In a thread, because the responses may be long.
+        return await self._database.write(store, PortalContext(portal_id, OPERATOR), in_thread=True)
+
+    def _store_one(self, work: UnitOfWork, attempt: Attempt) -> State | None:
+        result = _to_result(work, attempt)
+        if not claims.record_result(work, attempt.delivery, result):
+            return None
+        for call in self._after_attempt:
+            call(work, attempt.delivery, result.state)
+        return result.state
+
+    async def _release(self, unfinished: Iterable[ClaimedDelivery]) -> None:
+        by_portal: dict[int, list[ClaimedDelivery]] = defaultdict(list)
+        for delivery in unfinished:
+            by_portal[delivery.portal_id].append(delivery)
+        for portal_id, deliveries in by_portal.items():
+
+            def release(work: UnitOfWork, deliveries: Sequence[ClaimedDelivery] = deliveries) -> None:
+                for delivery in deliveries:
+                    claims.release(work, delivery)
+
+            await self._database.write(release, PortalContext(portal_id, OPERATOR))
+
+
+def _to_result(work: UnitOfWork, attempt: Attempt) -> AttemptResult:
+    outcome, delivery = attempt.outcome, attempt.delivery
+    state = _STATES[outcome.result]
+    due_at = None
+    if outcome.result is Result.RETRY:
+        delay = choose_delay(delivery.attempts, retry_after_seconds=outcome.retry_after_seconds)
+        if delay is None:
+            state = "failed"
+        else:
+            due_at = work.now + timedelta(seconds=delay)
+    return AttemptResult(
+        state=state,
+        due_at=due_at,
+        error=outcome.error,
+        response_status=outcome.response_status,
+        response_body=outcome.response_body,
+        duration_ms=attempt.duration_ms,
+    )
+
+
+def _count_nothing(channel: str, outcome: str) -> None:
+    del channel, outcome
