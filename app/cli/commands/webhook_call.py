@@ -8,11 +8,13 @@ from uuid import uuid4
 import orjson
 import typer
 
+from app.backends import open_database
 from app.cli.database import run_read
 from app.cli.errors import CommandError
 from app.cli.output import print_result
 from app.cli.params import JsonOption, PortalOption, id_argument
 from app.cli.secret import require_secret
+from app.domain.outbox import events
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.webhooks import calls, endpoints
 from app.domain.webhooks.calls import CallSettings
@@ -68,6 +70,7 @@ def _prepare(
     # Here, because the serializers are needed by this command only.
     from app.adapters.database import utc_now
     from app.adapters.storage.signed_urls import FileSigner
+    from app.outbox.assembly import build_urls
     from app.outbox.webhooks.productlift_samples import make_sample
 
     row = endpoints.get(work, webhook_id)
@@ -78,14 +81,13 @@ def _prepare(
     if name not in known:
         raise CommandError(f"there is no event {name}: choose among {', '.join(known)}")
     secret = require_secret(work, settings)
-    base_url = work.base_url or f"http://{settings.host}:{settings.port}"
+    base_url = events.find_base_url(work, build_urls(settings, open_database(settings)).fallback)
     return found, make_sample(work, name, base_url=base_url, signer=FileSigner(secret, clock=utc_now))
 
 
 async def _call(settings: Settings, found: CallSettings, payload: "CallPayload") -> "Outcome":
     from app.adapters.encryption import SecretCipher, UnreadableSecret
     from app.adapters.outbound_http import OutboundClient
-    from app.backends import open_database
     from app.outbox.webhooks.sender import WebhookSender
 
     client = OutboundClient(allowed_networks=settings.outbound_networks)

@@ -11,7 +11,7 @@ from app.adapters.database import utc_now
 from app.cli.output import Output, format_table
 from app.cli.params import id_param, whole_number
 from app.cli.portal_commands import read_command, write_command
-from app.domain.outbox import webhook_log
+from app.domain.outbox import delivery_list, webhook_log
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks import endpoints
@@ -102,7 +102,7 @@ def replay(
 ) -> Output:
     """Repeat calls now, with the same id and body, so that a receiver recognizes what it has already.
 
-    Name them, or repeat all since a time, also those that succeeded. Calls that wait already are left as they are.
+    Name them, or repeat all since a time that are not waiting already, also those that succeeded.
 
     \b
     earshot webhooks replay 71 72
@@ -119,7 +119,8 @@ def replay(
         if endpoint is not None:
             endpoints.get(work, endpoint)
         ids = webhook_log.find_finished(work, since=since, webhook_id=endpoint, state="failed" if failed else None)
-    count = webhook_log.repeat(work, ids)
+    delivery_list.retry(work, ids)
+    count = len(ids)
     return {"replayed": count}, f"{count} {'call is' if count == 1 else 'calls are'} repeated"
 
 

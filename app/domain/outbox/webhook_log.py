@@ -5,13 +5,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, null, or_, select, update
+from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, or_, select
 
 from app.domain.errors import NotFound
 from app.domain.models import Delivery
 from app.domain.models.base import BigId, UtcTimestamp
 from app.domain.permissions import Permission
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, in_portal_unindexed
+from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
 _SUMMARY: Final = (
@@ -30,7 +30,7 @@ _FILTERS: Final[dict[str, ColumnElement[bool]]] = {
     "state": Delivery.state == bindparam("state"),
 }
 _OF_IDS: Final = Statement(
-    select(Delivery.id, _HAS_CONTENT.label("has_content")).where(
+    select(Delivery.id).where(
         in_portal_unindexed(Delivery), in_list(Delivery.id, "ids"), Delivery.channel == literal_column("'webhook'")
     )
 )
@@ -93,27 +93,6 @@ def require_calls(work: UnitOfWork, delivery_ids: Sequence[int]) -> None:
     for delivery_id in delivery_ids:
         if delivery_id not in known:
             raise NotFound("call", delivery_id)
-
-
-_REPEAT: Final = Statement(
-    update(Delivery)
-    .where(
-        in_portal_unindexed(Delivery),
-        in_list(Delivery.id, "ids"),
-        Delivery.state != literal_column("'pending'"),
-        _HAS_CONTENT,
-    )
-    .values(state="pending", due_at=NOW, claim=null(), attempts=0, finished_at=null())
-)
-
-
-def repeat(work: UnitOfWork, delivery_ids: Sequence[int]) -> int:
-    """Make finished calls due now, with the same uuid and body, and with all attempts to come; return how many.
-
-    One that is pending stays as it is. Raises Forbidden.
-    """
-    work.authorize(Permission.OPERATE)
-    return work.execute(_REPEAT, ids=list(delivery_ids))
 
 
 def _given(**filters: Any) -> dict[str, Any]:

@@ -5,15 +5,14 @@ from typing import Final
 from sqlalchemy import BigInteger, bindparam, select
 
 from app.domain.models import EventRow
-from app.domain.sql.statement import PORTAL_ID, Statement
+from app.domain.sql.statement import Statement, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
-# Events are expanded in their order, so later ones are waiting, and their index is small.
 _later = (
     select(EventRow.user_id, EventRow.body)
     .where(
-        EventRow.portal_id == PORTAL_ID,
-        EventRow.expanded_at.is_(None),
+        # Few events are later than one that is expanded, so they are read in the order of ids.
+        in_portal_unindexed(EventRow),
         EventRow.id > bindparam("after", type_=BigInteger),
         EventRow.kind == bindparam("kind"),
     )

@@ -337,7 +337,7 @@ def test_calls_are_repeated_with_their_id_and_body(cli: Cli, rows: Rows) -> None
     assert pending() == [2, 3]
     (row,) = rows("SELECT attempts, finished_at FROM deliveries WHERE id = 2")
     assert row == {"attempts": 0, "finished_at": None}
-    assert cli.run("webhooks", "replay", "1", "3").out == "1 call is repeated\n"
+    assert cli.run("webhooks", "replay", "1", "3", "1").out == "2 calls are repeated\n"
     assert pending() == [1, 2, 3]
     assert cli.json("webhooks", "replay", "--since", "3d") == {"replayed": 1}
     assert pending() == [1, 2, 3, 4]

@@ -14,6 +14,7 @@ from app.domain.outbox.deliveries import NewDelivery
 from app.domain.posts import moderation, publishing, update
 from app.domain.posts import votes as vote_rules
 from app.domain.posts.votes import NewVote
+from app.domain.sql.statement import Statement
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import deletion
 from app.domain.webhooks import endpoints
@@ -534,15 +535,16 @@ async def test_the_statements_of_an_event_do_not_depend_on_the_number_of_endpoin
 
 async def count_statements(make: Factory, expander: ProductLiftExpander) -> int:
     """How many statements the expander runs for the events that wait."""
-    counting: Counting | None = None
+    statements: list[Statement] = []
 
     def expand_counted(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
-        nonlocal counting
-        if counting is None:
-            counting = work._connection = Counting(work._connection)
-        return expander(work, event)
+        connection = work._connection
+        work._connection = counting = Counting(connection)
+        try:
+            return expander(work, event)
+        finally:
+            work._connection = connection
+            statements.extend(counting.statements)
 
     await expand(make, expand_counted)
-    assert counting is not None
-    # The last statement marks the events.
-    return len(counting.statements) - 1
+    return len(statements)
