@@ -397,3 +397,20 @@ def test_events_are_stored_in_the_order_of_the_dialect(cli: Cli) -> None:
     for dialect, events in EVENTS.items():
         options = [part for event in reversed(events) for part in ("--event", event)]
         assert create(cli, *options, dialect=dialect)["events"] == list(events)
+
+
+def test_a_post_that_a_command_deletes_is_kept_for_its_call(cli: Cli, rows: Rows) -> None:
+    create(cli)
+    rows(
+        "INSERT INTO posts (portal_id, board_id, user_id, code, slug, title, description, status_changed_at,"
+        " created_at, updated_at) SELECT 1, b.id, u.id, 'aaaaaa', 'dark-mode', 'Dark mode', 'At \"night\"',"
+        " u.created_at, u.created_at, u.created_at FROM boards b, users u WHERE b.name = 'Bug Reports'"
+    )
+    assert cli.run("counters", "--repair").code == 0
+
+    cli.json("boards", "delete", "2", "--with-posts")
+
+    (fact,) = rows("SELECT body, actor_id FROM facts WHERE kind = 'post.deleted'")
+    assert json.loads(fact["body"])["title"] == "Dark mode"
+    assert json.loads(fact["body"])["snapshot"]["description"] == 'At "night"'
+    assert fact["actor_id"] is None
