@@ -1,9 +1,7 @@
 """`earshot webhooks …`: the endpoints that are called for events, and their calls."""
 
-import base64
-import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -21,13 +19,11 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
 from app.domain.webhooks import endpoints
 from app.domain.webhooks.endpoints import EndpointSettings
-from app.domain.webhooks.validation import MAX_SECRET, WHSEC
+from app.domain.webhooks.validation import MAX_SECRET
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.adapters.encryption import SecretCipher
-
-SECRET_BYTES: Final = 32
 
 group = typer.Typer(
     name="webhooks", help="Webhooks: addresses that are called for events, and the calls.", no_args_is_help=True
@@ -79,9 +75,7 @@ def create(
     )
     cipher = _cipher(work)
     webhook_id = endpoints.add(work, dialect=dialect, settings=settings, encrypt=cipher.encrypt)
-    new_secret = None
-    if not secret_stdin and endpoints.get_secret(work) is None:
-        new_secret = _replace_secret(work, cipher, None)
+    new_secret = None if secret_stdin else endpoints.ensure_secret(work, encrypt=cipher.encrypt)
     result = {**_serialize(endpoints.get(work, webhook_id), cipher), "new_secret": new_secret}
     lines = [f"webhook {webhook_id} was created"]
     if new_secret is None:
@@ -158,8 +152,8 @@ def edit(
         raise typer.BadParameter("give the settings to change: see earshot webhooks edit --help")
     cipher = _cipher(work)
     endpoints.edit(work, webhook_id, settings, encrypt=cipher.encrypt)
-    if portal_secret and endpoints.get_secret(work) is None:
-        _replace_secret(work, cipher, None)
+    if portal_secret:
+        endpoints.ensure_secret(work, encrypt=cipher.encrypt)
     return _serialize(endpoints.get(work, webhook_id), cipher), f"webhook {webhook_id} was changed"
 
 
@@ -206,21 +200,16 @@ def secret(
     """
     if rotate and from_stdin:
         raise typer.BadParameter("give --rotate or --stdin, not both")
-    cipher, stored = _cipher(work), endpoints.get_secret(work)
-    if from_stdin:
-        value = _replace_secret(work, cipher, inputs.read_stdin(MAX_SECRET).strip())
-    elif rotate or stored is None:
-        value = _replace_secret(work, cipher, None)
-    else:
-        value = _decrypt(cipher, stored, remedy="replace it with --rotate or --stdin")
+    cipher = _cipher(work)
+    if rotate or from_stdin:
+        value = inputs.read_stdin(MAX_SECRET).strip() if from_stdin else endpoints.make_secret()
+        endpoints.set_secret(work, value, encrypt=cipher.encrypt)
+        return {"secret": value}, value
+    new = endpoints.ensure_secret(work, encrypt=cipher.encrypt)
+    stored = endpoints.get_secret(work)
+    assert stored is not None
+    value = new or _decrypt(cipher, stored, remedy="replace it with --rotate or --stdin")
     return {"secret": value}, value
-
-
-def _replace_secret(work: UnitOfWork, cipher: "SecretCipher", value: str | None) -> str:
-    """Store the secret of the portal, by default a new one, and return it."""
-    value = value if value is not None else WHSEC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-    endpoints.set_secret(work, value, encrypt=cipher.encrypt)
-    return value
 
 
 def _cipher(work: UnitOfWork) -> "SecretCipher":
