@@ -100,10 +100,8 @@ def read_settings(
 ) -> EndpointSettings:
     """The settings, completed with what is read from standard input and from the file. Raises BadParameter."""
     stdin.check()
-    if stdin.url and settings.url is not UNSET:
-        raise typer.BadParameter("give --url or --url-stdin, not both")
-    if stdin.body and body_file is not None:
-        raise typer.BadParameter("give --body-stdin or --body-file, not both")
+    reject_both(stdin.url, settings.url is not UNSET, "--url or --url-stdin")
+    reject_both(stdin.body, body_file is not None, "--body-stdin or --body-file")
     changes: dict[str, Any] = {}
     if stdin.url:
         changes["url"] = read_stdin(MAX_URL).strip()
@@ -121,6 +119,12 @@ def read_settings(
 def convert_option(value: Any) -> Any:
     """The value of an option, or UNSET if it is left out."""
     return UNSET if value is None else value
+
+
+def reject_both(one: object, other: object, names: str) -> None:
+    """Raise BadParameter if two options that contradict each other are given."""
+    if one and other:
+        raise typer.BadParameter(f"give {names}, not both")
 
 
 def read_stdin(max_length: int) -> str:

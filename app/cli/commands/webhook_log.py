@@ -8,6 +8,7 @@ import orjson
 import typer
 
 from app.adapters.database import utc_now
+from app.cli.masking import DOTS, mask_url
 from app.cli.output import Output, format_table
 from app.cli.params import id_param, whole_number
 from app.cli.portal_commands import read_command, write_command
@@ -15,6 +16,7 @@ from app.domain.outbox import delivery_list, webhook_log
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks import endpoints
+from app.settings import Settings
 
 MAX_CALLS: Final = 1000
 """Of one output, because each may have a response of 64 KiB."""
@@ -126,6 +128,7 @@ def replay(
 
 def _serialize(row: Row) -> dict[str, Any]:
     request = None if row["payload"] is None or row["is_encrypted"] else orjson.loads(row["payload"])
+    url = None if request is None else request["url"]
     return {
         "id": row["id"],
         "uuid": row["uuid"],
@@ -138,12 +141,24 @@ def _serialize(row: Row) -> dict[str, Any]:
         "due_at": format_seconds(row["due_at"]) if row["state"] == "pending" else None,
         "attempted_at": _format_time(row["attempted_at"]),
         "finished_at": _format_time(row["finished_at"]),
+        "request_url": None if url is None else _mask(url),
         "request_body": None if request is None else request["body"],
         "response_status": row["response_status"],
         "response_body": row["response_body"],
         "duration_ms": row["duration_ms"],
         "error": row["error"],
     }
+
+
+def _mask(encrypted: str) -> str:
+    """The URL that was made of a template, without what may be a key."""
+    # Here, because few calls have one.
+    from app.adapters.encryption import SecretCipher, UnreadableSecret
+
+    try:
+        return mask_url(SecretCipher(Settings.load().secret).decrypt(encrypted))
+    except UnreadableSecret:
+        return DOTS
 
 
 def _format_time(value: Any) -> str | None:

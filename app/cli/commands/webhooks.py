@@ -18,6 +18,7 @@ from app.cli.portal_commands import read_command, write_command
 from app.cli.secret import require_secret
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unset import UNSET
 from app.domain.webhooks import endpoints
 from app.domain.webhooks.endpoints import EndpointSettings
 from app.domain.webhooks.validation import MAX_SECRET, WHSEC
@@ -136,22 +137,18 @@ def edit(
     \b
     earshot webhooks edit 2 --event post.created --event post.deleted
     """
-    for one, other in (
-        (all_events and event, "--event or --all-events"),
-        (portal_secret and secret_stdin, "--secret-stdin or --portal-secret"),
-        (no_headers and (header or headers_stdin), "--header or --no-headers"),
-        (no_body and (body_stdin or body_file is not None), "a body or --no-body"),
-    ):
-        if one:
-            raise typer.BadParameter(f"give {other}, not both")
+    inputs.reject_both(all_events, event, "--event or --all-events")
+    inputs.reject_both(portal_secret, secret_stdin, "--secret-stdin or --portal-secret")
+    inputs.reject_both(no_headers, header or headers_stdin, "--header or --no-headers")
+    inputs.reject_both(no_body, body_stdin or body_file is not None, "a body or --no-body")
     before = EndpointSettings(
         url=inputs.convert_option(url),
         description=inputs.convert_option(description),
         events=() if all_events else inputs.convert_option(event or None),
         method=inputs.convert_option(method),
-        headers=None if no_headers else inputs.convert_option(None),
-        body=None if no_body else inputs.convert_option(None),
-        secret=None if portal_secret else inputs.convert_option(None),
+        headers=None if no_headers else UNSET,
+        body=None if no_body else UNSET,
+        secret=None if portal_secret else UNSET,
         signature_header=inputs.convert_option(signature_header),
         signature_encoding=inputs.convert_option(signature_encoding),
     )

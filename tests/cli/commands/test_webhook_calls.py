@@ -69,8 +69,9 @@ def test_a_sample_is_about_the_newest_post(cli: Cli, receiver: Receiver, rows: R
     create(cli, receiver.url)
     rows(
         "INSERT INTO posts (portal_id, board_id, user_id, code, slug, title, status_id, status_changed_at, created_at,"
-        " updated_at) SELECT 1, b.id, u.id, 'aaaaaa', 'dark-mode', 'Dark mode', s.id, u.created_at, u.created_at,"
-        " u.created_at FROM boards b, users u, statuses s WHERE b.is_default AND s.is_default"
+        " updated_at, description) SELECT 1, b.id, u.id, 'aaaaaa', 'dark-mode', 'Dark mode', s.id, u.created_at,"
+        f" u.created_at, u.created_at, '{'long ' * 500_000}' FROM boards b, users u, statuses s"
+        " WHERE b.is_default AND s.is_default"
     )
 
     call = json.loads(cli.json("webhooks", "test", "1", "--event", "post.status_changed")["request_body"])

@@ -301,6 +301,7 @@ def test_calls_are_logged_with_request_and_response(cli: Cli, rows: Rows) -> Non
         "due_at": calls[1]["created_at"],
         "attempted_at": calls[1]["created_at"],
         "finished_at": None,
+        "request_url": None,
         "request_body": '{"event":"x"}',
         "response_status": 500,
         "response_body": "Oops",
@@ -322,6 +323,27 @@ def test_calls_are_logged_with_request_and_response(cli: Cli, rows: Rows) -> Non
     cli.json("webhooks", "delete", "2")
     assert ids() == [4, 3, 2, 1]
     assert cli.run("webhooks", "log", "1", "--since", "2999-01-01").out == "no calls\n"
+
+
+def test_the_url_of_a_call_is_shown_masked(cli: Cli, rows: Rows) -> None:
+    create(cli)
+    create(cli)
+    add_calls(rows)
+    cipher = SecretCipher(SECRET.encode())
+
+    def set_url(text: str) -> None:
+        payload = json.dumps({"body": None, "content_type": None, "url": text})
+        rows(f"UPDATE deliveries SET payload = '{payload}' WHERE id = 1")
+
+    set_url(cipher.encrypt("https://a.example/cards?key=secret-key"))
+    done = cli.run("webhooks", "log", "1", "--json")
+    assert json.loads(done.out)["calls"][-1]["request_url"] == "https://a.example/cards?key=•••"
+    assert "secret-key" not in done.out
+    set_url(SecretCipher(b"another secret").encrypt("https://a.example/cards"))
+    assert cli.json("webhooks", "log", "1")["calls"][-1]["request_url"] == "•••"
+    rows("UPDATE deliveries SET payload = NULL WHERE id = 1")
+    emptied = cli.json("webhooks", "log", "1")["calls"][-1]
+    assert (emptied["request_url"], emptied["request_body"]) == (None, None)
 
 
 def test_calls_are_repeated_with_their_id_and_body(cli: Cli, rows: Rows) -> None:
@@ -397,3 +419,20 @@ def test_events_are_stored_in_the_order_of_the_dialect(cli: Cli) -> None:
     for dialect, events in EVENTS.items():
         options = [part for event in reversed(events) for part in ("--event", event)]
         assert create(cli, *options, dialect=dialect)["events"] == list(events)
+
+
+def test_a_post_that_a_command_deletes_is_kept_for_its_call(cli: Cli, rows: Rows) -> None:
+    create(cli)
+    rows(
+        "INSERT INTO posts (portal_id, board_id, user_id, code, slug, title, description, status_changed_at,"
+        " created_at, updated_at) SELECT 1, b.id, u.id, 'aaaaaa', 'dark-mode', 'Dark mode', 'At \"night\"',"
+        " u.created_at, u.created_at, u.created_at FROM boards b, users u WHERE b.name = 'Bug Reports'"
+    )
+    assert cli.run("counters", "--repair").code == 0
+
+    cli.json("boards", "delete", "2", "--with-posts")
+
+    (fact,) = rows("SELECT body, actor_id FROM facts WHERE kind = 'post.deleted'")
+    assert json.loads(fact["body"])["title"] == "Dark mode"
+    assert json.loads(fact["body"])["snapshot"]["description"] == 'At "night"'
+    assert fact["actor_id"] is None
