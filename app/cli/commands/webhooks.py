@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from app.cli import webhook_inputs as inputs
-from app.cli.commands import webhook_call, webhook_log
+from app.cli.commands import webhook_call, webhook_log, webhook_preview
 from app.cli.errors import CommandError
 from app.cli.masking import mask_headers, mask_url
 from app.cli.output import Note, Output, format_fields, format_table
@@ -35,6 +35,7 @@ group = typer.Typer(
 WebhookArgument = Annotated[int, id_argument("webhooks")]
 webhook_log.add_commands(group)
 webhook_call.add_commands(group)
+webhook_preview.add_commands(group)
 
 
 @write_command(group)
@@ -79,6 +80,8 @@ def create(
     )
     cipher = _cipher(work)
     webhook_id = endpoints.add(work, dialect=dialect, settings=settings, encrypt=cipher.encrypt)
+    if dialect == "astuto":
+        inputs.check_templates(settings)
     new_secret = None
     if not secret_stdin and endpoints.get_secret(work) is None:
         new_secret = _replace_secret(work, cipher, None)
@@ -158,6 +161,8 @@ def edit(
         raise typer.BadParameter("give the settings to change: see earshot webhooks edit --help")
     cipher = _cipher(work)
     endpoints.edit(work, webhook_id, settings, encrypt=cipher.encrypt)
+    if endpoints.get(work, webhook_id)["dialect"] == "astuto":
+        inputs.check_templates(settings)
     if portal_secret and endpoints.get_secret(work) is None:
         _replace_secret(work, cipher, None)
     return _serialize(endpoints.get(work, webhook_id), cipher), f"webhook {webhook_id} was changed"
