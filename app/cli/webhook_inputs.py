@@ -116,6 +116,19 @@ def read_settings(
     return replace(settings, **changes)
 
 
+def check_templates(settings: EndpointSettings) -> None:
+    """Raise CommandError unless the URL and the body, if they are given, are Liquid templates."""
+    from app.outbox.webhooks.liquid import TemplateError, validate_template
+
+    for name, text in (("address", settings.url), ("body", settings.body)):
+        if not isinstance(text, str):
+            continue
+        try:
+            validate_template(text)
+        except TemplateError as error:
+            raise CommandError(f"the template of the {name} is not valid: {error}") from None
+
+
 def convert_option(value: Any) -> Any:
     """The value of an option, or UNSET if it is left out."""
     return UNSET if value is None else value

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import uuid4
 
 import orjson
@@ -15,7 +17,7 @@ from app.cli.output import print_result
 from app.cli.params import JsonOption, PortalOption, id_argument
 from app.cli.secret import require_secret
 from app.domain.outbox import events
-from app.domain.unit_of_work import UnitOfWork
+from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks import calls, endpoints
 from app.domain.webhooks.calls import CallSettings
 from app.domain.webhooks.validation import EVENTS
@@ -24,6 +26,8 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.outbox.base import Outcome
     from app.outbox.webhooks.payload import CallPayload
+
+_OTHER_KEY: Final = "the webhook was stored with another secret key of the server: set it again"
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -69,20 +73,51 @@ def _prepare(
     """The endpoint, and the sample."""
     # Here, because the serializers are needed by this command only.
     from app.adapters.database import utc_now
+    from app.adapters.encryption import SecretCipher
     from app.adapters.storage.signed_urls import FileSigner
-    from app.outbox.assembly import build_urls
-    from app.outbox.webhooks.productlift_samples import make_sample
+    from app.outbox.webhooks import astuto_samples, productlift_samples
 
     row = endpoints.get(work, webhook_id)
     found = calls.find_settings(work, webhook_id)
     assert found is not None
-    known = EVENTS[row["dialect"]]
-    name = event or (orjson.loads(row["events"]) or known)[0]
+    name = choose_event(row, event)
+    secret = require_secret(work, settings)
+    base_url = find_base_url(work, settings)
+    if row["dialect"] == "productlift":
+        signer = FileSigner(secret, clock=utc_now)
+        return found, productlift_samples.make_sample(work, name, base_url=base_url, signer=signer)
+    with explain_templates():
+        return found, astuto_samples.make_sample(work, row, name, base_url=base_url, cipher=SecretCipher(secret))
+
+
+def choose_event(endpoint: Row, event: str | None) -> str:
+    """The event of a sample: the one given, else the first of the endpoint. Raises CommandError."""
+    known = EVENTS[endpoint["dialect"]]
+    name = event or (orjson.loads(endpoint["events"]) or known)[0]
     if name not in known:
         raise CommandError(f"there is no event {name}: choose among {', '.join(known)}")
-    secret = require_secret(work, settings)
-    base_url = events.find_base_url(work, build_urls(settings, open_database(settings)).fallback)
-    return found, make_sample(work, name, base_url=base_url, signer=FileSigner(secret, clock=utc_now))
+    return str(name)
+
+
+def find_base_url(work: UnitOfWork, settings: Settings) -> str:
+    """The base URL of the links of a sample."""
+    from app.outbox.assembly import build_urls
+
+    return events.find_base_url(work, build_urls(settings, open_database(settings)).fallback)
+
+
+@contextmanager
+def explain_templates() -> Iterator[None]:
+    """Raise CommandError for templates that can't be rendered or decrypted."""
+    from app.adapters.encryption import UnreadableSecret
+    from app.outbox.webhooks.liquid import TemplateError
+
+    try:
+        yield
+    except TemplateError as error:
+        raise CommandError(str(error)) from None
+    except UnreadableSecret:
+        raise CommandError(_OTHER_KEY) from None
 
 
 async def _call(settings: Settings, found: CallSettings, payload: "CallPayload") -> "Outcome":
@@ -95,7 +130,7 @@ async def _call(settings: Settings, found: CallSettings, payload: "CallPayload")
     try:
         return await sender.call(found, payload, delivery_id=str(uuid4()))
     except UnreadableSecret:
-        raise CommandError("the webhook was stored with another secret key of the server: set it again") from None
+        raise CommandError(_OTHER_KEY) from None
     finally:
         await sender.close()
 

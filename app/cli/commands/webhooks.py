@@ -7,7 +7,7 @@ import orjson
 import typer
 
 from app.cli import webhook_inputs as inputs
-from app.cli.commands import webhook_call, webhook_log
+from app.cli.commands import webhook_call, webhook_log, webhook_preview
 from app.cli.database import run_write
 from app.cli.errors import CommandError
 from app.cli.masking import mask_headers, mask_url
@@ -32,6 +32,7 @@ group = typer.Typer(
 WebhookArgument = Annotated[int, id_argument("webhooks")]
 webhook_log.add_commands(group)
 webhook_call.add_commands(group)
+webhook_preview.add_commands(group)
 
 
 @group.command()
@@ -79,6 +80,8 @@ def create(
     def operation(work: UnitOfWork) -> Output:
         cipher = _cipher(work)
         webhook_id = endpoints.add(work, dialect=dialect, settings=settings, encrypt=cipher.encrypt)
+        if dialect == "astuto":
+            inputs.check_templates(settings)
         new_secret = None if secret_stdin else endpoints.ensure_secret(work, encrypt=cipher.encrypt)
         result = {**_serialize(endpoints.get(work, webhook_id), cipher), "new_secret": new_secret}
         text = f"webhook {webhook_id} was created"
@@ -161,6 +164,8 @@ def edit(
     def operation(work: UnitOfWork) -> Output:
         cipher = _cipher(work)
         endpoints.edit(work, webhook_id, settings, encrypt=cipher.encrypt)
+        if endpoints.get(work, webhook_id)["dialect"] == "astuto":
+            inputs.check_templates(settings)
         if portal_secret:
             endpoints.ensure_secret(work, encrypt=cipher.encrypt)
         return _serialize(endpoints.get(work, webhook_id), cipher), f"webhook {webhook_id} was changed"

@@ -178,6 +178,7 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
     author_id, board_id, status_id, section_id, category_id = references[:5]
     if author_id is None or board_id is None:
         return None, references
+    state = _initial_state(new_post, references)
     post_id: int | None = work.fetch_value(
         _INSERT,
         board_id=board_id,
@@ -186,7 +187,7 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
         section_id=section_id,
         title=new_post.title,
         description=new_post.description,
-        moderation=_initial_state(new_post, references),
+        moderation=state,
         **generated,
     )
     if post_id is None:
@@ -199,7 +200,8 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
     post_counters.add_post(
         work, post_id, board_id=board_id, status_id=status_id, section_id=section_id, category_id=category_id
     )
-    work.record(Event("post.submitted", post_id=post_id, user_id=author_id))
+    body = moderation.submission_body(state)
+    work.record(Event("post.submitted", post_id=post_id, user_id=author_id, body=body))
     return post_id, references
 
 

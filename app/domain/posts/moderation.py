@@ -36,6 +36,11 @@ def initial_state(requested: str | None, *, policy: str, author_role: str | None
     return "pending" if policy == "always" and ROLE_RANK[author_role] < ROLE_RANK["moderator"] else "approved"
 
 
+def submission_body(state: str) -> dict[str, str] | None:
+    """The body of post.submitted, because the state may change before the event is read; None for approved."""
+    return None if state == "approved" else {"moderation": state}
+
+
 def approve(work: UnitOfWork, post_id: int) -> None:
     """Approve a pending post. Raises Forbidden, NotFound("post"), Conflict("post.not_pending").
 

@@ -4,6 +4,7 @@ The functions in `votes` and `create` define the rules, and SQLite runs them. Ea
 the statements of such a function. A test runs both with the same random operations and compares every row.
 """
 
+import json
 from itertools import product
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ from app.domain.models import (
 )
 from app.domain.models.counters import SHARDS
 from app.domain.models.portals import MODERATION_POLICIES
+from app.domain.models.posts import MODERATION_STATES
 from app.domain.models.users import ROLES
 from app.domain.posts import moderation
 from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, upsert
@@ -69,11 +71,20 @@ USER_SUMMARY_COLUMNS: Final = (
 """The columns of an author or voter in the results."""
 
 
-def _insert_event(kind: str, row: CTE, *, subject: ColumnElement[Any], post: ColumnElement[Any]) -> CTE:
+def _insert_event(
+    kind: str,
+    row: CTE,
+    *,
+    subject: ColumnElement[Any],
+    post: ColumnElement[Any],
+    body: ColumnElement[Any] | None = None,
+) -> CTE:
     """Insert the event of the new row."""
     columns = ["portal_id", "kind", "post_id", "subject_id", "user_id", "actor_id", "base_url", "created_at"]
     actor, base_url = bindparam("actor", type_=BigInteger), bindparam("base_url", type_=String)
     source = select(PORTAL_ID, literal_column(f"'{kind}'"), post, subject, row.c.user_id, actor, base_url, NOW)
+    if body is not None:
+        columns, source = [*columns, "body"], source.add_columns(body)
     return insert(EventRow).from_select(columns, source).inline().cte("event")
 
 
@@ -283,6 +294,18 @@ def _post_values(references: CTE) -> dict[str, Any]:
     }
 
 
+def _submission_body(post: CTE) -> ColumnElement[str | None]:
+    """The body of post.submitted: `moderation.submission_body`."""
+    unapproved = [(state, json.dumps(moderation.submission_body(state))) for state in MODERATION_STATES]
+    return case(
+        *(
+            (post.c.moderation == literal_column(f"'{state}'"), literal_column(f"'{body}'"))
+            for state, body in unapproved
+            if body != "null"
+        )
+    )
+
+
 def _insert_post(*, by_uuid: bool) -> Statement:
     references = _resolve_references(by_uuid=by_uuid).cte("post_references")
     values = _post_values(references)
@@ -293,7 +316,7 @@ def _insert_post(*, by_uuid: bool) -> Statement:
             select(*values.values()).where(references.c.author_id.is_not(None), references.c.board_id.is_not(None)),
         )
         .on_conflict_do_nothing()
-        .returning(Post.id, Post.board_id, Post.user_id, Post.status_id, Post.section_id)
+        .returning(Post.id, Post.board_id, Post.user_id, Post.status_id, Post.section_id, Post.moderation)
         .cte("post")
     )
     post_category = (
@@ -312,7 +335,13 @@ def _insert_post(*, by_uuid: bool) -> Statement:
         .values(posts_count=_increment(User.posts_count, exists=_author_exists(by_uuid=by_uuid)))
         .cte("author_counted"),
         _insert_follow(post, post.c.id, bindparam("follow", type_=Boolean)),
-        _insert_event("post.submitted", post, subject=literal_column("CAST(NULL AS BIGINT)"), post=post.c.id),
+        _insert_event(
+            "post.submitted",
+            post,
+            subject=literal_column("CAST(NULL AS BIGINT)"),
+            post=post.c.id,
+            body=_submission_body(post),
+        ),
     ]
     result = (
         select(post.c.id, *references.c)

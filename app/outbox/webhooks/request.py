@@ -58,7 +58,7 @@ def build_request(
     # Nobody needs more of a response than its beginning, and nothing decompresses it.
     ours = [("Accept-Encoding", "identity"), *_sign(settings, payload.body or "", cipher, delivery_id, now)]
     headers |= {name.lower(): (name, value) for name, value in ours}
-    url = cipher.decrypt(settings.url) if payload.url is None else payload.url
+    url = cipher.decrypt(settings.url if payload.url is None else payload.url)
     return CallRequest(settings.method, url, list(headers.values()), content)
 
 

@@ -62,7 +62,8 @@ def test_header_and_encoding_of_productlifts_signature_are_those_of_the_endpoint
 
 
 def test_a_request_in_astutos_format_has_the_standard_signature_only() -> None:
-    rendered = CallPayload(PAYLOAD.body, PAYLOAD.content_type, "https://other.example.com/?key=1")
+    url = CIPHER.encrypt("https://other.example.com/?key=1")
+    rendered = CallPayload(PAYLOAD.body, PAYLOAD.content_type, url)
 
     request = build(rendered, {"Authorization": " Basic x "}, dialect="astuto", method="PUT")
 
