@@ -16,6 +16,7 @@ import typer
 _MODULES: Final = (
     *("serve", "maintenance", "portals", "users", "keys", "secret"),
     *("boards", "tabs", "statuses", "sections", "widgets"),
+    "webhooks",
     *("posts", "comments", "votes", "follows"),
     *("mail", "outbox"),
 )

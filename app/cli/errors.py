@@ -55,6 +55,8 @@ _CONFLICTS: Final = {
     "tab.in_use": "the tab has statuses or sections: move or delete these first",
     "status.is_default": "this is the default status: make another one the default first",
     "post.not_pending": "the post is not pending",
+    "webhook.too_many": "a portal has at most {maximum} webhooks: delete one first (earshot webhooks delete ID)",
+    "webhook.description_taken": "another webhook of this portal has this description",
     "delivery.emptied": "delivery {id} can't be repeated, because its content contained a secret and was deleted",
     "delivery.running": "delivery {id} is being attempted: wait until the attempt has ended",
 }

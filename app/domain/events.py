@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import String, bindparam, insert, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, insert, literal_column, select
 
 from app.domain.models import EventRow
 from app.domain.sql.json_rows import BIGINT, TEXT, json_column, json_rows
@@ -76,3 +76,19 @@ INSERT_EVENTS: Final = Statement(
     .inline()
 )
 """The parameter `rows` has the `Event.columns` of each event."""
+
+
+def insert_events(kind: str, rows: Select[*tuple[Any, ...]]) -> Statement:
+    """Insert an event of this kind for each row: post_id, subject_id, user_id, body.
+
+    The database makes the bodies, so that the texts of many rows are never in memory at once.
+    """
+    event: tuple[ColumnElement[Any], ...] = (
+        PORTAL_ID,
+        literal_column(f"'{kind}'"),
+        bindparam("actor_id", type_=BIGINT),
+        bindparam("base_url", type_=String),
+        NOW,
+    )
+    columns = ["post_id", "subject_id", "user_id", "body", "portal_id", "kind", "actor_id", "base_url", "created_at"]
+    return Statement(insert(EventRow).from_select(columns, rows.add_columns(*event)).inline())

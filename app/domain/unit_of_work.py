@@ -119,6 +119,10 @@ class UnitOfWork:
         rows = encode_rows([tuple(event.columns().values()) for event in events])
         self.execute(INSERT_EVENTS, rows=rows, actor_id=self.actor.user_id, base_url=self.base_url)
 
+    def record_rows(self, statement: Statement, **values: Any) -> None:
+        """As `record`, for the rows that a statement of `insert_events` selects."""
+        self.execute(statement, actor_id=self.actor.user_id, base_url=self.base_url, **values)
+
     def lock_portal(self) -> None:
         """Lock the portal's row until this transaction ends, so that other changes of its catalogue wait.
 

@@ -1,4 +1,4 @@
-"""No text for operators promises what does not exist yet: webhooks, and pages to sign in at."""
+"""No text for operators promises what does not exist yet: pages to sign in at."""
 
 import ast
 import re

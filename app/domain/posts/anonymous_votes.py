@@ -24,7 +24,7 @@ _DELETE: Final = Statement(
         Vote.post_id == bindparam("post"),
         Vote.anonymous_id == bindparam("anonymous_id"),
     )
-    .returning(Vote.id)
+    .returning(Vote.id, Vote.created_at)
 )
 
 
@@ -50,11 +50,12 @@ def retract(work: UnitOfWork, *, post: int | str, anonymous_id: str) -> None:
     """Retract the vote with this id. Raises as `cast`, but Conflict("vote.missing"). Records vote.retracted."""
     work.authorize(Permission.CAST_VOTE)
     post_id = _require_voteable_post(work, post, anonymous_id)
-    vote_id = work.fetch_value(_DELETE, post=post_id, anonymous_id=anonymous_id)
-    if vote_id is None:
+    vote = work.fetch_one(_DELETE, post=post_id, anonymous_id=anonymous_id)
+    if vote is None:
         raise Conflict("vote.missing")
+    vote_id, created_at = vote
     votes.count(work, post_id, None, -1)
-    work.record(Event("vote.retracted", post_id=post_id, subject_id=vote_id))
+    work.record(votes.retraction(vote_id, post_id=post_id, voter_id=None, created_at=created_at))
 
 
 def _require_voteable_post(work: UnitOfWork, post: int | str, anonymous_id: str) -> int:

@@ -12,6 +12,7 @@ from app.domain.events import Event
 from app.domain.models import Comment, Post, User
 from app.domain.permissions import Permission
 from app.domain.posts.follows import INSERT_FOLLOW
+from app.domain.posts.snapshots import COMMENT_SNAPSHOT, parse_snapshot
 from app.domain.sql.statement import (
     NOW,
     SQLITE,
@@ -39,6 +40,11 @@ _TO_UPDATE: Final = Statement(
     select(Comment.body, Comment.official, Comment.pinned, Comment.post_id, Comment.user_id, Comment.internal)
     .where(row_in_portal(Comment))
     .with_for_update(key_share=True)
+)
+_TO_DELETE: Final = Statement(
+    select(Comment.post_id, Comment.user_id, Comment.internal, COMMENT_SNAPSHOT.label("snapshot"))
+    .where(row_in_portal(Comment))
+    .with_for_update(key_share=True, of=Comment)
 )
 _POST_OF: Final = Statement(select(Comment.post_id).where(row_in_portal(Comment)))
 _LOCK_POST: Final = Statement(select(Post.id).where(row_in_portal(Post, "post")).with_for_update(key_share=True))
@@ -170,12 +176,15 @@ def delete(work: UnitOfWork, comment_id: int, *, with_replies: bool) -> None:
     work.authorize(Permission.WRITE_COMMENT)
     # Lock the post before its comments, in the order of `create`, to avoid a deadlock with a new reply.
     work.fetch_value(_LOCK_POST, post=work.fetch_value(_POST_OF, id=comment_id))
-    comment = work.require_row(_TO_UPDATE, "comment", comment_id, id=comment_id)
+    comment = work.require_row(_TO_DELETE, "comment", comment_id, id=comment_id)
     deleted_ids = _lock_thread(work, _THREAD, root=comment_id) if with_replies else [comment_id]
     _delete(work, deleted_ids)
     if not comment["internal"]:
         post_id, author_id = comment["post_id"], comment["user_id"]
-        payload = {"replies": [reply_id for reply_id in deleted_ids if reply_id != comment_id]}
+        payload = {
+            "replies": [reply_id for reply_id in deleted_ids if reply_id != comment_id],
+            "snapshot": parse_snapshot(comment["snapshot"]),
+        }
         work.record(Event("comment.deleted", post_id=post_id, subject_id=comment_id, user_id=author_id, body=payload))
 
 

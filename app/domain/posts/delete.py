@@ -4,17 +4,19 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final
 
+from sqlalchemy import BigInteger, cast, func, null, or_, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import func, or_, select, update
 
 from app.domain.counters.post_counters import counter_keys_of, subtract_posts
 from app.domain.counters.row_counters import add_counts
-from app.domain.events import Event
-from app.domain.models import Attachment, Post, PostCategory, User, Vote
+from app.domain.events import insert_events
+from app.domain.models import Attachment, Post, PostCategory, Status, Tab, User, Vote
 from app.domain.posts import comments
+from app.domain.posts.snapshots import POST_SNAPSHOT
+from app.domain.sql.json_objects import json_object
 from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import POSTGRESQL, Statement, in_list, in_portal_unindexed
-from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.unit_of_work import UnitOfWork
 
 MAX_BATCH: Final = 5000
 """More posts are deleted in several batches of one transaction, which bounds the statements and the memory."""
@@ -22,7 +24,7 @@ MAX_BATCH: Final = 5000
 
 _of_posts = (in_portal_unindexed(Post), in_list(Post.id, "posts"))
 _LOCK_POSTS: Final = Statement(
-    select(Post.id, Post.user_id, Post.board_id, Post.status_id, Post.section_id, Post.title, Post.code, Post.slug)
+    select(Post.id, Post.user_id, Post.board_id, Post.status_id, Post.section_id)
     .where(*_of_posts)
     .order_by(Post.id)
     .with_for_update()
@@ -56,6 +58,29 @@ _DELETE_FILES: Final = Statement(
     sql_delete(Attachment)
     .where(in_portal_unindexed(Attachment), in_list(Attachment.post_id, "posts"))
     .returning(Attachment.name)
+)
+_RECORD: Final = insert_events(
+    "post.deleted",
+    select(
+        Post.id,
+        cast(null(), BigInteger),
+        Post.user_id,
+        json_object(
+            {
+                "title": Post.title,
+                "code": Post.code,
+                "slug": Post.slug,
+                "board_id": Post.board_id,
+                "status_id": Post.status_id,
+                "snapshot": POST_SNAPSHOT,
+            }
+        ),
+    )
+    .select_from(Post)
+    .outerjoin(Status, Status.id == Post.status_id)
+    .outerjoin(Tab, Tab.id == Status.tab_id)
+    .where(*_of_posts)
+    .order_by(Post.id),
 )
 _DELETE: Final = Statement(sql_delete(Post).where(*_of_posts))
 
@@ -91,11 +116,6 @@ def _delete_batch(work: UnitOfWork, post_ids: Sequence[int]) -> list[str]:
     )
     subtract_posts(work, ((post["id"], counter_keys_of(post, categories[post["id"]])) for post in posts))
     files = [row[0] for row in work.fetch_all(_DELETE_FILES, posts=ids)]
+    work.record_rows(_RECORD, posts=ids)
     work.execute(_DELETE, posts=ids)
-    work.record_all(_deletion_event(post) for post in posts)
     return files
-
-
-def _deletion_event(post: Row) -> Event:
-    payload = {name: post[name] for name in ("title", "code", "slug", "board_id", "status_id")}
-    return Event("post.deleted", post_id=post["id"], user_id=post["user_id"], body=payload)

@@ -10,7 +10,7 @@ from sqlalchemy import delete as sql_delete
 from app.domain.counters.post_counters import counter_keys_of, move_counts
 from app.domain.errors import FieldError, NotFound, ValidationFailed
 from app.domain.events import Event
-from app.domain.models import Board, Category, Post, PostCategory, Section, Status, StatusChange, User
+from app.domain.models import Board, Category, Post, PostCategory, Section, Status, StatusChange, Tab, User
 from app.domain.models.posts import UNPOSITIONED
 from app.domain.models.search import MAX_INDEXED_LENGTH
 from app.domain.permissions import Permission
@@ -18,7 +18,16 @@ from app.domain.posts import delete as post_deletions
 from app.domain.posts import tagging
 from app.domain.posts.create import ADD_CATEGORIES, COUNT_AUTHOR, make_excerpt
 from app.domain.search import vocabulary
-from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, parameters, row_in_portal
+from app.domain.sql.statement import (
+    NOW,
+    PORTAL_ID,
+    Statement,
+    in_list,
+    in_portal_unindexed,
+    insert_row,
+    parameters,
+    row_in_portal,
+)
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
 
@@ -80,6 +89,11 @@ _REMOVE_CATEGORIES: Final = Statement(
         ),
     )
 )
+_STATUSES: Final = Statement(
+    select(Status.id, Status.name, Status.color, Tab.name.label("tab_name"))
+    .join(Tab, Tab.id == Status.tab_id)
+    .where(in_portal_unindexed(Status), in_list(Status.id, "ids"))
+)
 _HISTORY: Final = Statement(insert_row(StatusChange, "post_id", "user_id", "actor_id", "status_id").inline())
 
 
@@ -139,11 +153,10 @@ def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user
     """
     work.authorize(Permission.MODERATE)
     post = work.require_row(_TO_UPDATE, "post", post_id, id=post_id)
-    if status_id is not None:
-        work.require_exists(Status, status_id)
     before = post["status_id"]
     if before == status_id:
         return False
+    statuses = _describe_statuses(work, before, status_id)
     categories = _category_ids(work, post_id)
     work.execute(_CHANGE_STATUS, post=post_id, status=status_id)
     work.execute(_HISTORY, post_id=post_id, status_id=status_id, user_id=user_id, actor_id=work.actor.user_id)
@@ -153,9 +166,19 @@ def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user
         before=counter_keys_of(post, categories),
         after=counter_keys_of(post, categories, status_id=status_id),
     )
-    payload = {"old_status_id": before, "new_status_id": status_id}
+    payload = {"old_status_id": before, "new_status_id": status_id, **statuses}
     work.record(Event("post.status_changed", post_id=post_id, subject_id=status_id, user_id=user_id, body=payload))
     return True
+
+
+def _describe_statuses(work: UnitOfWork, before: int | None, after: int | None) -> dict[str, Any]:
+    """Both statuses as the event keeps them, because they may be deleted before it is read. Raises NotFound."""
+    ids = [status_id for status_id in (before, after) if status_id is not None]
+    names = ("id", "name", "color", "tab_name")
+    statuses = {row["id"]: {name: row[name] for name in names} for row in work.fetch_all(_STATUSES, ids=ids)}
+    if after is not None and after not in statuses:
+        raise NotFound("status", after)
+    return {"old_status": statuses.get(before), "new_status": statuses.get(after)}
 
 
 def delete(work: UnitOfWork, post_id: int) -> list[str]:

@@ -19,6 +19,7 @@ from app.domain.posts import single_statement
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.posts.single_statement import IS_VOTEABLE, USER_SUMMARY_COLUMNS
 from app.domain.sql.statement import PORTAL_ID, POSTGRESQL, Statement, insert_row, row_in_portal
+from app.domain.sql.timestamps import Timestamp, to_datetime, to_sqlite
 from app.domain.unit_of_work import Row, UnitOfWork
 
 _POST = select(Post.id, IS_VOTEABLE.label("voteable")).outerjoin(Status, Status.id == Post.status_id)
@@ -34,10 +35,12 @@ _INSERT: Final = Statement(insert_row(Vote, "post_id", "user_id").on_conflict_do
 _DELETE: Final = Statement(
     sql_delete(Vote)
     .where(Vote.portal_id == PORTAL_ID, Vote.post_id == bindparam("post"), Vote.user_id == bindparam("user"))
-    .returning(Vote.id)
+    .returning(Vote.id, Vote.created_at)
 )
 _DELETE_BY_ID: Final = Statement(
-    sql_delete(Vote).where(row_in_portal(Vote), Vote.user_id.is_not(None)).returning(Vote.post_id, Vote.user_id)
+    sql_delete(Vote)
+    .where(row_in_portal(Vote), Vote.user_id.is_not(None))
+    .returning(Vote.post_id, Vote.user_id, Vote.created_at)
 )
 _COUNT_POST: Final = Statement(add_step(Post.votes_count))
 _COUNT_VOTER: Final = Statement(add_step(User.votes_count))
@@ -114,19 +117,26 @@ def retract(work: UnitOfWork, new_vote: NewVote) -> None:
     """
     work.authorize(Permission.CAST_VOTE)
     post_id, (voter_id, *_) = _resolve(work, new_vote)
-    vote_id = work.fetch_value(_DELETE, post=post_id, user=voter_id)
-    if vote_id is None:
+    vote = work.fetch_one(_DELETE, post=post_id, user=voter_id)
+    if vote is None:
         raise Conflict("vote.missing")
+    vote_id, created_at = vote
     count(work, post_id, voter_id, -1)
-    work.record(Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=voter_id))
+    work.record(retraction(vote_id, post_id=post_id, voter_id=voter_id, created_at=created_at))
 
 
 def delete(work: UnitOfWork, vote_id: int) -> None:
     """Delete a user's vote by its id. Raises Forbidden, NotFound("vote"). Records vote.retracted."""
     work.authorize(Permission.CAST_VOTE)
-    post_id, voter_id = work.require_row(_DELETE_BY_ID, "vote", vote_id, id=vote_id)
+    post_id, voter_id, created_at = work.require_row(_DELETE_BY_ID, "vote", vote_id, id=vote_id)
     count(work, post_id, voter_id, -1)
-    work.record(Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=voter_id))
+    work.record(retraction(vote_id, post_id=post_id, voter_id=voter_id, created_at=created_at))
+
+
+def retraction(vote_id: int, *, post_id: int, voter_id: int | None, created_at: Timestamp) -> Event:
+    """The event of a deleted vote, which was cast at `created_at`; without a voter it was anonymous."""
+    body = {"created_at": to_sqlite(to_datetime(created_at))}
+    return Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=voter_id, body=body)
 
 
 def find_post(work: UnitOfWork, post: int | str) -> tuple[int, bool]:

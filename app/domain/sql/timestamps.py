@@ -32,6 +32,11 @@ def format_millis(timestamp: Timestamp) -> str:
     return _to_utc(timestamp).isoformat("T", "milliseconds")[:23] + "Z"
 
 
+def format_micros(timestamp: Timestamp) -> str:
+    """`2026-01-12T09:30:00.123456Z`."""
+    return to_datetime(timestamp).isoformat("T", "microseconds")[:26] + "Z"
+
+
 @lru_cache(4096)
 def format_seconds(timestamp: Timestamp) -> str:
     """`2026-01-12T09:30:00Z`: cut to whole seconds."""

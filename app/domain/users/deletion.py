@@ -14,6 +14,8 @@ from app.domain.events import Event
 from app.domain.models import Comment, DigestItem, Feedback, Follow, NotificationChoice, Post, User, Vote
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
+from app.domain.posts.snapshots import COMMENT_SNAPSHOT, parse_snapshot
+from app.domain.posts.votes import retraction
 from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
@@ -52,13 +54,13 @@ _POSTS: Final = Statement(select(Post.id).where(_in_portal, Post.user_id == bind
 _DELETE_VOTES: Final = Statement(
     sql_delete(Vote)
     .where(Vote.portal_id == PORTAL_ID, Vote.user_id == bindparam("id"))
-    .returning(Vote.id, Vote.post_id)
+    .returning(Vote.id, Vote.post_id, Vote.created_at)
 )
 # Replies of other users stay: the database sets their reference to the parent to null.
 _DELETE_COMMENTS: Final = Statement(
     sql_delete(Comment)
     .where(Comment.portal_id == PORTAL_ID, Comment.user_id == bindparam("id"))
-    .returning(Comment.id, Comment.post_id, Comment.internal)
+    .returning(Comment.id, Comment.post_id, Comment.internal, COMMENT_SNAPSHOT.label("snapshot"))
 )
 _SUBTRACT_FROM_USER: Final = Statement(
     update(User)
@@ -104,23 +106,30 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletio
 def _delete_content(work: UnitOfWork, user_id: int) -> list[str]:
     files = post_deletions.delete_posts(work, [row[0] for row in work.fetch_all(_POSTS, id=user_id)])
     comments = work.fetch_all(_DELETE_COMMENTS, id=user_id)
-    public = sorted((row["id"], row["post_id"]) for row in comments if not row["internal"])
-    _subtract(work, _ADD_TO_COMMENTS, public)
+    public = sorted((row["id"], row["post_id"], row["snapshot"]) for row in comments if not row["internal"])
+    _subtract(work, _ADD_TO_COMMENTS, [post_id for _, post_id, _ in public])
     work.record_all(
-        Event("comment.deleted", post_id=post_id, subject_id=comment_id, user_id=user_id, body={"replies": []})
-        for comment_id, post_id in public
+        Event(
+            "comment.deleted",
+            post_id=post_id,
+            subject_id=comment_id,
+            user_id=user_id,
+            body={"replies": [], "snapshot": parse_snapshot(snapshot)},
+        )
+        for comment_id, post_id, snapshot in public
     )
-    votes = sorted((row["id"], row["post_id"]) for row in work.fetch_all(_DELETE_VOTES, id=user_id))
-    _subtract(work, _ADD_TO_VOTES, votes)
+    votes = sorted((row["id"], row["post_id"], row["created_at"]) for row in work.fetch_all(_DELETE_VOTES, id=user_id))
+    _subtract(work, _ADD_TO_VOTES, [post_id for _, post_id, _ in votes])
     work.record_all(
-        Event("vote.retracted", post_id=post_id, subject_id=vote_id, user_id=user_id) for vote_id, post_id in votes
+        retraction(vote_id, post_id=post_id, voter_id=user_id, created_at=created_at)
+        for vote_id, post_id, created_at in votes
     )
     work.execute(_SUBTRACT_FROM_USER, id=user_id, votes=len(votes), comments=len(public))
     work.execute(_DETACH_FEEDBACK, id=user_id)
     return files
 
 
-def _subtract(work: UnitOfWork, statement: Statement, deleted: Sequence[tuple[int, int]]) -> None:
-    """Subtract deleted rows, given as (id, post id), from their posts, in the order of posts to avoid deadlocks."""
-    counts = Counter(post_id for _, post_id in deleted)
+def _subtract(work: UnitOfWork, statement: Statement, post_ids: Sequence[int]) -> None:
+    """Subtract deleted rows, given as the id of the post of each, in the order of posts to avoid deadlocks."""
+    counts = Counter(post_ids)
     work.execute(statement, rows=encode_rows([(post_id, -count) for post_id, count in sorted(counts.items())]))

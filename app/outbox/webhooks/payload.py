@@ -18,7 +18,9 @@ class CallPayload:
     content_type: str | None = None
     """That of the body, unless a header of the endpoint says otherwise."""
     url: str | None = None
-    """None is the URL of the endpoint."""
+    """Encrypted, because it may contain a key; None is the URL of the endpoint."""
+    error: str | None = None
+    """Why the call can't be made, such as a template that fails; it fails at once then, and nothing is sent."""
 
     def to_json(self) -> str:
         """The text that a delivery stores. Raises TypeError for text that is not Unicode."""
@@ -29,8 +31,8 @@ class CallPayload:
         """The payload of a stored text. Raises InvalidPayload."""
         try:
             values = orjson.loads(text)
-            payload = cls(body=values["body"], content_type=values["content_type"], url=values["url"])
-        except (orjson.JSONDecodeError, KeyError, TypeError):
+            payload = cls(values["body"], values["content_type"], values["url"], values.get("error"))
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
             raise InvalidPayload from None
         if not all(isinstance(value, str | None) for value in asdict(payload).values()):
             raise InvalidPayload

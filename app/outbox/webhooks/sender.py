@@ -67,6 +67,8 @@ class WebhookSender:
 
     async def call(self, settings: CallSettings, payload: CallPayload, *, delivery_id: str) -> Outcome:
         """Call the endpoint once, even if it is switched off, and store nothing. Raises UnreadableSecret."""
+        if payload.error is not None:
+            return Outcome(Result.FAILED, payload.error)
         now = self._clock()
         try:
             request = build_request(settings, payload, cipher=self._cipher, delivery_id=delivery_id, now=now)

@@ -59,7 +59,7 @@ async def test_replies_can_be_deleted_with_their_parent(make: Factory) -> None:
     assert await counts(make) == (1, 1)
     (fact,) = await make.facts("comment.deleted")
     assert (fact["post_id"], fact["subject_id"], fact["user_id"]) == (post, parent, make.owner)
-    assert json.loads(fact["body"]) == {"replies": [internal, below]}
+    assert json.loads(fact["body"]) == {"replies": [internal, below], "snapshot": None}
 
 
 async def test_a_parent_on_the_same_post_can_be_required(make: Factory) -> None:

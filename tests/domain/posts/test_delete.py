@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,26 +12,10 @@ from app.domain.counters import audit
 from app.domain.portals import boards
 from app.domain.posts import comments, update
 from app.domain.sql.statement import SQLITE, Statement
-from app.domain.unit_of_work import Connection, Row, UnitOfWork
+from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import deletion
+from tests.support.counting import Counting
 from tests.support.factory import Factory
-
-
-class Counting:
-    """A connection that keeps the statements it runs."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.engine = connection.engine
-        self.statements: list[Statement] = []
-
-    def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]:
-        self.statements.append(statement)
-        return self._connection.fetch_all(statement, values)
-
-    def execute(self, statement: Statement, values: dict[str, Any]) -> int:
-        self.statements.append(statement)
-        return self._connection.execute(statement, values)
 
 
 async def statements_of(make: Factory, operation: Operation[T]) -> list[Statement]:
@@ -103,6 +86,7 @@ async def test_deleting_posts_of_a_board_keeps_counters_and_stores_events(make: 
             "slug": known[post]["slug"],
             "board_id": board,
             "status_id": known[post]["status_id"],
+            "snapshot": None,
         }
         for post in gone
     ]

@@ -157,10 +157,11 @@ async def test_only_a_status_change_is_recorded_and_published(make: Factory, clo
         {"post_id": post, "user_id": jane, "actor_id": admin, "status_id": None},
     ]
     facts = await make.facts("post.status_changed")
+    described = {"id": planned, "name": "Planned", "color": "#0096ff", "tab_name": "Roadmap"}
     assert [(fact["post_id"], fact["user_id"], fact["actor_id"]) for fact in facts] == [(post, jane, admin)] * 2
     assert [json.loads(fact["body"]) for fact in facts] == [
-        {"old_status_id": None, "new_status_id": planned},
-        {"old_status_id": planned, "new_status_id": None},
+        {"old_status_id": None, "new_status_id": planned, "old_status": None, "new_status": described},
+        {"old_status_id": planned, "new_status_id": None, "old_status": described, "new_status": None},
     ]
     row = await make.row("SELECT status_changed_at, updated_at FROM posts")
     assert {str(row["status_changed_at"])[:19], str(row["updated_at"])[:19]} == {"2026-01-12 09:30:00"}

@@ -8,10 +8,11 @@ from app.outbox.webhooks.payload import CallPayload, InvalidPayload
 @pytest.mark.parametrize(
     ("payload", "text"),
     [
-        (CallPayload(None), '{"body":null,"content_type":null,"url":null}'),
+        (CallPayload(None), '{"body":null,"content_type":null,"url":null,"error":null}'),
+        (CallPayload(None, error="why"), '{"body":null,"content_type":null,"url":null,"error":"why"}'),
         (
-            CallPayload('{"é":\n1}', "application/json", "https://hooks.example.com/a?b"),
-            '{"body":"{\\"é\\":\\n1}","content_type":"application/json","url":"https://hooks.example.com/a?b"}',
+            CallPayload('{"é":\n1}', "application/json", "an encrypted URL"),
+            '{"body":"{\\"é\\":\\n1}","content_type":"application/json","url":"an encrypted URL","error":null}',
         ),
     ],
 )
@@ -24,6 +25,7 @@ def test_a_payload_is_stored_as_json(payload: CallPayload, text: str) -> None:
     "text",
     [
         *("", "{", "null", "[]", "{}", '"text"', '{"body":"a"}', '{"body":1,"content_type":null,"url":null}'),
+        '{"body":null,"content_type":null,"url":null,"error":1}',
         '{"body":"\\ud800","content_type":null,"url":null}',
     ],
 )

@@ -100,7 +100,7 @@ async def test_the_settings_are_read_at_the_attempt(make: Factory, sender: Webho
 
 async def test_a_rendered_url_and_an_encrypted_payload_are_used(make: Factory, sender: WebhookSender) -> None:
     async with raw_receiver(respond(response())) as receiver:
-        payload = CallPayload("text", "text/plain", f"{receiver.url}?key=1")
+        payload = CallPayload("text", "text/plain", CIPHER.encrypt(f"{receiver.url}?key=1"))
         delivery = await add_delivery(make, await add_endpoint(make), payload, is_encrypted=True)
 
         outcome = await sender.send(delivery)
@@ -109,6 +109,20 @@ async def test_a_rendered_url_and_an_encrypted_payload_are_used(make: Factory, s
     request = receiver.requests[0]
     assert (request.line, request.body) == ("POST /hook?key=1 HTTP/1.1", b"text")
     assert request.values("content-type") == ["text/plain"]
+
+
+async def test_a_call_that_could_not_be_rendered_fails_at_once_with_the_reason(
+    make: Factory, sender: WebhookSender
+) -> None:
+    async with raw_receiver(respond(response())) as receiver:
+        webhook = await add_endpoint(make, receiver.url)
+
+        outcome = await sender.send(
+            await add_delivery(make, webhook, CallPayload(None, error="line 1: no such filter"))
+        )
+
+    assert outcome == Outcome(Result.FAILED, "line 1: no such filter")
+    assert receiver.connections == 0
 
 
 @pytest.mark.parametrize(

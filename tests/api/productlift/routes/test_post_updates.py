@@ -127,7 +127,13 @@ async def test_a_status_change_is_dated_stored_and_published(
         {"post_id": 1, "user_id": make.owner, "actor_id": make.owner, "status_id": to}
     ]
     (event,) = await make.facts("post.status_changed")
-    assert json.loads(event["body"]) == {"old_status_id": make.statuses["New"], "new_status_id": to}
+    new = make.statuses["New"]
+    assert json.loads(event["body"]) == {
+        "old_status_id": new,
+        "new_status_id": to,
+        "old_status": {"id": new, "name": "New", "color": "#8B95A1", "tab_name": "Feedback"},
+        "new_status": expected["status"],
+    }
     assert await make.wrong_counters() == []
 
 

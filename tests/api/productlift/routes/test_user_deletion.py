@@ -154,7 +154,7 @@ async def test_deleted_content_is_published_as_events(make: Factory, productlift
         (of["foreign"], of["comment"], jane, make.owner),
         (of["foreign"], of["comment"] + 1, jane, make.owner),
     ]
-    assert [json.loads(fact["body"]) for fact in gone] == [{"replies": []}] * 2
+    assert [json.loads(fact["body"]) for fact in gone] == [{"replies": [], "snapshot": None}] * 2
     (retracted,) = await make.facts("vote.retracted")
     assert (retracted["post_id"], retracted["subject_id"], retracted["user_id"]) == (of["foreign"], vote, jane)
 

@@ -1,0 +1,165 @@
+"""`earshot webhooks log` and `replay`."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+
+from app.adapters.database import utc_now
+from app.cli.masking import DOTS, mask_url
+from app.cli.output import Output, format_table
+from app.cli.params import id_param, whole_number
+from app.cli.portal_commands import read_command, write_command
+from app.domain.outbox import delivery_list, webhook_log
+from app.domain.sql.timestamps import format_seconds
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.webhooks import endpoints
+from app.settings import Settings
+
+MAX_CALLS: Final = 1000
+"""Of one output, because each may have a response of 64 KiB."""
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+_SUMMARY: Final = (
+    *("id", "created_at", "webhook_id", "event", "state", "attempts", "response_status", "duration_ms", "error"),
+)
+
+
+def since_param(value: str) -> datetime:
+    """Parse a time in UTC, such as 2027-01-31 or 2027-01-31T09:30, or how long ago, such as 90m, 6h or 2d."""
+    ago = re.fullmatch(r"([0-9]{1,5})([mhd])", value)
+    if ago:
+        return utc_now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?Z?)?", value):
+            raise ValueError
+        return datetime.fromisoformat(value.removesuffix("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(
+            "must be a time in UTC such as 2027-01-31 or 2027-01-31T09:30, or how long ago, such as 90m, 6h or 2d"
+        ) from None
+
+
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since", parser=since_param, metavar="TIME", help="From a time in UTC on, or from 90m, 6h or 2d ago on."
+    ),
+]
+FailedOption = Annotated[bool, typer.Option("--failed", help="Only those that failed and are not retried any more.")]
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Add the commands to `earshot webhooks`."""
+    read_command(group, "log")(log)
+    write_command(group, "replay")(replay)
+
+
+def log(
+    work: UnitOfWork,
+    webhook_id: Annotated[
+        int | None, typer.Argument(parser=id_param, metavar="[ID]", help="Only of this webhook.")
+    ] = None,
+    failed: FailedOption = False,
+    since: SinceOption = None,
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit",
+            parser=whole_number(1, MAX_CALLS),
+            metavar="NUMBER",
+            help=f"At most this many, up to {MAX_CALLS}.",
+        ),
+    ] = 50,
+) -> Output:
+    """List calls with their last response, the newest first. With --json also the request and the response.
+
+    \b
+    earshot webhooks log 2 --failed --since 2d
+    earshot webhooks log --limit 1 --json
+    """
+    if webhook_id is not None:
+        endpoints.get(work, webhook_id)
+    rows = webhook_log.list_calls(
+        work, webhook_id=webhook_id, since=since, state="failed" if failed else None, limit=limit, details=True
+    )
+    calls = [_serialize(row) for row in rows]
+    table = format_table([{name: call[name] for name in _SUMMARY} for call in calls]) if calls else "no calls"
+    return {"calls": calls}, table
+
+
+def replay(
+    work: UnitOfWork,
+    calls: Annotated[
+        list[int] | None,
+        typer.Argument(parser=id_param, metavar="[CALL]...", help="As `earshot webhooks log` shows them."),
+    ] = None,
+    since: SinceOption = None,
+    endpoint: Annotated[
+        int | None,
+        typer.Option("--endpoint", parser=id_param, metavar="ID", help="With --since: only the calls of this webhook."),
+    ] = None,
+    failed: FailedOption = False,
+) -> Output:
+    """Repeat calls now, with the same id and body, so that a receiver recognizes what it has already.
+
+    Name them, or repeat all since a time that are not waiting already, also those that succeeded.
+
+    \b
+    earshot webhooks replay 71 72
+    earshot webhooks replay --since 2027-01-31T09:30 --endpoint 2 --failed
+    """
+    if bool(calls) == (since is not None):
+        raise typer.BadParameter("give calls or --since, one of the two")
+    if since is None:
+        if endpoint is not None or failed:
+            raise typer.BadParameter("--endpoint and --failed are for --since")
+        ids = list(dict.fromkeys(calls or ()))
+        webhook_log.require_calls(work, ids)
+    else:
+        if endpoint is not None:
+            endpoints.get(work, endpoint)
+        ids = webhook_log.find_finished(work, since=since, webhook_id=endpoint, state="failed" if failed else None)
+    delivery_list.retry(work, ids)
+    count = len(ids)
+    return {"replayed": count}, f"{count} {'call is' if count == 1 else 'calls are'} repeated"
+
+
+def _serialize(row: Row) -> dict[str, Any]:
+    request = None if row["payload"] is None or row["is_encrypted"] else orjson.loads(row["payload"])
+    url = None if request is None else request["url"]
+    return {
+        "id": row["id"],
+        "uuid": row["uuid"],
+        "created_at": format_seconds(row["created_at"]),
+        "webhook_id": row["webhook_id"],
+        "event": row["kind"],
+        "post_id": row["post_id"],
+        "state": row["state"],
+        "attempts": row["attempts"],
+        "due_at": format_seconds(row["due_at"]) if row["state"] == "pending" else None,
+        "attempted_at": _format_time(row["attempted_at"]),
+        "finished_at": _format_time(row["finished_at"]),
+        "request_url": None if url is None else _mask(url),
+        "request_body": None if request is None else request["body"],
+        "response_status": row["response_status"],
+        "response_body": row["response_body"],
+        "duration_ms": row["duration_ms"],
+        "error": row["error"],
+    }
+
+
+def _mask(encrypted: str) -> str:
+    """The URL that was made of a template, without what may be a key."""
+    # Here, because few calls have one.
+    from app.adapters.encryption import SecretCipher, UnreadableSecret
+
+    try:
+        return mask_url(SecretCipher(Settings.load().secret).decrypt(encrypted))
+    except UnreadableSecret:
+        return DOTS
+
+
+def _format_time(value: Any) -> str | None:
+    return None if value is None else format_seconds(value)

@@ -1,0 +1,35 @@
+"""Shows what may contain a secret, such as the address of a webhook, with dots in place of the secret."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+DOTS: Final = "•••"
+MIN_KEY_CHARACTERS: Final = 16
+"""A part of a path with this many characters may be a key, as in the addresses of Slack and Discord."""
+
+_USER_INFO: Final = re.compile(r"(?<=://)[^/?#@]*@")
+_KEY_IN_PATH: Final = re.compile(rf"(?<=/)[A-Za-z0-9_~.+=:-]{{{MIN_KEY_CHARACTERS},}}(?=/|$)")
+_QUERY_VALUE: Final = re.compile(r"=[^&]*")
+_OPEN_HEADERS: Final = frozenset(
+    {"accept", "accept-language", "content-type", "user-agent", "x-github-api-version", "notion-version"}
+)
+"""Headers whose values are no secrets."""
+
+
+def mask_url(url: str) -> str:
+    """The URL without user and password, without the values of its query, and without what may be a key in its path."""
+    url, hash_, _ = url.partition("#")
+    address, question_mark, query = url.partition("?")
+    scheme, separator, rest = _USER_INFO.sub(f"{DOTS}@", address).partition("://")
+    host, slash, path = rest.partition("/")
+    masked = f"{scheme}{separator}{host}{_KEY_IN_PATH.sub(DOTS, slash + path)}"
+    if question_mark:
+        # A query without names may be a key as a whole.
+        masked += "?" + (_QUERY_VALUE.sub(f"={DOTS}", query) if "=" in query else DOTS if query else "")
+    return f"{masked}#{DOTS}" if hash_ else masked
+
+
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers with dots in place of their values, but for headers such as Content-Type."""
+    return {name: value if name.lower() in _OPEN_HEADERS else DOTS for name, value in headers.items()}
