@@ -10,8 +10,9 @@ import orjson
 from sqlalchemy import case, literal_column, select
 
 from app.domain.models import Comment, Post, Status, Tab, Webhook
-from app.domain.posts.attachments import ARE_PUBLIC
-from app.domain.posts.queries import CATEGORIES, TAGS
+from app.domain.posts.publishing import IS_PUBLIC
+from app.domain.posts.queries import CATEGORIES
+from app.domain.posts.tagged_queries import TAGS
 from app.domain.sql.json_objects import json_object
 from app.domain.sql.statement import PORTAL_ID, Column
 
@@ -23,7 +24,7 @@ POST_COLUMNS: Final[Mapping[str, Column]] = {
     "description": Post.description,
     "changelog": Post.changelog,
     "image": Post.image,
-    "is_image_public": ARE_PUBLIC,
+    "is_public": IS_PUBLIC,
     "votes_count": Post.votes_count,
     "comments_count": Post.comments_count,
     "views_count": Post.views_count,

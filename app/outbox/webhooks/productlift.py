@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 
 from app.adapters.storage.signed_urls import FileSigner
+from app.api.productlift.post_links import PostLinks
 from app.domain.events import StoredEvent
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.sql.timestamps import format_seconds
@@ -65,7 +66,7 @@ class ProductLiftExpander:
         if not webhook_ids:
             return ()
         try:
-            data = self._load_data(work, event, portal.resource())
+            data = self._load_data(work, event, portal)
         except Gone:
             return ()
         created_at = format_seconds(event.created_at)
@@ -77,9 +78,10 @@ class ProductLiftExpander:
             for webhook_id in webhook_ids
         ]
 
-    def _load_data(self, work: UnitOfWork, event: StoredEvent, portal: Resource) -> Resource:
-        post = resources.load_post(work, event, self._signer)
-        data: Resource = {"post": post, "user": resources.load_user(work, event.user_id), "portal": portal}
+    def _load_data(self, work: UnitOfWork, event: StoredEvent, portal: "_Portal") -> Resource:
+        resource, is_private = portal.load()
+        post = resources.load_post(work, event, PostLinks(event.base_url, self._signer, is_private))
+        data: Resource = {"post": post, "user": resources.load_user(work, event.user_id), "portal": resource}
         subject = event.kind.partition(".")[0]
         if subject == "vote":
             assert event.subject_id is not None
@@ -109,10 +111,10 @@ class _Portal:
     def __init__(self, work: UnitOfWork) -> None:
         self.work = work
         self.subscriptions: Sequence[Subscription] = endpoints.list_subscriptions(work, DIALECT)
-        self._resource: Resource | None = None
+        self._loaded: tuple[Resource, bool] | None = None
 
-    def resource(self) -> Resource:
-        """The portal, as it is sent."""
-        if self._resource is None:
-            self._resource = resources.load_portal(self.work)
-        return self._resource
+    def load(self) -> tuple[Resource, bool]:
+        """The portal, as it is sent, and whether it is private."""
+        if self._loaded is None:
+            self._loaded = resources.load_portal(self.work)
+        return self._loaded

@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.adapters.storage.signed_urls import FileSigner
 from app.api.productlift.portal_serializers import serialize_portal
+from app.api.productlift.post_links import PostLinks
 from app.api.productlift.serializers import (
     COMMENTS,
     POSTS,
@@ -38,9 +38,10 @@ class Gone(Exception):
     """The resource was deleted, and its deletion does not contain it: the portal had no webhook then."""
 
 
-def load_portal(work: UnitOfWork) -> Resource:
-    """The portal. Section 6.6."""
-    return serialize_portal(portals.get_current(work))
+def load_portal(work: UnitOfWork) -> tuple[Resource, bool]:
+    """The portal, section 6.6, and whether it is private."""
+    row = portals.get_current(work)
+    return serialize_portal(row), bool(row["is_private"])
 
 
 def load_user(work: UnitOfWork, user_id: int | None) -> Resource | None:
@@ -49,20 +50,20 @@ def load_user(work: UnitOfWork, user_id: int | None) -> Resource | None:
     return None if columns[0] is None else serialize_user(*columns)
 
 
-def load_post(work: UnitOfWork, event: StoredEvent, signer: FileSigner) -> Resource:
+def load_post(work: UnitOfWork, event: StoredEvent, links: PostLinks) -> Resource:
     """The post of the event. Section 6.4. Raises Gone."""
     post_id = event.post_id
     assert post_id is not None
     if event.kind == "post.deleted":
-        return _serialize_deleted_post(work, post_id, event.user_id, event.body, event.base_url, signer)
+        return _serialize_deleted_post(work, post_id, event.user_id, event.body, links)
     try:
-        return serialize_post(POSTS.by_id(work, post_id), event.base_url, signer)
+        return serialize_post(POSTS.by_id(work, post_id), links)
     except NotFound:
         deletion = deletions.find_deleted_post(work, post_id, after=event.id)
     if deletion is None:
         raise Gone
     author_id, body = deletion
-    return _serialize_deleted_post(work, post_id, author_id, orjson.loads(body), event.base_url, signer)
+    return _serialize_deleted_post(work, post_id, author_id, orjson.loads(body), links)
 
 
 def serialize_vote(vote_id: int, *, created_at: Timestamp, voter: Resource | None) -> Resource:
@@ -98,15 +99,14 @@ def _serialize_deleted_post(
     post_id: int,
     author_id: int | None,
     body: Mapping[str, Any],
-    base_url: str,
-    signer: FileSigner,
+    links: PostLinks,
 ) -> Resource:
     snapshot = body.get("snapshot")
     if snapshot is None:
         raise Gone
     row = (
         post_id, body["code"], body["slug"], body["title"],
-        *(snapshot[name] for name in ("description_short", "description", "changelog", "image", "is_image_public")),
+        *(snapshot[name] for name in ("description_short", "description", "changelog", "image", "is_public")),
         *(snapshot[name] for name in ("votes_count", "comments_count", "views_count")),
         *(_parse_time(snapshot[name]) for name in ("created_at", "updated_at", "status_changed_at")),
         *_user_columns(work, author_id),
@@ -115,7 +115,7 @@ def _serialize_deleted_post(
         *(snapshot[name] for name in ("section_id", "moderation", "conversion")),
         *(snapshot[name] for name in ("impact", "confidence", "ease", "reach", "tags")),
     )  # fmt: skip
-    return serialize_post(row, base_url, signer)
+    return serialize_post(row, links)
 
 
 def _serialize_deleted_comment(

@@ -5,6 +5,7 @@ import string
 from typing import Final
 
 from app.adapters.storage.signed_urls import FileSigner
+from app.api.productlift.post_links import PostLinks
 from app.api.productlift.serializers import POST_IDS, POSTS, serialize_comment, serialize_post, serialize_user
 from app.domain.portals import statuses
 from app.domain.posts.filters import PostFilter
@@ -25,9 +26,10 @@ def make_sample(work: UnitOfWork, name: str, *, base_url: str, signer: FileSigne
     The vote and the comment are always invented. Each sample has another id, so that no receiver takes it for a
     repetition.
     """
-    post = _load_post(work, base_url, signer)
+    portal, is_private = resources.load_portal(work)
+    post = _load_post(work, PostLinks(base_url, signer, is_private))
     user = post["author"] or serialize_user(*_USER)
-    data: Resource = {"post": post, "user": user, "portal": resources.load_portal(work)}
+    data: Resource = {"post": post, "user": user, "portal": portal}
     if name.startswith("vote."):
         data = {"vote": resources.serialize_vote(1, created_at=work.now, voter=user), **data}
     elif name.startswith("comment."):
@@ -39,18 +41,18 @@ def make_sample(work: UnitOfWork, name: str, *, base_url: str, signer: FileSigne
     return make_payload(envelope_id, name, format_seconds(work.now), data)
 
 
-def _load_post(work: UnitOfWork, base_url: str, signer: FileSigner) -> Resource:
+def _load_post(work: UnitOfWork, links: PostLinks) -> Resource:
     newest = POST_IDS.page(work, PostFilter(), order="created_at", descending=True, offset=0, limit=1)
     if newest:
         # Not in the page, which rejects long texts.
-        return serialize_post(POSTS.by_id(work, newest[0][0]), base_url, signer)
+        return serialize_post(POSTS.by_id(work, newest[0][0]), links)
     row = (
         *(1, "Sample", "sample-post", "A sample post", "This post is invented.", "This post is invented.", ""),
         *(None, False, 1, 1, 0, work.now, work.now, work.now),
         *_USER,
-        *("[]", None, None, None, None, None, "approved", None, None, None, None, None, "[]"),
+        *("[]", None, None, None, None, None, "approved", None, None, None, None, None, None),
     )  # fmt: skip
-    return serialize_post(row, base_url, signer)
+    return serialize_post(row, links)
 
 
 def _load_first_status(work: UnitOfWork) -> Resource | None:
