@@ -1,19 +1,18 @@
 """`earshot webhooks …`: the endpoints that are called for events, and their calls."""
 
-import base64
-import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
 from app.cli import webhook_inputs as inputs
 from app.cli.commands import webhook_call, webhook_log, webhook_preview
+from app.cli.database import run_write
 from app.cli.errors import CommandError
 from app.cli.masking import mask_headers, mask_url
-from app.cli.output import Note, Output, format_fields, format_table
-from app.cli.params import id_argument
+from app.cli.output import Note, Output, format_fields, format_table, print_result
+from app.cli.params import JsonOption, PortalOption, id_argument
 from app.cli.portal_commands import read_command, write_command
 from app.cli.secret import require_secret
 from app.domain.sql.timestamps import format_seconds
@@ -21,13 +20,11 @@ from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET
 from app.domain.webhooks import endpoints
 from app.domain.webhooks.endpoints import EndpointSettings
-from app.domain.webhooks.validation import MAX_SECRET, WHSEC
+from app.domain.webhooks.validation import MAX_SECRET
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.adapters.encryption import SecretCipher
-
-SECRET_BYTES: Final = 32
 
 group = typer.Typer(
     name="webhooks", help="Webhooks: addresses that are called for events, and the calls.", no_args_is_help=True
@@ -38,9 +35,8 @@ webhook_call.add_commands(group)
 webhook_preview.add_commands(group)
 
 
-@write_command(group)
+@group.command()
 def create(
-    work: UnitOfWork,
     dialect: inputs.DialectOption,
     url: inputs.UrlOption = None,
     url_stdin: inputs.UrlStdinOption = False,
@@ -54,7 +50,9 @@ def create(
     headers_stdin: inputs.HeadersStdinOption = False,
     body_stdin: inputs.BodyStdinOption = False,
     body_file: inputs.BodyFileOption = None,
-) -> Output:
+    portal: PortalOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Create a webhook. It is called for what happens from now on.
 
     The address, the headers and the secret are stored encrypted, and shown masked. Without its own secret, the calls
@@ -78,19 +76,21 @@ def create(
         headers=header,
         body_file=body_file,
     )
-    cipher = _cipher(work)
-    webhook_id = endpoints.add(work, dialect=dialect, settings=settings, encrypt=cipher.encrypt)
-    if dialect == "astuto":
-        inputs.check_templates(settings)
-    new_secret = None
-    if not secret_stdin and endpoints.get_secret(work) is None:
-        new_secret = _replace_secret(work, cipher, None)
-    result = {**_serialize(endpoints.get(work, webhook_id), cipher), "new_secret": new_secret}
-    lines = [f"webhook {webhook_id} was created"]
-    if new_secret is None:
-        return result, lines[0]
-    lines.append(f"secret of the portal: {new_secret}")
-    return result, "\n".join(lines), Note("the receiver checks the signatures with this secret", with_json=False)
+
+    def operation(work: UnitOfWork) -> Output:
+        cipher = _cipher(work)
+        webhook_id = endpoints.add(work, dialect=dialect, settings=settings, encrypt=cipher.encrypt)
+        if dialect == "astuto":
+            inputs.check_templates(settings)
+        new_secret = None if secret_stdin else endpoints.ensure_secret(work, encrypt=cipher.encrypt)
+        result = {**_serialize(endpoints.get(work, webhook_id), cipher), "new_secret": new_secret}
+        text = f"webhook {webhook_id} was created"
+        if new_secret is None:
+            return result, text
+        note = Note("the receiver checks the signatures with this secret", with_json=False)
+        return result, f"{text}\nsecret of the portal: {new_secret}", note
+
+    print_result(*run_write(operation, portal=portal), as_json=as_json)
 
 
 @read_command(group, "list")
@@ -114,9 +114,8 @@ def show(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
     return webhook, f"{text}\n\nbody:\n{webhook['body']}" if webhook["body"] else text
 
 
-@write_command(group)
+@group.command()
 def edit(
-    work: UnitOfWork,
     webhook_id: WebhookArgument,
     url: inputs.UrlOption = None,
     url_stdin: inputs.UrlStdinOption = False,
@@ -134,7 +133,9 @@ def edit(
     body_stdin: inputs.BodyStdinOption = False,
     body_file: inputs.BodyFileOption = None,
     no_body: Annotated[bool, typer.Option("--no-body", help="Astuto: send no body.")] = False,
-) -> Output:
+    portal: PortalOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Change a webhook; options left out change nothing. Events and headers replace all former ones.
 
     \b
@@ -159,13 +160,17 @@ def edit(
     settings = inputs.read_settings(before, stdin, headers=header, body_file=body_file)
     if settings == EndpointSettings():
         raise typer.BadParameter("give the settings to change: see earshot webhooks edit --help")
-    cipher = _cipher(work)
-    endpoints.edit(work, webhook_id, settings, encrypt=cipher.encrypt)
-    if endpoints.get(work, webhook_id)["dialect"] == "astuto":
-        inputs.check_templates(settings)
-    if portal_secret and endpoints.get_secret(work) is None:
-        _replace_secret(work, cipher, None)
-    return _serialize(endpoints.get(work, webhook_id), cipher), f"webhook {webhook_id} was changed"
+
+    def operation(work: UnitOfWork) -> Output:
+        cipher = _cipher(work)
+        endpoints.edit(work, webhook_id, settings, encrypt=cipher.encrypt)
+        if endpoints.get(work, webhook_id)["dialect"] == "astuto":
+            inputs.check_templates(settings)
+        if portal_secret:
+            endpoints.ensure_secret(work, encrypt=cipher.encrypt)
+        return _serialize(endpoints.get(work, webhook_id), cipher), f"webhook {webhook_id} was changed"
+
+    print_result(*run_write(operation, portal=portal), as_json=as_json)
 
 
 @write_command(group)
@@ -192,14 +197,15 @@ def disable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
     return {"id": webhook_id, "enabled": False}, f"webhook {webhook_id} is disabled"
 
 
-@write_command(group)
+@group.command()
 def secret(
-    work: UnitOfWork,
     rotate: Annotated[bool, typer.Option("--rotate", help="Replace the secret by a new one.")] = False,
     from_stdin: Annotated[
         bool, typer.Option("--stdin", help="Read the secret from standard input, such as the one used before.")
     ] = False,
-) -> Output:
+    portal: PortalOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Print the secret of the portal, which signs the calls to webhooks without their own.
 
     The first call creates it. A replaced secret is used from the next call on, also for calls that wait.
@@ -211,21 +217,20 @@ def secret(
     """
     if rotate and from_stdin:
         raise typer.BadParameter("give --rotate or --stdin, not both")
-    cipher, stored = _cipher(work), endpoints.get_secret(work)
-    if from_stdin:
-        value = _replace_secret(work, cipher, inputs.read_stdin(MAX_SECRET).strip())
-    elif rotate or stored is None:
-        value = _replace_secret(work, cipher, None)
-    else:
-        value = _decrypt(cipher, stored, remedy="replace it with --rotate or --stdin")
-    return {"secret": value}, value
+    given = inputs.read_stdin(MAX_SECRET).strip() if from_stdin else endpoints.make_secret() if rotate else None
 
+    def operation(work: UnitOfWork) -> str:
+        cipher = _cipher(work)
+        if given is not None:
+            endpoints.set_secret(work, given, encrypt=cipher.encrypt)
+            return given
+        new = endpoints.ensure_secret(work, encrypt=cipher.encrypt)
+        stored = endpoints.get_secret(work)
+        assert stored is not None
+        return new or _decrypt(cipher, stored, remedy="replace it with --rotate or --stdin")
 
-def _replace_secret(work: UnitOfWork, cipher: "SecretCipher", value: str | None) -> str:
-    """Store the secret of the portal, by default a new one, and return it."""
-    value = value if value is not None else WHSEC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-    endpoints.set_secret(work, value, encrypt=cipher.encrypt)
-    return value
+    value = run_write(operation, portal=portal)
+    print_result({"secret": value}, value, as_json=as_json)
 
 
 def _cipher(work: UnitOfWork) -> "SecretCipher":

@@ -4,7 +4,9 @@ Whoever calls a rule that stores a secret passes `encrypt`, which turns a text i
 return URLs, headers, bodies and secrets as they are stored.
 """
 
+import base64
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
@@ -25,6 +27,7 @@ from app.domain.webhooks import validation
 
 MAX_ENDPOINTS: Final = 10
 """Of a portal. Section 10.1."""
+SECRET_BYTES: Final = 32
 
 Encrypt: TypeAlias = Callable[[str], str]
 
@@ -161,6 +164,24 @@ def get_secret(work: UnitOfWork) -> str | None:
     """The portal's secret as it is stored, encrypted; None before the first endpoint needs it. Raises Forbidden."""
     work.authorize(Permission.OPERATE)
     secret: str | None = work.fetch_value(_SECRET)
+    return secret
+
+
+def make_secret() -> str:
+    """A new random secret, in the form of Standard Webhooks."""
+    return validation.WHSEC + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def ensure_secret(work: UnitOfWork, *, encrypt: Encrypt) -> str | None:
+    """Give the portal a new secret if it has none, and return it; None if it has one. Raises Forbidden.
+
+    Of several concurrent calls, one makes the secret.
+    """
+    _begin_change(work)
+    if work.fetch_value(_SECRET) is not None:
+        return None
+    secret = make_secret()
+    work.execute(_SET_SECRET, secret=encrypt(secret))
     return secret
 
 

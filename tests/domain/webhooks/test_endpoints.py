@@ -80,6 +80,7 @@ async def test_only_the_operator_may_use_the_rules(make: Factory) -> None:
         lambda work: endpoints.get(work, webhook),
         endpoints.list_all,
         endpoints.get_secret,
+        lambda work: endpoints.ensure_secret(work, encrypt=str),
         lambda work: endpoints.set_secret(work, "a new secret", encrypt=str),
     ):
         await error_from(make.act(operation, actor=owner), Forbidden)
@@ -151,6 +152,20 @@ async def test_of_concurrent_calls_only_as_many_succeed_as_there_is_room(make: F
         *("webhook.too_many", "webhook.too_many"),
     ]
     assert await make.value("SELECT count(*) FROM webhooks") == endpoints.MAX_ENDPOINTS == 10
+
+
+async def test_of_concurrent_calls_one_makes_the_secret_of_the_portal(make: Factory, settings: Settings) -> None:
+    new: list[str | None] = []
+
+    def ensure(work: UnitOfWork) -> None:
+        new.append(endpoints.ensure_secret(work, encrypt=str))
+
+    with closing(ConcurrentWriter(settings, make.portal, lanes=4)) as write:
+        errors = write(*[ensure] * 4)
+
+    assert errors == [None] * 4
+    (secret,) = [value for value in new if value is not None]
+    assert await make.act(endpoints.get_secret) == secret
 
 
 async def test_a_disabled_endpoint_and_another_dialect_have_no_subscription(make: Factory, clock: TestClock) -> None:
