@@ -31,7 +31,7 @@ MAX_DATE: Final = 100
 _TEXT_ARGUMENTS: Final = frozenset(
     {
         *("append", "prepend", "remove", "remove_first", "remove_last", "replace", "replace_first", "replace_last"),
-        *("split", "join", "truncate", "truncatewords", "default"),
+        *("split", "join", "truncate", "truncatewords"),
     }
 )
 """Filters that the library gives `None` and `True` as text in Python's form."""

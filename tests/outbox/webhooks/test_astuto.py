@@ -329,6 +329,23 @@ async def test_a_vote_has_its_voter_and_its_post(
     assert same(sent, expected)
 
 
+async def test_authors_are_the_impersonated_users(make: Factory, astuto: Client, expander: AstutoExpander) -> None:
+    jane = await make.user(name="Jane Roe")
+    created = await make.post()
+    await endpoint(make)
+    new_post = {"title": "Dark mode", "board_id": make.boards["Bug Reports"], "impersonated_user_id": jane}
+    await astuto.post("/posts", json=new_post)
+    await astuto.post("/comments", json={"post_id": created, "body": "Well said", "impersonated_user_id": jane})
+    await astuto.post("/votes", json={"post_id": created, "impersonated_user_id": jane})
+
+    sent = {delivery.kind: variables(delivery) for delivery in await expand(make, expander)}
+
+    assert sent["new_post"]["post_author"]["full_name"] == "Jane Roe"
+    assert sent["new_comment"]["comment_author"]["full_name"] == "Jane Roe"
+    assert sent["new_vote"]["vote_author"]["full_name"] == "Jane Roe"
+    assert sent["new_vote"]["post_author"]["full_name"] == "Owner"
+
+
 @pytest.mark.parametrize("through", ["productlift", "astuto", "operator", "sign_on"])
 async def test_a_new_user_is_sent_whoever_created_it(
     through: str, dated: Factory, productlift: Client, astuto: Client, expander: AstutoExpander
@@ -564,6 +581,24 @@ async def test_a_template_that_fails_does_not_affect_other_endpoints(make: Facto
         ("1", None),
         (None, "its templates are encrypted with another secret of the server"),
     ]
+
+
+async def test_slow_templates_do_not_hold_up_the_other_events(make: Factory, expander: AstutoExpander) -> None:
+    slow = await endpoint(make, body="{% for i in (1..10000) %}{% if true %}{% endif %}{% endfor %}" * 100)
+    fine = await endpoint(make, body="{{ post.id }}")
+    for _ in range(20):
+        await make.post()
+
+    sent = await expand(make, expander)
+
+    reasons = [payload["error"] for payload in payloads(sent) if payload["error"]]
+    tried = reasons.count("the body could not be rendered: line 1: it takes too long")
+    skipped = reasons.count("its templates took more than 1 second for the events before this one")
+    # Each try takes at least a fifth of a second.
+    assert 1 <= tried <= 6
+    assert tried + skipped == len(reasons) == 20
+    assert [delivery.webhook_id for delivery in sent] == [slow, fine] * 20
+    assert [payload["body"] for payload in payloads(sent)][1::2] == [str(number) for number in range(1, 21)]
 
 
 async def test_only_enabled_endpoints_of_the_format_are_called(make: Factory, expander: AstutoExpander) -> None:

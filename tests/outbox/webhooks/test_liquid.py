@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.outbox.webhooks.liquid import (
+    _ENVIRONMENT,
     MAX_OUTPUT_BYTES,
     MAX_TAGS,
     MAX_TEMPLATE,
@@ -34,7 +35,7 @@ VARIABLES: dict[str, Any] = {
         ("{{ post.title }}", ODD),
         ("[{{ post.description }}{{ post_author.full_name }}{{ nothing.at.all[0] }}{{ post.nothing | upcase }}]", "[]"),
         ("{% if post_author %}{{ post_author.email }}{% else %}nobody{% endif %}", "nobody"),
-        ("{{ post.description | default: 'none' }}", "none"),
+        ("{{ post.description | default: 'none' }} {{ false | default: 'no' }} {{ 0 | default: 1 }}", "none no 0"),
         ("{{ 'a' | append: post.description | append: nothing | append: post_status.show_in_roadmap }}", "atrue"),
         ("{{ 'a-b' | replace: '-', post.description }}", "ab"),
         ("{{ post_status.show_in_roadmap }}", "true"),
@@ -200,8 +201,6 @@ def test_a_wrong_use_renders_or_fails_with_a_reason(template: str, error: str | 
 
 
 def test_every_filter_takes_every_value() -> None:
-    from app.outbox.webhooks.liquid import _ENVIRONMENT
-
     values = {
         "none": None,
         "text": "a,b",
