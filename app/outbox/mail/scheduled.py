@@ -1,6 +1,7 @@
 """Emails that are due at a time of the day: digests and staff summaries. The worker looks for them once a minute."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, TypeAlias
 
 from app.adapters.database import NO_PORTAL, Database, PortalContext
@@ -14,8 +15,8 @@ from app.domain.unit_of_work import UnitOfWork
 
 INTERVAL_SECONDS: Final = 60
 
-BaseUrl: TypeAlias = Callable[[UnitOfWork], str]
-"""Finds the public address of the portal."""
+BaseUrl: TypeAlias = Callable[[int], Awaitable[str]]
+"""Finds the public address of a portal."""
 
 
 async def queue_scheduled_mail(database: Database, find_base_url: BaseUrl) -> None:
@@ -25,20 +26,21 @@ async def queue_scheduled_mail(database: Database, find_base_url: BaseUrl) -> No
     """
     for portal_id in await database.read(digests.portals_with_due, NO_PORTAL, in_thread=True):
         context = PortalContext(portal_id, OPERATOR)
-        while await database.write(lambda work: _queue_digests(work, find_base_url), context, in_thread=True):
+        base_url = await find_base_url(portal_id)
+        while await database.write(partial(_queue_digests, base_url=base_url), context, in_thread=True):
             pass
     for portal_id in await database.read(recaps.portals_with_recaps, NO_PORTAL, in_thread=True):
         context = PortalContext(portal_id, OPERATOR)
         if await database.read(recaps.find_due, context, in_thread=True):
-            await database.write(lambda work: _queue_recaps(work, find_base_url), context, in_thread=True)
+            base_url = await find_base_url(portal_id)
+            await database.write(partial(_queue_recaps, base_url=base_url), context, in_thread=True)
 
 
-def _queue_digests(work: UnitOfWork, find_base_url: BaseUrl) -> bool:
+def _queue_digests(work: UnitOfWork, *, base_url: str) -> bool:
     """Make the digests of some users; return whether there were any."""
     due = digests.take_due(work)
     if not due:
         return False
-    base_url = find_base_url(work)
     deliveries.add_all(
         work,
         [
@@ -49,13 +51,12 @@ def _queue_digests(work: UnitOfWork, find_base_url: BaseUrl) -> bool:
     return True
 
 
-def _queue_recaps(work: UnitOfWork, find_base_url: BaseUrl) -> None:
+def _queue_recaps(work: UnitOfWork, *, base_url: str) -> None:
     # Another worker that makes them at the same time has finished then, so they are not found again.
     work.lock_portal()
     due = recaps.find_due(work)
     if not due:
         return
-    base_url = find_base_url(work)
     deliveries.add_all(
         work,
         [

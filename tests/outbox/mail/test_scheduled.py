@@ -38,7 +38,10 @@ async def second_process(make: Factory, database_url: str, clock: TestClock) -> 
 
 
 async def queue(*databases: Database) -> None:
-    await asyncio.gather(*(queue_scheduled_mail(database, lambda work: BASE_URL) for database in databases))
+    async def find_base_url(portal_id: int) -> str:
+        return BASE_URL
+
+    await asyncio.gather(*(queue_scheduled_mail(database, find_base_url) for database in databases))
 
 
 async def queued(make: Factory, kind: str) -> list[dict[str, Any]]:
