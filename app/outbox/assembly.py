@@ -9,7 +9,8 @@ from app.adapters.database import NO_PORTAL, Database
 from app.adapters.encryption import SecretCipher
 from app.background import Job
 from app.domain.outbox import sweep
-from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.outbox.deliveries import ClaimedDelivery
+from app.domain.unit_of_work import UnitOfWork
 from app.outbox.base import Expander, Sender
 from app.outbox.expansion import Expansion
 from app.outbox.portal_urls import PortalUrls
@@ -39,8 +40,13 @@ def build_channels(settings: Settings, database: Database, cipher: SecretCipher,
 
 def build_urls(settings: Settings, database: Database) -> PortalUrls:
     """The base URLs of portals, for links outside of requests."""
+    return PortalUrls(database, PublicUrl(settings.base_url), fallback=build_fallback_url(settings))
+
+
+def build_fallback_url(settings: Settings) -> str:
+    """The base URL of portals while no better one is known."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return PortalUrls(database, PublicUrl(settings.base_url), fallback=f"http://{host}:{settings.port}")
+    return f"http://{host}:{settings.port}"
 
 
 def build_worker(
@@ -81,10 +87,7 @@ async def sweep_all(database: Database, keep: timedelta, *, channels: Mapping[st
             pass
 
 
-def render_email(work: UnitOfWork, delivery: Row, payload: str | None) -> str | None:
-    """The headers and the text of an email as it would be sent now; None while no mail can be rendered.
-
-    `delivery` is a row of `delivery_list.get`, `payload` its content, decrypted.
-    """
-    del work, delivery, payload
+def render_email(settings: Settings, work: UnitOfWork, delivery: ClaimedDelivery) -> str | None:
+    """The headers and the text of an email as it would be sent now; None if it can't be rendered any more."""
+    del settings, work, delivery
     return None

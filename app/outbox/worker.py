@@ -8,7 +8,7 @@ import asyncio
 import logging
 import uuid
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -91,8 +91,10 @@ class Worker:
         self._in_lane: Counter[Lane] = Counter()
         self._failing: set[Lane] = set()
         """Lanes whose last attempt failed. They get one attempt at a time, so that hanging receivers don't take all."""
-        self._loop: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+        self._may_claim = asyncio.Event()
+        """Set when there is room for another attempt, or when deliveries were added."""
+        self._must_stop = asyncio.Event()
         self._finish_by: float | None = None
         """When running attempts are broken off; None until the worker is to stop."""
 
@@ -103,7 +105,11 @@ class Worker:
 
     def start(self) -> None:
         """Start in the running event loop."""
-        self._loop = asyncio.create_task(self._run(), name="the outbox")
+        # Apart, so that neither many events nor an expander that fails delays what is due already.
+        self._loops = [
+            asyncio.create_task(self._repeat(self._expand, self._must_stop), name="the events of the outbox"),
+            asyncio.create_task(self._repeat(self._send_due, self._may_claim), name="the deliveries of the outbox"),
+        ]
         self._recorder.start()
         self._jobs.start()
 
@@ -120,12 +126,14 @@ class Worker:
     async def stop(self) -> None:
         """Let attempts finish for some seconds after `begin_stopping`, give back the others, and close the senders."""
         self.begin_stopping()
-        self._wake.set()
+        self._may_claim.set()
+        self._must_stop.set()
         await self._jobs.stop()
-        if self._loop is not None:
-            await asyncio.wait([self._loop], timeout=self._remaining_seconds())
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        if self._loops:
+            await asyncio.wait(self._loops, timeout=self._remaining_seconds())
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
         if self._runs:
             await asyncio.wait(self._runs, timeout=self._remaining_seconds())
         unfinished = dict(self._runs)
@@ -142,14 +150,13 @@ class Worker:
     def _remaining_seconds(self) -> float:
         return max(0.0, (self._finish_by or 0.0) - monotonic())
 
-    async def _run(self) -> None:
+    async def _repeat(self, step: Callable[[], Awaitable[bool]], wake: asyncio.Event) -> None:
+        """Run a step until the worker stops, with pauses after it had nothing to do, and after errors."""
         backoff = self._limits.poll_seconds
         while not self.is_stopping:
-            # An attempt that ends from now on leaves room for another one.
-            self._wake.clear()
+            wake.clear()
             try:
-                is_busy = await self._expansion.run() > 0
-                is_busy = await self._send_due() or is_busy
+                is_busy = await step()
             except ServiceUnavailable as error:
                 log.warning("the outbox waits for the database: %s", error)
             except Exception as error:
@@ -157,17 +164,23 @@ class Worker:
             else:
                 backoff = self._limits.poll_seconds
                 if not is_busy:
-                    await self._sleep(self._limits.poll_seconds)
+                    await self._sleep(self._limits.poll_seconds, wake)
                 continue
-            await self._sleep(backoff)
+            await self._sleep(backoff, wake)
             backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
 
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, at most until an attempt ends or the worker stops."""
+    async def _sleep(self, seconds: float, wake: asyncio.Event) -> None:
         if not self.is_stopping:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._wake.wait()
+                    await wake.wait()
+
+    async def _expand(self) -> bool:
+        """Expand some events. Whether there were any."""
+        count = await self._expansion.run()
+        if count:
+            self._may_claim.set()
+        return count > 0
 
     async def _send_due(self) -> bool:
         """Claim due deliveries as far as there is room, and start to send them. Whether any was claimed."""
@@ -185,7 +198,8 @@ class Worker:
                 for run in claims.claim(work, lane, claim=number, lease=LEASES[lane.channel], limit=limit)
             ]
 
-        claimed = await self._database.write(claim, NO_PORTAL)
+        # In a thread, because a claim reads all calls that wait for an earlier one.
+        claimed = await self._database.write(claim, NO_PORTAL, in_thread=True)
         for deliveries in claimed:
             self._start_run(_Run(deliveries, begin))
         return bool(claimed)
@@ -213,7 +227,7 @@ class Worker:
             self._in_lane[lane] -= 1
             if not self._in_lane[lane]:
                 del self._in_lane[lane]
-            self._wake.set()
+            self._may_claim.set()
 
         task.add_done_callback(end)
 

@@ -10,6 +10,7 @@ from app.domain.errors import Conflict, NotFound
 from app.domain.models import Delivery, User, Webhook
 from app.domain.models.base import BigId
 from app.domain.outbox.claims import IS_CLAIMED, IS_PENDING
+from app.domain.outbox.deliveries import ClaimedDelivery
 from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -76,6 +77,12 @@ def list_newest(work: UnitOfWork, *, state: str | None, channel: str | None, lim
 
 
 _GET: Final = Statement(_with_recipients(*_SUMMARY, *_DETAILS).where(Delivery.id == bindparam("id", type_=BigId)))
+
+
+def to_claimed(row: Row) -> ClaimedDelivery:
+    """A row of `get` in the form in which it is sent, without a claim."""
+    values = {name: row[name] for name in DETAILS if name in ClaimedDelivery.__slots__}
+    return ClaimedDelivery(**values | {"claim": "", "is_encrypted": bool(row["is_encrypted"])})
 
 
 def get(work: UnitOfWork, delivery_id: int) -> Row:
