@@ -47,14 +47,16 @@ _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _NOT_IN_TEMPLATE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?")
-_RESERVED_HEADERS: Final = frozenset(
+RESERVED_HEADERS: Final = frozenset(
     {
         *("accept-encoding", "connection", "content-length", "expect", "host", "http2-settings", "keep-alive"),
         *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
     }
 )
-_RESERVED_PREFIX: Final = "webhook-"
-"""The server sends these headers itself, or HTTP does not allow them here."""
+"""In lower case. They frame the request or select the receiver, so an endpoint's headers can't set them."""
+RESERVED_PREFIX: Final = "webhook-"
+"""Of the headers of Standard Webhooks."""
+_OF_EACH_CALL: Final = frozenset({"accept", "content-type", "user-agent"})
 WHSEC: Final = "whsec_"
 """A secret with this prefix is Base64, as Standard Webhooks writes it; any other is text."""
 
@@ -146,7 +148,9 @@ def check_secret(secret: str) -> list[FieldError]:
 
 
 def check_signature_header(name: str) -> list[FieldError]:
-    """The name of a header."""
+    """The name of a header that the call does not have anyway."""
+    if name.lower() in _OF_EACH_CALL:
+        return [FieldError("signature_header", "reserved", {"name": name})]
     return _check_header_name(name, "signature_header")
 
 
@@ -156,10 +160,14 @@ def check_signature_encoding(encoding: str) -> list[FieldError]:
     return [] if encoding in SIGNATURE_ENCODINGS else [FieldError("signature_encoding", "not_among", known)]
 
 
+def is_reserved_header(name: str) -> bool:
+    """Whether the header of this name can't be set by an endpoint."""
+    key = name.strip().lower()
+    return key in RESERVED_HEADERS or key.startswith(RESERVED_PREFIX)
+
+
 def _check_header_name(name: str, field: str) -> list[FieldError]:
     shown = {"name": name[:MAX_HEADER_NAME], "maximum": MAX_HEADER_NAME}
     if len(name) > MAX_HEADER_NAME or not _HEADER_NAME.fullmatch(name):
         return [FieldError(field, "invalid_name", shown)]
-    key = name.lower()
-    is_reserved = key in _RESERVED_HEADERS or key.startswith(_RESERVED_PREFIX)
-    return [FieldError(field, "reserved", shown)] if is_reserved else []
+    return [FieldError(field, "reserved", shown)] if is_reserved_header(name) else []

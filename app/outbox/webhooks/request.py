@@ -9,19 +9,11 @@ import orjson
 
 from app.adapters.encryption import SecretCipher
 from app.domain.webhooks.calls import CallSettings
+from app.domain.webhooks.validation import is_reserved_header
 from app.outbox.webhooks.payload import CallPayload
 from app.outbox.webhooks.signatures import make_standard_headers, sign_body
 
 USER_AGENT: Final = f"Earshot/{version('earshot')}"
-PROTECTED_HEADERS: Final = frozenset(
-    {
-        *("accept-encoding", "connection", "content-length", "expect", "host", "http2-settings", "keep-alive"),
-        *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
-    }
-)
-"""In lower case. They frame the request or select the receiver, so an endpoint's headers can't set them."""
-PROTECTED_PREFIX: Final = "webhook-"
-"""Of the headers of Standard Webhooks."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,18 +26,12 @@ class CallRequest:
     content: bytes | None
 
 
-def is_protected(header: str) -> bool:
-    """Whether the header of this name can't be set by an endpoint."""
-    name = header.strip().lower()
-    return name in PROTECTED_HEADERS or name.startswith(PROTECTED_PREFIX)
-
-
 def build_request(
     settings: CallSettings, payload: CallPayload, *, cipher: SecretCipher, delivery_id: str, now: datetime
 ) -> CallRequest:
     """The request of one attempt. Raises UnreadableSecret and InvalidSecret.
 
-    Headers of the endpoint replace ours of the same name, but for the protected ones and the signatures.
+    Headers of the endpoint replace ours of the same name, but for the reserved ones and the signatures.
     """
     content = None if payload.body is None else payload.body.encode()
     headers = {"user-agent": ("User-Agent", USER_AGENT), "accept": ("Accept", "*/*")}
@@ -54,7 +40,7 @@ def build_request(
     if settings.headers is not None:
         own = orjson.loads(cipher.decrypt(settings.headers))
         headers |= {name.strip().lower(): (name.strip(), value.strip()) for name, value in own.items()}
-    headers = {name: header for name, header in headers.items() if not is_protected(name)}
+    headers = {name: header for name, header in headers.items() if not is_reserved_header(name)}
     # Nobody needs more of a response than its beginning, and nothing decompresses it.
     ours = [("Accept-Encoding", "identity"), *_sign(settings, payload.body or "", cipher, delivery_id, now)]
     headers |= {name.lower(): (name, value) for name, value in ours}

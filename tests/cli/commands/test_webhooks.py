@@ -166,6 +166,7 @@ def test_a_webhook_with_its_own_secret_makes_none_for_the_portal(cli: Cli, rows:
         ("astuto", ("--signature-header", "X"), "signature header can't be set in the format of astuto"),
         ("astuto", ("--signature-encoding", "hex"), "signature encoding can't be set in the format of astuto"),
         ("productlift", ("--signature-header", "A B"), "signature header must be the name of a header"),
+        ("productlift", ("--signature-header", "content-type"), "signature header must not be content-type, which"),
         ("productlift", ("--signature-header", "Host"), "signature header must not be Host, which the server sets"),
         ("astuto", ("--header", "A B: c"), "A B is not the name of a header, or has more than 100 characters"),
         ("astuto", ("--header", "A: b\r\nC: d"), "the value of the header A must have 1 to 4000 ASCII characters"),
