@@ -11,6 +11,7 @@ from app.domain.events import StoredEvent
 from app.domain.notifications.content import Account, Content
 from app.domain.notifications.loading import QueuedEmail, load_account_mail
 from app.domain.outbox.deliveries import NewDelivery
+from app.domain.portals import portals
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import accounts, one_time_tokens
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PASSWORD_RESET
@@ -75,8 +76,10 @@ def _find_emails(work: UnitOfWork, event: StoredEvent) -> list[tuple[str, dict[s
         return []
     if event.kind == "user.invited":
         # Meanwhile somebody of the team may have set a password.
-        is_ready = accounts.has_password(work, user_id)
-        return [] if is_ready else _with_token(work, user_id, INVITATION, message=event.body.get("message"))
+        if accounts.has_password(work, user_id):
+            return []
+        message = event.body.get("message") or portals.get_current(work)["invite_message"]
+        return _with_token(work, user_id, INVITATION, message=message)
     if event.kind == "user.password_reset_requested":
         return _with_token(work, user_id, PASSWORD_RESET)
     if event.kind == "user.confirmation_requested":

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.notifications.content import Content
+from app.domain.portals import portals
 from app.domain.users import accounts, deletion, one_time_tokens, users
 from tests.conftest import TestClock
 from tests.support.account_mail import Queued, load_mail, queue_account_mail
@@ -43,6 +44,15 @@ async def test_an_invitation_has_the_link_and_the_message(make: Factory, jane: i
     assert (content.account.link, content.account.message) == (f"{BASE_URL}/invitation?token={email.token}", message)
     owner = await make.act(lambda work: accounts.find_owner(work, email.token, purpose="invitation"))
     assert owner.user_id == jane
+
+
+async def test_an_invitation_without_a_message_has_the_text_of_the_portal(make: Factory, jane: int) -> None:
+    await make.act(lambda work: portals.update_setting(work, setting="invite_message", value="Come in!"))
+
+    for message, text in ((None, "Come in!"), ("Welcome!", "Welcome!")):
+        content = await load(make, await invite(make, jane, message))
+        assert content.account is not None
+        assert content.account.message == text
 
 
 @pytest.mark.parametrize(
