@@ -9,6 +9,7 @@ from app.adapters.encryption import SecretCipher
 from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
+from app.adapters.unsubscribe_tokens import UnsubscribeTokens
 from app.api.astuto.app import build as build_astuto
 from app.api.authentication import ApiKeyAuthenticator
 from app.api.dialect import DialectApp
@@ -90,6 +91,7 @@ class Application:
             uploads=Uploads(open_storage(settings), self.database, clock=clock),
             signer=FileSigner(settings.secret, clock=clock),
             cipher=SecretCipher(settings.secret),
+            unsubscribe_tokens=UnsubscribeTokens(settings.secret),
             clock=clock,
             public=PublicUrl(settings.base_url),
             default_dialect=settings.default_dialect,

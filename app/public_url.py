@@ -10,8 +10,9 @@ MAX_PATH: Final = 80
 """With the scheme, the longest host of a portal and a port, the base URL fits into its column of 255."""
 OWN_PATHS: Final = frozenset(
     {
-        *("api", "api-docs", "astuto", "docs", "embedded_roadmap", "files", "health", "http_api", "p", "posts"),
-        *("productlift", "sso", "static", "t", "widgets", "widgets_sdk"),
+        *("api", "api-docs", "astuto", "confirm-email", "docs", "embedded_roadmap", "files", "health", "http_api"),
+        *("invitation", "notifications", "p", "password-reset", "posts", "productlift", "sso", "static", "t"),
+        *("unsubscribe", "widgets", "widgets_sdk"),
     }
 )
 """First segments of the server's own routes. A proxy may remove the public path, so it must differ from them."""

@@ -9,6 +9,7 @@ from app.adapters.passwords import PasswordHasher
 from app.adapters.rate_limiter import RateLimit, RateLimiter
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
+from app.adapters.unsubscribe_tokens import UnsubscribeTokens
 from app.api.authentication import ApiKeyAuthenticator
 from app.http.proxies import Networks
 from app.public_url import PublicUrl
@@ -53,6 +54,7 @@ class Services:
     uploads: Uploads
     signer: FileSigner
     cipher: SecretCipher
+    unsubscribe_tokens: UnsubscribeTokens
     clock: Clock
     public: PublicUrl = field(default_factory=PublicUrl)
     default_dialect: str = "productlift"

@@ -38,6 +38,11 @@ _CONFLICTS: Final = {
     "user.is_owner": (
         "the owner of a portal can't be deleted: transfer the ownership first (earshot users transfer-ownership USER)"
     ),
+    "invitation.no_address": "this user has no address: set one first (earshot users edit USER --email EMAIL)",
+    "invitation.has_password": "this user has a password already, and needs no invitation",
+    "invitation.blocked": (
+        "this user is blocked, and can't be invited: unblock the user first (earshot users unblock USER)"
+    ),
     "key.user_deleted": "this user is deleted, and can't have a key",
     "key.user_blocked": (
         "this user is blocked, and can't have a key: unblock the user first (earshot users unblock USER)"

@@ -15,10 +15,21 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
 from app.web.public_address import PublicAddress
-from app.web.rate_limit import PageRateLimit
+from app.web.rate_limit import FORM_LIMIT, FORM_SCOPE, PageRateLimit
 from app.web.readiness import Readiness
 from app.web.rendered_texts import RenderedTexts
-from app.web.routes import assets, documents, health, pages, public_json, sign_on, uploads, widgets
+from app.web.routes import (
+    accounts,
+    assets,
+    documents,
+    health,
+    notifications,
+    pages,
+    public_json,
+    sign_on,
+    uploads,
+    widgets,
+)
 from app.web.routes.assets import Assets
 from app.web.routes.pages import find_portal_id
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
@@ -41,6 +52,8 @@ def build(
     """
     renderer = TemplateRenderer(Assets(), services.public)
     limiter = PageRateLimit(rate_limit, redis_url=redis_url)
+    form_limit = None if rate_limit is None else FORM_LIMIT
+    form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
     database = services.database
     public_address = PublicAddress(services.public, database)
 
@@ -67,6 +80,8 @@ def build(
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
+        accounts.router(renderer, database, services.passwords, public_address, form_limiter),
+        notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter),
         sign_on.router(renderer, database, services.cipher, services.clock),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),

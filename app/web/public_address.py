@@ -17,6 +17,10 @@ class PublicAddress:
         self._database = database
         self.path = public.path
 
+    async def find_trusted(self, request: Request) -> str | None:
+        """As `find`, but None without `EARSHOT_BASE_URL`: anybody can send a request with any host."""
+        return None if self._public.url is None else await self.find(request)
+
     async def find(self, request: Request) -> str:
         """The public URL of the portal on the request's host; without `EARSHOT_BASE_URL`, the origin of the request."""
         context: RequestContext = request.scope["earshot.request"]

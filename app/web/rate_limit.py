@@ -20,6 +20,9 @@ from app.adapters.rate_limiter import REDIS_TIMEOUT_SECONDS
 
 SCOPE: Final = "pages"
 """One counter for all pages, so that a crawler does not get one allowance per post."""
+FORM_SCOPE: Final = "forms"
+FORM_LIMIT: Final = "20/5minutes"
+"""The rate limit of forms, which are also counted as pages."""
 MAX_ADDRESSES: Final = 10_000
 """Addresses counted in memory at once, in some 3 MiB. `limits` looks at all of them to delete ended windows."""
 
@@ -31,16 +34,16 @@ _NO_TIMER: Final[Any] = SimpleNamespace(is_alive=lambda: True)
 class PageRateLimit:
     """A dependency of routes. It is synchronous, so FastAPI runs it in a thread: slowapi waits for Redis."""
 
-    def __init__(self, rate_limit: str | None, *, redis_url: str | None) -> None:
-        """`rate_limit` is such as `300/5minutes`; None is no limit."""
-        self._rate_limit, self._redis_url = rate_limit, redis_url
+    def __init__(self, rate_limit: str | None, *, redis_url: str | None, scope: str = SCOPE) -> None:
+        """`rate_limit` is such as `300/5minutes`; None is no limit. All requests of a scope have one counter."""
+        self._rate_limit, self._redis_url, self._scope = rate_limit, redis_url, scope
         self._lock = Lock()
 
     @cached_property
     def _limiter(self) -> "_Limiter":
         # Not before the first request for a page: the storage starts a thread. Worker processes are forked before it,
         # and a process that never had a thread allocates memory faster, which is a tenth of a list.
-        return _Limiter(self._rate_limit, self._redis_url)
+        return _Limiter(self._rate_limit, self._redis_url, self._scope)
 
     @property
     def storage(self) -> Storage:
@@ -51,6 +54,8 @@ class PageRateLimit:
     def __call__(self, request: Request) -> None:
         """Count the request. Raises HTTPException 429."""
         storage = self.storage
+        # slowapi would count a request in one scope only.
+        request.state._rate_limiting_complete = False
         if isinstance(storage, MemoryStorage):
             storage.timer = _NO_TIMER
             if len(storage.storage) >= MAX_ADDRESSES:
@@ -76,9 +81,9 @@ class PageRateLimit:
 
 
 class _Limiter(Limiter):
-    """slowapi's Limiter with one counter for all pages."""
+    """slowapi's Limiter with one counter for all requests of a scope."""
 
-    def __init__(self, rate_limit: str | None, redis_url: str | None) -> None:
+    def __init__(self, rate_limit: str | None, redis_url: str | None, scope: str) -> None:
         storage: dict[str, Any] = {"storage_uri": "memory://"}
         if redis_url is not None:
             storage = {
@@ -94,7 +99,7 @@ class _Limiter(Limiter):
         super().__init__(key_func=_client_ip, enabled=rate_limit is not None, **storage)
         self.storage_errors = self.limiter.storage.base_exceptions
 
-        @self.shared_limit(rate_limit or "1/second", SCOPE)
+        @self.shared_limit(rate_limit or "1/second", scope)
         def count(request: Request) -> None:
             """Do nothing: the decorator counts the request."""
 

@@ -22,6 +22,7 @@ _EMBEDDABLE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors "
 )
+_FORM_POLICY: Final = POLICY.replace("form-action 'none'", "form-action 'self'")
 SAFE: Final[Mapping[str, str]] = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -31,9 +32,21 @@ SAFE: Final[Mapping[str, str]] = {
     "Cache-Control": "no-cache",
 }
 
+_PRIVATE_FORM: Final = {
+    "Content-Security-Policy": _FORM_POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+}
+
 _ERROR_TEXTS: Final = {
+    400: (
+        "This form can't be read",
+        "What was sent is not what the form sends. Go back, reload the page and try again.",
+    ),
+    403: ("Not from another site", "This form was sent by a page of another site. Open the page here and try again."),
     404: ("Nothing here", "There is no such page. What was here may have been moved, removed, or never been public."),
     405: ("Not like this", "This address can be read, but takes nothing else."),
+    413: ("Too large", "The form takes less text than that. Go back and shorten it."),
     429: ("A little slower, please", "Too many requests came from your address. Try again in a moment."),
     500: ("Something went wrong", "This is our fault, not yours. It has been written to the server's log."),
     503: ("Back in a moment", "The server is too busy, or cannot reach its data, just now. Try again in a moment."),
@@ -63,6 +76,10 @@ class TemplateRenderer:
         """A page with its headers; `headers` override those that all pages carry."""
         html = self._environment.get_template(template).render(context)
         return HTMLResponse(html, status, {**SAFE, **(headers or {})})
+
+    def private_form(self, template: str, *, status: int = 200, **context: Any) -> Response:
+        """A page with a form, whose address or content has a secret: nobody may store or pass on its address."""
+        return self.page(template, status=status, headers=_PRIVATE_FORM, **context)
 
     def embeddable_page(
         self,

@@ -26,7 +26,8 @@ def upgrade() -> None:
     _create_one_time_tokens()
     op.add_column("portals", sa.Column("webhook_secret", sa.Text(), nullable=True))
     op.add_column("portals", sa.Column("accent_color", sa.String(length=7), nullable=True))
-    op.add_column("users", sa.Column("email_confirmed_at", MOMENT, nullable=True))
+    for name in ("email_confirmed_at", "link_requested_at"):
+        op.add_column("users", sa.Column(name, MOMENT, nullable=True))
     op.create_index("ix_users_recap", "users", ["portal_id"], sqlite_where=HAS_RECAP, postgresql_where=HAS_RECAP)
     # Events of the time without deliveries reach nobody.
     op.execute("UPDATE facts SET expanded_at = created_at WHERE expanded_at IS NULL")
@@ -34,7 +35,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_users_recap", "users")
-    op.drop_column("users", "email_confirmed_at")
+    for name in ("link_requested_at", "email_confirmed_at"):
+        op.drop_column("users", name)
     for name in ("accent_color", "webhook_secret"):
         op.drop_column("portals", name)
     for table in ("one_time_tokens", "notification_choices", "digest_items", "deliveries", "webhooks"):

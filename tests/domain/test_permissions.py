@@ -20,7 +20,7 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys, attributes, bulk, groups, ownership, users
+from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, users
 from app.domain.users.queries import UserQuery
 from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
@@ -50,6 +50,12 @@ OPERATIONS: list[Rule] = [
     lambda work: api_keys.revoke_all(work),
     lambda work: audit.repair(work),
     lambda work: sections.break_cycles(work),
+    lambda work: accounts.find_owner(work, "token", purpose="invitation"),
+    lambda work: accounts.accept_invitation(work, "token", name="Jane", password_hash="x"),
+    lambda work: accounts.request_password_reset(work, "owner@example.com"),
+    lambda work: accounts.request_confirmation(work, "owner@example.com"),
+    lambda work: accounts.reset_password(work, "token", password_hash="x"),
+    lambda work: accounts.confirm_email(work, "token"),
 ]
 READS: list[Rule] = [
     lambda work: POSTS.by_id(work, 1),

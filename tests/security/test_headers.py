@@ -80,6 +80,21 @@ async def test_every_page_has_a_content_security_policy_and_denies_frames(anyone
     assert_safe(response, expected, path)
 
 
+@pytest.mark.parametrize("path", ["/invitation", "/password-reset", "/confirm-email", "/notifications", "/unsubscribe"])
+async def test_a_page_whose_address_has_a_token_is_not_stored_and_passes_on_no_address(
+    anyone: Client, path: str
+) -> None:
+    visitor = anyone.of(None, base="")
+    expected = {"x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer"}
+
+    for response in (await visitor.get(f"{path}?token=x"), await visitor.post(path, data={"token": "x"})):
+        assert_safe(response, {**expected, "cache-control": "no-store"}, path)
+        assert response.headers["content-security-policy"].split("; ") == [
+            "default-src 'none'", "style-src 'self'", "img-src 'self' https:", "base-uri 'none'", "form-action 'self'",
+            "frame-ancestors 'none'",
+        ]  # fmt: skip
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_interactive_docs_run_only_scripts_of_this_server(anyone: Client, dialect: str) -> None:
     response = await anyone.of(None, base="").get(f"/{dialect}/api/v1/docs")

@@ -26,6 +26,9 @@ WRONG_KEYS = [
 ]  # fmt: skip
 
 
+TOKEN_PAGES = ("/invitation", "/password-reset", "/confirm-email", "/notifications", "/unsubscribe")
+
+
 def requests_with_key(key: str) -> list[dict[str, Any]]:
     """Requests with a key in every place where a client, or a mistake, may put it."""
     bearer = {"authorization": f"Bearer {key}"}
@@ -46,6 +49,8 @@ def requests_with_key(key: str) -> list[dict[str, Any]]:
         {"url": f"/files/{key}"},
         {"url": f"/posts/{key}?{key}"},
         {"url": f"/astuto/api/v1/docs?key={key}"},
+        *({"url": f"{page}?token={key}"} for page in TOKEN_PAGES),
+        *({"method": "POST", "url": page, "data": {"token": key, "password": key}} for page in TOKEN_PAGES),
         {"method": "POST", "url": "/api/v1/posts", "headers": bearer, "json": {"token": key, key: key}},
         {"method": "POST", "url": "/api/v1/posts", "headers": bearer, "content": f'{{"token": "{key}"'.encode()},
         {"method": "POST", "url": "/api/v1/posts", "headers": bearer, "data": {"token": key, "_method": key}},

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -31,8 +31,12 @@ class Page:
 
     async def open(self, address: str) -> None:
         """Open a URL and wait until the page has loaded."""
+        await self.until_loaded(self.do("Page.navigate", url=address))
+
+    async def until_loaded(self, action: Awaitable[Any]) -> None:
+        """Do what opens another page, and wait until that page has loaded."""
         self._loaded.clear()
-        await self.do("Page.navigate", url=address)
+        await action
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await self._loaded.wait()
 

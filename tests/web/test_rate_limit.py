@@ -38,6 +38,11 @@ ROUTES = (
     "/embedded_roadmap",
     "/widgets/00000000-0000-4000-8000-000000000000",
     "/widgets_sdk",
+    "/invitation?token=x",
+    "/password-reset",
+    "/confirm-email",
+    "/notifications?token=x",
+    "/unsubscribe?token=x",
     "/nowhere",
 )
 
@@ -186,3 +191,46 @@ async def test_settings_of_slowapi_have_no_effect(
         statuses = [(await visitor.get("/")).status_code for _ in range(4)]
 
     assert statuses == [200, 200, 200, 429]
+
+
+FORMS = ("/invitation", "/password-reset", "/confirm-email", "/notifications")
+TOKEN = {"token": "x"}
+
+
+async def test_forms_have_a_stricter_limit_of_their_own(settings: Settings, clock: TestClock, make: Factory) -> None:
+    async with limited_visitor(settings, clock, limit_pages="300/5minutes") as visitor:
+        allowed = [(await visitor.post(path, data=TOKEN)).status_code for path in FORMS * 5]
+        rejected = [await visitor.post(path, data=TOKEN) for path in FORMS]
+        elsewhere = await visitor.of(None, base="", peer="192.0.2.7").post("/password-reset", data=TOKEN)
+        shown = await visitor.get("/password-reset")
+
+    assert allowed == [404] * 20
+    assert [response.status_code for response in rejected] == [429] * 4
+    assert 1 <= int(rejected[0].headers["retry-after"]) <= 300
+    assert (elsewhere.status_code, shown.status_code) == (404, 200)
+
+
+async def test_forms_are_counted_as_pages_too(settings: Settings, clock: TestClock, make: Factory) -> None:
+    async with limited_visitor(settings, clock) as visitor:
+        statuses = [(await visitor.post("/confirm-email", data=TOKEN)).status_code for _ in range(4)]
+        page = (await visitor.get("/")).status_code
+
+    assert (statuses, page) == ([404, 404, 404, 429], 429)
+
+
+async def test_a_mail_program_may_unsubscribe_many_users(settings: Settings, clock: TestClock, make: Factory) -> None:
+    """All users of a mail service unsubscribe from its few addresses."""
+    async with limited_visitor(settings, clock, limit_pages="300/5minutes") as visitor:
+        statuses = [(await visitor.post("/unsubscribe", params=TOKEN)).status_code for _ in range(30)]
+
+    assert statuses == [404] * 30
+
+
+@pytest.mark.parametrize("off", [{"rate_limits": False}, {"limit_pages": "off"}])
+async def test_without_a_limit_of_pages_forms_have_none(
+    settings: Settings, clock: TestClock, make: Factory, off: dict[str, Any]
+) -> None:
+    async with limited_visitor(settings, clock, **off) as visitor:
+        statuses = [(await visitor.post("/confirm-email", data=TOKEN)).status_code for _ in range(30)]
+
+    assert statuses == [404] * 30

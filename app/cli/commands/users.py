@@ -36,6 +36,8 @@ from app.domain.users.queries import UserQuery
 MIN_PASSWORD_LENGTH: Final = 8
 MAX_PASSWORD_LENGTH: Final = 1024
 MAX_HASH_LENGTH: Final = 255
+MAX_MESSAGE_LENGTH: Final = 1000
+"""As in ProductLift's dialect."""
 
 group = typer.Typer(name="users", help="Users, their roles and passwords.", no_args_is_help=True)
 
@@ -85,6 +87,37 @@ def create(
         user_id = users.create(work, email=email, name=display_name, role=role, password_hash=password_hash, plan=plan)
         uuid = str(USERS.by_id(work, user_id)[1])
         return {"id": user_id, "uuid": uuid}, f"user {user_id} ({uuid}) was created"
+
+    print_result(*run_write(operation, portal=portal), as_json=as_json)
+
+
+@group.command()
+def invite(
+    user: UserArgument,
+    message_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--message-stdin", help="Read the text of the email from standard input; %link% becomes its link."
+        ),
+    ] = False,
+    portal: PortalOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Invite a user without a password by email, for the first time or again.
+
+    The link in the email is valid for 90 days; the links of earlier invitations end. The user chooses a name and a
+    password.
+
+    \b
+    earshot users invite jane@example.com
+    printf %s "$TEXT" | earshot users invite jane@example.com --message-stdin
+    """
+    message = _read_message() if message_stdin else None
+
+    def operation(work: UnitOfWork) -> Output:
+        user_id = find_user_id(work, user)
+        users.invite(work, user_id, message)
+        return {"id": user_id, "invited": True}, f"{user} is invited; the email is queued"
 
     print_result(*run_write(operation, portal=portal), as_json=as_json)
 
@@ -327,6 +360,18 @@ def _read_password() -> str:
     if "\0" in password:
         raise CommandError("a password can't contain a NUL character")
     return password
+
+
+def _read_message() -> str:
+    """Read the text of an invitation from standard input."""
+    try:
+        message = sys.stdin.read(MAX_MESSAGE_LENGTH + 2).strip()
+        message.encode()
+    except UnicodeError:
+        raise CommandError("the text must be in UTF-8") from None
+    if not message or len(message) > MAX_MESSAGE_LENGTH or "\0" in message:
+        raise CommandError(f"the text must have 1 to {MAX_MESSAGE_LENGTH} characters, without a NUL")
+    return message
 
 
 def _read_hash() -> str:

@@ -177,3 +177,4 @@ class OneTimeToken(PortalScopedMixin, Base):
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     expires_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     used_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    """When it was used, or ended by a newer one or a change of the user."""

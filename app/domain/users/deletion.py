@@ -11,7 +11,7 @@ from sqlalchemy import delete as sql_delete
 from app.domain.counters.row_counters import add_counts
 from app.domain.errors import Conflict
 from app.domain.events import Event
-from app.domain.models import Comment, DigestItem, Feedback, Follow, NotificationChoice, Post, User, Vote
+from app.domain.models import Comment, DigestItem, Feedback, Follow, NotificationChoice, OneTimeToken, Post, User, Vote
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.posts.snapshots import COMMENT_SNAPSHOT, parse_snapshot
@@ -42,9 +42,9 @@ _ANONYMIZE: Final = Statement(
     )
 )
 _UNFOLLOW: Final = Statement(sql_delete(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))
-_DELETE_NOTIFICATIONS: Final = [
+_DELETE_ROWS: Final = [
     Statement(sql_delete(table).where(in_portal_unindexed(table), table.user_id == bindparam("id")))
-    for table in (NotificationChoice, DigestItem)
+    for table in (NotificationChoice, DigestItem, OneTimeToken)
 ]
 _DETACH_FEEDBACK: Final = Statement(
     update(Feedback).where(in_portal_unindexed(Feedback), Feedback.user_id == bindparam("id")).values(user_id=None)
@@ -96,7 +96,7 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletio
         raise Conflict("user.is_owner")
     files = _delete_content(work, user_id) if with_content else []
     work.execute(_UNFOLLOW, id=user_id)
-    for statement in _DELETE_NOTIFICATIONS:
+    for statement in _DELETE_ROWS:
         work.execute(statement, id=user_id)
     groups.remove_from_all(work, user_id)
     work.execute(_ANONYMIZE, id=user_id)

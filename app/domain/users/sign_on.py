@@ -13,7 +13,7 @@ from app.domain.models import Portal, User
 from app.domain.permissions import Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
-from app.domain.users import users
+from app.domain.users import sign_in_changes, users
 from app.domain.users.attributes import SIGN_ON_ATTRIBUTES
 
 _IDENTITY: Final = ("uid", "email", "email_key", "name")
@@ -57,7 +57,7 @@ def sign_on(work: UnitOfWork, who: SignOn) -> SignedOnUser:
 
     What was not sent stays. Nobody of the team signs on in this way, because whoever knows the secret could act as one.
     Raises Forbidden, Conflict: "sign_on.team" for a moderator or above, "sign_on.blocked", "sign_on.email_taken" if
-    another user has the new address. Records user.registered for a new user.
+    another user has the new address. Records user.registered for a new user, user.email_changed for a new address.
     """
     work.authorize(Permission.MANAGE_USERS)
     row = _find(work, who)
@@ -126,3 +126,5 @@ def _update(work: UnitOfWork, row: Row, who: SignOn) -> None:
     taken = Conflict("sign_on.email_taken")
     with work.map_unique_violation(uq_users_portal_id_email_key=taken, uq_users_uid=taken):
         work.execute(_UPDATE, id=row["id"], **values)
+    if values["email"] != row["email"]:
+        sign_in_changes.record_email_change(work, row["id"], old=row["email"], new=values["email"])

@@ -14,7 +14,7 @@ from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
-from app.domain.users import api_keys, emails
+from app.domain.users import api_keys, emails, one_time_tokens, sign_in_changes
 
 DEFAULT_NAME: Final = "User"
 DELETED_NAME: Final = "[User Deleted]"
@@ -27,7 +27,7 @@ _INSERT: Final = Statement(
 )
 
 _PROFILE: Final = Statement(
-    select(User.email, User.name, User.role, User.password_hash, User.plan)
+    select(User.email, User.name, User.role, User.password_hash, User.plan, User.blocked_at)
     .where(row_in_portal(User), User.deleted_at.is_(None))
     # Changes of one user wait for each other and for the deletion; new rows that refer to the user don't wait.
     .with_for_update(key_share=True)
@@ -86,8 +86,19 @@ def create(
 
 
 def invite(work: UnitOfWork, user_id: int, message: str | None) -> None:
-    """Record user.invited, from which a mail can be sent later; None is the default text. Raises Forbidden."""
+    """Invite a user without a password to choose one; a message of None is the default text. Earlier invitations end.
+
+    Raises Forbidden, NotFound("user") also for a deleted user, Conflict: "invitation.no_address",
+    "invitation.has_password", "invitation.blocked". Records user.invited, from which the email is made.
+    """
     work.authorize(Permission.REGISTER_USER)
+    user = work.require_row(_PROFILE, "user", user_id, id=user_id)
+    if user["email"] is None:
+        raise Conflict("invitation.no_address")
+    if user["password_hash"] is not None:
+        raise Conflict("invitation.has_password")
+    if user["blocked_at"] is not None:
+        raise Conflict("invitation.blocked")
     work.record(Event("user.invited", subject_id=user_id, user_id=user_id, body={"message": message}))
 
 
@@ -108,7 +119,8 @@ def update(
 ) -> int:
     """Change the fields that are given; None leaves one unchanged. Keys that need a higher role are revoked.
 
-    `plan` None removes the plan. Returns how many keys were revoked.
+    `plan` None removes the plan. Returns how many keys were revoked. A new address is not confirmed; a change of
+    address or password ends the links that were mailed to the user. Records user.email_changed, user.password_changed.
     Only the owner and the operator may change the e-mail or the password of the owner.
     Raises NotFound("user"), also for a deleted user, Forbidden, Forbidden("change_sign_in"), ValidationFailed (email
     taken; role, for a change from or to owner).
@@ -131,19 +143,25 @@ def update(
         raise ValidationFailed([FieldError("role", "owner")])
     with work.map_unique_violation(uq_users_portal_id_email_key=ValidationFailed([FieldError("email", "taken")])):
         work.execute(_UPDATE, id=user_id, email_key=new["email"], **new)
+    if new["email"] != old["email"]:
+        sign_in_changes.record_email_change(work, user_id, old=old["email"], new=new["email"])
+    if new["password_hash"] != old["password_hash"]:
+        sign_in_changes.record_password_change(work, user_id)
     return api_keys.revoke_ineligible(work, user_id=user_id, role=new["role"])
 
 
 def block(work: UnitOfWork, user_id: int) -> int:
     """Block a user and revoke the user's keys; return how many. Blocking a blocked user changes nothing.
 
-    A deleted user can be blocked too and stays deleted. Raises NotFound("user"), Forbidden("block_user").
+    Links that were mailed to the user end, too. A deleted user can be blocked too and stays deleted. Raises
+    NotFound("user"), Forbidden("block_user").
     """
     role, blocked_at = work.require_row(_STATE, "user", user_id, id=user_id)
     work.authorize(Permission.BLOCK_USER, of_role=role, of_user=user_id)
     if blocked_at is not None:
         return 0
     work.execute(_BLOCK, id=user_id)
+    one_time_tokens.end_all(work, user_id)
     return api_keys.revoke_ineligible(work, user_id=user_id, role=None)
 
 

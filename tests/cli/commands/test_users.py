@@ -1,5 +1,7 @@
 """`earshot users`."""
 
+import json
+
 import pytest
 
 from app.adapters import passwords
@@ -138,6 +140,7 @@ def test_a_password_is_given_or_its_hash(cli: Cli) -> None:
     [
         (("users", "password", OWNER, "--password-stdin"), "a password must be text in UTF-8"),
         (("users", "password", OWNER, "--hash-stdin"), "this is not a hash of bcrypt ("),
+        (("users", "invite", OWNER, "--message-stdin"), "the text must be in UTF-8"),
         (("keys", "adopt", "--user", OWNER, "--dialect", "astuto", "--token-stdin"), "a key must have 16 to 255 "),
     ],
 )
@@ -433,3 +436,40 @@ def test_notifications_that_a_user_can_not_get_are_rejected(cli: Cli, rows: Rows
     assert "joe@example.com" in cli.error("users", "notifications", "joe@example.com")
     assert cli.json(*jane) == {"id": 2, "enabled": True, "recap": None, "kinds": OF_A_USER}
     assert rows("SELECT * FROM notification_choices") == []
+
+
+@pytest.mark.parametrize(("options", "message"), [((), None), (("--message-stdin",), "Come in: %link%")])
+def test_a_user_is_invited_again_and_again(cli: Cli, rows: Rows, options: tuple[str, ...], message: str | None) -> None:
+    jane = cli.json("users", "create", "--email", "jane@example.com")["id"]
+
+    for _ in range(2):
+        done = cli.json("users", "invite", "JANE@example.com", *options, stdin=" Come in: %link%\n")
+
+        assert done == {"id": jane, "invited": True}
+    events = rows("SELECT subject_id, body FROM facts WHERE kind = 'user.invited'")
+    assert [(event["subject_id"], json.loads(event["body"])) for event in events] == [(jane, {"message": message})] * 2
+
+
+def test_a_user_who_needs_no_invitation_gets_none(cli: Cli, rows: Rows) -> None:
+    cli.json("users", "create", "--email", "jane@example.com", "--password-stdin", stdin="open sesame")
+    cli.json("users", "create", "--email", "joe@example.com")
+    cli.run("users", "block", "joe@example.com")
+    rows("UPDATE users SET email = NULL, email_key = NULL WHERE id = 1")
+
+    assert cli.error("users", "invite", "jane@example.com") == (
+        "this user has a password already, and needs no invitation"
+    )
+    assert cli.error("users", "invite", "joe@example.com") == (
+        "this user is blocked, and can't be invited: unblock the user first (earshot users unblock USER)"
+    )
+    assert cli.error("users", "invite", "1") == (
+        "this user has no address: set one first (earshot users edit USER --email EMAIL)"
+    )
+    assert rows("SELECT * FROM facts WHERE kind = 'user.invited'") == []
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 1001, "a\0b"])
+def test_the_text_of_an_invitation_must_be_usable(cli: Cli, text: str) -> None:
+    assert cli.error("users", "invite", OWNER, "--message-stdin", stdin=text) == (
+        "the text must have 1 to 1000 characters, without a NUL"
+    )

@@ -47,11 +47,14 @@ class CreateUser(Form):
     name: Annotated[Name | None, Field(description="The name; by default made from the address")] = None
     invitation_message: Annotated[
         Annotated[Text, Field(max_length=1000)] | None,
-        Field(description="The text of the invitation, which is not mailed yet", examples=["Welcome to our portal!"]),
+        Field(
+            description="The text of the email with the invitation; by default that of the portal",
+            examples=["Welcome to our portal!"],
+        ),
     ] = None
-    skip_email: Annotated[
-        Anything | None, Field(description="Any value: no invitation is recorded", examples=[True])
-    ] = None
+    skip_email: Annotated[Anything | None, Field(description="Any value: no invitation is mailed", examples=[True])] = (
+        None
+    )
     password: Password | None = None
 
 
@@ -101,7 +104,7 @@ async def list_users(request: ApiRequest) -> ApiResponse:
 
 @router.post("/users", response_model=data_of(User), form=CreateUser)
 async def create_user(request: ApiRequest) -> ApiResponse:
-    """Add a user. No invitation is mailed yet, whatever `skip_email` and `invitation_message` are."""
+    """Add a user. One with an email and without a password gets an invitation by mail, unless `skip_email` is set."""
     form = CreateUser.parse(request.params)
     password_hash = await _hash_password(request, form.password)
     is_invited = form.email is not None and password_hash is None and form.skip_email is None

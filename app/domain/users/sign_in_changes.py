@@ -1,0 +1,27 @@
+"""What follows a change of a user's address or password, whoever made it."""
+
+from typing import Final
+
+from sqlalchemy import update
+
+from app.domain.events import Event
+from app.domain.models import User
+from app.domain.sql.statement import Statement, row_in_portal
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import one_time_tokens
+
+_UNCONFIRM: Final = Statement(update(User).where(row_in_portal(User)).values(email_confirmed_at=None))
+
+
+def record_email_change(work: UnitOfWork, user_id: int, *, old: str | None, new: str) -> None:
+    """The new address is not confirmed, and all tokens end. Records user.email_changed with both addresses."""
+    work.execute(_UNCONFIRM, id=user_id)
+    one_time_tokens.end_all(work, user_id)
+    body = {"old_email": old, "new_email": new}
+    work.record(Event("user.email_changed", subject_id=user_id, user_id=user_id, body=body))
+
+
+def record_password_change(work: UnitOfWork, user_id: int) -> None:
+    """All tokens end. Records user.password_changed."""
+    one_time_tokens.end_all(work, user_id)
+    work.record(Event("user.password_changed", subject_id=user_id, user_id=user_id))

@@ -1,0 +1,191 @@
+"""The pages that the links in notifications open: the choices of the user, and a button that ends these emails.
+
+The signed token of the link is the authority, so these pages need no cookie, and mail programs can end the emails with
+a POST of their own (RFC 8058).
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter, Depends
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.adapters.database import Database, PortalContext
+from app.adapters.unsubscribe_tokens import Subscription, UnsubscribeTokens
+from app.domain.errors import NotFound, ValidationFailed
+from app.domain.notifications import choices, unsubscribing
+from app.domain.notifications.kinds import DIGEST, RECAP
+from app.domain.notifications.unsubscribing import FOLLOWER_KINDS, FollowedPost
+from app.domain.permissions import Actor
+from app.domain.portals import portals
+from app.domain.unit_of_work import UnitOfWork
+from app.web.forms import read_form, require_own_site
+from app.web.rate_limit import PageRateLimit
+from app.web.routes.pages import find_portal_id
+from app.web.templating import TemplateRenderer
+
+_METHODS: Final = ["GET", "HEAD"]
+_LABELS: Final = {
+    "post_update": "Updates on posts that you follow",
+    "status_change": "Changes of the status of posts that you follow",
+    "comment": "Comments on your posts",
+    "reply": "Replies to your comments",
+    "mention": "Comments that mention you",
+    "new_post": "New posts",
+    "pending_post": "Posts that wait for approval",
+    RECAP: "Summary for the team",
+}
+_CADENCES: Final = (
+    ("at_once", "At once"),
+    ("daily", "Once a day, together"),
+    ("weekly", "Once a week, together"),
+    ("never", "Never"),
+)
+_RECAPS: Final = (("never", "Never"), ("daily", "Every day"), ("weekly", "Every week"), ("monthly", "Every month"))
+_DIGEST_LABEL: Final = "Everything that is sent to you once a day or once a week"
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A request with a valid token."""
+
+    token: str
+    subscription: Subscription
+
+    @property
+    def user_id(self) -> int:
+        return self.subscription.user_id
+
+
+def router(
+    pages: TemplateRenderer, database: Database, tokens: UnsubscribeTokens, form_limiter: PageRateLimit
+) -> APIRouter:
+    """GET, HEAD and POST of /notifications and /unsubscribe."""
+    routes = APIRouter()
+    forms = [Depends(form_limiter), Depends(require_own_site)]
+    notification_pages = _NotificationPages(pages, database, tokens)
+
+    @routes.api_route("/notifications", methods=_METHODS)
+    async def notifications(request: Request) -> Response:
+        return await notification_pages.respond(request, request.query_params, notification_pages.show_choices)
+
+    @routes.post("/notifications", dependencies=forms)
+    async def save_notifications(request: Request) -> Response:
+        form = await read_form(request)
+
+        def save(work: UnitOfWork, visit: _Visit) -> Response:
+            try:
+                _save_choices(work, visit, form)
+            except ValidationFailed:
+                raise HTTPException(400) from None
+            return notification_pages.show_choices(work, visit, is_saved=True)
+
+        return await notification_pages.respond(request, form, save)
+
+    @routes.api_route("/unsubscribe", methods=_METHODS)
+    async def unsubscribe(request: Request) -> Response:
+        return await notification_pages.respond(request, request.query_params, notification_pages.show_question)
+
+    @routes.post("/unsubscribe")
+    async def end_notifications(request: Request) -> Response:
+        """The page sends the token in its form. A mail program sends it in the address, with a body of its own."""
+        form = await read_form(request)
+        params = form if "token" in form else request.query_params
+        return await notification_pages.respond(request, params, notification_pages.unsubscribe)
+
+    return routes
+
+
+class _NotificationPages:
+    """Reads the tokens, and responds with the pages."""
+
+    def __init__(self, pages: TemplateRenderer, database: Database, tokens: UnsubscribeTokens) -> None:
+        self._pages = pages
+        self._database = database
+        self._tokens = tokens
+
+    async def respond(
+        self, request: Request, params: Mapping[str, str], operation: Callable[[UnitOfWork, _Visit], Response]
+    ) -> Response:
+        """Run the operation for the `token` of these parameters, as its user, in the portal of the host."""
+        portal_id = await find_portal_id(self._database, request)
+        if portal_id is None:
+            return self._pages.error(404)
+        token = params.get("token", "")
+        subscription = self._tokens.read(token)
+        # As a plain user, who may change no choices but their own.
+        actor = Actor(user_id=subscription.user_id if subscription else None, role="user")
+
+        def run(work: UnitOfWork) -> Response:
+            if subscription is not None:
+                # The user may be deleted, or one of another portal, and the kind one of another version.
+                with suppress(NotFound, ValidationFailed):
+                    return operation(work, _Visit(token, subscription))
+            return self._render(work, "unknown_link.html", status=404)
+
+        context = PortalContext(portal_id, actor)
+        is_read = request.method in _METHODS
+        return await (self._database.read(run, context) if is_read else self._database.write(run, context))
+
+    def show_choices(self, work: UnitOfWork, visit: _Visit, *, is_saved: bool = False) -> Response:
+        """The form with the choices. Raises NotFound."""
+        return self._render(
+            work,
+            "notifications.html",
+            token=visit.token,
+            chosen=choices.get_choices(work, visit.user_id),
+            followed=unsubscribing.find_followed_post(work, visit.user_id, visit.subscription.post_id),
+            labels=_LABELS,
+            cadences=_CADENCES,
+            recaps=_RECAPS,
+            is_saved=is_saved,
+        )
+
+    def show_question(self, work: UnitOfWork, visit: _Visit) -> Response:
+        """The page with a button. Raises NotFound."""
+        followed = unsubscribing.find_followed_post(work, visit.user_id, visit.subscription.post_id)
+        return self._show_unsubscribing(work, visit, followed, is_done=False)
+
+    def unsubscribe(self, work: UnitOfWork, visit: _Visit) -> Response:
+        """End the emails, and say so. Raises NotFound."""
+        kind, post_id = visit.subscription.kind, visit.subscription.post_id
+        followed = unsubscribing.find_followed_post(work, visit.user_id, post_id)
+        unsubscribing.unsubscribe(work, visit.user_id, kind=kind, post_id=post_id)
+        return self._show_unsubscribing(work, visit, followed, is_done=True)
+
+    def _show_unsubscribing(
+        self, work: UnitOfWork, visit: _Visit, followed: FollowedPost | None, *, is_done: bool
+    ) -> Response:
+        subject = _describe(visit.subscription.kind, followed)
+        return self._render(work, "unsubscribe.html", token=visit.token, subject=subject, is_done=is_done)
+
+    def _render(self, work: UnitOfWork, template: str, *, status: int = 200, **values: Any) -> Response:
+        title = portals.get_current(work)["title"]
+        return self._pages.private_form(template, status=status, portal=title, **values)
+
+
+def _describe(kind: str, followed: FollowedPost | None) -> str:
+    """What the emails are about."""
+    if kind in FOLLOWER_KINDS:
+        title = None if followed is None else followed.title
+        return "A post that you follow" if title is None else f"The post “{title}”"
+    return _DIGEST_LABEL if kind == DIGEST else _LABELS.get(kind, "Notifications")
+
+
+def _save_choices(work: UnitOfWork, visit: _Visit, form: Mapping[str, str]) -> None:
+    """Store what differs. A field that is missing changes nothing. Raises NotFound, ValidationFailed."""
+    user_id = visit.user_id
+    chosen = choices.get_choices(work, user_id)
+    for kind, cadence in chosen.cadences.items():
+        if form.get(kind, cadence) != cadence:
+            choices.set_choice(work, user_id, kind, form[kind])
+    if chosen.recap is not None and form.get("recap", chosen.recap) != chosen.recap:
+        choices.set_recap(work, user_id, form["recap"])
+    if "enabled" in form:
+        choices.set_enabled(work, user_id, form["enabled"] == "true")
+    if form.get("stop_following") == "true" and visit.subscription.post_id is not None:
+        choices.stop_following(work, user_id, visit.subscription.post_id)
