@@ -5,16 +5,30 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from app.adapters.database import NO_PORTAL, Database
+from app.adapters.database import NO_PORTAL, Database, utc_now
 from app.adapters.encryption import SecretCipher
+from app.adapters.outbound_http import OutboundClient
+from app.adapters.storage.signed_urls import FileSigner
+from app.adapters.unsubscribe_tokens import Subscription, UnsubscribeTokens
+from app.backends import open_smtp_client
 from app.background import Job
+from app.domain.notifications.content import Content
+from app.domain.notifications.kinds import ACCOUNT_KINDS, DIGEST
+from app.domain.notifications.loading import load_content
 from app.domain.outbox import sweep
 from app.domain.outbox.deliveries import ClaimedDelivery
 from app.domain.unit_of_work import UnitOfWork
 from app.outbox.base import Expander, Sender
 from app.outbox.expansion import Expansion
+from app.outbox.mail import accounts, messages, scheduled
+from app.outbox.mail.expansion import expand_notifications
+from app.outbox.mail.scheduled import queue_scheduled_mail
+from app.outbox.mail.sender import MailSender, UnsubscribeUrl
 from app.outbox.portal_urls import PortalUrls
 from app.outbox.recorder import AfterAttempt, Recorder
+from app.outbox.webhooks.astuto import AstutoExpander
+from app.outbox.webhooks.productlift import ProductLiftExpander
+from app.outbox.webhooks.sender import WebhookSender, record_state
 from app.outbox.worker import Limits, Worker
 from app.public_url import PublicUrl
 from app.settings import Settings
@@ -34,8 +48,49 @@ class Channels:
 
 def build_channels(settings: Settings, database: Database, cipher: SecretCipher, urls: PortalUrls) -> Channels:
     """Mail and webhooks, as the settings say."""
-    del settings, database, cipher, urls
-    return Channels()
+    calls = WebhookSender(database, OutboundClient(allowed_networks=settings.outbound_networks), cipher)
+    senders: dict[str, Sender] = {"webhook": calls}
+    client = open_smtp_client(settings)
+    if client is not None and settings.sender is not None:
+        senders["email"] = MailSender(
+            client,
+            database,
+            mail_from=settings.sender,
+            cipher=cipher,
+            load_content=load_email,
+            make_unsubscribe_url=_unsubscribe_urls(settings),
+        )
+    return Channels(
+        expanders=(
+            expand_notifications,
+            accounts.build_expander(cipher),
+            ProductLiftExpander(secret=settings.secret, signer=FileSigner(settings.secret, clock=utc_now)),
+            AstutoExpander(cipher=cipher),
+        ),
+        senders=senders,
+        after_attempt=(record_state,),
+        jobs=(
+            Job("digests and summaries", scheduled.INTERVAL_SECONDS, lambda: queue_scheduled_mail(database, urls.find)),
+        ),
+    )
+
+
+def load_email(work: UnitOfWork, delivery: ClaimedDelivery) -> Content | str:
+    """The content of an email of any kind, or the reason why it must not be sent any more."""
+    load = accounts.load_account_content if delivery.kind in ACCOUNT_KINDS else load_content
+    return load(work, delivery)
+
+
+def _unsubscribe_urls(settings: Settings) -> UnsubscribeUrl:
+    tokens = UnsubscribeTokens(settings.secret)
+
+    def make_url(content: Content) -> str:
+        # A digest is about several posts.
+        post_id = content.items[0].post.id if len(content.items) == 1 and content.kind != DIGEST else None
+        token = tokens.make(Subscription(content.user_id, content.kind, post_id))
+        return f"{content.base_url}/unsubscribe?token={token}"
+
+    return make_url
 
 
 def build_urls(settings: Settings, database: Database) -> PortalUrls:
@@ -87,7 +142,15 @@ async def sweep_all(database: Database, keep: timedelta, *, channels: Mapping[st
             pass
 
 
-def render_email(settings: Settings, work: UnitOfWork, delivery: ClaimedDelivery) -> str | None:
-    """The headers and the text of an email as it would be sent now; None if it can't be rendered any more."""
-    del settings, work, delivery
-    return None
+def render_email(settings: Settings, work: UnitOfWork, delivery: ClaimedDelivery) -> str:
+    """The headers and the text of an email as it would be sent now, or the reason why it would not be sent."""
+    content = load_email(work, delivery)
+    if isinstance(content, str):
+        return f"It would not be sent now: {content}."
+    return messages.render_email(
+        content,
+        uuid=delivery.uuid,
+        mail_from=settings.sender,
+        unsubscribe_url=_unsubscribe_urls(settings)(content),
+        now=work.now,
+    )

@@ -5,5 +5,4 @@ from app.settings import Settings
 
 def channels_of(settings: Settings) -> tuple[str, ...]:
     """`webhook` always, and `email` where a mail server is set."""
-    del settings
-    return ("webhook",)
+    return ("webhook",) if settings.smtp_url is None else ("webhook", "email")
