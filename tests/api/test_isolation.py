@@ -244,7 +244,8 @@ async def test_no_page_or_file_of_another_portal_is_shown(two_portals: TwoPortal
         known, unknown = await client.get(page), await client.get(page.replace(two.widget, NOWHERE.widget))
         assert known.status_code == unknown.status_code == (404 if status == 302 else 200), page
         assert known.text.replace(two.widget, NOWHERE.widget) == unknown.text, page
-        assert known.headers["x-frame-options"] == "DENY", page
+        # The error page of widgets may be shown in frames of any site.
+        assert known.headers.get("x-frame-options") == (None if status == 302 else "DENY"), page
         assert (await theirs.get(page)).status_code == status, page
     for page in ("/t/roadmap", "/embedded_roadmap", "/http_api/posts", "/http_api/tabs/roadmap/fetch"):
         shown, also = await client.get(page), await theirs.get(page)

@@ -133,7 +133,7 @@ def list_(
 
 @read_command(group)
 def show(work: UnitOfWork, post: PostArgument) -> Output:
-    """Show every field of a post, its categories and tags, its files and its position.
+    """Show every field of a post, its labels and its files.
 
     \b
     earshot posts show 42

@@ -1,7 +1,9 @@
 """Liquid templates: what they render, which are refused, and their limits."""
 
 import json
+import random
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -223,6 +225,57 @@ def test_every_filter_takes_every_value() -> None:
                     outcomes["reason"] += 1
 
     assert min(outcomes.values()) > 500
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_templates_render_or_fail_with_a_reason(seed: int) -> None:
+    source = random.Random(seed)
+    names = ["post.title", "post.long", "post", "a", "nothing", "(1..5)", "(a..b)", "'t'", "5", "-1.5", "nil", "now"]
+    tags = [
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "{%-",
+        "-}}",
+        "if",
+        "endif",
+        "for",
+        "endfor",
+        "raw",
+        "endraw",
+        "liquid",
+        "\n",
+        "|",
+        ",",
+    ]
+    outcomes: Counter[str] = Counter()
+
+    def make_template(depth: int = 3) -> str:
+        kind = source.random()
+        if kind < 0.2:
+            return " ".join(source.choice(tags + names) for _ in range(source.randint(1, 8)))
+        if kind < 0.5 or not depth:
+            filters = (source.choice(list(_ENVIRONMENT.filters)) for _ in range(source.randint(0, 3)))
+            return (
+                f"{{{{ {source.choice(names)}{''.join(f' | {name}: {source.choice(names)}' for name in filters)} }}}}"
+            )
+        if kind < 0.7:
+            return f"{{% assign a = a | {source.choice(['append', 'replace', 'join'])}: {source.choice(names)} %}}"
+        return (
+            f"{{% for i in {source.choice(names)} %}}{make_template(depth - 1)}{make_template(depth - 1)}{{% endfor %}}"
+        )
+
+    for _ in range(500):
+        template = "".join(make_template() for _ in range(source.randint(1, 4)))
+        try:
+            assert isinstance(render(template, {**VARIABLES, "a": [3, "b", None, {"k": 1}], "b": 2}), str)
+            outcomes["text"] += 1
+        except TemplateError as error:
+            assert 0 < len(str(error)) < 300
+            outcomes["reason"] += 1
+
+    assert min(outcomes["text"], outcomes["reason"]) > 50
 
 
 def test_a_long_text_of_a_user_is_stripped_in_linear_time() -> None:

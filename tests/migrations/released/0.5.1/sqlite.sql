@@ -1,0 +1,673 @@
+BEGIN TRANSACTION;
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL, 
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO "alembic_version" VALUES('0011');
+CREATE TABLE api_keys (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	user_id INTEGER NOT NULL, 
+	dialect VARCHAR(16) NOT NULL, 
+	scheme VARCHAR(16) DEFAULT 'earshot' NOT NULL, 
+	digest VARCHAR(64) NOT NULL, 
+	prefix VARCHAR(32) NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	last_used_at VARCHAR(26), 
+	revoked_at VARCHAR(26), 
+	portal_id INTEGER NOT NULL, name VARCHAR(100), expires_at VARCHAR(26), 
+	CONSTRAINT ck_api_keys_dialect CHECK (dialect in ('productlift', 'astuto')), 
+	CONSTRAINT ck_api_keys_scheme CHECK (scheme in ('earshot', 'astuto')), 
+	CONSTRAINT fk_api_keys_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_api_keys_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_api_keys_digest UNIQUE (digest)
+);
+INSERT INTO "api_keys" VALUES(1,1,'astuto','earshot','1ec7892004a03ba63de751560d91a5d6fe853ea18b4b3addf5f29689ff8d8b8a','tkn_admin_aaaaaa','2026-11-22 09:00:07.123456','2026-11-22 09:41:07.123456',NULL,1,NULL,NULL);
+INSERT INTO "api_keys" VALUES(2,1,'productlift','earshot','21151e4da38eadc838a50c83e78e16a4f1a2e3ec0452d5ae9142185b3df13919','1|','2026-11-22 09:00:07.123456','2026-11-22 09:41:07.123456',NULL,1,NULL,NULL);
+INSERT INTO "api_keys" VALUES(3,6,'astuto','earshot','00e07c36e64d627c5fe37ed1cccc36f8196d68a9b07802edc94f3a2440445cb0','tkn_admin_rrrrrr','2026-11-22 09:40:07.123456',NULL,'2026-11-22 09:40:07.123456',1,NULL,NULL);
+INSERT INTO "api_keys" VALUES(4,7,'astuto','earshot','84a59b9a430bec9c3e7d765d4faf58e690fadde14c183c8216575482b2ec3112','tkn_admin_ssssss','2026-11-22 09:40:07.123456',NULL,NULL,2,NULL,NULL);
+CREATE TABLE attachments (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	post_id INTEGER, 
+	kind VARCHAR(16) NOT NULL, 
+	name VARCHAR(64) NOT NULL, 
+	original_name VARCHAR(255) NOT NULL, 
+	media_type VARCHAR(127) NOT NULL, 
+	size BIGINT NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	CONSTRAINT ck_attachments_kind CHECK (kind in ('image', 'attachment')), 
+	CONSTRAINT fk_attachments_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_attachments_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE SET NULL, 
+	CONSTRAINT uq_attachments_name UNIQUE (name)
+);
+INSERT INTO "attachments" VALUES(1,6,'image','h43yl6bSJ1dMJUTUP7zjmQ.png','one.png','image/png',77,'2026-11-22 09:13:07.123456',1);
+INSERT INTO "attachments" VALUES(2,6,'attachment','orUUAhbILcGy9MNnLJIFhI','log.txt','application/octet-stream',14,'2026-11-22 09:13:07.123456',1);
+CREATE TABLE boards (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	name TEXT NOT NULL, 
+	slug TEXT NOT NULL, 
+	description TEXT, 
+	position INTEGER NOT NULL, 
+	is_default BOOLEAN DEFAULT false NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT ck_boards_description CHECK (length(description) <= 1024), 
+	CONSTRAINT fk_boards_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_boards_portal_id_name UNIQUE (portal_id, name), 
+	CONSTRAINT uq_boards_portal_id_slug UNIQUE (portal_id, slug)
+);
+INSERT INTO "boards" VALUES(1,'Feature Requests','feature-requests',NULL,0,1,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "boards" VALUES(2,'Bug Reports','bug-reports',NULL,1,0,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "boards" VALUES(3,'Feature Requests','feature-requests',NULL,0,1,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+INSERT INTO "boards" VALUES(4,'Bug Reports','bug-reports',NULL,1,0,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+CREATE TABLE categories (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	name VARCHAR(255) NOT NULL, 
+	name_key VARCHAR(255) NOT NULL, 
+	color VARCHAR(7) NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT ck_categories_color CHECK (color like '#___' or color like '#______'), 
+	CONSTRAINT fk_categories_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_categories_portal_id_name_key UNIQUE (portal_id, name_key)
+);
+INSERT INTO "categories" VALUES(1,'Speed','speed','#336699',1,'2026-11-22 09:06:07.123456','2026-11-22 09:06:07.123456');
+INSERT INTO "categories" VALUES(2,'Überblick 📊','überblick 📊','#aabbcc',1,'2026-11-22 09:07:07.123456','2026-11-22 09:07:07.123456');
+CREATE TABLE comments (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	post_id INTEGER NOT NULL, 
+	user_id INTEGER NOT NULL, 
+	parent_id INTEGER, 
+	body TEXT NOT NULL, 
+	official BOOLEAN DEFAULT false NOT NULL, 
+	internal BOOLEAN DEFAULT false NOT NULL, 
+	pinned BOOLEAN DEFAULT false NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT fk_comments_parent_id FOREIGN KEY(parent_id) REFERENCES comments (id) ON DELETE SET NULL, 
+	CONSTRAINT fk_comments_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_comments_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_comments_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+INSERT INTO "comments" VALUES(1,1,1,NULL,'Please, at night.',0,0,0,1,'2026-11-22 09:22:07.123456','2026-11-22 09:22:07.123456');
+INSERT INTO "comments" VALUES(2,1,3,1,'Yes.
+
+*Soon*.',0,0,0,1,'2026-11-22 09:23:07.123456','2026-11-22 09:23:07.123456');
+INSERT INTO "comments" VALUES(3,2,1,NULL,'We have begun.',1,0,0,1,'2026-11-22 09:24:07.123456','2026-11-22 09:25:07.123456');
+INSERT INTO "comments" VALUES(4,1,1,NULL,'Between us',0,1,0,1,'2026-11-22 09:25:07.123456','2026-11-22 09:25:07.123456');
+CREATE TABLE facts (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	kind VARCHAR(32) NOT NULL, 
+	post_id INTEGER, 
+	subject_id INTEGER, 
+	user_id INTEGER, 
+	actor_id INTEGER, 
+	body TEXT, 
+	base_url VARCHAR(255), 
+	created_at VARCHAR(26) NOT NULL, 
+	expanded_at VARCHAR(26), 
+	portal_id INTEGER NOT NULL, 
+	CONSTRAINT fk_facts_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE
+);
+INSERT INTO "facts" VALUES(1,'user.registered',NULL,1,1,NULL,NULL,NULL,'2026-11-22 09:00:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(2,'user.registered',NULL,2,2,1,NULL,'http://first.example.com','2026-11-22 09:01:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(3,'user.invited',NULL,2,2,1,'{"message": null}','http://first.example.com','2026-11-22 09:01:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(4,'user.registered',NULL,3,3,1,NULL,'http://first.example.com','2026-11-22 09:02:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(5,'user.invited',NULL,3,3,1,'{"message": null}','http://first.example.com','2026-11-22 09:02:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(6,'user.registered',NULL,4,4,1,NULL,'http://first.example.com','2026-11-22 09:03:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(7,'user.invited',NULL,4,4,1,'{"message": null}','http://first.example.com','2026-11-22 09:03:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(8,'user.registered',NULL,5,5,1,NULL,'http://first.example.com','2026-11-22 09:04:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(9,'user.invited',NULL,5,5,1,'{"message": null}','http://first.example.com','2026-11-22 09:04:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(10,'user.registered',NULL,6,6,1,NULL,'http://first.example.com','2026-11-22 09:05:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(11,'user.invited',NULL,6,6,1,'{"message": null}','http://first.example.com','2026-11-22 09:05:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(12,'post.submitted',1,NULL,2,1,NULL,'http://first.example.com','2026-11-22 09:08:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(13,'post.submitted',2,NULL,1,1,NULL,'http://first.example.com','2026-11-22 09:09:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(14,'post.submitted',3,NULL,2,1,NULL,'http://first.example.com','2026-11-22 09:10:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(15,'post.submitted',4,NULL,1,1,NULL,'http://first.example.com','2026-11-22 09:11:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(16,'post.submitted',5,NULL,2,1,NULL,'http://first.example.com','2026-11-22 09:12:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(17,'post.submitted',6,NULL,1,1,NULL,'http://first.example.com','2026-11-22 09:13:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(18,'vote.cast',2,1,2,1,NULL,'http://first.example.com','2026-11-22 09:15:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(19,'vote.cast',3,2,2,1,NULL,'http://first.example.com','2026-11-22 09:16:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(20,'vote.cast',3,3,3,1,NULL,'http://first.example.com','2026-11-22 09:17:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(21,'vote.cast',4,4,2,1,NULL,'http://first.example.com','2026-11-22 09:18:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(22,'vote.cast',4,5,3,1,NULL,'http://first.example.com','2026-11-22 09:19:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(23,'vote.cast',4,6,4,1,NULL,'http://first.example.com','2026-11-22 09:20:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(24,'vote.retracted',4,6,4,1,NULL,'http://first.example.com','2026-11-22 09:21:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(25,'comment.written',1,1,1,1,NULL,'http://first.example.com','2026-11-22 09:22:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(26,'comment.written',1,2,3,1,NULL,'http://first.example.com','2026-11-22 09:23:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(27,'comment.written',2,3,1,1,NULL,'http://first.example.com','2026-11-22 09:24:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(28,'post.status_changed',1,2,1,1,'{"old_status_id": null, "new_status_id": 2}','http://first.example.com','2026-11-22 09:26:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(29,'post.status_changed',1,3,1,1,'{"old_status_id": 2, "new_status_id": 3}','http://first.example.com','2026-11-22 09:27:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(30,'post.status_changed',2,4,1,1,'{"old_status_id": 1, "new_status_id": 4}','http://first.example.com','2026-11-22 09:28:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(31,'post.rejected',3,NULL,2,NULL,NULL,NULL,'2026-11-22 09:28:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(32,'vote.cast',1,7,NULL,1,NULL,'http://first.example.com','2026-11-22 09:34:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(33,'vote.cast',1,8,NULL,1,NULL,'http://first.example.com','2026-11-22 09:35:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(34,'post.unpublished',4,NULL,1,1,NULL,'http://first.example.com','2026-11-22 09:38:07.123456',NULL,1);
+INSERT INTO "facts" VALUES(35,'user.registered',NULL,7,7,NULL,NULL,NULL,'2026-11-22 09:40:07.123456',NULL,2);
+INSERT INTO "facts" VALUES(36,'post.submitted',7,NULL,7,NULL,NULL,NULL,'2026-11-22 09:40:07.123456',NULL,2);
+INSERT INTO "facts" VALUES(37,'vote.cast',7,9,7,NULL,NULL,NULL,'2026-11-22 09:40:07.123456',NULL,2);
+INSERT INTO "facts" VALUES(38,'post.submitted',8,NULL,1,1,NULL,'http://first.example.com','2026-11-22 09:41:07.123456',NULL,1);
+CREATE TABLE feedback (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	title VARCHAR(255) NOT NULL, 
+	description TEXT NOT NULL, 
+	status VARCHAR(16) DEFAULT 'new' NOT NULL, 
+	user_id INTEGER, 
+	post_id INTEGER, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT ck_feedback_status CHECK (status in ('new', 'reviewed', 'archived')), 
+	CONSTRAINT fk_feedback_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_feedback_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE SET NULL, 
+	CONSTRAINT fk_feedback_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE SET NULL
+);
+INSERT INTO "feedback" VALUES(1,'Too slow','On Mondays.','new',2,2,1,'2026-11-22 09:36:07.123456','2026-11-22 09:36:07.123456');
+CREATE TABLE follows (
+	post_id INTEGER NOT NULL, 
+	user_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	CONSTRAINT pk_follows PRIMARY KEY (post_id, user_id), 
+	CONSTRAINT fk_follows_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_follows_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_follows_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+INSERT INTO "follows" VALUES(2,1,'2026-11-22 09:09:07.123456',1);
+INSERT INTO "follows" VALUES(4,1,'2026-11-22 09:11:07.123456',1);
+INSERT INTO "follows" VALUES(6,1,'2026-11-22 09:13:07.123456',1);
+INSERT INTO "follows" VALUES(2,2,'2026-11-22 09:15:07.123456',1);
+INSERT INTO "follows" VALUES(3,2,'2026-11-22 09:16:07.123456',1);
+INSERT INTO "follows" VALUES(3,3,'2026-11-22 09:17:07.123456',1);
+INSERT INTO "follows" VALUES(4,2,'2026-11-22 09:18:07.123456',1);
+INSERT INTO "follows" VALUES(4,3,'2026-11-22 09:19:07.123456',1);
+INSERT INTO "follows" VALUES(4,4,'2026-11-22 09:20:07.123456',1);
+INSERT INTO "follows" VALUES(2,3,'2026-11-22 09:21:07.123456',1);
+CREATE TABLE group_members (
+	group_id INTEGER NOT NULL, 
+	user_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	CONSTRAINT pk_group_members PRIMARY KEY (group_id, user_id), 
+	CONSTRAINT fk_group_members_group_id FOREIGN KEY(group_id) REFERENCES user_groups (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_group_members_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_group_members_user_id FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+INSERT INTO "group_members" VALUES(1,2,'2026-11-22 09:33:07.123456',1);
+CREATE TABLE installation (
+	id SMALLINT NOT NULL, 
+	secret_fingerprint VARCHAR(64) NOT NULL, 
+	CONSTRAINT pk_installation PRIMARY KEY (id), 
+	CONSTRAINT ck_installation_one CHECK (id = 1)
+);
+INSERT INTO "installation" VALUES(1,'be4229859ad2df15d59907bf3f2c5909581c5fee88a99e2427e3c3af703131f4');
+CREATE TABLE portals (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	guid VARCHAR(36) NOT NULL, 
+	title VARCHAR(255) NOT NULL, 
+	locale VARCHAR(16) DEFAULT 'en' NOT NULL, 
+	host VARCHAR(255), 
+	default_dialect VARCHAR(16), 
+	moderation_policy VARCHAR(16) DEFAULT 'anonymous' NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, is_private BOOLEAN DEFAULT false NOT NULL, invite_message TEXT, sso_secret TEXT, 
+	CONSTRAINT ck_portals_default_dialect CHECK (default_dialect in ('productlift', 'astuto')), 
+	CONSTRAINT ck_portals_moderation_policy CHECK (moderation_policy in ('never', 'anonymous', 'always')), 
+	CONSTRAINT uq_portals_guid UNIQUE (guid), 
+	CONSTRAINT uq_portals_host UNIQUE (host)
+);
+INSERT INTO "portals" VALUES(1,'300cffa4-9305-4c88-8c0f-92995d061ec4','Feedback','en','first.example.com',NULL,'anonymous','2026-11-22 09:00:07.123456','2026-11-22 09:40:07.123456',0,NULL,NULL);
+INSERT INTO "portals" VALUES(2,'2101956b-1c6e-4a05-b39b-473b3e1b8181','Second','en','second.example.com',NULL,'anonymous','2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456',0,NULL,NULL);
+CREATE TABLE post_categories (
+	post_id INTEGER NOT NULL, 
+	category_id INTEGER NOT NULL, 
+	CONSTRAINT pk_post_categories PRIMARY KEY (post_id, category_id), 
+	CONSTRAINT fk_post_categories_category_id FOREIGN KEY(category_id) REFERENCES categories (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_post_categories_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE CASCADE
+);
+INSERT INTO "post_categories" VALUES(2,1);
+INSERT INTO "post_categories" VALUES(4,1);
+INSERT INTO "post_categories" VALUES(1,2);
+CREATE TABLE post_search_new (
+      portal_id INTEGER NOT NULL, post_id INTEGER NOT NULL, PRIMARY KEY (portal_id, post_id)
+    ) WITHOUT ROWID
+    ;
+INSERT INTO "post_search_new" VALUES(1,1);
+INSERT INTO "post_search_new" VALUES(1,2);
+INSERT INTO "post_search_new" VALUES(1,3);
+INSERT INTO "post_search_new" VALUES(1,4);
+INSERT INTO "post_search_new" VALUES(1,5);
+INSERT INTO "post_search_new" VALUES(1,6);
+INSERT INTO "post_search_new" VALUES(1,8);
+INSERT INTO "post_search_new" VALUES(2,7);
+CREATE TABLE post_search_vocabulary (
+      portal_id INTEGER NOT NULL, folded TEXT NOT NULL, word TEXT NOT NULL, PRIMARY KEY (portal_id, folded, word)
+    ) WITHOUT ROWID
+    ;
+CREATE TABLE post_tags (
+	post_id INTEGER NOT NULL, 
+	tag_id INTEGER NOT NULL, 
+	CONSTRAINT pk_post_tags PRIMARY KEY (post_id, tag_id), 
+	CONSTRAINT fk_post_tags_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_post_tags_tag_id FOREIGN KEY(tag_id) REFERENCES tags (id) ON DELETE CASCADE
+);
+INSERT INTO "post_tags" VALUES(2,2);
+INSERT INTO "post_tags" VALUES(2,1);
+CREATE TABLE posts (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	code VARCHAR(6) NOT NULL, 
+	slug TEXT NOT NULL, 
+	board_id INTEGER NOT NULL, 
+	user_id INTEGER, 
+	status_id INTEGER, 
+	section_id INTEGER, 
+	title VARCHAR(255) NOT NULL, 
+	description TEXT, 
+	description_short VARCHAR(160) DEFAULT '' NOT NULL, 
+	changelog TEXT DEFAULT '' NOT NULL, 
+	image VARCHAR(64), 
+	moderation VARCHAR(16) DEFAULT 'approved' NOT NULL, 
+	votes_count INTEGER DEFAULT 0 NOT NULL, 
+	comments_count INTEGER DEFAULT 0 NOT NULL, 
+	views_count INTEGER DEFAULT 0 NOT NULL, 
+	position BIGINT DEFAULT 4611686018427387904 NOT NULL, 
+	conversion DOUBLE, 
+	impact INTEGER, 
+	confidence INTEGER, 
+	ease INTEGER, 
+	reach INTEGER, 
+	status_changed_at VARCHAR(26) NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, published BOOLEAN DEFAULT true NOT NULL, tags_count INTEGER DEFAULT 0 NOT NULL, 
+	CONSTRAINT ck_posts_moderation CHECK (moderation in ('approved', 'pending', 'rejected')), 
+	CONSTRAINT ck_posts_code CHECK (length(code) = 6), 
+	CONSTRAINT ck_posts_counters CHECK (votes_count >= 0 and comments_count >= 0 and views_count >= 0), 
+	CONSTRAINT fk_posts_board_id FOREIGN KEY(board_id) REFERENCES boards (id), 
+	CONSTRAINT fk_posts_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_posts_section_id FOREIGN KEY(section_id) REFERENCES sections (id) ON DELETE SET NULL, 
+	CONSTRAINT fk_posts_status_id FOREIGN KEY(status_id) REFERENCES statuses (id), 
+	CONSTRAINT fk_posts_user_id FOREIGN KEY(user_id) REFERENCES users (id), 
+	CONSTRAINT uq_posts_portal_id_code UNIQUE (portal_id, code), 
+	CONSTRAINT uq_posts_portal_id_slug UNIQUE (portal_id, slug)
+);
+INSERT INTO "posts" VALUES(1,'U3QGJH','dark-mode',1,2,3,2,'Dark mode',NULL,'','',NULL,'approved',2,2,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:27:07.123456',1,'2026-11-22 09:08:07.123456','2026-11-22 09:27:07.123456',1,0);
+INSERT INTO "posts" VALUES(2,'AIgfFd','faster-search',1,1,4,NULL,'Faster search','Line one of 1
+line two','Line one of 1 line two','',NULL,'approved',1,1,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:28:07.123456',1,'2026-11-22 09:09:07.123456','2026-11-22 09:31:07.123456',1,2);
+INSERT INTO "posts" VALUES(3,'2gA08j','it-s-quoted-and-ends',1,2,NULL,NULL,'It''s "quoted"; -- and ends',NULL,'','',NULL,'rejected',2,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:10:07.123456',1,'2026-11-22 09:10:07.123456','2026-11-22 09:28:07.123456',1,0);
+INSERT INTO "posts" VALUES(4,'w38I0L','ein-uberblick-fur-alle',1,1,1,NULL,'Ein Überblick für alle 📊','Line one of 3
+line two','Line one of 3 line two','',NULL,'approved',2,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:11:07.123456',1,'2026-11-22 09:11:07.123456','2026-11-22 09:38:07.123456',0,0);
+INSERT INTO "posts" VALUES(5,'hLuPmw','bulk-edit',1,2,NULL,NULL,'Bulk edit',NULL,'','',NULL,'pending',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:12:07.123456',1,'2026-11-22 09:12:07.123456','2026-11-22 09:28:07.123456',1,0);
+INSERT INTO "posts" VALUES(6,'FIQZzg','with-files',1,1,1,NULL,'With files','','','','h43yl6bSJ1dMJUTUP7zjmQ.png','approved',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:13:07.123456',1,'2026-11-22 09:13:07.123456','2026-11-22 09:13:07.123456',1,0);
+INSERT INTO "posts" VALUES(7,'XFNdRc','of-the-second-portal',3,7,NULL,NULL,'Of the second portal',NULL,'','',NULL,'approved',1,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:40:07.123456',2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456',1,0);
+INSERT INTO "posts" VALUES(8,'L0b0ut','export-to-a-spreadsheet',1,1,NULL,NULL,'Export to a spreadsheet',NULL,'','',NULL,'approved',0,0,0,4611686018427387904,NULL,NULL,NULL,NULL,NULL,'2026-11-22 09:41:07.123456',1,'2026-11-22 09:41:07.123456','2026-11-22 09:41:07.123456',1,0);
+CREATE TABLE product_visions (
+	portal_id INTEGER NOT NULL, 
+	title TEXT DEFAULT '' NOT NULL, 
+	content TEXT DEFAULT '' NOT NULL, 
+	vision TEXT DEFAULT '' NOT NULL, 
+	target_group TEXT DEFAULT '' NOT NULL, 
+	needs TEXT DEFAULT '' NOT NULL, 
+	product TEXT DEFAULT '' NOT NULL, 
+	business_goals TEXT DEFAULT '' NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT pk_product_visions PRIMARY KEY (portal_id), 
+	CONSTRAINT fk_product_visions_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE
+);
+INSERT INTO "product_visions" VALUES(1,'','','No queue','','','','','2026-11-22 09:37:07.123456');
+CREATE TABLE sections (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	tab_id INTEGER NOT NULL, 
+	parent_id INTEGER, 
+	title VARCHAR(255) NOT NULL, 
+	position INTEGER NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT fk_sections_parent_id FOREIGN KEY(parent_id) REFERENCES sections (id) ON DELETE SET NULL, 
+	CONSTRAINT fk_sections_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_sections_tab_id FOREIGN KEY(tab_id) REFERENCES tabs (id)
+);
+INSERT INTO "sections" VALUES(1,1,NULL,'Soon',0,1,'2026-11-22 09:07:07.123456','2026-11-22 09:07:07.123456');
+INSERT INTO "sections" VALUES(2,1,1,'Very soon',1,1,'2026-11-22 09:07:07.123456','2026-11-22 09:07:07.123456');
+CREATE TABLE status_changes (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	post_id INTEGER NOT NULL, 
+	user_id INTEGER, 
+	actor_id INTEGER, 
+	status_id INTEGER, 
+	created_at VARCHAR(26) NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	CONSTRAINT fk_status_changes_actor_id FOREIGN KEY(actor_id) REFERENCES users (id), 
+	CONSTRAINT fk_status_changes_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_status_changes_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_status_changes_status_id FOREIGN KEY(status_id) REFERENCES statuses (id) ON DELETE SET NULL, 
+	CONSTRAINT fk_status_changes_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+INSERT INTO "status_changes" VALUES(1,1,1,1,2,'2026-11-22 09:26:07.123456',1);
+INSERT INTO "status_changes" VALUES(2,1,1,1,3,'2026-11-22 09:27:07.123456',1);
+INSERT INTO "status_changes" VALUES(3,2,1,1,4,'2026-11-22 09:28:07.123456',1);
+CREATE TABLE statuses (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	tab_id INTEGER NOT NULL, 
+	name VARCHAR(255) NOT NULL, 
+	color VARCHAR(7) NOT NULL, 
+	text_color VARCHAR(7), 
+	position INTEGER NOT NULL, 
+	show_in_roadmap BOOLEAN DEFAULT false NOT NULL, 
+	is_default BOOLEAN DEFAULT false NOT NULL, 
+	is_voteable BOOLEAN DEFAULT true NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT ck_statuses_color CHECK (color like '#___' or color like '#______'), 
+	CONSTRAINT fk_statuses_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_statuses_tab_id FOREIGN KEY(tab_id) REFERENCES tabs (id), 
+	CONSTRAINT uq_statuses_portal_id_name UNIQUE (portal_id, name)
+);
+INSERT INTO "statuses" VALUES(1,1,'New','#8B95A1',NULL,0,0,1,1,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "statuses" VALUES(2,2,'Planned','#0096ff',NULL,1,1,0,1,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "statuses" VALUES(3,2,'In Progress','#9437ff',NULL,2,1,0,1,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "statuses" VALUES(4,3,'Completed','#6ac47c',NULL,3,1,0,0,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "statuses" VALUES(5,1,'Rejected','#ff2600',NULL,4,0,0,0,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "statuses" VALUES(6,4,'New','#8B95A1',NULL,0,0,1,1,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+INSERT INTO "statuses" VALUES(7,5,'Planned','#0096ff',NULL,1,1,0,1,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+INSERT INTO "statuses" VALUES(8,5,'In Progress','#9437ff',NULL,2,1,0,1,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+INSERT INTO "statuses" VALUES(9,6,'Completed','#6ac47c',NULL,3,1,0,0,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+INSERT INTO "statuses" VALUES(10,4,'Rejected','#ff2600',NULL,4,0,0,0,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+CREATE TABLE tabs (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	name VARCHAR(255) NOT NULL, 
+	url VARCHAR(191) NOT NULL, 
+	type VARCHAR(16) DEFAULT 'feedback' NOT NULL, 
+	position INTEGER NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT ck_tabs_type CHECK (type in ('feedback', 'roadmap', 'changelog', 'knowledgebase')), 
+	CONSTRAINT fk_tabs_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_tabs_portal_id_url UNIQUE (portal_id, url)
+);
+INSERT INTO "tabs" VALUES(1,'Feedback','feedback','feedback',0,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "tabs" VALUES(2,'Roadmap','roadmap','roadmap',1,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "tabs" VALUES(3,'Changelog','changelog','changelog',2,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456');
+INSERT INTO "tabs" VALUES(4,'Feedback','feedback','feedback',0,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+INSERT INTO "tabs" VALUES(5,'Roadmap','roadmap','roadmap',1,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+INSERT INTO "tabs" VALUES(6,'Changelog','changelog','changelog',2,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+CREATE TABLE tags (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	name VARCHAR(255) NOT NULL, 
+	name_key VARCHAR(255) NOT NULL, 
+	color VARCHAR(7) NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT ck_tags_color CHECK (color like '#___' or color like '#______'), 
+	CONSTRAINT fk_tags_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_tags_portal_id_name_key UNIQUE (portal_id, name_key)
+);
+INSERT INTO "tags" VALUES(1,'Urgent','urgent','#ABDEE6',1,'2026-11-22 09:29:07.123456','2026-11-22 09:29:07.123456');
+INSERT INTO "tags" VALUES(2,'Später 📊','später 📊','#FFAEA5',1,'2026-11-22 09:30:07.123456','2026-11-22 09:30:07.123456');
+CREATE TABLE tallies (
+	portal_id INTEGER NOT NULL, 
+	kind VARCHAR(16) NOT NULL, 
+	ref_id INTEGER NOT NULL, 
+	status_id INTEGER NOT NULL, 
+	section_id INTEGER NOT NULL, 
+	shard SMALLINT NOT NULL, 
+	posts BIGINT DEFAULT 0 NOT NULL, 
+	CONSTRAINT pk_tallies PRIMARY KEY (portal_id, kind, ref_id, status_id, section_id, shard), 
+	CONSTRAINT ck_tallies_kind CHECK (kind in ('portal', 'board', 'status', 'category')), 
+	CONSTRAINT fk_tallies_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID
+
+;
+INSERT INTO "tallies" VALUES(1,'board',1,0,0,0,7);
+INSERT INTO "tallies" VALUES(1,'category',1,1,0,0,1);
+INSERT INTO "tallies" VALUES(1,'category',1,4,0,0,1);
+INSERT INTO "tallies" VALUES(1,'category',2,0,2,0,0);
+INSERT INTO "tallies" VALUES(1,'category',2,2,2,0,0);
+INSERT INTO "tallies" VALUES(1,'category',2,3,2,0,1);
+INSERT INTO "tallies" VALUES(1,'portal',0,0,0,0,7);
+INSERT INTO "tallies" VALUES(1,'status',0,0,0,0,3);
+INSERT INTO "tallies" VALUES(1,'status',0,0,2,0,0);
+INSERT INTO "tallies" VALUES(1,'status',0,1,0,0,2);
+INSERT INTO "tallies" VALUES(1,'status',0,2,2,0,0);
+INSERT INTO "tallies" VALUES(1,'status',0,3,2,0,1);
+INSERT INTO "tallies" VALUES(1,'status',0,4,0,0,1);
+INSERT INTO "tallies" VALUES(2,'board',3,0,0,0,1);
+INSERT INTO "tallies" VALUES(2,'portal',0,0,0,0,1);
+INSERT INTO "tallies" VALUES(2,'status',0,0,0,0,1);
+CREATE TABLE user_groups (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	name VARCHAR(255) NOT NULL, 
+	name_key VARCHAR(255) NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT fk_user_groups_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_user_groups_portal_id_name_key UNIQUE (portal_id, name_key)
+);
+INSERT INTO "user_groups" VALUES(1,'Early access','early access',1,'2026-11-22 09:32:07.123456','2026-11-22 09:32:07.123456');
+CREATE TABLE users (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	uuid VARCHAR(36) NOT NULL, 
+	email VARCHAR(255), 
+	email_key VARCHAR(255), 
+	name VARCHAR(255) NOT NULL, 
+	role VARCHAR(16) DEFAULT 'user' NOT NULL, 
+	password_hash VARCHAR(255), 
+	notifications_enabled BOOLEAN DEFAULT true NOT NULL, 
+	recap VARCHAR(16) DEFAULT 'never' NOT NULL, 
+	posts_count INTEGER DEFAULT 0 NOT NULL, 
+	votes_count INTEGER DEFAULT 0 NOT NULL, 
+	comments_count INTEGER DEFAULT 0 NOT NULL, 
+	blocked_at VARCHAR(26), 
+	deleted_at VARCHAR(26), 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, avatar_url TEXT, uid VARCHAR(255), company VARCHAR(255), "plan" VARCHAR(255), segment_1 VARCHAR(255), segment_2 VARCHAR(255), segment_3 VARCHAR(255), segment_4 VARCHAR(255), segment_5 VARCHAR(255), segment_6 VARCHAR(255), segment_7 VARCHAR(255), segment_8 VARCHAR(255), segment_9 VARCHAR(255), segment_10 VARCHAR(255), mrr DOUBLE, arr DOUBLE, ltv DOUBLE, 
+	CONSTRAINT ck_users_recap CHECK (recap in ('never', 'daily', 'weekly', 'monthly')), 
+	CONSTRAINT ck_users_role CHECK (role in ('user', 'moderator', 'admin', 'owner')), 
+	CONSTRAINT ck_users_tombstone CHECK (deleted_at is null or email is null), 
+	CONSTRAINT ck_users_counters CHECK (posts_count >= 0 and votes_count >= 0 and comments_count >= 0), 
+	CONSTRAINT fk_users_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT uq_users_portal_id_email_key UNIQUE (portal_id, email_key), 
+	CONSTRAINT uq_users_uuid UNIQUE (uuid)
+);
+INSERT INTO "users" VALUES(1,'a19004da-62c2-4dc7-a5e3-035a710f4d61','owner@example.com','owner@example.com','Owner','owner',NULL,1,'never',4,0,2,NULL,NULL,1,'2026-11-22 09:00:07.123456','2026-11-22 09:00:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(2,'fac5f030-e440-4af3-b501-bdaa806162f8','ada@example.com','ada@example.com','Ada Example','user',NULL,1,'never',3,3,0,NULL,NULL,1,'2026-11-22 09:01:07.123456','2026-11-22 09:01:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(3,'76881bb4-29cb-4478-b34a-c44aec15faf0','bob@example.com','bob@example.com','Bob Example','user',NULL,1,'never',0,2,1,NULL,NULL,1,'2026-11-22 09:02:07.123456','2026-11-22 09:02:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(4,'e58cdd4e-558a-4136-b3f2-5b01ce1e984f','cid@example.com','cid@example.com','Cid Example','user',NULL,1,'never',0,0,0,'2026-11-22 09:40:07.123456',NULL,1,'2026-11-22 09:03:07.123456','2026-11-22 09:40:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(5,'19a8dbb1-9f4c-4fc0-90e4-8acb36e5e035',NULL,NULL,'[User Deleted]','user',NULL,0,'never',0,0,0,NULL,'2026-11-22 09:39:07.123456',1,'2026-11-22 09:04:07.123456','2026-11-22 09:39:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(6,'2989de62-9ea3-4f45-b2e2-8dc3a446ea06','eve@example.com','eve@example.com','Eve Example','admin',NULL,1,'never',0,0,0,NULL,NULL,1,'2026-11-22 09:05:07.123456','2026-11-22 09:05:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "users" VALUES(7,'773b1ad8-3ab3-4a90-a656-f51b864fa5f3','owner@second.example.com','owner@second.example.com','Owner','owner',NULL,1,'never',1,1,0,NULL,NULL,2,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+CREATE TABLE "votes" (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	portal_id INTEGER NOT NULL, 
+	post_id INTEGER NOT NULL, 
+	user_id INTEGER, 
+	anonymous_id VARCHAR(191), 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT ck_votes_voter CHECK ((user_id is null) <> (anonymous_id is null)), 
+	CONSTRAINT fk_votes_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_votes_post_id FOREIGN KEY(post_id) REFERENCES posts (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_votes_user_id FOREIGN KEY(user_id) REFERENCES users (id), 
+	CONSTRAINT uq_votes_post_id_user_id UNIQUE (post_id, user_id)
+);
+INSERT INTO "votes" VALUES(1,1,2,2,NULL,'2026-11-22 09:15:07.123456','2026-11-22 09:15:07.123456');
+INSERT INTO "votes" VALUES(2,1,3,2,NULL,'2026-11-22 09:16:07.123456','2026-11-22 09:16:07.123456');
+INSERT INTO "votes" VALUES(3,1,3,3,NULL,'2026-11-22 09:17:07.123456','2026-11-22 09:17:07.123456');
+INSERT INTO "votes" VALUES(4,1,4,2,NULL,'2026-11-22 09:18:07.123456','2026-11-22 09:18:07.123456');
+INSERT INTO "votes" VALUES(5,1,4,3,NULL,'2026-11-22 09:19:07.123456','2026-11-22 09:19:07.123456');
+INSERT INTO "votes" VALUES(7,1,1,NULL,'visitor','2026-11-22 09:34:07.123456','2026-11-22 09:34:07.123456');
+INSERT INTO "votes" VALUES(8,1,1,NULL,'Ünknown','2026-11-22 09:35:07.123456','2026-11-22 09:35:07.123456');
+INSERT INTO "votes" VALUES(9,2,7,7,NULL,'2026-11-22 09:40:07.123456','2026-11-22 09:40:07.123456');
+CREATE TABLE widgets (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	uuid VARCHAR(36) NOT NULL, 
+	name VARCHAR(255) NOT NULL, 
+	type VARCHAR(16) NOT NULL, 
+	tab_id INTEGER, 
+	frame_ancestors TEXT DEFAULT '*' NOT NULL, 
+	portal_id INTEGER NOT NULL, 
+	created_at VARCHAR(26) NOT NULL, 
+	updated_at VARCHAR(26) NOT NULL, 
+	CONSTRAINT ck_widgets_type CHECK (type in ('widget', 'sidebar', 'embed')), 
+	CONSTRAINT fk_widgets_portal_id FOREIGN KEY(portal_id) REFERENCES portals (id) ON DELETE CASCADE, 
+	CONSTRAINT fk_widgets_tab_id FOREIGN KEY(tab_id) REFERENCES tabs (id) ON DELETE SET NULL, 
+	CONSTRAINT uq_widgets_uuid UNIQUE (uuid)
+);
+INSERT INTO "widgets" VALUES(1,'bfe06baa-7302-431c-a686-88bd2685f1e3','Help','widget',1,'*',1,'2026-11-22 09:38:07.123456','2026-11-22 09:38:07.123456');
+CREATE UNIQUE INDEX uq_boards_default ON boards (portal_id) WHERE is_default;
+CREATE INDEX ix_facts_waiting ON facts (id) WHERE expanded_at is null;
+CREATE INDEX ix_users_newest ON users (portal_id, created_at, id);
+CREATE UNIQUE INDEX uq_users_owner ON users (portal_id) WHERE role = 'owner';
+CREATE INDEX ix_api_keys_user_id ON api_keys (user_id);
+CREATE INDEX ix_sections_parent_id ON sections (parent_id);
+CREATE INDEX ix_sections_tab_id ON sections (tab_id);
+CREATE INDEX ix_statuses_tab_id ON statuses (tab_id);
+CREATE UNIQUE INDEX uq_statuses_default ON statuses (portal_id) WHERE is_default;
+CREATE INDEX ix_posts_board ON posts (board_id, created_at, id);
+CREATE INDEX ix_posts_moderated ON posts (portal_id, moderation, created_at) WHERE moderation <> 'approved';
+CREATE INDEX ix_posts_newest ON posts (portal_id, created_at, id);
+CREATE INDEX ix_posts_position ON posts (portal_id, position, id);
+CREATE INDEX ix_posts_status ON posts (status_id, created_at, id);
+CREATE INDEX ix_posts_user ON posts (user_id, created_at, id);
+CREATE INDEX ix_posts_votes ON posts (portal_id, votes_count, id);
+CREATE INDEX ix_attachments_post_id ON attachments (post_id);
+CREATE INDEX ix_comments_newest ON comments (portal_id, created_at, id);
+CREATE INDEX ix_comments_parent_id ON comments (parent_id);
+CREATE INDEX ix_comments_post ON comments (post_id, created_at, id);
+CREATE INDEX ix_comments_user_id ON comments (user_id);
+CREATE INDEX ix_follows_user_id ON follows (user_id);
+CREATE INDEX ix_post_categories_category_id ON post_categories (category_id, post_id);
+CREATE INDEX ix_status_changes_post_id ON status_changes (post_id, id);
+CREATE INDEX ix_posts_section ON posts (section_id, created_at, id) WHERE section_id is not null;
+CREATE INDEX ix_posts_updated ON posts (portal_id, updated_at, id);
+CREATE INDEX ix_posts_comments ON posts (portal_id, comments_count, id);
+CREATE INDEX ix_posts_status_changed ON posts (portal_id, status_changed_at, id);
+CREATE INDEX ix_status_changes_user_id ON status_changes (user_id) WHERE user_id is not null;
+CREATE INDEX ix_status_changes_actor_id ON status_changes (actor_id) WHERE actor_id is not null;
+CREATE INDEX ix_status_changes_status_id ON status_changes (status_id) WHERE status_id is not null;
+CREATE INDEX ix_feedback_newest ON feedback (portal_id, created_at, id);
+CREATE INDEX ix_feedback_post_id ON feedback (post_id);
+CREATE INDEX ix_feedback_user_id ON feedback (user_id);
+CREATE INDEX ix_group_members_oldest ON group_members (group_id, created_at, user_id);
+CREATE INDEX ix_group_members_user_id ON group_members (user_id);
+CREATE INDEX ix_widgets_portal_id ON widgets (portal_id, name);
+CREATE INDEX ix_widgets_tab_id ON widgets (tab_id);
+CREATE INDEX ix_post_tags_tag_id ON post_tags (tag_id, post_id);
+CREATE INDEX ix_posts_unpublished ON posts (portal_id, id) WHERE published is false;
+CREATE UNIQUE INDEX uq_users_uid ON users (portal_id, uid) WHERE uid is not null;
+CREATE INDEX ix_votes_user_id ON votes (user_id);
+CREATE INDEX ix_votes_newest ON votes (portal_id, created_at, id, user_id);
+CREATE UNIQUE INDEX uq_votes_anonymous ON votes (post_id, anonymous_id) WHERE anonymous_id is not null;
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('portals',2);
+INSERT INTO "sqlite_sequence" VALUES('boards',4);
+INSERT INTO "sqlite_sequence" VALUES('tabs',6);
+INSERT INTO "sqlite_sequence" VALUES('statuses',10);
+INSERT INTO "sqlite_sequence" VALUES('users',7);
+INSERT INTO "sqlite_sequence" VALUES('facts',38);
+INSERT INTO "sqlite_sequence" VALUES('api_keys',4);
+INSERT INTO "sqlite_sequence" VALUES('categories',2);
+INSERT INTO "sqlite_sequence" VALUES('sections',2);
+INSERT INTO "sqlite_sequence" VALUES('posts',8);
+INSERT INTO "sqlite_sequence" VALUES('attachments',2);
+INSERT INTO "sqlite_sequence" VALUES('votes',9);
+INSERT INTO "sqlite_sequence" VALUES('comments',4);
+INSERT INTO "sqlite_sequence" VALUES('status_changes',3);
+INSERT INTO "sqlite_sequence" VALUES('tags',2);
+INSERT INTO "sqlite_sequence" VALUES('user_groups',1);
+INSERT INTO "sqlite_sequence" VALUES('feedback',1);
+INSERT INTO "sqlite_sequence" VALUES('widgets',1);
+CREATE VIRTUAL TABLE post_search USING fts5(
+      title, content = '', columnsize = 0, detail = none, tokenize = 'porter unicode61 remove_diacritics 2'
+    );
+INSERT INTO post_search (post_search, rank) VALUES ('automerge', 0);
+INSERT INTO post_search (post_search, rank) VALUES ('pgsz', 1000);
+CREATE VIRTUAL TABLE post_search_texts USING fts5(
+      text, content = '', columnsize = 0, detail = none, tokenize = 'porter unicode61 remove_diacritics 2'
+    );
+INSERT INTO post_search_texts (post_search_texts, rank) VALUES ('pgsz', 1000);
+INSERT INTO post_search (rowid, title) SELECT id, title FROM posts ORDER BY id;
+INSERT OR IGNORE INTO post_search_new (portal_id, post_id) SELECT portal_id, id FROM posts;
+CREATE TRIGGER post_search_insert AFTER INSERT ON posts BEGIN
+      INSERT INTO post_search (rowid, title) VALUES (new.id, new.title);
+    END;
+CREATE TRIGGER post_search_update AFTER UPDATE OF title ON posts WHEN old.title <> new.title BEGIN
+      INSERT INTO post_search (post_search, rowid, title) VALUES ('delete', old.id, old.title);
+      INSERT INTO post_search (rowid, title) VALUES (new.id, new.title);
+    END;
+CREATE TRIGGER post_search_delete AFTER DELETE ON posts BEGIN
+      INSERT INTO post_search (post_search, rowid, title) VALUES ('delete', old.id, old.title);
+    END;
+CREATE TRIGGER post_search_new_insert AFTER INSERT ON posts BEGIN
+      INSERT INTO post_search_new (portal_id, post_id) VALUES (new.portal_id, new.id);
+    END;
+CREATE TRIGGER post_search_texts_insert AFTER DELETE ON post_search_new BEGIN
+      INSERT INTO post_search_texts (rowid, text)
+      SELECT id, 
+      char(57344) || 'p' || posts.portal_id
+      || CASE WHEN posts.status_id IS NULL THEN '' ELSE ' ' || char(57344) || 's' || posts.status_id END
+      || CASE WHEN posts.moderation = 'approved' THEN '' ELSE ' ' || char(57344) || posts.moderation END
+      || CASE WHEN posts.published THEN '' ELSE ' ' || char(57344) || 'unpublished' END
+     || ' ' || replace(posts.title || ' ' || 
+      CASE WHEN instr(substr(coalesce(posts.description, ''), 1, 10000), '<') = 0 THEN substr(coalesce(posts.description, ''), 1, 10000) ELSE (
+        SELECT group_concat(
+          CASE WHEN part.key > 0 AND substr(part.value, 1, 1) GLOB '[A-Za-z/!]' AND instr(part.value, '>') > 0 THEN substr(part.value, instr(part.value, '>') + 1) ELSE part.value END, ' '
+        ) FROM json_each('[' || replace(json_quote(substr(coalesce(posts.description, ''), 1, 10000)), '<', '","') || ']') AS part
+      ) END
+    , char(57344), ' ') FROM posts WHERE id = old.post_id;
+    END;
+CREATE TRIGGER post_search_texts_update AFTER UPDATE OF title, description, moderation, published, status_id ON posts
+    WHEN (old.title IS NOT new.title OR old.description IS NOT new.description OR old.moderation IS NOT new.moderation OR old.published IS NOT new.published OR old.status_id IS NOT new.status_id) AND NOT EXISTS (SELECT 1 FROM post_search_new WHERE portal_id = old.portal_id AND post_id = old.id) BEGIN
+      INSERT INTO post_search_texts (post_search_texts, rowid, text)
+      VALUES ('delete', old.id, 
+      char(57344) || 'p' || old.portal_id
+      || CASE WHEN old.status_id IS NULL THEN '' ELSE ' ' || char(57344) || 's' || old.status_id END
+      || CASE WHEN old.moderation = 'approved' THEN '' ELSE ' ' || char(57344) || old.moderation END
+      || CASE WHEN old.published THEN '' ELSE ' ' || char(57344) || 'unpublished' END
+     || ' ' || replace(old.title || ' ' || 
+      CASE WHEN instr(substr(coalesce(old.description, ''), 1, 10000), '<') = 0 THEN substr(coalesce(old.description, ''), 1, 10000) ELSE (
+        SELECT group_concat(
+          CASE WHEN part.key > 0 AND substr(part.value, 1, 1) GLOB '[A-Za-z/!]' AND instr(part.value, '>') > 0 THEN substr(part.value, instr(part.value, '>') + 1) ELSE part.value END, ' '
+        ) FROM json_each('[' || replace(json_quote(substr(coalesce(old.description, ''), 1, 10000)), '<', '","') || ']') AS part
+      ) END
+    , char(57344), ' '));
+      INSERT INTO post_search_texts (rowid, text) VALUES (new.id, 
+      char(57344) || 'p' || new.portal_id
+      || CASE WHEN new.status_id IS NULL THEN '' ELSE ' ' || char(57344) || 's' || new.status_id END
+      || CASE WHEN new.moderation = 'approved' THEN '' ELSE ' ' || char(57344) || new.moderation END
+      || CASE WHEN new.published THEN '' ELSE ' ' || char(57344) || 'unpublished' END
+     || ' ' || replace(new.title || ' ' || 
+      CASE WHEN instr(substr(coalesce(new.description, ''), 1, 10000), '<') = 0 THEN substr(coalesce(new.description, ''), 1, 10000) ELSE (
+        SELECT group_concat(
+          CASE WHEN part.key > 0 AND substr(part.value, 1, 1) GLOB '[A-Za-z/!]' AND instr(part.value, '>') > 0 THEN substr(part.value, instr(part.value, '>') + 1) ELSE part.value END, ' '
+        ) FROM json_each('[' || replace(json_quote(substr(coalesce(new.description, ''), 1, 10000)), '<', '","') || ']') AS part
+      ) END
+    , char(57344), ' '));
+    END;
+CREATE TRIGGER post_search_texts_delete AFTER DELETE ON posts BEGIN
+      INSERT INTO post_search_texts (post_search_texts, rowid, text)
+      SELECT 'delete', old.id, 
+      char(57344) || 'p' || old.portal_id
+      || CASE WHEN old.status_id IS NULL THEN '' ELSE ' ' || char(57344) || 's' || old.status_id END
+      || CASE WHEN old.moderation = 'approved' THEN '' ELSE ' ' || char(57344) || old.moderation END
+      || CASE WHEN old.published THEN '' ELSE ' ' || char(57344) || 'unpublished' END
+     || ' ' || replace(old.title || ' ' || 
+      CASE WHEN instr(substr(coalesce(old.description, ''), 1, 10000), '<') = 0 THEN substr(coalesce(old.description, ''), 1, 10000) ELSE (
+        SELECT group_concat(
+          CASE WHEN part.key > 0 AND substr(part.value, 1, 1) GLOB '[A-Za-z/!]' AND instr(part.value, '>') > 0 THEN substr(part.value, instr(part.value, '>') + 1) ELSE part.value END, ' '
+        ) FROM json_each('[' || replace(json_quote(substr(coalesce(old.description, ''), 1, 10000)), '<', '","') || ']') AS part
+      ) END
+    , char(57344), ' ') WHERE NOT EXISTS (SELECT 1 FROM post_search_new WHERE portal_id = old.portal_id AND post_id = old.id);
+      DELETE FROM post_search_new WHERE portal_id = old.portal_id AND post_id = old.id;
+    END;
+COMMIT;
