@@ -5,12 +5,13 @@ from typing import Final
 from sqlalchemy import update
 
 from app.domain.events import Event
-from app.domain.models import User
+from app.domain.models import EventRow, User
 from app.domain.sql.statement import Statement, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import one_time_tokens
 
 _UNCONFIRM: Final = Statement(update(User).where(row_in_portal(User)).values(email_confirmed_at=None))
+_FORGET_BODY: Final = Statement(update(EventRow).where(row_in_portal(EventRow)).values(body=None))
 
 
 def record_email_change(work: UnitOfWork, user_id: int, *, old: str | None, new: str) -> None:
@@ -19,6 +20,14 @@ def record_email_change(work: UnitOfWork, user_id: int, *, old: str | None, new:
     one_time_tokens.end_all(work, user_id)
     body = {"old_email": old, "new_email": new}
     work.record(Event("user.email_changed", subject_id=user_id, user_id=user_id, body=body))
+
+
+def forget_addresses(work: UnitOfWork, event_id: int) -> None:
+    """Remove the addresses from a stored user.email_changed, once the emails about it are made.
+
+    Events are kept for weeks, and the user may be deleted meanwhile.
+    """
+    work.execute(_FORGET_BODY, id=event_id)
 
 
 def record_password_change(work: UnitOfWork, user_id: int) -> None:

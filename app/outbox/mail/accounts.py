@@ -13,7 +13,7 @@ from app.domain.notifications.loading import QueuedEmail, load_account_mail
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.portals import portals
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import accounts, one_time_tokens
+from app.domain.users import accounts, one_time_tokens, sign_in_changes
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PASSWORD_RESET
 from app.outbox.base import Expander
 
@@ -85,6 +85,7 @@ def _find_emails(work: UnitOfWork, event: StoredEvent) -> list[tuple[str, dict[s
     if event.kind == "user.confirmation_requested":
         return _with_token(work, user_id, EMAIL_CONFIRMATION)
     if event.kind == "user.email_changed":
+        sign_in_changes.forget_addresses(work, event.id)
         old_email, new_email = event.body["old_email"], event.body["new_email"]
         notice = [] if old_email is None else [("email_changed", {"email": old_email, "new_email": new_email})]
         return notice + _with_token(work, user_id, EMAIL_CONFIRMATION)

@@ -1,6 +1,8 @@
 """Accounts: invitations, new passwords, confirmed addresses, and what a change of a user records."""
 
+import asyncio
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from app.domain.errors import Conflict, FieldError, NotFound, ValidationFailed
 from app.domain.users import accounts, one_time_tokens, sign_on, users
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PASSWORD_RESET
 from app.domain.users.sign_on import SignOn
+from app.settings import Settings
 from tests.conftest import TestClock
+from tests.support.concurrency import ConcurrentWriter
 from tests.support.factory import Factory
 
 EMAIL = "jane@example.com"
@@ -107,6 +111,13 @@ async def test_a_link_is_requested_for_a_known_address_at_most_once_in_five_minu
     assert [(event["subject_id"], event["user_id"], event["actor_id"]) for event in events] == [(jane, jane, None)] * 2
     # An event is kept for a month, so it has neither a token nor the address.
     assert {event["body"] for event in events} == {None}
+
+
+async def test_of_concurrent_requests_one_is_recorded(make: Factory, jane: int, settings: Settings) -> None:
+    with closing(ConcurrentWriter(settings, make.portal, 3)) as write:
+        await asyncio.to_thread(write, *[lambda work: accounts.request_password_reset(work, EMAIL)] * 3)
+
+    assert [event["subject_id"] for event in await make.facts("user.password_reset_requested")] == [jane]
 
 
 @pytest.mark.parametrize(("request_link", "kind"), REQUESTS)

@@ -1,16 +1,19 @@
 """Emails about accounts: to whom, with which link, encrypted, and not any more once the link is no use."""
 
+import json
 from typing import Any
 
 import pytest
 
 from app.domain.notifications.content import Content
+from app.domain.outbox import deliveries
 from app.domain.portals import portals
 from app.domain.users import accounts, deletion, one_time_tokens, users
+from app.outbox.mail.accounts import build_expander
 from tests.conftest import TestClock
 from tests.support.account_mail import Queued, load_mail, queue_account_mail
 from tests.support.factory import Factory
-from tests.support.stored_events import BASE_URL
+from tests.support.stored_events import BASE_URL, read_events
 
 EMAIL = "jane@example.com"
 
@@ -87,6 +90,16 @@ async def test_a_changed_address_is_told_to_the_old_one_and_confirmed_by_the_new
     assert confirmation.account.new_email == "roe@example.com"
 
 
+async def test_no_address_stays_in_an_event(make: Factory, jane: int) -> None:
+    await make.act(lambda work: users.update(work, jane, email="roe@example.com"))
+    (event,) = [event for event in await read_events(make) if event.kind == "user.email_changed"]
+
+    await make.act(lambda work: build_expander(make.server.services.cipher)(work, event))
+
+    assert "roe@example.com" in event.body["new_email"]
+    assert (await make.facts("user.email_changed"))[0]["body"] is None
+
+
 async def test_the_first_address_of_a_user_is_only_confirmed(make: Factory) -> None:
     user = await make.user(email=None)
     await make.act(lambda work: users.update(work, user, email=EMAIL))
@@ -104,20 +117,21 @@ async def test_a_changed_password_is_told(make: Factory, jane: int) -> None:
     )  # fmt: skip
 
 
-async def test_what_is_queued_is_encrypted(make: Factory, jane: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = []
-    run = make.run
+async def test_what_is_queued_is_encrypted(make: Factory, jane: int) -> None:
+    cipher = make.server.services.cipher
+    await make.act(lambda work: users.invite(work, jane, "Welcome!"))
+    (event,) = [event for event in await read_events(make) if event.kind == "user.invited"]
 
-    async def keep(query: str, **values: Any) -> int:
-        stored.append(str(await make.rows("SELECT * FROM deliveries")) + str(await make.rows("SELECT * FROM facts")))
-        return await run(query, **values)
+    await make.act(lambda work: deliveries.add_all(work, build_expander(cipher)(work, event)))
 
-    monkeypatch.setattr(make, "run", keep)
-    email = await invite(make, jane)
-
-    assert "invitation" in stored[-1]
-    assert email.token not in "".join(stored)
-    assert EMAIL not in "".join(stored)
+    (row,) = await make.rows("SELECT * FROM deliveries")
+    stored = f"{row} {await make.rows('SELECT * FROM facts')} {await make.rows('SELECT digest FROM one_time_tokens')}"
+    payload = json.loads(cipher.decrypt(row["payload"]))
+    assert (row["kind"], row["user_id"], row["event_id"]) == ("invitation", jane, event.id)
+    assert row["is_encrypted"]
+    assert payload["email"] == EMAIL
+    assert payload["token"] not in stored
+    assert EMAIL not in stored
 
 
 @pytest.mark.parametrize(
