@@ -9,11 +9,11 @@ from app.adapters.database import NO_PORTAL, Database, utc_now
 from app.adapters.encryption import SecretCipher
 from app.adapters.outbound_http import OutboundClient
 from app.adapters.storage.signed_urls import FileSigner
-from app.adapters.unsubscribe_tokens import Subscription, UnsubscribeTokens
+from app.adapters.unsubscribe_tokens import UnsubscribeTokens
 from app.backends import open_smtp_client
 from app.background import Job
 from app.domain.notifications.content import Content
-from app.domain.notifications.kinds import ACCOUNT_KINDS, DIGEST
+from app.domain.notifications.kinds import ACCOUNT_KINDS
 from app.domain.notifications.loading import load_content
 from app.domain.outbox import sweep
 from app.domain.outbox.deliveries import ClaimedDelivery
@@ -23,7 +23,8 @@ from app.outbox.expansion import Expansion
 from app.outbox.mail import accounts, messages, scheduled
 from app.outbox.mail.expansion import expand_notifications
 from app.outbox.mail.scheduled import queue_scheduled_mail
-from app.outbox.mail.sender import MailSender, UnsubscribeUrl
+from app.outbox.mail.sender import MailSender
+from app.outbox.mail.unsubscribe_links import build_unsubscribe_url
 from app.outbox.portal_urls import PortalUrls
 from app.outbox.recorder import AfterAttempt, Recorder
 from app.outbox.webhooks.astuto import AstutoExpander
@@ -58,7 +59,7 @@ def build_channels(settings: Settings, database: Database, cipher: SecretCipher,
             mail_from=settings.sender,
             cipher=cipher,
             load_content=load_email,
-            make_unsubscribe_url=_unsubscribe_urls(settings),
+            make_unsubscribe_url=build_unsubscribe_url(UnsubscribeTokens(settings.secret)),
         )
     return Channels(
         expanders=(
@@ -79,18 +80,6 @@ def load_email(work: UnitOfWork, delivery: ClaimedDelivery) -> Content | str:
     """The content of an email of any kind, or the reason why it must not be sent any more."""
     load = accounts.load_account_content if delivery.kind in ACCOUNT_KINDS else load_content
     return load(work, delivery)
-
-
-def _unsubscribe_urls(settings: Settings) -> UnsubscribeUrl:
-    tokens = UnsubscribeTokens(settings.secret)
-
-    def make_url(content: Content) -> str:
-        # A digest is about several posts.
-        post_id = content.items[0].post.id if len(content.items) == 1 and content.kind != DIGEST else None
-        token = tokens.make(Subscription(content.user_id, content.kind, post_id))
-        return f"{content.base_url}/unsubscribe?token={token}"
-
-    return make_url
 
 
 def build_urls(settings: Settings, database: Database) -> PortalUrls:
@@ -151,6 +140,6 @@ def render_email(settings: Settings, work: UnitOfWork, delivery: ClaimedDelivery
         content,
         uuid=delivery.uuid,
         mail_from=settings.sender,
-        unsubscribe_url=_unsubscribe_urls(settings)(content),
+        unsubscribe_url=build_unsubscribe_url(UnsubscribeTokens(settings.secret))(content),
         now=work.now,
     )

@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from app.adapters.unsubscribe_tokens import Subscription, UnsubscribeTokens
+from app.adapters.unsubscribe_tokens import NotificationLink, UnsubscribeTokens
 from app.domain.notifications.kinds import EMAIL_KINDS
 
 SECRET = b"a secret of the server"
@@ -15,7 +15,7 @@ TOKENS = UnsubscribeTokens(SECRET)
 @pytest.mark.parametrize("kind", EMAIL_KINDS)
 @pytest.mark.parametrize("post_id", [None, 1, 2**63 - 1])
 def test_a_token_is_read_as_it_was_made(kind: str, post_id: int | None) -> None:
-    subscription = Subscription(2**63 - 1, kind, post_id)
+    subscription = NotificationLink(2**63 - 1, kind, post_id)
 
     token = TOKENS.make(subscription)
 
@@ -25,7 +25,7 @@ def test_a_token_is_read_as_it_was_made(kind: str, post_id: int | None) -> None:
 
 
 def test_a_token_of_another_secret_or_purpose_is_rejected() -> None:
-    token = UnsubscribeTokens(b"another secret").make(Subscription(7, "comment", 8))
+    token = UnsubscribeTokens(b"another secret").make(NotificationLink(7, "comment", 8))
     assert TOKENS.read(token) is None
 
     # The key is derived for this purpose only.
@@ -34,7 +34,7 @@ def test_a_token_of_another_secret_or_purpose_is_rejected() -> None:
 
 
 def test_no_changed_token_is_accepted() -> None:
-    token = TOKENS.make(Subscription(7, "comment", 8))
+    token = TOKENS.make(NotificationLink(7, "comment", 8))
 
     for place in range(len(token)):
         for character in "0123abcXYZ._-":
@@ -46,7 +46,7 @@ def test_no_changed_token_is_accepted() -> None:
 
 def test_a_signature_has_one_form() -> None:
     """The last character of Base64 has bits that do not count; a token that differs only in these is rejected, too."""
-    token = TOKENS.make(Subscription(7, "comment", 8))
+    token = TOKENS.make(NotificationLink(7, "comment", 8))
 
     accepted = [last for last in map(chr, range(33, 127)) if TOKENS.read(token[:-1] + last) is not None]
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from app.adapters.passwords import verify_and_rehash
-from app.adapters.unsubscribe_tokens import Subscription
+from app.adapters.unsubscribe_tokens import NotificationLink
 from app.domain.notifications import choices
 from app.domain.posts import follows
 from app.domain.users import one_time_tokens
@@ -32,7 +32,7 @@ async def make_links(make: Factory, *, name: str = "Jane Roe") -> tuple[int, dic
             lambda work, purpose=purpose: one_time_tokens.create(work, user_id=jane, purpose=purpose, email=EMAIL)
         )
         links[purpose] = f"{PATHS[purpose]}?token={quote(str(token))}"
-    signed = make.server.services.unsubscribe_tokens.make(Subscription(jane, "status_change", post))
+    signed = make.server.services.unsubscribe_tokens.make(NotificationLink(jane, "status_change", post))
     return jane, {**links, **{name: f"/{name}?token={signed}" for name in ("notifications", "unsubscribe")}}
 
 

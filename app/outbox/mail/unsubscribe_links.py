@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from app.adapters.unsubscribe_tokens import Subscription, UnsubscribeTokens
+from app.adapters.unsubscribe_tokens import NotificationLink, UnsubscribeTokens
 from app.domain.notifications.content import Content
 from app.domain.notifications.kinds import ACCOUNT_KINDS, DIGEST
 
@@ -18,7 +18,7 @@ def build_unsubscribe_url(tokens: UnsubscribeTokens) -> Callable[[Content], str 
         if content.kind in ACCOUNT_KINDS:
             return None
         post_id = content.items[0].post.id if content.items and content.kind != DIGEST else None
-        token = tokens.make(Subscription(content.user_id, content.kind, post_id))
+        token = tokens.make(NotificationLink(content.user_id, content.kind, post_id))
         return f"{content.base_url}{PATH}?token={token}"
 
     return unsubscribe_url

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import Database, PortalContext
-from app.adapters.unsubscribe_tokens import Subscription, UnsubscribeTokens
+from app.adapters.unsubscribe_tokens import NotificationLink, UnsubscribeTokens
 from app.domain.errors import NotFound, ValidationFailed
 from app.domain.notifications import choices, unsubscribing
 from app.domain.notifications.kinds import DIGEST, RECAP
@@ -54,7 +54,7 @@ class _Visit:
     """A request with a valid token."""
 
     token: str
-    subscription: Subscription
+    subscription: NotificationLink
 
     @property
     def user_id(self) -> int:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.adapters.unsubscribe_tokens import Subscription, UnsubscribeTokens
+from app.adapters.unsubscribe_tokens import NotificationLink, UnsubscribeTokens
 from app.domain.notifications.content import Content, Item, Post
 from app.domain.notifications.kinds import ACCOUNT_KINDS, DIGEST, NOTIFICATION_KINDS, RECAP
 from app.outbox.mail.unsubscribe_links import build_unsubscribe_url
@@ -38,7 +38,7 @@ def test_the_link_ends_the_kind_of_the_email(kind: str, post_id: int | None) -> 
     assert url is not None
     assert url.startswith("https://example.com/feedback/unsubscribe?token=")
     (token,) = parse_qs(urlsplit(url).query)["token"]
-    assert TOKENS.read(token) == Subscription(7, kind, post_id)
+    assert TOKENS.read(token) == NotificationLink(7, kind, post_id)
 
 
 @pytest.mark.parametrize("kind", ACCOUNT_KINDS)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.adapters.unsubscribe_tokens import Subscription, UnsubscribeTokens
+from app.adapters.unsubscribe_tokens import NotificationLink, UnsubscribeTokens
 from app.domain.notifications import choices
 from app.domain.notifications.choices import Choices
 from app.domain.notifications.kinds import DIGEST, NOTIFICATION_KINDS, RECAP
@@ -35,7 +35,7 @@ async def post(make: Factory, jane: int) -> int:
 
 
 def make_token(make: Factory, user: int, kind: str = "comment", post_id: int | None = None) -> str:
-    return make.server.services.unsubscribe_tokens.make(Subscription(user, kind, post_id))
+    return make.server.services.unsubscribe_tokens.make(NotificationLink(user, kind, post_id))
 
 
 async def get_choices(make: Factory, user: int) -> Choices:
@@ -184,7 +184,7 @@ async def test_an_invalid_token_is_rejected(visitor: Client, make: Factory, jane
     gone = await make.user()
     tokens = [
         "", "x", token[:-1], f"{token}x", token.replace(".comment.", ".reply."), f"{jane + 1}{token[1:]}",
-        UnsubscribeTokens(b"another secret").make(Subscription(jane, "comment", None)), make_token(make, gone),
+        UnsubscribeTokens(b"another secret").make(NotificationLink(jane, "comment", None)), make_token(make, gone),
         make_token(make, 4711), "\0", "é" * 1000,
     ]  # fmt: skip
     await make.act(lambda work: deletion.delete(work, gone, with_content=False))
