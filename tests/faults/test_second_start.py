@@ -19,7 +19,8 @@ def test_a_second_server_on_a_port_in_use_does_not_start(
     request: pytest.FixtureRequest, database: str, workers: str
 ) -> None:
     earshot: Earshot = request.getfixturevalue(database)
-    settings = {"EARSHOT_RATE_LIMITS": "off"}
+    # The outbox would write to the database meanwhile.
+    settings = {"EARSHOT_RATE_LIMITS": "off", "EARSHOT_OUTBOX": "off"}
     with earshot.serving("--workers", workers, **settings) as first:
         # The answer to a request is there once the first start has made all it makes.
         assert send_request(first.port, key_of(first, "Astuto"))[0] == 200
