@@ -148,7 +148,9 @@ def show(
                 raise CommandError(
                     f"the content of delivery {delivery_id} was encrypted with another secret key of the server"
                 ) from None
-        email = render_email(settings, work, delivery_list.to_claimed(row)) if row["channel"] == "email" else None
+        email = None
+        if row["channel"] == "email":
+            email = render_email(settings, work, delivery_list.to_claimed(row, payload=payload))
         result = _serialize(row, delivery_list.DETAILS)
         result |= {"is_encrypted": bool(row["is_encrypted"]), "payload": payload, "email": email}
         return result, _format(result)

@@ -79,10 +79,10 @@ def list_newest(work: UnitOfWork, *, state: str | None, channel: str | None, lim
 _GET: Final = Statement(_with_recipients(*_SUMMARY, *_DETAILS).where(Delivery.id == bindparam("id", type_=BigId)))
 
 
-def to_claimed(row: Row) -> ClaimedDelivery:
-    """A row of `get` in the form in which it is sent, without a claim."""
+def to_claimed(row: Row, *, payload: str | None) -> ClaimedDelivery:
+    """A row of `get` in the form in which it is sent, without a claim, with its decrypted payload."""
     values = {name: row[name] for name in DETAILS if name in ClaimedDelivery.__slots__}
-    return ClaimedDelivery(**values | {"claim": "", "is_encrypted": bool(row["is_encrypted"])})
+    return ClaimedDelivery(**values | {"claim": "", "is_encrypted": bool(row["is_encrypted"]), "payload": payload})
 
 
 def get(work: UnitOfWork, delivery_id: int) -> Row:
