@@ -72,4 +72,4 @@ def test_the_output_of_doctor_and_settings_does_not_mention_missing_features(cli
 
 @pytest.mark.parametrize("command", [("statuses", "delete"), ("users", "password")])
 def test_a_command_without_an_effect_says_so(command: tuple[str, ...], cli: Cli) -> None:
-    assert re.search(r"(?i)(no effect|nothing shows that history) yet", cli.run(*command, "--help").out)
+    assert re.search(r"(?i)(no (other )?effect|nothing shows that history) yet", cli.run(*command, "--help").out)
