@@ -26,12 +26,18 @@ from typing import Any, Final
 from PIL import Image
 
 from app.adapters.database.migrations import migrate
+from app.adapters.encryption import SecretCipher
 from app.domain import installation
 from app.domain.models import Base
 from app.domain.models.search import SEARCH_TABLE
+from app.domain.notifications import choices
 from app.domain.portals import portals
 from app.domain.posts import follows, moderation
 from app.domain.users import api_keys, key_formats
+from app.domain.webhooks import endpoints
+from app.domain.webhooks.endpoints import EndpointSettings
+from app.outbox.assembly import build_channels, build_urls
+from app.outbox.expansion import Expansion
 from tests.conftest import TestClock
 from tests.support.clients import Client
 from tests.support.extra_servers import make_settings, running_application
@@ -70,6 +76,7 @@ class Life:
         await self._talk(posts, people)
         await self._judge(posts)
         await self._plan(posts, people)
+        await self._tell(posts, people)
         await self._part(people)
         await self._second()
         await self.send_request(self._astuto, "POST", "/posts", {"title": "Export to a spreadsheet", "board_id": 1})
@@ -155,6 +162,21 @@ class Life:
         await send_request(self._productlift, "POST", "/product-vision", {"vision": "No queue"})
         await send_request(self._productlift, "PUT", f"/posts/{posts[3]['code']}/toggle-publish")
         await self._make.widget("Help", tab="feedback")
+
+    async def _tell(self, posts: list[Any], people: dict[str, Any]) -> None:
+        """Events become emails and webhook calls, which nothing delivers; one waits for a digest."""
+        server, bob = self._make.server, people["Bob"]["id"]
+        cipher = SecretCipher(SECRET.encode())
+        endpoint = EndpointSettings(url="https://hooks.example.com/earshot", description="CRM")
+        await self._make.act(
+            lambda work: endpoints.add(work, dialect="productlift", settings=endpoint, encrypt=cipher.encrypt)
+        )
+        await self._make.act(lambda work: choices.set_choice(work, bob, "post_update", "daily"))
+        sent = {"post_id": posts[1]["id"], "body": "It is ready.", "is_post_update": True}
+        await self.send_request(self._astuto, "POST", "/comments", sent)
+        urls = build_urls(server.settings, server.database)
+        channels = build_channels(server.settings, server.database, cipher, urls)
+        await Expansion(server.database, channels.expanders, urls).run()
 
     async def _part(self, people: dict[str, Any]) -> None:
         """One goes, one is blocked, a key ends."""

@@ -1,0 +1,1220 @@
+CREATE FUNCTION public.post_search_document(title text, description text) RETURNS tsvector
+    LANGUAGE plpgsql STABLE
+    AS $$
+    BEGIN
+      description := left(coalesce(description, ''), 10000);
+      IF position('<' IN description) > 0 THEN
+        description := regexp_replace(description, '<[A-Za-z/!][^<>]*>', ' ', 'g');
+      END IF;
+      RETURN strip(post_search_words(title || ' ' || description));
+    END
+    $$;
+CREATE FUNCTION public.post_search_keep() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+    BEGIN
+      IF TG_OP = 'INSERT' THEN
+        INSERT INTO post_search VALUES (NEW.id, NEW.portal_id, post_search_words(NEW.title));
+      ELSIF TG_OP = 'UPDATE' THEN
+        UPDATE post_search SET title = post_search_words(NEW.title) WHERE post_id = NEW.id;
+      ELSE
+        DELETE FROM post_search WHERE post_id = OLD.id;
+      END IF;
+      RETURN NULL;
+    END
+    $$;
+CREATE FUNCTION public.post_search_texts_add() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+    BEGIN
+      INSERT INTO post_search_texts (post_id, portal_id, status_id, hidden, words)
+      SELECT id, portal_id, status_id, CASE WHEN posts.moderation = 'rejected' THEN 3 WHEN posts.moderation = 'pending' THEN 2 WHEN posts.published THEN 0 ELSE 1 END, post_search_document(title, description)
+      FROM posts WHERE id = OLD.post_id;
+      RETURN NULL;
+    END
+    $$;
+CREATE FUNCTION public.post_search_texts_keep() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+    BEGIN
+      IF TG_OP = 'INSERT' THEN
+        INSERT INTO post_search_new (portal_id, post_id) VALUES (NEW.portal_id, NEW.id);
+      ELSIF TG_OP = 'DELETE' THEN
+        DELETE FROM post_search_new WHERE portal_id = OLD.portal_id AND post_id = OLD.id;
+        DELETE FROM post_search_texts WHERE post_id = OLD.id;
+      ELSE
+        PERFORM 1 FROM post_search_new WHERE portal_id = OLD.portal_id AND post_id = OLD.id FOR UPDATE;
+        UPDATE post_search_texts SET status_id = NEW.status_id, hidden = CASE WHEN NEW.moderation = 'rejected' THEN 3 WHEN NEW.moderation = 'pending' THEN 2 WHEN NEW.published THEN 0 ELSE 1 END WHERE post_id = NEW.id;
+        IF (OLD.title, OLD.description) IS DISTINCT FROM (NEW.title, NEW.description) THEN
+          UPDATE post_search_texts SET words = post_search_document(NEW.title, NEW.description)
+          WHERE post_id = NEW.id;
+        END IF;
+      END IF;
+      RETURN NULL;
+    END
+    $$;
+CREATE FUNCTION public.post_search_words(title text) RETURNS tsvector
+    LANGUAGE plpgsql STABLE
+    AS $_$
+    BEGIN
+      IF title !~ '^[[:ascii:]]*$' AND getdatabaseencoding() = 'UTF8' THEN
+        title := normalize(regexp_replace(normalize(title, NFKD), '[\u0300-\u036f]', '', 'g'), NFC);
+      END IF;
+      RETURN to_tsvector('earshot_titles', regexp_replace(title, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+', ' ', 'g'));
+    END
+    $_$;
+CREATE TEXT SEARCH DICTIONARY public.earshot_stem (
+    TEMPLATE = pg_catalog.snowball,
+    language = 'english' );
+CREATE TEXT SEARCH CONFIGURATION public.earshot_titles (
+    PARSER = pg_catalog."default" );
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR asciiword WITH public.earshot_stem;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR word WITH public.earshot_stem;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR numword WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR email WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR url WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR host WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR sfloat WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR version WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR hword_numpart WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR hword_part WITH public.earshot_stem;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR hword_asciipart WITH public.earshot_stem;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR numhword WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR asciihword WITH public.earshot_stem;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR hword WITH public.earshot_stem;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR url_path WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR file WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR "float" WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR "int" WITH simple;
+ALTER TEXT SEARCH CONFIGURATION public.earshot_titles
+    ADD MAPPING FOR uint WITH simple;
+CREATE TABLE public.alembic_version (
+    version_num character varying(32) NOT NULL
+);
+CREATE TABLE public.api_keys (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    dialect character varying(16) NOT NULL,
+    scheme character varying(16) DEFAULT 'earshot'::character varying NOT NULL,
+    digest character varying(64) NOT NULL,
+    prefix character varying(32) NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    portal_id bigint NOT NULL,
+    name character varying(100),
+    expires_at timestamp with time zone,
+    CONSTRAINT ck_api_keys_dialect CHECK (((dialect)::text = ANY ((ARRAY['productlift'::character varying, 'astuto'::character varying])::text[]))),
+    CONSTRAINT ck_api_keys_scheme CHECK (((scheme)::text = ANY ((ARRAY['earshot'::character varying, 'astuto'::character varying])::text[])))
+);
+CREATE SEQUENCE public.api_keys_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.api_keys_id_seq OWNED BY public.api_keys.id;
+CREATE TABLE public.attachments (
+    id bigint NOT NULL,
+    post_id bigint,
+    kind character varying(16) NOT NULL,
+    name character varying(64) NOT NULL,
+    original_name character varying(255) NOT NULL,
+    media_type character varying(127) NOT NULL,
+    size bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    portal_id bigint NOT NULL,
+    CONSTRAINT ck_attachments_kind CHECK (((kind)::text = ANY ((ARRAY['image'::character varying, 'attachment'::character varying])::text[])))
+);
+CREATE SEQUENCE public.attachments_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.attachments_id_seq OWNED BY public.attachments.id;
+CREATE TABLE public.boards (
+    id bigint NOT NULL,
+    name text NOT NULL,
+    slug text NOT NULL,
+    description text,
+    "position" integer NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_boards_description CHECK ((length(description) <= 1024))
+);
+CREATE SEQUENCE public.boards_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.boards_id_seq OWNED BY public.boards.id;
+CREATE TABLE public.categories (
+    id bigint NOT NULL,
+    name character varying(255) NOT NULL,
+    name_key character varying(255) NOT NULL,
+    color character varying(7) NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_categories_color CHECK ((((color)::text ~~ '#___'::text) OR ((color)::text ~~ '#______'::text)))
+);
+CREATE SEQUENCE public.categories_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.categories_id_seq OWNED BY public.categories.id;
+CREATE TABLE public.comments (
+    id bigint NOT NULL,
+    post_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    parent_id bigint,
+    body text NOT NULL,
+    official boolean DEFAULT false NOT NULL,
+    internal boolean DEFAULT false NOT NULL,
+    pinned boolean DEFAULT false NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+CREATE SEQUENCE public.comments_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.comments_id_seq OWNED BY public.comments.id;
+CREATE TABLE public.deliveries (
+    id bigint NOT NULL,
+    uuid character varying(36) NOT NULL,
+    event_id bigint,
+    channel character varying(8) NOT NULL,
+    kind character varying(40) NOT NULL,
+    webhook_id bigint,
+    user_id bigint,
+    post_id bigint,
+    dedup_key character varying(120),
+    state character varying(10) DEFAULT 'pending'::character varying NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    claim character varying(36),
+    attempts integer DEFAULT 0 NOT NULL,
+    payload text,
+    is_encrypted boolean DEFAULT false NOT NULL,
+    response_status integer,
+    response_body text,
+    error text,
+    duration_ms integer,
+    created_at timestamp with time zone NOT NULL,
+    attempted_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    portal_id bigint NOT NULL,
+    CONSTRAINT ck_deliveries_channel CHECK (((channel)::text = ANY ((ARRAY['email'::character varying, 'webhook'::character varying])::text[]))),
+    CONSTRAINT ck_deliveries_state CHECK (((state)::text = ANY ((ARRAY['pending'::character varying, 'delivered'::character varying, 'failed'::character varying, 'cancelled'::character varying])::text[])))
+);
+CREATE SEQUENCE public.deliveries_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.deliveries_id_seq OWNED BY public.deliveries.id;
+CREATE TABLE public.digest_items (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    event_id bigint NOT NULL,
+    kind character varying(40) NOT NULL,
+    post_id bigint,
+    subject_id bigint,
+    cadence character varying(10) NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    portal_id bigint NOT NULL
+);
+CREATE SEQUENCE public.digest_items_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.digest_items_id_seq OWNED BY public.digest_items.id;
+CREATE TABLE public.facts (
+    id bigint NOT NULL,
+    kind character varying(32) NOT NULL,
+    post_id bigint,
+    subject_id bigint,
+    user_id bigint,
+    actor_id bigint,
+    body text,
+    base_url character varying(255),
+    created_at timestamp with time zone NOT NULL,
+    expanded_at timestamp with time zone,
+    portal_id bigint NOT NULL
+);
+CREATE SEQUENCE public.facts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.facts_id_seq OWNED BY public.facts.id;
+CREATE TABLE public.feedback (
+    id bigint NOT NULL,
+    title character varying(255) NOT NULL,
+    description text NOT NULL,
+    status character varying(16) DEFAULT 'new'::character varying NOT NULL,
+    user_id bigint,
+    post_id bigint,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_feedback_status CHECK (((status)::text = ANY ((ARRAY['new'::character varying, 'reviewed'::character varying, 'archived'::character varying])::text[])))
+);
+CREATE SEQUENCE public.feedback_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.feedback_id_seq OWNED BY public.feedback.id;
+CREATE TABLE public.follows (
+    post_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    portal_id bigint NOT NULL
+);
+CREATE TABLE public.group_members (
+    group_id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    portal_id bigint NOT NULL
+);
+CREATE TABLE public.installation (
+    id smallint NOT NULL,
+    secret_fingerprint character varying(64) NOT NULL,
+    CONSTRAINT ck_installation_one CHECK ((id = 1))
+);
+CREATE TABLE public.notification_choices (
+    user_id bigint NOT NULL,
+    kind character varying(40) NOT NULL,
+    cadence character varying(10) NOT NULL,
+    portal_id bigint NOT NULL,
+    CONSTRAINT ck_notification_choices_cadence CHECK (((cadence)::text = ANY ((ARRAY['at_once'::character varying, 'daily'::character varying, 'weekly'::character varying, 'never'::character varying])::text[])))
+);
+CREATE TABLE public.one_time_tokens (
+    id bigint NOT NULL,
+    user_id bigint NOT NULL,
+    purpose character varying(20) NOT NULL,
+    digest character varying(64) NOT NULL,
+    email character varying(255),
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    portal_id bigint NOT NULL,
+    CONSTRAINT ck_one_time_tokens_purpose CHECK (((purpose)::text = ANY ((ARRAY['invitation'::character varying, 'password_reset'::character varying, 'email_confirmation'::character varying])::text[])))
+);
+CREATE SEQUENCE public.one_time_tokens_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.one_time_tokens_id_seq OWNED BY public.one_time_tokens.id;
+CREATE TABLE public.portals (
+    id bigint NOT NULL,
+    guid character varying(36) NOT NULL,
+    title character varying(255) NOT NULL,
+    locale character varying(16) DEFAULT 'en'::character varying NOT NULL,
+    host character varying(255),
+    default_dialect character varying(16),
+    moderation_policy character varying(16) DEFAULT 'anonymous'::character varying NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    is_private boolean DEFAULT false NOT NULL,
+    invite_message text,
+    sso_secret text,
+    webhook_secret text,
+    accent_color character varying(7),
+    CONSTRAINT ck_portals_default_dialect CHECK (((default_dialect)::text = ANY ((ARRAY['productlift'::character varying, 'astuto'::character varying])::text[]))),
+    CONSTRAINT ck_portals_moderation_policy CHECK (((moderation_policy)::text = ANY ((ARRAY['never'::character varying, 'anonymous'::character varying, 'always'::character varying])::text[])))
+);
+CREATE SEQUENCE public.portals_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.portals_id_seq OWNED BY public.portals.id;
+CREATE TABLE public.post_categories (
+    post_id bigint NOT NULL,
+    category_id bigint NOT NULL
+);
+CREATE TABLE public.post_search (
+    post_id bigint NOT NULL,
+    portal_id bigint NOT NULL,
+    title tsvector NOT NULL
+);
+CREATE TABLE public.post_search_new (
+    portal_id bigint NOT NULL,
+    post_id bigint NOT NULL
+);
+CREATE TABLE public.post_search_texts (
+    post_id bigint NOT NULL,
+    portal_id bigint NOT NULL,
+    status_id bigint,
+    hidden smallint NOT NULL,
+    words tsvector NOT NULL,
+    padding text DEFAULT repeat(' '::text, 2000) NOT NULL
+)
+WITH (toast_tuple_target='128');
+ALTER TABLE ONLY public.post_search_texts ALTER COLUMN words SET STATISTICS 0;
+ALTER TABLE ONLY public.post_search_texts ALTER COLUMN words SET STORAGE EXTERNAL;
+ALTER TABLE ONLY public.post_search_texts ALTER COLUMN padding SET STORAGE MAIN;
+CREATE TABLE public.post_search_vocabulary (
+    portal_id bigint NOT NULL,
+    folded text NOT NULL COLLATE pg_catalog."C",
+    word text NOT NULL COLLATE pg_catalog."C"
+);
+CREATE TABLE public.post_tags (
+    post_id bigint NOT NULL,
+    tag_id bigint NOT NULL
+);
+CREATE TABLE public.posts (
+    id bigint NOT NULL,
+    code character varying(6) NOT NULL,
+    slug text NOT NULL,
+    board_id bigint NOT NULL,
+    user_id bigint,
+    status_id bigint,
+    section_id bigint,
+    title character varying(255) NOT NULL,
+    description text,
+    description_short character varying(160) DEFAULT ''::character varying NOT NULL,
+    changelog text DEFAULT ''::text NOT NULL,
+    image character varying(64),
+    moderation character varying(16) DEFAULT 'approved'::character varying NOT NULL,
+    votes_count integer DEFAULT 0 NOT NULL,
+    comments_count integer DEFAULT 0 NOT NULL,
+    views_count integer DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT '4611686018427387904'::bigint NOT NULL,
+    conversion double precision,
+    impact integer,
+    confidence integer,
+    ease integer,
+    reach integer,
+    status_changed_at timestamp with time zone NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    published boolean DEFAULT true NOT NULL,
+    tags_count integer DEFAULT 0 NOT NULL,
+    CONSTRAINT ck_posts_code CHECK ((length((code)::text) = 6)),
+    CONSTRAINT ck_posts_counters CHECK (((votes_count >= 0) AND (comments_count >= 0) AND (views_count >= 0))),
+    CONSTRAINT ck_posts_moderation CHECK (((moderation)::text = ANY ((ARRAY['approved'::character varying, 'pending'::character varying, 'rejected'::character varying])::text[])))
+)
+WITH (fillfactor='85');
+CREATE SEQUENCE public.posts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.posts_id_seq OWNED BY public.posts.id;
+CREATE TABLE public.product_visions (
+    portal_id bigint NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    content text DEFAULT ''::text NOT NULL,
+    vision text DEFAULT ''::text NOT NULL,
+    target_group text DEFAULT ''::text NOT NULL,
+    needs text DEFAULT ''::text NOT NULL,
+    product text DEFAULT ''::text NOT NULL,
+    business_goals text DEFAULT ''::text NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.sections (
+    id bigint NOT NULL,
+    tab_id bigint NOT NULL,
+    parent_id bigint,
+    title character varying(255) NOT NULL,
+    "position" integer NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+CREATE SEQUENCE public.sections_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.sections_id_seq OWNED BY public.sections.id;
+CREATE TABLE public.status_changes (
+    id bigint NOT NULL,
+    post_id bigint NOT NULL,
+    user_id bigint,
+    actor_id bigint,
+    status_id bigint,
+    created_at timestamp with time zone NOT NULL,
+    portal_id bigint NOT NULL
+);
+CREATE SEQUENCE public.status_changes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.status_changes_id_seq OWNED BY public.status_changes.id;
+CREATE TABLE public.statuses (
+    id bigint NOT NULL,
+    tab_id bigint NOT NULL,
+    name character varying(255) NOT NULL,
+    color character varying(7) NOT NULL,
+    text_color character varying(7),
+    "position" integer NOT NULL,
+    show_in_roadmap boolean DEFAULT false NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    is_voteable boolean DEFAULT true NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_statuses_color CHECK ((((color)::text ~~ '#___'::text) OR ((color)::text ~~ '#______'::text)))
+);
+CREATE SEQUENCE public.statuses_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.statuses_id_seq OWNED BY public.statuses.id;
+CREATE TABLE public.tabs (
+    id bigint NOT NULL,
+    name character varying(255) NOT NULL,
+    url character varying(191) NOT NULL,
+    type character varying(16) DEFAULT 'feedback'::character varying NOT NULL,
+    "position" integer NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_tabs_type CHECK (((type)::text = ANY ((ARRAY['feedback'::character varying, 'roadmap'::character varying, 'changelog'::character varying, 'knowledgebase'::character varying])::text[])))
+);
+CREATE SEQUENCE public.tabs_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.tabs_id_seq OWNED BY public.tabs.id;
+CREATE TABLE public.tags (
+    id bigint NOT NULL,
+    name character varying(255) NOT NULL,
+    name_key character varying(255) NOT NULL,
+    color character varying(7) NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_tags_color CHECK ((((color)::text ~~ '#___'::text) OR ((color)::text ~~ '#______'::text)))
+);
+CREATE SEQUENCE public.tags_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.tags_id_seq OWNED BY public.tags.id;
+CREATE TABLE public.tallies (
+    portal_id bigint NOT NULL,
+    kind character varying(16) NOT NULL,
+    ref_id bigint NOT NULL,
+    status_id bigint NOT NULL,
+    section_id bigint NOT NULL,
+    shard smallint NOT NULL,
+    posts bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT ck_tallies_kind CHECK (((kind)::text = ANY ((ARRAY['portal'::character varying, 'board'::character varying, 'status'::character varying, 'category'::character varying])::text[])))
+)
+WITH (fillfactor='50');
+CREATE TABLE public.user_groups (
+    id bigint NOT NULL,
+    name character varying(255) NOT NULL,
+    name_key character varying(255) NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL
+);
+CREATE SEQUENCE public.user_groups_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.user_groups_id_seq OWNED BY public.user_groups.id;
+CREATE TABLE public.users (
+    id bigint NOT NULL,
+    uuid character varying(36) NOT NULL,
+    email character varying(255),
+    email_key character varying(255),
+    name character varying(255) NOT NULL,
+    role character varying(16) DEFAULT 'user'::character varying NOT NULL,
+    password_hash character varying(255),
+    notifications_enabled boolean DEFAULT true NOT NULL,
+    recap character varying(16) DEFAULT 'never'::character varying NOT NULL,
+    posts_count integer DEFAULT 0 NOT NULL,
+    votes_count integer DEFAULT 0 NOT NULL,
+    comments_count integer DEFAULT 0 NOT NULL,
+    blocked_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    avatar_url text,
+    uid character varying(255),
+    company character varying(255),
+    plan character varying(255),
+    segment_1 character varying(255),
+    segment_2 character varying(255),
+    segment_3 character varying(255),
+    segment_4 character varying(255),
+    segment_5 character varying(255),
+    segment_6 character varying(255),
+    segment_7 character varying(255),
+    segment_8 character varying(255),
+    segment_9 character varying(255),
+    segment_10 character varying(255),
+    mrr double precision,
+    arr double precision,
+    ltv double precision,
+    email_confirmed_at timestamp with time zone,
+    link_requested_at timestamp with time zone,
+    CONSTRAINT ck_users_counters CHECK (((posts_count >= 0) AND (votes_count >= 0) AND (comments_count >= 0))),
+    CONSTRAINT ck_users_recap CHECK (((recap)::text = ANY ((ARRAY['never'::character varying, 'daily'::character varying, 'weekly'::character varying, 'monthly'::character varying])::text[]))),
+    CONSTRAINT ck_users_role CHECK (((role)::text = ANY ((ARRAY['user'::character varying, 'moderator'::character varying, 'admin'::character varying, 'owner'::character varying])::text[]))),
+    CONSTRAINT ck_users_tombstone CHECK (((deleted_at IS NULL) OR (email IS NULL)))
+);
+CREATE SEQUENCE public.users_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.users_id_seq OWNED BY public.users.id;
+CREATE TABLE public.votes (
+    id bigint NOT NULL,
+    post_id bigint NOT NULL,
+    user_id bigint,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    anonymous_id character varying(191),
+    CONSTRAINT ck_votes_voter CHECK (((user_id IS NULL) <> (anonymous_id IS NULL)))
+);
+CREATE SEQUENCE public.votes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.votes_id_seq OWNED BY public.votes.id;
+CREATE TABLE public.webhooks (
+    id bigint NOT NULL,
+    dialect character varying(16) NOT NULL,
+    description character varying(255),
+    url text NOT NULL,
+    events text NOT NULL,
+    method character varying(8) DEFAULT 'POST'::character varying NOT NULL,
+    headers text,
+    body text,
+    secret text,
+    signature_header character varying(100) DEFAULT 'Signature'::character varying NOT NULL,
+    signature_encoding character varying(8) DEFAULT 'hex'::character varying NOT NULL,
+    is_enabled boolean DEFAULT true NOT NULL,
+    failures_in_row integer DEFAULT 0 NOT NULL,
+    disabled_at timestamp with time zone,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_webhooks_dialect CHECK (((dialect)::text = ANY ((ARRAY['productlift'::character varying, 'astuto'::character varying])::text[]))),
+    CONSTRAINT ck_webhooks_method CHECK (((method)::text = ANY ((ARRAY['POST'::character varying, 'PUT'::character varying, 'PATCH'::character varying, 'DELETE'::character varying])::text[]))),
+    CONSTRAINT ck_webhooks_signature_encoding CHECK (((signature_encoding)::text = ANY ((ARRAY['hex'::character varying, 'base64'::character varying])::text[])))
+);
+CREATE SEQUENCE public.webhooks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.webhooks_id_seq OWNED BY public.webhooks.id;
+CREATE TABLE public.widgets (
+    id bigint NOT NULL,
+    uuid character varying(36) NOT NULL,
+    name character varying(255) NOT NULL,
+    type character varying(16) NOT NULL,
+    tab_id bigint,
+    frame_ancestors text DEFAULT '*'::text NOT NULL,
+    portal_id bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT ck_widgets_type CHECK (((type)::text = ANY ((ARRAY['widget'::character varying, 'sidebar'::character varying, 'embed'::character varying])::text[])))
+);
+CREATE SEQUENCE public.widgets_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.widgets_id_seq OWNED BY public.widgets.id;
+ALTER TABLE ONLY public.api_keys ALTER COLUMN id SET DEFAULT nextval('public.api_keys_id_seq'::regclass);
+ALTER TABLE ONLY public.attachments ALTER COLUMN id SET DEFAULT nextval('public.attachments_id_seq'::regclass);
+ALTER TABLE ONLY public.boards ALTER COLUMN id SET DEFAULT nextval('public.boards_id_seq'::regclass);
+ALTER TABLE ONLY public.categories ALTER COLUMN id SET DEFAULT nextval('public.categories_id_seq'::regclass);
+ALTER TABLE ONLY public.comments ALTER COLUMN id SET DEFAULT nextval('public.comments_id_seq'::regclass);
+ALTER TABLE ONLY public.deliveries ALTER COLUMN id SET DEFAULT nextval('public.deliveries_id_seq'::regclass);
+ALTER TABLE ONLY public.digest_items ALTER COLUMN id SET DEFAULT nextval('public.digest_items_id_seq'::regclass);
+ALTER TABLE ONLY public.facts ALTER COLUMN id SET DEFAULT nextval('public.facts_id_seq'::regclass);
+ALTER TABLE ONLY public.feedback ALTER COLUMN id SET DEFAULT nextval('public.feedback_id_seq'::regclass);
+ALTER TABLE ONLY public.one_time_tokens ALTER COLUMN id SET DEFAULT nextval('public.one_time_tokens_id_seq'::regclass);
+ALTER TABLE ONLY public.portals ALTER COLUMN id SET DEFAULT nextval('public.portals_id_seq'::regclass);
+ALTER TABLE ONLY public.posts ALTER COLUMN id SET DEFAULT nextval('public.posts_id_seq'::regclass);
+ALTER TABLE ONLY public.sections ALTER COLUMN id SET DEFAULT nextval('public.sections_id_seq'::regclass);
+ALTER TABLE ONLY public.status_changes ALTER COLUMN id SET DEFAULT nextval('public.status_changes_id_seq'::regclass);
+ALTER TABLE ONLY public.statuses ALTER COLUMN id SET DEFAULT nextval('public.statuses_id_seq'::regclass);
+ALTER TABLE ONLY public.tabs ALTER COLUMN id SET DEFAULT nextval('public.tabs_id_seq'::regclass);
+ALTER TABLE ONLY public.tags ALTER COLUMN id SET DEFAULT nextval('public.tags_id_seq'::regclass);
+ALTER TABLE ONLY public.user_groups ALTER COLUMN id SET DEFAULT nextval('public.user_groups_id_seq'::regclass);
+ALTER TABLE ONLY public.users ALTER COLUMN id SET DEFAULT nextval('public.users_id_seq'::regclass);
+ALTER TABLE ONLY public.votes ALTER COLUMN id SET DEFAULT nextval('public.votes_id_seq'::regclass);
+ALTER TABLE ONLY public.webhooks ALTER COLUMN id SET DEFAULT nextval('public.webhooks_id_seq'::regclass);
+ALTER TABLE ONLY public.widgets ALTER COLUMN id SET DEFAULT nextval('public.widgets_id_seq'::regclass);
+INSERT INTO public.alembic_version VALUES ('0012');
+INSERT INTO public.api_keys VALUES (3, 6, 'astuto', 'earshot', '00e07c36e64d627c5fe37ed1cccc36f8196d68a9b07802edc94f3a2440445cb0', 'tkn_admin_rrrrrr', '2026-11-22 09:41:07.123456+00', NULL, '2026-11-22 09:41:07.123456+00', 1, NULL, NULL);
+INSERT INTO public.api_keys VALUES (4, 7, 'astuto', 'earshot', '84a59b9a430bec9c3e7d765d4faf58e690fadde14c183c8216575482b2ec3112', 'tkn_admin_ssssss', '2026-11-22 09:41:07.123456+00', NULL, NULL, 2, NULL, NULL);
+INSERT INTO public.api_keys VALUES (1, 1, 'astuto', 'earshot', '1ec7892004a03ba63de751560d91a5d6fe853ea18b4b3addf5f29689ff8d8b8a', 'tkn_admin_aaaaaa', '2026-11-22 09:00:07.123456+00', '2026-11-22 09:42:07.123456+00', NULL, 1, NULL, NULL);
+INSERT INTO public.api_keys VALUES (2, 1, 'productlift', 'earshot', '21151e4da38eadc838a50c83e78e16a4f1a2e3ec0452d5ae9142185b3df13919', '1|', '2026-11-22 09:00:07.123456+00', '2026-11-22 09:42:07.123456+00', NULL, 1, NULL, NULL);
+INSERT INTO public.attachments VALUES (1, 6, 'image', '1BoegU9AK5KMqif8OCbz4S.png', 'one.png', 'image/png', 77, '2026-11-22 09:13:07.123456+00', 1);
+INSERT INTO public.attachments VALUES (2, 6, 'attachment', 'WumMGRelaBK4667KZt43Dd', 'log.txt', 'application/octet-stream', 14, '2026-11-22 09:13:07.123456+00', 1);
+INSERT INTO public.boards VALUES (1, 'Feature Requests', 'feature-requests', NULL, 0, true, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.boards VALUES (2, 'Bug Reports', 'bug-reports', NULL, 1, false, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.boards VALUES (3, 'Feature Requests', 'feature-requests', NULL, 0, true, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.boards VALUES (4, 'Bug Reports', 'bug-reports', NULL, 1, false, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.categories VALUES (1, 'Speed', 'speed', '#336699', 1, '2026-11-22 09:06:07.123456+00', '2026-11-22 09:06:07.123456+00');
+INSERT INTO public.categories VALUES (2, 'Überblick 📊', 'überblick 📊', '#aabbcc', 1, '2026-11-22 09:07:07.123456+00', '2026-11-22 09:07:07.123456+00');
+INSERT INTO public.comments VALUES (1, 1, 1, NULL, 'Please, at night.', false, false, false, 1, '2026-11-22 09:22:07.123456+00', '2026-11-22 09:22:07.123456+00');
+INSERT INTO public.comments VALUES (2, 1, 3, 1, 'Yes.
+*Soon*.', false, false, false, 1, '2026-11-22 09:23:07.123456+00', '2026-11-22 09:23:07.123456+00');
+INSERT INTO public.comments VALUES (3, 2, 1, NULL, 'We have begun.', true, false, false, 1, '2026-11-22 09:24:07.123456+00', '2026-11-22 09:25:07.123456+00');
+INSERT INTO public.comments VALUES (4, 1, 1, NULL, 'Between us', false, true, false, 1, '2026-11-22 09:25:07.123456+00', '2026-11-22 09:25:07.123456+00');
+INSERT INTO public.comments VALUES (5, 2, 1, NULL, 'It is ready.', true, false, false, 1, '2026-11-22 09:39:07.123456+00', '2026-11-22 09:39:07.123456+00');
+INSERT INTO public.deliveries VALUES (1, '78d93857-5945-4040-91bf-182199d068f3', 3, 'email', 'invitation', NULL, 2, NULL, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, 'gAAAAABrCrjcrQKPFFWrNX6QphC7AU0tQIZVe1yRotee0UgUqa-ngh9LALvizuWJp6PByhC1eHV-Tol-BeviVGdO8xkTbIoO2V4gli9cgTF2GBGsrsqlVGj71Bd9qXhgllLLanYpgwoT9oSQVhIp8HmTRgb78eOCFPrLtdl6FMREyvjp5ypMTmpK_SXCOC4kslcN4KrqNm7lq3AAsc2TAjIq4_1BsonD5lWPKKfZvIDAFblu1vdTGCj7c0cFNmHAGtzjvrVTejhY', true, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.deliveries VALUES (2, '84668731-2db1-4bc6-8d46-b26c5e1e8062', 5, 'email', 'invitation', NULL, 3, NULL, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, 'gAAAAABrCrjcEaJN000_vPqreiK1A6slqoA_DRtM5uLgbPxIbEFROHXCdMJYR2Un8YFxMN0K-F8XaJ4eJRQrpbzWlar7EGgxCEzyPY_XniXIYZkgjHxWgaDA3nE1g4gOf7kNvJw4OgO0E2vaKVAp4KeQez6F9PPeozaqYdpKbycHufzCerUg7e6phkvkW_uWxOSrOawyuOGeAgTLVok5rNPWymdB4n28JzJ-1gAifg_LZjXxTcW-czZQUURnAkCu-u5AwpMTEgzD', true, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.deliveries VALUES (3, '19d80b77-858f-4fb5-aed3-28aba8c70e71', 7, 'email', 'invitation', NULL, 4, NULL, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, 'gAAAAABrCrjcxY8RtXaCsJqxxHFSGUEvwKK3VYkIxnh9FPOde5kfR1HtgyZRELiM7IM7lIBAN5U437w0yXk6IN3hg5Zwr85tZrnnSPeJqrbelm6_hEj8QMgE3xWChnMhfQR0VVMxPWsoq8lH7SQTrq4P8jmWVDBU5PdH-Kj1nbJKzv0B64OyHYLp6bnoT0AAnFGxgtnlLlLqZ9ClaVaSlNtCAN4Lb2x1VgvKiGNwAGZ3O-Ltf0f9KbngQ6aKr3S2adPyFdYSahM1', true, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.deliveries VALUES (4, '18451242-7cf6-458f-aef1-33716327f5c8', 9, 'email', 'invitation', NULL, 5, NULL, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, 'gAAAAABrCrjcIqNlJqAjClhxT8XLq2nZr6qCKezbOASGlIy6wjuahOo18eb7ET6CnMDSK4mgfR0yn3sQrih7ljcntgO1VXDjoRv1xjH9AiMf2zkI2wj0EmZk-7jllIElLRlzc2gv9avPOZKx576UYlHYDo578dDMkc7biADVLboz5tMvUjEn_C2FfNsLmJnGoPa7y2K8jREvcz1urtAktbKnKenJ_2_jgjusSQO159Df47NuTVRo7eo4xyKQHzTTzVjAFx2kYXJB', true, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.deliveries VALUES (5, '28b6e967-b203-41ad-a070-32bb01e9f687', 11, 'email', 'invitation', NULL, 6, NULL, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, 'gAAAAABrCrjcbZgT28_v5uuLZZvhe-Pq98DSkoc9WG7PBd-FP2Nhj1ZtLm6AcYF8_Ikp9f_ChQfld2nbYH_6fRkQ3WZYKOdMvum4mL0AXQ849ZMcln1o2zHLXVQ41UU9mp8-0_azm8a8vUSGbI4TwnJKtcRIePMb_mTrLgB905LJAef3JVLmag8mRG1M1GVRkQvdNxNvfIGY9FM2PhXjBmP-at2tl-qEOqE0_P64bBSYRWZ3gKKm_sPmdhjj06ipM3UId-xCQ4w4', true, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.deliveries VALUES (6, 'ae0ca111-8cb2-402b-b740-0f7cb395a0cc', 30, 'email', 'status_change', NULL, 2, 2, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, '{"base_url":"http://first.example.com","subject_id":4}', false, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.deliveries VALUES (7, 'f8000be5-4970-4016-9ca2-e677e14cdfd9', 30, 'email', 'status_change', NULL, 3, 2, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, '{"base_url":"http://first.example.com","subject_id":4}', false, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.deliveries VALUES (8, '619be2ce-b250-4797-ac68-1c46572ec4af', 35, 'email', 'post_update', NULL, 2, 2, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, '{"base_url":"http://first.example.com","subject_id":5}', false, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.deliveries VALUES (9, '702ab4b4-19b8-48fd-8a3b-8c32428dcec1', 35, 'webhook', 'comment.created', 1, NULL, 2, NULL, 'pending', '2026-11-22 09:39:07.123456+00', NULL, 0, '{"body":"{\"id\":\"tHgawBfodAzxrDDI\",\"creation_time\":\"2026-11-22T09:39:07Z\",\"event\":\"comment.created\",\"data\":{\"comment\":{\"id\":5,\"comment\":\"It is ready.\",\"author\":{\"id\":\"f056fdaa-f99c-4731-93dd-e709893df8ea\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"pinned_to_top\":false,\"tagged_for_changelog\":true,\"parent_id\":null,\"created_at\":\"2026-11-22T09:39:07Z\",\"updated_at\":\"2026-11-22T09:39:07Z\",\"url\":\"http://first.example.com/p/faster-search-jMkaeR#comment-5\",\"internal\":false},\"post\":{\"id\":\"jMkaeR\",\"uid\":\"jMkaeR-uid\",\"title\":\"Faster search\",\"description_short\":\"Line one of 1 line two\",\"description\":\"Line one of 1\\nline two\",\"description_changelog\":\"\",\"clean_description_changelog\":\"\",\"image_main\":\"\",\"votes_count\":1,\"comments_count\":2,\"views_count\":0,\"url\":\"http://first.example.com/p/faster-search-jMkaeR\",\"url_edit\":\"http://first.example.com/p/faster-search-jMkaeR/edit\",\"url_delete\":\"http://first.example.com/p/faster-search-jMkaeR/delete\",\"created_at\":\"2026-11-22T09:09:07Z\",\"updated_at\":\"2026-11-22T09:31:07Z\",\"latest_status_change_at\":\"2026-11-22T09:28:07Z\",\"latest_status_change_at_formatted\":\"22 Nov 2026\",\"author\":{\"id\":\"f056fdaa-f99c-4731-93dd-e709893df8ea\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"categories\":[{\"id\":1,\"name\":\"Speed\",\"color\":\"#336699\"}],\"status\":{\"id\":4,\"name\":\"Completed\",\"color\":\"#6ac47c\",\"tab_name\":\"Changelog\"},\"section_id\":null,\"moderation_status\":\"approved\",\"conversion\":null,\"prioritization_impact\":null,\"prioritization_confidence\":null,\"prioritization_ease\":null,\"prioritization_reach\":null,\"category\":{\"id\":1,\"name\":\"Speed\",\"color\":\"#336699\"},\"tags\":[{\"id\":1,\"name\":\"Urgent\",\"color\":\"#ABDEE6\"},{\"id\":2,\"name\":\"Später 📊\",\"color\":\"#FFAEA5\"}]},\"user\":{\"id\":\"f056fdaa-f99c-4731-93dd-e709893df8ea\",\"name\":\"Owner\",\"email\":\"owner@example.com\",\"role\":\"admin\",\"counter_votes\":0,\"counter_comments\":3,\"counter_posts\":3,\"counter_comment_votes\":0,\"database_id\":1},\"portal\":{\"guid\":\"faa43686-7753-4044-836e-55e56cae18c6\",\"title\":\"Feedback\",\"localization\":\"en\",\"editor_type\":\"html\",\"invite_message\":null,\"jira_domain_url\":null,\"jira_enabled\":false}}}","content_type":"application/json","url":null,"error":null}', false, NULL, NULL, NULL, NULL, '2026-11-22 09:39:07.123456+00', NULL, NULL, 1);
+INSERT INTO public.digest_items VALUES (1, 3, 35, 'post_update', 2, 5, 'daily', '2026-11-22 15:00:00+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (1, 'user.registered', NULL, 1, 1, NULL, NULL, NULL, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (2, 'user.registered', NULL, 2, 2, 1, NULL, 'http://first.example.com', '2026-11-22 09:01:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (3, 'user.invited', NULL, 2, 2, 1, '{"message": null}', 'http://first.example.com', '2026-11-22 09:01:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (4, 'user.registered', NULL, 3, 3, 1, NULL, 'http://first.example.com', '2026-11-22 09:02:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (5, 'user.invited', NULL, 3, 3, 1, '{"message": null}', 'http://first.example.com', '2026-11-22 09:02:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (6, 'user.registered', NULL, 4, 4, 1, NULL, 'http://first.example.com', '2026-11-22 09:03:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (7, 'user.invited', NULL, 4, 4, 1, '{"message": null}', 'http://first.example.com', '2026-11-22 09:03:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (8, 'user.registered', NULL, 5, 5, 1, NULL, 'http://first.example.com', '2026-11-22 09:04:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (9, 'user.invited', NULL, 5, 5, 1, '{"message": null}', 'http://first.example.com', '2026-11-22 09:04:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (10, 'user.registered', NULL, 6, 6, 1, NULL, 'http://first.example.com', '2026-11-22 09:05:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (11, 'user.invited', NULL, 6, 6, 1, '{"message": null}', 'http://first.example.com', '2026-11-22 09:05:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (12, 'post.submitted', 1, NULL, 2, 1, NULL, 'http://first.example.com', '2026-11-22 09:08:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (13, 'post.submitted', 2, NULL, 1, 1, NULL, 'http://first.example.com', '2026-11-22 09:09:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (14, 'post.submitted', 3, NULL, 2, 1, NULL, 'http://first.example.com', '2026-11-22 09:10:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (15, 'post.submitted', 4, NULL, 1, 1, NULL, 'http://first.example.com', '2026-11-22 09:11:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (16, 'post.submitted', 5, NULL, 2, 1, NULL, 'http://first.example.com', '2026-11-22 09:12:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (17, 'post.submitted', 6, NULL, 1, 1, NULL, 'http://first.example.com', '2026-11-22 09:13:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (18, 'vote.cast', 2, 1, 2, 1, NULL, 'http://first.example.com', '2026-11-22 09:15:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (19, 'vote.cast', 3, 2, 2, 1, NULL, 'http://first.example.com', '2026-11-22 09:16:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (20, 'vote.cast', 3, 3, 3, 1, NULL, 'http://first.example.com', '2026-11-22 09:17:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (21, 'vote.cast', 4, 4, 2, 1, NULL, 'http://first.example.com', '2026-11-22 09:18:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (22, 'vote.cast', 4, 5, 3, 1, NULL, 'http://first.example.com', '2026-11-22 09:19:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (23, 'vote.cast', 4, 6, 4, 1, NULL, 'http://first.example.com', '2026-11-22 09:20:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (24, 'vote.retracted', 4, 6, 4, 1, '{"created_at": "2026-11-22 09:20:07.123456"}', 'http://first.example.com', '2026-11-22 09:21:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (25, 'comment.written', 1, 1, 1, 1, '{"official": false, "parent_id": null}', 'http://first.example.com', '2026-11-22 09:22:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (26, 'comment.written', 1, 2, 3, 1, '{"official": false, "parent_id": 1}', 'http://first.example.com', '2026-11-22 09:23:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (27, 'comment.written', 2, 3, 1, 1, '{"official": false, "parent_id": null}', 'http://first.example.com', '2026-11-22 09:24:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (28, 'post.status_changed', 1, 2, 1, 1, '{"old_status_id": null, "new_status_id": 2, "old_status": null, "new_status": {"id": 2, "name": "Planned", "color": "#0096ff", "tab_name": "Roadmap"}}', 'http://first.example.com', '2026-11-22 09:26:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (29, 'post.status_changed', 1, 3, 1, 1, '{"old_status_id": 2, "new_status_id": 3, "old_status": {"id": 2, "name": "Planned", "color": "#0096ff", "tab_name": "Roadmap"}, "new_status": {"id": 3, "name": "In Progress", "color": "#9437ff", "tab_name": "Roadmap"}}', 'http://first.example.com', '2026-11-22 09:27:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (30, 'post.status_changed', 2, 4, 1, 1, '{"old_status_id": 1, "new_status_id": 4, "old_status": {"id": 1, "name": "New", "color": "#8B95A1", "tab_name": "Feedback"}, "new_status": {"id": 4, "name": "Completed", "color": "#6ac47c", "tab_name": "Changelog"}}', 'http://first.example.com', '2026-11-22 09:28:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (31, 'post.rejected', 3, NULL, 2, NULL, NULL, NULL, '2026-11-22 09:28:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (32, 'vote.cast', 1, 7, NULL, 1, NULL, 'http://first.example.com', '2026-11-22 09:34:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (33, 'vote.cast', 1, 8, NULL, 1, NULL, 'http://first.example.com', '2026-11-22 09:35:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (34, 'post.unpublished', 4, NULL, 1, 1, NULL, 'http://first.example.com', '2026-11-22 09:38:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (35, 'comment.written', 2, 5, 1, 1, '{"official": true, "parent_id": null}', 'http://first.example.com', '2026-11-22 09:39:07.123456+00', '2026-11-22 09:39:07.123456+00', 1);
+INSERT INTO public.facts VALUES (36, 'user.registered', NULL, 7, 7, NULL, NULL, NULL, '2026-11-22 09:41:07.123456+00', NULL, 2);
+INSERT INTO public.facts VALUES (37, 'post.submitted', 7, NULL, 7, NULL, NULL, NULL, '2026-11-22 09:41:07.123456+00', NULL, 2);
+INSERT INTO public.facts VALUES (38, 'vote.cast', 7, 9, 7, NULL, NULL, NULL, '2026-11-22 09:41:07.123456+00', NULL, 2);
+INSERT INTO public.facts VALUES (39, 'post.submitted', 8, NULL, 1, 1, NULL, 'http://first.example.com', '2026-11-22 09:42:07.123456+00', NULL, 1);
+INSERT INTO public.feedback VALUES (1, 'Too slow', 'On Mondays.', 'new', 2, 2, 1, '2026-11-22 09:36:07.123456+00', '2026-11-22 09:36:07.123456+00');
+INSERT INTO public.follows VALUES (2, 1, '2026-11-22 09:09:07.123456+00', 1);
+INSERT INTO public.follows VALUES (4, 1, '2026-11-22 09:11:07.123456+00', 1);
+INSERT INTO public.follows VALUES (6, 1, '2026-11-22 09:13:07.123456+00', 1);
+INSERT INTO public.follows VALUES (2, 2, '2026-11-22 09:15:07.123456+00', 1);
+INSERT INTO public.follows VALUES (3, 2, '2026-11-22 09:16:07.123456+00', 1);
+INSERT INTO public.follows VALUES (3, 3, '2026-11-22 09:17:07.123456+00', 1);
+INSERT INTO public.follows VALUES (4, 2, '2026-11-22 09:18:07.123456+00', 1);
+INSERT INTO public.follows VALUES (4, 3, '2026-11-22 09:19:07.123456+00', 1);
+INSERT INTO public.follows VALUES (4, 4, '2026-11-22 09:20:07.123456+00', 1);
+INSERT INTO public.follows VALUES (2, 3, '2026-11-22 09:21:07.123456+00', 1);
+INSERT INTO public.group_members VALUES (1, 2, '2026-11-22 09:33:07.123456+00', 1);
+INSERT INTO public.installation VALUES (1, 'be4229859ad2df15d59907bf3f2c5909581c5fee88a99e2427e3c3af703131f4');
+INSERT INTO public.notification_choices VALUES (3, 'post_update', 'daily', 1);
+INSERT INTO public.one_time_tokens VALUES (1, 2, 'invitation', '6afe3e06ecb5791ed6259ef81ab11b97f9ac27da3d3288b03f6063649b96c2d2', 'ada@example.com', '2026-11-22 09:39:07.123456+00', '2027-02-20 09:39:07.123456+00', NULL, 1);
+INSERT INTO public.one_time_tokens VALUES (2, 3, 'invitation', 'cf4c7c218d13c888c956295060145526b70441ba02019df922e865fc8af3b9fa', 'bob@example.com', '2026-11-22 09:39:07.123456+00', '2027-02-20 09:39:07.123456+00', NULL, 1);
+INSERT INTO public.one_time_tokens VALUES (5, 6, 'invitation', '1f418ed2f0b3e719cf2feb19a531cf46a8a5146d8fdf81512fe009e6bb474c37', 'eve@example.com', '2026-11-22 09:39:07.123456+00', '2027-02-20 09:39:07.123456+00', NULL, 1);
+INSERT INTO public.one_time_tokens VALUES (3, 4, 'invitation', 'b861e1651355d6dc230757df6e75693b5f0f2aec330facb49eb0a4258a0f3692', 'cid@example.com', '2026-11-22 09:39:07.123456+00', '2027-02-20 09:39:07.123456+00', '2026-11-22 09:41:07.123456+00', 1);
+INSERT INTO public.portals VALUES (1, 'faa43686-7753-4044-836e-55e56cae18c6', 'Feedback', 'en', 'first.example.com', NULL, 'anonymous', '2026-11-22 09:00:07.123456+00', '2026-11-22 09:41:07.123456+00', false, NULL, NULL, NULL, NULL);
+INSERT INTO public.portals VALUES (2, 'f3a6c16e-94ac-42f0-8dd8-e4547f11197b', 'Second', 'en', 'second.example.com', NULL, 'anonymous', '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00', false, NULL, NULL, NULL, NULL);
+INSERT INTO public.post_categories VALUES (2, 1);
+INSERT INTO public.post_categories VALUES (4, 1);
+INSERT INTO public.post_categories VALUES (1, 2);
+INSERT INTO public.post_search VALUES (1, 1, '''dark'':1 ''mode'':2');
+INSERT INTO public.post_search VALUES (2, 1, '''faster'':1 ''search'':2');
+INSERT INTO public.post_search VALUES (3, 1, '''and'':4 ''end'':5 ''it'':1 ''quot'':3 ''s'':2');
+INSERT INTO public.post_search VALUES (4, 1, '''all'':4 ''ein'':1 ''fur'':3 ''uberblick'':2');
+INSERT INTO public.post_search VALUES (5, 1, '''bulk'':1 ''edit'':2');
+INSERT INTO public.post_search VALUES (6, 1, '''file'':2 ''with'':1');
+INSERT INTO public.post_search VALUES (7, 2, '''of'':1 ''portal'':4 ''second'':3 ''the'':2');
+INSERT INTO public.post_search VALUES (8, 1, '''a'':3 ''export'':1 ''spreadsheet'':4 ''to'':2');
+INSERT INTO public.post_search_new VALUES (1, 1);
+INSERT INTO public.post_search_new VALUES (1, 2);
+INSERT INTO public.post_search_new VALUES (1, 3);
+INSERT INTO public.post_search_new VALUES (1, 4);
+INSERT INTO public.post_search_new VALUES (1, 5);
+INSERT INTO public.post_search_new VALUES (1, 6);
+INSERT INTO public.post_search_new VALUES (2, 7);
+INSERT INTO public.post_search_new VALUES (1, 8);
+INSERT INTO public.post_tags VALUES (2, 2);
+INSERT INTO public.post_tags VALUES (2, 1);
+INSERT INTO public.posts VALUES (6, 'HTGJpm', 'with-files', 1, 1, 1, NULL, 'With files', '', '', '', '1BoegU9AK5KMqif8OCbz4S.png', 'approved', 0, 0, 0, 4611686018427387904, NULL, NULL, NULL, NULL, NULL, '2026-11-22 09:13:07.123456+00', 1, '2026-11-22 09:13:07.123456+00', '2026-11-22 09:13:07.123456+00', true, 0);
+INSERT INTO public.posts VALUES (3, 'weoXxa', 'it-s-quoted-and-ends', 1, 2, NULL, NULL, 'It''s "quoted"; -- and ends', NULL, '', '', NULL, 'rejected', 2, 0, 0, 4611686018427387904, NULL, NULL, NULL, NULL, NULL, '2026-11-22 09:10:07.123456+00', 1, '2026-11-22 09:10:07.123456+00', '2026-11-22 09:28:07.123456+00', true, 0);
+INSERT INTO public.posts VALUES (5, 'dwBRPN', 'bulk-edit', 1, 2, NULL, NULL, 'Bulk edit', NULL, '', '', NULL, 'pending', 0, 0, 0, 4611686018427387904, NULL, NULL, NULL, NULL, NULL, '2026-11-22 09:12:07.123456+00', 1, '2026-11-22 09:12:07.123456+00', '2026-11-22 09:28:07.123456+00', true, 0);
+INSERT INTO public.posts VALUES (1, 'zR6H52', 'dark-mode', 1, 2, 3, 2, 'Dark mode', NULL, '', '', NULL, 'approved', 2, 2, 0, 4611686018427387904, NULL, NULL, NULL, NULL, NULL, '2026-11-22 09:27:07.123456+00', 1, '2026-11-22 09:08:07.123456+00', '2026-11-22 09:27:07.123456+00', true, 0);
+INSERT INTO public.posts VALUES (4, '3WNJEU', 'ein-uberblick-fur-alle', 1, 1, 1, NULL, 'Ein Überblick für alle 📊', 'Line one of 3
+line two', 'Line one of 3 line two', '', NULL, 'approved', 2, 0, 0, 4611686018427387904, NULL, NULL, NULL, NULL, NULL, '2026-11-22 09:11:07.123456+00', 1, '2026-11-22 09:11:07.123456+00', '2026-11-22 09:38:07.123456+00', false, 0);
+INSERT INTO public.posts VALUES (2, 'jMkaeR', 'faster-search', 1, 1, 4, NULL, 'Faster search', 'Line one of 1
+line two', 'Line one of 1 line two', '', NULL, 'approved', 1, 2, 0, 4611686018427387904, NULL, NULL, NULL, NULL, NULL, '2026-11-22 09:28:07.123456+00', 1, '2026-11-22 09:09:07.123456+00', '2026-11-22 09:31:07.123456+00', true, 2);
+INSERT INTO public.posts VALUES (7, 'GtjsRs', 'of-the-second-portal', 3, 7, NULL, NULL, 'Of the second portal', NULL, '', '', NULL, 'approved', 1, 0, 0, 4611686018427387904, NULL, NULL, NULL, NULL, NULL, '2026-11-22 09:41:07.123456+00', 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00', true, 0);
+INSERT INTO public.posts VALUES (8, 'HHRQLU', 'export-to-a-spreadsheet', 1, 1, NULL, NULL, 'Export to a spreadsheet', NULL, '', '', NULL, 'approved', 0, 0, 0, 4611686018427387904, NULL, NULL, NULL, NULL, NULL, '2026-11-22 09:42:07.123456+00', 1, '2026-11-22 09:42:07.123456+00', '2026-11-22 09:42:07.123456+00', true, 0);
+INSERT INTO public.product_visions VALUES (1, '', '', 'No queue', '', '', '', '', '2026-11-22 09:37:07.123456+00');
+INSERT INTO public.sections VALUES (1, 1, NULL, 'Soon', 0, 1, '2026-11-22 09:07:07.123456+00', '2026-11-22 09:07:07.123456+00');
+INSERT INTO public.sections VALUES (2, 1, 1, 'Very soon', 1, 1, '2026-11-22 09:07:07.123456+00', '2026-11-22 09:07:07.123456+00');
+INSERT INTO public.status_changes VALUES (1, 1, 1, 1, 2, '2026-11-22 09:26:07.123456+00', 1);
+INSERT INTO public.status_changes VALUES (2, 1, 1, 1, 3, '2026-11-22 09:27:07.123456+00', 1);
+INSERT INTO public.status_changes VALUES (3, 2, 1, 1, 4, '2026-11-22 09:28:07.123456+00', 1);
+INSERT INTO public.statuses VALUES (1, 1, 'New', '#8B95A1', NULL, 0, false, true, true, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.statuses VALUES (2, 2, 'Planned', '#0096ff', NULL, 1, true, false, true, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.statuses VALUES (3, 2, 'In Progress', '#9437ff', NULL, 2, true, false, true, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.statuses VALUES (4, 3, 'Completed', '#6ac47c', NULL, 3, true, false, false, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.statuses VALUES (5, 1, 'Rejected', '#ff2600', NULL, 4, false, false, false, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.statuses VALUES (6, 4, 'New', '#8B95A1', NULL, 0, false, true, true, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.statuses VALUES (7, 5, 'Planned', '#0096ff', NULL, 1, true, false, true, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.statuses VALUES (8, 5, 'In Progress', '#9437ff', NULL, 2, true, false, true, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.statuses VALUES (9, 6, 'Completed', '#6ac47c', NULL, 3, true, false, false, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.statuses VALUES (10, 4, 'Rejected', '#ff2600', NULL, 4, false, false, false, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.tabs VALUES (1, 'Feedback', 'feedback', 'feedback', 0, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.tabs VALUES (2, 'Roadmap', 'roadmap', 'roadmap', 1, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.tabs VALUES (3, 'Changelog', 'changelog', 'changelog', 2, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00');
+INSERT INTO public.tabs VALUES (4, 'Feedback', 'feedback', 'feedback', 0, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.tabs VALUES (5, 'Roadmap', 'roadmap', 'roadmap', 1, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.tabs VALUES (6, 'Changelog', 'changelog', 'changelog', 2, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00');
+INSERT INTO public.tags VALUES (1, 'Urgent', 'urgent', '#ABDEE6', 1, '2026-11-22 09:29:07.123456+00', '2026-11-22 09:29:07.123456+00');
+INSERT INTO public.tags VALUES (2, 'Später 📊', 'später 📊', '#FFAEA5', 1, '2026-11-22 09:30:07.123456+00', '2026-11-22 09:30:07.123456+00');
+INSERT INTO public.tallies VALUES (1, 'portal', 0, 0, 0, 1, 1);
+INSERT INTO public.tallies VALUES (1, 'board', 1, 0, 0, 1, 1);
+INSERT INTO public.tallies VALUES (1, 'portal', 0, 0, 0, 2, 1);
+INSERT INTO public.tallies VALUES (1, 'board', 1, 0, 0, 2, 1);
+INSERT INTO public.tallies VALUES (1, 'portal', 0, 0, 0, 3, 1);
+INSERT INTO public.tallies VALUES (1, 'board', 1, 0, 0, 3, 1);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 0, 0, 3, 1);
+INSERT INTO public.tallies VALUES (1, 'portal', 0, 0, 0, 4, 1);
+INSERT INTO public.tallies VALUES (1, 'board', 1, 0, 0, 4, 1);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 1, 0, 4, 1);
+INSERT INTO public.tallies VALUES (1, 'category', 1, 1, 0, 4, 1);
+INSERT INTO public.tallies VALUES (1, 'portal', 0, 0, 0, 5, 1);
+INSERT INTO public.tallies VALUES (1, 'board', 1, 0, 0, 5, 1);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 0, 0, 5, 1);
+INSERT INTO public.tallies VALUES (1, 'portal', 0, 0, 0, 6, 1);
+INSERT INTO public.tallies VALUES (1, 'board', 1, 0, 0, 6, 1);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 1, 0, 6, 1);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 0, 0, 1, 0);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 0, 2, 1, 0);
+INSERT INTO public.tallies VALUES (1, 'category', 2, 0, 2, 1, 0);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 2, 2, 1, 0);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 3, 2, 1, 1);
+INSERT INTO public.tallies VALUES (1, 'category', 2, 2, 2, 1, 0);
+INSERT INTO public.tallies VALUES (1, 'category', 2, 3, 2, 1, 1);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 1, 0, 2, 0);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 4, 0, 2, 1);
+INSERT INTO public.tallies VALUES (1, 'category', 1, 1, 0, 2, 0);
+INSERT INTO public.tallies VALUES (1, 'category', 1, 4, 0, 2, 1);
+INSERT INTO public.tallies VALUES (2, 'portal', 0, 0, 0, 7, 1);
+INSERT INTO public.tallies VALUES (2, 'board', 3, 0, 0, 7, 1);
+INSERT INTO public.tallies VALUES (2, 'status', 0, 0, 0, 7, 1);
+INSERT INTO public.tallies VALUES (1, 'portal', 0, 0, 0, 8, 1);
+INSERT INTO public.tallies VALUES (1, 'board', 1, 0, 0, 8, 1);
+INSERT INTO public.tallies VALUES (1, 'status', 0, 0, 0, 8, 1);
+INSERT INTO public.user_groups VALUES (1, 'Early access', 'early access', 1, '2026-11-22 09:32:07.123456+00', '2026-11-22 09:32:07.123456+00');
+INSERT INTO public.users VALUES (6, '334dde86-ff10-46db-bc08-cde440742ae2', 'eve@example.com', 'eve@example.com', 'Eve Example', 'admin', NULL, true, 'never', 0, 0, 0, NULL, NULL, 1, '2026-11-22 09:05:07.123456+00', '2026-11-22 09:05:07.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.users VALUES (2, 'a359c222-199c-49df-9f38-f8578be55ad5', 'ada@example.com', 'ada@example.com', 'Ada Example', 'user', NULL, true, 'never', 3, 3, 0, NULL, NULL, 1, '2026-11-22 09:01:07.123456+00', '2026-11-22 09:01:07.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.users VALUES (3, 'cd804fdb-4420-4fd0-a08c-136fc1c8fea7', 'bob@example.com', 'bob@example.com', 'Bob Example', 'user', NULL, true, 'never', 0, 2, 1, NULL, NULL, 1, '2026-11-22 09:02:07.123456+00', '2026-11-22 09:02:07.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.users VALUES (5, 'f344b735-0f6d-4e84-9cba-666cdcdcb8f0', NULL, NULL, '[User Deleted]', 'user', NULL, false, 'never', 0, 0, 0, NULL, '2026-11-22 09:40:07.123456+00', 1, '2026-11-22 09:04:07.123456+00', '2026-11-22 09:40:07.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.users VALUES (4, '8c0202d2-b43d-4f36-b7c3-30d52fe8c78a', 'cid@example.com', 'cid@example.com', 'Cid Example', 'user', NULL, true, 'never', 0, 0, 0, '2026-11-22 09:41:07.123456+00', NULL, 1, '2026-11-22 09:03:07.123456+00', '2026-11-22 09:41:07.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.users VALUES (7, 'a5c528fc-5679-4e2d-b68e-bc33d012a1e9', 'owner@second.example.com', 'owner@second.example.com', 'Owner', 'owner', NULL, true, 'never', 1, 1, 0, NULL, NULL, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.users VALUES (1, 'f056fdaa-f99c-4731-93dd-e709893df8ea', 'owner@example.com', 'owner@example.com', 'Owner', 'owner', NULL, true, 'never', 4, 0, 3, NULL, NULL, 1, '2026-11-22 09:00:07.123456+00', '2026-11-22 09:00:07.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.votes VALUES (1, 2, 2, 1, '2026-11-22 09:15:07.123456+00', '2026-11-22 09:15:07.123456+00', NULL);
+INSERT INTO public.votes VALUES (2, 3, 2, 1, '2026-11-22 09:16:07.123456+00', '2026-11-22 09:16:07.123456+00', NULL);
+INSERT INTO public.votes VALUES (3, 3, 3, 1, '2026-11-22 09:17:07.123456+00', '2026-11-22 09:17:07.123456+00', NULL);
+INSERT INTO public.votes VALUES (4, 4, 2, 1, '2026-11-22 09:18:07.123456+00', '2026-11-22 09:18:07.123456+00', NULL);
+INSERT INTO public.votes VALUES (5, 4, 3, 1, '2026-11-22 09:19:07.123456+00', '2026-11-22 09:19:07.123456+00', NULL);
+INSERT INTO public.votes VALUES (7, 1, NULL, 1, '2026-11-22 09:34:07.123456+00', '2026-11-22 09:34:07.123456+00', 'visitor');
+INSERT INTO public.votes VALUES (8, 1, NULL, 1, '2026-11-22 09:35:07.123456+00', '2026-11-22 09:35:07.123456+00', 'Ünknown');
+INSERT INTO public.votes VALUES (9, 7, 7, 2, '2026-11-22 09:41:07.123456+00', '2026-11-22 09:41:07.123456+00', NULL);
+INSERT INTO public.webhooks VALUES (1, 'productlift', 'CRM', 'gAAAAABrCrjcQp602n73kxsC5QecbwGt23nt5ihM8us0jLIRkdqXUMynjSg_mqOyDdyEqtgivEjQd6e5kO2j9lGqBYu_pu1y2GGphp0qk075nhqwBS1qsRY0vMg1_QNaY4BDkzKPnJxY', '[]', 'POST', NULL, NULL, NULL, 'Signature', 'hex', true, 0, NULL, 1, '2026-11-22 09:38:07.123456+00', '2026-11-22 09:38:07.123456+00');
+INSERT INTO public.widgets VALUES (1, '500543ed-7c61-4afa-8b6d-244f9697523f', 'Help', 'widget', 1, '*', 1, '2026-11-22 09:38:07.123456+00', '2026-11-22 09:38:07.123456+00');
+SELECT pg_catalog.setval('public.api_keys_id_seq', 4, true);
+SELECT pg_catalog.setval('public.attachments_id_seq', 2, true);
+SELECT pg_catalog.setval('public.boards_id_seq', 4, true);
+SELECT pg_catalog.setval('public.categories_id_seq', 2, true);
+SELECT pg_catalog.setval('public.comments_id_seq', 5, true);
+SELECT pg_catalog.setval('public.deliveries_id_seq', 9, true);
+SELECT pg_catalog.setval('public.digest_items_id_seq', 1, true);
+SELECT pg_catalog.setval('public.facts_id_seq', 39, true);
+SELECT pg_catalog.setval('public.feedback_id_seq', 1, true);
+SELECT pg_catalog.setval('public.one_time_tokens_id_seq', 5, true);
+SELECT pg_catalog.setval('public.portals_id_seq', 2, true);
+SELECT pg_catalog.setval('public.posts_id_seq', 8, true);
+SELECT pg_catalog.setval('public.sections_id_seq', 2, true);
+SELECT pg_catalog.setval('public.status_changes_id_seq', 3, true);
+SELECT pg_catalog.setval('public.statuses_id_seq', 10, true);
+SELECT pg_catalog.setval('public.tabs_id_seq', 6, true);
+SELECT pg_catalog.setval('public.tags_id_seq', 2, true);
+SELECT pg_catalog.setval('public.user_groups_id_seq', 1, true);
+SELECT pg_catalog.setval('public.users_id_seq', 7, true);
+SELECT pg_catalog.setval('public.votes_id_seq', 9, true);
+SELECT pg_catalog.setval('public.webhooks_id_seq', 1, true);
+SELECT pg_catalog.setval('public.widgets_id_seq', 1, true);
+ALTER TABLE ONLY public.alembic_version
+    ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT pk_api_keys PRIMARY KEY (id);
+ALTER TABLE ONLY public.attachments
+    ADD CONSTRAINT pk_attachments PRIMARY KEY (id);
+ALTER TABLE ONLY public.boards
+    ADD CONSTRAINT pk_boards PRIMARY KEY (id);
+ALTER TABLE ONLY public.categories
+    ADD CONSTRAINT pk_categories PRIMARY KEY (id);
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT pk_comments PRIMARY KEY (id);
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT pk_deliveries PRIMARY KEY (id);
+ALTER TABLE ONLY public.digest_items
+    ADD CONSTRAINT pk_digest_items PRIMARY KEY (id);
+ALTER TABLE ONLY public.facts
+    ADD CONSTRAINT pk_facts PRIMARY KEY (id);
+ALTER TABLE ONLY public.feedback
+    ADD CONSTRAINT pk_feedback PRIMARY KEY (id);
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT pk_follows PRIMARY KEY (post_id, user_id);
+ALTER TABLE ONLY public.group_members
+    ADD CONSTRAINT pk_group_members PRIMARY KEY (group_id, user_id);
+ALTER TABLE ONLY public.installation
+    ADD CONSTRAINT pk_installation PRIMARY KEY (id);
+ALTER TABLE ONLY public.notification_choices
+    ADD CONSTRAINT pk_notification_choices PRIMARY KEY (user_id, kind);
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT pk_one_time_tokens PRIMARY KEY (id);
+ALTER TABLE ONLY public.portals
+    ADD CONSTRAINT pk_portals PRIMARY KEY (id);
+ALTER TABLE ONLY public.post_categories
+    ADD CONSTRAINT pk_post_categories PRIMARY KEY (post_id, category_id);
+ALTER TABLE ONLY public.post_search
+    ADD CONSTRAINT pk_post_search PRIMARY KEY (post_id);
+ALTER TABLE ONLY public.post_search_new
+    ADD CONSTRAINT pk_post_search_new PRIMARY KEY (portal_id, post_id);
+ALTER TABLE ONLY public.post_search_texts
+    ADD CONSTRAINT pk_post_search_texts PRIMARY KEY (post_id);
+ALTER TABLE ONLY public.post_search_vocabulary
+    ADD CONSTRAINT pk_post_search_vocabulary PRIMARY KEY (portal_id, folded, word);
+ALTER TABLE ONLY public.post_tags
+    ADD CONSTRAINT pk_post_tags PRIMARY KEY (post_id, tag_id);
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT pk_posts PRIMARY KEY (id);
+ALTER TABLE ONLY public.product_visions
+    ADD CONSTRAINT pk_product_visions PRIMARY KEY (portal_id);
+ALTER TABLE ONLY public.sections
+    ADD CONSTRAINT pk_sections PRIMARY KEY (id);
+ALTER TABLE ONLY public.status_changes
+    ADD CONSTRAINT pk_status_changes PRIMARY KEY (id);
+ALTER TABLE ONLY public.statuses
+    ADD CONSTRAINT pk_statuses PRIMARY KEY (id);
+ALTER TABLE ONLY public.tabs
+    ADD CONSTRAINT pk_tabs PRIMARY KEY (id);
+ALTER TABLE ONLY public.tags
+    ADD CONSTRAINT pk_tags PRIMARY KEY (id);
+ALTER TABLE ONLY public.tallies
+    ADD CONSTRAINT pk_tallies PRIMARY KEY (portal_id, kind, ref_id, status_id, section_id, shard);
+ALTER TABLE ONLY public.user_groups
+    ADD CONSTRAINT pk_user_groups PRIMARY KEY (id);
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT pk_users PRIMARY KEY (id);
+ALTER TABLE ONLY public.votes
+    ADD CONSTRAINT pk_votes PRIMARY KEY (id);
+ALTER TABLE ONLY public.webhooks
+    ADD CONSTRAINT pk_webhooks PRIMARY KEY (id);
+ALTER TABLE ONLY public.widgets
+    ADD CONSTRAINT pk_widgets PRIMARY KEY (id);
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT uq_api_keys_digest UNIQUE (digest);
+ALTER TABLE ONLY public.attachments
+    ADD CONSTRAINT uq_attachments_name UNIQUE (name);
+ALTER TABLE ONLY public.boards
+    ADD CONSTRAINT uq_boards_portal_id_name UNIQUE (portal_id, name);
+ALTER TABLE ONLY public.boards
+    ADD CONSTRAINT uq_boards_portal_id_slug UNIQUE (portal_id, slug);
+ALTER TABLE ONLY public.categories
+    ADD CONSTRAINT uq_categories_portal_id_name_key UNIQUE (portal_id, name_key);
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT uq_deliveries_dedup_key UNIQUE (dedup_key);
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT uq_deliveries_uuid UNIQUE (uuid);
+ALTER TABLE ONLY public.digest_items
+    ADD CONSTRAINT uq_digest_items_user_id_event_id_kind UNIQUE (user_id, event_id, kind);
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT uq_one_time_tokens_digest UNIQUE (digest);
+ALTER TABLE ONLY public.portals
+    ADD CONSTRAINT uq_portals_guid UNIQUE (guid);
+ALTER TABLE ONLY public.portals
+    ADD CONSTRAINT uq_portals_host UNIQUE (host);
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT uq_posts_portal_id_code UNIQUE (portal_id, code);
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT uq_posts_portal_id_slug UNIQUE (portal_id, slug);
+ALTER TABLE ONLY public.statuses
+    ADD CONSTRAINT uq_statuses_portal_id_name UNIQUE (portal_id, name);
+ALTER TABLE ONLY public.tabs
+    ADD CONSTRAINT uq_tabs_portal_id_url UNIQUE (portal_id, url);
+ALTER TABLE ONLY public.tags
+    ADD CONSTRAINT uq_tags_portal_id_name_key UNIQUE (portal_id, name_key);
+ALTER TABLE ONLY public.user_groups
+    ADD CONSTRAINT uq_user_groups_portal_id_name_key UNIQUE (portal_id, name_key);
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT uq_users_portal_id_email_key UNIQUE (portal_id, email_key);
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT uq_users_uuid UNIQUE (uuid);
+ALTER TABLE ONLY public.votes
+    ADD CONSTRAINT uq_votes_post_id_user_id UNIQUE (post_id, user_id);
+ALTER TABLE ONLY public.webhooks
+    ADD CONSTRAINT uq_webhooks_portal_id_description UNIQUE (portal_id, description);
+ALTER TABLE ONLY public.widgets
+    ADD CONSTRAINT uq_widgets_uuid UNIQUE (uuid);
+CREATE INDEX ix_api_keys_user_id ON public.api_keys USING btree (user_id);
+CREATE INDEX ix_attachments_post_id ON public.attachments USING btree (post_id);
+CREATE INDEX ix_comments_newest ON public.comments USING btree (portal_id, created_at, id);
+CREATE INDEX ix_comments_parent_id ON public.comments USING btree (parent_id);
+CREATE INDEX ix_comments_post ON public.comments USING btree (post_id, created_at, id);
+CREATE INDEX ix_comments_user_id ON public.comments USING btree (user_id);
+CREATE INDEX ix_deliveries_due_call ON public.deliveries USING btree (webhook_id, due_at, id) WHERE (((state)::text = 'pending'::text) AND ((channel)::text = 'webhook'::text));
+CREATE INDEX ix_deliveries_due_email ON public.deliveries USING btree (due_at, id) WHERE (((state)::text = 'pending'::text) AND ((channel)::text = 'email'::text));
+CREATE INDEX ix_deliveries_finished ON public.deliveries USING btree (finished_at);
+CREATE INDEX ix_deliveries_newest ON public.deliveries USING btree (portal_id, id);
+CREATE INDEX ix_deliveries_order ON public.deliveries USING btree (webhook_id, post_id, id) WHERE ((state)::text = 'pending'::text);
+CREATE INDEX ix_deliveries_secret ON public.deliveries USING btree (id) WHERE (((channel)::text = 'email'::text) AND is_encrypted AND (payload IS NOT NULL));
+CREATE INDEX ix_deliveries_user ON public.deliveries USING btree (user_id);
+CREATE INDEX ix_deliveries_webhook ON public.deliveries USING btree (webhook_id, id);
+CREATE INDEX ix_digest_items_due ON public.digest_items USING btree (due_at, user_id);
+CREATE INDEX ix_facts_waiting ON public.facts USING btree (id) WHERE (expanded_at IS NULL);
+CREATE INDEX ix_feedback_newest ON public.feedback USING btree (portal_id, created_at, id);
+CREATE INDEX ix_feedback_post_id ON public.feedback USING btree (post_id);
+CREATE INDEX ix_feedback_user_id ON public.feedback USING btree (user_id);
+CREATE INDEX ix_follows_user_id ON public.follows USING btree (user_id);
+CREATE INDEX ix_group_members_oldest ON public.group_members USING btree (group_id, created_at, user_id);
+CREATE INDEX ix_group_members_user_id ON public.group_members USING btree (user_id);
+CREATE INDEX ix_notification_choices_kind ON public.notification_choices USING btree (portal_id, kind);
+CREATE INDEX ix_one_time_tokens_expires_at ON public.one_time_tokens USING btree (expires_at);
+CREATE INDEX ix_one_time_tokens_user ON public.one_time_tokens USING btree (user_id, purpose);
+CREATE INDEX ix_post_categories_category_id ON public.post_categories USING btree (category_id, post_id);
+CREATE INDEX ix_post_search_texts_array ON public.post_search_texts USING gin (tsvector_to_array(words)) WITH (gin_pending_list_limit='256');
+ALTER INDEX public.ix_post_search_texts_array ALTER COLUMN 1 SET STATISTICS 0;
+CREATE INDEX ix_post_search_texts_words ON public.post_search_texts USING gin (words) WITH (gin_pending_list_limit='256');
+CREATE INDEX ix_post_search_title ON public.post_search USING gin (title) WITH (gin_pending_list_limit='256');
+CREATE INDEX ix_post_tags_tag_id ON public.post_tags USING btree (tag_id, post_id);
+CREATE INDEX ix_posts_board ON public.posts USING btree (board_id, created_at, id);
+CREATE INDEX ix_posts_comments ON public.posts USING btree (portal_id, comments_count, id);
+CREATE INDEX ix_posts_moderated ON public.posts USING btree (portal_id, moderation, created_at) WHERE ((moderation)::text <> 'approved'::text);
+CREATE INDEX ix_posts_newest ON public.posts USING btree (portal_id, created_at, id);
+CREATE INDEX ix_posts_position ON public.posts USING btree (portal_id, "position", id);
+CREATE INDEX ix_posts_section ON public.posts USING btree (section_id, created_at, id) WHERE (section_id IS NOT NULL);
+CREATE INDEX ix_posts_status ON public.posts USING btree (status_id, created_at, id);
+CREATE INDEX ix_posts_status_changed ON public.posts USING btree (portal_id, status_changed_at, id);
+CREATE INDEX ix_posts_unpublished ON public.posts USING btree (portal_id, id) WHERE (published IS FALSE);
+CREATE INDEX ix_posts_updated ON public.posts USING btree (portal_id, updated_at, id);
+CREATE INDEX ix_posts_user ON public.posts USING btree (user_id, created_at, id);
+CREATE INDEX ix_posts_votes ON public.posts USING btree (portal_id, votes_count, id);
+CREATE INDEX ix_sections_parent_id ON public.sections USING btree (parent_id);
+CREATE INDEX ix_sections_tab_id ON public.sections USING btree (tab_id);
+CREATE INDEX ix_status_changes_actor_id ON public.status_changes USING btree (actor_id) WHERE (actor_id IS NOT NULL);
+CREATE INDEX ix_status_changes_post_id ON public.status_changes USING btree (post_id, id);
+CREATE INDEX ix_status_changes_status_id ON public.status_changes USING btree (status_id) WHERE (status_id IS NOT NULL);
+CREATE INDEX ix_status_changes_user_id ON public.status_changes USING btree (user_id) WHERE (user_id IS NOT NULL);
+CREATE INDEX ix_statuses_tab_id ON public.statuses USING btree (tab_id);
+CREATE INDEX ix_users_newest ON public.users USING btree (portal_id, created_at, id);
+CREATE INDEX ix_users_recap ON public.users USING btree (portal_id) WHERE ((recap)::text <> 'never'::text);
+CREATE INDEX ix_votes_newest ON public.votes USING btree (portal_id, created_at, id, user_id);
+CREATE INDEX ix_votes_user_id ON public.votes USING btree (user_id);
+CREATE INDEX ix_widgets_portal_id ON public.widgets USING btree (portal_id, name);
+CREATE INDEX ix_widgets_tab_id ON public.widgets USING btree (tab_id);
+CREATE UNIQUE INDEX uq_boards_default ON public.boards USING btree (portal_id) WHERE is_default;
+CREATE UNIQUE INDEX uq_statuses_default ON public.statuses USING btree (portal_id) WHERE is_default;
+CREATE UNIQUE INDEX uq_users_owner ON public.users USING btree (portal_id) WHERE ((role)::text = 'owner'::text);
+CREATE UNIQUE INDEX uq_users_uid ON public.users USING btree (portal_id, uid) WHERE (uid IS NOT NULL);
+CREATE UNIQUE INDEX uq_votes_anonymous ON public.votes USING btree (post_id, anonymous_id) WHERE (anonymous_id IS NOT NULL);
+CREATE TRIGGER post_search_texts_add AFTER DELETE ON public.post_search_new FOR EACH ROW EXECUTE FUNCTION public.post_search_texts_add();
+CREATE TRIGGER post_search_texts_update AFTER UPDATE OF title, description, moderation, published, status_id ON public.posts FOR EACH ROW WHEN (((((((old.title)::text IS DISTINCT FROM (new.title)::text) OR (old.description IS DISTINCT FROM new.description)) OR ((old.moderation)::text IS DISTINCT FROM (new.moderation)::text)) OR (old.published IS DISTINCT FROM new.published)) OR (old.status_id IS DISTINCT FROM new.status_id))) EXECUTE FUNCTION public.post_search_texts_keep();
+CREATE TRIGGER post_search_texts_write AFTER INSERT OR DELETE ON public.posts FOR EACH ROW EXECUTE FUNCTION public.post_search_texts_keep();
+CREATE TRIGGER post_search_update AFTER UPDATE OF title ON public.posts FOR EACH ROW WHEN (((old.title)::text <> (new.title)::text)) EXECUTE FUNCTION public.post_search_keep();
+CREATE TRIGGER post_search_write AFTER INSERT OR DELETE ON public.posts FOR EACH ROW EXECUTE FUNCTION public.post_search_keep();
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT fk_api_keys_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT fk_api_keys_user_id FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.attachments
+    ADD CONSTRAINT fk_attachments_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.attachments
+    ADD CONSTRAINT fk_attachments_post_id FOREIGN KEY (post_id) REFERENCES public.posts(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.boards
+    ADD CONSTRAINT fk_boards_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.categories
+    ADD CONSTRAINT fk_categories_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT fk_comments_parent_id FOREIGN KEY (parent_id) REFERENCES public.comments(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT fk_comments_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT fk_comments_post_id FOREIGN KEY (post_id) REFERENCES public.posts(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.comments
+    ADD CONSTRAINT fk_comments_user_id FOREIGN KEY (user_id) REFERENCES public.users(id);
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT fk_deliveries_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT fk_deliveries_user_id FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.deliveries
+    ADD CONSTRAINT fk_deliveries_webhook_id FOREIGN KEY (webhook_id) REFERENCES public.webhooks(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.digest_items
+    ADD CONSTRAINT fk_digest_items_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.digest_items
+    ADD CONSTRAINT fk_digest_items_user_id FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.feedback
+    ADD CONSTRAINT fk_feedback_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.feedback
+    ADD CONSTRAINT fk_feedback_post_id FOREIGN KEY (post_id) REFERENCES public.posts(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.feedback
+    ADD CONSTRAINT fk_feedback_user_id FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT fk_follows_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT fk_follows_post_id FOREIGN KEY (post_id) REFERENCES public.posts(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.follows
+    ADD CONSTRAINT fk_follows_user_id FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.group_members
+    ADD CONSTRAINT fk_group_members_group_id FOREIGN KEY (group_id) REFERENCES public.user_groups(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.group_members
+    ADD CONSTRAINT fk_group_members_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.group_members
+    ADD CONSTRAINT fk_group_members_user_id FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.notification_choices
+    ADD CONSTRAINT fk_notification_choices_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.notification_choices
+    ADD CONSTRAINT fk_notification_choices_user_id FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT fk_one_time_tokens_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.one_time_tokens
+    ADD CONSTRAINT fk_one_time_tokens_user_id FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.post_categories
+    ADD CONSTRAINT fk_post_categories_category_id FOREIGN KEY (category_id) REFERENCES public.categories(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.post_categories
+    ADD CONSTRAINT fk_post_categories_post_id FOREIGN KEY (post_id) REFERENCES public.posts(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.post_tags
+    ADD CONSTRAINT fk_post_tags_post_id FOREIGN KEY (post_id) REFERENCES public.posts(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.post_tags
+    ADD CONSTRAINT fk_post_tags_tag_id FOREIGN KEY (tag_id) REFERENCES public.tags(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT fk_posts_board_id FOREIGN KEY (board_id) REFERENCES public.boards(id);
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT fk_posts_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT fk_posts_section_id FOREIGN KEY (section_id) REFERENCES public.sections(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT fk_posts_status_id FOREIGN KEY (status_id) REFERENCES public.statuses(id);
+ALTER TABLE ONLY public.posts
+    ADD CONSTRAINT fk_posts_user_id FOREIGN KEY (user_id) REFERENCES public.users(id);
+ALTER TABLE ONLY public.product_visions
+    ADD CONSTRAINT fk_product_visions_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.sections
+    ADD CONSTRAINT fk_sections_parent_id FOREIGN KEY (parent_id) REFERENCES public.sections(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.sections
+    ADD CONSTRAINT fk_sections_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.sections
+    ADD CONSTRAINT fk_sections_tab_id FOREIGN KEY (tab_id) REFERENCES public.tabs(id);
+ALTER TABLE ONLY public.status_changes
+    ADD CONSTRAINT fk_status_changes_actor_id FOREIGN KEY (actor_id) REFERENCES public.users(id);
+ALTER TABLE ONLY public.status_changes
+    ADD CONSTRAINT fk_status_changes_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.status_changes
+    ADD CONSTRAINT fk_status_changes_post_id FOREIGN KEY (post_id) REFERENCES public.posts(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.status_changes
+    ADD CONSTRAINT fk_status_changes_status_id FOREIGN KEY (status_id) REFERENCES public.statuses(id) ON DELETE SET NULL;
+ALTER TABLE ONLY public.status_changes
+    ADD CONSTRAINT fk_status_changes_user_id FOREIGN KEY (user_id) REFERENCES public.users(id);
+ALTER TABLE ONLY public.statuses
+    ADD CONSTRAINT fk_statuses_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.statuses
+    ADD CONSTRAINT fk_statuses_tab_id FOREIGN KEY (tab_id) REFERENCES public.tabs(id);
+ALTER TABLE ONLY public.tabs
+    ADD CONSTRAINT fk_tabs_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.tags
+    ADD CONSTRAINT fk_tags_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.tallies
+    ADD CONSTRAINT fk_tallies_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.user_groups
+    ADD CONSTRAINT fk_user_groups_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT fk_users_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.votes
+    ADD CONSTRAINT fk_votes_post_id FOREIGN KEY (post_id) REFERENCES public.posts(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.votes
+    ADD CONSTRAINT fk_votes_user_id FOREIGN KEY (user_id) REFERENCES public.users(id);
+ALTER TABLE ONLY public.webhooks
+    ADD CONSTRAINT fk_webhooks_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.widgets
+    ADD CONSTRAINT fk_widgets_portal_id FOREIGN KEY (portal_id) REFERENCES public.portals(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.widgets
+    ADD CONSTRAINT fk_widgets_tab_id FOREIGN KEY (tab_id) REFERENCES public.tabs(id) ON DELETE SET NULL;
