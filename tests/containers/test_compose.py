@@ -118,12 +118,14 @@ def test_common_settings_are_read_from_the_environment() -> None:
         "EARSHOT_TRUSTED_PROXIES": "172.18.0.1",
         "EARSHOT_OWNER_EMAIL": "jane@example.com",
         "EARSHOT_OWNER_NAME": "Jane Roe",
+        "EARSHOT_SMTP_URL": "smtp://mail.example.com",
+        "EARSHOT_MAIL_FROM": "Feedback <feedback@example.com>",
     }
     unset = read()["services"]["earshot"]["environment"]
     changed = read(**values)["services"]["earshot"]["environment"]
 
     assert changed == unset | values
-    assert [unset[name] for name in values] == ["2", "", "", "", ""]
+    assert [unset[name] for name in values] == ["2", *[""] * 6]
 
 
 def test_every_setting_of_the_compose_file_is_valid(
@@ -141,6 +143,7 @@ def test_every_setting_of_the_compose_file_is_valid(
     assert settings.database_password_file == Path("/run/earshot/database-password")
     assert (settings.workers, settings.base_url, settings.trusted_proxies) == (2, None, ())
     assert (settings.owner_email, settings.owner_name) == (None, None)
+    assert (settings.smtp_url, settings.mail_from) == (None, None)
 
 
 def create_password(compose: Compose, folder: Path) -> str:
