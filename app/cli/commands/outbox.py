@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -148,7 +149,9 @@ def show(
                 raise CommandError(
                     f"the content of delivery {delivery_id} was encrypted with another secret key of the server"
                 ) from None
-        email = render_email(settings, work, delivery_list.to_claimed(row)) if row["channel"] == "email" else None
+        email = None
+        if row["channel"] == "email":
+            email = render_email(settings, work, replace(delivery_list.to_claimed(row), payload=payload))
         result = _serialize(row, delivery_list.DETAILS)
         result |= {"is_encrypted": bool(row["is_encrypted"]), "payload": payload, "email": email}
         return result, _format(result)
