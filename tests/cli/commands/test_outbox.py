@@ -12,6 +12,8 @@ from tests.cli.conftest import Cli
 from tests.cli.database import Rows, write_in_portal
 from tests.conftest import SECRET
 
+LINK = '{"base_url": "http://127.0.0.1:8000", "token": "an-unknown-token"}'
+
 
 def add(cli: Cli, *new: NewDelivery, portal: int | None = None) -> None:
     write_in_portal(portal or cli.first_portal.portal_id, lambda work: deliveries.add_all(work, new))
@@ -27,7 +29,7 @@ def three(cli: Cli, rows: Rows) -> Cli:
     add(cli, NewDelivery("email", "comment", user_id=1, post_id=4, payload='{"comment": 5}'))
     add(
         cli,
-        NewDelivery("email", "invitation", payload=SecretCipher(SECRET.encode()).encrypt("a link"), is_encrypted=True),
+        NewDelivery("email", "invitation", payload=SecretCipher(SECRET.encode()).encrypt(LINK), is_encrypted=True),
     )
     add(cli, NewDelivery("webhook", "post.created", webhook_id=1, payload='{"body": "{}"}'))
     rows(
@@ -89,12 +91,14 @@ def test_a_delivery_is_shown_with_its_content_and_the_last_response(three: Cli, 
     assert 'payload:\n{"body": "{}"}\n\nresponse body:\nthanks\n' in text
 
     # Decrypted.
-    assert three.json("outbox", "show", "2")["payload"] == "a link"
+    invitation = three.json("outbox", "show", "2")
+    assert invitation["payload"] == LINK
+    assert invitation["email"] == "It would not be sent now: its link is not valid any more."
     assert three.error("outbox", "show", "9") == "there is no delivery 9"
 
 
 def test_content_that_was_encrypted_with_another_secret_is_an_error(three: Cli, rows: Rows) -> None:
-    other = SecretCipher(b"another secret of the server, long enough").encrypt("a link")
+    other = SecretCipher(b"another secret of the server, long enough").encrypt(LINK)
     rows("UPDATE deliveries SET payload = :other WHERE id = 2 RETURNING id", other=other)
 
     assert three.error("outbox", "show", "2") == (
