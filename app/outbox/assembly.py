@@ -132,7 +132,10 @@ async def sweep_all(database: Database, keep: timedelta, *, channels: Mapping[st
 
 
 def render_email(settings: Settings, work: UnitOfWork, delivery: ClaimedDelivery) -> str:
-    """The headers and the text of an email as it would be sent now, or the reason why it would not be sent."""
+    """The headers and the text of an email as it would be sent now, or the reason why it would not be sent.
+
+    `delivery` has its payload decrypted.
+    """
     content = load_email(work, delivery)
     if isinstance(content, str):
         return f"It would not be sent now: {content}."

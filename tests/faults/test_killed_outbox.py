@@ -1,12 +1,9 @@
 """Workers killed in the midst of deliveries: each is delivered at least once, with one id, and none is lost."""
 
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -15,12 +12,13 @@ from app.adapters.database import PortalContext, create_database
 from app.domain.outbox import deliveries
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.permissions import OPERATOR
+from app.outbox.webhooks.payload import CallPayload
 from app.outbox.worker import MAX_CONCURRENT
 from tests.faults.test_crash_recovery import url_of
 from tests.server.test_serve import until
 from tests.support.commands import SECONDS, Earshot
 from tests.support.http_server import serve_http
-from tests.support.plain_sender import ADDRESS, COMMAND
+from tests.support.outbox_processes import create_webhook, running_outbox
 from tests.support.sql import rows, run_coroutine, script
 
 MANY = 1000
@@ -58,40 +56,17 @@ class Receiver:
             return self.calls.total()
 
 
-@contextmanager
-def outbox(earshot: Earshot, address: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `earshot outbox run` until the block ends."""
-    with (
-        (earshot.folder / "outbox.log").open("ab") as log,
-        subprocess.Popen(
-            [*COMMAND, "outbox", "run"],
-            cwd=earshot.folder,
-            env=earshot.env({ADDRESS: address}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def fill(earshot: Earshot) -> str:
+def fill(earshot: Earshot, address: str) -> str:
     """A portal with an endpoint and many due calls, and the URL of the database."""
     assert earshot.run("migrate").code == 0
     assert earshot.run("portals", "create", "--title", "Feedback").code == 0
     url = url_of(earshot)
-    script(
-        url,
-        "INSERT INTO webhooks (portal_id, dialect, description, url, events, created_at, updated_at) VALUES "
-        "(1, 'productlift', 'CRM', 'sealed', '[]', '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
-    )
+    webhook_id = create_webhook(earshot, address)["id"]
+    payload = CallPayload('{"event": "post.created"}', "application/json").to_json()
 
     async def add() -> None:
         new = [
-            NewDelivery("webhook", "post.created", webhook_id=1, post_id=number % POSTS, payload="{}")
+            NewDelivery("webhook", "post.created", webhook_id=webhook_id, post_id=number % POSTS, payload=payload)
             for number in range(MANY)
         ]
         database = create_database(url)
@@ -116,14 +91,13 @@ def states(url: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_workers_lose_no_delivery_and_repeat_with_the_same_id(earshot: Earshot, workers: int) -> None:
-    url = fill(earshot)
     receiver = Receiver()
     with serve_http(receiver.handler) as port:
-        address = f"http://127.0.0.1:{port}/"
+        url = fill(earshot, f"http://127.0.0.1:{port}/")
         for kill in (1, 2):
-            with outbox(earshot, address) as first:
+            with running_outbox(earshot) as first:
                 if workers == 2:
-                    with outbox(earshot, address) as second:
+                    with running_outbox(earshot) as second:
                         until(lambda: receiver.total >= 250 * kill)  # noqa: B023
                         second.send_signal(signal.SIGKILL)
                 until(lambda: receiver.total >= 250 * kill)  # noqa: B023
@@ -132,7 +106,7 @@ def test_killed_workers_lose_no_delivery_and_repeat_with_the_same_id(earshot: Ea
             assert states(url).get("pending", 0) > 0
             end_leases(url)
 
-        with outbox(earshot, address) as last:
+        with running_outbox(earshot) as last:
             until(lambda: states(url) == {"delivered": MANY})
             last.send_signal(signal.SIGTERM)
             assert last.wait(SECONDS) == 0
@@ -146,11 +120,10 @@ def test_killed_workers_lose_no_delivery_and_repeat_with_the_same_id(earshot: Ea
 
 
 def test_two_workers_share_the_deliveries_and_repeat_none(earshot: Earshot) -> None:
-    url = fill(earshot)
     receiver = Receiver()
     with serve_http(receiver.handler) as port:
-        address = f"http://127.0.0.1:{port}/"
-        with outbox(earshot, address) as first, outbox(earshot, address) as second:
+        url = fill(earshot, f"http://127.0.0.1:{port}/")
+        with running_outbox(earshot) as first, running_outbox(earshot) as second:
             until(lambda: states(url) == {"delivered": MANY})
             for process in (first, second):
                 process.send_signal(signal.SIGTERM)
@@ -161,7 +134,6 @@ def test_two_workers_share_the_deliveries_and_repeat_none(earshot: Earshot) -> N
 
 
 def test_a_worker_stops_within_seconds_and_gives_back_what_hangs(earshot: Earshot) -> None:
-    url = fill(earshot)
     begun, over = threading.Event(), threading.Event()
 
     class Hanging(BaseHTTPRequestHandler):
@@ -172,12 +144,14 @@ def test_a_worker_stops_within_seconds_and_gives_back_what_hangs(earshot: Earsho
         def log_message(self, *_: object) -> None:
             pass
 
-    with serve_http(Hanging) as port, outbox(earshot, f"http://127.0.0.1:{port}/") as process:
-        assert begun.wait(SECONDS)
-        begin = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(SECONDS)
-        over.set()
+    with serve_http(Hanging) as port:
+        url = fill(earshot, f"http://127.0.0.1:{port}/")
+        with running_outbox(earshot) as process:
+            assert begun.wait(SECONDS)
+            begin = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(SECONDS)
+            over.set()
 
     assert code == 0
     assert time.monotonic() - begin < 15

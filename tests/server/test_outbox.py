@@ -8,13 +8,8 @@ from tests.observability.test_metrics import at, metrics_of, post
 from tests.server.test_serve import key_of, until
 from tests.support.commands import Earshot, Serving
 from tests.support.http_server import serve_http
-from tests.support.plain_sender import ADDRESS, COMMAND
+from tests.support.outbox_processes import LOOPBACK, count, create_webhook
 from tests.support.sql import rows, script
-
-
-def count(url: str, query: str) -> int:
-    ((number,),) = rows(url, f"SELECT count(*) FROM {query}")
-    return int(number)
 
 
 def add_email(url: str) -> None:
@@ -66,24 +61,18 @@ def test_metrics_report_what_waits(earshot: Earshot) -> None:
 
 def test_a_server_delivers_and_counts_its_attempts(earshot: Earshot) -> None:
     receiver = Receiver()
-    earshot.command = COMMAND
-    with serve_http(receiver.handler) as port:
-        address = f"http://127.0.0.1:{port}/"
-        with earshot.serving(EARSHOT_METRICS_PORT="0", **{ADDRESS: address}) as serving:
-            url = url_of(earshot)
-            script(
-                url,
-                "INSERT INTO webhooks (portal_id, dialect, description, url, events, created_at, updated_at) VALUES "
-                "(1, 'productlift', 'CRM', 'sealed', '[]', '2026-01-01 00:00:00', '2026-01-01 00:00:00');"
-                "INSERT INTO deliveries (portal_id, uuid, channel, kind, webhook_id, due_at, created_at) VALUES "
-                "(1, 'a', 'webhook', 'x', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
-            )
-            until(lambda: count(url, "deliveries WHERE state = 'delivered'") == 1)
-            delivered = {at(channel="webhook", outcome="delivered"): 1}
-            until(lambda: metrics_of(serving).get("earshot_outbox_attempts_total") == delivered)
-            assert serving.end() == 0
+    with serve_http(receiver.handler) as port, earshot.serving(EARSHOT_METRICS_PORT="0", **LOOPBACK) as serving:
+        url = url_of(earshot)
+        create_webhook(earshot, f"http://127.0.0.1:{port}/")
+        assert post(serving, key_of(serving, "Astuto"), "News") == 201
 
-    assert receiver.calls == {"a": 1}
+        until(lambda: count(url, "deliveries WHERE state = 'delivered'") == 1)
+        delivered = {at(channel="webhook", outcome="delivered"): 1}
+        until(lambda: metrics_of(serving).get("earshot_outbox_attempts_total") == delivered)
+        assert serving.end() == 0
+
+    ((uuid,),) = rows(url, "SELECT uuid FROM deliveries")
+    assert receiver.calls == {uuid: 1}
 
 
 @pytest.mark.parametrize("value", ["maybe", "2"])

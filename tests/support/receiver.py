@@ -34,6 +34,8 @@ def run_receiver() -> Iterator[Receiver]:
             self.end_headers()
             self.wfile.write(receiver.body)
 
+        do_PUT = do_POST
+
         def log_message(self, *arguments: object) -> None:
             """Print nothing."""
 
