@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 from urllib.error import HTTPError, URLError
@@ -29,13 +30,11 @@ class Memory(NamedTuple):
         return f"{self.own:.0f} ({self.resident:.0f})"
 
 
-class Process:
-    """A server, its URL, and the time from its start to its first response."""
+class BackgroundProcess:
+    """A process that runs until it is closed. Its output is in a file of the folder."""
 
-    def __init__(self, name: str, command: list[str], *, url: str, token: str, folder: Path, **settings: str) -> None:
-        self.url = url
+    def __init__(self, name: str, command: list[str], *, folder: Path, **settings: str) -> None:
         self._log = folder / f"{name}.log"
-        began = time.perf_counter()
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
@@ -45,12 +44,6 @@ class Process:
                 cwd=folder,  # No `.env` there.
                 env={**_env(), **settings},
             )
-        try:
-            self._await_answer(name, token)
-        except BaseException:
-            self.close()
-            raise
-        self.seconds_to_answer = time.perf_counter() - began
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +52,7 @@ class Process:
         self.close()
 
     def close(self) -> None:
-        """Stop the server by SIGTERM, and after a timeout by SIGKILL."""
+        """Stop the process by SIGTERM, and after a timeout by SIGKILL."""
         self._process.terminate()
         try:
             self._process.wait(20)
@@ -72,15 +65,38 @@ class Process:
         """The id of the started process."""
         return self._process.pid
 
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def read_log(self) -> str:
+        """The output of the process so far."""
+        return self._log.read_text(errors="replace")
+
     def memory(self) -> "Memory":
-        """The memory of the server and its workers; only on Linux."""
+        """The memory of the process and its workers; only on Linux."""
         usages = [_memory(process) for process in _process_tree(self._process.pid)]
         return Memory(sum(each.own for each in usages), sum(each.resident for each in usages))
+
+
+class Process(BackgroundProcess):
+    """A server, its URL, and the time from its start to its first response."""
+
+    def __init__(self, name: str, command: list[str], *, url: str, token: str, folder: Path, **settings: str) -> None:
+        self.url = url
+        began = time.perf_counter()
+        super().__init__(name, command, folder=folder, **settings)
+        try:
+            self._await_answer(name, token)
+        except BaseException:
+            self.close()
+            raise
+        self.seconds_to_answer = time.perf_counter() - began
 
     def _await_answer(self, name: str, token: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if not self.is_running():
                 break
             request = Request(f"{self.url}/posts?limit=1", headers={"Authorization": f"Bearer {token}"})
             try:
@@ -91,7 +107,7 @@ class Process:
                 raise SystemExit(f"{name} rejects its key with {error.code}: {error.read()[:500]!r}") from None
             except (URLError, OSError):
                 time.sleep(0.005)
-        raise SystemExit(f"{name} did not start: {self._log.read_text(errors='replace')[-2000:]}")
+        raise SystemExit(f"{name} did not start: {self.read_log()[-2000:]}")
 
 
 def start_ceiling(database: str, folder: Path, *, workers: int = 1, redis: str = "") -> Process:
@@ -103,14 +119,18 @@ def start_ceiling(database: str, folder: Path, *, workers: int = 1, redis: str =
 
 
 def start_earshot(
-    database: str, folder: Path, *, workers: int = 1, redis: str = "", command: list[str] | None = None
+    database: str,
+    folder: Path,
+    *,
+    workers: int = 1,
+    redis: str = "",
+    command: list[str] | None = None,
+    more_settings: Mapping[str, str] | None = None,
 ) -> Process:
     """Start Earshot by `earshot serve` or another command, with rate limits that are never reached."""
     port = free_port()
     settings = {
-        "EARSHOT_DATABASE_URL": database,
-        "EARSHOT_DATA_DIR": str(folder / f"data-{port}"),
-        "EARSHOT_SECRET_KEY": SECRET,
+        **_common_settings(database, folder, port),
         "EARSHOT_LIMIT_PRODUCTLIFT": f"{BOUNDLESS}/minute",
         "EARSHOT_LIMIT_ASTUTO_KEY": f"{BOUNDLESS}/5minutes",
         "EARSHOT_LIMIT_ASTUTO_IP": f"{BOUNDLESS}/5minutes",
@@ -120,6 +140,7 @@ def start_earshot(
         "EARSHOT_WORKERS": str(workers),
         "EARSHOT_REDIS_URL": redis,
         "EARSHOT_PORT": str(port),
+        **(more_settings or {}),
     }
     url = f"http://127.0.0.1:{port}/api/v1"
     return Process(
@@ -127,10 +148,28 @@ def start_earshot(
     )
 
 
+def start_outbox(database: str, folder: Path, more_settings: Mapping[str, str]) -> BackgroundProcess:
+    """Start `earshot outbox run`."""
+    settings = {**_common_settings(database, folder, 0), **more_settings}
+    return BackgroundProcess("outbox", [str(_find_command()), "outbox", "run"], folder=folder, **settings)
+
+
+def _common_settings(database: str, folder: Path, number: int) -> dict[str, str]:
+    return {
+        "EARSHOT_DATABASE_URL": database,
+        "EARSHOT_DATA_DIR": str(folder / f"data-{number}"),
+        "EARSHOT_SECRET_KEY": SECRET,
+    }
+
+
+def _find_command() -> Path:
+    return Path(sys.executable).with_name("earshot")
+
+
 def _serve_command(port: int, workers: int) -> list[str]:
     command = importlib.util.find_spec("app.cli")
     if command is not None and command.origin is not None:
-        return [str(Path(sys.executable).with_name("earshot")), "serve"]
+        return [str(_find_command()), "serve"]
     options = ["--port", str(port), "--workers", str(workers), "--loop", "uvloop", "--http", "httptools"]
     return [sys.executable, "-m", "uvicorn", "app.main:app", *options, "--no-access-log", "--log-level", "warning"]
 

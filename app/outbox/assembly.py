@@ -29,7 +29,7 @@ from app.outbox.portal_urls import PortalUrls
 from app.outbox.recorder import AfterAttempt, Recorder
 from app.outbox.webhooks.astuto import AstutoExpander
 from app.outbox.webhooks.productlift import ProductLiftExpander
-from app.outbox.webhooks.sender import WebhookSender, record_state
+from app.outbox.webhooks.sender import StateRecorder, WebhookSender
 from app.outbox.worker import Limits, Worker
 from app.public_url import PublicUrl
 from app.settings import Settings
@@ -69,7 +69,7 @@ def build_channels(settings: Settings, database: Database, cipher: SecretCipher,
             AstutoExpander(cipher=cipher),
         ),
         senders=senders,
-        after_attempt=(record_state,),
+        after_attempt=(StateRecorder(),),
         jobs=(
             Job("digests and summaries", scheduled.INTERVAL_SECONDS, lambda: queue_scheduled_mail(database, urls.find)),
         ),

@@ -120,19 +120,25 @@ class Recorder:
             return
 
     async def _store(self, portal_id: int, attempts: Sequence[Attempt]) -> list[State | None]:
-        def store(work: UnitOfWork) -> list[State | None]:
-            return [self._store_one(work, attempt) for attempt in attempts]
-
         # In a thread, because the responses may be long.
-        return await self._database.write(store, PortalContext(portal_id, OPERATOR), in_thread=True)
+        return await self._database.write(
+            lambda work: self._store_all(work, attempts), PortalContext(portal_id, OPERATOR), in_thread=True
+        )
 
-    def _store_one(self, work: UnitOfWork, attempt: Attempt) -> State | None:
-        result = _to_result(work, attempt)
-        if not claims.record_result(work, attempt.delivery, result):
-            return None
-        for call in self._after_attempt:
-            call(work, attempt.delivery, result.state)
-        return result.state
+    def _store_all(self, work: UnitOfWork, attempts: Sequence[Attempt]) -> list[State | None]:
+        results = [(attempt.delivery, _to_result(work, attempt)) for attempt in attempts]
+        # Most attempts deliver, so these share a statement.
+        stored = claims.record_delivered(work, [each for each in results if each[1].state == "delivered"])
+        states: list[State | None] = []
+        for delivery, result in results:
+            is_stored = (
+                delivery.id in stored if result.state == "delivered" else claims.record_result(work, delivery, result)
+            )
+            states.append(result.state if is_stored else None)
+            if is_stored:
+                for call in self._after_attempt:
+                    call(work, delivery, result.state)
+        return states
 
     async def _end_claims(
         self, end: Callable[[UnitOfWork, ClaimedDelivery], None], deliveries: Sequence[ClaimedDelivery]

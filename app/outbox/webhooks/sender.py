@@ -119,6 +119,31 @@ def record_state(work: UnitOfWork, delivery: ClaimedDelivery, state: str) -> Non
         after_final_failure(work, delivery.webhook_id)
 
 
+class StateRecorder:
+    """Calls `record_state`, but among deliveries of one transaction once for successes of an endpoint in a row.
+
+    Many outcomes are stored in one transaction, and a second success in a row changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._work: UnitOfWork | None = None
+        self._succeeded: set[int] = set()
+        """The endpoints whose last final state in this transaction was `delivered`."""
+
+    def __call__(self, work: UnitOfWork, delivery: ClaimedDelivery, state: str) -> None:
+        """Record the state of a delivery after an attempt."""
+        if self._work is not work:
+            self._work, self._succeeded = work, set()
+        webhook_id = delivery.webhook_id
+        if webhook_id is None or (state == "delivered" and webhook_id in self._succeeded):
+            return
+        record_state(work, delivery, state)
+        if state == "delivered":
+            self._succeeded.add(webhook_id)
+        elif state == "failed":
+            self._succeeded.discard(webhook_id)
+
+
 def _to_outcome(response: OutboundResponse, now: datetime) -> Outcome:
     if 200 <= response.status < 300:
         return Outcome(Result.DELIVERED, response_status=response.status, response_body=response.body)

@@ -1,5 +1,6 @@
 """A due delivery is claimed by one worker at a time, lane by lane, and its outcome is stored once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ from app.domain.outbox.claims import EMAIL, MAX_OVERTAKING_WAIT, AttemptResult, 
 from app.domain.outbox.deliveries import ClaimedDelivery, NewDelivery
 from app.domain.permissions import OPERATOR
 from app.domain.sql.timestamps import to_datetime
+from app.domain.unit_of_work import UnitOfWork
 from app.settings import Settings
 from tests.conftest import TestClock
 from tests.support.concurrency import ConcurrentWriter
+from tests.support.counting import Counting
 from tests.support.factory import Factory
 from tests.support.outbox import LEASE, OutboxFactory
 
@@ -96,6 +99,35 @@ async def test_a_result_is_stored_once(outbox: OutboxFactory, make: Factory) -> 
     }
     assert row["response_body"] == body
     assert row["finished_at"] is not None
+
+
+async def test_the_results_of_many_deliveries_are_stored_by_one_statement(outbox: OutboxFactory, make: Factory) -> None:
+    encrypted = await outbox.email(payload="sealed", is_encrypted=True)
+    plain = await outbox.email(payload="plain")
+    waiting = await outbox.email()
+    results = [
+        (each, AttemptResult("delivered", None, "an\0 error", 200 + number, f"body {number}\0\ud800", number))
+        for number, each in enumerate(await outbox.claim(EMAIL))
+    ]
+    late = (replace(results[2][0], claim="theirs"), results[2][1])
+
+    def store(work: UnitOfWork) -> tuple[set[int], int]:
+        work._connection = counting = Counting(work._connection)
+        return claims.record_delivered(work, [*results[:2], late]), len(counting.statements)
+
+    assert await make.act(store) == ({encrypted, plain}, 1)
+    names = ("state", "payload", "claim", "error", "response_status", "response_body", "duration_ms", "attempts")
+    rows = [await outbox.row(each) for each in (encrypted, plain, waiting)]
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("delivered", None, None, "an\ufffd error", 200, "body 0\ufffd?", 0, 1),
+        ("delivered", "plain", None, "an\ufffd error", 201, "body 1\ufffd?", 1, 1),
+        ("pending", None, "ours", None, None, None, None, 1),
+    ]
+    assert [row["finished_at"] is not None for row in rows] == [True, True, False]
+    # Once, and in their own portal only.
+    assert await make.act(lambda work: claims.record_delivered(work, results[:2])) == set()
+    assert await make.act(lambda work: claims.record_delivered(work, results[2:]), portal=make.portal + 1) == set()
+    assert await make.act(lambda work: claims.record_delivered(work, results[2:])) == {waiting}
 
 
 async def test_a_postponed_delivery_stays_pending_until_it_is_due(

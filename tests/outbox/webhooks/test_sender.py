@@ -11,6 +11,7 @@ import pytest_asyncio
 from app.adapters.encryption import SecretCipher
 from app.adapters.outbound_http import OutboundClient
 from app.domain.outbox.deliveries import ClaimedDelivery
+from app.domain.unit_of_work import UnitOfWork
 from app.outbox.base import Outcome, Result
 from app.outbox.webhooks.payload import CallPayload
 from app.outbox.webhooks.sender import (
@@ -18,12 +19,14 @@ from app.outbox.webhooks.sender import (
     FAILED_IN_A_ROW,
     GONE,
     SWITCHED_OFF,
+    StateRecorder,
     WebhookSender,
     record_state,
 )
 from app.outbox.webhooks.signatures import sign_body
 from tests.adapters.outbound import LOOPBACK
 from tests.conftest import TestClock
+from tests.support.counting import Counting
 from tests.support.factory import Factory
 from tests.support.raw_receiver import hang, raw_receiver, respond, response
 from tests.support.webhook_rows import CIPHER, add_delivery, add_endpoint
@@ -297,6 +300,32 @@ async def test_final_states_are_counted_at_the_endpoint(make: Factory) -> None:
     assert await record(*["failed"] * 5) == (False, 5, True)
     row = await make.row("SELECT state, error FROM deliveries WHERE id = :id", id=waiting.id)
     assert tuple(row.values()) == ("cancelled", FAILED_IN_A_ROW)
+
+
+async def test_successes_in_a_row_in_one_transaction_are_recorded_once_for_each_endpoint(make: Factory) -> None:
+    webhooks = [await add_endpoint(make, failures_in_row=4) for _ in range(2)]
+    deliveries = [await add_delivery(make, webhook) for webhook in webhooks]
+    recorder = StateRecorder()
+
+    async def record(*states: tuple[int, str]) -> int:
+        def run(work: UnitOfWork) -> int:
+            connection = Counting(work._connection)
+            work._connection = connection
+            for index, state in states:
+                recorder(work, deliveries[index], state)
+            return len(connection.statements)
+
+        return await make.act(run)
+
+    async def failures() -> list[int]:
+        return [(await endpoint_state(make, webhook))[1] for webhook in webhooks]
+
+    assert await record((0, "delivered"), (1, "delivered"), *[(0, "delivered"), (0, "pending")] * 20) == 2
+    assert await failures() == [0, 0]
+    assert await record((0, "delivered"), (0, "failed"), (1, "failed"), (0, "failed"), (1, "delivered")) == 5
+    assert await failures() == [2, 0]
+    assert await record((0, "failed"), (0, "delivered"), (0, "delivered")) == 2
+    assert await failures() == [0, 0]
 
 
 async def test_deliveries_without_an_endpoint_are_not_counted(make: Factory) -> None:
