@@ -48,7 +48,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         only = metafunc.config.getoption("--engine")
-        metafunc.parametrize("engine", [only] if only else ENGINES, scope="session")
+        marker = metafunc.definition.get_closest_marker("only_on")
+        engines = [each for each in ENGINES if only in (None, each) and (marker is None or each in marker.args)]
+        metafunc.parametrize("engine", engines, scope="session")
 
 
 class TestClock:

@@ -78,7 +78,8 @@ async def wire(request: pytest.FixtureRequest, make: Factory, settings: Settings
     key = await make.key(make.owner, request.param)
     await make.post(votes_by=[make.owner])
     before = await snapshot(make.server.database)
-    with serve_in_thread(settings) as address:
+    # Nothing but the requests of the test may write.
+    with serve_in_thread(settings.model_copy(update={"outbox": False})) as address:
         wire = Wire(address, key, request.param)
         yield wire
         assert (await wire.send(wire.head("GET /api/v1/posts HTTP/1.1")))[0] == 200

@@ -41,6 +41,7 @@ LEFT_BEHIND: dict[str, dict[str, str]] = {
     "0.4.0": _OLD_EVENTS,
     "0.4.1": _OLD_EVENTS,
     "0.5.0": _OLD_EVENTS,
+    "0.5.1": _OLD_EVENTS,
 }
 """What a later version changes or drops on purpose: by version, `table` or `table.column`, with the reason."""
 

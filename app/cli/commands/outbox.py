@@ -22,16 +22,14 @@ if TYPE_CHECKING:
 
 EMPTIED: Final = "(deleted, because it contained a secret)"
 
-group = typer.Typer(
-    name="outbox", help="Mail and webhook calls: run a worker, list, show and repeat deliveries.", no_args_is_help=True
-)
+group = typer.Typer(name="outbox", help="Emails and webhook calls: deliver, list, show, repeat.", no_args_is_help=True)
 
 
 @group.command()
 def run() -> None:
-    """Deliver mail and webhook calls in this process until SIGTERM or Ctrl-C.
+    """Deliver emails and webhook calls in this process.
 
-    The server does the same itself unless EARSHOT_OUTBOX=off. Any number of these processes may run on one database,
+    It runs until SIGTERM or Ctrl-C. The server does the same itself unless EARSHOT_OUTBOX=off. Any number of these processes may run on one database,
     also beside the server. On SIGTERM it finishes the deliveries in progress for a few seconds, and stops.
 
     \b

@@ -103,9 +103,9 @@ def invite(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Invite a user without a password by email, for the first time or again.
+    """Send an invitation by email, for the first time or again.
 
-    The link in the email is valid for 90 days; the links of earlier invitations end. The user chooses a name and a
+    The user must have no password yet. The link in the email is valid for 90 days; the links of earlier invitations end. The user chooses a name and a
     password.
 
     \b
@@ -282,7 +282,7 @@ def notifications(
         bool | None, typer.Option("--on/--off", help="Allow all notifications, as chosen, or stop all.")
     ] = None,
 ) -> Output:
-    """Show, or change, which notifications a user gets, and how often.
+    """Show or change the notifications of a user.
 
     `daily` and `weekly` collect them to one email at 15:00 UTC, weekly on Mondays. The summary for the team has the
     numbers of new posts and of those that wait for approval.

@@ -43,9 +43,9 @@ def call(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Call a webhook now, also a disabled one, with a sample event, and print the response.
+    """Call a webhook with a sample event.
 
-    The sample is about the newest post of the portal, or about an invented one; what it says did not happen. The exit
+    It is called now, also if it is disabled, and the response is printed. The sample is about the newest post of the portal, or about an invented one; what it says did not happen. The exit
     code is 1 unless the response has a status from 200 to 299. Nothing is added to the log.
 
     \b

@@ -102,9 +102,9 @@ def replay(
     ] = None,
     failed: FailedOption = False,
 ) -> Output:
-    """Repeat calls now, with the same id and body, so that a receiver recognizes what it has already.
+    """Repeat calls now.
 
-    Name them, or repeat all since a time that are not waiting already, also those that succeeded.
+    They have the same id and body, so that a receiver recognizes what it has already. Name them, or repeat all since a time that are not waiting already, also those that succeeded.
 
     \b
     earshot webhooks replay 71 72

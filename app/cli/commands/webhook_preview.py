@@ -29,9 +29,9 @@ def preview(
         str | None, typer.Option("--event", metavar="EVENT", help="Which event; by default its first one.")
     ] = None,
 ) -> Output:
-    """Show what the templates of a webhook in Astuto's format make of a sample event, without calling it.
+    """Render the templates of a webhook for a sample event.
 
-    The sample is about the newest post, comment, vote and user of the portal, or about invented ones. What may be a key
+    Nobody is called. It is for webhooks in Astuto's format. The sample is about the newest post, comment, vote and user of the portal, or about invented ones. What may be a key
     in the address, and the values of headers, are masked.
 
     \b

@@ -182,9 +182,9 @@ def delete(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
 
 @write_command(group)
 def enable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
-    """Enable a webhook again, also one that was switched off after five failures in a row.
+    """Enable a webhook again.
 
-    It is called for what happens from now on. To repeat earlier calls: earshot webhooks replay.
+    Also one that was switched off after five failures in a row. It is called for what happens from now on. To repeat earlier calls: earshot webhooks replay.
     """
     endpoints.enable(work, webhook_id)
     return {"id": webhook_id, "enabled": True}, f"webhook {webhook_id} is enabled"
@@ -206,9 +206,9 @@ def secret(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the secret of the portal, which signs the calls to webhooks without their own.
+    """Print the secret of the portal.
 
-    The first call creates it. A replaced secret is used from the next call on, also for calls that wait.
+    It signs the calls to webhooks without a secret of their own. The first call creates it. A replaced secret is used from the next call on, also for calls that wait.
 
     \b
     earshot webhooks secret

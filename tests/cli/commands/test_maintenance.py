@@ -28,7 +28,7 @@ def states(cli: Cli) -> dict[str, bool]:
 def parts() -> list[str]:
     """The parts that the doctor checks when there is a database with a portal."""
     on_sqlite = ["log"] if Settings.load().database.startswith("sqlite") else []
-    inside = ["secret", "portals", "address", "counters", "sections", "clock"]
+    inside = ["secret", "portals", "address", "counters", "sections", "clock", "outbox", "endpoints"]
     outside = ["Redis", "limits", "proxies", "metrics", "storage", "mail", "spans"]
     return ["settings", "data", "room", "database", *on_sqlite, *inside, *outside]
 
@@ -168,7 +168,8 @@ def test_the_help_of_a_command_fits_in_a_line(command: list[str], cli_without_po
 
 @pytest.mark.parametrize(
     "group",
-    ["", "portals", "users", "keys", "boards", "tabs", "statuses", "sections", "posts", "comments", "votes", "follows"],
+    ["", "portals", "users", "keys", "boards", "tabs", "statuses", "sections", "posts", "comments", "votes", "follows"]
+    + ["widgets", "webhooks", "mail", "outbox"],
 )
 def test_summaries_of_commands_are_not_truncated(group: str, cli_without_portal: Cli) -> None:
     help_text = cli_without_portal.run(*filter(None, [group]), "--help").out

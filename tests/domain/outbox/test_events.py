@@ -209,9 +209,8 @@ async def test_workers_at_the_same_time_expand_each_event_once_in_order(make: Fa
     assert [row["event_id"] for row in rows] == [row["id"] for row in expected]
 
 
+@pytest.mark.only_on("postgresql")
 async def test_another_worker_does_not_wait_for_the_one_that_expands_the_portal(make: Factory) -> None:
-    if make.server.database.engine == "sqlite":
-        pytest.skip("SQLite has one writer")
     await record(make, Event("post.submitted"))
     begun, go_on = asyncio.Event(), asyncio.Event()
 

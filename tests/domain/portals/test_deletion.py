@@ -23,7 +23,7 @@ from app.domain.posts.votes import NewVote
 from app.domain.search import post_index
 from app.domain.sql.statement import POSTGRESQL
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import ownership, users
+from app.domain.users import one_time_tokens, ownership, users
 from app.settings import Settings
 from tests.support.clients import Client
 from tests.support.concurrency import ConcurrentWriter
@@ -32,6 +32,7 @@ from tests.support.factory import Factory
 from tests.support.sample_portal import SamplePortal, populate
 from tests.support.sql import rows
 from tests.support.stored_events import read_events
+from tests.support.webhook_rows import add_delivery, add_endpoint
 
 ROUNDS = 15
 ROUNDS_WITH_DEADLOCKS = 6
@@ -93,6 +94,14 @@ async def make_ideas(make: Factory) -> SamplePortal:
     event, *_ = await read_events(make, portal=portal)
     await make.act(
         lambda work: digests.add_items(work, event, [Recipient(owner, "comment", "daily")]),
+        portal=portal,
+    )
+    endpoint = await add_endpoint(make, portal=portal)
+    await add_delivery(make, endpoint, portal=portal)
+    await make.act(
+        lambda work: one_time_tokens.create(
+            work, user_id=owner, purpose=one_time_tokens.INVITATION, email="owner@example.com"
+        ),
         portal=portal,
     )
     for kind in ("image", "attachment"):
