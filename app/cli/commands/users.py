@@ -103,10 +103,10 @@ def invite(
     portal: PortalOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send an invitation by email, for the first time or again.
+    """Send an invitation by email.
 
-    The user must have no password yet. The link in the email is valid for 90 days; the links of earlier invitations end. The user chooses a name and a
-    password.
+    For the first time or again. The user must have no password yet. The link in the email is valid for 90 days; the links of earlier invitations
+    end. The user chooses a name and a password.
 
     \b
     earshot users invite jane@example.com

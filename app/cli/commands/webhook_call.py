@@ -45,8 +45,9 @@ def call(
 ) -> None:
     """Call a webhook with a sample event.
 
-    It is called now, also if it is disabled, and the response is printed. The sample is about the newest post of the portal, or about an invented one; what it says did not happen. The exit
-    code is 1 unless the response has a status from 200 to 299. Nothing is added to the log.
+    It is called now, also if it is disabled, and the response is printed. The sample is about the newest post of
+    the portal, or about an invented one; what it says did not happen. The exit code is 1 unless the response has a
+    status from 200 to 299. Nothing is added to the log.
 
     \b
     earshot webhooks test 2 --event vote.created

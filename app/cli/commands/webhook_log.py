@@ -104,7 +104,8 @@ def replay(
 ) -> Output:
     """Repeat calls now.
 
-    They have the same id and body, so that a receiver recognizes what it has already. Name them, or repeat all since a time that are not waiting already, also those that succeeded.
+    They have the same id and body, so that a receiver recognizes what it has already. Name them, or repeat all
+    since a time that are not waiting already, also those that succeeded.
 
     \b
     earshot webhooks replay 71 72

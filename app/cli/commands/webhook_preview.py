@@ -31,8 +31,9 @@ def preview(
 ) -> Output:
     """Render the templates of a webhook for a sample event.
 
-    Nobody is called. It is for webhooks in Astuto's format. The sample is about the newest post, comment, vote and user of the portal, or about invented ones. What may be a key
-    in the address, and the values of headers, are masked.
+    Nobody is called. It is for webhooks in Astuto's format. The sample is about the newest post, comment, vote and
+    user of the portal, or about invented ones. What may be a key in the address, and the values of headers, are
+    masked.
 
     \b
     earshot webhooks preview 2 --event new_comment

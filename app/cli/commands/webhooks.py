@@ -184,7 +184,8 @@ def delete(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
 def enable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
     """Enable a webhook again.
 
-    Also one that was switched off after five failures in a row. It is called for what happens from now on. To repeat earlier calls: earshot webhooks replay.
+    Also one that was switched off after five failures in a row. It is called for what happens from now on. To
+    repeat earlier calls: earshot webhooks replay.
     """
     endpoints.enable(work, webhook_id)
     return {"id": webhook_id, "enabled": True}, f"webhook {webhook_id} is enabled"
@@ -208,7 +209,8 @@ def secret(
 ) -> None:
     """Print the secret of the portal.
 
-    It signs the calls to webhooks without a secret of their own. The first call creates it. A replaced secret is used from the next call on, also for calls that wait.
+    It signs the calls to webhooks without a secret of their own. The first call creates it. A replaced secret is
+    used from the next call on, also for calls that wait.
 
     \b
     earshot webhooks secret
