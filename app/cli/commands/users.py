@@ -105,8 +105,8 @@ def invite(
 ) -> None:
     """Send an invitation by email.
 
-    For the first time or again. The user must have no password yet. The link in the email is valid for 90 days; the links of earlier invitations
-    end. The user chooses a name and a password.
+    For the first time or again. The user must have no password yet. The link in the email is valid for 90 days; the
+    links of earlier invitations end. The user chooses a name and a password.
 
     \b
     earshot users invite jane@example.com
