@@ -123,7 +123,7 @@ class Recorder:
         def store(work: UnitOfWork) -> list[State | None]:
             return [self._store_one(work, attempt) for attempt in attempts]
 
-        # In a thread, because the responses may be long.
+        # The responses may be long: on SQLite storing them would block the event loop.
         return await self._database.write(store, PortalContext(portal_id, OPERATOR), in_thread=True)
 
     def _store_one(self, work: UnitOfWork, attempt: Attempt) -> State | None:
