@@ -1,11 +1,11 @@
 """The unit of work: what one request, command or job does with one portal, in one transaction."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import select
 
@@ -15,6 +15,8 @@ from app.domain.models import Portal
 from app.domain.permissions import Actor, Permission, is_allowed
 from app.domain.sql.json_rows import encode_rows
 from app.domain.sql.statement import PORTAL_ID, Statement, row_in_portal
+
+T = TypeVar("T")
 
 
 class Row(Sequence[Any]):
@@ -41,6 +43,8 @@ class Connection(Protocol):
     def fetch_all(self, statement: Statement, values: dict[str, Any]) -> Sequence[Row]: ...
 
     def execute(self, statement: Statement, values: dict[str, Any]) -> int: ...
+
+    def compute(self, function: Callable[[], T]) -> T: ...
 
 
 class UnitOfWork:
@@ -104,6 +108,13 @@ class UnitOfWork:
         values["portal"] = self.portal_id
         values["now"] = self.now
         return self._connection.execute(statement, values)
+
+    def compute(self, function: Callable[[], T]) -> T:
+        """Call a function that may take long and uses no unit of work, so that it does not block the event loop.
+
+        On PostgreSQL it runs in a thread of its own. On SQLite it runs here, so the operation has to be in a thread.
+        """
+        return self._connection.compute(function)
 
     def authorize(self, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> None:
         """Raise Forbidden unless the actor has the permission. Every rule calls this for itself."""

@@ -29,11 +29,22 @@ class Expansion:
         self._urls = urls
 
     async def run(self) -> int:
-        """Expand some events of each portal that has any, and return how many. Raises ServiceUnavailable."""
+        """Expand some events of each portal that has any, and return how many.
+
+        Raises ServiceUnavailable. What fails otherwise is raised after all portals had their turn, and stays pending.
+        """
         count = 0
+        failures: list[Exception] = []
         # A cheap read first: SQLite has one writer, and an idle server must not take its turn.
         for portal in await self._database.read(events.find_portals, NO_PORTAL):
-            count += await self._expand_portal(portal)
+            try:
+                count += await self._expand_portal(portal)
+            except ServiceUnavailable:
+                raise
+            except Exception as error:
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup("the events of some portals could not be expanded", failures)
         return count
 
     async def _expand_portal(self, portal: WaitingPortal) -> int:
@@ -47,41 +58,49 @@ class Expansion:
 
 
 class _Batch:
-    """The events of one transaction. An expander that fails for an event is skipped for it in the next run."""
+    """The events of one transaction. An expander that raises for an event is skipped for it in the next run.
+
+    That run ends after this event, so that each event is expanded at most twice, whatever the number of failures.
+    """
 
     def __init__(self, expanders: Sequence[Expander]) -> None:
         self._expanders = expanders
         self._failed: set[tuple[int, int]] = set()
         """Id of the event, and index of the expander."""
         self._current: tuple[int, int] | None = None
-        """What runs, or ran last for the event whose deliveries are being stored."""
+        """What runs, or raised."""
+        self._last: int | None = None
+        """The event that the transaction ends with, or None."""
 
     async def run(self, database: Database, urls: PortalUrls, portal: WaitingPortal) -> int:
-        """Run the transaction, again after each failure, and return the number of events."""
+        """Run the transaction, again after an expander has failed, and return the number of events."""
 
         def expand(work: UnitOfWork) -> int:
             self._current = None
-            return events.expand_next(work, self._expand, fallback_base_url=urls.fallback)
+            return events.expand_next(work, self._expand, fallback_base_url=urls.fallback, last=self._last)
 
         context = urls.context(portal.id, portal.host)
         while True:
             try:
-                # In a thread, because an event may have thousands of recipients.
+                # An event may have thousands of recipients. On SQLite this runs in a thread; on PostgreSQL in the event
+                # loop, which goes on during each statement, and during what UnitOfWork.compute calls.
                 return await database.write(expand, context, in_thread=True)
             except ServiceUnavailable:
                 raise
             except Exception as error:
                 if self._current is None:
+                    # No expander is to blame, but, say, what stores the deliveries: nothing is skipped.
                     raise
                 # A bug. Without this, the event would hold back all later ones of its portal.
                 log.error("event %d could not be expanded, and is skipped", self._current[0], exc_info=error)
                 self._failed.add(self._current)
+                self._last = self._current[0]
 
     def _expand(self, work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
         new: list[NewDelivery] = []
-        self._current = None
         for index, expander in enumerate(self._expanders):
             if (event.id, index) not in self._failed:
                 self._current = event.id, index
                 new += expander(work, event)
+        self._current = None
         return new

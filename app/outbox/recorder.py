@@ -120,7 +120,7 @@ class Recorder:
             return
 
     async def _store(self, portal_id: int, attempts: Sequence[Attempt]) -> list[State | None]:
-        # In a thread, because the responses may be long.
+        # The responses may be long: on SQLite storing them would block the event loop.
         return await self._database.write(
             lambda work: self._store_all(work, attempts), PortalContext(portal_id, OPERATOR), in_thread=True
         )

@@ -198,7 +198,7 @@ class Worker:
                 for run in claims.claim(work, lane, claim=number, lease=LEASES[lane.channel], limit=limit)
             ]
 
-        # In a thread, because a claim reads all calls that wait for an earlier one.
+        # A claim reads all calls that wait for an earlier one: on SQLite that would block the event loop.
         claimed = await self._database.write(claim, NO_PORTAL, in_thread=True)
         for deliveries in claimed:
             self._start_run(_Run(deliveries, begin))

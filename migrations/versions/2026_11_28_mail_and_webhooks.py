@@ -17,6 +17,9 @@ PENDING_EMAIL = sa.text("state = 'pending' and channel = 'email'")
 PENDING_CALL = sa.text("state = 'pending' and channel = 'webhook'")
 SECRET = sa.text("channel = 'email' and is_encrypted and payload is not null")
 
+POST_DELETED = sa.text("kind = 'post.deleted'")
+COMMENT_DELETED = sa.text("kind = 'comment.deleted'")
+
 
 def upgrade() -> None:
     _create_webhooks()
@@ -29,11 +32,23 @@ def upgrade() -> None:
     for name in ("email_confirmed_at", "link_requested_at"):
         op.add_column("users", sa.Column(name, MOMENT, nullable=True))
     op.create_index("ix_users_recap", "users", ["portal_id"], sqlite_where=HAS_RECAP, postgresql_where=HAS_RECAP)
+    op.create_index(
+        "ix_facts_post_deleted", "facts", ["post_id", "id"], sqlite_where=POST_DELETED, postgresql_where=POST_DELETED
+    )
+    op.create_index(
+        "ix_facts_comment_deleted",
+        "facts",
+        ["subject_id", "id"],
+        sqlite_where=COMMENT_DELETED,
+        postgresql_where=COMMENT_DELETED,
+    )
     # Events of the time without deliveries reach nobody.
     op.execute("UPDATE facts SET expanded_at = created_at WHERE expanded_at IS NULL")
 
 
 def downgrade() -> None:
+    op.drop_index("ix_facts_comment_deleted", "facts")
+    op.drop_index("ix_facts_post_deleted", "facts")
     op.drop_index("ix_users_recap", "users")
     for name in ("link_requested_at", "email_confirmed_at"):
         op.drop_column("users", name)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -365,14 +365,14 @@ async def test_an_expander_that_raises_holds_back_nothing_else(
             raise ZeroDivisionError
         return []
 
-    def store_badly(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
-        return [NewDelivery("fax", "x")] if event.post_id == last else []  # type: ignore[arg-type]
-
     def expand(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
         return [NewDelivery("email", "new_post", post_id=event.post_id)] if event.kind == "post.submitted" else []
 
+    def expand_last(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
+        return [NewDelivery("email", "after", post_id=bad)] if event.post_id == bad else []
+
     with caplog.at_level(logging.ERROR, "earshot.outbox"):
-        async with working(server, {"email": RecordingSender()}, expanders=[expand, fail, store_badly]):
+        async with working(server, {"email": RecordingSender()}, expanders=[expand, fail, expand_last]):
 
             async def are_expanded() -> bool:
                 return await make.value("SELECT count(*) FROM facts WHERE expanded_at IS NULL") == 0
@@ -380,12 +380,68 @@ async def test_an_expander_that_raises_holds_back_nothing_else(
             await eventually(are_expanded)
 
     posts = await make.rows("SELECT post_id FROM deliveries ORDER BY id")
-    assert [row["post_id"] for row in posts] == [first, bad, last]
+    assert [row["post_id"] for row in posts] == [first, bad, bad, last]
     events = {row["post_id"]: row["id"] for row in await make.facts("post.submitted")}
     messages = {record.getMessage() for record in caplog.records}
     assert f"event {events[bad]} could not be expanded, and is skipped" in messages
-    assert f"event {events[last]} could not be expanded, and is skipped" in messages
+    assert f"event {events[last]} could not be expanded, and is skipped" not in messages
     assert all(record.exc_info for record in caplog.records)
+
+
+async def test_a_failure_of_storing_loses_nothing(
+    make: Factory, server: Application, outbox: OutboxFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    created, is_failing = await make.post(), True
+
+    def expand(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
+        return [NewDelivery("email", "new_post", post_id=event.post_id)] if event.kind == "post.submitted" else []
+
+    def store_badly(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
+        return [NewDelivery("fax", "x")] if is_failing else []  # type: ignore[arg-type]
+
+    with caplog.at_level(logging.ERROR, "earshot.outbox"):
+        async with working(server, {}, expanders=[expand, store_badly]):
+
+            async def is_logged() -> bool:
+                return bool(caplog.records)
+
+            await eventually(is_logged)
+            assert await make.value("SELECT count(*) FROM deliveries") == 0
+            is_failing = False
+
+            async def is_stored() -> bool:
+                return await make.value("SELECT count(*) FROM deliveries") > 0
+
+            await eventually(is_stored)
+
+    assert [row["post_id"] for row in await make.rows("SELECT post_id FROM deliveries")] == [created]
+    assert not any("is skipped" in record.getMessage() for record in caplog.records)
+
+
+async def test_many_events_that_fail_are_not_expanded_again_and_again(
+    make: Factory, server: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(20):
+        await make.post()
+    runs: Counter[int] = Counter()
+
+    def expand(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
+        runs[event.id] += 1
+        return [NewDelivery("email", "new_post", post_id=event.post_id)] if event.kind == "post.submitted" else []
+
+    def fail(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
+        raise ZeroDivisionError
+
+    async with working(server, {}, expanders=[expand, fail]):
+
+        async def are_expanded() -> bool:
+            return await make.value("SELECT count(*) FROM facts WHERE expanded_at IS NULL") == 0
+
+        await eventually(are_expanded)
+
+    assert len(runs) >= 20
+    assert set(runs.values()) == {2}
+    assert await make.value("SELECT count(*) FROM deliveries") == 20
 
 
 async def test_deliveries_of_a_channel_without_a_sender_stay_pending(

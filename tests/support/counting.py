@@ -1,10 +1,12 @@
 """Counts the statements that an operation runs."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from app.domain.sql.statement import Statement
 from app.domain.unit_of_work import Connection, Row
+
+T = TypeVar("T")
 
 
 class Counting:
@@ -22,3 +24,6 @@ class Counting:
     def execute(self, statement: Statement, values: dict[str, Any]) -> int:
         self.statements.append(statement)
         return self._connection.execute(statement, values)
+
+    def compute(self, function: Callable[[], T]) -> T:
+        return self._connection.compute(function)

@@ -82,6 +82,8 @@ class Database(Protocol):
     ) -> T:
         """Run an operation in one transaction: committed when it returns, rolled back when it raises.
 
+        `in_thread`: on SQLite it may take more than a millisecond, so it runs in a thread. On PostgreSQL each operation
+        runs in the event loop, which goes on during its statements; see `UnitOfWork.compute` for the rest.
         `single_statement`: on PostgreSQL the operation changes rows with one statement, which is its own transaction.
         """
         ...

@@ -78,6 +78,9 @@ class PostgresConnection:
     def execute(self, statement: Statement, values: Mapping[str, Any]) -> int:
         return int(self._await(self._raw.execute, statement, values).rpartition(" ")[2])
 
+    def compute(self, function: Callable[[], T]) -> T:
+        return await_in_greenlet(asyncio.to_thread(function))
+
     def _await(self, method: Callable[..., Awaitable[Any]], statement: Statement, values: Mapping[str, Any]) -> Any:
         prepared = statement.compiled(POSTGRESQL)
         try:

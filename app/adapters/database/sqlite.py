@@ -15,7 +15,7 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -104,6 +104,9 @@ class SqliteConnection:
             return self._run(statement.compiled(SQLITE), values).rowcount
         except _DRIVER_ERRORS as error:
             raise _to_domain_error(error) from error
+
+    def compute(self, function: Callable[[], T]) -> T:
+        return function()
 
     def _run(self, prepared: CompiledStatement, values: dict[str, Any]) -> sqlite3.Cursor:
         if prepared.uses_now:

@@ -15,6 +15,8 @@ class EventRow(PortalScopedMixin, Base):
     __table_args__ = (
         portal_key_on_sqlite(),
         partial_index("ix_facts_waiting", "id", where="expanded_at is null"),
+        partial_index("ix_facts_post_deleted", "post_id", "id", where="kind = 'post.deleted'"),
+        partial_index("ix_facts_comment_deleted", "subject_id", "id", where="kind = 'comment.deleted'"),
         {"sqlite_autoincrement": True},
     )
 

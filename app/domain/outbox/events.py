@@ -1,6 +1,7 @@
 """Events for which no mail and no webhook call has been made yet, and how they are expanded to deliveries."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ MAX_EVENTS: Final = 100
 """Events that one transaction expands."""
 MAX_DELIVERIES: Final = 1000
 """After so many deliveries the other events are left to the next transaction. One event may have more."""
+MAX_SECONDS: Final = 0.5
+"""After so long the other events are left to the next transaction, because SQLite has a single writer."""
 _MAX_SEARCHED: Final = 1000
 """The oldest pending events, in which the portals that have some are searched."""
 
@@ -123,12 +126,22 @@ def find_base_url(work: UnitOfWork, fallback: str) -> str:
     return work.base_url or work.fetch_value(_NEWEST_BASE_URL) or fallback
 
 
-def expand_next(work: UnitOfWork, expand: Expand, *, fallback_base_url: str) -> int:
+def expand_next(
+    work: UnitOfWork,
+    expand: Expand,
+    *,
+    fallback_base_url: str,
+    last: int | None = None,
+    max_seconds: float = MAX_SECONDS,
+) -> int:
     """Store the deliveries of the portal's oldest pending events, in their order; return the number of events.
 
     At most MAX_EVENTS, so the caller repeats it until the number is 0. Only one transaction at a time expands events
     of a portal; meanwhile another call returns 0. An event without a base URL gets that of `find_base_url`.
+
+    It ends after the event `last`, and once it has taken `max_seconds`, but always expands one event.
     """
+    started = time.monotonic()
     if work.engine == POSTGRESQL and not work.fetch_value(_TRY_LOCK):
         return 0
     base_url: str | None = None
@@ -141,7 +154,7 @@ def expand_next(work: UnitOfWork, expand: Expand, *, fallback_base_url: str) -> 
         deliveries.add_all(work, new)
         expanded.append(row["id"])
         count += len(new)
-        if count >= MAX_DELIVERIES:
+        if count >= MAX_DELIVERIES or row["id"] == last or time.monotonic() - started >= max_seconds:
             break
     if expanded:
         work.execute(_MARK, events=expanded)

@@ -12,6 +12,7 @@ from app.domain.models import EventRow, Post, Status, StatusChange, Tab
 from app.domain.permissions import Permission
 from app.domain.portals import colors, tabs
 from app.domain.portals.catalogue import OrderedTable, begin_change
+from app.domain.posts.update import describe_change
 from app.domain.sql.statement import NOW, PORTAL_ID, Column, Statement, in_portal_unindexed, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
 
@@ -187,7 +188,7 @@ def _reassign_posts(work: UnitOfWork, status_id: int, replacement: int | None) -
         replacement=replacement,
         actor=actor,
         kind="post.status_changed",
-        body=json.dumps({"old_status_id": status_id, "new_status_id": replacement}),
+        body=json.dumps(describe_change(work, status_id, replacement), ensure_ascii=False),
         base_url=work.base_url,
     )
     work.execute(_MOVE_POSTS, id=status_id, replacement=replacement)

@@ -156,7 +156,7 @@ def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user
     before = post["status_id"]
     if before == status_id:
         return False
-    statuses = _describe_statuses(work, before, status_id)
+    body = describe_change(work, before, status_id)
     categories = _category_ids(work, post_id)
     work.execute(_CHANGE_STATUS, post=post_id, status=status_id)
     work.execute(_HISTORY, post_id=post_id, status_id=status_id, user_id=user_id, actor_id=work.actor.user_id)
@@ -166,19 +166,26 @@ def change_status(work: UnitOfWork, post_id: int, status_id: int | None, *, user
         before=counter_keys_of(post, categories),
         after=counter_keys_of(post, categories, status_id=status_id),
     )
-    payload = {"old_status_id": before, "new_status_id": status_id, **statuses}
-    work.record(Event("post.status_changed", post_id=post_id, subject_id=status_id, user_id=user_id, body=payload))
+    work.record(Event("post.status_changed", post_id=post_id, subject_id=status_id, user_id=user_id, body=body))
     return True
 
 
-def _describe_statuses(work: UnitOfWork, before: int | None, after: int | None) -> dict[str, Any]:
-    """Both statuses as the event keeps them, because they may be deleted before it is read. Raises NotFound."""
+def describe_change(work: UnitOfWork, before: int | None, after: int | None) -> dict[str, Any]:
+    """The body of post.status_changed. It has both statuses, because they may be deleted before it is read.
+
+    Raises NotFound("status") if `after` does not exist.
+    """
     ids = [status_id for status_id in (before, after) if status_id is not None]
     names = ("id", "name", "color", "tab_name")
     statuses = {row["id"]: {name: row[name] for name in names} for row in work.fetch_all(_STATUSES, ids=ids)}
     if after is not None and after not in statuses:
         raise NotFound("status", after)
-    return {"old_status": statuses.get(before), "new_status": statuses.get(after)}
+    return {
+        "old_status_id": before,
+        "new_status_id": after,
+        "old_status": statuses.get(before),
+        "new_status": statuses.get(after),
+    }
 
 
 def delete(work: UnitOfWork, post_id: int) -> list[str]:

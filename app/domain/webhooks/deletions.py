@@ -2,32 +2,38 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, bindparam, select
+from sqlalchemy import BigInteger, bindparam, literal_column, select
 
 from app.domain.models import EventRow
-from app.domain.sql.statement import Statement, in_portal_unindexed
+from app.domain.sql.statement import Column, Statement, in_portal_unindexed
 from app.domain.unit_of_work import Row, UnitOfWork
 
-_later = (
-    select(EventRow.user_id, EventRow.body)
-    .where(
-        # Few events are later than one that is expanded, so they are read in the order of ids.
-        in_portal_unindexed(EventRow),
-        EventRow.id > bindparam("after", type_=BigInteger),
-        EventRow.kind == bindparam("kind"),
+
+def _find(kind: str, subject: Column) -> Statement:
+    """The first event of the kind about a subject after another event."""
+    return Statement(
+        select(EventRow.user_id, EventRow.body)
+        .where(
+            in_portal_unindexed(EventRow),
+            # A constant, because the indexes of these events are partial.
+            EventRow.kind == literal_column(f"'{kind}'"),
+            subject == bindparam("id", type_=BigInteger),
+            EventRow.id > bindparam("after", type_=BigInteger),
+        )
+        .order_by(EventRow.id)
+        .limit(literal_column("1"))
     )
-    .order_by(EventRow.id)
-    .limit(1)
-)
-_OF_POST: Final = Statement(_later.where(EventRow.post_id == bindparam("id", type_=BigInteger)))
-_OF_COMMENT: Final = Statement(_later.where(EventRow.subject_id == bindparam("id", type_=BigInteger)))
+
+
+_OF_POST: Final = _find("post.deleted", EventRow.post_id)
+_OF_COMMENT: Final = _find("comment.deleted", EventRow.subject_id)
 
 
 def find_deleted_post(work: UnitOfWork, post_id: int, *, after: int) -> Row | None:
     """(user_id, body) of the post.deleted that follows the event with the id `after`."""
-    return work.fetch_one(_OF_POST, kind="post.deleted", id=post_id, after=after)
+    return work.fetch_one(_OF_POST, id=post_id, after=after)
 
 
 def find_deleted_comment(work: UnitOfWork, comment_id: int, *, after: int) -> Row | None:
     """(user_id, body) of the comment.deleted that follows the event with the id `after`."""
-    return work.fetch_one(_OF_COMMENT, kind="comment.deleted", id=comment_id, after=after)
+    return work.fetch_one(_OF_COMMENT, id=comment_id, after=after)

@@ -1,10 +1,7 @@
 """Webhook calls in Astuto's format. docs/contracts/astuto.md, section 3.5."""
 
 import json
-import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,8 +18,6 @@ from app.outbox.webhooks.payload import CallPayload
 
 DIALECT: Final = "astuto"
 CONTENT_TYPE: Final = "application/json"
-MAX_SECONDS: Final = 1.0
-"""Of processor time for the templates of an endpoint in one transaction, because SQLite has a single writer."""
 
 _TRIGGERS: Final = {
     "post.deleted": "delete_post",
@@ -67,16 +62,16 @@ class AstutoExpander:
                 event_id=event.id,
                 webhook_id=webhook_id,
                 post_id=event.post_id,
-                payload=self._make_payload(portal, webhook_id, variables).to_json(),
+                payload=self._make_payload(work, portal, webhook_id, variables).to_json(),
             )
             for webhook_id in webhook_ids
         ]
 
-    def _make_payload(self, portal: "_Portal", webhook_id: int, variables: Variables) -> CallPayload:
+    def _make_payload(self, work: UnitOfWork, portal: "_Portal", webhook_id: int, variables: Variables) -> CallPayload:
         """The payload to store: its URL is encrypted, or it has the reason why the call can't be made."""
         try:
-            with portal.limit_time(webhook_id):
-                payload = render_call(portal.endpoint(webhook_id), variables, self._cipher)
+            endpoint = portal.endpoint(webhook_id)
+            payload = work.compute(lambda: render_call(endpoint, variables, self._cipher))
         except TemplateError as error:
             return CallPayload(None, error=str(error))
         except UnreadableSecret:
@@ -90,20 +85,8 @@ class _Portal:
     def __init__(self, work: UnitOfWork) -> None:
         self.work = work
         self.subscriptions = endpoints.list_subscriptions(work, DIALECT)
-        self._seconds: dict[int, float] = defaultdict(float)
         self._tenant: Variables | None = None
         self._endpoints: Mapping[int, Row] | None = None
-
-    @contextmanager
-    def limit_time(self, webhook_id: int) -> Iterator[None]:
-        """Count the time that the block takes for the endpoint. Raises TemplateError if there is none left."""
-        if self._seconds[webhook_id] > MAX_SECONDS:
-            raise TemplateError(f"its templates took more than {MAX_SECONDS:g} second for the events before this one")
-        started = time.thread_time()
-        try:
-            yield
-        finally:
-            self._seconds[webhook_id] += time.thread_time() - started
 
     def tenant(self) -> Variables:
         """The variable `tenant`."""

@@ -35,9 +35,10 @@ async def expand(
     *,
     portal: int | None = None,
     base_url: str | None = None,
+    max_seconds: float = 60.0,
 ) -> int:
     return await make.server.database.write(
-        lambda work: events.expand_next(work, expander, fallback_base_url=FALLBACK),
+        lambda work: events.expand_next(work, expander, fallback_base_url=FALLBACK, max_seconds=max_seconds),
         PortalContext(portal or make.portal, OPERATOR, base_url),
     )
 
@@ -107,6 +108,14 @@ async def test_many_deliveries_end_a_transaction_early(make: Factory) -> None:
 
     assert [await expand(make, expand_to_many) for _ in range(4)] == [2, 2, 1, 0]
     assert await make.value("SELECT count(*) FROM deliveries") == 5 * events.MAX_DELIVERIES // 2
+
+
+async def test_a_transaction_ends_when_its_time_is_over_but_expands_one_event(make: Factory) -> None:
+    await expand_all(make)
+    await record(make, *[Event("post.submitted") for _ in range(3)])
+
+    assert [await expand(make, expand_to_email, max_seconds=0) for _ in range(4)] == [1, 1, 1, 0]
+    assert await make.value("SELECT count(*) FROM deliveries") == 3
 
 
 async def test_nothing_is_stored_of_a_transaction_that_fails(make: Factory) -> None:

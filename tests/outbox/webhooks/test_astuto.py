@@ -156,6 +156,22 @@ async def test_each_status_change_has_the_status_of_its_time(
     assert sent[1] == {"id": str(make.statuses["Completed"]), "name": "Completed", "color": "#6ac47c"}
 
 
+async def test_posts_of_a_deleted_status_are_sent_with_the_one_that_replaces_it(
+    make: Factory, expander: AstutoExpander
+) -> None:
+    await make.post(status="Completed")
+    await add_templates(make)
+    default = await make.value("SELECT name FROM statuses WHERE is_default")
+    await make.act(lambda work: statuses.delete(work, make.statuses["Completed"]))
+    await make.act(lambda work: statuses.make_default(work, make.statuses["Planned"]))
+    await make.act(lambda work: statuses.delete(work, make.statuses[default]))
+
+    sent = [load_variables(delivery)["post_status"]["name"] for delivery in await expand(make, expander)]
+
+    # The second deletion moves the post again; the first call has kept the status that is gone by then.
+    assert sent == [default, "Planned"]
+
+
 @THROUGH
 async def test_a_comment_has_its_author_and_its_post(
     through: str, dated: Factory, productlift: Client, astuto: Client, expander: AstutoExpander

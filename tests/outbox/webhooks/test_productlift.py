@@ -11,6 +11,7 @@ import pytest
 from app.adapters.storage.signed_urls import FileSigner
 from app.domain.events import StoredEvent
 from app.domain.outbox.deliveries import NewDelivery
+from app.domain.portals import statuses
 from app.domain.posts import moderation, publishing, update
 from app.domain.posts import votes as vote_rules
 from app.domain.posts.votes import NewVote
@@ -237,6 +238,28 @@ async def test_a_removed_status_is_null(make: Factory, astuto: Client, expander:
 
     data = await only_call(make, expander, "post.status_changed")
     assert (data["old_status"]["name"], data["new_status"], data["post"]["status"]) == ("New", None, None)
+
+
+@pytest.mark.parametrize("default", ["Planned", None])
+async def test_posts_of_a_deleted_status_are_sent_with_both_statuses(
+    default: str | None, make: Factory, expander: ProductLiftExpander
+) -> None:
+    await endpoint(make, "post.status_changed")
+    gone = make.statuses["Completed"]
+    for title in ("Dark mode", "Export"):
+        await make.post(title=title, status="Completed")
+    await make.run("UPDATE statuses SET is_default = (name = :default)", default=default or "")
+    await make.act(lambda work: statuses.delete(work, gone))
+
+    calls = bodies(await expand(make, expander))
+
+    assert [call["event"] for call in calls] == ["post.status_changed"] * 2
+    assert [call["data"]["post"]["title"] for call in calls] == ["Dark mode", "Export"]
+    for call in calls:
+        sent = call["data"]
+        assert sent["old_status"] == {"id": gone, "name": "Completed", "color": "#6ac47c", "tab_name": "Changelog"}
+        assert sent["new_status"] == sent["post"]["status"]
+        assert (sent["new_status"] or {"name": None})["name"] == default
 
 
 @pytest.mark.parametrize("through", ["productlift", "astuto", "operator"])

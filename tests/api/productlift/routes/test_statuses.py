@@ -169,7 +169,17 @@ async def test_deleting_a_status_gives_its_posts_the_default_status(
         (post, make.statuses["New"], make.owner) for post in moved
     ]
     assert [json.loads(fact["body"]) for fact in facts] == [
-        {"old_status_id": make.statuses["Planned"], "new_status_id": make.statuses["New"]}
+        {
+            "old_status_id": make.statuses["Planned"],
+            "new_status_id": make.statuses["New"],
+            "old_status": {
+                "id": make.statuses["Planned"],
+                "name": "Planned",
+                "color": "#0096ff",
+                "tab_name": "Roadmap",
+            },
+            "new_status": new,
+        }
     ] * 3
     assert stayed not in [fact["post_id"] for fact in facts]
     assert await make.wrong_counters() == []
