@@ -50,7 +50,7 @@ class MailSender:
         self._clock = clock
 
     async def send(self, delivery: ClaimedDelivery) -> Outcome:
-        """Make one attempt, of at most the time of `SmtpTimeouts`."""
+        """Make one attempt, of at most the time of `SmtpTimeouts` after the emails before it."""
         if delivery.is_encrypted and delivery.payload is not None:
             try:
                 delivery = replace(delivery, payload=self._cipher.decrypt(delivery.payload))
