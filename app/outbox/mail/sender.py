@@ -55,7 +55,8 @@ class MailSender:
             try:
                 delivery = replace(delivery, payload=self._cipher.decrypt(delivery.payload))
             except UnreadableSecret:
-                return Outcome(Result.FAILED, "its content was encrypted with another secret of the server")
+                # The operator can restore the secret of the server.
+                return Outcome(Result.RETRY, "it is encrypted with another secret of the server")
         context = PortalContext(delivery.portal_id, OPERATOR, self._base_url)
         try:
             content = await self._database.read(
