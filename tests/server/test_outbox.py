@@ -79,7 +79,7 @@ def test_a_server_delivers_and_counts_its_attempts(earshot: Earshot) -> None:
                 "(1, 'a', 'webhook', 'x', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00')",
             )
             until(lambda: count(url, "deliveries WHERE state = 'delivered'") == 1)
-            delivered = {at(channel="webhook", outcome="delivered"): 1}
+            delivered = {at(channel="webhook", kind="x", outcome="delivered"): 1}
             until(lambda: metrics_of(serving).get("earshot_outbox_attempts_total") == delivered)
             assert serving.end() == 0
 
