@@ -34,7 +34,7 @@ class SmtpTimeouts:
     connect: float = 10.0
     """For the connection and the greeting."""
     total: float = 60.0
-    """For one email, with the wait for the connection, which another email may be using."""
+    """For one email, from the moment when no other email uses the connection."""
     idle: float = 30.0
     """After which an unused connection is closed."""
 
@@ -96,7 +96,8 @@ class SmtpClient:
     async def _attempt(self) -> AsyncIterator[Progress]:
         progress = Progress(self._server, password_pattern(self._server))
         try:
-            async with asyncio.timeout(self._timeouts.total), self._lock:
+            # The time begins with the lock: an email that had to wait would be cut off after the server accepted it.
+            async with self._lock, asyncio.timeout(self._timeouts.total):
                 self._stop_idle_timer()
                 try:
                     yield progress

@@ -120,7 +120,7 @@ class SharedMetrics:
         self._deliveries = Counter(
             "earshot_outbox_attempts",
             "Attempts to deliver an email or a webhook call.",
-            ("channel", "outcome"),
+            ("channel", "kind", "outcome"),
             registry=None,
         )
         self._gauges: dict[str, Gauge] = {}
@@ -144,9 +144,12 @@ class SharedMetrics:
 
         return observe
 
-    def count_delivery(self, channel: str, outcome: str) -> None:
-        """Count an attempt to deliver; the outcome is delivered, retry, failed or cancelled."""
-        self._deliveries.labels(channel, outcome).inc()
+    def count_delivery(self, channel: str, kind: str, outcome: str) -> None:
+        """Count an attempt to deliver; the outcome is delivered, retry, failed or cancelled.
+
+        The server makes the kinds, so there are some dozens.
+        """
+        self._deliveries.labels(channel, kind, outcome).inc()
 
     def set_database_stats(self, stats: Mapping[str, float]) -> None:
         """Set the gauges of what `Database.stats` returned."""

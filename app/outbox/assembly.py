@@ -17,6 +17,7 @@ from app.domain.notifications.kinds import ACCOUNT_KINDS
 from app.domain.notifications.loading import load_content
 from app.domain.outbox import sweep
 from app.domain.outbox.deliveries import ClaimedDelivery
+from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import UnitOfWork
 from app.outbox.base import Expander, Sender
 from app.outbox.expansion import Expansion
@@ -35,6 +36,9 @@ from app.public_url import PublicUrl
 from app.settings import Settings
 
 SWEEP_SECONDS: Final = 3600.0
+MAX_NOTIFICATION_AGE: Final = timedelta(days=3)
+"""Longer than the retries take. Mail about an account ends with its link."""
+TOO_OLD: Final = "it is older than three days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,12 @@ def build_channels(settings: Settings, database: Database, cipher: SecretCipher,
 
 def load_email(work: UnitOfWork, delivery: ClaimedDelivery) -> Content | str:
     """The content of an email of any kind, or the reason why it must not be sent any more."""
-    load = accounts.load_account_content if delivery.kind in ACCOUNT_KINDS else load_content
-    return load(work, delivery)
+    if delivery.kind in ACCOUNT_KINDS:
+        return accounts.load_account_content(work, delivery)
+    # The first mail server of a portal would send what was queued for weeks.
+    if work.now - to_datetime(delivery.created_at) > MAX_NOTIFICATION_AGE:
+        return TOO_OLD
+    return load_content(work, delivery)
 
 
 def build_urls(settings: Settings, database: Database) -> PortalUrls:

@@ -22,8 +22,8 @@ log = logging.getLogger("earshot.outbox")
 
 AfterAttempt: TypeAlias = Callable[[UnitOfWork, ClaimedDelivery, State], None]
 """Called in the transaction that stores the outcome, with the delivery's new state, in the delivery's portal."""
-CountAttempt: TypeAlias = Callable[[str, str], None]
-"""Called after the transaction, with the channel and the outcome: delivered, retry, failed or cancelled."""
+CountAttempt: TypeAlias = Callable[[str, str, str], None]
+"""Called after the transaction, with the channel, the kind, and the outcome: delivered, retry, failed or cancelled."""
 
 _STATES: Final[dict[Result, State]] = {
     Result.DELIVERED: "delivered",
@@ -114,7 +114,8 @@ class Recorder:
                 states = [None] * len(attempts)
             for attempt, state in zip(attempts, states, strict=True):
                 if state is not None:
-                    self.count(attempt.delivery.channel, "retry" if state == "pending" else state)
+                    delivery = attempt.delivery
+                    self.count(delivery.channel, delivery.kind, "retry" if state == "pending" else state)
                 if not attempt.stored.done():
                     attempt.stored.set_result(state)
             return
@@ -175,5 +176,5 @@ def _to_result(work: UnitOfWork, attempt: Attempt) -> AttemptResult:
     )
 
 
-def _count_nothing(channel: str, outcome: str) -> None:
-    del channel, outcome
+def _count_nothing(channel: str, kind: str, outcome: str) -> None:
+    del channel, kind, outcome

@@ -33,9 +33,12 @@ MAX_BACKOFF_SECONDS: Final = 30.0
 MAX_CONCURRENT: Final = 64
 """Attempts of one worker at the same time."""
 MAX_CONCURRENT_IN_LANE: Final = 10
-MAX_ATTEMPT_SECONDS: Final = {"webhook": 25.0, "email": 75.0}
-"""Senders have shorter limits of their own; this one is for a sender that hangs."""
-LEASES: Final = {"webhook": timedelta(seconds=60), "email": timedelta(seconds=150)}
+MAX_CONCURRENT_EMAILS: Final = 2
+"""They share a connection: one is built while the other is sent."""
+MAX_ATTEMPT_SECONDS: Final = {"webhook": 25.0, "email": 150.0}
+"""Senders have shorter limits of their own; this one is for a sender that hangs. An email waits for the one before it:
+twice the total of `SmtpTimeouts`, and the time to build it."""
+LEASES: Final = {"webhook": timedelta(seconds=60), "email": timedelta(seconds=210)}
 """Longer than an attempt, so that an outcome is stored while the claim is still valid."""
 FINISH_SECONDS: Final = 5.0
 """How long running attempts may take when the worker stops. Then they are broken off and given back."""
@@ -48,6 +51,7 @@ class Limits:
     poll_seconds: float = POLL_SECONDS
     concurrent: int = MAX_CONCURRENT
     concurrent_in_lane: int = MAX_CONCURRENT_IN_LANE
+    concurrent_emails: int = MAX_CONCURRENT_EMAILS
     attempt_seconds: Mapping[str, float] | None = None
     finish_seconds: float = FINISH_SECONDS
 
@@ -209,12 +213,15 @@ class Worker:
         free = self._limits.concurrent - len(self._runs)
         room: dict[Lane, int] = {}
         for lane in sorted(lanes, key=lambda each: self._in_lane[each]):
-            limit = 1 if lane in self._failing else self._limits.concurrent_in_lane
+            limit = 1 if lane in self._failing else self._most_in(lane)
             share = min(limit - self._in_lane[lane], max(1, self._limits.concurrent // len(lanes)), free)
             if share > 0:
                 room[lane] = share
                 free -= share
         return room
+
+    def _most_in(self, lane: Lane) -> int:
+        return self._limits.concurrent_emails if lane.channel == "email" else self._limits.concurrent_in_lane
 
     def _start_run(self, run: "_Run") -> None:
         lane = run.lane

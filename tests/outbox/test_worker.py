@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from app.adapters.smtp import SmtpTimeouts
 from app.application import Application
 from app.domain.events import StoredEvent
 from app.domain.outbox.deliveries import ClaimedDelivery, NewDelivery
@@ -19,6 +20,7 @@ from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import UnitOfWork
 from app.outbox.base import Outcome, Result
 from app.outbox.retries import MAX_ATTEMPTS, MAX_DELAY_SECONDS, choose_delay
+from app.outbox.worker import LEASES, MAX_ATTEMPT_SECONDS, MAX_CONCURRENT_EMAILS
 from tests.conftest import TRUNCATE_ALL, TestClock
 from tests.support.factory import Factory
 from tests.support.outbox import OutboxFactory
@@ -84,6 +86,22 @@ async def test_the_attempts_are_limited_in_total_and_for_each_lane(server: Appli
     assert len(sender.sent) == 80
     assert sender.most_running == 8
     assert 2 <= most <= 3
+
+
+async def test_emails_start_two_at_a_time_with_time_for_both(server: Application, outbox: OutboxFactory) -> None:
+    await outbox.add([NewDelivery("email", "comment") for _ in range(8)])
+
+    async def send(delivery: ClaimedDelivery) -> Outcome:
+        await asyncio.sleep(0.02)
+        return DELIVERED
+
+    sender = RecordingSender(send)
+    async with working(server, {"email": sender}):
+        await have_ended(outbox)
+
+    assert sender.most_running == 2
+    assert MAX_CONCURRENT_EMAILS * SmtpTimeouts().total < MAX_ATTEMPT_SECONDS["email"]
+    assert MAX_ATTEMPT_SECONDS["email"] < LEASES["email"].total_seconds()
 
 
 async def test_receivers_that_hang_do_not_delay_others(server: Application, outbox: OutboxFactory) -> None:

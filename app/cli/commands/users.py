@@ -22,10 +22,11 @@ from app.cli.params import (
 )
 from app.cli.portal_commands import read_command, write_command
 from app.domain.models import User
+from app.domain.models.outbox import CADENCES
 from app.domain.models.users import RECAPS, ROLES
 from app.domain.notifications import choices
 from app.domain.notifications.choices import Choices
-from app.domain.notifications.kinds import CADENCES, NOTIFICATION_KINDS
+from app.domain.notifications.kinds import NOTIFICATION_KINDS
 from app.domain.sql.timestamps import format_seconds
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET

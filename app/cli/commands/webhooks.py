@@ -193,7 +193,7 @@ def enable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
 
 @write_command(group)
 def disable(work: UnitOfWork, webhook_id: WebhookArgument) -> Output:
-    """Disable a webhook until it is enabled again. Calls that wait are not made."""
+    """Disable a webhook until it is enabled again. Calls that wait are cancelled."""
     endpoints.disable(work, webhook_id)
     return {"id": webhook_id, "enabled": False}, f"webhook {webhook_id} is disabled"
 

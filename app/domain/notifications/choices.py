@@ -8,8 +8,9 @@ from sqlalchemy import bindparam, select, update
 
 from app.domain.errors import FieldError, ValidationFailed
 from app.domain.models import NotificationChoice, User
+from app.domain.models.outbox import CADENCES
 from app.domain.models.users import RECAPS
-from app.domain.notifications.kinds import CADENCES, NOTIFICATION_KINDS, Cadence
+from app.domain.notifications.kinds import NOTIFICATION_KINDS, Cadence
 from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.posts import follows
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Cadence = Literal["at_once", "daily", "weekly", "never"]
-CADENCES: Final[tuple[Cadence, ...]] = ("at_once", "daily", "weekly", "never")
 
 
 @dataclass(frozen=True, slots=True)

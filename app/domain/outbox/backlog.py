@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select
 
 from app.domain.models import Delivery, EventRow, Webhook
 from app.domain.models.outbox import CHANNELS
@@ -16,6 +16,8 @@ from app.domain.sql.statement import Column, Statement
 from app.domain.unit_of_work import UnitOfWork
 
 MAX_LISTED: Final = 20
+MIN_ATTEMPTS: Final = 2
+"""From which on a call that waits for another attempt shows that its endpoint fails."""
 
 _one: Column = literal_column("1").label("one")
 _COUNT: Final = {
@@ -45,9 +47,24 @@ _OLDEST_EVENT: Final = Statement(
     select(EventRow.created_at).where(EventRow.expanded_at.is_(None)).order_by(EventRow.id).limit(literal_column("1")),
     across_portals=True,
 )
+_has_failing_call: ColumnElement[bool] = exists(
+    select(_one).where(
+        IS_PENDING,
+        IS_CALL,
+        Delivery.webhook_id == Webhook.id,
+        Delivery.attempts >= literal_column(str(MIN_ATTEMPTS)),
+        Delivery.error.is_not(None),
+    )
+)
 _FAILING: Final = Statement(
     select(Webhook.portal_id, Webhook.id, Webhook.description, Webhook.failures_in_row, Webhook.disabled_at)
-    .where(or_(Webhook.disabled_at.is_not(None), Webhook.failures_in_row > literal_column("0")))
+    .where(
+        or_(
+            Webhook.disabled_at.is_not(None),
+            Webhook.failures_in_row > literal_column("0"),
+            and_(Webhook.is_enabled, _has_failing_call),
+        )
+    )
     .order_by(Webhook.portal_id, Webhook.id)
     .limit(literal_column(str(MAX_LISTED))),
     across_portals=True,
@@ -93,7 +110,7 @@ def find_oldest_event(work: UnitOfWork) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class FailingEndpoint:
-    """An endpoint whose last deliveries failed for good. It is switched off after several."""
+    """An endpoint whose last deliveries failed, for good or until now. After several for good it is switched off."""
 
     portal_id: int
     id: int

@@ -24,6 +24,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -110,6 +111,10 @@ _COLUMNS: Final = (
 )
 
 
+# The condition of the index `ix_deliveries_secret`.
+_HAS_SECRET: Final = literal_column("deliveries.is_encrypted") & Delivery.payload.is_not(None)
+
+
 @cache
 def _claim(channel: str, has_webhook: bool) -> Statement:
     if channel == EMAIL.channel:
@@ -123,9 +128,9 @@ def _claim(channel: str, has_webhook: bool) -> Statement:
     return _claim_first(select(Delivery.id).where(*conditions).order_by(Delivery.due_at, Delivery.id))
 
 
-def _claim_first(candidates: Any) -> Statement:
+def _claim_first(candidates: Any, *, is_due: ColumnElement[bool] = IS_DUE) -> Statement:
     due = (
-        candidates.where(IS_PENDING, IS_DUE)
+        candidates.where(IS_PENDING, is_due)
         .limit(bindparam("limit", type_=Integer))
         .with_for_update(skip_locked=True)
         # Not a plain subquery, which PostgreSQL may run once for each row, and then locks more rows than the limit.
@@ -145,6 +150,10 @@ def _claim_first(candidates: Any) -> Statement:
     )
 
 
+# IS TRUE keeps SQLite from the index of all due emails, of which a change of status may leave thousands.
+_CLAIM_ACCOUNT_MAIL: Final = _claim_first(
+    select(Delivery.id).where(IS_EMAIL, _HAS_SECRET).order_by(Delivery.id), is_due=IS_DUE.is_(true())
+)
 # Without IS_CALL, so that SQLite reads the index of the order and not all due calls of the endpoint.
 _FOLLOW: Final = _claim_first(
     select(Delivery.id)
@@ -165,6 +174,7 @@ _FOLLOW: Final = _claim_first(
 
 def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: int) -> list[list[ClaimedDelivery]]:
     """Claim due deliveries of a lane, of any portal, until the lease ends: at most `limit` runs, the oldest first.
+    Emails about accounts, which are the encrypted ones, come before all others: their links expire.
 
     A run is one delivery, or calls about one post, which must be made one after the other in this order. Another
     worker skips them until the lease ends. A call waits while an earlier one of the same endpoint and post is pending
@@ -172,7 +182,10 @@ def claim(work: UnitOfWork, lane: Lane, *, claim: str, lease: timedelta, limit: 
     """
     values: dict[str, Any] = {"claim": claim, "lease_end": work.now + lease}
     if lane.webhook_id is None:
-        return [[each] for each in _fetch(work, _claim(lane.channel, False), **values, limit=limit)]
+        claimed = _fetch(work, _CLAIM_ACCOUNT_MAIL, **values, limit=limit) if lane == EMAIL else []
+        if len(claimed) < limit:
+            claimed += _fetch(work, _claim(lane.channel, False), **values, limit=limit - len(claimed))
+        return [[each] for each in claimed]
     values["webhook"] = lane.webhook_id
     overtaking = work.now - MAX_OVERTAKING_WAIT
     claimed = _fetch(work, _claim(lane.channel, True), **values, limit=limit, overtaking=overtaking)

@@ -103,5 +103,10 @@ def switch_off(work: UnitOfWork, webhook_id: int, *, reason: str) -> bool:
     """
     if not work.execute(_SWITCH_OFF, id=webhook_id):
         return False
-    work.execute(_CANCEL_PENDING, id=webhook_id, reason=reason)
+    cancel_waiting(work, webhook_id, reason=reason)
     return True
+
+
+def cancel_waiting(work: UnitOfWork, webhook_id: int, *, reason: str) -> None:
+    """Cancel what waits to be sent to the portal's endpoint, with the reason."""
+    work.execute(_CANCEL_PENDING, id=webhook_id, reason=reason)

@@ -23,11 +23,13 @@ from app.domain.sql.statement import NOW, PORTAL_ID, Statement
 from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.unset import UNSET, Unset
-from app.domain.webhooks import validation
+from app.domain.webhooks import calls, validation
 
 MAX_ENDPOINTS: Final = 10
 """Of a portal. Section 10.1."""
 SECRET_BYTES: Final = 32
+DISABLED: Final = "the endpoint was disabled"
+"""Why a call is cancelled."""
 
 Encrypt: TypeAlias = Callable[[str], str]
 
@@ -134,10 +136,11 @@ def enable(work: UnitOfWork, webhook_id: int) -> None:
 
 
 def disable(work: UnitOfWork, webhook_id: int) -> None:
-    """Disable an endpoint. Calls that wait are not made. Raises Forbidden, NotFound("webhook")."""
+    """Disable an endpoint, and cancel the calls that wait. Raises Forbidden, NotFound("webhook")."""
     _begin_change(work)
     TABLE.get(work, webhook_id)
     TABLE.update(work, webhook_id, is_enabled=False)
+    calls.cancel_waiting(work, webhook_id, reason=DISABLED)
 
 
 def list_all(work: UnitOfWork) -> Sequence[Row]:

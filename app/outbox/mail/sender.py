@@ -50,12 +50,13 @@ class MailSender:
         self._clock = clock
 
     async def send(self, delivery: ClaimedDelivery) -> Outcome:
-        """Make one attempt, of at most the time of `SmtpTimeouts`."""
+        """Make one attempt, of at most the time of `SmtpTimeouts` after the emails before it."""
         if delivery.is_encrypted and delivery.payload is not None:
             try:
                 delivery = replace(delivery, payload=self._cipher.decrypt(delivery.payload))
             except UnreadableSecret:
-                return Outcome(Result.FAILED, "its content was encrypted with another secret of the server")
+                # The operator can restore the secret of the server.
+                return Outcome(Result.RETRY, "it is encrypted with another secret of the server")
         context = PortalContext(delivery.portal_id, OPERATOR, self._base_url)
         try:
             content = await self._database.read(

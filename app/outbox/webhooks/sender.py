@@ -18,8 +18,6 @@ from app.outbox.webhooks.payload import CallPayload, InvalidPayload
 from app.outbox.webhooks.request import build_request
 from app.outbox.webhooks.signatures import InvalidSecret
 
-MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60.0
-
 DELETED: Final = "the endpoint was deleted"
 SWITCHED_OFF: Final = "the endpoint is switched off"
 FAILED_IN_A_ROW: Final = f"the endpoint was switched off after {calls.MAX_FAILURES_IN_ROW} failed deliveries in a row"
@@ -157,7 +155,7 @@ def _to_outcome(response: OutboundResponse, now: datetime) -> Outcome:
 
 
 def _parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """How many seconds to wait, from 0 to MAX_RETRY_AFTER_SECONDS; None if the header is absent or invalid."""
+    """How many seconds to wait, from 0; `choose_delay` limits them. None if the header is absent or invalid."""
     if value is None:
         return None
     if value.isascii() and value.isdigit():
@@ -168,4 +166,4 @@ def _parse_retry_after(value: str | None, now: datetime) -> float | None:
         except (ValueError, OverflowError):
             return None
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+    return max(seconds, 0.0)

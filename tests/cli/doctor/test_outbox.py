@@ -7,6 +7,7 @@ from tests.cli.database import Rows
 from tests.cli.doctor.test_doctor import find_problem, find_well
 
 LATE = "2026-01-01 00:00:00"
+LATER = "2999-01-01 00:00:00"
 
 
 def add_endpoint(rows: Rows, description: str, *, failures: int, disabled_at: str | None = None) -> None:
@@ -76,6 +77,13 @@ def test_endpoints_that_fail_or_were_switched_off_are_reported(cli: Cli, rows: R
     )
 
     rows("UPDATE webhooks SET failures_in_row = 0 RETURNING id")
+    add_delivery(rows, "webhook", 2)
+    rows(f"UPDATE deliveries SET attempts = 1, error = '500', due_at = '{LATER}' RETURNING id")
+    assert find_well(cli, "endpoints") == "none fails"
+    rows("UPDATE deliveries SET attempts = 2 RETURNING id")
+    assert find_problem(cli, "endpoints")[0] == "webhook endpoints fail: 2 of portal 1"
+
+    rows("UPDATE webhooks SET is_enabled = false RETURNING id")
     add_endpoint(rows, "Off", failures=5, disabled_at=LATE)
 
     assert find_problem(cli, "endpoints") == (

@@ -1,5 +1,6 @@
 """A due delivery is claimed by one worker at a time, lane by lane, and its outcome is stored once."""
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -7,14 +8,17 @@ from typing import Any
 import pytest
 
 from app.adapters.database import PortalContext
+from app.application import Application
 from app.domain.outbox import claims
 from app.domain.outbox.claims import EMAIL, MAX_OVERTAKING_WAIT, AttemptResult, Lane
 from app.domain.outbox.deliveries import ClaimedDelivery, NewDelivery
 from app.domain.permissions import OPERATOR
+from app.domain.sql.statement import SQLITE
 from app.domain.sql.timestamps import to_datetime
 from app.domain.unit_of_work import UnitOfWork
 from app.settings import Settings
 from tests.conftest import TestClock
+from tests.domain.posts.test_delete import statements_of
 from tests.support.concurrency import ConcurrentWriter
 from tests.support.counting import Counting
 from tests.support.factory import Factory
@@ -206,6 +210,30 @@ async def test_at_most_the_limit_is_claimed_of_a_lane_and_nothing_of_others(outb
     assert ids(await outbox.claim(Lane("webhook", endpoint), limit=3)) == calls[:3]
     assert ids(await outbox.claim(Lane("webhook", endpoint), limit=3)) == calls[3:]
     assert await outbox.lanes() == {EMAIL, Lane("webhook", other)}
+
+
+async def test_mail_about_accounts_is_claimed_before_older_notifications(outbox: OutboxFactory) -> None:
+    await outbox.add([NewDelivery("email", "status_change") for _ in range(20)])
+    accounts = [await outbox.email(kind="password_reset", payload="sealed", is_encrypted=True) for _ in range(3)]
+
+    assert ids(await outbox.claim(EMAIL, limit=2)) == accounts[:2]
+    claimed = ids(await outbox.claim(EMAIL, limit=2))
+    assert len(claimed) == 2
+    assert claimed[-1] == accounts[2]
+    assert len(await outbox.claim(EMAIL, limit=30)) == 19
+
+
+async def test_mail_about_accounts_is_found_without_reading_the_backlog(make: Factory, server: Application) -> None:
+    if server.database.engine != SQLITE:
+        return
+    first, *_ = await statements_of(make, lambda work: claims.claim(work, EMAIL, claim="ours", lease=LEASE, limit=2))
+    compiled = first.compiled(SQLITE)
+
+    with sqlite3.connect(server.settings.database_url.removeprefix("sqlite:///")) as connection:
+        query = "EXPLAIN QUERY PLAN " + compiled.text
+        plan = [row[3] for row in connection.execute(query, ["2026"] * len(compiled.names))]
+
+    assert "SCAN deliveries USING INDEX ix_deliveries_secret" in plan
 
 
 async def give_back(make: Factory, *claimed: ClaimedDelivery) -> None:

@@ -17,6 +17,7 @@ from tests.conftest import TestClock
 from tests.support.concurrency import ConcurrentWriter
 from tests.support.errors import error_from
 from tests.support.factory import Factory
+from tests.support.webhook_rows import add_delivery
 
 URL = "https://hooks.example.com/in"
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
@@ -166,6 +167,22 @@ async def test_of_concurrent_calls_one_makes_the_secret_of_the_portal(make: Fact
     assert errors == [None] * 4
     (secret,) = [value for value in new if value is not None]
     assert await make.act(endpoints.get_secret) == secret
+
+
+async def test_calls_that_wait_when_an_endpoint_is_disabled_are_cancelled_for_good(make: Factory) -> None:
+    webhook = await make.act(add())
+    neighbour = await make.act(add())
+    for endpoint in (webhook, neighbour):
+        await add_delivery(make, endpoint)
+
+    await make.act(lambda work: endpoints.disable(work, webhook))
+    await make.act(lambda work: endpoints.enable(work, webhook))
+
+    rows = await make.rows("SELECT webhook_id, state, error FROM deliveries ORDER BY id")
+    assert [tuple(row.values()) for row in rows] == [
+        (webhook, "cancelled", "the endpoint was disabled"),
+        (neighbour, "pending", None),
+    ]
 
 
 async def test_a_disabled_endpoint_and_another_dialect_have_no_subscription(make: Factory, clock: TestClock) -> None:
