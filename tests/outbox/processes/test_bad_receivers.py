@@ -1,4 +1,4 @@
-"""Receivers and mail servers that hang, fail or answer too much delay nothing but their own deliveries."""
+"""Bad receivers and mail servers delay nothing but their own deliveries: neither others nor requests to the APIs."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 from tests.faults.test_crash_recovery import url_of
 from tests.server.test_serve import key_of, until
 from tests.support.commands import Earshot
-from tests.support.outbox_processes import Api, count, create_webhook, run_json, running_outbox
+from tests.support.outbox_processes import Api, count, create_webhook, run_json
 from tests.support.processes import free_port
 from tests.support.raw_receiver import read_request
 from tests.support.receiver import Receiver, run_receiver
@@ -88,11 +88,11 @@ MAIL_SERVERS = {
 
 @dataclass
 class Portal:
-    """A running server that leaves the deliveries to other processes, and a good receiver."""
+    """A portal with a good receiver and bad ones, whose server runs as long as a test needs it."""
 
     earshot: Earshot
     url: str
-    api: Api
+    key: str
     good: Receiver
     good_id: int
     bad_ids: dict[str, int]
@@ -104,10 +104,12 @@ class Portal:
     def emails(self, state: str) -> int:
         return count(self.url, f"deliveries WHERE channel = 'email' AND state = '{state}'")
 
-    def add_posts(self) -> None:
-        """Posts, each of which has a call for each endpoint, and an email to one member of the team."""
-        for number in range(POSTS):
-            self.api.post("/posts", title=f"Post {number}")
+    @contextmanager
+    def serving(self, smtp_port: int) -> Iterator[Api]:
+        """Run a server that delivers, too."""
+        with self.earshot.serving(EARSHOT_SMTP_URL=f"smtp://127.0.0.1:{smtp_port}", **SENDER) as serving:
+            yield Api(serving, self.key)
+            assert "Traceback" not in serving.log.read_text()
 
     def clear(self) -> None:
         """Call the bad receivers no more, and forget the emails of other tests."""
@@ -119,9 +121,9 @@ class Portal:
 def portal(shared_earshot: Earshot) -> Iterator[Portal]:
     earshot = shared_earshot
     with ExitStack() as stack:
-        serving = stack.enter_context(earshot.serving(EARSHOT_OUTBOX="off"))
-        api = Api(serving, key_of(serving, "ProductLift"))
-        api.post("/users", email="ann@example.com", role="admin", skip_email=True)
+        with earshot.serving(EARSHOT_OUTBOX="off") as serving:
+            key = key_of(serving, "ProductLift")
+            Api(serving, key).post("/users", email="ann@example.com", role="admin", skip_email=True)
         run_json(earshot, "users", "notifications", "ann@example.com", "--kind", "new_post", "--cadence", "at_once")
         good = stack.enter_context(run_receiver())
         ports = {name: stack.enter_context(run_stream_server(handle)) for name, handle in RECEIVERS.items()}
@@ -129,26 +131,25 @@ def portal(shared_earshot: Earshot) -> Iterator[Portal]:
         yield Portal(
             earshot,
             url_of(earshot),
-            api,
+            key,
             good,
             create_webhook(earshot, good.url)["id"],
             {name: create_webhook(earshot, f"http://127.0.0.1:{port}/")["id"] for name, port in ports.items()},
         )
 
 
-@contextmanager
-def delivering(portal: Portal, smtp_port: int) -> Iterator[None]:
-    mail = {"EARSHOT_SMTP_URL": f"smtp://127.0.0.1:{smtp_port}", **SENDER}
-    with running_outbox(portal.earshot, **mail):
-        yield
+def add_posts(api: Api) -> None:
+    """Posts, each of which has a call for each endpoint, and an email to one member of the team."""
+    for number in range(POSTS):
+        api.post("/posts", title=f"Post {number}")
 
 
-def test_bad_receivers_delay_neither_other_endpoints_nor_emails(portal: Portal) -> None:
+def test_bad_receivers_delay_neither_other_endpoints_nor_emails_nor_requests(portal: Portal) -> None:
     before = len(portal.good.requests)
-    with run_sink() as sink, delivering(portal, sink.port):
+    with run_sink() as sink, portal.serving(sink.port) as api:
         for batch in (1, 2):
             # The second one is made while the receivers of the first one hang.
-            portal.add_posts()
+            add_posts(api)
             until(lambda: len(portal.good.requests) - before == batch * POSTS)  # noqa: B023
             until(lambda: len(sink.messages) == batch * POSTS)  # noqa: B023
 
@@ -185,16 +186,16 @@ def first_attempt(portal: Portal, name: str) -> tuple[int | None, str | None, st
 
 
 @pytest.mark.parametrize("name", [*MAIL_SERVERS, "refuses"])
-def test_a_bad_mail_server_delays_no_calls(portal: Portal, name: str) -> None:
+def test_a_bad_mail_server_delays_neither_calls_nor_requests(portal: Portal, name: str) -> None:
     portal.clear()
     before = len(portal.good.requests)
     with ExitStack() as stack:
         handle = MAIL_SERVERS.get(name)
         port = free_port() if handle is None else stack.enter_context(run_stream_server(handle))
-        stack.enter_context(delivering(portal, port))
-        portal.add_posts()
+        api = stack.enter_context(portal.serving(port))
+        add_posts(api)
         until(lambda: len(portal.good.requests) - before == POSTS)
         # The emails are being tried: a mail server that hangs has a minute.
         until(lambda: count(portal.url, "deliveries WHERE channel = 'email' AND attempts > 0") > 0)
         assert portal.emails("pending") == POSTS
-        assert portal.api.request("GET", "/statuses")
+        assert api.request("GET", "/statuses")
