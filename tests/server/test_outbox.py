@@ -67,7 +67,7 @@ def test_a_server_delivers_and_counts_its_attempts(earshot: Earshot) -> None:
         assert post(serving, key_of(serving, "Astuto"), "News") == 201
 
         until(lambda: count(url, "deliveries WHERE state = 'delivered'") == 1)
-        delivered = {at(channel="webhook", kind="new_post", outcome="delivered"): 1}
+        delivered = {at(channel="webhook", kind="post.created", outcome="delivered"): 1}
         until(lambda: metrics_of(serving).get("earshot_outbox_attempts_total") == delivered)
         assert serving.end() == 0
 

@@ -168,8 +168,10 @@ def test_the_help_of_a_command_fits_in_a_line(command: list[str], cli_without_po
 
 @pytest.mark.parametrize(
     "group",
-    ["", "portals", "users", "keys", "boards", "tabs", "statuses", "sections", "posts", "comments", "votes", "follows"]
-    + ["widgets", "webhooks", "mail", "outbox"],
+    [
+        *("", "portals", "users", "keys", "boards", "tabs", "statuses", "sections", "widgets", "webhooks"),
+        *("posts", "comments", "votes", "follows", "mail", "outbox"),
+    ],
 )
 def test_summaries_of_commands_are_not_truncated(group: str, cli_without_portal: Cli) -> None:
     help_text = cli_without_portal.run(*filter(None, [group]), "--help").out
