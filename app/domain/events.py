@@ -50,7 +50,9 @@ class StoredEvent:
     """The user who acted; None is the operator."""
     body: Mapping[str, Any]
     base_url: str
-    """That of the request, or the one that the worker knows for the portal."""
+    """That of the portal, as the operator configured it. Links in mail begin with it."""
+    request_base_url: str
+    """That of the request if there is no public URL. Only for webhook calls: the client may have chosen its host."""
     created_at: datetime
 
 

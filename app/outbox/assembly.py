@@ -91,14 +91,8 @@ def load_email(work: UnitOfWork, delivery: ClaimedDelivery) -> Content | str:
 
 
 def build_urls(settings: Settings, database: Database) -> PortalUrls:
-    """The base URLs of portals, for links outside of requests."""
-    return PortalUrls(database, PublicUrl(settings.base_url), fallback=build_fallback_url(settings))
-
-
-def build_fallback_url(settings: Settings) -> str:
-    """The base URL of portals while no better one is known."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    """The base URLs of portals, for links outside of responses."""
+    return PortalUrls(database, PublicUrl(settings.base_url), address=(settings.host, settings.port))
 
 
 def build_worker(

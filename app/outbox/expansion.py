@@ -4,12 +4,13 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from app.adapters.database import NO_PORTAL, Database
+from app.adapters.database import NO_PORTAL, Database, PortalContext
 from app.domain.errors import ServiceUnavailable
 from app.domain.events import StoredEvent
 from app.domain.outbox import events
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.outbox.events import WaitingPortal
+from app.domain.permissions import OPERATOR
 from app.domain.unit_of_work import UnitOfWork
 from app.outbox.base import Expander
 from app.outbox.portal_urls import PortalUrls
@@ -74,12 +75,13 @@ class _Batch:
 
     async def run(self, database: Database, urls: PortalUrls, portal: WaitingPortal) -> int:
         """Run the transaction, again after an expander has failed, and return the number of events."""
+        base_url = urls.choose(portal.host, is_only=portal.is_only)
 
         def expand(work: UnitOfWork) -> int:
             self._current = None
-            return events.expand_next(work, self._expand, fallback_base_url=urls.fallback, last=self._last)
+            return events.expand_next(work, self._expand, base_url=base_url, is_public=urls.is_public, last=self._last)
 
-        context = urls.context(portal.id, portal.host)
+        context = PortalContext(portal.id, OPERATOR)
         while True:
             try:
                 # An event may have thousands of recipients. On SQLite this runs in a thread; on PostgreSQL in the event

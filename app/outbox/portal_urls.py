@@ -1,13 +1,11 @@
-"""The base URL of a portal's links in mail and webhook calls, which have no request to take it from."""
+"""The base URL of a portal's links in mail, and in webhook calls for events without a request."""
 
+from ipaddress import ip_address
 from time import monotonic
 from typing import Final
 
-from app.adapters.database import NO_PORTAL, Database, PortalContext
-from app.domain.outbox import events
-from app.domain.permissions import OPERATOR
+from app.adapters.database import NO_PORTAL, Database
 from app.domain.portals import portals
-from app.domain.unit_of_work import UnitOfWork
 from app.public_url import PublicUrl
 
 CACHE_TTL_SECONDS: Final = 60.0
@@ -15,21 +13,35 @@ MAX_CACHED: Final = 10_000
 
 
 class PortalUrls:
-    """Finds base URLs: the public URL of the server; else that of the portal's newest event; else `fallback`."""
+    """Chooses base URLs from what the operator configured, never from a request: a client chooses the host of that.
 
-    def __init__(self, database: Database, public: PublicUrl, *, fallback: str) -> None:
+    `address` are the host and port of the server, which are used if nothing better is configured.
+    """
+
+    def __init__(self, database: Database, public: PublicUrl, *, address: tuple[str, int]) -> None:
         self._database = database
         self._public = public
-        self.fallback = fallback
+        self._address = address
         self._cache: dict[int, tuple[str, float]] = {}
 
-    def context(self, portal_id: int, host: str | None) -> PortalContext:
-        """The context of the operator in a portal, with its public URL if the server has one.
+    @property
+    def is_public(self) -> bool:
+        """Whether the server has a public URL."""
+        return self._public.url is not None
 
-        `host` is that of the portal if there are several portals.
+    def choose(self, host: str | None, *, is_only: bool) -> str:
+        """The base URL of the portal with this host, without a slash at the end.
+
+        The public URL, with the portal's host where there are several portals; else one of the portal's host; else that
+        of the server's own address.
         """
-        url = self._public.url
-        return PortalContext(portal_id, OPERATOR, url if url is None or host is None else self._public.on(host))
+        if self._public.url is not None:
+            return self._public.url if is_only or host is None else self._public.on(host)
+        own_host, port = self._address
+        if host is None:
+            return f"http://[{own_host}]:{port}" if ":" in own_host else f"http://{own_host}:{port}"
+        # Without a public URL the scheme is not known. Mail leads to servers with TLS, except on the same machine.
+        return f"http://{host}:{port}" if _is_local(host) else f"https://{host}"
 
     async def find(self, portal_id: int) -> str:
         """The base URL of a portal, without a slash at the end. It may be a minute old. Raises ServiceUnavailable."""
@@ -38,16 +50,17 @@ class PortalUrls:
             return url
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
-        url = await self._load(portal_id)
+        rows = await self._database.read(portals.list_all, NO_PORTAL)
+        hosts = {row["id"]: row["host"] for row in rows}
+        url = self.choose(hosts.get(portal_id), is_only=len(hosts) == 1)
         self._cache[portal_id] = url, monotonic() + CACHE_TTL_SECONDS
         return url
 
-    async def _load(self, portal_id: int) -> str:
-        rows = await self._database.read(portals.list_all, NO_PORTAL)
-        hosts = {row["id"]: row["host"] for row in rows}
-        context = self.context(portal_id, hosts.get(portal_id) if len(hosts) > 1 else None)
 
-        def find(work: UnitOfWork) -> str:
-            return events.find_base_url(work, self.fallback)
-
-        return await self._database.read(find, context)
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -48,7 +48,7 @@ class Settings(BaseSettings):
         None, description="for signed URLs and key digests; unset: a file in the data directory"
     )
     redis_url: str | None = Field(None, description="shared rate limits: redis://…")
-    base_url: str | None = Field(None, description="public URL, for links; unset: from the request")
+    base_url: str | None = Field(None, description="public URL, for links; unset: from the request, but not in mail")
     smtp_url: str | None = Field(
         None, description="mail server: smtp://user:password@host:587; unset: no email is sent"
     )

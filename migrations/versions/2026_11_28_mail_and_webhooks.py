@@ -29,7 +29,7 @@ def upgrade() -> None:
     _create_one_time_tokens()
     op.add_column("portals", sa.Column("webhook_secret", sa.Text(), nullable=True))
     op.add_column("portals", sa.Column("accent_color", sa.String(length=7), nullable=True))
-    for name in ("email_confirmed_at", "link_requested_at"):
+    for name in ("email_confirmed_at", "reset_requested_at", "confirmation_requested_at"):
         op.add_column("users", sa.Column(name, MOMENT, nullable=True))
     op.create_index("ix_users_recap", "users", ["portal_id"], sqlite_where=HAS_RECAP, postgresql_where=HAS_RECAP)
     op.create_index(
@@ -50,7 +50,7 @@ def downgrade() -> None:
     op.drop_index("ix_facts_comment_deleted", "facts")
     op.drop_index("ix_facts_post_deleted", "facts")
     op.drop_index("ix_users_recap", "users")
-    for name in ("link_requested_at", "email_confirmed_at"):
+    for name in ("confirmation_requested_at", "reset_requested_at", "email_confirmed_at"):
         op.drop_column("users", name)
     for name in ("accent_color", "webhook_secret"):
         op.drop_column("portals", name)

@@ -23,7 +23,8 @@ async def read_events(make: Factory, *, portal: int | None = None) -> list[Store
             user_id=row["user_id"],
             actor_id=row["actor_id"],
             body=json.loads(row["body"] or "{}"),
-            base_url=row["base_url"] or BASE_URL,
+            base_url=BASE_URL,
+            request_base_url=row["base_url"] or BASE_URL,
             created_at=to_datetime(row["created_at"]),
         )
         for row in rows

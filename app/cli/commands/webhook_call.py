@@ -16,7 +16,7 @@ from app.cli.errors import CommandError
 from app.cli.output import print_result
 from app.cli.params import JsonOption, PortalOption, id_argument
 from app.cli.secret import require_secret
-from app.domain.outbox import events
+from app.domain.portals import portals
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks import calls, endpoints
 from app.domain.webhooks.calls import CallSettings
@@ -104,7 +104,8 @@ def find_base_url(work: UnitOfWork, settings: Settings) -> str:
     """The base URL of the links of a sample."""
     from app.outbox.assembly import build_urls
 
-    return events.find_base_url(work, build_urls(settings, open_database(settings)).fallback)
+    urls = build_urls(settings, open_database(settings))
+    return urls.choose(portals.get_current(work)["host"], is_only=portals.count(work) == 1)
 
 
 @contextmanager

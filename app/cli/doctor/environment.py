@@ -187,7 +187,12 @@ def check_metrics_port(settings: Settings) -> str:
 def check_base_url(settings: Settings, hosts: list[str | None]) -> str:
     """Check that the portals with these hosts are found under the public address."""
     if settings.base_url is None:
-        return "not set: links use the address of the request"
+        if settings.smtp_url is not None and None in hosts:
+            raise Problem(
+                "not set, and the portal has no host: links in mail lead to EARSHOT_HOST, which readers can't open",
+                "set EARSHOT_BASE_URL to the public address, such as https://feedback.example.com",
+            )
+        return "not set: links use the address of the request, and in mail the host of the portal"
     host = (urlsplit(settings.base_url).hostname or "").lower()
     if len(hosts) == 1 and hosts[0] not in (None, host):
         raise Problem(

@@ -52,8 +52,10 @@ class User(PortalScopedMixin, TimestampMixin, Base):
     role: Mapped[str] = mapped_column(String(16), server_default="user")
     email_confirmed_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
     """When the user showed that the address is theirs."""
-    link_requested_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
-    """When a visitor last asked for a link by email, to choose a password or to confirm the address."""
+    reset_requested_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    """When a visitor last asked for a link by email to choose a password."""
+    confirmation_requested_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    """When a visitor last asked for a link by email to confirm the address."""
     password_hash: Mapped[str | None] = mapped_column(String(255))
     notifications_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     recap: Mapped[str] = mapped_column(String(16), server_default="never")

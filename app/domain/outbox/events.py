@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from sqlalchemy import BigInteger, case, func, literal, literal_column, select, update
+from sqlalchemy import BigInteger, func, literal, literal_column, select, update
 
 from app.domain.events import StoredEvent
 from app.domain.models import EventRow, Portal
@@ -65,17 +65,19 @@ def pending_count(work: UnitOfWork) -> int:
 
 @dataclass(frozen=True, slots=True)
 class WaitingPortal:
-    """A portal with pending events. `host` is that of its links if there are several portals, or None."""
+    """A portal with pending events."""
 
     id: int
     host: str | None
+    is_only: bool
+    """Whether the server has no other portal."""
 
 
 _is_pending = EventRow.expanded_at.is_(None)
 _oldest = select(EventRow.portal_id).where(_is_pending).order_by(EventRow.id).limit(literal_column(str(_MAX_SEARCHED)))
-_several_portals = select(func.count()).select_from(Portal).scalar_subquery() > 1
+_is_only = select(func.count()).select_from(Portal).scalar_subquery() == 1
 _PORTALS: Final = Statement(
-    select(Portal.id, case((_several_portals, Portal.host)))
+    select(Portal.id, Portal.host, _is_only)
     .where(Portal.id.in_(select(_oldest.subquery().c.portal_id)))
     .order_by(Portal.id),
     across_portals=True,
@@ -105,52 +107,38 @@ _NEXT: Final = Statement(
 _MARK: Final = Statement(
     update(EventRow).where(in_portal_unindexed(EventRow), in_list(EventRow.id, "events")).values(expanded_at=NOW)
 )
-_NEWEST_BASE_URL: Final = Statement(
-    select(EventRow.base_url)
-    .where(in_portal_unindexed(EventRow), EventRow.base_url.is_not(None))
-    .order_by(EventRow.id.desc())
-    .limit(1)
-)
 
 
 def find_portals(work: UnitOfWork) -> list[WaitingPortal]:
     """The portals of the oldest pending events."""
-    return [WaitingPortal(int(portal_id), host) for portal_id, host in work.fetch_all(_PORTALS)]
-
-
-def find_base_url(work: UnitOfWork, fallback: str) -> str:
-    """The base URL of links to the portal, outside of a request.
-
-    That of the unit of work; else that of the newest event that has one; else the fallback.
-    """
-    return work.base_url or work.fetch_value(_NEWEST_BASE_URL) or fallback
+    return [WaitingPortal(int(portal_id), host, bool(is_only)) for portal_id, host, is_only in work.fetch_all(_PORTALS)]
 
 
 def expand_next(
     work: UnitOfWork,
     expand: Expand,
     *,
-    fallback_base_url: str,
+    base_url: str,
+    is_public: bool = False,
     last: int | None = None,
     max_seconds: float = MAX_SECONDS,
 ) -> int:
     """Store the deliveries of the portal's oldest pending events, in their order; return the number of events.
 
     At most MAX_EVENTS, so the caller repeats it until the number is 0. Only one transaction at a time expands events
-    of a portal; meanwhile another call returns 0. An event without a base URL gets that of `find_base_url`.
+    of a portal; meanwhile another call returns 0. `base_url` is that of the portal. `is_public`: it is the public URL,
+    so the address of the request of an event is not needed.
 
     It ends after the event `last`, and once it has taken `max_seconds`, but always expands one event.
     """
     started = time.monotonic()
     if work.engine == POSTGRESQL and not work.fetch_value(_TRY_LOCK):
         return 0
-    base_url: str | None = None
     count = 0
     expanded: list[int] = []
     for row in work.fetch_all(_NEXT):
-        if row["base_url"] is None:
-            base_url = base_url or find_base_url(work, fallback_base_url)
-        new = expand(work, _to_event(row, base_url))
+        request_base_url = None if is_public else row["base_url"]
+        new = expand(work, _to_event(row, base_url, request_base_url or base_url))
         deliveries.add_all(work, new)
         expanded.append(row["id"])
         count += len(new)
@@ -161,7 +149,7 @@ def expand_next(
     return len(expanded)
 
 
-def _to_event(row: Row, base_url: str | None) -> StoredEvent:
+def _to_event(row: Row, base_url: str, request_base_url: str) -> StoredEvent:
     return StoredEvent(
         id=row["id"],
         kind=row["kind"],
@@ -170,6 +158,7 @@ def _to_event(row: Row, base_url: str | None) -> StoredEvent:
         user_id=row["user_id"],
         actor_id=row["actor_id"],
         body=json.loads(row["body"]) if row["body"] else {},
-        base_url=row["base_url"] or base_url or "",
+        base_url=base_url,
+        request_base_url=request_base_url,
         created_at=timestamps.to_datetime(row["created_at"]),
     )

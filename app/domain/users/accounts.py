@@ -4,10 +4,11 @@ The pages call these as the operator.
 """
 
 import unicodedata
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.domain.errors import FieldError, ValidationFailed
 from app.domain.events import Event
@@ -24,7 +25,7 @@ MIN_PASSWORD: Final = 8
 MAX_PASSWORD: Final = 100
 """Characters. docs/contracts/productlift.md, section 7.18."""
 REQUEST_INTERVAL: Final = timedelta(minutes=5)
-"""A user gets at most one email in this time because a visitor entered the address."""
+"""A user gets at most one email of a purpose in this time because a visitor entered the address."""
 
 _REQUESTED_KINDS: Final = {
     PASSWORD_RESET: "user.password_reset_requested",
@@ -46,21 +47,28 @@ _CONFIRM: Final = Statement(
     .where(row_in_portal(User), User.email_confirmed_at.is_(None))
     .values(email_confirmed_at=NOW, updated_at=NOW)
 )
-_take_turn = (
-    update(User)
-    .where(
-        User.portal_id == PORTAL_ID,
-        User.email_key == bindparam("key"),
-        User.blocked_at.is_(None),
-        User.deleted_at.is_(None),
-        or_(User.link_requested_at.is_(None), User.link_requested_at <= bindparam("before", type_=UtcTimestamp)),
+
+
+def _take_turn(requested_at: InstrumentedAttribute[datetime | None], *conditions: ColumnElement[bool]) -> Statement:
+    return Statement(
+        update(User)
+        .where(
+            User.portal_id == PORTAL_ID,
+            User.email_key == bindparam("key"),
+            User.blocked_at.is_(None),
+            User.deleted_at.is_(None),
+            or_(requested_at.is_(None), requested_at <= bindparam("before", type_=UtcTimestamp)),
+            *conditions,
+        )
+        .values({requested_at: NOW})
+        .returning(User.id)
     )
-    .values(link_requested_at=NOW)
-    .returning(User.id)
-)
+
+
 _TAKE_TURN: Final = {
-    PASSWORD_RESET: Statement(_take_turn),
-    EMAIL_CONFIRMATION: Statement(_take_turn.where(User.email_confirmed_at.is_(None))),
+    # A time for each, so that requests for one don't hold back the other, which its user may need.
+    PASSWORD_RESET: _take_turn(User.reset_requested_at),
+    EMAIL_CONFIRMATION: _take_turn(User.confirmation_requested_at, User.email_confirmed_at.is_(None)),
 }
 _ACCOUNT: Final = Statement(
     select(User.email, User.password_hash.is_not(None).label("has_password")).where(
@@ -115,7 +123,7 @@ def request_password_reset(work: UnitOfWork, email: str) -> None:
     """Record user.password_reset_requested, from which the email is made, if a user has this address.
 
     The caller can't learn whether one has. Nothing is recorded for a blocked user, nor within REQUEST_INTERVAL of
-    another request. Raises Forbidden.
+    another request for the same. Raises Forbidden.
     """
     _request(work, email, purpose=PASSWORD_RESET)
 

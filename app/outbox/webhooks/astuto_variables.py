@@ -115,7 +115,7 @@ def load_statuses(work: UnitOfWork) -> list[Variables]:
 def _load_post(work: UnitOfWork, event: StoredEvent) -> Variables:
     assert event.post_id is not None
     try:
-        return load_post(work, event.post_id, base_url=event.base_url)
+        return load_post(work, event.post_id, base_url=event.request_base_url)
     except NotFound:
         deletion = deletions.find_deleted_post(work, event.post_id, after=event.id)
     if deletion is None:
@@ -125,7 +125,7 @@ def _load_post(work: UnitOfWork, event: StoredEvent) -> Variables:
     board = _load_board(work, body["board_id"])
     resource = {"id": event.post_id, "title": body["title"], "slug": body["slug"], **_snapshot(body)}
     return {
-        "post": _make_post(resource, board["id"], author_id, event.base_url),
+        "post": _make_post(resource, board["id"], author_id, event.request_base_url),
         "post_author": load_user(work, author_id),
         "board": board,
     }

@@ -80,7 +80,7 @@ class ProductLiftExpander:
 
     def _load_data(self, work: UnitOfWork, event: StoredEvent, portal: "_Portal") -> Resource:
         resource, is_private = portal.load()
-        post = resources.load_post(work, event, PostLinks(event.base_url, self._signer, is_private))
+        post = resources.load_post(work, event, PostLinks(event.request_base_url, self._signer, is_private))
         data: Resource = {"post": post, "user": resources.load_user(work, event.user_id), "portal": resource}
         subject = event.kind.partition(".")[0]
         if subject == "vote":

@@ -197,7 +197,7 @@ def test_what_commands_do_is_sent(cli: Cli) -> None:
         return calls
 
     write_in_portal(
-        cli.first_portal.portal_id, lambda work: events.expand_next(work, keep, fallback_base_url="http://127.0.0.1")
+        cli.first_portal.portal_id, lambda work: events.expand_next(work, keep, base_url="http://127.0.0.1")
     )
 
     assert [(delivery.kind, json.loads(json.loads(delivery.payload or "")["body"])) for delivery in sent] == [

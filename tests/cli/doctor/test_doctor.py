@@ -225,6 +225,22 @@ def test_links_to_another_host_are_reported(cli: Cli, monkeypatch: Environment) 
     assert find_well(cli, "address") == "http://feedback.example.com:8000"
 
 
+def test_links_in_mail_to_the_servers_own_address_are_reported(cli: Cli, monkeypatch: Environment) -> None:
+    well = "not set: links use the address of the request, and in mail the host of the portal"
+    assert find_well(cli, "address") == well
+    monkeypatch.setenv("EARSHOT_MAIL_FROM", "feedback@example.com")
+    with run_sink() as sink:
+        monkeypatch.setenv("EARSHOT_SMTP_URL", f"smtp://127.0.0.1:{sink.port}?starttls=off")
+
+        assert find_problem(cli, "address") == (
+            "not set, and the portal has no host: links in mail lead to EARSHOT_HOST, which readers can't open",
+            "set EARSHOT_BASE_URL to the public address, such as https://feedback.example.com",
+        )
+
+        cli.json("portals", "set", "host", "feedback.example.com")
+        assert find_well(cli, "address") == well
+
+
 def test_workers_without_shared_counters_are_reported(cli: Cli, monkeypatch: Environment) -> None:
     monkeypatch.setenv("EARSHOT_WORKERS", "2")
 
@@ -270,6 +286,7 @@ def test_a_collector_that_accepts_no_spans_is_reported(cli: Cli, monkeypatch: En
 
 def test_a_mail_server_that_rejects_the_login_is_reported(cli: Cli, monkeypatch: Environment) -> None:
     monkeypatch.setenv("EARSHOT_MAIL_FROM", "feedback@example.com")
+    cli.json("portals", "set", "host", "feedback.example.com")
     assert find_well(cli, "mail") == "not set: no email is sent"
     with run_sink(login=True) as sink:
         url = f"smtp://feedback%40example.com:{{}}@127.0.0.1:{sink.port}?starttls=off"

@@ -22,7 +22,7 @@ from tests.support.concurrency import ConcurrentWriter
 from tests.support.factory import Factory
 from tests.support.outbox import OutboxFactory
 
-FALLBACK = "http://127.0.0.1:8000"
+BASE_URL = "https://ideas.example.com"
 
 
 def expand_to_email(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
@@ -34,12 +34,14 @@ async def expand(
     expander: Callable[[UnitOfWork, StoredEvent], Sequence[NewDelivery]],
     *,
     portal: int | None = None,
-    base_url: str | None = None,
+    is_public: bool = False,
     max_seconds: float = 60.0,
 ) -> int:
     return await make.server.database.write(
-        lambda work: events.expand_next(work, expander, fallback_base_url=FALLBACK, max_seconds=max_seconds),
-        PortalContext(portal or make.portal, OPERATOR, base_url),
+        lambda work: events.expand_next(
+            work, expander, base_url=BASE_URL, is_public=is_public, max_seconds=max_seconds
+        ),
+        PortalContext(portal or make.portal, OPERATOR),
     )
 
 
@@ -80,7 +82,8 @@ async def test_an_event_is_expanded_with_all_its_columns(make: Factory, clock: T
         user_id=7,
         actor_id=user,
         body={"official": True},
-        base_url="https://feedback.example.com",
+        base_url=BASE_URL,
+        request_base_url="https://feedback.example.com",
         created_at=datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC),
     )
 
@@ -147,33 +150,28 @@ async def test_a_dedup_key_is_used_once_also_by_a_finished_delivery(make: Factor
 
 
 @pytest.mark.parametrize(
-    ("public", "newest", "expected"),
+    ("of_request", "is_public", "expected"),
     [
-        ("https://public.example.com", "http://seen.example.com", "https://public.example.com"),
-        (None, "http://seen.example.com", "http://seen.example.com"),
-        (None, None, FALLBACK),
+        ("http://seen.example.com", False, "http://seen.example.com"),
+        ("http://seen.example.com", True, BASE_URL),
+        (None, False, BASE_URL),
     ],
 )
-async def test_an_event_without_a_base_url_gets_the_best_one_that_is_known(
-    public: str | None, newest: str | None, expected: str, make: Factory
+async def test_the_address_of_a_request_is_kept_apart_from_that_of_the_portal(
+    of_request: str | None, is_public: bool, expected: str, make: Factory
 ) -> None:
     await expand_all(make)
-    if newest is not None:
-        await record(make, Event("post.submitted"), base_url="http://old.example.com")
-        await record(make, Event("post.submitted"), base_url=newest)
-    other, _ = await make.new_portal("Other", host="other.example.com", email="other@example.com")
-    await record(make, Event("post.submitted"), base_url="http://wrong.example.com", portal=other)
-    await record(make, Event("post.deleted"))
-    urls: dict[str, str] = {}
+    await record(make, Event("post.submitted"), base_url="http://older.example.com")
+    await record(make, Event("post.deleted"), base_url=of_request)
+    urls: dict[str, tuple[str, str]] = {}
 
     def keep(work: UnitOfWork, event: StoredEvent) -> Sequence[NewDelivery]:
-        urls[event.kind] = event.base_url
+        urls[event.kind] = event.base_url, event.request_base_url
         return []
 
-    await expand(make, keep, base_url=public)
+    await expand(make, keep, is_public=is_public)
 
-    assert urls["post.deleted"] == expected
-    assert urls.get("post.submitted", newest) == newest
+    assert urls["post.deleted"] == (BASE_URL, expected)
 
 
 async def test_only_events_of_the_portal_are_expanded(make: Factory) -> None:
@@ -182,21 +180,23 @@ async def test_only_events_of_the_portal_are_expanded(make: Factory) -> None:
     await record(make, Event("post.submitted"))
 
     assert await make.server.database.read(events.find_portals, NO_PORTAL) == [
-        WaitingPortal(make.portal, None),
-        WaitingPortal(other, "other.example.com"),
+        WaitingPortal(make.portal, None, is_only=False),
+        WaitingPortal(other, "other.example.com", is_only=False),
     ]
     assert await expand(make, expand_to_email) == 1
     assert await make.server.database.read(events.find_portals, NO_PORTAL) == [
-        WaitingPortal(other, "other.example.com")
+        WaitingPortal(other, "other.example.com", is_only=False)
     ]
     assert await make.rows("SELECT DISTINCT portal_id FROM deliveries") == [{"portal_id": make.portal}]
 
 
-async def test_the_host_of_the_only_portal_is_not_needed(make: Factory) -> None:
+async def test_the_only_portal_is_found_as_such(make: Factory) -> None:
     await make.run("UPDATE portals SET host = 'feedback.example.com'")
     await record(make, Event("post.submitted"))
 
-    assert await make.server.database.read(events.find_portals, NO_PORTAL) == [WaitingPortal(make.portal, None)]
+    assert await make.server.database.read(events.find_portals, NO_PORTAL) == [
+        WaitingPortal(make.portal, "feedback.example.com", is_only=True)
+    ]
 
 
 async def test_workers_at_the_same_time_expand_each_event_once_in_order(make: Factory, settings: Settings) -> None:
@@ -205,7 +205,7 @@ async def test_workers_at_the_same_time_expand_each_event_once_in_order(make: Fa
     write = ConcurrentWriter(settings, make.portal, 4)
 
     def expand_some(work: Any) -> None:
-        events.expand_next(work, expand_to_email, fallback_base_url=FALLBACK)
+        events.expand_next(work, expand_to_email, base_url=BASE_URL)
 
     try:
         for _ in range(6):

@@ -113,6 +113,16 @@ async def test_a_link_is_requested_for_a_known_address_at_most_once_in_five_minu
     assert {event["body"] for event in events} == {None}
 
 
+async def test_requests_for_one_link_do_not_hold_back_the_other(make: Factory, jane: int) -> None:
+    """A stranger may ask for either again and again."""
+    await make.act(lambda work: accounts.request_confirmation(work, EMAIL))
+    await make.act(lambda work: accounts.request_password_reset(work, EMAIL))
+    await make.act(lambda work: accounts.request_confirmation(work, EMAIL))
+
+    assert len(await make.facts("user.password_reset_requested")) == 1
+    assert len(await make.facts("user.confirmation_requested")) == 1
+
+
 async def test_of_concurrent_requests_one_is_recorded(make: Factory, jane: int, settings: Settings) -> None:
     with closing(ConcurrentWriter(settings, make.portal, 3)) as write:
         await asyncio.to_thread(write, *[lambda work: accounts.request_password_reset(work, EMAIL)] * 3)
