@@ -66,7 +66,7 @@ def router(pages: TemplateRenderer, database: Database) -> APIRouter:
             if context is None or "\0" in tab or len(tab) > MAX_TAB_KEY or not _PAGE.fullmatch(page):
                 raise NotFound("tab")
             widget = path_params.uuid(request.query_params.get("widget_id", ""))
-            response = await database.read(
+            return await database.read(
                 lambda work: _show_tab(pages, work, tab, int(page), widget, is_framed=is_framed),
                 context,
                 in_thread=True,
@@ -74,16 +74,10 @@ def router(pages: TemplateRenderer, database: Database) -> APIRouter:
             )
         except NotFound:
             return pages.widget_error(has_close_button=False) if is_framed else pages.error(404)
-        return response
 
     @routes.api_route("/t/{tab}/", methods=_METHODS)
     async def tab_with_slash(request: Request, tab: str) -> Response:
-        context: RequestContext = request.scope["earshot.request"]
-        # `%2F` at the end belongs to the tab, and no tab has a slash.
-        if not context.path.endswith("/"):
-            return pages.error(404)
-        path = f"/t/{quote(tab, safe='')}" + (f"?{quote(context.query, safe=_QUERY)}" if context.query else "")
-        return RedirectResponse(pages.link(path), 308, {"Cache-Control": "no-cache"})
+        return _redirect_to_tab(pages, request, tab)
 
     @routes.api_route("/embedded_roadmap", methods=_METHODS)
     async def embedded_roadmap(request: Request) -> Response:
@@ -102,6 +96,16 @@ async def _script(assets: Assets, request: Request) -> Response:
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
+
+
+def _redirect_to_tab(pages: TemplateRenderer, request: Request, tab: str) -> Response:
+    """A redirect from the path of a tab with a slash at its end to the one without."""
+    context: RequestContext = request.scope["earshot.request"]
+    # `%2F` at the end belongs to the tab, and no tab has a slash.
+    if not context.path.endswith("/"):
+        return pages.error(404)
+    path = f"/t/{quote(tab, safe='')}" + (f"?{quote(context.query, safe=_QUERY)}" if context.query else "")
+    return RedirectResponse(pages.link(path), 308, {"Cache-Control": "no-cache"})
 
 
 def _is_framed_widget(request: Request) -> bool:
