@@ -9,7 +9,21 @@ from typing import Final
 
 from app.adapters.problem import Problem
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+REVISIONS: Final = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+)
 HEAD: Final = REVISIONS[-1]
 
 _PACKAGED: Final = Path(__file__).parents[2] / "migrations"

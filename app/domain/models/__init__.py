@@ -8,9 +8,11 @@ from app.domain.models.outbox import Delivery, DigestItem, NotificationChoice, O
 from app.domain.models.planning import Feedback, ProductVision
 from app.domain.models.portals import Board, Category, Portal, Section, Status, Tab, Tag, Widget
 from app.domain.models.posts import Attachment, Comment, Follow, Post, PostCategory, PostTag, StatusChange, Vote
+from app.domain.models.sign_in import AnonymousPost, Identity, IdentityProvider, Passkey, Session, SignInRequest
 from app.domain.models.users import ApiKey, Group, GroupMember, User
 
 __all__ = [
+    "AnonymousPost",
     "ApiKey",
     "Attachment",
     "Base",
@@ -24,9 +26,12 @@ __all__ = [
     "Follow",
     "Group",
     "GroupMember",
+    "Identity",
+    "IdentityProvider",
     "Installation",
     "NotificationChoice",
     "OneTimeToken",
+    "Passkey",
     "Portal",
     "Post",
     "PostCategory",
@@ -34,6 +39,8 @@ __all__ = [
     "PostTag",
     "ProductVision",
     "Section",
+    "Session",
+    "SignInRequest",
     "Status",
     "StatusChange",
     "Tab",

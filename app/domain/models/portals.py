@@ -13,6 +13,7 @@ TAB_TYPES = ("feedback", "roadmap", "changelog", "knowledgebase")
 MODERATION_POLICIES = ("never", "anonymous", "always")
 DIALECTS = ("productlift", "astuto")
 WIDGET_TYPES = ("widget", "sidebar", "embed")
+SIGN_UP_POLICIES = ("open", "approval", "closed")
 
 
 class Portal(TimestampMixin, Base):
@@ -43,7 +44,21 @@ class Portal(TimestampMixin, Base):
     webhook_secret: Mapped[str | None] = mapped_column(Text)
     """The secret that signs webhook calls, encrypted with the secret key of the server."""
     accent_color: Mapped[str | None] = mapped_column(String(7))
-    """The colour of buttons and links in mail; None for the default."""
+    """The colour of buttons and links; None for the default."""
+    welcome_text: Mapped[str | None] = mapped_column(Text)
+    """Markdown above the list of posts."""
+    sign_up: Mapped[str] = mapped_column(String(16), server_default="open")
+    """Who may create an account: everybody, everybody with the team's approval, or nobody.
+
+    No CHECK, because SQLite would have to copy the table to add one.
+    """
+    sign_up_domains: Mapped[str | None] = mapped_column(Text)
+    """JSON: the domains of the addresses that may sign up; None for all."""
+    allows_anonymous_posts: Mapped[bool] = mapped_column(server_default=text("false"))
+    allows_anonymous_votes: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether visitors of the pages may post or vote without an account."""
+    shows_voters: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether everybody may see who voted for a post; otherwise only the team."""
 
 
 class Board(PortalScopedMixin, TimestampMixin, Base):

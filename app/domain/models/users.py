@@ -56,6 +56,14 @@ class User(PortalScopedMixin, TimestampMixin, Base):
     """When a visitor last asked for a link by email to choose a password."""
     confirmation_requested_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
     """When a visitor last asked for a link by email to confirm the address."""
+    sign_in_requested_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
+    """When a visitor last asked for a link and a code by email to sign in."""
+    awaits_approval: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether the user signed up and may not sign in before the team approves the account."""
+    locale: Mapped[str | None] = mapped_column(String(16))
+    """The language of pages and emails; None for that of the portal."""
+    picture: Mapped[str | None] = mapped_column(String(64))
+    """The name of an uploaded file; it goes before `avatar_url`."""
     password_hash: Mapped[str | None] = mapped_column(String(255))
     notifications_enabled: Mapped[bool] = mapped_column(server_default=text("true"))
     recap: Mapped[str] = mapped_column(String(16), server_default="never")
