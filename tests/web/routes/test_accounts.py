@@ -54,9 +54,14 @@ async def user_row(make: Factory, user: int) -> Any:
     return await make.row("SELECT * FROM users WHERE id = :id", id=user)
 
 
-def assert_private(response: httpx.Response) -> None:
+def assert_secret_address(response: httpx.Response) -> None:
+    """Nothing may store the page, or learn its address by a link on it."""
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["referrer-policy"] == "no-referrer"
+
+
+def assert_private(response: httpx.Response) -> None:
+    assert_secret_address(response)
     policy = response.headers["content-security-policy"].split("; ")
     assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"} <= set(policy)
 
@@ -332,6 +337,7 @@ async def test_an_unreadable_form_is_rejected(
 
     assert response.status_code in (status if isinstance(status, tuple) else (status,))
     assert "text/html" in response.headers["content-type"]
+    assert_secret_address(response)
 
 
 async def test_a_full_queue_of_passwords_is_a_503(
@@ -343,6 +349,8 @@ async def test_a_full_queue_of_passwords_is_a_503(
     responses = await asyncio.gather(*[post(visitor, PASSWORD_RESET, token) for _ in range(MAX_WORKERS + 1)])
 
     assert sorted(response.status_code for response in responses) == [200, 410, 503]
+    (unavailable,) = (response for response in responses if response.status_code == 503)
+    assert_secret_address(unavailable)
 
 
 @purposes
