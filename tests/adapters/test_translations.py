@@ -12,7 +12,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
 
-from app.adapters.translations import FOLDER, load_translation
+from app.adapters.translations import FOLDER, SOURCE_LANGUAGE, list_languages, load_translation
 from app.web.templating import TEMPLATES
 from tests.support.checkout import ROOT
 
@@ -105,6 +105,11 @@ def test_the_locale_chooses_the_most_specific_language_or_english(locale: str, l
 
     assert (translation.language, translation.direction) == (language, "ltr")
     assert translation.catalogue.gettext("New status") == text
+
+
+def test_the_languages_are_listed(tmp_path: Path) -> None:
+    assert list_languages() == [SOURCE_LANGUAGE, *LANGUAGES]
+    assert list_languages(tmp_path) == [SOURCE_LANGUAGE]
 
 
 def test_a_language_is_written_in_its_direction(tmp_path: Path) -> None:

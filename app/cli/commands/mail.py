@@ -11,7 +11,7 @@ from app.adapters.mailbox import Mailbox
 from app.backends import open_smtp_client
 from app.cli.errors import EXPECTED_ERRORS, CommandError
 from app.cli.output import print_result
-from app.cli.params import JsonOption, email_address
+from app.cli.params import JsonOption, known_email_address
 from app.settings import Settings
 
 DEFAULT_NAME: Final = "Earshot"
@@ -27,7 +27,7 @@ def _mail() -> None:
 
 @group.command("test")
 def send_test(
-    email: Annotated[str, typer.Argument(parser=email_address, metavar="ADDRESS", help="Who gets the email.")],
+    email: Annotated[str, typer.Argument(parser=known_email_address, metavar="ADDRESS", help="Who gets the email.")],
     as_json: JsonOption = False,
 ) -> None:
     """Send one email now, and print the conversation with the mail server.

@@ -220,7 +220,7 @@ class _AccountPages:
     ) -> Response:
         """Record that a link is to be sent. The response, and its time, are the same whether the address is known."""
         email = form.get("email", "").strip()
-        errors = visit.find_errors(lambda: emails.parse_email(email))
+        errors = visit.find_errors(lambda: emails.parse_known_email(email))
         if errors:
             return self.show(visit, errors=errors, email=email)
         write = self._database.write(lambda work: rule(work, email), visit.context)

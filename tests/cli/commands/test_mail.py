@@ -132,6 +132,20 @@ def test_without_a_mail_server_it_says_what_to_set(cli: Cli) -> None:
     )
 
 
+def test_an_address_with_other_letters_needs_a_server_that_supports_them(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with run_sink(smtputf8=True) as sink, run_sink() as plain:
+        set_server(monkeypatch, sink.port)
+        cli.json("mail", "test", "jörg@example.com")
+        set_server(monkeypatch, plain.port)
+        error = cli.run("mail", "test", "jörg@example.com").err
+
+    assert [envelope.rcpt_tos for envelope in sink.envelopes] == [["jörg@example.com"]]
+    assert error == ("earshot: the address has letters before the @ that the mail server does not support (SMTPUTF8)\n")
+    assert plain.envelopes == []
+
+
 def test_a_wrong_address_is_a_usage_error(cli: Cli) -> None:
     assert "must be an e-mail address" in cli.usage_error("mail", "test", "jane")
 
