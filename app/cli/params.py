@@ -54,6 +54,8 @@ PortalOption = Annotated[
     typer.Option("--portal", metavar="HOST_OR_ID", help="The portal; needed only where there are several."),
 ]
 
+UserArgument = Annotated[str, typer.Argument(metavar="USER", help="Address, id or UUID.")]
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
 LimitOption = Annotated[
