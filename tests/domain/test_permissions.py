@@ -20,7 +20,7 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, users
+from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, sessions, users
 from app.domain.users.queries import UserQuery
 from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
@@ -56,6 +56,7 @@ OPERATIONS: list[Rule] = [
     lambda work: accounts.request_confirmation(work, "owner@example.com"),
     lambda work: accounts.reset_password(work, "token", password_hash="x"),
     lambda work: accounts.confirm_email(work, "token"),
+    lambda work: sessions.create(work, user_id=1, method="link", user_agent=""),
 ]
 READS: list[Rule] = [
     lambda work: POSTS.by_id(work, 1),
