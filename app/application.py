@@ -17,7 +17,14 @@ from app.api.dispatch import Dispatch
 from app.api.productlift.app import build as build_productlift
 from app.api.services import RateLimits, Services
 from app.backends import open_database, open_storage
-from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views, index_new_posts
+from app.background import (
+    BackgroundJobs,
+    Job,
+    delete_expired_sign_ins,
+    flush_key_usage,
+    flush_page_views,
+    index_new_posts,
+)
 from app.domain.errors import ServiceUnavailable
 from app.http.request import RequestContext, RequestObserver
 from app.observability.metrics import SharedMetrics
@@ -53,6 +60,7 @@ def background_jobs(services: Services) -> list[Job]:
         Job("the count of page views", 5.0, lambda: flush_page_views(database, services.views)),
         Job("the index of new posts", 2.0, lambda: index_new_posts(database)),
         Job("the last use of keys", 10.0, lambda: flush_key_usage(database, services.authenticator)),
+        Job("the sweep of sessions", 3600.0, lambda: delete_expired_sign_ins(database)),
         Job("the sweep of files", 3600.0, services.uploads.delete_orphans),
     ]
 

@@ -32,6 +32,8 @@ class Permission(StrEnum):
     WRITE_FEEDBACK = "write_feedback", "moderator"
     EDIT_VISION = "edit_vision", "admin"
     CHOOSE_NOTIFICATIONS = "choose_notifications", "user"
+    MANAGE_ACCOUNT = "manage_account", "user"
+    """Sessions, passkeys and the like: for the user alone, and the operator."""
     IMPERSONATE = "impersonate", "admin"
     OPERATE = "operate", "owner"
     """Portals, their settings, API keys and repairs: for the operator alone."""
@@ -42,11 +44,13 @@ ROLE_RANK: Final = {role: rank for rank, role in enumerate(ROLES)}
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The user of the API key, or the operator at the command line, who has no user and every permission."""
+    """The user of the API key or session; or the operator at the command line, without a user, who may do anything."""
 
     user_id: int | None
     role: str
     key_id: int | None = None
+    session_id: int | None = None
+    """The session on the pages; a change of one's own password does not end it."""
 
 
 OPERATOR: Final = Actor(user_id=None, role="owner")
@@ -55,7 +59,7 @@ OPERATOR: Final = Actor(user_id=None, role="owner")
 def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
     """Whether the actor has the permission.
 
-    BLOCK_USER, CHANGE_SIGN_IN and CHOOSE_NOTIFICATIONS depend on the user to be changed too.
+    BLOCK_USER, CHANGE_SIGN_IN, CHOOSE_NOTIFICATIONS and MANAGE_ACCOUNT depend on the user to be changed too.
     """
     if ROLE_RANK[actor.role] < ROLE_RANK[permission.min_role]:
         return False
@@ -69,6 +73,8 @@ def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = No
         return actor.role == "owner"
     if permission is Permission.CHOOSE_NOTIFICATIONS and (of_user is None or of_user != actor.user_id):
         return ROLE_RANK[actor.role] >= ROLE_RANK[Permission.MANAGE_USERS.min_role]
+    if permission is Permission.MANAGE_ACCOUNT:
+        return actor.user_id is None or of_user == actor.user_id
     if permission is Permission.OPERATE:
         return actor.user_id is None
     return True

@@ -20,8 +20,9 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, users
+from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, sessions, sign_in, users
 from app.domain.users.queries import UserQuery
+from app.domain.users.sign_in import Credentials
 from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
 
@@ -56,6 +57,14 @@ OPERATIONS: list[Rule] = [
     lambda work: accounts.request_confirmation(work, "owner@example.com"),
     lambda work: accounts.reset_password(work, "token", password_hash="x"),
     lambda work: accounts.confirm_email(work, "token"),
+    lambda work: sessions.create(work, user_id=1, method="link", user_agent=""),
+    lambda work: sign_in.find_by_email(work, "owner@example.com"),
+    lambda work: sign_in.complete(work, Credentials(1, "hash"), new_hash=None, user_agent=""),
+    lambda work: sign_in.request(work, "owner@example.com", browser_token="browser"),
+    lambda work: sign_in.create_link(work, 1),
+    lambda work: sign_in.find_link_owner(work, "token"),
+    lambda work: sign_in.use_link(work, "token", browser_token=None),
+    lambda work: sign_in.use_code(work, "123456", browser_token="browser"),
 ]
 READS: list[Rule] = [
     lambda work: POSTS.by_id(work, 1),

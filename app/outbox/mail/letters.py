@@ -77,7 +77,13 @@ def make_context(content: Content, words: Words, translation: Translation) -> tu
         template = "digest" if content.kind == DIGEST else "notification"
         return template, {**context, "posts": posts, "preview": shorten(preview, MAX_PREVIEW)}
     paragraphs = _write_paragraphs(content, words)
-    return "message", {**context, "paragraphs": paragraphs, "preview": shorten(paragraphs[0].plain, MAX_PREVIEW)}
+    code = None if content.account is None else content.account.code
+    return "message", {
+        **context,
+        "code": code,
+        "paragraphs": paragraphs,
+        "preview": shorten(paragraphs[0].plain, MAX_PREVIEW),
+    }
 
 
 def _group_by_post(content: Content, words: Words) -> list[PostSection]:

@@ -17,6 +17,7 @@ from app.domain.notifications.kinds import ACCOUNT_KINDS, EMAIL_KINDS, NOTIFICAT
 from app.domain.users.one_time_tokens import LIFETIMES
 from app.outbox.mail.messages import NO_SENDER, build_message, render_email
 from tests.outbox.mail.contents import (
+    ACCOUNTS,
     ITEMS,
     POST,
     SENDER,
@@ -44,6 +45,8 @@ SUBJECTS = {
     "email_confirmation": "[Acme Feedback] Confirm your email address",
     "email_changed": "[Acme Feedback] Your email address was changed",
     "password_changed": "[Acme Feedback] Your password was changed",
+    "sign_in": "[Acme Feedback] Sign in",
+    "approval": "[Acme Feedback] Your account is ready",
 }
 REASONS = {
     "post_update": "you follow the post",
@@ -60,6 +63,8 @@ REASONS = {
     "email_confirmation": "somebody entered jane@example.com at Acme Feedback",
     "email_changed": "it is about the security of your account at Acme Feedback",
     "password_changed": "it is about the security of your account at Acme Feedback",
+    "sign_in": "somebody entered jane@example.com at Acme Feedback",
+    "approval": "somebody signed up with jane@example.com at Acme Feedback",
 }
 
 
@@ -217,6 +222,20 @@ def test_the_message_of_an_invitation_gets_the_link() -> None:
     escaped = link.replace("&", "&amp;")
     assert f'Hi &lt;b&gt;Jane&lt;/b&gt;,<br>\nplease join: <a class="accent" href="{escaped}"' in html
     assert "You are invited to Acme Feedback, where" not in plain
+
+
+def test_an_email_to_sign_in_has_the_code_and_the_link() -> None:
+    message = make_message(make_content("sign_in"))
+    plain, html = part_of(message, "plain"), part_of(message, "html")
+    account = ACCOUNTS["sign_in"]
+
+    assert plain.count("\n    042917\n") == 1
+    assert f"Sign in:\n{account.link}\n" in plain
+    assert len(re.findall(r"<p[^>]*>042917</p>", html)) == 1
+    assert f'<a href="{account.link}"' in html
+    # Neither appears where a phone shows it without being unlocked.
+    assert "042917" not in str(message["Subject"])
+    assert "042917" not in html.partition("<header")[0]
 
 
 def test_a_portal_in_german_writes_german() -> None:
