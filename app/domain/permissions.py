@@ -18,6 +18,8 @@ class Permission(StrEnum):
         permission.min_role = min_role
         return permission
 
+    VIEW = "view", "visitor"
+    """What the pages show. Each query returns only what the actor may see: see `app.domain.posts.visibility`."""
     READ = "read", "moderator"
     ADD_BOARD = "add_board", "admin"
     WRITE_POST = "write_post", "moderator"
@@ -39,12 +41,14 @@ class Permission(StrEnum):
     """Portals, their settings, API keys and repairs: for the operator alone."""
 
 
-ROLE_RANK: Final = {role: rank for rank, role in enumerate(ROLES)}
+ROLE_RANK: Final = {role: rank for rank, role in enumerate(("visitor", *ROLES))}
+_FOR_ONESELF: Final = frozenset({Permission.CAST_VOTE, Permission.WRITE_POST, Permission.WRITE_COMMENT})
+"""What every user may do in their own name and with what is theirs, on the pages. API keys have higher roles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The user of the API key or session; or the operator at the command line, without a user, who may do anything."""
+    """The user of an API key or a session, the operator, who has no user and every permission, or a visitor."""
 
     user_id: int | None
     role: str
@@ -54,15 +58,23 @@ class Actor:
 
 
 OPERATOR: Final = Actor(user_id=None, role="owner")
+VISITOR: Final = Actor(user_id=None, role="visitor")
+"""Somebody who is not signed in."""
+
+
+def is_team(actor: Actor) -> bool:
+    """Whether the actor is a moderator or has a higher role."""
+    return ROLE_RANK[actor.role] >= ROLE_RANK["moderator"]
 
 
 def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
     """Whether the actor has the permission.
 
-    BLOCK_USER, CHANGE_SIGN_IN, CHOOSE_NOTIFICATIONS and MANAGE_ACCOUNT depend on the user to be changed too.
+    BLOCK_USER, CHANGE_SIGN_IN, CHOOSE_NOTIFICATIONS and MANAGE_ACCOUNT depend on the user to be changed too. Every user
+    may cast votes and write posts and comments as `of_user`, if that is the actor.
     """
     if ROLE_RANK[actor.role] < ROLE_RANK[permission.min_role]:
-        return False
+        return permission in _FOR_ONESELF and of_user is not None and of_user == actor.user_id
     if permission is Permission.BLOCK_USER and of_role is not None:
         if of_role == "owner" or (of_user is not None and of_user == actor.user_id):
             return False

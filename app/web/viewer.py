@@ -1,5 +1,6 @@
 """Who looks at which portal: the portal on the request's host, the session in the cookie, language and theme."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -8,18 +9,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from app.adapters.database import NO_PORTAL, Database, PortalContext
-from app.domain.permissions import OPERATOR, Actor
-from app.domain.portals import portals
+from app.domain.permissions import OPERATOR, VISITOR, Actor
+from app.domain.portals import portals, statuses
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import sessions
 from app.domain.users.sessions import SessionUser
 from app.web import cookies
+from app.web.appearance import make_stylesheet
 from app.web.csrf import CsrfTokens
 from app.web.people import Person, describe
 from app.web.public_address import PublicAddress
 
-VISITOR: Final = Actor(user_id=None, role="visitor")
-"""Somebody who is not signed in."""
 FORM_FIELD: Final = "csrf"
 CSRF_HEADER: Final = "x-csrf-token"
 
@@ -37,6 +37,8 @@ class Viewer:
 
     portal: Row
     """As `portals.get_current` returns it."""
+    statuses: Sequence[Row]
+    """Those of the portal, in their order, as `statuses.list_all` returns them."""
     user: SessionUser | None
     session_token: str
     """That of the cookie; empty without a session."""
@@ -62,6 +64,11 @@ class Viewer:
     def operator_context(self) -> PortalContext:
         """For rules by which visitors get a session, such as signing in, which check their own conditions."""
         return PortalContext(self.portal["id"], OPERATOR, self.base_url)
+
+    @property
+    def stylesheet(self) -> str:
+        """The style sheet with the portal's colours."""
+        return make_stylesheet(self.portal["accent_color"], [(row["id"], row["color"]) for row in self.statuses])
 
     @property
     def locale(self) -> str:
@@ -96,15 +103,17 @@ class Viewers:
         token, device = cookies.read_token(request, cookies.SESSION), cookies.read_token(request, cookies.DEVICE)
         context = PortalContext(int(found["id"]), OPERATOR, await self._public_address.find_trusted(request))
 
-        def look_up(work: UnitOfWork) -> tuple[Row, SessionUser | None]:
-            return portals.get_current(work), sessions.find(work, token) if token else None
+        def look_up(work: UnitOfWork) -> tuple[Row, Sequence[Row], SessionUser | None]:
+            user = sessions.find(work, token) if token else None
+            return portals.get_current(work), statuses.list_all(work), user
 
-        portal, user = await self._database.read(look_up, context)
+        portal, all_statuses, user = await self._database.read(look_up, context)
         if user is not None and user.is_touch_due:
             session_id = user.session_id
             await self._database.write(lambda work: sessions.touch(work, session_id), context)
         return Viewer(
             portal=portal,
+            statuses=all_statuses,
             user=user,
             session_token="" if user is None else token,
             device_token=device,

@@ -10,7 +10,7 @@ from app.domain.counters import audit
 from app.domain.errors import Forbidden
 from app.domain.feedback import FeedbackQuery
 from app.domain.models import Board, Comment, Feedback, Post, Status, User, Vote
-from app.domain.permissions import OPERATOR, Actor, Permission, is_allowed
+from app.domain.permissions import OPERATOR, VISITOR, Actor, Permission, is_allowed
 from app.domain.portals import deletion, portals, sections, tags
 from app.domain.portals.boards import BoardQuery
 from app.domain.portals.statuses import StatusQuery
@@ -149,7 +149,7 @@ async def test_a_moderator_can_not_change_tags_and_groups(rule: Rule, permission
 
 
 async def test_files_and_invitations_require_a_moderator(make: Factory) -> None:
-    post = await make.post()
+    post = await make.post(author=await make.user())
 
     assert await forbidden(make, lambda work: attachments.add(work, post_id=post, file=FILE), USER) == "write_post"
     assert await forbidden(make, lambda work: users.invite(work, make.owner, None), USER) == "register_user"
@@ -186,6 +186,19 @@ async def test_anonymous_votes_and_publishing_require_a_moderator(make: Factory)
     assert await forbidden(make, lambda work: anonymous_votes.retract(work, **vote), USER) == "cast_vote"
     assert await forbidden(make, lambda work: publishing.toggle(work, post), USER) == "write_post"
     assert await make.row("SELECT published, votes_count FROM posts") == {"published": True, "votes_count": 0}
+
+
+FOR_ONESELF = {Permission.CAST_VOTE, Permission.WRITE_POST, Permission.WRITE_COMMENT, Permission.CHOOSE_NOTIFICATIONS}
+EVERYBODY = {Permission.VIEW}
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_below_moderator_a_user_has_permissions_for_oneself_only(permission: Permission) -> None:
+    assert is_allowed(USER, permission, of_user=1) == (permission in FOR_ONESELF | EVERYBODY)
+    assert is_allowed(USER, permission, of_user=2) == (permission in EVERYBODY)
+    assert is_allowed(USER, permission) == (permission in EVERYBODY)
+    assert is_allowed(VISITOR, permission) == (permission in EVERYBODY)
+    assert is_allowed(VISITOR, permission, of_user=1) == (permission in EVERYBODY)
 
 
 def test_the_operator_has_every_permission() -> None:

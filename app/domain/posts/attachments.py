@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, delete, not_, select, update
 
 from app.domain.errors import NotFound
 from app.domain.models import Attachment, Portal, Post
-from app.domain.permissions import Permission
+from app.domain.posts import visibility
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, in_list, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -67,7 +67,7 @@ def add(work: UnitOfWork, *, post_id: int, file: StoredFile) -> list[str]:
     An image replaces the image before it; a post may have many attachments. The post's `updated_at` changes.
     Raises Forbidden, NotFound("post").
     """
-    work.authorize(Permission.WRITE_POST)
+    visibility.authorize_author(work, post_id)
     is_image = file.kind == "image"
     changed = (
         work.execute(_SET_IMAGE, post=post_id, image=file.name) if is_image else work.execute(_TOUCH_POST, post=post_id)

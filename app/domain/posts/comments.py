@@ -7,10 +7,11 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy import delete as sql_delete
 
 from app.domain.counters.row_counters import add_step
-from app.domain.errors import FieldError, NotFound, ValidationFailed
+from app.domain.errors import FieldError, Forbidden, NotFound, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import Comment, Post, User
-from app.domain.permissions import Permission
+from app.domain.permissions import Permission, is_allowed, is_team
+from app.domain.posts import visibility
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.posts.snapshots import COMMENT_SNAPSHOT, parse_snapshot
 from app.domain.sql.statement import (
@@ -46,6 +47,7 @@ _TO_DELETE: Final = Statement(
     .where(row_in_portal(Comment))
     .with_for_update(key_share=True, of=Comment)
 )
+_AUTHOR_OF: Final = Statement(select(Comment.user_id).where(row_in_portal(Comment), ~Comment.internal))
 _POST_OF: Final = Statement(select(Comment.post_id).where(row_in_portal(Comment)))
 _LOCK_POST: Final = Statement(select(Post.id).where(row_in_portal(Post, "post")).with_for_update(key_share=True))
 _UPDATE: Final = Statement(
@@ -71,10 +73,14 @@ def create(
 
     With `same_post_parent`, a parent on another post counts as unknown; without `internal_parent`, an internal parent
     does; without `deleted_author`, a deleted author does. With `follow`, the author follows the post from then on.
-    Raises Forbidden, ValidationFailed (post mandatory, body blank), NotFound("user"), NotFound("comment") for the
-    parent. Records comment.written with `official` and `parent_id`, except for an internal comment.
+    Users below moderator write comments of their own, neither official nor internal, on posts that they see. Raises
+    Forbidden, ValidationFailed (post mandatory, body blank), NotFound("post") below moderator, NotFound("user"),
+    NotFound("comment") for the parent. Records comment.written with `official` and `parent_id`, except for an internal
+    comment.
     """
-    work.authorize(Permission.WRITE_COMMENT)
+    if not is_allowed(work.actor, Permission.WRITE_COMMENT):
+        _authorize_user(work, post_id, author_id, for_team=official or internal)
+        same_post_parent, internal_parent = True, False
     step = 0 if internal else 1
     errors = []
     if work.fetch_value(_COUNT_POST, id=post_id, step=step) is None:
@@ -109,9 +115,12 @@ def edit(
 ) -> bool:
     """Change the fields that are given; return whether any value changed. If none did, `updated_at` stays.
 
-    Raises Forbidden, NotFound("comment"), ValidationFailed (body blank).
+    Its author may change the body, also below moderator. Raises Forbidden, NotFound("comment"), ValidationFailed (body
+    blank).
     """
-    work.authorize(Permission.WRITE_COMMENT)
+    _authorize_author(work, comment_id)
+    if not is_team(work.actor) and (official, pinned) != (UNSET, UNSET):
+        raise Forbidden(Permission.MODERATE)
     row = work.require_row(_TO_UPDATE, "comment", comment_id, id=comment_id)
     errors = [] if body is UNSET else _validate(body)
     if errors:
@@ -123,6 +132,20 @@ def edit(
         return False
     work.execute(_UPDATE, id=comment_id, **new)
     return True
+
+
+def _authorize_user(work: UnitOfWork, post_id: int, author_id: int, *, for_team: bool) -> None:
+    work.authorize(Permission.WRITE_COMMENT, of_user=author_id)
+    if for_team:
+        raise Forbidden(Permission.MODERATE)
+    visibility.require_visible(work, post_id)
+
+
+def _authorize_author(work: UnitOfWork, comment_id: int) -> None:
+    """Raise Forbidden unless the actor may write this comment: the team any, its author one that is not internal."""
+    if not is_allowed(work.actor, Permission.WRITE_COMMENT):
+        author_id = work.fetch_value(_AUTHOR_OF, id=comment_id)
+        work.authorize(Permission.WRITE_COMMENT, of_user=author_id)
 
 
 def _validate(body: str) -> list[FieldError]:
@@ -171,9 +194,12 @@ _DELETE: Final = Statement(sql_delete(Comment).where(_in_portal, in_list(Comment
 def delete(work: UnitOfWork, comment_id: int, *, with_replies: bool) -> None:
     """Delete a comment. The replies below it are deleted as well, or stay without a parent.
 
-    Raises Forbidden, NotFound("comment"). Records one comment.deleted, except for an internal comment.
+    Its author may delete it, also below moderator, but not the replies. Raises Forbidden, NotFound("comment"). Records
+    one comment.deleted, except for an internal comment.
     """
-    work.authorize(Permission.WRITE_COMMENT)
+    _authorize_author(work, comment_id)
+    if with_replies:
+        work.authorize(Permission.WRITE_COMMENT)
     # Lock the post before its comments, in the order of `create`, to avoid a deadlock with a new reply.
     work.fetch_value(_LOCK_POST, post=work.fetch_value(_POST_OF, id=comment_id))
     comment = work.require_row(_TO_DELETE, "comment", comment_id, id=comment_id)

@@ -11,10 +11,10 @@ from sqlalchemy import bindparam, select
 from app.domain import identifiers
 from app.domain.counters import post_counters
 from app.domain.counters.row_counters import add_step
-from app.domain.errors import FieldError, NotFound, ValidationFailed
+from app.domain.errors import FieldError, Forbidden, NotFound, ValidationFailed
 from app.domain.events import Event
 from app.domain.models import Category, Post, PostCategory, User
-from app.domain.permissions import Permission
+from app.domain.permissions import Permission, is_allowed
 from app.domain.posts import moderation, single_statement, tagging
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.sql.statement import NOW, PORTAL_ID, POSTGRESQL, Statement, in_list, insert_row, upsert
@@ -117,9 +117,12 @@ COUNT_AUTHOR: Final = Statement(add_step(User.posts_count))
 def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
     """Create a post.
 
-    Raises Forbidden, ValidationFailed (board mandatory), NotFound("user"). Records post.submitted.
+    Users below moderator create posts of their own, named by id, under the portal's policy, with the default status,
+    and without section and tags. Raises Forbidden, ValidationFailed (board mandatory), NotFound("user"). Records
+    post.submitted.
     """
-    work.authorize(Permission.WRITE_POST)
+    if not is_allowed(work.actor, Permission.WRITE_POST):
+        _authorize_user(work, new_post)
     insert_post = _insert_in_single_statement if work.engine == POSTGRESQL else _insert_post
     base_slug, excerpt = identifiers.slugify(new_post.title), make_excerpt(new_post.description)
     is_taken = False
@@ -148,6 +151,12 @@ def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
                 moderation=_initial_state(new_post, references),
             )
         is_taken = True
+
+
+def _authorize_user(work: UnitOfWork, new_post: NewPost) -> None:
+    work.authorize(Permission.WRITE_POST, of_user=new_post.author if isinstance(new_post.author, int) else None)
+    if new_post.moderation is not None or new_post.status_id or new_post.section_id or new_post.tag_ids:
+        raise Forbidden(Permission.MODERATE)
 
 
 def _reference_params(new_post: NewPost) -> dict[str, Any]:

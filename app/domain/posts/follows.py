@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, delete, select
 
 from app.domain.models import Follow, Post, User
 from app.domain.permissions import Permission
+from app.domain.posts import visibility
 from app.domain.posts.publishing import IS_PUBLIC
 from app.domain.sql.statement import PORTAL_ID, Statement, insert_row, row_in_portal
 from app.domain.unit_of_work import Row, UnitOfWork
@@ -49,6 +50,14 @@ def remove(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
     work.authorize(Permission.MANAGE_USERS)
     _require_both(work, post_id, user_id)
     return work.execute(_DELETE, post=post_id, user=user_id) > 0
+
+
+def start(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:
+    """As `add`, for the user too. Raises NotFound("post") also if the actor may not see the post."""
+    work.authorize(Permission.CHOOSE_NOTIFICATIONS, of_user=user_id)
+    visibility.require_visible(work, post_id)
+    work.require_row(_USER, "user", user_id, user=user_id)
+    return work.execute(INSERT_FOLLOW, post_id=post_id, user_id=user_id) > 0
 
 
 def stop(work: UnitOfWork, *, post_id: int, user_id: int) -> bool:

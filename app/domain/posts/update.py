@@ -4,18 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, or_, select, update
 from sqlalchemy import delete as sql_delete
 
 from app.domain.counters.post_counters import counter_keys_of, move_counts
-from app.domain.errors import FieldError, NotFound, ValidationFailed
+from app.domain.errors import Conflict, FieldError, Forbidden, NotFound, ValidationFailed
 from app.domain.events import Event
-from app.domain.models import Board, Category, Post, PostCategory, Section, Status, StatusChange, Tab, User
+from app.domain.models import (
+    Board,
+    Category,
+    Comment,
+    Post,
+    PostCategory,
+    Section,
+    Status,
+    StatusChange,
+    Tab,
+    User,
+    Vote,
+)
 from app.domain.models.posts import UNPOSITIONED
 from app.domain.models.search import MAX_INDEXED_LENGTH
-from app.domain.permissions import Permission
+from app.domain.permissions import Permission, is_team
 from app.domain.posts import delete as post_deletions
-from app.domain.posts import tagging
+from app.domain.posts import tagging, visibility
 from app.domain.posts.create import ADD_CATEGORIES, COUNT_AUTHOR, make_excerpt
 from app.domain.search import vocabulary
 from app.domain.sql.statement import (
@@ -94,15 +106,35 @@ _STATUSES: Final = Statement(
     .join(Tab, Tab.id == Status.tab_id)
     .where(in_portal_unindexed(Status), in_list(Status.id, "ids"))
 )
+_author = bindparam("user", type_=BigInteger)
+_HAS_RESPONSES: Final = Statement(
+    select(
+        or_(
+            *(
+                select(table.id)
+                .where(
+                    table.portal_id == PORTAL_ID,
+                    table.post_id == bindparam("post"),
+                    table.user_id.is_distinct_from(_author),
+                )
+                .exists()
+                for table in (Vote, Comment)
+            )
+        )
+    )
+)
 _HISTORY: Final = Statement(insert_row(StatusChange, "post_id", "user_id", "actor_id", "status_id").inline())
 
 
 def update_post(work: UnitOfWork, post_id: int, update: PostUpdate) -> bool:
     """Change the fields that are given; return whether any value changed. If none did, `updated_at` stays.
 
-    The slug never changes. Raises Forbidden, NotFound("post"), NotFound("user").
+    The slug never changes. An author below moderator may change title, description and categories. Raises Forbidden,
+    NotFound("post"), NotFound("user").
     """
-    work.authorize(Permission.WRITE_POST)
+    visibility.authorize_author(work, post_id)
+    if not is_team(work.actor) and (update.author, update.section_id, update.tag_ids) != (UNSET, UNSET, UNSET):
+        raise Forbidden(Permission.MODERATE)
     post = work.require_row(_TO_UPDATE, "post", post_id, id=post_id)
     old = {name: post[name] for name in ("title", "description", "user_id", "section_id")}
     new: dict[str, Any] = {
@@ -191,13 +223,21 @@ def describe_change(work: UnitOfWork, before: int | None, after: int | None) -> 
 def delete(work: UnitOfWork, post_id: int) -> list[str]:
     """Delete the post with its votes, follows, history, and comments with all replies, also those on other posts.
 
-    Returns the names of its stored files, to be deleted after the commit. Raises Forbidden, NotFound("post"). Records
-    post.deleted.
+    An author below moderator may delete the post while nobody else has voted or commented. Returns the names of its
+    stored files, to be deleted after the commit. Raises Forbidden, NotFound("post"), Conflict("post.has_responses").
+    Records post.deleted.
     """
-    work.authorize(Permission.WRITE_POST)
-    # Of two concurrent deletions, the second waits here and then finds no post.
+    visibility.authorize_author(work, post_id)
+    # Of two concurrent deletions, the second waits here and then finds no post. A vote or comment waits, too.
     work.require_row(_LOCK_POST, "post", post_id, id=post_id)
+    if not is_team(work.actor) and has_responses(work, post_id, author_id=work.actor.user_id):
+        raise Conflict("post.has_responses")
     return post_deletions.delete_posts(work, [post_id])
+
+
+def has_responses(work: UnitOfWork, post_id: int, *, author_id: int | None) -> bool:
+    """Whether anybody but the author has voted for the post or commented on it."""
+    return bool(work.fetch_value(_HAS_RESPONSES, post=post_id, user=author_id))
 
 
 def _author_id(work: UnitOfWork, author: int | str | Unset | None, before: int | None) -> int | None:

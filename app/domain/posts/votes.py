@@ -4,7 +4,7 @@ The votes without a user are in `anonymous_votes`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
@@ -14,8 +14,8 @@ from app.domain.counters.row_counters import add_step
 from app.domain.errors import Conflict, NotFound
 from app.domain.events import Event
 from app.domain.models import Post, Status, User, Vote
-from app.domain.permissions import Permission
-from app.domain.posts import single_statement
+from app.domain.permissions import Permission, is_allowed
+from app.domain.posts import single_statement, visibility
 from app.domain.posts.follows import INSERT_FOLLOW
 from app.domain.posts.single_statement import IS_VOTEABLE, USER_SUMMARY_COLUMNS
 from app.domain.sql.statement import PORTAL_ID, POSTGRESQL, Statement, insert_row, row_in_portal
@@ -70,10 +70,11 @@ class CreatedVote:
 def cast(work: UnitOfWork, new_vote: NewVote) -> CreatedVote:
     """Cast the voter's vote for a post.
 
+    Users below moderator vote for themselves only, named by id, for posts that they see and that accept votes.
     Raises Forbidden, NotFound("user"), NotFound("post"), Conflict("post.not_voteable"), Conflict("vote.taken").
     Records vote.cast.
     """
-    work.authorize(Permission.CAST_VOTE)
+    new_vote = _authorize(work, new_vote, voteable_only=True)
     if work.engine == POSTGRESQL:
         return _cast_in_single_statement(work, new_vote)
     post_id, voter = _resolve(work, new_vote)
@@ -115,7 +116,7 @@ def retract(work: UnitOfWork, new_vote: NewVote) -> None:
 
     Raises as `cast`, but Conflict("vote.missing"). Records vote.retracted. Of two concurrent calls, one succeeds.
     """
-    work.authorize(Permission.CAST_VOTE)
+    new_vote = _authorize(work, new_vote, voteable_only=False)
     post_id, (voter_id, *_) = _resolve(work, new_vote)
     vote = work.fetch_one(_DELETE, post=post_id, user=voter_id)
     if vote is None:
@@ -151,6 +152,15 @@ def count(work: UnitOfWork, post_id: int, voter_id: int | None, step: int) -> No
     work.execute(_COUNT_POST, id=post_id, step=step)
     if voter_id is not None:
         work.execute(_COUNT_VOTER, id=voter_id, step=step)
+
+
+def _authorize(work: UnitOfWork, new_vote: NewVote, *, voteable_only: bool) -> NewVote:
+    """The vote as the actor may cast or retract it. Raises Forbidden, NotFound("post")."""
+    if is_allowed(work.actor, Permission.CAST_VOTE):
+        return new_vote
+    work.authorize(Permission.CAST_VOTE, of_user=new_vote.voter if isinstance(new_vote.voter, int) else None)
+    post_id = visibility.require_visible(work, new_vote.post)
+    return replace(new_vote, post=post_id, voteable_only=voteable_only or new_vote.voteable_only)
 
 
 def _resolve(work: UnitOfWork, new_vote: NewVote) -> tuple[int, Row]:
