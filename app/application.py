@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, utc_now
 from app.adapters.encryption import SecretCipher
 from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
@@ -100,6 +101,7 @@ class Application:
             signer=FileSigner(settings.secret, clock=clock),
             cipher=SecretCipher(settings.secret),
             unsubscribe_tokens=UnsubscribeTokens(settings.secret),
+            csrf_tokens=CsrfTokens(settings.secret),
             clock=clock,
             public=PublicUrl(settings.base_url),
             default_dialect=settings.default_dialect,

@@ -1,6 +1,7 @@
 """Puts the pages together: their FastAPI application, its routes and its error pages."""
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import anyio.to_thread
 from fastapi import Depends, FastAPI
@@ -14,7 +15,9 @@ from app.api.services import Services
 from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
+from app.web.cookies import Cookies
 from app.web.portal_language import PortalLanguage
+from app.web.portal_pages import PortalPages
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import FORM_LIMIT, FORM_SCOPE, PageRateLimit
 from app.web.readiness import Readiness
@@ -33,9 +36,11 @@ from app.web.routes import (
 )
 from app.web.routes.assets import Assets
 from app.web.routes.pages import find_portal_id
+from app.web.routes.portal import appearance
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
 from app.web.templating import TemplateRenderer
+from app.web.viewer import SignInRequired, Viewers
 
 
 def build(
@@ -58,6 +63,9 @@ def build(
     database = services.database
     public_address = PublicAddress(services.public, database)
     language = PortalLanguage(database)
+    cookies = Cookies(services.public)
+    viewers = Viewers(database, public_address, services.csrf_tokens)
+    portal_pages = PortalPages(renderer, cookies)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
         portal_id = await find_portal_id(database, request)
@@ -88,9 +96,15 @@ def build(
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
+        appearance.router(portal_pages, viewers, cookies),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
     _add_error_pages(app, renderer, limiter, language)
+
+    @app.exception_handler(SignInRequired)
+    async def sign_in_required(request: Request, required: SignInRequired) -> Response:
+        return portal_pages.redirect(f"/login?{urlencode({'next': required.next_path})}")
+
     return app
 
 

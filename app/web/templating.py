@@ -13,6 +13,7 @@ from app.adapters.translations import N_, SOURCE_LANGUAGE, Translation, load_tra
 from app.domain.portals.widgets import ANY_SITE
 from app.domain.sql import timestamps
 from app.public_url import PublicUrl
+from app.web.localization import localized_filters
 from app.web.routes.assets import Assets
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -91,6 +92,7 @@ class TemplateRenderer:
             "direction": translation.direction,
         }
         environment.filters |= {"day": timestamps.format_day, "moment": timestamps.format_seconds}
+        environment.filters |= localized_filters(translation.language)
         environment.filters["bold"] = Markup("<b>{}</b>").format
         return environment
 

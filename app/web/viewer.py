@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import NO_PORTAL, Database, PortalContext
 from app.domain.permissions import OPERATOR, VISITOR, Actor
 from app.domain.portals import portals, statuses
@@ -16,7 +17,6 @@ from app.domain.users import sessions
 from app.domain.users.sessions import SessionUser
 from app.web import cookies
 from app.web.appearance import make_stylesheet
-from app.web.csrf import CsrfTokens
 from app.web.people import Person, describe
 from app.web.public_address import PublicAddress
 
