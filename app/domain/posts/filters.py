@@ -6,14 +6,28 @@ estimate this from averages, and a plan that is reused for all values can't esti
 are stored (see `counters`).
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, and_, bindparam, case, cast, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    not_,
+    select,
+)
 
-from app.domain.models import Post, PostCategory, PostCounter, PostTag, Status, Tab
+from app.domain.models import Follow, Post, PostCategory, PostCounter, PostTag, Status, Tab, Vote
+from app.domain.posts import visibility
 from app.domain.sql.statement import PORTAL_ID, Statement, in_list
 from app.domain.sql.text_patterns import contains_pattern, make_pattern
 from app.domain.unit_of_work import UnitOfWork
@@ -41,6 +55,9 @@ class PostFilter:
     """A part of the title, in any letter case."""
     public: bool = False
     """Whether only posts that visitors can see match: approved, published and on a tab."""
+    voter_id: int | None = None
+    follower_id: int | None = None
+    excluded_ids: Sequence[int] | None = None
 
     def active_filters(self) -> dict[str, Any]:
         """The given filters by parameter name. A list of one id becomes an equality, with a name in the singular."""
@@ -57,6 +74,9 @@ class PostFilter:
             values["title"] = make_pattern(self.title)
         if self.public:
             values["public"] = True
+        for name in ("voter_id", "follower_id", "excluded_ids"):
+            if getattr(self, name) is not None:
+                values[name] = getattr(self, name)
         return values
 
 
@@ -97,6 +117,10 @@ _CONDITIONS: Final[dict[str, ColumnElement[bool]]] = {
     "tag_id": Post.id.in_(select(PostTag.post_id).where(PostTag.tag_id == bindparam("tag_id"))),
     "title": contains_pattern(Post.title, "title"),
     "public": and_(Post.status_id.is_not(None), _APPROVED, Post.published.is_(True)),
+    "voter_id": Post.id.in_(select(Vote.post_id).where(Vote.user_id == bindparam("voter_id"))),
+    "follower_id": Post.id.in_(select(Follow.post_id).where(Follow.user_id == bindparam("follower_id"))),
+    "excluded_ids": not_(in_list(Post.id, "excluded_ids")),
+    **visibility.CONDITIONS,
 }
 
 _ZERO: Final[ColumnElement[int]] = literal_column("0")
@@ -143,6 +167,11 @@ def conditions(names: Sequence[str], path: AccessPath) -> list[ColumnElement[boo
     return [driver, case((and_(*checks), literal_column("true")), else_=literal_column("false"))]
 
 
+def check_each(names: Sequence[str]) -> list[ColumnElement[bool]]:
+    """The conditions of the filters in a form that no index serves, for posts that are found by their ids."""
+    return conditions(names, "order_index")[1:] if names else []
+
+
 def has_own_index(names: Sequence[str], order: str) -> bool:
     """Whether one index has the posts of the single filter in this order."""
     return len(names) == 1 and (names[0], order) in _OWN_INDEX
@@ -184,6 +213,27 @@ def load_cardinalities(work: UnitOfWork, filters: dict[str, Any]) -> Cardinaliti
     row = work.fetch_one(_cardinalities_statement(tuple(filters)), **filters)
     assert row is not None
     return Cardinalities(row[0], dict(zip(filters, row[1:], strict=False)), row[-1])
+
+
+def estimate_cardinalities(work: UnitOfWork, filters: dict[str, Any]) -> Cardinalities | None:
+    """As `load_cardinalities`, but how many posts match all filters is estimated, as if they were independent.
+
+    Filters without a stored count are ignored. None if no filter has one.
+    """
+    names = tuple(name for name in filters if name in _COUNTER_CONDITIONS)
+    if not names:
+        return None
+    row = work.fetch_one(_counts_statement(names), **filters)
+    assert row is not None
+    portal, *each = row
+    share = math.prod(size / max(portal, 1) for size in each)
+    return Cardinalities(portal, dict(zip(names, each, strict=True)), round(portal * share))
+
+
+@cache
+def _counts_statement(names: tuple[str, ...]) -> Statement:
+    counts = [_sum_of_counters(()), *(_sum_of_counters((name,)) for name in names)]
+    return Statement(select(*(count.label(f"n{index}") for index, count in enumerate(counts))))
 
 
 @cache

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from app.domain.counters.row_counters import add_counts
 from app.domain.models import Board, Comment, Portal, Post, Status, Tab, User
@@ -36,7 +36,9 @@ class PublicComment:
 
     id: int
     parent_id: int | None
+    author_id: int
     author: str
+    author_role: str
     body: str
     is_truncated: bool
     official: bool
@@ -90,26 +92,27 @@ _POST_COLUMNS: Final[Mapping[str, Column]] = {
 """The columns by the attribute of PublicPost."""
 
 
-def _select_one(condition: ColumnElement[bool]) -> Statement:
-    return Statement(
-        select(*(column.label(name) for name, column in _POST_COLUMNS.items()))
-        .select_from(Post)
-        .join(Portal, Portal.id == Post.portal_id)
-        .join(Board, Board.id == Post.board_id)
-        .outerjoin(AUTHOR, AUTHOR.id == Post.user_id)
-        .outerjoin(Status, Status.id == Post.status_id)
-        .outerjoin(Tab, Tab.id == Status.tab_id)
-        .where(Post.portal_id == PORTAL_ID, IS_PUBLIC, condition)
-    )
+POSTS: Final[Select[*tuple[Any, ...]]] = (
+    select(*(column.label(name) for name, column in _POST_COLUMNS.items()))
+    .select_from(Post)
+    .join(Portal, Portal.id == Post.portal_id)
+    .join(Board, Board.id == Post.board_id)
+    .outerjoin(AUTHOR, AUTHOR.id == Post.user_id)
+    .outerjoin(Status, Status.id == Post.status_id)
+    .outerjoin(Tab, Tab.id == Status.tab_id)
+    .where(Post.portal_id == PORTAL_ID)
+)
+"""The rows for `make_public_post`, of all posts of the portal."""
 
-
-_BY_CODE: Final = _select_one(Post.code == bindparam("code"))
-_BY_SLUG: Final = _select_one(Post.slug == bindparam("slug"))
+_BY_CODE: Final = Statement(POSTS.where(IS_PUBLIC, Post.code == bindparam("code")))
+_BY_SLUG: Final = Statement(POSTS.where(IS_PUBLIC, Post.slug == bindparam("slug")))
 _COMMENTS: Final = Statement(
     select(
         Comment.id,
         Comment.parent_id,
+        Comment.user_id,
         User.name,
+        User.role,
         func.substr(Comment.body, 1, MAX_COMMENT),
         func.length(Comment.body),
         Comment.official,
@@ -145,12 +148,14 @@ def post_url(slug: str, code: str, base_url: str) -> str:
 
 def by_code(work: UnitOfWork, code: str) -> PublicPost | None:
     """The approved and published post with this code, or None."""
-    return _public_post(work, work.fetch_one(_BY_CODE, code=code))
+    row = work.fetch_one(_BY_CODE, code=code)
+    return None if row is None else make_public_post(work, row)
 
 
 def by_slug(work: UnitOfWork, slug: str) -> PublicPost | None:
     """The approved and published post with this slug, or None."""
-    return _public_post(work, work.fetch_one(_BY_SLUG, slug=slug))
+    row = work.fetch_one(_BY_SLUG, slug=slug)
+    return None if row is None else make_public_post(work, row)
 
 
 def record_views(work: UnitOfWork, views: Mapping[int, int]) -> dict[int, int]:
@@ -165,9 +170,8 @@ def record_views(work: UnitOfWork, views: Mapping[int, int]) -> dict[int, int]:
     return {row[0]: views[row[0]] for row in work.fetch_all(_EXISTING, ids=rest)} if rest else {}
 
 
-def _public_post(work: UnitOfWork, row: Row | None) -> PublicPost | None:
-    if row is None:
-        return None
+def make_public_post(work: UnitOfWork, row: Row) -> PublicPost:
+    """The post of a row of POSTS, with its comments and files."""
     values = {name: row[name] for name in _POST_COLUMNS}
     values["is_truncated"] = bool(values["is_truncated"])
     values["author"] = None if row["author"] is None else public_name(row["author"])
@@ -194,8 +198,16 @@ def _first_comments(work: UnitOfWork, post_id: int) -> list[PublicComment]:
 
 
 def _comment(row: Row) -> PublicComment:
-    comment_id, parent_id, author, body, length, official, pinned, created_at = row
-    is_truncated = length > MAX_COMMENT
+    comment_id, parent_id, author_id, author, role, body, length, official, pinned, created_at = row
     return PublicComment(
-        comment_id, parent_id, public_name(author), body, is_truncated, bool(official), bool(pinned), created_at
+        comment_id,
+        parent_id,
+        author_id,
+        public_name(author),
+        role,
+        body,
+        length > MAX_COMMENT,
+        bool(official),
+        bool(pinned),
+        created_at,
     )

@@ -5,7 +5,7 @@ their state. The team sees all.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, not_, or_, select
 
@@ -31,7 +31,11 @@ def filters_of(actor: Actor) -> dict[str, Any]:
     return {"visitor": True} if actor.user_id is None else {"viewer_id": actor.user_id}
 
 
-def statements_of(source: Any) -> Mapping[str | None, Statement]:
+Statements: TypeAlias = Mapping[str | None, Statement]
+"""A statement for each kind of actor, by the name of its condition; None for the team."""
+
+
+def statements_of(source: Any) -> Statements:
     """The query with the condition of each kind of actor: see `pick`."""
     return {
         None: Statement(source),
@@ -39,7 +43,7 @@ def statements_of(source: Any) -> Mapping[str | None, Statement]:
     }
 
 
-def pick(statements: Mapping[str | None, Statement], actor: Actor) -> Statement:
+def pick(statements: Statements, actor: Actor) -> Statement:
     """Pick the actor's statement of `statements_of`. It has the parameter `viewer_id`, the actor's user."""
     return statements[next(iter(filters_of(actor)), None)]
 

@@ -98,7 +98,7 @@ def search(
     Only indexed posts are found: see `post_index`. docs/contracts/productlift.md, section 9.8, has the rules. All
     statements must see the same rows. May take long. Raises Forbidden.
     """
-    work.authorize(Permission.READ)
+    work.authorize(Permission.VIEW if visibility is Visibility.PUBLIC else Permission.READ)
     terms = SearchTerms.parse(query)
     if not terms.words or status_ids == []:
         return SearchPage([], 0)

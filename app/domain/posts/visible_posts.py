@@ -1,0 +1,299 @@
+"""Lists of the posts that the actor may see on the pages, with any filters, and the search.
+
+`visibility` says which posts these are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Select, bindparam, func, literal_column, select
+
+from app.domain.errors import FieldError, Forbidden, ValidationFailed
+from app.domain.models import Board, Post, Status, Vote
+from app.domain.models.base import UtcTimestamp
+from app.domain.permissions import Permission, is_team
+from app.domain.posts import filters as post_filters
+from app.domain.posts import visibility
+from app.domain.posts.filters import PostFilter
+from app.domain.posts.public import public_name
+from app.domain.posts.queries import AUTHOR, CATEGORIES, PostQuery, Sorting
+from app.domain.posts.single_statement import IS_VOTEABLE
+from app.domain.search import posts as search
+from app.domain.search.posts import Visibility
+from app.domain.sql.pagination import page_shape
+from app.domain.sql.statement import PORTAL_ID, Statement, in_list, in_portal_unindexed
+from app.domain.sql.timestamps import Timestamp
+from app.domain.unit_of_work import Row, UnitOfWork
+
+PAGE_POSTS: Final = 20
+TRENDING_PERIOD: Final = timedelta(days=30)
+MAX_TRENDING_VOTES: Final = 300
+"""The trending posts are those with the most votes of this period, of which only the newest votes are counted."""
+MAX_MATCHES: Final = 1000
+"""The best matches of a text, to which the other filters of a list apply."""
+
+ORDERS: Final = {"top": "votes_count", "newest": "created_at", "status": "latest_status_change"}
+"""The column of each order; `trending` has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The name and color of a status or category."""
+
+    id: int
+    name: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostSummary:
+    """A post in a list."""
+
+    id: int
+    code: str
+    slug: str
+    title: str
+    excerpt: str
+    """The first 160 characters of the description, without markup."""
+    votes_count: int
+    comments_count: int
+    created_at: Timestamp
+    updated_at: Timestamp
+    status_changed_at: Timestamp
+    moderation: str
+    is_published: bool
+    board: str
+    board_slug: str
+    status: Label | None
+    category: Label | None
+    """The first of its categories."""
+    author: str | None
+    """The public name; None for an anonymous post."""
+    is_own: bool
+    is_voteable: bool
+    has_voted: bool
+    """Whether the viewer has voted: the actor, or the device of a visitor."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostList:
+    """A page of a list."""
+
+    posts: list[PostSummary]
+    has_more: bool
+
+
+@dataclass(eq=False)
+class _VisiblePostQuery(PostQuery):
+    """As PostQuery, for the pages: only posts that the actor may see, and filters as `PostFilter.active_filters`."""
+
+    def fetch_page(
+        self, work: UnitOfWork, filters: PostFilter, sorting: Sorting, *, offset: int, limit: int
+    ) -> Sequence[Row]:
+        """The rows of a page."""
+        work.authorize(Permission.VIEW)
+        restrictions = visibility.filters_of(work.actor)
+        values = restrictions | filters.active_filters()
+        if values.keys() & {"user_id", "voter_id", "follower_id"}:
+            # One user's posts are few.
+            path = "sort"
+        elif values.keys() <= {*restrictions, "excluded_ids"}:
+            path = "order_index" if values else "default"
+        else:
+            cardinalities = post_filters.estimate_cardinalities(work, values)
+            path = self._access_path(values, sorting, offset, limit, cardinalities)
+        return self._page(work, values, sorting, page_shape(offset, limit), path, offset=offset, limit=limit)
+
+    def fetch_by_ids(self, work: UnitOfWork, filters: PostFilter, ids: Sequence[int]) -> list[Row]:
+        """The rows of those of these posts that match, in this order."""
+        work.authorize(Permission.VIEW)
+        values = visibility.filters_of(work.actor) | filters.active_filters()
+        names = tuple(values)
+        statement = self._statements.get(("matching", names)) or self._cache(
+            ("matching", names), self._select_by_ids(self.columns).where(*post_filters.check_each(names))
+        )
+        rows_by_id = {row[0]: row for row in work.fetch_all(statement, ids=list(ids), **values)}
+        return [rows_by_id[post_id] for post_id in ids if post_id in rows_by_id]
+
+
+_PLAIN: Final = {
+    "id": Post.id,
+    "code": Post.code,
+    "slug": Post.slug,
+    "title": Post.title,
+    "excerpt": Post.description_short,
+    "votes_count": Post.votes_count,
+    "comments_count": Post.comments_count,
+    "created_at": Post.created_at,
+    "updated_at": Post.updated_at,
+    "status_changed_at": Post.status_changed_at,
+    "moderation": Post.moderation,
+    "board": Board.name,
+    "board_slug": Board.slug,
+}
+"""The columns that become attributes of PostSummary as they are."""
+_COLUMNS: Final = (
+    *_PLAIN.values(),
+    Post.published,
+    Status.id,
+    Status.name,
+    Status.color,
+    CATEGORIES,
+    AUTHOR.name,
+    Post.user_id,
+    IS_VOTEABLE,
+)
+_QUERY: Final = _VisiblePostQuery(_COLUMNS)
+
+
+def list_page(
+    work: UnitOfWork,
+    filters: PostFilter,
+    *,
+    order: str,
+    offset: int,
+    limit: int = PAGE_POSTS,
+    device: str | None = None,
+) -> PostList:
+    """A page in one of the orders `trending`, `top`, `newest` and `status`, which is by the newest change of status.
+
+    `device` is the anonymous id of a visitor. Two statements for a page of all posts; one more, constant, with filters
+    or in the order `trending`.
+    """
+    rows: Sequence[Row]
+    if order == "trending":
+        rows = _fetch_trending(work, filters, offset=offset, limit=limit + 1)
+    else:
+        rows = _QUERY.fetch_page(work, filters, (ORDERS[order], True), offset=offset, limit=limit + 1)
+    return _page(work, rows, limit, device)
+
+
+def search_page(
+    work: UnitOfWork, text: str, filters: PostFilter, *, offset: int, limit: int = PAGE_POSTS, device: str | None = None
+) -> PostList:
+    """A page of the posts that the search for posts finds, the best first: see `app.domain.search.posts`.
+
+    Besides the team, nobody finds a post that visitors don't see. With filters, at most MAX_MATCHES are found. All
+    statements must see the same rows, and only indexed posts are found. May take long.
+    """
+    work.authorize(Permission.VIEW)
+    audience = Visibility.ALL if is_team(work.actor) else Visibility.PUBLIC
+    has_filters = bool(filters.active_filters())
+    first, count = (0, MAX_MATCHES) if has_filters else (offset, limit + 1)
+    found = search.search(work, text, visibility=audience, offset=first, limit=count)
+    ids = found.ids
+    if has_filters:
+        ids = _keep_matching(work, filters, ids)[offset : offset + limit + 1]
+    return _page(work, _QUERY.fetch_by_ids(work, filters, ids), limit, device)
+
+
+def _page(work: UnitOfWork, rows: Sequence[Row], limit: int, device: str | None) -> PostList:
+    shown = rows[:limit]
+    voted = _find_voted(work, [row[0] for row in shown], device)
+    return PostList([_summarize(work, row, voted) for row in shown], has_more=len(rows) > limit)
+
+
+def _summarize(work: UnitOfWork, row: Row, voted: set[int]) -> PostSummary:
+    published, status_id, status, color, categories, author, author_id, is_voteable = row[len(_PLAIN) :]
+    category = next(iter(orjson.loads(categories)), None)
+    return PostSummary(
+        **dict(zip(_PLAIN, row, strict=False)),
+        is_published=bool(published),
+        status=None if status_id is None else Label(status_id, status, color),
+        category=None if category is None else Label(category["id"], category["name"], category["color"]),
+        author=None if author is None else public_name(author),
+        is_own=author_id is not None and author_id == work.actor.user_id,
+        is_voteable=bool(is_voteable),
+        has_voted=row[0] in voted,
+    )
+
+
+_VOTED: Final = select(Vote.post_id).where(in_portal_unindexed(Vote), in_list(Vote.post_id, "posts"))
+_VOTED_BY_USER: Final = Statement(_VOTED.where(Vote.user_id == bindparam("user")))
+_VOTED_BY_DEVICE: Final = Statement(_VOTED.where(Vote.anonymous_id == bindparam("device")))
+
+
+def _find_voted(work: UnitOfWork, post_ids: Sequence[int], device: str | None) -> set[int]:
+    """Those of the posts for which the viewer has voted."""
+    user_id = work.actor.user_id
+    if not post_ids or (user_id is None and device is None):
+        return set()
+    if user_id is not None:
+        return {row[0] for row in work.fetch_all(_VOTED_BY_USER, posts=list(post_ids), user=user_id)}
+    return {row[0] for row in work.fetch_all(_VOTED_BY_DEVICE, posts=list(post_ids), device=device)}
+
+
+_newest_votes = (
+    select(Vote.post_id)
+    .where(Vote.portal_id == PORTAL_ID, Vote.created_at >= bindparam("since", type_=UtcTimestamp))
+    .order_by(Vote.created_at.desc(), Vote.id.desc())
+    .limit(literal_column(str(MAX_TRENDING_VOTES)))
+    .subquery("newest_votes")
+)
+_votes_of_posts = (
+    select(_newest_votes.c.post_id, func.count().label("count"))
+    .group_by(_newest_votes.c.post_id)
+    .cte("votes_of_posts")
+    .prefix_with("MATERIALIZED")
+)
+
+
+@cache
+def _select_trending(names: tuple[str, ...]) -> Statement:
+    rows: Select[Any] = select(Post.id).join(_votes_of_posts, _votes_of_posts.c.post_id == Post.id)
+    rows = rows.where(in_portal_unindexed(Post), *post_filters.check_each(names))
+    return Statement(rows.order_by(_votes_of_posts.c["count"].desc(), Post.id.desc()))
+
+
+def _fetch_trending(work: UnitOfWork, filters: PostFilter, *, offset: int, limit: int) -> list[Row]:
+    """The posts with votes of the last days, the most first, then all others, the newest first."""
+    work.authorize(Permission.VIEW)
+    values = visibility.filters_of(work.actor) | filters.active_filters()
+    statement = _select_trending(tuple(values))
+    trending = [row[0] for row in work.fetch_all(statement, since=work.now - TRENDING_PERIOD, **values)]
+    page = trending[offset : offset + limit]
+    rows = _QUERY.fetch_by_ids(work, filters, page) if page else []
+    if len(page) < limit:
+        others = _exclude(filters, trending)
+        start = max(0, offset - len(trending))
+        rows += _QUERY.fetch_page(work, others, ("created_at", True), offset=start, limit=limit - len(page))
+    return rows
+
+
+def _exclude(filters: PostFilter, post_ids: Sequence[int]) -> PostFilter:
+    return replace(filters, excluded_ids=post_ids) if post_ids else filters
+
+
+@cache
+def _select_matching(names: tuple[str, ...]) -> Statement:
+    found = (in_portal_unindexed(Post), in_list(Post.id, "ids"))
+    return Statement(select(Post.id).where(*found, *post_filters.check_each(names)))
+
+
+def _keep_matching(work: UnitOfWork, filters: PostFilter, post_ids: Sequence[int]) -> list[int]:
+    """Those of the posts that match, in this order."""
+    values = visibility.filters_of(work.actor) | filters.active_filters()
+    matching = {row[0] for row in work.fetch_all(_select_matching(tuple(values)), ids=list(post_ids), **values)}
+    return [post_id for post_id in post_ids if post_id in matching]
+
+
+def restrict_to_own(work: UnitOfWork, filters: PostFilter, kind: str) -> PostFilter:
+    """The filters, for the posts that the actor has `posted`, `voted` for or `followed`. Raises Forbidden for visitors.
+
+    Raises ValidationFailed for another kind.
+    """
+    user_id = work.actor.user_id
+    if user_id is None:
+        raise Forbidden(Permission.CHOOSE_NOTIFICATIONS)
+    match kind:
+        case "posted":
+            return replace(filters, user_ids=[user_id])
+        case "voted":
+            return replace(filters, voter_id=user_id)
+        case "followed":
+            return replace(filters, follower_id=user_id)
+    raise ValidationFailed([FieldError("mine", "invalid")])
