@@ -18,6 +18,7 @@ from app.domain.posts import attachments
 from app.web.cookies import Cookies
 from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
+from app.web.portals import find_portal_id
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import FORM_LIMIT, FORM_SCOPE, PageRateLimit
 from app.web.readiness import Readiness
@@ -28,15 +29,14 @@ from app.web.routes import (
     documents,
     health,
     notifications,
-    pages,
     public_json,
     sign_on,
     uploads,
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.pages import find_portal_id
-from app.web.routes.portal import appearance
+from app.web.routes.portal import actions, appearance, board, post
+from app.web.routes.portal.post import PostPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
 from app.web.templating import TemplateRenderer
@@ -66,6 +66,7 @@ def build(
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
+    posts = PostPages(portal_pages, database, public_address, services.views, texts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
         portal_id = await find_portal_id(database, request)
@@ -85,8 +86,10 @@ def build(
     app.include_router(public_json.router(services, public_address))
     token_redirect = TokenRedirect(database)
     for content in (
-        pages.router(renderer, database, api_documents, public_address, services.views, texts),
         widgets.router(renderer, database),
+        board.router(portal_pages, viewers, database, texts),
+        post.router(portal_pages, viewers, posts),
+        actions.router(portal_pages, viewers, posts, database, form_limiter),
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (

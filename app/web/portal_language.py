@@ -9,7 +9,7 @@ from app.adapters.translations import SOURCE_LANGUAGE
 from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.portals import portals
-from app.web.routes.pages import find_portal_id
+from app.web.portals import find_portal_id
 
 MAX_HOSTS: Final = 1000
 PATHS: Final = frozenset(

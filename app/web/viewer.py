@@ -12,6 +12,7 @@ from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import NO_PORTAL, Database, PortalContext
 from app.domain.permissions import OPERATOR, VISITOR, Actor
 from app.domain.portals import portals, statuses
+from app.domain.posts import devices
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.users import sessions
 from app.domain.users.sessions import SessionUser
@@ -59,6 +60,11 @@ class Viewer:
     def context(self) -> PortalContext:
         """For rules that the viewer calls."""
         return PortalContext(self.portal["id"], self.actor, self.base_url)
+
+    @property
+    def device_id(self) -> str | None:
+        """What the votes of this browser are stored under; None without a cookie."""
+        return devices.anonymous_id(devices.digest(self.device_token)) if self.device_token else None
 
     @property
     def operator_context(self) -> PortalContext:

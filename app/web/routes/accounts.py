@@ -24,9 +24,9 @@ from app.domain.users import accounts, emails
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PASSWORD_RESET, TokenOwner
 from app.web.forms import read_form, require_own_site
 from app.web.portal_language import PortalLanguage
+from app.web.portals import find_portal_id
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
-from app.web.routes.pages import find_portal_id
 from app.web.templating import TemplateRenderer
 
 MIN_REQUEST_SECONDS: Final = 0.3

@@ -26,8 +26,8 @@ from app.domain.portals import portals
 from app.domain.unit_of_work import UnitOfWork
 from app.web.forms import read_form, require_own_site
 from app.web.portal_language import PortalLanguage
+from app.web.portals import find_portal_id
 from app.web.rate_limit import PageRateLimit
-from app.web.routes.pages import find_portal_id
 from app.web.templating import TemplateRenderer
 
 _METHODS: Final = ["GET", "HEAD"]
