@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from app.adapters import passwords
+from app.cli.commands.user_sign_ins import add_commands
 from app.cli.database import delete_files, run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import USER_COLUMNS, USERS, find_user, find_user_id
@@ -67,7 +68,7 @@ def create(
     ] = "user",
     password_stdin: Annotated[
         bool,
-        typer.Option("--password-stdin", help="Read a password from standard input. There is no sign-in page yet."),
+        typer.Option("--password-stdin", help="Read a password from standard input."),
     ] = False,
     plan: PlanOption = None,
     portal: PortalOption = None,
@@ -320,7 +321,7 @@ def password(
 ) -> None:
     """Set the password of a user. One of --password-stdin and --hash-stdin is required.
 
-    The user is told by mail. It has no other effect yet: there is no sign-in page.
+    The user is told by mail. The sessions of the user, and links that were mailed to the user, end.
 
     \b
     printf %s "$PASSWORD" | earshot users password jane@example.com --password-stdin
@@ -407,3 +408,6 @@ def _serialize(row: Sequence[Any]) -> dict[str, Any]:
     user = dict(zip(USER_COLUMNS, row, strict=True))
     flags = {name: user[name] is not None for name in ("blocked", "deleted")}
     return {**user, **flags, "created_at": format_seconds(user["created_at"])}
+
+
+add_commands(group)
