@@ -20,7 +20,7 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, sessions, sign_in, users
+from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, sessions, sign_in, sign_up, users
 from app.domain.users.queries import UserQuery
 from app.domain.users.sign_in import Credentials
 from tests.support.database_dump import changed, snapshot
@@ -62,6 +62,9 @@ OPERATIONS: list[Rule] = [
     lambda work: sign_in.complete(work, Credentials(1, "hash"), new_hash=None, user_agent=""),
     lambda work: sign_in.request(work, "owner@example.com", browser_token="browser"),
     lambda work: sign_in.create_link(work, 1),
+    lambda work: sign_up.sign_up(
+        work, email="jane@example.com", name="Jane", password_hash=None, browser_token="browser"
+    ),
     lambda work: sign_in.find_link_owner(work, "token"),
     lambda work: sign_in.use_link(work, "token", browser_token=None),
     lambda work: sign_in.use_code(work, "123456", browser_token="browser"),
@@ -166,6 +169,7 @@ async def test_files_and_invitations_require_a_moderator(make: Factory) -> None:
         (lambda work: product_vision.delete(work), "moderator", "edit_vision"),
         (lambda work: bulk.block(work, []), "user", "block_user"),
         (lambda work: bulk.unblock(work, []), "moderator", "manage_users"),
+        (lambda work: sign_up.approve(work, 1), "moderator", "manage_users"),
         (lambda work: bulk.delete(work, [], with_content=True), "moderator", "manage_users"),
     ],
 )

@@ -33,7 +33,7 @@ def password(
 ) -> None:
     """Set the password of a user. One of --password-stdin and --hash-stdin is required.
 
-    The user is told by mail. It has no other effect yet: there is no sign-in page.
+    The user is told by mail. The sessions of the user, and links that were mailed to the user, end.
 
     \b
     printf %s "$PASSWORD" | earshot users password jane@example.com --password-stdin

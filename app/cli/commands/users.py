@@ -8,6 +8,7 @@ import typer
 from app.adapters import passwords
 from app.cli.commands.user_mail import invite, notifications
 from app.cli.commands.user_passwords import password, read_password
+from app.cli.commands.user_sign_ins import add_commands
 from app.cli.database import delete_files, run_write
 from app.cli.errors import CommandError
 from app.cli.lookup import USER_COLUMNS, USERS, find_user, find_user_id, serialize_user
@@ -58,7 +59,7 @@ def create(
     ] = "user",
     password_stdin: Annotated[
         bool,
-        typer.Option("--password-stdin", help="Read a password from standard input. There is no sign-in page yet."),
+        typer.Option("--password-stdin", help="Read a password from standard input."),
     ] = False,
     plan: PlanOption = None,
     portal: PortalOption = None,
@@ -238,3 +239,6 @@ def _with_revoked_keys(result: Mapping[str, Any], text: str, count: int) -> Outp
     if count:
         text += f"\n{count} {'key was' if count == 1 else 'keys were'} revoked"
     return {**result, "revoked_keys": count}, text
+
+
+add_commands(group)

@@ -164,7 +164,7 @@ def find(work: UnitOfWork, token: str) -> SessionUser | None:
         return None
     session_id, user_id, digest, last_used_at, *user = row
     is_touch_due = to_datetime(last_used_at) <= work.now - TOUCH_INTERVAL
-    return SessionUser(session_id, user_id, *user, csrf_key=digest, is_touch_due=is_touch_due)
+    return SessionUser(session_id, user_id, *[*user, digest, is_touch_due])
 
 
 def touch(work: UnitOfWork, session_id: int) -> None:

@@ -16,6 +16,7 @@ from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import accounts, one_time_tokens, sign_in_changes, sign_in_requests
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PASSWORD_RESET
 from app.outbox.base import Expander
+from app.public_url import SIGN_IN_LINK
 
 SIGN_IN: Final = "sign_in"
 APPROVAL: Final = "approval"
@@ -23,7 +24,7 @@ PATHS: Final = {
     INVITATION: "/invitation",
     PASSWORD_RESET: "/password-reset",
     EMAIL_CONFIRMATION: "/confirm-email",
-    SIGN_IN: "/sign-in/link",
+    SIGN_IN: SIGN_IN_LINK,
 }
 """The page that the link of each kind of email opens."""
 _NOTICES: Final = {"user.password_changed": "password_changed", "user.approved": APPROVAL}
