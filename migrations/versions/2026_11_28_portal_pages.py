@@ -27,6 +27,14 @@ def upgrade() -> None:
     op.add_column("portals", sa.Column("sign_up", sa.String(length=16), server_default="open", nullable=False))
     for name in PORTAL_FLAGS:
         op.add_column("portals", sa.Column(name, sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    has_anonymous_id = sa.text("anonymous_id is not null")
+    op.create_index(
+        "ix_votes_anonymous",
+        "votes",
+        ["portal_id", "anonymous_id"],
+        postgresql_where=has_anonymous_id,
+        sqlite_where=has_anonymous_id,
+    )
     op.add_column("users", sa.Column("sign_in_requested_at", MOMENT, nullable=True))
     op.add_column("users", sa.Column("signed_up_at", MOMENT, nullable=True))
     op.add_column("users", sa.Column("awaits_approval", sa.Boolean(), server_default=sa.text("false"), nullable=False))
@@ -37,6 +45,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in ("picture", "locale", "awaits_approval", "signed_up_at", "sign_in_requested_at"):
         op.drop_column("users", name)
+    op.drop_index("ix_votes_anonymous", "votes")
     for name in (*PORTAL_FLAGS, "sign_up", "sign_up_domains", "welcome_text"):
         op.drop_column("portals", name)
     for table in NEW_TABLES:

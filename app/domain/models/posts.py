@@ -107,6 +107,7 @@ class Vote(PortalScopedMixin, TimestampMixin, Base):
         portal_key_on_sqlite(),
         UniqueConstraint("post_id", "user_id"),
         partial_index("uq_votes_anonymous", "post_id", "anonymous_id", where="anonymous_id is not null", unique=True),
+        partial_index("ix_votes_anonymous", "portal_id", "anonymous_id", where="anonymous_id is not null"),
         # With the user, so that deep pages of the votes of users are read from the index alone.
         Index("ix_votes_newest", "portal_id", "created_at", "id", "user_id"),
         Index("ix_votes_user_id", "user_id"),

@@ -39,13 +39,13 @@ def make_excerpt(description: str | None) -> str:
 class NewPost:
     """A post to create.
 
-    `author` is an id or a UUID. Without `board_id` the post goes to the portal's default board. An unknown status,
-    section, category or tag counts as not given.
+    `author` is an id or a UUID; None only for `insert`. Without `board_id` the post goes to the portal's default board.
+    An unknown status, section, category or tag counts as not given.
     """
 
     title: str
     description: str | None
-    author: int | str
+    author: int | str | None
     board_id: int | None = None
     status_id: int | None = None
     default_status: bool = False
@@ -70,7 +70,8 @@ class CreatedPost:
     slug: str
     excerpt: str
     section_id: int | None
-    author_id: int
+    author_id: int | None
+    """None for a post without author, which only `insert` returns."""
     author: Sequence[Any]
     """The USER_SUMMARY_COLUMNS of the author before the post was counted."""
     status: Sequence[Any]
@@ -123,14 +124,20 @@ def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
     """
     if not is_allowed(work.actor, Permission.WRITE_POST):
         _authorize_user(work, new_post)
-    insert_post = _insert_in_single_statement if work.engine == POSTGRESQL else _insert_post
+    return insert(work, new_post)
+
+
+def insert(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
+    """As `create_post`, also for a post without author. The caller checks the permission."""
+    is_single = work.engine == POSTGRESQL and new_post.author is not None
+    insert_post = _insert_in_single_statement if is_single else _insert_post
     base_slug, excerpt = identifiers.slugify(new_post.title), make_excerpt(new_post.description)
     is_taken = False
     while True:
         # Repeated if the slug is taken or, very rarely, the code.
         code, slug = identifiers.post_code(), identifiers.unique_slug(base_slug, taken=is_taken)
         post_id, references = insert_post(work, new_post, {"code": code, "slug": slug, "description_short": excerpt})
-        if references[0] is None:
+        if references[0] is None and new_post.author is not None:
             raise NotFound("user", new_post.author)
         if references[1] is None:
             raise ValidationFailed([FieldError("board", "mandatory")])
@@ -155,6 +162,11 @@ def create_post(work: UnitOfWork, new_post: NewPost) -> CreatedPost:
 
 def _authorize_user(work: UnitOfWork, new_post: NewPost) -> None:
     work.authorize(Permission.WRITE_POST, of_user=new_post.author if isinstance(new_post.author, int) else None)
+    require_plain(new_post)
+
+
+def require_plain(new_post: NewPost) -> None:
+    """Raise Forbidden unless a user below moderator may choose all values of the post."""
     if new_post.moderation is not None or new_post.status_id or new_post.section_id or new_post.tag_ids:
         raise Forbidden(Permission.MODERATE)
 
@@ -185,7 +197,7 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
     )
     assert references is not None
     author_id, board_id, status_id, section_id, category_id = references[:5]
-    if author_id is None or board_id is None:
+    if (author_id is None and new_post.author is not None) or board_id is None:
         return None, references
     state = _initial_state(new_post, references)
     post_id: int | None = work.fetch_value(
@@ -203,8 +215,9 @@ def _insert_post(work: UnitOfWork, new_post: NewPost, generated: Mapping[str, st
         return None, references
     if category_id is not None:
         work.execute(ADD_CATEGORIES, post=post_id, categories=[category_id])
-    work.execute(COUNT_AUTHOR, id=author_id, step=1)
-    if new_post.follow:
+    if author_id is not None:
+        work.execute(COUNT_AUTHOR, id=author_id, step=1)
+    if new_post.follow and author_id is not None:
         work.execute(INSERT_FOLLOW, post_id=post_id, user_id=author_id)
     post_counters.add_post(
         work, post_id, board_id=board_id, status_id=status_id, section_id=section_id, category_id=category_id
