@@ -1,21 +1,18 @@
 """Puts the pages together: their FastAPI application, its routes and its error pages."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
-import anyio.to_thread
 from fastapi import Depends, FastAPI
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import PortalContext
 from app.api.openapi import OpenApiDocument
 from app.api.services import Services
-from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
 from app.web.cookies import Cookies
+from app.web.error_pages import ErrorPages
 from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
@@ -35,12 +32,13 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, post
+from app.web.routes.portal import actions, appearance, board, overviews, post, tabs
 from app.web.routes.portal.post import PostPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
+from app.web.routes.widgets import EmbeddedPages
 from app.web.templating import TemplateRenderer
-from app.web.viewer import SignInRequired, Viewers
+from app.web.viewer import Viewers
 
 
 def build(
@@ -62,10 +60,11 @@ def build(
     form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
     database = services.database
     public_address = PublicAddress(services.public, database)
-    language = PortalLanguage(database)
+    language = PortalLanguage()
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
+    embedded_pages = EmbeddedPages(renderer, database)
     posts = PostPages(portal_pages, database, public_address, services.views, texts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
@@ -86,7 +85,9 @@ def build(
     app.include_router(public_json.router(services, public_address))
     token_redirect = TokenRedirect(database)
     for content in (
-        widgets.router(renderer, database),
+        widgets.router(renderer, embedded_pages),
+        tabs.router(portal_pages, viewers, database, texts, embedded_pages),
+        overviews.router(portal_pages, viewers, database, texts),
         board.router(portal_pages, viewers, database, texts),
         post.router(portal_pages, viewers, posts),
         actions.router(portal_pages, viewers, posts, database, form_limiter),
@@ -94,7 +95,7 @@ def build(
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
         accounts.router(renderer, database, services.passwords, public_address, form_limiter, language),
-        notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter, language),
+        notifications.router(portal_pages, viewers, database, services.unsubscribe_tokens, form_limiter),
         sign_on.router(renderer, database, services.cipher, services.clock),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
@@ -102,38 +103,10 @@ def build(
         appearance.router(portal_pages, viewers, cookies),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
-    _add_error_pages(app, renderer, limiter, language)
-
-    @app.exception_handler(SignInRequired)
-    async def sign_in_required(request: Request, required: SignInRequired) -> Response:
-        return portal_pages.redirect(f"/login?{urlencode({'next': required.next_path})}")
-
-    return app
-
-
-def _add_error_pages(
-    app: FastAPI, renderer: TemplateRenderer, limiter: PageRateLimit, language: PortalLanguage
-) -> None:
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        """No route, or too many requests."""
-        if error.status_code != 429:
-            # The rate limit is a dependency of the routes, so a request without a route has not been counted yet.
-            try:
-                await anyio.to_thread.run_sync(limiter, request)
-            except HTTPException as too_many_requests:
-                error = too_many_requests
-        locale = await language.find(request)
-        return renderer.error(error.status_code, headers=error.headers, locale=locale)
+    ErrorPages(portal_pages, viewers, limiter, language).register(app)
 
     @app.exception_handler(SignOnRequested)
     async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
         return sign_on.redirect_to_sign_on(renderer, requested)
 
-    @app.exception_handler(ServiceUnavailable)
-    async def unavailable(request: Request, error: ServiceUnavailable) -> Response:
-        return renderer.error(503, headers={"Retry-After": "2"}, locale=language.recall(request))
-
-    @app.exception_handler(Exception)
-    async def server_error(request: Request, error: Exception) -> Response:
-        return renderer.error(500, locale=language.recall(request))
+    return app
