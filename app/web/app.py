@@ -32,7 +32,7 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, overviews, post, tabs
+from app.web.routes.portal import actions, appearance, board, feeds, overviews, post, sitemap, tabs
 from app.web.routes.portal.post import PostPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
@@ -84,6 +84,9 @@ def build(
     app.include_router(health.router(readiness))
     app.include_router(public_json.router(services, public_address))
     token_redirect = TokenRedirect(database)
+    # Before the pages of boards, with whose addresses the ones of their feeds begin.
+    app.include_router(feeds.router(database, public_address, texts), dependencies=[Depends(limiter)])
+    app.include_router(sitemap.router(database, public_address), dependencies=[Depends(limiter)])
     for content in (
         widgets.router(renderer, embedded_pages),
         tabs.router(portal_pages, viewers, database, texts, embedded_pages),

@@ -106,6 +106,17 @@ async def test_every_page_has_a_content_security_policy_and_denies_frames(
     assert_safe(response, expected, path)
 
 
+@pytest.mark.parametrize(
+    "path", ["/feed.atom", "/boards/feature-requests.atom", "/roadmap.atom", "/changelog.atom", "/sitemap.xml"]
+)
+async def test_a_feed_that_a_browser_opens_runs_nothing(anyone: Client, make: Factory, path: str) -> None:
+    response = await anyone.of(None, base="").get(path)
+
+    assert response.status_code == 200
+    assert response.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert_safe(response, {"x-content-type-options": "nosniff"}, path)
+
+
 async def test_a_file_that_is_not_there_has_the_headers_of_files(anyone: Client) -> None:
     response = await anyone.of(None, base="").get("/files/nothing")
 
