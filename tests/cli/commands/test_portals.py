@@ -225,8 +225,14 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
 
     listed = cli.json("portals", "list")["portals"]
     defaults = {
-        "sign_up": "open", "sign_up_domains": None, "anonymous_posts": False, "anonymous_votes": False,
-        "voters": "team", "accent_color": None, "welcome_text": None, "single_sign_on": False,
+        "sign_up": "open",
+        "sign_up_domains": None,
+        "anonymous_posts": False,
+        "anonymous_votes": False,
+        "voters": "team",
+        "accent_color": None,
+        "welcome_text": None,
+        "single_sign_on": False,
     }
     assert shown == {**listed[1], **defaults, "invite_message": message}
     first = cli.json("portals", "show", "--portal", "1")
