@@ -47,18 +47,21 @@ def sign_up(work: UnitOfWork, *, email: str, name: str, password_hash: str | Non
     sign_in.request(work, address, browser_token=browser_token)
 
 
-def check_policy(work: UnitOfWork, email: str) -> str:
-    """The portal's policy, `open` or `approval`, for a new account with this address. Raises as `sign_up`."""
+def check_policy(work: UnitOfWork, email: str | None) -> str:
+    """The portal's policy, `open` or `approval`, for a new account with this address. Raises as `sign_up`.
+
+    None is a user who has not shown to have an address, and who is of no allowed domain.
+    """
     policy, stored = work.require_row(_SETTINGS, "portal", work.portal_id)
     if policy == "closed":
         raise Conflict("sign_up.closed")
     domains = None if stored is None else json.loads(stored)
-    if domains is not None and email.rpartition("@")[2] not in domains:
+    if domains is not None and (email is None or email.rpartition("@")[2] not in domains):
         raise ValidationFailed([FieldError("email", "other_domain", {"domains": ", ".join(domains)})])
     return str(policy)
 
 
-def create(work: UnitOfWork, *, email: str, name: str, password_hash: str | None, policy: str) -> int | None:
+def create(work: UnitOfWork, *, email: str | None, name: str, password_hash: str | None, policy: str) -> int | None:
     """Create a user by the policy, and return the id, or None if there is a user with this address.
 
     Records user.registered, user.approval_requested.
