@@ -34,6 +34,8 @@ class Permission(StrEnum):
     WRITE_FEEDBACK = "write_feedback", "moderator"
     EDIT_VISION = "edit_vision", "admin"
     CHOOSE_NOTIFICATIONS = "choose_notifications", "user"
+    MANAGE_KEYS = "manage_keys", "moderator"
+    """For oneself, signed in, and for the operator. A role may have the keys that `key_formats` says."""
     IMPERSONATE = "impersonate", "admin"
     OPERATE = "operate", "owner"
     """Portals, their settings, API keys and repairs: for the operator alone."""
@@ -66,8 +68,8 @@ def is_team(actor: Actor) -> bool:
 def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = None, of_user: int | None = None) -> bool:
     """Whether the actor has the permission.
 
-    BLOCK_USER, CHANGE_SIGN_IN and CHOOSE_NOTIFICATIONS depend on the user to be changed too. Every user may cast votes
-    and write posts and comments as `of_user`, if that is the actor.
+    BLOCK_USER, CHANGE_SIGN_IN, CHOOSE_NOTIFICATIONS and MANAGE_KEYS depend on the user to be changed too. Every user
+    may cast votes and write posts and comments as `of_user`, if that is the actor.
     """
     if ROLE_RANK[actor.role] < ROLE_RANK[permission.min_role]:
         return permission in _FOR_ONESELF and of_user is not None and of_user == actor.user_id
@@ -81,6 +83,8 @@ def is_allowed(actor: Actor, permission: Permission, *, of_role: str | None = No
         return actor.role == "owner"
     if permission is Permission.CHOOSE_NOTIFICATIONS and (of_user is None or of_user != actor.user_id):
         return ROLE_RANK[actor.role] >= ROLE_RANK[Permission.MANAGE_USERS.min_role]
+    if permission is Permission.MANAGE_KEYS and (actor.key_id is not None or of_user != actor.user_id):
+        return is_allowed(actor, Permission.OPERATE)
     if permission is Permission.OPERATE:
         return actor.user_id is None
     return True
