@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, utc_now
 from app.adapters.encryption import SecretCipher
 from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
@@ -17,7 +18,14 @@ from app.api.dispatch import Dispatch
 from app.api.productlift.app import build as build_productlift
 from app.api.services import RateLimits, Services
 from app.backends import open_database, open_storage
-from app.background import BackgroundJobs, Job, flush_key_usage, flush_page_views, index_new_posts
+from app.background import (
+    BackgroundJobs,
+    Job,
+    delete_expired_sign_ins,
+    flush_key_usage,
+    flush_page_views,
+    index_new_posts,
+)
 from app.domain.errors import ServiceUnavailable
 from app.http.request import RequestContext, RequestObserver
 from app.observability.metrics import SharedMetrics
@@ -53,6 +61,7 @@ def background_jobs(services: Services) -> list[Job]:
         Job("the count of page views", 5.0, lambda: flush_page_views(database, services.views)),
         Job("the index of new posts", 2.0, lambda: index_new_posts(database)),
         Job("the last use of keys", 10.0, lambda: flush_key_usage(database, services.authenticator)),
+        Job("the sweep of sessions", 3600.0, lambda: delete_expired_sign_ins(database)),
         Job("the sweep of files", 3600.0, services.uploads.delete_orphans),
     ]
 
@@ -92,6 +101,7 @@ class Application:
             signer=FileSigner(settings.secret, clock=clock),
             cipher=SecretCipher(settings.secret),
             unsubscribe_tokens=UnsubscribeTokens(settings.secret),
+            csrf_tokens=CsrfTokens(settings.secret),
             clock=clock,
             public=PublicUrl(settings.base_url),
             default_dialect=settings.default_dialect,

@@ -14,7 +14,7 @@ from app.domain.errors import CommitUncertain, ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import public
 from app.domain.search import post_index
-from app.domain.users import key_verification
+from app.domain.users import key_verification, sessions, sign_in_requests
 
 log = logging.getLogger("earshot.background")
 
@@ -116,6 +116,13 @@ async def _record_some(database: Database, views: PageViews, portal_id: int, pos
             for post_id, count in left.items():
                 views.add(portal_id, post_id, count)
     write.result()
+
+
+async def delete_expired_sign_ins(database: Database) -> None:
+    """Delete expired sessions, and requests to sign in by email, some in each transaction."""
+    for step in (sessions.delete_expired, sign_in_requests.delete_expired):
+        while await database.write(step, NO_PORTAL, in_thread=True):
+            pass
 
 
 async def index_new_posts(database: Database, *, pause: float = INDEX_PAUSE_SECONDS) -> None:

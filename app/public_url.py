@@ -8,6 +8,8 @@ from app.adapters.problem import InvalidValue
 
 MAX_PATH: Final = 80
 """With the scheme, the longest host of a portal and a port, the base URL fits into its column of 255."""
+SIGN_IN_LINK: Final = "/sign-in/link"
+"""The page by which a link signs in, with the parameter `token`."""
 OWN_PATHS: Final = frozenset(
     {
         *("api", "api-docs", "astuto", "confirm-email", "docs", "embedded_roadmap", "files", "health", "http_api"),

@@ -86,7 +86,7 @@ def verify_and_rehash(password: str, stored: str | None) -> Verification:
 
 
 class PasswordHasher(BoundedThreadPool):
-    """Threads for hashing."""
+    """Threads for hashing and verifying."""
 
     def __init__(self) -> None:
         super().__init__("passwords", max_workers=MAX_WORKERS, max_queued=MAX_QUEUED)
@@ -94,3 +94,7 @@ class PasswordHasher(BoundedThreadPool):
     async def hash_password(self, password: str) -> str:
         """As the function `hash_password`. Raises ServiceUnavailable if the queue is full."""
         return await self.run(hash_password, password)
+
+    async def verify(self, password: str, stored: str | None) -> Verification:
+        """As the function `verify_and_rehash`. Raises ServiceUnavailable if the queue is full."""
+        return await self.run(verify_and_rehash, password, stored)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, Database
 from app.adapters.encryption import SecretCipher
 from app.adapters.passwords import PasswordHasher
@@ -55,6 +56,7 @@ class Services:
     signer: FileSigner
     cipher: SecretCipher
     unsubscribe_tokens: UnsubscribeTokens
+    csrf_tokens: CsrfTokens
     clock: Clock
     public: PublicUrl = field(default_factory=PublicUrl)
     default_dialect: str = "productlift"

@@ -43,6 +43,11 @@ _CONFLICTS: Final = {
     "invitation.blocked": (
         "this user is blocked, and can't be invited: unblock the user first (earshot users unblock USER)"
     ),
+    "sign_in.blocked": ("this user is blocked, and can't sign in: unblock the user first (earshot users unblock USER)"),
+    "sign_in.awaits_approval": (
+        "this user awaits approval, and can't sign in: approve the account first (earshot users approve USER)"
+    ),
+    "approval.not_awaited": "this user does not await approval",
     "key.user_deleted": "this user is deleted, and can't have a key",
     "key.user_blocked": (
         "this user is blocked, and can't have a key: unblock the user first (earshot users unblock USER)"

@@ -6,14 +6,18 @@ from typing import Final
 from app.adapters.rate_limiter import RateLimit
 from app.backends import open_database
 from app.domain.portals.bootstrap import FirstPortal
+from app.public_url import SIGN_IN_LINK
 from app.server.startup import program_version
 from app.settings import Settings, mask_secrets
 
 NAMES: Final = {"productlift": "ProductLift", "astuto": "Astuto"}
 
 
-def first_start_banner(portal: FirstPortal | None, address: str, *, demo: bool) -> str:
-    """The keys, and a request in each dialect, if the start created a portal; else a notice if `--demo` was ignored."""
+def first_start_banner(portal: FirstPortal | None, address: str, *, base_url: str, demo: bool) -> str:
+    """The keys, a request in each dialect, and a link to sign in, if the start created a portal.
+
+    Else a notice if `--demo` was ignored. `base_url` is that of the link.
+    """
     if portal is None:
         return "" if not demo else "--demo is ignored: the database has data already, which is not changed.\n"
     lines = [
@@ -21,6 +25,8 @@ def first_start_banner(portal: FirstPortal | None, address: str, *, demo: bool) 
         *(f"  {NAMES[dialect]:<12} {key}" for dialect, key in portal.keys.items()),
         "Try them:",
         *(_format_request(key, address) for key in portal.keys.values()),
+        "Sign in as its owner, once, in the next 15 minutes (later: earshot users sign-in-link EMAIL):",
+        f"  {base_url}{SIGN_IN_LINK}?token={portal.sign_in_token}",
         "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help",
         "",
     ]

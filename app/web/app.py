@@ -1,6 +1,7 @@
 """Puts the pages together: their FastAPI application, its routes and its error pages."""
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import anyio.to_thread
 from fastapi import Depends, FastAPI
@@ -14,6 +15,10 @@ from app.api.services import Services
 from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
+from app.web.cookies import Cookies
+from app.web.portal_language import PortalLanguage
+from app.web.portal_pages import PortalPages
+from app.web.portals import find_portal_id
 from app.web.public_address import PublicAddress
 from app.web.rate_limit import FORM_LIMIT, FORM_SCOPE, PageRateLimit
 from app.web.readiness import Readiness
@@ -24,17 +29,18 @@ from app.web.routes import (
     documents,
     health,
     notifications,
-    pages,
     public_json,
     sign_on,
     uploads,
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.pages import find_portal_id
+from app.web.routes.portal import actions, appearance, board, post
+from app.web.routes.portal.post import PostPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
 from app.web.templating import TemplateRenderer
+from app.web.viewer import SignInRequired, Viewers
 
 
 def build(
@@ -56,6 +62,11 @@ def build(
     form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
     database = services.database
     public_address = PublicAddress(services.public, database)
+    language = PortalLanguage(database)
+    cookies = Cookies(services.public)
+    viewers = Viewers(database, public_address, services.csrf_tokens)
+    portal_pages = PortalPages(renderer, cookies)
+    posts = PostPages(portal_pages, database, public_address, services.views, texts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
         portal_id = await find_portal_id(database, request)
@@ -75,24 +86,34 @@ def build(
     app.include_router(public_json.router(services, public_address))
     token_redirect = TokenRedirect(database)
     for content in (
-        pages.router(renderer, database, api_documents, public_address, services.views, texts),
         widgets.router(renderer, database),
+        board.router(portal_pages, viewers, database, texts),
+        post.router(portal_pages, viewers, posts),
+        actions.router(portal_pages, viewers, posts, database, form_limiter),
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
-        accounts.router(renderer, database, services.passwords, public_address, form_limiter),
-        notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter),
+        accounts.router(renderer, database, services.passwords, public_address, form_limiter, language),
+        notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter, language),
         sign_on.router(renderer, database, services.cipher, services.clock),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
+        appearance.router(portal_pages, viewers, cookies),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
-    _add_error_pages(app, renderer, limiter)
+    _add_error_pages(app, renderer, limiter, language)
+
+    @app.exception_handler(SignInRequired)
+    async def sign_in_required(request: Request, required: SignInRequired) -> Response:
+        return portal_pages.redirect(f"/login?{urlencode({'next': required.next_path})}")
+
     return app
 
 
-def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRateLimit) -> None:
+def _add_error_pages(
+    app: FastAPI, renderer: TemplateRenderer, limiter: PageRateLimit, language: PortalLanguage
+) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         """No route, or too many requests."""
@@ -102,7 +123,8 @@ def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRate
                 await anyio.to_thread.run_sync(limiter, request)
             except HTTPException as too_many_requests:
                 error = too_many_requests
-        return renderer.error(error.status_code, headers=error.headers)
+        locale = await language.find(request)
+        return renderer.error(error.status_code, headers=error.headers, locale=locale)
 
     @app.exception_handler(SignOnRequested)
     async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
@@ -110,8 +132,8 @@ def _add_error_pages(app: FastAPI, renderer: TemplateRenderer, limiter: PageRate
 
     @app.exception_handler(ServiceUnavailable)
     async def unavailable(request: Request, error: ServiceUnavailable) -> Response:
-        return renderer.error(503, headers={"Retry-After": "2"})
+        return renderer.error(503, headers={"Retry-After": "2"}, locale=language.recall(request))
 
     @app.exception_handler(Exception)
     async def server_error(request: Request, error: Exception) -> Response:
-        return renderer.error(500)
+        return renderer.error(500, locale=language.recall(request))

@@ -36,13 +36,14 @@ def upgrade() -> None:
         sqlite_where=has_anonymous_id,
     )
     op.add_column("users", sa.Column("sign_in_requested_at", MOMENT, nullable=True))
+    op.add_column("users", sa.Column("signed_up_at", MOMENT, nullable=True))
     op.add_column("users", sa.Column("awaits_approval", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column("users", sa.Column("locale", sa.String(length=16), nullable=True))
     op.add_column("users", sa.Column("picture", sa.String(length=64), nullable=True))
 
 
 def downgrade() -> None:
-    for name in ("picture", "locale", "awaits_approval", "sign_in_requested_at"):
+    for name in ("picture", "locale", "awaits_approval", "signed_up_at", "sign_in_requested_at"):
         op.drop_column("users", name)
     op.drop_index("ix_votes_anonymous", "votes")
     for name in (*PORTAL_FLAGS, "sign_up", "sign_up_domains", "welcome_text"):

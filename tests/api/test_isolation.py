@@ -334,6 +334,8 @@ ACROSS = {
     "domain/installation.py",  # which secret the keys of all portals were made with
     "domain/users/api_keys.py",  # the number of keys, and the end of all
     "domain/users/key_verification.py",  # whose key this is, when keys were last used
+    "domain/users/sessions.py",  # what is expired in all portals
+    "domain/users/sign_in_requests.py",  # what is expired in all portals
     "domain/outbox/events.py",  # how many facts wait and where, when the newest was written, what time it is
     "domain/outbox/claims.py",  # a worker serves all portals; each outcome is stored in its own
     "domain/outbox/sweep.py",  # what is old in all portals

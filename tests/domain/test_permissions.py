@@ -20,8 +20,9 @@ from app.domain.posts.filters import ALL
 from app.domain.posts.queries import PostQuery
 from app.domain.posts.reply_queries import CommentQuery, VoteQuery
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, users
+from app.domain.users import accounts, api_keys, attributes, bulk, groups, ownership, sessions, sign_in, sign_up, users
 from app.domain.users.queries import UserQuery
+from app.domain.users.sign_in import Credentials
 from tests.support.database_dump import changed, snapshot
 from tests.support.factory import Factory
 
@@ -52,6 +53,17 @@ OPERATIONS: list[Rule] = [
     lambda work: accounts.request_confirmation(work, "owner@example.com"),
     lambda work: accounts.reset_password(work, "token", password_hash="x"),
     lambda work: accounts.confirm_email(work, "token"),
+    lambda work: sessions.create(work, user_id=1, method="link", user_agent=""),
+    lambda work: sign_in.find_by_email(work, "owner@example.com"),
+    lambda work: sign_in.complete(work, Credentials(1, "hash"), new_hash=None, user_agent=""),
+    lambda work: sign_in.request(work, "owner@example.com", browser_token="browser"),
+    lambda work: sign_in.create_link(work, 1),
+    lambda work: sign_up.sign_up(
+        work, email="jane@example.com", name="Jane", password_hash=None, browser_token="browser"
+    ),
+    lambda work: sign_in.find_link_owner(work, "token"),
+    lambda work: sign_in.use_link(work, "token", browser_token=None),
+    lambda work: sign_in.use_code(work, "123456", browser_token="browser"),
 ]
 READS: list[Rule] = [
     lambda work: POSTS.by_id(work, 1),
@@ -153,6 +165,7 @@ async def test_files_and_invitations_require_a_moderator(make: Factory) -> None:
         (lambda work: product_vision.delete(work), "moderator", "edit_vision"),
         (lambda work: bulk.block(work, []), "user", "block_user"),
         (lambda work: bulk.unblock(work, []), "moderator", "manage_users"),
+        (lambda work: sign_up.approve(work, 1), "moderator", "manage_users"),
         (lambda work: bulk.delete(work, [], with_content=True), "moderator", "manage_users"),
     ],
 )
@@ -175,7 +188,13 @@ async def test_anonymous_votes_and_publishing_require_a_moderator(make: Factory)
     assert await make.row("SELECT published, votes_count FROM posts") == {"published": True, "votes_count": 0}
 
 
-FOR_ONESELF = {Permission.CAST_VOTE, Permission.WRITE_POST, Permission.WRITE_COMMENT, Permission.CHOOSE_NOTIFICATIONS}
+FOR_ONESELF = {
+    Permission.CAST_VOTE,
+    Permission.WRITE_POST,
+    Permission.WRITE_COMMENT,
+    Permission.CHOOSE_NOTIFICATIONS,
+    Permission.MANAGE_ACCOUNT,
+}
 EVERYBODY = {Permission.VIEW}
 
 
@@ -188,9 +207,16 @@ def test_below_moderator_a_user_has_permissions_for_oneself_only(permission: Per
     assert is_allowed(VISITOR, permission, of_user=1) == (permission in EVERYBODY)
 
 
-@pytest.mark.parametrize("permission", [Permission.CHOOSE_NOTIFICATIONS, Permission.MANAGE_KEYS])
+@pytest.mark.parametrize(
+    "permission", [Permission.CHOOSE_NOTIFICATIONS, Permission.MANAGE_ACCOUNT, Permission.MANAGE_KEYS]
+)
 def test_a_moderator_has_some_permissions_for_oneself_only(permission: Permission) -> None:
     assert [is_allowed(MODERATOR, permission, of_user=user) for user in (1, 2, None)] == [True, False, False]
+
+
+@pytest.mark.parametrize("permission", [Permission.MANAGE_ACCOUNT, Permission.MANAGE_KEYS])
+def test_a_key_can_not_change_the_account_of_its_user(permission: Permission) -> None:
+    assert not is_allowed(Actor(user_id=1, role="owner", key_id=1), permission, of_user=1)
 
 
 def test_the_operator_has_every_permission() -> None:

@@ -171,10 +171,13 @@ async def test_concurrent_password_hashes_and_their_queue_are_limited() -> None:
     pending[-1].cancel()
     await asyncio.gather(pending[-1], return_exceptions=True)
     with pytest.raises(ServiceUnavailable, match="too many passwords"):
-        await hasher.run(passwords.verify_and_rehash, "open sesame", None)
+        await hasher.verify("open sesame", None)
     gate.set()
     assert sum(await asyncio.gather(*pending[:-1])) == MAX_WORKERS + MAX_QUEUED - 1
 
     assert max_running == MAX_WORKERS
-    assert (await hasher.hash_password("open sesame")).startswith(PHC)
+    stored = await hasher.hash_password("open sesame")
+    assert stored.startswith(PHC)
+    assert await hasher.verify("open sesame", stored) == Verification(True, None)
+    assert await hasher.verify("open simsim", stored) == Verification(False, None)
     hasher.shutdown()

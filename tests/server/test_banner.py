@@ -68,6 +68,7 @@ def test_a_start_reports_addresses_public_url_and_missing_redis(sqlite: Earshot)
     lines = serving.output.splitlines()
     assert "  listens    on all addresses of this machine" in lines
     assert "  public     https://feedback.example.com" in lines
+    assert any(line.startswith("  https://feedback.example.com/sign-in/link?token=") for line in lines)
     assert "  Redis      does not answer; until it does, each process counts separately" in lines
     assert "Other commands: earshot --help lists them; in a checkout type ./manage earshot --help" in lines
 

@@ -14,6 +14,8 @@ def test_only_the_first_start_prints_the_keys(earshot: Earshot) -> None:
     second = start_and_end(earshot)
 
     assert re.search(r"^  ProductLift  1\|[0-9A-Za-z]{40}$", first.output, flags=re.MULTILINE)
+    link = rf"^  {re.escape(first.address)}/sign-in/link\?token=[\w-]{{43}}$"
+    assert re.search(link, first.output, flags=re.MULTILINE)
     assert re.search(r"^  Astuto       tkn_admin_[1-9A-HJ-NP-Za-km-z]{30}$", first.output, flags=re.MULTILINE)
     lines = second.output.splitlines()
     where = lines[2].removeprefix("  database   ")
@@ -39,7 +41,9 @@ def test_the_keys_are_not_logged(sqlite: Earshot) -> None:
     logged = serving.log.read_text()
     keys = re.findall(r"Bearer (\S+)'", serving.output)
     assert len(keys) == 2
-    assert [key for key in keys if key in logged] == []
+    keys_and_token = [*keys, *re.findall(r"token=(\S+)", serving.output)]
+    assert len(keys_and_token) == 3
+    assert [secret for secret in keys_and_token if secret in logged] == []
     *lines, last = [json.loads(line) for line in logged.splitlines()]
     assert (last["logger"], last["level"], last["event"]) == ("earshot.serving", "info", "ended")
     assert [

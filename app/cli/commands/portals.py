@@ -1,20 +1,23 @@
 """`earshot portals …`."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
 
+from app.adapters.translations import is_translated, list_languages
 from app.cli.commands.sign_on import sso_secret
 from app.cli.database import delete_files, run_read_all_portals, run_write, run_write_without_portal
 from app.cli.errors import CommandError
 from app.cli.output import Note, Output, format_fields, print_result, table
 from app.cli.params import JsonOption, choice_param, color, host_name, long_text_param, text_param
 from app.cli.portal_commands import read_command, write_command
-from app.domain.models.portals import DIALECTS, MODERATION_POLICIES
+from app.domain.models.portals import DIALECTS, MODERATION_POLICIES, SIGN_UP_POLICIES
 from app.domain.portals import portals
 from app.domain.unit_of_work import Row, UnitOfWork
+from app.domain.users import emails
 
 group = typer.Typer(
     name="portals",
@@ -27,19 +30,38 @@ SETTINGS: Final = {
     "host": "its host, such as feedback.example.com; `none` removes it",
     "moderation-policy": f"which new posts from ProductLift's API need approval: {', '.join(MODERATION_POLICIES)}",
     "default-dialect": f"the API for requests without a key: {', '.join(DIALECTS)}; `none`: the server's default",
-    "locale": "its language, such as en",
+    "locale": "the language of its emails and of the pages that they link to, such as en, de or de-AT",
     "invite-message": "the default text of an invitation",
     "private": "on hides its public pages, widgets, public JSON and files; off shows them",
-    "accent-color": "the color of links and buttons in its emails, such as #0b57c2",
+    "accent-color": "the color of links and buttons, such as #0b57c2",
+    "welcome-text": "Markdown above the list of posts on its pages",
+    "sign-up": f"who may create an account on its pages: {', '.join(SIGN_UP_POLICIES)}",
+    "sign-up-domains": "the domains of e-mail addresses that may: example.com,example.org; `none`: all",
+    "anonymous-posts": "on lets visitors of its pages post without an account; off does not",
+    "anonymous-votes": "on lets visitors of its pages vote without an account; off does not",
+    "voters": "who sees on its pages who voted for a post: public or team",
 }
+FLAGS: Final = {
+    "private": ("is_private", ("off", "on")),
+    "anonymous-posts": ("allows_anonymous_posts", ("off", "on")),
+    "anonymous-votes": ("allows_anonymous_votes", ("off", "on")),
+    "voters": ("shows_voters", ("team", "public")),
+}
+"""The column of each setting that is yes or no, and the words for no and yes."""
 COLUMNS: Final = (
     *("id", "guid", "title", "locale", "host", "default_dialect", "moderation_policy", "private"),
-    *("accent_color", "invite_message", "single_sign_on"),
+    *("sign_up", "sign_up_domains", "anonymous_posts", "anonymous_votes", "voters"),
+    *("accent_color", "welcome_text", "invite_message", "single_sign_on"),
 )
-REMOVABLE: Final = ("host", "default-dialect", "invite-message", "accent-color")
+_BOOLEANS: Final = ("private", "anonymous_posts", "anonymous_votes", "single_sign_on")
+REMOVABLE: Final = ("host", "default-dialect", "invite-message", "accent-color", "welcome-text", "sign-up-domains")
 """The settings that a portal can be without."""
+MAX_LOCALE: Final = 16
 MAX_INVITE_MESSAGE: Final = 1000
 """Characters; as of a single invitation, docs/contracts/productlift.md, section 7.18."""
+MAX_WELCOME_TEXT: Final = 5000
+MAX_DOMAINS: Final = 100
+"""So many domains may be listed for sign-up."""
 
 
 @group.command()
@@ -96,6 +118,7 @@ def show(work: UnitOfWork) -> Output:
     f"\n\n--none removes {', '.join(REMOVABLE[:-1])} or {REMOVABLE[-1]}."
     "\n\n\b\nearshot portals set moderation-policy always\n"
     "earshot portals set host feedback.example.com --portal 1\n"
+    "earshot portals set sign-up-domains example.com,example.org\n"
     "earshot portals set invite-message --none",
 )
 def set_(
@@ -104,12 +127,16 @@ def set_(
     value: Annotated[str | None, typer.Argument(metavar="VALUE")] = None,
     none: Annotated[bool, typer.Option("--none", help="Remove the setting.")] = False,
 ) -> Output:
+    if setting == "accent-color" and value is None and not none:
+        raise typer.BadParameter(
+            "give the color in quotation marks, such as '#0b57c2': a shell ignores what follows a #"
+        )
     if none is (value is not None):
         raise typer.BadParameter("give VALUE or --none, and not both")
     if none and setting not in REMOVABLE:
         raise typer.BadParameter(f"{setting} can't be removed: --none is for {', '.join(REMOVABLE)}")
     parsed = None if value is None else _parse_value(setting, value)
-    column = "is_private" if setting == "private" else setting.replace("-", "_")
+    column = FLAGS[setting][0] if setting in FLAGS else setting.replace("-", "_")
     portals.update_setting(work, setting=column, value=parsed)
     note = None
     if setting == "host" and parsed is not None:
@@ -117,7 +144,7 @@ def set_(
             f"on a host other than {parsed}, this portal's keys get a 401 now, and its public pages a 404",
             with_json=False,
         )
-    shown = "unset" if parsed is None else value if setting == "private" else parsed
+    shown = "unset" if parsed is None else value if setting in (*FLAGS, "sign-up-domains") else parsed
     return _serialize(portals.get_current(work)), f"{setting} is {shown}", note
 
 
@@ -180,27 +207,58 @@ def _require_hosts(rows: Sequence[Row], host: str | None) -> None:
 
 
 def _parse_value(setting: str, value: str) -> str | bool | None:
-    choices = {"moderation-policy": MODERATION_POLICIES, "default-dialect": DIALECTS, "private": ("on", "off")}
-    allowed = choices.get(setting)
-    if value == "none" and setting in ("host", "default-dialect"):
+    choices = {"moderation-policy": MODERATION_POLICIES, "default-dialect": DIALECTS, "sign-up": SIGN_UP_POLICIES}
+    allowed = FLAGS[setting][1] if setting in FLAGS else choices.get(setting)
+    if value == "none" and setting in ("host", "default-dialect", "sign-up-domains"):
         return None
     if allowed is not None:
         if value not in allowed:
             raise typer.BadParameter(f"{setting} must be one of {', '.join(allowed)}")
-        return value == "on" if setting == "private" else value
+        return value == allowed[1] if setting in FLAGS else value
     if setting == "host":
         return host_name(value)
     if setting == "accent-color":
         return color(value)
+    if setting == "sign-up-domains":
+        return json.dumps(_parse_domains(value))
+    if setting == "welcome-text":
+        return str(long_text_param(MAX_WELCOME_TEXT)(value))
     if setting == "invite-message":
         return str(long_text_param(MAX_INVITE_MESSAGE)(value))
-    return str(text_param(16 if setting == "locale" else 255)(value))
+    if setting == "locale":
+        return _parse_locale(value)
+    return str(text_param(255)(value))
+
+
+def _parse_locale(value: str) -> str:
+    locale = str(text_param(MAX_LOCALE)(value))
+    if not is_translated(locale):
+        languages = ", ".join(list_languages())
+        raise typer.BadParameter(f"locale must be one of {languages}, also with a region, such as de-AT")
+    return locale
+
+
+def _parse_domains(value: str) -> list[str]:
+    domains = sorted({domain.strip().removeprefix("@").lower() for domain in value.split(",")})
+    if len(domains) > MAX_DOMAINS or not all(emails.is_valid_email(f"a@{domain}") for domain in domains):
+        raise typer.BadParameter(
+            f"sign-up-domains must be domains with commas between them, such as example.com,example.org; at most "
+            f"{MAX_DOMAINS}"
+        )
+    return domains
 
 
 def _serialize(row: Row) -> dict[str, Any]:
-    # A list of all portals does not have the last three columns, of which one is a long text.
-    columns = dict(zip(COLUMNS, row, strict=False))
-    return {name: bool(value) if name in ("private", "single_sign_on") else value for name, value in columns.items()}
+    # A list of all portals does not have the last columns, of which two are long texts.
+    portal = dict(zip(COLUMNS, row, strict=False))
+    for name in _BOOLEANS:
+        if name in portal:
+            portal[name] = bool(portal[name])
+    if "voters" in portal:
+        portal["voters"] = FLAGS["voters"][1][bool(portal["voters"])]
+    if portal.get("sign_up_domains") is not None:
+        portal["sign_up_domains"] = ",".join(json.loads(portal["sign_up_domains"]))
+    return portal
 
 
 group.command("sso-secret")(sso_secret)

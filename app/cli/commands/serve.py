@@ -111,7 +111,7 @@ def _serve(settings: Settings, *, demo: bool) -> int:
             redis = asyncio.run(startup.is_redis_reachable(settings))
             metrics = sockets.url_of(metrics_listener) + metrics_endpoint.PATH if metrics_listener else None
             typer.echo(
-                banner.first_start_banner(first_portal, address, demo=demo)
+                banner.first_start_banner(first_portal, address, base_url=settings.base_url or address, demo=demo)
                 + banner.startup_banner(settings, address, redis=redis, metrics=metrics)
             )
             sys.stdout.flush()

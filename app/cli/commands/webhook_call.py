@@ -11,12 +11,12 @@ import orjson
 import typer
 
 from app.backends import open_database
+from app.cli.base_url import find_base_url
 from app.cli.database import run_read
 from app.cli.errors import CommandError
 from app.cli.output import print_result
 from app.cli.params import JsonOption, PortalOption, id_argument
 from app.cli.secret import require_secret
-from app.domain.portals import portals
 from app.domain.unit_of_work import Row, UnitOfWork
 from app.domain.webhooks import calls, endpoints
 from app.domain.webhooks.calls import CallSettings
@@ -98,14 +98,6 @@ def choose_event(endpoint: Row, event: str | None) -> str:
     if name not in known:
         raise CommandError(f"there is no event {name}: choose among {', '.join(known)}")
     return str(name)
-
-
-def find_base_url(work: UnitOfWork, settings: Settings) -> str:
-    """The base URL of the links of a sample."""
-    from app.outbox.assembly import build_urls
-
-    urls = build_urls(settings, open_database(settings))
-    return urls.choose(portals.get_current(work)["host"], is_only=portals.count(work) == 1)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from typing import Annotated
 import orjson
 import typer
 
-from app.cli.commands.webhook_call import choose_event, explain_templates, find_base_url
+from app.cli.base_url import find_base_url
+from app.cli.commands.webhook_call import choose_event, explain_templates
 from app.cli.errors import CommandError
 from app.cli.masking import mask_headers, mask_url
 from app.cli.output import Output

@@ -55,8 +55,9 @@ class SignInRequest(PortalScopedMixin, Base):
     browser_digest: Mapped[str | None] = mapped_column(String(64))
     """Of the cookie of the browser that asked: only there the code may be entered."""
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    """Wrong codes so far."""
+    """Codes that were entered so far."""
     created_at: Mapped[datetime] = mapped_column(UtcTimestamp)
+    """When the visitor asked; the link and the code are made a moment later, with the email."""
     expires_at: Mapped[datetime] = mapped_column(UtcTimestamp)
     used_at: Mapped[datetime | None] = mapped_column(UtcTimestamp)
 

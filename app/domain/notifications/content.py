@@ -42,11 +42,15 @@ class Recap:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An email about the user's account, with the link that carries the token, and the text of an invitation."""
+    """An email about the user's account, with the link that carries the token, and the text of an invitation.
+
+    `code` may be entered instead of opening the link.
+    """
 
     link: str | None = None
     message: str | None = None
     new_email: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

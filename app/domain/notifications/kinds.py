@@ -31,6 +31,14 @@ NOTIFICATION_KINDS: Final = {
 
 RECAP: Final = "recap"
 DIGEST: Final = "digest"
-ACCOUNT_KINDS: Final = ("invitation", "password_reset", "email_confirmation", "email_changed", "password_changed")
+ACCOUNT_KINDS: Final = (
+    "invitation",
+    "password_reset",
+    "email_confirmation",
+    "email_changed",
+    "password_changed",
+    "sign_in",
+    "approval",
+)
 """About the user's own account, whatever the user chose."""
 EMAIL_KINDS: Final = (*NOTIFICATION_KINDS, RECAP, DIGEST, *ACCOUNT_KINDS)

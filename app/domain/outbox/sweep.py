@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, bindparam, delete, exists, literal_column, null, select, update
 
-from app.domain.models import Delivery, EventRow, OneTimeToken
+from app.domain.models import Delivery, EventRow, OneTimeToken, SignInRequest
 from app.domain.models.base import UtcTimestamp
 from app.domain.models.outbox import TOKEN_PURPOSES
 from app.domain.outbox.claims import IS_CLAIMED, IS_EMAIL, IS_PENDING
@@ -33,7 +33,7 @@ _DELETE_TOKENS: Final = Statement(
     delete(OneTimeToken).where(OneTimeToken.id.in_(_expired.limit(_batch))), across_portals=True
 )
 
-_carries_token = Delivery.kind.in_([literal_column(f"'{purpose}'") for purpose in TOKEN_PURPOSES])
+_carries_token = Delivery.kind.in_([literal_column(f"'{kind}'") for kind in (*TOKEN_PURPOSES, "sign_in")])
 _is_usable = exists(
     select(literal_column("1")).where(
         OneTimeToken.user_id == Delivery.user_id,
@@ -42,9 +42,23 @@ _is_usable = exists(
         OneTimeToken.expires_at > NOW,
     )
 )
+# Of several links of a user, the email of an expired one is emptied when the last one has expired.
+_is_usable_link = exists(
+    select(literal_column("1")).where(
+        Delivery.kind == literal_column("'sign_in'"),
+        SignInRequest.user_id == Delivery.user_id,
+        SignInRequest.used_at.is_(None),
+        SignInRequest.expires_at > NOW,
+    )
+)
 _has_expired_token = (
     # The condition of the index `ix_deliveries_secret`.
-    IS_EMAIL & literal_column("deliveries.is_encrypted") & Delivery.payload.is_not(None) & _carries_token & ~_is_usable
+    IS_EMAIL
+    & literal_column("deliveries.is_encrypted")
+    & Delivery.payload.is_not(None)
+    & _carries_token
+    & ~_is_usable
+    & ~_is_usable_link
 )
 _CANCEL_EXPIRED: Final = Statement(
     update(Delivery)

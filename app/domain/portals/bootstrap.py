@@ -1,12 +1,12 @@
-"""The initial rows of an empty database: a portal, its owner, and one key for each dialect."""
+"""The initial rows of an empty database: a portal, its owner, one key for each dialect, and a link to sign in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.domain.models.portals import DIALECTS
 from app.domain.portals import portals
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import api_keys, emails, users
+from app.domain.users import api_keys, emails, sign_in, users
 
 TITLE: Final = "Feedback"
 OWNER_EMAIL: Final = "owner@example.com"
@@ -21,6 +21,8 @@ class FirstPortal:
     keys: dict[str, str]
     """By dialect."""
     owner_email: str = OWNER_EMAIL
+    sign_in_token: str = field(default="", repr=False)
+    """Of the link by which the owner signs in."""
 
 
 def create_first_portal(
@@ -40,4 +42,10 @@ def create_first_portal(
     keys = {
         dialect: api_keys.issue(work, user_id=owner_id, dialect=dialect, secret=secret).token for dialect in DIALECTS
     }
-    return FirstPortal(portal_id, owner_id, keys, owner_email=emails.normalize_email(email))
+    return FirstPortal(
+        portal_id,
+        owner_id,
+        keys,
+        owner_email=emails.normalize_email(email),
+        sign_in_token=sign_in.create_link(work, owner_id),
+    )

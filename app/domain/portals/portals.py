@@ -40,7 +40,16 @@ _BY_HOST: Final = Statement(
 )
 _CURRENT: Final = Statement(
     select(
-        *_SETTINGS, Portal.accent_color, Portal.invite_message, Portal.sso_secret.is_not(None).label("has_sso")
+        *_SETTINGS,
+        Portal.sign_up,
+        Portal.sign_up_domains,
+        Portal.allows_anonymous_posts,
+        Portal.allows_anonymous_votes,
+        Portal.shows_voters,
+        Portal.accent_color,
+        Portal.welcome_text,
+        Portal.invite_message,
+        Portal.sso_secret.is_not(None).label("has_sso"),
     ).where(Portal.id == PORTAL_ID)
 )
 _COUNT: Final = Statement(select(func.count()).select_from(Portal), across_portals=True)
@@ -52,16 +61,9 @@ _INSERT: Final = Statement(
     across_portals=True,
 )
 _CHANGEABLE: Final = (
-    *(
-        "title",
-        "locale",
-        "host",
-        "default_dialect",
-        "moderation_policy",
-        "is_private",
-        "accent_color",
-        "invite_message",
-    ),
+    *("title", "locale", "host", "default_dialect", "moderation_policy", "is_private", "accent_color"),
+    *("invite_message", "welcome_text", "sign_up", "sign_up_domains"),
+    *("allows_anonymous_posts", "allows_anonymous_votes", "shows_voters"),
 )
 _UPDATE_SETTING: Final = {
     column: Statement(
@@ -107,7 +109,8 @@ def lock_all(work: UnitOfWork) -> None:
 def get_current(work: UnitOfWork) -> Row:
     """The row of the unit of work's portal.
 
-    Its columns are id, guid, title, locale, host, default_dialect, moderation_policy, is_private, accent_color,
+    Its columns are id, guid, title, locale, host, default_dialect, moderation_policy, is_private, sign_up,
+    sign_up_domains (JSON), allows_anonymous_posts, allows_anonymous_votes, shows_voters, accent_color, welcome_text,
     invite_message and has_sso, whether single sign-on is on.
     """
     return work.require_row(_CURRENT, "portal", work.portal_id)
@@ -126,7 +129,7 @@ def by_host(work: UnitOfWork, host: str) -> Row | None:
 
 
 def update_setting(work: UnitOfWork, *, setting: str, value: str | bool | None) -> None:
-    """Change title, locale, host, default_dialect, moderation_policy, is_private, accent_color or invite_message.
+    """Change one of the columns of `get_current` but id, guid and has_sso. The value has been checked.
 
     Raises Forbidden, Conflict("portal.host_taken").
     """

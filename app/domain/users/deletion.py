@@ -11,7 +11,21 @@ from sqlalchemy import delete as sql_delete
 from app.domain.counters.row_counters import add_counts
 from app.domain.errors import Conflict
 from app.domain.events import Event
-from app.domain.models import Comment, DigestItem, Feedback, Follow, NotificationChoice, OneTimeToken, Post, User, Vote
+from app.domain.models import (
+    Comment,
+    DigestItem,
+    Feedback,
+    Follow,
+    Identity,
+    NotificationChoice,
+    OneTimeToken,
+    Passkey,
+    Post,
+    Session,
+    SignInRequest,
+    User,
+    Vote,
+)
 from app.domain.permissions import Permission
 from app.domain.posts import delete as post_deletions
 from app.domain.posts.snapshots import COMMENT_SNAPSHOT, parse_snapshot
@@ -24,7 +38,9 @@ from app.domain.users.attributes import PERSONAL_ATTRIBUTES
 from app.domain.users.users import DELETED_NAME
 
 # Waits for transactions that act in this user's name; later ones find the user deleted.
-_LOCK: Final = Statement(select(User.role).where(row_in_portal(User), User.deleted_at.is_(None)).with_for_update())
+_LOCK: Final = Statement(
+    select(User.role, User.picture).where(row_in_portal(User), User.deleted_at.is_(None)).with_for_update()
+)
 _ANONYMIZE: Final = Statement(
     update(User)
     .where(row_in_portal(User))
@@ -34,6 +50,9 @@ _ANONYMIZE: Final = Statement(
         name=DELETED_NAME,
         role="user",
         password_hash=None,
+        locale=None,
+        picture=None,
+        awaits_approval=False,
         notifications_enabled=False,
         recap="never",
         deleted_at=NOW,
@@ -44,7 +63,7 @@ _ANONYMIZE: Final = Statement(
 _UNFOLLOW: Final = Statement(sql_delete(Follow).where(Follow.portal_id == PORTAL_ID, Follow.user_id == bindparam("id")))
 _DELETE_ROWS: Final = [
     Statement(sql_delete(table).where(in_portal_unindexed(table), table.user_id == bindparam("id")))
-    for table in (NotificationChoice, DigestItem, OneTimeToken)
+    for table in (NotificationChoice, DigestItem, OneTimeToken, Session, SignInRequest, Passkey, Identity)
 ]
 _DETACH_FEEDBACK: Final = Statement(
     update(Feedback).where(in_portal_unindexed(Feedback), Feedback.user_id == bindparam("id")).values(user_id=None)
@@ -79,7 +98,7 @@ class UserDeletion:
     """What the caller of `delete` has to know."""
 
     files: list[str]
-    """The names of the stored files of deleted posts, to be deleted after the commit."""
+    """The names of the stored files of deleted posts and of the picture, to be deleted after the commit."""
     revoked_keys: int
     """How many keys were revoked."""
 
@@ -87,12 +106,13 @@ class UserDeletion:
 def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletion:
     """Delete a user: the keys are revoked and the address becomes free; the id and UUID stay as a tombstone.
 
-    The user leaves all groups. With `with_content`, the user's posts, comments and votes are deleted too. Replies of
-    other users stay, without a parent, and feedback stays, without the user. May take long. Raises Forbidden,
-    NotFound("user") also for a deleted user, Conflict("user.is_owner").
+    The user leaves all groups; sessions, passkeys and identities end. With `with_content`, the user's posts, comments
+    and votes are deleted too. Replies of other users stay, without a parent, and feedback stays, without the user. May
+    take long. Raises Forbidden, NotFound("user") also for a deleted user, Conflict("user.is_owner").
     """
     work.authorize(Permission.MANAGE_USERS)
-    if work.require_row(_LOCK, "user", user_id, id=user_id)["role"] == "owner":
+    role, picture = work.require_row(_LOCK, "user", user_id, id=user_id)
+    if role == "owner":
         raise Conflict("user.is_owner")
     files = _delete_content(work, user_id) if with_content else []
     work.execute(_UNFOLLOW, id=user_id)
@@ -100,6 +120,8 @@ def delete(work: UnitOfWork, user_id: int, *, with_content: bool) -> UserDeletio
         work.execute(statement, id=user_id)
     groups.remove_from_all(work, user_id)
     work.execute(_ANONYMIZE, id=user_id)
+    if picture is not None:
+        files.append(picture)
     return UserDeletion(files, api_keys.revoke_ineligible(work, user_id=user_id, role=None))
 
 

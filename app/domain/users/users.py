@@ -14,7 +14,7 @@ from app.domain.permissions import ROLE_RANK, Permission
 from app.domain.sql.statement import NOW, PORTAL_ID, Statement, insert_row, parameters, row_in_portal
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.unset import UNSET, Unset
-from app.domain.users import api_keys, emails, one_time_tokens, sign_in_changes
+from app.domain.users import api_keys, emails, sign_in_changes
 
 DEFAULT_NAME: Final = "User"
 DELETED_NAME: Final = "[User Deleted]"
@@ -120,8 +120,9 @@ def update(
     """Change the fields that are given; None leaves one unchanged. Keys that need a higher role are revoked.
 
     `plan` None removes the plan. Returns how many keys were revoked. A new address is not confirmed; a change of
-    address or password ends the links that were mailed to the user. Records user.email_changed, user.password_changed.
-    Only the owner and the operator may change the e-mail or the password of the owner.
+    address or password ends the sessions of the user, except the actor's own, and the links that were mailed to the
+    user. Records user.email_changed, user.password_changed. Only the owner and the operator may change the e-mail or
+    the password of the owner.
     Raises NotFound("user"), also for a deleted user, Forbidden, Forbidden("change_sign_in"), ValidationFailed (email
     taken; role, for a change from or to owner).
     """
@@ -153,15 +154,15 @@ def update(
 def block(work: UnitOfWork, user_id: int) -> int:
     """Block a user and revoke the user's keys; return how many. Blocking a blocked user changes nothing.
 
-    Links that were mailed to the user end, too. A deleted user can be blocked too and stays deleted. Raises
-    NotFound("user"), Forbidden("block_user").
+    The sessions of the user and links that were mailed to the user end, too. A deleted user can be blocked too and
+    stays deleted. Raises NotFound("user"), Forbidden("block_user").
     """
     role, blocked_at = work.require_row(_STATE, "user", user_id, id=user_id)
     work.authorize(Permission.BLOCK_USER, of_role=role, of_user=user_id)
     if blocked_at is not None:
         return 0
     work.execute(_BLOCK, id=user_id)
-    one_time_tokens.end_all(work, user_id)
+    sign_in_changes.end_sign_ins(work, user_id)
     return api_keys.revoke_ineligible(work, user_id=user_id, role=None)
 
 

@@ -1,4 +1,4 @@
-"""Emails about accounts: invitations, links to choose a password or confirm an address, and notices of changes."""
+"""Emails about accounts: invitations, links to sign in, choose a password or confirm an address, notices of changes."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -13,16 +13,22 @@ from app.domain.notifications.loading import QueuedEmail, load_account_mail
 from app.domain.outbox.deliveries import NewDelivery
 from app.domain.portals import portals
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import accounts, one_time_tokens, sign_in_changes
+from app.domain.users import accounts, one_time_tokens, sign_in_changes, sign_in_requests
 from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PASSWORD_RESET
 from app.outbox.base import Expander
+from app.public_url import SIGN_IN_LINK
 
+SIGN_IN: Final = "sign_in"
+APPROVAL: Final = "approval"
 PATHS: Final = {
     INVITATION: "/invitation",
     PASSWORD_RESET: "/password-reset",
     EMAIL_CONFIRMATION: "/confirm-email",
+    SIGN_IN: SIGN_IN_LINK,
 }
 """The page that the link of each kind of email opens."""
+_NOTICES: Final = {"user.password_changed": "password_changed", "user.approved": APPROVAL}
+"""The kinds of email without a token, by event."""
 _NOT_VALID: Final = {
     "token.unknown": "its link is not valid any more",
     "token.used": "its link was used, or replaced by a newer one",
@@ -61,11 +67,18 @@ def load_account_content(work: UnitOfWork, delivery: QueuedEmail) -> Content | s
     link = None
     if token is not None:
         try:
-            one_time_tokens.verify(work, token, purpose=delivery.kind)
+            if delivery.kind == SIGN_IN:
+                sign_in_requests.verify_link(work, token)
+            else:
+                one_time_tokens.verify(work, token, purpose=delivery.kind)
         except Conflict as error:
             return _NOT_VALID[error.code]
         link = f"{base_url}{PATHS[delivery.kind]}?token={token}"
-    account = Account(link=link, message=payload.get("message"), new_email=payload.get("new_email"))
+    elif delivery.kind == APPROVAL:
+        link = f"{base_url}/"
+    account = Account(
+        link=link, message=payload.get("message"), new_email=payload.get("new_email"), code=payload.get("code")
+    )
     return load_account_mail(work, delivery, account, base_url=base_url, to_email=payload.get("email"))
 
 
@@ -84,14 +97,16 @@ def _find_emails(work: UnitOfWork, event: StoredEvent) -> list[tuple[str, dict[s
         return _with_token(work, user_id, PASSWORD_RESET)
     if event.kind == "user.confirmation_requested":
         return _with_token(work, user_id, EMAIL_CONFIRMATION)
+    if event.kind == "user.sign_in_requested":
+        return _with_code(work, user_id, event)
     if event.kind == "user.email_changed":
         sign_in_changes.forget_addresses(work, event.id)
         old_email, new_email = event.body["old_email"], event.body["new_email"]
         notice = [] if old_email is None else [("email_changed", {"email": old_email, "new_email": new_email})]
         return notice + _with_token(work, user_id, EMAIL_CONFIRMATION)
-    if event.kind == "user.password_changed":
+    if event.kind in _NOTICES:
         email = accounts.find_email(work, user_id)
-        return [] if email is None else [("password_changed", {"email": email})]
+        return [] if email is None else [(_NOTICES[event.kind], {"email": email})]
     return []
 
 
@@ -105,3 +120,18 @@ def _with_token(
         return []
     payload = {"token": token, "email": email, "message": message}
     return [(purpose, payload | {"new_email": email} if purpose == EMAIL_CONFIRMATION else payload)]
+
+
+def _with_code(work: UnitOfWork, user_id: int, event: StoredEvent) -> list[tuple[str, dict[str, Any]]]:
+    """The email by which the user signs in; none as `_with_token`."""
+    email = accounts.find_email(work, user_id)
+    made = None
+    if email is not None:
+        made = sign_in_requests.create(
+            work,
+            user_id=user_id,
+            email=email,
+            browser_digest=event.body["browser"],
+            requested_at=event.created_at,
+        )
+    return [] if made is None else [(SIGN_IN, {"token": made.token, "code": made.code, "email": email})]

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from app.adapters.translations import Translation
 from app.domain.notifications.content import Content, Item
 from app.domain.notifications.kinds import DIGEST, NOTIFICATION_KINDS
-from app.outbox.mail import colors
+from app.domain.portals import contrast
 from app.outbox.mail.texts import MAX_EXCERPT, MAX_QUOTED, clean_line, clean_text, shorten, to_html, to_plain
 from app.outbox.mail.words import Words
 
@@ -65,9 +65,9 @@ def make_context(content: Content, words: Words, translation: Translation) -> tu
         "base_url": content.base_url,
         "button_url": _find_button_url(content),
         "colors": {
-            "light": colors.accent_on_light(content.accent_color),
-            "dark": colors.accent_on_dark(content.accent_color),
-            "sheet": colors.DARK_SHEET,
+            "light": contrast.accent_on_light(content.accent_color),
+            "dark": contrast.accent_on_dark(content.accent_color),
+            "sheet": contrast.DARK_SHEET,
         },
     }
     if content.kind == DIGEST or content.kind in NOTIFICATION_KINDS:
@@ -77,7 +77,13 @@ def make_context(content: Content, words: Words, translation: Translation) -> tu
         template = "digest" if content.kind == DIGEST else "notification"
         return template, {**context, "posts": posts, "preview": shorten(preview, MAX_PREVIEW)}
     paragraphs = _write_paragraphs(content, words)
-    return "message", {**context, "paragraphs": paragraphs, "preview": shorten(paragraphs[0].plain, MAX_PREVIEW)}
+    code = None if content.account is None else content.account.code
+    return "message", {
+        **context,
+        "code": code,
+        "paragraphs": paragraphs,
+        "preview": shorten(paragraphs[0].plain, MAX_PREVIEW),
+    }
 
 
 def _group_by_post(content: Content, words: Words) -> list[PostSection]:
@@ -100,8 +106,8 @@ def _make_notice(item: Item, words: Words, base_url: str, max_length: int) -> No
     status = None
     if item.status is not None:
         name, color = item.status
-        ground = colors.clean_color(color, colors.NEUTRAL)
-        status = StatusLabel(clean_line(name), ground, colors.text_on(ground))
+        ground = contrast.clean_color(color, contrast.NEUTRAL)
+        status = StatusLabel(clean_line(name), ground, contrast.text_on(ground))
     if not item.text:
         return Notice(words.introduce(item), None, None, status)
     html = to_html(item.text, base_url=base_url, max_length=max_length)
@@ -126,10 +132,11 @@ def _write_paragraphs(content: Content, words: Words) -> list[Paragraph]:
         return [Paragraph(escape(text), text) for text in words.paragraphs]
     link = account.link or content.base_url
     anchor = Markup('<a class="accent" href="{}" style="color:{};">{}</a>').format(
-        link, colors.accent_on_light(content.accent_color), link
+        link, contrast.accent_on_light(content.accent_color), link
     )
     blocks = [block.strip("\n") for block in message.split("\n\n") if block.strip()]
-    return [Paragraph(_to_markup(block, anchor), block.replace(LINK, link)) for block in blocks]
+    paragraphs = [Paragraph(_to_markup(block, anchor), block.replace(LINK, link)) for block in blocks]
+    return [*paragraphs, *(Paragraph(escape(text), text) for text in words.validity)]
 
 
 def _to_markup(block: str, anchor: Markup) -> Markup:

@@ -22,6 +22,8 @@ _SUBJECTS: Final = {
     "email_confirmation": N_("[%(portal)s] Confirm your email address"),
     "email_changed": N_("[%(portal)s] Your email address was changed"),
     "password_changed": N_("[%(portal)s] Your password was changed"),
+    "sign_in": N_("[%(portal)s] Sign in"),
+    "approval": N_("[%(portal)s] Your account is ready"),
 }
 _RECAP_SUBJECTS: Final = {
     "daily": N_("[%(portal)s] Daily recap of feedback space activity"),
@@ -55,6 +57,8 @@ _BUTTONS: Final = {
     "invitation": N_("Accept the invitation"),
     "password_reset": N_("Choose a new password"),
     "email_confirmation": N_("Confirm the address"),
+    "sign_in": N_("Sign in"),
+    "approval": N_("Open the portal"),
 }
 _HEADINGS: Final = {
     "digest": N_("What is new"),
@@ -63,6 +67,8 @@ _HEADINGS: Final = {
     "email_confirmation": N_("Confirm your email address"),
     "email_changed": N_("Your email address was changed"),
     "password_changed": N_("Your password was changed"),
+    "sign_in": N_("Sign in"),
+    "approval": N_("Your account is ready"),
 }
 _PARAGRAPHS: Final = {
     "invitation": (
@@ -85,6 +91,20 @@ _PARAGRAPHS: Final = {
         N_("The password of your account was changed."),
         N_("If that was not you, please tell the team of %(portal)s, and ask for a new password."),
     ),
+    "sign_in": (
+        N_(
+            "To sign in to %(portal)s, enter this code in the browser in which you asked for it, or use the link below."
+        ),
+        N_("The code and the link are valid once, for 15 minutes."),
+        N_("If you did not ask for them, you need not do anything. Do not pass them on to anybody."),
+    ),
+    "approval": (N_("The team of %(portal)s has approved your account: you can sign in now."),),
+}
+_VALIDITIES: Final = {
+    # As `one_time_tokens.LIFETIMES`.
+    "invitation": N_("The link is valid for 90 days."),
+    "password_reset": N_("The link is valid for one hour."),
+    "email_confirmation": N_("The link is valid for three days."),
 }
 _REASONS: Final = {
     "comment": N_("You get this email because you wrote the post."),
@@ -99,6 +119,8 @@ _REASONS: Final = {
     "invitation": N_("You get this email because somebody at %(portal)s has invited %(address)s."),
     "password_reset": N_("You get this email because somebody entered %(address)s at %(portal)s."),
     "email_confirmation": N_("You get this email because somebody entered %(address)s at %(portal)s."),
+    "sign_in": N_("You get this email because somebody entered %(address)s at %(portal)s."),
+    "approval": N_("You get this email because somebody signed up with %(address)s at %(portal)s."),
     "email_changed": N_("You get this email because it is about the security of your account at %(portal)s."),
     "password_changed": N_("You get this email because it is about the security of your account at %(portal)s."),
 }
@@ -150,7 +172,13 @@ class Words:
             return self._count_posts(content.recap.published, content.recap.pending)
         email = content.account.new_email if content.account is not None else None
         email = clean_line(email or content.to_email)
-        return [self._say(text, email=email) for text in _PARAGRAPHS[content.kind]]
+        return [*(self._say(text, email=email) for text in _PARAGRAPHS[content.kind]), *self.validity]
+
+    @property
+    def validity(self) -> Sequence[str]:
+        """How long the link is valid, in an email about the account that has one."""
+        text = _VALIDITIES.get(self._content.kind)
+        return [] if text is None else [self._say(text)]
 
     @property
     def button(self) -> str | None:

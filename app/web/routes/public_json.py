@@ -27,8 +27,8 @@ from app.domain.permissions import OPERATOR
 from app.http.body import NO_BODY
 from app.http.request import Header, Receive, RequestContext, Scope, Send, log_unhandled
 from app.http.response import ApiResponse, StreamedResponse
+from app.web.portals import find_public_portal_id
 from app.web.public_address import PublicAddress
-from app.web.routes.pages import find_public_portal_id
 
 CACHE_SECONDS: Final = 30
 _PATH: Final = re.compile(r"/http_api/(?:posts|tabs/([^/]+)/fetch)/?")

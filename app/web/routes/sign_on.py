@@ -20,7 +20,7 @@ from app.domain.errors import Conflict
 from app.domain.permissions import OPERATOR
 from app.domain.users import sign_on
 from app.http.request import RequestContext
-from app.web.routes.pages import find_portal_id
+from app.web.portals import find_portal_id
 from app.web.templating import TemplateRenderer
 
 PARAMETERS: Final = ("token", "sso_token", "jwt")

@@ -19,8 +19,9 @@ from app.domain.portals import portals, public_lists, tabs, widgets
 from app.domain.portals.widgets import ANY_SITE
 from app.domain.unit_of_work import UnitOfWork
 from app.http.request import RequestContext
+from app.web.portals import find_public_portal_id
 from app.web.routes.assets import Assets
-from app.web.routes.pages import find_public_portal_id, post_path
+from app.web.routes.portal.post import post_path
 from app.web.templating import TemplateRenderer
 
 MAX_TAB_KEY: Final = 191

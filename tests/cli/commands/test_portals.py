@@ -115,9 +115,18 @@ def test_the_commands_of_the_guide_to_several_portals_work(cli: Cli) -> None:
         ("host", "Feedback.Example.com", "host", "feedback.example.com"),
         ("default-dialect", "astuto", "default_dialect", "astuto"),
         ("locale", "de", "locale", "de"),
+        ("locale", " de-AT ", "locale", "de-AT"),
+        ("locale", "en-GB", "locale", "en-GB"),
         ("invite-message", " Welcome!\n\tTell us more. ", "invite_message", "Welcome!\n\tTell us more."),
         ("private", "on", "private", True),
         ("accent-color", "#FF6600", "accent_color", "#FF6600"),
+        ("welcome-text", " # Hello\n\nTell us. ", "welcome_text", "# Hello\n\nTell us."),
+        ("sign-up", "approval", "sign_up", "approval"),
+        ("sign-up", "closed", "sign_up", "closed"),
+        ("sign-up-domains", "Example.org, @example.com,example.org", "sign_up_domains", "example.com,example.org"),
+        ("anonymous-posts", "on", "anonymous_posts", True),
+        ("anonymous-votes", "on", "anonymous_votes", True),
+        ("voters", "public", "voters", "public"),
     ],
 )
 def test_a_setting_of_a_portal_is_changed(cli: Cli, setting: str, value: str, member: str, stored: str) -> None:
@@ -160,13 +169,13 @@ def test_a_setting_that_rejects_no_request_has_no_note(cli: Cli, setting: str, v
 def test_some_settings_can_be_removed(cli: Cli) -> None:
     before = cli.json("portals", "show")
     values = {"host": "feedback.example.com", "default-dialect": "astuto", "invite-message": "Welcome!"}
-    values["accent-color"] = "#f60"
+    values |= {"accent-color": "#f60", "welcome-text": "Hello!", "sign-up-domains": "example.com"}
     for setting, value in values.items():
         for removal in ("none", "--none"):
             cli.json("portals", "set", setting, value)
             assert cli.json("portals", "show") != before
             # Of a text, `none` is a value.
-            if removal != "none" or setting in ("host", "default-dialect"):
+            if removal != "none" or setting in ("host", "default-dialect", "sign-up-domains"):
                 cli.json("portals", "set", setting, removal)
                 assert cli.json("portals", "show") == before
     assert cli.run("portals", "set", "invite-message", "none").out == "invite-message is none\n"
@@ -175,6 +184,8 @@ def test_some_settings_can_be_removed(cli: Cli) -> None:
         assert f"{setting} can't be removed: --none is for host, default-dialect, invite-message" in cli.usage_error(
             "portals", "set", setting, "--none"
         )
+    # What a shell makes of `accent-color #0b57c2`.
+    assert "give the color in quotation marks, such as '#0b57c2'" in cli.usage_error("portals", "set", "accent-color")
     for values_given in ([], ["Ideas", "--none"]):
         assert "give VALUE or --none, and not both" in cli.usage_error("portals", "set", "host", *values_given)
     assert cli.json("portals", "show") == before
@@ -189,6 +200,26 @@ def test_a_portal_is_made_private_and_public(cli: Cli) -> None:
     assert cli.json("portals", "set", "private", "off") == before
 
 
+@pytest.mark.parametrize(
+    ("setting", "column", "on", "off"),
+    [
+        ("anonymous-posts", "allows_anonymous_posts", "on", "off"),
+        ("anonymous-votes", "allows_anonymous_votes", "on", "off"),
+        ("voters", "shows_voters", "public", "team"),
+    ],
+)
+def test_what_visitors_may_do_is_switched_on_and_off(
+    cli: Cli, rows: Rows, setting: str, column: str, on: str, off: str
+) -> None:
+    before = cli.json("portals", "show")
+
+    assert cli.run("portals", "set", setting, on).out == f"{setting} is {on}\n"
+    assert [bool(row[column]) for row in rows(f"SELECT {column} FROM portals")] == [True]
+    assert cli.run("portals", "set", setting, off).out == f"{setting} is {off}\n"
+    assert [bool(row[column]) for row in rows(f"SELECT {column} FROM portals")] == [False]
+    assert cli.json("portals", "show") == before
+
+
 def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
     create_second_portal(cli)
     message = "Welcome!\nTell us more."
@@ -197,9 +228,19 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
     shown = cli.json("portals", "show", "--portal", "ideas.example.com")
 
     listed = cli.json("portals", "list")["portals"]
-    assert shown == {**listed[1], "accent_color": None, "invite_message": message, "single_sign_on": False}
+    defaults = {
+        "sign_up": "open",
+        "sign_up_domains": None,
+        "anonymous_posts": False,
+        "anonymous_votes": False,
+        "voters": "team",
+        "accent_color": None,
+        "welcome_text": None,
+        "single_sign_on": False,
+    }
+    assert shown == {**listed[1], **defaults, "invite_message": message}
     first = cli.json("portals", "show", "--portal", "1")
-    assert first == {**listed[0], "accent_color": None, "invite_message": None, "single_sign_on": False}
+    assert first == {**listed[0], **defaults, "invite_message": None}
     cli.json("portals", "sso-secret", "--portal", "2")
     output = cli.run("portals", "show", "--portal", "2").out.splitlines()
     assert output[-2:] == ["invite message    Welcome! Tell us more.", "single sign on    yes"]
@@ -212,13 +253,25 @@ def test_a_portal_is_shown_with_every_setting(cli: Cli) -> None:
         ("host", "https://example.com/", "must be a host alone, such as feedback.example.com, of at most 160"),
         ("default-dialect", "latin", "default-dialect must be one of productlift, astuto"),
         ("colour", "blue", "must be one of title, host, moderation-policy, default-dialect, locale, invite-message"),
-        ("private", "yes", "private must be one of on, off"),
+        *(
+            ("locale", locale, "locale must be one of en, de, also with a region, such as de-AT")
+            for locale in ("xx", "fr", "fr-CH", "deutsch", "d", "../de", "de-", "de--AT")
+        ),
+        ("locale", "x" * 17, "must have at most 16 characters"),
+        ("private", "yes", "private must be one of off, on"),
         ("title", " ", "must not be blank"),
         ("title", "Two\nlines", "must be plain text"),
         ("invite-message", "A\x07bell", "must be plain text"),
-        ("accent-color", "orange", "must be such as #0096ff"),
+        ("accent-color", "orange", "must be a color of three or six hexadecimal digits, such as '#0b57c2' or '#06c'"),
         ("invite-message", "x" * 1001, "must have at most 1000 characters"),
         ("invite-message", "\n", "must not be blank"),
+        ("welcome-text", "x" * 5001, "must have at most 5000 characters"),
+        ("sign-up", "sometimes", "sign-up must be one of open, approval, closed"),
+        ("sign-up-domains", "example.com,", "sign-up-domains must be domains with commas between them, such as"),
+        ("sign-up-domains", "exa mple.com", "sign-up-domains must be domains with commas between them, such as"),
+        ("sign-up-domains", ",".join(f"a{number}.example" for number in range(101)), "at most 100"),
+        ("anonymous-posts", "yes", "anonymous-posts must be one of off, on"),
+        ("voters", "all", "voters must be one of team, public"),
     ],
 )
 def test_an_invalid_setting_of_a_portal_is_a_usage_error(cli: Cli, setting: str, value: str, message: str) -> None:

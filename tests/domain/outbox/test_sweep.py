@@ -6,6 +6,7 @@ from app.application import Application
 from app.domain.events import Event
 from app.domain.outbox import sweep
 from app.domain.outbox.deliveries import NewDelivery
+from app.domain.users import sign_in_requests
 from app.outbox.assembly import sweep_all
 from tests.conftest import TestClock
 from tests.support.factory import Factory
@@ -109,6 +110,31 @@ async def test_emails_whose_token_cannot_be_used_any_more_are_ended_and_emptied(
         "failed": ("failed", None, None),
         "claimed": ("pending", "sealed", None),
         "other": ("pending", "ids", None),
+    }
+
+
+async def test_emails_to_sign_in_are_ended_when_no_link_of_the_user_can_be_used(
+    make: Factory, server: Application, outbox: OutboxFactory, clock: TestClock
+) -> None:
+    clock.set(clock())
+    users = {name: await make.user() for name in ("expired", "used", "valid")}
+    emails = {
+        name: await outbox.email(kind="sign_in", user_id=user, payload="sealed", is_encrypted=True)
+        for name, user in users.items()
+    }
+    await make.act(lambda work: sign_in_requests.create_link(work, users["expired"]))
+    clock.advance(minutes=15)
+    for name in ("used", "valid"):
+        await make.act(lambda work, name=name: sign_in_requests.create_link(work, users[name]))
+    await make.act(lambda work: sign_in_requests.end_all(work, users["used"]))
+
+    await sweep_all(server.database, KEEP, channels=MAIL)
+
+    rows = {name: await outbox.row(email) for name, email in emails.items()}
+    assert {name: (row["state"], row["payload"], row["error"]) for name, row in rows.items()} == {
+        "expired": ("cancelled", None, "its link has expired"),
+        "used": ("cancelled", None, "its link has expired"),
+        "valid": ("pending", "sealed", None),
     }
 
 

@@ -9,7 +9,7 @@ from app.application import Application
 from app.domain.portals import bootstrap
 from app.domain.portals.bootstrap import FirstPortal
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import key_formats
+from app.domain.users import key_formats, sign_in
 from tests.conftest import SECRET
 from tests.support.factory import Factory
 
@@ -37,6 +37,11 @@ async def test_the_first_portal_has_the_documented_defaults(server: Application)
         "role": "owner",
         "password_hash": None,
     }
+    assert begun.sign_in_token not in repr(begun)
+    owner = await make.act(
+        lambda work: sign_in.use_link(work, begun.sign_in_token, browser_token=None), portal=begun.portal_id
+    )
+    assert owner.user_id == begun.owner_id
     assert [
         (row["name"], bool(row["is_default"])) for row in await make.rows("SELECT * FROM boards ORDER BY position")
     ] == [("Feature Requests", True), ("Bug Reports", False)]

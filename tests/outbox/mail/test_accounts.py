@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.domain.notifications.content import Content
+from app.domain.notifications.content import Account, Content
 from app.domain.outbox import deliveries
 from app.domain.portals import portals
-from app.domain.users import accounts, deletion, one_time_tokens, users
+from app.domain.users import accounts, deletion, one_time_tokens, sign_in, users
 from app.outbox.mail.accounts import build_expander
 from tests.conftest import TestClock
 from tests.support.account_mail import Queued, load_mail, queue_account_mail
@@ -115,6 +115,31 @@ async def test_a_changed_password_is_told(make: Factory, jane: int) -> None:
     assert (content.kind, content.to_email, content.account and content.account.link) == (
         "password_changed", EMAIL, None,
     )  # fmt: skip
+
+
+async def test_a_link_and_a_code_to_sign_in_go_to_the_address(make: Factory, jane: int) -> None:
+    await make.act(lambda work: sign_in.request(work, EMAIL, browser_token="browser"))
+    (email,) = await queue_account_mail(make)
+    content = await load(make, email)
+
+    assert (content.kind, content.to_email, content.account) == (
+        "sign_in",
+        EMAIL,
+        Account(link=f"{BASE_URL}/sign-in/link?token={email.token}", code=email.values["code"]),
+    )
+    await make.act(lambda work: sign_in.use_link(work, email.token, browser_token=None))
+    assert await load_mail(make, email) == "its link was used, or replaced by a newer one"
+
+
+async def test_an_email_to_sign_in_is_not_sent_after_fifteen_minutes(
+    make: Factory, jane: int, clock: TestClock
+) -> None:
+    await make.act(lambda work: sign_in.request(work, EMAIL, browser_token="browser"))
+    (email,) = await queue_account_mail(make)
+
+    clock.advance(minutes=16)
+
+    assert await load_mail(make, email) == "its link has expired"
 
 
 async def test_what_is_queued_is_encrypted(make: Factory, jane: int) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from app.adapters.mailbox import Mailbox
 from app.domain.notifications.content import Account, Post, Recap
 from app.domain.notifications.kinds import ACCOUNT_KINDS, EMAIL_KINDS, NOTIFICATION_KINDS
+from app.domain.users.one_time_tokens import LIFETIMES
 from app.outbox.mail.messages import NO_SENDER, build_message, render_email
 from tests.outbox.mail.contents import (
+    ACCOUNTS,
     ITEMS,
     POST,
     SENDER,
@@ -43,6 +45,8 @@ SUBJECTS = {
     "email_confirmation": "[Acme Feedback] Confirm your email address",
     "email_changed": "[Acme Feedback] Your email address was changed",
     "password_changed": "[Acme Feedback] Your password was changed",
+    "sign_in": "[Acme Feedback] Sign in",
+    "approval": "[Acme Feedback] Your account is ready",
 }
 REASONS = {
     "post_update": "you follow the post",
@@ -59,6 +63,8 @@ REASONS = {
     "email_confirmation": "somebody entered jane@example.com at Acme Feedback",
     "email_changed": "it is about the security of your account at Acme Feedback",
     "password_changed": "it is about the security of your account at Acme Feedback",
+    "sign_in": "somebody entered jane@example.com at Acme Feedback",
+    "approval": "somebody signed up with jane@example.com at Acme Feedback",
 }
 
 
@@ -192,6 +198,20 @@ def test_a_recap_has_both_counts(published: int, pending: int, first: str, secon
     assert str(message["Subject"]) == "[Acme Feedback] Daily recap of feedback space activity"
 
 
+DURATIONS = {timedelta(days=90): "90 days", timedelta(hours=1): "one hour", timedelta(days=3): "three days"}
+
+
+@pytest.mark.parametrize("kind", LIFETIMES)
+@pytest.mark.parametrize("own_text", [None, "Come in."])
+def test_an_email_says_how_long_its_link_is_valid(kind: str, own_text: str | None) -> None:
+    content = make_content(kind)
+    assert content.account is not None
+    message = make_message(replace(content, account=replace(content.account, message=own_text)))
+
+    for part in ("plain", "html"):
+        assert f"The link is valid for {DURATIONS[LIFETIMES[kind]]}." in part_of(message, part)
+
+
 def test_the_message_of_an_invitation_gets_the_link() -> None:
     link = "https://feedback.example.com/invitations/k3Y?a=1&b=2"
     account = Account(link, message="Hi <b>Jane</b>,\nplease join: %link%\n\nYour team")
@@ -202,6 +222,20 @@ def test_the_message_of_an_invitation_gets_the_link() -> None:
     escaped = link.replace("&", "&amp;")
     assert f'Hi &lt;b&gt;Jane&lt;/b&gt;,<br>\nplease join: <a class="accent" href="{escaped}"' in html
     assert "You are invited to Acme Feedback, where" not in plain
+
+
+def test_an_email_to_sign_in_has_the_code_and_the_link() -> None:
+    message = make_message(make_content("sign_in"))
+    plain, html = part_of(message, "plain"), part_of(message, "html")
+    account = ACCOUNTS["sign_in"]
+
+    assert plain.count("\n    042917\n") == 1
+    assert f"Sign in:\n{account.link}\n" in plain
+    assert len(re.findall(r"<p[^>]*>042917</p>", html)) == 1
+    assert f'<a href="{account.link}"' in html
+    # Neither appears where a phone shows it without being unlocked.
+    assert "042917" not in str(message["Subject"])
+    assert "042917" not in html.partition("<header")[0]
 
 
 def test_a_portal_in_german_writes_german() -> None:

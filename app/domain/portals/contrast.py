@@ -1,4 +1,4 @@
-"""Colours of emails that everybody can read: at least 4.5:1 between a text and its ground (WCAG 2.2, 1.4.3)."""
+"""Colours of pages and emails that everybody can read: a text and its ground differ by at least 4.5:1 (WCAG 1.4.3)."""
 
 import re
 from typing import Final
@@ -6,10 +6,12 @@ from typing import Final
 MIN_CONTRAST: Final = 4.5
 DEFAULT_ACCENT: Final = "#0b57c2"
 NEUTRAL: Final = "#8b95a1"
-LIGHT_GROUND: Final = "#f3f5f9"
-"""Behind the sheet in the light scheme; the sheet itself is white."""
+LIGHT_GROUND: Final = "#e6e8ec"
+"""No ground of the light scheme is darker."""
+DARK_GROUND: Final = "#2a303a"
+"""No ground of the dark scheme is lighter."""
 DARK_SHEET: Final = "#1d222c"
-"""The sheet in the dark scheme; its ground is darker."""
+"""The sheet of an email in the dark scheme."""
 _STEPS: Final = 100
 _HEX: Final = re.compile(r"#(?:[0-9A-Fa-f]{3}){1,2}")
 
@@ -28,13 +30,13 @@ def text_on(ground: str) -> str:
 
 
 def accent_on_light(accent: str | None) -> str:
-    """The accent, darkened until it is readable on the light ground, and white text on it."""
+    """The accent, darkened until it is readable on each light ground, and white text on it."""
     return _correct(accent, LIGHT_GROUND, (0, 0, 0))
 
 
 def accent_on_dark(accent: str | None) -> str:
-    """The accent, lightened until it is readable on the dark sheet, and dark text on it."""
-    return _correct(accent, DARK_SHEET, (255, 255, 255))
+    """The accent, lightened until it is readable on each dark ground, and dark text on it."""
+    return _correct(accent, DARK_GROUND, (255, 255, 255))
 
 
 def clean_color(color: str | None, default: str) -> str:

@@ -1,0 +1,201 @@
+"""The home page and the page of a board: the list of posts with its filters, all of them in the URL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.adapters.database import Database
+from app.adapters.translations import N_
+from app.domain.portals import boards, categories
+from app.domain.posts import visible_posts
+from app.domain.posts.filters import PostFilter
+from app.domain.posts.visible_posts import PAGE_POSTS, PostList
+from app.domain.unit_of_work import Row, UnitOfWork
+from app.web.portal_pages import PortalPages
+from app.web.rendered_texts import RenderedTexts
+from app.web.viewer import Viewer, Viewers
+
+MAX_PAGE: Final = 50_000
+MAX_TEXT: Final = 200
+"""Characters of a search."""
+_METHODS: Final = ["GET", "HEAD"]
+_ORDERS: Final = {"trending": N_("Trending"), "top": N_("Top"), "newest": N_("Newest")}
+_MINE: Final = {"posted": N_("My posts"), "voted": N_("My votes"), "followed": N_("Followed")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What the URL asks for."""
+
+    board: str | None
+    status: int | None
+    category: int | None
+    mine: str | None
+    text: str
+    sort: str
+    page: int
+
+    @classmethod
+    def parse(cls, request: Request, board: str | None) -> "_Query":
+        """Read the query of the URL. What can't be read is ignored, since visitors edit addresses by hand."""
+        params = request.query_params
+        sort, mine = params.get("sort", ""), params.get("mine", "")
+        return cls(
+            board=board,
+            status=_parse_number(params.get("status")),
+            category=_parse_number(params.get("category")),
+            mine=mine if mine in _MINE else None,
+            text=params.get("q", "").strip()[:MAX_TEXT],
+            sort=sort if sort in _ORDERS else "trending",
+            page=min(_parse_number(params.get("page")) or 1, MAX_PAGE),
+        )
+
+    def url(self, **changes: Any) -> str:
+        """The path and query of this list with other filters, from its first page on."""
+        other = replace(self, **{"page": 1, **changes})
+        path = "/" if other.board is None else f"/boards/{other.board}"
+        query = urlencode(other.params())
+        return f"{path}?{query}" if query else path
+
+    def params(self) -> list[tuple[str, str]]:
+        """The names and values that differ from those of the whole list."""
+        values = [
+            ("status", self.status),
+            ("category", self.category),
+            ("mine", self.mine),
+            ("q", self.text or None),
+            ("sort", None if self.sort == "trending" else self.sort),
+            ("page", None if self.page == 1 else self.page),
+        ]
+        return [(name, str(value)) for name, value in values if value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    label: str
+    url: str
+    is_current: bool
+    status_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What the database has for the page."""
+
+    boards: Sequence[Row]
+    categories: Sequence[Row]
+    posts: PostList
+
+
+def router(pages: PortalPages, viewers: Viewers, database: Database, texts: RenderedTexts) -> APIRouter:
+    """GET and HEAD of / and /boards/{slug}."""
+    routes = APIRouter()
+
+    async def show(request: Request, slug: str | None) -> Response:
+        viewer = await viewers.require_reader(request)
+        query = _Query.parse(request, slug)
+        content = await database.read(
+            lambda work: _load(work, query, viewer), viewer.context, in_thread=bool(query.text), snapshot=True
+        )
+        board = next((row for row in content.boards if row["slug"] == slug), None)
+        if slug is not None and board is None:
+            raise HTTPException(404)
+        text = (board["description"] if board is not None else viewer.portal["welcome_text"]) or ""
+        [welcome] = await texts.format([text])
+        next_url = query.url(page=query.page + 1) if content.posts.has_more else None
+        return pages.respond(
+            request,
+            viewer,
+            "portal/board.html",
+            current="home",
+            board=board,
+            welcome=welcome,
+            posts=content.posts.posts,
+            next_url=None if next_url is None else pages.link(next_url),
+            query=query,
+            orders=[_Choice(label, query.url(sort=name), name == query.sort) for name, label in _ORDERS.items()],
+            chosen=_list_chosen(query, viewer, content),
+            groups=_list_groups(query, viewer, content),
+        )
+
+    @routes.api_route("/", methods=_METHODS)
+    async def home(request: Request) -> Response:
+        return await show(request, None)
+
+    @routes.api_route("/boards/{slug}", methods=_METHODS)
+    async def board_page(request: Request, slug: str) -> Response:
+        return await show(request, slug)
+
+    return routes
+
+
+def _load(work: UnitOfWork, query: _Query, viewer: Viewer) -> _Content:
+    all_boards, all_categories = boards.list_all(work), categories.list_all(work)
+    board_id = next((row["id"] for row in all_boards if row["slug"] == query.board), None)
+    filters = PostFilter(
+        board_ids=None if board_id is None else [board_id],
+        status_ids=None if query.status is None else [query.status],
+        category_ids=None if query.category is None else [query.category],
+    )
+    if query.mine is not None and viewer.user is not None:
+        filters = visible_posts.restrict_to_own(work, filters, query.mine)
+    device = viewer.device_id
+    offset = (query.page - 1) * PAGE_POSTS
+    if query.text:
+        posts = visible_posts.search_page(work, query.text, filters, offset=offset, device=device)
+    else:
+        posts = visible_posts.list_page(work, filters, order=query.sort, offset=offset, device=device)
+    return _Content(all_boards, all_categories, posts)
+
+
+def _list_chosen(query: _Query, viewer: Viewer, content: _Content) -> list[_Choice]:
+    """The filters of the list, each with the URL of the list without it."""
+    chosen = []
+    for row in viewer.statuses:
+        if row["id"] == query.status:
+            chosen.append(_Choice(row["name"], query.url(status=None), is_current=True))
+    for row in content.categories:
+        if row["id"] == query.category:
+            chosen.append(_Choice(row["name"], query.url(category=None), is_current=True))
+    if query.mine is not None and viewer.user is not None:
+        chosen.append(_Choice(_MINE[query.mine], query.url(mine=None), is_current=True))
+    return chosen
+
+
+def _list_groups(query: _Query, viewer: Viewer, content: _Content) -> list[tuple[str, list[_Choice]]]:
+    """The filters that can be chosen; the current ones lead to the list without them."""
+    groups = []
+    if len(content.boards) > 1:
+        choices = [_Choice(N_("All"), query.url(board=None), query.board is None)]
+        for row in content.boards:
+            choices.append(_Choice(row["name"], query.url(board=row["slug"]), row["slug"] == query.board))
+        groups.append((N_("Boards"), choices))
+    choices = []
+    for row in viewer.statuses:
+        is_current = row["id"] == query.status
+        url = query.url(status=None if is_current else row["id"])
+        choices.append(_Choice(row["name"], url, is_current, status_id=row["id"]))
+    groups.append((N_("Status"), choices))
+    if content.categories:
+        choices = []
+        for row in content.categories:
+            is_current = row["id"] == query.category
+            choices.append(_Choice(row["name"], query.url(category=None if is_current else row["id"]), is_current))
+        groups.append((N_("Category"), choices))
+    if viewer.user is not None:
+        choices = []
+        for name, label in _MINE.items():
+            is_current = name == query.mine
+            choices.append(_Choice(label, query.url(mine=None if is_current else name), is_current))
+        groups.append((N_("Mine"), choices))
+    return groups
+
+
+def _parse_number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 18 else None
