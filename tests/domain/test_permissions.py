@@ -140,7 +140,6 @@ async def test_a_user_can_not_read_with_the_queries_of_the_apis(rule: Rule, make
         (lambda work: groups.delete_group(work, 1), "manage_users"),
         (lambda work: groups.add_member(work, 1, "a"), "manage_users"),
         (lambda work: groups.remove_member(work, 1, "a"), "manage_users"),
-        (lambda work: groups.remove_from_all(work, 1), "manage_users"),
     ],
 )
 async def test_a_moderator_can_not_change_tags_and_groups(rule: Rule, permission: str, make: Factory) -> None:
