@@ -1,16 +1,20 @@
 """Puts the pages together: their FastAPI application, its routes and its error pages."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from fastapi import Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import PortalContext
+from app.adapters.image_types import MEDIA_TYPES
 from app.api.openapi import OpenApiDocument
 from app.api.services import Services
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
+from app.domain.unit_of_work import UnitOfWork
+from app.domain.users import profile
 from app.web.cookies import Cookies
 from app.web.error_pages import ErrorPages
 from app.web.portal_language import PortalLanguage
@@ -39,6 +43,9 @@ from app.web.routes.uploads import FileRow
 from app.web.routes.widgets import EmbeddedPages
 from app.web.templating import TemplateRenderer
 from app.web.viewer import Viewers
+
+_PICTURE_TYPES: Final = {extension: media_type for media_type, extension in MEDIA_TYPES.values()}
+"""The media type of a picture by the extension of its file."""
 
 
 def build(
@@ -71,14 +78,12 @@ def build(
         portal_id = await find_portal_id(database, request)
         if portal_id is None:
             return None
-        row = await database.read(lambda work: attachments.find(work, name), PortalContext(portal_id, OPERATOR))
-        if row is None:
-            return None
-        media_type, original_name, public = row
+        file = await database.read(lambda work: _find_file(work, name), PortalContext(portal_id, OPERATOR))
         params = request.query_params
-        if not public and not services.signer.is_valid(name, params.get("expires", ""), params.get("signature", "")):
-            return None
-        return FileRow(media_type, original_name, bool(public))
+        if file is None or file.public:
+            return file
+        is_signed = services.signer.is_valid(name, params.get("expires", ""), params.get("signature", ""))
+        return file if is_signed else None
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
@@ -113,3 +118,13 @@ def build(
         return sign_on.redirect_to_sign_on(renderer, requested)
 
     return app
+
+
+def _find_file(work: UnitOfWork, name: str) -> FileRow | None:
+    """The file of a post, or the picture of a user, which visitors see unless the portal is private."""
+    row = attachments.find(work, name)
+    if row is not None:
+        return FileRow(row[0], row[1], bool(row[2]))
+    is_public = profile.find_picture(work, name)
+    media_type = _PICTURE_TYPES.get(name.rpartition(".")[2])
+    return None if is_public is None or media_type is None else FileRow(media_type, None, is_public)
