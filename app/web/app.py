@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import anyio.to_thread
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +15,9 @@ from app.api.services import Services
 from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
+from app.web.account_limit import ACCOUNT_LIMIT, AccountLimit
+from app.web.bot_check import BotCheck
+from app.web.browser_sessions import BrowserSessions
 from app.web.cookies import Cookies
 from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
@@ -35,8 +38,9 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, post
+from app.web.routes.portal import actions, appearance, board, post, sign_in, sign_in_link, sign_up
 from app.web.routes.portal.post import PostPages
+from app.web.routes.portal.sign_in import SignInPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
 from app.web.templating import TemplateRenderer
@@ -66,6 +70,8 @@ def build(
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
+    browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
+    sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions)
     posts = PostPages(portal_pages, database, public_address, services.views, texts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
@@ -93,9 +99,20 @@ def build(
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
-        accounts.router(renderer, database, services.passwords, public_address, form_limiter, language),
+        accounts.router(portal_pages, viewers, browser_sessions, database, services.passwords, form_limiter, language),
+        *_sign_in_routers(
+            services,
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            form_limiter,
+            AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url),
+        ),
         notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter, language),
-        sign_on.router(renderer, database, services.cipher, services.clock),
+        sign_on.router(
+            portal_pages, viewers, sign_in_pages, browser_sessions, database, services.cipher, services.clock
+        ),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
@@ -106,9 +123,33 @@ def build(
 
     @app.exception_handler(SignInRequired)
     async def sign_in_required(request: Request, required: SignInRequired) -> Response:
-        return portal_pages.redirect(f"/login?{urlencode({'next': required.next_path})}")
+        path = f"/login?{urlencode({'next': required.next_path})}"
+        if "hx-request" in request.headers:
+            # htmx would put the page of sign-in into a part of this one.
+            return Response(headers={"HX-Redirect": portal_pages.link(path), "Cache-Control": "no-store"})
+        return portal_pages.redirect(path)
 
     return app
+
+
+def _sign_in_routers(
+    services: Services,
+    pages: PortalPages,
+    viewers: Viewers,
+    sign_in_pages: SignInPages,
+    browser_sessions: BrowserSessions,
+    form_limiter: PageRateLimit,
+    account_limit: AccountLimit,
+) -> list[APIRouter]:
+    database, passwords = services.database, services.passwords
+    bot_check = BotCheck(services.cipher, services.clock)
+    return [
+        sign_in.router(
+            pages, viewers, sign_in_pages, browser_sessions, database, passwords, account_limit, form_limiter
+        ),
+        sign_in_link.router(pages, viewers, sign_in_pages, browser_sessions, database, form_limiter),
+        sign_up.router(pages, viewers, sign_in_pages, browser_sessions, bot_check, database, passwords, form_limiter),
+    ]
 
 
 def _add_error_pages(

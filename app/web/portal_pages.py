@@ -78,7 +78,7 @@ class PortalPages:
         """A page in the viewer's language. `current` is the name of its entry in the navigation."""
         next_theme, theme_label = _THEMES[viewer.theme]
         cache = "private, no-store" if viewer.user else "no-cache"
-        return self._renderer.page(
+        response = self._renderer.page(
             template,
             status=status,
             headers={**HEADERS, "Cache-Control": cache, **(headers or {})},
@@ -93,13 +93,16 @@ class PortalPages:
             theme_label=theme_label,
             **{"notice": None, **context},
         )
+        if viewer.device_token:
+            self._ensure_device(request, response, viewer)
+        return response
 
     def redirect(self, path: str) -> Response:
         """To a path of this server, after a form was sent."""
         return RedirectResponse(self.link(path), SEE_OTHER, {"Cache-Control": "no-store"})
 
-    def ensure_device(self, request: Request, response: Response, viewer: Viewer) -> None:
-        """Give the browser its cookie, whose token is in `viewer.device_token`, if the request came without it."""
+    def _ensure_device(self, request: Request, response: Response, viewer: Viewer) -> None:
+        """Give the browser its cookie, if the request came without it."""
         if not cookies.read_token(request, cookies.DEVICE):
             self._cookies.set(request, response, cookies.DEVICE, viewer.device_token)
 

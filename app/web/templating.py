@@ -57,7 +57,7 @@ _ERROR_TEXTS: Final = {
     ),
     405: (N_("Not like this"), N_("This address can be read, but takes nothing else.")),
     413: (N_("Too large"), N_("The form takes less text than that. Go back and shorten it.")),
-    429: (N_("A little slower, please"), N_("Too many requests came from your address. Try again in a moment.")),
+    429: (N_("A little slower, please"), N_("Too many requests came from your address.")),
     500: (N_("Something went wrong"), N_("This is our fault, not yours. It has been written to the server's log.")),
     503: (
         N_("Back in a moment"),
@@ -138,7 +138,11 @@ class TemplateRenderer:
         """The error page for this status. The address of any request may have a token, so it is not passed on."""
         title, message = _ERROR_TEXTS.get(status, _ERROR_TEXTS[404])
         all_headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", **(headers or {})}
-        return self.page("refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message)
+        # Rounded up, since a request that comes too early is rejected again.
+        minutes = -(-int(all_headers["Retry-After"]) // 60) if status == 429 and "Retry-After" in all_headers else 0
+        return self.page(
+            "refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message, wait=minutes
+        )
 
     def widget_error(self, *, has_close_button: bool) -> Response:
         """A 404 that any site may show in a frame, in place of a widget that does not exist or is not public.
