@@ -14,7 +14,7 @@ OWN_PATHS: Final = frozenset(
     {
         *("api", "api-docs", "astuto", "confirm-email", "docs", "embedded_roadmap", "files", "health", "http_api"),
         *("invitation", "notifications", "p", "password-reset", "posts", "productlift", "sso", "static", "t"),
-        *("login", "logout", "register", "sign-in", "unsubscribe", "widgets", "widgets_sdk"),
+        *("login", "logout", "o_auths", "register", "sign-in", "unsubscribe", "widgets", "widgets_sdk"),
     }
 )
 """First segments of the server's own routes. A proxy may remove the public path, so it must differ from them."""

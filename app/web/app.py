@@ -38,7 +38,7 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, post, sign_in, sign_in_link, sign_up
+from app.web.routes.portal import actions, appearance, board, post, providers, sign_in, sign_in_link, sign_up
 from app.web.routes.portal.post import PostPages
 from app.web.routes.portal.sign_in import SignInPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
@@ -71,7 +71,7 @@ def build(
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
     browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
-    sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions)
+    sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database)
     posts = PostPages(portal_pages, database, public_address, services.views, texts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
@@ -108,6 +108,19 @@ def build(
             browser_sessions,
             form_limiter,
             AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url),
+        ),
+        providers.router(
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            database,
+            services.openid_providers,
+            services.cipher,
+            services.clock,
+            cookies,
+            public_address,
+            form_limiter,
         ),
         notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter, language),
         sign_on.router(

@@ -18,6 +18,8 @@ THEME: Final = "earshot_theme"
 """`light` or `dark`; without it the theme is that of the browser."""
 NEXT_PATH: Final = "earshot_next"
 """Where the visitor goes after signing in by the link of an email, which may be opened in another window."""
+PROVIDER_SIGN_IN: Final = "earshot_provider"
+"""The sign-in that waits for the response of an OpenID Connect provider, encrypted."""
 
 THEMES: Final = ("light", "dark")
 YEAR_SECONDS: Final = 365 * 24 * 3600

@@ -27,7 +27,7 @@ from app.http.request import RequestContext
 from app.web.browser_sessions import BrowserSessions, SignIn
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
-from app.web.routes.portal.sign_in import REFUSALS, SECRET_ADDRESS, SignInPages
+from app.web.routes.portal.sign_in import REFUSALS, SECRET_ADDRESS, SignInPages, login_path
 from app.web.safe_paths import safe_path
 from app.web.templating import TemplateRenderer
 from app.web.viewer import Viewer, Viewers
@@ -107,9 +107,9 @@ def router(
         target = safe_path(request.query_params.get("redirect"))
         if _is_embedded(target):
             return RedirectResponse(pages.link(target), 302, SECRET_ADDRESS)
-        query = "" if target == "/" else f"?{urlencode({'next': target})}"
+        retry_path = login_path(target)
         return sign_in_pages.refuse(
-            request, viewer, _REASONS[reason], status=status, refusal=reason, retry_path=f"/login{query}"
+            request, viewer, _REASONS[reason], status=status, refusal=reason, retry_path=retry_path
         )
 
     @routes.get("/sso")

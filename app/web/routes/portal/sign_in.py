@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from app.adapters.passwords import PasswordHasher
 from app.adapters.translations import N_
 from app.domain.errors import Conflict
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import emails, sign_in
+from app.domain.users import emails, identity_providers, sign_in
 from app.domain.users.sign_in_requests import CODE_DIGITS
 from app.web.account_limit import AccountLimit
 from app.web.browser_sessions import BrowserSessions, SignIn
@@ -50,7 +51,8 @@ _CODE: Final = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 class SignInPages:
     """Responds with the pages of signing in."""
 
-    def __init__(self, pages: PortalPages, viewers: Viewers, sessions: BrowserSessions) -> None:
+    def __init__(self, pages: PortalPages, viewers: Viewers, sessions: BrowserSessions, database: Database) -> None:
+        self._database = database
         self._pages = pages
         self._viewers = viewers
         self._sessions = sessions
@@ -67,6 +69,7 @@ class SignInPages:
         errors: Mapping[str, str] | None = None,
     ) -> Response:
         """The page of sign-in, with the messages by field; `form` is that of the whole form."""
+        providers = await self._database.read(identity_providers.list_all, viewer.operator_context)
         return self._respond(
             request,
             viewer,
@@ -78,7 +81,7 @@ class SignInPages:
             errors=errors or {},
             is_private=bool(viewer.portal["is_private"]),
             may_sign_up=viewer.portal["sign_up"] != "closed",
-            providers=(),
+            providers=[provider for provider in providers if provider.is_enabled],
             has_passkeys=False,
         )
 
@@ -305,3 +308,8 @@ def router(
         )
 
     return routes
+
+
+def login_path(next_path: str) -> str:
+    """The path of the page of signing in, which leads on to `next_path`."""
+    return "/login" if next_path == "/" else f"/login?{urlencode({'next': next_path})}"
