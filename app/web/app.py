@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import PortalContext
+from app.adapters.passkeys import Passkeys
 from app.api.openapi import OpenApiDocument
 from app.api.services import Services
 from app.domain.errors import ServiceUnavailable
@@ -38,7 +39,7 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, post, providers, sign_in, sign_in_link, sign_up
+from app.web.routes.portal import actions, appearance, board, passkeys, post, providers, sign_in, sign_in_link, sign_up
 from app.web.routes.portal.post import PostPages
 from app.web.routes.portal.sign_in import SignInPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
@@ -70,8 +71,9 @@ def build(
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
+    passkeys_of_browsers = Passkeys(services.cipher, services.clock)
     browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
-    sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database)
+    sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database, passkeys_of_browsers, public_address)
     posts = PostPages(portal_pages, database, public_address, services.views, texts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
@@ -108,6 +110,16 @@ def build(
             browser_sessions,
             form_limiter,
             AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url),
+        ),
+        passkeys.router(
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            passkeys_of_browsers,
+            database,
+            public_address,
+            form_limiter,
         ),
         providers.router(
             portal_pages,

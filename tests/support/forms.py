@@ -10,7 +10,7 @@ from tests.support.clients import Client
 
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 _FORM = re.compile(r'<form [^>]*method="post"[^>]* action="([^"]*)"[^>]*>(.*?)</form>', re.DOTALL)
-_ERROR = re.compile(r'class="(?:error|form-error)"[^>]*>(.*?)</p>', re.DOTALL)
+_ERROR = re.compile(r'class="(?:error|form-error)"(?![^>]* hidden>)[^>]*>(.*?)</p>', re.DOTALL)
 
 
 def hidden_fields(page: httpx.Response, action: str) -> dict[str, str]:

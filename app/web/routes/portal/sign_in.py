@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.adapters.database import Database
+from app.adapters.passkeys import Passkeys, Site
 from app.adapters.passwords import PasswordHasher
 from app.adapters.translations import N_
 from app.domain.errors import Conflict
@@ -21,6 +22,7 @@ from app.web.browser_sessions import BrowserSessions, SignIn
 from app.web.field_messages import find_errors, translate, translate_minutes
 from app.web.forms import read_form, require_own_site
 from app.web.portal_pages import PortalPages
+from app.web.public_address import PublicAddress
 from app.web.rate_limit import PageRateLimit
 from app.web.response_time import wait_evenly
 from app.web.safe_paths import safe_path
@@ -51,7 +53,17 @@ _CODE: Final = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 class SignInPages:
     """Responds with the pages of signing in."""
 
-    def __init__(self, pages: PortalPages, viewers: Viewers, sessions: BrowserSessions, database: Database) -> None:
+    def __init__(
+        self,
+        pages: PortalPages,
+        viewers: Viewers,
+        sessions: BrowserSessions,
+        database: Database,
+        passkeys: Passkeys,
+        public_address: PublicAddress,
+    ) -> None:
+        self._passkeys = passkeys
+        self._public_address = public_address
         self._database = database
         self._pages = pages
         self._viewers = viewers
@@ -69,7 +81,10 @@ class SignInPages:
         errors: Mapping[str, str] | None = None,
     ) -> Response:
         """The page of sign-in, with the messages by field; `form` is that of the whole form."""
+        viewer = self._viewers.with_device(viewer)
         providers = await self._database.read(identity_providers.list_all, viewer.operator_context)
+        site = Site.parse(await self._public_address.find(request))
+        passkey = None if site is None else self._passkeys.begin_sign_in(site, browser=viewer.device_token)
         return self._respond(
             request,
             viewer,
@@ -82,7 +97,7 @@ class SignInPages:
             is_private=bool(viewer.portal["is_private"]),
             may_sign_up=viewer.portal["sign_up"] != "closed",
             providers=[provider for provider in providers if provider.is_enabled],
-            has_passkeys=False,
+            passkey=passkey,
         )
 
     def show_code(
@@ -93,6 +108,7 @@ class SignInPages:
         *,
         status: int = 200,
         email: str = "",
+        code: str = "",
         has_password: bool = False,
         errors: Mapping[str, str] | None = None,
     ) -> Response:
@@ -104,6 +120,7 @@ class SignInPages:
             status=status,
             next_path=next_path,
             email=email,
+            code=code,
             has_password=has_password,
             errors=errors or {},
         )
@@ -274,7 +291,9 @@ def router(
         elif not _CODE.fullmatch(code):
             errors["code"] = translate(viewer.locale, _MALFORMED_CODE)
         if errors:
-            return sign_in_pages.show_code(request, viewer, next_path, status=422, email=email, errors=errors)
+            return sign_in_pages.show_code(
+                request, viewer, next_path, status=422, email=email, code=code, errors=errors
+            )
 
         def use_code(work: UnitOfWork) -> SignIn | None:
             owner = sign_in.use_code(work, code, browser_token=viewer.device_token)
@@ -285,7 +304,9 @@ def router(
         signed_in = await database.write(use_code, viewer.operator_context)
         if signed_in is None:
             errors["code"] = translate(viewer.locale, _WRONG_CODE)
-            return sign_in_pages.show_code(request, viewer, next_path, status=422, email=email, errors=errors)
+            return sign_in_pages.show_code(
+                request, viewer, next_path, status=422, email=email, code=code, errors=errors
+            )
         return await sign_in_pages.finish(request, viewer, signed_in, next_path)
 
     @routes.api_route("/logout", methods=METHODS)

@@ -222,6 +222,7 @@ async def test_wrong_codes_end_the_request(visitor: Client, make: Factory, jane:
     right = await enter_code(visitor, waiting, code)
 
     assert messages(malformed) == ["The code has six digits."]
+    assert 'value="12345"' in malformed.text
     assert (statuses, right.status_code) == ([422] * 5, 422)
     assert hidden_fields(right, "/login/code")["email"] == EMAIL
     assert await session_count(make) == 0
