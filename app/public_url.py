@@ -16,6 +16,7 @@ OWN_PATHS: Final = frozenset(
         *("embedded_roadmap", "f", "feed.atom", "files", "health", "http_api", "invitation", "notifications", "p"),
         *("password-reset", "portal.css", "posts", "productlift", "roadmap", "roadmap.atom", "robots.txt"),
         *("sitemap.xml", "sso", "static", "t", "theme", "unsubscribe", "widgets", "widgets_sdk"),
+        *("login", "logout", "o_auths", "profile", "register", "sign-in"),
     }
 )
 """First segments of the server's own routes. A proxy may remove the public path, so it must differ from them."""

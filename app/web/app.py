@@ -3,18 +3,22 @@
 from collections.abc import Sequence
 from typing import Final
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import PortalContext
 from app.adapters.image_types import MEDIA_TYPES
+from app.adapters.passkeys import Passkeys
 from app.api.openapi import OpenApiDocument
 from app.api.services import Services
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import profile
+from app.web.account_limit import ACCOUNT_LIMIT, AccountLimit
+from app.web.bot_check import BotCheck
+from app.web.browser_sessions import BrowserSessions
 from app.web.cookies import Cookies
 from app.web.error_pages import ErrorPages
 from app.web.portal_language import PortalLanguage
@@ -36,8 +40,23 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, feeds, overviews, post, sitemap, tabs
+from app.web.routes.portal import (
+    actions,
+    appearance,
+    board,
+    feeds,
+    overviews,
+    passkeys,
+    post,
+    providers,
+    sign_in,
+    sign_in_link,
+    sign_up,
+    sitemap,
+    tabs,
+)
 from app.web.routes.portal.post import PostPages
+from app.web.routes.portal.sign_in import SignInPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
 from app.web.routes.widgets import EmbeddedPages
@@ -72,6 +91,9 @@ def build(
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
     embedded_pages = EmbeddedPages(renderer, database)
+    passkeys_of_browsers = Passkeys(services.cipher, services.clock)
+    browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
+    sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database, passkeys_of_browsers, public_address)
     posts = PostPages(portal_pages, database, public_address, services.views, texts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
@@ -102,9 +124,43 @@ def build(
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
-        accounts.router(renderer, database, services.passwords, public_address, form_limiter, language),
+        accounts.router(portal_pages, viewers, browser_sessions, database, services.passwords, form_limiter, language),
+        *_sign_in_routers(
+            services,
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            form_limiter,
+            AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url),
+        ),
+        passkeys.router(
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            passkeys_of_browsers,
+            database,
+            public_address,
+            form_limiter,
+        ),
+        providers.router(
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            database,
+            services.openid_providers,
+            services.cipher,
+            services.clock,
+            cookies,
+            public_address,
+            form_limiter,
+        ),
         notifications.router(portal_pages, viewers, database, services.unsubscribe_tokens, form_limiter),
-        sign_on.router(renderer, database, services.cipher, services.clock),
+        sign_on.router(
+            portal_pages, viewers, sign_in_pages, browser_sessions, database, services.cipher, services.clock
+        ),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
@@ -118,6 +174,26 @@ def build(
         return sign_on.redirect_to_sign_on(renderer, requested)
 
     return app
+
+
+def _sign_in_routers(
+    services: Services,
+    pages: PortalPages,
+    viewers: Viewers,
+    sign_in_pages: SignInPages,
+    browser_sessions: BrowserSessions,
+    form_limiter: PageRateLimit,
+    account_limit: AccountLimit,
+) -> list[APIRouter]:
+    database, passwords = services.database, services.passwords
+    bot_check = BotCheck(services.cipher, services.clock)
+    return [
+        sign_in.router(
+            pages, viewers, sign_in_pages, browser_sessions, database, passwords, account_limit, form_limiter
+        ),
+        sign_in_link.router(pages, viewers, sign_in_pages, browser_sessions, database, form_limiter),
+        sign_up.router(pages, viewers, sign_in_pages, browser_sessions, bot_check, database, passwords, form_limiter),
+    ]
 
 
 def _find_file(work: UnitOfWork, name: str) -> FileRow | None:

@@ -11,7 +11,7 @@ from app.adapters.translations import N_
 from app.web import appearance, cookies
 from app.web.cookies import Cookies
 from app.web.people import Person
-from app.web.templating import ERROR_HEADERS, ERROR_TEXTS, PRIVATE_FORM, TemplateRenderer
+from app.web.templating import ERROR_HEADERS, ERROR_TEXTS, PRIVATE_FORM, TemplateRenderer, minutes_to_wait
 from app.web.viewer import Viewer, own_path
 
 SEE_OTHER: Final = 303
@@ -93,7 +93,7 @@ class PortalPages:
         cache = "private, no-store" if viewer.user else "no-cache"
         portal = self._show_portal(viewer)
         self._remember(request, viewer, portal)
-        return self._renderer.page(
+        response = self._renderer.page(
             template,
             status=status,
             headers={**HEADERS, "Cache-Control": cache, **(headers or {})},
@@ -107,6 +107,9 @@ class PortalPages:
             theme_label=theme_label,
             **{"here": own_path(request), "notice": None, "is_plain": False, **context},
         )
+        if viewer.device_token:
+            self._ensure_device(request, response, viewer)
+        return response
 
     def private_form(
         self, request: Request, viewer: Viewer, template: str, *, status: int = 200, **context: Any
@@ -140,6 +143,7 @@ class PortalPages:
             here="/",
             title=title,
             message=message,
+            wait=minutes_to_wait(status, headers),
         )
 
     def error_without_database(
@@ -163,6 +167,7 @@ class PortalPages:
             is_plain=True,
             title=title,
             message=message,
+            wait=minutes_to_wait(status, headers),
         )
 
     def error_without_portal(self, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -173,8 +178,8 @@ class PortalPages:
         """To a path of this server, after a form was sent."""
         return RedirectResponse(self.link(path), SEE_OTHER, {"Cache-Control": "no-store"})
 
-    def ensure_device(self, request: Request, response: Response, viewer: Viewer) -> None:
-        """Give the browser its cookie, whose token is in `viewer.device_token`, if the request came without it."""
+    def _ensure_device(self, request: Request, response: Response, viewer: Viewer) -> None:
+        """Give the browser its cookie, if the request came without it."""
         if not cookies.read_token(request, cookies.DEVICE):
             self._cookies.set(request, response, cookies.DEVICE, viewer.device_token)
 

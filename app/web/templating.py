@@ -62,7 +62,7 @@ ERROR_TEXTS: Final = {
     ),
     413: (N_("Too large"), N_("The form takes less text than that. Go back and shorten it.")),
     422: (N_("This does not fit"), N_("The server can't use what was sent. Go back and change it.")),
-    429: (N_("A little slower, please"), N_("Too many requests came from your address. Try again in a moment.")),
+    429: (N_("A little slower, please"), N_("Too many requests came from your address.")),
     500: (N_("Something went wrong"), N_("This is our fault, not yours. It has been written to the server's log.")),
     503: (
         N_("Back in a moment"),
@@ -73,6 +73,14 @@ FORBIDDEN: Final = (N_("Not allowed"), N_("Your account may not do this."))
 """In place of the texts for the status 403, where the rights of the user are the reason."""
 ERROR_HEADERS: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 """Of error pages: the address of any request may have a token, so it is not passed on."""
+
+
+def minutes_to_wait(status: int, headers: Mapping[str, str] | None) -> int:
+    """How many minutes a page of status 429 asks to wait, by its header; 0 for any other page.
+
+    Rounded up, since a request that comes too early is rejected again.
+    """
+    return -(-int(headers["Retry-After"]) // 60) if status == 429 and headers and "Retry-After" in headers else 0
 
 
 class TemplateRenderer:
@@ -147,7 +155,10 @@ class TemplateRenderer:
         """The error page for this status, of no portal."""
         title, message = ERROR_TEXTS.get(status, ERROR_TEXTS[404])
         all_headers = {**ERROR_HEADERS, **(headers or {})}
-        return self.page("refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message)
+        wait = minutes_to_wait(status, headers)
+        return self.page(
+            "refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message, wait=wait
+        )
 
     def widget_error(self, *, has_close_button: bool) -> Response:
         """A 404 that any site may show in a frame, in place of a widget that does not exist or is not public.
