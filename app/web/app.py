@@ -21,7 +21,6 @@ from app.web.bot_check import BotCheck
 from app.web.browser_sessions import BrowserSessions
 from app.web.cookies import Cookies
 from app.web.error_pages import ErrorPages
-from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
 from app.web.public_address import PublicAddress
@@ -86,7 +85,6 @@ def build(
     form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
     database = services.database
     public_address = PublicAddress(services.public, database)
-    language = PortalLanguage()
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
@@ -124,7 +122,7 @@ def build(
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
-        accounts.router(portal_pages, viewers, browser_sessions, database, services.passwords, form_limiter, language),
+        accounts.router(portal_pages, viewers, browser_sessions, database, services.passwords, form_limiter),
         *_sign_in_routers(
             services,
             portal_pages,
@@ -167,7 +165,7 @@ def build(
         appearance.router(portal_pages, viewers, cookies),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
-    ErrorPages(portal_pages, viewers, limiter, language).register(app)
+    ErrorPages(portal_pages, viewers, limiter).register(app)
 
     @app.exception_handler(SignOnRequested)
     async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:

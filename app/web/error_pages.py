@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.errors import Conflict, Forbidden, NotFound, ServiceUnavailable, ValidationFailed, ValueOutOfRange
-from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
 from app.web.rate_limit import PageRateLimit
 from app.web.templating import FORBIDDEN
@@ -32,11 +31,10 @@ _STATUSES: Final[Mapping[type[Exception], int]] = {
 class ErrorPages:
     """Responds to the exceptions of the pages."""
 
-    def __init__(self, pages: PortalPages, viewers: Viewers, limiter: PageRateLimit, language: PortalLanguage) -> None:
+    def __init__(self, pages: PortalPages, viewers: Viewers, limiter: PageRateLimit) -> None:
         self._pages = pages
         self._viewers = viewers
         self._limiter = limiter
-        self._language = language
 
     def register(self, app: FastAPI) -> None:
         """Let the application respond to exceptions with these pages."""
@@ -95,18 +93,14 @@ class ErrorPages:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         if status in _WITHOUT_DATABASE:
-            return self._respond_without_database(request, status, headers)
+            return self._pages.error_without_database(request, status, headers)
         try:
             viewer = await self._find_viewer(request)
         except ServiceUnavailable:
-            return self._respond_without_database(request, status, headers)
+            return self._pages.error_without_database(request, status, headers)
         if viewer is None:
             return self._pages.error_without_portal(status, headers)
         return self._pages.error(request, viewer, status, texts=texts, headers=headers)
-
-    def _respond_without_database(self, request: Request, status: int, headers: Mapping[str, str] | None) -> Response:
-        locale = self._language.recall(request)
-        return self._pages.error_without_database(request, status, locale=locale, headers=headers)
 
     async def _find_viewer(self, request: Request) -> Viewer | None:
         """The viewer, or None if the host has no portal."""

@@ -147,12 +147,12 @@ class PortalPages:
         )
 
     def error_without_database(
-        self, request: Request, status: int, *, locale: str, headers: Mapping[str, str] | None = None
+        self, request: Request, status: int, headers: Mapping[str, str] | None = None
     ) -> Response:
-        """As `error`, in the look that the last page on this host had; without one, that of no portal, in `locale`."""
+        """As `error`, in the look that the last page on this host had; without one, in that of no portal."""
         look = self._looks.get(request.scope["earshot.request"].host)
         if look is None:
-            return self._renderer.error(status, headers=headers, locale=locale)
+            return self.error_without_portal(status, headers)
         title, message = ERROR_TEXTS.get(status, ERROR_TEXTS[404])
         return self._renderer.page(
             "portal/error.html",

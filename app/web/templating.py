@@ -129,10 +129,6 @@ class TemplateRenderer:
         environment = self._environment(load_translation(locale))
         return HTMLResponse(environment.get_template(template).render(context), status, {**SAFE, **(headers or {})})
 
-    def private_form(self, template: str, *, locale: str, status: int = 200, **context: Any) -> Response:
-        """A page with a form, whose address or content has a secret: nobody may store or pass on its address."""
-        return self.page(template, status=status, headers=PRIVATE_FORM, locale=locale, **context)
-
     def embeddable_page(
         self,
         template: str,
@@ -149,15 +145,16 @@ class TemplateRenderer:
         del response.headers["X-Frame-Options"]
         return response
 
-    def error(
-        self, status: int, *, headers: Mapping[str, str] | None = None, locale: str = SOURCE_LANGUAGE
-    ) -> Response:
+    def error(self, status: int, *, headers: Mapping[str, str] | None = None) -> Response:
         """The error page for this status, of no portal."""
         title, message = ERROR_TEXTS.get(status, ERROR_TEXTS[404])
-        all_headers = {**ERROR_HEADERS, **(headers or {})}
-        wait = minutes_to_wait(status, headers)
         return self.page(
-            "refusal.html", status=status, headers=all_headers, locale=locale, title=title, words=message, wait=wait
+            "refusal.html",
+            status=status,
+            headers={**ERROR_HEADERS, **(headers or {})},
+            title=title,
+            words=message,
+            wait=minutes_to_wait(status, headers),
         )
 
     def widget_error(self, *, has_close_button: bool) -> Response:

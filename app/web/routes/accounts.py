@@ -21,7 +21,6 @@ from app.domain.users.one_time_tokens import EMAIL_CONFIRMATION, INVITATION, PAS
 from app.web.browser_sessions import BrowserSessions, SignIn
 from app.web.field_messages import find_errors, translate
 from app.web.forms import read_form, require_own_site
-from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
 from app.web.rate_limit import PageRateLimit
 from app.web.response_time import wait_evenly
@@ -71,12 +70,11 @@ def router(
     database: Database,
     passwords: PasswordHasher,
     form_limiter: PageRateLimit,
-    language: PortalLanguage,
 ) -> APIRouter:
     """GET, HEAD and POST of /invitation, /password-reset and /confirm-email."""
     routes = APIRouter()
     forms = [Depends(form_limiter), Depends(require_own_site)]
-    account_pages = _AccountPages(pages, viewers, browser_sessions, database, language)
+    account_pages = _AccountPages(pages, viewers, browser_sessions, database)
 
     @routes.api_route("/invitation", methods=METHODS)
     async def invitation(request: Request) -> Response:
@@ -150,13 +148,11 @@ class _AccountPages:
         viewers: Viewers,
         browser_sessions: BrowserSessions,
         database: Database,
-        language: PortalLanguage,
     ) -> None:
         self._pages = pages
         self._viewers = viewers
         self._browser_sessions = browser_sessions
         self._database = database
-        self._language = language
 
     async def open(self, request: Request, purpose: str) -> Response:
         """The response to GET, which changes nothing."""
@@ -165,7 +161,6 @@ class _AccountPages:
     async def find(self, request: Request, purpose: str, params: Mapping[str, str]) -> _Visit:
         """The visit with the `token` of these parameters. Raises HTTPException 404 without a portal on the host."""
         viewer = await self._viewers.find(request)
-        self._language.remember(request, viewer.locale)
         token = params.get("token", "")
         is_own_form = request.method != "POST" or self._viewers.is_own_form(viewer, params.get(FORM_FIELD, ""))
         visit = _Visit(request, viewer, purpose, token, None, "", is_own_form)
