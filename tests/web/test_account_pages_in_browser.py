@@ -8,7 +8,7 @@ from app.adapters.passwords import verify_and_rehash
 from app.adapters.unsubscribe_tokens import NotificationLink
 from app.domain.notifications import choices
 from app.domain.posts import follows
-from app.domain.users import one_time_tokens
+from app.domain.users import one_time_tokens, sign_in
 from app.domain.users.one_time_tokens import LIFETIMES
 from tests.support.browser import Browser, Page
 from tests.support.factory import Factory
@@ -17,6 +17,7 @@ from tests.web.test_browser import address, browser, database_url
 
 __all__ = ["address", "browser", "database_url"]
 
+PORTAL_GROUNDS = {"light": "rgb(246, 246, 243)", "dark": "rgb(16, 18, 22)"}
 EMAIL = "jane@example.com"
 ENGLISH_TITLES = ("You are invited", "Welcome")
 PATHS = {"invitation": "/invitation", "password_reset": "/password-reset", "email_confirmation": "/confirm-email"}
@@ -60,26 +61,29 @@ async def heading(page: Page) -> str:
 async def test_the_pages_have_the_color_scheme_and_no_violations(
     browser: Browser, address: str, make: Factory, scheme: str, size: str
 ) -> None:
-    _, links = await make_links(make, name="W" * 90)
+    jane, links = await make_links(make, name="W" * 90)
+    sign_in_token = await make.act(lambda work: sign_in.create_link(work, jane))
     locale, titles = ("de", ("Sie sind eingeladen", "Willkommen")) if scheme == "dark" else ("en", ENGLISH_TITLES)
     await make.run("UPDATE portals SET locale = :locale", locale=locale)
     page = await show_page(browser, scheme, size)
     paths = [
-        *links.values(), "/password-reset", "/confirm-email",
+        *links.values(), "/password-reset", "/confirm-email", "/login?next=/submit", "/login/code", "/register",
+        f"/sign-in/link?token={sign_in_token}", "/sign-in/link?token=unknown",
         *(f"{path}?token=unknown" for path in (*PATHS.values(), "/notifications")),
     ]  # fmt: skip
 
     for path in paths:
         await page.open(address + path)
 
-        assert await page.value("getComputedStyle(document.body).backgroundColor") == GROUNDS[scheme], path
+        grounds = GROUNDS if path.startswith(("/notifications", "/unsubscribe")) else PORTAL_GROUNDS
+        assert await page.value("getComputedStyle(document.body).backgroundColor") == grounds[scheme], path
         assert await find_violations(page) == [], path
         assert await page.value("document.documentElement.lang") == locale
     # The same page with a message at a field, and the one after it.
     await page.open(address + links["invitation"])
     for password, title in zip(("1234567", "12345678"), titles, strict=True):
-        await page.value("document.querySelector('form').noValidate = true")
-        await tab(page, "#password")
+        await page.value("document.querySelector('main form').noValidate = true")
+        await tab(page, "#field-password")
         await page.do("Input.insertText", text=password)
         await submit(page)
 
@@ -95,12 +99,12 @@ async def test_an_invitation_is_accepted_by_keyboard(
     page = await browser.page(scripts=scripts)
     await page.open(address + links["invitation"])
 
-    await tab(page, "#name")
-    await page.value("document.querySelector('#name').select()")
+    await tab(page, "#field-name")
+    await page.value("document.querySelector('#field-name').select()")
     await page.do("Input.insertText", text="Ms Roe")
-    await tab(page, "#password")
+    await tab(page, "#field-password")
     await page.do("Input.insertText", text="a good password")
-    await tab(page, "button")
+    await tab(page, "main button")
     await submit(page)
 
     assert await heading(page) == "Welcome"
@@ -118,7 +122,7 @@ async def test_a_link_is_requested_by_keyboard(browser: Browser, address: str, m
     page = await browser.page(scripts=False)
     await page.open(f"{address}/password-reset")
 
-    await tab(page, "#email")
+    await tab(page, "#field-email")
     await page.do("Input.insertText", text=EMAIL)
     await submit(page)
 
@@ -131,11 +135,11 @@ async def test_notifications_are_chosen_and_ended_by_keyboard(browser: Browser, 
     page = await browser.page(scripts=False)
 
     await page.open(address + links["unsubscribe"])
-    await tab(page, "button")
+    await tab(page, "main button")
     await submit(page)
     assert await heading(page) == "You get no more of these emails"
     assert await make.value("SELECT count(*) FROM follows") == 0
-    await tab(page, "button")
+    await tab(page, "main button")
     await submit(page)
     assert await heading(page) == "You get these emails again"
     assert await make.value("SELECT count(*) FROM follows") == 1
@@ -144,7 +148,7 @@ async def test_notifications_are_chosen_and_ended_by_keyboard(browser: Browser, 
     assert await heading(page) == "Your notifications"
     await tab(page, "#comment")
     await page.value("document.querySelector('#comment').value = 'weekly'")
-    await tab(page, "button")
+    await tab(page, "main button")
     await submit(page)
 
     assert await page.value("document.querySelector('[role=status]').innerText") == "Your choices are saved."
