@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-import anyio.to_thread
 from fastapi import Depends, FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -120,7 +119,7 @@ def _add_error_pages(
         if error.status_code != 429:
             # The rate limit is a dependency of the routes, so a request without a route has not been counted yet.
             try:
-                await anyio.to_thread.run_sync(limiter, request)
+                await limiter(request)
             except HTTPException as too_many_requests:
                 error = too_many_requests
         locale = await language.find(request)

@@ -1,15 +1,18 @@
 """The style sheet of a portal: its accent and the colours of its statuses. No page may have inline styles."""
 
 import hashlib
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from app.domain.portals import contrast
 
+MAX_STYLESHEETS: Final = 64
+"""Style sheets that are cached, one for each portal: every page needs the version of its own."""
 _RULE: Final = ".status-{id}{{--color:{color}}}"
 
 
-def make_stylesheet(accent_color: str | None, statuses: Iterable[tuple[int, str]]) -> str:
+@lru_cache(MAX_STYLESHEETS)
+def make_stylesheet(accent_color: str | None, statuses: tuple[tuple[int, str], ...]) -> str:
     """The style sheet, from the accent and the id and colour of each status.
 
     The accent is corrected for both themes, so that text in it and on it is readable (WCAG 2.2, 1.4.3).
@@ -22,6 +25,7 @@ def make_stylesheet(accent_color: str | None, statuses: Iterable[tuple[int, str]
     return "\n".join(rules) + "\n"
 
 
+@lru_cache(MAX_STYLESHEETS)
 def version(stylesheet: str) -> str:
     """What its address contains, so that another content has another address."""
     return hashlib.sha256(stylesheet.encode()).hexdigest()[:16]
