@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.adapters.translations import N_
 from app.web import appearance, cookies
+from app.web.compression import accepts_gzip, compress_page
 from app.web.cookies import Cookies
 from app.web.people import Person
 from app.web.templating import TemplateRenderer
@@ -78,7 +79,7 @@ class PortalPages:
         """A page in the viewer's language. `current` is the name of its entry in the navigation."""
         next_theme, theme_label = _THEMES[viewer.theme]
         cache = "private, no-store" if viewer.user else "no-cache"
-        return self._renderer.page(
+        response = self._renderer.page(
             template,
             status=status,
             headers={**HEADERS, "Cache-Control": cache, **(headers or {})},
@@ -93,6 +94,11 @@ class PortalPages:
             theme_label=theme_label,
             **{"notice": None, **context},
         )
+        if accepts_gzip(request.headers.get("accept-encoding", "")):
+            response.body = compress_page(bytes(response.body))
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Content-Length"] = str(len(response.body))
+        return response
 
     def redirect(self, path: str) -> Response:
         """To a path of this server, after a form was sent."""
