@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from bench import comparisons, idle_connections, outbox, promises, report, scenarios
+from bench import comparisons, idle_connections, outbox, pages, promises, report, scenarios
 from bench.databases import Databases, PostgresDatabases, SqliteDatabases
 from bench.dataset import Amounts
 from bench.load import Pressure, compare, table
@@ -26,7 +26,7 @@ from bench.promises import Setting
 from bench.report import Measurement
 
 CACHE = report.ROOT / ".cache" / "bench"
-MEASUREMENTS = {**promises.NAMED, **comparisons.NAMED, **idle_connections.NAMED, **outbox.NAMED}
+MEASUREMENTS = {**promises.NAMED, **comparisons.NAMED, **idle_connections.NAMED, **outbox.NAMED, **pages.NAMED}
 QUICK_AMOUNTS = Amounts(posts=2_000, votes=10_000, comments=4_000, users=5_000)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import anyio.to_thread
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -54,7 +53,7 @@ class ErrorPages:
         if error.status_code != 429:
             # The rate limit is a dependency of the routes, so a request without a route has not been counted yet.
             try:
-                await anyio.to_thread.run_sync(self._limiter, request)
+                await self._limiter(request)
             except HTTPException as too_many_requests:
                 error = too_many_requests
         return await self._respond(request, error.status_code, headers=error.headers)

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.adapters.translations import N_
 from app.web import appearance, cookies
+from app.web.compression import accepts_gzip, compress_page
 from app.web.cookies import Cookies
 from app.web.people import Person
 from app.web.templating import ERROR_HEADERS, ERROR_TEXTS, PRIVATE_FORM, TemplateRenderer, minutes_to_wait
@@ -109,6 +110,10 @@ class PortalPages:
         )
         if viewer.device_token:
             self._ensure_device(request, response, viewer)
+        if accepts_gzip(request.headers.get("accept-encoding", "")):
+            response.body = compress_page(bytes(response.body))
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Content-Length"] = str(len(response.body))
         return response
 
     def private_form(

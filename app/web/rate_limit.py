@@ -10,6 +10,7 @@ from time import time
 from types import SimpleNamespace
 from typing import Any, Final
 
+import anyio.to_thread
 from limits.storage import MemoryStorage, Storage
 from slowapi import Limiter
 from slowapi.errors import RateLimitExceeded
@@ -43,7 +44,7 @@ def redis_uri(redis_url: str) -> str:
 
 
 class PageRateLimit:
-    """A dependency of routes. It is synchronous, so FastAPI runs it in a thread: slowapi waits for Redis."""
+    """A dependency of routes."""
 
     def __init__(self, rate_limit: str | None, *, redis_url: str | None, scope: str = SCOPE) -> None:
         """`rate_limit` is such as `300/5minutes`; None is no limit. All requests of a scope have one counter."""
@@ -62,8 +63,15 @@ class PageRateLimit:
         with self._lock:
             return self._limiter.limiter.storage
 
-    def __call__(self, request: Request) -> None:
+    async def __call__(self, request: Request) -> None:
         """Count the request. Raises HTTPException 429."""
+        if self._redis_url is None:
+            self.count(request)
+        else:
+            await anyio.to_thread.run_sync(self.count, request)
+
+    def count(self, request: Request) -> None:
+        """As calling it, for threads: with Redis it waits for the network."""
         storage = self.storage
         # slowapi would count a request in one scope only.
         request.state._rate_limiting_complete = False

@@ -1,7 +1,7 @@
 """Renders pages from templates, with the addresses of static files and the headers that every page carries."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from app.adapters.translations import N_, SOURCE_LANGUAGE, Translation, load_tra
 from app.domain.portals.widgets import ANY_SITE
 from app.domain.sql import timestamps
 from app.public_url import PublicUrl
+from app.web.fast_templates import cached_gettext, icon_maker, row_cache
 from app.web.localization import localized_filters
 from app.web.routes.assets import Assets
 
@@ -102,8 +103,12 @@ class TemplateRenderer:
             auto_reload=False,
         )
         environment.install_gettext_translations(translation.catalogue, newstyle=True)  # type: ignore[attr-defined]
+        environment.globals |= cached_gettext(translation.catalogue)
+        asset = cache(lambda name: self.link(self.assets.address(name)))
         environment.globals |= {
-            "asset": lambda name: self.link(self.assets.address(name)),
+            "asset": asset,
+            "draw_icon": icon_maker(asset("icons.svg")),
+            "cached_row": row_cache(),
             "link": self.link,
             "language": translation.language,
             "direction": translation.direction,

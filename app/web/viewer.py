@@ -74,7 +74,8 @@ class Viewer:
     @property
     def stylesheet(self) -> str:
         """The style sheet with the portal's colours."""
-        return make_stylesheet(self.portal["accent_color"], self.statuses)
+        colors = tuple((row["id"], row["color"]) for row in self.statuses)
+        return make_stylesheet(self.portal["accent_color"], colors)
 
     @property
     def locale(self) -> str:

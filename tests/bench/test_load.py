@@ -144,10 +144,10 @@ def test_a_measurement_replaces_only_its_section_of_the_document() -> None:
 
 
 def test_the_document_has_a_section_for_every_measurement() -> None:
-    from bench import outbox, promises
+    from bench import outbox, pages, promises
 
     document = Path(report.DOCUMENT).read_text(encoding="utf-8")
 
     for engine in ("sqlite", "postgresql"):
-        for name in ("hot", *promises.NAMED, *outbox.NAMED):
+        for name in ("hot", *promises.NAMED, *outbox.NAMED, *pages.NAMED):
             assert f"<!-- measured: {name} {engine} -->" in document

@@ -106,7 +106,7 @@ async def test_the_number_of_page_counters_is_bounded(with_redis: bool) -> None:
     storage = None
     for number in range(MAX_ADDRESSES + 100):
         context = SimpleNamespace(client_ip=f"2001:db8::{number:x}")
-        rate_limit(Request({"type": "http", "path": "/", "earshot.request": context}))
+        rate_limit.count(Request({"type": "http", "path": "/", "earshot.request": context}))
         storage = rate_limit.storage
         if number == MAX_ADDRESSES - 1:
             assert len(storage.storage) == MAX_ADDRESSES
@@ -183,7 +183,9 @@ def test_concurrent_requests_are_all_counted_when_redis_is_lost() -> None:
     rate_limit = PageRateLimit("30/minute", redis_url=f"redis://127.0.0.1:{free_port()}/0")
 
     def count(_: int) -> None:
-        rate_limit(Request({"type": "http", "path": "/", "earshot.request": SimpleNamespace(client_ip="192.0.2.1")}))
+        rate_limit.count(
+            Request({"type": "http", "path": "/", "earshot.request": SimpleNamespace(client_ip="192.0.2.1")})
+        )
 
     with ThreadPoolExecutor(20) as threads:
         assert list(threads.map(count, range(20))) == [None] * 20

@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
+from app.web.compression import accepts_gzip
+
 STATIC: Final = Path(__file__).parents[1] / "static"
 TYPES: Final = {
     ".css": "text/css; charset=utf-8",
@@ -58,7 +60,7 @@ class Assets(StaticFiles):
         """See StaticFiles."""
         path, request = Path(full_path), Request(scope)
         content, version = _load(path)
-        gzipped = _accepts_gzip(request.headers.get("accept-encoding", ""))
+        gzipped = accepts_gzip(request.headers.get("accept-encoding", ""))
         # Without its version an address may have another content after the next update.
         is_versioned = request.query_params.get("v") == version
         headers = {
@@ -73,14 +75,6 @@ class Assets(StaticFiles):
         if self.is_not_modified(response.headers, request.headers):
             return NotModifiedResponse(response.headers)
         return response
-
-
-def _accepts_gzip(accept_encoding: str) -> bool:
-    for part in accept_encoding.lower().split(","):
-        coding, _, quality = part.partition(";")
-        if coding.strip() == "gzip":
-            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 def router(assets: Assets) -> APIRouter:

@@ -82,6 +82,8 @@ class _Choice:
     url: str
     is_current: bool
     status_id: int | None = None
+    is_name: bool = True
+    """Whether the label is the name of a row, which is not translated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,10 @@ def router(pages: PortalPages, viewers: Viewers, database: Database, texts: Rend
             posts=content.posts.posts,
             next_url=None if next_url is None else pages.link(next_url),
             query=query,
-            orders=[_Choice(label, query.url(sort=name), name == query.sort) for name, label in _ORDERS.items()],
+            orders=[
+                _Choice(label, query.url(sort=name), name == query.sort, is_name=False)
+                for name, label in _ORDERS.items()
+            ],
             chosen=_list_chosen(query, viewer, content),
             groups=_list_groups(query, viewer, content),
         )
@@ -164,7 +169,7 @@ def _list_chosen(query: _Query, viewer: Viewer, content: _Content) -> list[_Choi
         if row["id"] == query.category:
             chosen.append(_Choice(row["name"], query.url(category=None), is_current=True))
     if query.mine is not None and viewer.user is not None:
-        chosen.append(_Choice(_MINE[query.mine], query.url(mine=None), is_current=True))
+        chosen.append(_Choice(_MINE[query.mine], query.url(mine=None), is_current=True, is_name=False))
     return chosen
 
 
@@ -172,7 +177,7 @@ def _list_groups(query: _Query, viewer: Viewer, content: _Content) -> list[tuple
     """The filters that can be chosen; the current ones lead to the list without them."""
     groups = []
     if len(content.boards) > 1:
-        choices = [_Choice(N_("All"), query.url(board=None), query.board is None)]
+        choices = [_Choice(N_("All"), query.url(board=None), query.board is None, is_name=False)]
         for row in content.boards:
             choices.append(_Choice(row["name"], query.url(board=row["slug"]), row["slug"] == query.board))
         groups.append((N_("Boards"), choices))
@@ -192,7 +197,8 @@ def _list_groups(query: _Query, viewer: Viewer, content: _Content) -> list[tuple
         choices = []
         for name, label in _MINE.items():
             is_current = name == query.mine
-            choices.append(_Choice(label, query.url(mine=None if is_current else name), is_current))
+            url = query.url(mine=None if is_current else name)
+            choices.append(_Choice(label, url, is_current, is_name=False))
         groups.append((N_("Mine"), choices))
     return groups
 

@@ -1,0 +1,100 @@
+"""A tab of the browser, and the three ways in which a person uses it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Locator, Page
+
+WAYS: Final = ("with-scripts", "without-scripts", "by-keyboard")
+MAX_TABS: Final = 150
+"""Presses of the tab key until an element must have the focus."""
+
+_WATCH: Final = """
+window.problems = [];
+window.shifts = [];
+document.addEventListener("securitypolicyviolation", (event) => problems.push(event.violatedDirective));
+new PerformanceObserver((list) => {
+  for (const { hadRecentInput, value, sources } of list.getEntries()) {
+    if (!hadRecentInput) shifts.push([value, ...sources.map(({ node }) => node?.outerHTML?.slice(0, 80))]);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+_FOCUS: Final = """
+() => {
+  const element = document.activeElement;
+  const box = element.getBoundingClientRect();
+  const style = getComputedStyle(element);
+  const x = Math.min(Math.max(box.x + box.width / 2, 0), innerWidth - 1);
+  const y = Math.min(Math.max(box.y + box.height / 2, 0), innerHeight - 1);
+  const top = document.elementFromPoint(x, y);
+  return {
+    name: element.outerHTML.slice(0, 160),
+    isBody: element === document.body,
+    hasOutline: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+    isInView: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+    isOnTop: element.contains(top) || top?.contains(element) || top?.closest("label")?.control === element,
+  };
+}
+"""
+
+
+class Tab:
+    """A page of Playwright. `complaints` are its console messages, errors and failed loads."""
+
+    def __init__(self, page: Page, way: str) -> None:
+        self.page = page
+        self.way = way
+        self.complaints: list[str] = []
+        page.on("console", lambda message: self._complain(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _complain(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    def press(self, target: Locator) -> None:
+        """Activate a link or button: click it, or find it by the tab key and press enter."""
+        if self.way != "by-keyboard":
+            target.click()
+            return
+        self.focus(target)
+        self.page.keyboard.press("Enter")
+
+    def focus(self, target: Locator) -> None:
+        """Move the focus to an element by the tab key. It must be visible there."""
+        handle = target.element_handle()
+        for _ in range(MAX_TABS):
+            if handle.evaluate("(element) => element === document.activeElement"):
+                focus = self.read_focus()
+                assert focus["hasOutline"] and focus["isInView"], focus
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"the tab key does not lead to {target}")
+
+    def type(self, target: Locator, text: str) -> None:
+        """Type into a field."""
+        if self.way == "by-keyboard":
+            self.focus(target)
+            self.page.keyboard.type(text)
+        else:
+            target.fill(text)
+
+    def read_focus(self) -> dict[str, Any]:
+        """What is focused, and whether one sees it."""
+        focus: dict[str, Any] = self.page.evaluate(_FOCUS)
+        return focus
+
+
+@contextmanager
+def open_tab(browser: Browser, *, way: str = "with-scripts", **options: Any) -> Iterator[Tab]:
+    """A tab with cookies of its own. `options` are those of Playwright's contexts, and `cookies`."""
+    cookies = options.pop("cookies", [])
+    context = browser.new_context(java_script_enabled=way != "without-scripts", reduced_motion="reduce", **options)
+    context.add_cookies(cookies)
+    context.add_init_script(_WATCH)
+    context.set_default_timeout(15_000)
+    try:
+        yield Tab(context.new_page(), way)
+    finally:
+        context.close()

@@ -1,0 +1,104 @@
+"""Every page in both themes and three widths: accessible, within its width, at rest, small and without errors."""
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.pages import PAGES, PortalPage
+from tests.browser.portal import ServedPortal
+from tests.browser.tab import Tab, open_tab
+from tests.support.checkout import ROOT
+
+WIDTHS = (390, 768, 1280)
+MAX_SHIFT = 0.01
+"""A tenth of what counts as good; a slow machine shows the header in two steps."""
+MAX_FIRST_PAGE_BYTES = 60_000
+AXE = (ROOT / "tests" / "support" / "axe" / "axe.min.js").read_text(encoding="utf-8")
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+    # WCAG 2.2 has it at level AA, but axe leaves it out unless it is asked for.
+    "rules": {"target-size": {"enabled": True}},
+}
+FIND_VIOLATIONS = """
+async (options) => (await axe.run(options)).violations.flatMap(
+  ({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(" ")}: ${failureSummary}`))
+"""
+LANDMARKS = (
+    "[...document.querySelectorAll('body > header, header nav, main, body > footer')].map((each) => each.localName)"
+)
+
+
+@pytest.fixture(scope="module")
+def cookie(portal: ServedPortal) -> dict[str, str]:
+    """The session of a user who has voted."""
+    return portal.sign_in(portal.value("SELECT max(user_id) FROM votes WHERE post_id = (SELECT min(id) FROM posts)"))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page(
+    portal: ServedPortal, browser: Browser, cookie: dict[str, str], page: PortalPage, theme: str
+) -> None:
+    cookies = [cookie] if page.is_signed_in else []
+    with open_tab(browser, color_scheme=theme, cookies=cookies) as tab:
+        for width in WIDTHS:
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            response = tab.page.goto(page.find(portal), wait_until="load")
+
+            assert response is not None
+            assert response.status == 200
+            tab.page.evaluate(AXE)
+            assert tab.page.evaluate(FIND_VIOLATIONS, RULES) == [], width
+            assert tab.page.evaluate("document.querySelectorAll('h1').length") == 1
+            assert tab.page.evaluate(LANDMARKS) == ["header", "nav", "main", "footer"]
+            assert tab.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
+            shifts = tab.page.evaluate("shifts")
+            assert sum(value for value, *_ in shifts) < MAX_SHIFT, (width, shifts)
+            assert tab.page.evaluate("problems") == []
+        assert tab.complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_focus_is_always_visible(
+    portal: ServedPortal, browser: Browser, cookie: dict[str, str], page: PortalPage, width: int
+) -> None:
+    cookies = [cookie] if page.is_signed_in else []
+    with open_tab(browser, cookies=cookies, viewport={"width": width, "height": 900}) as tab:
+        tab.page.goto(page.find(portal))
+
+        assert_skip_link_works(tab)
+        count = 0
+        while count < 150:
+            tab.page.keyboard.press("Tab")
+            focus = tab.read_focus()
+            if focus["isBody"]:
+                break
+            assert focus["hasOutline"], focus
+            assert focus["isInView"], focus
+            assert focus["isOnTop"], focus
+            count += 1
+        assert count > 4
+
+
+def assert_skip_link_works(tab: Tab) -> None:
+    """The first press of the tab key shows a link to the content."""
+    tab.page.keyboard.press("Tab")
+    focus = tab.read_focus()
+    assert 'class="skip"' in focus["name"]
+    assert focus["isInView"]
+    tab.page.keyboard.press("Enter")
+    assert tab.page.evaluate("document.activeElement.localName") == "main"
+
+
+def test_a_first_visit_transfers_few_bytes(portal: ServedPortal, browser: Browser) -> None:
+    with open_tab(browser) as tab:
+        session = tab.page.context.new_cdp_session(tab.page)
+        session.send("Network.enable")
+        sizes: list[float] = []
+        session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+        tab.page.goto(portal.address, wait_until="networkidle")
+
+        # HTML, three style sheets, two scripts and the icons.
+        assert len(sizes) >= 7
+        assert sum(sizes) < MAX_FIRST_PAGE_BYTES
