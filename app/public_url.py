@@ -13,7 +13,18 @@ SIGN_IN_LINK: Final = "/sign-in/link"
 OWN_PATHS: Final = frozenset(
     {
         *("api", "api-docs", "astuto", "confirm-email", "docs", "embedded_roadmap", "files", "health", "http_api"),
-        *("invitation", "notifications", "p", "password-reset", "posts", "productlift", "sso", "static", "t"),
+        *(
+            "invitation",
+            "notifications",
+            "p",
+            "password-reset",
+            "posts",
+            "productlift",
+            "profile",
+            "sso",
+            "static",
+            "t",
+        ),
         *("unsubscribe", "widgets", "widgets_sdk"),
     }
 )

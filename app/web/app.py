@@ -18,8 +18,9 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import profile
-from app.web.cookies import Cookies
+from app.domain.users import profile as profiles
+from app.domain.users import sessions
+from app.web.cookies import SESSION, Cookies, read_token
 from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
@@ -39,7 +40,7 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, post
+from app.web.routes.portal import actions, appearance, board, post, profile
 from app.web.routes.portal.post import PostPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
@@ -79,12 +80,17 @@ def build(
         portal_id = await find_portal_id(database, request)
         if portal_id is None:
             return None
-        file = await database.read(lambda work: _find_file(work, name), PortalContext(portal_id, OPERATOR))
+        context = PortalContext(portal_id, OPERATOR)
+        file = await database.read(lambda work: _find_file(work, name), context)
         params = request.query_params
         if file is None or file.public:
             return file
         is_signed = services.signer.is_valid(name, params.get("expires", ""), params.get("signature", ""))
-        return file if is_signed else None
+        if is_signed:
+            return file
+        token = read_token(request, SESSION)
+        is_reader = bool(token) and await database.read(lambda work: _is_for_reader(work, name, token), context)
+        return file if is_reader else None
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
@@ -105,6 +111,7 @@ def build(
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
         appearance.router(portal_pages, viewers, cookies),
+        *profile.routers(portal_pages, viewers, services, public_address, texts, cookies, form_limiter),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
     _add_error_pages(app, renderer, limiter, language)
@@ -121,9 +128,14 @@ def _find_file(work: UnitOfWork, name: str) -> FileRow | None:
     row = attachments.find(work, name)
     if row is not None:
         return FileRow(row[0], row[1], bool(row[2]))
-    is_public = profile.find_picture(work, name)
+    is_public = profiles.find_picture(work, name)
     media_type = _PICTURE_TYPES.get(name.rpartition(".")[2])
     return None if is_public is None or media_type is None else FileRow(media_type, None, is_public)
+
+
+def _is_for_reader(work: UnitOfWork, name: str, session_token: str) -> bool:
+    """Whether it is the picture of a user, which everybody who is signed in sees, and this is a valid session."""
+    return profiles.find_picture(work, name) is not None and sessions.find(work, session_token) is not None
 
 
 def _add_error_pages(

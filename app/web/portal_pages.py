@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from app.adapters.translations import N_
 from app.web import appearance, cookies
 from app.web.cookies import Cookies
+from app.web.notices import find_notice
 from app.web.people import Person
 from app.web.templating import TemplateRenderer
 from app.web.viewer import Viewer, own_path
@@ -91,7 +92,7 @@ class PortalPages:
             theme=viewer.theme,
             next_theme=next_theme,
             theme_label=theme_label,
-            **{"notice": None, **context},
+            **{"notice": find_notice(request, viewer.locale), **context},
         )
 
     def redirect(self, path: str) -> Response:
