@@ -2,25 +2,26 @@
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import urlencode
 
-import anyio.to_thread
-from fastapi import Depends, FastAPI
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import PortalContext
 from app.adapters.image_types import MEDIA_TYPES
+from app.adapters.passkeys import Passkeys
 from app.api.openapi import OpenApiDocument
 from app.api.services import Services
-from app.domain.errors import ServiceUnavailable
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
 from app.domain.unit_of_work import UnitOfWork
 from app.domain.users import profile as profiles
 from app.domain.users import sessions
+from app.web.account_limit import ACCOUNT_LIMIT, AccountLimit
+from app.web.bot_check import BotCheck
+from app.web.browser_sessions import BrowserSessions
 from app.web.cookies import SESSION, Cookies, read_token
+from app.web.error_pages import ErrorPages
 from app.web.portal_language import PortalLanguage
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
@@ -40,12 +41,29 @@ from app.web.routes import (
     widgets,
 )
 from app.web.routes.assets import Assets
-from app.web.routes.portal import actions, appearance, board, post, profile
+from app.web.routes.portal import (
+    actions,
+    appearance,
+    board,
+    feeds,
+    overviews,
+    passkeys,
+    post,
+    profile,
+    providers,
+    sign_in,
+    sign_in_link,
+    sign_up,
+    sitemap,
+    tabs,
+)
 from app.web.routes.portal.post import PostPages
+from app.web.routes.portal.sign_in import SignInPages
 from app.web.routes.sign_on import SignOnRequested, TokenRedirect
 from app.web.routes.uploads import FileRow
+from app.web.routes.widgets import EmbeddedPages
 from app.web.templating import TemplateRenderer
-from app.web.viewer import SignInRequired, Viewers
+from app.web.viewer import Viewers
 
 _PICTURE_TYPES: Final = {extension: media_type for media_type, extension in MEDIA_TYPES.values()}
 """The media type of a picture by the extension of its file."""
@@ -68,12 +86,17 @@ def build(
     limiter = PageRateLimit(rate_limit, redis_url=redis_url)
     form_limit = None if rate_limit is None else FORM_LIMIT
     form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
+    account_limit = AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url)
     database = services.database
     public_address = PublicAddress(services.public, database)
-    language = PortalLanguage(database)
+    language = PortalLanguage()
     cookies = Cookies(services.public)
     viewers = Viewers(database, public_address, services.csrf_tokens)
     portal_pages = PortalPages(renderer, cookies)
+    embedded_pages = EmbeddedPages(renderer, database)
+    passkeys_of_browsers = Passkeys(services.cipher, services.clock)
+    browser_sessions = BrowserSessions(database, viewers, portal_pages, cookies)
+    sign_in_pages = SignInPages(portal_pages, viewers, browser_sessions, database, passkeys_of_browsers, public_address)
     posts = PostPages(portal_pages, database, public_address, services.views, texts)
 
     async def find_file(request: Request, name: str) -> FileRow | None:
@@ -96,31 +119,90 @@ def build(
     app.include_router(health.router(readiness))
     app.include_router(public_json.router(services, public_address))
     token_redirect = TokenRedirect(database)
+    # Before the pages of boards, with whose addresses the ones of their feeds begin.
+    app.include_router(feeds.router(database, public_address, texts), dependencies=[Depends(limiter)])
+    app.include_router(sitemap.router(database, public_address), dependencies=[Depends(limiter)])
     for content in (
-        widgets.router(renderer, database),
+        widgets.router(renderer, embedded_pages),
+        tabs.router(portal_pages, viewers, database, texts, embedded_pages),
+        overviews.router(portal_pages, viewers, database, texts),
         board.router(portal_pages, viewers, database, texts),
         post.router(portal_pages, viewers, posts),
         actions.router(portal_pages, viewers, posts, database, form_limiter),
     ):
         app.include_router(content, dependencies=[Depends(limiter), Depends(token_redirect)])
     for router in (
-        accounts.router(renderer, database, services.passwords, public_address, form_limiter, language),
-        notifications.router(renderer, database, services.unsubscribe_tokens, form_limiter, language),
-        sign_on.router(renderer, database, services.cipher, services.clock),
+        accounts.router(portal_pages, viewers, browser_sessions, database, services.passwords, form_limiter, language),
+        *_sign_in_routers(
+            services,
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            form_limiter,
+            account_limit,
+        ),
+        passkeys.router(
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            passkeys_of_browsers,
+            database,
+            public_address,
+            form_limiter,
+        ),
+        providers.router(
+            portal_pages,
+            viewers,
+            sign_in_pages,
+            browser_sessions,
+            database,
+            services.openid_providers,
+            services.cipher,
+            services.clock,
+            cookies,
+            public_address,
+            form_limiter,
+        ),
+        notifications.router(portal_pages, viewers, database, services.unsubscribe_tokens, form_limiter),
+        sign_on.router(
+            portal_pages, viewers, sign_in_pages, browser_sessions, database, services.cipher, services.clock
+        ),
         documents.router(renderer, api_documents, public_address),
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
         appearance.router(portal_pages, viewers, cookies),
-        *profile.routers(portal_pages, viewers, services, public_address, texts, cookies, form_limiter),
+        *profile.routers(portal_pages, viewers, services, public_address, texts, cookies, account_limit, form_limiter),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
-    _add_error_pages(app, renderer, limiter, language)
+    ErrorPages(portal_pages, viewers, limiter, language).register(app)
 
-    @app.exception_handler(SignInRequired)
-    async def sign_in_required(request: Request, required: SignInRequired) -> Response:
-        return portal_pages.redirect(f"/login?{urlencode({'next': required.next_path})}")
+    @app.exception_handler(SignOnRequested)
+    async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
+        return sign_on.redirect_to_sign_on(renderer, requested)
 
     return app
+
+
+def _sign_in_routers(
+    services: Services,
+    pages: PortalPages,
+    viewers: Viewers,
+    sign_in_pages: SignInPages,
+    browser_sessions: BrowserSessions,
+    form_limiter: PageRateLimit,
+    account_limit: AccountLimit,
+) -> list[APIRouter]:
+    database, passwords = services.database, services.passwords
+    bot_check = BotCheck(services.cipher, services.clock)
+    return [
+        sign_in.router(
+            pages, viewers, sign_in_pages, browser_sessions, database, passwords, account_limit, form_limiter
+        ),
+        sign_in_link.router(pages, viewers, sign_in_pages, browser_sessions, database, form_limiter),
+        sign_up.router(pages, viewers, sign_in_pages, browser_sessions, bot_check, database, passwords, form_limiter),
+    ]
 
 
 def _find_file(work: UnitOfWork, name: str) -> FileRow | None:
@@ -136,31 +218,3 @@ def _find_file(work: UnitOfWork, name: str) -> FileRow | None:
 def _is_for_reader(work: UnitOfWork, name: str, session_token: str) -> bool:
     """Whether it is the picture of a user, which everybody who is signed in sees, and this is a valid session."""
     return profiles.find_picture(work, name) is not None and sessions.find(work, session_token) is not None
-
-
-def _add_error_pages(
-    app: FastAPI, renderer: TemplateRenderer, limiter: PageRateLimit, language: PortalLanguage
-) -> None:
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        """No route, or too many requests."""
-        if error.status_code != 429:
-            # The rate limit is a dependency of the routes, so a request without a route has not been counted yet.
-            try:
-                await anyio.to_thread.run_sync(limiter, request)
-            except HTTPException as too_many_requests:
-                error = too_many_requests
-        locale = await language.find(request)
-        return renderer.error(error.status_code, headers=error.headers, locale=locale)
-
-    @app.exception_handler(SignOnRequested)
-    async def sign_on_requested(request: Request, requested: SignOnRequested) -> Response:
-        return sign_on.redirect_to_sign_on(renderer, requested)
-
-    @app.exception_handler(ServiceUnavailable)
-    async def unavailable(request: Request, error: ServiceUnavailable) -> Response:
-        return renderer.error(503, headers={"Retry-After": "2"}, locale=language.recall(request))
-
-    @app.exception_handler(Exception)
-    async def server_error(request: Request, error: Exception) -> Response:
-        return renderer.error(500, locale=language.recall(request))

@@ -1,7 +1,7 @@
 """Who looks at which portal: the portal on the request's host, the session in the cookie, language and theme."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -74,7 +74,7 @@ class Viewer:
     @property
     def stylesheet(self) -> str:
         """The style sheet with the portal's colours."""
-        return make_stylesheet(self.portal["accent_color"], [(row["id"], row["color"]) for row in self.statuses])
+        return make_stylesheet(self.portal["accent_color"], self.statuses)
 
     @property
     def locale(self) -> str:
@@ -141,6 +141,21 @@ class Viewers:
         if viewer.user is None:
             raise SignInRequired(own_path(request))
         return viewer
+
+    def with_device(self, viewer: Viewer) -> Viewer:
+        """The viewer of a page with a form for visitors: with the token of the browser, a new one at the first visit.
+
+        `PortalPages.respond` stores a new one in the cookie.
+        """
+        if viewer.device_token:
+            return viewer
+        token = cookies.new_token()
+        csrf = self._csrf.make(token) if viewer.user is None else viewer.csrf
+        return replace(viewer, device_token=token, csrf=csrf)
+
+    def with_session(self, viewer: Viewer, user: SessionUser, token: str) -> Viewer:
+        """The viewer from the sign-in on that the request has just finished."""
+        return replace(viewer, user=user, session_token=token, csrf=self._csrf.make(user.csrf_key))
 
     def is_own_form(self, viewer: Viewer, token: str) -> bool:
         """Whether this token is that of the viewer's forms."""

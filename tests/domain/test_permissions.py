@@ -189,6 +189,7 @@ async def test_files_and_invitations_require_a_moderator(make: Factory) -> None:
         (lambda work: bulk.block(work, []), "user", "block_user"),
         (lambda work: bulk.unblock(work, []), "moderator", "manage_users"),
         (lambda work: sign_up.approve(work, 1), "moderator", "manage_users"),
+        (lambda work: sign_up.list_awaiting(work), "moderator", "manage_users"),
         (lambda work: bulk.delete(work, [], with_content=True), "moderator", "manage_users"),
     ],
 )

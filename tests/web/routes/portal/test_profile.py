@@ -10,8 +10,11 @@ from PIL import Image
 from app.adapters.passwords import hash_password, verify_and_rehash
 from app.application import Application
 from app.domain.portals import portals
-from app.domain.users import profile, users
+from app.domain.users import profile, sessions, users
+from app.settings import Settings
+from tests.conftest import TestClock
 from tests.support.clients import Client
+from tests.support.extra_servers import running_application
 from tests.support.factory import Factory
 from tests.support.images import encode, make_image
 from tests.web.routes.portal.conftest import SignIn, read_csrf
@@ -272,6 +275,32 @@ async def test_a_password_is_rejected_beside_its_field(
     assert "another-password" not in response.text
     assert (await other.get("/profile")).status_code == 200
     assert verify_and_rehash(PASSWORD, await make.value("SELECT password_hash FROM users WHERE id = :id", id=user))[0]
+
+
+async def test_ten_wrong_passwords_stop_the_guessing(settings: Settings, clock: TestClock, make: Factory) -> None:
+    user = await jane(make, password=PASSWORD)
+    token = await make.act(lambda work: sessions.create(work, user_id=user, method="link", user_agent=""))
+    async with (
+        running_application(settings, clock, rate_limits=True) as server,
+        Client(server, token=None, base="") as client,
+    ):
+
+        async def attempt(number: int, password: str) -> httpx.Response:
+            browser = client.of(None, base="", peer=f"192.0.2.{number}")
+            browser.cookies.set("earshot_session", token, domain="feedback.example.com")
+            page = "/profile/delete" if number % 2 else "/profile"
+            path = page if number % 2 else "/profile/password"
+            return await send(
+                browser, path, page, current_password=password, password="another-password", content="keep"
+            )
+
+        wrong = [(await attempt(number, "wrong")).text for number in range(10)]
+        right = await attempt(10, PASSWORD)
+
+    assert all("not your present password" in text for text in wrong)
+    assert "Too many wrong passwords. Try again in 15 minutes" in right.text
+    stored = await make.value("SELECT password_hash FROM users WHERE id = :id", id=user)
+    assert verify_and_rehash(PASSWORD, stored).is_valid
 
 
 async def test_a_session_is_for_its_portal(visitor: Client, make: Factory, sign_in: SignIn) -> None:

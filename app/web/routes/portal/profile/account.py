@@ -173,7 +173,5 @@ def _list_languages(visit: Visit, found: Profile, typed: str | None) -> list[_La
     if found.locale and found.locale not in languages:
         languages.append(found.locale)
     portal_language = find_language_name(str(visit.viewer.portal["locale"]))
-    choices = [
-        _Language("", visit.translate(N_("As the portal (%(name)s)"), name=portal_language), not chosen)
-    ]
+    choices = [_Language("", visit.translate(N_("As the portal (%(name)s)"), name=portal_language), not chosen)]
     return choices + [_Language(each, find_language_name(each), each == chosen) for each in languages]

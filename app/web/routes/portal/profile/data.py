@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.adapters.database import Database
-from app.adapters.passwords import PasswordHasher
 from app.adapters.storage.uploads import Uploads
 from app.adapters.translations import N_
 from app.api.authentication import ApiKeyAuthenticator
@@ -18,9 +17,9 @@ from app.domain.users import deletion, emails, own_data, own_password, profile
 from app.domain.users.profile import Profile
 from app.web.cookies import SESSION, Cookies
 from app.web.forms import require_own_site
+from app.web.present_password import FIELD, PresentPassword
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.profile.pages import HOME, METHODS, PATHS, STALE, ProfilePages, Visit
-from app.web.routes.portal.profile.password import WRONG
 
 TAB: Final = "data"
 CONTENT_CHOICES: Final = ("keep", "delete")
@@ -41,7 +40,7 @@ def router(
     database: Database,
     uploads: Uploads,
     authenticator: ApiKeyAuthenticator,
-    passwords: PasswordHasher,
+    present_password: PresentPassword,
     cookies: Cookies,
     form_limiter: PageRateLimit,
 ) -> APIRouter:
@@ -95,8 +94,8 @@ def router(
         )
         if stored is None:
             errors |= _check_confirmation(visit, found, form.get("confirmation", ""))
-        elif not (await passwords.verify(form.get("current_password", ""), stored)).is_valid:
-            errors["current_password"] = visit.translate(WRONG)
+        elif error := await present_password.find_error(visit.viewer, form.get(FIELD, ""), stored):
+            errors[FIELD] = error
         if errors:
             return await show_question(visit, errors=errors, typed=form)
         with_content = form["content"] == "delete"

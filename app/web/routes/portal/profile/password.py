@@ -13,16 +13,21 @@ from app.domain.errors import Conflict
 from app.domain.users import accounts, own_password
 from app.web.field_messages import find_errors
 from app.web.forms import require_own_site
+from app.web.present_password import FIELD, PresentPassword
 from app.web.rate_limit import PageRateLimit
 from app.web.routes.portal.profile.account import TAB, AccountPage
 from app.web.routes.portal.profile.pages import HOME, STALE, ProfilePages
 
-WRONG: Final = N_("That is not your present password.")
 _CHANGED: Final = N_("The password was changed meanwhile. Enter the new one.")
 
 
 def router(
-    pages: ProfilePages, page: AccountPage, database: Database, passwords: PasswordHasher, form_limiter: PageRateLimit
+    pages: ProfilePages,
+    page: AccountPage,
+    database: Database,
+    passwords: PasswordHasher,
+    present_password: PresentPassword,
+    form_limiter: PageRateLimit,
 ) -> APIRouter:
     """POST of /profile/password."""
     routes = APIRouter()
@@ -36,9 +41,9 @@ def router(
         errors = dict(find_errors(visit.viewer.locale, lambda: accounts.check_password(password)))
         stored = await database.read(lambda work: own_password.find_hash(work, visit.user_id), visit.context)
         if stored is not None:
-            verification = await passwords.verify(form.get("current_password", ""), stored)
-            if not verification.is_valid:
-                errors["current_password"] = visit.translate(WRONG)
+            error = await present_password.find_error(visit.viewer, form.get(FIELD, ""), stored)
+            if error is not None:
+                errors[FIELD] = error
         if errors:
             return await page.show(visit, errors=errors)
         new_hash = await passwords.hash_password(password)
@@ -48,7 +53,7 @@ def router(
                 visit.context,
             )
         except Conflict:
-            return await page.show(visit, errors={"current_password": visit.translate(_CHANGED)})
+            return await page.show(visit, errors={FIELD: visit.translate(_CHANGED)})
         return pages.redirect(HOME, "password-set" if stored is None else "password-changed")
 
     return routes
