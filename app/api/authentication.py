@@ -60,6 +60,11 @@ class ApiKeyAuthenticator:
         self.pending_last_used: dict[int, None] = {}
         """Ids of keys that were used since their last use was stored; a background job stores it."""
 
+    @property
+    def secret(self) -> bytes:
+        """What the digests of new keys are made with."""
+        return self._secrets[0]
+
     async def authenticate(self, token: str) -> Principal | None:
         """The principal of the token; None for a token that is not valid."""
         digest = key_formats.digest(token, self._secrets[0])

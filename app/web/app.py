@@ -15,11 +15,12 @@ from app.api.services import Services
 from app.domain.permissions import OPERATOR
 from app.domain.posts import attachments
 from app.domain.unit_of_work import UnitOfWork
-from app.domain.users import profile
+from app.domain.users import profile as profiles
+from app.domain.users import sessions
 from app.web.account_limit import ACCOUNT_LIMIT, AccountLimit
 from app.web.bot_check import BotCheck
 from app.web.browser_sessions import BrowserSessions
-from app.web.cookies import Cookies
+from app.web.cookies import SESSION, Cookies, read_token
 from app.web.error_pages import ErrorPages
 from app.web.portal_pages import PortalPages
 from app.web.portals import find_portal_id
@@ -47,6 +48,7 @@ from app.web.routes.portal import (
     overviews,
     passkeys,
     post,
+    profile,
     providers,
     sign_in,
     sign_in_link,
@@ -83,6 +85,7 @@ def build(
     limiter = PageRateLimit(rate_limit, redis_url=redis_url)
     form_limit = None if rate_limit is None else FORM_LIMIT
     form_limiter = PageRateLimit(form_limit, redis_url=redis_url, scope=FORM_SCOPE)
+    account_limit = AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url)
     database = services.database
     public_address = PublicAddress(services.public, database)
     cookies = Cookies(services.public)
@@ -98,12 +101,17 @@ def build(
         portal_id = await find_portal_id(database, request)
         if portal_id is None:
             return None
-        file = await database.read(lambda work: _find_file(work, name), PortalContext(portal_id, OPERATOR))
+        context = PortalContext(portal_id, OPERATOR)
+        file = await database.read(lambda work: _find_file(work, name), context)
         params = request.query_params
         if file is None or file.public:
             return file
         is_signed = services.signer.is_valid(name, params.get("expires", ""), params.get("signature", ""))
-        return file if is_signed else None
+        if is_signed:
+            return file
+        token = read_token(request, SESSION)
+        is_reader = bool(token) and await database.read(lambda work: _is_for_reader(work, name, token), context)
+        return file if is_reader else None
 
     app = FastAPI(title="Earshot", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(health.router(readiness))
@@ -130,7 +138,7 @@ def build(
             sign_in_pages,
             browser_sessions,
             form_limiter,
-            AccountLimit(None if rate_limit is None else ACCOUNT_LIMIT, redis_url=redis_url),
+            account_limit,
         ),
         passkeys.router(
             portal_pages,
@@ -163,6 +171,7 @@ def build(
         uploads.router(services.uploads.files, find_file),
         assets.router(renderer.assets),
         appearance.router(portal_pages, viewers, cookies),
+        *profile.routers(portal_pages, viewers, services, public_address, texts, cookies, account_limit, form_limiter),
     ):
         app.include_router(router, dependencies=[Depends(limiter)])
     ErrorPages(portal_pages, viewers, limiter).register(app)
@@ -199,6 +208,11 @@ def _find_file(work: UnitOfWork, name: str) -> FileRow | None:
     row = attachments.find(work, name)
     if row is not None:
         return FileRow(row[0], row[1], bool(row[2]))
-    is_public = profile.find_picture(work, name)
+    is_public = profiles.find_picture(work, name)
     media_type = _PICTURE_TYPES.get(name.rpartition(".")[2])
     return None if is_public is None or media_type is None else FileRow(media_type, None, is_public)
+
+
+def _is_for_reader(work: UnitOfWork, name: str, session_token: str) -> bool:
+    """Whether it is the picture of a user, which everybody who is signed in sees, and this is a valid session."""
+    return profiles.find_picture(work, name) is not None and sessions.find(work, session_token) is not None

@@ -11,6 +11,7 @@ from app.adapters.translations import N_
 from app.web import appearance, cookies
 from app.web.compression import accepts_gzip, compress_page
 from app.web.cookies import Cookies
+from app.web.notices import find_notice
 from app.web.people import Person
 from app.web.templating import ERROR_HEADERS, ERROR_TEXTS, PRIVATE_FORM, TemplateRenderer, minutes_to_wait
 from app.web.viewer import Viewer, own_path
@@ -106,7 +107,7 @@ class PortalPages:
             theme=viewer.theme,
             next_theme=next_theme,
             theme_label=theme_label,
-            **{"here": own_path(request), "notice": None, "is_plain": False, **context},
+            **{"here": own_path(request), "notice": find_notice(request, viewer.locale), "is_plain": False, **context},
         )
         if viewer.device_token:
             self._ensure_device(request, response, viewer)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
 
+from app.adapters.avatars import make_avatar
 from app.adapters.database import NO_PORTAL, Clock, Database
 from app.adapters.images import SanitizedImage, sanitize_image
 from app.adapters.storage.base import FileStorage, delete_stored
@@ -42,6 +43,10 @@ class Uploads:
         Raises InvalidImage, and ServiceUnavailable when too many wait.
         """
         return await self._threads.run(sanitize_image, source, image_type, lambda: not self._closed)
+
+    async def make_avatar(self, source: BinaryIO, image_type: str | None) -> SanitizedImage:
+        """Run the function `make_avatar` in a thread. Raises as `sanitize`."""
+        return await self._threads.run(make_avatar, source, image_type)
 
     async def delete(self, names: Iterable[str]) -> None:
         """Remove files that no post has any more. If the storage fails, `delete_orphans` removes them later."""

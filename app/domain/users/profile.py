@@ -18,7 +18,17 @@ from app.domain.users import accounts
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})?")
 """A language, and perhaps a script or region. Pages in a language without translation are in English."""
 
-_COLUMNS = (User.email, User.name, User.role, User.locale, User.picture, User.avatar_url, User.created_at)
+_COLUMNS = (
+    User.email,
+    User.email_confirmed_at.is_not(None),
+    User.password_hash.is_not(None),
+    User.name,
+    User.role,
+    User.locale,
+    User.picture,
+    User.avatar_url,
+    User.created_at,
+)
 _this = (row_in_portal(User), User.deleted_at.is_(None))
 _PROFILE: Final = Statement(select(*_COLUMNS).where(*_this))
 _LOCK: Final = Statement(select(User.name, User.locale, User.picture).where(*_this).with_for_update(key_share=True))
@@ -38,6 +48,8 @@ class Profile:
     """What a user sees of the own account. `picture` is the name of a stored file and goes before `avatar_url`."""
 
     email: str | None
+    is_email_confirmed: bool
+    has_password: bool
     name: str
     role: str
     locale: str | None
@@ -49,7 +61,8 @@ class Profile:
 def get(work: UnitOfWork, user_id: int) -> Profile:
     """The profile of the user. Raises Forbidden, NotFound("user") also for a deleted one."""
     work.authorize(Permission.MANAGE_ACCOUNT, of_user=user_id)
-    return Profile(*work.require_row(_PROFILE, "user", user_id, id=user_id))
+    email, is_confirmed, has_password, *others = work.require_row(_PROFILE, "user", user_id, id=user_id)
+    return Profile(email, bool(is_confirmed), bool(has_password), *others)
 
 
 def edit(work: UnitOfWork, user_id: int, *, name: str | Unset = UNSET, locale: str | Unset | None = UNSET) -> None:

@@ -24,33 +24,12 @@ from app.domain.notifications.unsubscribing import FOLLOWER_KINDS, LinkedPost, R
 from app.domain.permissions import Actor
 from app.domain.unit_of_work import UnitOfWork
 from app.web.forms import read_form, require_own_site
+from app.web.notification_choices import CADENCES, LABELS, RECAPS, save_choices
 from app.web.portal_pages import PortalPages
 from app.web.rate_limit import PageRateLimit
 from app.web.viewer import Viewer, Viewers
 
 _METHODS: Final = ["GET", "HEAD"]
-_LABELS: Final = {
-    "post_update": N_("Updates on posts that you follow"),
-    "status_change": N_("Changes of the status of posts that you follow"),
-    "comment": N_("Comments on your posts"),
-    "reply": N_("Replies to your comments"),
-    "mention": N_("Comments that mention you"),
-    "new_post": N_("New posts"),
-    "pending_post": N_("Posts that wait for approval"),
-    RECAP: N_("Summary for the team"),
-}
-_CADENCES: Final = (
-    ("at_once", N_("At once")),
-    ("daily", N_("Once a day, together")),
-    ("weekly", N_("Once a week, together")),
-    ("never", N_("Never")),
-)
-_RECAPS: Final = (
-    ("never", N_("Never")),
-    ("daily", N_("Every day")),
-    ("weekly", N_("Every week")),
-    ("monthly", N_("Every month")),
-)
 _DIGEST_LABEL: Final = N_("Everything that is sent to you once a day or once a week")
 _POST_LABEL: Final = N_("The post “%(title)s”")
 _UNNAMED_POST_LABEL: Final = N_("Updates and changes of the status of a post")
@@ -159,9 +138,9 @@ class _NotificationPages:
             "notifications.html",
             chosen=choices.get_choices(work, visit.user_id),
             post=unsubscribing.find_linked_post(work, visit.user_id, visit.subscription.post_id),
-            labels=_LABELS,
-            cadences=_CADENCES,
-            recaps=_RECAPS,
+            labels=LABELS,
+            cadences=CADENCES,
+            recaps=RECAPS,
             is_saved=is_saved,
         )
 
@@ -212,7 +191,7 @@ def _describe(kind: str, post: LinkedPost | None) -> tuple[str, str]:
     """What the emails are about, untranslated, and the title in it."""
     if kind in FOLLOWER_KINDS and post is not None:
         return (_UNNAMED_POST_LABEL, "") if post.title is None else (_POST_LABEL, post.title)
-    return _DIGEST_LABEL if kind == DIGEST else _LABELS[kind], ""
+    return _DIGEST_LABEL if kind == DIGEST else LABELS[kind], ""
 
 
 def _to_fields(resumption: Resumption) -> dict[str, str]:
@@ -228,13 +207,6 @@ def _to_fields(resumption: Resumption) -> dict[str, str]:
 def _save_choices(work: UnitOfWork, visit: _Visit, form: Mapping[str, str]) -> None:
     """Store what differs. A field that is missing changes nothing. Raises NotFound, ValidationFailed."""
     user_id = visit.user_id
-    chosen = choices.get_choices(work, user_id)
-    for kind, cadence in chosen.cadences.items():
-        if form.get(kind, cadence) != cadence:
-            choices.set_choice(work, user_id, kind, form[kind])
-    if chosen.recap is not None and form.get("recap", chosen.recap) != chosen.recap:
-        choices.set_recap(work, user_id, form["recap"])
-    if "enabled" in form:
-        choices.set_enabled(work, user_id, form["enabled"] == "true")
+    save_choices(work, user_id, form)
     if form.get("stop_following") == "true" and visit.subscription.post_id is not None:
         choices.stop_following(work, user_id, visit.subscription.post_id)

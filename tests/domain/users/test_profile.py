@@ -36,6 +36,7 @@ async def test_users_change_name_and_language(make: Factory) -> None:
 
     found = await act(make, user, lambda work: profile.get(work, user))
     assert (found.name, found.email, found.role, found.locale) == ("Jane Poe", "jane@example.com", "user", "de")
+    assert (found.is_email_confirmed, found.has_password) == (False, False)
     await act(make, user, lambda work: profile.edit(work, user, locale=None))
     assert (await act(make, user, lambda work: profile.get(work, user))).locale is None
 

@@ -1,0 +1,43 @@
+"""The pages of the signed-in user's own account, below /profile."""
+
+from fastapi import APIRouter
+
+from app.api.services import Services
+from app.web.account_limit import AccountLimit
+from app.web.cookies import Cookies
+from app.web.portal_pages import PortalPages
+from app.web.present_password import PresentPassword
+from app.web.public_address import PublicAddress
+from app.web.rate_limit import PageRateLimit
+from app.web.rendered_texts import RenderedTexts
+from app.web.routes.portal.profile import account, activity, data, keys, notifications, password, sessions
+from app.web.routes.portal.profile.pages import ProfilePages
+from app.web.viewer import Viewers
+
+
+def routers(
+    pages: PortalPages,
+    viewers: Viewers,
+    services: Services,
+    public_address: PublicAddress,
+    texts: RenderedTexts,
+    cookies: Cookies,
+    account_limit: AccountLimit,
+    form_limiter: PageRateLimit,
+) -> list[APIRouter]:
+    """The routes of all tabs."""
+    profile_pages = ProfilePages(pages, viewers)
+    database = services.database
+    present_password = PresentPassword(services.passwords, account_limit)
+    account_page = account.AccountPage(profile_pages, database)
+    return [
+        account.router(profile_pages, account_page, database, services.uploads, form_limiter),
+        password.router(profile_pages, account_page, database, services.passwords, present_password, form_limiter),
+        notifications.router(profile_pages, database, form_limiter),
+        activity.router(profile_pages, database, texts),
+        sessions.router(profile_pages, database, services.clock, form_limiter),
+        keys.router(profile_pages, database, services.authenticator, public_address, services.clock, form_limiter),
+        data.router(
+            profile_pages, database, services.uploads, services.authenticator, present_password, cookies, form_limiter
+        ),
+    ]
