@@ -8,6 +8,7 @@ from app.adapters.csrf_tokens import CsrfTokens
 from app.adapters.database import Clock, utc_now
 from app.adapters.encryption import SecretCipher
 from app.adapters.rate_limiter import MemoryRateLimiter, RateLimit, RedisRateLimiter
+from app.adapters.sealed_values import SealedValues
 from app.adapters.storage.signed_urls import FileSigner
 from app.adapters.storage.uploads import Uploads
 from app.adapters.unsubscribe_tokens import UnsubscribeTokens
@@ -102,6 +103,7 @@ class Application:
             cipher=SecretCipher(settings.secret),
             unsubscribe_tokens=UnsubscribeTokens(settings.secret),
             csrf_tokens=CsrfTokens(settings.secret),
+            sealed_values=SealedValues(settings.secret, clock=clock),
             clock=clock,
             public=PublicUrl(settings.base_url),
             default_dialect=settings.default_dialect,
